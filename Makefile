@@ -1,0 +1,48 @@
+# Every command installs what it needs below .venv and .local. Only make, Python and the package registries are needed.
+SHELL := /bin/sh
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := help
+export UV_PYTHON_PREFERENCE ?= system
+
+UV_VERSION := 0.13.9
+UV := .local/uv/bin/uv
+PORT ?= 8787
+export PORT
+
+help: ## List the commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+run: .local/emulator/ready .local/sam/ready ## Run the whole stack here and show its main job (PORT=8787, ONCE=1 to exit after it)
+	@exec .local/emulator/bin/python local/run.py
+
+test: setup ## The whole suite: unit, integration on moto, end to end on the emulator
+	@.venv/bin/python -m pytest
+
+check: .venv/ready ## The fast part: lint, types, unit and integration tests
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration
+
+invoke: .venv/ready ## Run a handler on a sample event: FUNCTION=create_token EVENT=events/create_token.json
+	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
+
+setup: .venv/ready .local/emulator/ready .local/sam/ready
+
+clean: ## Remove everything that these commands made
+	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(UV):
+	@echo "Installing uv $(UV_VERSION)"
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.13 first" >&2; exit 1; }
+	@mkdir -p .local && rm -rf .local/uv
+	@{ python3 -m venv .local/uv && .local/uv/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION); } >.local/uv.log 2>&1 \
+		|| { tail -n 3 .local/uv.log >&2; echo "uv could not be installed: python3 needs its venv module, and the package registry must be reachable" >&2; exit 1; }
+
+.venv/ready: uv.lock $(UV)
+	@echo "Installing the development environment"
+	@$(UV) sync -q --frozen && touch $@
+
+.local/%/ready: uv.lock $(UV)
+	@echo "Installing the $* environment"
+	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
+
+.PHONY: help run test check invoke setup clean

@@ -1,0 +1,62 @@
+"""POST /api/v1/waitpoints/tokens, and the same as a direct invocation from a state machine: make a token."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from waitpoints import aws, json_text, timeouts
+from waitpoints.api_models import CreateTokenRequest, validated
+from waitpoints.credentials import write_scope
+from waitpoints.http import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.state_task import state_task
+from waitpoints.store import IdempotencyKey
+from waitpoints.token import Waiter
+
+REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK gives up on a call after seconds
+
+aws.build_at_start(aws.tokens, aws.callback_urls, aws.credentials)
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
+    if "requestContext" in event:
+        return over_http(event, context)
+    return in_state(event, context)
+
+
+@endpoint("POST", allow=("GET", "POST"))
+def over_http(request: Request) -> Response:
+    aws.credentials().check_api_key(request.authorization)
+    body = json_text.parse(request.json_body(CREATE_LIMIT))
+    created = create(body, request.headers.get("x-trigger-request-idempotency-key"))
+    access_token = aws.credentials().public_access_token([write_scope(created["id"])])
+    claims = json_text.dumps(aws.credentials().claims)
+    return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})
+
+
+@state_task
+def in_state(payload: dict[str, Any]) -> dict[str, Any]:
+    return create(payload, None)
+
+
+def create(body: Any, request_key: str | None) -> dict[str, Any]:
+    """Make the token that `body` asks for; `request_key` is the same for every retry of one call."""
+    wanted = validated(CreateTokenRequest, body)
+    now = aws.now()
+    created = aws.tokens().create(
+        now=now,
+        timeout_at=timeouts.timeout_at(wanted.timeout, now, aws.timeout_limits()),
+        tags=wanted.all_tags,
+        idempotency_key=wanted.idempotency_key,
+        key=idempotency_key(wanted, request_key, now),
+        waiter=Waiter(wanted.task_token, now, wanted.unwrap) if wanted.task_token else None,
+    )
+    url = aws.callback_urls().url(created.token_id)
+    return {"id": created.token_id, "isCached": created.is_cached, "url": url}
+
+
+def idempotency_key(wanted: CreateTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
+    """The key that the token is made under: the caller's, or the one that the SDK sends with each retry of a call."""
+    expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
+    if wanted.idempotency_key is not None:
+        return IdempotencyKey.of_user(wanted.idempotency_key, expires_at, request_key)
+    return IdempotencyKey.of_request(request_key, now + REQUEST_KEY_LIFETIME) if request_key else None

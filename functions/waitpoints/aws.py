@@ -1,0 +1,74 @@
+"""The one place that reads the environment and makes AWS clients, and hands the handlers what they work with.
+
+On Lambda everything is built while the function starts, where the CPU is not throttled; elsewhere when it is first used.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from waitpoints.callback_url import CallbackUrls
+from waitpoints.outputs import Outputs
+from waitpoints.rotating_secret import RotatingSecret
+from waitpoints.step_functions import StepFunctions
+from waitpoints.store import Store
+from waitpoints.timeouts import Limits
+from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.credentials import Credentials
+
+# An answer within a webhook sender's patience, or an error that makes it try again: never a silent half minute.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
+
+
+def now() -> int:
+    """The clock: epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service, config=_CONFIG)
+
+
+@cache
+def tokens() -> Tokens:
+    outputs = Outputs(lambda: client("s3"), os.environ["OUTPUT_BUCKET"])
+    store = Store(client("dynamodb"), os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
+    return Tokens(store, outputs, StepFunctions(client("stepfunctions")), now)
+
+
+@cache
+def callback_urls() -> CallbackUrls:
+    return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(client("secretsmanager"), os.environ["SIGNING_KEY_SECRET"]))
+
+
+@cache
+def credentials() -> "Credentials":
+    from waitpoints.credentials import Credentials  # noqa: PLC0415 - PyJWT is not for the callback's cold start
+
+    return Credentials(RotatingSecret(client("secretsmanager"), os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
+
+
+@cache
+def timeout_limits() -> Limits:
+    return Limits(os.environ["DEFAULT_TIMEOUT"], os.environ["MAX_TIMEOUT"])
+
+
+def build_at_start(*builders: Callable[[], Any]) -> None:
+    """Build these now if this is a Lambda function that is starting."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        for build in builders:
+            build()
+
+
+def forget() -> None:
+    """Let go of everything that was built, for tests that change the environment."""
+    for built in (client, tokens, callback_urls, credentials, timeout_limits):
+        built.cache_clear()

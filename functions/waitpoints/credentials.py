@@ -1,0 +1,101 @@
+"""Who may do what: the API key, and public access tokens signed with it (contract 4).
+
+A public access token is an HS256 JWT that the stack or Trigger.dev's SDK makes; the SDK signs it itself, hence its
+fixed issuer and audience. It opens the complete route only.
+"""
+
+import hmac
+import time
+from typing import Any
+
+import jwt
+
+from waitpoints.errors import Forbidden, Unauthenticated
+from waitpoints.ids import PREFIX
+from waitpoints.rotating_secret import RotatingSecret
+
+ISSUER = "https://id.trigger.dev"
+AUDIENCE = "https://api.trigger.dev"
+TOKEN_LIFETIME = 24 * 3600  # seconds: how long the token that create returns is good for
+
+
+class Credentials:
+    def __init__(self, api_key: RotatingSecret, environment: str) -> None:
+        self._api_key = api_key
+        self.environment = environment
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """The claims that tell the SDK how to make public access tokens for this stack."""
+        return {"sub": self.environment, "pub": True}
+
+    def check_api_key(self, authorization: str | None) -> None:
+        """Raises Unauthenticated unless the Authorization header carries the current or the previous API key."""
+        presented = _bearer(authorization).encode()
+        if not any(hmac.compare_digest(key.encode(), presented) for key in self._api_key.accepted()):
+            raise Unauthenticated("Invalid API key")
+
+    def check_may_complete(self, authorization: str | None, written_id: str) -> None:
+        """Raises unless the header carries an API key, or a public access token with a scope for this token id."""
+        bearer = _bearer(authorization)
+        if not _is_public_access_token(bearer):
+            self.check_api_key(authorization)
+        elif not any(_allows(scope, written_id) for scope in self._scopes(bearer)):
+            raise Forbidden("Unauthorized")
+
+    def public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
+        """A JWT with these scopes, good for `lifetime` seconds."""
+        now = int(time.time())
+        claims = {**self.claims, "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        return jwt.encode(claims, self._api_key.current(), algorithm="HS256")
+
+    def _scopes(self, token: str) -> list[str]:
+        for key in self._api_key.accepted():
+            try:
+                claims = jwt.decode(
+                    token,
+                    key,
+                    algorithms=["HS256"],
+                    audience=AUDIENCE,
+                    issuer=ISSUER,
+                    options={"require": ["exp", "iss", "aud", "sub"]},
+                )
+            except jwt.InvalidSignatureError:
+                continue
+            except jwt.InvalidTokenError:
+                break
+            if claims["sub"] != self.environment:
+                raise Unauthenticated("Invalid Public Access Token")
+            scopes = claims.get("scopes")
+            return [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else []
+        raise Unauthenticated("Public Access Token is invalid")
+
+
+def write_scope(token_id: str) -> str:
+    """The scope that allows completing one token."""
+    return f"write:waitpoints:{token_id}"
+
+
+def _bearer(authorization: str | None) -> str:
+    bearer = (authorization or "").removeprefix("Bearer ").strip()
+    if not bearer:
+        raise Unauthenticated("Invalid or Missing API key")
+    return bearer
+
+
+def _is_public_access_token(bearer: str) -> bool:
+    try:
+        claims = jwt.decode(bearer, options={"verify_signature": False})
+    except jwt.InvalidTokenError:
+        return False
+    return claims.get("pub") is True
+
+
+def _allows(scope: str, written_id: str) -> bool:
+    """Whether `action:type[:id]` allows writing this waitpoint; `*` is any action, `all` any type (contract 4)."""
+    if scope == "admin":
+        return True
+    action, _, rest = scope.partition(":")
+    kind, of_one, scoped_id = rest.partition(":")
+    same_token = scoped_id.removeprefix(PREFIX) == written_id.removeprefix(PREFIX)
+    return action in ("write", "*") and kind in ("waitpoints", "all") and (not of_one or same_token)

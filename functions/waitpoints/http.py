@@ -1,0 +1,176 @@
+"""HTTP as API Gateway hands it over (payload format 2.0), and the one place where refusals become statuses."""
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
+
+from waitpoints import json_text, telemetry
+from waitpoints.errors import (
+    BodyTooLarge,
+    Forbidden,
+    InvalidRequest,
+    InvalidTimeout,
+    MethodNotAllowed,
+    TokenNotFound,
+    TooManyTags,
+    TooManyWaiters,
+    TryAgain,
+    Unauthenticated,
+    WaitpointsError,
+    WrongCallbackHash,
+)
+
+_STATUS = {
+    InvalidRequest: 400,
+    Unauthenticated: 401,
+    WrongCallbackHash: 401,
+    Forbidden: 403,
+    TokenNotFound: 404,
+    MethodNotAllowed: 405,
+    TooManyWaiters: 409,
+    BodyTooLarge: 413,
+    InvalidTimeout: 422,
+    TooManyTags: 422,
+    TryAgain: 503,
+}
+
+CREATE_LIMIT = 10_240  # bytes of body, as in contract 2.1
+PAYLOAD_LIMIT = 3_145_728  # bytes of body, as in contract 2.4 and 2.5
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    method: str
+    path: Mapping[str, str]
+    headers: Mapping[str, str]
+    raw_query: str
+    raw_body: bytes
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> "Request":
+        body = event.get("body") or ""
+        return cls(
+            method=event["requestContext"]["http"]["method"],
+            path=event.get("pathParameters") or {},
+            headers=event.get("headers") or {},
+            raw_query=event.get("rawQueryString") or "",
+            raw_body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass"),
+        )
+
+    @property
+    def authorization(self) -> str | None:
+        return self.headers.get("authorization")
+
+    def body(self, limit: int) -> bytes:
+        """The body's bytes. Raises BodyTooLarge over `limit` bytes."""
+        if len(self.raw_body) > limit:
+            raise BodyTooLarge(f"Request body too large: at most {limit} bytes are accepted")
+        return self.raw_body
+
+    def json_body(self, limit: int) -> str:
+        """The body as the text of a JSON value."""
+        body = self.body(limit)
+        if not body:
+            raise InvalidRequest("Request body is empty")
+        try:
+            text = body.decode("utf-8-sig")
+            json_text.check(text)
+        except (UnicodeDecodeError, json_text.NotJson):
+            raise InvalidRequest("Invalid JSON") from None
+        return text
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    body: Mapping[str, Any]
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def event(self, more_headers: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "statusCode": self.status,
+            "headers": {"content-type": "application/json; charset=utf-8", **self.headers, **more_headers},
+            "body": json_text.dumps(self.body),
+        }
+
+
+Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
+
+
+def endpoint(
+    *methods: str, allow: tuple[str, ...] = (), browsers: bool = False
+) -> Callable[[Callable[[Request], Response]], Handler]:
+    """Make a Lambda handler of a function that answers requests with these methods.
+
+    `allow` names the methods of the path when other functions serve some of them. `browsers` lets pages of any origin
+    call it (CORS): a credential goes in a header, never in a cookie, so no origin can borrow another's.
+    """
+
+    def decorate(answer: Callable[[Request], Response]) -> Handler:
+        @wraps(answer)
+        def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+            with telemetry.canonical_line("request", requestId=context.aws_request_id, route=event.get("routeKey")):
+                request = Request.of(event)
+                try:
+                    if browsers and request.method == "OPTIONS":
+                        response = _preflight(request)
+                    elif request.method not in methods:
+                        raise MethodNotAllowed(*(allow or methods))
+                    else:
+                        response = answer(request)
+                except Exception as error:
+                    response = _refusal(error)
+                telemetry.note(status=response.status)
+                return response.event(_cors(request) if browsers else {})
+
+        return handler
+
+    return decorate
+
+
+def _preflight(request: Request) -> Response:
+    """What a browser asks before it sends a request with the SDK's headers (contract 2.4)."""
+    headers = {
+        "access-control-allow-methods": "POST",
+        "access-control-allow-headers": request.headers.get("access-control-request-headers", "authorization, content-type"),
+        "access-control-max-age": "300",
+    }
+    return Response({}, headers=headers)
+
+
+def _cors(request: Request) -> dict[str, str]:
+    origin = request.headers.get("origin")
+    if not origin:
+        return {}
+    return {
+        "access-control-allow-origin": origin,
+        "access-control-expose-headers": "x-trigger-jwt, x-trigger-jwt-claims",
+        "vary": "Origin, Access-Control-Request-Headers",
+    }
+
+
+def _refusal(error: Exception) -> Response:
+    if isinstance(error, (ClientError, BotoCoreError, GetParameterError)):
+        telemetry.note(error=type(error).__name__, awsCode=_aws_code(error))
+        error = TryAgain("The service is busy; nothing was lost, send the same request again")
+    if not isinstance(error, WaitpointsError):
+        telemetry.logger.exception("A defect of Waitpoints")
+        return Response({"error": "Internal Server Error"}, 500)
+    headers = {}
+    if isinstance(error, MethodNotAllowed):
+        headers["allow"] = ", ".join(error.allowed)
+    if isinstance(error, TryAgain):
+        headers["retry-after"] = "1"
+    extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
+    telemetry.note(refused=type(error).__name__)
+    return Response({"error": error.message, **extra}, _STATUS[type(error)], headers)
+
+
+def _aws_code(error: Exception) -> str | None:
+    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else None

@@ -1,0 +1,46 @@
+"""Where a payload lives: in the token's item while it is small, else in the bucket.
+
+An item of DynamoDB holds 400 KB, and a token's waiters may need half of that.
+"""
+
+import secrets
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from waitpoints.token import Output
+
+if TYPE_CHECKING:
+    from types_boto3_s3 import S3Client
+
+IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
+
+
+class Outputs:
+    """Payloads in one bucket. The client is only made once a payload is too large for the table."""
+
+    def __init__(self, make_client: "Callable[[], S3Client]", bucket: str) -> None:
+        self._make_client = make_client
+        self.bucket = bucket
+
+    def keep(self, token_id: str, json: str | None) -> Output:
+        """Put a payload where it can stay, before any token refers to it.
+
+        An object of a completion that then loses to another one is removed by the bucket's lifecycle rule.
+        """
+        if json is None or len(body := json.encode()) <= IN_ITEM_LIMIT:
+            return Output(json)
+        key = f"{token_id}/{secrets.token_hex(8)}.json"
+        self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
+        return Output(json, key)
+
+    def load(self, output: Output) -> Output:
+        """The same output with its JSON at hand."""
+        if output.stored_at is None or output.json is not None:
+            return output
+        body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
+        return Output(body.read().decode(), output.stored_at)
+
+    @cached_property
+    def _client(self) -> "S3Client":
+        return self._make_client()

@@ -1,0 +1,57 @@
+"""A secret with a current and a previous version, cached, that may be rotated under running functions.
+
+Both versions are accepted, so that what was made with a key outlives one rotation of it. A function that has cached
+both from before a rotation looks again when neither fits, but not more often than every REFETCH_AFTER seconds: a
+stream of forged requests must not become a stream of paid calls.
+"""
+
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from aws_lambda_powertools.utilities.parameters.secrets import SecretsProvider
+
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
+CACHED_FOR = 300  # seconds
+REFETCH_AFTER = 10  # seconds
+
+
+class RotatingSecret:
+    def __init__(self, client: "SecretsManagerClient", secret_id: str) -> None:
+        self._id = secret_id
+        # One provider for each stage: a provider's cache knows names, not version stages.
+        self._stages = {stage: SecretsProvider(boto3_client=client) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
+        self._missing_until = 0.0
+        self._refetch_from = 0.0
+
+    def current(self) -> str:
+        """The version that new things are made with."""
+        return self._get("AWSCURRENT")
+
+    def accepted(self) -> Iterator[str]:
+        """The versions that old things may have been made with, likeliest first; each is fetched when it is asked for."""
+        current = self.current()
+        yield current
+        yield from self._previous()
+        now = time.monotonic()
+        if now >= self._refetch_from:
+            self._refetch_from = now + REFETCH_AFTER
+            fresh = self._get("AWSCURRENT", force_fetch=True)
+            if fresh != current:
+                yield fresh
+                yield from self._previous(force_fetch=True)
+
+    def _previous(self, force_fetch: bool = False) -> Iterator[str]:
+        if time.monotonic() < self._missing_until and not force_fetch:
+            return
+        try:
+            yield self._get("AWSPREVIOUS", force_fetch)
+        except GetParameterError:  # never rotated so far
+            self._missing_until = time.monotonic() + CACHED_FOR
+
+    def _get(self, stage: str, force_fetch: bool = False) -> str:
+        value = self._stages[stage].get(self._id, max_age=CACHED_FOR, force_fetch=force_fetch, VersionStage=stage)
+        return value if isinstance(value, str) else ""

@@ -1,0 +1,143 @@
+"""When a token times out: the grammar of `timeout` and `idempotencyKeyTTL` (contract 2.1), and the stack's own limits.
+
+A timeout is an instant or a duration from now:
+
+    2030-01-31T18:00:00Z   ISO 8601; with an offset or without (then UTC), down to a date, a month or a year
+    Thu, 31 Jan 2030 …     what a JavaScript Date prints of itself; GMT or an offset
+    1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; of a repeated unit only the first counts
+    ""                     none
+
+Trigger.dev lets a token whose timeout it cannot read, or that has passed, wait for ever; here that is an error.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+from waitpoints.errors import InvalidTimeout
+
+ACCEPTED = (
+    'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
+)
+LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: EventBridge Scheduler writes years with four digits
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "hr": 3_600_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
+_DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
+_DURATION_PART = re.compile(r"(\d+)(w|d|hr|h|m|s)", re.ASCII)
+_DURATION_LENGTH = 100
+_TTL = re.compile(r"(\d{1,15})([smhd])", re.ASCII)
+
+_ISO = re.compile(
+    r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
+    r"(?:[Tt ](?P<hour>\d\d):(?P<minute>\d\d)(?::(?P<second>\d\d)(?:[.,](?P<fraction>\d{1,9}))?)?"
+    r"\s?(?P<zone>[Zz]|[+-]\d\d:?\d\d)?)?",
+    re.ASCII,
+)
+_MONTH_NAMES = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
+_PRINTED = re.compile(
+    r"(?:[a-z]{3,9},?\s+)?"
+    r"(?:(?P<day>\d{1,2})[\s-](?P<month>[a-z]{3})[a-z]*|(?P<month2>[a-z]{3})[a-z]*\s(?P<day2>\d{1,2})),?[\s-](?P<year>\d{4})"
+    r"(?:,?\s(?P<hour>\d{1,2}):(?P<minute>\d\d)(?::(?P<second>\d\d))?)?"
+    r"(?:\s?(?:gmt|utc|z)?(?P<zone>[+-]\d\d:?\d\d)?)(?:\s\([^()]*\))?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The stack's DefaultTimeout and MaxTimeout: durations, or "" for none."""
+
+    default: str = ""
+    longest: str = ""
+
+
+def timeout_at(written: Any, now: int, limits: Limits = Limits()) -> int | None:
+    """The instant (epoch milliseconds) at which a token created `now` with this `timeout` ends; None for never.
+
+    Raises InvalidTimeout for whatever is not in the grammar above, names no future instant, or is over the limit.
+    """
+    if written is None or written == "":
+        written = limits.default
+    if written == "":
+        instant = None
+    elif not isinstance(written, str):
+        raise InvalidTimeout(f"Invalid timeout: expected {ACCEPTED}")
+    else:
+        instant = _instant(written, now)
+    if limits.longest and (instant is None or instant > now + duration(limits.longest)):
+        raise InvalidTimeout(f"Invalid timeout: this stack allows at most {limits.longest} (its MaxTimeout)")
+    return instant
+
+
+def key_expires_at(written: str | None, now: int) -> int | None:
+    """The instant at which an idempotency key of this `idempotencyKeyTTL` expires; None for never."""
+    if written is None or written == "":
+        return None
+    match = _TTL.fullmatch(written)
+    if not match:
+        raise InvalidTimeout('Invalid idempotencyKeyTTL: expected a whole number of s, m, h or d, such as "60s" or "24h"')
+    instant = now + int(match[1]) * _MILLISECONDS[match[2]]
+    if instant > LATEST:
+        raise InvalidTimeout("Invalid idempotencyKeyTTL: it must end before the year 10000")
+    return instant
+
+
+def duration(written: str) -> int:
+    """A duration in milliseconds: the sum over its units, each counted once. Raises InvalidTimeout."""
+    if len(written) > _DURATION_LENGTH or not _DURATION.fullmatch(written):
+        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: expected {ACCEPTED}")
+    first_of_each_unit = {unit[0]: (number, unit) for number, unit in reversed(_DURATION_PART.findall(written))}
+    return sum(int(number) * _MILLISECONDS[unit] for number, unit in first_of_each_unit.values())
+
+
+def _instant(written: str, now: int) -> int:
+    instant = _date(written)
+    if instant is None:
+        instant = now + duration(written)
+    if instant <= now:
+        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: it must be in the future; expected {ACCEPTED}")
+    if instant > LATEST:
+        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: it must be before the year 10000")
+    return instant
+
+
+def _date(written: str) -> int | None:
+    """The instant of a date in one of the two forms, or None when `written` has neither form."""
+    match = _ISO.fullmatch(written)
+    month = int(match["month"] or 1) if match else 0
+    day = match["day"] if match else None
+    if not match:
+        match = _PRINTED.fullmatch(written)
+        if not match:
+            return None
+        month, day = _MONTHS.get((match["month"] or match["month2"]).lower(), 0), match["day"] or match["day2"]
+    try:
+        instant = datetime(int(match["year"]), month, int(day or 1), tzinfo=_zone(match["zone"])) + _time_of_day(match)
+        return (instant - _EPOCH) // timedelta(milliseconds=1)
+    except (ValueError, OverflowError):
+        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: there is no such date; expected {ACCEPTED}") from None
+
+
+def _time_of_day(match: re.Match[str]) -> timedelta:
+    hour, minute, second = (int(match[unit] or 0) for unit in ("hour", "minute", "second"))
+    milliseconds = int((match.groupdict().get("fraction") or "").ljust(3, "0")[:3])
+    if (hour, minute, second, milliseconds) > (24, 0, 0, 0) or minute > 59 or second > 59:
+        raise ValueError("no such time of day")
+    return timedelta(hours=hour, minutes=minute, seconds=second, milliseconds=milliseconds)
+
+
+def _zone(written: str | None) -> timezone:
+    if written is None or written in "Zz":
+        return UTC
+    hours, minutes = int(written[1:3]), int(written[-2:])
+    if hours > 23 or minutes > 59:
+        raise ValueError("no such offset")
+    offset = timedelta(hours=hours, minutes=minutes)
+    return timezone(-offset if written[0] == "-" else offset)
+
+
+def _quoted(written: str) -> str:
+    shown = written if len(written) <= 40 else written[:40] + "…"
+    return f'"{shown}"'

@@ -1,0 +1,63 @@
+"""MiniStack on one loopback port, with the deployed API at the root of the same port.
+
+MiniStack serves an HTTP API below `/_aws/execute-api/<id>/$default/` and under `<id>.execute-api.localhost`. Neither
+makes a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. So the
+paths of the Waitpoints API are led there from `/api/v1/` and `/engine/v1/`.
+
+Usage: emulator.py PORT API_ID_FILE. The file is written by whoever deploys. The emulator ends when its parent does.
+"""
+
+import asyncio
+import os
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from pathlib import Path
+from typing import Any
+
+Scope = MutableMapping[str, Any]
+App = Callable[[Scope, Any, Any], Awaitable[None]]
+
+API_PATHS = ("/api/v1/", "/engine/v1/")
+
+
+def with_api_at_root(app: App, api_id_file: Path) -> App:
+    async def serve(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["path"].startswith(API_PATHS) and api_id_file.exists():
+            prefix = f"/_aws/execute-api/{api_id_file.read_text()}/$default"
+            scope = {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + scope["raw_path"]}
+        await app(scope, receive, send)
+
+    return serve
+
+
+def end_with_parent() -> None:
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        os.killpg(os.getpgid(0), 9)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def main() -> None:
+    port, api_id_file = sys.argv[1], Path(sys.argv[2])
+    os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
+    end_with_parent()
+
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
+    from hypercorn.config import Config  # noqa: PLC0415
+    from ministack.app import app  # noqa: PLC0415
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.backlog = 1024
+    asyncio.run(serve(with_api_at_root(app, api_id_file), config))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""`make run`: the whole stack on this machine, its main job before your eyes, and then it serves until Ctrl-C."""
+
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from stack import LOCAL, ROOT, LocalError, Stack, running
+
+PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
+RUN_SECONDS = 60
+
+
+class Steps:
+    """Shows each step with its duration, and that a long one goes on."""
+
+    def __init__(self) -> None:
+        self._started: float | None = None
+        self._done = threading.Event()
+        self._dots: threading.Thread | None = None
+
+    def __call__(self, what: str) -> None:
+        self.end()
+        print(f"  {what:<58}", end="", flush=True)
+        self._started = time.perf_counter()
+        self._done = threading.Event()
+        self._dots = threading.Thread(target=self._show_progress, args=(self._done,), daemon=True)
+        self._dots.start()
+
+    def end(self, result: str = "") -> None:
+        if self._started is None:
+            return
+        self._done.set()
+        if self._dots:
+            self._dots.join()
+        print(f" {time.perf_counter() - self._started:6.2f} s  {result}".rstrip(), flush=True)
+        self._started = None
+
+    @staticmethod
+    def _show_progress(done: threading.Event) -> None:
+        while not done.wait(2):
+            print(".", end="", flush=True)
+
+
+def main_job(stack: Stack, step: Steps) -> tuple[str, Any]:
+    """Create a token, let an execution wait for it, post a webhook to its URL: the execution's status and output."""
+    step_functions = stack.client("stepfunctions")
+
+    step("POST /api/v1/waitpoints/tokens")
+    key = f"demo-{time.time_ns()}"
+    token = call(f"{stack.api_url}/api/v1/waitpoints/tokens", {"idempotencyKey": key, "timeout": "1h"}, stack.api_key)
+    step.end(token["id"])
+
+    step("Start an execution that waits for it")
+    execution = step_functions.start_execution(
+        stateMachineArn=stack.state_machine_arn, input=json.dumps({"token": {"id": token["id"]}})
+    )["executionArn"]
+    retrieve = f"{stack.api_url}/api/v1/waitpoints/tokens/{token['id']}"
+    for _ in polling():
+        if call(retrieve, None, stack.api_key)["waiters"]:
+            break
+    step.end("the token has 1 waiter")
+
+    payload = PAYLOAD.read_bytes()
+    step(f"POST GitHub's webhook, {len(payload):,} bytes, to its callback URL")
+    answer = call(token["url"], payload)
+    step.end(json.dumps(answer))
+
+    step("The execution goes on")
+    for _ in polling():
+        described: dict[str, Any] = step_functions.describe_execution(executionArn=execution)
+        if described["status"] != "RUNNING":
+            step.end(described["status"])
+            return described["status"], json.loads(described.get("output", "null"))
+    return "RUNNING", None
+
+
+def polling() -> Iterator[None]:
+    """One turn every few milliseconds, for a minute. Raises LocalError when it is over."""
+    until = time.monotonic() + RUN_SECONDS
+    while time.monotonic() < until:
+        yield
+        time.sleep(0.02)
+    raise LocalError(f"Nothing happened for {RUN_SECONDS} s: see {LOCAL / 'emulator.log'}")
+
+
+def call(url: str, body: Any, api_key: str | None = None) -> Any:
+    headers = {"content-type": "application/json", **({"authorization": f"Bearer {api_key}"} if api_key else {})}
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as response:
+            return json.load(response)
+    except urllib.error.HTTPError as error:
+        raise LocalError(f"{url.split('/callback/')[0]} answered {error.code}: {error.read().decode()}") from None
+
+
+def show_how_to_go_on(stack: Stack) -> None:
+    tokens = f"{stack.api_url}/api/v1/waitpoints/tokens"
+    print(f"""
+  API URL  {stack.api_url}
+  API key  {stack.api_key}
+
+  Create a token; complete it with its id, or POST anything to the url in the answer; look at it:
+
+    curl -s -X POST {tokens} -H 'authorization: Bearer {stack.api_key}' -d '{{"timeout":"1h"}}'
+    curl -s -X POST {tokens}/WAITPOINT_ID/complete -H 'authorization: Bearer {stack.api_key}' -d '{{"data":{{"approved":true}}}}'
+    curl -s {tokens}/WAITPOINT_ID -H 'authorization: Bearer {stack.api_key}'
+
+  All of this is in .local/stack.json while it runs. Ctrl-C ends it.
+""")
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Make an ordinary `kill` end everything in the same orderly way as Ctrl-C."""
+
+    def interrupt(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
+    signal.signal(signal.SIGHUP, interrupt)
+    yield
+
+
+def main() -> int:
+    step = Steps()
+    try:
+        with interruptible(), running(chosen_port(), LOCAL, step) as stack:
+            status, output = main_job(stack, step)
+            succeeded = status == "SUCCEEDED" and output == json.loads(PAYLOAD.read_bytes())
+            print(f"\n  {status}, with this output:\n")
+            print("\n".join(f"    {line}" for line in shortened(json.dumps(output, indent=2))))
+            if not succeeded:
+                raise LocalError("The execution did not end with the payload that was posted")
+            if os.environ.get("ONCE") == "1":
+                return 0
+            show_how_to_go_on(stack)
+            while True:
+                signal.pause()
+    except LocalError as error:
+        step.end("failed")
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        step.end()
+        print("\n  Ended.")
+        return 130 if os.environ.get("ONCE") == "1" else 0
+
+
+def chosen_port() -> int:
+    written = os.environ.get("PORT", "8787")
+    if not written.isascii() or not written.isdigit() or not 1024 <= int(written) <= 65535:
+        raise LocalError(f"PORT={written} is no port: choose a number from 1024 to 65535")
+    return int(written)
+
+
+def shortened(text: str, lines: int = 24) -> list[str]:
+    """The first and last lines of a text that is longer than a screen."""
+    every = text.splitlines()
+    if len(every) <= lines:
+        return every
+    return [*every[: lines - 6], f"… {len(every) - lines + 1} more lines …", *every[-5:]]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

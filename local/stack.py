@@ -1,0 +1,206 @@
+"""The whole stack on this machine: the emulator, and the same `sam build` and `sam deploy` that AWS would get."""
+
+import json
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+ROOT = Path(__file__).resolve().parent.parent
+LOCAL = ROOT / ".local"
+REGION = "us-east-1"
+STACK_NAME = "waitpoints"
+STARTUP_SECONDS = 60
+ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+
+Step = Callable[[str], Any]
+"""Called with what is being done now."""
+
+
+class LocalError(Exception):
+    """What is wrong and what to do about it, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What `.local/stack.json` holds: all that a caller of the running stack needs to know."""
+
+    api_url: str
+    api_key: str
+    endpoint_url: str
+    region: str
+    stack_name: str
+    table_name: str
+    state_machine_arn: str
+    wait_function_name: str
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the emulator, as its root user."""
+        return client(self.endpoint_url, service)
+
+
+def client(endpoint_url: str, service: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint_url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",  # noqa: S106 - MiniStack's root user
+    )
+
+
+@contextmanager
+def running(port: int, folder: Path, step: Step = lambda what: None) -> Iterator[Stack]:
+    """A deployed stack on 127.0.0.1:`port`, its files in `folder`. Ends every process it started."""
+    folder.mkdir(parents=True, exist_ok=True)
+    check_port(port)
+    step("Starting the emulator")
+    api_id_file = folder / "api_id"
+    api_id_file.unlink(missing_ok=True)
+    with open(folder / "emulator.log", "wb") as log:
+        emulator = subprocess.Popen(
+            [program("emulator", "python"), str(ROOT / "local" / "emulator.py"), str(port), str(api_id_file)],
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=emulator_environment(folder),
+        )
+    try:
+        endpoint_url = f"http://127.0.0.1:{port}"
+        wait_until_serving(endpoint_url, emulator, folder / "emulator.log")
+        step("sam build")
+        sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url=endpoint_url, folder=folder)
+        step("sam deploy")
+        overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*"]
+        sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
+        stack = describe(endpoint_url, api_id_file)
+        (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
+        yield stack
+    finally:
+        (folder / "stack.json").unlink(missing_ok=True)
+        end(emulator)
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise LocalError(f"Port {port} is in use: stop what uses it, or choose another with PORT=…") from None
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def program(environment: str, name: str) -> str:
+    path = LOCAL / environment / "bin" / name
+    if not path.exists():
+        raise LocalError(f"The {environment} environment is missing: run `make setup` first")
+    return str(path)
+
+
+def emulator_environment(folder: Path) -> dict[str, str]:
+    scratch = folder / "tmp"
+    scratch.mkdir(exist_ok=True)
+    # An emulator must never reach AWS: no profile, no credentials of the user, no proxy in between.
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    return {**clean, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(STARTUP_SECONDS * 10):
+        if emulator.poll() is not None:
+            raise LocalError(f"The emulator stopped while it started: see {log}")
+        try:
+            urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=1).close()
+            return
+        except (urllib.error.URLError, OSError):
+            try:
+                emulator.wait(0.1)
+            except subprocess.TimeoutExpired:
+                continue
+    raise LocalError(f"The emulator did not answer for {STARTUP_SECONDS} s: see {log}")
+
+
+def sam(command: str, *arguments: str, endpoint_url: str, folder: Path) -> None:
+    """Run the SAM CLI with the `local` environment of samconfig.toml. Raises LocalError with its last words."""
+    config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
+    directories = ["--build-dir", str(folder / "build")] if command == "build" else []
+    template = ["--template-file", str(folder / "build" / "template.yaml")] if command == "deploy" else []
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    path = os.pathsep.join([str(LOCAL / "sam" / "bin"), os.environ.get("PATH", "")])
+    environment = {
+        **clean,
+        "PATH": path,
+        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "SAM_CLI_TELEMETRY": "0",
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+    done = subprocess.run(
+        [program("sam", "python"), "-m", "samcli", command, *config, *directories, *template, *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (folder / f"sam-{command}.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        last_words = (done.stdout + done.stderr).strip().splitlines()[-1:]
+        raise LocalError(f"`sam {command}` failed ({' '.join(last_words)}): see {folder / f'sam-{command}.log'}")
+
+
+def describe(endpoint_url: str, api_id_file: Path) -> Stack:
+    """The deployed stack, its API led to the root of the port."""
+    described = client(endpoint_url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    api_id_file.write_text(outputs["ApiId"])
+    secret = client(endpoint_url, "secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
+    return Stack(
+        api_url=outputs["ApiUrl"],
+        api_key=secret["SecretString"],
+        endpoint_url=endpoint_url,
+        region=REGION,
+        stack_name=STACK_NAME,
+        table_name=outputs["TableName"],
+        state_machine_arn=outputs["StateMachineArn"],
+        wait_function_name=outputs["WaitFunctionName"],
+    )
+
+
+def end(emulator: subprocess.Popen[bytes]) -> None:
+    """End the emulator and the functions it runs."""
+    for signal_number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+        try:
+            os.killpg(emulator.pid, signal_number)
+            emulator.wait(patience)
+        except ProcessLookupError:
+            break
+        except subprocess.TimeoutExpired:
+            continue
+
+
+if sys.version_info < (3, 13):
+    raise SystemExit("Python 3.13 is needed: run this through make, which finds or fetches it")
