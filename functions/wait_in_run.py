@@ -12,5 +12,5 @@ aws.build_at_start(aws.tokens, aws.credentials)
 @endpoint("POST")
 def handler(request: Request) -> Response:
     aws.credentials().check_api_key(request.authorization)
-    aws.tokens().retrieve(ids.token_id(request.path["waitpointId"]))
+    aws.tokens().check_exists(ids.token_id(request.path["waitpointId"]))
     return Response({"success": True})

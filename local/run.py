@@ -98,20 +98,21 @@ def call(url: str, body: Any, api_key: str | None = None) -> Any:
         with urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=30) as response:
             return json.load(response)
     except urllib.error.HTTPError as error:
-        raise LocalError(f"{url.split('/callback/')[0]} answered {error.code}: {error.read().decode()}") from None
+        raise LocalError(f"{url.split('/callback/', maxsplit=1)[0]} answered {error.code}: {error.read().decode()}") from None
 
 
 def show_how_to_go_on(stack: Stack) -> None:
     tokens = f"{stack.api_url}/api/v1/waitpoints/tokens"
+    key = f"'authorization: Bearer {stack.api_key}'"
     print(f"""
   API URL  {stack.api_url}
   API key  {stack.api_key}
 
   Create a token; complete it with its id, or POST anything to the url in the answer; look at it:
 
-    curl -s -X POST {tokens} -H 'authorization: Bearer {stack.api_key}' -d '{{"timeout":"1h"}}'
-    curl -s -X POST {tokens}/WAITPOINT_ID/complete -H 'authorization: Bearer {stack.api_key}' -d '{{"data":{{"approved":true}}}}'
-    curl -s {tokens}/WAITPOINT_ID -H 'authorization: Bearer {stack.api_key}'
+    curl -s -X POST {tokens} -H {key} -d '{{"timeout":"1h"}}'
+    curl -s -X POST {tokens}/WAITPOINT_ID/complete -H {key} -d '{{"data":{{"approved":true}}}}'
+    curl -s {tokens}/WAITPOINT_ID -H {key}
 
   All of this is in .local/stack.json while it runs. Ctrl-C ends it.
 """)

@@ -6,7 +6,6 @@ import platform
 import signal
 import socket
 import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -61,7 +60,7 @@ def client(endpoint_url: str, service: str) -> Any:
 
 
 @contextmanager
-def running(port: int, folder: Path, step: Step = lambda what: None) -> Iterator[Stack]:
+def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     """A deployed stack on 127.0.0.1:`port`, its files in `folder`. Ends every process it started."""
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
@@ -200,7 +199,3 @@ def end(emulator: subprocess.Popen[bytes]) -> None:
             break
         except subprocess.TimeoutExpired:
             continue
-
-
-if sys.version_info < (3, 13):
-    raise SystemExit("Python 3.13 is needed: run this through make, which finds or fetches it")

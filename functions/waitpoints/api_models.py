@@ -8,11 +8,13 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from waitpoints.errors import InvalidRequest, TooManyTags
+from waitpoints import timeouts
+from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
 
 MAX_KEY_LENGTH = 2048
 MAX_TAG_LENGTH = 128
 MAX_TAGS = 10
+MAX_LIFETIME = 30 * 86_400  # seconds
 
 
 def _utf16_units(text: str) -> int:
@@ -64,6 +66,31 @@ class CreateTokenRequest(RequestModel):
         if len(tags) > MAX_TAGS:
             raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
         return tags
+
+
+class PublicTokenClaims(RequestModel):
+    scopes: list[str] = Field(default=[])
+
+
+class CreatePublicTokenRequest(RequestModel):
+    """`expirationTime` is an instant in epoch seconds, or a duration from now such as "15m"; an hour by default."""
+
+    claims: PublicTokenClaims = Field(default=PublicTokenClaims())
+    expiration_time: int | str = Field(default="1h")
+
+    @property
+    def scopes(self) -> list[str]:
+        return self.claims.scopes
+
+    def lifetime(self, now: int) -> int:
+        """How many seconds from `now` (epoch milliseconds) the token is good for. Raises InvalidTimeout."""
+        if isinstance(self.expiration_time, str):
+            lifetime = timeouts.duration(self.expiration_time) // 1000
+        else:
+            lifetime = self.expiration_time - now // 1000
+        if not 0 < lifetime <= MAX_LIFETIME:
+            raise InvalidTimeout("Invalid expirationTime: a public access token is good for at most 30 days from now")
+        return lifetime
 
 
 class CreateTokenResponse(BaseModel):

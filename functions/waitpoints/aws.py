@@ -13,11 +13,13 @@ import boto3
 from botocore.config import Config
 
 from waitpoints.callback_url import CallbackUrls
+from waitpoints.dead_letters import DeadLetters
 from waitpoints.outputs import Outputs
 from waitpoints.rotating_secret import RotatingSecret
 from waitpoints.step_functions import StepFunctions
 from waitpoints.store import Store
 from waitpoints.timeouts import Limits
+from waitpoints.timers import Timers
 from waitpoints.tokens import Tokens
 
 if TYPE_CHECKING:
@@ -57,6 +59,23 @@ def credentials() -> "Credentials":
 
 
 @cache
+def timers() -> Timers:
+    return Timers(
+        client("sqs"),
+        client("scheduler"),
+        queue_url=os.environ["TIMER_QUEUE_URL"],
+        queue_arn=os.environ["TIMER_QUEUE_ARN"],
+        group=os.environ["TIMER_GROUP"],
+        role_arn=os.environ["TIMER_ROLE_ARN"],
+    )
+
+
+@cache
+def dead_letters() -> DeadLetters:
+    return DeadLetters(client("sqs"), os.environ["DEAD_LETTER_QUEUE_URL"])
+
+
+@cache
 def timeout_limits() -> Limits:
     return Limits(os.environ["DEFAULT_TIMEOUT"], os.environ["MAX_TIMEOUT"])
 
@@ -70,5 +89,5 @@ def build_at_start(*builders: Callable[[], Any]) -> None:
 
 def forget() -> None:
     """Let go of everything that was built, for tests that change the environment."""
-    for built in (client, tokens, callback_urls, credentials, timeout_limits):
+    for built in (client, tokens, callback_urls, credentials, timers, dead_letters, timeout_limits):
         built.cache_clear()

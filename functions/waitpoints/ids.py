@@ -14,6 +14,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ULID = re.compile(r"[0-7][0-9a-hjkmnp-tv-z]{25}", re.ASCII)
 _LENGTH = 26
 _RANDOM_BITS = 80
+_COUNT = 1 << 48 + _RANDOM_BITS
 
 
 def new_id(now: int) -> str:
@@ -37,15 +38,31 @@ def is_cursor(text: str) -> bool:
     return _ULID.fullmatch(text) is not None
 
 
+def next_to(token_id: str, step: int) -> str:
+    """The id `step` places after (or, below 0, before) this one, at most the first or last of all."""
+    number = _decode(token_id.removeprefix(PREFIX)) + step
+    return PREFIX + _encode(min(max(number, 0), _COUNT - 1))
+
+
 def first_of(instant: int) -> str:
     """The smallest id that a token created at `instant` (epoch milliseconds) or later can have."""
-    return PREFIX + _encode(instant << _RANDOM_BITS)
+    return PREFIX + _encode(min(instant << _RANDOM_BITS, _COUNT - 1))
 
 
 def last_of(instant: int) -> str:
     """The largest id that a token created at `instant` (epoch milliseconds) or earlier can have."""
-    return PREFIX + _encode((instant + 1 << _RANDOM_BITS) - 1)
+    return PREFIX + _encode(min(instant + 1 << _RANDOM_BITS, _COUNT) - 1)
+
+
+def _decode(bare: str) -> int:
+    number = 0
+    for character in bare:
+        number = number << 5 | _ALPHABET.index(character)
+    return number
 
 
 def _encode(number: int) -> str:
     return "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(_LENGTH)))
+
+
+FIRST, LAST = first_of(0), PREFIX + _encode(_COUNT - 1)

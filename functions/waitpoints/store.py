@@ -21,12 +21,13 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from waitpoints.errors import TokenNotFound
+from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter
 
 if TYPE_CHECKING:
@@ -83,6 +84,11 @@ class KeyHolder:
     same_request: bool
 
 
+class _FilterArguments(TypedDict, total=False):
+    FilterExpression: str
+    ExpressionAttributeNames: dict[str, str]
+
+
 class Store:
     """Tokens in one DynamoDB table. Every method is one call to AWS."""
 
@@ -126,6 +132,30 @@ class Store:
         if TOKEN not in items:
             raise TokenNotFound
         return _token(items[TOKEN], items.get(DELIVERIES, {}))
+
+    def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
+        """The partitions of the index that answers a filter best, each ready to be read range by range."""
+        if wanted.idempotency_key is not None:
+            return [self._partition("idempotencyKey", "idempotencyKeyHash", _digest(wanted.idempotency_key), wanted, now)]
+        return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
+
+    def _partition(self, index: str, attribute: str, partition: str, wanted: Filter, now: int) -> ReadRange:
+        expression, values = _filter(wanted, now)
+
+        def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+            answer = self._client.query(
+                TableName=self._table,
+                IndexName=index,
+                KeyConditionExpression=f"{attribute} = :partition AND id BETWEEN :first AND :last",
+                ExpressionAttributeValues=_values(partition=partition, first=within.first, last=within.last, **values),
+                ScanIndexForward=within.backward,
+                Limit=limit,
+                **expression,
+            )
+            stopped_at = answer.get("LastEvaluatedKey", {}).get("id", {}).get("S")
+            return [_token(_plain(item)) for item in answer["Items"]], stopped_at
+
+        return read
 
     def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
         """Settle a waiting token as completed (invariant 1). True and the settled token, or False and what it was."""
@@ -211,6 +241,31 @@ class Store:
         return True, _token(_plain(answer["Attributes"]))
 
 
+def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:
+    """The filter as arguments of a query and the values they need. Due tokens are timed out, written or not."""
+    parts: list[str] = []
+    values: dict[str, Any] = {}
+    if wanted.statuses:
+        conditions = {
+            Status.WAITING: f"{IS_WAITING} AND {NOT_DUE}",
+            Status.COMPLETED: "#status = :completed",
+            Status.TIMED_OUT: f"#status = :timedOut OR {IS_WAITING} AND {IS_DUE}",
+        }
+        parts.append(" OR ".join(conditions[status] for status in sorted(wanted.statuses)))
+        needed = {"now": now, "waiting": Status.WAITING, "completed": Status.COMPLETED, "timedOut": Status.TIMED_OUT}
+        values |= {name: value for name, value in needed.items() if f":{name}" in parts[0]}
+    if wanted.tags:
+        tags = {f"tag{number}": tag for number, tag in enumerate(sorted(wanted.tags))}
+        parts.append(" OR ".join(f"contains(tags, :{name})" for name in tags))
+        values |= tags
+    arguments: _FilterArguments = {}
+    if parts:
+        arguments["FilterExpression"] = " AND ".join(f"({part})" for part in parts)
+    if wanted.statuses:
+        arguments["ExpressionAttributeNames"] = {"#status": "status"}
+    return arguments, values
+
+
 def _key(token_id: str, item: str) -> dict[str, Any]:
     return {"id": {"S": token_id}, "item": {"S": item}}
 
@@ -264,7 +319,7 @@ def _token(item: Mapping[str, Any], deliveries: Mapping[str, Any] | None = None)
         settled=settled,
         waiters={
             key: Waiter(waiter["taskToken"], int(waiter["registeredAt"]), waiter["unwrap"])
-            for key, waiter in item["waiters"].items()
+            for key, waiter in item.get("waiters", {}).items()
         },
         deliveries={
             key: Delivery(Answer(value["answer"]), int(value["at"]))

@@ -93,7 +93,7 @@ def duration(written: str) -> int:
 
 
 def _instant(written: str, now: int) -> int:
-    instant = _date(written)
+    instant = date(written)
     if instant is None:
         instant = now + duration(written)
     if instant <= now:
@@ -103,8 +103,8 @@ def _instant(written: str, now: int) -> int:
     return instant
 
 
-def _date(written: str) -> int | None:
-    """The instant of a date in one of the two forms, or None when `written` has neither form."""
+def date(written: str) -> int | None:
+    """The instant of a date in one of the two forms, or None when `written` has neither form. Raises InvalidTimeout."""
     match = _ISO.fullmatch(written)
     month = int(match["month"] or 1) if match else 0
     day = match["day"] if match else None

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
+from waitpoints.listing import ListQuery, Page, page
 from waitpoints.outputs import Outputs
 from waitpoints.step_functions import CannotResume, CannotResumeNow, StepFunctions
 from waitpoints.store import MAX_WAITERS, IdempotencyKey, Store
@@ -80,6 +81,16 @@ class Tokens:
         outcome = token.outcome(self._clock())
         return replace(token, settled=outcome and self._with_output(outcome))
 
+    def check_exists(self, token_id: str) -> None:
+        """Raises TokenNotFound if there is no such token."""
+        self._store.get(token_id)
+
+    def list_page(self, query: ListQuery) -> Page:
+        """A page of tokens as everybody sees them now, without their outputs and waiters."""
+        now = self._clock()
+        found = page(self._store.partitions(query.filter, now), query)
+        return replace(found, tokens=[replace(token, settled=token.outcome(now)) for token in found.tokens])
+
     def complete(self, token_id: str, output: str | None) -> None:
         """Settle a waiting token with `output` (JSON text) and resume its waiters.
 
@@ -116,14 +127,12 @@ class Tokens:
             raise failure.reason
 
     def expire(self, token_id: str) -> int | None:
-        """Time a token out if it is due. Returns the milliseconds until it will be, or None if there is nothing to do."""
+        """Time a token out if it is due. Returns when it will be if it is not yet, else None: nothing is left to do."""
         try:
             token = self._time_out(token_id)
         except TokenNotFound:
             return None
-        if token.settled is not None or token.timeout_at is None:
-            return None
-        return token.timeout_at - self._clock()
+        return token.timeout_at if token.settled is None else None
 
     def resume_waiters(self, token_id: str) -> list[Undelivered]:
         """Resume every waiter of a settled token that is not recorded as delivered; returns those that still are not."""

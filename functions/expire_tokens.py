@@ -1,0 +1,24 @@
+"""Fed by the timer queue: times out the tokens that are due, and delays again the messages that came early."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from waitpoints import aws, ids, telemetry
+
+aws.build_at_start(aws.tokens, aws.timers)
+queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event=event, record_handler=record_handler, processor=queue, context=context)
+
+
+def record_handler(record: SQSRecord) -> None:
+    token_id = ids.token_id(record.json_body["waitpointId"])
+    with telemetry.canonical_line("expire", tokenId=token_id):
+        due_at = aws.tokens().expire(token_id)
+        if due_at is not None:
+            aws.timers().arm(token_id, due_at, aws.now())

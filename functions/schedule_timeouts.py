@@ -1,0 +1,24 @@
+"""Fed by the table's stream with every new token that has a timeout: arms its timer."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from waitpoints import aws, telemetry
+
+aws.build_at_start(aws.timers)
+stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+
+
+def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
+
+
+def record_handler(record: DynamoDBRecord) -> None:
+    image = (record.dynamodb.new_image if record.dynamodb else None) or {}
+    if "timeoutAt" not in image:
+        return
+    with telemetry.canonical_line("schedule", tokenId=image["id"]):
+        aws.timers().arm(image["id"], int(image["timeoutAt"]), aws.now())

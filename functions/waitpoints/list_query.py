@@ -1,0 +1,103 @@
+"""The query string of the list route (contract 2.2). Of a repeated parameter the last one counts; unknown ones do not."""
+
+import re
+from typing import Never
+from urllib.parse import parse_qsl
+
+from waitpoints import ids, timeouts
+from waitpoints.errors import InvalidRequest, InvalidTimeout
+from waitpoints.listing import Filter, ListQuery
+from waitpoints.token import Status
+
+DEFAULT_SIZE, MAX_SIZE = 25, 100
+_UNITS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+    "w": 604_800_000,
+    "month": 2_629_800_000,
+    "y": 31_557_600_000,
+}
+_UNIT_NAMES = (
+    r"(?:(?P<ms>ms|milliseconds?)|(?P<month>months?)|(?P<s>s|secs?|seconds?)|(?P<m>m|mins?|minutes?)"
+    r"|(?P<h>h|hrs?|hours?)|(?P<d>d|days?)|(?P<w>w|wks?|weeks?)|(?P<y>y|yrs?|years?))"
+)
+_PERIOD_PART = re.compile(rf"\s*(?P<number>\d{{1,12}}(?:\.\d{{1,9}})?)\s*{_UNIT_NAMES}(?![a-z])\s*,?", re.ASCII | re.IGNORECASE)
+_LONGEST_AGO = 100 * _UNITS["y"]
+
+
+def parse(raw_query: str, now: int) -> ListQuery:
+    """The page that a query string asks for. Raises InvalidRequest that names the parameter and what it accepts."""
+    given = dict(parse_qsl(raw_query, keep_blank_values=True))
+    created_from = _instant(given, "filter[createdAt][from]")
+    if period := given.get("filter[createdAt][period]"):
+        created_from = max(created_from or 0, now - _milliseconds(period))
+    return ListQuery(
+        filter=Filter(
+            statuses=_statuses(given.get("filter[status]", "")),
+            tags=frozenset(filter(None, given.get("filter[tags]", "").split(","))),
+            idempotency_key=given.get("filter[idempotencyKey]") or None,
+        ),
+        size=_size(given.get("page[size]")),
+        after=_cursor(given, "page[after]"),
+        before=_cursor(given, "page[before]"),
+        created_from=created_from,
+        created_to=_instant(given, "filter[createdAt][to]"),
+    )
+
+
+def _size(written: str | None) -> int:
+    if written is None:
+        return DEFAULT_SIZE
+    if not re.fullmatch(r"\d{1,3}", written, re.ASCII) or not 1 <= int(written) <= MAX_SIZE:
+        _refuse("page[size]", f"must be a whole number from 1 to {MAX_SIZE}")
+    return int(written)
+
+
+def _cursor(given: dict[str, str], name: str) -> str | None:
+    written = given.get(name, "").removeprefix(ids.PREFIX)
+    if written and not ids.is_cursor(written):
+        _refuse(name, "must be a cursor from pagination.next or pagination.previous")
+    return written or None
+
+
+def _statuses(written: str) -> frozenset[Status]:
+    if not written:
+        return frozenset()
+    names = written.split(",")
+    if invalid := [name for name in names if name not in Status]:
+        _refuse("filter[status]", f"Invalid status values: {', '.join(invalid)}; accepted are {', '.join(Status)}")
+    return frozenset(Status(name) for name in names)
+
+
+def _instant(given: dict[str, str], name: str) -> int | None:
+    written = given.get(name, "")
+    if not written:
+        return None
+    if re.fullmatch(r"\d{1,15}", written, re.ASCII) and len(written) != len("2030"):
+        return min(int(written), timeouts.LATEST)
+    try:
+        instant = timeouts.date(written)
+    except InvalidTimeout:
+        instant = None
+    if instant is None:
+        _refuse(name, "Invalid date: must be epoch milliseconds or a date such as 2030-01-31T18:00:00Z (ISO 8601)")
+    return max(instant, 0)
+
+
+def _milliseconds(period: str) -> int:
+    if re.fullmatch(r"\d{1,15}", period, re.ASCII):
+        return int(period)
+    total, at = 0.0, 0
+    while at < len(period) and (part := _PERIOD_PART.match(period, at)):
+        unit = next(name for name in _UNITS if part[name])
+        total, at = total + float(part["number"]) * _UNITS[unit], part.end()
+    if at < len(period):
+        _refuse("filter[createdAt][period]", 'must be a duration such as "30m", "24h", "7d" or "1 week"')
+    return int(min(total, _LONGEST_AGO))
+
+
+def _refuse(name: str, what: str) -> Never:
+    raise InvalidRequest(f"Query Error: {name} {what}")

@@ -1,0 +1,112 @@
+"""A page of tokens, newest first: what can be asked for (contract 2.2), and how few reads answer it.
+
+An index keeps tokens in a few partitions ordered by id, so a page is the merge of one range of ids from each. A filter
+may leave out any number of tokens of a range. So that a page costs a bounded number of reads however large the table
+is, a range is read by at most MAX_READS queries of READ_AHEAD tokens. A page whose reading ended there may be short,
+even empty, and its cursor goes on from where the reading stopped.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from waitpoints import ids
+from waitpoints.token import Status, Token
+
+MAX_READS = 4
+READ_AHEAD = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which tokens: those with one of `statuses` and one of `tags`. An empty set asks for nothing in particular."""
+
+    statuses: frozenset[Status] = frozenset()
+    tags: frozenset[str] = frozenset()
+    idempotency_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """A filter, and where the page begins: cursors are bare ids, `before` wins over `after`; instants are inclusive."""
+
+    filter: Filter = Filter()
+    size: int = 25
+    after: str | None = None
+    before: str | None = None
+    created_from: int | None = None
+    created_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdRange:
+    """The ids from `first` to `last`, both included, read from the newest on or, `backward`, from the oldest on."""
+
+    first: str
+    last: str
+    backward: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    tokens: Sequence[Token] = ()
+    next: str | None = None
+    previous: str | None = None
+
+
+ReadRange = Callable[[IdRange, int], tuple[list[Token], str | None]]
+"""One query of one partition: at most so many tokens looked at, those that pass the filter in reading order, and the
+last id looked at if there may be more."""
+
+
+def page(partitions: Iterable[ReadRange], query: ListQuery) -> Page:
+    """The page that `query` asks for, out of an index with these partitions."""
+    within = _id_range(query)
+    found: list[Token] = []
+    read_to: list[str] = []
+    for read in partitions if within.first <= within.last else ():
+        tokens, stopped_at = _read_far_enough(read, within, query)
+        found += tokens
+        if stopped_at:
+            read_to.append(stopped_at)
+    # Beyond the nearest place at which a partition's reading stopped, tokens may be missing.
+    nearest = (min if within.backward else max)(read_to, default=None)
+    known = [token for token in found if not nearest or (token.id <= nearest if within.backward else token.id >= nearest)]
+    known.sort(key=lambda token: token.id, reverse=not within.backward)
+    shown = known[: query.size]
+    further = shown[-1].id if len(known) > query.size else nearest
+    if within.backward:
+        shown.reverse()
+        back_again = shown[-1].id if shown else query.before
+        return Page(shown, next=_cursor(back_again), previous=_cursor(further))
+    return Page(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
+
+
+def _id_range(query: ListQuery) -> IdRange:
+    first, last = ids.FIRST, ids.LAST
+    if query.created_from is not None:
+        first = ids.first_of(query.created_from)
+    if query.created_to is not None:
+        last = ids.last_of(query.created_to)
+    if query.before is not None:
+        return IdRange(max(first, ids.next_to(ids.PREFIX + query.before, 1)), last, backward=True)
+    if query.after is not None:
+        last = min(last, ids.next_to(ids.PREFIX + query.after, -1))
+    return IdRange(first, last, backward=False)
+
+
+def _read_far_enough(read: ReadRange, within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
+    """One more token than the page holds, if the range has them; and where the reading stopped if there may be more."""
+    found: list[Token] = []
+    limit = READ_AHEAD if query.filter.statuses or query.filter.tags else query.size + 1
+    for _ in range(MAX_READS):
+        tokens, stopped_at = read(within, limit)
+        found += tokens
+        if stopped_at is None or len(found) > query.size:
+            return found, stopped_at
+        step = ids.next_to(stopped_at, 1 if within.backward else -1)
+        within = IdRange(step, within.last, True) if within.backward else IdRange(within.first, step, False)
+    return found, stopped_at
+
+
+def _cursor(token_id: str | None) -> str | None:
+    return token_id and token_id.removeprefix(ids.PREFIX)

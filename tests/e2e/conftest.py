@@ -1,0 +1,23 @@
+"""The deployed stack that the end-to-end tests call, as its users do: over HTTP and through Step Functions.
+
+It is deployed once per run. With WAITPOINTS_STACK set to the path of a running stack's `stack.json` (`make run` writes
+`.local/stack.json`), that one is used instead, which saves the deploy while a test is being written.
+"""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from local.stack import LOCAL, Stack, free_port, running
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    if path := os.environ.get("WAITPOINTS_STACK"):
+        yield Stack(**json.loads(Path(path).read_text()))
+        return
+    with running(free_port(), LOCAL / "e2e") as deployed:
+        yield deployed
