@@ -1,0 +1,192 @@
+"""The template's own resources on moto, in this process: what `make invoke` and the integration tests run on.
+
+moto makes what DynamoDB, S3, Secrets Manager, SQS, Scheduler and Step Functions hold, with the properties of
+template.yaml. Lambda is this process: a state machine that invokes a function calls its handler.
+"""
+
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+import boto3
+from moto import mock_aws
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.dynamodb.responses import DynamoHandler
+
+from local.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
+
+_MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+_NO_USER_SETTINGS = {
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto knows the stream's endpoint without an account id only
+}
+
+Attributes = Mapping[str, str]
+"""What `!GetAtt` gives for a resource, and under "Ref" what `!Ref` gives."""
+
+
+@dataclass(frozen=True)
+class MotoStack:
+    template: Template
+    resources: Mapping[str, Attributes]
+
+    def functions(self) -> dict[str, Function]:
+        return self.template.functions()
+
+    def secret(self, logical_id: str) -> str:
+        secret = boto3.client("secretsmanager").get_secret_value(SecretId=self.resources[logical_id]["Id"])
+        return str(secret["SecretString"])
+
+    def resolve(self, value: Any) -> Any:
+        """A value of the template without its intrinsic functions."""
+        return self.template.resolve(value, self.resources)
+
+    def environment(self) -> dict[str, str]:
+        """The environment variables of all functions together."""
+        shared = self.template.body["Globals"]["Function"]["Environment"]["Variables"]
+        own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
+        return {name: str(self.resolve(value)) for variables in (shared, *own) for name, value in variables.items()}
+
+    def create_state_machine(self, logical_id: str) -> str:
+        """A state machine of the template, its definition read from its file. Returns its ARN."""
+        properties = self.template.resources("AWS::Serverless::StateMachine")[logical_id]
+        definition = (ROOT / properties["DefinitionUri"]).read_text()
+        for name, value in self.resolve(properties["DefinitionSubstitutions"]).items():
+            definition = definition.replace(f"${{{name}}}", value)
+        return start_state_machine(logical_id, definition)
+
+
+def start_state_machine(name: str, definition: str) -> str:
+    created = boto3.client("stepfunctions").create_state_machine(
+        name=name, definition=definition, roleArn=f"arn:aws:iam::{ACCOUNT}:role/{name}"
+    )
+    return str(created["stateMachineArn"])
+
+
+@contextmanager
+def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStack]:
+    """The stack on moto, with the environment that its functions read."""
+    sys.path[:0] = [] if str(ROOT / "functions") in sys.path else [str(ROOT / "functions")]
+    template = Template.load(parameters)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+    with ExitStack() as until_the_end:
+        enter = until_the_end.enter_context
+        enter(mock.patch.dict(os.environ, {**clean, **_NO_USER_SETTINGS}, clear=True))
+        enter(mock_aws(config=_MOTO))
+        enter(mock.patch.object(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action)))
+        stack = MotoStack(template, _create_all(template))
+        enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
+        enter(mock.patch.dict(os.environ, stack.environment()))
+
+        from waitpoints import aws  # noqa: PLC0415 - the functions' folder has only just come on the path
+
+        aws.forget()
+        until_the_end.callback(aws.forget)
+        yield stack
+
+
+def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """DynamoDB does each request as a whole; moto in several threads would let another one in between."""
+    turn = threading.RLock()
+
+    def call_alone(handler: Any) -> Any:
+        with turn:
+            return call(handler)
+
+    return call_alone
+
+
+def _invoke(stack: MotoStack) -> Callable[..., bytes]:
+    """Lambda's Invoke in this process. A function that raises is answered as Lambda answers."""
+
+    def invoke(_: LambdaSimpleBackend, function_name: str, *arguments: Any) -> bytes:
+        _qualifier, body, _headers, response_headers = arguments
+        by_logical_id = {function.logical_id: function for function in stack.functions().values()}
+        function = by_logical_id[function_name.rsplit(":", 1)[-1]]
+        try:
+            return json.dumps(function.call(json.loads(body or "{}"))).encode()
+        except Exception as error:
+            response_headers["x-amz-function-error"] = "Unhandled"
+            return json.dumps({"errorType": type(error).__name__, "errorMessage": str(error)}).encode()
+
+    return invoke
+
+
+def _create_all(template: Template) -> dict[str, Attributes]:
+    """Make what moto can hold; everything else gets the name and ARN that it would have."""
+    resources: dict[str, Attributes] = {
+        name: _imagined(name, resource["Type"]) for name, resource in template.body["Resources"].items()
+    }
+    for kind, create in _CREATORS.items():
+        for logical_id, properties in template.resources(kind).items():
+            resources[logical_id] = create(logical_id, template.resolve(properties, resources))
+    return resources
+
+
+def _imagined(logical_id: str, kind: str) -> Attributes:
+    prefixes = {
+        "AWS::Serverless::Function": f"lambda:{REGION}:{ACCOUNT}:function:",
+        "AWS::Serverless::StateMachine": f"states:{REGION}:{ACCOUNT}:stateMachine:",
+        "AWS::IAM::Role": f"iam::{ACCOUNT}:role/",
+    }
+    arn = "arn:aws:" + prefixes.get(kind, f"{kind.split('::')[1].lower()}:{REGION}:{ACCOUNT}:") + logical_id
+    return {"Ref": logical_id, "Arn": arn, "ApiEndpoint": f"https://{logical_id.lower()}.example.com"}
+
+
+def _table(logical_id: str, properties: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id}"
+    time_to_live = properties.pop("TimeToLiveSpecification")
+    properties.pop("PointInTimeRecoverySpecification")
+    properties["StreamSpecification"]["StreamEnabled"] = True
+    client = boto3.client("dynamodb")
+    described = client.create_table(TableName=name, **properties)["TableDescription"]
+    client.update_time_to_live(TableName=name, TimeToLiveSpecification=time_to_live)
+    return {"Ref": name, "Arn": described["TableArn"], "StreamArn": described["LatestStreamArn"]}
+
+
+def _bucket(logical_id: str, _: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id.lower()}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return {"Ref": name, "Arn": f"arn:aws:s3:::{name}"}
+
+
+def _secret(logical_id: str, properties: Resource) -> Attributes:
+    client = boto3.client("secretsmanager")
+    password = client.get_random_password(**properties["GenerateSecretString"])["RandomPassword"]
+    arn = client.create_secret(Name=f"{STACK_NAME}-{logical_id}", SecretString=password)["ARN"]
+    return {"Ref": arn, "Id": arn}
+
+
+def _queue(logical_id: str, properties: Resource) -> Attributes:
+    client = boto3.client("sqs")
+    attributes = {
+        name: json.dumps(value) if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else str(value)
+        for name, value in properties.items()
+        if name not in ("QueueName", "Tags", "RedrivePolicy", "RedriveAllowPolicy")  # queues come in any order
+    }
+    name = f"{STACK_NAME}-{logical_id}"
+    url = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    return {"Ref": url, "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}", "QueueName": name, "QueueUrl": url}
+
+
+def _schedule_group(logical_id: str, _: Resource) -> Attributes:
+    name = f"{STACK_NAME}-{logical_id}"
+    arn = boto3.client("scheduler").create_schedule_group(Name=name)["ScheduleGroupArn"]
+    return {"Ref": name, "Arn": arn}
+
+
+_CREATORS: dict[str, Callable[[str, Resource], Attributes]] = {
+    "AWS::DynamoDB::Table": _table,
+    "AWS::S3::Bucket": _bucket,
+    "AWS::SecretsManager::Secret": _secret,
+    "AWS::SQS::Queue": _queue,
+    "AWS::Scheduler::ScheduleGroup": _schedule_group,
+}

@@ -1,0 +1,197 @@
+"""template.yaml as data: its functions, routes and resources, so that nothing in it is written down a second time."""
+
+import importlib
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+STACK_NAME = "waitpoints"
+
+Resource = dict[str, Any]
+_PSEUDO_PARAMETERS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::Partition": "aws",
+    "AWS::StackName": STACK_NAME,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+_NOTHING = object()  # AWS::NoValue: takes the property away
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with CloudFormation's short forms: `!Ref X` is read as `{"Ref": "X"}`, `!Sub …` as `{"Fn::Sub": …}`."""
+
+
+def _short_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
+    value: Any
+    if isinstance(node, yaml.ScalarNode):
+        value = loader.construct_scalar(node)
+    elif isinstance(node, yaml.SequenceNode):
+        value = loader.construct_sequence(node, deep=True)
+    else:
+        value = loader.construct_mapping(node, deep=True)
+    if name == "GetAtt" and isinstance(value, str):
+        value = value.split(".", 1)
+    return {name if name in ("Ref", "Condition") else f"Fn::{name}": value}
+
+
+_Loader.add_multi_constructor("!", _short_form)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What Lambda tells a function about its invocation."""
+
+    function_name: str
+    aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    memory_limit_in_mb: int = 512
+
+    @property
+    def invoked_function_arn(self) -> str:
+        return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function_name}"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 20_000
+
+
+@dataclass(frozen=True)
+class Function:
+    """One AWS::Serverless::Function. `name` is its module's: `create_token`."""
+
+    logical_id: str
+    properties: Resource
+
+    @property
+    def name(self) -> str:
+        return str(self.properties["Handler"]).split(".")[0]
+
+    def handler(self) -> Callable[[Any, Any], Any]:
+        module, attribute = self.properties["Handler"].split(".")
+        found: Callable[[Any, Any], Any] = getattr(importlib.import_module(module), attribute)
+        return found
+
+    def call(self, event: Any) -> Any:
+        """Invoke the function as Lambda does: both ways through JSON, so that nothing else can pass."""
+        result = self.handler()(json.loads(json.dumps(event)), Context(self.logical_id))
+        return json.loads(json.dumps(result))
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request's way to its function."""
+
+    function: Function
+    route_key: str
+    path_parameters: Mapping[str, str]
+
+
+class Template:
+    def __init__(self, body: Mapping[str, Any], parameters: Mapping[str, str] | None = None) -> None:
+        self.body = body
+        defaults = {name: str(declared["Default"]) for name, declared in body["Parameters"].items()}
+        self.parameters = {**defaults, **(parameters or {})}
+
+    @classmethod
+    def load(cls, parameters: Mapping[str, str] | None = None) -> "Template":
+        return cls(yaml.load((ROOT / "template.yaml").read_text(), _Loader), parameters)  # noqa: S506 - a SafeLoader
+
+    def resources(self, kind: str) -> dict[str, Resource]:
+        """The properties of every resource of a type, by logical id."""
+        return {name: resource.get("Properties", {}) for name, resource in self._of_kind(kind)}
+
+    def functions(self) -> dict[str, Function]:
+        """Every function by the name of its module."""
+        functions = [Function(name, properties) for name, properties in self.resources("AWS::Serverless::Function").items()]
+        return {function.name: function for function in functions}
+
+    def routes(self) -> dict[str, Function]:
+        """Every route of the HTTP API, such as `ANY /api/v1/waitpoints/tokens`, and the function behind it."""
+        integrations = self.resources("AWS::ApiGatewayV2::Integration")
+        by_logical_id = {function.logical_id: function for function in self.functions().values()}
+        found = {}
+        for route in self.resources("AWS::ApiGatewayV2::Route").values():
+            integration = re.search(r"\$\{(\w+)\}", route["Target"]["Fn::Sub"])
+            assert integration, f"no integration in {route}"
+            found[route["RouteKey"]] = by_logical_id[integrations[integration[1]]["IntegrationUri"]["Fn::GetAtt"][0]]
+        return found
+
+    def route(self, method: str, path: str) -> Route | None:
+        """The route that API Gateway chooses: literal parts before parameters, the method before ANY."""
+        matches = []
+        for key, function in self.routes().items():
+            wanted, pattern = key.split(" ", 1)
+            match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(pattern)), path)
+            if match and wanted in (method, "ANY"):
+                matches.append((len(match.groupdict()), wanted == "ANY", Route(function, key, match.groupdict())))
+        return min(matches, key=lambda found: found[:2])[2] if matches else None
+
+    def resolve(self, value: Any, resources: "Mapping[str, Mapping[str, str]]") -> Any:
+        """`value` without its intrinsic functions. `resources` has each logical id's attributes, and its Ref as `Ref`."""
+        if isinstance(value, list):
+            return [item for item in (self.resolve(item, resources) for item in value) if item is not _NOTHING]
+        if not isinstance(value, dict):
+            return value
+        if len(value) == 1:
+            [(name, argument)] = value.items()
+            if name in ("Ref", "Condition") or name.startswith("Fn::"):
+                return self._intrinsic(name.removeprefix("Fn::"), argument, resources)
+        members = {name: self.resolve(member, resources) for name, member in value.items()}
+        return {name: member for name, member in members.items() if member is not _NOTHING}
+
+    def _intrinsic(  # noqa: PLR0911 - one for each function
+        self, name: str, argument: Any, resources: Mapping[str, Mapping[str, str]]
+    ) -> Any:
+        match name, argument:
+            case "Ref", str(target):
+                return self._ref(target, resources)
+            case "GetAtt", [target, attribute]:
+                return resources[target][attribute]
+            case "Sub", str(text):
+                return self._sub(text, {}, resources)
+            case "Sub", [text, variables]:
+                return self._sub(text, self.resolve(variables, resources), resources)
+            case "If", [condition, then, otherwise]:
+                return self.resolve(then if self._holds(condition, resources) else otherwise, resources)
+            case "Condition", str(condition):
+                return self._holds(condition, resources)
+            case "Equals", [left, right]:
+                return str(self.resolve(left, resources)) == str(self.resolve(right, resources))
+            case "Not", [condition]:
+                return not self.resolve(condition, resources)
+            case "And", conditions:
+                return all(self.resolve(condition, resources) for condition in conditions)
+            case "Or", conditions:
+                return any(self.resolve(condition, resources) for condition in conditions)
+            case "Join", [separator, parts]:
+                return separator.join(map(str, self.resolve(parts, resources)))
+        raise NotImplementedError(f"the intrinsic function {name} of {argument!r}")
+
+    def _ref(self, target: str, resources: Mapping[str, Mapping[str, str]]) -> Any:
+        if target == "AWS::NoValue":
+            return _NOTHING
+        known = _PSEUDO_PARAMETERS.get(target, self.parameters.get(target))
+        return resources[target]["Ref"] if known is None else known
+
+    def _sub(self, text: str, variables: Mapping[str, Any], resources: Mapping[str, Mapping[str, str]]) -> str:
+        def value(match: re.Match[str]) -> str:
+            target, _, attribute = match[1].partition(".")
+            if target in variables:
+                return str(variables[target])
+            return str(resources[target][attribute] if attribute else self._ref(target, resources))
+
+        return re.sub(r"\$\{([^!}]+)\}", value, text)
+
+    def _holds(self, condition: str, resources: Mapping[str, Mapping[str, str]]) -> bool:
+        return bool(self.resolve(self.body["Conditions"][condition], resources))
+
+    def _of_kind(self, kind: str) -> Iterator[tuple[str, Resource]]:
+        return ((name, resource) for name, resource in self.body["Resources"].items() if resource["Type"] == kind)

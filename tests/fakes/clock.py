@@ -1,0 +1,15 @@
+"""A clock that stands still until a test moves it."""
+
+
+class FakeClock:
+    """Call it for the time in epoch milliseconds."""
+
+    def __init__(self, now: int = 1_800_000_000_000) -> None:
+        self.now = now
+
+    def __call__(self) -> int:
+        return self.now
+
+    def advance(self, milliseconds: int = 0, *, seconds: float = 0) -> int:
+        self.now += milliseconds + round(seconds * 1000)
+        return self.now

@@ -1,0 +1,407 @@
+"""What the domain may rely on from its store: the same promises from DynamoDB (on moto) and from the fake in memory."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from threading import Barrier
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from local.moto_stack import MotoStack
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+from tests.fakes.store import MemoryStore
+from waitpoints import ids
+from waitpoints.errors import TokenNotFound
+from waitpoints.listing import Filter, IdRange
+from waitpoints.store import MAX_WAITERS, IdempotencyKey, Store
+from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter
+
+AnyStore = Store | MemoryStore
+START = FakeClock().now
+TIMEOUT = START + 60_000
+RETENTION = 30 * 86_400  # seconds
+OUTPUT = Output('{"approved": true}')
+WIDE_OUTPUT = Output(None, "waitpoint_x/0123.json")
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
+    if request.param == "memory":
+        return MemoryStore()
+    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+
+@pytest.fixture
+def create(store: AnyStore) -> Callable[..., Token]:
+    def create(**fields: Any) -> Token:
+        token = Token(id=ids.new_id(START), created_at=START, **fields)
+        assert store.create(token, None, START) is None
+        return token
+
+    return create
+
+
+def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
+    return Waiter(FakeStepFunctions().start_task(2048), registered_at, unwrap)
+
+
+def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
+    """Start all of them at the same moment and return what each of them returned."""
+    start = Barrier(len(racers))
+
+    def run(racer: Callable[[], Result]) -> Result:
+        start.wait()
+        return racer()
+
+    with ThreadPoolExecutor(len(racers)) as pool:
+        return list(pool.map(run, racers))
+
+
+class TestToken:
+    def test_comes_back_as_it_was_written(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        one = waiter(unwrap=True)
+        written = create(
+            timeout_at=TIMEOUT,
+            tags=("b", "a", "b"),
+            idempotency_key="order-1",
+            idempotency_key_expires_at=TIMEOUT,
+            waiters={one.key: one},
+        )
+        assert store.get(written.id) == written
+
+    def test_has_nothing_that_was_not_written(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        written = create()
+        assert store.get(written.id) == written
+
+    def test_that_exists_is_never_written_over(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        first = create(tags=("first",))
+        with suppress(ClientError):  # refused or ignored
+            store.create(Token(id=first.id, created_at=START + 1, tags=("second",)), None, START + 1)
+        assert store.get(first.id) == first
+
+    @pytest.mark.parametrize("operation", ["get", "complete", "time_out", "add_waiter"])
+    def test_that_is_missing_is_not_found(self, store: AnyStore, operation: str) -> None:
+        arguments = {"get": (), "complete": (OUTPUT, START), "time_out": (START,), "add_waiter": (waiter(), START)}
+        with pytest.raises(TokenNotFound):
+            getattr(store, operation)(ids.new_id(START), *arguments[operation])
+
+
+class TestComplete:
+    @pytest.mark.parametrize("output", [OUTPUT, WIDE_OUTPUT, Output()], ids=["in the item", "in the bucket", "absent"])
+    def test_settles_a_waiting_token_with_its_output(
+        self, store: AnyStore, create: Callable[..., Token], output: Output
+    ) -> None:
+        one = waiter()
+        token = create(waiters={one.key: one})
+        won, settled = store.complete(token.id, output, START + 5)
+        assert won
+        assert settled.settled == Outcome(Status.COMPLETED, START + 5, output)
+        assert settled.waiters == {one.key: one}
+        assert store.get(token.id) == settled
+
+    def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        _, settled = store.complete(create().id, Output('"large"', "somewhere.json"), START)
+        assert settled.settled is not None
+        assert settled.settled.output.json == '"large"'
+
+    def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        _, first = store.complete(token.id, OUTPUT, START + 5)
+        won, was = store.complete(token.id, Output("2"), START + 6)
+        assert not won
+        assert was == first == store.get(token.id)
+
+    def test_is_allowed_until_the_last_millisecond(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        won, _ = store.complete(create(timeout_at=TIMEOUT).id, OUTPUT, TIMEOUT - 1)
+        assert won
+
+    @pytest.mark.parametrize("late", [0, 1, 86_400_000])
+    def test_is_refused_from_the_timeout_on_and_leaves_the_token_waiting(
+        self, store: AnyStore, create: Callable[..., Token], late: int
+    ) -> None:
+        token = create(timeout_at=TIMEOUT)
+        won, was = store.complete(token.id, OUTPUT, TIMEOUT + late)
+        assert not won
+        assert was == token == store.get(token.id)
+
+    def test_has_one_winner_among_fifty_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        answers = race([lambda n=n: store.complete(token.id, Output(str(n)), START + n) for n in range(50)])
+        [winner] = [settled for won, settled in answers if won]
+        assert all(seen == winner for _, seen in answers)
+        assert store.get(token.id) == winner
+
+
+class TestTimeOut:
+    def test_settles_a_due_token_at_its_timeout(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(timeout_at=TIMEOUT)
+        won, settled = store.time_out(token.id, TIMEOUT + 700)
+        assert won
+        assert settled.settled == Outcome(Status.TIMED_OUT, TIMEOUT)
+        assert store.get(token.id) == settled
+
+    def test_is_refused_a_millisecond_early(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(timeout_at=TIMEOUT)
+        won, was = store.time_out(token.id, TIMEOUT - 1)
+        assert not won
+        assert was == token == store.get(token.id)
+
+    def test_happens_from_the_very_millisecond(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        won, _ = store.time_out(create(timeout_at=TIMEOUT).id, TIMEOUT)
+        assert won
+
+    def test_never_happens_to_a_token_without_a_timeout(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        won, was = store.time_out(token.id, START + 10**12)
+        assert not won
+        assert was == token == store.get(token.id)
+
+    def test_never_happens_to_a_completed_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(timeout_at=TIMEOUT)
+        _, completed = store.complete(token.id, OUTPUT, START)
+        won, was = store.time_out(token.id, TIMEOUT + 1)
+        assert not won
+        assert was == completed == store.get(token.id)
+
+    def test_and_a_completion_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        for now in (TIMEOUT - 1, TIMEOUT):
+            token = create(timeout_at=TIMEOUT)
+            both = race([lambda: store.complete(token.id, OUTPUT, now), lambda: store.time_out(token.id, now)])  # noqa: B023
+            assert [won for won, _ in both].count(True) == 1
+
+
+class TestAddWaiter:
+    def test_keeps_a_waiter_on_a_waiting_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token, one, other = create(), waiter(), waiter(unwrap=True)
+        assert store.add_waiter(token.id, one, START)[0]
+        kept, now = store.add_waiter(token.id, other, START)
+        assert kept
+        assert now.waiters == {one.key: one, other.key: other} == store.get(token.id).waiters
+
+    def test_is_refused_by_a_settled_token_which_says_how_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        _, settled = store.complete(token.id, OUTPUT, START)
+        kept, was = store.add_waiter(token.id, waiter(), START)
+        assert not kept
+        assert was == settled == store.get(token.id)
+
+    @pytest.mark.parametrize(("late", "kept"), [(-1, True), (0, False)])
+    def test_is_refused_from_the_timeout_on(self, store: AnyStore, create: Callable[..., Token], late: int, kept: bool) -> None:
+        token, one = create(timeout_at=TIMEOUT), waiter()
+        assert store.add_waiter(token.id, one, TIMEOUT + late)[0] is kept
+        assert (one.key in store.get(token.id).waiters) is kept
+
+    def test_a_second_time_is_refused_and_keeps_the_first(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token, one = create(), waiter()
+        store.add_waiter(token.id, one, START)
+        kept, was = store.add_waiter(token.id, Waiter(one.task_token, START + 9, unwrap=True), START + 9)
+        assert not kept
+        assert was.waiters == {one.key: one} == store.get(token.id).waiters
+
+    def test_has_room_for_one_hundred_and_no_more(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        waiters = [waiter() for _ in range(MAX_WAITERS)]
+        token = create(waiters={one.key: one for one in waiters[:-1]})
+        for _ in range(3):  # registering again takes no room
+            store.add_waiter(token.id, waiters[0], START)
+        assert store.add_waiter(token.id, waiters[-1], START)[0]
+        kept, was = store.add_waiter(token.id, waiter(), START)
+        assert not kept
+        assert set(was.waiters) == {one.key for one in waiters}
+        assert store.get(token.id) == was
+
+    def test_against_a_completion_always_leaves_one_of_them_to_resume_the_waiter(
+        self, store: AnyStore, create: Callable[..., Token]
+    ) -> None:
+        for _ in range(20):
+            token, one = create(), waiter()
+            (kept, seen), (_, settled) = race(
+                [lambda: store.add_waiter(token.id, one, START), lambda: store.complete(token.id, OUTPUT, START)]  # noqa: B023
+            )
+            told_by_whoever_completes = one.key in settled.waiters
+            told_at_once = not kept and seen.settled is not None
+            assert told_by_whoever_completes is not told_at_once
+
+
+class TestIdempotencyKey:
+    def key(self, expires_at: int | None = None, request: str | None = None) -> IdempotencyKey:
+        return IdempotencyKey.of_user(self.name, expires_at, request)
+
+    @pytest.fixture(autouse=True)
+    def fresh_name(self) -> None:
+        self.name = ids.new_id(START)
+
+    def token(self) -> Token:
+        return Token(id=ids.new_id(START), created_at=START, idempotency_key=self.name)
+
+    def test_belongs_to_the_token_that_was_made_with_it(self, store: AnyStore) -> None:
+        first, second = self.token(), self.token()
+        assert store.create(first, self.key(), START) is None
+        holder = store.create(second, self.key(), START)
+        assert holder is not None
+        assert holder.token_id == first.id
+        with pytest.raises(TokenNotFound):
+            store.get(second.id)
+
+    @pytest.mark.parametrize(("late", "free"), [(-1, False), (0, True), (1, True)])
+    def test_is_free_again_from_the_millisecond_of_its_expiry(self, store: AnyStore, late: int, free: bool) -> None:
+        first, second = self.token(), self.token()
+        store.create(first, self.key(expires_at=TIMEOUT), START)
+        holder = store.create(second, self.key(), TIMEOUT + late)
+        assert (holder is None) is free
+        assert store.get(first.id) == first
+
+    def test_once_taken_over_belongs_to_the_new_token(self, store: AnyStore) -> None:
+        first, second = self.token(), self.token()
+        store.create(first, self.key(expires_at=TIMEOUT), START)
+        store.create(second, self.key(), TIMEOUT)
+        holder = store.create(self.token(), self.key(), TIMEOUT + 10**12)
+        assert holder is not None
+        assert holder.token_id == second.id
+
+    def test_never_expires_without_an_expiry(self, store: AnyStore) -> None:
+        store.create(self.token(), self.key(), START)
+        assert store.create(self.token(), self.key(), START + 10**13) is not None
+
+    @pytest.mark.parametrize(
+        ("first", "again", "same"),
+        [("a", "a", True), ("a", "b", False), (None, "a", False), ("a", None, False), (None, None, False)],
+    )
+    def test_knows_a_retry_of_the_call_that_made_the_token(
+        self, store: AnyStore, first: str | None, again: str | None, same: bool
+    ) -> None:
+        store.create(self.token(), self.key(request=first), START)
+        holder = store.create(self.token(), self.key(request=again), START)
+        assert holder is not None
+        assert holder.same_request is same
+
+    def test_makes_one_token_of_fifty_creates_at_once(self, store: AnyStore) -> None:
+        tokens = [self.token() for _ in range(50)]
+        holders = race([lambda token=token: store.create(token, self.key(), START) for token in tokens])
+        [winner] = [token for token, holder in zip(tokens, holders, strict=True) if holder is None]
+        assert {holder.token_id for holder in holders if holder} == {winner.id}
+
+    def test_of_a_user_and_of_a_request_never_meet(self, store: AnyStore) -> None:
+        store.create(self.token(), self.key(), START)
+        assert store.create(self.token(), IdempotencyKey.of_request(self.name, TIMEOUT), START) is None
+
+
+class TestDeliveries:
+    def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        one, other = waiter(), waiter()
+        token = create(waiters={one.key: one, other.key: other})
+        store.complete(token.id, OUTPUT, START)
+        delivery = Delivery(Answer.RESUMED, START + 3)
+        store.record_deliveries(token.id, {one.key: delivery}, START)
+        read = store.get(token.id)
+        assert read.deliveries == {one.key: delivery}
+        assert read.undelivered() == [other]
+
+    def test_are_recorded_bit_by_bit(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        store.record_deliveries(token.id, {"a": Delivery(Answer.RESUMED, START)}, START)
+        store.record_deliveries(token.id, {"b": Delivery(Answer.GONE, START + 1)}, START)
+        assert store.get(token.id).deliveries == {"a": Delivery(Answer.RESUMED, START), "b": Delivery(Answer.GONE, START + 1)}
+
+    @pytest.mark.parametrize("answers", [(Answer.RESUMED, Answer.GONE), (Answer.GONE, Answer.RESUMED)])
+    def test_that_a_waiter_was_resumed_outlives_that_it_is_gone(
+        self, store: AnyStore, create: Callable[..., Token], answers: tuple[Answer, Answer]
+    ) -> None:
+        token = create()
+        for answer in answers:
+            store.record_deliveries(token.id, {"a": Delivery(answer, START)}, START)
+        assert store.get(token.id).deliveries["a"].answer is Answer.RESUMED
+
+    def test_of_one_hundred_waiters_fit_into_one_call(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        for answer in (Answer.GONE, Answer.RESUMED):
+            deliveries = {waiter().key: Delivery(answer, START) for _ in range(MAX_WAITERS)}
+            store.record_deliveries(token.id, deliveries, START)
+            assert deliveries.items() <= store.get(token.id).deliveries.items()
+
+
+class TestPartitions:
+    def read(self, store: AnyStore, wanted: Filter, now: int, made: list[Token], backward: bool = False) -> list[str]:
+        made_ids = {token.id for token in made}
+        whole = IdRange(ids.FIRST, ids.LAST, backward)
+        found = [token.id for read in store.partitions(wanted, now) for token in read(whole, 10_000)[0]]
+        return sorted(made_ids.intersection(found), reverse=not backward)
+
+    def test_hold_every_token_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        made = [create() for _ in range(20)]
+        assert self.read(store, Filter(), START, made) == sorted((token.id for token in made), reverse=True)
+
+    @pytest.mark.parametrize("backward", [False, True])
+    def test_are_read_in_order_and_say_where_they_stopped(
+        self, store: AnyStore, create: Callable[..., Token], backward: bool
+    ) -> None:
+        key = ids.new_id(START)
+        made = [create(idempotency_key=key) for _ in range(5)]
+        [read] = store.partitions(Filter(idempotency_key=key), START)
+        within = IdRange(min(token.id for token in made), max(token.id for token in made), backward)
+        found, stopped_at = read(within, 3)
+        expected = sorted((token.id for token in made), reverse=not backward)
+        assert [token.id for token in found] == expected[:3]
+        assert stopped_at == expected[2]
+        found, stopped_at = read(within, 6)
+        assert [token.id for token in found] == expected
+        assert stopped_at is None
+
+    @pytest.mark.parametrize(
+        ("statuses", "expected"),
+        [
+            ({Status.WAITING}, ["waiting", "untimed"]),
+            ({Status.COMPLETED}, ["completed"]),
+            ({Status.TIMED_OUT}, ["due", "timed out"]),
+            ({Status.WAITING, Status.TIMED_OUT}, ["waiting", "untimed", "due", "timed out"]),
+        ],
+    )
+    def test_know_the_status_by_the_clock(
+        self, store: AnyStore, create: Callable[..., Token], statuses: set[Status], expected: list[str]
+    ) -> None:
+        now = TIMEOUT
+        made = {
+            "waiting": create(timeout_at=TIMEOUT + 1),
+            "untimed": create(),
+            "due": create(timeout_at=TIMEOUT),
+            "timed out": create(timeout_at=TIMEOUT),
+            "completed": create(timeout_at=TIMEOUT),
+        }
+        store.time_out(made["timed out"].id, now)
+        store.complete(made["completed"].id, OUTPUT, START)
+        found = self.read(store, Filter(statuses=frozenset(statuses)), now, list(made.values()))
+        assert sorted(found) == sorted(made[name].id for name in expected)
+
+    def test_know_each_tag(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        a, ab, c, none = create(tags=("a",)), create(tags=("a", "b")), create(tags=("c",)), create()
+        found = self.read(store, Filter(tags=frozenset({"b", "c"})), START, [a, ab, c, none])
+        assert sorted(found) == sorted([ab.id, c.id])
+
+
+def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(stack: MotoStack) -> None:
+    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    store = Store(client, table, RETENTION)
+    token = Token(id=ids.new_id(START), created_at=START, timeout_at=TIMEOUT)
+    store.create(token, None, START)
+
+    def expires_at(item: str) -> str | None:
+        found = client.get_item(TableName=table, Key={"id": {"S": token.id}, "item": {"S": item}}).get("Item", {})
+        return found.get("expiresAt", {}).get("N")
+
+    [attribute] = stack.template.resources("AWS::DynamoDB::Table").values()
+    assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
+    assert expires_at("token") is None
+    store.complete(token.id, OUTPUT, START + 1000)
+    store.record_deliveries(token.id, {"a": Delivery(Answer.RESUMED, START)}, START + 1000)
+    assert expires_at("token") == expires_at("deliveries") == str(START // 1000 + 1 + RETENTION)
+
+
+def test_dynamodb_removes_an_expired_idempotency_key_only_after_its_expiry(stack: MotoStack) -> None:
+    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    key = IdempotencyKey.of_user("expiring", TIMEOUT + 1, None)
+    Store(client, table, RETENTION).create(Token(id=ids.new_id(START), created_at=START), key, START)
+    item = client.get_item(TableName=table, Key={"id": {"S": key.name}, "item": {"S": "key"}})["Item"]
+    assert int(item["expiresAt"]["N"]) * 1000 > TIMEOUT + 1
