@@ -32,6 +32,31 @@ def with_api_at_root(app: App, api_id_file: Path) -> App:
     return serve
 
 
+class _Method(str):
+    """OPTIONS that does not equal "OPTIONS", so that MiniStack leads it to its ANY route like any other method.
+
+    MiniStack 1.5.33 answers every OPTIONS request itself, with 403 where the API has no CORS configuration. There AWS
+    hands it to the route's function.
+    """
+
+    __slots__ = ()
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False
+
+
+def lead_options_to_their_route(apigateway: Any) -> None:
+    handle = apigateway._handle_execute_in_scope
+
+    async def handle_options(api_id: str, stage: str, path: str, method: str, *rest: Any, **named: Any) -> Any:
+        has_cors = apigateway._apis.get(api_id, {}).get("corsConfiguration")
+        method = _Method(method) if method == "OPTIONS" and not has_cors else method
+        return await handle(api_id, stage, path, method, *rest, **named)
+
+    apigateway._handle_execute_in_scope = handle_options
+
+
 def end_with_parent() -> None:
     parent = os.getppid()
 
@@ -51,6 +76,9 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
+    from ministack.services import apigateway  # noqa: PLC0415
+
+    lead_options_to_their_route(apigateway)
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

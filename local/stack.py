@@ -65,7 +65,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
-    api_id_file = folder / "api_id"
+    api_id_file = folder / f"api_id.{port}"
     api_id_file.unlink(missing_ok=True)
     with open(folder / "emulator.log", "wb") as log:
         emulator = subprocess.Popen(
@@ -90,6 +90,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     finally:
         (folder / "stack.json").unlink(missing_ok=True)
         end(emulator)
+        api_id_file.unlink(missing_ok=True)
 
 
 def check_port(port: int) -> None:
