@@ -129,7 +129,8 @@ class Template:
         matches = []
         for key, function in self.routes().items():
             wanted, pattern = key.split(" ", 1)
-            match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(pattern)), path)
+            parts = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(pattern))  # {path+} takes the rest of the path
+            match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", parts), path)
             if match and wanted in (method, "ANY"):
                 matches.append((len(match.groupdict()), wanted == "ANY", Route(function, key, match.groupdict())))
         return min(matches, key=lambda found: found[:2])[2] if matches else None
@@ -147,9 +148,7 @@ class Template:
         members = {name: self.resolve(member, resources) for name, member in value.items()}
         return {name: member for name, member in members.items() if member is not _NOTHING}
 
-    def _intrinsic(  # noqa: PLR0911 - one for each function
-        self, name: str, argument: Any, resources: Mapping[str, Mapping[str, str]]
-    ) -> Any:
+    def _intrinsic(self, name: str, argument: Any, resources: Mapping[str, Mapping[str, str]]) -> Any:
         match name, argument:
             case "Ref", str(target):
                 return self._ref(target, resources)

@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from waitpoints.errors import TokenNotFound
@@ -14,20 +14,29 @@ from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, W
 
 
 class MemoryStore:
-    def __init__(self) -> None:
+    def __init__(self, retention_seconds: int) -> None:
         self._lock = threading.Lock()
+        self.retention = retention_seconds
         self.tokens: dict[str, Token] = {}
-        self._keys: dict[str, tuple[str, IdempotencyKey]] = {}
+        self._keys: dict[str, tuple[Token, IdempotencyKey]] = {}
 
-    def create(self, token: Token, key: IdempotencyKey | None, now: int) -> KeyHolder | None:
+    def create(
+        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+    ) -> KeyHolder | None:
         with self._lock:
             if key is not None:
-                held_by, held = self._keys.get(key.name, ("", None))
-                if held is not None and (held.expires_at is None or held.expires_at > now):
-                    return KeyHolder(held_by, key.request is not None and key.request == held.request)
-                self._keys[key.name] = (token.id, key)
+                holder, held = self._keys.get(key.name, (token, key))
+                expired = held.expires_at is not None and held.expires_at <= now
+                if holder.id not in (token.id, removed_token) and not expired:
+                    same_request = key.request is not None and key.request == held.request
+                    return KeyHolder(holder.id, holder.created_at, same_request)
+                self._keys[key.name] = (token, key)
             self.tokens.setdefault(token.id, token)
         return None
+
+    def remove(self, token_id: str) -> None:
+        """Delete a token as TTL does after retention: its idempotency key stays."""
+        del self.tokens[token_id]
 
     def get(self, token_id: str) -> Token:
         with self._lock:
@@ -61,6 +70,11 @@ class MemoryStore:
                 if delivery.answer is not Answer.GONE or key not in recorded:
                     recorded[key] = delivery
             self.tokens[token_id] = replace(self._token(token_id), deliveries=recorded)
+
+    def scan(self) -> Iterator[Token]:
+        for token in list(self.tokens.values()):
+            settled = token.settled and replace(token.settled, output=Output())
+            yield replace(token, settled=settled, tags=(), idempotency_key=None, idempotency_key_expires_at=None)
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:

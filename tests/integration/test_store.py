@@ -31,7 +31,7 @@ WIDE_OUTPUT = Output(None, "waitpoint_x/0123.json")
 @pytest.fixture(params=["DynamoDB", "memory"])
 def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
     if request.param == "memory":
-        return MemoryStore()
+        return MemoryStore(RETENTION)
     return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
 
@@ -266,6 +266,21 @@ class TestIdempotencyKey:
         store.create(self.token(), self.key(), START)
         assert store.create(self.token(), self.key(), START + 10**13) is not None
 
+    def test_says_since_when_it_is_held(self, store: AnyStore) -> None:
+        store.create(self.token(), self.key(), START)
+        holder = store.create(self.token(), self.key(), START + 5)
+        assert holder is not None
+        assert holder.since == START
+
+    def test_is_free_again_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
+        first, second, third = self.token(), self.token(), self.token()
+        store.create(first, self.key(), START)
+        assert store.create(second, self.key(), START, removed_token=second.id) is not None
+        assert store.create(second, self.key(), START, removed_token=first.id) is None
+        holder = store.create(third, self.key(), START, removed_token=first.id)  # too late: it was taken over
+        assert holder is not None
+        assert holder.token_id == second.id
+
     @pytest.mark.parametrize(
         ("first", "again", "same"),
         [("a", "a", True), ("a", "b", False), (None, "a", False), ("a", None, False), (None, None, False)],
@@ -321,6 +336,20 @@ class TestDeliveries:
             deliveries = {waiter().key: Delivery(answer, START) for _ in range(MAX_WAITERS)}
             store.record_deliveries(token.id, deliveries, START)
             assert deliveries.items() <= store.get(token.id).deliveries.items()
+
+
+def test_a_scan_meets_every_token_with_its_deliveries_and_waiters(store: AnyStore, create: Callable[..., Token]) -> None:
+    one = waiter()
+    waiting, settled = create(timeout_at=TIMEOUT), create(waiters={one.key: one})
+    store.complete(settled.id, OUTPUT, START + 5)
+    store.record_deliveries(settled.id, {one.key: Delivery(Answer.RESUMED, START + 6)}, START)
+    keyed = Token(id=ids.new_id(START), created_at=START)
+    store.create(keyed, IdempotencyKey.of_user(keyed.id, None, None), START)
+    scanned = {token.id: token for token in store.scan()}
+    assert scanned[waiting.id] == waiting
+    assert scanned[settled.id].settled == Outcome(Status.COMPLETED, START + 5)
+    assert scanned[settled.id].undelivered() == []
+    assert all(token_id.startswith(ids.PREFIX) for token_id in scanned)
 
 
 class TestPartitions:

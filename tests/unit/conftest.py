@@ -1,0 +1,19 @@
+"""Waitpoints in memory, for tests that need neither AWS nor time."""
+
+import pytest
+
+from local.template import Template
+from tests.api_gateway import Api
+from tests.fakes.in_memory import InMemory
+
+
+@pytest.fixture
+def world() -> InMemory:
+    return InMemory()
+
+
+@pytest.fixture
+def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """The HTTP API on `world`."""
+    world.install(monkeypatch)
+    return Api(Template.load(), world.api_key.current())

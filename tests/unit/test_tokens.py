@@ -1,0 +1,431 @@
+"""The life of a token, with a clock that the tests move and a Step Functions that takes one answer for each task."""
+
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.fakes.in_memory import RETENTION, InMemory
+from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from waitpoints.errors import TokenNotFound, TooManyWaiters
+from waitpoints.ids import new_id
+from waitpoints.outputs import IN_ITEM_LIMIT
+from waitpoints.step_functions import CannotResume, CannotResumeNow
+from waitpoints.store import MAX_WAITERS, IdempotencyKey
+from waitpoints.token import Answer, Outcome, Output, Status, Waiter, iso
+from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+
+COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
+OUTPUT = '{"n": 1.50}'
+
+
+def timed_out(world: InMemory, waiter: Waiter) -> bool:
+    result = world.step_functions.result(waiter.task_token)
+    return isinstance(result, Success) and json.loads(result.json).get("ok") is False
+
+
+class TestAWaiterIsResumed:
+    def test_when_the_token_is_completed(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        assert world.step_functions.result(waiter.task_token) is None
+        world.tokens.complete(token, OUTPUT)
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+
+    def test_at_once_when_the_token_was_completed_before(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.complete(token, OUTPUT)
+        world.tokens.wait(token, waiter)
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+
+    def test_when_it_came_with_the_create(self, world: InMemory) -> None:
+        waiter = world.new_waiter()
+        token = world.tokens.create(now=world.clock(), waiter=waiter).token_id
+        world.tokens.complete(token, OUTPUT)
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+
+    @pytest.mark.parametrize("completed_before", [False, True])
+    def test_when_it_came_with_a_create_that_found_its_token_made(self, world: InMemory, completed_before: bool) -> None:
+        key, waiter = IdempotencyKey.of_user("order-1", None, None), world.new_waiter()
+        first = world.tokens.create(now=world.clock(), key=key)
+        if completed_before:
+            world.tokens.complete(first.token_id, OUTPUT)
+        again = world.tokens.create(now=world.clock(), key=key, waiter=waiter)
+        if not completed_before:
+            world.tokens.complete(first.token_id, OUTPUT)
+        assert again.token_id == first.token_id
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+
+    def test_with_the_bare_output_when_it_asked_for_that(self, world: InMemory) -> None:
+        token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
+        world.tokens.wait(token, bare)
+        world.tokens.wait(token, wrapped)
+        world.tokens.complete(token, OUTPUT)
+        assert world.step_functions.result(bare.task_token) == Success(OUTPUT)
+        assert world.step_functions.result(wrapped.task_token) == COMPLETED
+
+    def test_with_the_same_outcome_as_every_other_waiter(self, world: InMemory) -> None:
+        token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
+        for waiter in waiters:
+            world.tokens.wait(token, waiter)
+        world.tokens.complete(token, OUTPUT)
+        assert all(world.step_functions.result(waiter.task_token) == COMPLETED for waiter in waiters)
+        assert set(world.step_functions.calls.values()) == {1}
+        assert world.tokens.retrieve(token).undelivered() == []
+
+    def test_and_recorded_as_resumed_after_step_functions_has_said_so(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        world.tokens.complete(token, OUTPUT)
+        delivery = world.tokens.retrieve(token).deliveries[waiter.key]
+        assert (delivery.answer, delivery.at) == (Answer.RESUMED, world.clock())
+
+    def test_through_its_newer_task_token_after_its_state_was_tried_again(self, world: InMemory) -> None:
+        token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
+        world.tokens.wait(token, stale)
+        world.step_functions.stop(stale.task_token)
+        world.tokens.wait(token, newer)
+        world.tokens.complete(token, OUTPUT)
+        assert world.step_functions.result(newer.task_token) == COMPLETED
+        assert world.tokens.retrieve(token).deliveries[stale.key].answer is Answer.GONE
+
+    def test_once_however_often_it_registered(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        for _ in range(3):
+            world.tokens.wait(token, waiter)
+        world.tokens.complete(token, OUTPUT)
+        assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
+        assert world.step_functions.calls[waiter.task_token] == 1
+
+    def test_with_a_reference_when_step_functions_could_not_carry_the_output(self, world: InMemory) -> None:
+        large = json.dumps("x" * RESULT_LIMIT)
+        token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
+        world.tokens.wait(token, early)
+        world.tokens.complete(token, large)
+        world.tokens.wait(token, late)
+        [(key, stored)] = world.bucket.objects.items()
+        reference = {"bucket": "outputs", "key": key}
+        assert stored.decode() == large
+        result, bare = world.step_functions.result(early.task_token), world.step_functions.result(late.task_token)
+        assert isinstance(result, Success)
+        assert isinstance(bare, Success)
+        assert json.loads(result.json) == {"ok": True, "outputReference": reference}
+        assert json.loads(bare.json) == {"outputReference": reference}
+
+    def test_with_the_output_itself_when_only_the_table_could_not_carry_it(self, world: InMemory) -> None:
+        large = json.dumps("x" * IN_ITEM_LIMIT)
+        token, early, late = world.new_token(), world.new_waiter(), world.new_waiter()
+        world.tokens.wait(token, early)
+        world.tokens.complete(token, large)
+        world.tokens.wait(token, late)
+        for waiter in (early, late):
+            assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{large}}}')
+
+
+class TestCompleting:
+    def test_a_second_time_changes_nothing(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        world.tokens.complete(token, OUTPUT)
+        before = world.tokens.retrieve(token)
+        world.clock.advance(seconds=1)
+        world.tokens.complete(token, '"other"')
+        assert world.tokens.retrieve(token) == before
+        assert world.step_functions.calls[waiter.task_token] == 1
+
+    def test_an_unknown_token_says_that_there_is_none(self, world: InMemory) -> None:
+        with pytest.raises(TokenNotFound):
+            world.tokens.complete(new_id(world.clock()), OUTPUT)
+
+    @pytest.mark.parametrize("output", [None, "null", '""', "0", '{"__proto__": 1, "__proto__": 12345678901234567890}'])
+    def test_keeps_the_output_exactly_as_it_was_sent(self, world: InMemory, output: str | None) -> None:
+        token = world.new_token()
+        world.tokens.complete(token, output)
+        assert world.tokens.retrieve(token).settled == Outcome(Status.COMPLETED, world.clock(), Output(output))
+
+    def test_brings_a_large_output_back_on_retrieve(self, world: InMemory) -> None:
+        token, large = world.new_token(), json.dumps("ü" * IN_ITEM_LIMIT, ensure_ascii=False)
+        world.tokens.complete(token, large)
+        settled = world.tokens.retrieve(token).settled
+        assert settled is not None
+        assert settled.output.json == large
+
+    def test_has_one_winner_among_one_hundred_and_every_waiter_gets_its_output(self, world: InMemory) -> None:
+        token, waiters = world.new_token(), [world.new_waiter(unwrap=True) for _ in range(5)]
+        for waiter in waiters:
+            world.tokens.wait(token, waiter)
+        with ThreadPoolExecutor(20) as pool:
+            list(pool.map(lambda n: world.tokens.complete(token, str(n)), range(100)))
+        settled = world.tokens.retrieve(token).settled
+        assert settled is not None
+        assert settled.output.json is not None
+        assert {world.step_functions.result(waiter.task_token) for waiter in waiters} == {Success(settled.output.json)}
+        assert set(world.step_functions.calls.values()) == {1}
+
+
+class TestATimeout:
+    def test_comes_in_the_very_millisecond(self, world: InMemory) -> None:
+        token = world.new_token(timeout=2000)
+        world.clock.advance(1999)
+        assert world.tokens.retrieve(token).settled is None
+        world.clock.advance(1)
+        assert world.tokens.retrieve(token).settled == Outcome(Status.TIMED_OUT, world.clock())
+
+    def test_is_seen_by_all_before_anything_was_written(self, world: InMemory) -> None:
+        token = world.new_token(timeout=2000)
+        world.clock.advance(5000)
+        settled = world.tokens.retrieve(token).settled
+        assert settled is not None
+        assert (settled.status, settled.settled_at) == (Status.TIMED_OUT, world.clock() - 3000)
+        assert world.store.get(token).settled is None
+
+    def test_refuses_a_completion_from_then_on(self, world: InMemory) -> None:
+        token, waiter = world.new_token(timeout=2000), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        timeout_at = world.clock.advance(2000)
+        world.tokens.complete(token, OUTPUT)
+        assert world.tokens.retrieve(token).settled == Outcome(Status.TIMED_OUT, timeout_at)
+
+    def test_is_settled_by_a_late_completion_if_the_timer_has_not_come(self, world: InMemory) -> None:
+        token, waiter = world.new_token(timeout=2000), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        timeout_at = world.clock.advance(2000)
+        world.clock.advance(500)
+        world.tokens.complete(token, OUTPUT)
+        assert world.store.get(token).settled == Outcome(Status.TIMED_OUT, timeout_at)
+        assert timed_out(world, waiter)
+
+    def test_does_not_touch_what_was_completed_a_millisecond_before(self, world: InMemory) -> None:
+        token, waiter = world.new_token(timeout=2000), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        completed_at = world.clock.advance(1999)
+        world.tokens.complete(token, OUTPUT)
+        world.clock.advance(1)
+        assert world.tokens.expire(token) is None
+        assert world.tokens.retrieve(token).settled == Outcome(Status.COMPLETED, completed_at, Output(OUTPUT))
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+
+    def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
+        token, waiters = world.new_token(timeout=2000), [world.new_waiter(), world.new_waiter(unwrap=True)]
+        for waiter in waiters:
+            world.tokens.wait(token, waiter)
+        timeout_at = world.clock.advance(2000)
+        assert world.tokens.expire(token) is None
+        message = f"Waitpoint timed out at {iso(timeout_at)}"
+        result, bare = (world.step_functions.result(waiter.task_token) for waiter in waiters)
+        assert isinstance(result, Success)
+        assert json.loads(result.json) == {
+            "ok": False,
+            "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message},
+        }
+        assert bare == Failure("WaitpointTimeoutError", message)
+
+    def test_is_told_at_once_to_a_waiter_that_comes_late(self, world: InMemory) -> None:
+        token, early, late = world.new_token(timeout=2000), world.new_waiter(), world.new_waiter()
+        world.tokens.wait(token, early)
+        world.clock.advance(2000)
+        world.tokens.wait(token, late)
+        assert timed_out(world, late)
+        assert timed_out(world, early)
+
+    def test_tells_a_timer_that_comes_early_when_to_come_again(self, world: InMemory) -> None:
+        token = world.new_token(timeout=2000)
+        timeout_at = world.clock() + 2000
+        world.clock.advance(1999)
+        assert world.tokens.expire(token) == timeout_at
+        assert world.tokens.retrieve(token).settled is None
+
+    def test_leaves_nothing_to_do_for_a_timer_without_a_token(self, world: InMemory) -> None:
+        assert world.tokens.expire(new_id(world.clock())) is None
+        assert world.tokens.expire(world.new_token()) is None
+
+    def test_by_a_timer_that_comes_twice_resumes_once(self, world: InMemory) -> None:
+        token, waiter = world.new_token(timeout=2000), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        world.clock.advance(2000)
+        world.tokens.expire(token)
+        world.tokens.expire(token)
+        assert world.step_functions.calls[waiter.task_token] == 1
+
+    def test_never_ends_a_token_that_has_none(self, world: InMemory) -> None:
+        token = world.new_token()
+        world.clock.advance(seconds=10**9)
+        assert world.tokens.retrieve(token).settled is None
+
+
+class TestWaiting:
+    def test_for_an_unknown_token_says_that_there_is_none(self, world: InMemory) -> None:
+        with pytest.raises(TokenNotFound):
+            world.tokens.wait(new_id(world.clock()), world.new_waiter())
+
+    def test_is_possible_for_one_hundred_and_the_next_is_told_the_limit(self, world: InMemory) -> None:
+        token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
+        for waiter in waiters:
+            world.tokens.wait(token, waiter)
+        with pytest.raises(TooManyWaiters, match="100"):
+            world.tokens.wait(token, world.new_waiter())
+        world.tokens.wait(token, waiters[0])  # it has its place already
+        assert set(world.tokens.retrieve(token).waiters) == {waiter.key for waiter in waiters}
+
+    def test_after_the_end_is_possible_even_when_all_places_are_taken(self, world: InMemory) -> None:
+        token = world.new_token()
+        for _ in range(MAX_WAITERS):
+            world.tokens.wait(token, world.new_waiter())
+        world.tokens.complete(token, OUTPUT)
+        late = world.new_waiter()
+        world.tokens.wait(token, late)
+        assert world.step_functions.result(late.task_token) == COMPLETED
+
+    @pytest.mark.parametrize(("fault", "refusal"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
+    def test_for_a_settled_token_fails_when_the_outcome_could_not_be_told(
+        self, world: InMemory, fault: Fault, refusal: type[Exception]
+    ) -> None:
+        token = world.new_token()
+        world.tokens.complete(token, OUTPUT)
+        world.step_functions.fail_next(fault)
+        with pytest.raises(refusal):
+            world.tokens.wait(token, world.new_waiter())
+
+    def test_and_completing_at_once_always_resumes(self, world: InMemory) -> None:
+        for _ in range(100):
+            token, waiter = world.new_token(), world.new_waiter()
+            both: list[Callable[[], None]] = [
+                lambda: world.tokens.wait(token, waiter),  # noqa: B023 - they end before the next turn
+                lambda: world.tokens.complete(token, OUTPUT),  # noqa: B023
+            ]
+            with ThreadPoolExecutor(2) as pool:
+                list(pool.map(lambda act: act(), both))
+            assert world.step_functions.result(waiter.task_token) == COMPLETED
+            assert world.step_functions.calls[waiter.task_token] == 1
+
+
+NOT_NOW = [THROTTLED, UNAVAILABLE, UNREACHABLE]
+
+
+class TestWhenStepFunctionsFails:
+    def settled_with_undelivered(self, world: InMemory, fault: Fault) -> tuple[str, Waiter]:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        world.step_functions.fail_next(fault)
+        world.tokens.complete(token, OUTPUT)
+        return token, waiter
+
+    @pytest.mark.parametrize("fault", [*NOT_NOW, LOST_RESPONSE, DENIED])
+    def test_the_token_is_completed_all_the_same_and_nothing_is_called_resumed(self, world: InMemory, fault: Fault) -> None:
+        token, waiter = self.settled_with_undelivered(world, fault)
+        read = world.tokens.retrieve(token)
+        assert read.settled == Outcome(Status.COMPLETED, world.clock(), Output(OUTPUT))
+        assert read.undelivered() == [waiter]
+
+    @pytest.mark.parametrize("fault", NOT_NOW)
+    def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
+        token, waiter = self.settled_with_undelivered(world, fault)
+        assert world.tokens.resume_waiters(token) == []
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+        assert world.tokens.retrieve(token).deliveries[waiter.key].answer is Answer.RESUMED
+
+    def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
+        token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
+        for waiter in waiters:
+            world.tokens.wait(token, waiter)
+        world.step_functions.fail_next(THROTTLED, task_token=waiters[1].task_token)
+        world.tokens.complete(token, OUTPUT)
+        world.tokens.resume_waiters(token)
+        assert [world.step_functions.calls[waiter.task_token] for waiter in waiters] == [1, 2, 1]
+        assert all(world.step_functions.result(waiter.task_token) == COMPLETED for waiter in waiters)
+
+    def test_a_waiter_whose_answer_was_lost_is_not_resumed_twice(self, world: InMemory) -> None:
+        token, waiter = self.settled_with_undelivered(world, LOST_RESPONSE)
+        assert world.tokens.resume_waiters(token) == []
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+        assert world.tokens.retrieve(token).deliveries[waiter.key].answer is Answer.GONE
+        world.tokens.resume_waiters(token)
+        assert world.step_functions.calls[waiter.task_token] == 2
+
+    @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
+    def test_the_stream_is_told_which_waiters_are_still_left_and_why(
+        self, world: InMemory, fault: Fault, reason: type[Exception]
+    ) -> None:
+        token, waiter = self.settled_with_undelivered(world, fault)
+        world.step_functions.fail_next(fault)
+        [undelivered] = world.tokens.resume_waiters(token)
+        assert undelivered.waiter == waiter
+        assert isinstance(undelivered.reason, reason)
+        assert world.tokens.retrieve(token).undelivered() == [waiter]
+
+    def test_a_waiter_that_is_gone_is_recorded_and_never_tried_again(self, world: InMemory) -> None:
+        token, stopped, unknown = world.new_token(), world.new_waiter(), Waiter("never given out", world.clock())
+        world.tokens.wait(token, stopped)
+        world.tokens.wait(token, unknown)
+        world.step_functions.stop(stopped.task_token)
+        world.tokens.complete(token, OUTPUT)
+        assert {delivery.answer for delivery in world.tokens.retrieve(token).deliveries.values()} == {Answer.GONE}
+        world.tokens.resume_waiters(token)
+        assert set(world.step_functions.calls.values()) == {1}
+
+    def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: InMemory) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        assert world.tokens.resume_waiters(token) == []
+        assert world.tokens.resume_waiters(new_id(world.clock())) == []
+        assert world.step_functions.calls.total() == 0
+
+
+class TestAnIdempotencyKey:
+    def create(self, world: InMemory, lifetime: int | None = None, **fields: int) -> tuple[str, bool]:
+        expires_at = None if lifetime is None else world.clock() + lifetime
+        key = IdempotencyKey.of_user("order-1", expires_at, None)
+        created = world.tokens.create(now=world.clock(), idempotency_key="order-1", key=key, **fields)
+        return created.token_id, created.is_cached
+
+    def test_gives_the_same_token_again(self, world: InMemory) -> None:
+        first, cached = self.create(world)
+        assert not cached
+        assert self.create(world) == (first, True)
+
+    def test_gives_the_same_token_even_when_it_has_ended(self, world: InMemory) -> None:
+        first, _ = self.create(world)
+        world.tokens.complete(first, OUTPUT)
+        assert self.create(world) == (first, True)
+
+    def test_never_moves_the_timeout_of_the_token(self, world: InMemory) -> None:
+        timeout_at = world.clock() + 1000
+        first, _ = self.create(world, timeout_at=timeout_at)
+        self.create(world, timeout_at=timeout_at + 1)
+        assert world.tokens.retrieve(first).timeout_at == timeout_at
+
+    def test_expires_in_the_very_millisecond_and_leaves_the_old_token_alive(self, world: InMemory) -> None:
+        first, _ = self.create(world, lifetime=2000)
+        world.clock.advance(1999)
+        assert self.create(world, lifetime=2000) == (first, True)
+        world.clock.advance(1)
+        second, cached = self.create(world)
+        assert second != first
+        assert not cached
+        world.tokens.complete(first, OUTPUT)
+        assert world.tokens.retrieve(second).settled is None
+
+    def test_is_free_again_after_retention_has_removed_its_token(self, world: InMemory) -> None:
+        first, _ = self.create(world)
+        world.clock.advance(seconds=RETENTION)
+        assert self.create(world) == (first, True)
+        world.store.remove(first)
+        second, cached = self.create(world)
+        assert (second != first, cached) == (True, False)
+        assert self.create(world) == (second, True)
+
+    def test_makes_one_token_of_one_hundred_creates_at_once(self, world: InMemory) -> None:
+        with ThreadPoolExecutor(20) as pool:
+            created = list(pool.map(lambda _: self.create(world), range(100)))
+        assert len({token_id for token_id, _ in created}) == 1
+        assert [cached for _, cached in created].count(True) == 99
+        assert len(world.store.tokens) == 1
+
+    def test_tells_a_retry_of_the_call_that_made_the_token_what_that_call_was_told(self, world: InMemory) -> None:
+        first, retry, other = (
+            world.tokens.create(now=world.clock(), key=IdempotencyKey.of_user("order-1", None, request))
+            for request in ("call-1", "call-1", "call-2")
+        )
+        assert (first.is_cached, retry.is_cached, other.is_cached) == (False, False, True)
+        assert first.token_id == retry.token_id == other.token_id
