@@ -22,6 +22,12 @@ check: .venv/ready ## The fast part: lint, types, unit and integration tests
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration
 
+doctor: .local/emulator/ready ## Find work left undone, here or in AWS (STACK=name)
+	@.local/emulator/bin/python operations/doctor.py
+
+redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter queue hold, here or in AWS (STACK=name)
+	@.local/emulator/bin/python operations/redrive.py
+
 invoke: .venv/ready ## Run a handler on a sample event: FUNCTION=create_token EVENT=events/create_token.json
 	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
 

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # An answer within a webhook sender's patience, or an error that makes it try again: never a silent half minute.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 3}, connect_timeout=2, read_timeout=5)
 
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4"))  # which every region accepts in a download link
+
 
 def now() -> int:
     """The clock: epoch milliseconds."""
@@ -40,10 +42,18 @@ def client(service: str) -> Any:
 
 
 @cache
+def outputs() -> Outputs:
+    return Outputs(lambda: boto3.client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
+
+
+@cache
+def store() -> Store:
+    return Store(client("dynamodb"), os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
+
+
+@cache
 def tokens() -> Tokens:
-    outputs = Outputs(lambda: client("s3"), os.environ["OUTPUT_BUCKET"])
-    store = Store(client("dynamodb"), os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
-    return Tokens(store, outputs, StepFunctions(client("stepfunctions")), now)
+    return Tokens(store(), outputs(), StepFunctions(client("stepfunctions")), now)
 
 
 @cache
@@ -89,5 +99,5 @@ def build_at_start(*builders: Callable[[], Any]) -> None:
 
 def forget() -> None:
     """Let go of everything that was built, for tests that change the environment."""
-    for built in (client, tokens, callback_urls, credentials, timers, dead_letters, timeout_limits):
+    for built in (client, outputs, store, tokens, callback_urls, credentials, timers, dead_letters, timeout_limits):
         built.cache_clear()

@@ -44,8 +44,13 @@ def members(text: str) -> dict[str, str]:
 
 
 def dumps(value: Any) -> str:
-    """JSON without spaces, in ASCII."""
-    return json.dumps(value, separators=(",", ":"))
+    """JSON without spaces. Only half of a surrogate pair, which has no UTF-8, makes it escape what is not ASCII."""
+    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def _refuse_constant(name: str) -> Never:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
 
 IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
+LINK_LIFETIME = 300  # seconds
 
 
 class Outputs:
@@ -40,6 +41,11 @@ class Outputs:
             return output
         body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
         return Output(body.read().decode(), output.stored_at)
+
+    def download_url(self, stored_at: str) -> str:
+        """A link that anyone who is given it can download the object with, for a few minutes."""
+        where = {"Bucket": self.bucket, "Key": stored_at}
+        return self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_LIFETIME)
 
     @cached_property
     def _client(self) -> "S3Client":

@@ -2,22 +2,30 @@
 
 from typing import Any
 
+from waitpoints import json_text
 from waitpoints.token import Answer, Status, Token, iso
 from waitpoints.waiter_result import timeout_output
 
+INLINE_LIMIT = 5_000_000  # bytes of an encoded output: Lambda answers with at most 6 MB
+
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
-    """One token in full. `waiters` is ours; Trigger.dev's SDK drops what it does not know."""
+    """One token in full. `waiters` is ours; Trigger.dev's SDK drops what it does not know.
+
+    An output too large for an answer is left out for its path, which the packets route turns into a download link.
+    """
     outcome = token.settled
     timed_out = outcome is not None and outcome.status is Status.TIMED_OUT
-    output = timeout_output(token) if timed_out else outcome and outcome.output.json
+    output, output_type = timeout_output(token) if timed_out else outcome and outcome.output.json, "application/json"
+    if outcome and output and len(json_text.dumps(output).encode()) > INLINE_LIMIT:
+        output, output_type = outcome.output.stored_at, "application/store"
     return _without_none(
         {
             **_shared(token, url),
             "type": "MANUAL",
             "userProvidedIdempotencyKey": token.idempotency_key is not None,
             "output": output,
-            "outputType": "application/json",
+            "outputType": output_type,
             "outputIsError": timed_out,
             "waiters": [_waiter(token, key) for key in token.waiters],
         }

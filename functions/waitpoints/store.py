@@ -19,8 +19,9 @@ was resumed must not pay for the token's output again. One query brings both.
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, TypedDict
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -46,6 +47,7 @@ IS_DUE = "timeoutAt <= :now"
 HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so the clock judges
+KEY_OUTLIVED_ITS_HOLDER = "tokenId = :removedToken"
 
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
@@ -78,9 +80,10 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The token that already holds an idempotency key, and whether this very call made it."""
+    """The token that already holds an idempotency key, since when, and whether this very call made it."""
 
     token_id: str
+    since: int
     same_request: bool
 
 
@@ -95,19 +98,24 @@ class Store:
     def __init__(self, client: "DynamoDBClient", table_name: str, retention_seconds: int) -> None:
         self._client = client
         self._table = table_name
-        self._retention = retention_seconds
+        self.retention = retention_seconds
 
-    def create(self, token: Token, key: IdempotencyKey | None, now: int) -> KeyHolder | None:
-        """Write a new token, or say which token holds `key` already (invariant 3: one key, one live token)."""
+    def create(
+        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+    ) -> KeyHolder | None:
+        """Write a new token, or say which token holds `key` already (invariant 3: one key, one live token).
+
+        `removed_token` is the id of a holder that retention has removed: its key is free.
+        """
         put_token: PutTypeDef = {"TableName": self._table, "Item": _token_item(token), "ConditionExpression": IS_NEW}
         if key is None:
             self._client.put_item(**put_token)
             return None
         put_key: PutTypeDef = {
             "TableName": self._table,
-            "Item": _key_item(key, token.id),
-            "ConditionExpression": KEY_IS_FREE,
-            "ExpressionAttributeValues": _values(now=now),
+            "Item": _key_item(key, token.id, now),
+            "ConditionExpression": f"{KEY_IS_FREE} OR {KEY_OUTLIVED_ITS_HOLDER}",
+            "ExpressionAttributeValues": _values(now=now, removedToken=removed_token or ""),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         try:
@@ -117,7 +125,8 @@ class Store:
             if reason["Code"] != "ConditionalCheckFailed":
                 raise
             held = _plain(reason["Item"])
-            return KeyHolder(held["tokenId"], key.request is not None and held.get("request") == key.request)
+            same_request = key.request is not None and held.get("request") == key.request
+            return KeyHolder(held["tokenId"], int(held["createdAt"]), same_request)
         return None
 
     def get(self, token_id: str) -> Token:
@@ -132,6 +141,15 @@ class Store:
         if TOKEN not in items:
             raise TokenNotFound
         return _token(items[TOKEN], items.get(DELIVERIES, {}))
+
+    def scan(self) -> Iterator[Token]:
+        """Every token with its deliveries, eventually consistent, a megabyte a call."""
+        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
+        items = (_plain(item) for page in pages for item in page["Items"])
+        for _, group in groupby(items, key=lambda item: item["id"]):  # a token's items stand next to each other
+            by_kind = {item["item"]: item for item in group}
+            if TOKEN in by_kind:
+                yield _token(by_kind[TOKEN], by_kind.get(DELIVERIES, {}))
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         """The partitions of the index that answers a filter best, each ready to be read range by range."""
@@ -215,7 +233,7 @@ class Store:
 
     def _expires_at(self, now: int) -> int:
         """When TTL may remove what was settled at `now`, in epoch seconds."""
-        return now // 1000 + self._retention
+        return now // 1000 + self.retention
 
     def _update(
         self, token_id: str, update: str, condition: str, values: dict[str, Any], names: dict[str, str] | None = None
@@ -288,11 +306,12 @@ def _token_item(token: Token) -> dict[str, Any]:
     return {name: _wire(value) for name, value in attributes.items() if value is not None}
 
 
-def _key_item(key: IdempotencyKey, token_id: str) -> dict[str, Any]:
+def _key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
     attributes = {
         "id": key.name,
         "item": KEY,
         "tokenId": token_id,
+        "createdAt": now,
         "keyExpiresAt": key.expires_at,
         "expiresAt": None if key.expires_at is None else key.expires_at // 1000 + 1,
         "request": key.request,

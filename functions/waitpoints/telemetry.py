@@ -12,8 +12,8 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger(service="waitpoints")
-metrics = Metrics(namespace="Waitpoints", service="waitpoints")
+logger = Logger()
+metrics = Metrics(namespace="Waitpoints")
 _line: dict[str, Any] = {}
 
 
@@ -42,6 +42,11 @@ def note(**fields: Any) -> None:
 def count(metric: str, by: int = 1) -> None:
     if by:
         metrics.add_metric(metric, MetricUnit.Count, by)
+
+
+def measure(metric: str, value: int) -> None:
+    """A count that means something at zero, too."""
+    metrics.add_metric(metric, MetricUnit.Count, value)
 
 
 def milliseconds(metric: str, value: int) -> None:

@@ -14,7 +14,7 @@ from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery, Page, page
 from waitpoints.outputs import Outputs
 from waitpoints.step_functions import CannotResume, CannotResumeNow, StepFunctions
-from waitpoints.store import MAX_WAITERS, IdempotencyKey, Store
+from waitpoints.store import MAX_WAITERS, IdempotencyKey, KeyHolder, Store
 from waitpoints.token import Answer, Delivery, Outcome, Token, Waiter
 from waitpoints.waiter_result import waiter_result
 
@@ -68,6 +68,8 @@ class Tokens:
             waiters={waiter.key: waiter} if waiter else {},
         )
         holder = self._store.create(token, key, now)
+        if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id):
+            holder = self._store.create(token, key, now, removed_token=holder.token_id)
         if holder is None:
             telemetry.count("TokensCreated")
             return Created(token.id, is_cached=False)
@@ -144,6 +146,16 @@ class Tokens:
             return []
         telemetry.count("WaitersRepaired", len(token.undelivered()))
         return self._deliver(token)
+
+    def _may_be_removed(self, holder: KeyHolder, now: int) -> bool:
+        return now - holder.since >= self._store.retention * 1000
+
+    def _is_removed(self, token_id: str) -> bool:
+        try:
+            self._store.get(token_id)
+        except TokenNotFound:
+            return True
+        return False
 
     def _time_out(self, token_id: str) -> Token:
         """Settle a token as timed out if it is due, and return what it is now, whoever settled it."""
