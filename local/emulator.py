@@ -20,6 +20,7 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 API_PATHS = ("/api/v1/", "/engine/v1/")
+POLL_SECONDS = 0.05
 
 
 def with_api_at_root(app: App, api_id_file: Path) -> App:
@@ -57,6 +58,21 @@ def lead_options_to_their_route(apigateway: Any) -> None:
     apigateway._handle_execute_in_scope = handle_options
 
 
+def poll_without_rest(wake: threading.Event) -> None:
+    """Let event source mappings see a delayed message as soon as it is due.
+
+    AWS polls a queue without a pause. MiniStack 1.5.33 rests for a second when it found nothing, unless something is
+    written; and nothing is written when a message's delay has passed.
+    """
+
+    def tick() -> None:
+        while True:
+            time.sleep(POLL_SECONDS)
+            wake.set()
+
+    threading.Thread(target=tick, daemon=True).start()
+
+
 def end_with_parent() -> None:
     parent = os.getppid()
 
@@ -76,9 +92,11 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
+    from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import apigateway  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
+    poll_without_rest(esm_wake)
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

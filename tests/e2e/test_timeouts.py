@@ -1,0 +1,194 @@
+"""Timeouts on the deployed stack: waiting executions get their `ok: false` about a second after the timeout at most."""
+
+import json
+import random
+import statistics
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Any
+from urllib.request import Request, urlopen
+
+import pytest
+
+from local.stack import Stack
+
+TOKENS = 200
+SHORTEST, LONGEST = 2, 20  # seconds
+LATENESS_P95 = 1.5  # seconds
+PROMPTLY = 1.0  # seconds
+PATIENCE = 60  # seconds
+
+Call = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def call(stack: Stack) -> Call:
+    """Call the API with its key: `call("POST", "/…", body)`."""
+
+    def call(method: str, path: str, body: Any = None) -> Any:
+        headers = {"authorization": f"Bearer {stack.api_key}", "content-type": "application/json"}
+        data = None if body is None else json.dumps(body).encode()
+        url = path if path.startswith("http") else f"{stack.api_url}/api/v1/waitpoints/tokens{path}"
+        with urlopen(Request(url, data, headers, method=method), timeout=30) as response:
+            return json.load(response)
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def wait(stack: Stack) -> Iterator[Callable[[str], str]]:
+    """Start an execution whose one state waits for a token and whose output is what the wait gives. Returns its ARN."""
+    iam, step_functions = stack.client("iam"), stack.client("stepfunctions")
+    name = f"only-waits-{uuid.uuid4().hex[:12]}"
+    wait_function = stack.client("lambda").get_function(FunctionName=stack.wait_function_name)["Configuration"]["FunctionArn"]
+    trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    may_invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": wait_function}
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=policy(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="wait", PolicyDocument=policy(may_invoke))
+    state = {
+        "Type": "Task",
+        "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+        "Parameters": {
+            "FunctionName": wait_function,
+            "Payload": {"waitpointId.$": "$.token.id", "taskToken.$": "$$.Task.Token"},
+        },
+        "End": True,
+    }
+    definition = json.dumps({"StartAt": "Wait", "States": {"Wait": state}})
+    machine = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+
+    def start(token_id: str) -> str:
+        started = step_functions.start_execution(stateMachineArn=machine, input=json.dumps({"token": {"id": token_id}}))
+        return str(started["executionArn"])
+
+    yield start
+    step_functions.delete_state_machine(stateMachineArn=machine)
+    iam.delete_role_policy(RoleName=name, PolicyName="wait")
+    iam.delete_role(RoleName=name)
+
+
+@pytest.fixture(scope="module")
+def result(stack: Stack) -> Callable[[str], tuple[Any, float]]:
+    """What an execution ended with, and when, in epoch seconds. Waits for it."""
+    step_functions = stack.client("stepfunctions")
+
+    def result(execution: str) -> tuple[Any, float]:
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            described = step_functions.describe_execution(executionArn=execution)
+            if described["status"] != "RUNNING":
+                assert described["status"] == "SUCCEEDED", described
+                return json.loads(described["output"]), described["stopDate"].timestamp()
+            time.sleep(0.1)
+        raise AssertionError(f"{execution} still waits")
+
+    return result
+
+
+def policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def instant(written: str) -> float:
+    return datetime.fromisoformat(written).timestamp()
+
+
+def iso(instant: float) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+@pytest.fixture(scope="module")
+def time_out(
+    call: Call, wait: Callable[[str], str], result: Callable[[str], tuple[Any, float]]
+) -> Callable[[list[str]], list[float]]:
+    """Let an execution wait for a token of each of these timeouts to its end. Returns by how much each was late (s)."""
+
+    def begin(timeout: str) -> tuple[str, str]:
+        token_id = call("POST", "", {"timeout": timeout})["id"]
+        return token_id, wait(token_id)
+
+    def lateness(started: tuple[str, str]) -> float:
+        token_id, execution = started
+        output, ended_at = result(execution)
+        token = call("GET", f"/{token_id}")
+        message = f"Waitpoint timed out at {token['timeoutAt']}"
+        error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
+        assert output == {"ok": False, "error": error}
+        assert token["status"] == "TIMED_OUT"
+        return ended_at - instant(token["timeoutAt"])
+
+    def time_out(timeouts: list[str]) -> list[float]:
+        with ThreadPoolExecutor(8) as pool:
+            started = list(pool.map(begin, timeouts))
+        time.sleep(max(int(timeout[:-1]) for timeout in timeouts))
+        return [lateness(one) for one in started]
+
+    return time_out
+
+
+def test_every_waiting_execution_is_told_within_a_second_or_so(time_out: Callable[[list[str]], list[float]]) -> None:
+    time_out(["2s"] * 20)  # the functions' processes start, which is not what is measured
+    chosen = random.Random(5)  # noqa: S311
+    late = time_out([f"{chosen.randint(SHORTEST, LONGEST)}s" for _ in range(TOKENS)])
+    p50, p95 = statistics.median(late), statistics.quantiles(late, n=20)[-1]
+    print(f"\n  {TOKENS} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s, min {min(late):.2f} s")
+    assert min(late) >= 0
+    assert p95 < LATENESS_P95
+
+
+@pytest.fixture
+def just_timed_out(call: Call) -> Callable[[], dict[str, Any]]:
+    """A token in the first milliseconds after its timeout: its timer, delayed by whole seconds, has hardly run."""
+
+    def just_timed_out() -> dict[str, Any]:
+        at = time.time() + 2.001
+        created: dict[str, Any] = call("POST", "", {"timeout": iso(at), "tags": "late"})
+        time.sleep(max(0, at - time.time()) + 0.001)
+        return {**created, "timeoutAt": iso(at)}
+
+    return just_timed_out
+
+
+def test_retrieve_and_list_say_timed_out_from_the_first_millisecond(
+    call: Call, just_timed_out: Callable[[], dict[str, Any]]
+) -> None:
+    created = just_timed_out()
+    token = call("GET", f"/{created['id']}")
+    listed = call("GET", "?filter[status]=TIMED_OUT&filter[tags]=late")
+    waiting = call("GET", "?filter[status]=WAITING&filter[tags]=late")
+    assert token["status"] == "TIMED_OUT"
+    assert token["outputIsError"] is True
+    error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {created['timeoutAt']}"}
+    assert json.loads(token["output"]) == error
+    assert created["id"] in {token["id"] for token in listed["data"]}
+    assert created["id"] not in {token["id"] for token in waiting["data"]}
+
+
+@pytest.mark.parametrize("way", ["complete", "callback"])
+def test_a_late_completion_is_discarded(call: Call, just_timed_out: Callable[[], dict[str, Any]], way: str) -> None:
+    created = just_timed_out()
+    if way == "complete":
+        answer = call("POST", f"/{created['id']}/complete", {"data": "late"})
+    else:
+        answer = call("POST", created["url"], "late")
+    assert answer == {"success": True}
+    token = call("GET", f"/{created['id']}")
+    assert token["status"] == "TIMED_OUT"
+    assert "late" not in token["output"]
+    assert token["completedAt"] == created["timeoutAt"]
+
+
+def test_a_waiter_that_registers_late_is_told_at_once(
+    just_timed_out: Callable[[], dict[str, Any]],
+    wait: Callable[[str], str],
+    result: Callable[[str], tuple[Any, float]],
+) -> None:
+    created = just_timed_out()
+    started_at = time.time()
+    output, ended_at = result(wait(created["id"]))
+    assert output["ok"] is False
+    assert created["timeoutAt"] in output["error"]["message"]
+    assert ended_at - started_at < PROMPTLY
