@@ -10,10 +10,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import aws, telemetry
-from waitpoints.errors import InvalidRequest, WaitpointsError
+from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
 from waitpoints.step_functions import StepFunctions
 from waitpoints.waiter_result import Failure
 
@@ -38,5 +40,8 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                 failure = Failure(type(refusal).__name__, refusal.message)
                 StepFunctions(aws.client("stepfunctions")).resume(task_token, failure)
                 return None
+            except (ClientError, BotoCoreError, GetParameterError) as error:
+                telemetry.note(awsError=type(error).__name__)
+                raise TryAgain("AWS throttled or failed; nothing was lost, the same may be tried again") from None
 
     return handler

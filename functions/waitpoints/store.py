@@ -18,8 +18,11 @@ was resumed must not pay for the token's output again. One query brings both.
 """
 
 import hashlib
+import random
+import time
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Self, TypedDict
@@ -33,10 +36,12 @@ from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, W
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import PutTypeDef
+    from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 TOKEN, DELIVERIES, KEY = "token", "deliveries", "key"
 MAX_WAITERS = 100
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # reasons to try once more
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds at most before each further attempt
 LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
 
 # When each part holds is drawn above. `status` is a reserved word of DynamoDB, hence `#status`.
@@ -95,10 +100,17 @@ class _FilterArguments(TypedDict, total=False):
 class Store:
     """Tokens in one DynamoDB table. Every method is one call to AWS."""
 
-    def __init__(self, client: "DynamoDBClient", table_name: str, retention_seconds: int) -> None:
+    def __init__(
+        self,
+        client: "DynamoDBClient",
+        table_name: str,
+        retention_seconds: int,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._client = client
         self._table = table_name
         self.retention = retention_seconds
+        self._pause = pause
 
     def create(
         self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
@@ -109,7 +121,9 @@ class Store:
         """
         put_token: PutTypeDef = {"TableName": self._table, "Item": _token_item(token), "ConditionExpression": IS_NEW}
         if key is None:
-            self._client.put_item(**put_token)
+            # Nobody else can have made this id. So if it is there, an earlier attempt of this call has lost its answer.
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.put_item(**put_token)
             return None
         put_key: PutTypeDef = {
             "TableName": self._table,
@@ -118,16 +132,31 @@ class Store:
             "ExpressionAttributeValues": _values(now=now, removedToken=removed_token or ""),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        try:
-            self._client.transact_write_items(TransactItems=[{"Put": put_key}, {"Put": put_token}])
-        except self._client.exceptions.TransactionCanceledException as error:
-            reason: Any = error.response["CancellationReasons"][0]
-            if reason["Code"] != "ConditionalCheckFailed":
-                raise
-            held = _plain(reason["Item"])
-            same_request = key.request is not None and held.get("request") == key.request
-            return KeyHolder(held["tokenId"], int(held["createdAt"]), same_request)
-        return None
+        held = self._write_together({"Put": put_key}, {"Put": put_token})
+        if held is None or held["tokenId"] == token.id:  # the latter when an earlier attempt has lost its answer
+            return None
+        same_request = key.request is not None and held.get("request") == key.request
+        return KeyHolder(held["tokenId"], int(held["createdAt"]), same_request)
+
+    def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
+        """Write all or nothing; returns what stands in the way of the first when its condition does not hold.
+
+        DynamoDB cancels a transaction that meets another one on the same item, as creates with one key do when they
+        come at once, and botocore does not repeat it.
+        """
+        for longest_pause in (*_PAUSES, None):
+            try:
+                self._client.transact_write_items(TransactItems=[first, *others])
+            except self._client.exceptions.TransactionCanceledException as error:
+                reasons: Any = error.response["CancellationReasons"]
+                if reasons[0]["Code"] == "ConditionalCheckFailed":
+                    return _plain(reasons[0]["Item"])
+                if longest_pause is None or not {reason["Code"] for reason in reasons} & _PASSING:
+                    raise
+                self._pause(random.uniform(0, longest_pause))  # noqa: S311 - it only spreads the attempts
+            else:
+                return None
+        raise AssertionError("the last attempt returns or raises")
 
     def get(self, token_id: str) -> Token:
         """The token with its deliveries, read consistently. Raises TokenNotFound."""

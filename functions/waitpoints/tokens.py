@@ -100,13 +100,14 @@ class Tokens:
         Raises TokenNotFound.
         """
         kept = self._outputs.keep(token_id, output)
-        won, token = self._store.complete(token_id, kept, self._clock())
+        now = self._clock()
+        won, token = self._store.complete(token_id, kept, now)
         telemetry.note(tokenId=token_id, won=won)
         if won:
             telemetry.count("TokensCompleted")
             self._resume_fast(token)
         elif token.settled is None:
-            self._time_out(token_id)
+            self._time_out(token_id, now)  # by the same clock reading: a clock may be set back in between
 
     def wait(self, token_id: str, waiter: Waiter) -> None:
         """Keep a waiter on a waiting token, or tell it the outcome at once: there is nothing in between.
@@ -123,7 +124,7 @@ class Tokens:
                 return
             raise TooManyWaiters(f"A waitpoint can have {MAX_WAITERS} waiters, and this one has them all")
         if token.settled is None:
-            token = self._time_out(token_id)
+            token = self._time_out(token_id, now)
         _, undelivered = self._tell(token, [waiter])
         for failure in undelivered:
             raise failure.reason
@@ -131,7 +132,7 @@ class Tokens:
     def expire(self, token_id: str) -> int | None:
         """Time a token out if it is due. Returns when it will be if it is not yet, else None: nothing is left to do."""
         try:
-            token = self._time_out(token_id)
+            token = self._time_out(token_id, self._clock())
         except TokenNotFound:
             return None
         return token.timeout_at if token.settled is None else None
@@ -157,9 +158,9 @@ class Tokens:
             return True
         return False
 
-    def _time_out(self, token_id: str) -> Token:
-        """Settle a token as timed out if it is due, and return what it is now, whoever settled it."""
-        won, token = self._store.time_out(token_id, self._clock())
+    def _time_out(self, token_id: str, now: int) -> Token:
+        """Settle a token as timed out if it is due at `now`, and return what it is now, whoever settled it."""
+        won, token = self._store.time_out(token_id, now)
         telemetry.note(tokenId=token_id, timedOut=won)
         if won:
             telemetry.count("TokensTimedOut")
@@ -189,22 +190,25 @@ class Tokens:
         """Give waiters the outcome of a settled token: the answers by waiter key, and those that got none."""
         assert token.settled is not None
         outcome = self._with_output(token.settled)
-        deliveries: dict[str, Delivery] = {}
-        undelivered: list[Undelivered] = []
 
-        def tell(waiter: Waiter) -> None:
+        def tell(waiter: Waiter) -> Delivery | Undelivered:
             result = waiter_result(token, outcome, waiter, self._outputs.bucket)
             try:
                 answer = self._step_functions.resume(waiter.task_token, result)
             except (CannotResume, CannotResumeNow) as reason:
-                undelivered.append(Undelivered(waiter, reason))
-                return
-            at = self._clock()
-            deliveries[waiter.key] = Delivery(answer, at)
-            if answer is Answer.RESUMED:
-                telemetry.milliseconds("ResumeLag", at - max(outcome.settled_at, waiter.registered_at))
+                return Undelivered(waiter, reason)
+            return Delivery(answer, self._clock())
 
-        _each(tell, list(waiters))
+        deliveries: dict[str, Delivery] = {}
+        undelivered: list[Undelivered] = []
+        waiters = list(waiters)
+        for waiter, told in zip(waiters, _each(tell, waiters), strict=True):
+            if isinstance(told, Undelivered):
+                undelivered.append(told)
+                continue
+            deliveries[waiter.key] = told
+            if told.answer is Answer.RESUMED:
+                telemetry.milliseconds("ResumeLag", told.at - max(outcome.settled_at, waiter.registered_at))
         for answer, metric in ((Answer.RESUMED, "WaitersResumed"), (Answer.GONE, "WaitersGone")):
             telemetry.count(metric, sum(delivery.answer is answer for delivery in deliveries.values()))
         return deliveries, undelivered
@@ -213,10 +217,8 @@ class Tokens:
         return replace(outcome, output=self._outputs.load(outcome.output))
 
 
-def _each(do: Callable[[Waiter], None], waiters: list[Waiter]) -> None:
+def _each[Result](do: Callable[[Waiter], Result], waiters: list[Waiter]) -> list[Result]:
     if len(waiters) < 2:
-        for waiter in waiters:
-            do(waiter)
-        return
+        return [do(waiter) for waiter in waiters]
     with ThreadPoolExecutor(min(len(waiters), _PARALLEL_RESUMES)) as pool:
-        list(pool.map(do, waiters))
+        return list(pool.map(do, waiters))
