@@ -1,0 +1,166 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import {
+  ApiError,
+  AuthenticationError,
+  BadRequestError,
+  NotFoundError,
+  PermissionDeniedError,
+  UnprocessableEntityError,
+  auth,
+  wait,
+} from "@trigger.dev/sdk";
+
+import { apiKey, claimsOf, request, requestsOf, sleep, unique } from "./stack.mjs";
+
+const UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a";
+
+const complete = (accessToken, token, data) => auth.withAuth({ accessToken }, () => wait.completeToken(token, data));
+
+// The refusal as the SDK throws it, after one request: what cannot change is not asked for again.
+const refusal = async (call, kind, status) => {
+  let error;
+  const requests = await requestsOf(() => call().then(() => assert.fail("not refused"), (thrown) => (error = thrown)));
+  assert.ok(error instanceof kind, `${error}`);
+  assert.ok(error instanceof ApiError);
+  assert.deepEqual([error.name, error.status], ["TriggerApiError", status]);
+  assert.equal(requests, 1);
+  return error;
+};
+
+test("publicAccessToken completes its own token", async () => {
+  const token = await wait.createToken();
+  assert.deepEqual(await complete(token.publicAccessToken, token, { by: "browser" }), { success: true });
+  assert.deepEqual((await wait.retrieveToken(token)).output, { by: "browser" });
+});
+
+test("publicAccessToken is not good for another token, which stays as it was", async () => {
+  const [token, other] = [await wait.createToken(), await wait.createToken()];
+  const error = await refusal(() => complete(token.publicAccessToken, other, {}), PermissionDeniedError, 403);
+  assert.equal(error.code, "unauthorized");
+  assert.equal((await wait.retrieveToken(other)).status, "WAITING");
+});
+
+test("publicAccessToken does not tell whether another token exists", async () => {
+  const token = await wait.createToken();
+  await refusal(() => complete(token.publicAccessToken, UNKNOWN, {}), PermissionDeniedError, 403);
+});
+
+test("publicAccessToken opens nothing but the completion", async () => {
+  const token = await wait.createToken();
+  const as = (call) => () => auth.withAuth({ accessToken: token.publicAccessToken }, call);
+  for (const call of [() => wait.createToken(), () => wait.retrieveToken(token), async () => wait.listTokens()]) {
+    const error = await refusal(as(call), AuthenticationError, 401);
+    assert.match(error.message, /Invalid API key/);
+  }
+});
+
+for (const [name, scopes, allowed] of [
+  ["write of this waitpoint", (id) => ({ write: { waitpoints: id } }), true],
+  ["write of several waitpoints, this among them", (id) => ({ write: { waitpoints: [UNKNOWN, id] } }), true],
+  ["write of every waitpoint", () => ({ write: { waitpoints: true } }), true],
+  ["admin", () => ({ admin: true }), true],
+  ["write of another waitpoint", () => ({ write: { waitpoints: UNKNOWN } }), false],
+  ["read of this waitpoint", (id) => ({ read: { waitpoints: id } }), false],
+  ["write of tags", (id) => ({ write: { tags: id } }), false],
+  ["nothing", () => undefined, false],
+]) {
+  test(`auth.createPublicToken with ${name} is ${allowed ? "" : "not "}good for completing`, async () => {
+    const token = await wait.createToken();
+    const jwt = await auth.createPublicToken({ scopes: scopes(token.id) });
+    if (allowed) assert.deepEqual(await complete(jwt, token, "public"), { success: true });
+    else await refusal(() => complete(jwt, token, "public"), PermissionDeniedError, 403);
+    assert.equal((await wait.retrieveToken(token)).status, allowed ? "COMPLETED" : "WAITING");
+  });
+}
+
+test("auth.createPublicToken is good until its expirationTime and not a moment longer", async () => {
+  const token = await wait.createToken();
+  const jwt = await auth.createPublicToken({ scopes: { write: { waitpoints: token.id } }, expirationTime: "1s" });
+  await sleep(2_000 - (Date.now() % 1_000));
+  const error = await refusal(() => complete(jwt, token, "late"), AuthenticationError, 401);
+  assert.match(error.message, /Public Access Token is invalid/);
+});
+
+test("auth.createPublicToken under another key is refused", async () => {
+  const token = await wait.createToken();
+  const [header, payload] = token.publicAccessToken.split(".");
+  const foreign = `${header}.${payload}.${Buffer.alloc(32).toString("base64url")}`;
+  await refusal(() => complete(foreign, token, "forged"), AuthenticationError, 401);
+  assert.equal((await wait.retrieveToken(token)).status, "WAITING");
+});
+
+test("a public access token can be had from the API by those who cannot sign one", async () => {
+  const token = await wait.createToken();
+  const claims = { scopes: [`write:waitpoints:${token.id}`] };
+  const body = JSON.stringify({ claims, expirationTime: "10m" });
+  const answer = await request("/api/v1/auth/jwt", { method: "POST", body });
+  const { token: jwt } = await answer.json();
+  const { iat, exp } = claimsOf(jwt);
+  assert.equal(exp - iat, 600);
+  assert.deepEqual(await complete(jwt, token, "minted"), { success: true });
+});
+
+test("a wrong API key is an AuthenticationError for every call", async () => {
+  const token = await wait.createToken();
+  for (const call of [
+    () => wait.createToken(),
+    () => wait.retrieveToken(token),
+    async () => wait.listTokens(),
+    () => wait.completeToken(token, {}),
+    () => auth.createPublicToken({ scopes: { write: { waitpoints: true } } }),
+  ]) {
+    const error = await refusal(() => auth.withAuth({ accessToken: `${apiKey}x` }, call), AuthenticationError, 401);
+    assert.match(error.message, /Invalid API key/);
+  }
+});
+
+test("an unknown token is a NotFoundError, to retrieve and to complete", async () => {
+  for (const id of [UNKNOWN, "waitpoint_nonsense", "waitpoint_a_b"]) {
+    for (const call of [() => wait.retrieveToken(id), () => wait.completeToken(id, {})]) {
+      assert.match((await refusal(call, NotFoundError, 404)).message, /Waitpoint not found/);
+    }
+  }
+});
+
+for (const [name, options, kind, status, message] of [
+  ["an idempotency key of 2,049 characters", { idempotencyKey: "k".repeat(2_049) }, BadRequestError, 400, /2048 characters/],
+  ["a tag of 129 characters", { tags: ["t".repeat(129)] }, BadRequestError, 400, /128 characters.*tags\[0\]/],
+  ["a number as tag", { tags: [7] }, BadRequestError, 400, /tags\[0\]/],
+  ["eleven tags", { tags: Array.from("abcdefghijk") }, UnprocessableEntityError, 422, /10 tags, you're trying to set 11/],
+  ["an unreadable timeout", { timeout: "soon" }, UnprocessableEntityError, 422, /Invalid timeout "soon": expected a duration/],
+  ["a timeout in the past", { timeout: new Date(0) }, UnprocessableEntityError, 422, /must be in the future/],
+  ["an unreadable TTL", { idempotencyKey: "k", idempotencyKeyTTL: "1w" }, UnprocessableEntityError, 422, /idempotencyKeyTTL/],
+  ["more than 10 KB", { idempotencyKey: "é".repeat(2_000), tags: "t", x: "x".repeat(10_240) }, ApiError, 413, /too large/],
+]) {
+  test(`createToken with ${name} is refused with ${status} and says why`, async () => {
+    const error = await refusal(() => wait.createToken(options), kind, status);
+    assert.match(error.message, message);
+  });
+}
+
+test("createToken takes a key of 2,048 characters and ten tags of 128", async () => {
+  const tags = Array.from("abcdefghij", (letter) => letter.repeat(128));
+  const idempotencyKey = unique("").padEnd(2_048, "k");
+  const retrieved = await wait.retrieveToken(await wait.createToken({ tags, idempotencyKey }));
+  assert.deepEqual([retrieved.tags, retrieved.idempotencyKey], [tags, idempotencyKey]);
+});
+
+for (const [name, parameters, message] of [
+  ["an unknown status", { status: "PENDING" }, /Invalid status values: PENDING/],
+  ["a limit of 101", { limit: 101 }, /from 1 to 100/],
+  ["a cursor that is none", { after: "nonsense" }, /page\[after\]/],
+  ["a date that is none", { from: "yesterday" }, /Invalid date/],
+]) {
+  test(`listTokens with ${name} is a BadRequestError that says why`, async () => {
+    const error = await refusal(async () => wait.listTokens(parameters), BadRequestError, 400);
+    assert.match(error.message, message);
+  });
+}
+
+test("completeToken with more than 3 MiB is refused with 413 and leaves the token waiting", async () => {
+  const token = await wait.createToken();
+  await refusal(() => wait.completeToken(token, "x".repeat(3 * 1024 * 1024)), ApiError, 413);
+  assert.equal((await wait.retrieveToken(token)).status, "WAITING");
+});

@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { wait } from "@trigger.dev/sdk";
+
+import { apiUrl, claimsOf, request, sleep, unique } from "./stack.mjs";
+
+const HOUR = 3_600_000;
+
+const isSoonAfter = (date, expected) => {
+  const late = date.getTime() - expected;
+  assert.ok(late >= 0 && late < 10_000, `${late} ms late`);
+};
+
+test("createToken without options makes a token that waits for ever", async () => {
+  const token = await wait.createToken();
+  assert.match(token.id, /^waitpoint_[0-9a-z]{26}$/);
+  assert.equal(token.isCached, false);
+  const retrieved = await wait.retrieveToken(token);
+  assert.equal(retrieved.status, "WAITING");
+  assert.deepEqual(retrieved.tags, []);
+  for (const absent of ["timeoutAt", "completedAt", "idempotencyKey", "idempotencyKeyExpiresAt", "output", "error"]) {
+    assert.equal(retrieved[absent], undefined, absent);
+  }
+});
+
+test("createToken keeps every option, and retrieveToken shows it", async () => {
+  const [idempotencyKey, before] = [unique("key"), Date.now()];
+  const tags = ["user:1", "order:2", "Größe"];
+  const token = await wait.createToken({ timeout: "1d12h", idempotencyKey, idempotencyKeyTTL: "2h", tags });
+  const retrieved = await wait.retrieveToken(token.id);
+  assert.equal(retrieved.id, token.id);
+  assert.equal(retrieved.url, token.url);
+  assert.equal(retrieved.idempotencyKey, idempotencyKey);
+  assert.deepEqual(retrieved.tags, tags);
+  isSoonAfter(retrieved.createdAt, before);
+  isSoonAfter(retrieved.timeoutAt, before + 36 * HOUR);
+  isSoonAfter(retrieved.idempotencyKeyExpiresAt, before + 2 * HOUR);
+});
+
+test("a timeout given as a Date is kept to the millisecond", async () => {
+  const timeout = new Date(Date.now() + 12_345_678);
+  const { timeoutAt } = await wait.retrieveToken(await wait.createToken({ timeout }));
+  assert.equal(timeoutAt.toISOString(), timeout.toISOString());
+});
+
+test("a timeout given as an ISO 8601 text is kept", async () => {
+  const { timeoutAt } = await wait.retrieveToken(await wait.createToken({ timeout: "2035-01-31T18:00:00+02:00" }));
+  assert.equal(timeoutAt.toISOString(), "2035-01-31T16:00:00.000Z");
+});
+
+test("a single tag is a list of one", async () => {
+  const tag = unique("tag");
+  assert.deepEqual((await wait.retrieveToken(await wait.createToken({ tags: tag }))).tags, [tag]);
+});
+
+test("an idempotency key brings the same token back, as it was made", async () => {
+  const idempotencyKey = unique("key");
+  const first = await wait.createToken({ idempotencyKey, timeout: "1h", tags: "first" });
+  const again = await wait.createToken({ idempotencyKey, timeout: "9h", tags: "again" });
+  assert.equal(again.id, first.id);
+  assert.equal(again.url, first.url);
+  assert.deepEqual([first.isCached, again.isCached], [false, true]);
+  const retrieved = await wait.retrieveToken(first);
+  assert.deepEqual(retrieved.tags, ["first"]);
+  isSoonAfter(retrieved.timeoutAt, retrieved.createdAt.getTime() + HOUR);
+});
+
+test("an idempotency key brings back a token that is completed already", async () => {
+  const idempotencyKey = unique("key");
+  const first = await wait.createToken({ idempotencyKey });
+  await wait.completeToken(first, "done");
+  const again = await wait.createToken({ idempotencyKey });
+  assert.deepEqual([again.id, again.isCached], [first.id, true]);
+});
+
+test("five creates at once with one key make one token, and all but one of them say so", async () => {
+  const idempotencyKey = unique("key");
+  const created = await Promise.all(Array.from({ length: 5 }, () => wait.createToken({ idempotencyKey })));
+  assert.equal(new Set(created.map((token) => token.id)).size, 1);
+  assert.equal(created.filter((token) => !token.isCached).length, 1);
+});
+
+test("once its idempotencyKeyTTL is over a key makes a new token, and the old one can still be completed", async () => {
+  const options = { idempotencyKey: unique("key"), idempotencyKeyTTL: "1s" };
+  const old = await wait.createToken(options);
+  await sleep(1_100);
+  const fresh = await wait.createToken(options);
+  assert.notEqual(fresh.id, old.id);
+  assert.equal(fresh.isCached, false);
+  await wait.completeToken(old, "old");
+  assert.equal((await wait.retrieveToken(old)).output, "old");
+  assert.equal((await wait.retrieveToken(fresh)).status, "WAITING");
+});
+
+test("publicAccessToken is the server's, good for a day and for this token alone", async () => {
+  const { data: token, response } = await wait.createToken().withResponse();
+  assert.equal(token.publicAccessToken, response.headers.get("x-trigger-jwt"));
+  const { scopes, pub, sub, iss, aud, iat, exp } = claimsOf(token.publicAccessToken);
+  assert.deepEqual(scopes, [`write:waitpoints:${token.id}`]);
+  assert.deepEqual({ sub, pub }, JSON.parse(response.headers.get("x-trigger-jwt-claims")));
+  assert.deepEqual([pub, iss, aud], [true, "https://id.trigger.dev", "https://api.trigger.dev"]);
+  assert.equal(exp - iat, 24 * 3600);
+});
+
+for (const [name, output] of Object.entries({
+  "an object": { approved: true, by: { name: "Žofie 🎈" }, list: [1, 2.5, null] },
+  "an array": [1, "two", { three: 3 }],
+  "a text": "approved",
+  "an empty text": "",
+  "a number": 0,
+  "false": false,
+  "null": null,
+  "keys that other servers refuse": JSON.parse('{"constructor": 1, "prototype": 2, "a": {"__proto__": 3}}'),
+})) {
+  test(`completeToken with ${name} is what retrieveToken returns`, async () => {
+    const token = await wait.createToken();
+    assert.deepEqual(await wait.completeToken(token, output), { success: true });
+    const retrieved = await wait.retrieveToken(token);
+    assert.equal(retrieved.status, "COMPLETED");
+    assert.deepEqual(retrieved.output, output);
+    assert.equal(retrieved.error, undefined);
+    assert.ok(retrieved.completedAt >= retrieved.createdAt);
+  });
+}
+
+test("completeToken without data completes with nothing", async () => {
+  const token = await wait.createToken();
+  await wait.completeToken(token);
+  const { status, output } = await wait.retrieveToken(token);
+  assert.deepEqual([status, output], ["COMPLETED", undefined]);
+});
+
+test("an output of 3 MB comes back whole", async () => {
+  const token = await wait.createToken();
+  const output = { text: "é".repeat(1_500_000) };
+  await wait.completeToken(token.id, output);
+  assert.deepEqual((await wait.retrieveToken(token.id)).output, output);
+});
+
+test("the first of two completions counts, and both succeed", async () => {
+  const token = await wait.createToken();
+  await wait.completeToken(token, "first");
+  assert.deepEqual(await wait.completeToken(token, "second"), { success: true });
+  assert.equal((await wait.retrieveToken(token)).output, "first");
+});
+
+test("of five completions at once one counts", async () => {
+  const token = await wait.createToken();
+  await Promise.all(Array.from({ length: 5 }, (_, n) => wait.completeToken(token, { n })));
+  const { n } = (await wait.retrieveToken(token)).output;
+  assert.ok(n >= 0 && n < 5);
+  assert.equal((await wait.retrieveToken(token)).output.n, n);
+});
+
+test("a POST to the token's url completes it with the whole body", async () => {
+  const token = await wait.createToken();
+  assert.ok(token.url.startsWith(`${apiUrl}/api/v1/waitpoints/tokens/${token.id}/callback/`));
+  const answer = await fetch(token.url, { method: "POST", body: JSON.stringify({ data: { status: "succeeded" } }) });
+  assert.deepEqual([answer.status, await answer.json()], [200, { success: true }]);
+  assert.deepEqual((await wait.retrieveToken(token)).output, { data: { status: "succeeded" } });
+});
+
+test("a token past its timeout is TIMED_OUT with an error that says when, and stays so", async () => {
+  const token = await wait.createToken({ timeout: "1s" });
+  await sleep(1_100);
+  await wait.completeToken(token, "too late");
+  const retrieved = await wait.retrieveToken(token);
+  assert.equal(retrieved.status, "TIMED_OUT");
+  assert.equal(retrieved.output, undefined);
+  assert.equal(retrieved.error.name, "WaitpointTimeoutError");
+  assert.equal(retrieved.error.message, `Waitpoint timed out at ${retrieved.timeoutAt.toISOString()}`);
+  assert.equal(retrieved.completedAt.toISOString(), retrieved.timeoutAt.toISOString());
+});
+
+test("an id without its prefix stands for the token in every path", async () => {
+  const token = await wait.createToken();
+  const bare = token.id.replace("waitpoint_", "");
+  assert.equal((await wait.retrieveToken(bare)).id, token.id);
+  await wait.completeToken(bare, "bare");
+  assert.equal((await wait.retrieveToken(token)).output, "bare");
+});
+
+test("an answer leaves absent fields out, and its dates have milliseconds and Z", async () => {
+  const token = await wait.createToken({ timeout: "1h" });
+  const answer = await request(`/api/v1/waitpoints/tokens/${token.id}`);
+  assert.equal(answer.headers.get("content-type"), "application/json; charset=utf-8");
+  const body = await answer.json();
+  assert.ok(!Object.values(body).includes(null));
+  assert.deepEqual([body.type, body.outputType, body.outputIsError], ["MANUAL", "application/json", false]);
+  assert.equal(body.completedAfter, body.timeoutAt);
+  for (const date of [body.createdAt, body.timeoutAt]) assert.match(date, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+});

@@ -1,0 +1,78 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { apiClientManager } from "@trigger.dev/core/v3";
+import { runInMockTaskContext } from "@trigger.dev/core/v3/test";
+import { wait } from "@trigger.dev/sdk";
+
+import { requestsOf, sleep } from "./stack.mjs";
+
+// What Trigger.dev's own runtime is told by its servers, this one finds out by asking the stack.
+const pollingRuntime = {
+  disable() {},
+  async waitForWaitpoint({ waitpointFriendlyId }) {
+    for (;;) {
+      const token = await apiClientManager.clientOrThrow().retrieveWaitpointToken(waitpointFriendlyId);
+      if (token.status !== "WAITING") {
+        return { ok: !token.outputIsError, output: token.output, outputType: token.outputType };
+      }
+      await sleep(50);
+    }
+  },
+};
+
+// Like `task({run})`: what `run` returns, or throws.
+const inTask = (run) => runInMockTaskContext(run, { runtimeManager: pollingRuntime, ctx: { run: { id: "run_waitpoints" } } });
+
+test("wait.forToken goes on with the output once the token is completed", async () => {
+  const token = await wait.createToken({ timeout: "1h" });
+  const result = inTask(() => wait.forToken(token));
+  await sleep(300);
+  await wait.completeToken(token, { approved: true });
+  assert.deepEqual(await result, { ok: true, output: { approved: true } });
+});
+
+test("wait.forToken goes on once a webhook has posted to the token's url", async () => {
+  const token = await wait.createToken();
+  const output = inTask(() => wait.forToken(token.id).unwrap());
+  await sleep(100);
+  await fetch(token.url, { method: "POST", body: '{"status": "succeeded"}' });
+  assert.deepEqual(await output, { status: "succeeded" });
+});
+
+test("wait.forToken goes on at once when the token is completed already", async () => {
+  const token = await wait.createToken();
+  await wait.completeToken(token, ["already"]);
+  assert.deepEqual(await inTask(() => wait.forToken(token)), { ok: true, output: ["already"] });
+  assert.deepEqual(await inTask(() => wait.forToken(token).unwrap()), ["already"]);
+});
+
+test("wait.forToken gives a WaitpointTimeoutError when the token times out, and unwrap throws it", async () => {
+  const token = await wait.createToken({ timeout: "1s" });
+  const { timeoutAt } = await wait.retrieveToken(token);
+  const message = `Waitpoint timed out at ${timeoutAt.toISOString()}`;
+  const result = await inTask(() => wait.forToken(token));
+  assert.ok(Date.now() >= timeoutAt.getTime());
+  assert.equal(result.ok, false);
+  assert.deepEqual([result.error.name, result.error.message], ["WaitpointTimeoutError", message]);
+  await assert.rejects(inTask(() => wait.forToken(token).unwrap()), { name: "WaitpointTimeoutError", message });
+});
+
+test("wait.forToken may be called again by a retried run", async () => {
+  const token = await wait.createToken();
+  const both = [inTask(() => wait.forToken(token).unwrap())];
+  await sleep(100);
+  await wait.completeToken(token, 42);
+  both.push(inTask(() => wait.forToken(token).unwrap()));
+  assert.deepEqual(await Promise.all(both), [42, 42]);
+});
+
+test("wait.forToken for an unknown token fails at once instead of waiting", async () => {
+  const requests = await requestsOf(() =>
+    assert.rejects(inTask(() => wait.forToken("waitpoint_01jd3rj5v0000000000000000a").unwrap()), {
+      status: 404,
+      name: "TriggerApiError",
+    }),
+  );
+  assert.equal(requests, 1);
+});

@@ -1,0 +1,50 @@
+"""Node.js and the packages of package-lock.json, for the tests that drive Trigger.dev's own JavaScript."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent
+_OLDEST = 20
+
+
+def missing(what: str) -> None:
+    """The test cannot run here: skipped, but a failure in CI."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing", pytrace=False)
+    pytest.skip(f"{what} is missing")
+
+
+def node() -> str:
+    """The path of Node.js, its packages installed."""
+    found = shutil.which("node")
+    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout if found else ""
+    match = re.match(r"v(\d+)\.", version)
+    if not found or not match or int(match[1]) < _OLDEST or not shutil.which("npm"):
+        missing(f"Node.js {_OLDEST} or newer with npm")
+    _install()
+    assert found
+    return found
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """This process's environment without what steers the SDK, and with `variables`."""
+    steering = ("TRIGGER_", "VERCEL_", "NODE_OPTIONS", "NODE_TEST_CONTEXT")
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
+    return {**clean, "NO_PROXY": "127.0.0.1,localhost", **variables}
+
+
+def _install() -> None:
+    lock = (FOLDER / "package-lock.json").read_bytes()
+    installed = FOLDER / "node_modules" / ".installed"  # a copy of the lock file that was installed
+    if installed.exists() and installed.read_bytes() == lock:
+        return
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.fail(f"npm could not install tests/sdk: {done.stderr.strip()[-500:]}", pytrace=False)
+    installed.write_bytes(lock)

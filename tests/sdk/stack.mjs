@@ -1,0 +1,35 @@
+// The SDK, pointed at the stack under test: WAITPOINTS_API_URL and WAITPOINTS_API_KEY say where it is.
+import { randomUUID } from "node:crypto";
+
+import { configure } from "@trigger.dev/sdk";
+
+export const apiUrl = process.env.WAITPOINTS_API_URL;
+export const apiKey = process.env.WAITPOINTS_API_KEY;
+
+configure({ baseURL: apiUrl, accessToken: apiKey });
+
+export const unique = (name) => `${name}-${randomUUID()}`;
+
+export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+// How many requests are sent while `call` is at work, the SDK's retries among them.
+export const requestsOf = async (call) => {
+  const { fetch } = globalThis;
+  let requests = 0;
+  globalThis.fetch = (...request) => {
+    requests += 1;
+    return fetch(...request);
+  };
+  try {
+    await call();
+  } finally {
+    globalThis.fetch = fetch;
+  }
+  return requests;
+};
+
+// What the SDK sends, without the SDK.
+export const request = (path, { method = "GET", key = apiKey, ...options } = {}) =>
+  fetch(`${apiUrl}${path}`, { method, ...options, headers: { authorization: `Bearer ${key}`, ...options.headers } });
+
+export const claimsOf = (jwt) => JSON.parse(Buffer.from(jwt.split(".")[1], "base64url").toString());
