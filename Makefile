@@ -6,6 +6,7 @@ export UV_PYTHON_PREFERENCE ?= system
 
 UV_VERSION := 0.13.9
 UV := .local/uv/bin/uv
+LAYER := $(UV) export -q --frozen --only-group layer --no-hashes --no-annotate --no-header
 PORT ?= 8787
 export PORT
 
@@ -18,9 +19,16 @@ run: .local/emulator/ready .local/sam/ready ## Run the whole stack here and show
 test: setup ## The whole suite: unit, integration on moto, end to end on the emulator
 	@.venv/bin/python -m pytest
 
-check: .venv/ready ## The fast part: lint, types, unit and integration tests
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+check: lint ## The fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration
+
+lint: .venv/ready .local/sam/ready ## Lint, format, types, the template, and whether what is generated is up to date
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
+	@$(UV) lock --check -q && $(LAYER) | diff - layers/dependencies/requirements.txt
+
+layer: $(UV) ## Export the layer's pinned requirements from uv.lock
+	@$(LAYER) > layers/dependencies/requirements.txt
 
 doctor: .local/emulator/ready ## Find work left undone, here or in AWS (STACK=name)
 	@.local/emulator/bin/python operations/doctor.py
@@ -51,4 +59,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run test check invoke setup clean
+.PHONY: help run test check lint layer doctor redrive invoke setup clean

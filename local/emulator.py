@@ -19,6 +19,7 @@ from typing import Any
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
+WORKERS = 2 + 2 * (os.cpu_count() or 1)
 API_PATHS = ("/api/v1/", "/engine/v1/")
 POLL_SECONDS = 0.05
 
@@ -73,6 +74,24 @@ def poll_without_rest(wake: threading.Event) -> None:
     threading.Thread(target=tick, daemon=True).start()
 
 
+def let_invocations_queue(lambda_svc: Any) -> None:
+    """At most WORKERS processes of one function; a further invocation waits until one is free.
+
+    MiniStack starts a process for every concurrent invocation. A hundred requests at once are nothing for AWS, but a
+    hundred Python processes that start at once keep one machine busy for minutes.
+    """
+    acquire = lambda_svc.acquire_worker
+
+    def acquire_patiently(*args: Any, **named: Any) -> Any:
+        while True:
+            worker, how = acquire(*args, **{**named, "max_concurrency": WORKERS})
+            if worker is not None:
+                return worker, how
+            time.sleep(0.002)
+
+    lambda_svc.acquire_worker = acquire_patiently
+
+
 def end_with_parent() -> None:
     parent = os.getppid()
 
@@ -93,9 +112,10 @@ def main() -> None:
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import apigateway  # noqa: PLC0415
+    from ministack.services import apigateway, lambda_svc  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
+    let_invocations_queue(lambda_svc)
     poll_without_rest(esm_wake)
 
     config = Config()

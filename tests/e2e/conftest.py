@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import LOCAL, Stack, free_port, running
+from tests.e2e.api import Api
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +22,8 @@ def stack() -> Iterator[Stack]:
         return
     with running(free_port(), LOCAL / "e2e") as deployed:
         yield deployed
+
+
+@pytest.fixture(scope="session")
+def api(stack: Stack) -> Api:
+    return Api(stack)

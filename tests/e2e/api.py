@@ -1,0 +1,90 @@
+"""The deployed stack as its callers use it: plain HTTP, and executions of its state machines."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from local.stack import Stack
+
+TOKENS = "/api/v1/waitpoints/tokens"
+PATIENCE = 60  # seconds
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: Any
+    headers: dict[str, str]
+
+
+class Api:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def request(
+        self, method: str, url: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
+    ) -> Answer:
+        """One request. `key` is the stack's own API key unless another, or None, is given; bytes are sent as they are."""
+        key = self.stack.api_key if key == "" else key
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        given = {"content-type": "application/json", **({"authorization": f"Bearer {key}"} if key else {}), **(headers or {})}
+        url = url if url.startswith("http") else self.stack.api_url + url
+        try:
+            with urlopen(Request(url, data, given, method=method), timeout=PATIENCE) as response:
+                return Answer(response.status, json.loads(response.read() or "null"), _lower(response.headers))
+        except HTTPError as error:
+            return Answer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
+
+    def create(self, **options: Any) -> dict[str, Any]:
+        """A new token, as the create route answers."""
+        answer = self.request("POST", TOKENS, options)
+        assert answer.status == 200, answer
+        created: dict[str, Any] = answer.body
+        return created
+
+    def retrieve(self, token: dict[str, Any]) -> dict[str, Any]:
+        answer = self.request("GET", f"{TOKENS}/{token['id']}")
+        assert answer.status == 200, answer
+        retrieved: dict[str, Any] = answer.body
+        return retrieved
+
+    def callback(self, token: dict[str, Any], body: Any) -> Answer:
+        """What a webhook provider does: no key, just the URL."""
+        return self.request("POST", token["url"], body, key=None)
+
+    def start_waiting(self, token: dict[str, Any]) -> str:
+        """Start the example state machine on a token; the execution's ARN."""
+        step_functions = self.stack.client("stepfunctions")
+        started = step_functions.start_execution(
+            stateMachineArn=self.stack.state_machine_arn, input=json.dumps({"token": {"id": token["id"]}})
+        )
+        return str(started["executionArn"])
+
+    def wait_until_registered(self, token: dict[str, Any], waiters: int = 1) -> None:
+        until = time.monotonic() + PATIENCE
+        while len(self.retrieve(token)["waiters"]) < waiters:
+            assert time.monotonic() < until, "the waiter was never registered"
+            time.sleep(0.05)
+
+    def result(self, execution: str) -> tuple[str, Any]:
+        """The status of an execution once it has ended, and its output or, when it failed, its error."""
+        step_functions = self.stack.client("stepfunctions")
+        until = time.monotonic() + PATIENCE
+        while (described := step_functions.describe_execution(executionArn=execution))["status"] == "RUNNING":
+            assert time.monotonic() < until, "the execution hangs"
+            time.sleep(0.05)
+        if described["status"] == "SUCCEEDED":
+            return described["status"], json.loads(described["output"])
+        return described["status"], described.get("error")
+
+    def history(self, execution: str) -> list[str]:
+        """The types of an execution's events, in order."""
+        answer = self.stack.client("stepfunctions").get_execution_history(executionArn=execution, maxResults=1000)
+        return [event["type"] for event in answer["events"]]
+
+
+def _lower(headers: Any) -> dict[str, str]:
+    return {name.lower(): value for name, value in headers.items()}

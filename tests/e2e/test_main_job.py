@@ -1,0 +1,111 @@
+"""The main job on the deployed stack: whoever posts to a callback URL resumes the execution that waits, exactly once."""
+
+import json
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT
+from tests.e2e.api import TOKENS, Api
+
+WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
+AT_ONCE = 100
+
+
+def test_a_webhook_resumes_the_waiting_execution_with_its_payload(api: Api) -> None:
+    token = api.create()
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+
+    assert api.callback(token, WEBHOOK).body == {"success": True}
+
+    assert api.result(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
+
+
+def test_a_token_that_was_completed_before_the_wait_resumes_it_at_once(api: Api) -> None:
+    token = api.create()
+    api.callback(token, WEBHOOK)
+
+    assert api.result(api.start_waiting(token)) == ("SUCCEEDED", json.loads(WEBHOOK))
+
+
+def test_a_token_that_is_completed_while_the_wait_registers_resumes_it(api: Api) -> None:
+    tokens = [api.create() for _ in range(20)]
+    with ThreadPoolExecutor(8) as pool:
+        executions = pool.map(api.start_waiting, tokens)
+        answers = list(pool.map(lambda token: api.callback(token, WEBHOOK).status, tokens))
+        results = list(pool.map(api.result, executions))
+
+    assert answers == [200] * len(tokens)
+    assert results == [("SUCCEEDED", json.loads(WEBHOOK))] * len(tokens)
+
+
+def test_of_many_callbacks_at_once_one_wins_and_all_are_told_success(api: Api) -> None:
+    token = api.create()
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    bodies = [{"sender": number, "text": f"I am {number}"} for number in range(AT_ONCE)]
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(lambda body: api.callback(token, body), bodies))
+
+    assert {(answer.status, answer.body["success"]) for answer in answers} == {(200, True)}
+    status, output = api.result(execution)
+    assert (status, output in bodies) == ("SUCCEEDED", True)
+    assert json.loads(api.retrieve(token)["output"]) == output
+    assert Counter(api.history(execution))["TaskSucceeded"] == 1
+    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
+
+
+def test_of_many_creates_with_one_key_at_once_one_makes_the_token(api: Api) -> None:
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        created = list(pool.map(lambda _: api.create(idempotencyKey="raced on the emulator"), range(AT_ONCE)))
+
+    assert len({token["id"] for token in created}) == 1
+    assert Counter(token["isCached"] for token in created) == {True: AT_ONCE - 1, False: 1}
+
+
+def test_a_second_callback_changes_nothing(api: Api) -> None:
+    token = api.create()
+    api.callback(token, {"first": True})
+    settled = api.retrieve(token)
+
+    assert api.callback(token, {"first": False}).body == {"success": True}
+    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"data": "late"}).body == {"success": True}
+
+    assert api.retrieve(token) == settled
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "key", "status"),
+    [
+        pytest.param("POST", TOKENS, b'{"timeout": ', "", 400, id="malformed JSON"),
+        pytest.param("POST", TOKENS, {"idempotencyKey": 5}, "", 400, id="a wrong type"),
+        pytest.param("POST", TOKENS, {"idempotencyKey": "k" * 10_240}, "", 413, id="a body over the limit"),
+        pytest.param("POST", TOKENS, {"timeout": "soon"}, "", 422, id="an unreadable timeout"),
+        pytest.param("POST", TOKENS, {}, "wrong", 401, id="a wrong API key"),
+        pytest.param("POST", TOKENS, {}, None, 401, id="no API key"),
+        pytest.param("PUT", TOKENS, {}, "", 405, id="a wrong method"),
+        pytest.param("GET", f"{TOKENS}/waitpoint_01arz3ndektsv4rrffq69g5fav", None, "", 404, id="an unknown token"),
+        pytest.param("POST", f"{TOKENS}/{{id}}/complete", {"output": 1}, "", 400, id="an unknown field"),
+        pytest.param("POST", f"{TOKENS}/{{id}}/complete", {"data": 1}, "wrong", 401, id="completing with a wrong key"),
+        pytest.param("POST", f"{TOKENS}/{{id}}/callback/{'0' * 64}", {}, None, 401, id="a wrong callback hash"),
+        pytest.param("POST", f"{TOKENS}/{{id}}/callback/short", {}, None, 401, id="a callback hash of a wrong length"),
+        pytest.param("GET", "{url}", None, None, 405, id="a link preview of the callback URL"),
+        pytest.param("POST", "{url}", b"x" * 3_145_729, None, 413, id="a callback over the limit"),
+    ],
+)
+def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
+    api: Api, method: str, path: str, body: Any, key: str | None, status: int
+) -> None:
+    token = api.create(tags=["untouched"])
+    before = api.retrieve(token)
+
+    answer = api.request(method, path.format(id=token["id"], url=token["url"]), body, key=key)
+
+    assert answer.status == status
+    assert isinstance(answer.body["error"], str)
+    assert "Traceback" not in answer.body["error"]
+    assert api.retrieve(token) == before
