@@ -6,6 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,11 @@ def _short_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
 
 
 _Loader.add_multi_constructor("!", _short_form)
+
+
+@cache
+def _read() -> Any:
+    return yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
 
 
 @dataclass(frozen=True)
@@ -102,7 +108,7 @@ class Template:
 
     @classmethod
     def load(cls, parameters: Mapping[str, str] | None = None) -> "Template":
-        return cls(yaml.load((ROOT / "template.yaml").read_text(), _Loader), parameters)  # noqa: S506 - a SafeLoader
+        return cls(_read(), parameters)
 
     def resources(self, kind: str) -> dict[str, Resource]:
         """The properties of every resource of a type, by logical id."""

@@ -114,4 +114,4 @@ def _bytes(body: Any) -> bytes:
             return body
         case str():
             return body.encode()
-    return json.dumps(body).encode()
+    return json.dumps(body, ensure_ascii=False).encode()

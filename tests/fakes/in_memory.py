@@ -29,7 +29,7 @@ class InMemory:
         self.step_functions = FakeStepFunctions()
         self.bucket = FakeBucket()
         self.store = MemoryStore(RETENTION)
-        self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789")
+        self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)  # type: ignore[arg-type]
         self.credentials = Credentials(self.api_key, "waitpoints")  # type: ignore[arg-type]

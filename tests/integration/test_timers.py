@@ -1,0 +1,409 @@
+"""Timers of any length on a clock that is moved, never waited for: stream, Scheduler, queue, and what comes in between."""
+
+import heapq
+import json
+import random
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from itertools import count
+from typing import Any
+
+import boto3
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Api
+from tests.event_sources import failures, queue_event, stream_records
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints import aws, ids
+from waitpoints.timers import LONGEST_DELAY
+from waitpoints.token import Status, Waiter, iso
+from waitpoints.waiter_result import Success
+
+SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+SQS_LATENCY = 100  # milliseconds
+LATENESS = 1_000 + 2 * SQS_LATENCY  # milliseconds: a delay is whole seconds, rounded up
+TOKENS = "/api/v1/waitpoints/tokens"
+
+
+class World:
+    """SQS and Scheduler in time: messages come after their delay, schedules fire within their minute, once."""
+
+    def __init__(self, stack: MotoStack, seed: int) -> None:
+        self.stack = stack
+        self.clock = FakeClock(1_800_000_000_000 + seed * 137)
+        self.step_functions = FakeStepFunctions()
+        self.random = random.Random(seed)  # noqa: S311
+        self.copies = 1
+        """How often each message is delivered."""
+        self.held_up = 0
+        """How late everything comes on top of what is normal (ms)."""
+        self.scheduler_jitter: int | None = None
+        """How late in its minute a schedule fires (ms); by chance unless it is set."""
+        self.sent: list[tuple[str, int]] = []
+        """Every message of the timer queue, and its delay (s)."""
+        self.fired: list[str] = []
+        """The names of the schedules that have fired."""
+        self._due: list[tuple[int, int, str]] = []
+        self._order = count()
+
+    def create(self, timeout_at: int) -> tuple[str, Waiter]:
+        """A token that one execution waits for, and that execution's task."""
+        waiter = Waiter(self.step_functions.start_task(), self.clock())
+        created = aws.tokens().create(now=self.clock(), timeout_at=timeout_at, waiter=waiter)
+        return created.token_id, waiter
+
+    def arm(self, *token_ids: str) -> Any:
+        """Hand `schedule_timeouts` the stream's records of these tokens."""
+        return self.arm_records(self.records(*token_ids))
+
+    def arm_records(self, records: list[dict[str, Any]]) -> Any:
+        return self._call("schedule_timeouts", {"Records": records})
+
+    def records(self, *token_ids: str) -> list[dict[str, Any]]:
+        """The stream's records of these tokens that `schedule_timeouts` gets."""
+        every = stream_records(self.stack, "schedule_timeouts")
+        return [record for record in every if record["dynamodb"]["Keys"]["id"]["S"] in token_ids]
+
+    def deliver(self, *bodies: str) -> Any:
+        """Hand `expire_tokens` a batch of messages."""
+        return self._call("expire_tokens", queue_event(bodies))
+
+    def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 100) -> None:
+        """Let time pass, from one event to the next, until nothing more will happen or `until` holds."""
+        for _ in range(at_most):
+            if not self._due or until():
+                return
+            at, _number, body = heapq.heappop(self._due)
+            self.clock.now = max(self.clock.now, at)
+            assert failures(self.deliver(body)) == []
+        raise AssertionError("timers never come to an end")
+
+    def schedules(self) -> list[dict[str, Any]]:
+        client, group = boto3.client("scheduler"), self.stack.resources["TimerGroup"]["Ref"]
+        names = [schedule["Name"] for schedule in client.list_schedules(GroupName=group)["Schedules"]]
+        return [dict(client.get_schedule(GroupName=group, Name=name)) for name in names]
+
+    def remove_schedules(self) -> None:
+        for schedule in self.schedules():
+            boto3.client("scheduler").delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
+
+    def status(self, token_id: str) -> Status:
+        settled = aws.store().get(token_id).settled
+        return settled.status if settled else Status.WAITING
+
+    def message_sent(self, params: dict[str, Any], **_: Any) -> None:
+        delay = params["DelaySeconds"]
+        assert isinstance(delay, int)
+        assert 0 <= delay <= 900
+        self.sent.append((params["MessageBody"], delay))
+        for _copy in range(self.copies):
+            self._queue(params["MessageBody"], self.clock() + delay * SECOND)
+
+    def _queue(self, body: str, visible_at: int) -> None:
+        at = visible_at + self.held_up + self.random.randint(0, SQS_LATENCY)
+        heapq.heappush(self._due, (at, next(self._order), body))
+
+    def _call(self, function: str, event: Any) -> Any:
+        answer = self.stack.functions()[function].call(event)
+        for schedule in self.schedules():
+            if schedule["Name"] not in self.fired:
+                self.fired.append(schedule["Name"])
+                jitter = self.random.randrange(MINUTE) if self.scheduler_jitter is None else self.scheduler_jitter
+                for _copy in range(self.copies):
+                    self._queue(schedule["Target"]["Input"], instant(schedule) + jitter)
+        return answer
+
+
+def instant(schedule: dict[str, Any]) -> int:
+    """When a one-off schedule is due (ms)."""
+    expression = schedule["ScheduleExpression"]
+    assert expression.startswith("at("), expression
+    return round(datetime.strptime(expression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC).timestamp()) * 1000
+
+
+@pytest.fixture
+def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], World]]:
+    """A world of its own for a seed: the handlers live by its clock, and its executions wait."""
+    real_client = aws.client
+
+    def build(seed: int = 0) -> World:
+        world = World(stack, seed)
+
+        @cache
+        def client(service: str) -> Any:
+            return world.step_functions if service == "stepfunctions" else real_client(service)
+
+        monkeypatch.setattr(aws, "client", client)
+        monkeypatch.setattr(aws, "now", world.clock)
+        aws.forget()
+        world.remove_schedules()  # those of the tests before
+        real_client("sqs").meta.events.register("provide-client-params.sqs.SendMessage", world.message_sent)
+        return world
+
+    real_client.cache_clear()
+    yield build
+    monkeypatch.undo()
+    aws.forget()
+
+
+@pytest.fixture
+def world(build: Callable[[int], World]) -> World:
+    return build(0)
+
+
+LENGTHS = {
+    "a millisecond": 1,
+    "2 s": 2 * SECOND,
+    "15 min - 1 s": 15 * MINUTE - SECOND,
+    "15 min": 15 * MINUTE,
+    "15 min + 1 s": 15 * MINUTE + SECOND,
+    "1 h": HOUR,
+    "1 day": DAY,
+    "400 days": 400 * DAY,
+    "3 years": 3 * 365 * DAY,
+}
+
+
+@pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
+class TestATimeoutOfAnyLength:
+    def settle(self, world: World, length: int) -> int:
+        """Let a token with this timeout come to its end, and its waiter be told. Returns how late that was (ms)."""
+        timeout_at = world.clock() + length
+        token_id, waiter = world.create(timeout_at)
+        assert failures(world.arm(token_id)) == []
+        world.run(until=lambda: world.status(token_id) is not Status.WAITING)
+        settled_at = world.clock()
+        world.run()
+        token = aws.store().get(token_id)
+        assert token.settled is not None
+        assert token.settled.status is Status.TIMED_OUT
+        assert token.settled.settled_at == timeout_at
+        result = world.step_functions.result(waiter.task_token)
+        assert isinstance(result, Success)
+        assert json.loads(result.json)["ok"] is False
+        assert iso(timeout_at) in result.json
+        assert world.step_functions.calls[waiter.task_token] == 1
+        return settled_at - timeout_at
+
+    @pytest.mark.parametrize("jitter", [0, 59_999])
+    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(
+        self, world: World, length: int, jitter: int
+    ) -> None:
+        world.scheduler_jitter = jitter
+        assert 0 <= self.settle(world, length) <= LATENESS
+
+    @pytest.mark.parametrize("seed", range(4))
+    def test_is_kept_to_the_second_from_any_fraction_of_a_second(
+        self, build: Callable[[int], World], length: int, seed: int
+    ) -> None:
+        assert 0 <= self.settle(build(seed), length) <= LATENESS
+
+    def test_times_out_once_when_every_message_comes_three_times(self, world: World, length: int) -> None:
+        world.copies = 3
+        assert 0 <= self.settle(world, length) <= LATENESS
+
+    def test_times_out_as_soon_as_a_late_message_comes(self, world: World, length: int) -> None:
+        world.held_up = 10 * MINUTE
+        assert 0 <= self.settle(world, length) <= world.held_up * 2 + LATENESS
+
+    def test_is_kept_to_the_second_by_a_message_that_comes_far_too_early(self, world: World, length: int) -> None:
+        timeout_at = world.clock() + length
+        token_id, _ = world.create(timeout_at)
+        for _ in range(3):
+            assert failures(world.deliver(message(token_id))) == []
+        assert world.status(token_id) is Status.WAITING
+        world.run(until=lambda: world.status(token_id) is not Status.WAITING)
+        assert 0 <= world.clock() - timeout_at <= LATENESS
+
+
+def message(token_id: str) -> str:
+    return json.dumps({"waitpointId": token_id})
+
+
+class TestArming:
+    def test_uses_the_queue_alone_up_to_fifteen_minutes(self, world: World) -> None:
+        token_id, _ = world.create(world.clock() + LONGEST_DELAY)
+        world.arm(token_id)
+        assert world.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
+        assert world.fired == []
+
+    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        timeout_at = world.clock() + LONGEST_DELAY + 1
+        token_id, _ = world.create(timeout_at)
+        aws.timers().arm(token_id, timeout_at, world.clock())
+        [schedule] = world.schedules()
+        assert schedule["GroupName"] == world.stack.resources["TimerGroup"]["Ref"]
+        assert schedule["State"] == "ENABLED"
+        assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+        assert schedule["ActionAfterCompletion"] == "DELETE"
+        assert schedule.get("ScheduleExpressionTimezone", "UTC") == "UTC"
+        assert world.clock() < instant(schedule) <= timeout_at - MINUTE
+        target = schedule["Target"]
+        assert target["Arn"] == world.stack.resources["TimerQueue"]["Arn"]
+        assert target["RoleArn"] == world.stack.resources["TimerRole"]["Arn"]
+        assert json.loads(target["Input"]) == {"waitpointId": token_id}
+        assert world.sent == []
+        world.arm(token_id)  # the stream delivers the record again, so that the schedule exists already
+        assert len(world.fired) == 1
+
+    def test_again_while_the_schedule_exists_changes_nothing(self, world: World) -> None:
+        timeout_at = world.clock() + DAY
+        token_id, _ = world.create(timeout_at)
+        for _ in range(3):
+            aws.timers().arm(token_id, timeout_at, world.clock())
+        assert len(world.schedules()) == 1
+        world.arm(token_id)
+
+    def test_happens_for_new_tokens_with_a_timeout_and_for_nothing_else(self, world: World) -> None:
+        timed, _ = world.create(world.clock() + HOUR)
+        untimed = aws.tokens().create(now=world.clock()).token_id
+        settled, _ = world.create(world.clock() + HOUR)
+        aws.tokens().complete(settled, "1")
+        assert len(world.records(timed)) == 1
+        assert len(world.records(untimed)) == 0
+        assert len(world.records(settled)) == 1  # its insert, and neither its completion nor its delivery
+
+    def test_that_comes_after_the_timeout_times_the_token_out_at_once(self, world: World) -> None:
+        token_id, _ = world.create(world.clock() + SECOND)
+        world.clock.advance(seconds=3600)
+        world.arm(token_id)
+        assert [delay for _, delay in world.sent] == [0]
+        world.run()
+        assert world.status(token_id) is Status.TIMED_OUT
+
+    def test_reports_only_the_record_that_cannot_be_armed(self, world: World) -> None:
+        good = [world.create(world.clock() + length)[0] for length in (MINUTE, HOUR, DAY)]
+        records = world.records(*good)
+        poison = json.loads(json.dumps(records[1]))
+        poison["dynamodb"]["NewImage"]["timeoutAt"] = {"S": "soon"}
+        poison["dynamodb"]["SequenceNumber"] = "poison"
+        assert failures(world.arm_records([records[0], poison, *records[1:]])) == ["poison"]
+        assert len(world.sent) + len(world.fired) == 3
+
+
+class TestMessages:
+    def test_of_settled_tokens_are_dropped(self, world: World) -> None:
+        completed, waiter = world.create(world.clock() + MINUTE)
+        aws.tokens().complete(completed, '"done"')
+        world.clock.advance(seconds=120)
+        assert failures(world.deliver(message(completed), message(completed))) == []
+        assert world.sent == []
+        assert world.status(completed) is Status.COMPLETED
+        assert world.step_functions.result(waiter.task_token) == Success('{"ok":true,"output":"done"}')
+
+    def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, world: World) -> None:
+        completed, _ = world.create(world.clock() + MINUTE)
+        aws.tokens().complete(completed, '"done"')
+        assert failures(world.deliver(message(completed))) == []
+        assert world.sent == []
+
+    def test_of_missing_tokens_are_dropped(self, world: World) -> None:
+        assert failures(world.deliver(message(ids.new_id(world.clock())))) == []
+        assert world.sent == []
+
+    def test_of_tokens_without_a_timeout_are_dropped(self, world: World) -> None:
+        untimed = aws.tokens().create(now=world.clock()).token_id
+        assert failures(world.deliver(message(untimed))) == []
+        assert world.sent == []
+        assert world.status(untimed) is Status.WAITING
+
+    @pytest.mark.parametrize("poison", ["", "{", "null", "[]", "{}", '{"waitpointId": 5}', '{"waitpointId": "x"}'])
+    def test_that_cannot_be_read_are_reported_and_hold_no_other_up(self, world: World, poison: str) -> None:
+        tokens = [world.create(world.clock() + SECOND)[0] for _ in range(9)]
+        world.clock.advance(seconds=1)
+        answer = world.deliver(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
+        assert failures(answer) == ["4"]
+        assert {world.status(token_id) for token_id in tokens} == {Status.TIMED_OUT}
+
+
+class TestTheClockDecides:
+    """Also when no timer has run, and none will."""
+
+    def test_a_late_completion_settles_the_token_as_timed_out_and_tells_its_waiters(self, world: World) -> None:
+        token_id, waiter = world.create(world.clock() + MINUTE)
+        world.clock.advance(MINUTE)
+        aws.tokens().complete(token_id, '"late"')
+        assert world.status(token_id) is Status.TIMED_OUT
+        result = world.step_functions.result(waiter.task_token)
+        assert isinstance(result, Success)
+        assert "late" not in result.json
+
+    def test_a_waiter_that_comes_late_is_told_at_once(self, world: World) -> None:
+        token_id, first = world.create(world.clock() + MINUTE)
+        world.clock.advance(MINUTE)
+        late = Waiter(world.step_functions.start_task(), world.clock())
+        aws.tokens().wait(token_id, late)
+        assert world.step_functions.result(late.task_token) == world.step_functions.result(first.task_token) is not None
+
+    def test_a_token_reads_as_timed_out_before_it_is_written(self, world: World) -> None:
+        token_id, _ = world.create(world.clock() + MINUTE)
+        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+        world.clock.advance(MINUTE - 1)
+        assert api.retrieve(token_id)["status"] == "WAITING"
+        world.clock.advance(1)
+        read = api.retrieve(token_id)
+        assert read["status"] == "TIMED_OUT"
+        assert read["completedAt"] == read["timeoutAt"] == iso(world.clock())
+        assert json.loads(read["output"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
+        listed = api.get(f"{TOKENS}?page%5Bsize%5D=100&filter%5Bstatus%5D=TIMED_OUT").json["data"]
+        assert token_id in [token["id"] for token in listed]
+        assert world.status(token_id) is Status.WAITING
+
+
+class TestRefusedBeforeAnythingIsWritten:
+    @pytest.mark.parametrize(
+        "timeout",
+        ["10000-01-01", "+010000-01-01T00:00:00Z", "99999999999w", "275760-09-13", "9999-12-31T23:59:59-01:00", "soon", 5],
+    )
+    def test_a_timeout_that_aws_could_not_hold(self, world: World, timeout: Any) -> None:
+        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+        before = self.items(world)
+        for key in ({}, {"idempotencyKey": f"never-{timeout}"}):
+            answer = api.post(TOKENS, {"timeout": timeout, **key})
+            assert answer.status == 422
+            assert "ISO 8601" in answer.error
+        assert self.items(world) == before
+
+    @pytest.mark.parametrize("ttl", ["999999999999999d", "forever"])
+    def test_a_key_that_would_live_too_long(self, world: World, ttl: str) -> None:
+        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+        before = self.items(world)
+        answer = api.post(TOKENS, {"idempotencyKey": f"never-{ttl}", "idempotencyKeyTTL": ttl})
+        assert answer.status == 422
+        assert "idempotencyKeyTTL" in answer.error
+        assert self.items(world) == before
+
+    def items(self, world: World) -> int:
+        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=world.stack.resources["Table"]["Ref"])
+        return sum(page["Count"] for page in pages)
+
+    def test_and_the_very_last_instant_is_held_by_all_of_them(self, world: World) -> None:
+        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+        token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
+        assert failures(world.arm(token_id)) == []
+        assert len(world.fired) == 1
+        assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"
+
+
+class TestRetention:
+    def expires_at(self, world: World, token_id: str, item: str = "token") -> int | None:
+        key = {"id": {"S": token_id}, "item": {"S": item}}
+        answer = boto3.client("dynamodb").get_item(TableName=world.stack.resources["Table"]["Ref"], Key=key)
+        found = answer["Item"].get("expiresAt")
+        return None if found is None else int(found["N"])
+
+    def test_of_a_token_begins_when_it_settles_and_never_before(self, world: World) -> None:
+        token_id, _ = world.create(world.clock() + 400 * DAY)
+        world.arm(token_id)
+        assert self.expires_at(world, token_id) is None
+        world.run(until=lambda: world.clock() > 1_800_000_000_000 + 399 * DAY)
+        assert self.expires_at(world, token_id) is None
+        world.run()
+        retention = int(world.stack.template.parameters["RetentionDays"]) * DAY
+        for item in ("token", "deliveries"):
+            assert self.expires_at(world, token_id, item) == (world.clock() + retention) // SECOND

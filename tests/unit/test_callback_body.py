@@ -1,0 +1,63 @@
+"""Nothing that a webhook sends is refused or lost."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.callback_body import output
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"a": 1}',
+        "[]",
+        "null",
+        "0",
+        "false",
+        '""',
+        '"text"',
+        ' {"a" :\n1.50} ',
+        '{"a":1,"a":2}',
+        "12345678901234567890",
+        '{"ü":"😀"}',
+    ],
+)
+def test_json_is_kept_exactly_as_sent(body: str) -> None:
+    assert output(body.encode()) == body
+
+
+def test_a_byte_order_mark_is_no_part_of_the_json() -> None:
+    assert output(b'\xef\xbb\xbf{"a":1}') == '{"a":1}'
+
+
+@pytest.mark.parametrize("body", [b"", b" ", b"\r\n\t"])
+def test_nothing_is_an_empty_object(body: bytes) -> None:
+    assert output(body) == "{}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["payload=%7B%22a%22%3A1%7D&x=1", "<xml/>", '{"truncated": ', "NaN", "hello\nworld", "é", "[" * 5000, "{}{}", "'quoted'"],
+)
+def test_other_text_is_kept_as_a_string(body: str) -> None:
+    assert json.loads(output(body.encode())) == body
+
+
+def test_bytes_that_are_no_text_are_kept_in_base64() -> None:
+    body = b"\x1f\x8b\x08\x00\xff\xfe"
+    assert json.loads(output(body)) == {"base64": base64.b64encode(body).decode()}
+
+
+@given(st.binary() | st.text(min_size=1).map(str.encode))
+def test_any_body_becomes_json_that_has_all_of_it(body: bytes) -> None:
+    text = output(body)
+    value = json.loads(text)
+    as_json = text.encode() == body
+    as_text = isinstance(value, str) and value.encode() == body
+    as_bytes = isinstance(value, dict) and base64.b64decode(value.get("base64", "")) == body
+    nothing = text == "{}" and not body.decode().strip()
+    assert as_json or as_text or as_bytes or nothing or body.startswith(b"\xef\xbb\xbf")

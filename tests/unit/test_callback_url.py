@@ -1,0 +1,75 @@
+"""Callback URLs: made from the id and a key, good for one token, and for one rotation of the key."""
+
+import hashlib
+import hmac
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.fakes.secret import FakeSecret
+from waitpoints import ids
+from waitpoints.callback_url import CallbackUrls
+from waitpoints.errors import WrongCallbackHash
+
+KEY = "signing-key"
+TOKEN = ids.new_id(1_800_000_000_000)
+
+
+@pytest.fixture
+def key() -> FakeSecret:
+    return FakeSecret(KEY)
+
+
+@pytest.fixture
+def urls(key: FakeSecret) -> CallbackUrls:
+    return CallbackUrls("https://hooks.example.com", key)  # type: ignore[arg-type]
+
+
+def hash_of(url: str) -> str:
+    return url.rsplit("/", 1)[1]
+
+
+def test_a_url_is_that_of_the_contract(urls: CallbackUrls) -> None:
+    digest = hmac.new(KEY.encode(), TOKEN.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
+    assert urls.url(TOKEN) == f"https://hooks.example.com/api/v1/waitpoints/tokens/{TOKEN}/callback/{digest}"
+
+
+def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: CallbackUrls) -> None:
+    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN) == urls.url(TOKEN)  # type: ignore[arg-type]
+
+
+def test_its_own_hash_is_accepted_in_either_case(urls: CallbackUrls) -> None:
+    urls.check(TOKEN, hash_of(urls.url(TOKEN)))
+    urls.check(TOKEN, hash_of(urls.url(TOKEN)).upper())
+
+
+def test_the_hash_of_another_token_is_refused(urls: CallbackUrls) -> None:
+    with pytest.raises(WrongCallbackHash):
+        urls.check(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000))))
+
+
+@given(st.text() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
+def test_any_other_text_is_refused(written: str) -> None:
+    urls = CallbackUrls("", FakeSecret(KEY))  # type: ignore[arg-type]
+    with pytest.raises(WrongCallbackHash):
+        urls.check(TOKEN, written)
+
+
+@pytest.mark.parametrize("place", [0, 31, 63])
+def test_one_wrong_digit_is_enough_to_be_refused(urls: CallbackUrls, place: int) -> None:
+    right = hash_of(urls.url(TOKEN))
+    wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
+    for written in (wrong, right[:-1], right + "0"):
+        with pytest.raises(WrongCallbackHash):
+            urls.check(TOKEN, written)
+
+
+def test_a_url_outlives_one_rotation_of_the_key_and_not_two(urls: CallbackUrls, key: FakeSecret) -> None:
+    old = hash_of(urls.url(TOKEN))
+    key.rotate("the next key")
+    urls.check(TOKEN, old)
+    assert hash_of(urls.url(TOKEN)) != old
+    key.rotate("the one after")
+    with pytest.raises(WrongCallbackHash):
+        urls.check(TOKEN, old)

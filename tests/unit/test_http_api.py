@@ -1,0 +1,446 @@
+"""The HTTP API: what every request is answered with, and that no request of any shape is answered 500."""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.template import Context, Template
+from tests.api_gateway import Api, http_event
+from tests.fakes.in_memory import InMemory
+from waitpoints import ids
+from waitpoints.http import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.timeouts import Limits
+
+TOKENS = "/api/v1/waitpoints/tokens"
+CLAIMS, PUBLIC_TOKEN = "/api/v1/auth/jwt/claims", "/api/v1/auth/jwt"
+JSON = {"content-type": "application/json"}
+
+
+def complete_url(token: Any) -> str:
+    return f"{TOKENS}/{token['id']}/complete"
+
+
+class TestCreate:
+    def test_answers_with_the_token_and_what_a_browser_needs_to_complete_it(self, api: Api, world: InMemory) -> None:
+        answer = api.post(TOKENS, {})
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
+        assert answer.json["isCached"] is False
+        assert answer.json["url"].startswith(f"https://hooks.example.com{TOKENS}/{answer.json['id']}/callback/")
+        assert json.loads(answer.headers["x-trigger-jwt-claims"]) == {"sub": "waitpoints", "pub": True}
+        bearer = {"authorization": f"Bearer {answer.headers['x-trigger-jwt']}"}
+        assert api.post(complete_url(answer.json), {"data": 1}, bearer).status == 200
+        assert world.tokens.retrieve(answer.json["id"]).settled is not None
+
+    def test_keeps_all_that_it_is_given(self, api: Api, world: InMemory) -> None:
+        created = api.create(timeout="1h", tags=["a", "b"], idempotencyKey="order-1", idempotencyKeyTTL="24h")
+        shown = api.retrieve(created["id"])
+        assert (shown["tags"], shown["idempotencyKey"]) == (["a", "b"], "order-1")
+        token = world.store.get(created["id"])
+        assert token.timeout_at == world.clock() + 3_600_000
+        assert token.idempotency_key_expires_at == world.clock() + 86_400_000
+
+    def test_takes_one_tag_as_text_and_ignores_fields_that_it_does_not_know(self, api: Api) -> None:
+        assert api.retrieve(api.create(tags="a", fromTheFuture={"x": 1})["id"])["tags"] == ["a"]
+
+    def test_accepts_every_value_at_its_limit(self, api: Api) -> None:
+        created = api.create(idempotencyKey="k" * 2048, tags=["\N{GRINNING FACE}" * 64] * 10)
+        assert api.retrieve(created["id"])["idempotencyKey"] == "k" * 2048
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b"", "Request body is empty"),
+            (b"{", "Invalid JSON"),
+            (b"\xff", "Invalid JSON"),
+            (b'{"timeout": NaN}', "Invalid JSON"),
+            ([], "Validation error"),
+            (None, "Request body is empty"),
+            ("null", "Validation error"),
+            ("0", "Validation error"),
+            ('"text"', "Validation error"),
+            ({"idempotencyKey": None}, "idempotencyKey"),
+            ({"idempotencyKey": 1}, "idempotencyKey"),
+            ({"idempotencyKey": ""}, "idempotencyKey"),
+            ({"idempotencyKey": "k" * 2049}, "2048"),
+            ({"idempotencyKey": "\N{GRINNING FACE}" * 1025}, "2048"),
+            ('{"idempotencyKey": "\\ud800"}', "idempotencyKey"),
+            ({"idempotencyKeyTTL": 60}, "idempotencyKeyTTL"),
+            ({"tags": 1}, "tags"),
+            ({"tags": None}, "tags"),
+            ({"tags": [1]}, "tags[0]"),
+            ({"tags": ["ok", "t" * 129]}, "128"),
+            ({"tags": "t" * 129}, "128"),
+            ({"tags": ["\N{GRINNING FACE}" * 65]}, "128"),
+            ({"taskToken": ""}, "taskToken"),
+            ({"unwrap": "yes"}, "unwrap"),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_of_the_wrong_shape_is_400_and_makes_nothing(self, api: Api, world: InMemory, body: Any, message: str) -> None:
+        answer = api.post(TOKENS, body)
+        assert answer.status == 400
+        assert message in answer.error
+        assert world.store.tokens == {}
+
+    def test_with_a_number_of_any_length_is_no_defect(self, api: Api) -> None:
+        assert api.post(TOKENS, f'{{"fromTheFuture": {"9" * 5000}}}').status in (200, 400)
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({"timeout": "soon"}, '"10m"'),
+            ({"timeout": 60_000}, '"10m"'),
+            ({"timeout": "2020-01-01"}, "future"),
+            ({"timeout": ["10m"]}, '"10m"'),
+            ({"idempotencyKey": "k", "idempotencyKeyTTL": "1w"}, "idempotencyKeyTTL"),
+            ({"tags": [str(n) for n in range(11)]}, "Waitpoints can only have 10 tags, you're trying to set 11."),
+        ],
+    )
+    def test_that_asks_for_what_cannot_be_is_422_and_makes_nothing(
+        self, api: Api, world: InMemory, body: Any, message: str
+    ) -> None:
+        answer = api.post(TOKENS, body)
+        assert answer.status == 422
+        assert message in answer.error
+        assert world.store.tokens == {}
+
+    def test_over_the_limit_is_413_whatever_the_body_is(self, api: Api, world: InMemory) -> None:
+        assert api.post(TOKENS, b"{}".ljust(CREATE_LIMIT)).status == 200
+        for body in (b"{}".ljust(CREATE_LIMIT + 1), b"x" * (CREATE_LIMIT + 1)):
+            answer = api.post(TOKENS, body)
+            assert answer.status == 413
+            assert "Request body too large" in answer.error
+        assert len(world.store.tokens) == 1
+
+    def test_with_a_key_that_is_taken_answers_with_that_token(self, api: Api) -> None:
+        first, again = api.create(idempotencyKey="k"), api.create(idempotencyKey="k", timeout="1s")
+        assert again == {**first, "isCached": True}
+
+    def test_retried_by_the_sdk_answers_as_the_first_time(self, api: Api, world: InMemory) -> None:
+        headers = {"authorization": world.api_key.current(), "x-trigger-request-idempotency-key": "call-1"}
+        for body in ({}, {"idempotencyKey": "k"}):
+            first, again = api.post(TOKENS, body, headers), api.post(TOKENS, body, headers)
+            assert first.json == again.json
+        assert api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-2"}).json != first.json
+        assert len(world.store.tokens) == 3
+
+    def test_follows_the_limits_of_the_stack(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.install(monkeypatch, Limits(default="7d", longest="30d"))
+        assert world.store.get(api.create()["id"]).timeout_at == world.clock() + 7 * 86_400_000
+        assert api.post(TOKENS, {"timeout": "31d"}).status == 422
+
+
+class TestComplete:
+    @pytest.mark.parametrize(
+        ("body", "output"),
+        [
+            ('{"data": {"n": 1.50, "__proto__": 1}}', '{"n": 1.50, "__proto__": 1}'),
+            ('{"data":null}', "null"),
+            ('{"data":""}', '""'),
+            ('{"data":1,"data":2}', "2"),
+            ("{}", None),
+        ],
+    )
+    def test_keeps_the_data_exactly_as_sent(self, api: Api, body: str, output: str | None) -> None:
+        token = api.create()
+        answer = api.post(complete_url(token), body)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"]).get("output") == output
+
+    def test_takes_an_id_without_its_prefix(self, api: Api) -> None:
+        token = api.create()
+        assert api.post(f"{TOKENS}/{token['id'].removeprefix('waitpoint_')}/complete", {"data": 1}).status == 200
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_a_second_time_is_a_success_that_changes_nothing(self, api: Api) -> None:
+        token = api.create()
+        api.post(complete_url(token), {"data": 1})
+        before = api.retrieve(token["id"])
+        answer = api.post(complete_url(token), {"data": 2})
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"]) == before
+
+    def test_too_late_is_a_success_that_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:
+        token = api.create(timeout="2s")
+        world.clock.advance(2000)
+        assert api.post(complete_url(token), {"data": 1}).status == 200
+        assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "",
+            "{",
+            "[]",
+            "1",
+            "null",
+            '"data"',
+            '{"data":NaN}',
+            '{"data":1',
+            '{"output":1}',
+            '{"data":1,"output":2}',
+            b"\xff",
+            "[" * 9999,
+        ],
+    )
+    def test_of_the_wrong_shape_is_400_and_leaves_the_token_as_it_was(self, api: Api, body: str | bytes) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        answer = api.post(complete_url(token), body)
+        assert answer.status == 400
+        assert answer.error
+        assert api.retrieve(token["id"]) == before
+
+    def test_that_forgets_data_is_told_where_the_output_goes(self, api: Api) -> None:
+        assert '"data"' in api.post(complete_url(api.create()), {"output": 1}).error
+
+    def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)).status == 413
+        assert api.retrieve(token["id"]) == before
+        assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT)).status == 200
+
+    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: InMemory) -> None:
+        stranger = world.credentials.public_access_token(["write:waitpoints:another"])
+        for token_id in (api.create()["id"], ids.new_id(0)):
+            answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
+            assert answer.status == 403
+            assert answer.json == {
+                "error": "Unauthorized",
+                "code": "unauthorized",
+                "param": "access_token",
+                "type": "authorization",
+            }
+
+    def test_is_open_to_browsers_whatever_it_answers(self, api: Api, world: InMemory) -> None:
+        asked = {"origin": "https://shop.example.com", "access-control-request-headers": "authorization,x-trigger-source"}
+        preflight = api.request("OPTIONS", complete_url(api.create()), None, asked)
+        assert preflight.status == 200
+        assert preflight.headers["access-control-allow-headers"] == "authorization,x-trigger-source"
+        assert "POST" in preflight.headers["access-control-allow-methods"]
+        refused = api.post(complete_url(api.create()), {}, {"origin": "https://shop.example.com"})
+        assert refused.status == 401
+        for answer in (preflight, refused):
+            assert answer.headers["access-control-allow-origin"] == "https://shop.example.com"
+            assert "Origin" in answer.headers["vary"]
+            assert "access-control-allow-credentials" not in answer.headers
+
+
+class TestCallback:
+    @pytest.mark.parametrize(
+        ("content_type", "body", "output"),
+        [
+            ("application/json", b'{"n": 1.50}', '{"n": 1.50}'),
+            ("application/json; charset=utf-8", '{"ü":1}'.encode(), '{"ü":1}'),
+            ("application/vnd.api+json", b"[1]", "[1]"),
+            ("text/plain", b"[1]", "[1]"),
+            ("", b"null", "null"),
+            ("application/x-www-form-urlencoded", b"a=1&b=2", '"a=1&b=2"'),
+            ("application/xml", b"<a/>", '"<a/>"'),
+            ("application/json", b'{"truncated', '"{\\"truncated"'),
+            ("application/octet-stream", b"\xff\x00", '{"base64":"/wA="}'),
+            ("application/json", b"", "{}"),
+        ],
+    )
+    def test_keeps_whatever_is_posted(self, api: Api, content_type: str, body: bytes, output: str) -> None:
+        token = api.create()
+        answer = api.post(token["url"], body, {"content-type": content_type} if content_type else {})
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"])["output"] == output
+
+    def test_needs_no_credential_and_minds_no_query(self, api: Api) -> None:
+        token = api.create()
+        assert api.post(token["url"] + "?customId=7", b"1", {"authorization": "Basic rubbish"}).status == 200
+        assert api.retrieve(token["id"])["output"] == "1"
+
+    def test_a_second_time_is_a_success_that_changes_nothing(self, api: Api) -> None:
+        token = api.create()
+        api.post(token["url"], b"1", JSON)
+        before = api.retrieve(token["id"])
+        answer = api.post(token["url"], b"2", JSON)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"]) == before
+
+    @pytest.mark.parametrize("written", ["0" * 64, "x" * 64, "short", "%C3%BC" * 20, "0" * 5000])
+    def test_with_another_hash_is_401_and_leaves_the_token_as_it_was(self, api: Api, written: str) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        answer = api.post(f"{TOKENS}/{token['id']}/callback/{written}", b"1", JSON)
+        assert (answer.status, answer.error) == (401, "Invalid URL, hash doesn't match")
+        assert api.retrieve(token["id"]) == before
+
+    def test_with_the_hash_of_another_token_completes_neither(self, api: Api) -> None:
+        one, other = api.create(), api.create()
+        wrong = one["url"].replace(one["id"], other["id"])
+        assert api.post(wrong, b"1", JSON).status == 401
+        assert {api.retrieve(token["id"])["status"] for token in (one, other)} == {"WAITING"}
+
+    @pytest.mark.parametrize("written_id", ["waitpoint_a_b", "x", "waitpoint_", "%2e%2e", "0" * 26])
+    def test_for_what_is_no_token_says_no_more_than_for_a_wrong_hash(self, api: Api, written_id: str) -> None:
+        assert api.post(f"{TOKENS}/{written_id}/callback/{'0' * 64}", b"1", JSON).status == 401
+
+    def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: InMemory) -> None:
+        token = api.create()
+        world.store.remove(token["id"])
+        answer = api.post(token["url"], b"1", JSON)
+        assert (answer.status, answer.error) == (404, "Waitpoint not found")
+
+    @pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS"])
+    def test_by_another_method_is_405_and_leaves_the_token_as_it_was(self, api: Api, method: str) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        answer = api.request(method, token["url"], b"1", JSON)
+        assert (answer.status, answer.headers["allow"], answer.error) == (405, "POST", "Method not allowed")
+        assert api.retrieve(token["id"]) == before
+
+    def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        for content_type in ("application/json", "application/octet-stream"):
+            answer = api.post(token["url"], b"1".ljust(PAYLOAD_LIMIT + 1), {"content-type": content_type})
+            assert answer.status == 413
+        assert api.retrieve(token["id"]) == before
+        assert api.post(token["url"], b"1".ljust(PAYLOAD_LIMIT), JSON).status == 200
+
+
+class TestRetrieve:
+    def test_shows_a_token_with_the_url_that_create_gave(self, api: Api) -> None:
+        token = api.create()
+        shown = api.retrieve(token["id"])
+        assert (shown["id"], shown["url"], shown["status"]) == (token["id"], token["url"], "WAITING")
+        assert api.retrieve(token["id"].removeprefix("waitpoint_")) == shown
+
+    @pytest.mark.parametrize("written", ["0" * 26, "waitpoint_" + "0" * 26, "waitpoint_a_b", "x", "idempotency%23x", "%2F"])
+    def test_of_what_is_no_token_is_404(self, api: Api, written: str) -> None:
+        answer = api.get(f"{TOKENS}/{written}")
+        assert (answer.status, answer.error) == (404, "Waitpoint not found")
+
+
+def test_the_sdks_wait_route_knows_whether_there_is_such_a_token(api: Api) -> None:
+    token = api.create()
+    for _ in range(2):
+        answer = api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
+        assert (answer.status, answer.json) == (200, {"success": True})
+    assert api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait").status == 404
+
+
+CLOSED = [
+    ("POST", TOKENS, {}),
+    ("GET", TOKENS, None),
+    ("GET", f"{TOKENS}/{ids.new_id(0)}", None),
+    ("POST", f"{TOKENS}/{ids.new_id(0)}/complete", {}),
+    ("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait", None),
+    ("POST", CLAIMS, None),
+    ("POST", PUBLIC_TOKEN, {}),
+]
+
+
+@pytest.mark.parametrize(("method", "url", "body"), CLOSED)
+@pytest.mark.parametrize("authorization", [None, "", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "Bearer a.b.c"])
+def test_without_a_valid_credential_every_route_but_the_callback_is_401(
+    api: Api, method: str, url: str, body: Any, authorization: str | None
+) -> None:
+    answer = api.request(method, url, body, {} if authorization is None else {"authorization": authorization})
+    assert answer.status == 401
+    assert answer.error
+
+
+@pytest.mark.parametrize(("method", "url", "body"), [route for route in CLOSED if "complete" not in route[1]])
+def test_a_public_access_token_opens_only_the_complete_route(
+    api: Api, world: InMemory, method: str, url: str, body: Any
+) -> None:
+    public = world.credentials.public_access_token(["admin"])
+    assert api.request(method, url, body, {"authorization": f"Bearer {public}"}).status == 401
+
+
+@pytest.mark.parametrize(
+    ("url", "allowed"),
+    [
+        (TOKENS, "GET, POST"),
+        (f"{TOKENS}/{ids.new_id(0)}", "GET"),
+        (f"{TOKENS}/{ids.new_id(0)}/complete", "POST"),
+        (f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait", "POST"),
+        (CLAIMS, "POST"),
+        (PUBLIC_TOKEN, "POST"),
+    ],
+)
+def test_another_method_is_405_and_told_which_are_allowed(api: Api, url: str, allowed: str) -> None:
+    answer = api.request("DELETE", url)
+    assert (answer.status, answer.headers["allow"], answer.error) == (405, allowed, "Method not allowed")
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text(st.characters(categories=["Cs"]))
+VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+FIELDS = st.sampled_from(
+    ["data", "timeout", "tags", "idempotencyKey", "idempotencyKeyTTL", "taskToken", "unwrap", "claims", "expirationTime"]
+)
+ALMOST_RIGHT = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d"])
+BODIES = st.binary(max_size=200) | st.dictionaries(FIELDS, VALUES | ALMOST_RIGHT, max_size=3).map(
+    lambda it: json.dumps(it).encode()
+)
+QUERIES = st.text(max_size=60) | st.lists(
+    st.tuples(
+        st.sampled_from(
+            [
+                "page[size]",
+                "page[after]",
+                "filter[status]",
+                "filter[tags]",
+                "filter[createdAt][from]",
+                "filter[createdAt][period]",
+            ]
+        ),
+        st.text(max_size=12) | st.sampled_from(["WAITING", "7d", "1e9y", "2030", "0" * 26, "99999999999999"]),
+    ),
+    max_size=3,
+).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs))
+METHODS = st.sampled_from(["GET", "POST", "OPTIONS", "HEAD", "DELETE"])
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        ["authorization", "content-type", "origin", "x-trigger-request-idempotency-key", "access-control-request-headers"]
+    ),
+    st.text(max_size=80),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(data=st.data())
+def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data: st.DataObject) -> None:
+    template = Template.load()
+    waiting = api.create()
+    places = {"waitpointId": waiting["id"], "hash": waiting["url"].rsplit("/", 1)[1], "run": "run_1", "path": "x/y.json"}
+    route_key, function = data.draw(st.sampled_from([it for it in template.routes().items() if it[1].name != "get_packet"]))
+    parameters = {
+        name: data.draw(st.just(value) | st.text(max_size=70)) for name, value in places.items() if f"{{{name}" in route_key
+    }
+    headers = data.draw(HEADERS)
+    if data.draw(st.booleans()):
+        headers["authorization"] = f"Bearer {world.api_key.current()}"
+    declared, path = route_key.split(" ", 1)
+    method = data.draw(METHODS) if declared == "ANY" else declared
+    event = http_event(method, path, data.draw(QUERIES), data.draw(BODIES), headers, route_key, parameters)
+
+    answer = function.handler()(event, Context(function.logical_id))
+
+    assert answer["statusCode"] in (200, 400, 401, 403, 404, 405, 409, 413, 422)
+    assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
+    body = json.loads(answer["body"].encode())
+    if answer["statusCode"] != 200:
+        assert isinstance(body["error"], str)
+        assert "Traceback" not in body["error"]
+
+
+def test_a_body_in_base64_is_the_same_as_in_text(api: Api, world: InMemory) -> None:
+    body = b'{"tags":["\xc3\xbc"]}'
+    answers = [
+        api.post(TOKENS, body, {"authorization": world.api_key.current(), "content-type": kind})
+        for kind in ("text/plain", "x/y")
+    ]
+    assert [api.retrieve(answer.json["id"])["tags"] for answer in answers] == [["ü"], ["ü"]]
+    assert base64.b64encode(body).decode() not in answers[1].text

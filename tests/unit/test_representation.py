@@ -1,0 +1,96 @@
+"""Tokens as the API shows them: absent fields are left out, never null, and instants are ISO 8601 with milliseconds."""
+
+import json
+from dataclasses import replace
+
+from waitpoints.representation import listed, retrieved
+from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter, iso
+
+CREATED = 1_800_000_000_005
+WAITING = Token(id="waitpoint_0", created_at=CREATED)
+FULL = Token(
+    id="waitpoint_0",
+    created_at=CREATED,
+    timeout_at=CREATED + 60_000,
+    tags=("b", "a", "b"),
+    idempotency_key="order-1",
+    idempotency_key_expires_at=CREATED + 1000,
+)
+URL = "https://hooks.example.com/callback"
+
+
+def completed(output: Output, token: Token = WAITING) -> Token:
+    return replace(token, settled=Outcome(Status.COMPLETED, CREATED + 7, output))
+
+
+def test_an_instant_has_milliseconds_and_z() -> None:
+    assert iso(CREATED) == "2027-01-15T08:00:00.005Z"
+    assert iso(0) == "1970-01-01T00:00:00.000Z"
+    assert iso(253_402_300_799_000) == "9999-12-31T23:59:59.000Z"
+
+
+def test_a_waiting_token_leaves_out_all_that_it_does_not_have() -> None:
+    shown = retrieved(WAITING, URL)
+    assert None not in shown.values()
+    absent = {"output", "completedAt", "timeoutAt", "completedAfter", "idempotencyKey", "idempotencyKeyExpiresAt"}
+    assert absent.isdisjoint(shown)
+    assert (shown["status"], shown["tags"], shown["url"]) == ("WAITING", [], URL)
+    assert (shown["outputType"], shown["outputIsError"]) == ("application/json", False)
+    assert (shown["type"], shown["userProvidedIdempotencyKey"]) == ("MANUAL", False)
+
+
+def test_a_token_shows_what_it_was_made_with() -> None:
+    shown = retrieved(FULL, URL)
+    assert shown["tags"] == ["b", "a", "b"]
+    assert shown["timeoutAt"] == shown["completedAfter"] == "2027-01-15T08:01:00.005Z"
+    assert (shown["idempotencyKey"], shown["userProvidedIdempotencyKey"]) == ("order-1", True)
+    assert shown["idempotencyKeyExpiresAt"] == "2027-01-15T08:00:01.005Z"
+    assert shown["createdAt"] == "2027-01-15T08:00:00.005Z"
+
+
+def test_a_completed_token_shows_its_output_as_text() -> None:
+    shown = retrieved(completed(Output('{"n": 1.50}')), URL)
+    assert (shown["status"], shown["output"], shown["outputIsError"]) == ("COMPLETED", '{"n": 1.50}', False)
+    assert shown["completedAt"] == "2027-01-15T08:00:00.012Z"
+
+
+def test_an_absent_output_is_left_out_and_an_empty_one_is_not() -> None:
+    assert "output" not in retrieved(completed(Output()), URL)
+    assert retrieved(completed(Output('""')), URL)["output"] == '""'
+
+
+def test_a_timed_out_token_shows_the_error_that_the_sdk_decodes() -> None:
+    timed_out = replace(FULL, settled=Outcome(Status.TIMED_OUT, CREATED + 60_000))
+    shown = retrieved(timed_out, URL)
+    assert (shown["status"], shown["outputIsError"], shown["outputType"]) == ("TIMED_OUT", True, "application/json")
+    assert json.loads(shown["output"]) == {
+        "code": "TRIGGER_WAITPOINT_TIMEOUT",
+        "message": "Waitpoint timed out at 2027-01-15T08:01:00.005Z",
+    }
+    assert shown["completedAt"] == shown["timeoutAt"]
+
+
+def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
+    shown = listed(completed(Output('"secret"'), FULL), URL)
+    assert {"output", "outputType", "outputIsError", "waiters"}.isdisjoint(shown)
+    assert shown["tags"] == ["a", "b", "b"]
+    assert (shown["id"], shown["status"], shown["url"]) == ("waitpoint_0", "COMPLETED", URL)
+
+
+def test_waiters_show_what_became_of_them_and_never_their_task_tokens() -> None:
+    waiters = {name: Waiter(f"task token {name}", CREATED) for name in ("resumed", "gone", "undelivered")}
+    deliveries = {"resumed": Delivery(Answer.RESUMED, CREATED + 12), "gone": Delivery(Answer.GONE, CREATED + 13)}
+    token = replace(completed(Output()), waiters=waiters, deliveries=deliveries)
+    shown = {waiter["id"]: waiter for waiter in retrieved(token, URL)["waiters"]}
+    assert {name: waiter["status"] for name, waiter in shown.items()} == {
+        "resumed": "RESUMED",
+        "gone": "GONE",
+        "undelivered": "UNDELIVERED",
+    }
+    assert (shown["resumed"]["resumedAt"], shown["resumed"]["lagMs"]) == ("2027-01-15T08:00:00.017Z", 5)
+    assert "task token" not in json.dumps(list(shown.values()))
+
+
+def test_a_waiter_of_a_waiting_token_waits() -> None:
+    [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("task token", CREATED + 1)}), URL)["waiters"]
+    assert shown == {"id": "a", "status": "WAITING", "registeredAt": "2027-01-15T08:00:00.006Z"}

@@ -1,0 +1,172 @@
+"""The grammar of `timeout` and `idempotencyKeyTTL`: a table of what is read as what, and what is refused."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.errors import InvalidTimeout
+from waitpoints.timeouts import LATEST, Limits, date, duration, key_expires_at, timeout_at
+
+NOW = 1_800_000_000_000  # 2027-01-15T08:00:00Z
+SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
+
+
+def at(*when: int, ms: int = 0) -> int:
+    return round(datetime(*when, tzinfo=UTC).timestamp()) * 1000 + ms  # type: ignore[arg-type,misc]
+
+
+@pytest.mark.parametrize(
+    ("written", "milliseconds"),
+    [
+        ("1s", SECOND),
+        ("10m", 10 * MINUTE),
+        ("2h", 2 * HOUR),
+        ("2hr", 2 * HOUR),
+        ("7d", 7 * DAY),
+        ("2w", 14 * DAY),
+        ("1d12h", 36 * HOUR),
+        ("12h1d", 36 * HOUR),
+        ("1w2d3h4m5s", 9 * DAY + 3 * HOUR + 4 * MINUTE + 5 * SECOND),
+        ("1d2d", DAY),
+        ("1h2hr", HOUR),
+        ("0d5s", 5 * SECOND),
+        ("007s", 7 * SECOND),
+        ("90000s", 90_000 * SECOND),
+    ],
+)
+def test_a_duration_is_counted_from_now(written: str, milliseconds: int) -> None:
+    assert timeout_at(written, NOW) == NOW + milliseconds
+
+
+@pytest.mark.parametrize(
+    ("written", "instant"),
+    [
+        ("2030-01-31T18:00:00Z", at(2030, 1, 31, 18)),
+        ("2030-01-31T18:00:00.5Z", at(2030, 1, 31, 18, ms=500)),
+        ("2030-01-31T18:00:00.123456789Z", at(2030, 1, 31, 18, ms=123)),
+        ("2030-01-31T18:00:00", at(2030, 1, 31, 18)),
+        ("2030-01-31 18:00:00", at(2030, 1, 31, 18)),
+        ("2030-01-31T18:00Z", at(2030, 1, 31, 18)),
+        ("2030-01-31T18:00:00+02:00", at(2030, 1, 31, 16)),
+        ("2030-01-31T18:00:00-0530", at(2030, 1, 31, 23, 30)),
+        ("2030-01-31T24:00:00Z", at(2030, 2, 1)),
+        ("2028-02-29", at(2028, 2, 29)),
+        ("2030-01-31", at(2030, 1, 31)),
+        ("2030-01", at(2030, 1, 1)),
+        ("2030", at(2030, 1, 1)),
+        ("Thu, 31 Jan 2030 18:00:00 GMT", at(2030, 1, 31, 18)),
+        ("Thu Jan 31 2030 18:00:00 GMT+0100 (Central European Standard Time)", at(2030, 1, 31, 17)),
+        ("Jan 1 2030", at(2030, 1, 1)),
+        ("9999-12-31T23:59:59Z", at(9999, 12, 31, 23, 59, 59)),
+    ],
+)
+def test_a_date_is_that_instant(written: str, instant: int) -> None:
+    assert timeout_at(written, NOW) == instant
+
+
+@pytest.mark.parametrize("written", [None, ""])
+def test_nothing_means_that_the_token_waits_for_ever(written: str | None) -> None:
+    assert timeout_at(written, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("soon", "1.5h", "10ms", "1 h", "h", "1", "32", "-5m", "+5m", "1H", "5 minutes", " 10m", "10m ", "10m\n", "\u0661m"),
+        *("0s", "0d0h", "1" * 101 + "s", "2020-01-01", "2027-01-15T08:00:00Z", "Jan 1 2001", "12"),
+        *("2030-02-30", "2030-13-01", "2030-01-31T25:00:00Z", "2030-01-31T18:60:00Z", "2030-01-31T18:00:00+25:00"),
+        *("2030-01-31T24:00:00.001Z", "31 Foo 2030", "10000-01-01", "99999999999w", "9" * 99 + "s", "0000-01-01"),
+        *(60_000, 0, 1.5, True, False, [], ["10m"], {}, {"seconds": 5}),
+    ],
+)
+def test_what_names_no_future_instant_is_refused_with_what_is_accepted(written: Any) -> None:
+    with pytest.raises(InvalidTimeout, match=r"10m|future|before the year 10000"):
+        timeout_at(written, NOW)
+
+
+def test_the_refusal_of_a_long_text_stays_short() -> None:
+    with pytest.raises(InvalidTimeout) as refused:
+        timeout_at("x" * 100_000, NOW)
+    assert len(refused.value.message) < 400
+
+
+class TestLimitsOfTheStack:
+    def test_the_default_is_for_tokens_without_a_timeout(self) -> None:
+        limits = Limits(default="7d")
+        assert timeout_at(None, NOW, limits) == timeout_at("", NOW, limits) == NOW + 7 * DAY
+        assert timeout_at("1h", NOW, limits) == NOW + HOUR
+
+    def test_the_longest_is_allowed_and_no_more(self) -> None:
+        limits = Limits(longest="1d")
+        assert timeout_at("24h", NOW, limits) == NOW + DAY
+        for too_long in ("86401s", "2030-01-01"):
+            with pytest.raises(InvalidTimeout, match="1d"):
+                timeout_at(too_long, NOW, limits)
+
+    def test_a_token_that_waits_for_ever_is_over_any_limit(self) -> None:
+        with pytest.raises(InvalidTimeout, match="MaxTimeout"):
+            timeout_at(None, NOW, Limits(longest="1d"))
+
+    def test_the_default_may_make_a_token_fit_the_limit(self) -> None:
+        assert timeout_at(None, NOW, Limits(default="1h", longest="1d")) == NOW + HOUR
+
+
+@pytest.mark.parametrize(
+    ("written", "lifetime"),
+    [("60s", MINUTE), ("5m", 5 * MINUTE), ("24h", DAY), ("30d", 30 * DAY), ("0s", 0), (None, None), ("", None)],
+)
+def test_a_key_lives_as_long_as_its_ttl_says(written: str | None, lifetime: int | None) -> None:
+    assert key_expires_at(written, NOW) == (None if lifetime is None else NOW + lifetime)
+
+
+@pytest.mark.parametrize(
+    "written", ["1w", "1h30m", "1.5h", "soon", "60", "60S", " 60s", "-60s", "2030-01-01", "9" * 16 + "s", "9" * 15 + "d"]
+)
+def test_a_ttl_that_would_silently_never_expire_is_refused(written: str) -> None:
+    with pytest.raises(InvalidTimeout, match="idempotencyKeyTTL"):
+        key_expires_at(written, NOW)
+
+
+UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
+
+
+@given(st.dictionaries(st.sampled_from(sorted(UNITS)), st.integers(0, 10_000), min_size=1), st.randoms())
+def test_the_order_of_units_never_matters(amounts: dict[str, int], random: Any) -> None:
+    parts = [f"{number}{unit}" for unit, number in amounts.items()]
+    random.shuffle(parts)
+    assert duration("".join(parts)) == sum(number * UNITS[unit] for unit, number in amounts.items())
+
+
+INSTANTS = st.datetimes(datetime(2028, 1, 1), datetime(9999, 12, 31, 23, 59, 59))  # noqa: DTZ001 - of any zone
+ZONES = st.integers(-23 * 60, 23 * 60)
+
+
+@given(INSTANTS, ZONES)
+def test_every_iso_date_in_every_zone_is_the_instant_that_it_names(when: datetime, minutes: int) -> None:
+    sign, hours, rest = "-" if minutes < 0 else "+", *divmod(abs(minutes), 60)
+    instant = (when.replace(tzinfo=UTC) - timedelta(minutes=minutes)).timestamp() * 1000 // 1
+    if not NOW < instant <= LATEST:
+        return
+    written = f"{when.isoformat(timespec='milliseconds')}{sign}{hours:02}:{rest:02}"
+    assert timeout_at(written, NOW) == int(instant)
+
+
+ALMOST = st.text(alphabet="0123456789wdhrms-:TZ+., GMTJan", max_size=40) | st.text(max_size=40)
+
+
+@given(ALMOST)
+def test_any_text_is_a_future_instant_or_refused(written: str) -> None:
+    with suppress(InvalidTimeout):
+        instant = timeout_at(written, NOW)
+        assert instant is None if written == "" else instant is not None and NOW < instant <= LATEST
+
+
+@given(ALMOST)
+def test_any_text_is_a_date_or_none_or_refused(written: str) -> None:
+    with suppress(InvalidTimeout):
+        instant = date(written)
+        assert instant is None or instant <= LATEST + SECOND

@@ -1,0 +1,72 @@
+"""What a waiting state gets: what `wait.forToken()` gives in Trigger.dev's SDK."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.token import Outcome, Output, Status, Token, Waiter
+from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, timeout_output, waiter_result
+
+TOKEN = Token(id="waitpoint_0", created_at=0, timeout_at=1_800_000_000_005)
+TIMED_OUT = Outcome(Status.TIMED_OUT, 1_800_000_000_005)
+MESSAGE = "Waitpoint timed out at 2027-01-15T08:00:00.005Z"
+
+
+def result(output: Output, unwrap: bool = False) -> Success | Failure:
+    return waiter_result(TOKEN, Outcome(Status.COMPLETED, 0, output), Waiter("task token", 0, unwrap), "bucket")
+
+
+@pytest.mark.parametrize("output", ['{"a": 1.50}', "null", "false", '""', "12345678901234567890", '{"a":1,"a":2}'])
+def test_a_completed_token_gives_its_output_exactly_as_it_came(output: str) -> None:
+    assert result(Output(output)) == Success(f'{{"ok":true,"output":{output}}}')
+    assert result(Output(output), unwrap=True) == Success(output)
+
+
+def test_an_absent_output_is_null() -> None:
+    assert result(Output()) == Success('{"ok":true,"output":null}')
+    assert result(Output(), unwrap=True) == Success("null")
+
+
+def test_a_timed_out_token_gives_an_error_value() -> None:
+    given = waiter_result(TOKEN, TIMED_OUT, Waiter("task token", 0), "bucket")
+    assert isinstance(given, Success)
+    assert json.loads(given.json) == {
+        "ok": False,
+        "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE},
+    }
+
+
+def test_a_timed_out_token_fails_the_state_when_the_bare_output_was_asked_for() -> None:
+    assert waiter_result(TOKEN, TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure(
+        "WaitpointTimeoutError", MESSAGE
+    )
+
+
+def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
+    assert json.loads(timeout_output(TOKEN)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
+
+
+@pytest.mark.parametrize("unwrap", [False, True])
+@pytest.mark.parametrize("letter", ["x", "ü"])
+def test_an_output_is_replaced_by_a_reference_only_when_the_result_would_be_too_long(unwrap: bool, letter: str) -> None:
+    envelope = 0 if unwrap else len('{"ok":true,"output":}')
+    letters, odd = divmod(RESULT_LIMIT - envelope - len('""'), len(letter.encode()))
+    fits = f'"{letter * letters}{"x" * odd}"'
+    whole = result(Output(fits, "key"), unwrap)
+    assert isinstance(whole, Success)
+    assert len(whole.json.encode()) == RESULT_LIMIT
+    assert fits in whole.json
+    one_more = result(Output(fits[:-1] + 'x"', "key"), unwrap)
+    assert isinstance(one_more, Success)
+    reference = {"outputReference": {"bucket": "bucket", "key": "key"}}
+    assert json.loads(one_more.json) == (reference if unwrap else {"ok": True, **reference})
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5), st.booleans())
+def test_every_result_is_json_with_the_output_in_it(output: object, unwrap: bool) -> None:
+    given = result(Output(json.dumps(output)), unwrap)
+    assert isinstance(given, Success)
+    read = json.loads(given.json)
+    assert (read if unwrap else read["output"]) == output
