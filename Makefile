@@ -49,7 +49,8 @@ $(UV):
 	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.13 first" >&2; exit 1; }
 	@mkdir -p .local && rm -rf .local/uv
 	@{ python3 -m venv .local/uv && .local/uv/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION); } >.local/uv.log 2>&1 \
-		|| { tail -n 3 .local/uv.log >&2; echo "uv could not be installed: python3 needs its venv module, and the package registry must be reachable" >&2; exit 1; }
+		|| python3 -m pip install -q --disable-pip-version-check --target .local/uv --upgrade uv==$(UV_VERSION) >>.local/uv.log 2>&1 \
+		|| { tail -n 3 .local/uv.log >&2; echo "uv could not be installed: python3 needs its venv or pip module, and the package registry must be reachable" >&2; exit 1; }
 
 .venv/ready: uv.lock $(UV)
 	@echo "Installing the development environment"

@@ -14,5 +14,5 @@ def handler(request: Request) -> Response:
     except TokenNotFound:
         raise WrongCallbackHash from None
     aws.callback_urls().check(token_id, request.path["hash"])
-    aws.tokens().complete(token_id, callback_body.output(request.body(PAYLOAD_LIMIT)))
+    aws.tokens().complete(token_id, callback_body.output(request.body(PAYLOAD_LIMIT)), source="Callback")
     return Response({"success": True})

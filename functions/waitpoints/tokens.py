@@ -68,6 +68,7 @@ class Tokens:
             waiters={waiter.key: waiter} if waiter else {},
         )
         holder = self._store.create(token, key, now)
+        telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id):
             holder = self._store.create(token, key, now, removed_token=holder.token_id)
         if holder is None:
@@ -79,6 +80,7 @@ class Tokens:
 
     def retrieve(self, token_id: str) -> Token:
         """The token as everybody sees it now, its output at hand. Raises TokenNotFound."""
+        telemetry.note(tokenId=token_id)
         token = self._store.get(token_id)
         outcome = token.outcome(self._clock())
         return replace(token, settled=outcome and self._with_output(outcome))
@@ -93,8 +95,8 @@ class Tokens:
         found = page(self._store.partitions(query.filter, now), query)
         return replace(found, tokens=[replace(token, settled=token.outcome(now)) for token in found.tokens])
 
-    def complete(self, token_id: str, output: str | None) -> None:
-        """Settle a waiting token with `output` (JSON text) and resume its waiters.
+    def complete(self, token_id: str, output: str | None, source: str = "Complete") -> None:
+        """Settle a waiting token with `output` (JSON text) and resume its waiters; `source` says who did it.
 
         A token that has ended already stays as it is, and so does one past its timeout, which is settled as timed out.
         Raises TokenNotFound.
@@ -104,7 +106,7 @@ class Tokens:
         won, token = self._store.complete(token_id, kept, now)
         telemetry.note(tokenId=token_id, won=won)
         if won:
-            telemetry.count("TokensCompleted")
+            telemetry.count(f"TokensSettledBy{source}")
             self._resume_fast(token)
         elif token.settled is None:
             self._time_out(token_id, now)  # by the same clock reading: a clock may be set back in between
@@ -163,7 +165,7 @@ class Tokens:
         won, token = self._store.time_out(token_id, now)
         telemetry.note(tokenId=token_id, timedOut=won)
         if won:
-            telemetry.count("TokensTimedOut")
+            telemetry.count("TokensSettledByTimeout")
             self._resume_fast(token)
         return token
 
