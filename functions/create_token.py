@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 @endpoint("POST", allow=("GET", "POST"))
 def over_http(request: Request) -> Response:
     aws.credentials().check_api_key(request.authorization)
-    body = json_text.parse(request.json_body(CREATE_LIMIT))
+    body = request.json_value(CREATE_LIMIT)
     created = create(body, request.headers.get("x-trigger-request-idempotency-key"))
     access_token = aws.credentials().public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(aws.credentials().claims)

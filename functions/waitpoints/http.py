@@ -85,6 +85,13 @@ class Request:
             raise InvalidRequest("Invalid JSON") from None
         return text
 
+    def json_value(self, limit: int) -> Any:
+        """The body's JSON value."""
+        try:
+            return json_text.parse(self.json_body(limit))
+        except json_text.NotJson:  # a whole number of more digits than Python reads
+            raise InvalidRequest("Invalid JSON: a number has too many digits") from None
+
 
 @dataclass(frozen=True, slots=True)
 class Response:
