@@ -1,8 +1,10 @@
 """One timer for each token with a timeout, to the second and at any length, without looking through the table.
 
     up to 15 minutes   a message on the timer queue, delayed until the timeout
-    longer             a one-off schedule that puts that message on the queue EARLY before the timeout, since Scheduler
+    up to a year       a one-off schedule that puts that message on the queue EARLY before the timeout, since Scheduler
                        is only precise to a minute; the message is then delayed again for the rest
+    longer             a schedule in a year, whose message finds the token waiting and is followed by the next one:
+                       how far ahead Scheduler can look is written nowhere
 
 A message only says which token to look at. So a message that comes early, late or twice, or for a token that has
 settled, does no harm, and nothing has to be called off when a token is completed.
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 LONGEST_DELAY = 900_000  # milliseconds: SQS delays a message by at most 15 minutes
+LONGEST_SCHEDULE = 365 * 86_400_000  # milliseconds
 EARLY = 120_000  # milliseconds
 
 
@@ -43,7 +46,7 @@ class Timers:
         """See to it that the token is looked at when its timeout has come. Arming twice is harmless."""
         message = json_text.dumps({"waitpointId": token_id})
         if timeout_at - now > LONGEST_DELAY:
-            self._schedule(token_id, message, timeout_at - EARLY)
+            self._schedule(token_id, message, min(timeout_at - EARLY, now + LONGEST_SCHEDULE))
             return
         # Rounded up: a second late is on time, a message before its time costs another round.
         delay = max(0, -(-(timeout_at - now) // 1000))
@@ -52,7 +55,7 @@ class Timers:
     def _schedule(self, token_id: str, message: str, instant: int) -> None:
         try:
             self._scheduler.create_schedule(
-                Name=token_id,
+                Name=f"{token_id}.{instant // 1000}",  # a token's next schedule must not meet its last one
                 GroupName=self._group,
                 ScheduleExpression=f"at({iso(instant)[:19]})",
                 FlexibleTimeWindow={"Mode": "OFF"},

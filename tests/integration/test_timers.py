@@ -14,7 +14,7 @@ import pytest
 
 from local.moto_stack import MotoStack
 from tests.api_gateway import Api
-from tests.event_sources import failures, queue_event, stream_records
+from tests.event_sources import Stream, failures, queue_event
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 from waitpoints import aws, ids
@@ -25,6 +25,7 @@ from waitpoints.waiter_result import Success
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 SQS_LATENCY = 100  # milliseconds
 LATENESS = 1_000 + 2 * SQS_LATENCY  # milliseconds: a delay is whole seconds, rounded up
+SENDING = "provide-client-params.sqs.SendMessage"
 TOKENS = "/api/v1/waitpoints/tokens"
 
 
@@ -34,6 +35,7 @@ class World:
     def __init__(self, stack: MotoStack, seed: int) -> None:
         self.stack = stack
         self.clock = FakeClock(1_800_000_000_000 + seed * 137)
+        self.stream = Stream(stack)
         self.step_functions = FakeStepFunctions()
         self.random = random.Random(seed)  # noqa: S311
         self.copies = 1
@@ -46,6 +48,7 @@ class World:
         """Every message of the timer queue, and its delay (s)."""
         self.fired: list[str] = []
         """The names of the schedules that have fired."""
+        self._scheduler = boto3.client("scheduler")
         self._due: list[tuple[int, int, str]] = []
         self._order = count()
 
@@ -64,7 +67,7 @@ class World:
 
     def records(self, *token_ids: str) -> list[dict[str, Any]]:
         """The stream's records of these tokens that `schedule_timeouts` gets."""
-        every = stream_records(self.stack, "schedule_timeouts")
+        every = self.stream.records("schedule_timeouts")
         return [record for record in every if record["dynamodb"]["Keys"]["id"]["S"] in token_ids]
 
     def deliver(self, *bodies: str) -> Any:
@@ -82,13 +85,13 @@ class World:
         raise AssertionError("timers never come to an end")
 
     def schedules(self) -> list[dict[str, Any]]:
-        client, group = boto3.client("scheduler"), self.stack.resources["TimerGroup"]["Ref"]
-        names = [schedule["Name"] for schedule in client.list_schedules(GroupName=group)["Schedules"]]
-        return [dict(client.get_schedule(GroupName=group, Name=name)) for name in names]
+        group = self.stack.resources["TimerGroup"]["Ref"]
+        names = [schedule["Name"] for schedule in self._scheduler.list_schedules(GroupName=group)["Schedules"]]
+        return [dict(self._scheduler.get_schedule(GroupName=group, Name=name)) for name in names]
 
     def remove_schedules(self) -> None:
         for schedule in self.schedules():
-            boto3.client("scheduler").delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
+            self._scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
 
     def status(self, token_id: str) -> Status:
         settled = aws.store().get(token_id).settled
@@ -128,6 +131,8 @@ def instant(schedule: dict[str, Any]) -> int:
 def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], World]]:
     """A world of its own for a seed: the handlers live by its clock, and its executions wait."""
     real_client = aws.client
+    sqs_events = real_client("sqs").meta.events
+    worlds: list[World] = []
 
     def build(seed: int = 0) -> World:
         world = World(stack, seed)
@@ -140,11 +145,13 @@ def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         monkeypatch.setattr(aws, "now", world.clock)
         aws.forget()
         world.remove_schedules()  # those of the tests before
-        real_client("sqs").meta.events.register("provide-client-params.sqs.SendMessage", world.message_sent)
+        sqs_events.register(SENDING, world.message_sent)
+        worlds.append(world)
         return world
 
-    real_client.cache_clear()
     yield build
+    for world in worlds:
+        sqs_events.unregister(SENDING, world.message_sent)
     monkeypatch.undo()
     aws.forget()
 
@@ -189,13 +196,11 @@ class TestATimeoutOfAnyLength:
         return settled_at - timeout_at
 
     @pytest.mark.parametrize("jitter", [0, 59_999])
-    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(
-        self, world: World, length: int, jitter: int
-    ) -> None:
+    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(self, world: World, length: int, jitter: int) -> None:
         world.scheduler_jitter = jitter
         assert 0 <= self.settle(world, length) <= LATENESS
 
-    @pytest.mark.parametrize("seed", range(4))
+    @pytest.mark.parametrize("seed", [1, 2])
     def test_is_kept_to_the_second_from_any_fraction_of_a_second(
         self, build: Callable[[int], World], length: int, seed: int
     ) -> None:
@@ -230,9 +235,7 @@ class TestArming:
         assert world.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
         assert world.fired == []
 
-    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(self, world: World) -> None:
         timeout_at = world.clock() + LONGEST_DELAY + 1
         token_id, _ = world.create(timeout_at)
         aws.timers().arm(token_id, timeout_at, world.clock())
@@ -341,8 +344,8 @@ class TestTheClockDecides:
         assert world.step_functions.result(late.task_token) == world.step_functions.result(first.task_token) is not None
 
     def test_a_token_reads_as_timed_out_before_it_is_written(self, world: World) -> None:
-        token_id, _ = world.create(world.clock() + MINUTE)
         api = Api(world.stack.template, world.stack.secret("ApiKey"))
+        token_id = api.create(timeout="1m", tags="unwritten")["id"]
         world.clock.advance(MINUTE - 1)
         assert api.retrieve(token_id)["status"] == "WAITING"
         world.clock.advance(1)
@@ -350,8 +353,8 @@ class TestTheClockDecides:
         assert read["status"] == "TIMED_OUT"
         assert read["completedAt"] == read["timeoutAt"] == iso(world.clock())
         assert json.loads(read["output"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
-        listed = api.get(f"{TOKENS}?page%5Bsize%5D=100&filter%5Bstatus%5D=TIMED_OUT").json["data"]
-        assert token_id in [token["id"] for token in listed]
+        listed = api.get(f"{TOKENS}?filter%5Bstatus%5D=TIMED_OUT&filter%5Btags%5D=unwritten").json["data"]
+        assert [token_id] == [token["id"] for token in listed]
         assert world.status(token_id) is Status.WAITING
 
 
@@ -366,7 +369,7 @@ class TestRefusedBeforeAnythingIsWritten:
         for key in ({}, {"idempotencyKey": f"never-{timeout}"}):
             answer = api.post(TOKENS, {"timeout": timeout, **key})
             assert answer.status == 422
-            assert "ISO 8601" in answer.error
+            assert answer.error.startswith("Invalid timeout")
         assert self.items(world) == before
 
     @pytest.mark.parametrize("ttl", ["999999999999999d", "forever"])

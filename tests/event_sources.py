@@ -1,0 +1,80 @@
+"""What the event source mappings of template.yaml hand to their functions: the table's stream, filtered, and queues."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import boto3
+
+from local.moto_stack import MotoStack
+from local.template import REGION
+
+
+class Stream:
+    """The table's stream from now on."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        self._stack = stack
+        self._client = boto3.client("dynamodbstreams")
+        self._arn = stack.resources["Table"]["StreamArn"]
+        [shard] = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
+        self._start = self._client.get_shard_iterator(
+            StreamArn=self._arn, ShardId=shard["ShardId"], ShardIteratorType="LATEST"
+        )["ShardIterator"]
+
+    def records(self, function: str) -> list[dict[str, Any]]:
+        """Every record that this function's mapping lets through, as Lambda gets it."""
+        events = self._stack.functions()[function].properties["Events"].values()
+        [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
+        patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
+        return [record for record in self._read() if any(matches(pattern, record) for pattern in patterns)]
+
+    def _read(self) -> Iterator[dict[str, Any]]:
+        for record in self._client.get_records(ShardIterator=self._start)["Records"]:
+            yield json.loads(json.dumps({**record, "eventSourceARN": self._arn}, default=datetime.timestamp))
+
+
+def matches(pattern: Mapping[str, Any], value: Any) -> bool:
+    """Whether an event passes a filter pattern, in the part of its language that template.yaml uses."""
+    for name, wanted in pattern.items():
+        found = value.get(name) if isinstance(value, dict) else None
+        if isinstance(wanted, dict):
+            if not matches(wanted, found):
+                return False
+        elif not any(_matches_one(rule, found) for rule in wanted):
+            return False
+    return True
+
+
+def _matches_one(rule: Any, found: Any) -> bool:
+    match rule:
+        case {"exists": bool(exists)}:
+            return (found is not None) is exists
+        case {"anything-but": [*unwanted]}:
+            return found is not None and found not in unwanted
+        case str():
+            return bool(found == rule)
+    raise NotImplementedError(f"the filter rule {rule!r}")
+
+
+def queue_event(bodies: Sequence[str]) -> dict[str, Any]:
+    """Messages of a queue as Lambda gets them, their ids counted from 0."""
+    records = [
+        {
+            "messageId": str(number),
+            "receiptHandle": f"handle-{number}",
+            "body": body,
+            "attributes": {"ApproximateReceiveCount": "1"},
+            "messageAttributes": {},
+            "eventSource": "aws:sqs",
+            "awsRegion": REGION,
+        }
+        for number, body in enumerate(bodies)
+    ]
+    return {"Records": records}
+
+
+def failures(answer: Any) -> list[str]:
+    """The records that a function reports as not done."""
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

@@ -1,0 +1,136 @@
+"""A completion and the timer in the same millisecond, in thousands of orders: one outcome, and every waiter got that one.
+
+The two look at the clock on either side of the timeout, so both may go ahead; a waiter comes in between. Their calls to
+the table are put into an order by chance, which its seed repeats.
+"""
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.fakes.bucket import FakeBucket
+from tests.fakes.step_functions import FakeStepFunctions
+from tests.fakes.store import MemoryStore
+from waitpoints.outputs import Outputs
+from waitpoints.step_functions import StepFunctions
+from waitpoints.store import Store
+from waitpoints.token import Status, Waiter
+from waitpoints.tokens import Tokens
+
+START = 1_800_000_000_000
+TIMEOUT = START + 60_000
+RETENTION = 86_400  # seconds
+OUTPUT = '{"approved":true}'
+
+
+class Turns:
+    """Lets one actor go on at a time, from one of its calls to the table to the next."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = random.Random(seed)  # noqa: S311
+        self._go: dict[int, threading.Semaphore] = {}
+        self._stopped = threading.Semaphore(0)
+
+    def before_call(self) -> None:
+        go = self._go.get(threading.get_ident())
+        if go:
+            self._stopped.release()
+            go.acquire()
+
+    def play(self, actors: list[Callable[[], Any]]) -> None:
+        done = [False] * len(actors)
+        gos = [threading.Semaphore(0) for _ in actors]
+        errors: list[BaseException] = []
+
+        def act(number: int) -> None:
+            self._go[threading.get_ident()] = gos[number]
+            self.before_call()
+            try:
+                actors[number]()
+            except BaseException as error:  # raised again where the test sees it
+                errors.append(error)
+            done[number] = True
+            self._stopped.release()
+
+        threads = [threading.Thread(target=act, args=(number,)) for number in range(len(actors))]
+        for thread in threads:
+            thread.start()
+            self._stopped.acquire()
+        while waiting := [number for number, ended in enumerate(done) if not ended]:
+            gos[self._random.choice(waiting)].release()
+            self._stopped.acquire()
+        for thread in threads:
+            thread.join()
+        if errors:
+            raise errors[0]
+
+
+class StoreInTurns:
+    def __init__(self, store: Store | MemoryStore, turns: Turns) -> None:
+        self._store = store
+        self._turns = turns
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._store, name)
+
+        def call(*arguments: Any) -> Any:
+            self._turns.before_call()
+            return method(*arguments)
+
+        return call
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemoryStore:
+    if request.param == "memory":
+        return MemoryStore(RETENTION)
+    return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+
+def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
+    """Play one order to its end. Returns the outcome that everybody saw."""
+    chance = random.Random(seed)  # noqa: S311
+    turns, step_functions = Turns(seed), FakeStepFunctions()
+    in_turns: Any = StoreInTurns(store, turns)
+    client: Any = step_functions
+
+    def tokens(now: int, store: Any = in_turns) -> Tokens:
+        return Tokens(store, Outputs(FakeBucket, "outputs"), StepFunctions(client), lambda: now)  # type: ignore[arg-type]
+
+    def waiter() -> Waiter:
+        return Waiter(step_functions.start_task(), START)
+
+    first, second = waiter(), waiter()
+    token_id = tokens(START, store).create(now=START, timeout_at=TIMEOUT, waiter=first).token_id
+    before, after = TIMEOUT - 1, TIMEOUT
+    turns.play(
+        [
+            lambda: tokens(before).complete(token_id, OUTPUT),
+            lambda: tokens(after).expire(token_id),
+            lambda: tokens(chance.choice([before, after])).wait(token_id, second),
+        ]
+    )
+    tokens(after, store).resume_waiters(token_id)  # the stream's guarantee
+    token = store.get(token_id)
+    assert token.settled is not None
+    assert token.undelivered() == []
+    for one in (first, second):
+        result: Any = step_functions.result(one.task_token)
+        assert json.loads(result.json)["ok"] is (token.settled.status is Status.COMPLETED)
+    return token.settled.status
+
+
+def test_a_completion_and_the_timer_in_one_millisecond_leave_one_outcome_that_every_waiter_got(
+    store: Store | MemoryStore,
+) -> None:
+    rounds = 3000 if isinstance(store, MemoryStore) else 200
+    outcomes = Counter(one_outcome(store, seed) for seed in range(rounds))
+    assert set(outcomes) == {Status.COMPLETED, Status.TIMED_OUT}
+    assert min(outcomes.values()) > rounds / 10, "the orders were all alike"
