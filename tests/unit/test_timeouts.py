@@ -1,5 +1,6 @@
 """The grammar of `timeout` and `idempotencyKeyTTL`: a table of what is read as what, and what is refused."""
 
+import re
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from local.template import Template
 from waitpoints.errors import InvalidTimeout
 from waitpoints.timeouts import LATEST, Limits, date, duration, key_expires_at, timeout_at
 
@@ -48,6 +50,7 @@ def test_a_duration_is_counted_from_now(written: str, milliseconds: int) -> None
         ("2030-01-31T18:00:00Z", at(2030, 1, 31, 18)),
         ("2030-01-31T18:00:00.5Z", at(2030, 1, 31, 18, ms=500)),
         ("2030-01-31T18:00:00.123456789Z", at(2030, 1, 31, 18, ms=123)),
+        ("2030-01-31T18:00:00.000999999999999Z", at(2030, 1, 31, 18)),
         ("2030-01-31T18:00:00", at(2030, 1, 31, 18)),
         ("2030-01-31 18:00:00", at(2030, 1, 31, 18)),
         ("2030-01-31T18:00Z", at(2030, 1, 31, 18)),
@@ -131,6 +134,30 @@ def test_a_ttl_that_would_silently_never_expire_is_refused(written: str) -> None
         key_expires_at(written, NOW)
 
 
+@pytest.mark.parametrize("parameter", ["DefaultTimeout", "MaxTimeout"])
+class TestAParameterOfTheStack:
+    """CloudFormation refuses one that no token could have, so that no caller is blamed for it."""
+
+    def accepts(self, parameter: str, value: str) -> bool:
+        declared = Template.load().body["Parameters"][parameter]
+        return len(value) <= declared["MaxLength"] and re.fullmatch(declared["AllowedPattern"], value, re.ASCII) is not None
+
+    @pytest.mark.parametrize("value", ["", "30s", "10m", "1h", "2hr", "7d", "52w", "1d12h", "86400s"])
+    def test_may_be_a_duration_or_nothing(self, parameter: str, value: str) -> None:
+        assert self.accepts(parameter, value)
+
+    @pytest.mark.parametrize("value", ["0s", "7", "d", "7 d", "1.5h", "10ms", "-7d", "soon", "2030-01-01", "999999w", "7D"])
+    def test_may_be_nothing_else(self, parameter: str, value: str) -> None:
+        assert not self.accepts(parameter, value)
+
+    @given(data=st.data())
+    def test_that_is_accepted_is_a_timeout(self, parameter: str, data: st.DataObject) -> None:
+        declared = Template.load().body["Parameters"][parameter]
+        pattern = re.compile(declared["AllowedPattern"], re.ASCII)
+        value = data.draw(st.from_regex(pattern, fullmatch=True).filter(lambda value: value and self.accepts(parameter, value)))
+        assert timeout_at(None, NOW, Limits(default=value)) == timeout_at(value, NOW, Limits(longest=value))
+
+
 UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 
 
@@ -163,6 +190,26 @@ def test_any_text_is_a_future_instant_or_refused(written: str) -> None:
     with suppress(InvalidTimeout):
         instant = timeout_at(written, NOW)
         assert instant is None if written == "" else instant is not None and NOW < instant <= LATEST
+
+
+@given(ALMOST)
+def test_any_text_is_a_lifetime_of_a_key_or_refused(written: str) -> None:
+    with suppress(InvalidTimeout):
+        instant = key_expires_at(written, NOW)
+        assert instant is None if written == "" else instant is not None and NOW <= instant <= LATEST
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | ALMOST,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(ANY_JSON)
+def test_any_json_value_is_a_future_instant_or_none_or_refused(written: Any) -> None:
+    with suppress(InvalidTimeout):
+        instant = timeout_at(written, NOW)
+        assert written in (None, "") if instant is None else isinstance(written, str) and NOW < instant <= LATEST
 
 
 @given(ALMOST)
