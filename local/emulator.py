@@ -4,11 +4,12 @@ MiniStack serves an HTTP API below `/_aws/execute-api/<id>/$default/` and under 
 makes a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. So the
 paths of the Waitpoints API are led there from `/api/v1/` and `/engine/v1/`.
 
-Usage: emulator.py PORT API_ID_FILE. The file is written by whoever deploys. The emulator ends when its parent does.
+Usage: emulator.py PORT API_ID_FILE PARENT_PID. The file is written by whoever deploys.
 """
 
 import asyncio
 import os
+import string
 import sys
 import threading
 import time
@@ -74,6 +75,22 @@ def poll_without_rest(wake: threading.Event) -> None:
     threading.Thread(target=tick, daemon=True).start()
 
 
+def exclude_punctuation(provisioners: Any) -> None:
+    """Generated secrets of letters and digits where the template asks for them.
+
+    MiniStack 1.5.33 does not know ExcludePunctuation in a template, and a key with a quote cannot be pasted.
+    """
+    generate = provisioners._sm_secret_string
+
+    def generate_as_asked(properties: dict[str, Any]) -> str:
+        rules = properties.get("GenerateSecretString") or {}
+        if rules.get("ExcludePunctuation"):
+            rules = {**rules, "ExcludeCharacters": string.punctuation}
+        return str(generate({**properties, "GenerateSecretString": rules}))
+
+    provisioners._sm_secret_string = generate_as_asked
+
+
 def let_invocations_queue(lambda_svc: Any) -> None:
     """At most WORKERS processes of one function; a further invocation waits until one is free.
 
@@ -92,8 +109,8 @@ def let_invocations_queue(lambda_svc: Any) -> None:
     lambda_svc.acquire_worker = acquire_patiently
 
 
-def end_with_parent() -> None:
-    parent = os.getppid()
+def end_with_parent(parent: int) -> None:
+    """End with the process that started this one, however that one ends."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -104,17 +121,19 @@ def end_with_parent() -> None:
 
 
 def main() -> None:
-    port, api_id_file = sys.argv[1], Path(sys.argv[2])
+    port, api_id_file, parent = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
-    end_with_parent()
+    end_with_parent(parent)
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import apigateway, lambda_svc  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
+    exclude_punctuation(provisioners)
     let_invocations_queue(lambda_svc)
     poll_without_rest(esm_wake)
 

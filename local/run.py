@@ -10,11 +10,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from stack import LOCAL, ROOT, LocalError, Stack, running
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
+FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))
 RUN_SECONDS = 60
 
 
@@ -88,7 +90,7 @@ def polling() -> Iterator[None]:
     while time.monotonic() < until:
         yield
         time.sleep(0.02)
-    raise LocalError(f"Nothing happened for {RUN_SECONDS} s: see {LOCAL / 'emulator.log'}")
+    raise LocalError(f"Nothing happened for {RUN_SECONDS} s: see {FOLDER / 'emulator.log'}")
 
 
 def call(url: str, body: Any, api_key: str | None = None) -> Any:
@@ -133,7 +135,7 @@ def interruptible() -> Iterator[None]:
 def main() -> int:
     step = Steps()
     try:
-        with interruptible(), running(chosen_port(), LOCAL, step) as stack:
+        with interruptible(), running(chosen_port(), FOLDER, step) as stack:
             status, output = main_job(stack, step)
             succeeded = status == "SUCCEEDED" and output == json.loads(PAYLOAD.read_bytes())
             print(f"\n  {status}, with this output:\n")

@@ -69,7 +69,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     api_id_file.unlink(missing_ok=True)
     with open(folder / "emulator.log", "wb") as log:
         emulator = subprocess.Popen(
-            [program("emulator", "python"), str(ROOT / "local" / "emulator.py"), str(port), str(api_id_file)],
+            [program("emulator", "python"), str(ROOT / "local" / "emulator.py"), str(port), str(api_id_file), str(os.getpid())],
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -88,9 +88,15 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
         (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
         yield stack
     finally:
-        (folder / "stack.json").unlink(missing_ok=True)
+        forget(folder / "stack.json", port)
         end(emulator)
         api_id_file.unlink(missing_ok=True)
+
+
+def forget(stack_file: Path, port: int) -> None:
+    """Remove the file if it is about the stack on this port: another one may have been started since."""
+    if stack_file.exists() and json.loads(stack_file.read_text())["endpoint_url"].endswith(f":{port}"):
+        stack_file.unlink()
 
 
 def check_port(port: int) -> None:

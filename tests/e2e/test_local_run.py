@@ -1,0 +1,138 @@
+"""`make run`, as whoever has just cloned the project uses it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT, free_port
+
+PATIENCE = 120  # seconds
+KEYS = {
+    "api_url",
+    "api_key",
+    "endpoint_url",
+    "region",
+    "stack_name",
+    "table_name",
+    "state_machine_arn",
+    "wait_function_name",
+}
+
+
+@contextmanager
+def make_run(folder: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        ["make", "run"],
+        cwd=ROOT,
+        env={**os.environ, "STACK_FOLDER": str(folder), **environment},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait(PATIENCE)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Every process that was started, at whatever remove, by a `make run` with this folder."""
+    marker, found = f"STACK_FOLDER={folder}".encode(), []
+    for environ in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            if marker in environ.read_bytes().split(b"\0"):
+                found.append(int(environ.parent.name))
+        except OSError:  # it has ended, or is somebody else's
+            continue
+    return found
+
+
+def test_once_shows_the_main_job_and_ends_with_status_0(tmp_path: Path) -> None:
+    with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as run:
+        output, _ = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode == 0, output
+    assert "SUCCEEDED" in output
+    assert '"action": "completed"' in output
+    assert len(re.findall(r"\d+\.\d\d s\b", output)) == 7  # every step with its duration
+    assert processes_of(tmp_path) == []
+
+
+def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
+    port = free_port()
+    with make_run(tmp_path, PORT=str(port)) as run:
+        assert run.stdout is not None
+        printed = ""
+        until = time.monotonic() + PATIENCE
+        while "Ctrl-C" not in printed:
+            assert time.monotonic() < until
+            line = run.stdout.readline()
+            assert line, printed
+            printed += line
+
+        stack = json.loads((tmp_path / "stack.json").read_text())
+        assert set(stack) == KEYS
+        assert stack["api_url"] == f"http://127.0.0.1:{port}"
+        create, _, look = (line.strip() for line in printed.splitlines() if line.strip().startswith("curl"))
+        if shutil.which("curl"):
+            token = json.loads(subprocess.check_output(create, shell=True, text=True))  # noqa: S602 - as a user pastes it
+            answer = subprocess.check_output(look.replace("WAITPOINT_ID", token["id"]), shell=True, text=True)  # noqa: S602
+            assert json.loads(answer)["status"] == "WAITING"
+        assert processes_of(tmp_path)
+
+        os.killpg(run.pid, signal.SIGINT)
+        rest, _ = run.communicate(timeout=PATIENCE)
+
+    assert "Ended." in rest
+    assert "Traceback" not in rest
+    assert processes_of(tmp_path) == []
+    assert not (tmp_path / "stack.json").exists()
+
+
+def test_a_killed_run_takes_its_emulator_with_it(tmp_path: Path) -> None:
+    with make_run(tmp_path, PORT=str(free_port())) as run:
+        until = time.monotonic() + PATIENCE
+        while not (tmp_path / "emulator.log").exists():
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        os.killpg(run.pid, signal.SIGKILL)
+
+    until = time.monotonic() + 10
+    while processes_of(tmp_path):
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def test_a_busy_port_is_said_with_what_to_do(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with make_run(tmp_path, PORT=str(port)) as run:
+            output, _ = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode != 0
+    assert f"Port {port} is in use: stop what uses it, or choose another with PORT=…" in output
+
+
+@pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
+def test_a_port_that_is_none_is_said_with_what_is_accepted(tmp_path: Path, port: str) -> None:
+    with make_run(tmp_path, PORT=port) as run:
+        output, _ = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode != 0
+    assert "choose a number from 1024 to 65535" in output
