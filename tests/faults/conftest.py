@@ -1,0 +1,45 @@
+"""One stack on moto for all of these tests, and the figures of what was tried."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from local.moto_stack import MotoStack, moto_stack
+
+
+@pytest.fixture(scope="package")
+def stack() -> Iterator[MotoStack]:
+    with moto_stack() as stack:
+        yield stack
+
+
+@dataclass
+class Figures:
+    flows: dict[str, list[str]] = field(default_factory=dict)
+    """The calls of each flow, as they were discovered."""
+    tried: Counter[str] = field(default_factory=Counter)
+    """How many runs each fault was tried in."""
+    lost: int = 0
+
+
+_figures = Figures()
+
+
+@pytest.fixture(scope="session")
+def figures() -> Figures:
+    return _figures
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not _figures.tried:
+        return
+    terminalreporter.section("fault injection")
+    for name, calls in _figures.flows.items():
+        terminalreporter.write_line(f"{name:<52} {len(calls):3} calls: {', '.join(dict.fromkeys(calls))}")
+    calls = sum(map(len, _figures.flows.values()))
+    terminalreporter.write_line(
+        f"{len(_figures.flows)} flows, {calls} calls, {len(_figures.tried)} faults: "
+        f"{_figures.tried.total()} runs, lost {_figures.lost}"
+    )

@@ -1,0 +1,318 @@
+"""The flows: what is there before, what happens while things go wrong, and what must be true when all is at rest."""
+
+import json
+from collections.abc import Callable
+
+from tests.faults.world import Execution, Timeout, World, unique
+
+Flow = Callable[[World], None]
+FLOWS: dict[str, Flow] = {}
+
+SMALL = '{"approved": true, "by": "Ünïcode"}'
+LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
+HOUR = 3_600_000
+
+
+def flow(function: Flow) -> Flow:
+    FLOWS[function.__name__.replace("_", " ")] = function
+    return function
+
+
+# Create
+
+
+def goes_on_with_a_callback(world: World, token: dict[str, str], *executions: Execution) -> None:
+    """A created token is good for what it was made for."""
+    all_of_them = [*executions, world.wait(token)]
+    world.callback(token, SMALL)
+    world.come_to_rest()
+    for execution in all_of_them:
+        world.expect(execution, token, SMALL)
+
+
+@flow
+def create(world: World) -> None:
+    with world.faulty():
+        token = world.create()
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_with_timeout(world: World) -> None:
+    with world.faulty():
+        token = world.create(timeout="10m")
+    execution = world.wait(token)
+    world.come_to_rest()
+    world.pass_time(world.clock() + 600_000)
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def create_with_idempotency_key(world: World) -> None:
+    key = unique("order")
+    with world.faulty():
+        token = world.create(idempotencyKey=key)
+    assert world.create(idempotencyKey=key) == {**token, "isCached": True}
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_again_with_idempotency_key(world: World) -> None:
+    key = unique("order")
+    first = world.create(idempotencyKey=key)
+    with world.faulty():
+        token = world.create(idempotencyKey=key)
+    assert token == {**first, "isCached": True}
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_with_expired_idempotency_key(world: World) -> None:
+    key = unique("order")
+    first = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    world.clock.advance(seconds=10)
+    with world.faulty():
+        token = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    assert token["id"] != first["id"]
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_with_request_key(world: World) -> None:
+    with world.faulty():
+        token = world.create(request_key=unique("call"))
+    assert not token["isCached"]
+    assert world.token_ids() == [token["id"]]
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_with_both_keys(world: World) -> None:
+    with world.faulty():
+        token = world.create(request_key=unique("call"), idempotencyKey=unique("order"))
+    assert not token["isCached"]
+    assert world.token_ids() == [token["id"]]
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_in_a_state_that_waits(world: World) -> None:
+    key = unique("order")
+    with world.faulty():
+        execution = world.run_state("create_token", {"idempotencyKey": key, "timeout": "2h"})
+    token = world.create(idempotencyKey=key)
+    assert token["isCached"]
+    goes_on_with_a_callback(world, token, execution)
+
+
+@flow
+def create_in_a_state_that_waits_until_the_timeout(world: World) -> None:
+    key = unique("order")
+    with world.faulty():
+        execution = world.run_state("create_token", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
+        world.come_to_rest()
+    world.pass_time(world.clock() + 2 * HOUR)
+    world.expect(execution, world.create(idempotencyKey=key), Timeout(), unwrap=True)
+
+
+@flow
+def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
+    key = unique("order")
+    token = world.create(idempotencyKey=key)
+    world.callback(token, LARGE)
+    with world.faulty():
+        execution = world.run_state("create_token", {"idempotencyKey": key})
+    world.expect(execution, token, LARGE)
+
+
+# Settle
+
+
+@flow
+def callback(world: World) -> None:
+    token = world.create()
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def callback_for_three_waiters(world: World) -> None:
+    token = world.create(timeout="1h")
+    executions = [(world.wait(token, unwrap), unwrap) for unwrap in (False, True, False)]
+    with world.faulty():
+        world.callback(token, SMALL)
+    world.come_to_rest()
+    for execution, unwrap in executions:
+        world.expect(execution, token, SMALL, unwrap)
+    world.pass_time(world.clock() + HOUR)
+
+
+@flow
+def callback_with_a_large_payload(world: World) -> None:
+    token = world.create()
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, LARGE)
+    world.come_to_rest()
+    world.expect(execution, token, LARGE)
+
+
+@flow
+def complete(world: World) -> None:
+    token = world.create()
+    execution = world.wait(token)
+    with world.faulty():
+        world.complete(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def complete_past_the_timeout(world: World) -> None:
+    token = world.create(timeout="10m")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        world.complete(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, Timeout())
+
+
+# Wait
+
+
+@flow
+def wait(world: World) -> None:
+    token = world.create()
+    with world.faulty():
+        execution = world.wait(token)
+    world.callback(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def wait_for_a_completed_token(world: World) -> None:
+    token = world.create()
+    world.callback(token, SMALL)
+    with world.faulty():
+        execution = world.wait(token)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def wait_for_a_large_payload_that_is_there(world: World) -> None:
+    token = world.create()
+    world.callback(token, LARGE)
+    with world.faulty():
+        execution = world.wait(token, unwrap=True)
+    world.come_to_rest()
+    world.expect(execution, token, LARGE, unwrap=True)
+
+
+@flow
+def wait_past_the_timeout(world: World) -> None:
+    token = world.create(timeout="10m")
+    early = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        late = world.wait(token, unwrap=True)
+    world.come_to_rest()
+    world.expect(early, token, Timeout())
+    world.expect(late, token, Timeout(), unwrap=True)
+
+
+# Time out
+
+
+@flow
+def arm_a_short_timer(world: World) -> None:
+    tokens = [world.create(timeout="10m") for _ in range(3)]
+    executions = [world.wait(token) for token in tokens]
+    with world.faulty():
+        world.come_to_rest()
+    world.pass_time(world.clock() + 600_000)
+    for execution, token in zip(executions, tokens, strict=True):
+        world.expect(execution, token, Timeout())
+
+
+@flow
+def arm_a_long_timer(world: World) -> None:
+    token = world.create(timeout="40d")
+    execution = world.wait(token)
+    with world.faulty():
+        world.come_to_rest()
+    world.pass_time(world.clock() + 40 * 24 * HOUR)
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def delay_a_timer_that_comes_early(world: World) -> None:
+    token = world.create(timeout="1h")
+    execution = world.wait(token)
+    timeout_at = world.clock() + HOUR
+    world.come_to_rest()
+    world.clock.now = timeout_at - 60_000
+    with world.faulty():
+        world.come_to_rest()
+    world.pass_time(timeout_at)
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def expire(world: World) -> None:
+    tokens = [world.create(timeout="10m") for _ in range(2)]
+    executions = [(world.wait(token, unwrap), token, unwrap) for token in tokens for unwrap in (False, True)]
+    world.come_to_rest()
+    world.clock.advance(seconds=601)
+    with world.faulty():
+        world.queues["expire_tokens"].deliver()
+    world.pass_time(world.clock() + 121_000)
+    for execution, token, unwrap in executions:
+        world.expect(execution, token, Timeout(), unwrap)
+
+
+# Resume: the fast path has resumed nobody
+
+
+def settled_without_a_resume(world: World, *payloads: str) -> list[tuple[Execution, dict[str, str], str]]:
+    waiting = []
+    for payload in payloads:
+        token = world.create()
+        waiting += [(world.wait(token), token, payload) for _ in range(2)]
+        with world.without_fast_path():
+            world.callback(token, payload)
+    return waiting
+
+
+@flow
+def resume(world: World) -> None:
+    waiting = settled_without_a_resume(world, SMALL, "1", "null")
+    with world.faulty():
+        world.come_to_rest()
+    for execution, token, payload in waiting:
+        world.expect(execution, token, payload)
+
+
+@flow
+def resume_with_a_large_payload(world: World) -> None:
+    waiting = settled_without_a_resume(world, LARGE)
+    with world.faulty():
+        world.come_to_rest()
+    for execution, token, payload in waiting:
+        world.expect(execution, token, payload)
+
+
+@flow
+def resume_what_is_not_recorded(world: World) -> None:
+    token = world.create()
+    execution = world.wait(token)
+    with world.without_records():
+        world.callback(token, SMALL)
+    with world.faulty():
+        world.come_to_rest()
+    world.expect(execution, token, SMALL)

@@ -1,0 +1,188 @@
+"""Between botocore and AWS: sees every call that a handler makes, and lets one of them go wrong.
+
+It stands below botocore's own retries, so a fault of one attempt is met by the next one, as it would be on AWS. Step
+Functions is the strict fake; everything else is moto.
+"""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+from unittest import mock
+
+from botocore.awsrequest import AWSResponse
+from botocore.client import BaseClient
+from botocore.endpoint import Endpoint
+from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
+from botocore.retries.quota import RetryQuota
+from botocore.retries.standard import ExponentialBackoff
+
+from tests.fakes.step_functions import FakeStepFunctions
+
+EVERY_ATTEMPT = 1_000
+
+Attempt = tuple[Any, Exception | None]
+"""What botocore's endpoint makes of one HTTP request: a response and its parsed body, or an exception."""
+
+
+class Killed(BaseException):
+    """The process ends here: nothing may catch it, and no call comes after it."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What goes wrong with a call: how many of its attempts, before or after the call took effect, and how."""
+
+    name: str
+    answer: Callable[[str, str], Attempt]
+    after_effect: bool = False
+    attempts: int = EVERY_ATTEMPT
+    only: str | None = None
+    """The one operation that this can happen to."""
+
+    def can_happen_to(self, call: str) -> bool:
+        return self.only is None or call.endswith(self.only)
+
+
+def _raises(error: type[Exception]) -> Callable[[str, str], Attempt]:
+    return lambda service, _: (None, error(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/", error="test"))
+
+
+def _throttles(service: str, _: str) -> Attempt:
+    code, status = {
+        "dynamodb": ("ProvisionedThroughputExceededException", 400),
+        "s3": ("SlowDown", 503),
+        "sqs": ("RequestThrottled", 403),
+    }.get(service, ("ThrottlingException", 400))
+    return _refused({"Error": {"Code": code, "Message": "Rate exceeded"}}, status)
+
+
+def _conflicts(_: str, __: str) -> Attempt:
+    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+    error = {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"}
+    return _refused({"Error": error, "CancellationReasons": reasons}, 400)
+
+
+def _kills(*_: str) -> Attempt:
+    raise Killed
+
+
+FAULTS = [
+    Fault("refused once", _raises(EndpointConnectionError), attempts=1),
+    Fault("refused", _raises(EndpointConnectionError)),
+    Fault("timed out", _raises(ConnectTimeoutError)),
+    Fault("answer lost once", _raises(ReadTimeoutError), after_effect=True, attempts=1),
+    Fault("answer lost", _raises(ReadTimeoutError), after_effect=True),
+    Fault("throttled once", _throttles, attempts=1),
+    Fault("throttled", _throttles),
+    Fault("5xx", lambda *_: _refused({"Error": {"Code": "InternalServerError", "Message": "Internal error"}}, 500)),
+    Fault("killed before", _kills),
+    Fault("killed after", _kills, after_effect=True),
+    Fault("conflict once", _conflicts, attempts=1, only="TransactWriteItems"),
+    Fault("conflict", _conflicts, only="TransactWriteItems"),
+]
+
+
+class Wire:
+    """`calls` names every call that was made while it was watched, in order: `dynamodb.UpdateItem`."""
+
+    def __init__(self, step_functions: FakeStepFunctions) -> None:
+        self._step_functions = step_functions
+        self._lock = threading.Lock()
+        self._this = threading.local()
+        self._watching = False
+        self._dead = False
+        self.calls: list[str] = []
+        self.choose: Callable[[int, str], Fault | None] = lambda *_: None
+        """The fault of the call with this number and name."""
+
+    @contextmanager
+    def plugged_in(self) -> Iterator[None]:
+        make_api_call, do_get_response = BaseClient._make_api_call, Endpoint._do_get_response
+
+        def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            fault = None
+            if self._watching:
+                with self._lock:
+                    self._die_again()
+                    name = f"{client.meta.service_model.service_name}.{operation}"
+                    self.calls.append(name)
+                    fault = self.choose(len(self.calls) - 1, name)
+            self._this.call, self._this.attempts = (fault, client, operation, parameters), 0
+            try:
+                return make_api_call(client, operation, parameters)
+            finally:
+                del self._this.call
+
+        def attempt(endpoint: Any, *request: Any) -> Attempt:
+            if not hasattr(self._this, "call"):
+                return do_get_response(endpoint, *request)
+            if self._watching:
+                self._die_again()
+            fault, client, operation, parameters = self._this.call
+            self._this.attempts += 1
+            service = client.meta.service_model.service_name
+            if fault and self._this.attempts > fault.attempts:
+                fault = None
+            answer: Attempt = (None, None)
+            if not fault or fault.after_effect:
+                answer = (
+                    self._answer_of_step_functions(operation, parameters)
+                    if service == "stepfunctions"
+                    else do_get_response(endpoint, *request)
+                )
+            try:
+                return fault.answer(service, operation) if fault else answer
+            except Killed:
+                self._dead = True
+                raise
+
+        with ExitStack() as until_the_end:
+            for owner, name, replacement in (
+                (BaseClient, "_make_api_call", call),
+                (Endpoint, "_do_get_response", attempt),
+                (ExponentialBackoff, "delay_amount", lambda *_: 0),
+                (RetryQuota, "acquire", lambda *_: True),
+            ):
+                until_the_end.enter_context(mock.patch.object(owner, name, replacement))
+            yield
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """One run of a handler. Once it was killed, nothing in it reaches AWS any more."""
+        self._watching, self._dead = True, False
+        try:
+            yield
+        finally:
+            self._watching = False
+
+    def _die_again(self) -> None:
+        if self._dead:
+            raise Killed
+
+    def _answer_of_step_functions(self, operation: str, parameters: dict[str, Any]) -> Attempt:
+        send = {
+            "SendTaskSuccess": self._step_functions.send_task_success,
+            "SendTaskFailure": self._step_functions.send_task_failure,
+        }
+        try:
+            send[operation](**parameters)
+        except ClientError as error:
+            return _refused(error.response, 400)
+        return _response({}, 200)
+
+
+def _refused(parsed: Any, status: int) -> Attempt:
+    return _response(parsed, status)
+
+
+def _response(parsed: Any, status: int) -> Attempt:
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
+    return (AWSResponse("https://example.com", status, {}, _Body()), {**parsed, "ResponseMetadata": metadata}), None
+
+
+class _Body(io.BytesIO):
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        return iter(())

@@ -1,0 +1,456 @@
+"""AWS around the handlers: what invokes them, and invokes them again when they fail, on a clock that tests move.
+
+The handlers run as they are deployed, on moto. The sources of events behave as AWS describes them: a stream is
+delivered again from the lowest failed record, a message comes back after its visibility timeout, a state's Retry
+invokes its function with a new task token, and whoever called over HTTP calls again after a 5xx.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from unittest import mock
+from urllib.parse import urlsplit
+
+import boto3
+
+from local.moto_stack import MotoStack
+from local.template import REGION, Function, Resource
+from tests.api_gateway import Answer, http_event
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+from tests.faults.filters import passes, patterns
+from tests.faults.wire import FAULTS, Killed, Wire
+from waitpoints import aws
+from waitpoints.token import Answer as Said
+from waitpoints.token import Token, iso
+from waitpoints.waiter_result import Failure, Success
+
+TOKENS = "/api/v1/waitpoints/tokens"
+PATIENCE = 6  # how often a caller or a state tries again
+RETRIED = {"TryAgain", "CannotResumeNow", "Lambda.Unknown"}  # what a state's Retry names
+SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service)
+
+
+class Invocations:
+    """Lambda: one handler at a time, its calls watched."""
+
+    def __init__(self, functions: dict[str, Function], wire: Wire) -> None:
+        self._functions = functions
+        self._wire = wire
+        self.watched = False
+
+    def invoke(self, name: str, event: Any) -> Any:
+        if not self.watched:
+            return self._functions[name].call(event)
+        with self._wire.watched():
+            return self._functions[name].call(event)
+
+
+class StreamSource:
+    """The event source mapping from the table's stream to one function."""
+
+    def __init__(self, name: str, properties: Resource, arn: str, lambdas: Invocations) -> None:
+        self.name = name
+        self.batch_size = properties["BatchSize"]
+        self._patterns = patterns(properties)
+        self._lambdas = lambdas
+        self._stream = Stream(arn)
+        self.pending: list[dict[str, Any]] = []
+        self.delivered: list[dict[str, Any]] = []
+
+    def deliver(self) -> bool:
+        """Invoke the function with what it has not finished yet. False when there was nothing."""
+        self.pending += [record for record in self._stream.read() if passes(record, self._patterns)]
+        batch = self.pending[: self.batch_size]
+        if not batch:
+            return False
+        try:
+            failed = self.invoke(batch)
+        except (Exception, Killed):
+            return True
+        done = next((place for place, record in enumerate(batch) if record["dynamodb"]["SequenceNumber"] in failed), len(batch))
+        assert done == len(batch) or failed, "a failure that names no record of the batch"
+        self.delivered += self.pending[:done]
+        del self.pending[:done]
+        return True
+
+    def invoke(self, records: list[dict[str, Any]]) -> set[str]:
+        """The sequence numbers of the records that failed."""
+        answer = self._lambdas.invoke(self.name, {"Records": records})
+        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+
+
+class QueueSource:
+    """The event source mapping from a queue to one function."""
+
+    def __init__(self, name: str, properties: Resource, url: str, lambdas: Invocations) -> None:
+        self.name = name
+        self._batch_size = properties["BatchSize"]
+        self._url = url
+        self._lambdas = lambdas
+        self._sqs = client("sqs")
+        self.delivered: list[dict[str, Any]] = []
+
+    def deliver(self) -> bool:
+        """Invoke the function with the messages that are visible now. False when there were none."""
+        received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
+        messages = received.get("Messages", [])
+        if not messages:
+            return False
+        records = [self._record(message) for message in messages]
+        try:
+            answer = self._lambdas.invoke(self.name, {"Records": records})
+        except (Exception, Killed):
+            return True
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message, record in zip(messages, records, strict=True):
+            if message["MessageId"] not in failed:
+                self.delivered.append(record)
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return True
+
+    def _record(self, message: Any) -> dict[str, Any]:
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message["Attributes"],
+            "messageAttributes": {},
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{self._url.rsplit('/', 1)[-1]}",
+            "awsRegion": REGION,
+        }
+
+
+class SchedulerSource:
+    """EventBridge Scheduler: puts the input of a one-off schedule on the queue, up to a minute late."""
+
+    def __init__(self, group: str, queue_url: str, clock: FakeClock) -> None:
+        self._group = group
+        self._queue_url = queue_url
+        self._clock = clock
+        self._scheduler, self._sqs = client("scheduler"), client("sqs")
+        for name in self._names():
+            self._scheduler.delete_schedule(Name=name, GroupName=group)
+
+    def deliver(self) -> bool:
+        fired = False
+        for name in self._names():
+            schedule = self._scheduler.get_schedule(Name=name, GroupName=self._group)
+            at = datetime.fromisoformat(schedule["ScheduleExpression"][3:-1]).replace(tzinfo=UTC)
+            if (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + SCHEDULER_LATENESS <= self._clock():
+                assert schedule["ActionAfterCompletion"] == "DELETE"
+                self._scheduler.delete_schedule(Name=name, GroupName=self._group)
+                self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=schedule["Target"]["Input"])
+                fired = True
+        return fired
+
+    def _names(self) -> list[str]:
+        return [schedule["Name"] for schedule in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]]
+
+
+class Stream:
+    """What was written to a table, as its stream tells it."""
+
+    def __init__(self, arn: str) -> None:
+        self._client = client("dynamodbstreams")
+        self._arn = arn
+        self._shard = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        self._read_up_to: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+
+    def read(self) -> list[dict[str, Any]]:
+        """The records since the last time. Each time by a new iterator: moto's go astray after a cancelled transaction."""
+        made = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._read_up_to)
+        records: list[Any] = self._client.get_records(ShardIterator=made["ShardIterator"])["Records"]
+        for record in records:
+            change = record["dynamodb"]
+            change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
+            last = change["SequenceNumber"]
+            self._read_up_to = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+        return records
+
+
+@dataclass
+class Execution:
+    """A run of a state machine whose state waits for a token. Its Retry gives each attempt a task token of its own."""
+
+    task_tokens: list[str] = field(default_factory=list)
+    failed: str | None = None
+
+
+@dataclass(frozen=True)
+class Timeout:
+    """The outcome of a token that nobody completed in time."""
+
+
+class World:
+    def __init__(self, stack: MotoStack) -> None:
+        self.stack = stack
+        self.clock = FakeClock()
+        self.step_functions = FakeStepFunctions()
+        self.wire = Wire(self.step_functions)
+        self.lambdas = Invocations(stack.functions(), self.wire)
+        self.plan: Callable[[int, str], Any] = lambda *_: None
+        self.table, stream_arn = _empty_table(stack)
+        self._written = Stream(stream_arn)
+        self._history: list[dict[str, Any]] = []
+        self._expected: list[tuple[Execution, str, str | Timeout, bool]] = []
+        self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
+        self.streams: dict[str, StreamSource] = {}
+        self.queues: dict[str, QueueSource] = {}
+        for function in self.stack.functions().values():
+            for event in function.properties.get("Events", {}).values():
+                properties = stack.resolve(event["Properties"])
+                if event["Type"] == "DynamoDB":
+                    source = StreamSource(function.name, properties, stream_arn, self.lambdas)
+                    self.streams[function.name] = source
+                elif event["Type"] == "SQS":
+                    self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
+        self.scheduler = SchedulerSource(stack.resources["TimerGroup"]["Ref"], self.timer_queue, self.clock)
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """The world is there: handlers see its clock and its AWS, and find nothing in their caches."""
+        with ExitStack() as until_the_end:
+            until_the_end.enter_context(self.wire.plugged_in())
+            until_the_end.enter_context(mock.patch.object(aws, "now", self.clock))
+            own = {
+                "TABLE_NAME": self.table,
+                "TIMER_QUEUE_URL": self.timer_queue,
+                "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue,
+            }
+            until_the_end.enter_context(mock.patch.dict(os.environ, own))
+            until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
+            for built in (aws.tokens, aws.store, aws.outputs, aws.callback_urls, aws.credentials, aws.timers, aws.dead_letters):
+                built.cache_clear()
+            aws.store()._pause = lambda _: None
+            yield
+
+    @contextmanager
+    def faulty(self) -> Iterator[None]:
+        """Here things go wrong as planned."""
+        self.lambdas.watched, self.wire.choose = True, self.plan
+        try:
+            yield
+        finally:
+            self.lambdas.watched, self.wire.choose = False, lambda *_: None
+
+    @contextmanager
+    def without_fast_path(self) -> Iterator[None]:
+        """Step Functions is out of reach."""
+        with self._failing(lambda call: call.startswith("stepfunctions.")):
+            yield
+
+    @contextmanager
+    def without_records(self) -> Iterator[None]:
+        """Whoever has resumed a waiter dies before it can be recorded."""
+        resumed = False
+
+        def after_a_resume(call: str) -> bool:
+            nonlocal resumed
+            recording, resumed = resumed, call.startswith("stepfunctions.")
+            return recording
+
+        with self._failing(after_a_resume):
+            yield
+
+    @contextmanager
+    def _failing(self, fails: Callable[[str], bool]) -> Iterator[None]:
+        calls, unreachable = self.wire.calls, FAULTS[1]
+        self.wire.calls = []
+        self.lambdas.watched, self.wire.choose = True, lambda _, call: unreachable if fails(call) else None
+        try:
+            yield
+        finally:
+            self.lambdas.watched, self.wire.choose = False, lambda *_: None
+            self.wire.calls = calls
+
+    # What callers do
+
+    def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> Answer:
+        """One request, sent again as it is when the answer is a 5xx or never comes."""
+        path = urlsplit(url).path
+        route = self.stack.template.route(method, path)
+        assert route
+        for _ in range(PATIENCE):
+            event = http_event(method, path, "", body, headers, route.route_key, route.path_parameters)
+            with suppress(Killed):
+                answer = self.lambdas.invoke(route.function.name, event)
+                if answer["statusCode"] < 500:
+                    return Answer(answer["statusCode"], answer["headers"], answer["body"])
+                assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
+        raise AssertionError("the caller has given up")
+
+    def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
+        if request_key:
+            headers["x-trigger-request-idempotency-key"] = request_key
+        answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
+        assert answer.status == 200, answer
+        created: dict[str, Any] = answer.json
+        return created
+
+    def callback(self, token: dict[str, Any], body: str) -> None:
+        answer = self.http("POST", token["url"], body.encode(), {"content-type": "application/json"})
+        assert answer.status == 200, answer
+
+    def complete(self, token: dict[str, Any], data: str) -> None:
+        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
+        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data":{data}}}'.encode(), headers)
+        assert answer.status == 200, answer
+
+    def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
+        """Enter a state that waits for a task token, and its Retry when its function fails before the task was answered."""
+        execution = execution or Execution()
+        for _ in range(PATIENCE):
+            task_token = self.step_functions.start_task()
+            execution.task_tokens.append(task_token)
+            try:
+                self.lambdas.invoke(function, {**payload, "taskToken": task_token})
+            except Killed:
+                error = "Lambda.Unknown"
+            except Exception as failure:
+                error = type(failure).__name__
+            else:
+                return execution
+            if self.step_functions.result(task_token) is not None:
+                return execution  # it had gone on before its function failed
+            self.step_functions.stop(task_token)
+            if error not in RETRIED:
+                break
+        execution.failed = error
+        return execution
+
+    def wait(self, token: dict[str, Any], unwrap: bool = False) -> Execution:
+        return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap})
+
+    # What AWS does
+
+    def come_to_rest(self) -> None:
+        """Deliver everything that AWS would deliver without time passing."""
+        for _ in range(100):
+            busy = [source.deliver() for source in (*self.streams.values(), self.scheduler, *self.queues.values())]
+            if not any(busy):
+                return
+        raise AssertionError("it never comes to rest")
+
+    def pass_time(self, until: int) -> None:
+        """Let the clock run until an instant, with a rest wherever a timer may come."""
+        for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
+            self.clock.now = max(self.clock.now, instant)
+            self.come_to_rest()
+
+    # What must be true
+
+    def expect(self, execution: Execution, token: dict[str, Any], outcome: str | Timeout, unwrap: bool = False) -> None:
+        """The execution goes on with this outcome: the JSON text of an output, or a timeout."""
+        self._expected.append((execution, token["id"], outcome, unwrap))
+
+    def lost(self) -> list[str]:
+        """Everything that is wrong after all has come to rest: the executions that hang, and every broken promise."""
+        self._history += self._written.read()
+        problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
+        problems += self._wrong_with_keys()
+        tokens = [aws.tokens().retrieve(token_id) for token_id in self.token_ids()]
+        return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
+
+    def token_ids(self) -> list[str]:
+        """Every token that was made in this world."""
+        self._history += self._written.read()
+        return list(dict.fromkeys(image["id"]["S"] for image in self._images("token")))
+
+    def _wrong_with_execution(self, execution: Execution, token_id: str, outcome: str | Timeout, unwrap: bool) -> Iterator[str]:
+        results = [self.step_functions.result(task_token) for task_token in execution.task_tokens]
+        given = [result for result in results if result is not None]
+        if execution.failed:
+            yield f"an execution failed with {execution.failed}"
+        elif not given:
+            yield "an execution hangs"
+        elif len(given) > 1 or given[0] is not results[-1]:
+            yield "an execution was resumed more than once"
+        elif given[0] != self._result(aws.tokens().retrieve(token_id), outcome, unwrap):
+            yield f"an execution was resumed with {given[0]} and not with {outcome}"
+
+    def _result(self, token: Token, outcome: str | Timeout, unwrap: bool) -> Success | Failure:
+        if isinstance(outcome, str):
+            return Success(outcome if unwrap else f'{{"ok":true,"output":{outcome}}}')
+        assert token.timeout_at
+        message = f"Waitpoint timed out at {iso(token.timeout_at)}"
+        error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
+        return Failure("WaitpointTimeoutError", message) if unwrap else Success(json.dumps({"ok": False, "error": error}))
+
+    def _wrong_with_token(self, token: Token) -> Iterator[str]:
+        written = [image for image in self._images("token") if image["id"]["S"] == token.id]
+        outcomes = [
+            json.dumps([image.get(name) for name in ("status", "completedAt", "output", "outputStoredAt")])
+            for image in written
+            if image["status"]["S"] != "WAITING"
+        ]
+        if len(set(outcomes)) > 1:
+            yield f"{token.id} has {len(set(outcomes))} outcomes"
+        if token.timeout_at and token.timeout_at < self.clock() - 60_000 and not outcomes:
+            yield f"{token.id} has no timer"
+        if outcomes and token.undelivered():
+            yield f"{token.id} has {len(token.undelivered())} waiters without a record"
+        for key, delivery in token.deliveries.items():
+            if delivery.answer is Said.RESUMED and self.step_functions.result(token.waiters[key].task_token) is None:
+                yield f"{token.id} records as resumed what was not"
+
+    def _wrong_with_keys(self) -> Iterator[str]:
+        holders: dict[str, tuple[str, int]] = {}
+        for image in self._images("key"):
+            key, holder = image["id"]["S"], image["tokenId"]["S"]
+            held_by, until = holders.get(key, (holder, 0))
+            if holder != held_by and int(image["createdAt"]["N"]) < until:
+                yield f"{key} has two live tokens"
+            holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]))
+        made = [image["idempotencyKey"]["S"] for image in self._images("token", "INSERT") if "idempotencyKey" in image]
+        for key in set(made):
+            changes = {image["tokenId"]["S"] for image in self._images("key") if image["id"]["S"].startswith("idempotency#")}
+            if made.count(key) > len(changes):
+                yield f"more tokens were made with a key than ever held one ({made.count(key)})"
+
+    def _images(self, item: str, *event_names: str) -> list[Any]:
+        return [
+            record["dynamodb"]["NewImage"]
+            for record in self._history
+            if record["dynamodb"]["NewImage"]["item"]["S"] == item and (not event_names or record["eventName"] in event_names)
+        ]
+
+    def _api_key(self) -> str:
+        return self.stack.secret("ApiKey")
+
+
+def _empty_table(stack: MotoStack) -> tuple[str, str]:
+    """A table as the template has it, without what another test may have left in it. Returns its name and its stream."""
+    [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
+    needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
+    made = client("dynamodb").create_table(
+        TableName=unique("Table"),
+        **{name: properties[name] for name in needed}
+        | {"StreamSpecification": {**properties["StreamSpecification"], "StreamEnabled": True}},
+    )["TableDescription"]
+    return made["TableName"], made["LatestStreamArn"]
+
+
+def _empty_queue(stack: MotoStack, logical_id: str) -> str:
+    """A queue of the template, without what another test may have left in it. Returns its URL."""
+    timeout = stack.template.resources("AWS::SQS::Queue")[logical_id].get("VisibilityTimeout", 30)
+    made = client("sqs").create_queue(QueueName=unique(logical_id), Attributes={"VisibilityTimeout": str(timeout)})
+    return made["QueueUrl"]
+
+
+def unique(name: str) -> str:
+    return f"{name}-{secrets.token_hex(8)}"
