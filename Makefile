@@ -39,6 +39,9 @@ redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter que
 invoke: .venv/ready ## Run a handler on a sample event: FUNCTION=create_token EVENT=events/create_token.json
 	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
 
+openapi: .venv/ready ## Write openapi.yaml anew from the models
+	@.venv/bin/python local/openapi.py
+
 setup: .venv/ready .local/emulator/ready .local/sam/ready
 
 clean: ## Remove everything that these commands made
@@ -60,4 +63,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run test check lint layer doctor redrive invoke setup clean
+.PHONY: help run test check lint layer doctor redrive invoke openapi setup clean

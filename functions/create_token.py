@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import aws, json_text, timeouts
-from waitpoints.api_models import CreateTokenRequest, validated
+from waitpoints.api_models import CreateWaitpointTokenRequest, validated
 from waitpoints.credentials import write_scope
 from waitpoints.http import CREATE_LIMIT, Request, Response, endpoint
 from waitpoints.state_task import state_task
@@ -40,7 +40,7 @@ def in_state(payload: dict[str, Any]) -> dict[str, Any]:
 
 def create(body: Any, request_key: str | None) -> dict[str, Any]:
     """Make the token that `body` asks for; `request_key` is the same for every retry of one call."""
-    wanted = validated(CreateTokenRequest, body)
+    wanted = validated(CreateWaitpointTokenRequest, body)
     now = aws.now()
     created = aws.tokens().create(
         now=now,
@@ -54,7 +54,7 @@ def create(body: Any, request_key: str | None) -> dict[str, Any]:
     return {"id": created.token_id, "isCached": created.is_cached, "url": url}
 
 
-def idempotency_key(wanted: CreateTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
+def idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
     """The key that the token is made under: the caller's, or the one that the SDK sends with each retry of a call."""
     expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
     if wanted.idempotency_key is not None:

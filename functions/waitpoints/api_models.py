@@ -1,6 +1,6 @@
-"""The bodies of the HTTP API as pydantic models: what requests are validated with, and what `openapi.yaml` is made of.
+"""The request bodies that are validated with pydantic, under the names that Trigger.dev's own specification gives them.
 
-Field names are Trigger.dev's (contract 2), in camel case on the wire. An absent field is left out, never null.
+`openapi.yaml` is made of these models. Field names are Trigger.dev's (contract 2), in camel case on the wire.
 """
 
 from typing import Annotated, Any
@@ -41,7 +41,6 @@ IdempotencyKeyText = Annotated[
     str, AfterValidator(_key), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH})
 ]
 
-
 ABSENT: Any = None  # an absent field is no error, but null is: the type does not allow it
 
 
@@ -49,15 +48,44 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore")
 
 
-class CreateTokenRequest(RequestModel):
-    """Everything is optional; unknown fields are ignored, since a newer SDK may send more."""
+class CreateWaitpointTokenRequest(RequestModel):
+    """Everything is optional, and unknown fields are ignored."""
 
-    idempotency_key: IdempotencyKeyText = Field(default=ABSENT)
-    idempotency_key_ttl: str = Field(default=ABSENT, alias="idempotencyKeyTTL")
-    timeout: Any = None
-    tags: Tag | list[Tag] = Field(default=[])
-    task_token: Annotated[str, Field(min_length=1, max_length=2048)] = Field(default=ABSENT)
-    unwrap: bool = False
+    idempotency_key: IdempotencyKeyText = Field(
+        default=ABSENT,
+        description="While a token holds this key, creating with the same key answers with that token, as it was made.",
+        examples=["approval-user-1234567"],
+    )
+    idempotency_key_ttl: str = Field(
+        default=ABSENT,
+        alias="idempotencyKeyTTL",
+        description="How long the token holds its key: a whole number of s, m, h or d. For ever when it is absent.",
+        examples=["24h"],
+        json_schema_extra={"pattern": "^([0-9]{1,15}[smhd])?$"},
+    )
+    timeout: Any = Field(
+        default=None,
+        description=(
+            'When the token times out: a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date in ISO '
+            "8601. What names no future instant is refused with 422. Absent, empty or null is the stack's DefaultTimeout, "
+            "which is none unless it was set."
+        ),
+        examples=["1h", "2030-01-31T18:00:00Z"],
+        json_schema_extra={"type": ["string", "null"]},
+    )
+    tags: Tag | Annotated[list[Tag], Field(json_schema_extra={"maxItems": MAX_TAGS})] = Field(
+        default=[],
+        description=f"One tag or a list of at most {MAX_TAGS}, by which tokens can be listed.",
+        examples=[["user:1234567", "org:9876543"]],
+    )
+    task_token: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+        default=ABSENT,
+        description="A Step Functions task token. Its execution waits for this token from the same write on.",
+    )
+    unwrap: bool = Field(
+        default=False,
+        description='With `taskToken`: the execution is given the bare output instead of `{"ok": …}`, and fails on a timeout.',
+    )
 
     @property
     def all_tags(self) -> tuple[str, ...]:
@@ -68,15 +96,21 @@ class CreateTokenRequest(RequestModel):
         return tags
 
 
-class PublicTokenClaims(RequestModel):
-    scopes: list[str] = Field(default=[])
+class PublicTokenScopes(RequestModel):
+    scopes: list[str] = Field(
+        default=[],
+        description="What the token allows, as `action:type` or `action:type:id`.",
+        examples=[["write:waitpoints:waitpoint_01jd3rj5v0000000000000000a"]],
+    )
 
 
 class CreatePublicTokenRequest(RequestModel):
-    """`expirationTime` is an instant in epoch seconds, or a duration from now such as "15m"; an hour by default."""
-
-    claims: PublicTokenClaims = Field(default=PublicTokenClaims())
-    expiration_time: int | str = Field(default="1h")
+    claims: PublicTokenScopes = Field(default=PublicTokenScopes())
+    expiration_time: int | str = Field(
+        default="1h",
+        description='An instant in epoch seconds, or a duration from now such as "15m"; at most 30 days away.',
+        examples=["15m"],
+    )
 
     @property
     def scopes(self) -> list[str]:
@@ -91,12 +125,6 @@ class CreatePublicTokenRequest(RequestModel):
         if not 0 < lifetime <= MAX_LIFETIME:
             raise InvalidTimeout("Invalid expirationTime: a public access token is good for at most 30 days from now")
         return lifetime
-
-
-class CreateTokenResponse(BaseModel):
-    id: str
-    isCached: bool
-    url: str
 
 
 def validated[Model: BaseModel](model: type[Model], value: Any) -> Model:

@@ -1,0 +1,132 @@
+"""openapi.yaml says what the code does, and what Trigger.dev's published specification says of the same operations."""
+
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import yaml
+
+from local import api_answers as answers
+from local import openapi
+from local.template import ROOT, Template
+from tests.api_gateway import Api
+from tests.fakes.in_memory import InMemory
+from waitpoints import ids
+from waitpoints.token import Waiter
+
+DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
+SCHEMAS = DOCUMENT["components"]["schemas"]
+TOKENS = openapi.TOKENS
+
+
+def test_openapi_yaml_is_what_make_openapi_writes() -> None:
+    assert openapi.FILE.read_text() == openapi.text(), "openapi.yaml is stale: run `make openapi`"
+
+
+def test_every_route_of_the_template_is_documented_and_no_other() -> None:
+    def nameless(path: str) -> str:
+        return re.sub(r"\{[^}]*\}", "{}", path)
+
+    routes = {nameless(key.split(" ")[1]) for key in Template.load().routes()}
+    assert {nameless(path) for path in DOCUMENT["paths"]} == routes
+
+
+# What triggerdotdev/trigger.dev's docs/v3-openapi.yaml says: operation, path, schemas of the body and of the answer.
+PUBLISHED = [
+    ("create_waitpoint_token_v1", "post", TOKENS, "CreateWaitpointTokenRequest", "CreateWaitpointTokenResponse"),
+    ("list_waitpoint_tokens_v1", "get", TOKENS, None, "ListWaitpointTokensResult"),
+    ("retrieve_waitpoint_token_v1", "get", TOKENS + "/{waitpointId}", None, "WaitpointTokenObject"),
+    (
+        "complete_waitpoint_token_v1",
+        "post",
+        TOKENS + "/{waitpointId}/complete",
+        "CompleteWaitpointTokenRequest",
+        "CompleteWaitpointTokenResponse",
+    ),
+    (
+        "complete_waitpoint_token_callback_v1",
+        "post",
+        TOKENS + "/{waitpointId}/callback/{callbackHash}",
+        None,
+        "CompleteWaitpointTokenResponse",
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation_id", "method", "path", "request_schema", "response_schema"), PUBLISHED)
+def test_operations_and_schemas_have_trigger_devs_names(
+    operation_id: str, method: str, path: str, request_schema: str | None, response_schema: str
+) -> None:
+    operation = DOCUMENT["paths"][path][method]
+    assert operation["operationId"] == operation_id
+    answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
+    assert answer == {"$ref": f"#/components/schemas/{response_schema}"}
+    if request_schema:
+        body = operation["requestBody"]["content"]["application/json"]["schema"]
+        assert body == {"$ref": f"#/components/schemas/{request_schema}"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "fields", "required"),
+    [
+        ("CreateWaitpointTokenRequest", {"idempotencyKey", "idempotencyKeyTTL", "timeout", "tags"}, set()),
+        ("CreateWaitpointTokenResponse", {"id", "isCached", "url"}, {"id", "isCached", "url"}),
+        ("CompleteWaitpointTokenRequest", {"data"}, set()),
+        ("CompleteWaitpointTokenResponse", {"success"}, {"success"}),
+        ("ListWaitpointTokensResult", {"data", "pagination"}, {"data", "pagination"}),
+        (
+            "WaitpointTokenObject",
+            {
+                *("id", "url", "status", "idempotencyKey", "idempotencyKeyExpiresAt", "timeoutAt", "completedAt"),
+                *("output", "outputType", "outputIsError", "tags", "createdAt"),
+            },
+            {"id", "url", "status", "tags", "createdAt"},
+        ),
+    ],
+)
+def test_schemas_have_trigger_devs_fields(schema: str, fields: set[str], required: set[str]) -> None:
+    assert fields <= SCHEMAS[schema]["properties"].keys()
+    assert set(SCHEMAS[schema].get("required", [])) == required
+
+
+def test_create_accepts_every_value_that_trigger_devs_specification_shows(api: Api) -> None:
+    shown = {"idempotencyKey": "approval-user-1234567", "idempotencyKeyTTL": "1h", "timeout": "1h"}
+    assert api.create(**shown, tags=["user:1234567", "org:9876543"])["isCached"] is False
+    assert api.create(**shown, tags="user:1234567")["isCached"] is True
+    for duration in ("30s", "1m", "2h", "3d", "4w"):
+        api.create(timeout=duration)
+
+
+def test_answers_are_what_is_documented(api: Api, world: InMemory) -> None:
+    plain, full = api.create(), api.create(timeout="1h", idempotencyKey="k", idempotencyKeyTTL="1h", tags=["b", "a"])
+    for created in (plain, full):
+        answers.CreateWaitpointTokenResponse.model_validate(created)
+    for task_token in ("one", "two"):
+        world.tokens.wait(full["id"], Waiter(task_token, world.clock()))
+    for token in (plain, full):
+        answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
+        completed = api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})
+        answers.CompleteWaitpointTokenResponse.model_validate(completed.json)
+        answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
+        waited = api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
+        answers.WaitForWaitpointTokenResponse.model_validate(waited.json)
+    timed = api.create(timeout="1s")
+    world.clock.advance(1000)
+    answers.WaitpointTokenObject.model_validate(api.retrieve(timed["id"]))
+    for query in ("?page[size]=1", f"?page[after]={timed['id']}", ""):
+        answers.ListWaitpointTokensResult.model_validate(api.get(TOKENS + query).json)
+    answers.PublicTokenClaims.model_validate(api.post("/api/v1/auth/jwt/claims").json)
+    answers.PublicToken.model_validate(api.post("/api/v1/auth/jwt", {}).json)
+    answers.Refusal.model_validate(api.get(f"{TOKENS}/{ids.new_id(0)}").json)
+
+
+@pytest.mark.parametrize("handler", ["retrieve_token", "complete_token", "accept_callback", "wait_for_token", "list_tokens"])
+def test_pydantic_slows_no_start_but_that_of_functions_with_a_body_to_validate(handler: str) -> None:
+    program = f"import sys, {handler}; sys.exit('pydantic' in sys.modules)"
+    started = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "functions", env=ENVIRONMENT, check=False)
+    assert started.returncode == 0
+
+
+ENVIRONMENT = {"AWS_DEFAULT_REGION": "us-east-1", "PATH": ""}
