@@ -231,7 +231,7 @@ def wait_past_the_timeout(world: World) -> None:
 
 @flow
 def arm_a_short_timer(world: World) -> None:
-    tokens = [world.create(timeout="10m") for _ in range(3)]
+    tokens = [world.create(timeout="10m") for _ in range(2)]
     executions = [world.wait(token) for token in tokens]
     with world.faulty():
         world.come_to_rest()
@@ -291,7 +291,7 @@ def settled_without_a_resume(world: World, *payloads: str) -> list[tuple[Executi
 
 @flow
 def resume(world: World) -> None:
-    waiting = settled_without_a_resume(world, SMALL, "1", "null")
+    waiting = settled_without_a_resume(world, SMALL, "null")
     with world.faulty():
         world.come_to_rest()
     for execution, token, payload in waiting:

@@ -60,18 +60,20 @@ class Invocations:
 class StreamSource:
     """The event source mapping from the table's stream to one function."""
 
-    def __init__(self, name: str, properties: Resource, arn: str, lambdas: Invocations) -> None:
+    def __init__(self, name: str, properties: Resource, lambdas: Invocations, history: list[dict[str, Any]]) -> None:
         self.name = name
         self.batch_size = properties["BatchSize"]
         self._patterns = patterns(properties)
         self._lambdas = lambdas
-        self._stream = Stream(arn)
+        self._history = history
+        self._read = 0
         self.pending: list[dict[str, Any]] = []
         self.delivered: list[dict[str, Any]] = []
 
     def deliver(self) -> bool:
         """Invoke the function with what it has not finished yet. False when there was nothing."""
-        self.pending += [record for record in self._stream.read() if passes(record, self._patterns)]
+        self.pending += [record for record in self._history[self._read :] if passes(record, self._patterns)]
+        self._read = len(self._history)
         batch = self.pending[: self.batch_size]
         if not batch:
             return False
@@ -204,7 +206,7 @@ class World:
         self.lambdas = Invocations(stack.functions(), self.wire)
         self.plan: Callable[[int, str], Any] = lambda *_: None
         self.table, stream_arn = _empty_table(stack)
-        self._written = Stream(stream_arn)
+        self._stream = Stream(stream_arn)
         self._history: list[dict[str, Any]] = []
         self._expected: list[tuple[Execution, str, str | Timeout, bool]] = []
         self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
@@ -214,7 +216,7 @@ class World:
             for event in function.properties.get("Events", {}).values():
                 properties = stack.resolve(event["Properties"])
                 if event["Type"] == "DynamoDB":
-                    source = StreamSource(function.name, properties, stream_arn, self.lambdas)
+                    source = StreamSource(function.name, properties, self.lambdas, self._history)
                     self.streams[function.name] = source
                 elif event["Type"] == "SQS":
                     self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
@@ -341,6 +343,7 @@ class World:
     def come_to_rest(self) -> None:
         """Deliver everything that AWS would deliver without time passing."""
         for _ in range(100):
+            self._history += self._stream.read()
             busy = [source.deliver() for source in (*self.streams.values(), self.scheduler, *self.queues.values())]
             if not any(busy):
                 return
@@ -360,7 +363,7 @@ class World:
 
     def lost(self) -> list[str]:
         """Everything that is wrong after all has come to rest: the executions that hang, and every broken promise."""
-        self._history += self._written.read()
+        self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
         problems += self._wrong_with_keys()
         tokens = [aws.tokens().retrieve(token_id) for token_id in self.token_ids()]
@@ -368,7 +371,7 @@ class World:
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
-        self._history += self._written.read()
+        self._history += self._stream.read()
         return list(dict.fromkeys(image["id"]["S"] for image in self._images("token")))
 
     def _wrong_with_execution(self, execution: Execution, token_id: str, outcome: str | Timeout, unwrap: bool) -> Iterator[str]:
