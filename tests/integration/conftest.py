@@ -1,13 +1,111 @@
 """The stack on moto: resources as template.yaml has them, handlers as they are deployed."""
 
-from collections.abc import Iterator
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import Any
 
+import boto3
 import pytest
 
 from local.moto_stack import MotoStack, moto_stack
+from tests.api_gateway import Api
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+
+PATIENCE = 10  # seconds
 
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator[MotoStack]:
     with moto_stack() as stack:
         yield stack
+
+
+@pytest.fixture
+def api(stack: MotoStack) -> Api:
+    return Api(stack.template, stack.secret("ApiKey"))
+
+
+@pytest.fixture
+def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClock]:
+    """The functions' clock, standing still; it says the real time first, since public access tokens are judged by that."""
+    from waitpoints import aws
+
+    clock = FakeClock(aws.now())
+    monkeypatch.setattr(aws, "now", clock)
+    aws.forget()
+    yield clock
+    monkeypatch.undo()
+    aws.forget()
+
+
+@pytest.fixture
+def step_functions(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStepFunctions]:
+    """A Step Functions as strict as AWS, in place of moto's."""
+    from waitpoints import aws
+
+    strict = FakeStepFunctions()
+    of_moto = aws.client
+
+    @cache
+    def client(service: str) -> Any:
+        return strict if service == "stepfunctions" else of_moto(service)
+
+    monkeypatch.setattr(aws, "client", client)
+    aws.forget()
+    yield strict
+    monkeypatch.undo()
+    aws.forget()
+
+
+class Runs:
+    """Executions of the template's state machine, which moto runs for real."""
+
+    def __init__(self, state_machine_arn: str) -> None:
+        self._state_machine_arn = state_machine_arn
+        self._client = boto3.client("stepfunctions")
+
+    def start(self, token_id: str) -> str:
+        """Start an execution that waits for a token, and return its ARN."""
+        return start_execution(self._state_machine_arn, {"token": {"id": token_id}})
+
+    def end(self, execution: str) -> tuple[str, Any]:
+        """Wait for an execution's end: its status, and its output or its error and cause."""
+
+        def ended() -> dict[str, Any] | None:
+            described: Any = self._client.describe_execution(executionArn=execution)
+            return None if described["status"] == "RUNNING" else described
+
+        described = eventually(ended)
+        if "output" in described:
+            return described["status"], json.loads(described["output"])
+        return described["status"], (described.get("error"), described.get("cause"))
+
+    def resumed(self, execution: str) -> int:
+        """How often the execution's waiting state was given a result."""
+        history = self._client.get_execution_history(executionArn=execution)["events"]
+        return [event["type"] for event in history].count("TaskSucceeded")
+
+
+@pytest.fixture(scope="session")
+def runs(stack: MotoStack) -> Runs:
+    return Runs(stack.create_state_machine("WaitForWebhook"))
+
+
+def start_execution(state_machine_arn: str, given: Any) -> str:
+    started = boto3.client("stepfunctions").start_execution(
+        stateMachineArn=state_machine_arn, input=json.dumps(given), name=str(uuid.uuid4())
+    )
+    return str(started["executionArn"])
+
+
+def eventually[Result](look: Callable[[], Result]) -> Result:
+    """What `look` returns once it returns something."""
+    until = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < until, f"nothing came in {PATIENCE} s"
+        time.sleep(0.005)
+    return found

@@ -11,12 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.in_memory import InMemory
-from waitpoints import ids
 from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.errors import Forbidden, Unauthenticated
 
-TOKEN = ids.new_id(1_800_000_000_000)
-OTHER = ids.new_id(1_800_000_000_001)
+TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
 ABSENT = object()
 
 
@@ -107,7 +105,7 @@ class TestAPublicAccessTokenIsRefused:
             {"aud": "https://example.com"},
             {"aud": ABSENT},
         ],
-        ids=str,
+        ids=" ".join,
     )
     def test_with_a_claim_that_is_wrong(self, world: InMemory, claims: dict[str, Any]) -> None:
         with pytest.raises(Unauthenticated):

@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from local.template import Context, Template
 from tests.api_gateway import Api, http_event
 from tests.fakes.in_memory import InMemory
-from waitpoints import ids
 from waitpoints.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 
 TOKENS = "/api/v1/waitpoints/tokens"
 CLAIMS, PUBLIC_TOKEN = "/api/v1/auth/jwt/claims", "/api/v1/auth/jwt"
+UNKNOWN = "waitpoint_" + "0" * 26
 JSON = {"content-type": "application/json"}
 
 
@@ -208,7 +208,7 @@ class TestComplete:
 
     def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: InMemory) -> None:
         stranger = world.credentials.public_access_token(["write:waitpoints:another"])
-        for token_id in (api.create()["id"], ids.new_id(0)):
+        for token_id in (api.create()["id"], UNKNOWN):
             answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
             assert answer.status == 403
             assert answer.json == {
@@ -327,15 +327,15 @@ def test_the_sdks_wait_route_knows_whether_there_is_such_a_token(api: Api) -> No
     for _ in range(2):
         answer = api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
         assert (answer.status, answer.json) == (200, {"success": True})
-    assert api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait").status == 404
+    assert api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait").status == 404
 
 
 CLOSED = [
     ("POST", TOKENS, {}),
     ("GET", TOKENS, None),
-    ("GET", f"{TOKENS}/{ids.new_id(0)}", None),
-    ("POST", f"{TOKENS}/{ids.new_id(0)}/complete", {}),
-    ("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait", None),
+    ("GET", f"{TOKENS}/{UNKNOWN}", None),
+    ("POST", f"{TOKENS}/{UNKNOWN}/complete", {}),
+    ("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait", None),
     ("POST", CLAIMS, None),
     ("POST", PUBLIC_TOKEN, {}),
 ]
@@ -363,9 +363,9 @@ def test_a_public_access_token_opens_only_the_complete_route(
     ("url", "allowed"),
     [
         (TOKENS, "GET, POST"),
-        (f"{TOKENS}/{ids.new_id(0)}", "GET"),
-        (f"{TOKENS}/{ids.new_id(0)}/complete", "POST"),
-        (f"/engine/v1/runs/run_1/waitpoints/tokens/{ids.new_id(0)}/wait", "POST"),
+        (f"{TOKENS}/{UNKNOWN}", "GET"),
+        (f"{TOKENS}/{UNKNOWN}/complete", "POST"),
+        (f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait", "POST"),
         (CLAIMS, "POST"),
         (PUBLIC_TOKEN, "POST"),
     ],

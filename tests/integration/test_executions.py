@@ -1,0 +1,191 @@
+"""Executions of statemachines/wait_for_webhook.asl.json that wait for a token, run by moto with the real handlers."""
+
+import json
+import threading
+from typing import Any
+
+import pytest
+
+from local.moto_stack import MotoStack, start_state_machine
+from local.template import ROOT
+from tests.api_gateway import Api
+from tests.integration.conftest import Runs, eventually, start_execution
+
+WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
+JSON = {"content-type": "application/json"}
+
+
+def registered(api: Api, token_id: str, waiters: int = 1) -> None:
+    eventually(lambda: len(api.retrieve(token_id)["waiters"]) == waiters)
+
+
+class TestTheWebhookResumesTheExecution:
+    """In whatever order the wait and the webhook come, the result is the same."""
+
+    def ends_with_the_webhook(self, api: Api, runs: Runs, execution: str, token_id: str) -> None:
+        assert runs.end(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
+        assert runs.resumed(execution) == 1
+        assert api.retrieve(token_id)["output"] == WEBHOOK.decode()
+
+    def test_that_waits_for_it(self, api: Api, runs: Runs) -> None:
+        token = api.create()
+        execution = runs.start(token["id"])
+        registered(api, token["id"])
+        assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
+        self.ends_with_the_webhook(api, runs, execution, token["id"])
+        [waiter] = api.retrieve(token["id"])["waiters"]
+        assert waiter["status"] == "RESUMED"
+
+    def test_that_starts_only_after_it_came(self, api: Api, runs: Runs) -> None:
+        token = api.create()
+        assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
+        execution = runs.start(token["id"])
+        self.ends_with_the_webhook(api, runs, execution, token["id"])
+
+    @pytest.mark.parametrize("attempt", range(10))
+    def test_that_registers_in_the_same_moment(self, api: Api, runs: Runs, attempt: int) -> None:
+        token = api.create()
+        posting = threading.Timer(attempt * 0.003, api.post, (token["url"], WEBHOOK, JSON))
+        posting.start()
+        execution = runs.start(token["id"])
+        posting.join()
+        self.ends_with_the_webhook(api, runs, execution, token["id"])
+
+    def test_that_waits_beside_others_for_the_same_token(self, api: Api, runs: Runs) -> None:
+        token = api.create()
+        executions = [runs.start(token["id"]) for _ in range(3)]
+        registered(api, token["id"], 3)
+        api.post(token["url"], WEBHOOK, JSON)
+        for execution in executions:
+            self.ends_with_the_webhook(api, runs, execution, token["id"])
+
+    def test_once_when_it_comes_twice(self, api: Api, runs: Runs) -> None:
+        token = api.create()
+        execution = runs.start(token["id"])
+        registered(api, token["id"])
+        api.post(token["url"], WEBHOOK, JSON)
+        api.post(token["url"], b'"again"', JSON)
+        self.ends_with_the_webhook(api, runs, execution, token["id"])
+
+
+def test_completing_over_the_api_resumes_the_execution_too(api: Api, runs: Runs) -> None:
+    token = api.create()
+    execution = runs.start(token["id"])
+    registered(api, token["id"])
+    api.post(f"/api/v1/waitpoints/tokens/{token['id']}/complete", '{"data":{"approved":true}}')
+    assert runs.end(execution) == ("SUCCEEDED", {"approved": True})
+
+
+class TestATimeoutEndsTheExecution:
+    @pytest.fixture
+    def timed_out(self) -> tuple[str, tuple[str, str]]:
+        return "FAILED", ("WaitpointTimeoutError", "Waitpoint timed out at {timeoutAt}")
+
+    def ended(self, api: Api, runs: Runs, execution: str, token_id: str, timed_out: Any) -> None:
+        status, (error, cause) = timed_out
+        shown = api.retrieve(token_id)
+        assert runs.end(execution) == (status, (error, cause.format(**shown)))
+        assert (shown["status"], shown["completedAt"]) == ("TIMED_OUT", shown["timeoutAt"])
+
+    def test_when_the_timer_comes(self, api: Api, runs: Runs, clock: Any, stack: MotoStack, timed_out: Any) -> None:
+        token = api.create(timeout="2s")
+        execution = runs.start(token["id"])
+        registered(api, token["id"])
+        clock.advance(2000)
+        expire(stack, token["id"])
+        self.ended(api, runs, execution, token["id"], timed_out)
+
+    def test_when_the_webhook_comes_too_late(self, api: Api, runs: Runs, clock: Any, timed_out: Any) -> None:
+        token = api.create(timeout="2s")
+        execution = runs.start(token["id"])
+        registered(api, token["id"])
+        clock.advance(2000)
+        assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
+        self.ended(api, runs, execution, token["id"], timed_out)
+
+    def test_that_starts_to_wait_too_late(self, api: Api, runs: Runs, clock: Any, timed_out: Any) -> None:
+        token = api.create(timeout="2s")
+        clock.advance(2000)
+        self.ended(api, runs, runs.start(token["id"]), token["id"], timed_out)
+
+    def test_and_never_one_whose_webhook_came_a_millisecond_before(
+        self, api: Api, runs: Runs, clock: Any, stack: MotoStack
+    ) -> None:
+        token = api.create(timeout="2s")
+        execution = runs.start(token["id"])
+        registered(api, token["id"])
+        clock.advance(1999)
+        api.post(token["url"], WEBHOOK, JSON)
+        clock.advance(1)
+        expire(stack, token["id"])
+        assert runs.end(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
+
+
+def expire(stack: MotoStack, token_id: str) -> None:
+    """Bring the timer queue's message for a token."""
+    message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
+    assert stack.functions()["expire_tokens"].call({"Records": [message]}) == {"batchItemFailures": []}
+
+
+@pytest.mark.parametrize(
+    ("token_id", "error"),
+    [("waitpoint_00000000000000000000000000", "TokenNotFound"), ("rubbish", "TokenNotFound"), ("", "InvalidRequest")],
+)
+def test_waiting_for_what_is_no_token_fails_the_execution_with_an_error_to_catch(runs: Runs, token_id: str, error: str) -> None:
+    status, (failure, _) = runs.end(runs.start(token_id))  # moto leaves the cause out
+    assert (status, failure) == ("FAILED", error)
+
+
+WAITS_IN_PARALLEL: dict[str, Any] = {
+    "StartAt": "Both",
+    "States": {
+        "Both": {
+            "Type": "Parallel",
+            "Branches": [
+                {
+                    "StartAt": f"Wait {unwrap}",
+                    "States": {
+                        f"Wait {unwrap}": {
+                            "Type": "Task",
+                            "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken",
+                            "Parameters": {
+                                "FunctionName": "WaitForToken",
+                                "Payload": {"waitpointId.$": "$.id", "taskToken.$": "$$.Task.Token", "unwrap": unwrap},
+                            },
+                            "Catch": [{"ErrorEquals": ["WaitpointTimeoutError"], "Next": f"Late {unwrap}"}],
+                            "End": True,
+                        },
+                        f"Late {unwrap}": {"Type": "Pass", "Result": "too late", "End": True},
+                    },
+                }
+                for unwrap in (False, True)
+            ],
+            "End": True,
+        }
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def parallel_runs(stack: MotoStack) -> str:
+    return start_state_machine("waits-in-parallel", json.dumps(WAITS_IN_PARALLEL))
+
+
+def test_branches_may_wait_for_one_token_each_in_its_own_form(api: Api, runs: Runs, parallel_runs: str) -> None:
+    token = api.create()
+    execution = start_execution(parallel_runs, {"id": token["id"]})
+    registered(api, token["id"], 2)
+    api.post(token["url"], b'{"n":1}', JSON)
+    assert runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
+
+
+def test_a_state_that_asked_for_the_bare_output_can_catch_the_timeout(
+    api: Api, runs: Runs, parallel_runs: str, clock: Any, stack: MotoStack
+) -> None:
+    token = api.create(timeout="2s")
+    execution = start_execution(parallel_runs, {"id": token["id"]})
+    registered(api, token["id"], 2)
+    clock.advance(2000)
+    expire(stack, token["id"])
+    status, [value, caught] = runs.end(execution)
+    assert (status, value["ok"], caught) == ("SUCCEEDED", False, "too late")

@@ -1,0 +1,129 @@
+"""Many at once on one token, against DynamoDB on moto and a Step Functions that takes one answer for each task."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import boto3
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Answer, Api
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints import telemetry
+from waitpoints.waiter_result import Success
+
+CROWD = 100
+JSON = {"content-type": "application/json"}
+
+
+@pytest.fixture(autouse=True)
+def one_line_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of Lambda's processes has its own metrics; here many requests share one process."""
+
+    class NoMetrics:
+        metric_set: dict[str, Any] = {}  # noqa: RUF012 - stays empty
+
+        def add_metric(self, *_: Any) -> None:
+            pass
+
+    monkeypatch.setattr(telemetry, "metrics", NoMetrics())
+
+
+@pytest.fixture
+def crowd() -> Iterator[Callable[[Callable[[int], Answer]], list[Answer]]]:
+    """Send a hundred requests at the same moment."""
+    with ThreadPoolExecutor(CROWD) as pool:
+        start = Barrier(CROWD)
+
+        def send(request: Callable[[int], Answer]) -> list[Answer]:
+            def one(number: int) -> Answer:
+                start.wait()
+                return request(number)
+
+            return list(pool.map(one, range(CROWD)))
+
+        yield send
+
+
+def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> None:
+    stack.functions()["wait_for_token"].call({"waitpointId": token_id, "taskToken": task_token, **more})
+
+
+def test_of_one_hundred_callbacks_one_body_wins_and_the_execution_resumes_once_with_it(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+) -> None:
+    token, task_token = api.create(), step_functions.start_task()
+    wait_for(stack, token["id"], task_token)
+    answers = crowd(lambda number: api.post(token["url"], json.dumps({"number": number}), JSON))
+    assert {(answer.status, answer.text) for answer in answers} == {(200, '{"success":true}')}
+    shown = api.retrieve(token["id"])
+    assert json.loads(shown["output"])["number"] in range(CROWD)
+    assert step_functions.result(task_token) == Success(f'{{"ok":true,"output":{shown["output"]}}}')
+    assert step_functions.calls[task_token] == 1
+    assert [waiter["status"] for waiter in shown["waiters"]] == ["RESUMED"]
+
+
+def test_of_one_hundred_creates_with_one_key_one_makes_the_token(api: Api, stack: MotoStack, crowd: Any) -> None:
+    answers = crowd(lambda _: api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "crowd", "tags": ["crowd"]}))
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.json["id"] for answer in answers}) == len({answer.json["url"] for answer in answers}) == 1
+    assert [answer.json["isCached"] for answer in answers].count(True) == CROWD - 1
+    items = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
+
+
+def test_one_hundred_callbacks_in_the_millisecond_of_the_timeout_change_nothing(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, crowd: Any
+) -> None:
+    token, task_token = api.create(timeout="2s"), step_functions.start_task()
+    wait_for(stack, token["id"], task_token)
+    clock.advance(2000)
+    answers = crowd(lambda number: api.post(token["url"], str(number), JSON))
+    assert {answer.status for answer in answers} == {200}
+    assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
+    result = step_functions.result(task_token)
+    assert isinstance(result, Success)
+    assert json.loads(result.json)["ok"] is False
+    assert step_functions.calls[task_token] == 1
+
+
+def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_resumed(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+) -> None:
+    token, task_tokens = api.create(), [step_functions.start_task() for _ in range(CROWD - 1)]
+
+    def request(number: int) -> Answer:
+        if number < len(task_tokens):
+            wait_for(stack, token["id"], task_tokens[number], unwrap=True)
+            return Answer(200, {}, "")
+        return api.post(token["url"], b'"done"', JSON)
+
+    crowd(request)
+    assert {step_functions.result(task_token) for task_token in task_tokens} == {Success('"done"')}
+    assert set(step_functions.calls.values()) == {1}
+    assert {waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]} <= {"RESUMED"}
+
+
+def test_the_hundred_and_first_waiter_is_told_the_limit_and_the_others_are_resumed(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions
+) -> None:
+    token, task_tokens = api.create(), [step_functions.start_task(2048) for _ in range(101)]
+    for task_token in task_tokens:
+        wait_for(stack, token["id"], task_token)
+    assert step_functions.result(task_tokens[-1]) == refused(task_tokens[-1], step_functions, "TooManyWaiters", "100")
+    output = json.dumps("x" * 100_000)
+    api.post(token["url"], output, JSON)
+    expected = {Success(f'{{"ok":true,"output":{output}}}')}
+    assert {step_functions.result(task_token) for task_token in task_tokens[:-1]} == expected
+
+
+def refused(task_token: str, step_functions: FakeStepFunctions, error: str, cause: str) -> Any:
+    """The task's result, once it is known to be this failure."""
+    result: Any = step_functions.result(task_token)
+    assert result.error == error
+    assert cause in result.cause
+    return result
