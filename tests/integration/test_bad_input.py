@@ -1,0 +1,169 @@
+"""Bad input, on the deployed handlers and a real table: a clear error, and the token is exactly what it was before."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Answer, Api
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints import aws
+from waitpoints.http import PAYLOAD_LIMIT
+
+TOKENS = "/api/v1/waitpoints/tokens"
+JSON = {"content-type": "application/json"}
+NOBODY: dict[str, str] = {}
+TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
+UNKNOWN = "waitpoint_" + "0" * 26
+
+BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
+    # what it is: status, method, URL (with the token's id and callback URL), body, headers (None: with the API key)
+    "complete: malformed JSON": (400, "POST", "{complete}", '{"data": ', None),
+    "complete: no JSON at all": (400, "POST", "{complete}", "approved", None),
+    "complete: nothing": (400, "POST", "{complete}", "", None),
+    "complete: bytes": (400, "POST", "{complete}", b"\x00\xff", None),
+    "complete: an array": (400, "POST", "{complete}", "[1]", None),
+    "complete: a number": (400, "POST", "{complete}", "7", None),
+    "complete: output instead of data": (400, "POST", "{complete}", '{"output": 1}', None),
+    "complete: NaN": (400, "POST", "{complete}", '{"data": NaN}', None),
+    "complete: too deep": (400, "POST", "{complete}", '{"data":' + "[" * 600 + "]" * 600 + "}", None),
+    "complete: over the limit": (413, "POST", "{complete}", TOO_LARGE, None),
+    "complete: no key": (401, "POST", "{complete}", '{"data":1}', NOBODY),
+    "complete: wrong key": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Bearer wrong"}),
+    "complete: wrong kind of key": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Basic d3Jvbmc="}),
+    "complete: forged access token": (401, "POST", "{complete}", '{"data":1}', {"authorization": "Bearer eyJ9.eyJ9.x"}),
+    "complete: unknown token": (404, "POST", TOKENS + f"/{UNKNOWN}/complete", '{"data":1}', None),
+    "complete: wrong method": (405, "PUT", "{complete}", '{"data":1}', None),
+    "callback: wrong hash": (401, "POST", "{callback}x", b"1", JSON),
+    "callback: short hash": (401, "POST", TOKENS + "/{id}/callback/0", b"1", JSON),
+    "callback: hash that is not hexadecimal": (401, "POST", TOKENS + "/{id}/callback/" + "g" * 64, b"1", JSON),
+    "callback: over the limit": (413, "POST", "{callback}", TOO_LARGE, JSON),
+    "callback: wrong method": (405, "GET", "{callback}", None, JSON),
+    "create again: wrong types": (400, "POST", TOKENS, {"idempotencyKey": "{id}", "tags": 5}, None),
+    "create again: unreadable timeout": (422, "POST", TOKENS, {"idempotencyKey": "{id}", "timeout": "soon"}, None),
+    "create again: over the limit": (413, "POST", TOKENS, b"x" * 20_000, None),
+    "create again: no key": (401, "POST", TOKENS, {"idempotencyKey": "{id}"}, NOBODY),
+    "retrieve: wrong key": (401, "GET", TOKENS + "/{id}", None, {"authorization": "wrong"}),
+    "wait: no key": (401, "POST", "/engine/v1/runs/run_1/waitpoints/tokens/{id}/wait", None, NOBODY),
+    "nowhere": (404, "POST", TOKENS + "/{id}/cancel", None, None),
+}
+
+
+def items(stack: MotoStack, token_id: str) -> Any:
+    """All that the table has for a token."""
+    return boto3.client("dynamodb").query(
+        TableName=stack.resources["Table"]["Ref"],
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": token_id}},
+    )["Items"]
+
+
+@pytest.mark.parametrize("case", BAD_INPUT)
+def test_is_refused_and_leaves_the_token_exactly_as_it_was(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, case: str
+) -> None:
+    status, method, url, body, headers = BAD_INPUT[case]
+    token = api.create(idempotencyKey=case, timeout="1h")
+    task_token = step_functions.start_task()
+    stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
+    before = items(stack, token["id"])
+    places = {"id": token["id"], "callback": token["url"], "complete": f"{TOKENS}/{token['id']}/complete"}
+    if isinstance(body, dict):
+        body = {name: case if value == "{id}" else value for name, value in body.items()}
+
+    answer = api.request(method, url.format(**places), body, headers)
+
+    assert answer.status == status
+    if case != "nowhere":
+        assert answer.error
+        assert "Traceback" not in answer.text
+    assert items(stack, token["id"]) == before
+    assert step_functions.result(task_token) is None
+    assert api.post(token["url"], b'"later"', JSON).status == 200
+    assert api.retrieve(token["id"])["output"] == '"later"'
+
+
+@pytest.mark.parametrize("body", [b"", b'{"data":2}', b"not json", b"\xff"])
+def test_whatever_comes_second_is_a_success_that_changes_nothing(api: Api, stack: MotoStack, body: bytes) -> None:
+    token = api.create()
+    api.post(token["url"], b'"first"', JSON)
+    before = items(stack, token["id"])
+    assert api.post(token["url"], body, {"content-type": "application/octet-stream"}).json == {"success": True}
+    if body == b'{"data":2}':
+        assert api.post(f"{TOKENS}/{token['id']}/complete", body).json == {"success": True}
+    assert items(stack, token["id"]) == before
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        ({}, "InvalidRequest"),
+        ({"waitpointId": 5}, "InvalidRequest"),
+        ({"waitpointId": "x" * 3000}, "InvalidRequest"),
+        ({"waitpointId": UNKNOWN}, "TokenNotFound"),
+        ({"waitpointId": "idempotency#x"}, "TokenNotFound"),
+        ({"waitpointId": "{id}", "unwrap": "yes"}, "InvalidRequest"),
+    ],
+)
+def test_a_state_that_asks_wrongly_fails_with_a_named_error(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any], error: str
+) -> None:
+    token, task_token = api.create(), step_functions.start_task()
+    before = items(stack, token["id"])
+    written = {name: token["id"] if value == "{id}" else value for name, value in payload.items()}
+    assert stack.functions()["wait_for_token"].call({**written, "taskToken": task_token}) is None
+    result: Any = step_functions.result(task_token)
+    assert result.error == error
+    assert result.cause
+    assert items(stack, token["id"]) == before
+
+
+@pytest.mark.parametrize("payload", [[], "text", None, {"waitpointId": UNKNOWN}, {"waitpointId": UNKNOWN, "taskToken": 5}])
+def test_a_state_without_a_task_token_fails_as_an_invocation(stack: MotoStack, payload: Any) -> None:
+    with pytest.raises(Exception, match=r"object|taskToken"):
+        stack.functions()["wait_for_token"].call(payload)
+
+
+def _throttled(**_: Any) -> None:
+    raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException", "Message": "table arn:aws:…"}}, "UpdateItem")
+
+
+def _unreachable(**_: Any) -> None:
+    raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+
+@pytest.mark.parametrize("failure", [_throttled, _unreachable])
+@pytest.mark.parametrize("call", ["create", "retrieve", "complete", "callback"])
+def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_told_about_it(
+    api: Api, clock: FakeClock, failure: Any, call: str
+) -> None:
+    token = api.create()
+    failing = [f"before-call.dynamodb.{operation}" for operation in ("PutItem", "UpdateItem", "Query", "GetItem")]
+    client = aws.client("dynamodb")
+    for event in failing:
+        client.meta.events.register_first(event, failure)
+    try:
+        answer = send(api, call, token)
+    finally:
+        for event in failing:
+            client.meta.events.unregister(event, failure)
+    assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+    assert "nothing was lost" in answer.error
+    assert "aws" not in answer.text
+    assert send(api, call, token).status == 200
+    assert api.retrieve(token["id"])["status"] == ("COMPLETED" if call in ("complete", "callback") else "WAITING")
+
+
+def send(api: Api, call: str, token: Any) -> Answer:
+    match call:
+        case "create":
+            return api.post(TOKENS, {})
+        case "retrieve":
+            return api.get(f"{TOKENS}/{token['id']}")
+        case "complete":
+            return api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})
+    return api.post(token["url"], json.dumps(1), JSON)

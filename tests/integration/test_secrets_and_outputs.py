@@ -1,0 +1,113 @@
+"""What is kept outside the table: secrets that are rotated under running functions, and outputs too large for an item."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import boto3
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Api
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints import aws, rotating_secret
+from waitpoints.rotating_secret import RotatingSecret
+from waitpoints.waiter_result import Success
+
+JSON = {"content-type": "application/json"}
+TOKENS = "/api/v1/waitpoints/tokens"
+
+
+class TestRotation:
+    @pytest.fixture
+    def rotate(self, stack: MotoStack) -> Iterator[Callable[[str], str]]:
+        client = boto3.client("secretsmanager")
+
+        def rotate(logical_id: str) -> str:
+            value = client.get_random_password(PasswordLength=48, ExcludePunctuation=True)["RandomPassword"]
+            client.put_secret_value(SecretId=stack.resources[logical_id]["Id"], SecretString=value)
+            return value
+
+        yield rotate
+        aws.forget()
+
+    def test_of_the_api_key_is_noticed_by_running_functions_and_ends_no_callback_url(
+        self, stack: MotoStack, rotate: Callable[[str], str]
+    ) -> None:
+        before = Api(stack.template, stack.secret("ApiKey"))
+        token, created = before.create(), before.post(TOKENS, {})
+        after = Api(stack.template, rotate("ApiKey"))
+        assert after.retrieve(token["id"])["url"] == before.retrieve(token["id"])["url"] == token["url"]
+        assert after.post(token["url"], b"1", JSON).status == 200
+        public = {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"}
+        assert after.post(f"{TOKENS}/{created.json['id']}/complete", {}, public).status == 200
+
+    def test_of_the_signing_key_leaves_older_urls_alive_once(
+        self, api: Api, stack: MotoStack, rotate: Callable[[str], str]
+    ) -> None:
+        first, second = api.create(), api.create()
+        rotate("SigningKey")
+        assert api.post(first["url"], b"1", JSON).status == 200
+        rotate("SigningKey")
+        aws.forget()  # the functions' cache has run out
+        assert api.post(second["url"], b"1", JSON).status == 401
+        assert api.post(api.create()["url"], b"1", JSON).status == 200
+
+    def test_does_not_let_forged_requests_ask_for_the_secret_each_time(self, stack: MotoStack) -> None:
+        client = boto3.client("secretsmanager")
+        asked: list[str] = []
+        client.meta.events.register(
+            "before-call.secrets-manager.GetSecretValue", lambda params, **_: asked.append(params["body"].decode())
+        )
+        secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
+        for _ in range(50):
+            assert "forged" not in list(secret.accepted())
+        assert len(asked) <= 3
+
+    def test_that_came_in_between_is_found_by_the_function_that_was_refused_with_what_it_had(
+        self, stack: MotoStack, rotate: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rotating_secret, "REFETCH_AFTER", 0)
+        secret = RotatingSecret(boto3.client("secretsmanager"), stack.resources["SigningKey"]["Id"])
+        old = secret.current()
+        new = rotate("SigningKey")
+        assert list(secret.accepted())[-2:] == [new, old]
+        assert secret.current() == new
+
+
+class TestALargeOutput:
+    @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
+    def test_is_kept_whole_wherever_it_has_to_be(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int
+    ) -> None:
+        token, task_token = api.create(), step_functions.start_task()
+        stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
+        body = json.dumps("x" * size)
+        assert api.post(token["url"], body, JSON).status == 200
+        assert api.retrieve(token["id"])["output"] == body
+        result = step_functions.result(task_token)
+        assert isinstance(result, Success)
+        value = json.loads(result.json)
+        if size < 262_000:
+            assert value == {"ok": True, "output": "x" * size}
+            return
+        if "output" in value:
+            assert value["output"] == "x" * size
+            return
+        reference = value["outputReference"]
+        stored = boto3.client("s3").get_object(Bucket=reference["bucket"], Key=reference["key"])
+        assert stored["Body"].read().decode() == body
+        assert stored["ContentType"] == "application/json"
+        assert reference["bucket"] == stack.resources["OutputBucket"]["Ref"]
+
+    def test_fits_the_table_beside_one_hundred_waiters(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions
+    ) -> None:
+        """An item of DynamoDB holds 400 KB."""
+        token = api.create(tags=["t" * 128] * 10, idempotencyKey="large" + "k" * 2000)
+        for _ in range(100):
+            task_token = step_functions.start_task(2048)
+            stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
+        body = json.dumps("x" * 102_398)
+        assert api.post(token["url"], body, JSON).status == 200
+        shown = api.retrieve(token["id"])
+        assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})
