@@ -1,0 +1,325 @@
+"""Any order of anything that can happen to tokens ends as a ten-line model says, and resumes everybody once.
+
+The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
+in any order, and repeat themselves; timers come early, late and twice; Step Functions throttles and loses answers.
+"""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+
+import expire_tokens
+import resume_waiters
+import schedule_timeouts
+from local.template import Context, Template
+from tests.fakes.in_memory import RETENTION, InMemory
+from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
+from tests.fakes.store import MemoryStore
+from tests.faults.filters import passes, patterns
+from waitpoints import aws
+from waitpoints.step_functions import CannotResumeNow
+from waitpoints.store import IdempotencyKey, KeyHolder
+from waitpoints.token import Answer, Token, Waiter, iso
+from waitpoints.tokens import Tokens
+from waitpoints.waiter_result import Failure, Success
+
+RUNS, STEPS = 250, 60
+FEW = 4  # tokens, so that much happens to each
+HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
+FILTERS = {
+    name: patterns(event["Properties"])
+    for name, function in Template.load().functions().items()
+    for event in function.properties.get("Events", {}).values()
+    if event["Type"] == "DynamoDB"
+}
+
+
+@dataclass
+class Model:
+    """What the callers of one token may rely on."""
+
+    timeout_at: int | None
+    output: str | None = None
+
+    def complete(self, output: str, now: int) -> None:
+        self.output = output if self.outcome(now) is None else self.output
+
+    def outcome(self, now: int) -> str | int | None:
+        """The output, the instant of its timeout, or None while it waits."""
+        timed_out = self.output is None and self.timeout_at is not None and self.timeout_at <= now
+        return self.timeout_at if timed_out else self.output
+
+
+@dataclass
+class Execution:
+    token_id: str
+    unwrap: bool
+    task_tokens: list[str] = field(default_factory=list)
+
+
+class StreamedStore(MemoryStore):
+    """The store in memory, with a stream for each item; `lose_records` makes the next recording of answers fail."""
+
+    def __init__(self) -> None:
+        super().__init__(RETENTION)
+        self.streams: dict[str, list[dict[str, Any]]] = {}
+        self.lose_records = 0
+
+    def create(
+        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+    ) -> KeyHolder | None:
+        holder = super().create(token, key, now, removed_token=removed_token)
+        if holder is None:
+            self.streams[token.id] = [self._record("INSERT", token)]
+        return holder
+
+    def record_deliveries(self, token_id: str, deliveries: Any, now: int) -> None:
+        if self.lose_records:
+            self.lose_records -= 1
+            raise ConnectionError("the answers are not recorded")
+        super().record_deliveries(token_id, deliveries, now)
+
+    def _keep(self, token: Token) -> Token:
+        self.streams[token.id].append(self._record("MODIFY", token))
+        return super()._keep(token)
+
+    def _record(self, name: str, token: Token) -> dict[str, Any]:
+        image = {
+            "id": {"S": token.id},
+            "item": {"S": "token"},
+            "status": {"S": token.settled.status if token.settled else "WAITING"},
+            "waiterCount": {"N": str(len(token.waiters))},
+            **({"timeoutAt": {"N": str(token.timeout_at)}} if token.timeout_at else {}),
+        }
+        keys = {name: image[name] for name in ("id", "item")}
+        number = str(sum(map(len, self.streams.values())) + 1)
+        return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
+
+
+class Timers:
+    """Every timer that was ever armed, each with the instant it is for."""
+
+    def __init__(self) -> None:
+        self.armed: list[tuple[str, int]] = []
+
+    def arm(self, token_id: str, timeout_at: int, now: int) -> None:
+        self.armed.append((token_id, timeout_at))
+
+
+class Life(RuleBasedStateMachine):
+    steps = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world = InMemory()
+        self.clock, self.step_functions = self.world.clock, self.world.step_functions
+        self.store, self.timers = StreamedStore(), Timers()
+        self.world.store = self.store
+        self.world.tokens = Tokens(self.store, self.world.tokens._outputs, self.world.tokens._step_functions, self.clock)  # type: ignore[arg-type]
+        self.patches = pytest.MonkeyPatch()
+        self.world.install(self.patches)
+        self.patches.setattr(aws, "timers", lambda: self.timers)
+        self.patches.setattr("waitpoints.tokens._PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
+        self.patches.setattr(aws, "dead_letters", lambda: None)  # nothing here is hopeless
+        self.models: dict[str, Model] = {}
+        self.keys: dict[str, tuple[str, int]] = {}
+        self.executions: list[Execution] = []
+        self.told: dict[tuple[str, str], int] = {}  # how far each function has read each item's stream
+
+    @property
+    def now(self) -> int:
+        return self.clock()
+
+    @initialize()
+    def there_is_a_token(self) -> None:
+        self.models[self.world.new_token()] = Model(None)
+
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule()
+    def create(self) -> None:
+        self.models[self.world.new_token()] = Model(None)
+
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(timeout=st.integers(1, 5_000))
+    def create_with_timeout(self, timeout: int) -> None:
+        self.models[self.world.new_token(timeout)] = Model(self.now + timeout)
+
+    @rule(key=st.sampled_from("ab"), lifetime=st.integers(1, 8_000), timeout=st.integers(1, 5_000), waits=st.booleans())
+    def create_with_key(self, key: str, lifetime: int, timeout: int, waits: bool) -> None:
+        holder, until = self.keys.get(key, ("", 0))
+        waiter = self.world.new_waiter() if waits else None
+        asked_for = IdempotencyKey.of_user(key, self.now + lifetime, None)
+        timeout_at = self.now + timeout
+        with suppress(CannotResumeNow):  # the token had ended, and its waiter could not be told
+            created = self.world.tokens.create(now=self.now, timeout_at=timeout_at, key=asked_for, waiter=waiter)
+            holder = created.token_id if until <= self.now else holder
+            assert (created.token_id, created.is_cached) == (holder, until > self.now)
+        if until <= self.now:
+            self.keys[key] = (holder, self.now + lifetime)
+            self.models[holder] = Model(timeout_at)
+        if waiter:
+            self.executions.append(Execution(holder, False, [waiter.task_token]))
+            self.retry_if_its_function_failed(self.executions[-1])
+
+    @rule(data=st.data(), unwrap=st.booleans())
+    def register(self, data: st.DataObject, unwrap: bool) -> None:
+        execution = Execution(data.draw(st.sampled_from(list(self.models))), unwrap)
+        self.executions.append(execution)
+        self.enter_state(execution)
+
+    @precondition(lambda self: self.executions)
+    @rule(data=st.data())
+    def register_the_same_again(self, data: st.DataObject) -> None:
+        execution = data.draw(st.sampled_from(self.executions))
+        waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap)
+        with suppress(CannotResumeNow):
+            self.world.tokens.wait(execution.token_id, waiter)
+        self.retry_if_its_function_failed(execution)
+
+    @precondition(lambda self: self.executions)
+    @rule(data=st.data())
+    def register_again_after_a_retry(self, data: st.DataObject) -> None:
+        execution = data.draw(st.sampled_from(self.executions))
+        if self.step_functions.result(execution.task_tokens[-1]) is None:
+            self.step_functions.stop(execution.task_tokens[-1])
+            self.enter_state(execution)
+
+    @rule(data=st.data(), output=st.sampled_from(["null", '"yes"', '{"n": 1.50}']))
+    def complete(self, data: st.DataObject, output: str) -> None:
+        token_id = data.draw(st.sampled_from(list(self.models)))
+        self.models[token_id].complete(output, self.now)
+        self.world.tokens.complete(token_id, output)
+
+    @rule(milliseconds=st.integers(1, 3_000))
+    def time_passes(self, milliseconds: int) -> None:
+        self.clock.advance(milliseconds)
+
+    @rule(milliseconds=st.integers(1, 1_000))
+    def the_clock_is_set_back(self, milliseconds: int) -> None:
+        """As it is for a function on another machine. What has ended stays as it was."""
+        self.clock.advance(-milliseconds)
+        for model in self.models.values():
+            if model.output is None and model.timeout_at and self.now < model.timeout_at <= self.now + milliseconds:
+                self.clock.advance(model.timeout_at - self.now)
+
+    @precondition(lambda self: self.timers.armed)
+    @rule(data=st.data())
+    def a_timer_comes(self, data: st.DataObject) -> None:
+        """Early, late, and as often as it likes: it stays among the timers."""
+        self.fire(data.draw(st.sampled_from(self.timers.armed))[0])
+
+    @rule(data=st.data(), function=st.sampled_from(sorted(HANDLERS)), repeated=st.integers(0, 2))
+    def the_stream_tells(self, data: st.DataObject, function: str, repeated: int) -> None:
+        self.deliver(data.draw(st.sampled_from(list(self.models))), function, repeated)
+
+    @rule(fault=st.sampled_from([THROTTLED, UNAVAILABLE, LOST_RESPONSE]))
+    def step_functions_will_fail(self, fault: Fault) -> None:
+        self.step_functions.fail_next(fault)
+
+    @rule()
+    def answers_will_not_be_recorded(self) -> None:
+        self.store.lose_records = 1
+
+    @invariant()
+    def everybody_sees_what_the_model_says(self) -> None:
+        type(self).steps += 1
+        for token_id, model in self.models.items():
+            settled = self.world.tokens.retrieve(token_id).settled
+            expected = model.outcome(self.now)
+            seen = settled and (settled.output.json if settled.output.json is not None else settled.settled_at)
+            assert seen == expected
+
+    @invariant()
+    def nobody_is_resumed_twice_or_with_something_else(self) -> None:
+        for execution in self.executions:
+            results = [self.step_functions.result(task_token) for task_token in execution.task_tokens]
+            given = [result for result in results if result is not None]
+            assert not given or given == [self.expected_result(execution)]
+
+    @invariant()
+    def nothing_is_recorded_as_resumed_that_was_not(self) -> None:
+        for token in self.store.tokens.values():
+            for key, delivery in token.deliveries.items():
+                was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
+                assert was_resumed or delivery.answer is Answer.GONE
+
+    def teardown(self) -> None:
+        try:
+            self.come_to_rest()
+            self.everything_is_done()
+        finally:
+            self.patches.undo()
+
+    def come_to_rest(self) -> None:
+        """The streams tell the rest, the clock runs past every timeout, and every timer comes."""
+        for _ in range(3):
+            for token_id in self.models:
+                for function in HANDLERS:
+                    while self.told.get((token_id, function), 0) < len(self.store.streams[token_id]):
+                        self.deliver(token_id, function)
+            self.clock.now = max([self.now, *(model.timeout_at or 0 for model in self.models.values())])
+            for token_id in dict(self.timers.armed):
+                self.fire(token_id)
+
+    def everything_is_done(self) -> None:
+        self.everybody_sees_what_the_model_says()
+        self.nobody_is_resumed_twice_or_with_something_else()
+        for execution in self.executions:
+            if self.models[execution.token_id].outcome(self.now) is not None:
+                assert any(self.step_functions.result(task_token) for task_token in execution.task_tokens), "it hangs"
+        for token in self.store.tokens.values():
+            assert (token.settled is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
+            assert token.settled is None or token.undelivered() == []
+
+    def enter_state(self, execution: Execution) -> None:
+        """The state's function is invoked with a new task token."""
+        execution.task_tokens.append(self.step_functions.start_task())
+        with suppress(CannotResumeNow):
+            waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap)
+            self.world.tokens.wait(execution.token_id, waiter)
+            return
+        self.retry_if_its_function_failed(execution)
+
+    def retry_if_its_function_failed(self, execution: Execution) -> None:
+        """A function that could not tell its waiter fails, and the state's Retry starts over; unless it was told."""
+        task_token = execution.task_tokens[-1]
+        waits = task_token in [waiter.task_token for waiter in self.store.get(execution.token_id).waiters.values()]
+        if not waits and self.step_functions.result(task_token) is None:
+            self.step_functions.stop(task_token)
+            self.enter_state(execution)
+
+    def expected_result(self, execution: Execution) -> Success | Failure:
+        outcome = self.models[execution.token_id].outcome(self.now)
+        if isinstance(outcome, str):
+            return Success(outcome if execution.unwrap else f'{{"ok":true,"output":{outcome}}}')
+        assert outcome is not None, "it was resumed before its token had an outcome"
+        message = f"Waitpoint timed out at {iso(outcome)}"
+        error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
+        if execution.unwrap:
+            return Failure("WaitpointTimeoutError", message)
+        return Success(json.dumps({"ok": False, "error": error}))
+
+    def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
+        """Tell a function of the next change of an item, with some changes before it that it was told of already."""
+        at = self.told.get((token_id, function), 0)
+        records = self.store.streams[token_id][max(0, at - repeated) : at + 1]
+        passing = [record for record in records if passes(record, FILTERS[function])]
+        failed = HANDLERS[function]({"Records": passing}, Context(function))["batchItemFailures"] if passing else []
+        if not failed and at < len(self.store.streams[token_id]):
+            self.told[token_id, function] = at + 1
+
+    def fire(self, token_id: str) -> None:
+        message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
+        assert expire_tokens.handler({"Records": [message]}, Context("ExpireTokens")) == {"batchItemFailures": []}  # type: ignore[arg-type]
+
+
+def test_thousands_of_things_in_any_order_end_as_the_model_says() -> None:
+    Life.steps = 0
+    run_state_machine_as_test(Life, settings=settings(max_examples=RUNS, stateful_step_count=STEPS))
+    assert Life.steps > 10_000
