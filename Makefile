@@ -42,6 +42,9 @@ invoke: .venv/ready ## Run a handler on a sample event: FUNCTION=create_token EV
 openapi: .venv/ready ## Write openapi.yaml anew from the models
 	@.venv/bin/python local/openapi.py
 
+costs: .venv/ready ## Count what a wait asks of AWS, and write it with list prices into docs/costs.md
+	@.venv/bin/python benchmarks/costs.py
+
 setup: .venv/ready .local/emulator/ready .local/sam/ready
 
 clean: ## Remove everything that these commands made

@@ -1,0 +1,289 @@
+"""`make costs`: what one wait costs on AWS, from counted calls and list prices, into docs/costs.md between its marks.
+
+Every function of a wait is run once, on moto and by a clock that is moved, and what it asks of AWS is counted.
+"""
+
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass, field
+from functools import cache
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
+
+from benchmarks.meter import Call, Meter, item_size  # noqa: E402
+from local.moto_stack import MotoStack, moto_stack  # noqa: E402
+from tests.api_gateway import Api  # noqa: E402
+from tests.event_sources import Stream, queue_event  # noqa: E402
+from tests.fakes.clock import FakeClock  # noqa: E402
+from tests.fakes.step_functions import FakeStepFunctions  # noqa: E402
+
+TOKENS = "/api/v1/waitpoints/tokens"
+DAY = 86_400_000
+RETENTION_MONTHS = 1
+STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
+MILLISECONDS = 20  # of one warm invocation; the one figure here that is assumed
+MEMORY = 0.5  # GB
+PLATFORM_LOG = 350  # bytes: Lambda's own START, END and REPORT of an invocation
+ACCESS_LOG = 180  # bytes: API Gateway's line for a request
+NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # read every few minutes; read by Lambda itself, free of charge
+POLL = 2  # SQS requests of the event source mapping for a message: receive and delete
+
+# us-east-1, in dollars a million (or a GB); the first tiers, without any free tier
+API_REQUEST, INVOCATION, GB_SECOND = 1.00, 0.20, 13.3334
+WRITE_UNIT, READ_UNIT, TABLE_GB, BACKUP_GB = 0.625, 0.125, 0.25, 0.20
+SQS_REQUEST, SCHEDULE, LOG_GB = 0.40, 1.00, 0.50
+TRANSITION = 25.00
+
+
+@dataclass
+class Step:
+    """One function's part in a wait."""
+
+    name: str
+    function: str
+    over_http: bool
+    calls: list[Call]
+    log_bytes: int
+    from_queue: bool = False
+
+    @property
+    def write_units(self) -> int:
+        return sum(call.write_units for call in self.calls)
+
+    @property
+    def read_units(self) -> float:
+        return sum(call.read_units for call in self.calls)
+
+    def operations(self) -> list[str]:
+        return [call.operation for call in self.calls]
+
+
+@dataclass
+class Wait:
+    """One wait from its token's creation to its end."""
+
+    steps: list[Step] = field(default_factory=list)
+    stored_bytes: int = 0
+
+    def __getitem__(self, name: str) -> Step:
+        return next(step for step in self.steps if step.name == name)
+
+    @property
+    def write_units(self) -> int:
+        return sum(step.write_units for step in self.steps)
+
+    def dollars(self) -> dict[str, float]:
+        """What a million of these cost, by service."""
+        calls = Counter(operation for step in self.steps for operation in step.operations())
+        schedules = calls["Scheduler:CreateSchedule"]
+        messages = calls["SQS:SendMessage"] + schedules
+        sqs = messages + POLL * sum(step.from_queue for step in self.steps)
+        reads = sum(step.read_units for step in self.steps)
+        logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in self.steps)
+        lambda_ = len(self.steps) * (INVOCATION + MILLISECONDS / 1000 * MEMORY * GB_SECOND)
+        return {
+            "HTTP API": sum(step.over_http for step in self.steps) * API_REQUEST,
+            "Lambda": lambda_,
+            "DynamoDB writes": self.write_units * WRITE_UNIT,
+            "DynamoDB reads": reads * READ_UNIT,
+            "SQS": sqs * SQS_REQUEST,
+            "Scheduler": schedules * SCHEDULE,
+            "Logs": logs / 1000 * LOG_GB,
+            "Storage, a month": self.stored_bytes / 1000 * (TABLE_GB + BACKUP_GB) * RETENTION_MONTHS,
+        }
+
+
+class Bench:
+    """The functions on moto, each run counted."""
+
+    def __init__(self, stack: MotoStack, meter: Meter, clock: FakeClock, step_functions: "CountedStepFunctions") -> None:
+        self._stack = stack
+        self._meter = meter
+        self._clock = clock
+        self._step_functions = step_functions
+        self._api = Api(stack.template, stack.secret("ApiKey"))
+
+    def wait(
+        self,
+        *,
+        timeout: str | None = None,
+        key: str | None = None,
+        payload: int = 200,
+        task_token: int = 700,
+        ends: bool = True,
+    ) -> Wait:
+        """One wait. It `ends` with a payload of that many bytes, or else with its timeout."""
+        wait, stream = Wait(), Stream(self._stack)
+        self._meter.take()
+        options = {"timeout": timeout, "idempotencyKey": key}
+        body = {name: value for name, value in options.items() if value is not None}
+        created: Any = self._step(wait, "create", "create_token", lambda: self._api.create(**body), over_http=True)
+        token_id = created["id"]
+        task = self._step_functions.start_task(task_token)
+        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, "taskToken": task})
+        if timeout:
+            self._invoke(wait, "arm the timer", "schedule_timeouts", {"Records": stream.records("schedule_timeouts")})
+        if ends:
+            webhook = json.dumps({"body": "x" * (payload - 11)})
+            self._step(
+                wait,
+                "settle and resume",
+                "accept_callback",
+                lambda: self._api.post(created["url"], webhook, {"content-type": "application/json"}),
+                over_http=True,
+            )
+        if timeout:
+            self._clock.advance(DAY - 90_000)
+            self._timer(wait, "timer, nothing to do" if ends else "timer, early", token_id)
+            if not ends:
+                self._clock.advance(90_000)
+                self._timer(wait, "timer, due", token_id)
+        self._invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
+        assert self._step_functions.result(task) is not None
+        wait.stored_bytes = sum(self._sizes(token_id))
+        return wait
+
+    def retrieve(self) -> Step:
+        wait, created = Wait(), self._api.create()
+        self._meter.take()
+        self._step(wait, "retrieve", "retrieve_token", lambda: self._api.retrieve(created["id"]), over_http=True)
+        return wait["retrieve"]
+
+    def _timer(self, wait: Wait, name: str, token_id: str) -> None:
+        event = queue_event([json.dumps({"waitpointId": token_id})])
+        self._invoke(wait, name, "expire_tokens", event)
+        wait[name].from_queue = True
+
+    def _invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
+        self._step(wait, name, function, lambda: self._stack.functions()[function].call(event))
+
+    def _step(self, wait: Wait, name: str, function: str, run: Any, over_http: bool = False) -> Any:
+        with redirect_stdout(StringIO()) as logged, log_to(logged):
+            result = run()
+        calls = [call for call in self._meter.take() if not call.operation.startswith(NOT_PER_WAIT)]
+        wait.steps.append(Step(name, function, over_http, calls, len(logged.getvalue())))
+        return result
+
+    def _sizes(self, token_id: str) -> Iterator[int]:
+        for item in self._meter.items(self._stack.resources["Table"]["Ref"], token_id):
+            yield item_size(item) + STORAGE_OVERHEAD
+
+
+class CountedStepFunctions(FakeStepFunctions):
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def send_task_success(self, **arguments: Any) -> dict[str, Any]:
+        self._meter.count("SFN:SendTaskSuccess")
+        return super().send_task_success(**arguments)
+
+
+@contextmanager
+def log_to(stream: StringIO) -> Iterator[None]:
+    from waitpoints.telemetry import logger  # noqa: PLC0415 - it reads the environment of the stack
+
+    handler = logger.registered_handler
+    with mock.patch.object(handler, "stream", stream):
+        yield
+
+
+@contextmanager
+def bench(stack: MotoStack) -> Iterator[Bench]:
+    meter = Meter()
+    with meter.watching():
+        from waitpoints import aws  # noqa: PLC0415 - it reads the environment of the stack
+
+        step_functions, clock, real_client = CountedStepFunctions(meter), FakeClock(), aws.client
+
+        @cache
+        def client(service: str) -> Any:
+            return step_functions if service == "stepfunctions" else real_client(service)
+
+        with mock.patch.object(aws, "client", client), mock.patch.object(aws, "now", clock):
+            aws.forget()
+            real_client.cache_clear()
+            yield Bench(stack, meter, clock, step_functions)
+            aws.forget()
+        real_client.cache_clear()
+
+
+CASES: dict[str, dict[str, Any]] = {
+    "no timeout": {},
+    "24 h, completed": {"timeout": "24h"},
+    "24 h, timed out": {"timeout": "24h", "ends": False},
+    "24 h, with a key": {"timeout": "24h", "key": "order-4711"},
+    "24 h, 20 KB payload": {"timeout": "24h", "payload": 20_000},
+    "24 h, longest task token": {"timeout": "24h", "task_token": 2048},
+}
+
+
+def measure() -> tuple[dict[str, Wait], Step]:
+    """One wait of each case, and one retrieve."""
+    with moto_stack() as stack, bench(stack) as counted, redirect_stdout(StringIO()):
+        return {name: counted.wait(**case) for name, case in CASES.items()}, counted.retrieve()
+
+
+def report(waits: dict[str, Wait], retrieve: Step) -> str:
+    """The figures as Markdown."""
+    names = list(waits)
+    dollars = {name: wait.dollars() for name, wait in waits.items()}
+    rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in next(iter(dollars.values()))]
+    rows.append(["**all together**", *(f"**{sum(dollars[name].values()):.2f}**" for name in names)])
+    units = [
+        ["write units", *(str(waits[name].write_units) for name in names)],
+        ["read units", *(f"{sum(step.read_units for step in waits[name].steps):g}" for name in names)],
+        ["bytes kept", *(f"{waits[name].stored_bytes:,}" for name in names)],
+    ]
+    steps = [waits["24 h, completed"], waits["24 h, timed out"]]
+    shown = {step.name: step for wait in steps for step in wait.steps} | {"retrieve": retrieve}
+    return "\n\n".join(
+        [
+            "Dollars for a million waits, by service:",
+            table(["", *names], rows),
+            "What each wait uses:",
+            table(["", *names], units),
+            "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
+            table(
+                ["step", "function", "calls", "write units", "read units"],
+                [
+                    [
+                        step.name,
+                        f"`{step.function}`",
+                        ", ".join(step.operations()) or "none",
+                        f"{step.write_units}",
+                        f"{step.read_units:g}",
+                    ]
+                    for step in shown.values()
+                ],
+            ),
+        ]
+    )
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def main() -> None:
+    path = ROOT / "docs" / "costs.md"
+    figures = report(*measure())
+    text = path.read_text()
+    marked = re.compile(r"(?<=<!-- figures: make costs -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+    assert marked.search(text), f"{path} has no marks for the figures"
+    path.write_text(marked.sub(lambda _: f"\n{figures}\n\n", text))
+    print(figures)
+
+
+if __name__ == "__main__":
+    main()

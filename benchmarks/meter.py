@@ -1,0 +1,171 @@
+"""Counts what AWS would put on the bill: every call of the functions, and the capacity that each call to DynamoDB uses.
+
+Capacity follows DynamoDB's documentation, since moto has none: a write is billed by the larger of the item before and
+after it, in units of 1 KB, twice in a transaction, and by the item as it was when its condition fails; each index is
+billed for what changes in its projection; a query reads the sum of its items in units of 4 KB.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import boto3
+
+WRITE_UNIT, READ_UNIT = 1024, 4096  # bytes
+Item = Mapping[str, Any]
+
+
+@dataclass
+class Call:
+    """One call to AWS."""
+
+    operation: str
+    write_units: int = 0
+    read_units: float = 0
+    item_bytes: int = 0
+    """The size of the largest item that it wrote."""
+
+
+@dataclass
+class Meter:
+    calls: list[Call] = field(default_factory=list)
+    _before: dict[Any, Item] = field(default_factory=dict)
+    _looking: bool = False
+
+    @contextmanager
+    def watching(self) -> Iterator["Meter"]:
+        """Count the calls of every boto3 client that is made inside."""
+        session_before = boto3.DEFAULT_SESSION
+        boto3.setup_default_session()
+        events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]
+        events.register("provide-client-params", self._look)
+        events.register("after-call", self._count)
+        self._dynamodb = boto3.client("dynamodb")
+        try:
+            yield self
+        finally:
+            boto3.DEFAULT_SESSION = session_before
+
+    def take(self) -> list[Call]:
+        """The calls since the last time."""
+        taken, self.calls = self.calls, []
+        return taken
+
+    def count(self, operation: str) -> None:
+        """Count a call that no boto3 client made."""
+        self.calls.append(Call(operation))
+
+    def items(self, table: str, id_: str) -> list[Item]:
+        """The items of one id, read without being counted."""
+        with self._unwatched():
+            answer = self._dynamodb.query(
+                TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": id_}}
+            )
+        return list(answer["Items"])
+
+    def _look(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        if self._looking or model.service_model.service_name != "dynamodb":
+            return
+        self._params = params
+        self._before = {key: self._item(*key) for key in _keys_written(model.name, params)}
+
+    def _count(self, parsed: Any, model: Any, **_: Any) -> None:
+        if self._looking:
+            return
+        service = model.service_model.service_id.replace(" ", "")
+        call = Call(f"{service}:{model.name}")
+        if service == "DynamoDB":
+            if model.name in ("Query", "Scan", "GetItem"):
+                self._count_read(call, parsed)
+            else:
+                self._count_write(call, model.name)
+        self.calls.append(call)
+
+    def _count_read(self, call: Call, parsed: Any) -> None:
+        items = parsed.get("Items", [parsed["Item"]] if "Item" in parsed else [])
+        units = max(1, math.ceil(sum(map(item_size, items)) / READ_UNIT))
+        call.read_units = units if self._params.get("ConsistentRead") else units / 2
+
+    def _count_write(self, call: Call, operation: str) -> None:
+        times = 2 if operation == "TransactWriteItems" else 1
+        for key, before in self._before.items():
+            after = self._item(*key)
+            size = max(item_size(before), item_size(after))
+            call.item_bytes = max(call.item_bytes, size)
+            call.write_units += times * max(1, math.ceil(size / WRITE_UNIT)) + self._index_units(before, after)
+
+    def _index_units(self, before: Item, after: Item) -> int:
+        units = 0
+        for index in self._indexes():
+            old, new = _projected(index, before), _projected(index, after)
+            if old != new:
+                units += max(1, math.ceil(max(item_size(old), item_size(new)) / WRITE_UNIT))
+        return units
+
+    def _indexes(self) -> list[Any]:
+        with self._unwatched():
+            described = self._dynamodb.describe_table(TableName=self._table)["Table"]
+        return list(described.get("GlobalSecondaryIndexes", []))
+
+    def _item(self, table: str, id_: str, item: str) -> Item:
+        self._table = table
+        with self._unwatched():
+            key = {"id": {"S": id_}, "item": {"S": item}}
+            found: Item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+        return found
+
+    @contextmanager
+    def _unwatched(self) -> Iterator[None]:
+        self._looking = True
+        try:
+            yield
+        finally:
+            self._looking = False
+
+
+def _keys_written(operation: str, params: Any) -> list[tuple[str, str, str]]:
+    match operation:
+        case "PutItem":
+            written = [(params["TableName"], params["Item"])]
+        case "UpdateItem" | "DeleteItem":
+            written = [(params["TableName"], params["Key"])]
+        case "TransactWriteItems":
+            actions = [action for wrapped in params["TransactItems"] for action in wrapped.values()]
+            written = [(action["TableName"], action.get("Item") or action["Key"]) for action in actions]
+        case _:
+            written = []
+    return [(table, item["id"]["S"], item["item"]["S"]) for table, item in written]
+
+
+def _projected(index: Any, item: Item) -> Item:
+    keys = {key["AttributeName"] for key in index["KeySchema"]}
+    if not keys <= item.keys():
+        return {}
+    projected = {*keys, "id", "item", *index["Projection"].get("NonKeyAttributes", [])}
+    return {name: value for name, value in item.items() if name in projected}
+
+
+def item_size(item: Item) -> int:
+    """The size of an item in bytes, as DynamoDB bills it: names and values, in UTF-8."""
+    return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
+
+
+def _value_size(value: Item) -> int:
+    [(kind, content)] = value.items()
+    match kind:
+        case "S":
+            return len(str(content).encode())
+        case "B":
+            return len(bytes(content))
+        case "N":
+            digits = content.lstrip("-").replace(".", "").strip("0")
+            return math.ceil(len(digits) / 2) + 1 + int(content.startswith("-"))
+        case "M":
+            return 3 + sum(1 + len(name.encode()) + _value_size(member) for name, member in content.items())
+        case "L":
+            return 3 + sum(1 + _value_size(member) for member in content)
+        case "BOOL" | "NULL":
+            return 1
+    raise NotImplementedError(f"the size of {kind}")

@@ -1,0 +1,57 @@
+"""What a wait may cost: calls to AWS are counted, and DynamoDB's capacity is worked out, as `make costs` does."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from benchmarks.costs import Bench, Wait, bench
+from local.moto_stack import MotoStack
+
+
+@pytest.fixture(scope="module")
+def counted(stack: MotoStack) -> Iterator[Bench]:
+    with bench(stack) as counted:
+        yield counted
+
+
+@pytest.fixture(scope="module")
+def wait(counted: Bench) -> Wait:
+    """A wait with a small payload and a task token of a usual length."""
+    return counted.wait()
+
+
+@pytest.mark.parametrize("step", ["create", "wait"])
+def test_creating_and_registering_take_one_call(wait: Wait, step: str) -> None:
+    assert len(wait[step].calls) == 1
+
+
+def test_creating_with_a_key_takes_one_call(counted: Bench) -> None:
+    assert counted.wait(key="budget")["create"].operations() == ["DynamoDB:TransactWriteItems"]
+
+
+def test_retrieving_takes_one_call(counted: Bench) -> None:
+    assert counted.retrieve().operations() == ["DynamoDB:Query"]
+
+
+def test_settling_and_resuming_take_two_calls_and_one_that_records_it(wait: Wait) -> None:
+    expected = ["DynamoDB:UpdateItem", "SFN:SendTaskSuccess", "DynamoDB:UpdateItem"]
+    assert wait["settle and resume"].operations() == expected
+
+
+def test_the_guarantee_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -> None:
+    assert wait["guarantee"].operations() == ["DynamoDB:Query"]
+
+
+def test_a_wait_with_a_small_payload_takes_at_most_eight_write_units(wait: Wait) -> None:
+    assert wait.write_units <= 8
+
+
+def test_the_bytes_of_a_payload_are_written_once(counted: Bench) -> None:
+    wait = counted.wait(payload=20_000)
+    with_payload = [call for step in wait.steps for call in step.calls if call.item_bytes >= 20_000]
+    assert len(with_payload) == 1
+
+
+def test_arming_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
+    for timeout, call in (("10m", "SQS:SendMessage"), ("24h", "Scheduler:CreateSchedule")):
+        assert counted.wait(timeout=timeout)["arm the timer"].operations() == [call]
