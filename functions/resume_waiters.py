@@ -11,36 +11,38 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import aws, telemetry
+from waitpoints.dead_letters import DeadLetters
 from waitpoints.step_functions import CannotResume
+from waitpoints.tokens import Undelivered
 
 aws.build_at_start(aws.tokens, aws.dead_letters)
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    if "waitpointIds" in event:
-        return {"undelivered": sum(resume(token_id) for token_id in event["waitpointIds"])}
+    if "waitpointIds" in event:  # whoever asks is told, so that nothing is dead-lettered a second time
+        return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
     return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
 
 
 def record_handler(record: DynamoDBRecord) -> None:
     keys = record.dynamodb.keys if record.dynamodb else None
     if keys:
-        resume(keys["id"])
+        resume(keys["id"], aws.dead_letters())
 
 
-def resume(token_id: str) -> int:
-    """Resume what is left of a token's waiters. Raises CannotResumeNow when trying again may help.
+def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[Undelivered]:
+    """Resume what is left of a token's waiters; returns those that can never be resumed as things are.
 
-    What can never succeed is put with the dead letters, its waiters kept, and counted in the answer.
+    Raises CannotResumeNow when trying again may help.
     """
     with telemetry.canonical_line("resume", tokenId=token_id):
         undelivered = aws.tokens().resume_waiters(token_id)
         never = [failure for failure in undelivered if isinstance(failure.reason, CannotResume)]
-        if never:
+        if never and dead_letters:
             telemetry.count("WaitersDeadLettered", len(never))
-            aws.dead_letters().put(token_id, str(never[0].reason))
+            dead_letters.put(token_id, str(never[0].reason))
         for failure in undelivered:
             if failure not in never:
                 raise failure.reason
-        return len(never)
+        return never

@@ -1,0 +1,29 @@
+"""Taking a permission away from a deployed function, and giving it back: the emulator enforces IAM as AWS does."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from local.stack import Stack
+
+
+def physical_name(stack: Stack, logical_id: str) -> str:
+    described = stack.client("cloudformation").describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=logical_id)
+    return str(described["StackResourceDetail"]["PhysicalResourceId"])
+
+
+@contextmanager
+def denied(stack: Stack, action_prefix: str, *functions: str) -> Iterator[None]:
+    """Within this, the roles of these functions (logical ids) lack every action that begins with `action_prefix`."""
+    iam, functions_client = stack.client("iam"), stack.client("lambda")
+    deny = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "' + action_prefix + '*", "Resource": "*"}]}'
+    roles = []
+    for function in functions:
+        configuration = functions_client.get_function_configuration(FunctionName=physical_name(stack, function))
+        roles.append(configuration["Role"].rpartition("/")[2])
+    try:
+        for role in roles:
+            iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=deny)
+        yield
+    finally:
+        for role in roles:
+            iam.delete_role_policy(RoleName=role, PolicyName="taken-away")

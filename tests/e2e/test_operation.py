@@ -1,0 +1,123 @@
+"""What an operator relies on: nothing is left undone unseen, and one command finishes it once the cause is mended."""
+
+import json
+import os
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT, Stack
+from tests.e2e.api import Api
+from tests.e2e.permissions import denied
+
+PATIENCE = 60  # seconds
+
+
+@pytest.fixture
+def operator(stack: Stack, tmp_path: Path) -> "Operator":
+    return Operator(stack)
+
+
+class Operator:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def run(self, command: str) -> tuple[int, str]:
+        """The exit status and the output of an operator's command, aimed at the stack as at one in AWS."""
+        environment = {
+            **os.environ,
+            "STACK": self.stack.stack_name,
+            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
+            "AWS_DEFAULT_REGION": self.stack.region,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+        done = subprocess.run(["make", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """What is in the dead-letter queue, looked at without taking it."""
+        outputs = self.stack.client("cloudformation").describe_stacks(StackName=self.stack.stack_name)["Stacks"][0]["Outputs"]
+        url = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "DeadLetterQueueUrl")
+        answer = self.stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def set_back(self, token_id: str, attribute: str, milliseconds: int) -> None:
+        """Let an instant of a token lie further in the past."""
+        self.stack.client("dynamodb").update_item(
+            TableName=self.stack.table_name,
+            Key={"id": {"S": token_id}, "item": {"S": "token"}},
+            UpdateExpression="SET #instant = #instant - :by",
+            ExpressionAttributeNames={"#instant": attribute},
+            ExpressionAttributeValues={":by": {"N": str(milliseconds)}},
+        )
+
+
+def test_a_resume_that_is_denied_is_dead_lettered_found_and_finished_by_one_command(api: Api, operator: Operator) -> None:
+    token = api.create()
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+
+    with denied(api.stack, "states:SendTask", "AcceptCallback", "ResumeWaiters"):
+        assert api.callback(token, {"paid": True}).status == 200  # settled: the sender has done its part
+        until = time.monotonic() + PATIENCE
+        while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
+            assert time.monotonic() < until, "no dead letter"
+            time.sleep(0.2)
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+        operator.set_back(token["id"], "completedAt", 61_000)
+        status, output = operator.run("doctor")
+        assert (status, token["id"] in output) == (2, True), output  # make's status for a failed command
+        status, output = operator.run("redrive")
+        assert status != 0
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+
+    time.sleep(1)
+    status, output = operator.run("redrive")
+    assert status == 0, output
+    assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
+    status, output = operator.run("doctor")
+    assert token["id"] not in output
+
+
+def test_an_overdue_token_is_found_and_finished_by_one_command(api: Api, operator: Operator) -> None:
+    token = api.create(timeout="1h")
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    operator.set_back(token["id"], "timeoutAt", 2 * 3_600_000)  # as if its timer had been lost
+
+    status, output = operator.run("doctor")
+    assert (status, token["id"] in output) == (2, True), output
+    status, output = operator.run("redrive")
+
+    assert status == 0, output
+    assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
+    assert token["id"] not in operator.run("doctor")[1]
+
+
+def test_a_key_whose_token_retention_has_removed_makes_a_new_one(api: Api) -> None:
+    table = api.stack.client("dynamodb")
+    removed = api.create(idempotencyKey="older than retention")
+    table.delete_item(TableName=api.stack.table_name, Key={"id": {"S": removed["id"]}, "item": {"S": "token"}})
+    items = table.scan(
+        TableName=api.stack.table_name,
+        FilterExpression="tokenId = :id",
+        ExpressionAttributeValues={":id": {"S": removed["id"]}},
+        ProjectionExpression="id, #item",
+        ExpressionAttributeNames={"#item": "item"},
+    )["Items"]
+    table.update_item(
+        TableName=api.stack.table_name,
+        Key=items[0],
+        UpdateExpression="SET createdAt = createdAt - :retention",
+        ExpressionAttributeValues={":retention": {"N": str(30 * 86_400_000)}},
+    )
+
+    made = api.create(idempotencyKey="older than retention")
+
+    assert made["isCached"] is False
+    assert api.retrieve(made)["status"] == "WAITING"
+    assert api.create(idempotencyKey="older than retention") == {**made, "isCached": True}
