@@ -1,0 +1,128 @@
+"""The sample events in events/: each is of the real shape, and its function takes it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from local.invoke import filled_in
+from local.moto_stack import MotoStack
+from local.template import ROOT, Template
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints import aws
+from waitpoints.token import Output, Status, Waiter
+from waitpoints.waiter_result import Failure, Success
+
+EVENTS = {path.stem: path for path in sorted((ROOT / "events").glob("*.json")) if not path.stem.startswith("github_")}
+FUNCTIONS = Template.load().functions()
+
+
+def function_of(event: str) -> str:
+    return event.split(".", maxsplit=1)[0]
+
+
+def test_every_function_has_one_and_every_one_has_its_function() -> None:
+    assert {function_of(event) for event in EVENTS} == set(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", EVENTS)
+def test_each_is_taken_by_its_function(stack: MotoStack, name: str) -> None:
+    event = json.loads(filled_in(EVENTS[name].read_text(), stack))
+    answer = FUNCTIONS[function_of(name)].call(event)
+    if "requestContext" in event:
+        assert answer["statusCode"] == 200
+    elif "Records" in event:
+        assert answer == {"batchItemFailures": []}
+    else:
+        assert function_of(name) == "wait_for_token" or answer
+
+
+@pytest.mark.parametrize("name", [name for name, path in EVENTS.items() if '"requestContext"' in path.read_text()])
+def test_each_request_is_one_that_the_api_leads_to_its_function(stack: MotoStack, name: str) -> None:
+    event = json.loads(filled_in(EVENTS[name].read_text(), stack))
+    sent = event["requestContext"]["http"]
+    assert (sent["path"], event["version"]) == (event["rawPath"], "2.0")
+    route = stack.template.route(sent["method"], sent["path"])
+    assert route is not None
+    assert (route.function.name, route.route_key) == (function_of(name), event["routeKey"])
+    assert {key: value.replace("%2F", "/") for key, value in route.path_parameters.items()} == event.get("pathParameters", {})
+
+
+def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
+    event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
+    FUNCTIONS["accept_callback"].call(event)
+    settled = aws.tokens().retrieve(event["pathParameters"]["waitpointId"]).settled
+    assert settled is not None
+    assert settled.output.json is not None
+    assert json.loads(settled.output.json).startswith("payload=%7B%22type%22%3A%22block_actions%22")
+
+
+def image_of(name: str) -> dict[str, Any]:
+    [record] = json.loads(EVENTS[name].read_text())["Records"]
+    image: dict[str, Any] = record["dynamodb"]["NewImage"]
+    return image
+
+
+def types(image: dict[str, Any]) -> dict[str, str]:
+    return {name: next(iter(value)) for name, value in image.items()}
+
+
+@pytest.mark.parametrize(("name", "settled"), [("schedule_timeouts", False), ("resume_waiters", True)])
+def test_a_record_of_the_stream_holds_what_the_table_does(stack: MotoStack, name: str, settled: bool) -> None:
+    now = aws.now()
+    waiter = Waiter("task token", now)
+    created = aws.tokens().create(now=now, timeout_at=now + 60_000, waiter=waiter if settled else None)
+    if settled:
+        aws.store().complete(created.token_id, Output('{"approved":true}'), now)
+    item: Any = boto3.client("dynamodb").get_item(
+        TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
+    )["Item"]
+    assert types(image_of(name)) == types(item)
+    waiters = [list(shown["waiters"]["M"].values()) for shown in (image_of(name), item)]
+    assert [types(one["M"]) for one in waiters[0]] == [types(one["M"]) for one in waiters[1]]
+
+
+def test_a_record_of_a_settled_token_resumes_what_was_left(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
+    now, waiter = aws.now(), Waiter(step_functions.start_task(), aws.now())
+    token_id = aws.tokens().create(now=now, waiter=waiter).token_id
+    aws.store().complete(token_id, Output("1"), now)  # and whoever did that died before the resume
+    event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
+    for _ in range(3):
+        assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
+    assert step_functions.result(waiter.task_token) == Success('{"ok":true,"output":1}')
+    assert step_functions.calls[waiter.task_token] == 1
+
+
+def test_a_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
+    [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
+    image = record["dynamodb"]["NewImage"]
+    token_id = image["id"]["S"]
+    image["timeoutAt"]["N"] = str(aws.now() + 3_600_000)
+    assert FUNCTIONS["schedule_timeouts"].call({"Records": [record]}) == {"batchItemFailures": []}
+    scheduler, group = boto3.client("scheduler"), stack.resources["TimerGroup"]["Ref"]
+    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
+    [name] = [name for name in names if name.startswith(token_id)]
+    armed = scheduler.get_schedule(Name=name, GroupName=group)
+    assert json.loads(armed["Target"]["Input"]) == {"waitpointId": token_id}
+
+
+def test_a_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions: FakeStepFunctions, clock: Any) -> None:
+    waiter = Waiter(step_functions.start_task(), clock(), unwrap=True)
+    token_id = aws.tokens().create(now=clock(), timeout_at=clock() + 2000, waiter=waiter).token_id
+    event = json.loads(EVENTS["expire_tokens"].read_text().replace("WAITPOINT_ID", token_id))
+    clock.advance(2000)
+    assert FUNCTIONS["expire_tokens"].call(event) == {"batchItemFailures": []}
+    settled = aws.tokens().retrieve(token_id).settled
+    assert settled is not None
+    assert settled.status is Status.TIMED_OUT
+    assert isinstance(step_functions.result(waiter.task_token), Failure)
+
+
+def test_the_webhook_is_a_real_one_and_says_where_it_is_from() -> None:
+    webhook = json.loads((ROOT / "events" / "github_workflow_run_completed.json").read_text())
+    assert (webhook["action"], webhook["workflow_run"]["status"]) == ("completed", "completed")
+    readme = Path(ROOT / "events" / "README.md").read_text()
+    assert "@octokit/webhooks-examples" in readme
+    assert "MIT" in readme

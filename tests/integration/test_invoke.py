@@ -1,0 +1,53 @@
+"""`make invoke`: a handler run on a sample event, or one sentence that says what is wrong."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from local.invoke import main
+from local.template import ROOT
+
+EVENT = str(ROOT / "events" / "retrieve_token.json")
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as make starts it."""
+    command = [sys.executable, str(ROOT / "local" / "invoke.py"), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_answer_is_json_on_standard_output_and_the_log_is_not() -> None:
+    done = run("retrieve_token", EVENT)
+    answer = json.loads(done.stdout)
+    assert (done.returncode, answer["statusCode"]) == (0, 200)
+    assert json.loads(answer["body"])["status"] == "WAITING"
+
+
+def test_what_the_function_raises_is_said_last(tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text('{"waitpointId": 5}')
+    done = run("wait_for_token", str(event))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1].startswith("wait_for_token raised InvalidRequest")
+
+
+@pytest.mark.parametrize(
+    ("function", "event", "said"),
+    [
+        ("", "", "Say which function to run"),
+        ("nothing", EVENT, 'There is no function "nothing": FUNCTION=… is one of accept_callback, complete_token'),
+        ("retrieve_token", "", "Say which event"),
+        ("retrieve_token", "events/nothing.json", "The event events/nothing.json cannot be read: No such file or directory"),
+        ("retrieve_token", str(ROOT / "events"), "cannot be read: Is a directory"),
+        ("retrieve_token", str(ROOT / "Makefile"), "is not JSON"),
+    ],
+)
+def test_what_cannot_be_run_is_said_in_one_sentence(
+    capsys: pytest.CaptureFixture[str], function: str, event: str, said: str
+) -> None:
+    assert main(function, event) == 1
+    printed = capsys.readouterr()
+    assert (printed.out, said in printed.err, len(printed.err.splitlines())) == ("", True, 1)
