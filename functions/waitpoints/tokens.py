@@ -69,7 +69,7 @@ class Tokens:
         )
         holder = self._store.create(token, key, now)
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
-        if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id):
+        if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id, now):
             holder = self._store.create(token, key, now, removed_token=holder.token_id)
         if holder is None:
             telemetry.count("TokensCreated")
@@ -81,19 +81,23 @@ class Tokens:
     def retrieve(self, token_id: str) -> Token:
         """The token as everybody sees it now, its output at hand. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
-        token = self._store.get(token_id)
-        outcome = token.outcome(self._clock())
+        token, now = self._store.get(token_id), self._clock()
+        if self._is_past_retention(token, now):
+            raise TokenNotFound
+        outcome = token.outcome(now)
         return replace(token, settled=outcome and self._with_output(outcome))
 
     def check_exists(self, token_id: str) -> None:
         """Raises TokenNotFound if there is no such token."""
-        self._store.get(token_id)
+        if self._is_removed(token_id, self._clock()):
+            raise TokenNotFound
 
     def list_page(self, query: ListQuery) -> Page:
         """A page of tokens as everybody sees them now, without their outputs and waiters."""
         now = self._clock()
         found = page(self._store.partitions(query.filter, now), query)
-        return replace(found, tokens=[replace(token, settled=token.outcome(now)) for token in found.tokens])
+        kept = [token for token in found.tokens if not self._is_past_retention(token, now)]
+        return replace(found, tokens=[replace(token, settled=token.outcome(now)) for token in kept])
 
     def complete(self, token_id: str, output: str | None, source: str = "Complete") -> None:
         """Settle a waiting token with `output` (JSON text) and resume its waiters; `source` says who did it.
@@ -125,6 +129,8 @@ class Tokens:
             if waiter.key in token.waiters:
                 return
             raise TooManyWaiters(f"A waitpoint can have {MAX_WAITERS} waiters, and this one has them all")
+        if self._is_past_retention(token, now):
+            raise TokenNotFound
         if token.settled is None:
             token = self._time_out(token_id, now)
         _, undelivered = self._tell(token, [waiter])
@@ -153,12 +159,15 @@ class Tokens:
     def _may_be_removed(self, holder: KeyHolder, now: int) -> bool:
         return now - holder.since >= self._store.retention * 1000
 
-    def _is_removed(self, token_id: str) -> bool:
+    def _is_removed(self, token_id: str, now: int) -> bool:
         try:
-            self._store.get(token_id)
+            return self._is_past_retention(self._store.get(token_id), now)
         except TokenNotFound:
             return True
-        return False
+
+    def _is_past_retention(self, token: Token, now: int) -> bool:
+        """Whether TTL may have removed it. TTL is days late, and the bucket may have let go of its output before."""
+        return token.settled is not None and token.settled.settled_at + self._store.retention * 1000 <= now
 
     def _time_out(self, token_id: str, now: int) -> Token:
         """Settle a token as timed out if it is due at `now`, and return what it is now, whoever settled it."""

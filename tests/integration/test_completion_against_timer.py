@@ -76,6 +76,7 @@ class StoreInTurns:
     def __init__(self, store: Store | MemoryStore, turns: Turns) -> None:
         self._store = store
         self._turns = turns
+        self.retention = store.retention
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._store, name)

@@ -10,6 +10,7 @@ from tests.fakes.in_memory import RETENTION, InMemory
 from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
+from waitpoints.listing import ListQuery
 from waitpoints.outputs import IN_ITEM_LIMIT
 from waitpoints.step_functions import CannotResume, CannotResumeNow
 from waitpoints.store import MAX_WAITERS, IdempotencyKey
@@ -429,3 +430,26 @@ class TestAnIdempotencyKey:
         )
         assert (first.is_cached, retry.is_cached, other.is_cached) == (False, False, True)
         assert first.token_id == retry.token_id == other.token_id
+
+
+class TestAfterRetention:
+    def test_a_settled_token_is_gone_for_everybody_whether_or_not_ttl_has_removed_it(self, world: InMemory) -> None:
+        token = world.new_token()
+        world.tokens.complete(token, OUTPUT)
+        world.clock.advance(RETENTION * 1000 - 1)
+        assert world.tokens.retrieve(token).settled
+        world.clock.advance(1)
+
+        with pytest.raises(TokenNotFound):
+            world.tokens.retrieve(token)
+        with pytest.raises(TokenNotFound):
+            world.tokens.check_exists(token)
+        with pytest.raises(TokenNotFound):
+            world.tokens.wait(token, world.new_waiter())
+        assert world.tokens.list_page(ListQuery()).tokens == []
+
+    def test_a_waiting_token_stays(self, world: InMemory) -> None:
+        token = world.new_token()
+        world.clock.advance(10 * RETENTION * 1000)
+
+        assert world.tokens.retrieve(token).settled is None
