@@ -81,6 +81,10 @@ class FakeStepFunctions:
         """What a task was resumed with, or None while it waits."""
         return self._results[task_token]
 
+    def results(self) -> dict[str, Success | Failure | None]:
+        """What every task was resumed with so far."""
+        return dict(self._results)
+
     def send_task_success(self, *, taskToken: str, output: str) -> dict[str, Any]:
         return self._answer("SendTaskSuccess", taskToken, Success(output))
 

@@ -21,6 +21,10 @@ class Figures:
     """The calls of each flow, as they were discovered."""
     tried: Counter[str] = field(default_factory=Counter)
     """How many runs each fault was tried in."""
+    storms: dict[int, int] = field(default_factory=dict)
+    """How many faults there were in each storm."""
+    interleaved: int = 0
+    """How many runs were interleaved with something else."""
     lost: int = 0
 
 
@@ -33,13 +37,14 @@ def figures() -> Figures:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if not _figures.tried:
+    if not _figures.tried and not _figures.storms and not _figures.interleaved:
         return
     terminalreporter.section("fault injection")
     for name, calls in _figures.flows.items():
         terminalreporter.write_line(f"{name:<52} {len(calls):3} calls: {', '.join(dict.fromkeys(calls))}")
     calls = sum(map(len, _figures.flows.values()))
     terminalreporter.write_line(
-        f"{len(_figures.flows)} flows, {calls} calls, {len(_figures.tried)} faults: "
-        f"{_figures.tried.total()} runs, lost {_figures.lost}"
+        f"{len(_figures.flows)} flows, {calls} calls, {len(_figures.tried)} faults: {_figures.tried.total()} runs; "
+        f"{len(_figures.storms)} storms of {sum(_figures.storms.values())} faults; "
+        f"{_figures.interleaved} interleavings; lost {_figures.lost}"
     )

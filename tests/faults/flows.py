@@ -242,11 +242,11 @@ def arm_a_short_timer(world: World) -> None:
 
 @flow
 def arm_a_long_timer(world: World) -> None:
-    token = world.create(timeout="40d")
+    token = world.create(timeout="20d")
     execution = world.wait(token)
     with world.faulty():
         world.come_to_rest()
-    world.pass_time(world.clock() + 40 * 24 * HOUR)
+    world.pass_time(world.clock() + 20 * 24 * HOUR)
     world.expect(execution, token, Timeout())
 
 

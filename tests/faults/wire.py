@@ -97,19 +97,28 @@ class Wire:
         self.calls: list[str] = []
         self.choose: Callable[[int, str], Fault | None] = lambda *_: None
         """The fault of the call with this number and name."""
+        self.meanwhile: Callable[[int, str], None] = lambda *_: None
+        """What others do "before" and "after" the call with this number."""
 
     @contextmanager
     def plugged_in(self) -> Iterator[None]:
         make_api_call, do_get_response = BaseClient._make_api_call, Endpoint._do_get_response
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-            fault = None
-            if self._watching:
-                with self._lock:
-                    self._die_again()
-                    name = f"{client.meta.service_model.service_name}.{operation}"
-                    self.calls.append(name)
-                    fault = self.choose(len(self.calls) - 1, name)
+            if not self._watching:
+                return send(None, client, operation, parameters)
+            with self._lock:
+                self._die_again()
+                name = f"{client.meta.service_model.service_name}.{operation}"
+                self.calls.append(name)
+                number = len(self.calls) - 1
+                fault = self.choose(number, name)
+            self._let_others_act(number, "before")
+            answer = send(fault, client, operation, parameters)
+            self._let_others_act(number, "after")
+            return answer
+
+        def send(fault: Fault | None, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             self._this.call, self._this.attempts = (fault, client, operation, parameters), 0
             try:
                 return make_api_call(client, operation, parameters)
@@ -157,6 +166,13 @@ class Wire:
             yield
         finally:
             self._watching = False
+
+    def _let_others_act(self, number: int, when: str) -> None:
+        self._watching = False
+        try:
+            self.meanwhile(number, when)
+        finally:
+            self._watching = True
 
     def _die_again(self) -> None:
         if self._dead:

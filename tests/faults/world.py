@@ -28,13 +28,17 @@ from tests.faults.filters import passes, patterns
 from tests.faults.wire import FAULTS, Killed, Wire
 from waitpoints import aws
 from waitpoints.token import Answer as Said
-from waitpoints.token import Token, iso
+from waitpoints.token import Status, Token, iso
 from waitpoints.waiter_result import Failure, Success
 
 TOKENS = "/api/v1/waitpoints/tokens"
-PATIENCE = 6  # how often a caller or a state tries again
+PATIENCE = 40  # how often a caller or a state tries again
 RETRIED = {"TryAgain", "CannotResumeNow", "Lambda.Unknown"}  # what a state's Retry names
 SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
+
+
+def nothing(*_: Any) -> None:
+    pass
 
 
 @cache
@@ -49,12 +53,23 @@ class Invocations:
         self._functions = functions
         self._wire = wire
         self.watched = False
+        self.events: list[tuple[str, Any]] = []
+        """Every event that a function was invoked with."""
 
     def invoke(self, name: str, event: Any) -> Any:
+        self.events.append((name, event))
         if not self.watched:
             return self._functions[name].call(event)
         with self._wire.watched():
             return self._functions[name].call(event)
+
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        watched, self.watched = self.watched, False
+        try:
+            yield
+        finally:
+            self.watched = watched
 
 
 class StreamSource:
@@ -204,7 +219,14 @@ class World:
         self.step_functions = FakeStepFunctions()
         self.wire = Wire(self.step_functions)
         self.lambdas = Invocations(stack.functions(), self.wire)
-        self.plan: Callable[[int, str], Any] = lambda *_: None
+        self.plan: Callable[[int, str], Any] = nothing
+        self.meanwhile: Callable[[int, str], Any] = nothing
+        self.tokens: list[dict[str, Any]] = []
+        """What the callers were told of the tokens that they made."""
+        self.somebody_died = False
+        """So that what Step Functions answered may not have been recorded."""
+        self.outcomes_are_open = False
+        """Whoever settles a token first decides, and every execution must go on with that."""
         self.table, stream_arn = _empty_table(stack)
         self._stream = Stream(stream_arn)
         self._history: list[dict[str, Any]] = []
@@ -243,11 +265,12 @@ class World:
     @contextmanager
     def faulty(self) -> Iterator[None]:
         """Here things go wrong as planned."""
-        self.lambdas.watched, self.wire.choose = True, self.plan
+        self.somebody_died = self.somebody_died or self.plan is not nothing
+        self.lambdas.watched, self.wire.choose, self.wire.meanwhile = True, self.plan, self.meanwhile
         try:
             yield
         finally:
-            self.lambdas.watched, self.wire.choose = False, lambda *_: None
+            self.lambdas.watched, self.wire.choose, self.wire.meanwhile = False, nothing, nothing
 
     @contextmanager
     def without_fast_path(self) -> Iterator[None]:
@@ -258,6 +281,7 @@ class World:
     @contextmanager
     def without_records(self) -> Iterator[None]:
         """Whoever has resumed a waiter dies before it can be recorded."""
+        self.somebody_died = True
         resumed = False
 
         def after_a_resume(call: str) -> bool:
@@ -276,7 +300,7 @@ class World:
         try:
             yield
         finally:
-            self.lambdas.watched, self.wire.choose = False, lambda *_: None
+            self.lambdas.watched, self.wire.choose = False, nothing
             self.wire.calls = calls
 
     # What callers do
@@ -301,8 +325,8 @@ class World:
             headers["x-trigger-request-idempotency-key"] = request_key
         answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
         assert answer.status == 200, answer
-        created: dict[str, Any] = answer.json
-        return created
+        self.tokens.append(created := answer.json)
+        return dict(created)
 
     def callback(self, token: dict[str, Any], body: str) -> None:
         answer = self.http("POST", token["url"], body.encode(), {"content-type": "application/json"})
@@ -383,8 +407,13 @@ class World:
             yield "an execution hangs"
         elif len(given) > 1 or given[0] is not results[-1]:
             yield "an execution was resumed more than once"
-        elif given[0] != self._result(aws.tokens().retrieve(token_id), outcome, unwrap):
-            yield f"an execution was resumed with {given[0]} and not with {outcome}"
+        else:
+            token = aws.tokens().retrieve(token_id)
+            assert token.settled, "an execution was resumed before its token had an outcome"
+            if self.outcomes_are_open:
+                outcome = Timeout() if token.settled.status is Status.TIMED_OUT else token.settled.output.json or ""
+            if given[0] != self._result(token, outcome, unwrap):
+                yield f"an execution was resumed with {given[0]} and not with {outcome}"
 
     def _result(self, token: Token, outcome: str | Timeout, unwrap: bool) -> Success | Failure:
         if isinstance(outcome, str):
@@ -408,8 +437,11 @@ class World:
         if outcomes and token.undelivered():
             yield f"{token.id} has {len(token.undelivered())} waiters without a record"
         for key, delivery in token.deliveries.items():
-            if delivery.answer is Said.RESUMED and self.step_functions.result(token.waiters[key].task_token) is None:
+            was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
+            if delivery.answer is Said.RESUMED and not was_resumed:
                 yield f"{token.id} records as resumed what was not"
+            if delivery.answer is Said.GONE and was_resumed and not self.somebody_died:
+                yield f"{token.id} records as gone what was resumed"
 
     def _wrong_with_keys(self) -> Iterator[str]:
         holders: dict[str, tuple[str, int]] = {}

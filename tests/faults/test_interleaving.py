@@ -1,0 +1,75 @@
+"""Whatever others do to the same tokens before or after any call of a flow, nothing is lost.
+
+This is every interleaving of a flow with one whole other thing. Those of two flows' calls are the races' business.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.faults.conftest import Figures
+from tests.faults.flows import FLOWS, HOUR
+from tests.faults.world import Timeout, World
+
+OTHERS: dict[str, Callable[[World], None]] = {}
+
+
+def other(action: Callable[[World], None]) -> Callable[[World], None]:
+    OTHERS[action.__name__.replace("_", " ")] = action
+    return action
+
+
+@other
+def the_stream_and_the_timers_come(world: World) -> None:
+    world.come_to_rest()
+
+
+@other
+def another_callback_comes(world: World) -> None:
+    for token in world.tokens:
+        world.callback(token, '"another"')
+
+
+@other
+def another_execution_waits(world: World) -> None:
+    for token in world.tokens:
+        world.expect(world.wait(token), token, Timeout())
+
+
+@other
+def the_timeout_passes(world: World) -> None:
+    world.come_to_rest()
+    world.pass_time(world.clock() + HOUR)
+
+
+@pytest.mark.parametrize("action", OTHERS)
+@pytest.mark.parametrize("flow", FLOWS)
+def test_nothing_is_lost_when_meanwhile(stack: MotoStack, figures: Figures, flow: str, action: str) -> None:
+    """The place after one call is the place before the next one, so there is one more of them than there are calls."""
+    lost: dict[str, list[str]] = {}
+    place, calls = 0, ["?"]
+    while place <= len(calls):
+        world = World(stack)
+        world.outcomes_are_open = True
+        here = (place, "before") if place < len(calls) else (place - 1, "after")
+
+        def act(*now: object, world: World = world, here: object = here) -> None:
+            if now == here:
+                with world.lambdas.unwatched():
+                    OTHERS[action](world)
+
+        world.meanwhile = act
+        with world.alive():
+            FLOWS[flow](world)
+            for token in world.tokens:  # so that no execution waits on
+                world.callback(token, '"in the end"')
+            world.come_to_rest()
+            problems = world.lost()
+        calls = world.wire.calls
+        figures.interleaved += 1
+        if problems:
+            lost[" ".join(map(str, here))] = problems
+        place += 1
+    figures.lost += len(lost)
+    assert lost == {}

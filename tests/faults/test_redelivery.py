@@ -1,0 +1,43 @@
+"""Every event may come again, and often: AWS promises at least once, and so do those who call over HTTP."""
+
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.faults.flows import FLOWS
+from tests.faults.world import World, client
+from waitpoints import aws
+
+TIMES = 100
+CHOSEN = [  # between them, every kind of event of every function
+    "create with both keys",
+    "create in a state that waits until the timeout",
+    "create in a state that joins a completed token",
+    "callback for three waiters",
+    "callback with a large payload",
+    "complete past the timeout",
+    "wait past the timeout",
+    "delay a timer that comes early",
+    "resume",
+]
+
+
+def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
+    """Tokens with their outcomes, waiters and deliveries, and what every task was resumed with."""
+    return [aws.tokens().retrieve(token_id) for token_id in token_ids], world.step_functions.results()
+
+
+@pytest.mark.parametrize("flow", CHOSEN)
+def test_of_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
+    """A create without a key makes a token each time, as it must: those that were there before stay as they were."""
+    world = World(stack)
+    with world.alive():
+        FLOWS[flow](world)
+        world.come_to_rest()
+        token_ids = world.token_ids()
+        before = state_of(world, token_ids)
+        for name, event in list(world.lambdas.events):
+            for _ in range(TIMES):
+                world.lambdas.invoke(name, event)
+        world.come_to_rest()
+        assert state_of(world, token_ids) == before
+        assert "Messages" not in client("sqs").receive_message(QueueUrl=world.dead_letter_queue)

@@ -1,0 +1,60 @@
+"""Half of all work fails somewhere, for a while, in any order. Then it is calm, and nothing is lost."""
+
+import random
+
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.faults.conftest import Figures
+from tests.faults.flows import HOUR, LARGE, SMALL
+from tests.faults.wire import FAULTS, Fault
+from tests.faults.world import Timeout, World, unique
+
+FAULT_RATE = 0.3
+OPTIONS = [{}, {"timeout": "10m"}, {"timeout": "3h"}, {"idempotencyKey": "order"}, {"idempotencyKey": "order", "timeout": "1h"}]
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: int) -> None:
+    chance = random.Random(seed)  # noqa: S311
+    world = World(stack)
+    tried = 0
+
+    def plan(_: int, call: str) -> Fault | None:
+        nonlocal tried
+        possible = [fault for fault in FAULTS if fault.can_happen_to(call)]
+        if chance.random() >= FAULT_RATE:
+            return None
+        tried += 1
+        return chance.choice(possible)
+
+    world.plan, world.outcomes_are_open = plan, True
+    with world.alive():
+        with world.faulty():
+            executions = []
+            for _ in range(4):
+                options = dict(chance.choice(OPTIONS))
+                if "idempotencyKey" in options:
+                    options["idempotencyKey"] = unique("order")
+                token = world.create(request_key=unique("call"), **options)
+                things = [lambda token=token, unwrap=unwrap: executions.append((world.wait(token, unwrap), token, unwrap))
+                          for unwrap in (False, True, False)]  # fmt: skip
+                things += [
+                    lambda token=token: world.callback(token, chance.choice([SMALL, LARGE])),
+                    lambda token=token: world.complete(token, "1"),
+                    world.come_to_rest,
+                    lambda: world.clock.advance(seconds=chance.choice([1, 300, 600])),
+                ]
+                chance.shuffle(things)
+                for thing in things[: chance.randint(3, len(things))]:
+                    thing()
+        world.pass_time(world.clock() + 3 * HOUR)
+        for execution, token, unwrap in executions:
+            world.callback(token, SMALL)
+            world.come_to_rest()
+            world.expect(execution, token, Timeout(), unwrap)
+        lost = world.lost()
+    figures.storms[seed] = tried
+    figures.lost += bool(lost)
+    assert lost == []
+    assert tried
