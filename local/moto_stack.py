@@ -17,6 +17,7 @@ from unittest import mock
 import boto3
 from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 
 from local.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
@@ -54,6 +55,14 @@ class MotoStack:
         shared = self.template.body["Globals"]["Function"]["Environment"]["Variables"]
         own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
         return {name: str(self.resolve(value)) for variables in (shared, *own) for name, value in variables.items()}
+
+    def empty_table(self) -> None:
+        """Remove all items and stream records; moto copies the whole table for each transaction, and so grows slow."""
+        table = dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
+        table.items.clear()
+        if shard := table.stream_shard:
+            shard.starting_sequence_number += len(shard.items)
+            shard.items.clear()
 
     def create_state_machine(self, logical_id: str) -> str:
         """A state machine of the template, its definition read from its file. Returns its ARN."""

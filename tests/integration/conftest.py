@@ -24,6 +24,14 @@ def stack() -> Iterator[MotoStack]:
         yield stack
 
 
+@pytest.fixture(autouse=True)
+def alone(request: pytest.FixtureRequest) -> Iterator[None]:
+    """No test meets another's tokens."""
+    yield
+    if "stack" in request.fixturenames:
+        request.getfixturevalue("stack").empty_table()
+
+
 @pytest.fixture
 def api(stack: MotoStack) -> Api:
     return Api(stack.template, stack.secret("ApiKey"))

@@ -13,8 +13,10 @@ from local.moto_stack import MotoStack
 from tests.api_gateway import Answer, Api
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import telemetry
-from waitpoints.waiter_result import Success
+from waitpoints import aws, ids, telemetry
+from waitpoints.store import MAX_WAITERS
+from waitpoints.token import Token, Waiter
+from waitpoints.waiter_result import Failure, Success
 
 CROWD = 100
 JSON = {"content-type": "application/json"}
@@ -111,19 +113,15 @@ def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_r
 def test_the_hundred_and_first_waiter_is_told_the_limit_and_the_others_are_resumed(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
-    token, task_tokens = api.create(), [step_functions.start_task(2048) for _ in range(101)]
-    for task_token in task_tokens:
-        wait_for(stack, token["id"], task_token)
-    assert step_functions.result(task_tokens[-1]) == refused(task_tokens[-1], step_functions, "TooManyWaiters", "100")
-    output = json.dumps("x" * 100_000)
-    api.post(token["url"], output, JSON)
-    expected = {Success(f'{{"ok":true,"output":{output}}}')}
-    assert {step_functions.result(task_token) for task_token in task_tokens[:-1]} == expected
-
-
-def refused(task_token: str, step_functions: FakeStepFunctions, error: str, cause: str) -> Any:
-    """The task's result, once it is known to be this failure."""
-    result: Any = step_functions.result(task_token)
-    assert result.error == error
-    assert cause in result.cause
-    return result
+    waiters = [Waiter(step_functions.start_task(2048), aws.now()) for _ in range(MAX_WAITERS + 1)]
+    registered = {waiter.key: waiter for waiter in waiters[: MAX_WAITERS - 1]}
+    token = Token(id=ids.new_id(aws.now()), created_at=aws.now(), waiters=registered)
+    aws.store().create(token, None, aws.now())
+    for waiter in waiters[-2:]:
+        wait_for(stack, token.id, waiter.task_token)
+    refusal = step_functions.result(waiters[-1].task_token)
+    assert isinstance(refusal, Failure)
+    assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
+    assert api.post(aws.callback_urls().url(token.id), b"1", JSON).status == 200
+    results = {step_functions.result(waiter.task_token) for waiter in waiters[:-1]}
+    assert results == {Success('{"ok":true,"output":1}')}

@@ -9,8 +9,11 @@ import pytest
 from local.moto_stack import MotoStack
 from tests.api_gateway import Api
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws, rotating_secret
+from waitpoints import aws, ids, rotating_secret
+from waitpoints.outputs import IN_ITEM_LIMIT
 from waitpoints.rotating_secret import RotatingSecret
+from waitpoints.store import MAX_WAITERS
+from waitpoints.token import Token, Waiter
 from waitpoints.waiter_result import Success
 
 JSON = {"content-type": "application/json"}
@@ -99,15 +102,18 @@ class TestALargeOutput:
         assert stored["ContentType"] == "application/json"
         assert reference["bucket"] == stack.resources["OutputBucket"]["Ref"]
 
-    def test_fits_the_table_beside_one_hundred_waiters(
-        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions
-    ) -> None:
+    def test_fits_the_table_beside_one_hundred_waiters(self, api: Api, step_functions: FakeStepFunctions) -> None:
         """An item of DynamoDB holds 400 KB."""
-        token = api.create(tags=["t" * 128] * 10, idempotencyKey="large" + "k" * 2000)
-        for _ in range(100):
-            task_token = step_functions.start_task(2048)
-            stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
-        body = json.dumps("x" * 102_398)
-        assert api.post(token["url"], body, JSON).status == 200
-        shown = api.retrieve(token["id"])
+        waiters = [Waiter(step_functions.start_task(2048), aws.now()) for _ in range(MAX_WAITERS)]
+        token = Token(
+            id=ids.new_id(aws.now()),
+            created_at=aws.now(),
+            tags=("t" * 128,) * 10,
+            idempotency_key="k" * 2048,
+            waiters={waiter.key: waiter for waiter in waiters},
+        )
+        aws.store().create(token, None, aws.now())
+        body = json.dumps("x" * (IN_ITEM_LIMIT - 2))
+        assert api.post(aws.callback_urls().url(token.id), body, JSON).status == 200
+        shown = api.retrieve(token.id)
         assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})
