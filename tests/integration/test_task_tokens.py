@@ -1,0 +1,20 @@
+"""Step Functions' promises, from the fake that is as strict as AWS and from moto, which is not."""
+
+import boto3
+import pytest
+
+from local.moto_stack import MotoStack
+from local.template import ACCOUNT
+from tests.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens
+
+
+class TestTheFake(StrictTaskTokens):
+    @pytest.fixture
+    def tasks(self) -> FakeTasks:
+        return FakeTasks()
+
+
+class TestMoto(TaskTokens):
+    @pytest.fixture
+    def tasks(self, stack: MotoStack) -> RealTasks:
+        return RealTasks(boto3.client, f"arn:aws:iam::{ACCOUNT}:role/waits")

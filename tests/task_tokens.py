@@ -1,0 +1,182 @@
+"""What Step Functions promises about task tokens, as far as a resume relies on it.
+
+`TaskTokens` holds for the fake, the emulator and moto, `DeployedTaskTokens` for the fake and the emulator, and
+`StrictTaskTokens` for the fake, which is as strict as AWS:
+
+                                    AWS and the fake   moto 5.2.5          MiniStack 1.5.33
+    a second answer at once         TaskTimedOut       taken, last wins    taken, last wins
+    a failure after a success       TaskTimedOut       taken, no effect    TaskDoesNotExist
+    the cause of a failure          kept               lost                kept
+    the largest output              taken              execution fails     taken
+    an output that is no JSON       InvalidOutput      taken               taken
+    an output over the limit        InvalidOutput      taken               taken
+    a task that was stopped         TaskTimedOut       InvalidToken        taken
+    a task token                    hundreds of characters, with + / and =; of the others 36, a UUID
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fakes.step_functions import FakeStepFunctions
+from waitpoints.step_functions import CannotResume, StepFunctions
+from waitpoints.token import Answer
+from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+
+PATIENCE = 30  # seconds
+OUTPUT = Success('{"n": 1.5, "text": "Ünïcode"}')
+LARGEST = Success(f'{{"x":"{"x" * (RESULT_LIMIT - 8)}"}}')
+ERROR = Failure("WaitpointTimeoutError", "Waitpoint timed out at 2027-01-15T08:00:00.000Z")
+
+
+class FakeTasks:
+    """Tasks of the fake."""
+
+    def __init__(self) -> None:
+        self.client: Any = FakeStepFunctions()
+
+    def start(self) -> str:
+        return str(self.client.start_task())
+
+    def stop(self, task_token: str) -> None:
+        self.client.stop(task_token)
+
+    def result(self, task_token: str) -> Success | Failure | None:
+        found = self.client.result(task_token)
+        return as_json(found.json) if isinstance(found, Success) else found
+
+    end = result
+
+
+class RealTasks:
+    """Tasks of a Step Functions that runs state machines: each puts its task token on a queue and waits."""
+
+    def __init__(self, make_client: Callable[[str], Any], role_arn: str) -> None:
+        self.client, self._sqs = make_client("stepfunctions"), make_client("sqs")
+        name = f"waits-{uuid.uuid4().hex[:12]}"
+        self._queue = self._sqs.create_queue(QueueName=name)["QueueUrl"]
+        state = {
+            "Type": "Task",
+            "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken",
+            "Parameters": {"QueueUrl": self._queue, "MessageBody.$": "$$.Task.Token"},
+            "End": True,
+        }
+        definition = json.dumps({"StartAt": "Wait", "States": {"Wait": state}})
+        machine = self.client.create_state_machine(name=name, definition=definition, roleArn=role_arn)
+        self._machine = machine["stateMachineArn"]
+        self._executions: dict[str, str] = {}
+
+    def start(self) -> str:
+        execution = self.client.start_execution(stateMachineArn=self._machine, name=uuid.uuid4().hex, input="{}")[
+            "executionArn"
+        ]
+        until = time.monotonic() + PATIENCE
+        while not (messages := self._sqs.receive_message(QueueUrl=self._queue).get("Messages")):
+            assert time.monotonic() < until, "the task never began"
+            time.sleep(0.01)
+        self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=messages[0]["ReceiptHandle"])
+        task_token = str(messages[0]["Body"])
+        self._executions[task_token] = execution
+        return task_token
+
+    def result(self, task_token: str) -> Success | Failure | None:
+        """What the task has ended with by now."""
+        described = self.client.describe_execution(executionArn=self._executions[task_token])
+        if described["status"] == "SUCCEEDED":
+            return as_json(described["output"])
+        if described["status"] != "FAILED":
+            return None
+        history = self.client.get_execution_history(executionArn=self._executions[task_token], reverseOrder=True)
+        [how] = [event["executionFailedEventDetails"] for event in history["events"] if event["type"] == "ExecutionFailed"]
+        return Failure(how["error"], how["cause"])
+
+    def end(self, task_token: str) -> Success | Failure | None:
+        """What the task ends with."""
+        until = time.monotonic() + PATIENCE
+        while (found := self.result(task_token)) is None:
+            assert time.monotonic() < until, "the task waits on"
+            time.sleep(0.01)
+        return found
+
+
+def as_json(text: str) -> Success:
+    """The same output as every other text of it."""
+    return Success(json.dumps(json.loads(text)))
+
+
+class TaskTokens:
+    """Subclasses have a fixture `tasks`."""
+
+    def test_a_waiting_task_goes_on_with_the_output_it_is_given(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        assert tasks.result(task_token) is None
+        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+        assert tasks.end(task_token) == as_json(OUTPUT.json)
+
+    def test_a_task_that_has_ended_is_gone_and_stays_as_it_ended(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        StepFunctions(tasks.client).resume(task_token, OUTPUT)
+        tasks.end(task_token)
+        assert StepFunctions(tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
+        assert tasks.end(task_token) == as_json(OUTPUT.json)
+
+    @pytest.mark.parametrize("result", [OUTPUT, ERROR], ids=["success", "failure"])
+    def test_a_task_token_that_was_never_given_out_is_gone(self, tasks: Any, result: Success | Failure) -> None:
+        assert StepFunctions(tasks.client).resume(FakeStepFunctions().start_task(), result) is Answer.GONE
+
+    def test_one_task_has_nothing_to_do_with_another(self, tasks: Any) -> None:
+        first, second = tasks.start(), tasks.start()
+        StepFunctions(tasks.client).resume(second, OUTPUT)
+        tasks.end(second)
+        assert tasks.result(first) is None
+
+
+class DeployedTaskTokens(TaskTokens):
+    """What moto does not keep."""
+
+    def test_a_waiting_task_fails_with_the_error_it_is_given(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        assert StepFunctions(tasks.client).resume(task_token, ERROR) is Answer.RESUMED
+        assert tasks.end(task_token) == ERROR
+
+    def test_the_largest_output_is_carried(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        assert len(LARGEST.json.encode()) == RESULT_LIMIT
+        assert StepFunctions(tasks.client).resume(task_token, LARGEST) is Answer.RESUMED
+        assert tasks.end(task_token) == as_json(LARGEST.json)
+
+
+class StrictTaskTokens(DeployedTaskTokens):
+    """What the emulator does not keep either."""
+
+    @pytest.mark.parametrize("second", [Success('"second"'), ERROR], ids=["success", "failure"])
+    def test_a_task_takes_one_answer_however_fast_the_second_comes(self, tasks: Any, second: Success | Failure) -> None:
+        task_token = tasks.start()
+        answers = [StepFunctions(tasks.client).resume(task_token, result) for result in (OUTPUT, second)]
+        assert answers == [Answer.RESUMED, Answer.GONE]
+        assert tasks.end(task_token) == as_json(OUTPUT.json)
+
+    @pytest.mark.parametrize(
+        "output", ["{", "NaN,", json.dumps("x" * (RESULT_LIMIT - 1))], ids=["no JSON", "nor this", "too long"]
+    )
+    def test_a_task_refuses_what_is_no_output_and_waits_on(self, tasks: Any, output: str) -> None:
+        task_token = tasks.start()
+        with pytest.raises(CannotResume, match="InvalidOutput"):
+            StepFunctions(tasks.client).resume(task_token, Success(output))
+        assert tasks.result(task_token) is None
+        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+
+    def test_a_task_that_was_stopped_is_gone(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        tasks.stop(task_token)
+        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.GONE
+        assert tasks.result(task_token) is None
+
+    def test_a_task_token_is_long_and_needs_quoting_in_a_url(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        assert 500 < len(task_token) <= 2048
+        assert set("+/=") <= set(task_token)
