@@ -1,0 +1,132 @@
+"""What each answer of Step Functions means, and that the fake which gives them is as strict as AWS."""
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from tests.fakes.step_functions import (
+    DENIED,
+    LOST_RESPONSE,
+    OUTPUT_LIMIT,
+    THROTTLED,
+    UNAVAILABLE,
+    UNREACHABLE,
+    FakeStepFunctions,
+    Fault,
+)
+from waitpoints.step_functions import CannotResume, CannotResumeNow, StepFunctions
+from waitpoints.token import Answer
+from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+
+DONE = Success('{"ok":true,"output":1}')
+
+
+@pytest.fixture
+def fake() -> FakeStepFunctions:
+    return FakeStepFunctions()
+
+
+@pytest.fixture
+def step_functions(fake: FakeStepFunctions) -> StepFunctions:
+    return StepFunctions(fake)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("result", [DONE, Failure("WaitpointTimeoutError", "Waitpoint timed out at …")])
+def test_a_waiting_task_is_resumed_with_the_result(
+    fake: FakeStepFunctions, step_functions: StepFunctions, result: Success | Failure
+) -> None:
+    task_token = fake.start_task()
+    assert step_functions.resume(task_token, result) is Answer.RESUMED
+    assert fake.result(task_token) == result
+
+
+def test_a_task_that_was_answered_stopped_or_never_known_is_gone(
+    fake: FakeStepFunctions, step_functions: StepFunctions
+) -> None:
+    answered, stopped = fake.start_task(), fake.start_task()
+    step_functions.resume(answered, DONE)
+    fake.stop(stopped)
+    for task_token in (answered, stopped, "never given out"):
+        assert step_functions.resume(task_token, Success("2")) is Answer.GONE
+    assert (fake.result(answered), fake.result(stopped)) == (DONE, None)
+
+
+@pytest.mark.parametrize(
+    "fault", [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE, Fault(lambda _: ReadTimeoutError(endpoint_url="x"))]
+)
+def test_what_may_pass_is_to_be_tried_again(fake: FakeStepFunctions, step_functions: StepFunctions, fault: Fault) -> None:
+    task_token = fake.start_task()
+    fake.fail_next(fault)
+    with pytest.raises(CannotResumeNow):
+        step_functions.resume(task_token, DONE)
+    expected = Answer.GONE if fault.takes_effect else Answer.RESUMED
+    assert step_functions.resume(task_token, DONE) is expected
+    assert fake.result(task_token) == DONE
+
+
+@pytest.mark.parametrize("output", ["", "{", "not json", json.dumps("x" * RESULT_LIMIT)])
+def test_an_output_that_is_refused_will_always_be_and_leaves_the_task_waiting(
+    fake: FakeStepFunctions, step_functions: StepFunctions, output: str
+) -> None:
+    task_token = fake.start_task()
+    for _ in range(2):
+        with pytest.raises(CannotResume, match="InvalidOutput"):
+            step_functions.resume(task_token, Success(output))
+    assert step_functions.resume(task_token, DONE) is Answer.RESUMED
+
+
+def test_what_a_role_may_not_do_it_may_never_do(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
+    fake.fail_next(DENIED)
+    with pytest.raises(CannotResume, match="AccessDenied"):
+        step_functions.resume(fake.start_task(), DONE)
+
+
+class TestTheFake:
+    """On these moto is too kind, so the tests of double delivery stand on the fake."""
+
+    @pytest.mark.parametrize("length", [712, 1024, 2048])
+    def test_gives_task_tokens_of_real_length_and_alphabet(self, fake: FakeStepFunctions, length: int) -> None:
+        task_token = fake.start_task(length)
+        assert len(task_token) == length
+        assert all(character in task_token for character in "+/=")
+        assert fake.start_task(length) != task_token
+
+    def test_takes_one_answer_for_each_task(self, fake: FakeStepFunctions) -> None:
+        task_token = fake.start_task()
+        fake.send_task_success(taskToken=task_token, output="1")
+        for again in (fake.send_task_success, fake.send_task_failure):
+            arguments = {"output": "2"} if again == fake.send_task_success else {"error": "E"}
+            with pytest.raises(ClientError, match="TaskTimedOut"):
+                again(taskToken=task_token, **arguments)
+        assert fake.result(task_token) == Success("1")
+        assert fake.calls[task_token] == 3
+
+    @pytest.mark.parametrize(("size", "accepted"), [(OUTPUT_LIMIT, True), (OUTPUT_LIMIT + 1, False)])
+    def test_counts_the_bytes_of_an_output(self, fake: FakeStepFunctions, size: int, accepted: bool) -> None:
+        output = '"' + "ü" * (size // 2 - 1) + "x" * (size % 2) + '"'
+        assert len(output.encode()) == size
+        task_token = fake.start_task()
+        if not accepted:
+            with pytest.raises(ClientError, match="InvalidOutput"):
+                fake.send_task_success(taskToken=task_token, output=output)
+        else:
+            fake.send_task_success(taskToken=task_token, output=output)
+        assert (fake.result(task_token) is not None) is accepted
+
+    def test_refuses_what_the_api_has_no_room_for(self, fake: FakeStepFunctions) -> None:
+        task_token = fake.start_task()
+        for arguments in ({"error": "e" * 257}, {"cause": "c" * 32_769}):
+            with pytest.raises(ClientError, match="ValidationException"):
+                fake.send_task_failure(taskToken=task_token, **arguments)
+        with pytest.raises(ClientError, match="ValidationException"):
+            fake.send_task_success(taskToken="t" * 2049, output="1")
+        assert fake.result(task_token) is None
+
+    def test_fails_only_for_the_task_that_was_meant(self, fake: FakeStepFunctions) -> None:
+        one, other = fake.start_task(), fake.start_task()
+        fake.fail_next(THROTTLED, task_token=other)
+        fake.send_task_success(taskToken=one, output="1")
+        with pytest.raises(ClientError, match="ThrottlingException"):
+            fake.send_task_success(taskToken=other, output="1")
+        assert fake.result(other) is None
