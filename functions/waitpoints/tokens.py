@@ -138,9 +138,15 @@ class Tokens:
             raise failure.reason
 
     def expire(self, token_id: str) -> int | None:
-        """Time a token out if it is due. Returns when it will be if it is not yet, else None: nothing is left to do."""
+        """Time a token out if it is due. Returns when it will be if it is not yet, else None: nothing is left to do.
+
+        Most tokens have settled by then, so it looks first: a write that is refused costs as much as the whole item.
+        """
+        now = self._clock()
         try:
-            token = self._time_out(token_id, self._clock())
+            token = self._store.get(token_id)
+            if token.settled is None and token.outcome(now) is not None:
+                token = self._time_out(token_id, now)
         except TokenNotFound:
             return None
         return token.timeout_at if token.settled is None else None
