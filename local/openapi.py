@@ -293,7 +293,7 @@ OPERATIONS = (
         "Get a link to a large output",
         "A link, good for five minutes, to an output whose `outputType` is application/store.",
         answers.PacketLink,
-        {401: UNAUTHENTICATED},
+        {401: UNAUTHENTICATED, 404: Answer("This is no output's path.", answers.Refusal | answers.GatewayRefusal)},
         parameters=(parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", minLength=1),),
     ),
     Operation(

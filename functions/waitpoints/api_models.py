@@ -19,7 +19,10 @@ MAX_LIFETIME = 30 * 86_400  # seconds
 
 def _utf16_units(text: str) -> int:
     """The length as JavaScript counts it, so that both sides agree on every limit."""
-    return len(text.encode("utf-16-le")) // 2
+    try:
+        return len(text.encode("utf-16-le")) // 2
+    except UnicodeEncodeError:
+        raise ValueError("half of a surrogate pair is no text") from None
 
 
 def _key(key: str) -> str:

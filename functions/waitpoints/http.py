@@ -1,6 +1,7 @@
 """HTTP as API Gateway hands it over (payload format 2.0), and the one place where refusals become statuses."""
 
 import base64
+import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -25,6 +26,7 @@ from waitpoints.errors import (
     WaitpointsError,
     WrongCallbackHash,
 )
+from waitpoints.step_functions import CannotResume, CannotResumeNow
 
 _STATUS = {
     InvalidRequest: 400,
@@ -50,17 +52,18 @@ class Request:
     path: Mapping[str, str]
     headers: Mapping[str, str]
     raw_query: str
-    raw_body: bytes
+    body_text: str
+    is_base64: bool
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
-        body = event.get("body") or ""
         return cls(
             method=event["requestContext"]["http"]["method"],
             path=event.get("pathParameters") or {},
             headers=event.get("headers") or {},
             raw_query=event.get("rawQueryString") or "",
-            raw_body=base64.b64decode(body) if event.get("isBase64Encoded") else body.encode("utf-8", "surrogatepass"),
+            body_text=event.get("body") or "",
+            is_base64=bool(event.get("isBase64Encoded")),
         )
 
     @property
@@ -69,9 +72,16 @@ class Request:
 
     def body(self, limit: int) -> bytes:
         """The body's bytes. Raises BodyTooLarge over `limit` bytes."""
-        if len(self.raw_body) > limit:
+        try:
+            if self.is_base64:
+                body = base64.b64decode(self.body_text, validate=True)
+            else:
+                body = self.body_text.encode("utf-8", "surrogatepass")
+        except binascii.Error:
+            raise InvalidRequest("The body is not the base64 that it is said to be") from None
+        if len(body) > limit:
             raise BodyTooLarge(f"Request body too large: at most {limit} bytes are accepted")
-        return self.raw_body
+        return body
 
     def json_body(self, limit: int) -> str:
         """The body as the text of a JSON value."""
@@ -163,9 +173,11 @@ def _cors(request: Request) -> dict[str, str]:
 
 
 def _refusal(error: Exception) -> Response:
-    if isinstance(error, (ClientError, BotoCoreError, GetParameterError)):
+    if isinstance(error, (ClientError, BotoCoreError, GetParameterError, CannotResumeNow)):
         telemetry.note(error=type(error).__name__, awsCode=_aws_code(error))
         error = TryAgain("The service is busy; nothing was lost, send the same request again")
+    elif isinstance(error, CannotResume):
+        error = InvalidRequest("Step Functions refuses this taskToken: its execution may be none that this stack can resume")
     if not isinstance(error, WaitpointsError):
         telemetry.logger.exception("A defect of Waitpoints")
         return Response({"error": "Internal Server Error"}, 500)

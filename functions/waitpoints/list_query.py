@@ -10,6 +10,7 @@ from waitpoints.listing import Filter, ListQuery
 from waitpoints.token import Status
 
 DEFAULT_SIZE, MAX_SIZE = 25, 100
+_SHOWN = 100  # characters of a wrong value that its refusal repeats
 _UNITS = {
     "ms": 1,
     "s": 1_000,
@@ -68,7 +69,8 @@ def _statuses(written: str) -> frozenset[Status]:
         return frozenset()
     names = written.split(",")
     if invalid := [name for name in names if name not in Status]:
-        _refuse("filter[status]", f"Invalid status values: {', '.join(invalid)}; accepted are {', '.join(Status)}")
+        shown = ", ".join(invalid)[:_SHOWN]
+        _refuse("filter[status]", f"Invalid status values: {shown}; accepted are {', '.join(Status)}")
     return frozenset(Status(name) for name in names)
 
 

@@ -1,0 +1,371 @@
+"""Every field of every route with every kind of bad value: each has its documented answer, and none is a 500.
+
+The values are JSON texts, since much of what can go wrong (NaN, half a surrogate pair, a name that comes twice) has no
+Python value.
+"""
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Answer, Api, http_event
+from tests.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+
+TOKENS, PUBLIC_TOKEN = "/api/v1/waitpoints/tokens", "/api/v1/auth/jwt"
+UNKNOWN = "waitpoint_" + "0" * 26
+DEEP = "[" * 1000 + "]" * 1000
+
+VALUES = {
+    "null": "null",
+    "true": "true",
+    "a number": "7",
+    "a fraction": "1.5",
+    "a number beyond 2^53": "9007199254740993",
+    "a number beyond every float": "1e400",
+    "a number of 5,000 digits": "9" * 5000,
+    "NaN": "NaN",
+    "Infinity": "Infinity",
+    "-Infinity": "-Infinity",
+    "an empty list": "[]",
+    "a list of numbers": "[7]",
+    "a list of lists": "[[]]",
+    "an object": "{}",
+    "an object with __proto__": '{"__proto__": {"admin": true}}',
+    "an object with constructor": '{"constructor": {"prototype": {}}}',
+    "1,000 levels": DEEP,
+    "an empty text": '""',
+    "a text that is not ASCII": '"Größe 🎈"',
+    "half a surrogate pair": r'"\ud800"',
+    "a text with U+0000": r'"\u0000"',
+    "a text of 5,000 characters": f'"{"x" * 5000}"',
+}
+NOT_JSON = ("NaN", "Infinity", "-Infinity", "1,000 levels", "a number of 5,000 digits")
+
+
+def every(status: int, **but: Any) -> dict[str, int]:
+    """The status for each value: `status`, but 400 for what is no JSON, and other ones by name."""
+    answers = dict.fromkeys(VALUES, status) | dict.fromkeys(NOT_JSON, 400)
+    for other, names in but.items():
+        answers |= dict.fromkeys(names, int(other.removeprefix("but_")))
+    return answers
+
+
+PLAIN_TEXTS = ("a text that is not ASCII", "a text with U+0000")
+ODD_TEXTS = (*PLAIN_TEXTS, "half a surrogate pair")
+
+CREATE = {
+    "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
+    "idempotencyKeyTTL": every(400, but_200=["an empty text"], but_422=[*ODD_TEXTS, "a text of 5,000 characters"]),
+    "timeout": every(422, but_200=["null", "an empty text"]),
+    "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list"]),
+    "taskToken": every(400, but_200=PLAIN_TEXTS),
+    "unwrap": every(400, but_200=["true"]),
+    "fromTheFuture": every(200),
+    "__proto__": every(200),
+    "constructor": every(200),
+}
+CREATE_PUBLIC_TOKEN = {
+    "claims": every(400, but_200=["an object", "an object with __proto__", "an object with constructor"]),
+    "expirationTime": every(
+        400,
+        but_422=["a number", "a number beyond 2^53", "an empty text", *ODD_TEXTS, "a text of 5,000 characters"],
+    ),
+    "fromTheFuture": every(200),
+}
+IN_CLAIMS = {
+    "scopes": every(400, but_200=["an empty list"]),
+    "realtime": every(200),
+}
+ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
+
+
+def cases(fields: dict[str, dict[str, int]]) -> list[Any]:
+    return [
+        pytest.param(field, value, status, id=f"{field}: {value}")
+        for field, answers in fields.items()
+        for value, status in answers.items()
+    ]
+
+
+def is_documented(answer: Answer, status: int) -> None:
+    assert answer.status == status, answer.text[:500]
+    if status != 200:
+        assert answer.error
+        assert len(answer.error) < 500
+        assert "Traceback" not in answer.text
+    answer.text.encode()
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE))
+def test_create_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.post(TOKENS, f'{{"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "status"), cases({"a tag in a list": every(400, but_200=[*PLAIN_TEXTS, "an empty text"])})
+)
+def test_create_answers_every_value_of_a_tag_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    answer = api.post(TOKENS, f'{{"tags": ["fine", {VALUES[value]}]}}')
+    is_documented(answer, status)
+    if status == 400 and value not in NOT_JSON:
+        assert 'at "tags[1]' in answer.error
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_PUBLIC_TOKEN))
+def test_a_public_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.post(PUBLIC_TOKEN, f'{{"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(IN_CLAIMS))
+def test_a_public_token_answers_every_value_of_its_claims_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.post(PUBLIC_TOKEN, f'{{"claims": {{"{field}": {VALUES[value]}}}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases({"data": ANY_JSON}))
+def test_complete_keeps_every_json_value_and_refuses_what_is_none(api: Api, field: str, value: str, status: int) -> None:
+    token = api.create()
+    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": {VALUES[value]}}}'), status)
+    retrieved = api.retrieve(token["id"])
+    if status == 200:
+        assert (retrieved["status"], retrieved["output"]) == ("COMPLETED", VALUES[value])
+    else:
+        assert (retrieved["status"], "output" in retrieved) == ("WAITING", False)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
+    token = api.create()
+    is_documented(api.post(token["url"], VALUES[value], {"content-type": "application/json"}), 200)
+    output = api.retrieve(token["id"])["output"]
+    assert output == (VALUES[value] if ANY_JSON[value] == 200 else json.dumps(VALUES[value]))
+
+
+@pytest.mark.parametrize("route", ["create", "complete", "public token"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b" ",
+            b"{",
+            b'{"a"}',
+            b'{"a":1,}',
+            b"{'a':1}",
+            b"\xff\xfe{}",
+            b"\xff",
+            b'{"data":"\xc3"}',
+            b"\x00",
+            b"undefined",
+        ),
+        *(b"[]", b"[{}]", b"7", b"true", b"null", b'""', b"NaN", b"// {}", b"{} {}", b"data=1", b"<data/>", DEEP.encode()),
+        b'{"data":' * 1000 + b"1" + b"}" * 1000,
+    ],
+    ids=lambda body: repr(body)[:20],
+)
+def test_a_body_that_is_no_object_is_400(api: Api, route: str, body: bytes) -> None:
+    token = api.create()
+    urls = {"create": TOKENS, "complete": f"{TOKENS}/{token['id']}/complete", "public token": PUBLIC_TOKEN}
+    is_documented(api.post(urls[route], body), 400)
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+def test_of_a_name_that_comes_twice_the_last_value_counts(api: Api) -> None:
+    key = "twice"
+    first = api.post(TOKENS, f'{{"idempotencyKey": 7, "idempotencyKey": "{key}", "tags": 7, "tags": "a"}}')
+    is_documented(first, 200)
+    shown = api.retrieve(first.json["id"])
+    assert (shown["idempotencyKey"], shown["tags"]) == (key, ["a"])
+    api.post(f"{TOKENS}/{shown['id']}/complete", '{"data": 1, "data": {"n": 1, "n": 2}}')
+    assert api.retrieve(shown["id"])["output"] == '{"n": 1, "n": 2}'
+
+
+@pytest.mark.parametrize("name", ["output", "Data", "__proto__", "constructor", "", "dätä", r"\ud800"])
+def test_complete_names_the_key_that_it_does_not_know(api: Api, name: str) -> None:
+    token = api.create()
+    answer = api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": 1, "{name}": 2}}')
+    is_documented(answer, 400)
+    assert "unknown key" in answer.error
+    assert '"data"' in answer.error
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+RUBBISH = {
+    "nothing": "",
+    "a space": "%20",
+    "a text": "soon",
+    "a broken escape": "%zz",
+    "a lone percent sign": "%",
+    "bytes that are not UTF-8": "%ff%fe",
+    "half a surrogate pair": "%ed%a0%80",
+    "U+0000": "%00",
+    "not ASCII": "gr%C3%B6%C3%9Fe",
+    "digits that are not ASCII": "%d9%a3",
+    "a negative number": "-1",
+    "a fraction": "1.5",
+    "an exponent": "1e1",
+    "a number beyond 2^53": "9007199254740993",
+    "a number of 4,000 digits": "9" * 4000,
+    "a list": "%5B1%5D",
+    "an object": "%7B%22__proto__%22%3A1%7D",
+    "commas": ",,",
+    "__proto__": "__proto__",
+    "constructor": "constructor",
+    "4,000 characters": "x" * 4000,
+}
+
+
+def rubbish(status: int, **but: Any) -> dict[str, int]:
+    return dict.fromkeys(RUBBISH, status) | {
+        name: int(key.removeprefix("but_")) for key, names in but.items() for name in names
+    }
+
+
+LIST = {
+    "page[size]": rubbish(400),
+    "page[after]": rubbish(400, but_200=["nothing"]),
+    "page[before]": rubbish(400, but_200=["nothing"]),
+    "filter[status]": rubbish(400, but_200=["nothing"]),
+    "filter[idempotencyKey]": rubbish(200),
+    "filter[tags]": rubbish(200),
+    "filter[createdAt][period]": rubbish(400, but_200=["nothing"]),
+    "filter[createdAt][from]": rubbish(400, but_200=["nothing"]),
+    "filter[createdAt][to]": rubbish(400, but_200=["nothing"]),
+    "fromTheFuture": rubbish(200),
+    "__proto__": rubbish(200),
+}
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(LIST))
+def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    answer = api.get(f"{TOKENS}?{field}={RUBBISH[value]}")
+    is_documented(answer, status)
+    if status == 400:
+        assert field in answer.error
+
+
+@pytest.mark.parametrize(
+    "query", ["%", "&&&", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "#", "+", "%ff=%ff", "&" * 3000]
+)
+def test_list_passes_over_a_query_that_asks_for_nothing(api: Api, query: str) -> None:
+    is_documented(api.get(f"{TOKENS}?{query}"), 200)
+
+
+@pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])
+def test_rubbish_in_a_path_is_no_token_and_no_callback_url(api: Api, value: str) -> None:
+    written = RUBBISH[value]
+    token = api.create()
+    is_documented(api.get(f"{TOKENS}/{written}"), 404)
+    is_documented(api.post(f"{TOKENS}/{written}/complete", {"data": 1}), 404)
+    is_documented(api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{written}/wait"), 404)
+    is_documented(api.post(f"/engine/v1/runs/{written}/waitpoints/tokens/{token['id']}/wait"), 200)
+    is_documented(api.post(f"{TOKENS}/{written}/callback/{token['url'].rsplit('/', 1)[1]}", b"1"), 401)
+    is_documented(api.post(f"{TOKENS}/{token['id']}/callback/{written}", b"1"), 401)
+    for path in (written, f"{token['id']}/{written}", f"{written}/0123456789abcdef.json", f"{token['id']}/..%2F{written}"):
+        is_documented(api.get(f"/api/v1/packets/{path}"), 404)
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000, "Bearer a.b.c.d", "Basic eDp5"]
+)
+def test_rubbish_for_a_credential_is_401(api: Api, authorization: str) -> None:
+    token = api.create()
+    headers = {"authorization": authorization}
+    for answer in (
+        api.post(TOKENS, {}, headers),
+        api.get(TOKENS, headers),
+        api.get(f"{TOKENS}/{token['id']}", headers),
+        api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1}, headers),
+        api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait", None, headers),
+        api.get(f"/api/v1/packets/{token['id']}/0.json", headers),
+        api.post(f"{PUBLIC_TOKEN}/claims", None, headers),
+        api.post(PUBLIC_TOKEN, {}, headers),
+    ):
+        is_documented(answer, 401)
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+JWT_PARTS = [
+    *('{"alg":"HS256"}', '{"alg":"none"}', '{"alg":[]}', '{"alg":"HS256","crit":["x"]}', '{"alg":"HS256","kid":7}', "[]", "7"),
+    *('{"pub":true}', '{"pub":true,"exp":1e400}', '{"pub":true,"exp":NaN}', '{"pub":true,"scopes":{}}', "", "\x00", "[" * 3000),
+    *(
+        '{"pub":true,"exp":' + "9" * 3000 + "}",
+        '{"pub":true,"sub":"\\ud800"}',
+        '{"pub":true,"aud":[{}]}',
+        '{"__proto__":{"pub":true}}',
+    ),
+]
+
+
+@given(parts=st.lists(st.sampled_from(JWT_PARTS) | st.text(max_size=40), min_size=1, max_size=4))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_a_forged_public_access_token_is_401(api: Api, parts: list[str]) -> None:
+    forged = ".".join(base64.urlsafe_b64encode(part.encode()).rstrip(b"=").decode() for part in parts)
+    is_documented(api.post(f"{TOKENS}/{UNKNOWN}/complete", {"data": 1}, {"authorization": f"Bearer {forged}"}), 401)
+
+
+@pytest.mark.parametrize("encoded", ["a", "abcde", "e30", "=", "e30=e"])
+def test_a_body_that_is_not_the_base64_it_is_said_to_be_is_400(api: Api, stack: MotoStack, encoded: str) -> None:
+    token = api.create()
+    path = token["url"].removeprefix(token["url"].split("/api/")[0])
+    route = stack.template.route("POST", path)
+    assert route is not None
+    event = http_event("POST", path, "", b"x", {}, route.route_key, route.path_parameters)
+    answer = route.function.call({**event, "body": encoded, "isBase64Encoded": True})
+    assert answer["statusCode"] == 400
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize(("fault", "status"), [(DENIED, 400), (THROTTLED, 503)])
+def test_create_for_a_task_that_cannot_be_told_of_a_settled_token_is_refused_and_may_be_sent_again(
+    api: Api, step_functions: FakeStepFunctions, fault: Any, status: int
+) -> None:
+    token, task_token = api.create(idempotencyKey=f"settled {status}"), step_functions.start_task()
+    api.post(token["url"], b"1")
+    step_functions.fail_next(fault)
+    wanted = {"idempotencyKey": f"settled {status}", "taskToken": task_token}
+    is_documented(api.post(TOKENS, wanted), status)
+    assert step_functions.result(task_token) is None
+    assert api.create(**wanted) == {**token, "isCached": True}
+    assert step_functions.result(task_token) is not None
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters())
+    | st.text(st.characters(categories=["Cs"]))
+)
+ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
+ALMOST = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d", "key", -1, 2**63])
+NAMES = ["timeout", "tags", "idempotencyKey", "idempotencyKeyTTL", "taskToken", "unwrap", "claims", "expirationTime", "data"]
+PARAMETERS = [*LIST, "page[size]", "filter[createdAt][period]"]
+
+
+@given(body=st.dictionaries(st.sampled_from(NAMES) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
+def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) -> None:
+    token = api.create()
+    text = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
+    for url in (TOKENS, PUBLIC_TOKEN, f"{TOKENS}/{token['id']}/complete", token["url"]):
+        answer = api.post(url, text)
+        assert answer.status in (200, 400, 409, 413, 422), answer.text
+        answer.text.encode()
+
+
+@given(
+    pairs=st.lists(
+        st.tuples(st.sampled_from(PARAMETERS), st.text(max_size=30) | st.sampled_from(list(RUBBISH.values()))), max_size=4
+    )
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+def test_no_query_is_answered_500(api: Api, pairs: list[tuple[str, str]]) -> None:
+    answer = api.get(f"{TOKENS}?" + "&".join(f"{name}={value}" for name, value in pairs))
+    assert answer.status in (200, 400), answer.text
