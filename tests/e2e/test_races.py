@@ -1,0 +1,294 @@
+"""Races on the deployed stack: whoever comes first, every execution is resumed, with the payload of its own token."""
+
+import json
+import random
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import batched
+from threading import Barrier
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.e2e.api import Api
+from tests.e2e.permissions import denied, physical_name
+
+TOKENS = 1_000
+BATCH = 100
+CLIENTS = 16
+ROUNDS, AT_ONCE = 10, 5
+PATIENCE = 120  # seconds
+SHUFFLED = random.Random(4)  # noqa: S311
+
+Start = Callable[[Any], str]
+
+
+class Machines:
+    """State machines of the tests' own, of states that wait for the token in `$.token.id`."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._iam, self._step_functions = stack.client("iam"), stack.client("stepfunctions")
+        self._functions = stack.client("lambda")
+        self._function = self._functions.get_function(FunctionName=stack.wait_function_name)["Configuration"]["FunctionArn"]
+        self._role = f"waits-{uuid.uuid4().hex[:12]}"
+        self._made: list[str] = []
+        trust = {"Effect": "Allow", "Principal": {"Service": "states.amazonaws.com"}, "Action": "sts:AssumeRole"}
+        may_invoke = {"Effect": "Allow", "Action": "lambda:InvokeFunction", "Resource": self._function}
+        role = self._iam.create_role(RoleName=self._role, AssumeRolePolicyDocument=_policy(trust))
+        self._role_arn = role["Role"]["Arn"]
+        self._iam.put_role_policy(RoleName=self._role, PolicyName="wait", PolicyDocument=_policy(may_invoke))
+
+    def wait_state(self, **more: Any) -> dict[str, Any]:
+        payload = {"waitpointId.$": "$.token.id", "taskToken.$": "$$.Task.Token", "unwrap": True}
+        resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+        arguments = {"FunctionName": self._function, "Payload": payload}
+        return {"Type": "Task", "Resource": resource, "Parameters": arguments, "End": True, **more}
+
+    def start_with(self, state: dict[str, Any]) -> Start:
+        """A state machine of this one state. Returns what starts an execution of it and gives its ARN."""
+        return self.start_with_states({"State": state})
+
+    def start_with_states(self, states: dict[str, Any]) -> Start:
+        """The same for several states, of which the one named "State" is the first."""
+        machine = self._step_functions.create_state_machine(
+            name=f"waits-{uuid.uuid4().hex[:12]}",
+            definition=json.dumps({"StartAt": "State", "States": states}),
+            roleArn=self._role_arn,
+        )["stateMachineArn"]
+        self._made.append(machine)
+
+        def start(given: Any) -> str:
+            started = self._step_functions.start_execution(stateMachineArn=machine, input=json.dumps(given))
+            return str(started["executionArn"])
+
+        return start
+
+    def remove(self) -> None:
+        for machine in self._made:
+            self._step_functions.delete_state_machine(stateMachineArn=machine)
+        self._iam.delete_role_policy(RoleName=self._role, PolicyName="wait")
+        self._iam.delete_role(RoleName=self._role)
+
+
+def _policy(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+@pytest.fixture(scope="module")
+def machines(stack: Stack) -> Iterator[Machines]:
+    machines = Machines(stack)
+    yield machines
+    machines.remove()
+
+
+@pytest.fixture(scope="module")
+def wait(machines: Machines) -> Start:
+    return machines.start_with(machines.wait_state())
+
+
+@pytest.fixture(scope="module")
+def wait_twice(machines: Machines) -> Start:
+    branch = {"StartAt": "Wait", "States": {"Wait": machines.wait_state()}}
+    return machines.start_with({"Type": "Parallel", "Branches": [branch, branch], "End": True})
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        yield pool
+
+
+class Race:
+    """Tokens whose waiters register and whose callbacks arrive at the same moment, in random order.
+
+    An execution takes its time until its waiter registers. So a callback gives it a random head start, of a length that
+    is tuned after every batch until about as many come first on either side.
+    """
+
+    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
+        self.api, self.pool, self.start = api, pool, start
+        self.executions: dict[int, str] = {}
+        self.tokens: list[dict[str, Any]] = []
+        self.head_start = 0.2  # seconds at most
+        self.waiters = 1  # of each token
+        self.before = 0
+
+    def run(self, tokens: int = TOKENS, waiters: int = 1) -> None:
+        self.waiters, started_at = waiters, time.monotonic()
+        for batch in batched(range(tokens), BATCH, strict=False):
+            self.tokens += self.pool.map(lambda _: self.api.create(), batch)
+            acts = []
+            for number in batch:
+                pair = [partial(self.register, number), partial(self.callback, number, self.pause())]
+                SHUFFLED.shuffle(pair)
+                acts += pair
+            for done in [self.pool.submit(act) for act in acts]:
+                done.result()
+            self.results(batch)
+            before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
+            self.head_start *= 1.5 if before < waiters * len(batch) / 2 else 0.7
+            self.before += before
+        self.seconds = time.monotonic() - started_at
+
+    def pause(self) -> float:
+        return SHUFFLED.uniform(0, self.head_start)
+
+    def register(self, number: int) -> None:
+        self.executions[number] = self.start({"token": {"id": self.tokens[number]["id"]}})
+
+    def callback(self, number: int, pause: float) -> None:
+        time.sleep(pause)
+        assert self.api.callback(self.tokens[number], {"number": number}).status == 200
+
+    def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
+        """What each execution ended with. Waits for it, but not for ever."""
+        step_functions, until = self.api.stack.client("stepfunctions"), time.monotonic() + PATIENCE
+
+        def result(number: int) -> tuple[int, Any]:
+            while (described := step_functions.describe_execution(executionArn=self.executions[number]))["status"] == "RUNNING":
+                if time.monotonic() > until:
+                    return number, "it hangs"
+                time.sleep(0.1)
+            return number, json.loads(described["output"]) if described["status"] == "SUCCEEDED" else described
+
+        return dict(self.pool.map(result, list(self.executions if numbers is None else numbers)))
+
+    def was_close(self, name: str) -> bool:
+        """Whether either side came first often enough for a race."""
+        told_at_once = self.waiters * len(self.tokens) - self.before
+        print(
+            f"\n  {name}: {len(self.tokens)} tokens in {self.seconds:.0f} s, {len(self.executions)} executions resumed; "
+            f"{self.before} waiters were there before the callback, {told_at_once} came after it"
+        )
+        return min(self.before, told_at_once) > len(self.tokens) // 10
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm(api: Api, wait: Start) -> None:
+    """The functions' processes start before anything is measured."""
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        race = Race(api, pool, wait)
+        race.run(4 * CLIENTS)
+
+
+def test_a_waiter_and_a_callback_at_the_same_moment_always_meet(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+    race = Race(api, pool, wait)
+    race.run()
+    assert race.results() == {number: {"number": number} for number in range(TOKENS)}
+    assert race.was_close("One waiter")
+
+
+def test_two_waiters_and_a_callback_at_the_same_moment_always_meet(
+    api: Api, pool: ThreadPoolExecutor, wait_twice: Start
+) -> None:
+    race = Race(api, pool, wait_twice)
+    race.run(waiters=2)
+    assert race.results() == {number: [{"number": number}] * 2 for number in range(TOKENS)}
+    assert race.was_close("Two waiters")
+
+
+def test_they_meet_without_the_fast_path_too(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+    race = Race(api, pool, wait)
+    with denied(api.stack, "states:SendTask", "AcceptCallback"):
+        race.run()
+        assert race.results() == {number: {"number": number} for number in range(TOKENS)}
+    assert race.was_close("Without the fast path")
+
+
+def test_without_the_fast_path_it_is_the_stream_that_resumes(api: Api, wait: Start) -> None:
+    token = api.create()
+    execution = wait({"token": token})
+    api.wait_until_registered(token)
+    step_functions = api.stack.client("stepfunctions")
+    with denied(api.stack, "states:SendTask", "AcceptCallback"):
+        with without_stream(api.stack, "ResumeWaiters"):
+            assert api.callback(token, {"n": 1}).status == 200
+            time.sleep(2)
+            assert step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
+        assert api.result(execution) == ("SUCCEEDED", {"n": 1})
+
+
+@contextmanager
+def without_stream(stack: Stack, function: str) -> Iterator[None]:
+    """Within this, a function is told nothing by the table's stream; afterwards it is told all of it."""
+    functions, name = stack.client("lambda"), physical_name(stack, function)
+    [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    try:
+        yield
+    finally:
+        functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+
+
+def test_five_tokens_completed_at_once_resume_five_executions_ten_times_over(
+    api: Api, pool: ThreadPoolExecutor, wait: Start
+) -> None:
+    for _ in range(ROUNDS):
+        tokens = [api.create() for _ in range(AT_ONCE)]
+        executions = [wait({"token": token}) for token in tokens]
+        for token in tokens:
+            api.wait_until_registered(token)
+        start = Barrier(AT_ONCE)
+
+        def complete(number: int, tokens: list[Any] = tokens, start: Barrier = start) -> int:
+            start.wait()
+            path = f"/api/v1/waitpoints/tokens/{tokens[number]['id']}/complete"
+            return api.request("POST", path, {"data": number}).status
+
+        assert list(pool.map(complete, range(AT_ONCE))) == [200] * AT_ONCE
+        assert [api.result(execution) for execution in executions] == [("SUCCEEDED", number) for number in range(AT_ONCE)]
+
+
+def test_every_branch_of_a_map_that_waits_for_the_same_token_goes_on(api: Api, machines: Machines) -> None:
+    iterator = {"StartAt": "Wait", "States": {"Wait": machines.wait_state()}}
+    start = machines.start_with({"Type": "Map", "ItemsPath": "$.items", "Iterator": iterator, "End": True})
+    token = api.create()
+    execution = start({"items": [{"token": {"id": token["id"]}}] * 10})
+    api.wait_until_registered(token, waiters=10)
+    api.callback(token, {"n": 1})
+    assert api.result(execution) == ("SUCCEEDED", [{"n": 1}] * 10)
+
+
+def test_a_waiter_whose_execution_was_stopped_keeps_no_other_from_going_on(api: Api, wait: Start) -> None:
+    token = api.create()
+    stopped, other = wait({"token": token}), wait({"token": token})
+    api.wait_until_registered(token, waiters=2)
+    api.stack.client("stepfunctions").stop_execution(executionArn=stopped)
+    api.callback(token, {"n": 1})
+    assert api.result(other) == ("SUCCEEDED", {"n": 1})
+    assert api.result(stopped)[0] == "ABORTED"
+    assert {waiter["status"] for waiter in api.retrieve(token)["waiters"]} <= {"RESUMED", "GONE"}
+
+
+def test_one_hundred_executions_wait_for_one_token_and_the_next_is_told_the_limit(
+    api: Api, pool: ThreadPoolExecutor, wait: Start
+) -> None:
+    token = api.create()
+    executions = list(pool.map(wait, [{"token": token}] * 100))
+    api.wait_until_registered(token, waiters=100)
+    one_too_many = wait({"token": token})
+    assert api.result(one_too_many) == ("FAILED", "TooManyWaiters")
+    described = api.stack.client("stepfunctions").describe_execution(executionArn=one_too_many)
+    assert "100" in described["cause"]
+    api.callback(token, {"n": 1})
+    assert list(pool.map(api.result, executions)) == [("SUCCEEDED", {"n": 1})] * 100
+    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"] * 100
+
+
+def test_a_state_that_is_entered_again_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
+    """As after a Retry on AWS. The emulator's Retry keeps the task token, so the state is entered anew by its Catch."""
+    again = [{"ErrorEquals": ["States.Timeout"], "Next": "Again", "ResultPath": "$.timeout"}]
+    states = {"State": {**machines.wait_state(TimeoutSeconds=2, Catch=again)}, "Again": machines.wait_state()}
+    start = machines.start_with_states(states)
+    token = api.create()
+    execution = start({"token": token})
+    api.wait_until_registered(token, waiters=2)
+    api.callback(token, {"n": 1})
+    assert api.result(execution) == ("SUCCEEDED", {"n": 1})
+    statuses = [waiter["status"] for waiter in api.retrieve(token)["waiters"]]
+    assert sorted(statuses) == ["GONE", "RESUMED"]
