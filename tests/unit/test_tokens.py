@@ -319,6 +319,22 @@ class TestWhenStepFunctionsFails:
         assert read.settled == Outcome(Status.COMPLETED, world.clock(), Output(OUTPUT))
         assert read.undelivered() == [waiter]
 
+    def test_nothing_that_fails_after_the_outcome_is_written_reaches_who_wrote_it(
+        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(*_: object) -> None:
+            raise ConnectionError("the table does not answer")
+
+        token, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(token, waiter)
+        with monkeypatch.context() as while_recording:
+            while_recording.setattr(world.store, "record_deliveries", broken)
+            world.tokens.complete(token, OUTPUT)
+        assert world.step_functions.result(waiter.task_token) == COMPLETED
+        assert world.tokens.retrieve(token).undelivered() == [waiter]
+        world.tokens.resume_waiters(token)
+        assert world.tokens.retrieve(token).undelivered() == []
+
     @pytest.mark.parametrize("fault", NOT_NOW)
     def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
