@@ -1,5 +1,6 @@
 """What the event source mappings of template.yaml hand to their functions: the table's stream, filtered, and queues."""
 
+import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -32,7 +33,11 @@ class Stream:
 
     def _read(self) -> Iterator[dict[str, Any]]:
         for record in self._client.get_records(ShardIterator=self._start)["Records"]:
-            yield json.loads(json.dumps({**record, "eventSourceARN": self._arn}, default=datetime.timestamp))
+            yield json.loads(json.dumps({**record, "eventSourceARN": self._arn}, default=_as_lambda_has_it))
+
+
+def _as_lambda_has_it(value: Any) -> float | str:
+    return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
 
 
 def matches(pattern: Mapping[str, Any], value: Any) -> bool:
