@@ -6,9 +6,12 @@ class FakeClock:
 
     def __init__(self, now: int = 1_800_000_000_000) -> None:
         self.now = now
+        self.slips = 0
+        """By how many milliseconds it is set back after each reading."""
 
     def __call__(self) -> int:
-        return self.now
+        read, self.now = self.now, self.now - self.slips
+        return read
 
     def advance(self, milliseconds: int = 0, *, seconds: float = 0) -> int:
         self.now += milliseconds + round(seconds * 1000)

@@ -77,6 +77,10 @@ class FakeStepFunctions:
         """Let the next calls go wrong; only those for one task when it is named."""
         self._faults += [(fault, task_token)] * times
 
+    def fail_no_more(self) -> None:
+        """Whatever was going wrong is mended."""
+        self._faults.clear()
+
     def result(self, task_token: str) -> Success | Failure | None:
         """What a task was resumed with, or None while it waits."""
         return self._results[task_token]

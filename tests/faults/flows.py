@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 
+from tests.fakes.step_functions import DENIED
 from tests.faults.world import Execution, Timeout, World, unique
 
 Flow = Callable[[World], None]
@@ -251,6 +252,17 @@ def arm_a_long_timer(world: World) -> None:
 
 
 @flow
+def arm_a_timer_for_years(world: World) -> None:
+    token = world.create(timeout="800d")
+    execution, start = world.wait(token), world.clock()
+    with world.faulty():
+        world.come_to_rest()
+    for days in (365, 730, 800):
+        world.pass_time(start + days * 24 * HOUR)
+    world.expect(execution, token, Timeout())
+
+
+@flow
 def delay_a_timer_that_comes_early(world: World) -> None:
     token = world.create(timeout="1h")
     execution = world.wait(token)
@@ -316,3 +328,19 @@ def resume_what_is_not_recorded(world: World) -> None:
     with world.faulty():
         world.come_to_rest()
     world.expect(execution, token, SMALL)
+
+
+@flow
+def resume_what_is_denied(world: World) -> None:
+    token = world.create()
+    denied, other = world.wait(token), world.wait(token)
+    world.step_functions.fail_next(DENIED, times=1_000, task_token=denied.task_tokens[-1])
+    with world.faulty():
+        world.callback(token, SMALL)
+        world.come_to_rest()
+    assert set(world.dead_letters()) == {(token["id"], "AccessDeniedException")}
+    assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
+    world.step_functions.fail_no_more()
+    assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+    world.expect(denied, token, SMALL)
+    world.expect(other, token, SMALL)

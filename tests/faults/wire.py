@@ -59,10 +59,15 @@ def _throttles(service: str, _: str) -> Attempt:
     return _refused({"Error": {"Code": code, "Message": "Rate exceeded"}}, status)
 
 
-def _conflicts(_: str, __: str) -> Attempt:
-    reasons = [{"Code": "TransactionConflict"}, {"Code": "None"}]
+def cancels(reason: str) -> Attempt:
+    """A transaction of two is cancelled because of its first item."""
+    reasons = [{"Code": reason}, {"Code": "None"}]
     error = {"Code": "TransactionCanceledException", "Message": "Transaction cancelled"}
     return _refused({"Error": error, "CancellationReasons": reasons}, 400)
+
+
+def _conflicts(*_: str) -> Attempt:
+    return cancels("TransactionConflict")
 
 
 def _kills(*_: str) -> Attempt:

@@ -22,9 +22,9 @@ import boto3
 from local.moto_stack import MotoStack
 from local.template import REGION, Function, Resource
 from tests.api_gateway import Answer, http_event
+from tests.event_sources import matches
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
-from tests.faults.filters import passes, patterns
 from tests.faults.wire import FAULTS, Killed, Wire
 from waitpoints import aws
 from waitpoints.token import Answer as Said
@@ -78,7 +78,7 @@ class StreamSource:
     def __init__(self, name: str, properties: Resource, lambdas: Invocations, history: list[dict[str, Any]]) -> None:
         self.name = name
         self.batch_size = properties["BatchSize"]
-        self._patterns = patterns(properties)
+        self._patterns = [json.loads(found["Pattern"]) for found in properties["FilterCriteria"]["Filters"]]
         self._lambdas = lambdas
         self._history = history
         self._read = 0
@@ -87,7 +87,9 @@ class StreamSource:
 
     def deliver(self) -> bool:
         """Invoke the function with what it has not finished yet. False when there was nothing."""
-        self.pending += [record for record in self._history[self._read :] if passes(record, self._patterns)]
+        self.pending += [
+            record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self._patterns)
+        ]
         self._read = len(self._history)
         batch = self.pending[: self.batch_size]
         if not batch:
@@ -378,6 +380,12 @@ class World:
         for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
             self.clock.now = max(self.clock.now, instant)
             self.come_to_rest()
+
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """The ids of tokens that an operator must look at, each with the reason."""
+        found = client("sqs").receive_message(QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10).get("Messages", [])
+        letters = [json.loads(message["Body"]) for message in found]
+        return [(letter["waitpointId"], letter["reason"]) for letter in letters]
 
     # What must be true
 

@@ -18,10 +18,10 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 from local.template import Context, Template
+from tests.event_sources import matches
 from tests.fakes.in_memory import RETENTION, InMemory
 from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.fakes.store import MemoryStore
-from tests.faults.filters import passes, patterns
 from waitpoints import aws
 from waitpoints.step_functions import CannotResumeNow
 from waitpoints.store import IdempotencyKey, KeyHolder
@@ -33,7 +33,7 @@ RUNS, STEPS = 250, 60
 FEW = 4  # tokens, so that much happens to each
 HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
 FILTERS = {
-    name: patterns(event["Properties"])
+    name: [json.loads(found["Pattern"]) for found in event["Properties"]["FilterCriteria"]["Filters"]]
     for name, function in Template.load().functions().items()
     for event in function.properties.get("Events", {}).values()
     if event["Type"] == "DynamoDB"
@@ -309,7 +309,7 @@ class Life(RuleBasedStateMachine):
         """Tell a function of the next change of an item, with some changes before it that it was told of already."""
         at = self.told.get((token_id, function), 0)
         records = self.store.streams[token_id][max(0, at - repeated) : at + 1]
-        passing = [record for record in records if passes(record, FILTERS[function])]
+        passing = [record for record in records if any(matches(pattern, record) for pattern in FILTERS[function])]
         failed = HANDLERS[function]({"Records": passing}, Context(function))["batchItemFailures"] if passing else []
         if not failed and at < len(self.store.streams[token_id]):
             self.told[token_id, function] = at + 1

@@ -1,0 +1,112 @@
+"""Narrow places that no single fault leads to."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
+from tests.faults.flows import SMALL
+from tests.faults.wire import Fault, cancels
+from tests.faults.world import Timeout, World, unique
+from waitpoints.store import MAX_WAITERS
+
+
+@pytest.fixture
+def world(stack: MotoStack) -> Iterator[World]:
+    world = World(stack)
+    with world.alive():
+        yield world
+
+
+@pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
+@pytest.mark.parametrize("conflicts", [1, 6])
+def test_a_create_that_meets_others_on_its_key_is_answered_all_the_same(world: World, code: str, conflicts: int) -> None:
+    """DynamoDB cancels transactions that meet on one item; the caller is not asked to come again."""
+    fault = Fault("meets others", lambda *_: cancels(code))
+    seen = []
+
+    def plan(_: int, call: str) -> Fault | None:
+        seen.append(call)
+        return fault if call.endswith("TransactWriteItems") and seen.count(call) <= conflicts else None
+
+    world.plan = plan
+    with world.faulty():
+        token = world.create(idempotencyKey=unique("order"))
+    assert not token["isCached"]
+    assert [name for name, _ in world.lambdas.events] == ["create_token"]
+    assert seen.count("dynamodb.TransactWriteItems") == conflicts + 1
+
+
+def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_callback(world: World) -> None:
+    """The callback finds the token due; by its next reading of the clock the token would be waiting again."""
+    token = world.create(timeout="10m")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    world.clock.slips = 1
+    world.callback(token, SMALL)
+    world.clock.slips = 0
+    world.expect(execution, token, Timeout())
+    assert world.lost() == []
+
+
+def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_waiter(world: World) -> None:
+    token = world.create(timeout="10m")
+    world.clock.advance(600_001)  # the function reads it once for the waiter, once for the token
+    world.clock.slips = 1
+    execution = world.wait(token)
+    world.clock.slips = 0
+    world.expect(execution, token, Timeout())
+    assert world.lost() == []
+
+
+def test_a_function_whose_clock_is_behind_keeps_the_outcome_of_one_whose_clock_is_ahead(world: World) -> None:
+    token = world.create(timeout="10m")
+    early = world.wait(token)
+    world.clock.advance(seconds=600)
+    world.callback(token, SMALL)  # this one's clock says that it is over
+    world.clock.advance(seconds=-2)
+    late = world.wait(token)
+    world.callback(token, SMALL)
+    world.come_to_rest()
+    for execution in (early, late):
+        world.expect(execution, token, Timeout())
+    assert world.lost() == []
+
+
+def test_of_a_hundred_waiters_each_is_resumed_whatever_happens_to_the_others(world: World) -> None:
+    token = world.create()
+    executions = [world.wait(token) for _ in range(MAX_WAITERS)]
+    for number, execution in enumerate(executions):
+        if number % 3:
+            fault = THROTTLED if number % 3 == 1 else LOST_RESPONSE
+            world.step_functions.fail_next(fault, times=3, task_token=execution.task_tokens[-1])
+    world.callback(token, SMALL)
+    assert sum(result is not None for result in world.step_functions.results().values()) < MAX_WAITERS
+    world.somebody_died = True  # lost answers come as "gone"
+    world.come_to_rest()
+    for execution in executions:
+        world.expect(execution, token, SMALL)
+    assert world.lost() == []
+
+
+def test_what_is_denied_is_dead_lettered_once_for_each_delivery_and_keeps_nobody_else_waiting(world: World) -> None:
+    tokens = [world.create() for _ in range(3)]
+    executions = [world.wait(token) for token in tokens]
+    world.step_functions.fail_next(DENIED, times=1_000, task_token=executions[1].task_tokens[-1])
+    for token in tokens:
+        with world.without_fast_path():
+            world.callback(token, SMALL)
+    world.come_to_rest()
+    assert world.dead_letters() == [(tokens[1]["id"], "AccessDeniedException")]
+    for execution, token in [(executions[0], tokens[0]), (executions[2], tokens[2])]:
+        world.expect(execution, token, SMALL)
+    assert world.lost() == [f"{tokens[1]['id']} has 1 waiters without a record"]
+
+
+def test_a_refusal_reaches_the_execution_even_when_step_functions_is_busy(world: World) -> None:
+    """The state is tried again under its Retry, and then fails with the refusal's own name."""
+    world.step_functions.fail_next(THROTTLED, times=3)
+    execution = world.run_state("wait_for_token", {"waitpointId": "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"})
+    results = [world.step_functions.result(task_token) for task_token in execution.task_tokens]
+    assert [getattr(result, "error", None) for result in results] == [None, "TokenNotFound"]
