@@ -3,7 +3,8 @@
     answer                                        meaning                  what follows
     success                                       the execution goes on    recorded as RESUMED
     TaskTimedOut, TaskDoesNotExist, InvalidToken  the waiter is gone       recorded as GONE, never retried
-    InvalidOutput, AccessDenied                   this can never succeed   CannotResume: dead letter, waiter kept
+    InvalidOutput, AccessDenied, a key of KMS     this can never succeed   CannotResume: dead letter, waiter kept
+    that may not be used
     throttling, 5xx, no answer                    not now                  CannotResumeNow: retried
 
 AWS gives the same error for a task token that was used and for one that expired, so GONE says no more than it does.
@@ -20,7 +21,14 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 _GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
-_NEVER = {"InvalidOutput", "AccessDenied", "AccessDeniedException", "ValidationException"}
+_NEVER = {
+    "InvalidOutput",
+    "AccessDenied",
+    "AccessDeniedException",
+    "ValidationException",
+    "KmsAccessDeniedException",
+    "KmsInvalidStateException",
+}
 
 
 class CannotResumeNow(Exception):

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.moto_stack import MotoStack
-from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
+from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED
+from tests.fakes.step_functions import Fault as StepFunctionsFault
 from tests.faults.flows import SMALL
 from tests.faults.wire import Fault, cancels
 from tests.faults.world import Timeout, World, unique
@@ -90,17 +92,19 @@ def test_of_a_hundred_waiters_each_is_resumed_whatever_happens_to_the_others(wor
     assert world.lost() == []
 
 
-def test_what_is_denied_is_dead_lettered_once_for_each_delivery_and_keeps_nobody_else_waiting(world: World) -> None:
+@pytest.mark.parametrize("code", ["AccessDeniedException", "KmsAccessDeniedException", "KmsInvalidStateException"])
+def test_what_an_operator_must_mend_is_dead_lettered_and_keeps_nobody_else_waiting(world: World, code: str) -> None:
     tokens = [world.create() for _ in range(3)]
     executions = [world.wait(token) for token in tokens]
-    world.step_functions.fail_next(DENIED, times=1_000, task_token=executions[1].task_tokens[-1])
+    refused = StepFunctionsFault(lambda operation: ClientError({"Error": {"Code": code}}, operation))
+    world.step_functions.fail_next(refused, times=1_000, task_token=executions[1].task_tokens[-1])
     for token in tokens:
         with world.without_fast_path():
             world.callback(token, SMALL)
     world.come_to_rest()
-    assert world.dead_letters() == [(tokens[1]["id"], "AccessDeniedException")]
-    for execution, token in [(executions[0], tokens[0]), (executions[2], tokens[2])]:
-        world.expect(execution, token, SMALL)
+    assert world.dead_letters() == [(tokens[1]["id"], code)]
+    world.expect(executions[0], tokens[0], SMALL)
+    world.expect(executions[2], tokens[2], SMALL)
     assert world.lost() == [f"{tokens[1]['id']} has 1 waiters without a record"]
 
 
