@@ -16,7 +16,7 @@ def test_trigger_devs_sdk_works_unchanged(suite: str, stack: Stack, subtests: py
     done = subprocess.run(
         [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
         cwd=node.FOLDER,
-        env=node.environment(WAITPOINTS_API_URL=stack.api_url, WAITPOINTS_API_KEY=stack.api_key),
+        env=node.environment(TRIGGER_API_URL=stack.api_url, TRIGGER_SECRET_KEY=stack.api_key),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

@@ -138,6 +138,15 @@ test("an output of 3 MB comes back whole", async () => {
   assert.deepEqual((await wait.retrieveToken(token.id)).output, output);
 });
 
+test("an output too large for an answer is left where the SDK downloads it", async () => {
+  const token = await wait.createToken();
+  const output = { quotes: '"'.repeat(1_500_000) }; // 3 MB as JSON, and 6 MB as JSON within JSON
+  await wait.completeToken(token, output);
+  const { outputType } = await (await request(`/api/v1/waitpoints/tokens/${token.id}`)).json();
+  assert.equal(outputType, "application/store");
+  assert.deepEqual((await wait.retrieveToken(token)).output, output);
+});
+
 test("the first of two completions counts, and both succeed", async () => {
   const token = await wait.createToken();
   await wait.completeToken(token, "first");

@@ -1,10 +1,10 @@
-// The SDK, pointed at the stack under test: WAITPOINTS_API_URL and WAITPOINTS_API_KEY say where it is.
+// The SDK, pointed at the stack under test.
 import { randomUUID } from "node:crypto";
 
 import { configure } from "@trigger.dev/sdk";
 
-export const apiUrl = process.env.WAITPOINTS_API_URL;
-export const apiKey = process.env.WAITPOINTS_API_KEY;
+export const apiUrl = process.env.TRIGGER_API_URL;
+export const apiKey = process.env.TRIGGER_SECRET_KEY;
 
 configure({ baseURL: apiUrl, accessToken: apiKey });
 
