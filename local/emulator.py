@@ -8,6 +8,7 @@ Usage: emulator.py PORT API_ID_FILE PARENT_PID. The file is written by whoever d
 """
 
 import asyncio
+import json
 import os
 import string
 import sys
@@ -75,6 +76,49 @@ def poll_without_rest(wake: threading.Event) -> None:
     threading.Thread(target=tick, daemon=True).start()
 
 
+def redeliver_failed_records(lambda_svc: Any) -> None:
+    """A batch of the table's stream comes again when its function reports that a record of it failed.
+
+    MiniStack 1.5.33 does not read `batchItemFailures` of a stream's batch and goes on as if all had succeeded.
+    """
+    poll, execute = lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function
+    polling = threading.local()
+
+    def poll_streams() -> Any:
+        polling.streams = True
+        try:
+            return poll()
+        finally:
+            polling.streams = False
+
+    def execute_function(*args: Any, **named: Any) -> Any:
+        result = execute(*args, **named)
+        body = result.get("body")
+        if getattr(polling, "streams", False) and isinstance(body, dict) and body.get("batchItemFailures"):
+            return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": "to be redelivered"}}
+        return result
+
+    lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function = poll_streams, execute_function
+
+
+def authorize_schedules_in_their_group(iam_actions: Any) -> None:
+    """A role is asked for the schedule's own group.
+
+    MiniStack 1.5.33 takes every schedule for one of the group `default`, since the group stands in the body.
+    """
+    resource_arn = iam_actions.extract_resource_arn
+
+    def resource_arn_with_group(service: str, method: str, path: str, *rest: Any, **named: Any) -> str:
+        arn = str(resource_arn(service, method, path, *rest, **named))
+        if service != "scheduler" or ":schedule/default/" not in arn:
+            return arn
+        body = next((part for part in (*rest, *named.values()) if isinstance(part, bytes)), b"")
+        group = json.loads(body or b"{}").get("GroupName", "default")
+        return arn.replace(":schedule/default/", f":schedule/{group}/")
+
+    iam_actions.extract_resource_arn = resource_arn_with_group
+
+
 def exclude_punctuation(provisioners: Any) -> None:
     """Generated secrets of letters and digits where the template asks for them.
 
@@ -128,11 +172,14 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
+    from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import apigateway, lambda_svc  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
+    redeliver_failed_records(lambda_svc)
+    authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     let_invocations_queue(lambda_svc)
     poll_without_rest(esm_wake)

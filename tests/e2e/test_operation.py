@@ -5,12 +5,13 @@ import os
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
-from tests.e2e.permissions import denied
+from tests.e2e.permissions import denied, physical_name
 
 PATIENCE = 60  # seconds
 
@@ -96,6 +97,33 @@ def test_an_overdue_token_is_found_and_finished_by_one_command(api: Api, operato
     assert status == 0, output
     assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
     assert token["id"] not in operator.run("doctor")[1]
+
+
+def test_a_part_of_the_stream_that_was_given_up_is_read_again_by_one_command(api: Api, operator: Operator) -> None:
+    mappings = api.stack.client("lambda")
+    scheduler = api.stack.client("scheduler")
+    schedule_timeouts = physical_name(api.stack, "ScheduleTimeouts")
+    mapping = mappings.list_event_source_mappings(FunctionName=schedule_timeouts)["EventSourceMappings"][0]["UUID"]
+    # The emulator gives up by age alone, and accepts an age under AWS's least of a minute.
+    mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=2)
+
+    def is_armed(token: dict[str, Any]) -> bool:
+        schedules = scheduler.list_schedules(NamePrefix=token["id"])["Schedules"]
+        return len(schedules) == 1
+
+    with denied(api.stack, "scheduler:", "ScheduleTimeouts"):
+        token = api.create(timeout="1h")
+        until = time.monotonic() + PATIENCE
+        while not any("DDBStreamBatchInfo" in letter for letter in operator.dead_letters()):
+            assert time.monotonic() < until, "no dead letter"
+            time.sleep(0.2)
+        assert not is_armed(token)
+
+    time.sleep(1)
+    status, output = operator.run("redrive")
+    assert status == 0, output
+    assert is_armed(token)
+    mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=43_200)
 
 
 def test_a_key_whose_token_retention_has_removed_makes_a_new_one(api: Api) -> None:
