@@ -48,7 +48,7 @@ costs: .venv/ready ## Count what a wait asks of AWS, and write it with list pric
 setup: .venv/ready .local/emulator/ready .local/sam/ready
 
 clean: ## Remove everything that these commands made
-	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules
 
 $(UV):
 	@echo "Installing uv $(UV_VERSION)"
