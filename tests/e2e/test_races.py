@@ -280,7 +280,7 @@ def test_one_hundred_executions_wait_for_one_token_and_the_next_is_told_the_limi
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"] * 100
 
 
-def test_a_state_that_is_entered_again_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
+def test_a_state_that_is_tried_again_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
     """As after a Retry on AWS. The emulator's Retry keeps the task token, so the state is entered anew by its Catch."""
     again = [{"ErrorEquals": ["States.Timeout"], "Next": "Again", "ResultPath": "$.timeout"}]
     states = {"State": {**machines.wait_state(TimeoutSeconds=2, Catch=again)}, "Again": machines.wait_state()}

@@ -1,18 +1,9 @@
-"""One stack on moto for all of these tests, and the figures of what was tried."""
+"""The figures of what was tried."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-
-from local.moto_stack import MotoStack, moto_stack
-
-
-@pytest.fixture(scope="package")
-def stack() -> Iterator[MotoStack]:
-    with moto_stack() as stack:
-        yield stack
 
 
 @dataclass

@@ -161,8 +161,6 @@ class SchedulerSource:
         self._queue_url = queue_url
         self._clock = clock
         self._scheduler, self._sqs = client("scheduler"), client("sqs")
-        for name in self._names():
-            self._scheduler.delete_schedule(Name=name, GroupName=group)
 
     def deliver(self) -> bool:
         fired = False
@@ -244,7 +242,9 @@ class World:
                     self.streams[function.name] = source
                 elif event["Type"] == "SQS":
                     self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
-        self.scheduler = SchedulerSource(stack.resources["TimerGroup"]["Ref"], self.timer_queue, self.clock)
+        self.timer_group = unique("TimerGroup")
+        client("scheduler").create_schedule_group(Name=self.timer_group)
+        self.scheduler = SchedulerSource(self.timer_group, self.timer_queue, self.clock)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -255,12 +255,13 @@ class World:
             own = {
                 "TABLE_NAME": self.table,
                 "TIMER_QUEUE_URL": self.timer_queue,
+                "TIMER_GROUP": self.timer_group,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue,
             }
             until_the_end.enter_context(mock.patch.dict(os.environ, own))
             until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
-            for built in (aws.tokens, aws.store, aws.outputs, aws.callback_urls, aws.credentials, aws.timers, aws.dead_letters):
-                built.cache_clear()
+            _forget_all_but_clients()
+            until_the_end.callback(_forget_all_but_clients)
             aws.store()._pause = lambda _: None
             yield
 
@@ -474,6 +475,11 @@ class World:
 
     def _api_key(self) -> str:
         return self.stack.secret("ApiKey")
+
+
+def _forget_all_but_clients() -> None:
+    for built in (aws.tokens, aws.store, aws.outputs, aws.callback_urls, aws.credentials, aws.timers, aws.dead_letters):
+        built.cache_clear()
 
 
 def _empty_table(stack: MotoStack) -> tuple[str, str]:

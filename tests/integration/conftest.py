@@ -1,4 +1,4 @@
-"""The stack on moto: resources as template.yaml has them, handlers as they are deployed."""
+"""What the tests on moto's stack need of it."""
 
 import json
 import time
@@ -10,18 +10,12 @@ from typing import Any
 import boto3
 import pytest
 
-from local.moto_stack import MotoStack, moto_stack
+from local.moto_stack import MotoStack
 from tests.api_gateway import Api
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 
 PATIENCE = 10  # seconds
-
-
-@pytest.fixture(scope="session")
-def stack() -> Iterator[MotoStack]:
-    with moto_stack() as stack:
-        yield stack
 
 
 @pytest.fixture(autouse=True)
