@@ -3,6 +3,7 @@
 On Lambda everything is built while the function starts, where the CPU is not throttled; elsewhere when it is first used.
 """
 
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -95,6 +96,8 @@ def build_at_start(*builders: Callable[[], Any]) -> None:
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         for build in builders:
             build()
+        gc.freeze()  # what was made so far stays for ever: no collection has to look at it
+        gc.enable()
 
 
 def forget() -> None:
