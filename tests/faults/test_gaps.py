@@ -9,7 +9,7 @@ from local.moto_stack import MotoStack
 from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED
 from tests.fakes.step_functions import Fault as StepFunctionsFault
 from tests.faults.flows import SMALL
-from tests.faults.wire import Fault, cancels
+from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World, unique
 from waitpoints.store import MAX_WAITERS
 
@@ -38,6 +38,18 @@ def test_a_create_that_meets_others_on_its_key_is_answered_all_the_same(world: W
     assert not token["isCached"]
     assert [name for name, _ in world.lambdas.events] == ["create_token"]
     assert seen.count("dynamodb.TransactWriteItems") == conflicts + 1
+
+
+@pytest.mark.parametrize("options", [{}, {"idempotencyKey": "order"}])
+def test_a_create_whose_answer_was_lost_on_the_way_to_its_function_is_new(world: World, options: dict[str, str]) -> None:
+    """botocore sends it again and is refused, by what it has written itself."""
+    [lost_once] = [fault for fault in FAULTS if fault.name == "answer lost once"]
+    world.plan = lambda _, call: lost_once if call.startswith("dynamodb.") else None
+    with world.faulty():
+        token = world.create(**options)
+    assert not token["isCached"]
+    assert [name for name, _ in world.lambdas.events] == ["create_token"]
+    assert world.token_ids() == [token["id"]]
 
 
 def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_callback(world: World) -> None:

@@ -10,7 +10,7 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -399,8 +399,14 @@ class World:
         self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
         problems += self._wrong_with_keys()
-        tokens = [aws.tokens().retrieve(token_id) for token_id in self.token_ids()]
+        tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
+
+    def token(self, token_id: str) -> Token:
+        """A token with its outcome and its output, however long ago it ended."""
+        token = aws.store().get(token_id)
+        outcome = token.outcome(self.clock())
+        return replace(token, settled=outcome and replace(outcome, output=aws.outputs().load(outcome.output)))
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
@@ -417,7 +423,7 @@ class World:
         elif len(given) > 1 or given[0] is not results[-1]:
             yield "an execution was resumed more than once"
         else:
-            token = aws.tokens().retrieve(token_id)
+            token = self.token(token_id)
             assert token.settled, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
                 outcome = Timeout() if token.settled.status is Status.TIMED_OUT else token.settled.output.json or ""
