@@ -143,4 +143,6 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
     names = [part for part in location if not (isinstance(part, str) and ("[" in part or part in ("str", "function-after")))]
     where = "".join(f"[{part}]" if isinstance(part, int) else part for part in names)
     message = message.removeprefix("Value error, ")
+    if message.startswith("Input should be a valid dictionary or "):
+        message = "Expected an object"
     return f'{message} at "{where}"' if where else message

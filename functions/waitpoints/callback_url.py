@@ -22,7 +22,7 @@ class CallbackUrls:
 
     def check(self, token_id: str, written_hash: str) -> None:
         """Raises WrongCallbackHash unless the hash is this token's, under the current or the previous signing key."""
-        written = written_hash.lower().encode()
+        written = written_hash.lower().encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(_hash(key, token_id).encode(), written) for key in self._signing_key.accepted()):
             raise WrongCallbackHash
 

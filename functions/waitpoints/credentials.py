@@ -31,7 +31,7 @@ class Credentials:
 
     def check_api_key(self, authorization: str | None) -> None:
         """Raises Unauthenticated unless the Authorization header carries the current or the previous API key."""
-        presented = _bearer(authorization).encode()
+        presented = _bearer(authorization).encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self._api_key.accepted()):
             raise Unauthenticated("Invalid API key")
 
@@ -86,7 +86,7 @@ def _bearer(authorization: str | None) -> str:
 def _is_public_access_token(bearer: str) -> bool:
     try:
         claims = jwt.decode(bearer, options={"verify_signature": False})
-    except jwt.InvalidTokenError:
+    except (jwt.InvalidTokenError, UnicodeEncodeError):
         return False
     return claims.get("pub") is True
 

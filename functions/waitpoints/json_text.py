@@ -60,7 +60,7 @@ def _refuse_constant(name: str) -> Never:
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
 _number_blind_decoder = JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str)
 _SPACE = (" ", "\t", "\n", "\r")
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]++|\\.)*+"|[\[\]{}]')
 
 
 def _decode(decoder: JSONDecoder, text: str) -> Any:

@@ -6,7 +6,7 @@ from waitpoints import json_text
 from waitpoints.token import Answer, Status, Token, iso
 from waitpoints.waiter_result import timeout_output
 
-INLINE_LIMIT = 5_000_000  # bytes of an encoded output: Lambda answers with at most 6 MB
+INLINE_LIMIT = 6_000_000  # bytes: Lambda answers with at most 6 MiB
 
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
@@ -17,7 +17,7 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
     outcome = token.settled
     timed_out = outcome is not None and outcome.status is Status.TIMED_OUT
     output, output_type = timeout_output(token) if timed_out else outcome and outcome.output.json, "application/json"
-    if outcome and output and len(json_text.dumps(output).encode()) > INLINE_LIMIT:
+    if outcome and output and _bytes_in_an_answer(output) > INLINE_LIMIT:
         output, output_type = outcome.output.stored_at, "application/store"
     return _without_none(
         {
@@ -30,6 +30,11 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
             "waiters": [_waiter(token, key) for key in token.waiters],
         }
     )
+
+
+def _bytes_in_an_answer(output: str) -> int:
+    """An output is text in the body, and the body is text in what Lambda hands to API Gateway: quotes grow twice."""
+    return len(json_text.dumps(json_text.dumps(output)).encode())
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:

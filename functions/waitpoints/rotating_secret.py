@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.parameters.secrets import SecretsProvider
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -49,9 +50,19 @@ class RotatingSecret:
             return
         try:
             yield self._get("AWSPREVIOUS", force_fetch)
-        except GetParameterError:  # never rotated so far
-            self._missing_until = time.monotonic() + CACHED_FOR
+        except GetParameterError as error:
+            if not _is_missing(error):
+                raise
+            self._missing_until = time.monotonic() + CACHED_FOR  # never rotated so far
 
     def _get(self, stage: str, force_fetch: bool = False) -> str:
         value = self._stages[stage].get(self._id, max_age=CACHED_FOR, force_fetch=force_fetch, VersionStage=stage)
-        return value if isinstance(value, str) else ""
+        if not isinstance(value, str) or not value:
+            raise GetParameterError("A secret must be a text that is not empty")
+        return value
+
+
+def _is_missing(error: GetParameterError) -> bool:
+    """Whether the secret has no such version. What merely could not be read now is no reason to refuse anybody."""
+    cause = error.__context__
+    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"

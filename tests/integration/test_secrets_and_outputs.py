@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import boto3
 import pytest
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
 
 from local.moto_stack import MotoStack
 from tests.api_gateway import Api
@@ -77,7 +80,51 @@ class TestRotation:
         assert secret.current() == new
 
 
+class TestASecretThatCannotBeRead:
+    def test_as_text_opens_nothing(self, stack: MotoStack) -> None:
+        client = boto3.client("secretsmanager")
+        secret = RotatingSecret(client, client.create_secret(Name="bytes", SecretBinary=b"bytes")["ARN"])
+
+        with pytest.raises(GetParameterError):
+            list(secret.accepted())
+
+    def test_now_refuses_nobody_for_it(self, stack: MotoStack) -> None:
+        client = boto3.client("secretsmanager")
+        secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
+        secret.current()
+        throttled = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+
+        def throttle(**_: Any) -> None:
+            raise ClientError(throttled, "GetSecretValue")
+
+        client.meta.events.register("before-call.secrets-manager.GetSecretValue", throttle)
+        with pytest.raises(GetParameterError):
+            list(secret.accepted())
+        client.meta.events.unregister("before-call.secrets-manager.GetSecretValue", throttle)
+        assert list(secret.accepted())  # and it is asked for again the next time
+
+
 class TestALargeOutput:
+    @pytest.mark.parametrize("body", ['["' + '","' * 830_000 + '"]', '"' + "\\\\" * 700_000 + '"', '"' + "é" * 1_500_000 + '"'])
+    def test_is_never_more_than_lambda_can_answer_with(self, stack: MotoStack, body: str) -> None:
+        api = Api(stack.template, stack.secret("ApiKey"))
+        token = api.create()
+        assert api.post(token["url"], body.encode(), JSON).status == 200
+        event = {
+            "routeKey": f"GET {TOKENS}/{{waitpointId}}",
+            "requestContext": {"http": {"method": "GET"}},
+            "headers": {"authorization": f"Bearer {stack.secret('ApiKey')}"},
+            "pathParameters": {"waitpointId": token["id"]},
+        }
+        answer = stack.functions()["retrieve_token"].call(event)
+        assert len(json.dumps(answer, ensure_ascii=False).encode()) < 6_291_456
+        shown = json.loads(answer["body"])
+        if shown["outputType"] == "application/json":
+            assert shown["output"] == body
+        else:
+            stored = boto3.client("s3").get_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=shown["output"])
+            assert stored["Body"].read().decode() == body
+
     @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
     def test_is_kept_whole_wherever_it_has_to_be(
         self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int
