@@ -1,6 +1,7 @@
 """What a wait may cost: calls to AWS are counted, and DynamoDB's capacity is worked out, as `make costs` does."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -42,12 +43,18 @@ def test_the_guarantee_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -
     assert wait["guarantee"].operations() == ["DynamoDB:Query"]
 
 
-def test_a_wait_with_a_small_payload_takes_at_most_eight_write_units(wait: Wait) -> None:
-    assert wait.write_units <= 8
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"timeout": "24h"}, {"timeout": "24h", "ends": False}],
+    ids=["no timeout", "completed before its timeout", "timed out"],
+)
+def test_a_wait_with_a_small_payload_takes_at_most_eight_write_units(counted: Bench, options: dict[str, Any]) -> None:
+    assert counted.wait(**options).write_units <= 8
 
 
-def test_the_bytes_of_a_payload_are_written_once(counted: Bench) -> None:
-    wait = counted.wait(payload=20_000)
+@pytest.mark.parametrize("timeout", [None, "24h"])
+def test_the_bytes_of_a_payload_are_written_once_and_billed_once(counted: Bench, timeout: str | None) -> None:
+    wait = counted.wait(payload=20_000, timeout=timeout)
     with_payload = [call for step in wait.steps for call in step.calls if call.item_bytes >= 20_000]
     assert len(with_payload) == 1
 
