@@ -140,6 +140,17 @@ def callback(world: World) -> None:
 
 
 @flow
+def callback_after_the_signing_key_was_rotated(world: World) -> None:
+    token = world.create()
+    execution = world.wait(token)
+    world.rotate("SigningKey")
+    with world.faulty():
+        world.callback(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
 def callback_for_three_waiters(world: World) -> None:
     token = world.create(timeout="1h")
     executions = [(world.wait(token, unwrap), unwrap) for unwrap in (False, True, False)]

@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from local.moto_stack import MotoStack
-from local.template import REGION, Function, Resource
+from local.template import REGION, ROOT, Function, Resource
 from tests.api_gateway import Answer, http_event
 from tests.event_sources import matches
 from tests.fakes.clock import FakeClock
@@ -33,7 +33,6 @@ from waitpoints.waiter_result import Failure, Success
 
 TOKENS = "/api/v1/waitpoints/tokens"
 PATIENCE = 40  # how often a caller or a state tries again
-RETRIED = {"TryAgain", "CannotResumeNow", "Lambda.Unknown"}  # what a state's Retry names
 SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
 
 
@@ -227,6 +226,7 @@ class World:
         """So that what Step Functions answered may not have been recorded."""
         self.outcomes_are_open = False
         """Whoever settles a token first decides, and every execution must go on with that."""
+        self._retried = _names_in_retry(stack)
         self.table, stream_arn = _empty_table(stack)
         self._stream = Stream(stream_arn)
         self._history: list[dict[str, Any]] = []
@@ -262,7 +262,7 @@ class World:
             until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
             _forget_all_but_clients()
             until_the_end.callback(_forget_all_but_clients)
-            aws.store()._pause = lambda _: None
+            aws.store()._pause = nothing
             yield
 
     @contextmanager
@@ -357,7 +357,7 @@ class World:
             if self.step_functions.result(task_token) is not None:
                 return execution  # it had gone on before its function failed
             self.step_functions.stop(task_token)
-            if error not in RETRIED:
+            if error not in self._retried:
                 break
         execution.failed = error
         return execution
@@ -479,8 +479,22 @@ class World:
             if record["dynamodb"]["NewImage"]["item"]["S"] == item and (not event_names or record["eventName"] in event_names)
         ]
 
+    def rotate(self, logical_id: str) -> None:
+        """Give a secret a new version, and let no function have the old one in its cache."""
+        value = unique(logical_id).ljust(64, "x")
+        client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
+        _forget_all_but_clients()
+        aws.store()._pause = nothing
+
     def _api_key(self) -> str:
         return self.stack.secret("ApiKey")
+
+
+def _names_in_retry(stack: MotoStack) -> set[str]:
+    """The errors that the example state machine, which users copy, tries again after."""
+    [machine] = stack.template.resources("AWS::Serverless::StateMachine").values()
+    states = json.loads((ROOT / machine["DefinitionUri"]).read_text())["States"].values()
+    return {name for state in states for retry in state.get("Retry", []) for name in retry["ErrorEquals"]}
 
 
 def _forget_all_but_clients() -> None:
