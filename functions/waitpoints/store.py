@@ -17,6 +17,7 @@ Deliveries are an item of their own because an update is billed by the size of t
 was resumed must not pay for the token's output again. One query brings both.
 """
 
+import base64
 import hashlib
 import random
 import time
@@ -349,7 +350,24 @@ def _key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
 
 
 def _waiter_map(waiter: Waiter) -> dict[str, Any]:
-    return {"taskToken": waiter.task_token, "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+    return {
+        "taskToken": _packed(waiter.task_token),
+        "registeredAt": waiter.registered_at,
+        "unwrap": waiter.unwrap,
+    }
+
+
+def _packed(task_token: str) -> bytes | str:
+    """A task token as the bytes that its base64 stands for, a quarter less to pay for; as it is when it is no base64."""
+    try:
+        packed = base64.b64decode(task_token, validate=True)
+    except ValueError:
+        return task_token
+    return packed if base64.b64encode(packed).decode() == task_token else task_token
+
+
+def _unpacked(task_token: Any) -> str:
+    return task_token if isinstance(task_token, str) else base64.b64encode(bytes(task_token)).decode()
 
 
 def _token(item: Mapping[str, Any], deliveries: Mapping[str, Any] | None = None) -> Token:
@@ -366,7 +384,7 @@ def _token(item: Mapping[str, Any], deliveries: Mapping[str, Any] | None = None)
         idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),
         settled=settled,
         waiters={
-            key: Waiter(waiter["taskToken"], int(waiter["registeredAt"]), waiter["unwrap"])
+            key: Waiter(_unpacked(waiter["taskToken"]), int(waiter["registeredAt"]), waiter["unwrap"])
             for key, waiter in item.get("waiters", {}).items()
         },
         deliveries={

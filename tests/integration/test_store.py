@@ -182,6 +182,15 @@ class TestAddWaiter:
         assert kept
         assert now.waiters == {one.key: one, other.key: other} == store.get(token.id).waiters
 
+    @pytest.mark.parametrize(
+        "task_token",
+        ["AQ==", "AQ", "AR==", "a+b/", "a-b_", "cd3f0f3e-2b5e-4d1c-9a57-1a2b3c4d5e6f", " AQ==", "AQ==\n", "Größe", "A" * 2048],
+    )
+    def test_keeps_its_task_token_to_the_letter(self, store: AnyStore, create: Callable[..., Token], task_token: str) -> None:
+        token, one = create(), Waiter(task_token, START)
+        store.add_waiter(token.id, one, START)
+        assert store.get(token.id).waiters == {one.key: one}
+
     def test_is_refused_by_a_settled_token_which_says_how_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         _, settled = store.complete(token.id, OUTPUT, START)
