@@ -45,8 +45,8 @@ def test_the_guarantee_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -
 
 @pytest.mark.parametrize(
     "options",
-    [{}, {"timeout": "24h"}, {"timeout": "24h", "ends": False}],
-    ids=["no timeout", "completed before its timeout", "timed out"],
+    [{}, {"timeout": "24h"}, {"timeout": "24h", "ends": False}, {"timeout": "24h", "task_token": 2048}],
+    ids=["no timeout", "completed before its timeout", "timed out", "the longest task token"],
 )
 def test_a_wait_with_a_small_payload_takes_at_most_eight_write_units(counted: Bench, options: dict[str, Any]) -> None:
     assert counted.wait(**options).write_units <= 8
