@@ -32,6 +32,13 @@ def another_callback_comes(world: World) -> None:
 
 
 @other
+def a_callback_comes_by_a_clock_that_is_behind(world: World) -> None:
+    world.clock.advance(seconds=-2)
+    another_callback_comes(world)
+    world.clock.advance(seconds=2)
+
+
+@other
 def another_execution_waits(world: World) -> None:
     for token in world.tokens:
         world.expect(world.wait(token), token, Timeout())

@@ -5,6 +5,7 @@ delivered again from the lowest failed record, a message comes back after its vi
 invokes its function with a new task token, and whoever called over HTTP calls again after a 5xx.
 """
 
+import base64
 import json
 import os
 import secrets
@@ -82,7 +83,6 @@ class StreamSource:
         self._history = history
         self._read = 0
         self.pending: list[dict[str, Any]] = []
-        self.delivered: list[dict[str, Any]] = []
 
     def deliver(self) -> bool:
         """Invoke the function with what it has not finished yet. False when there was nothing."""
@@ -94,19 +94,15 @@ class StreamSource:
         if not batch:
             return False
         try:
-            failed = self.invoke(batch)
+            answer = self._lambdas.invoke(self.name, {"Records": batch})
         except (Exception, Killed):
             return True
-        done = next((place for place, record in enumerate(batch) if record["dynamodb"]["SequenceNumber"] in failed), len(batch))
-        assert done == len(batch) or failed, "a failure that names no record of the batch"
-        self.delivered += self.pending[:done]
-        del self.pending[:done]
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        done = [record["dynamodb"]["SequenceNumber"] not in failed for record in batch]
+        if failed and all(done):
+            return True  # it names no record of the batch, so the whole batch comes again
+        del self.pending[: (done + [False]).index(False)]
         return True
-
-    def invoke(self, records: list[dict[str, Any]]) -> set[str]:
-        """The sequence numbers of the records that failed."""
-        answer = self._lambdas.invoke(self.name, {"Records": records})
-        return {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
 
 
 class QueueSource:
@@ -118,7 +114,6 @@ class QueueSource:
         self._url = url
         self._lambdas = lambdas
         self._sqs = client("sqs")
-        self.delivered: list[dict[str, Any]] = []
 
     def deliver(self) -> bool:
         """Invoke the function with the messages that are visible now. False when there were none."""
@@ -132,9 +127,8 @@ class QueueSource:
         except (Exception, Killed):
             return True
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
-        for message, record in zip(messages, records, strict=True):
+        for message in messages:
             if message["MessageId"] not in failed:
-                self.delivered.append(record)
                 self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
         return True
 
@@ -190,12 +184,14 @@ class Stream:
         """The records since the last time. Each time by a new iterator: moto's go astray after a cancelled transaction."""
         made = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._read_up_to)
         records: list[Any] = self._client.get_records(ShardIterator=made["ShardIterator"])["Records"]
-        for record in records:
-            change = record["dynamodb"]
-            change["ApproximateCreationDateTime"] = change["ApproximateCreationDateTime"].timestamp()
-            last = change["SequenceNumber"]
+        if records:
+            last = records[-1]["dynamodb"]["SequenceNumber"]
             self._read_up_to = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
-        return records
+        return list(json.loads(json.dumps(records, default=_as_lambda_has_it)))
+
+
+def _as_lambda_has_it(value: Any) -> float | str:
+    return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
 
 
 @dataclass
