@@ -101,7 +101,7 @@ class StreamSource:
         done = [record["dynamodb"]["SequenceNumber"] not in failed for record in batch]
         if failed and all(done):
             return True  # it names no record of the batch, so the whole batch comes again
-        del self.pending[: (done + [False]).index(False)]
+        del self.pending[: [*done, False].index(False)]
         return True
 
 
