@@ -4,12 +4,21 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests import figures
+
 if TYPE_CHECKING:
     from local.moto_stack import MotoStack
 
 # A slow machine is no failure, and a failure must be the same one when it is looked into.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("waitpoints")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if measured := figures.shown():
+        terminalreporter.section("measured")
+        for figure in measured:
+            terminalreporter.write_line(figure)
 
 
 @pytest.fixture(scope="session")

@@ -4,12 +4,12 @@ import itertools
 from collections import Counter
 from typing import Any
 
-import pytest
 import schemathesis
 from schemathesis.engine import events, from_schema
 
 from local import openapi
 from local.stack import Stack
+from tests import figures
 from tests.e2e.api import Api
 
 FEWEST_CASES = 1_000
@@ -17,7 +17,7 @@ CASES_PER_OPERATION = 60
 DISTINCT_STATUSES = {200, 400, 401, 403, 404, 405, 413, 422}
 
 
-def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api) -> None:
     config = schemathesis.Config.from_dict(
         {
             "seed": 1,
@@ -53,9 +53,8 @@ def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api, 
                     f"{event.recorder.label}: {failure.failure.title}\n{failure.failure.message}\n{failure.code_sample}"
                 )
 
-    with capsys.disabled():
-        shown = ", ".join(f"{count:,} with {status}" for status, count in statuses.most_common())
-        print(f"\n  schemathesis: {statuses.total():,} requests, {len(wrong)} answered wrongly ({shown})")
+    shown = ", ".join(f"{count:,} with {status}" for status, count in statuses.most_common())
+    figures.show(f"schemathesis: {statuses.total():,} requests, {len(wrong)} answered wrongly ({shown})")
     assert not wrong, "\n\n".join(wrong[:10])
     assert statuses.keys() <= DISTINCT_STATUSES
     assert statuses.total() >= FEWEST_CASES

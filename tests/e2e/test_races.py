@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
+from tests import figures
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 
@@ -161,8 +162,8 @@ class Race:
     def was_close(self, name: str) -> bool:
         """Whether either side came first often enough for a race."""
         told_at_once = self.waiters * len(self.tokens) - self.before
-        print(
-            f"\n  {name}: {len(self.tokens)} tokens in {self.seconds:.0f} s, {len(self.executions)} executions resumed; "
+        figures.show(
+            f"{name}: {len(self.tokens)} tokens in {self.seconds:.0f} s, {len(self.executions)} executions resumed; "
             f"{self.before} waiters were there before the callback, {told_at_once} came after it"
         )
         return min(self.before, told_at_once) > len(self.tokens) // 10

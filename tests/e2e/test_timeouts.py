@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
-from urllib.request import Request, urlopen
 
 import pytest
 
 from local.stack import Stack
+from tests import figures
+from tests.e2e.api import TOKENS as TOKENS_ROUTE
+from tests.e2e.api import Api
 
 TOKENS = 200
 SHORTEST, LONGEST = 2, 20  # seconds
@@ -25,15 +27,13 @@ Call = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")
-def call(stack: Stack) -> Call:
-    """Call the API with its key: `call("POST", "/…", body)`."""
+def call(api: Api) -> Call:
+    """Call the API with its key, below the tokens' route or by a whole URL: `call("POST", "/…", body)`."""
 
     def call(method: str, path: str, body: Any = None) -> Any:
-        headers = {"authorization": f"Bearer {stack.api_key}", "content-type": "application/json"}
-        data = None if body is None else json.dumps(body).encode()
-        url = path if path.startswith("http") else f"{stack.api_url}/api/v1/waitpoints/tokens{path}"
-        with urlopen(Request(url, data, headers, method=method), timeout=30) as response:
-            return json.load(response)
+        answer = api.request(method, path if path.startswith("http") else TOKENS_ROUTE + path, body)
+        assert answer.status == 200, answer
+        return answer.body
 
     return call
 
@@ -134,7 +134,7 @@ def test_every_waiting_execution_is_told_within_a_second_or_so(time_out: Callabl
     chosen = random.Random(5)  # noqa: S311
     late = time_out([f"{chosen.randint(SHORTEST, LONGEST)}s" for _ in range(TOKENS)])
     p50, p95 = statistics.median(late), statistics.quantiles(late, n=20)[-1]
-    print(f"\n  {TOKENS} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s, min {min(late):.2f} s")
+    figures.show(f"{TOKENS} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s")
     assert min(late) >= 0
     assert p95 < LATENESS_P95
 
