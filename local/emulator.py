@@ -10,6 +10,7 @@ Usage: emulator.py PORT API_ID_FILE PARENT_PID. The file is written by whoever d
 import asyncio
 import json
 import os
+import re
 import string
 import sys
 import threading
@@ -24,6 +25,7 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
 API_PATHS = ("/api/v1/", "/engine/v1/")
 POLL_SECONDS = 0.05
+_LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
 
 
 def with_api_at_root(app: App, api_id_file: Path) -> App:
@@ -101,6 +103,43 @@ def redeliver_failed_records(lambda_svc: Any) -> None:
     lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function = poll_streams, execute_function
 
 
+def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> None:
+    """A state fails with its function's error, by the name of the error's class, also when it waits for a task token.
+
+    MiniStack 1.5.33 lets a state with `waitForTaskToken` wait on when its function failed or does not exist, so that no
+    `Retry` ever sees it, and calls every error of a function `Runtime.HandlerError`.
+    """
+    execute, call_lambda = lambda_svc._execute_function_with_config_scope, stepfunctions._call_lambda
+    invoke_with_callback, waiting = stepfunctions._invoke_with_callback, threading.local()
+
+    def execute_with_named_error(*args: Any, **named: Any) -> Any:
+        result = execute(*args, **named)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            raised = _LAST_LINE_OF_TRACE.search(result.get("log", ""))
+            return {**result, "body": {**body, "errorType": raised[1] if raised else "Lambda.Unknown"}}
+        return result
+
+    def call_lambda_for_state(function: str, event: Any) -> Any:
+        try:
+            return call_lambda(function, event)
+        except stepfunctions._ExecutionError as error:
+            if task := stepfunctions._task_tokens.get(getattr(waiting, "task_token", None)):
+                task["error"] = {"Error": error.error, "Cause": error.cause}
+                task["event"].set()
+            raise
+
+    def invoke_and_wait(resource: str, given: Any, task_token: str, state: Any) -> Any:
+        waiting.task_token = task_token
+        try:
+            return invoke_with_callback(resource, given, task_token, state)
+        finally:
+            waiting.task_token = None
+
+    lambda_svc._execute_function_with_config_scope = execute_with_named_error
+    stepfunctions._call_lambda, stepfunctions._invoke_with_callback = call_lambda_for_state, invoke_and_wait
+
+
 def authorize_schedules_in_their_group(iam_actions: Any) -> None:
     """A role is asked for the schedule's own group.
 
@@ -174,11 +213,12 @@ def main() -> None:
     from ministack.app import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import apigateway, lambda_svc  # noqa: PLC0415
+    from ministack.services import apigateway, lambda_svc, stepfunctions  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
     redeliver_failed_records(lambda_svc)
+    fail_states_whose_function_fails(stepfunctions, lambda_svc)
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     let_invocations_queue(lambda_svc)

@@ -9,6 +9,7 @@ import pytest
 
 from local.stack import ROOT
 from tests.e2e.api import TOKENS, Api
+from tests.e2e.permissions import physical_name
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 AT_ONCE = 100
@@ -109,3 +110,27 @@ def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
     assert isinstance(answer.body["error"], str)
     assert "Traceback" not in answer.body["error"]
     assert api.retrieve(token) == before
+
+
+def test_a_state_whose_function_is_not_there_fails_and_one_that_asks_wrongly_is_told_why(api: Api) -> None:
+    """The emulator as AWS: a typo in a state machine must not look like a wait."""
+    step_functions = api.stack.client("stepfunctions")
+    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
+    create = physical_name(api.stack, "CreateToken")
+
+    def error_of(name: str, resource: str, function: str, payload: dict[str, str]) -> Any:
+        task = {
+            "Type": "Task",
+            "Resource": f"arn:aws:states:::lambda:invoke{resource}",
+            "Parameters": {"FunctionName": function, "Payload": payload},
+            "End": True,
+        }
+        machine = step_functions.create_state_machine(
+            name=name, roleArn=role, definition=json.dumps({"StartAt": "Task", "States": {"Task": task}})
+        )["stateMachineArn"]
+        return api.result(step_functions.start_execution(stateMachineArn=machine, input="{}")["executionArn"])
+
+    assert error_of("no-function", ".waitForTaskToken", "nope", {})[0] == "FAILED"
+    task_token = {"timeout": "soon", "taskToken.$": "$$.Task.Token"}
+    assert error_of("waits-wrongly", ".waitForTaskToken", create, task_token) == ("FAILED", "InvalidTimeout")
+    assert error_of("asks-wrongly", "", create, {"timeout": "soon"}) == ("FAILED", "InvalidTimeout")
