@@ -3,13 +3,13 @@
 import json
 import os
 import platform
+import shutil
 import signal
 import socket
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,8 +65,11 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
-    api_id_file = folder / f"api_id.{port}"
-    api_id_file.unlink(missing_ok=True)
+    api_id_file, own_file, scratch = folder / f"api_id.{port}", folder / f"stack.{port}.json", folder / "tmp" / str(port)
+    for left_by_a_killed_run in (api_id_file, own_file):
+        left_by_a_killed_run.unlink(missing_ok=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    scratch.mkdir(parents=True)
     with open(folder / "emulator.log", "wb") as log:
         emulator = subprocess.Popen(
             [program("emulator", "python"), str(ROOT / "local" / "emulator.py"), str(port), str(api_id_file), str(os.getpid())],
@@ -74,7 +77,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env=emulator_environment(folder),
+            env=emulator_environment(scratch),
         )
     try:
         endpoint_url = f"http://127.0.0.1:{port}"
@@ -85,18 +88,33 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
         overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*"]
         sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
         stack = describe(endpoint_url, api_id_file)
-        (folder / "stack.json").write_text(json.dumps(asdict(stack), indent=2) + "\n")
+        own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")
+        shutil.copy(own_file, folder / "stack.json")
         yield stack
     finally:
-        forget(folder / "stack.json", port)
+        own_file.unlink(missing_ok=True)
+        hand_over(folder)
         end(emulator)
         api_id_file.unlink(missing_ok=True)
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
-def forget(stack_file: Path, port: int) -> None:
-    """Remove the file if it is about the stack on this port: another one may have been started since."""
-    if stack_file.exists() and json.loads(stack_file.read_text())["endpoint_url"].endswith(f":{port}"):
-        stack_file.unlink()
+def hand_over(folder: Path) -> None:
+    """Let `stack.json` be about another stack that serves from this folder, or about none."""
+    for other in folder.glob("stack.*.json"):
+        if is_serving(json.loads(other.read_text())["endpoint_url"]):
+            shutil.copy(other, folder / "stack.json")
+            return
+        other.unlink()
+    (folder / "stack.json").unlink(missing_ok=True)
+
+
+def is_serving(endpoint_url: str) -> bool:
+    try:
+        urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def check_port(port: int) -> None:
@@ -121,9 +139,7 @@ def program(environment: str, name: str) -> str:
     return str(path)
 
 
-def emulator_environment(folder: Path) -> dict[str, str]:
-    scratch = folder / "tmp"
-    scratch.mkdir(exist_ok=True)
+def emulator_environment(scratch: Path) -> dict[str, str]:
     # An emulator must never reach AWS: no profile, no credentials of the user, no proxy in between.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**clean, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
@@ -133,14 +149,10 @@ def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log
     for _ in range(STARTUP_SECONDS * 10):
         if emulator.poll() is not None:
             raise LocalError(f"The emulator stopped while it started: see {log}")
-        try:
-            urllib.request.urlopen(f"{endpoint_url}/_ministack/health", timeout=1).close()
+        if is_serving(endpoint_url):
             return
-        except (urllib.error.URLError, OSError):
-            try:
-                emulator.wait(0.1)
-            except subprocess.TimeoutExpired:
-                continue
+        with suppress(subprocess.TimeoutExpired):
+            emulator.wait(0.1)
     raise LocalError(f"The emulator did not answer for {STARTUP_SECONDS} s: see {log}")
 
 

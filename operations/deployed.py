@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
@@ -31,6 +32,10 @@ class Deployed:
         if not LOCAL_STACK.exists():
             raise NotFound("No stack: start one with `make run`, or name one in your AWS account with STACK=waitpoints")
         local = json.loads(LOCAL_STACK.read_text())
+        try:
+            urlopen(f"{local['endpoint_url']}/_ministack/health", timeout=5).close()
+        except OSError:
+            raise NotFound(f"The stack at {local['endpoint_url']} has ended: start one with `make run`") from None
         endpoint = {"endpoint_url": local["endpoint_url"], "region_name": local["region"]}
         return cls(local["stack_name"], {**endpoint, "aws_access_key_id": "test", "aws_secret_access_key": "test"})
 

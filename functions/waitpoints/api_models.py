@@ -121,12 +121,17 @@ class CreatePublicTokenRequest(RequestModel):
 
     def lifetime(self, now: int) -> int:
         """How many seconds from `now` (epoch milliseconds) the token is good for. Raises InvalidTimeout."""
-        if isinstance(self.expiration_time, str):
-            lifetime = timeouts.duration(self.expiration_time) // 1000
-        else:
-            lifetime = self.expiration_time - now // 1000
+        try:
+            if isinstance(self.expiration_time, str):
+                lifetime = timeouts.duration(self.expiration_time) // 1000
+            else:
+                lifetime = self.expiration_time - now // 1000
+        except InvalidTimeout:
+            lifetime = 0
         if not 0 < lifetime <= MAX_LIFETIME:
-            raise InvalidTimeout("Invalid expirationTime: a public access token is good for at most 30 days from now")
+            raise InvalidTimeout(
+                'Invalid expirationTime: expected an instant in epoch seconds or a duration such as "15m", in the next 30 days'
+            )
         return lifetime
 
 
@@ -140,8 +145,13 @@ def validated[Model: BaseModel](model: type[Model], value: Any) -> Model:
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
-    names = [part for part in location if not (isinstance(part, str) and ("[" in part or part in ("str", "function-after")))]
-    where = "".join(f"[{part}]" if isinstance(part, int) else part for part in names)
+    """One problem of a value. pydantic names the member of a union that it tried beside the fields; that is left out."""
+    where = ""
+    for part in location:
+        if isinstance(part, int):
+            where += f"[{part}]"
+        elif part not in ("str", "int", "function-after") and "[" not in part:
+            where += f".{part}" if where else part
     message = message.removeprefix("Value error, ")
     if message.startswith("Input should be a valid dictionary or "):
         message = "Expected an object"

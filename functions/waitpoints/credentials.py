@@ -5,6 +5,7 @@ fixed issuer and audience. It opens the complete route only.
 """
 
 import hmac
+import re
 import time
 from typing import Any
 
@@ -77,7 +78,7 @@ def write_scope(token_id: str) -> str:
 
 
 def _bearer(authorization: str | None) -> str:
-    bearer = (authorization or "").removeprefix("Bearer ").strip()
+    bearer = re.sub(r"^bearer ", "", authorization or "", flags=re.IGNORECASE).strip()
     if not bearer:
         raise Unauthenticated("Invalid or Missing API key")
     return bearer

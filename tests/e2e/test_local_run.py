@@ -70,6 +70,7 @@ def test_once_shows_the_main_job_and_ends_with_status_0(tmp_path: Path) -> None:
     assert '"action": "completed"' in output
     assert len(re.findall(r"\d+\.\d\d s\b", output)) == 7  # every step with its duration
     assert processes_of(tmp_path) == []
+    assert list((tmp_path / "tmp").iterdir()) == []
 
 
 def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
