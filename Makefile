@@ -47,10 +47,10 @@ build: .local/sam/ready ## What `sam build` does, with bytecode so that function
 	@.local/sam/bin/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
 bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against a bare boto3 module
-	@.venv/bin/python benchmarks/cold_start.py
+	@.venv/bin/python -m benchmarks.cold_start
 
 costs: .venv/ready ## Count what a wait asks of AWS, and write it with list prices into docs/costs.md
-	@.venv/bin/python benchmarks/costs.py
+	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs
 
 setup: .venv/ready .local/emulator/ready .local/sam/ready
 

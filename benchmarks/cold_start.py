@@ -5,7 +5,7 @@ ends. Function and layer are as `sam build` lays them out; boto3 stands where La
 so the two take turns, the median of their ratios counts, and the milliseconds mean little. Bytecode is in all of it, in
 boto3 alone, or in nothing.
 
-    benchmarks/cold_start.py [RUNS] [FUNCTION ...]
+    python -m benchmarks.cold_start [RUNS] [FUNCTION ...]
 """
 
 import compileall
@@ -21,12 +21,10 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 from tempfile import TemporaryFile
 
+from local.stack import ARCHITECTURE, LOCAL, sam
+from local.template import Template
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from local.stack import ARCHITECTURE, LOCAL, sam  # noqa: E402
-from local.template import Template  # noqa: E402
-
 FOLDER = LOCAL / "bench"
 RUNS = 9
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")

@@ -6,7 +6,6 @@ Every function of a wait is run once, on moto and by a clock that is moved, and 
 import base64
 import json
 import re
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
@@ -17,16 +16,14 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+from benchmarks.meter import Call, Meter, item_size
+from local.moto_stack import MotoStack, moto_stack
+from tests.api_gateway import Api
+from tests.event_sources import Stream, queue_event
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import FakeStepFunctions
+
 ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
-
-from benchmarks.meter import Call, Meter, item_size  # noqa: E402
-from local.moto_stack import MotoStack, moto_stack  # noqa: E402
-from tests.api_gateway import Api  # noqa: E402
-from tests.event_sources import Stream, queue_event  # noqa: E402
-from tests.fakes.clock import FakeClock  # noqa: E402
-from tests.fakes.step_functions import FakeStepFunctions  # noqa: E402
-
 TOKENS = "/api/v1/waitpoints/tokens"
 DAY = 86_400_000
 RETENTION_MONTHS = 1

@@ -39,7 +39,7 @@ class Meter:
         """Count the calls of every boto3 client that is made inside."""
         session_before = boto3.DEFAULT_SESSION
         boto3.setup_default_session()
-        events = boto3.DEFAULT_SESSION.events  # type: ignore[union-attr]
+        events = boto3.DEFAULT_SESSION.events
         events.register("provide-client-params", self._look)
         events.register("after-call", self._count)
         self._dynamodb = boto3.client("dynamodb")

@@ -99,7 +99,7 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Every method is one call to AWS."""
+    """Tokens in one DynamoDB table. Every method is one call to AWS, but for `scan`; `create` repeats it when creates meet."""
 
     def __init__(
         self,
