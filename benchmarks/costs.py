@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -206,20 +205,14 @@ def log_to(stream: StringIO) -> Iterator[None]:
 def bench(stack: MotoStack) -> Iterator[Bench]:
     meter = Meter()
     with meter.watching():
-        from waitpoints import aws  # noqa: PLC0415 - it reads the environment of the stack
+        from waitpoints import wiring  # noqa: PLC0415 - it reads the environment of the stack
 
-        step_functions, clock, real_client = CountedStepFunctions(meter), FakeClock(), aws.client
-
-        @cache
-        def client(service: str) -> Any:
-            return step_functions if service == "stepfunctions" else real_client(service)
-
-        with mock.patch.object(aws, "client", client), mock.patch.object(aws, "now", clock):
-            aws.forget()
-            real_client.cache_clear()
+        step_functions, clock = CountedStepFunctions(meter), FakeClock()
+        wiring.services.reset()
+        replaced = {"step_functions_client": step_functions}
+        with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
             yield Bench(stack, meter, clock, step_functions)
-            aws.forget()
-        real_client.cache_clear()
+        wiring.services.reset()
 
 
 CASES: dict[str, dict[str, Any]] = {

@@ -3,18 +3,19 @@
 Open to browsers: a page completes a token with its public access token.
 """
 
-from waitpoints import aws, ids, json_text
+from waitpoints import ids, json_text
+from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
 from waitpoints.errors import InvalidRequest
-from waitpoints.http import PAYLOAD_LIMIT, Request, Response, endpoint
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens, aws.credentials)
+services.build_at_start("tokens", "credentials", "step_functions_client")
 
 
 @endpoint("POST", browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
-    aws.credentials().check_may_complete(request.authorization, written_id)
-    aws.tokens().complete(ids.token_id(written_id), data(request.json_body(PAYLOAD_LIMIT)))
+    services.credentials.check_may_complete(request.authorization, written_id)
+    services.tokens.complete(ids.parse(written_id), data(request.json_body(PAYLOAD_LIMIT)))
     return Response({"success": True})
 
 

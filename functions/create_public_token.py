@@ -1,14 +1,14 @@
 """POST /api/v1/auth/jwt: a public access token, for callers that cannot sign one themselves."""
 
-from waitpoints import aws
-from waitpoints.api_models import CreatePublicTokenRequest, validated
-from waitpoints.http import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.api.endpoint import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.api.models import CreatePublicTokenRequest, validated
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.credentials)
+services.build_at_start("credentials")
 
 
 @endpoint("POST")
 def handler(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
+    services.credentials.check_api_key(request.authorization)
     wanted = validated(CreatePublicTokenRequest, request.json_value(CREATE_LIMIT))
-    return Response({"token": aws.credentials().public_access_token(wanted.scopes, wanted.lifetime(aws.now()))})
+    return Response({"token": services.credentials.public_access_token(wanted.scopes, wanted.lifetime(services.now()))})

@@ -4,17 +4,17 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import aws, json_text, timeouts
-from waitpoints.api_models import CreateWaitpointTokenRequest, validated
-from waitpoints.credentials import write_scope
-from waitpoints.http import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints import json_text, timeouts
+from waitpoints.api.credentials import write_scope
+from waitpoints.api.endpoint import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.state_task import state_task
-from waitpoints.store import IdempotencyKey
-from waitpoints.token import Waiter
+from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
+from waitpoints.wiring import services
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK gives up on a call after seconds
 
-aws.build_at_start(aws.tokens, aws.callback_urls, aws.credentials)
+services.build_at_start("tokens", "callback_urls", "credentials")
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
@@ -25,11 +25,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | N
 
 @endpoint("POST", allow=("GET", "POST"))
 def over_http(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
+    services.credentials.check_api_key(request.authorization)
     body = request.json_value(CREATE_LIMIT)
     created = create(body, request.headers.get("x-trigger-request-idempotency-key"))
-    access_token = aws.credentials().public_access_token([write_scope(created["id"])])
-    claims = json_text.dumps(aws.credentials().claims)
+    access_token = services.credentials.public_access_token([write_scope(created["id"])])
+    claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})
 
 
@@ -41,16 +41,15 @@ def in_state(payload: dict[str, Any]) -> dict[str, Any]:
 def create(body: Any, request_key: str | None) -> dict[str, Any]:
     """Make the token that `body` asks for; `request_key` is the same for every retry of one call."""
     wanted = validated(CreateWaitpointTokenRequest, body)
-    now = aws.now()
-    created = aws.tokens().create(
-        now=now,
-        timeout_at=timeouts.timeout_at(wanted.timeout, now, aws.timeout_limits()),
+    now = services.now()
+    new = NewToken(
+        timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
         tags=wanted.all_tags,
-        idempotency_key=wanted.idempotency_key,
         key=idempotency_key(wanted, request_key, now),
         waiter=Waiter(wanted.task_token, now, wanted.unwrap) if wanted.task_token else None,
     )
-    url = aws.callback_urls().url(created.token_id)
+    created = services.tokens.create(new, now)
+    url = services.callback_urls.url(created.token_id)
     return {"id": created.token_id, "isCached": created.is_cached, "url": url}
 
 
@@ -58,5 +57,7 @@ def idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None
     """The key that the token is made under: the caller's, or the one that the SDK sends with each retry of a call."""
     expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
     if wanted.idempotency_key is not None:
-        return IdempotencyKey.of_user(wanted.idempotency_key, expires_at, request_key)
-    return IdempotencyKey.of_request(request_key, now + REQUEST_KEY_LIFETIME) if request_key else None
+        return IdempotencyKey(wanted.idempotency_key, expires_at, request_key)
+    if request_key:
+        return IdempotencyKey(request_key, now + REQUEST_KEY_LIFETIME, request_key, KeyKind.REQUEST)
+    return None

@@ -7,17 +7,18 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import aws, telemetry
-from waitpoints.examination import examine
+from waitpoints import telemetry
+from waitpoints.audit import examine
+from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in an answer
 
-aws.build_at_start(aws.store)
+services.build_at_start("tokens", "step_functions_client")
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
-        findings = examine(aws.store(), aws.now())
+        findings = examine(services.store, services.now())
         undone = len(findings.undelivered) + len(findings.overdue)
         telemetry.measure("Undone", undone)
         telemetry.note(tokens=findings.tokens, undelivered=len(findings.undelivered), overdue=len(findings.overdue))

@@ -6,9 +6,10 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import aws, ids, telemetry
+from waitpoints import ids, telemetry
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens, aws.timers)
+services.build_at_start("tokens", "timers", "step_functions_client")
 queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
@@ -17,8 +18,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def record_handler(record: SQSRecord) -> None:
-    token_id = ids.token_id(record.json_body["waitpointId"])
+    token_id = ids.parse(record.json_body["waitpointId"])
     with telemetry.canonical_line("expire", tokenId=token_id):
-        due_at = aws.tokens().expire(token_id)
+        due_at = services.tokens.expire(token_id)
         if due_at is not None:
-            aws.timers().arm(token_id, due_at, aws.now())
+            services.timers.arm(token_id, due_at, services.now())

@@ -5,19 +5,20 @@ The SDK comes here by itself for a token whose `outputType` is `application/stor
 
 import re
 
-from waitpoints import aws, ids
+from waitpoints import ids
+from waitpoints.api.endpoint import Request, Response, endpoint
 from waitpoints.errors import TokenNotFound
-from waitpoints.http import Request, Response, endpoint
+from waitpoints.wiring import services
 
 _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # what `outputs` calls an object
 
-aws.build_at_start(aws.outputs, aws.credentials)
+services.build_at_start("outputs", "credentials")
 
 
 @endpoint("GET")
 def handler(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
+    services.credentials.check_api_key(request.authorization)
     token_id, _, name = request.path["path"].partition("/")
     if not _NAME.fullmatch(name):
         raise TokenNotFound
-    return Response({"presignedUrl": aws.outputs().download_url(f"{ids.token_id(token_id)}/{name}")})
+    return Response({"presignedUrl": services.outputs.download_url(f"{ids.parse(token_id)}/{name}")})

@@ -1,12 +1,12 @@
 """POST /api/v1/auth/jwt/claims: the claims with which the SDK's `auth.createPublicToken` signs a token itself."""
 
-from waitpoints import aws
-from waitpoints.http import Request, Response, endpoint
+from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.credentials)
+services.build_at_start("credentials")
 
 
 @endpoint("POST")
 def handler(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
-    return Response(aws.credentials().claims)
+    services.credentials.check_api_key(request.authorization)
+    return Response(services.credentials.claims)

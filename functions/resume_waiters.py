@@ -10,12 +10,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import aws, telemetry
-from waitpoints.dead_letters import DeadLetters
-from waitpoints.step_functions import CannotResume
-from waitpoints.tokens import Undelivered
+from waitpoints import telemetry
+from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.delivery import NotResumed
+from waitpoints.errors import CannotResume
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens, aws.dead_letters)
+services.build_at_start("tokens", "dead_letters", "step_functions_client")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -28,16 +29,16 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def record_handler(record: DynamoDBRecord) -> None:
     keys = record.dynamodb.keys if record.dynamodb else None
     if keys:
-        resume(keys["id"], aws.dead_letters())
+        resume(keys["id"], services.dead_letters)
 
 
-def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[Undelivered]:
+def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:
     """Resume what is left of a token's waiters; returns those that can never be resumed as things are.
 
     Raises CannotResumeNow when trying again may help.
     """
     with telemetry.canonical_line("resume", tokenId=token_id):
-        undelivered = aws.tokens().resume_waiters(token_id)
+        undelivered = services.tokens.resume_waiters(token_id)
         never = [failure for failure in undelivered if isinstance(failure.reason, CannotResume)]
         if never and dead_letters:
             telemetry.count("WaitersDeadLettered", len(never))

@@ -1,14 +1,15 @@
 """GET /api/v1/waitpoints/tokens/{waitpointId}: one token, with its output once it has one."""
 
-from waitpoints import aws, ids
-from waitpoints.http import Request, Response, endpoint
-from waitpoints.representation import retrieved
+from waitpoints import ids
+from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.api.representation import retrieved
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens, aws.callback_urls, aws.credentials)
+services.build_at_start("tokens", "callback_urls", "credentials")
 
 
 @endpoint("GET")
 def handler(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
-    token = aws.tokens().retrieve(ids.token_id(request.path["waitpointId"]))
-    return Response(retrieved(token, aws.callback_urls().url(token.id)))
+    services.credentials.check_api_key(request.authorization)
+    token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))
+    return Response(retrieved(token, services.callback_urls.url(token.id)))

@@ -6,9 +6,10 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import aws, telemetry
+from waitpoints import telemetry
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.timers)
+services.build_at_start("timers")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -21,4 +22,4 @@ def record_handler(record: DynamoDBRecord) -> None:
     if "timeoutAt" not in image:
         return
     with telemetry.canonical_line("schedule", tokenId=image["id"]):
-        aws.timers().arm(image["id"], int(image["timeoutAt"]), aws.now())
+        services.timers.arm(image["id"], int(image["timeoutAt"]), services.now())

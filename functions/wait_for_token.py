@@ -6,21 +6,22 @@ result comes through the task token when the token settles, or at once when it h
 
 from typing import Any
 
-from waitpoints import aws, ids
+from waitpoints import ids
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task
 from waitpoints.token import Waiter
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens)
+services.build_at_start("tokens")
 
 
 @state_task
 def handler(payload: dict[str, Any]) -> None:
-    token_id = ids.token_id(_text(payload, "waitpointId"))
+    token_id = ids.parse(_text(payload, "waitpointId"))
     unwrap = payload.get("unwrap", False)
     if not isinstance(unwrap, bool):
         raise InvalidRequest('"unwrap" must be true or false')
-    aws.tokens().wait(token_id, Waiter(_text(payload, "taskToken"), aws.now(), unwrap))
+    services.tokens.wait(token_id, Waiter(_text(payload, "taskToken"), services.now(), unwrap))
 
 
 def _text(payload: dict[str, Any], name: str) -> str:

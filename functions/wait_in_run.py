@@ -3,14 +3,15 @@
 The run is the SDK's own; it learns the outcome by retrieving the token. This route only says that there is one.
 """
 
-from waitpoints import aws, ids
-from waitpoints.http import Request, Response, endpoint
+from waitpoints import ids
+from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.wiring import services
 
-aws.build_at_start(aws.tokens, aws.credentials)
+services.build_at_start("tokens", "credentials")
 
 
 @endpoint("POST")
 def handler(request: Request) -> Response:
-    aws.credentials().check_api_key(request.authorization)
-    aws.tokens().check_exists(ids.token_id(request.path["waitpointId"]))
+    services.credentials.check_api_key(request.authorization)
+    services.tokens.check_exists(ids.parse(request.path["waitpointId"]))
     return Response({"success": True})

@@ -95,10 +95,10 @@ def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStac
         enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
         enter(mock.patch.dict(os.environ, stack.environment()))
 
-        from waitpoints import aws  # noqa: PLC0415 - the functions' folder has only just come on the path
+        from waitpoints.wiring import services  # noqa: PLC0415 - the functions' folder has only just come on the path
 
-        aws.forget()
-        until_the_end.callback(aws.forget)
+        services.reset()
+        until_the_end.callback(services.reset)
         yield stack
 
 

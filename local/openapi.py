@@ -20,9 +20,9 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
 from local import api_answers as answers  # noqa: E402
-from waitpoints.api_models import CreatePublicTokenRequest, CreateWaitpointTokenRequest  # noqa: E402
-from waitpoints.http import CREATE_LIMIT, PAYLOAD_LIMIT  # noqa: E402
-from waitpoints.list_query import DEFAULT_SIZE, MAX_SIZE  # noqa: E402
+from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT  # noqa: E402
+from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE  # noqa: E402
+from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest  # noqa: E402
 
 FILE = ROOT / "openapi.yaml"
 TOKENS = "/api/v1/waitpoints/tokens"

@@ -23,7 +23,8 @@ from typing import Any
 import pytest
 
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints.step_functions import CannotResume, StepFunctions
+from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.errors import CannotResume
 from waitpoints.token import Answer
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
@@ -114,23 +115,23 @@ class TaskTokens:
     def test_a_waiting_task_goes_on_with_the_output_it_is_given(self, tasks: Any) -> None:
         task_token = tasks.start()
         assert tasks.result(task_token) is None
-        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     def test_a_task_that_has_ended_is_gone_and_stays_as_it_ended(self, tasks: Any) -> None:
         task_token = tasks.start()
-        StepFunctions(tasks.client).resume(task_token, OUTPUT)
+        StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT)
         tasks.end(task_token)
-        assert StepFunctions(tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
+        assert StepFunctions(lambda: tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     @pytest.mark.parametrize("result", [OUTPUT, ERROR], ids=["success", "failure"])
     def test_a_task_token_that_was_never_given_out_is_gone(self, tasks: Any, result: Success | Failure) -> None:
-        assert StepFunctions(tasks.client).resume(FakeStepFunctions().start_task(), result) is Answer.GONE
+        assert StepFunctions(lambda: tasks.client).resume(FakeStepFunctions().start_task(), result) is Answer.GONE
 
     def test_one_task_has_nothing_to_do_with_another(self, tasks: Any) -> None:
         first, second = tasks.start(), tasks.start()
-        StepFunctions(tasks.client).resume(second, OUTPUT)
+        StepFunctions(lambda: tasks.client).resume(second, OUTPUT)
         tasks.end(second)
         assert tasks.result(first) is None
 
@@ -140,13 +141,13 @@ class DeployedTaskTokens(TaskTokens):
 
     def test_a_waiting_task_fails_with_the_error_it_is_given(self, tasks: Any) -> None:
         task_token = tasks.start()
-        assert StepFunctions(tasks.client).resume(task_token, ERROR) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, ERROR) is Answer.RESUMED
         assert tasks.end(task_token) == ERROR
 
     def test_the_largest_output_is_carried(self, tasks: Any) -> None:
         task_token = tasks.start()
         assert len(LARGEST.json.encode()) == RESULT_LIMIT
-        assert StepFunctions(tasks.client).resume(task_token, LARGEST) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, LARGEST) is Answer.RESUMED
         assert tasks.end(task_token) == as_json(LARGEST.json)
 
 
@@ -156,7 +157,7 @@ class StrictTaskTokens(DeployedTaskTokens):
     @pytest.mark.parametrize("second", [Success('"second"'), ERROR], ids=["success", "failure"])
     def test_a_task_takes_one_answer_however_fast_the_second_comes(self, tasks: Any, second: Success | Failure) -> None:
         task_token = tasks.start()
-        answers = [StepFunctions(tasks.client).resume(task_token, result) for result in (OUTPUT, second)]
+        answers = [StepFunctions(lambda: tasks.client).resume(task_token, result) for result in (OUTPUT, second)]
         assert answers == [Answer.RESUMED, Answer.GONE]
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
@@ -166,14 +167,14 @@ class StrictTaskTokens(DeployedTaskTokens):
     def test_a_task_refuses_what_is_no_output_and_waits_on(self, tasks: Any, output: str) -> None:
         task_token = tasks.start()
         with pytest.raises(CannotResume, match="InvalidOutput"):
-            StepFunctions(tasks.client).resume(task_token, Success(output))
+            StepFunctions(lambda: tasks.client).resume(task_token, Success(output))
         assert tasks.result(task_token) is None
-        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
 
     def test_a_task_that_was_stopped_is_gone(self, tasks: Any) -> None:
         task_token = tasks.start()
         tasks.stop(task_token)
-        assert StepFunctions(tasks.client).resume(task_token, OUTPUT) is Answer.GONE
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.GONE
         assert tasks.result(task_token) is None
 
     def test_a_task_token_is_long_and_needs_quoting_in_a_url(self, tasks: Any) -> None:

@@ -65,3 +65,11 @@ class TooManyWaiters(WaitpointsError):
 
 class TryAgain(WaitpointsError):
     """AWS throttled or failed; nothing was lost and the same request may be sent again."""
+
+
+class CannotResumeNow(Exception):
+    """Step Functions throttled, failed or did not answer; the waiter may or may not have been resumed."""
+
+
+class CannotResume(Exception):
+    """Step Functions refused the request, and retrying won't fix that."""

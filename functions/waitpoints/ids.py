@@ -22,7 +22,7 @@ def new_id(now: int) -> str:
     return PREFIX + _encode(now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
 
 
-def token_id(written: str) -> str:
+def parse(written: str) -> str:
     """The full id for an id as a caller wrote it, with or without the prefix.
 
     Raises TokenNotFound when it cannot be the id of any token, so that rubbish never reaches the database.

@@ -14,10 +14,10 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints import aws, telemetry
+from waitpoints import telemetry
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
-from waitpoints.step_functions import StepFunctions
 from waitpoints.waiter_result import Failure
+from waitpoints.wiring import services
 
 StateHandler = Callable[[dict[str, Any], LambdaContext], dict[str, Any] | None]
 
@@ -38,7 +38,7 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                 if not isinstance(task_token, str) or not task_token:
                     raise
                 failure = Failure(type(refusal).__name__, refusal.message)
-                StepFunctions(aws.client("stepfunctions")).resume(task_token, failure)
+                services.step_functions.resume(task_token, failure)
                 return None
             except (ClientError, BotoCoreError, GetParameterError) as error:
                 telemetry.note(awsError=type(error).__name__)

@@ -1,12 +1,13 @@
-"""What a waiting execution is given when its token has settled: the result of the state, or its error.
+"""What a waiting execution gets when its token has settled: the state's result, or its error.
 
-The result is what `wait.forToken()` gives in Trigger.dev's SDK (contract 3.1); with `unwrap` what its `.unwrap()` gives.
+The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`, what its `.unwrap()` returns.
 """
 
 import json
 from dataclasses import dataclass
+from typing import assert_never
 
-from waitpoints.token import Outcome, Status, Token, Waiter, iso
+from waitpoints.token import Completed, Outcome, Output, TimedOut, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: Step Functions' limit for the output of a task
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -28,34 +29,44 @@ class Failure:
     cause: str
 
 
-def waiter_result(token: Token, outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:
-    """The result for one waiter of a token that ended with `outcome`.
+def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:
+    """The result for one waiter of a token that ended with `outcome`, whose output has been loaded.
 
-    A completed output that Step Functions could not carry is replaced by a reference to the object in `bucket`.
+    An output that is too large for Step Functions is replaced by a reference to the object in `bucket`.
     """
-    if outcome.status is Status.TIMED_OUT:
-        message = _timeout_message(token)
-        if waiter.unwrap:
-            return Failure(TIMEOUT_ERROR, message)
-        error = {"name": TIMEOUT_ERROR, "code": _TIMEOUT_CODE, "message": message}
-        return Success(json.dumps({"ok": False, "error": error}))
+    match outcome:
+        case TimedOut(at):
+            return _timeout_result(at, waiter)
+        case Completed(_, output):
+            return _output_result(output, waiter, bucket)
+    assert_never(outcome)
 
-    output = "null" if outcome.output.json is None else outcome.output.json
-    result = Success(output if waiter.unwrap else f'{{"ok":true,"output":{output}}}')
-    if outcome.output.stored_at is None or _fits(result):
+
+def timeout_output(timed_out: TimedOut) -> str:
+    """The output that the API shows for a token that timed out."""
+    error = {"code": _TIMEOUT_CODE, "message": _timeout_message(timed_out.at)}
+    return json.dumps(error, separators=(",", ":"))
+
+
+def _timeout_result(at: int, waiter: Waiter) -> Success | Failure:
+    message = _timeout_message(at)
+    if waiter.unwrap:
+        return Failure(TIMEOUT_ERROR, message)
+    error = {"name": TIMEOUT_ERROR, "code": _TIMEOUT_CODE, "message": message}
+    return Success(json.dumps({"ok": False, "error": error}))
+
+
+def _output_result(output: Output, waiter: Waiter, bucket: str) -> Success:
+    text = "null" if output.json is None else output.json
+    result = Success(text if waiter.unwrap else f'{{"ok":true,"output":{text}}}')
+    if output.stored_at is None or _fits(result):
         return result
-    reference = {"bucket": bucket, "key": outcome.output.stored_at}
+    reference = {"bucket": bucket, "key": output.stored_at}
     return Success(json.dumps({"outputReference": reference} if waiter.unwrap else {"ok": True, "outputReference": reference}))
 
 
-def timeout_output(token: Token) -> str:
-    """The output that the API shows for a token that timed out (contract 1)."""
-    return json.dumps({"code": _TIMEOUT_CODE, "message": _timeout_message(token)}, separators=(",", ":"))
-
-
-def _timeout_message(token: Token) -> str:
-    assert token.timeout_at is not None, "only a token with a timeout times out"
-    return f"Waitpoint timed out at {iso(token.timeout_at)}"
+def _timeout_message(at: int) -> str:
+    return f"Waitpoint timed out at {iso(at)}"
 
 
 def _fits(result: Success) -> bool:

@@ -1,4 +1,4 @@
-"""The table in memory: every method does what `waitpoints.store.Store` does, as a whole, for any number of threads.
+"""The table in memory: every method does what `waitpoints.aws.store.Store` does, as a whole, for any number of threads.
 
 `tests/integration/test_store.py` holds both to the same promises.
 """
@@ -9,8 +9,19 @@ from dataclasses import replace
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
-from waitpoints.store import MAX_WAITERS, IdempotencyKey, KeyHolder
-from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter
+from waitpoints.token import (
+    MAX_WAITERS,
+    Answer,
+    Completed,
+    IdempotencyKey,
+    KeyHolder,
+    Output,
+    Reply,
+    Status,
+    TimedOut,
+    Token,
+    Waiter,
+)
 
 
 class MemoryStore:
@@ -18,19 +29,19 @@ class MemoryStore:
         self._lock = threading.Lock()
         self.retention = retention_seconds
         self.tokens: dict[str, Token] = {}
-        self._keys: dict[str, tuple[Token, IdempotencyKey]] = {}
+        self._keys: dict[tuple[str, str], tuple[Token, IdempotencyKey]] = {}
 
     def create(
         self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
     ) -> KeyHolder | None:
         with self._lock:
             if key is not None:
-                holder, held = self._keys.get(key.name, (token, key))
+                holder, held = self._keys.get((key.kind, key.text), (token, key))
                 expired = held.expires_at is not None and held.expires_at <= now
                 if holder.id not in (token.id, removed_token) and not expired:
                     same_request = key.request is not None and key.request == held.request
                     return KeyHolder(holder.id, holder.created_at, same_request)
-                self._keys[key.name] = (token, key)
+                self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
         return None
 
@@ -44,32 +55,32 @@ class MemoryStore:
 
     def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_deliveries(token_id)
-            if token.outcome(now) is not None:
+            token = self._without_replies(token_id)
+            if token.outcome_at(now) is not None:
                 return False, token
-            return True, self._keep(replace(token, settled=Outcome(Status.COMPLETED, now, output)))
+            return True, self._keep(replace(token, outcome=Completed(now, output)))
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_deliveries(token_id)
-            if token.settled is not None or token.timeout_at is None or token.timeout_at > now:
+            token = self._without_replies(token_id)
+            if token.outcome is not None or token.timeout_at is None or token.timeout_at > now:
                 return False, token
-            return True, self._keep(replace(token, settled=Outcome(Status.TIMED_OUT, token.timeout_at)))
+            return True, self._keep(replace(token, outcome=TimedOut(token.timeout_at)))
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         with self._lock:
-            token = self._without_deliveries(token_id)
-            if token.outcome(now) is not None or waiter.key in token.waiters or len(token.waiters) >= MAX_WAITERS:
+            token = self._without_replies(token_id)
+            if token.outcome_at(now) is not None or waiter.key in token.waiters or len(token.waiters) >= MAX_WAITERS:
                 return False, token
             return True, self._keep(replace(token, waiters={**token.waiters, waiter.key: waiter}))
 
-    def record_deliveries(self, token_id: str, deliveries: Mapping[str, Delivery], _now: int) -> None:
+    def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         with self._lock:
-            recorded = dict(self._token(token_id).deliveries)
-            for key, delivery in deliveries.items():
-                if delivery.answer is not Answer.GONE or key not in recorded:
-                    recorded[key] = delivery
-            self.tokens[token_id] = replace(self._token(token_id), deliveries=recorded)
+            recorded = dict(self._token(token_id).replies)
+            for key, reply in replies.items():
+                if reply.answer is not Answer.GONE or key not in recorded:
+                    recorded[key] = reply
+            self.tokens[token_id] = replace(self._token(token_id), replies=recorded)
 
     def scan(self) -> Iterator[Token]:
         yield from list(self.tokens.values())
@@ -89,16 +100,16 @@ class MemoryStore:
             raise TokenNotFound
         return self.tokens[token_id]
 
-    def _without_deliveries(self, token_id: str) -> Token:
-        return replace(self._token(token_id), deliveries={})
+    def _without_replies(self, token_id: str) -> Token:
+        return replace(self._token(token_id), replies={})
 
     def _keep(self, token: Token) -> Token:
-        self.tokens[token.id] = replace(token, deliveries=self.tokens[token.id].deliveries)
+        self.tokens[token.id] = replace(token, replies=self.tokens[token.id].replies)
         return token
 
 
 def _passes(wanted: Filter, token: Token, now: int) -> bool:
-    outcome = token.outcome(now)
+    outcome = token.outcome_at(now)
     status = outcome.status if outcome else Status.WAITING
     return (
         (not wanted.statuses or status in wanted.statuses)

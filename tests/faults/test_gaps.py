@@ -11,7 +11,7 @@ from tests.fakes.step_functions import Fault as StepFunctionsFault
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World, unique
-from waitpoints.store import MAX_WAITERS
+from waitpoints.token import MAX_WAITERS
 
 
 @pytest.fixture

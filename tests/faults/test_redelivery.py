@@ -5,7 +5,7 @@ import pytest
 from local.moto_stack import MotoStack
 from tests.faults.flows import FLOWS
 from tests.faults.world import World, client
-from waitpoints import aws
+from waitpoints.wiring import services
 
 TIMES = 100
 CHOSEN = [  # between them, every kind of event of every function
@@ -23,7 +23,7 @@ CHOSEN = [  # between them, every kind of event of every function
 
 def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
     """Tokens with their outcomes, waiters and deliveries, and what every task was resumed with."""
-    return [aws.tokens().retrieve(token_id) for token_id in token_ids], world.step_functions.results()
+    return [services.tokens.retrieve(token_id) for token_id in token_ids], world.step_functions.results()
 
 
 @pytest.mark.parametrize("flow", CHOSEN)

@@ -27,10 +27,11 @@ from tests.event_sources import matches
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.faults.wire import FAULTS, Killed, Wire
-from waitpoints import aws
+from waitpoints import wiring
 from waitpoints.token import Answer as Said
 from waitpoints.token import Status, Token, iso
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.wiring import services
 
 TOKENS = "/api/v1/waitpoints/tokens"
 PATIENCE = 40  # how often a caller or a state tries again
@@ -247,7 +248,7 @@ class World:
         """The world is there: handlers see its clock and its AWS, and find nothing in their caches."""
         with ExitStack() as until_the_end:
             until_the_end.enter_context(self.wire.plugged_in())
-            until_the_end.enter_context(mock.patch.object(aws, "now", self.clock))
+            until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
             own = {
                 "TABLE_NAME": self.table,
                 "TIMER_QUEUE_URL": self.timer_queue,
@@ -258,7 +259,7 @@ class World:
             until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
             _forget_all_but_clients()
             until_the_end.callback(_forget_all_but_clients)
-            aws.store()._pause = nothing
+            services.store._pause = nothing
             yield
 
     @contextmanager
@@ -400,9 +401,9 @@ class World:
 
     def token(self, token_id: str) -> Token:
         """A token with its outcome and its output, however long ago it ended."""
-        token = aws.store().get(token_id)
-        outcome = token.outcome(self.clock())
-        return replace(token, settled=outcome and replace(outcome, output=aws.outputs().load(outcome.output)))
+        token = services.store.get(token_id)
+        outcome = token.outcome_at(self.clock())
+        return replace(token, outcome=outcome and services.delivery.with_output(outcome))
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
@@ -420,9 +421,9 @@ class World:
             yield "an execution was resumed more than once"
         else:
             token = self.token(token_id)
-            assert token.settled, "an execution was resumed before its token had an outcome"
+            assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
-                outcome = Timeout() if token.settled.status is Status.TIMED_OUT else token.settled.output.json or ""
+                outcome = Timeout() if token.outcome.status is Status.TIMED_OUT else token.outcome.output.json or ""
             if given[0] != self._result(token, outcome, unwrap):
                 yield f"an execution was resumed with {given[0]} and not with {outcome}"
 
@@ -447,7 +448,7 @@ class World:
             yield f"{token.id} has no timer"
         if outcomes and token.undelivered():
             yield f"{token.id} has {len(token.undelivered())} waiters without a record"
-        for key, delivery in token.deliveries.items():
+        for key, delivery in token.replies.items():
             was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
             if delivery.answer is Said.RESUMED and not was_resumed:
                 yield f"{token.id} records as resumed what was not"
@@ -480,7 +481,7 @@ class World:
         value = unique(logical_id).ljust(64, "x")
         client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
         _forget_all_but_clients()
-        aws.store()._pause = nothing
+        services.store._pause = nothing
 
     def _api_key(self) -> str:
         return self.stack.secret("ApiKey")
@@ -494,8 +495,8 @@ def _names_in_retry(stack: MotoStack) -> set[str]:
 
 
 def _forget_all_but_clients() -> None:
-    for built in (aws.tokens, aws.store, aws.outputs, aws.callback_urls, aws.credentials, aws.timers, aws.dead_letters):
-        built.cache_clear()
+    for part in [name for name in vars(services) if not name.endswith("_client")]:
+        del vars(services)[part]
 
 
 def _empty_table(stack: MotoStack) -> tuple[str, str]:

@@ -4,7 +4,6 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import boto3
@@ -32,35 +31,25 @@ def api(stack: MotoStack) -> Api:
 
 
 @pytest.fixture
-def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeClock]:
+def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """The functions' clock, standing still; it says the real time first, since public access tokens are judged by that."""
-    from waitpoints import aws
+    from waitpoints import wiring
 
-    clock = FakeClock(aws.now())
-    monkeypatch.setattr(aws, "now", clock)
-    aws.forget()
-    yield clock
-    monkeypatch.undo()
-    aws.forget()
+    clock = FakeClock(wiring.now())
+    monkeypatch.setattr(wiring, "now", clock)
+    return clock
 
 
 @pytest.fixture
-def step_functions(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeStepFunctions]:
+def step_functions(stack: MotoStack) -> Iterator[FakeStepFunctions]:
     """A Step Functions as strict as AWS, in place of moto's."""
-    from waitpoints import aws
+    from waitpoints.wiring import services
 
     strict = FakeStepFunctions()
-    of_moto = aws.client
-
-    @cache
-    def client(service: str) -> Any:
-        return strict if service == "stepfunctions" else of_moto(service)
-
-    monkeypatch.setattr(aws, "client", client)
-    aws.forget()
+    services.reset()
+    vars(services)["step_functions_client"] = strict
     yield strict
-    monkeypatch.undo()
-    aws.forget()
+    services.reset()
 
 
 class Runs:

@@ -11,8 +11,8 @@ from local.moto_stack import MotoStack
 from tests.api_gateway import Answer, Api
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws
-from waitpoints.http import PAYLOAD_LIMIT
+from waitpoints.api.endpoint import PAYLOAD_LIMIT
+from waitpoints.wiring import services
 
 TOKENS = "/api/v1/waitpoints/tokens"
 JSON = {"content-type": "application/json"}
@@ -143,7 +143,7 @@ def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_t
 ) -> None:
     token = api.create()
     failing = [f"before-call.dynamodb.{operation}" for operation in ("PutItem", "UpdateItem", "Query", "GetItem")]
-    client = aws.client("dynamodb")
+    client = services.dynamodb_client
     for event in failing:
         client.meta.events.register_first(event, failure)
     try:

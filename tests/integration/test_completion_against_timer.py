@@ -18,10 +18,11 @@ from local.moto_stack import MotoStack
 from tests.fakes.bucket import FakeBucket
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.fakes.store import MemoryStore
-from waitpoints.outputs import Outputs
-from waitpoints.step_functions import StepFunctions
-from waitpoints.store import Store
-from waitpoints.token import Status, Waiter
+from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.aws.store import Store
+from waitpoints.delivery import Delivery
+from waitpoints.token import NewToken, Status, Waiter
 from waitpoints.tokens import Tokens
 
 START = 1_800_000_000_000
@@ -103,13 +104,15 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     client: Any = step_functions
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
-        return Tokens(store, Outputs(FakeBucket, "outputs"), StepFunctions(client), lambda: now)  # type: ignore[arg-type]
+        outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now  # type: ignore[arg-type]
+        delivery = Delivery(store, outputs, StepFunctions(lambda: client), clock)
+        return Tokens(store, outputs, delivery, clock)
 
     def waiter() -> Waiter:
         return Waiter(step_functions.start_task(), START)
 
     first, second = waiter(), waiter()
-    token_id = tokens(START, store).create(now=START, timeout_at=TIMEOUT, waiter=first).token_id
+    token_id = tokens(START, store).create(NewToken(timeout_at=TIMEOUT, waiter=first), START).token_id
     before, after = TIMEOUT - 1, TIMEOUT
     turns.play(
         [
@@ -120,12 +123,12 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     )
     tokens(after, store).resume_waiters(token_id)  # the stream's guarantee
     token = store.get(token_id)
-    assert token.settled is not None
+    assert token.outcome is not None
     assert token.undelivered() == []
     for one in (first, second):
         result: Any = step_functions.result(one.task_token)
-        assert json.loads(result.json)["ok"] is (token.settled.status is Status.COMPLETED)
-    return token.settled.status
+        assert json.loads(result.json)["ok"] is (token.outcome.status is Status.COMPLETED)
+    return token.outcome.status
 
 
 def test_a_completion_and_the_timer_in_one_millisecond_leave_one_outcome_that_every_waiter_got(

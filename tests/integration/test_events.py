@@ -11,9 +11,9 @@ from local.invoke import filled_in
 from local.moto_stack import MotoStack
 from local.template import ROOT, Template
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws
-from waitpoints.token import Output, Status, Waiter
+from waitpoints.token import NewToken, Output, Status, Waiter
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.wiring import services
 
 EVENTS = {path.stem: path for path in sorted((ROOT / "events").glob("*.json")) if not path.stem.startswith("github_")}
 FUNCTIONS = Template.load().functions()
@@ -53,7 +53,7 @@ def test_each_request_is_one_that_the_api_leads_to_its_function(stack: MotoStack
 def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
     event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
     FUNCTIONS["accept_callback"].call(event)
-    settled = aws.tokens().retrieve(event["pathParameters"]["waitpointId"]).settled
+    settled = services.tokens.retrieve(event["pathParameters"]["waitpointId"]).outcome
     assert settled is not None
     assert settled.output.json is not None
     assert json.loads(settled.output.json).startswith("payload=%7B%22type%22%3A%22block_actions%22")
@@ -71,11 +71,11 @@ def types(image: dict[str, Any]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("name", "settled"), [("schedule_timeouts", False), ("resume_waiters", True)])
 def test_a_record_of_the_stream_holds_what_the_table_does(stack: MotoStack, name: str, settled: bool) -> None:
-    now = aws.now()
+    now = services.now()
     waiter = Waiter("task token", now)
-    created = aws.tokens().create(now=now, timeout_at=now + 60_000, waiter=waiter if settled else None)
+    created = services.tokens.create(NewToken(timeout_at=now + 60_000, waiter=waiter if settled else None), now)
     if settled:
-        aws.store().complete(created.token_id, Output('{"approved":true}'), now)
+        services.store.complete(created.token_id, Output('{"approved":true}'), now)
     item: Any = boto3.client("dynamodb").get_item(
         TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
     )["Item"]
@@ -85,9 +85,9 @@ def test_a_record_of_the_stream_holds_what_the_table_does(stack: MotoStack, name
 
 
 def test_a_record_of_a_settled_token_resumes_what_was_left(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
-    now, waiter = aws.now(), Waiter(step_functions.start_task(), aws.now())
-    token_id = aws.tokens().create(now=now, waiter=waiter).token_id
-    aws.store().complete(token_id, Output("1"), now)  # and whoever did that died before the resume
+    now, waiter = services.now(), Waiter(step_functions.start_task(), services.now())
+    token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
+    services.store.complete(token_id, Output("1"), now)  # and whoever did that died before the resume
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
@@ -99,7 +99,7 @@ def test_a_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
     [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
     image = record["dynamodb"]["NewImage"]
     token_id = image["id"]["S"]
-    image["timeoutAt"]["N"] = str(aws.now() + 3_600_000)
+    image["timeoutAt"]["N"] = str(services.now() + 3_600_000)
     assert FUNCTIONS["schedule_timeouts"].call({"Records": [record]}) == {"batchItemFailures": []}
     scheduler, group = boto3.client("scheduler"), stack.resources["TimerGroup"]["Ref"]
     names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
@@ -110,11 +110,11 @@ def test_a_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
 
 def test_a_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions: FakeStepFunctions, clock: Any) -> None:
     waiter = Waiter(step_functions.start_task(), clock(), unwrap=True)
-    token_id = aws.tokens().create(now=clock(), timeout_at=clock() + 2000, waiter=waiter).token_id
+    token_id = services.tokens.create(NewToken(timeout_at=clock() + 2000, waiter=waiter), clock()).token_id
     event = json.loads(EVENTS["expire_tokens"].read_text().replace("WAITPOINT_ID", token_id))
     clock.advance(2000)
     assert FUNCTIONS["expire_tokens"].call(event) == {"batchItemFailures": []}
-    settled = aws.tokens().retrieve(token_id).settled
+    settled = services.tokens.retrieve(token_id).outcome
     assert settled is not None
     assert settled.status is Status.TIMED_OUT
     assert isinstance(step_functions.result(waiter.task_token), Failure)

@@ -13,10 +13,10 @@ from local.moto_stack import MotoStack
 from tests.api_gateway import Answer, Api
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws, ids, telemetry
-from waitpoints.store import MAX_WAITERS
-from waitpoints.token import Token, Waiter
+from waitpoints import ids, telemetry
+from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.wiring import services
 
 CROWD = 100
 JSON = {"content-type": "application/json"}
@@ -113,15 +113,15 @@ def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_r
 def test_the_hundred_and_first_waiter_is_told_the_limit_and_the_others_are_resumed(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
-    waiters = [Waiter(step_functions.start_task(2048), aws.now()) for _ in range(MAX_WAITERS + 1)]
+    waiters = [Waiter(step_functions.start_task(2048), services.now()) for _ in range(MAX_WAITERS + 1)]
     registered = {waiter.key: waiter for waiter in waiters[: MAX_WAITERS - 1]}
-    token = Token(id=ids.new_id(aws.now()), created_at=aws.now(), waiters=registered)
-    aws.store().create(token, None, aws.now())
+    token = Token(id=ids.new_id(services.now()), created_at=services.now(), waiters=registered)
+    services.store.create(token, None, services.now())
     for waiter in waiters[-2:]:
         wait_for(stack, token.id, waiter.task_token)
     refusal = step_functions.result(waiters[-1].task_token)
     assert isinstance(refusal, Failure)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
-    assert api.post(aws.callback_urls().url(token.id), b"1", JSON).status == 200
+    assert api.post(services.callback_urls.url(token.id), b"1", JSON).status == 200
     results = {step_functions.result(waiter.task_token) for waiter in waiters[:-1]}
     assert results == {Success('{"ok":true,"output":1}')}

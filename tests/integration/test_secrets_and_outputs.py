@@ -12,12 +12,13 @@ from botocore.exceptions import ClientError
 from local.moto_stack import MotoStack
 from tests.api_gateway import Api
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws, ids, rotating_secret
-from waitpoints.outputs import IN_ITEM_LIMIT
-from waitpoints.rotating_secret import RotatingSecret
-from waitpoints.store import MAX_WAITERS
-from waitpoints.token import Token, Waiter
+from waitpoints import ids
+from waitpoints.aws import secrets
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.aws.secrets import RotatingSecret
+from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -34,7 +35,7 @@ class TestRotation:
             return value
 
         yield rotate
-        aws.forget()
+        services.reset()
 
     def test_of_the_api_key_is_noticed_by_running_functions_and_ends_no_callback_url(
         self, stack: MotoStack, rotate: Callable[[str], str]
@@ -54,7 +55,7 @@ class TestRotation:
         rotate("SigningKey")
         assert api.post(first["url"], b"1", JSON).status == 200
         rotate("SigningKey")
-        aws.forget()  # the functions' cache has run out
+        services.reset()  # the functions' cache has run out
         assert api.post(second["url"], b"1", JSON).status == 401
         assert api.post(api.create()["url"], b"1", JSON).status == 200
 
@@ -72,7 +73,7 @@ class TestRotation:
     def test_that_came_in_between_is_found_by_the_function_that_was_refused_with_what_it_had(
         self, stack: MotoStack, rotate: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(rotating_secret, "REFETCH_AFTER", 0)
+        monkeypatch.setattr(secrets, "REFETCH_AFTER", 0)
         secret = RotatingSecret(boto3.client("secretsmanager"), stack.resources["SigningKey"]["Id"])
         old = secret.current()
         new = rotate("SigningKey")
@@ -151,16 +152,16 @@ class TestALargeOutput:
 
     def test_fits_the_table_beside_one_hundred_waiters(self, api: Api, step_functions: FakeStepFunctions) -> None:
         """An item of DynamoDB holds 400 KB."""
-        waiters = [Waiter(step_functions.start_task(2048), aws.now()) for _ in range(MAX_WAITERS)]
+        waiters = [Waiter(step_functions.start_task(2048), services.now()) for _ in range(MAX_WAITERS)]
         token = Token(
-            id=ids.new_id(aws.now()),
-            created_at=aws.now(),
+            id=ids.new_id(services.now()),
+            created_at=services.now(),
             tags=("t" * 128,) * 10,
             idempotency_key="k" * 2048,
             waiters={waiter.key: waiter for waiter in waiters},
         )
-        aws.store().create(token, None, aws.now())
+        services.store.create(token, None, services.now())
         body = json.dumps("x" * (IN_ITEM_LIMIT - 2))
-        assert api.post(aws.callback_urls().url(token.id), body, JSON).status == 200
+        assert api.post(services.callback_urls.url(token.id), body, JSON).status == 200
         shown = api.retrieve(token.id)
         assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})

@@ -15,10 +15,23 @@ from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.fakes.store import MemoryStore
 from waitpoints import ids
+from waitpoints.aws.items import digest
+from waitpoints.aws.store import Store
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
-from waitpoints.store import MAX_WAITERS, IdempotencyKey, Store
-from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter
+from waitpoints.token import (
+    MAX_WAITERS,
+    Answer,
+    Completed,
+    IdempotencyKey,
+    KeyKind,
+    Output,
+    Reply,
+    Status,
+    TimedOut,
+    Token,
+    Waiter,
+)
 
 AnyStore = Store | MemoryStore
 START = FakeClock().now
@@ -99,14 +112,14 @@ class TestComplete:
         token = create(waiters={one.key: one})
         won, settled = store.complete(token.id, output, START + 5)
         assert won
-        assert settled.settled == Outcome(Status.COMPLETED, START + 5, output)
+        assert settled.outcome == Completed(START + 5, output)
         assert settled.waiters == {one.key: one}
         assert store.get(token.id) == settled
 
     def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
         _, settled = store.complete(create().id, Output('"large"', "somewhere.json"), START)
-        assert settled.settled is not None
-        assert settled.settled.output.json == '"large"'
+        assert settled.outcome is not None
+        assert settled.outcome.output.json == '"large"'
 
     def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
@@ -141,7 +154,7 @@ class TestTimeOut:
         token = create(timeout_at=TIMEOUT)
         won, settled = store.time_out(token.id, TIMEOUT + 700)
         assert won
-        assert settled.settled == Outcome(Status.TIMED_OUT, TIMEOUT)
+        assert settled.outcome == TimedOut(TIMEOUT)
         assert store.get(token.id) == settled
 
     def test_is_refused_a_millisecond_early(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -231,13 +244,13 @@ class TestAddWaiter:
                 [lambda: store.add_waiter(token.id, one, START), lambda: store.complete(token.id, OUTPUT, START)]  # noqa: B023
             )
             told_by_whoever_completes = one.key in settled.waiters
-            told_at_once = not kept and seen.settled is not None
+            told_at_once = not kept and seen.outcome is not None
             assert told_by_whoever_completes is not told_at_once
 
 
 class TestIdempotencyKey:
     def key(self, expires_at: int | None = None, request: str | None = None) -> IdempotencyKey:
-        return IdempotencyKey.of_user(self.name, expires_at, request)
+        return IdempotencyKey(self.name, expires_at, request)
 
     @pytest.fixture(autouse=True)
     def fresh_name(self) -> None:
@@ -310,7 +323,7 @@ class TestIdempotencyKey:
 
     def test_of_a_user_and_of_a_request_never_meet(self, store: AnyStore) -> None:
         store.create(self.token(), self.key(), START)
-        assert store.create(self.token(), IdempotencyKey.of_request(self.name, TIMEOUT), START) is None
+        assert store.create(self.token(), IdempotencyKey(self.name, TIMEOUT, self.name, KeyKind.REQUEST), START) is None
 
 
 class TestDeliveries:
@@ -318,17 +331,17 @@ class TestDeliveries:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
         store.complete(token.id, OUTPUT, START)
-        delivery = Delivery(Answer.RESUMED, START + 3)
-        store.record_deliveries(token.id, {one.key: delivery}, START)
+        delivery = Reply(Answer.RESUMED, START + 3)
+        store.record_replies(token.id, {one.key: delivery}, START)
         read = store.get(token.id)
-        assert read.deliveries == {one.key: delivery}
+        assert read.replies == {one.key: delivery}
         assert read.undelivered() == [other]
 
     def test_are_recorded_bit_by_bit(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        store.record_deliveries(token.id, {"a": Delivery(Answer.RESUMED, START)}, START)
-        store.record_deliveries(token.id, {"b": Delivery(Answer.GONE, START + 1)}, START)
-        assert store.get(token.id).deliveries == {"a": Delivery(Answer.RESUMED, START), "b": Delivery(Answer.GONE, START + 1)}
+        store.record_replies(token.id, {"a": Reply(Answer.RESUMED, START)}, START)
+        store.record_replies(token.id, {"b": Reply(Answer.GONE, START + 1)}, START)
+        assert store.get(token.id).replies == {"a": Reply(Answer.RESUMED, START), "b": Reply(Answer.GONE, START + 1)}
 
     @pytest.mark.parametrize("answers", [(Answer.RESUMED, Answer.GONE), (Answer.GONE, Answer.RESUMED)])
     def test_that_a_waiter_was_resumed_outlives_that_it_is_gone(
@@ -336,24 +349,24 @@ class TestDeliveries:
     ) -> None:
         token = create()
         for answer in answers:
-            store.record_deliveries(token.id, {"a": Delivery(answer, START)}, START)
-        assert store.get(token.id).deliveries["a"].answer is Answer.RESUMED
+            store.record_replies(token.id, {"a": Reply(answer, START)}, START)
+        assert store.get(token.id).replies["a"].answer is Answer.RESUMED
 
     def test_of_one_hundred_waiters_fit_into_one_call(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         for answer in (Answer.GONE, Answer.RESUMED):
-            deliveries = {waiter().key: Delivery(answer, START) for _ in range(MAX_WAITERS)}
-            store.record_deliveries(token.id, deliveries, START)
-            assert deliveries.items() <= store.get(token.id).deliveries.items()
+            deliveries = {waiter().key: Reply(answer, START) for _ in range(MAX_WAITERS)}
+            store.record_replies(token.id, deliveries, START)
+            assert deliveries.items() <= store.get(token.id).replies.items()
 
 
 def test_a_scan_meets_every_token_with_its_deliveries_and_waiters(store: AnyStore, create: Callable[..., Token]) -> None:
     one = waiter()
     waiting, settled = create(timeout_at=TIMEOUT), create(waiters={one.key: one})
     store.complete(settled.id, OUTPUT, START + 5)
-    store.record_deliveries(settled.id, {one.key: Delivery(Answer.RESUMED, START + 6)}, START)
+    store.record_replies(settled.id, {one.key: Reply(Answer.RESUMED, START + 6)}, START)
     keyed = Token(id=ids.new_id(START), created_at=START)
-    store.create(keyed, IdempotencyKey.of_user(keyed.id, None, None), START)
+    store.create(keyed, IdempotencyKey(keyed.id, None), START)
     scanned = {token.id: token for token in store.scan()}
     assert scanned[waiting.id] == waiting
     assert scanned[settled.id] == store.get(settled.id)
@@ -433,13 +446,13 @@ def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
     assert expires_at("token") is None
     store.complete(token.id, OUTPUT, START + 1000)
-    store.record_deliveries(token.id, {"a": Delivery(Answer.RESUMED, START)}, START + 1000)
-    assert expires_at("token") == expires_at("deliveries") == str(START // 1000 + 1 + RETENTION)
+    store.record_replies(token.id, {"a": Reply(Answer.RESUMED, START)}, START + 1000)
+    assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 
 
 def test_dynamodb_removes_an_expired_idempotency_key_only_after_its_expiry(stack: MotoStack) -> None:
     client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    key = IdempotencyKey.of_user("expiring", TIMEOUT + 1, None)
+    key = IdempotencyKey("expiring", TIMEOUT + 1)
     Store(client, table, RETENTION).create(Token(id=ids.new_id(START), created_at=START), key, START)
-    item = client.get_item(TableName=table, Key={"id": {"S": key.name}, "item": {"S": "key"}})["Item"]
+    item = client.get_item(TableName=table, Key={"id": {"S": f"idempotency#{digest(key.text)}"}, "item": {"S": "key"}})["Item"]
     assert int(item["expiresAt"]["N"]) * 1000 > TIMEOUT + 1

@@ -5,7 +5,6 @@ import json
 import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from functools import cache
 from itertools import count
 from typing import Any
 
@@ -17,10 +16,11 @@ from tests.api_gateway import Api
 from tests.event_sources import Stream, failures, queue_event
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
-from waitpoints import aws, ids
-from waitpoints.timers import LONGEST_DELAY
-from waitpoints.token import Status, Waiter, iso
+from waitpoints import ids, wiring
+from waitpoints.aws.timers import LONGEST_DELAY
+from waitpoints.token import NewToken, Status, Waiter, iso
 from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 SQS_LATENCY = 100  # milliseconds
@@ -55,7 +55,7 @@ class World:
     def create(self, timeout_at: int) -> tuple[str, Waiter]:
         """A token that one execution waits for, and that execution's task."""
         waiter = Waiter(self.step_functions.start_task(), self.clock())
-        created = aws.tokens().create(now=self.clock(), timeout_at=timeout_at, waiter=waiter)
+        created = services.tokens.create(NewToken(timeout_at=timeout_at, waiter=waiter), self.clock())
         return created.token_id, waiter
 
     def arm(self, *token_ids: str) -> Any:
@@ -94,7 +94,7 @@ class World:
             self._scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
 
     def status(self, token_id: str) -> Status:
-        settled = aws.store().get(token_id).settled
+        settled = services.store.get(token_id).outcome
         return settled.status if settled else Status.WAITING
 
     def message_sent(self, params: dict[str, Any], **_: Any) -> None:
@@ -130,30 +130,19 @@ def instant(schedule: dict[str, Any]) -> int:
 @pytest.fixture
 def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], World]]:
     """A world of its own for a seed: the handlers live by its clock, and its executions wait."""
-    real_client = aws.client
-    sqs_events = real_client("sqs").meta.events
-    worlds: list[World] = []
 
     def build(seed: int = 0) -> World:
         world = World(stack, seed)
-
-        @cache
-        def client(service: str) -> Any:
-            return world.step_functions if service == "stepfunctions" else real_client(service)
-
-        monkeypatch.setattr(aws, "client", client)
-        monkeypatch.setattr(aws, "now", world.clock)
-        aws.forget()
+        monkeypatch.setattr(wiring, "now", world.clock)
+        services.reset()
+        monkeypatch.setitem(vars(services), "step_functions_client", world.step_functions)
         world.remove_schedules()  # those of the tests before
-        sqs_events.register(SENDING, world.message_sent)
-        worlds.append(world)
+        services.sqs_client.meta.events.register(SENDING, world.message_sent)
         return world
 
     yield build
-    for world in worlds:
-        sqs_events.unregister(SENDING, world.message_sent)
     monkeypatch.undo()
-    aws.forget()
+    services.reset()
 
 
 @pytest.fixture
@@ -184,10 +173,10 @@ class TestATimeoutOfAnyLength:
         world.run(until=lambda: world.status(token_id) is not Status.WAITING)
         settled_at = world.clock()
         world.run()
-        token = aws.store().get(token_id)
-        assert token.settled is not None
-        assert token.settled.status is Status.TIMED_OUT
-        assert token.settled.settled_at == timeout_at
+        token = services.store.get(token_id)
+        assert token.outcome is not None
+        assert token.outcome.status is Status.TIMED_OUT
+        assert token.outcome.at == timeout_at
         result = world.step_functions.result(waiter.task_token)
         assert isinstance(result, Success)
         assert json.loads(result.json)["ok"] is False
@@ -238,7 +227,7 @@ class TestArming:
     def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(self, world: World) -> None:
         timeout_at = world.clock() + LONGEST_DELAY + 1
         token_id, _ = world.create(timeout_at)
-        aws.timers().arm(token_id, timeout_at, world.clock())
+        services.timers.arm(token_id, timeout_at, world.clock())
         [schedule] = world.schedules()
         assert schedule["GroupName"] == world.stack.resources["TimerGroup"]["Ref"]
         assert schedule["State"] == "ENABLED"
@@ -258,15 +247,15 @@ class TestArming:
         timeout_at = world.clock() + DAY
         token_id, _ = world.create(timeout_at)
         for _ in range(3):
-            aws.timers().arm(token_id, timeout_at, world.clock())
+            services.timers.arm(token_id, timeout_at, world.clock())
         assert len(world.schedules()) == 1
         world.arm(token_id)
 
     def test_happens_for_new_tokens_with_a_timeout_and_for_nothing_else(self, world: World) -> None:
         timed, _ = world.create(world.clock() + HOUR)
-        untimed = aws.tokens().create(now=world.clock()).token_id
+        untimed = services.tokens.create(NewToken(), world.clock()).token_id
         settled, _ = world.create(world.clock() + HOUR)
-        aws.tokens().complete(settled, "1")
+        services.tokens.complete(settled, "1")
         assert len(world.records(timed)) == 1
         assert len(world.records(untimed)) == 0
         assert len(world.records(settled)) == 1  # its insert, and neither its completion nor its delivery
@@ -292,7 +281,7 @@ class TestArming:
 class TestMessages:
     def test_of_settled_tokens_are_dropped(self, world: World) -> None:
         completed, waiter = world.create(world.clock() + MINUTE)
-        aws.tokens().complete(completed, '"done"')
+        services.tokens.complete(completed, '"done"')
         world.clock.advance(seconds=120)
         assert failures(world.deliver(message(completed), message(completed))) == []
         assert world.sent == []
@@ -301,7 +290,7 @@ class TestMessages:
 
     def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, world: World) -> None:
         completed, _ = world.create(world.clock() + MINUTE)
-        aws.tokens().complete(completed, '"done"')
+        services.tokens.complete(completed, '"done"')
         assert failures(world.deliver(message(completed))) == []
         assert world.sent == []
 
@@ -310,7 +299,7 @@ class TestMessages:
         assert world.sent == []
 
     def test_of_tokens_without_a_timeout_are_dropped(self, world: World) -> None:
-        untimed = aws.tokens().create(now=world.clock()).token_id
+        untimed = services.tokens.create(NewToken(), world.clock()).token_id
         assert failures(world.deliver(message(untimed))) == []
         assert world.sent == []
         assert world.status(untimed) is Status.WAITING
@@ -330,7 +319,7 @@ class TestTheClockDecides:
     def test_a_late_completion_settles_the_token_as_timed_out_and_tells_its_waiters(self, world: World) -> None:
         token_id, waiter = world.create(world.clock() + MINUTE)
         world.clock.advance(MINUTE)
-        aws.tokens().complete(token_id, '"late"')
+        services.tokens.complete(token_id, '"late"')
         assert world.status(token_id) is Status.TIMED_OUT
         result = world.step_functions.result(waiter.task_token)
         assert isinstance(result, Success)
@@ -340,7 +329,7 @@ class TestTheClockDecides:
         token_id, first = world.create(world.clock() + MINUTE)
         world.clock.advance(MINUTE)
         late = Waiter(world.step_functions.start_task(), world.clock())
-        aws.tokens().wait(token_id, late)
+        services.tokens.wait(token_id, late)
         assert world.step_functions.result(late.task_token) == world.step_functions.result(first.task_token) is not None
 
     def test_a_token_reads_as_timed_out_before_it_is_written(self, world: World) -> None:
@@ -408,5 +397,5 @@ class TestRetention:
         assert self.expires_at(world, token_id) is None
         world.run()
         retention = int(world.stack.template.parameters["RetentionDays"]) * DAY
-        for item in ("token", "deliveries"):
+        for item in ("token", "replies"):
             assert self.expires_at(world, token_id, item) == (world.clock() + retention) // SECOND

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.fakes.secret import FakeSecret
 from waitpoints import ids
-from waitpoints.callback_url import CallbackUrls
+from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.errors import WrongCallbackHash
 
 KEY = "signing-key"

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.fakes.in_memory import InMemory
-from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
+from waitpoints.api.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.errors import Forbidden, Unauthenticated
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26

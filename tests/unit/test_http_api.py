@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from local.template import Context, Template
 from tests.api_gateway import Api, http_event
 from tests.fakes.in_memory import InMemory
-from waitpoints.http import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -34,7 +34,7 @@ class TestCreate:
         assert json.loads(answer.headers["x-trigger-jwt-claims"]) == {"sub": "waitpoints", "pub": True}
         bearer = {"authorization": f"Bearer {answer.headers['x-trigger-jwt']}"}
         assert api.post(complete_url(answer.json), {"data": 1}, bearer).status == 200
-        assert world.tokens.retrieve(answer.json["id"]).settled is not None
+        assert world.tokens.retrieve(answer.json["id"]).outcome is not None
 
     def test_keeps_all_that_it_is_given(self, api: Api, world: InMemory) -> None:
         created = api.create(timeout="1h", tags=["a", "b"], idempotencyKey="order-1", idempotencyKeyTTL="24h")

@@ -31,7 +31,7 @@ def test_no_two_ids_are_the_same() -> None:
 def test_a_token_is_known_with_and_without_the_prefix(instant: int) -> None:
     full = ids.new_id(instant)
     bare = full.removeprefix("waitpoint_")
-    assert ids.token_id(full) == ids.token_id(bare) == full
+    assert ids.parse(full) == ids.parse(bare) == full
     assert ids.is_cursor(bare)
     assert not ids.is_cursor(full)
 
@@ -46,14 +46,14 @@ def test_a_token_is_known_with_and_without_the_prefix(instant: int) -> None:
 )
 def test_what_cannot_be_an_id_is_not_found(written: str) -> None:
     with pytest.raises(TokenNotFound):
-        ids.token_id(written)
+        ids.parse(written)
     assert not ids.is_cursor(written)
 
 
 @given(st.text() | st.text(alphabet="0123456789abcdefghjkmnpqrstvwxyz_", min_size=24, max_size=28))
 def test_any_text_is_an_id_or_not_found(written: str) -> None:
     try:
-        found = ids.token_id(written)
+        found = ids.parse(written)
     except TokenNotFound:
         return
     assert found == "waitpoint_" + written.removeprefix("waitpoint_")

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.api_gateway import Api
 from tests.fakes.in_memory import InMemory
 from waitpoints import ids
+from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest
-from waitpoints.list_query import parse
 from waitpoints.listing import Filter, IdRange, ListQuery, Page, page
-from waitpoints.token import Outcome, Status, Token
+from waitpoints.token import Status, TimedOut, Token
 
 NOW = 1_800_000_000_000
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
@@ -198,7 +198,7 @@ class TestTheListRoute:
         assert self.ids(api, "filter%5Bstatus%5D=COMPLETED") == [done]
         shown = {token["id"]: token for token in api.get(URL).json["data"]}
         assert shown[timed]["status"] == "TIMED_OUT"
-        assert world.store.tokens[timed].outcome(world.clock()) == Outcome(Status.TIMED_OUT, world.clock.now - 2)
+        assert world.store.tokens[timed].outcome_at(world.clock()) == TimedOut(world.clock.now - 2)
 
     def test_filters_by_tag_and_by_key_and_by_time(self, api: Api, world: InMemory) -> None:
         [old] = self.made(api, world, 1, tags=["a", "b"])

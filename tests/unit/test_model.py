@@ -22,12 +22,10 @@ from tests.event_sources import matches
 from tests.fakes.in_memory import RETENTION, InMemory
 from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.fakes.store import MemoryStore
-from waitpoints import aws
-from waitpoints.step_functions import CannotResumeNow
-from waitpoints.store import IdempotencyKey, KeyHolder
-from waitpoints.token import Answer, Token, Waiter, iso
-from waitpoints.tokens import Tokens
+from waitpoints.errors import CannotResumeNow
+from waitpoints.token import Answer, Completed, IdempotencyKey, KeyHolder, NewToken, Token, Waiter, iso
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.wiring import services
 
 RUNS, STEPS = 250, 60
 FEW = 4  # tokens, so that much happens to each
@@ -79,11 +77,11 @@ class StreamedStore(MemoryStore):
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
 
-    def record_deliveries(self, token_id: str, deliveries: Any, now: int) -> None:
+    def record_replies(self, token_id: str, deliveries: Any, now: int) -> None:
         if self.lose_records:
             self.lose_records -= 1
             raise ConnectionError("the answers are not recorded")
-        super().record_deliveries(token_id, deliveries, now)
+        super().record_replies(token_id, deliveries, now)
 
     def _keep(self, token: Token) -> Token:
         self.streams[token.id].append(self._record("MODIFY", token))
@@ -93,7 +91,7 @@ class StreamedStore(MemoryStore):
         image = {
             "id": {"S": token.id},
             "item": {"S": "token"},
-            "status": {"S": token.settled.status if token.settled else "WAITING"},
+            "status": {"S": token.outcome.status if token.outcome else "WAITING"},
             "waiterCount": {"N": str(len(token.waiters))},
             **({"timeoutAt": {"N": str(token.timeout_at)}} if token.timeout_at else {}),
         }
@@ -117,16 +115,14 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.world = InMemory()
-        self.clock, self.step_functions = self.world.clock, self.world.step_functions
         self.store, self.timers = StreamedStore(), Timers()
-        self.world.store = self.store
-        self.world.tokens = Tokens(self.store, self.world.tokens._outputs, self.world.tokens._step_functions, self.clock)  # type: ignore[arg-type]
+        self.world = InMemory(self.store)
+        self.clock, self.step_functions = self.world.clock, self.world.step_functions
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
-        self.patches.setattr(aws, "timers", lambda: self.timers)
-        self.patches.setattr("waitpoints.tokens._PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
-        self.patches.setattr(aws, "dead_letters", lambda: None)  # nothing here is hopeless
+        self.patches.setitem(vars(services), "timers", self.timers)
+        self.patches.setattr("waitpoints.delivery.PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
+        self.patches.setitem(vars(services), "dead_letters", None)  # nothing here is hopeless
         self.models: dict[str, Model] = {}
         self.keys: dict[str, tuple[str, int]] = {}
         self.executions: list[Execution] = []
@@ -154,10 +150,10 @@ class Life(RuleBasedStateMachine):
     def create_with_key(self, key: str, lifetime: int, timeout: int, waits: bool) -> None:
         holder, until = self.keys.get(key, ("", 0))
         waiter = self.world.new_waiter() if waits else None
-        asked_for = IdempotencyKey.of_user(key, self.now + lifetime, None)
+        asked_for = IdempotencyKey(key, self.now + lifetime)
         timeout_at = self.now + timeout
         with suppress(CannotResumeNow):  # the token had ended, and its waiter could not be told
-            created = self.world.tokens.create(now=self.now, timeout_at=timeout_at, key=asked_for, waiter=waiter)
+            created = self.world.tokens.create(NewToken(timeout_at=timeout_at, key=asked_for, waiter=waiter), self.now)
             holder = created.token_id if until <= self.now else holder
             assert (created.token_id, created.is_cached) == (holder, until > self.now)
         if until <= self.now:
@@ -230,9 +226,9 @@ class Life(RuleBasedStateMachine):
     def everybody_sees_what_the_model_says(self) -> None:
         type(self).steps += 1
         for token_id, model in self.models.items():
-            settled = self.world.tokens.retrieve(token_id).settled
+            settled = self.world.tokens.retrieve(token_id).outcome
             expected = model.outcome(self.now)
-            seen = settled and (settled.output.json if settled.output.json is not None else settled.settled_at)
+            seen = settled.output.json if isinstance(settled, Completed) else settled and settled.at
             assert seen == expected
 
     @invariant()
@@ -245,7 +241,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nothing_is_recorded_as_resumed_that_was_not(self) -> None:
         for token in self.store.tokens.values():
-            for key, delivery in token.deliveries.items():
+            for key, delivery in token.replies.items():
                 was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
                 assert was_resumed or delivery.answer is Answer.GONE
 
@@ -274,8 +270,8 @@ class Life(RuleBasedStateMachine):
             if self.models[execution.token_id].outcome(self.now) is not None:
                 assert any(self.step_functions.result(task_token) for task_token in execution.task_tokens), "it hangs"
         for token in self.store.tokens.values():
-            assert (token.settled is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
-            assert token.settled is None or token.undelivered() == []
+            assert (token.outcome is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
+            assert token.outcome is None or token.undelivered() == []
 
     def enter_state(self, execution: Execution) -> None:
         """The state's function is invoked with a new task token."""

@@ -3,8 +3,8 @@
 import json
 from dataclasses import replace
 
-from waitpoints.representation import listed, retrieved
-from waitpoints.token import Answer, Delivery, Outcome, Output, Status, Token, Waiter, iso
+from waitpoints.api.representation import listed, retrieved
+from waitpoints.token import Answer, Completed, Output, Reply, TimedOut, Token, Waiter, iso
 
 CREATED = 1_800_000_000_005
 WAITING = Token(id="waitpoint_0", created_at=CREATED)
@@ -20,7 +20,7 @@ URL = "https://hooks.example.com/callback"
 
 
 def completed(output: Output, token: Token = WAITING) -> Token:
-    return replace(token, settled=Outcome(Status.COMPLETED, CREATED + 7, output))
+    return replace(token, outcome=Completed(CREATED + 7, output))
 
 
 def test_an_instant_has_milliseconds_and_z() -> None:
@@ -60,7 +60,7 @@ def test_an_absent_output_is_left_out_and_an_empty_one_is_not() -> None:
 
 
 def test_a_timed_out_token_shows_the_error_that_the_sdk_decodes() -> None:
-    timed_out = replace(FULL, settled=Outcome(Status.TIMED_OUT, CREATED + 60_000))
+    timed_out = replace(FULL, outcome=TimedOut(CREATED + 60_000))
     shown = retrieved(timed_out, URL)
     assert (shown["status"], shown["outputIsError"], shown["outputType"]) == ("TIMED_OUT", True, "application/json")
     assert json.loads(shown["output"]) == {
@@ -79,8 +79,8 @@ def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
 
 def test_waiters_show_what_became_of_them_and_never_their_task_tokens() -> None:
     waiters = {name: Waiter(f"task token {name}", CREATED) for name in ("resumed", "gone", "undelivered")}
-    deliveries = {"resumed": Delivery(Answer.RESUMED, CREATED + 12), "gone": Delivery(Answer.GONE, CREATED + 13)}
-    token = replace(completed(Output()), waiters=waiters, deliveries=deliveries)
+    deliveries = {"resumed": Reply(Answer.RESUMED, CREATED + 12), "gone": Reply(Answer.GONE, CREATED + 13)}
+    token = replace(completed(Output()), waiters=waiters, replies=deliveries)
     shown = {waiter["id"]: waiter for waiter in retrieved(token, URL)["waiters"]}
     assert {name: waiter["status"] for name, waiter in shown.items()} == {
         "resumed": "RESUMED",

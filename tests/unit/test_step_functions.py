@@ -15,7 +15,8 @@ from tests.fakes.step_functions import (
     FakeStepFunctions,
     Fault,
 )
-from waitpoints.step_functions import CannotResume, CannotResumeNow, StepFunctions
+from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.token import Answer
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
@@ -29,7 +30,7 @@ def fake() -> FakeStepFunctions:
 
 @pytest.fixture
 def step_functions(fake: FakeStepFunctions) -> StepFunctions:
-    return StepFunctions(fake)  # type: ignore[arg-type]
+    return StepFunctions(lambda: fake)  # type: ignore[arg-type,return-value]
 
 
 @pytest.mark.parametrize("result", [DONE, Failure("WaitpointTimeoutError", "Waitpoint timed out at …")])

@@ -8,13 +8,11 @@ import pytest
 
 from tests.fakes.in_memory import RETENTION, InMemory
 from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
-from waitpoints.errors import TokenNotFound, TooManyWaiters
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
-from waitpoints.outputs import IN_ITEM_LIMIT
-from waitpoints.step_functions import CannotResume, CannotResumeNow
-from waitpoints.store import MAX_WAITERS, IdempotencyKey
-from waitpoints.token import Answer, Outcome, Output, Status, Waiter, iso
+from waitpoints.token import MAX_WAITERS, Answer, Completed, IdempotencyKey, NewToken, Output, Status, TimedOut, Waiter, iso
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
@@ -42,17 +40,17 @@ class TestAWaiterIsResumed:
 
     def test_when_it_came_with_the_create(self, world: InMemory) -> None:
         waiter = world.new_waiter()
-        token = world.tokens.create(now=world.clock(), waiter=waiter).token_id
+        token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
         world.tokens.complete(token, OUTPUT)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     @pytest.mark.parametrize("completed_before", [False, True])
     def test_when_it_came_with_a_create_that_found_its_token_made(self, world: InMemory, completed_before: bool) -> None:
-        key, waiter = IdempotencyKey.of_user("order-1", None, None), world.new_waiter()
-        first = world.tokens.create(now=world.clock(), key=key)
+        key, waiter = IdempotencyKey("order-1", None), world.new_waiter()
+        first = world.tokens.create(NewToken(key=key), world.clock())
         if completed_before:
             world.tokens.complete(first.token_id, OUTPUT)
-        again = world.tokens.create(now=world.clock(), key=key, waiter=waiter)
+        again = world.tokens.create(NewToken(key=key, waiter=waiter), world.clock())
         if not completed_before:
             world.tokens.complete(first.token_id, OUTPUT)
         assert again.token_id == first.token_id
@@ -79,7 +77,7 @@ class TestAWaiterIsResumed:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         world.tokens.complete(token, OUTPUT)
-        delivery = world.tokens.retrieve(token).deliveries[waiter.key]
+        delivery = world.tokens.retrieve(token).replies[waiter.key]
         assert (delivery.answer, delivery.at) == (Answer.RESUMED, world.clock())
 
     def test_through_its_newer_task_token_after_its_state_was_tried_again(self, world: InMemory) -> None:
@@ -89,7 +87,7 @@ class TestAWaiterIsResumed:
         world.tokens.wait(token, newer)
         world.tokens.complete(token, OUTPUT)
         assert world.step_functions.result(newer.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).deliveries[stale.key].answer is Answer.GONE
+        assert world.tokens.retrieve(token).replies[stale.key].answer is Answer.GONE
 
     def test_once_however_often_it_registered(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
@@ -143,12 +141,12 @@ class TestCompleting:
     def test_keeps_the_output_exactly_as_it_was_sent(self, world: InMemory, output: str | None) -> None:
         token = world.new_token()
         world.tokens.complete(token, output)
-        assert world.tokens.retrieve(token).settled == Outcome(Status.COMPLETED, world.clock(), Output(output))
+        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output))
 
     def test_brings_a_large_output_back_on_retrieve(self, world: InMemory) -> None:
         token, large = world.new_token(), json.dumps("ü" * IN_ITEM_LIMIT, ensure_ascii=False)
         world.tokens.complete(token, large)
-        settled = world.tokens.retrieve(token).settled
+        settled = world.tokens.retrieve(token).outcome
         assert settled is not None
         assert settled.output.json == large
 
@@ -158,7 +156,7 @@ class TestCompleting:
             world.tokens.wait(token, waiter)
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(lambda n: world.tokens.complete(token, str(n)), range(100)))
-        settled = world.tokens.retrieve(token).settled
+        settled = world.tokens.retrieve(token).outcome
         assert settled is not None
         assert settled.output.json is not None
         assert {world.step_functions.result(waiter.task_token) for waiter in waiters} == {Success(settled.output.json)}
@@ -169,24 +167,24 @@ class TestATimeout:
     def test_comes_in_the_very_millisecond(self, world: InMemory) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(1999)
-        assert world.tokens.retrieve(token).settled is None
+        assert world.tokens.retrieve(token).outcome is None
         world.clock.advance(1)
-        assert world.tokens.retrieve(token).settled == Outcome(Status.TIMED_OUT, world.clock())
+        assert world.tokens.retrieve(token).outcome == TimedOut(world.clock())
 
     def test_is_seen_by_all_before_anything_was_written(self, world: InMemory) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(5000)
-        settled = world.tokens.retrieve(token).settled
+        settled = world.tokens.retrieve(token).outcome
         assert settled is not None
-        assert (settled.status, settled.settled_at) == (Status.TIMED_OUT, world.clock() - 3000)
-        assert world.store.get(token).settled is None
+        assert (settled.status, settled.at) == (Status.TIMED_OUT, world.clock() - 3000)
+        assert world.store.get(token).outcome is None
 
     def test_refuses_a_completion_from_then_on(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         timeout_at = world.clock.advance(2000)
         world.tokens.complete(token, OUTPUT)
-        assert world.tokens.retrieve(token).settled == Outcome(Status.TIMED_OUT, timeout_at)
+        assert world.tokens.retrieve(token).outcome == TimedOut(timeout_at)
 
     def test_is_settled_by_a_late_completion_if_the_timer_has_not_come(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
@@ -194,7 +192,7 @@ class TestATimeout:
         timeout_at = world.clock.advance(2000)
         world.clock.advance(500)
         world.tokens.complete(token, OUTPUT)
-        assert world.store.get(token).settled == Outcome(Status.TIMED_OUT, timeout_at)
+        assert world.store.get(token).outcome == TimedOut(timeout_at)
         assert timed_out(world, waiter)
 
     def test_does_not_touch_what_was_completed_a_millisecond_before(self, world: InMemory) -> None:
@@ -204,7 +202,7 @@ class TestATimeout:
         world.tokens.complete(token, OUTPUT)
         world.clock.advance(1)
         assert world.tokens.expire(token) is None
-        assert world.tokens.retrieve(token).settled == Outcome(Status.COMPLETED, completed_at, Output(OUTPUT))
+        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT))
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
@@ -235,7 +233,7 @@ class TestATimeout:
         timeout_at = world.clock() + 2000
         world.clock.advance(1999)
         assert world.tokens.expire(token) == timeout_at
-        assert world.tokens.retrieve(token).settled is None
+        assert world.tokens.retrieve(token).outcome is None
 
     def test_leaves_nothing_to_do_for_a_timer_without_a_token(self, world: InMemory) -> None:
         assert world.tokens.expire(new_id(world.clock())) is None
@@ -252,7 +250,7 @@ class TestATimeout:
     def test_never_ends_a_token_that_has_none(self, world: InMemory) -> None:
         token = world.new_token()
         world.clock.advance(seconds=10**9)
-        assert world.tokens.retrieve(token).settled is None
+        assert world.tokens.retrieve(token).outcome is None
 
 
 class TestWaiting:
@@ -316,7 +314,7 @@ class TestWhenStepFunctionsFails:
     def test_the_token_is_completed_all_the_same_and_nothing_is_called_resumed(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         read = world.tokens.retrieve(token)
-        assert read.settled == Outcome(Status.COMPLETED, world.clock(), Output(OUTPUT))
+        assert read.outcome == Completed(world.clock(), Output(OUTPUT))
         assert read.undelivered() == [waiter]
 
     def test_nothing_that_fails_after_the_outcome_is_written_reaches_who_wrote_it(
@@ -328,7 +326,7 @@ class TestWhenStepFunctionsFails:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         with monkeypatch.context() as while_recording:
-            while_recording.setattr(world.store, "record_deliveries", broken)
+            while_recording.setattr(world.store, "record_replies", broken)
             world.tokens.complete(token, OUTPUT)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
         assert world.tokens.retrieve(token).undelivered() == [waiter]
@@ -340,7 +338,7 @@ class TestWhenStepFunctionsFails:
         token, waiter = self.settled_with_undelivered(world, fault)
         assert world.tokens.resume_waiters(token) == []
         assert world.step_functions.result(waiter.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).deliveries[waiter.key].answer is Answer.RESUMED
+        assert world.tokens.retrieve(token).replies[waiter.key].answer is Answer.RESUMED
 
     def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
@@ -356,7 +354,7 @@ class TestWhenStepFunctionsFails:
         token, waiter = self.settled_with_undelivered(world, LOST_RESPONSE)
         assert world.tokens.resume_waiters(token) == []
         assert world.step_functions.result(waiter.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).deliveries[waiter.key].answer is Answer.GONE
+        assert world.tokens.retrieve(token).replies[waiter.key].answer is Answer.GONE
         world.tokens.resume_waiters(token)
         assert world.step_functions.calls[waiter.task_token] == 2
 
@@ -377,7 +375,7 @@ class TestWhenStepFunctionsFails:
         world.tokens.wait(token, unknown)
         world.step_functions.stop(stopped.task_token)
         world.tokens.complete(token, OUTPUT)
-        assert {delivery.answer for delivery in world.tokens.retrieve(token).deliveries.values()} == {Answer.GONE}
+        assert {delivery.answer for delivery in world.tokens.retrieve(token).replies.values()} == {Answer.GONE}
         world.tokens.resume_waiters(token)
         assert set(world.step_functions.calls.values()) == {1}
 
@@ -392,8 +390,8 @@ class TestWhenStepFunctionsFails:
 class TestAnIdempotencyKey:
     def create(self, world: InMemory, lifetime: int | None = None, **fields: int) -> tuple[str, bool]:
         expires_at = None if lifetime is None else world.clock() + lifetime
-        key = IdempotencyKey.of_user("order-1", expires_at, None)
-        created = world.tokens.create(now=world.clock(), idempotency_key="order-1", key=key, **fields)
+        key = IdempotencyKey("order-1", expires_at)
+        created = world.tokens.create(NewToken(key=key, **fields), world.clock())
         return created.token_id, created.is_cached
 
     def test_gives_the_same_token_again(self, world: InMemory) -> None:
@@ -421,7 +419,7 @@ class TestAnIdempotencyKey:
         assert second != first
         assert not cached
         world.tokens.complete(first, OUTPUT)
-        assert world.tokens.retrieve(second).settled is None
+        assert world.tokens.retrieve(second).outcome is None
 
     def test_is_free_again_after_retention_has_removed_its_token(self, world: InMemory) -> None:
         first, _ = self.create(world)
@@ -441,7 +439,7 @@ class TestAnIdempotencyKey:
 
     def test_tells_a_retry_of_the_call_that_made_the_token_what_that_call_was_told(self, world: InMemory) -> None:
         first, retry, other = (
-            world.tokens.create(now=world.clock(), key=IdempotencyKey.of_user("order-1", None, request))
+            world.tokens.create(NewToken(key=IdempotencyKey("order-1", None, request)), world.clock())
             for request in ("call-1", "call-1", "call-2")
         )
         assert (first.is_cached, retry.is_cached, other.is_cached) == (False, False, True)
@@ -453,7 +451,7 @@ class TestAfterRetention:
         token = world.new_token()
         world.tokens.complete(token, OUTPUT)
         world.clock.advance(RETENTION * 1000 - 1)
-        assert world.tokens.retrieve(token).settled
+        assert world.tokens.retrieve(token).outcome
         world.clock.advance(1)
 
         with pytest.raises(TokenNotFound):
@@ -468,4 +466,4 @@ class TestAfterRetention:
         token = world.new_token()
         world.clock.advance(10 * RETENTION * 1000)
 
-        assert world.tokens.retrieve(token).settled is None
+        assert world.tokens.retrieve(token).outcome is None

@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.token import Outcome, Output, Status, Token, Waiter
+from waitpoints.token import Completed, Output, TimedOut, Waiter
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, timeout_output, waiter_result
 
-TOKEN = Token(id="waitpoint_0", created_at=0, timeout_at=1_800_000_000_005)
-TIMED_OUT = Outcome(Status.TIMED_OUT, 1_800_000_000_005)
+TIMED_OUT = TimedOut(1_800_000_000_005)
 MESSAGE = "Waitpoint timed out at 2027-01-15T08:00:00.005Z"
 
 
 def result(output: Output, unwrap: bool = False) -> Success | Failure:
-    return waiter_result(TOKEN, Outcome(Status.COMPLETED, 0, output), Waiter("task token", 0, unwrap), "bucket")
+    return waiter_result(Completed(0, output), Waiter("task token", 0, unwrap), "bucket")
 
 
 @pytest.mark.parametrize("output", ['{"a": 1.50}', "null", "false", '""', "12345678901234567890", '{"a":1,"a":2}'])
@@ -30,7 +29,7 @@ def test_an_absent_output_is_null() -> None:
 
 
 def test_a_timed_out_token_gives_an_error_value() -> None:
-    given = waiter_result(TOKEN, TIMED_OUT, Waiter("task token", 0), "bucket")
+    given = waiter_result(TIMED_OUT, Waiter("task token", 0), "bucket")
     assert isinstance(given, Success)
     assert json.loads(given.json) == {
         "ok": False,
@@ -39,13 +38,11 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
 
 
 def test_a_timed_out_token_fails_the_state_when_the_bare_output_was_asked_for() -> None:
-    assert waiter_result(TOKEN, TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure(
-        "WaitpointTimeoutError", MESSAGE
-    )
+    assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure("WaitpointTimeoutError", MESSAGE)
 
 
 def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
-    assert json.loads(timeout_output(TOKEN)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
+    assert json.loads(timeout_output(TIMED_OUT)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
 
 
 @pytest.mark.parametrize("unwrap", [False, True])

@@ -9,7 +9,7 @@ The scan is eventually consistent, so each suspect is read again before it count
 from dataclasses import dataclass, field
 
 from waitpoints.errors import TokenNotFound
-from waitpoints.store import Store
+from waitpoints.ports import TokenStore
 from waitpoints.token import Token
 
 GRACE = 60_000  # milliseconds: what the stream and the timers are given
@@ -24,7 +24,7 @@ class Findings:
     overdue: list[str] = field(default_factory=list)
 
 
-def examine(store: Store, now: int) -> Findings:
+def examine(store: TokenStore, now: int) -> Findings:
     """Look at every token in the table."""
     findings = Findings()
     for token in store.scan():
@@ -37,14 +37,14 @@ def examine(store: Store, now: int) -> Findings:
 
 
 def is_undelivered(token: Token, now: int) -> bool:
-    return token.settled is not None and token.settled.settled_at < now - GRACE and bool(token.undelivered())
+    return token.outcome is not None and token.outcome.at < now - GRACE and bool(token.undelivered())
 
 
 def is_overdue(token: Token, now: int) -> bool:
-    return token.settled is None and token.timeout_at is not None and token.timeout_at < now - GRACE
+    return token.outcome is None and token.timeout_at is not None and token.timeout_at < now - GRACE
 
 
-def _again(store: Store, token: Token) -> Token:
+def _again(store: TokenStore, token: Token) -> Token:
     try:
         return store.get(token.id)
     except TokenNotFound:

@@ -1,35 +1,39 @@
 """Tokens as the API shows them (contract 2.2 and 2.3): absent fields are left out, instants are ISO 8601."""
 
-from typing import Any
+from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Answer, Status, Token, iso
+from waitpoints.token import Answer, Completed, Outcome, TimedOut, Token, iso
 from waitpoints.waiter_result import timeout_output
 
 INLINE_LIMIT = 6_000_000  # bytes: Lambda answers with at most 6 MiB
 
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
-    """One token in full. `waiters` is ours; Trigger.dev's SDK drops what it does not know.
-
-    An output too large for an answer is left out for its path, which the packets route turns into a download link.
-    """
-    outcome = token.settled
-    timed_out = outcome is not None and outcome.status is Status.TIMED_OUT
-    output, output_type = timeout_output(token) if timed_out else outcome and outcome.output.json, "application/json"
-    if outcome and output and _bytes_in_an_answer(output) > INLINE_LIMIT:
-        output, output_type = outcome.output.stored_at, "application/store"
+    """One token in full. `waiters` is ours; Trigger.dev's SDK drops what it does not know."""
     return _without_none(
         {
             **_shared(token, url),
             "type": "MANUAL",
             "userProvidedIdempotencyKey": token.idempotency_key is not None,
-            "output": output,
-            "outputType": output_type,
-            "outputIsError": timed_out,
+            **_output(token.outcome),
             "waiters": [_waiter(token, key) for key in token.waiters],
         }
     )
+
+
+def _output(outcome: Outcome | None) -> dict[str, Any]:
+    """An output too large for an answer is replaced by its path, which the packets route turns into a download link."""
+    match outcome:
+        case None:
+            return {"outputType": "application/json", "outputIsError": False}
+        case TimedOut():
+            return {"output": timeout_output(outcome), "outputType": "application/json", "outputIsError": True}
+        case Completed(_, output):
+            if output.json and _bytes_in_an_answer(output.json) > INLINE_LIMIT:
+                return {"output": output.stored_at, "outputType": "application/store", "outputIsError": False}
+            return {"output": output.json, "outputType": "application/json", "outputIsError": False}
+    assert_never(outcome)
 
 
 def _bytes_in_an_answer(output: str) -> int:
@@ -46,8 +50,8 @@ def _shared(token: Token, url: str) -> dict[str, Any]:
     return {
         "id": token.id,
         "url": url,
-        "status": token.settled.status if token.settled else Status.WAITING,
-        "completedAt": _iso(token.settled.settled_at if token.settled else None),
+        "status": token.status,
+        "completedAt": _iso(token.outcome.at if token.outcome else None),
         "timeoutAt": _iso(token.timeout_at),
         "completedAfter": _iso(token.timeout_at),
         "idempotencyKey": token.idempotency_key,
@@ -58,14 +62,14 @@ def _shared(token: Token, url: str) -> dict[str, Any]:
 
 
 def _waiter(token: Token, key: str) -> dict[str, Any]:
-    waiter, delivery = token.waiters[key], token.deliveries.get(key)
+    waiter, reply = token.waiters[key], token.replies.get(key)
     shown = {"id": key, "registeredAt": iso(waiter.registered_at)}
-    if delivery is None:
-        return {**shown, "status": "UNDELIVERED" if token.settled else "WAITING"}
-    if delivery.answer is Answer.GONE:
-        return {**shown, "status": delivery.answer}
-    lag = delivery.at - token.settled.settled_at if token.settled else None
-    return {**shown, "status": delivery.answer, "resumedAt": iso(delivery.at), "lagMs": lag}
+    if reply is None:
+        return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
+    if reply.answer is Answer.GONE:
+        return {**shown, "status": reply.answer}
+    lag = reply.at - token.outcome.at if token.outcome else None
+    return {**shown, "status": reply.answer, "resumedAt": iso(reply.at), "lagMs": lag}
 
 
 def _iso(instant: int | None) -> str | None:

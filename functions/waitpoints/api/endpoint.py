@@ -14,6 +14,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from waitpoints import json_text, telemetry
 from waitpoints.errors import (
     BodyTooLarge,
+    CannotResume,
+    CannotResumeNow,
     Forbidden,
     InvalidRequest,
     InvalidTimeout,
@@ -26,7 +28,6 @@ from waitpoints.errors import (
     WaitpointsError,
     WrongCallbackHash,
 )
-from waitpoints.step_functions import CannotResume, CannotResumeNow
 
 _STATUS = {
     InvalidRequest: 400,

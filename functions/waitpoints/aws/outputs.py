@@ -24,10 +24,10 @@ class Outputs:
         self._make_client = make_client
         self.bucket = bucket
 
-    def keep(self, token_id: str, json: str | None) -> Output:
-        """Put a payload where it can stay, before any token refers to it.
+    def store(self, token_id: str, json: str | None) -> Output:
+        """Store a payload before any token refers to it.
 
-        An object of a completion that then loses to another one is removed by the bucket's lifecycle rule.
+        If the completion then loses to another one, the bucket's lifecycle rule removes the object.
         """
         if json is None or len(body := json.encode()) <= IN_ITEM_LIMIT:
             return Output(json)

@@ -11,9 +11,9 @@ from typing import Any
 
 import jwt
 
+from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
-from waitpoints.rotating_secret import RotatingSecret
 
 ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"

@@ -7,9 +7,9 @@ rotating the API key leaves every URL alive. It is derived, never stored: a forg
 import hashlib
 import hmac
 
+from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.errors import WrongCallbackHash
 from waitpoints.ids import PREFIX
-from waitpoints.rotating_secret import RotatingSecret
 
 
 class CallbackUrls:

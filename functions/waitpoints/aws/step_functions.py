@@ -10,10 +10,13 @@
 AWS gives the same error for a task token that was used and for one that expired, so GONE says no more than it does.
 """
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.token import Answer
 from waitpoints.waiter_result import Failure, Success
 
@@ -31,17 +34,11 @@ _NEVER = {
 }
 
 
-class CannotResumeNow(Exception):
-    """Step Functions throttled, failed or did not answer; the waiter may or may not have been resumed."""
-
-
-class CannotResume(Exception):
-    """Step Functions refused in a way that the same request will always meet."""
-
-
 class StepFunctions:
-    def __init__(self, client: "SFNClient") -> None:
-        self._client = client
+    """The client is made when the first waiter is resumed: most requests resume nobody."""
+
+    def __init__(self, make_client: "Callable[[], SFNClient]") -> None:
+        self._make_client = make_client
 
     def resume(self, task_token: str, result: Success | Failure) -> Answer:
         """Give a waiter its result, in one call. Raises CannotResumeNow or CannotResume as in the table above."""
@@ -51,6 +48,8 @@ class StepFunctions:
                     self._client.send_task_success(taskToken=task_token, output=json)
                 case Failure(error, cause):
                     self._client.send_task_failure(taskToken=task_token, error=error, cause=cause)
+                case _:
+                    assert_never(result)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _GONE:
@@ -59,3 +58,7 @@ class StepFunctions:
         except BotoCoreError as error:
             raise CannotResumeNow(type(error).__name__) from None
         return Answer.RESUMED
+
+    @cached_property
+    def _client(self) -> "SFNClient":
+        return self._make_client()

@@ -1,0 +1,163 @@
+"""The items of the table, and how a token becomes items and items become a token.
+
+    id                  item       what it holds
+    waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
+    waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
+    idempotency#<hash>  key        the token that holds an idempotency key, and until when
+    request#<hash>      key        the same for the key that the SDK sends with each retry of one request
+
+Replies are an item of their own because DynamoDB bills an update by the size of the whole item: recording that a waiter
+was resumed must not pay for the token's output again. One query on the id returns both.
+"""
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from waitpoints.token import (
+    Answer,
+    Completed,
+    IdempotencyKey,
+    KeyHolder,
+    Outcome,
+    Output,
+    Reply,
+    Status,
+    TimedOut,
+    Token,
+    Waiter,
+)
+
+TOKEN, REPLIES, KEY = "token", "replies", "key"
+LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
+
+Item = Mapping[str, Any]
+"""An item, or its attributes, without DynamoDB's type descriptors."""
+
+
+def primary_key(id_: str, item: str) -> dict[str, Any]:
+    return {"id": {"S": id_}, "item": {"S": item}}
+
+
+def token_item(token: Token) -> dict[str, Any]:
+    """A new token as its item, ready to be put."""
+    return _item(
+        {
+            "id": token.id,
+            "item": TOKEN,
+            "status": Status.WAITING,
+            "createdAt": token.created_at,
+            "timeoutAt": token.timeout_at,
+            "tags": list(token.tags) or None,
+            "idempotencyKey": token.idempotency_key,
+            "idempotencyKeyHash": token.idempotency_key and digest(token.idempotency_key),
+            "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
+            "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
+            "waiterCount": len(token.waiters),
+            "listShard": str(zlib.crc32(token.id.encode()) % LIST_SHARDS),
+        }
+    )
+
+
+def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
+    """An idempotency key held by a token as its item, ready to be put."""
+    return _item(
+        {
+            "id": f"{key.kind}#{digest(key.text)}",
+            "item": KEY,
+            "tokenId": token_id,
+            "createdAt": now,
+            "keyExpiresAt": key.expires_at,
+            "expiresAt": None if key.expires_at is None else key.expires_at // 1000 + 1,
+            "request": key.request and digest(key.request),
+        }
+    )
+
+
+def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
+    """The token in a key's item, for a caller that asks with `key`."""
+    same_request = key.request is not None and item.get("request") == digest(key.request)
+    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
+
+
+def waiter_map(waiter: Waiter) -> dict[str, Any]:
+    return {"taskToken": _packed(waiter.task_token), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+
+
+def token_from(item: Item, replies: Item | None = None) -> Token:
+    """The token in its item, or in its projection in an index."""
+    return Token(
+        id=item["id"],
+        created_at=int(item["createdAt"]),
+        timeout_at=_optional_int(item.get("timeoutAt")),
+        tags=tuple(item.get("tags", ())),
+        idempotency_key=item.get("idempotencyKey"),
+        idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),
+        outcome=_outcome(item),
+        waiters={
+            key: Waiter(_unpacked(waiter["taskToken"]), int(waiter["registeredAt"]), waiter["unwrap"])
+            for key, waiter in item.get("waiters", {}).items()
+        },
+        replies={
+            key: Reply(Answer(value["answer"]), int(value["at"]))
+            for key, value in (replies or {}).items()
+            if isinstance(value, dict)
+        },
+    )
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def wire(value: Any) -> Any:
+    """A value as DynamoDB's API writes it."""
+    return _serializer.serialize(value)
+
+
+def wire_values(**values: Any) -> dict[str, Any]:
+    """The values of an expression by name, as DynamoDB's API writes them."""
+    return {f":{name}": wire(value) for name, value in values.items()}
+
+
+def plain(item: Item) -> dict[str, Any]:
+    """An item from DynamoDB's API, without its type descriptors."""
+    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+
+
+def _outcome(item: Item) -> Outcome | None:
+    match Status(item["status"]):
+        case Status.WAITING:
+            return None
+        case Status.COMPLETED:
+            return Completed(int(item["completedAt"]), Output(item.get("output"), item.get("outputStoredAt")))
+        case Status.TIMED_OUT:
+            return TimedOut(int(item["completedAt"]))
+
+
+def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: wire(value) for name, value in attributes.items() if value is not None}
+
+
+def _packed(task_token: str) -> bytes | str:
+    """Store the task token as raw bytes if it is valid base64 (25 % smaller), else unchanged."""
+    try:
+        packed = base64.b64decode(task_token, validate=True)
+    except ValueError:
+        return task_token
+    return packed if base64.b64encode(packed).decode() == task_token else task_token
+
+
+def _unpacked(task_token: Any) -> str:
+    return task_token if isinstance(task_token, str) else base64.b64encode(bytes(task_token)).decode()
+
+
+def _optional_int(number: Any) -> int | None:
+    return None if number is None else int(number)
+
+
+_serializer, _deserializer = TypeSerializer(), TypeDeserializer()

@@ -1,0 +1,112 @@
+"""Telling the waiters of a settled token its outcome, and recording Step Functions' replies.
+
+The function that settles a token resumes its waiters at once: the fast path. The table's stream then resumes every
+waiter without a recorded reply: the guarantee. A waiter that registers after the outcome is told it at once.
+"""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from waitpoints import telemetry
+from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.errors import CannotResume, CannotResumeNow
+from waitpoints.ports import TokenStore
+from waitpoints.token import Answer, Completed, Outcome, Reply, TimedOut, Token, Waiter
+from waitpoints.waiter_result import waiter_result
+
+Clock = Callable[[], int]
+"""Now, in epoch milliseconds."""
+
+PARALLEL_RESUMES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NotResumed:
+    """A waiter that Step Functions has not answered for, and why."""
+
+    waiter: Waiter
+    reason: CannotResume | CannotResumeNow
+
+
+class Delivery:
+    def __init__(self, store: TokenStore, outputs: Outputs, step_functions: StepFunctions, clock: Clock) -> None:
+        self._store = store
+        self._outputs = outputs
+        self._step_functions = step_functions
+        self._clock = clock
+
+    def resume_fast(self, token: Token) -> None:
+        """Resume the waiters of a token that was just settled. The stream retries anything that fails here."""
+        if not token.waiters:
+            return
+        try:
+            left = self.resume(token)
+        except Exception as error:  # the outcome is stored, so the caller's request has succeeded
+            telemetry.logger.warning("Left to the stream", tokenId=token.id, error=type(error).__name__)
+            return
+        if left:
+            telemetry.note(leftToStream=len(left), reason=str(left[0].reason))
+
+    def resume(self, token: Token) -> list[NotResumed]:
+        """Resume every waiter without a reply and record the replies; returns the waiters that got none."""
+        replies, left = self._tell(token, token.undelivered())
+        if replies:
+            self._store.record_replies(token.id, replies, self._clock())
+        return left
+
+    def tell_late(self, token: Token, waiter: Waiter) -> None:
+        """Tell one waiter, which is not stored, the outcome of a settled token.
+
+        Raises CannotResume or CannotResumeNow: no stream backs up a late waiter, so its function must fail for the
+        state's Retry to run it again.
+        """
+        _, left = self._tell(token, [waiter])
+        for failure in left:
+            raise failure.reason
+
+    def with_output(self, outcome: Outcome) -> Outcome:
+        """The same outcome, its output loaded."""
+        match outcome:
+            case Completed():
+                return replace(outcome, output=self._outputs.load(outcome.output))
+            case TimedOut():
+                return outcome
+        assert_never(outcome)
+
+    def _tell(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
+        assert token.outcome is not None, "only a settled token has an outcome to tell"
+        outcome = self.with_output(token.outcome)
+
+        def tell(waiter: Waiter) -> Reply | NotResumed:
+            result = waiter_result(outcome, waiter, self._outputs.bucket)
+            try:
+                answer = self._step_functions.resume(waiter.task_token, result)
+            except (CannotResume, CannotResumeNow) as reason:
+                return NotResumed(waiter, reason)
+            return Reply(answer, self._clock())
+
+        replies: dict[str, Reply] = {}
+        left: list[NotResumed] = []
+        for waiter, told in zip(waiters, _in_parallel(tell, waiters), strict=True):
+            match told:
+                case NotResumed():
+                    left.append(told)
+                case Reply(answer, at):
+                    replies[waiter.key] = told
+                    if answer is Answer.RESUMED:
+                        telemetry.milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
+                case _:
+                    assert_never(told)
+        for answer, metric in ((Answer.RESUMED, "WaitersResumed"), (Answer.GONE, "WaitersGone")):
+            telemetry.count(metric, sum(reply.answer is answer for reply in replies.values()))
+        return replies, left
+
+
+def _in_parallel[Result](do: Callable[[Waiter], Result], waiters: Sequence[Waiter]) -> list[Result]:
+    if len(waiters) < 2:
+        return [do(waiter) for waiter in waiters]
+    with ThreadPoolExecutor(min(len(waiters), PARALLEL_RESUMES)) as pool:
+        return list(pool.map(do, waiters))

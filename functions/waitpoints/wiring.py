@@ -1,0 +1,138 @@
+"""The one place that reads the environment, makes AWS clients, and puts together what the handlers work with."""
+
+import gc
+import os
+import time
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.config import Config
+
+from waitpoints.api.callback_url import CallbackUrls
+from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.outputs import Outputs
+from waitpoints.aws.secrets import RotatingSecret
+from waitpoints.aws.step_functions import StepFunctions
+from waitpoints.aws.store import Store
+from waitpoints.aws.timers import Timers
+from waitpoints.delivery import PARALLEL_RESUMES, Delivery
+from waitpoints.timeouts import Limits
+from waitpoints.tokens import Tokens
+
+if TYPE_CHECKING:
+    from waitpoints.api.credentials import Credentials
+
+# An answer within a webhook sender's patience, or an error that makes it retry: never half a minute of silence.
+_CONFIG = Config(
+    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=2,
+    read_timeout=5,
+    max_pool_connections=PARALLEL_RESUMES,
+)
+# Every region accepts version 4. Virtual hosts are regional: download links for the global host fail outside us-east-1.
+_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+
+
+def now() -> int:
+    """The clock: epoch milliseconds."""
+    return time.time_ns() // 1_000_000
+
+
+class Services:
+    """What the handlers work with. Each part is made when it is first used; setting an attribute replaces a part."""
+
+    def now(self) -> int:
+        """The clock: epoch milliseconds."""
+        return now()
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.store, self.outputs, self.delivery, self.now)
+
+    @cached_property
+    def delivery(self) -> Delivery:
+        return Delivery(self.store, self.outputs, self.step_functions, self.now)
+
+    @cached_property
+    def store(self) -> Store:
+        return Store(self.dynamodb_client, os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
+
+    @cached_property
+    def outputs(self) -> Outputs:
+        return Outputs(lambda: boto3.client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
+
+    @cached_property
+    def step_functions(self) -> StepFunctions:
+        return StepFunctions(lambda: self.step_functions_client)
+
+    @cached_property
+    def callback_urls(self) -> CallbackUrls:
+        return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
+
+    @cached_property
+    def credentials(self) -> "Credentials":
+        from waitpoints.api.credentials import Credentials  # noqa: PLC0415 - accept_callback needs no PyJWT
+
+        return Credentials(RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
+
+    @cached_property
+    def timers(self) -> Timers:
+        return Timers(
+            self.sqs_client,
+            self.scheduler_client,
+            queue_url=os.environ["TIMER_QUEUE_URL"],
+            queue_arn=os.environ["TIMER_QUEUE_ARN"],
+            group=os.environ["TIMER_GROUP"],
+            role_arn=os.environ["TIMER_ROLE_ARN"],
+        )
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(self.sqs_client, os.environ["DEAD_LETTER_QUEUE_URL"])
+
+    @cached_property
+    def timeout_limits(self) -> Limits:
+        return Limits(os.environ["DEFAULT_TIMEOUT"], os.environ["MAX_TIMEOUT"])
+
+    @cached_property
+    def dynamodb_client(self) -> Any:
+        return _client("dynamodb")
+
+    @cached_property
+    def scheduler_client(self) -> Any:
+        return _client("scheduler")
+
+    @cached_property
+    def secrets_client(self) -> Any:
+        return _client("secretsmanager")
+
+    @cached_property
+    def sqs_client(self) -> Any:
+        return _client("sqs")
+
+    @cached_property
+    def step_functions_client(self) -> Any:
+        return _client("stepfunctions")
+
+    def build_at_start(self, *parts: str) -> None:
+        """Make these parts now if a Lambda function is starting: there its CPU is not throttled yet.
+
+        Name what every request of the function uses, and nothing else.
+        """
+        if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+            for part in parts:
+                getattr(self, part)
+            gc.freeze()  # what exists now is never garbage, so no collection has to look at it
+            gc.enable()
+
+    def reset(self) -> None:
+        """Forget every part, for tests that change the environment."""
+        vars(self).clear()
+
+
+def _client(service: str) -> Any:
+    return boto3.client(service, config=_CONFIG)
+
+
+services = Services()
