@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.delivery import NotResumed
-from waitpoints.errors import CannotResume
+from waitpoints.errors import CannotResumeNow
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client")
@@ -21,7 +21,7 @@ stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_ba
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    if "waitpointIds" in event:  # whoever asks is told, so that nothing is dead-lettered a second time
+    if "waitpointIds" in event:  # the operator reads the answer, so nothing is dead-lettered a second time
         return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
     return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
 
@@ -33,17 +33,17 @@ def record_handler(record: DynamoDBRecord) -> None:
 
 
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:
-    """Resume what is left of a token's waiters; returns those that can never be resumed as things are.
+    """Resume the waiters of a token without a reply; returns those that retrying won't resume.
 
-    Raises CannotResumeNow when trying again may help.
+    Raises CannotResumeNow if any may still be resumed by retrying. The others are dead-lettered when only they are left,
+    so that a retry does not dead-letter them again.
     """
     with telemetry.canonical_line("resume", tokenId=token_id):
-        undelivered = services.tokens.resume_waiters(token_id)
-        never = [failure for failure in undelivered if isinstance(failure.reason, CannotResume)]
-        if never and dead_letters:
-            telemetry.count("WaitersDeadLettered", len(never))
-            dead_letters.put(token_id, str(never[0].reason))
-        for failure in undelivered:
-            if failure not in never:
-                raise failure.reason
-        return never
+        left = services.tokens.resume_waiters(token_id)
+        for waiter in left:
+            if isinstance(waiter.reason, CannotResumeNow):
+                raise waiter.reason
+        if left and dead_letters:
+            telemetry.count("WaitersDeadLettered", len(left))
+            dead_letters.put(token_id, str(left[0].reason))
+        return left

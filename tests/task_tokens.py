@@ -5,6 +5,7 @@
 
                                     AWS and the fake   moto 5.2.5          MiniStack 1.5.33
     a second answer at once         TaskTimedOut       taken, last wins    taken, last wins
+    an answer after the end         TaskTimedOut       InvalidToken        TaskDoesNotExist
     a failure after a success       TaskTimedOut       taken, no effect    TaskDoesNotExist
     the cause of a failure          kept               lost                kept
     the largest output              taken              execution fails     taken
@@ -24,7 +25,7 @@ import pytest
 
 from tests.fakes.step_functions import FakeStepFunctions
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.errors import CannotResume
+from waitpoints.errors import CannotResume, OutputRefused
 from waitpoints.token import Answer
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
@@ -118,16 +119,10 @@ class TaskTokens:
         assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
-    def test_a_task_that_has_ended_is_gone_and_stays_as_it_ended(self, tasks: Any) -> None:
-        task_token = tasks.start()
-        StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT)
-        tasks.end(task_token)
-        assert StepFunctions(lambda: tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
-        assert tasks.end(task_token) == as_json(OUTPUT.json)
-
     @pytest.mark.parametrize("result", [OUTPUT, ERROR], ids=["success", "failure"])
-    def test_a_task_token_that_was_never_given_out_is_gone(self, tasks: Any, result: Success | Failure) -> None:
-        assert StepFunctions(lambda: tasks.client).resume(FakeStepFunctions().start_task(), result) is Answer.GONE
+    def test_a_task_token_that_was_never_issued_is_refused(self, tasks: Any, result: Success | Failure) -> None:
+        with pytest.raises(CannotResume, match="InvalidToken"):
+            StepFunctions(lambda: tasks.client).resume(FakeStepFunctions().start_task(), result)
 
     def test_one_task_has_nothing_to_do_with_another(self, tasks: Any) -> None:
         first, second = tasks.start(), tasks.start()
@@ -138,6 +133,13 @@ class TaskTokens:
 
 class DeployedTaskTokens(TaskTokens):
     """What moto does not keep."""
+
+    def test_a_task_that_has_ended_is_gone_and_stays_as_it_ended(self, tasks: Any) -> None:
+        task_token = tasks.start()
+        StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT)
+        tasks.end(task_token)
+        assert StepFunctions(lambda: tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
+        assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     def test_a_waiting_task_fails_with_the_error_it_is_given(self, tasks: Any) -> None:
         task_token = tasks.start()
@@ -166,7 +168,7 @@ class StrictTaskTokens(DeployedTaskTokens):
     )
     def test_a_task_refuses_what_is_no_output_and_waits_on(self, tasks: Any, output: str) -> None:
         task_token = tasks.start()
-        with pytest.raises(CannotResume, match="InvalidOutput"):
+        with pytest.raises(OutputRefused, match="InvalidOutput"):
             StepFunctions(lambda: tasks.client).resume(task_token, Success(output))
         assert tasks.result(task_token) is None
         assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED

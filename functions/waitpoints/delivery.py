@@ -12,10 +12,10 @@ from typing import assert_never
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.errors import CannotResume, CannotResumeNow
+from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import TokenStore
 from waitpoints.token import Answer, Completed, Outcome, Reply, TimedOut, Token, Waiter
-from waitpoints.waiter_result import waiter_result
+from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
@@ -76,6 +76,13 @@ class Delivery:
                 return outcome
         assert_never(outcome)
 
+    def _resume(self, waiter: Waiter, result: Success | Failure) -> Answer:
+        try:
+            return self._step_functions.resume(waiter.task_token, result)
+        except OutputRefused:
+            telemetry.count("OutputsRefused")
+            return self._step_functions.resume(waiter.task_token, OUTPUT_REFUSED)
+
     def _tell(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
         assert token.outcome is not None, "only a settled token has an outcome to tell"
         outcome = self.with_output(token.outcome)
@@ -83,7 +90,7 @@ class Delivery:
         def tell(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket)
             try:
-                answer = self._step_functions.resume(waiter.task_token, result)
+                answer = self._resume(waiter, result)
             except (CannotResume, CannotResumeNow) as reason:
                 return NotResumed(waiter, reason)
             return Reply(answer, self._clock())

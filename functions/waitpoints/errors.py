@@ -73,3 +73,7 @@ class CannotResumeNow(Exception):
 
 class CannotResume(Exception):
     """Step Functions refused the request, and retrying won't fix that."""
+
+
+class OutputRefused(CannotResume):
+    """Step Functions does not accept this output for any waiter."""

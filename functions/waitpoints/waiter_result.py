@@ -11,6 +11,7 @@ from waitpoints.token import Completed, Outcome, Output, TimedOut, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: Step Functions' limit for the output of a task
 TIMEOUT_ERROR = "WaitpointTimeoutError"
+REFUSED_ERROR = "WaitpointOutputRefused"
 _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
 
 
@@ -27,6 +28,10 @@ class Failure:
 
     error: str
     cause: str
+
+
+OUTPUT_REFUSED = Failure(REFUSED_ERROR, "Step Functions refused the output of the waitpoint; retrieve the token to read it")
+"""What a waiter gets when Step Functions does not accept its result: a named error, which `Catch` sees."""
 
 
 def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:

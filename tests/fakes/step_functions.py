@@ -47,6 +47,7 @@ def _connection_closed(operation: str) -> Exception:
 THROTTLED = Fault(_refusal("ThrottlingException", "Rate exceeded"))
 UNAVAILABLE = Fault(_refusal("ServiceUnavailable", "The service is unavailable. Please try again shortly.", 503))
 DENIED = Fault(_refusal("AccessDeniedException", "not authorized to perform: states:SendTaskSuccess"))
+OUTPUT_REFUSED = Fault(_refusal("InvalidOutput", "Invalid Output: 'The output is not valid JSON'"))
 UNREACHABLE = Fault(_connection_closed)
 LOST_RESPONSE = Fault(_connection_closed, takes_effect=True)
 

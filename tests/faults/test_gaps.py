@@ -6,7 +6,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.moto_stack import MotoStack
-from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED
+from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
 from tests.fakes.step_functions import Fault as StepFunctionsFault
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
@@ -118,6 +118,18 @@ def test_what_an_operator_must_mend_is_dead_lettered_and_keeps_nobody_else_waiti
     world.expect(executions[0], tokens[0], SMALL)
     world.expect(executions[2], tokens[2], SMALL)
     assert world.lost() == [f"{tokens[1]['id']} has 1 waiters without a record"]
+
+
+def test_a_permanent_failure_is_dead_lettered_once_when_only_it_is_left(world: World) -> None:
+    token = world.create()
+    denied, throttled = world.wait(token), world.wait(token)
+    world.step_functions.fail_next(DENIED, times=1_000, task_token=denied.task_tokens[-1])
+    world.step_functions.fail_next(THROTTLED, times=12, task_token=throttled.task_tokens[-1])
+    world.callback(token, SMALL)
+    world.come_to_rest()
+    assert world.dead_letters() == [(token["id"], "AccessDeniedException")]
+    world.expect(throttled, token, SMALL)
+    assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
 
 
 def test_a_refusal_reaches_the_execution_even_when_step_functions_is_busy(world: World) -> None:

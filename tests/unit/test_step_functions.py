@@ -16,7 +16,7 @@ from tests.fakes.step_functions import (
     Fault,
 )
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.errors import CannotResume, CannotResumeNow
+from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import Answer
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
@@ -42,13 +42,11 @@ def test_a_waiting_task_is_resumed_with_the_result(
     assert fake.result(task_token) == result
 
 
-def test_a_task_that_was_answered_stopped_or_never_known_is_gone(
-    fake: FakeStepFunctions, step_functions: StepFunctions
-) -> None:
+def test_a_task_that_was_answered_or_stopped_is_gone(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
     answered, stopped = fake.start_task(), fake.start_task()
     step_functions.resume(answered, DONE)
     fake.stop(stopped)
-    for task_token in (answered, stopped, "never given out"):
+    for task_token in (answered, stopped):
         assert step_functions.resume(task_token, Success("2")) is Answer.GONE
     assert (fake.result(answered), fake.result(stopped)) == (DONE, None)
 
@@ -72,9 +70,14 @@ def test_an_output_that_is_refused_will_always_be_and_leaves_the_task_waiting(
 ) -> None:
     task_token = fake.start_task()
     for _ in range(2):
-        with pytest.raises(CannotResume, match="InvalidOutput"):
+        with pytest.raises(OutputRefused, match="InvalidOutput"):
             step_functions.resume(task_token, Success(output))
     assert step_functions.resume(task_token, DONE) is Answer.RESUMED
+
+
+def test_a_task_token_that_was_never_issued_is_refused(step_functions: StepFunctions) -> None:
+    with pytest.raises(CannotResume, match="InvalidToken"):
+        step_functions.resume("never issued", DONE)
 
 
 def test_what_a_role_may_not_do_it_may_never_do(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:

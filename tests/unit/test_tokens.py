@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.fakes.in_memory import RETENTION, InMemory
-from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from tests.fakes.step_functions import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
@@ -370,14 +370,34 @@ class TestWhenStepFunctionsFails:
         assert world.tokens.retrieve(token).undelivered() == [waiter]
 
     def test_a_waiter_that_is_gone_is_recorded_and_never_tried_again(self, world: InMemory) -> None:
-        token, stopped, unknown = world.new_token(), world.new_waiter(), Waiter("never given out", world.clock())
+        token, stopped = world.new_token(), world.new_waiter()
         world.tokens.wait(token, stopped)
-        world.tokens.wait(token, unknown)
         world.step_functions.stop(stopped.task_token)
         world.tokens.complete(token, OUTPUT)
         assert {delivery.answer for delivery in world.tokens.retrieve(token).replies.values()} == {Answer.GONE}
         world.tokens.resume_waiters(token)
         assert set(world.step_functions.calls.values()) == {1}
+
+    def test_a_waiter_whose_task_token_was_never_issued_stays_undelivered(self, world: InMemory) -> None:
+        token, foreign = world.new_token(), Waiter("of another account", world.clock())
+        world.tokens.wait(token, foreign)
+        world.tokens.complete(token, OUTPUT)
+        assert world.tokens.retrieve(token).undelivered() == [foreign]
+        [left] = world.tokens.resume_waiters(token)
+        assert (left.waiter, str(left.reason)) == (foreign, "InvalidToken")
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_a_waiter_fails_by_name_when_its_output_is_refused(self, world: InMemory, late: bool) -> None:
+        token, waiter = world.new_token(), world.new_waiter()
+        world.step_functions.fail_next(OUTPUT_REFUSED, task_token=waiter.task_token)
+        if late:
+            world.tokens.complete(token, OUTPUT)
+        world.tokens.wait(token, waiter)
+        world.tokens.complete(token, OUTPUT)
+        result = world.step_functions.result(waiter.task_token)
+        assert isinstance(result, Failure)
+        assert result.error == "WaitpointOutputRefused"
+        assert world.tokens.retrieve(token).undelivered() == []
 
     def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()

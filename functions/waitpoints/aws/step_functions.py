@@ -1,13 +1,16 @@
 """Telling Step Functions a waiter's outcome, and what each of its answers means.
 
-    answer                                        meaning                  what follows
-    success                                       the execution goes on    recorded as RESUMED
-    TaskTimedOut, TaskDoesNotExist, InvalidToken  the waiter is gone       recorded as GONE, never retried
-    InvalidOutput, AccessDenied, a key of KMS     this can never succeed   CannotResume: dead letter, waiter kept
-    that may not be used
-    throttling, 5xx, no answer                    not now                  CannotResumeNow: retried
+    answer                                        meaning                   what follows
+    success                                       the execution goes on     recorded as RESUMED
+    TaskTimedOut, TaskDoesNotExist                the waiter is gone        recorded as GONE, never retried
+    InvalidOutput                                 the output is refused     OutputRefused: the waiter fails instead
+    InvalidToken, AccessDenied, an unusable       retrying won't fix that   CannotResume: dead letter, waiter kept
+    KMS key
+    throttling, 5xx, no answer                    not now                   CannotResumeNow: retried
 
-AWS gives the same error for a task token that was used and for one that expired, so GONE says no more than it does.
+AWS returns TaskTimedOut both for a task token that was used and for one that expired, so GONE can mean either.
+InvalidToken is different: a task token that Step Functions never issued, or that belongs to another account or region.
+Its execution would wait without anyone noticing, so it counts as a failure that an operator must see.
 """
 
 from collections.abc import Callable
@@ -16,16 +19,16 @@ from typing import TYPE_CHECKING, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints.errors import CannotResume, CannotResumeNow
+from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import Answer
 from waitpoints.waiter_result import Failure, Success
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
-_GONE = {"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"}
+_GONE = {"TaskTimedOut", "TaskDoesNotExist"}
 _NEVER = {
-    "InvalidOutput",
+    "InvalidToken",
     "AccessDenied",
     "AccessDeniedException",
     "ValidationException",
@@ -41,7 +44,7 @@ class StepFunctions:
         self._make_client = make_client
 
     def resume(self, task_token: str, result: Success | Failure) -> Answer:
-        """Give a waiter its result, in one call. Raises CannotResumeNow or CannotResume as in the table above."""
+        """Give a waiter its result, in one call. Raises CannotResumeNow, CannotResume or OutputRefused, as in the table."""
         try:
             match result:
                 case Success(json):
@@ -54,6 +57,8 @@ class StepFunctions:
             code = error.response["Error"]["Code"]
             if code in _GONE:
                 return Answer.GONE
+            if code == "InvalidOutput":
+                raise OutputRefused(code) from None
             raise (CannotResume if code in _NEVER else CannotResumeNow)(code) from None
         except BotoCoreError as error:
             raise CannotResumeNow(type(error).__name__) from None
