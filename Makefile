@@ -57,12 +57,14 @@ setup: .venv/ready .local/emulator/ready .local/sam/ready
 clean: ## Remove everything that these commands made
 	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules
 
+# python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):
 	@echo "Installing uv $(UV_VERSION)"
-	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3.13 first" >&2; exit 1; }
-	@mkdir -p .local && rm -rf .local/uv
-	@{ python3 -m venv .local/uv && .local/uv/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION); } >.local/uv.log 2>&1 \
-		|| python3 -m pip install -q --disable-pip-version-check --target .local/uv --upgrade uv==$(UV_VERSION) >>.local/uv.log 2>&1 \
+	@python=python3.13; $$python -V >/dev/null 2>&1 || python=python3; \
+		$$python -V >/dev/null 2>&1 || { echo "python3 is missing: install Python 3.13 first" >&2; exit 1; }; \
+		mkdir -p .local && rm -rf .local/uv; \
+		{ $$python -m venv .local/uv && .local/uv/bin/python -m pip install -q --disable-pip-version-check uv==$(UV_VERSION); } >.local/uv.log 2>&1 \
+		|| $$python -m pip install -q --disable-pip-version-check --target .local/uv --upgrade uv==$(UV_VERSION) >>.local/uv.log 2>&1 \
 		|| { tail -n 3 .local/uv.log >&2; echo "uv could not be installed: python3 needs its venv or pip module, and the package registry must be reachable" >&2; exit 1; }
 
 .venv/ready: uv.lock $(UV)

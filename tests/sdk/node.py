@@ -4,12 +4,15 @@ import os
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 FOLDER = Path(__file__).resolve().parent
 _OLDEST = 20
+# Where Linux distributions and macOS keep the certificates of the system's store as one file.
+_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def missing(what: str) -> None:
@@ -38,13 +41,21 @@ def environment(**variables: str) -> dict[str, str]:
     return {**clean, "NO_PROXY": "127.0.0.1,localhost", **variables}
 
 
+def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:
+    """`variables`, so that npm trusts the system's certificates too: Node.js 24 by a switch, older ones by a file."""
+    files = [path for path in _CERTIFICATES if Path(path).exists()]
+    extra = {"NODE_EXTRA_CA_CERTS": files[0]} if files else {}
+    return {"NODE_USE_SYSTEM_CA": "1", **extra, **variables}
+
+
 def _install() -> None:
     lock = (FOLDER / "package-lock.json").read_bytes()
     installed = FOLDER / "node_modules" / ".installed"  # a copy of the lock file that was installed
     if installed.exists() and installed.read_bytes() == lock:
         return
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    done = subprocess.run(command, cwd=FOLDER, capture_output=True, text=True, check=False)
+    trusting = trusting_the_system(os.environ)
+    done = subprocess.run(command, cwd=FOLDER, env=trusting, capture_output=True, text=True, check=False)
     if done.returncode:
         pytest.fail(f"npm could not install tests/sdk: {done.stderr.strip()[-500:]}", pytrace=False)
     installed.write_bytes(lock)
