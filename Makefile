@@ -11,51 +11,59 @@ PORT ?= 8787
 export PORT
 
 help: ## List the commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: .local/emulator/ready .local/sam/ready ## Run the whole stack here and show its main job (PORT=8787, ONCE=1 to exit after it)
+##@ Try it
+
+run: .local/emulator/ready .local/sam/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it)
 	@exec .local/emulator/bin/python local/run.py
 
-test: setup ## The whole suite: unit, integration on moto, end to end on the emulator
-	@.venv/bin/python -m pytest
+invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
+	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
 
-check: lint ## The fast part: lint, types, unit and integration tests
+##@ Change it
+
+setup: .venv/ready .local/emulator/ready .local/sam/ready ## Install what every other command needs
+
+check: lint ## Run the fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration
 
-lint: .venv/ready .local/sam/ready ## Lint, format, types, the template, and whether what is generated is up to date
+test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
+	@.venv/bin/python -m pytest --cov
+
+lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
 	@$(UV) lock --check -q && $(LAYER) | diff - layers/dependencies/requirements.txt
 
-layer: $(UV) ## Export the layer's pinned requirements from uv.lock
-	@$(LAYER) > layers/dependencies/requirements.txt
-
-doctor: .local/emulator/ready ## Find work left undone, here or in AWS (STACK=name)
-	@.local/emulator/bin/python operations/doctor.py
-
-redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter queue hold, here or in AWS (STACK=name)
-	@.local/emulator/bin/python operations/redrive.py
-
-invoke: .venv/ready ## Run a handler on a sample event: FUNCTION=create_token EVENT=events/create_token.json
-	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
-
-openapi: .venv/ready ## Write openapi.yaml anew from the models
+openapi: .venv/ready ## Write openapi.yaml from the models
 	@.venv/bin/python local/openapi.py
 
-build: .local/sam/ready ## What `sam build` does, with bytecode so that functions start faster; then `sam deploy`
+layer: $(UV) ## Write the layer's pinned requirements from uv.lock
+	@$(LAYER) > layers/dependencies/requirements.txt
+
+clean: ## Remove everything that these commands made
+	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules
+
+##@ Deploy and operate it
+
+build: .local/sam/ready ## Run `sam build`, then compile bytecode so that functions start faster
 	@PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam build
 	@.local/sam/bin/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
+
+doctor: .local/emulator/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
+	@.local/emulator/bin/python operations/doctor.py
+
+redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
+	@.local/emulator/bin/python operations/redrive.py
+
+##@ Measure it
 
 bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against a bare boto3 module
 	@.venv/bin/python -m benchmarks.cold_start
 
-costs: .venv/ready ## Count what a wait asks of AWS, and write it with list prices into docs/costs.md
+costs: .venv/ready ## Count the AWS requests of one wait and write them with list prices into docs/costs.md
 	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs
-
-setup: .venv/ready .local/emulator/ready .local/sam/ready
-
-clean: ## Remove everything that these commands made
-	rm -rf .venv .local .aws-sam .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules
 
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):
@@ -75,4 +83,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run test check lint layer doctor redrive invoke openapi setup clean
+.PHONY: help run invoke setup check test lint openapi layer clean build doctor redrive bench costs

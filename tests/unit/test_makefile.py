@@ -1,0 +1,55 @@
+"""`make help` lists every command, and the package managers trust the system's certificates."""
+
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+from tests.sdk import node
+
+MAKEFILE = (ROOT / "Makefile").read_text()
+TARGETS = re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE)
+HELP = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+def test_every_target_is_phony() -> None:
+    phony = re.findall(r"^\.PHONY:(.*)", MAKEFILE, re.MULTILINE)
+    assert sorted(TARGETS) == sorted(" ".join(phony).split())
+
+
+def test_help_lists_every_target_with_its_text() -> None:
+    listed = [line.split()[1] for line in HELP if line.startswith("  make ")]
+    assert listed == TARGETS
+
+
+def test_help_lines_up_in_columns() -> None:
+    texts = [re.fullmatch(r"  make [a-z-]+ +", line[: len("  make ") + 9]) for line in HELP if line.startswith("  make ")]
+    assert len(texts) > 10
+    assert all(texts)
+
+
+def test_help_fits_the_line_length() -> None:
+    assert [line for line in HELP if len(line) > 128] == []
+
+
+def test_uv_trusts_the_system_certificates() -> None:
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["system-certs"] is True
+
+
+class TestNpm:
+    def test_trusts_the_system_certificates(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        bundle = tmp_path / "certificates.crt"
+        bundle.touch()
+        monkeypatch.setattr(node, "_CERTIFICATES", (str(tmp_path / "missing.crt"), str(bundle)))
+        assert node.trusting_the_system({}) == {"NODE_USE_SYSTEM_CA": "1", "NODE_EXTRA_CA_CERTS": str(bundle)}
+
+    def test_keeps_what_the_caller_set(self) -> None:
+        own = {"NODE_USE_SYSTEM_CA": "0", "NODE_EXTRA_CA_CERTS": "/own.crt"}
+        assert node.trusting_the_system(own) == own
+
+    def test_needs_no_file_of_certificates(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(node, "_CERTIFICATES", ())
+        assert node.trusting_the_system({}) == {"NODE_USE_SYSTEM_CA": "1"}
