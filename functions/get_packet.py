@@ -1,4 +1,4 @@
-"""GET /api/v1/packets/{path+}: where to download an output that is too large for an answer (contract 1).
+"""GET /api/v1/packets/{path+}: where to download an output that is too large for an answer (contract R5).
 
 The SDK comes here by itself for a token whose `outputType` is `application/store`.
 """

@@ -1,7 +1,7 @@
 """Token ids: `waitpoint_` and a ULID in lower case.
 
 A ULID is 48 bits of creation time in milliseconds and 80 random bits, in Crockford's base 32, so that ids sort by
-creation time. The part after the prefix alone is the list cursor, and stands for the token in every path (contract 1).
+creation time. The part after the prefix alone is the list cursor, and stands for the token in every path (contract T6).
 """
 
 import re

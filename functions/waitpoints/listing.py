@@ -1,4 +1,4 @@
-"""A page of tokens, newest first: what can be asked for (contract 2.2), and how few reads answer it.
+"""A page of tokens, newest first: what can be asked for (contract L2), and how few reads answer it.
 
 An index keeps tokens in a few partitions ordered by id, so a page is the merge of one range of ids from each. A filter
 may leave out any number of tokens of a range. So that a page costs a bounded number of reads however large the table

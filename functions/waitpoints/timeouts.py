@@ -1,4 +1,4 @@
-"""When a token times out: the grammar of `timeout` and `idempotencyKeyTTL` (contract 2.1), and the stack's own limits.
+"""When a token times out: the grammar of `timeout` and `idempotencyKeyTTL` (contract C4 and C7), and the stack's own limits.
 
 A timeout is an instant or a duration from now:
 

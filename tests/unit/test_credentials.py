@@ -1,4 +1,4 @@
-"""Who may complete a token: the cases of Trigger.dev's own suite (contract 11), and what it leaves out."""
+"""Who may complete a token: the cases of Trigger.dev's own suite (contract A2 and P2), and what it leaves out."""
 
 import base64
 import json

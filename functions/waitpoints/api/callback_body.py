@@ -1,7 +1,7 @@
 """The output that a callback's body stands for. Nothing that a webhook sends is refused or lost.
 
 JSON                        itself, exactly as sent
-nothing                     {}, as in Trigger.dev (contract 2.5)
+nothing                     {}, as in Trigger.dev (contract K1)
 any other text              that text, as a JSON string (Trigger.dev would keep {})
 bytes that are not UTF-8    {"base64": "…"}
 """

@@ -1,6 +1,6 @@
 """Callback URLs: whoever holds one may complete its one token, and nobody can guess one.
 
-The hash is HMAC-SHA256 over the token's bare id in lower-case hex (contract 2.1), under a key of its own, so that
+The hash is HMAC-SHA256 over the token's bare id in lower-case hex (contract K2), under a key of its own, so that
 rotating the API key leaves every URL alive. It is derived, never stored: a forged URL costs no database call.
 """
 

@@ -1,4 +1,4 @@
-"""Who may do what: the API key, and public access tokens signed with it (contract 4).
+"""Who may do what: the API key, and public access tokens signed with it (contract A1 to A3).
 
 A public access token is an HS256 JWT that the stack or Trigger.dev's SDK makes; the SDK signs it itself, hence its
 fixed issuer and audience. It opens the complete route only.
@@ -93,7 +93,7 @@ def _is_public_access_token(bearer: str) -> bool:
 
 
 def _allows(scope: str, written_id: str) -> bool:
-    """Whether `action:type[:id]` allows writing this waitpoint; `*` is any action, `all` any type (contract 4)."""
+    """Whether `action:type[:id]` allows writing this waitpoint; `*` is any action, `all` any type (contract P2)."""
     if scope == "admin":
         return True
     action, _, rest = scope.partition(":")

@@ -43,8 +43,8 @@ _STATUS = {
     TryAgain: 503,
 }
 
-CREATE_LIMIT = 10_240  # bytes of body, as in contract 2.1
-PAYLOAD_LIMIT = 3_145_728  # bytes of body, as in contract 2.4 and 2.5
+CREATE_LIMIT = 10_240  # bytes of body (contract C2)
+PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +153,7 @@ def endpoint(
 
 
 def _preflight(request: Request) -> Response:
-    """What a browser asks before it sends a request with the SDK's headers (contract 2.4)."""
+    """What a browser asks before it sends a request with the SDK's headers (contract P3)."""
     headers = {
         "access-control-allow-methods": "POST",
         "access-control-allow-headers": request.headers.get("access-control-request-headers", "authorization, content-type"),

@@ -1,4 +1,4 @@
-"""The query string of the list route (contract 2.2). Of a repeated parameter the last one counts; unknown ones do not."""
+"""The query string of the list route (contract L4). Of a repeated parameter the last one counts; unknown ones do not."""
 
 import re
 from typing import Never

@@ -1,6 +1,6 @@
 """The request bodies that are validated with pydantic, under the names that Trigger.dev's own specification gives them.
 
-`openapi.yaml` is made of these models. Field names are Trigger.dev's (contract 2), in camel case on the wire.
+`openapi.yaml` is made of these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
 """
 
 from typing import Annotated, Any

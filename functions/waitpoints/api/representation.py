@@ -1,4 +1,4 @@
-"""Tokens as the API shows them (contract 2.2 and 2.3): absent fields are left out, instants are ISO 8601."""
+"""Tokens as the API shows them (contract R1): absent fields are left out, instants are ISO 8601."""
 
 from typing import Any, assert_never
 
