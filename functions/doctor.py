@@ -1,30 +1,34 @@
-"""Looks the whole table through for work that was left undone: on a schedule, and whenever an operator asks.
+"""Searches the whole table for work that was left undone, and finishes it: on a schedule, and when an operator asks.
 
-Emits the count as the metric `Undone`, on which there is an alarm for anything above zero, and answers with the ids.
+Emits what it could not finish as the metric `Undone`, which has an alarm, and answers with those ids.
 """
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry
-from waitpoints.audit import examine
+from waitpoints import audit, telemetry
 from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in an answer
+LAST_START = 30_000  # milliseconds before the function's timeout: nothing is started after it
 
 services.build_at_start("tokens", "step_functions_client")
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    found = audit.search(services.store, services.now())
+    left = audit.finish(services.tokens, found, lambda: context.get_remaining_time_in_millis() > LAST_START)
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
-        findings = examine(services.store, services.now())
-        undone = len(findings.undelivered) + len(findings.overdue)
+        undone = len(left.undelivered) + len(left.overdue)
+        finished = len(found.undelivered) + len(found.overdue) - undone
         telemetry.measure("Undone", undone)
-        telemetry.note(tokens=findings.tokens, undelivered=len(findings.undelivered), overdue=len(findings.overdue))
+        telemetry.count("FinishedByDoctor", finished)
+        telemetry.note(items=found.items, finished=finished, undelivered=len(left.undelivered), overdue=len(left.overdue))
         return {
-            "tokens": findings.tokens,
+            "items": found.items,
+            "finished": finished,
             "undone": undone,
-            "undelivered": findings.undelivered[:SHOWN],
-            "overdue": findings.overdue[:SHOWN],
+            "undelivered": left.undelivered[:SHOWN],
+            "overdue": left.overdue[:SHOWN],
         }

@@ -66,7 +66,7 @@ class Context:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 20_000
+        return 60_000
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,89 @@
-"""What must never be found in the table, and the search for it.
+"""What must never be found in the table, the search for it, and finishing it.
 
-    undelivered    a token settled more than GRACE ago with a waiter for which no answer is recorded
+    undelivered    a token settled more than GRACE ago with a waiter without a recorded reply
     overdue        a WAITING token whose timeout passed more than GRACE ago
+    orphaned key   an idempotency key without expiry whose token retention has removed: nothing else would delete it
 
-The scan is eventually consistent, so each suspect is read again before it counts.
+A scan is eventually consistent, and finishing reads each token again, so a token that is fine by now is left alone.
 """
 
+import random
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from waitpoints.errors import TokenNotFound
-from waitpoints.ports import TokenStore
-from waitpoints.token import Token
+from waitpoints import telemetry
+from waitpoints.ports import ScannedPage, TokenStore
+from waitpoints.token import EndlessKey, Token
+from waitpoints.tokens import Tokens
 
 GRACE = 60_000  # milliseconds: what the stream and the timers are given
+SEGMENTS = 8  # read at the same time
+KEYS_LOOKED_AT = 1 / 24  # of the old keys in one run: each costs a read, and nobody waits for their removal
 
 
 @dataclass(slots=True)
 class Findings:
-    """How many tokens were looked at, and the ids of those with something left undone."""
+    """How many items were read, the ids of tokens with something left undone, and keys that may be orphaned."""
 
-    tokens: int = 0
+    items: int = 0
     undelivered: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)
+    old_keys: list[EndlessKey] = field(default_factory=list)
 
 
-def examine(store: TokenStore, now: int) -> Findings:
-    """Look at every token in the table."""
-    findings = Findings()
-    for token in store.scan():
-        findings.tokens += 1
-        if is_undelivered(token, now) and is_undelivered(_again(store, token), now):
-            findings.undelivered.append(token.id)
-        elif is_overdue(token, now) and is_overdue(_again(store, token), now):
-            findings.overdue.append(token.id)
-    return findings
+def search(store: TokenStore, now: int, chance: Callable[[], float] = random.random) -> Findings:
+    """Read the whole table, in parallel segments."""
+
+    def search_segment(segment: int) -> Findings:
+        findings = Findings()
+        for page in store.scan(segment, SEGMENTS, now):
+            _sort_in(findings, page, now)
+            findings.old_keys += [
+                key for key in page.keys if key.since + store.retention * 1000 <= now and chance() < KEYS_LOOKED_AT
+            ]
+        return findings
+
+    total = Findings()
+    with ThreadPoolExecutor(SEGMENTS) as pool:
+        for part in pool.map(search_segment, range(SEGMENTS)):
+            total.items += part.items
+            total.undelivered += part.undelivered
+            total.overdue += part.overdue
+            total.old_keys += part.old_keys
+    return total
+
+
+def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> Findings:
+    """Time out, resume and release what was found. Returns what is still undone.
+
+    Nothing is started once `has_time` is false: the next run finds it again.
+    """
+    return Findings(
+        items=findings.items,
+        overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
+        undelivered=_left(findings.undelivered, lambda token_id: not tokens.resume_waiters(token_id), has_time),
+        old_keys=_left(findings.old_keys, tokens.release_if_orphaned, has_time),
+    )
+
+
+def _left[Found](found: list[Found], finish_one: Callable[[Found], bool], has_time: Callable[[], bool]) -> list[Found]:
+    return [one for one in found if not has_time() or not _is_finished(one, finish_one)]
+
+
+def _is_finished[Found](one: Found, finish_one: Callable[[Found], bool]) -> bool:
+    with telemetry.canonical_line("finish"):
+        try:
+            return finish_one(one)
+        except Exception as error:  # one token must not keep the others waiting
+            telemetry.note(error=type(error).__name__)
+            return False
+
+
+def _sort_in(findings: Findings, page: ScannedPage, now: int) -> None:
+    findings.items += page.items
+    findings.undelivered += [token.id for token in page.tokens if is_undelivered(token, now)]
+    findings.overdue += [token.id for token in page.tokens if is_overdue(token, now)]
 
 
 def is_undelivered(token: Token, now: int) -> bool:
@@ -42,10 +92,3 @@ def is_undelivered(token: Token, now: int) -> bool:
 
 def is_overdue(token: Token, now: int) -> bool:
     return token.outcome is None and token.timeout_at is not None and token.timeout_at < now - GRACE
-
-
-def _again(store: TokenStore, token: Token) -> Token:
-    try:
-        return store.get(token.id)
-    except TokenNotFound:
-        return Token(id=token.id, created_at=token.created_at)

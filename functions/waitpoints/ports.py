@@ -1,10 +1,20 @@
 """What the domain needs from its store. `aws.store` keeps these promises with DynamoDB, `tests/fakes` in memory."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Protocol
 
 from waitpoints.listing import Filter, ReadRange
-from waitpoints.token import IdempotencyKey, KeyHolder, Output, Reply, Token, Waiter
+from waitpoints.token import EndlessKey, IdempotencyKey, KeyHolder, Output, Reply, Token, Waiter
+
+
+@dataclass(frozen=True, slots=True)
+class ScannedPage:
+    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, endless keys."""
+
+    items: int
+    tokens: list[Token]
+    keys: list[EndlessKey]
 
 
 class TokenStore(Protocol):
@@ -23,8 +33,11 @@ class TokenStore(Protocol):
     def get(self, token_id: str) -> Token:
         """The token with its replies, read consistently. Raises TokenNotFound."""
 
-    def scan(self) -> Iterator[Token]:
-        """Every token with its replies, eventually consistent."""
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+        """One of `segments` parts of the table, eventually consistent, page by page."""
+
+    def release_key(self, key: EndlessKey) -> bool:
+        """Delete an idempotency key if its token still holds it. Returns whether it did."""
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         """The partitions of the index that answers a filter best, each ready to be read range by range."""

@@ -115,6 +115,15 @@ class KeyHolder:
     same_request: bool
 
 
+@dataclass(frozen=True, slots=True)
+class EndlessKey:
+    """An idempotency key without expiry: the name under which it is stored, its token, and since when it has held it."""
+
+    name: str
+    token_id: str
+    since: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` starts waiting for it in the same write."""

@@ -9,7 +9,7 @@ from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery, Page, page
 from waitpoints.ports import TokenStore
-from waitpoints.token import MAX_WAITERS, KeyHolder, KeyKind, NewToken, Token, Waiter
+from waitpoints.token import MAX_WAITERS, EndlessKey, KeyHolder, KeyKind, NewToken, Token, Waiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +122,12 @@ class Tokens:
             return []
         telemetry.count("WaitersRepaired", len(token.undelivered()))
         return self._delivery.resume(token)
+
+    def release_if_orphaned(self, key: EndlessKey) -> bool:
+        """Delete an idempotency key whose token retention has removed. True: the key needs no more attention now."""
+        if self._is_removed(key.token_id, self._clock()) and self._store.release_key(key):
+            telemetry.count("KeysReleased")
+        return True
 
     def _may_be_removed(self, holder: KeyHolder, now: int) -> bool:
         return now - holder.since >= self._store.retention * 1000

@@ -9,10 +9,12 @@ from dataclasses import replace
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
+from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
     Answer,
     Completed,
+    EndlessKey,
     IdempotencyKey,
     KeyHolder,
     Output,
@@ -82,8 +84,26 @@ class MemoryStore:
                     recorded[key] = reply
             self.tokens[token_id] = replace(self._token(token_id), replies=recorded)
 
-    def scan(self) -> Iterator[Token]:
-        yield from list(self.tokens.values())
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+        if segment:
+            return
+        with self._lock:
+            tokens = [token for token in self.tokens.values() if _may_need_attention(token, now)]
+            keys = [
+                EndlessKey(f"{kind}#{text}", holder.id, holder.created_at)
+                for (kind, text), (holder, key) in self._keys.items()
+                if key.expires_at is None
+            ]
+        yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys)
+
+    def release_key(self, key: EndlessKey) -> bool:
+        kind, _, text = key.name.partition("#")
+        with self._lock:
+            holder = self._keys.get((kind, text))
+            if holder is None or holder[0].id != key.token_id:
+                return False
+            del self._keys[kind, text]
+        return True
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
@@ -106,6 +126,11 @@ class MemoryStore:
     def _keep(self, token: Token) -> Token:
         self.tokens[token.id] = replace(token, replies=self.tokens[token.id].replies)
         return token
+
+
+def _may_need_attention(token: Token, now: int) -> bool:
+    is_due = token.timeout_at is not None and token.timeout_at <= now
+    return is_due if token.outcome is None else bool(token.waiters)
 
 
 def _passes(wanted: Filter, token: Token, now: int) -> bool:

@@ -23,6 +23,7 @@ from waitpoints.token import (
     MAX_WAITERS,
     Answer,
     Completed,
+    EndlessKey,
     IdempotencyKey,
     KeyKind,
     Output,
@@ -360,18 +361,101 @@ class TestDeliveries:
             assert deliveries.items() <= store.get(token.id).replies.items()
 
 
-def test_a_scan_meets_every_token_with_its_deliveries_and_waiters(store: AnyStore, create: Callable[..., Token]) -> None:
-    one = waiter()
-    waiting, settled = create(timeout_at=TIMEOUT), create(waiters={one.key: one})
-    store.complete(settled.id, OUTPUT, START + 5)
-    store.record_replies(settled.id, {one.key: Reply(Answer.RESUMED, START + 6)}, START)
-    keyed = Token(id=ids.new_id(START), created_at=START)
-    store.create(keyed, IdempotencyKey(keyed.id, None), START)
-    scanned = {token.id: token for token in store.scan()}
-    assert scanned[waiting.id] == waiting
-    assert scanned[settled.id] == store.get(settled.id)
-    assert scanned[settled.id].undelivered() == []
-    assert all(token_id.startswith(ids.PREFIX) for token_id in scanned)
+class TestScan:
+    SEGMENTS = 3
+
+    def scan(self, store: AnyStore, now: int) -> tuple[dict[str, Token], dict[str, EndlessKey], int]:
+        pages = [page for segment in range(self.SEGMENTS) for page in store.scan(segment, self.SEGMENTS, now)]
+        tokens = [token for page in pages for token in page.tokens]
+        keys = [key for page in pages for key in page.keys]
+        assert len({token.id for token in tokens}) == len(tokens), "no token is in two segments"
+        return {token.id: token for token in tokens}, {key.token_id: key for key in keys}, sum(page.items for page in pages)
+
+    def test_meets_settled_tokens_with_their_waiters_and_replies(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        settled = []
+        for _ in range(20):
+            one, other = waiter(), waiter()
+            token = create(waiters={one.key: one, other.key: other})
+            store.complete(token.id, OUTPUT, START + 5)
+            store.record_replies(token.id, {one.key: Reply(Answer.RESUMED, START + 6)}, START)
+            settled.append(store.get(token.id))
+        found, _, _ = self.scan(store, START + 10)
+        assert {token.id: token for token in settled}.items() <= found.items()
+
+    def test_meets_due_tokens_and_passes_over_those_that_need_nothing(
+        self, store: AnyStore, create: Callable[..., Token]
+    ) -> None:
+        due, waiting, early = create(timeout_at=TIMEOUT), create(), create(timeout_at=TIMEOUT + 1)
+        ended = create()
+        store.complete(ended.id, OUTPUT, START)
+        found, _, items = self.scan(store, TIMEOUT)
+        assert due.id in found
+        assert {waiting.id, early.id, ended.id}.isdisjoint(found)
+        assert items >= 4
+
+    def test_meets_idempotency_keys_without_expiry(self, store: AnyStore) -> None:
+        endless, ending = (Token(id=ids.new_id(START), created_at=START) for _ in range(2))
+        store.create(endless, IdempotencyKey(endless.id), START)
+        store.create(ending, IdempotencyKey(ending.id, TIMEOUT), START)
+        _, keys, _ = self.scan(store, START)
+        assert keys[endless.id].since == START
+        assert ending.id not in keys
+
+    @pytest.mark.parametrize("page_items", [1, 2, 3])
+    def test_joins_what_a_page_has_split(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, page_items: int) -> None:
+        """DynamoDB ends a page after a megabyte, between any two items."""
+        client = boto3.client("dynamodb")
+        store = Store(client, stack.resources["Table"]["Ref"], RETENTION)
+        made = []
+        for _ in range(5):
+            one = waiter()
+            token = Token(id=ids.new_id(START), created_at=START, waiters={one.key: one})
+            store.create(token, None, START)
+            store.complete(token.id, OUTPUT, START)
+            store.record_replies(token.id, {one.key: Reply(Answer.RESUMED, START)}, START)
+            made.append(token.id)
+        client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": page_items})
+        found, _, _ = self.scan(store, START)
+        assert set(made) <= set(found)
+        assert all(found[token_id].undelivered() == [] for token_id in made)
+
+
+class TestReleasingAKey:
+    def held(self, store: AnyStore, now: int = START) -> tuple[IdempotencyKey, Token, EndlessKey]:
+        token = Token(id=ids.new_id(now), created_at=now)
+        key = IdempotencyKey(token.id)
+        store.create(token, key, now)
+        [found] = [endless for page in store.scan(0, 1, now) for endless in page.keys if endless.token_id == token.id]
+        return key, token, found
+
+    def test_makes_it_free(self, store: AnyStore) -> None:
+        key, _, endless = self.held(store)
+        assert store.release_key(endless)
+        assert not store.release_key(endless)
+        assert store.create(Token(id=ids.new_id(START), created_at=START), key, START) is None
+
+    def test_leaves_a_key_that_a_newer_token_holds(self, store: AnyStore) -> None:
+        key, token, endless = self.held(store)
+        newer = Token(id=ids.new_id(START), created_at=START)
+        assert store.create(newer, key, START, removed_token=token.id) is None
+        assert not store.release_key(endless)
+        holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
+        assert holder is not None
+        assert holder.token_id == newer.id
+
+    def test_and_creating_with_it_at_once_leaves_one_holder(self, store: AnyStore) -> None:
+        for _ in range(20):
+            key, token, endless = self.held(store)
+            newer = Token(id=ids.new_id(START), created_at=START)
+            race(
+                [
+                    lambda: store.release_key(endless),  # noqa: B023
+                    lambda: store.create(newer, key, START, removed_token=token.id),  # noqa: B023
+                ]
+            )
+            holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
+            assert holder is not None
+            assert holder.token_id == newer.id
 
 
 class TestPartitions:

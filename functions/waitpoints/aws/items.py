@@ -21,6 +21,7 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from waitpoints.token import (
     Answer,
     Completed,
+    EndlessKey,
     IdempotencyKey,
     KeyHolder,
     Outcome,
@@ -82,6 +83,11 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """The token in a key's item, for a caller that asks with `key`."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
+
+
+def endless_key(item: Item) -> EndlessKey:
+    """A key's item without an expiry."""
+    return EndlessKey(item["id"], item["tokenId"], int(item["createdAt"]))
 
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:

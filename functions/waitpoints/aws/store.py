@@ -22,10 +22,12 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from botocore.exceptions import ClientError
 
 from waitpoints.aws.items import (
+    KEY,
     LIST_SHARDS,
     REPLIES,
     TOKEN,
     digest,
+    endless_key,
     key_holder,
     key_item,
     plain,
@@ -38,10 +40,12 @@ from waitpoints.aws.items import (
 )
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
+from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
     Answer,
     Completed,
+    EndlessKey,
     IdempotencyKey,
     KeyHolder,
     Output,
@@ -68,10 +72,15 @@ IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so the clock judges
 KEY_OUTLIVED_ITS_HOLDER = "tokenId = :removedToken"
 
+KEY_IS_STILL_HELD = "tokenId = :tokenId"
+IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
+IS_REPLIES = "#item = :replies"
+IS_ENDLESS_KEY = "#item = :key AND attribute_not_exists(expiresAt)"
+
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
-
+MAY_NEED_ATTENTION = f"{IS_SETTLED_WITH_WAITERS} OR {IS_WAITING} AND {IS_DUE} OR {IS_REPLIES} OR {IS_ENDLESS_KEY}"
 
 _SETTLE = "SET #status = :settled, expiresAt = :expiresAt"
 
@@ -154,14 +163,35 @@ class Store:
             raise TokenNotFound
         return token_from(items[TOKEN], items.get(REPLIES, {}))
 
-    def scan(self) -> Iterator[Token]:
-        """Every token with its replies, eventually consistent, a megabyte a call."""
-        pages = self._client.get_paginator("scan").paginate(TableName=self._table)
-        items = (plain(item) for page in pages for item in page["Items"])
-        for _, group in groupby(items, key=lambda item: item["id"]):  # a token's items stand next to each other
-            by_kind = {item["item"]: item for item in group}
-            if TOKEN in by_kind:
-                yield token_from(by_kind[TOKEN], by_kind.get(REPLIES, {}))
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+        """One of `segments` parts of the table, eventually consistent, a megabyte a page."""
+        pages = self._client.get_paginator("scan").paginate(
+            TableName=self._table,
+            Segment=segment,
+            TotalSegments=segments,
+            FilterExpression=MAY_NEED_ATTENTION,
+            ExpressionAttributeNames={"#status": "status", "#item": "item"},
+            ExpressionAttributeValues=wire_values(waiting=Status.WAITING, now=now, none=0, key=KEY, replies=REPLIES),
+        )
+        split: list[dict[str, Any]] = []  # a token's items stand next to each other, but a page may end between them
+        for page in pages:
+            items = split + [plain(item) for item in page["Items"]]
+            split = [item for item in items if item["id"] == items[-1]["id"]]
+            yield _scanned(page["ScannedCount"], items[: len(items) - len(split)])
+        yield _scanned(0, split)
+
+    def release_key(self, key: EndlessKey) -> bool:
+        """Delete an idempotency key if its token still holds it (invariant 3). Returns whether it did."""
+        try:
+            self._client.delete_item(
+                TableName=self._table,
+                Key=primary_key(key.name, KEY),
+                ConditionExpression=KEY_IS_STILL_HELD,
+                ExpressionAttributeValues=wire_values(tokenId=key.token_id),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         """The partitions of the index that answers a filter best, each ready to be read range by range."""
@@ -269,6 +299,17 @@ class Store:
                 raise TokenNotFound from None
             return False, token_from(plain(response["Item"]))
         return True, token_from(plain(answer["Attributes"]))
+
+
+def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
+    page = ScannedPage(count, [], [])
+    for _, group in groupby(items, key=lambda item: item["id"]):
+        by_kind = {item["item"]: item for item in group}
+        if TOKEN in by_kind:
+            page.tokens.append(token_from(by_kind[TOKEN], by_kind.get(REPLIES, {})))
+        elif KEY in by_kind:
+            page.keys.append(endless_key(by_kind[KEY]))
+    return page
 
 
 def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:

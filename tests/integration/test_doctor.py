@@ -1,0 +1,105 @@
+"""The doctor on the table: it finishes what was left undone, and reports what it could not finish."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from local.moto_stack import MotoStack
+from tests.api_gateway import Api
+from tests.fakes.clock import FakeClock
+from tests.fakes.step_functions import DENIED, FakeStepFunctions
+from waitpoints import audit
+from waitpoints.token import NewToken, Waiter
+from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
+
+MINUTE = 60_000
+
+
+@pytest.fixture
+def doctor(stack: MotoStack) -> Callable[[], Any]:
+    return lambda: stack.functions()["doctor"].call({})
+
+
+@pytest.fixture
+def undelivered(clock: FakeClock, step_functions: FakeStepFunctions) -> Callable[[], tuple[str, Waiter]]:
+    def make() -> tuple[str, Waiter]:
+        """A settled token whose waiter was never told."""
+        waiter = Waiter(step_functions.start_task(), clock())
+        token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
+        services.store.complete(token_id, services.outputs.store(token_id, "1"), clock())
+        return token_id, waiter
+
+    return make
+
+
+def test_finishes_undelivered_and_overdue_tokens(
+    doctor: Callable[[], Any],
+    undelivered: Callable[[], tuple[str, Waiter]],
+    clock: FakeClock,
+    step_functions: FakeStepFunctions,
+) -> None:
+    _, waiter = undelivered()
+    late = Waiter(step_functions.start_task(), clock())
+    overdue = services.tokens.create(NewToken(timeout_at=clock() + MINUTE, waiter=late), clock()).token_id
+    clock.advance(3 * MINUTE)
+    answer = doctor()
+    assert (answer["finished"], answer["undone"]) == (2, 0)
+    assert step_functions.result(waiter.task_token) == Success('{"ok":true,"output":1}')
+    assert step_functions.result(late.task_token) is not None
+    assert services.store.get(overdue).outcome is not None
+    assert doctor()["finished"] == 0
+
+
+def test_gives_the_stream_and_the_timers_their_time(
+    doctor: Callable[[], Any], undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock
+) -> None:
+    undelivered()
+    services.tokens.create(NewToken(timeout_at=clock() + 1), clock())
+    clock.advance(MINUTE)
+    assert (doctor()["finished"], doctor()["undone"]) == (0, 0)
+
+
+def test_reports_what_it_could_not_finish_and_finishes_the_rest(
+    doctor: Callable[[], Any],
+    undelivered: Callable[[], tuple[str, Waiter]],
+    clock: FakeClock,
+    step_functions: FakeStepFunctions,
+) -> None:
+    tokens = [undelivered() for _ in range(3)]
+    step_functions.fail_next(DENIED, times=100, task_token=tokens[1][1].task_token)
+    clock.advance(2 * MINUTE)
+    answer = doctor()
+    assert (answer["finished"], answer["undelivered"]) == (2, [tokens[1][0]])
+    step_functions.fail_no_more()
+    assert doctor()["undone"] == 0
+
+
+def test_starts_nothing_when_its_time_is_nearly_over(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
+    token_id, _ = undelivered()
+    clock.advance(2 * MINUTE)
+    found = audit.search(services.store, clock())
+    left = audit.finish(services.tokens, found, has_time=lambda: False)
+    assert left.undelivered == [token_id]
+
+
+def test_removes_an_endless_key_once_its_token_is_gone(
+    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "KEYS_LOOKED_AT", 2)  # all of them
+    retention = services.store.retention * 1000
+    gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
+    services.tokens.complete(gone["id"], "1")
+    clock.advance(retention - 1)
+    doctor()
+    assert keys() == {gone["id"], waiting["id"]}
+    clock.advance(1)
+    doctor()
+    assert keys() == {waiting["id"]}
+    assert api.create(idempotencyKey="waiting") == {**waiting, "isCached": True}
+    assert not api.create(idempotencyKey="gone")["isCached"]
+
+
+def keys() -> set[str]:
+    return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.keys}
