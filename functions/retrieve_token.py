@@ -12,4 +12,4 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))
-    return Response(retrieved(token, services.callback_urls.url(token.id)))
+    return Response(retrieved(token, services.callback_urls.url(token.id, request.api_url)))

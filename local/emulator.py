@@ -174,6 +174,38 @@ def exclude_punctuation(provisioners: Any) -> None:
     provisioners._sm_secret_string = generate_as_asked
 
 
+def import_routes(provisioners: Any) -> None:
+    """The routes and integrations of an HTTP API's OpenAPI `Body`, which is where SAM puts `HttpApi` events.
+
+    AWS imports them when it creates the API, and again when the `Body` changes. MiniStack 1.5.33 ignores the `Body`.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    create, update = handlers["create"], handlers["update"]
+
+    def import_body(api_id: str, properties: dict[str, Any], stack_name: str) -> None:
+        provisioners._apigw_v2._routes[api_id] = {}
+        provisioners._apigw_v2._integrations[api_id] = {}
+        for path, operations in properties.get("Body", {}).get("paths", {}).items():
+            for method, operation in operations.items():
+                verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
+                integration = {"ApiId": api_id, "IntegrationUri": operation["x-amazon-apigateway-integration"]["uri"]}
+                target, _ = provisioners._apigw_v2_integration_create(path, integration, stack_name)
+                route = {"ApiId": api_id, "RouteKey": f"{verb} {path}", "Target": f"integrations/{target}"}
+                provisioners._apigw_v2_route_create(path, route, stack_name)
+
+    def create_with_routes(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        api_id, attributes = create(logical_id, properties, stack_name)
+        import_body(api_id, properties, stack_name)
+        return api_id, attributes
+
+    def update_with_routes(physical_id: str, before: Any, properties: dict[str, Any], stack_name: str, *rest: Any) -> Any:
+        api_id, attributes = update(physical_id, before, properties, stack_name, *rest)
+        import_body(api_id, properties, stack_name)
+        return api_id, attributes
+
+    handlers["create"], handlers["update"] = create_with_routes, update_with_routes
+
+
 def let_invocations_queue(lambda_svc: Any) -> None:
     """At most WORKERS processes of one function; a further invocation waits until one is free.
 
@@ -206,6 +238,7 @@ def end_with_parent(parent: int) -> None:
 def main() -> None:
     port, api_id_file, parent = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # the functions inherit the environment, and LOG_LEVEL is for MiniStack alone
     end_with_parent(parent)
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
@@ -221,6 +254,7 @@ def main() -> None:
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
+    import_routes(provisioners)
     let_invocations_queue(lambda_svc)
     poll_without_rest(esm_wake)
 

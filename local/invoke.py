@@ -56,7 +56,7 @@ def read(path: str) -> str:
 
 def filled_in(text: str, stack: MotoStack) -> str:
     """An event's text with what its placeholders stand for."""
-    created = stack.functions()["create_token"].call({"timeout": "1h"})
+    created = stack.functions()["create_token_in_state"].call({"timeout": "1h"})
     task_token = base64.b64encode(secrets.token_bytes(532)).decode()
     places = {
         "WAITPOINT_ID": created["id"],

@@ -121,14 +121,12 @@ class Template:
 
     def routes(self) -> dict[str, Function]:
         """Every route of the HTTP API, such as `ANY /api/v1/waitpoints/tokens`, and the function behind it."""
-        integrations = self.resources("AWS::ApiGatewayV2::Integration")
-        by_logical_id = {function.logical_id: function for function in self.functions().values()}
-        found = {}
-        for route in self.resources("AWS::ApiGatewayV2::Route").values():
-            integration = re.search(r"\$\{(\w+)\}", route["Target"]["Fn::Sub"])
-            assert integration, f"no integration in {route}"
-            found[route["RouteKey"]] = by_logical_id[integrations[integration[1]]["IntegrationUri"]["Fn::GetAtt"][0]]
-        return found
+        return {
+            f"{event['Properties']['Method']} {event['Properties']['Path']}": function
+            for function in self.functions().values()
+            for event in function.properties.get("Events", {}).values()
+            if event["Type"] == "HttpApi"
+        }
 
     def route(self, method: str, path: str) -> Route | None:
         """The route that API Gateway chooses: literal parts before parameters, the method before ANY."""

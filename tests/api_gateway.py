@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.template import ACCOUNT, Template
+from local.template import ACCOUNT, REGION, Template
 
+API_ID = "a1b2c3d4e5"
+DOMAIN = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
 
@@ -83,9 +85,12 @@ def http_event(
         "routeKey": route_key,
         "rawPath": path,
         "rawQueryString": query,
-        "headers": {"content-length": str(len(body)), "host": "hooks.example.com", **headers},
+        "headers": {"content-length": str(len(body)), "host": DOMAIN, **headers},
         "requestContext": {
             "accountId": ACCOUNT,
+            "apiId": API_ID,
+            "domainName": DOMAIN,
+            "domainPrefix": API_ID,
             "http": {"method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1", "userAgent": "test"},
             "requestId": "JKJaXmPLvHcESHA=",
             "routeKey": route_key,

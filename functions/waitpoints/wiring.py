@@ -71,6 +71,11 @@ class Services:
         return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
     @cached_property
+    def api_url(self) -> str:
+        """The API's own URL, for a function outside the API; the others take it from the request."""
+        return os.environ["API_URL"]
+
+    @cached_property
     def credentials(self) -> "Credentials":
         from waitpoints.api.credentials import Credentials  # noqa: PLC0415 - accept_callback needs no PyJWT
 

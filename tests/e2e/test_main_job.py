@@ -116,7 +116,7 @@ def test_a_state_whose_function_is_not_there_fails_and_one_that_asks_wrongly_is_
     """The emulator as AWS: a typo in a state machine must not look like a wait."""
     step_functions = api.stack.client("stepfunctions")
     role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
-    create = physical_name(api.stack, "CreateToken")
+    create = physical_name(api.stack, "CreateTokenInState")
 
     def error_of(name: str, resource: str, function: str, payload: dict[str, str]) -> Any:
         task = {

@@ -100,7 +100,7 @@ def create_with_both_keys(world: World) -> None:
 def create_in_a_state_that_waits(world: World) -> None:
     key = unique("order")
     with world.faulty():
-        execution = world.run_state("create_token", {"idempotencyKey": key, "timeout": "2h"})
+        execution = world.run_state("create_token_in_state", {"idempotencyKey": key, "timeout": "2h"})
     token = world.create(idempotencyKey=key)
     assert token["isCached"]
     goes_on_with_a_callback(world, token, execution)
@@ -110,7 +110,7 @@ def create_in_a_state_that_waits(world: World) -> None:
 def create_in_a_state_that_waits_until_the_timeout(world: World) -> None:
     key = unique("order")
     with world.faulty():
-        execution = world.run_state("create_token", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
+        execution = world.run_state("create_token_in_state", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
         world.come_to_rest()
     world.pass_time(world.clock() + 2 * HOUR)
     world.expect(execution, world.create(idempotencyKey=key), Timeout(), unwrap=True)
@@ -122,7 +122,7 @@ def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
     token = world.create(idempotencyKey=key)
     world.callback(token, LARGE)
     with world.faulty():
-        execution = world.run_state("create_token", {"idempotencyKey": key})
+        execution = world.run_state("create_token_in_state", {"idempotencyKey": key})
     world.expect(execution, token, LARGE)
 
 

@@ -346,7 +346,7 @@ class World:
             try:
                 self.lambdas.invoke(function, {**payload, "taskToken": task_token})
             except Killed:
-                error = "Lambda.Unknown"
+                error = "Sandbox.Timedout"
             except Exception as failure:
                 error = type(failure).__name__
             else:
@@ -366,7 +366,7 @@ class World:
 
     def come_to_rest(self) -> None:
         """Deliver everything that AWS would deliver without time passing."""
-        for _ in range(100):
+        for _ in range(1000):
             self._history += self._stream.read()
             busy = [source.deliver() for source in (*self.streams.values(), self.scheduler, *self.queues.values())]
             if not any(busy):

@@ -122,6 +122,6 @@ def test_the_hundred_and_first_waiter_is_told_the_limit_and_the_others_are_resum
     refusal = step_functions.result(waiters[-1].task_token)
     assert isinstance(refusal, Failure)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
-    assert api.post(services.callback_urls.url(token.id), b"1", JSON).status == 200
+    assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200
     results = {step_functions.result(waiter.task_token) for waiter in waiters[:-1]}
     assert results == {Success('{"ok":true,"output":1}')}

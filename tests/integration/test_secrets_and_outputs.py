@@ -113,7 +113,7 @@ class TestALargeOutput:
         assert api.post(token["url"], body.encode(), JSON).status == 200
         event = {
             "routeKey": f"GET {TOKENS}/{{waitpointId}}",
-            "requestContext": {"http": {"method": "GET"}},
+            "requestContext": {"domainName": "hooks.example.com", "http": {"method": "GET"}},
             "headers": {"authorization": f"Bearer {stack.secret('ApiKey')}"},
             "pathParameters": {"waitpointId": token["id"]},
         }
@@ -162,6 +162,6 @@ class TestALargeOutput:
         )
         services.store.create(token, None, services.now())
         body = json.dumps("x" * (IN_ITEM_LIMIT - 2))
-        assert api.post(services.callback_urls.url(token.id), body, JSON).status == 200
+        assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), body, JSON).status == 200
         shown = api.retrieve(token.id)
         assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})

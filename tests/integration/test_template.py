@@ -1,7 +1,6 @@
-"""template.yaml: least privilege, and names that hold together."""
+"""template.yaml: what it promises an owner, and names that hold together."""
 
-from collections.abc import Iterator
-from typing import Any
+import json
 
 import pytest
 
@@ -10,53 +9,14 @@ from local.template import ROOT, Template
 
 TEMPLATE = Template.load()
 FUNCTIONS = TEMPLATE.functions()
-READY_MADE = {"LambdaInvokePolicy"}  # SAM's own policies that name one resource
-
-
-def statements(stack: MotoStack) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Every statement of every role: whose it is, its actions and its resources."""
-
-    def each(whose: str, policies: list[Any]) -> Iterator[tuple[str, list[str], list[str]]]:
-        for policy in stack.resolve(policies):
-            for statement in policy.get("Statement", policy.get("PolicyDocument", {}).get("Statement", [])):
-                assert statement["Effect"] == "Allow"
-                resources = statement["Resource"]
-                yield whose, statement["Action"], [resources] if isinstance(resources, str) else resources
-            assert "Statement" in policy or "PolicyDocument" in policy or set(policy) <= READY_MADE, policy
-
-    for kind in ("AWS::Serverless::Function", "AWS::Serverless::StateMachine", "AWS::IAM::Role"):
-        for logical_id, properties in TEMPLATE.resources(kind).items():
-            yield from each(logical_id, properties.get("Policies", []))
-
-
-def test_no_role_may_do_everything_of_a_service(stack: MotoStack) -> None:
-    found = list(statements(stack))
-    assert len(found) > len(FUNCTIONS)
-    for whose, actions, _ in found:
-        assert isinstance(actions, list), whose
-        assert [action for action in actions if "*" in action] == [], whose
-
-
-def test_a_role_reaches_beyond_one_resource_only_where_ids_are_made_later(stack: MotoStack) -> None:
-    expected = {
-        "s3": f"arn:aws:s3:::{stack.resources['OutputBucket']['Ref']}/*",
-        "states": "arn:aws:states:us-east-1:123456789012:stateMachine:*",
-        "scheduler": f"arn:aws:scheduler:us-east-1:123456789012:schedule/{stack.resources['TimerGroup']['Ref']}/*",
-        "dynamodb": f"{stack.resources['Table']['Arn']}/index/*",
-    }
-    for whose, actions, resources in statements(stack):
-        services = {action.split(":")[0] for action in actions}
-        for resource in resources:
-            assert resource.startswith("arn:"), whose
-            assert "*" not in resource or {expected.get(service) for service in services} == {resource}, whose
+ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 
 
 def test_which_state_machines_may_be_resumed_is_the_owners_choice(stack: MotoStack) -> None:
     mine = "arn:aws:states:us-east-1:123456789012:stateMachine:mine-*"
     chosen = MotoStack(Template.load({"ResumableStateMachines": mine}), stack.resources)
-    resuming = [resources for _, actions, resources in statements(chosen) if "states:SendTaskSuccess" in actions]
-    assert resuming
-    assert all(resources == [mine] for resources in resuming)
+    policy = chosen.resolve(TEMPLATE.resources("AWS::IAM::ManagedPolicy")["ResumePolicy"]["PolicyDocument"])
+    assert [statement["Resource"] for statement in policy["Statement"]] == [mine]
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -68,26 +28,14 @@ def test_every_handler_has_its_function() -> None:
     assert {path.stem for path in (ROOT / "functions").glob("*.py")} == set(FUNCTIONS)
 
 
-def test_the_api_may_invoke_every_function_that_it_leads_to_and_no_other() -> None:
-    allowed = {
-        permission["FunctionName"]["Ref"]
-        for permission in TEMPLATE.resources("AWS::Lambda::Permission").values()
-        if permission["Principal"] == "apigateway.amazonaws.com"
-    }
-    assert allowed == {function.logical_id for function in TEMPLATE.routes().values()}
+def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
+    kept = {name: it["DeletionPolicy"] for name, it in TEMPLATE.body["Resources"].items() if "DeletionPolicy" in it}
+    assert kept == dict.fromkeys(["Table", "OutputBucket"], "RetainExceptOnCreate")
+    assert all(TEMPLATE.body["Resources"][name]["UpdateReplacePolicy"] == "Retain" for name in kept)
 
 
-def test_the_api_writes_no_path_into_its_log_since_a_callbacks_path_is_a_secret() -> None:
-    [stage] = TEMPLATE.resources("AWS::ApiGatewayV2::Stage").values()
-    logged = stage["AccessLogSettings"]["Format"]
-    assert "$context.routeKey" in logged
-    assert "$context.path" not in logged
-    assert "$context.requestOverride" not in logged
-
-
-def test_the_table_outlives_the_stack_and_can_be_restored() -> None:
+def test_the_table_can_be_restored() -> None:
     table = TEMPLATE.body["Resources"]["Table"]
-    assert table["DeletionPolicy"] == table["UpdateReplacePolicy"] == "Retain"
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
     assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
@@ -103,3 +51,62 @@ def test_a_message_is_hidden_from_others_for_as_long_as_its_function_may_work_on
     [queue] = [event["Properties"]["Queue"] for event in function["Events"].values() if event["Type"] == "SQS"]
     visibility = TEMPLATE.resources("AWS::SQS::Queue")[queue["Fn::GetAtt"][0]]["VisibilityTimeout"]
     assert visibility >= 6 * function.get("Timeout", TEMPLATE.body["Globals"]["Function"]["Timeout"])
+
+
+@pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])
+def test_a_record_of_the_stream_is_tried_until_it_is_half_a_day_old(name: str) -> None:
+    [event] = FUNCTIONS[name].properties["Events"].values()
+    assert event["Properties"]["MaximumRetryAttempts"] == -1
+    assert event["Properties"]["MaximumRecordAgeInSeconds"] == 12 * 3600
+    assert event["Properties"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
+
+
+def test_a_timer_waits_for_no_other_timers_failure() -> None:
+    [event] = FUNCTIONS["expire_tokens"].properties["Events"].values()
+    assert event["Properties"]["BatchSize"] == 1
+
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        ({}, []),
+        ({"AlarmEmail": "ops@example.com"}, ["topic of the stack"]),
+        ({"AlarmTopicArn": "arn:aws:sns:us-east-1:123456789012:ops"}, ["arn:aws:sns:us-east-1:123456789012:ops"]),
+        ({"AlarmEmail": "ops@example.com", "AlarmTopicArn": "arn:mine"}, ["topic of the stack", "arn:mine"]),
+    ],
+)
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_tells_everybody_who_was_named(name: str, parameters: dict[str, str], told: list[str]) -> None:
+    template = Template.load(parameters)
+    assert template.resolve(ALARMS[name]["AlarmActions"], {"AlarmTopic": {"Ref": "topic of the stack"}}) == told
+
+
+def test_the_topic_exists_only_for_an_address_and_cloudwatch_may_publish_to_it() -> None:
+    """The default policy of a topic allows it; encryption with the key that AWS manages would not."""
+    topic = TEMPLATE.body["Resources"]["AlarmTopic"]
+    assert topic["Condition"] == "HasAlarmEmail"
+    assert topic["Properties"] == {"Subscription": [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]}
+
+
+@pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])
+def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> None:
+    dimensions = [{"Name": "FunctionName", "Value": {"Ref": FUNCTIONS[name].logical_id}}]
+    [late] = [alarm for alarm in ALARMS.values() if alarm["Dimensions"] == dimensions]
+    assert (late["MetricName"], late["TreatMissingData"]) == ("IteratorAge", "notBreaching")
+
+
+def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:
+    failed, missing = ALARMS["DoctorFailedAlarm"], ALARMS["DoctorMissingAlarm"]
+    assert (failed["MetricName"], failed["Dimensions"][0]["Value"]) == ("Errors", {"Ref": "Doctor"})
+    assert (missing["MetricName"], missing["Statistic"], missing["TreatMissingData"]) == ("Undone", "SampleCount", "breaching")
+    assert 86_400 < missing["Period"] * missing["EvaluationPeriods"] <= 604_800  # CloudWatch's limit
+
+
+def test_the_example_state_machine_runs_in_every_partition_and_retries_what_passes(stack: MotoStack) -> None:
+    [machine] = TEMPLATE.resources("AWS::Serverless::StateMachine").values()
+    assert machine["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}
+    definition = (ROOT / machine["DefinitionUri"]).read_text()
+    assert "arn:aws:" not in definition
+    [retry] = json.loads(definition)["States"]["Wait for webhook"]["Retry"]
+    assert {"Lambda.Unknown", "Sandbox.Timedout", "Runtime.ExitError"} <= set(retry["ErrorEquals"])
+    assert retry["JitterStrategy"] == "FULL"

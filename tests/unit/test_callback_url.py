@@ -13,6 +13,7 @@ from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.errors import WrongCallbackHash
 
 KEY = "signing-key"
+API_URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
 TOKEN = ids.new_id(1_800_000_000_000)
 
 
@@ -32,21 +33,26 @@ def hash_of(url: str) -> str:
 
 def test_a_url_is_that_of_the_contract(urls: CallbackUrls) -> None:
     digest = hmac.new(KEY.encode(), TOKEN.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
-    assert urls.url(TOKEN) == f"https://hooks.example.com/api/v1/waitpoints/tokens/{TOKEN}/callback/{digest}"
+    assert urls.url(TOKEN, API_URL) == f"https://hooks.example.com/api/v1/waitpoints/tokens/{TOKEN}/callback/{digest}"
 
 
 def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: CallbackUrls) -> None:
-    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN) == urls.url(TOKEN)  # type: ignore[arg-type]
+    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)  # type: ignore[arg-type]
+
+
+def test_without_a_public_base_url_it_is_the_apis_own(key: FakeSecret, urls: CallbackUrls) -> None:
+    url = CallbackUrls("", key).url(TOKEN, API_URL)  # type: ignore[arg-type]
+    assert url == urls.url(TOKEN, API_URL).replace("https://hooks.example.com", API_URL)
 
 
 def test_its_own_hash_is_accepted_in_either_case(urls: CallbackUrls) -> None:
-    urls.check(TOKEN, hash_of(urls.url(TOKEN)))
-    urls.check(TOKEN, hash_of(urls.url(TOKEN)).upper())
+    urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)))
+    urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)).upper())
 
 
 def test_the_hash_of_another_token_is_refused(urls: CallbackUrls) -> None:
     with pytest.raises(WrongCallbackHash):
-        urls.check(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000))))
+        urls.check(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000), API_URL)))
 
 
 @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
@@ -58,7 +64,7 @@ def test_any_other_text_is_refused(written: str) -> None:
 
 @pytest.mark.parametrize("place", [0, 31, 63])
 def test_one_wrong_digit_is_enough_to_be_refused(urls: CallbackUrls, place: int) -> None:
-    right = hash_of(urls.url(TOKEN))
+    right = hash_of(urls.url(TOKEN, API_URL))
     wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
     for written in (wrong, right[:-1], right + "0"):
         with pytest.raises(WrongCallbackHash):
@@ -66,10 +72,10 @@ def test_one_wrong_digit_is_enough_to_be_refused(urls: CallbackUrls, place: int)
 
 
 def test_a_url_outlives_one_rotation_of_the_key_and_not_two(urls: CallbackUrls, key: FakeSecret) -> None:
-    old = hash_of(urls.url(TOKEN))
+    old = hash_of(urls.url(TOKEN, API_URL))
     key.rotate("the next key")
     urls.check(TOKEN, old)
-    assert hash_of(urls.url(TOKEN)) != old
+    assert hash_of(urls.url(TOKEN, API_URL)) != old
     key.rotate("the one after")
     with pytest.raises(WrongCallbackHash):
         urls.check(TOKEN, old)

@@ -9,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from local.template import Context, Template
-from tests.api_gateway import Api, http_event
+from tests.api_gateway import DOMAIN, Api, http_event
 from tests.fakes.in_memory import InMemory
+from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
+from waitpoints.wiring import services
 
 TOKENS = "/api/v1/waitpoints/tokens"
 CLAIMS, PUBLIC_TOKEN = "/api/v1/auth/jwt/claims", "/api/v1/auth/jwt"
@@ -35,6 +37,15 @@ class TestCreate:
         bearer = {"authorization": f"Bearer {answer.headers['x-trigger-jwt']}"}
         assert api.post(complete_url(answer.json), {"data": 1}, bearer).status == 200
         assert world.tokens.retrieve(answer.json["id"]).outcome is not None
+
+    def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(vars(services), "callback_urls", CallbackUrls("", world.signing_key))  # type: ignore[arg-type]
+        created = api.create()
+        assert created["url"].startswith(f"https://{DOMAIN}{TOKENS}/{created['id']}/callback/")
+        assert api.retrieve(created["id"])["url"] == created["url"]
+        assert [token["url"] for token in api.get(TOKENS).json["data"]] == [created["url"]]
 
     def test_keeps_all_that_it_is_given(self, api: Api, world: InMemory) -> None:
         created = api.create(timeout="1h", tags=["a", "b"], idempotencyKey="order-1", idempotencyKeyTTL="24h")

@@ -13,12 +13,14 @@ from waitpoints.ids import PREFIX
 
 
 class CallbackUrls:
-    def __init__(self, base_url: str, signing_key: RotatingSecret) -> None:
-        self._base_url = base_url.rstrip("/")
+    def __init__(self, public_base_url: str, signing_key: RotatingSecret) -> None:
+        self._public_base_url = public_base_url
         self._signing_key = signing_key
 
-    def url(self, token_id: str) -> str:
-        return f"{self._base_url}/api/v1/waitpoints/tokens/{token_id}/callback/{_hash(self._signing_key.current(), token_id)}"
+    def url(self, token_id: str, api_url: str) -> str:
+        """The token's URL, below the public base URL or, if there is none, below the API's own."""
+        base_url = (self._public_base_url or api_url).rstrip("/")
+        return f"{base_url}/api/v1/waitpoints/tokens/{token_id}/callback/{_hash(self._signing_key.current(), token_id)}"
 
     def check(self, token_id: str, written_hash: str) -> None:
         """Raises WrongCallbackHash unless the hash is this token's, under the current or the previous signing key."""

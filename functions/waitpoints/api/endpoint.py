@@ -50,6 +50,7 @@ PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
+    domain: str
     path: Mapping[str, str]
     headers: Mapping[str, str]
     raw_query: str
@@ -60,12 +61,18 @@ class Request:
     def of(cls, event: Mapping[str, Any]) -> "Request":
         return cls(
             method=event["requestContext"]["http"]["method"],
+            domain=event["requestContext"]["domainName"],
             path=event.get("pathParameters") or {},
             headers=event.get("headers") or {},
             raw_query=event.get("rawQueryString") or "",
             body_text=event.get("body") or "",
             is_base64=bool(event.get("isBase64Encoded")),
         )
+
+    @property
+    def api_url(self) -> str:
+        """Where the caller reached the API. API Gateway sets the domain, so a caller cannot forge it."""
+        return f"https://{self.domain}"
 
     @property
     def authorization(self) -> str | None:

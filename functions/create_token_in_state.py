@@ -1,0 +1,14 @@
+"""Invoked by a state machine: create a token, with the same fields as over HTTP."""
+
+from typing import Any
+
+from waitpoints.creation import create
+from waitpoints.state_task import state_task
+from waitpoints.wiring import services
+
+services.build_at_start("tokens", "callback_urls")
+
+
+@state_task
+def handler(payload: dict[str, Any]) -> dict[str, Any]:
+    return create(payload, None, services.api_url)

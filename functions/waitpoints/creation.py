@@ -1,0 +1,38 @@
+"""What a request to create a token asks for, whether it comes over HTTP or from a state machine."""
+
+from typing import Any
+
+from waitpoints import timeouts
+from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
+from waitpoints.wiring import services
+
+REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK gives up on a call after seconds
+
+
+def create(body: Any, request_key: str | None, api_url: str) -> dict[str, Any]:
+    """Create the token that `body` describes and return the response's fields.
+
+    `request_key` is the same for every retry of one call. Without a public base URL the callback URL is below `api_url`.
+    """
+    wanted = validated(CreateWaitpointTokenRequest, body)
+    now = services.now()
+    new = NewToken(
+        timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
+        tags=wanted.all_tags,
+        key=_idempotency_key(wanted, request_key, now),
+        waiter=Waiter(wanted.task_token, now, wanted.unwrap) if wanted.task_token else None,
+    )
+    created = services.tokens.create(new, now)
+    url = services.callback_urls.url(created.token_id, api_url)
+    return {"id": created.token_id, "isCached": created.is_cached, "url": url}
+
+
+def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
+    """The key that the token is made under: the caller's, or the one that the SDK sends with each retry of a call."""
+    expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
+    if wanted.idempotency_key is not None:
+        return IdempotencyKey(wanted.idempotency_key, expires_at, request_key)
+    if request_key:
+        return IdempotencyKey(request_key, now + REQUEST_KEY_LIFETIME, request_key, KeyKind.REQUEST)
+    return None
