@@ -1,0 +1,177 @@
+"""Run by the emulator's own Python: what MiniStack does without each mend of local/emulator.py, and with it.
+
+Prints `{mend: [without, with]}`, where true means that MiniStack does as the mend's docstring says that AWS does.
+"""
+
+import asyncio
+import base64
+import io
+import json
+import os
+import string
+import sys
+import threading
+import time
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "local"))
+
+import emulator
+from ministack.core import iam_actions, lambda_runtime
+from ministack.core.concurrency import esm_wake
+from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
+from ministack.services.cloudformation import provisioners
+
+ACCOUNT, REGION = "000000000000", "us-east-1"
+Probe = Callable[[], bool]
+
+
+def options_reach_the_route() -> bool:
+    api_id, _ = provisioners._apigw_v2_api_create("Api", {}, "stack")
+    integration = {"ApiId": api_id, "IntegrationUri": "arn:aws:lambda:us-east-1:000000000000:function:nothing"}
+    target, _ = provisioners._apigw_v2_integration_create("I", integration, "stack")
+    provisioners._apigw_v2_route_create(
+        "R", {"ApiId": api_id, "RouteKey": "ANY /x", "Target": f"integrations/{target}"}, "stack"
+    )
+    request = apigateway._handle_execute_in_scope(api_id, "$default", "/x", "OPTIONS", {}, b"", {}, ACCOUNT, REGION)
+    return bool(asyncio.run(request)[0] != 403)
+
+
+def failed_records_come_again() -> bool:
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/T/stream/2026-01-01T00:00:00.000"
+    mapping = {"UUID": "1", "EventSourceArn": arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
+    lambda_svc._dynamodb_stream_positions.clear()
+    lambda_svc._esm_backoff_until.clear()
+    lambda_svc._iter_all_esms = lambda: [(ACCOUNT, REGION, mapping)]
+    lambda_svc._get_func_record_for_qualifier = lambda *_: ({}, {})
+    dynamodb._tables = {"T": {"LatestStreamArn": arn}}
+    dynamodb.stream_start_position, dynamodb.stream_end_position = lambda _: 0, lambda _: 1
+    dynamodb.stream_records_since = lambda *_: [{"eventID": "1", "dynamodb": {"SequenceNumber": "1"}}]
+    lambda_svc._poll_dynamodb_streams()
+    return bool(lambda_svc._dynamodb_stream_positions["1"] == 0)
+
+
+def reports_a_failure(*_: Any) -> dict[str, Any]:
+    return {"body": {"batchItemFailures": [{"itemIdentifier": "1"}]}}
+
+
+def a_state_fails_with_its_function() -> bool:
+    arguments = {"FunctionName": "nothing", "Payload": {}}
+    resource = "arn:aws:states:::lambda:invoke.waitForTaskToken"
+    return (
+        error_of(stepfunctions._invoke_with_callback, resource, arguments, "token", {"TimeoutSeconds": 0.2}) != "States.Timeout"
+    )
+
+
+def an_error_has_the_name_of_its_class() -> bool:
+    _, role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]["create"]("Role", {"AssumeRolePolicyDocument": {}}, "stack")
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("f.py", "class Refused(Exception): pass\ndef handler(event, context): raise Refused('no')\n")
+    function = {
+        "FunctionName": "refuses",
+        "Runtime": "python3.13",
+        "Handler": "f.handler",
+        "Role": role["Arn"],
+        "Code": {"ZipFile": base64.b64encode(code.getvalue()).decode()},
+    }
+    asyncio.run(lambda_svc.handle_request("POST", "/2015-03-31/functions", {}, json.dumps(function).encode(), {}))
+    return error_of(stepfunctions._call_lambda, "refuses", {}) == "Refused"
+
+
+def error_of(call: Callable[..., Any], *arguments: Any) -> str:
+    try:
+        call(*arguments)
+    except stepfunctions._ExecutionError as error:
+        return str(error.error)
+    return ""
+
+
+def a_schedule_is_in_its_group() -> bool:
+    body = json.dumps({"GroupName": "mine"}).encode()
+    arn = iam_actions.extract_resource_arn("scheduler", "POST", "/schedules/s", {}, body, {}, REGION, ACCOUNT)
+    return bool(arn.endswith(":schedule/mine/s"))
+
+
+def a_secret_has_no_punctuation() -> bool:
+    rules = {"PasswordLength": 400, "ExcludePunctuation": True}
+    return not set(string.punctuation) & set(provisioners._sm_secret_string({"GenerateSecretString": rules}))
+
+
+def an_api_has_the_routes_of_its_body() -> bool:
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    before, after = ({"Body": {"paths": {path: operations("arn:f")}}} for path in ("/before", "/after/{id}"))
+    api_id, _ = handlers["create"]("Api", before, "stack")
+    created = route_keys(api_id)
+    handlers["update"](api_id, before, after, "stack", "Api")
+    return (created, route_keys(api_id)) == (["ANY /before", "GET /before"], ["ANY /after/{id}", "GET /after/{id}"])
+
+
+def operations(uri: str) -> dict[str, Any]:
+    return {method: {"x-amazon-apigateway-integration": {"uri": uri}} for method in ("x-amazon-apigateway-any-method", "get")}
+
+
+def route_keys(api_id: str) -> list[str]:
+    return sorted(route["routeKey"] for route in apigateway._routes[api_id].values())
+
+
+def processes_are_bounded() -> bool:
+    configuration = {"Runtime": "python3.13", "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bounded"}
+    given = []
+
+    def take() -> None:
+        for _ in range(emulator.WORKERS + 1):
+            given.append(lambda_svc.acquire_worker("bounded", configuration, b""))
+
+    lambda_runtime._workers.clear()
+    threading.Thread(target=take, daemon=True).start()
+    time.sleep(0.2)
+    return len(given) == emulator.WORKERS
+
+
+def queues_are_polled_all_the_time() -> bool:
+    polls = []
+    lambda_svc._poll_sqs = lambda: polls.append(1)
+    lambda_svc._poll_kinesis = lambda_svc._poll_dynamodb_streams = lambda: False
+    threading.Thread(target=lambda_svc._poll_loop, daemon=True).start()
+    time.sleep(0.5)
+    return len(polls) > 3
+
+
+PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
+    "lead_options_to_their_route": ([options_reach_the_route], lambda: emulator.lead_options_to_their_route(apigateway)),
+    "fail_states_whose_function_fails": (
+        [a_state_fails_with_its_function, an_error_has_the_name_of_its_class],
+        lambda: emulator.fail_states_whose_function_fails(stepfunctions, lambda_svc),
+    ),
+    "authorize_schedules_in_their_group": (
+        [a_schedule_is_in_its_group],
+        lambda: emulator.authorize_schedules_in_their_group(iam_actions),
+    ),
+    "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
+    "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
+    "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
+    "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
+    "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
+}
+
+
+def main() -> None:
+    seen = {}
+    for mend, (probes, apply) in PROBES.items():
+        if mend == "redeliver_failed_records":  # from here on nothing else runs a function
+            lambda_svc._execute_function = reports_a_failure
+        without = [probe() for probe in probes]
+        apply()
+        for probe, before in zip(probes, without, strict=True):
+            seen[f"{mend}: {probe.__name__}"] = [before, probe()]
+    print(json.dumps(seen), flush=True)
+    os._exit(0)  # without waiting for the workers that were only taken
+
+
+if __name__ == "__main__":
+    main()

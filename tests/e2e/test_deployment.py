@@ -1,0 +1,109 @@
+"""What a deployment makes of template.yaml: stacks that do not meet, roles that can do no more than is granted, logs."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import ARCHITECTURE, Stack, sam
+from tests.e2e.api import TOKENS, Api
+from tests.e2e.permissions import physical_name
+
+PATIENCE = 30  # seconds
+SECOND = "waitpoints-second"
+
+
+@pytest.fixture(scope="module")
+def second(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """The outputs of a second stack in the same account and region, deployed without a public base URL."""
+    folder: Path = tmp_path_factory.mktemp("second")
+    overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} AlarmEmail=ops@example.com"
+    cloudformation = stack.client("cloudformation")
+    sam("build", overrides, endpoint_url=stack.endpoint_url, folder=folder)
+    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=folder)
+    described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
+    yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    cloudformation.delete_stack(StackName=SECOND)
+
+
+def resources(stack: Stack, name: str) -> dict[str, str]:
+    pages = stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    return {it["LogicalResourceId"]: it["PhysicalResourceId"] for page in pages for it in page["StackResourceSummaries"]}
+
+
+def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str, str]) -> None:
+    mine, other = resources(stack, stack.stack_name), resources(stack, SECOND)
+    assert mine.keys() == other.keys() - {"AlarmTopic"}
+    shared = set(mine.values()) & set(other.values())
+    assert shared <= {"$default"}, shared  # a stage is named within its API
+
+
+def test_without_a_public_base_url_a_callback_url_has_the_domain_that_was_called(
+    stack: Stack, api: Api, second: dict[str, str]
+) -> None:
+    key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]
+    root = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
+    created = api.request("POST", root + TOKENS, {}, key=key).body
+    url = f"https://{second['ApiId']}.execute-api.localhost{TOKENS}/{created['id']}/callback/"
+    assert created["url"].startswith(url)
+    assert api.request("GET", f"{root}{TOKENS}/{created['id']}", key=key).body["url"] == created["url"]
+    assert api.request("GET", root + TOKENS, key=key).body["data"][0]["url"] == created["url"]
+
+
+def test_a_state_machine_gets_a_callback_url_of_its_stacks_api(stack: Stack, second: dict[str, str]) -> None:
+    answer = stack.client("lambda").invoke(FunctionName=second["CreateFunctionName"], Payload="{}")
+    created = json.load(answer["Payload"])
+    assert created["url"].startswith(f"{second['ApiUrl']}{TOKENS}/{created['id']}/callback/")
+
+
+@contextmanager
+def detached(stack: Stack, policy: str, *functions: str) -> Iterator[None]:
+    """Within this, the roles of these functions lack a managed policy of the stack."""
+    iam, arn = stack.client("iam"), physical_name(stack, policy)
+    roles = [physical_name(stack, f"{function}Role") for function in functions]
+    for role in roles:
+        iam.detach_role_policy(RoleName=role, PolicyArn=arn)
+    try:
+        yield
+    finally:
+        for role in roles:
+            iam.attach_role_policy(RoleName=role, PolicyArn=arn)
+
+
+def test_only_the_managed_policy_lets_a_function_resume_an_execution(stack: Stack, api: Api) -> None:
+    token = api.create()
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    with detached(stack, "ResumePolicy", "AcceptCallback", "ResumeWaiters"):
+        assert api.callback(token, {"paid": True}).status == 200
+        assert resume(stack, token) == {"undelivered": 1}
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+    time.sleep(1)
+    assert resume(stack, token) == {"undelivered": 0}
+    assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+
+
+def resume(stack: Stack, token: dict[str, Any]) -> Any:
+    payload = json.dumps({"waitpointIds": [token["id"]]})
+    answer = stack.client("lambda").invoke(FunctionName=physical_name(stack, "ResumeWaiters"), Payload=payload)
+    return json.load(answer["Payload"])
+
+
+def test_the_functions_write_their_canonical_lines_into_the_stacks_log_group(stack: Stack, api: Api) -> None:
+    token = api.create()
+    api.callback(token, {"secret": "of the sender"})
+    logs, group = stack.client("logs"), physical_name(stack, "LogGroup")
+    until = time.monotonic() + PATIENCE
+    while not (
+        found := [it["message"] for it in logs.filter_log_events(logGroupName=group, filterPattern=token["id"])["events"]]
+    ):
+        assert time.monotonic() < until, "no line about the token"
+        time.sleep(0.2)
+    lines = [json.loads(line) for line in found if line.startswith("{")]
+    assert "request" in {line["message"] for line in lines}
+    assert {line["service"] for line in lines} == {stack.stack_name}
+    assert "of the sender" not in "".join(found)

@@ -1,0 +1,41 @@
+"""Each mend of local/emulator.py is still needed by the MiniStack that is installed, and mends it."""
+
+import ast
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT, emulator_environment, program
+
+NO_MENDS = {"with_api_at_root", "end_with_parent", "main"}  # what the local run adds, whatever the emulator does
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
+    done = subprocess.run(
+        [program("emulator", "python"), str(ROOT / "tests" / "e2e" / "mends.py")],
+        env=emulator_environment(tmp_path_factory.mktemp("mends")),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    answers: dict[str, list[bool]] = json.loads(done.stdout.splitlines()[-1])
+    return answers
+
+
+def test_every_mend_is_still_needed(seen: dict[str, list[bool]]) -> None:
+    assert [probe for probe, (without, _) in seen.items() if without] == [], "MiniStack does it by itself: remove the mend"
+
+
+def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
+    assert [probe for probe, (_, mended) in seen.items() if not mended] == []
+
+
+def test_every_mend_has_its_probe(seen: dict[str, list[bool]]) -> None:
+    module = ast.parse(Path(ROOT / "local" / "emulator.py").read_text())
+    mends = {node.name for node in module.body if isinstance(node, ast.FunctionDef)} - NO_MENDS
+    assert {probe.partition(":")[0] for probe in seen} == mends

@@ -1,0 +1,224 @@
+"""What CloudFormation gets: template.yaml after SAM's transform, which no emulator has to understand to be wrong."""
+
+import copy
+import re
+from collections.abc import Iterator
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+import boto3
+import pytest
+from samtranslator.translator.transform import transform
+
+from local.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+
+NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Lambda::LayerVersion": "LayerName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::Scheduler::Schedule": "Name",
+    "AWS::Scheduler::ScheduleGroup": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+NAMELESS = {  # known by an id that AWS makes
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+}
+TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
+# The actions that this stack needs, and the resources that each can be granted on, by the Service Authorization Reference
+# (docs.aws.amazon.com/service-authorization).
+RESOURCE_OF = {
+    "dynamodb:DeleteItem": TABLE,
+    "dynamodb:PutItem": TABLE,
+    "dynamodb:Query": rf"{TABLE}(/index/\*)?",
+    "dynamodb:Scan": rf"{TABLE}(/index/\*)?",
+    "dynamodb:UpdateItem": TABLE,
+    "iam:PassRole": r"arn:aws:iam::123456789012:role/[^*]+",
+    "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
+    "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
+    "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
+    "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
+    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:[^*]+",
+    "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
+    "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
+    "states:SendTaskSuccess": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
+}
+SERVICE_OF = {"states": "stepfunctions"}  # botocore's name, where it is not the one that IAM knows
+OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
+PERMISSION_ONLY = {"iam:PassRole"}
+
+
+class NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}
+
+
+def process(body: Any) -> dict[str, Any]:
+    """A template after SAM's transform, its code imagined in a bucket."""
+    body = copy.deepcopy(body)
+    for part in (
+        body["Globals"]["Function"],
+        *(resource["Properties"] for resource in body["Resources"].values() if "Properties" in resource),
+    ):
+        for uri in part.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
+            part[uri] = "s3://code/key"
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AWS_DEFAULT_REGION", REGION)
+        processed: dict[str, Any] = transform(body, {}, NoManagedPolicies())
+    return processed
+
+
+@cache
+def processed() -> Template:
+    return Template(process(Template.load().body))
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every name that a part of a template refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    if not isinstance(value, dict):
+        return
+    for name, argument in value.items():
+        if name == "Ref":
+            yield argument
+        elif name == "Fn::GetAtt":
+            yield argument[0] if isinstance(argument, list) else argument.split(".")[0]
+        elif name == "DependsOn":
+            yield from [argument] if isinstance(argument, str) else argument
+        elif name == "Fn::Sub":
+            text = argument if isinstance(argument, str) else argument[0]
+            yield from (found.split(".")[0] for found in re.findall(r"\$\{([^!}]+)\}", text))
+            yield from references(argument)
+        else:
+            yield from references(argument)
+
+
+def check_order(resources: dict[str, Any]) -> None:
+    """Raises CycleError when CloudFormation cannot find an order in which to create the resources."""
+    TopologicalSorter({name: set(references(it)) & resources.keys() for name, it in resources.items()}).prepare()
+
+
+def attributes() -> dict[str, dict[str, str]]:
+    """What Ref and GetAtt give for each resource, in AWS's form."""
+    arn_of = {
+        "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}",
+        "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
+        "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
+        "AWS::S3::Bucket": "arn:aws:s3:::{}",
+        "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
+        "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{{}}",
+    }
+    found = {}
+    for logical_id, resource in processed().body["Resources"].items():
+        name = f"{STACK_NAME}-{logical_id}"
+        arn = arn_of.get(resource["Type"], "{}").format(name)
+        found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn}
+    return found
+
+
+def statements() -> list[tuple[str, Resource]]:
+    """Every statement that grants something, with the logical id of its role or policy and without intrinsic functions."""
+    template, known, found = processed(), attributes(), []
+    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
+        for logical_id, properties in template.resources(kind).items():
+            policies = [properties, *properties.get("Policies", [])]
+            for policy in template.resolve([it["PolicyDocument"] for it in policies if "PolicyDocument" in it], known):
+                found += [(logical_id, statement) for statement in policy["Statement"]]
+    return found
+
+
+def texts(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
+
+
+def test_there_is_an_order_in_which_to_create_the_resources() -> None:
+    check_order(processed().body["Resources"])
+
+
+def test_a_function_of_the_api_that_refers_to_the_api_makes_a_circle() -> None:
+    body = copy.deepcopy(Template.load().body)
+    body["Resources"]["CreateToken"]["Properties"]["Environment"] = {
+        "Variables": {"API_URL": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}}
+    }
+    with pytest.raises(CycleError):
+        check_order(process(body)["Resources"])
+
+
+def test_no_resource_has_a_name_that_a_second_stack_would_take_too() -> None:
+    for logical_id, resource in processed().body["Resources"].items():
+        kind, properties = resource["Type"], resource.get("Properties", {})
+        assert kind in NAME_OF or kind in NAMELESS, f"{kind}: which property is its name?"
+        name = properties.get(NAME_OF.get(kind, ""))
+        assert name is None or "AWS::StackName" in str(name), f"{logical_id} is always named {name}"
+
+
+def test_every_grant_is_an_action_of_aws_on_a_resource_that_the_action_has() -> None:
+    found = statements()
+    assert {action for _, statement in found for action in texts(statement["Action"])} == RESOURCE_OF.keys()
+    for whose, statement in found:
+        assert statement["Effect"] == "Allow"
+        for action in texts(statement["Action"]):
+            for resource in texts(statement["Resource"]):
+                assert re.fullmatch(RESOURCE_OF[action], resource), f"{whose}: {action} on {resource}"
+
+
+@pytest.mark.parametrize("action", sorted(RESOURCE_OF.keys() - PERMISSION_ONLY))
+def test_every_action_is_an_operation_of_its_service(action: str) -> None:
+    service, operation = action.split(":")
+    model = boto3.client(SERVICE_OF.get(service, service), region_name=REGION).meta.service_model
+    assert OPERATION_OF.get(action, operation) in model.operation_names
+
+
+def test_every_permission_is_granted_where_it_is_needed_and_no_policy_is_left_over() -> None:
+    attached = [arn for role in processed().resources("AWS::IAM::Role").values() for arn in role.get("ManagedPolicyArns", [])]
+    own = {arn["Ref"] for arn in attached if isinstance(arn, dict)}
+    assert own == set(processed().resources("AWS::IAM::ManagedPolicy"))
+    assert {arn.rpartition("/")[2] for arn in attached if isinstance(arn, str)} == {
+        "AWSLambdaBasicExecutionRole",
+        "AWSLambdaDynamoDBExecutionRole",
+        "AWSLambdaSQSQueueExecutionRole",
+    }
+
+
+def test_the_api_may_invoke_every_function_that_it_leads_to_and_no_other() -> None:
+    allowed = {
+        permission["FunctionName"]["Ref"]
+        for permission in processed().resources("AWS::Lambda::Permission").values()
+        if permission["Principal"] == "apigateway.amazonaws.com"
+    }
+    assert allowed == {function.logical_id for function in Template.load().routes().values()}
+
+
+def test_the_api_writes_no_path_into_its_log_since_a_callbacks_path_is_a_secret() -> None:
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    logged = stage["AccessLogSettings"]["Format"]
+    assert {"$context.routeKey", "$context.error.message"} <= set(re.findall(r"\$[\w.]+", logged))
+    assert "$context.path" not in logged
+    assert "$context.requestOverride" not in logged
+
+
+def test_the_access_log_does_not_fill_the_accounts_resource_policy() -> None:
+    """API Gateway adds a group's ARN to a policy of at most 5,120 characters, but for groups below /aws/vendedlogs/."""
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    group = processed().resources("AWS::Logs::LogGroup")[stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]]
+    assert processed().resolve(group["LogGroupName"], {}).startswith("/aws/vendedlogs/")
+
+
+def test_a_throttled_route_is_one_of_the_api() -> None:
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    assert stage["RouteSettings"]
+    assert stage["RouteSettings"].keys() <= Template.load().routes().keys()
