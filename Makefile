@@ -52,10 +52,10 @@ build: .local/sam/ready ## Run `sam build`, then compile bytecode so that functi
 	@.local/sam/bin/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
 doctor: .local/emulator/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
-	@.local/emulator/bin/python operations/doctor.py
+	@.local/emulator/bin/python -m operations.doctor
 
 redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
-	@.local/emulator/bin/python operations/redrive.py
+	@.local/emulator/bin/python -m operations.redrive
 
 ##@ Measure it
 

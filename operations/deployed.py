@@ -2,7 +2,8 @@
 
 import json
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -10,47 +11,97 @@ from urllib.request import urlopen
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
-PATIENCE = 900  # seconds: the longest that a Lambda function runs
+LONGEST_INVOCATION = 900  # seconds: the longest that a Lambda function runs
+PROBLEMS = (BotoCoreError, ClientError, RuntimeError)
+"""What a call to a stack raises when AWS refuses, does not answer, or a function fails."""
 
 
 class NotFound(Exception):
-    """Which stack could not be found, and what to do."""
+    """What is missing to reach a stack, and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Deployed:
     name: str
-    endpoint: dict[str, Any]
+    session: boto3.Session
+    endpoint: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def chosen(cls) -> "Deployed":
-        """The stack named by STACK in the AWS account of the environment, else the one that `make run` is serving."""
+        """The stack that STACK names in the AWS account of the environment, else the one that `make run` serves."""
         if name := os.environ.get("STACK"):
-            return cls(name, {})
+            return cls(name, session_of_the_environment())
         if not LOCAL_STACK.exists():
             raise NotFound("No stack: start one with `make run`, or name one in your AWS account with STACK=waitpoints")
-        local = json.loads(LOCAL_STACK.read_text())
+        return cls.local(json.loads(LOCAL_STACK.read_text()))
+
+    @classmethod
+    def local(cls, stack: dict[str, str]) -> "Deployed":
+        """The stack that a `stack.json` describes. Raises NotFound if it has ended."""
         try:
-            urlopen(f"{local['endpoint_url']}/_ministack/health", timeout=5).close()
+            urlopen(f"{stack['endpoint_url']}/_ministack/health", timeout=5).close()
         except OSError:
-            raise NotFound(f"The stack at {local['endpoint_url']} has ended: start one with `make run`") from None
-        endpoint = {"endpoint_url": local["endpoint_url"], "region_name": local["region"]}
-        return cls(local["stack_name"], {**endpoint, "aws_access_key_id": "test", "aws_secret_access_key": "test"})
+            raise NotFound(f"The stack at {stack['endpoint_url']} has ended: start one with `make run`") from None
+        session = boto3.Session("test", "test", region_name=stack["region"])
+        return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]})
 
     def client(self, service: str) -> Any:
-        return boto3.client(service, config=Config(read_timeout=PATIENCE, retries={"total_max_attempts": 1}), **self.endpoint)
+        return self.session.client(service, **self.endpoint)
 
     @cached_property
-    def outputs(self) -> dict[str, str]:
-        described = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
-        return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    def outputs(self) -> "Outputs":
+        """The stack's outputs by name. Raises NotFound if there is no such stack."""
+        try:
+            described = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            where = f"{self.name} in {self.session.region_name}"
+            raise NotFound(f"No stack {where} of this account: check STACK, AWS_REGION and AWS_PROFILE") from None
+        return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
-    def invoke(self, function: str, payload: Any) -> Any:
-        """What a function answers. Raises RuntimeError with its error when it fails."""
-        answer = self.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload))
+    def resources(self, kind: str) -> Iterator[str]:
+        """The physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
+        pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
+        for page in pages:
+            for resource in page["StackResourceSummaries"]:
+                if resource["ResourceType"] == kind:
+                    yield resource["PhysicalResourceId"]
+
+    def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
+        """What a function answers within so many seconds. Raises RuntimeError with its error when it fails."""
+        functions = self.session.client("lambda", config=invocation_config(seconds), **self.endpoint)
+        answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload))
         result = json.loads(answer["Payload"].read() or "null")
         if "FunctionError" in answer:
             raise RuntimeError(f"{function.rpartition(':')[2]} failed: {result.get('errorType')}: {result.get('errorMessage')}")
         return result
+
+
+class Outputs(dict[str, str]):
+    def __missing__(self, name: str) -> str:
+        raise NotFound(f"The stack has no output {name}: it is not a Waitpoints stack, or older than this folder: `sam deploy`")
+
+
+def invocation_config(seconds: int) -> Config:
+    """A client that waits for one invocation, and never invokes twice.
+
+    Without keep-alive, a NAT or firewall may drop a connection that is silent for minutes.
+    """
+    return Config(read_timeout=seconds + 10, tcp_keepalive=True, retries={"total_max_attempts": 1})
+
+
+def session_of_the_environment() -> boto3.Session:
+    """The user's own credentials and region. Raises NotFound that says what to set when there are none.
+
+    boto3 reads AWS_DEFAULT_REGION alone; the other SDKs read AWS_REGION.
+    """
+    session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+    if not session.region_name:
+        raise NotFound("No region: set AWS_REGION=eu-west-1 (or another), or a region in the profile that AWS_PROFILE names")
+    if not session.get_credentials():
+        raise NotFound("No AWS credentials: set AWS_PROFILE, or log in with `aws configure` or `aws sso login`")
+    return session

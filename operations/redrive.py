@@ -3,28 +3,64 @@
 Three kinds of message are there: a token whose waiters cannot be resumed (from `resume_waiters`), a timer that could
 not be handled (from the timer queue), and a part of the table's stream that a function failed on for too long (from
 Lambda; only its place in the stream, which is read again). A message leaves the queue only once it has been done.
+
+A stream keeps its records for 24 hours. A message about records that are gone counts as done: the doctor, which always
+runs here, looks at every token in the table.
 """
 
+import base64
 import json
 import sys
+from collections.abc import Iterator
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-from deployed import Deployed, NotFound
+from botocore.exceptions import ClientError
+
+from operations.deployed import PROBLEMS, Deployed, NotFound
+from operations.doctor import look
+from operations.stream_filter import passes
 
 READ_AT_ONCE = 1000
+CHUNK_RECORDS = 100  # the mappings' BatchSize, which the functions' timeout allows for
+CHUNK_BYTES = 5_000_000  # a synchronous invocation takes at most 6 MiB
+_GONE = {"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"}
+
+
+class RecordsGone(Exception):
+    """The stream no longer has the records of a batch: they are older than 24 hours, or the stream was replaced."""
 
 
 def main() -> int:
     try:
         return redrive(Deployed.chosen())
-    except (NotFound, RuntimeError, BotoCoreError, ClientError) as error:
+    except (NotFound, *PROBLEMS) as error:
         print(error, file=sys.stderr)
         return 2
 
 
 def redrive(stack: Deployed) -> int:
     """Do everything again: 0 if nothing is left, else 1."""
+    done, left = empty_the_queue(stack)
+    findings = look(stack)
+    listed = [*findings["undelivered"], *findings["overdue"]]
+    for token_id in listed:
+        try:
+            finish(stack, token_id)
+        except RuntimeError as error:
+            left += 1
+            print(f"  {token_id} still not done: {error}")
+    if findings["undone"] > len(listed):
+        left += findings["undone"] - len(listed)
+        print(f"  the doctor lists only the first {len(listed)} tokens: run `make redrive` again")
+    found = f"{findings['undone']} tokens found undone"
+    if "finished" in findings:
+        found += f", {findings['finished']} finished by the doctor"
+    print(f"{done} messages done again, {found}, {left} left")
+    return 1 if left else 0
+
+
+def empty_the_queue(stack: Deployed) -> tuple[int, int]:
+    """Do again what each dead letter is about: how many are done, and how many stay in the queue."""
     queue, sqs = stack.outputs["DeadLetterQueueUrl"], stack.client("sqs")
     done = left = 0
     seen: set[str] = set()
@@ -36,37 +72,54 @@ def redrive(stack: Deployed) -> int:
             seen.add(message["MessageId"])
             try:
                 do_again(stack, json.loads(message["Body"]))
+            except RecordsGone as gone:
+                print(f"  {gone}: its tokens are left to the doctor")
             except (RuntimeError, KeyError, ValueError, ClientError) as error:
                 left += 1
                 print(f"  still not done: {error}")
                 continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             done += 1
-    findings = stack.invoke(stack.outputs["DoctorFunctionName"], {})
-    for token_id in [*findings["undelivered"], *findings["overdue"]]:
-        try:
-            finish(stack, token_id)
-        except RuntimeError as error:
-            left += 1
-            print(f"  {token_id} still not done: {error}")
-    print(f"{done} messages done again, {findings['undone']} tokens found undone, {left} left")
-    return 1 if left else 0
+    return done, left
 
 
 def do_again(stack: Deployed, message: dict[str, Any]) -> None:
+    """What one dead letter is about. Raises RecordsGone, or what keeps it from being done."""
     if "DDBStreamBatchInfo" not in message:
         finish(stack, message["waitpointId"])
         return
     function = message["requestContext"]["functionArn"].removesuffix(":$LATEST")
-    answer = stack.invoke(function, {"Records": records(stack, message["DDBStreamBatchInfo"])})
-    if answer and answer.get("batchItemFailures"):
-        raise RuntimeError(f"{len(answer['batchItemFailures'])} records of the stream failed again")
+    place = message["DDBStreamBatchInfo"]
+    filters = patterns(stack, function, place["streamArn"])
+    wanted = [record for record in records(stack, place) if passes(filters, record)]
+    failed = 0
+    for chunk in chunks(wanted):
+        answer = stack.invoke(function, {"Records": chunk})
+        failed += len(answer["batchItemFailures"]) if answer else 0
+    if failed:
+        raise RuntimeError(f"{failed} records of the stream failed again")
+
+
+def patterns(stack: Deployed, function: str, stream_arn: str) -> list[dict[str, Any]]:
+    """The filter patterns of the mapping that feeds this function from this stream."""
+    mappings = stack.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    criteria = [mapping.get("FilterCriteria", {}) for mapping in mappings if mapping["EventSourceArn"] == stream_arn]
+    return [json.loads(found["Pattern"]) for filters in criteria for found in filters.get("Filters", [])]
 
 
 def records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
-    """The stream records of a failed batch, as Lambda had handed them over."""
-    streams = stack.client("dynamodbstreams")
-    found: list[dict[str, Any]] = []
+    """The stream records from the first to the last of a failed batch, as Lambda hands them over. Raises RecordsGone."""
+    try:
+        return list(read(stack.client("dynamodbstreams"), place))
+    except ClientError as error:
+        code = error.response["Error"]["Code"]
+        if code not in _GONE:
+            raise
+        batch = f"{place['shardId']}, {place['startSequenceNumber']} to {place['endSequenceNumber']}"
+        raise RecordsGone(f"the stream no longer has its records {batch} ({code})") from None
+
+
+def read(streams: Any, place: dict[str, Any]) -> Iterator[dict[str, Any]]:
     iterator = streams.get_shard_iterator(
         StreamArn=place["streamArn"],
         ShardId=place["shardId"],
@@ -76,11 +129,10 @@ def records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
     while iterator:
         answer = streams.get_records(ShardIterator=iterator, Limit=READ_AT_ONCE)
         for record in answer["Records"]:
-            found.append(plain(record, place["streamArn"]))
-            if int(record["dynamodb"]["SequenceNumber"]) >= int(place["endSequenceNumber"]):
-                return found
+            if int(record["dynamodb"]["SequenceNumber"]) > int(place["endSequenceNumber"]):
+                return
+            yield plain(record, place["streamArn"])
         iterator = answer.get("NextShardIterator") if answer["Records"] else None
-    return found
 
 
 def plain(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
@@ -90,8 +142,28 @@ def plain(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
         "eventName": record["eventName"],
         "eventSource": "aws:dynamodb",
         "eventSourceARN": stream_arn,
-        "dynamodb": change,
+        "dynamodb": json.loads(json.dumps(change, default=_base64)),
     }
+
+
+def _base64(value: bytes) -> str:
+    """A binary attribute, which boto3 gives as bytes, as it is in an event: waiters hold their task token as one."""
+    return base64.b64encode(value).decode()
+
+
+def chunks(found: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    """The same records in the same order, in lists that one invocation takes."""
+    chunk: list[dict[str, Any]] = []
+    size = 0
+    for record in found:
+        length = len(json.dumps(record)) + 2  # and the comma
+        if chunk and (len(chunk) == CHUNK_RECORDS or size + length > CHUNK_BYTES):
+            yield chunk
+            chunk, size = [], 0
+        chunk.append(record)
+        size += length
+    if chunk:
+        yield chunk
 
 
 def finish(stack: Deployed, token_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +10,7 @@ import boto3
 
 from local.moto_stack import MotoStack
 from local.template import REGION
+from operations.stream_filter import passes
 
 
 class Stream:
@@ -29,7 +30,7 @@ class Stream:
         events = self._stack.functions()[function].properties["Events"].values()
         [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
         patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
-        return [record for record in self._read() if any(matches(pattern, record) for pattern in patterns)]
+        return [record for record in self._read() if passes(patterns, record)]
 
     def _read(self) -> Iterator[dict[str, Any]]:
         for record in self._client.get_records(ShardIterator=self._start)["Records"]:
@@ -38,29 +39,6 @@ class Stream:
 
 def _as_lambda_has_it(value: Any) -> float | str:
     return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
-
-
-def matches(pattern: Mapping[str, Any], value: Any) -> bool:
-    """Whether an event passes a filter pattern, in the part of its language that template.yaml uses."""
-    for name, wanted in pattern.items():
-        found = value.get(name) if isinstance(value, dict) else None
-        if isinstance(wanted, dict):
-            if not matches(wanted, found):
-                return False
-        elif not any(_matches_one(rule, found) for rule in wanted):
-            return False
-    return True
-
-
-def _matches_one(rule: Any, found: Any) -> bool:
-    match rule:
-        case {"exists": bool(exists)}:
-            return (found is not None) is exists
-        case {"anything-but": [*unwanted]}:
-            return found is not None and found not in unwanted
-        case str():
-            return bool(found == rule)
-    raise NotImplementedError(f"the filter rule {rule!r}")
 
 
 def queue_event(bodies: Sequence[str]) -> dict[str, Any]:

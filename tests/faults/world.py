@@ -22,8 +22,8 @@ import boto3
 
 from local.moto_stack import MotoStack
 from local.template import REGION, ROOT, Function, Resource
+from operations.stream_filter import matches
 from tests.api_gateway import Answer, http_event
-from tests.event_sources import matches
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 from tests.faults.wire import FAULTS, Killed, Wire

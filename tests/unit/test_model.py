@@ -18,7 +18,7 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 from local.template import Context, Template
-from tests.event_sources import matches
+from operations.stream_filter import matches
 from tests.fakes.in_memory import RETENTION, InMemory
 from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.fakes.store import MemoryStore

@@ -1,0 +1,197 @@
+"""`make redrive` on a stack of fakes: what it sends to which function, and what counts as done."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.template import Template
+from operations import redrive as command
+from operations.doctor import summary
+from operations.stream_filter import matches
+
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
+STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
+INSERTS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}}}}
+NOTHING_FOUND = {"tokens": 3, "undone": 0, "undelivered": [], "overdue": []}
+
+
+def change(number: int, **image: Any) -> dict[str, Any]:
+    """A stream record as boto3 gives it."""
+    new_image = {"timeoutAt": {"N": "1"}, **image}
+    made = {"Keys": {"id": {"S": f"w{number}"}}, "NewImage": new_image, "SequenceNumber": str(number)}
+    return {"eventID": str(number), "eventName": "INSERT", "dynamodb": made}
+
+
+def letter(first: int, last: int) -> dict[str, Any]:
+    """What Lambda puts into the queue when it gives up a batch."""
+    place = {"streamArn": STREAM, "shardId": "s", "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
+    return {"requestContext": {"functionArn": f"{FUNCTION}:$LATEST"}, "DDBStreamBatchInfo": place}
+
+
+@dataclass
+class Stack:
+    letters: list[Any] = field(default_factory=list)
+    changes: Sequence[dict[str, Any]] = ()
+    patterns: Sequence[dict[str, Any]] = (INSERTS,)
+    findings: dict[str, Any] = field(default_factory=lambda: dict(NOTHING_FOUND))
+    answer: Any = field(default_factory=lambda: {"batchItemFailures": [], "undelivered": 0})
+    stream_error: str = ""
+    invocations: list[tuple[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        names = ("DeadLetterQueueUrl", "DoctorFunctionName", "ExpireFunctionName", "ResumeFunctionName")
+        self.outputs = {name: name for name in names}
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def invoke(self, function: str, payload: Any) -> Any:
+        self.invocations.append((function, payload))
+        return self.findings if function == "DoctorFunctionName" else self.answer
+
+    def sent(self) -> list[list[dict[str, Any]]]:
+        """The records of each invocation of the stream's function."""
+        return [json.loads(json.dumps(payload["Records"])) for function, payload in self.invocations if function == FUNCTION]
+
+    # SQS, Lambda and DynamoDB Streams
+
+    def receive_message(self, **_: Any) -> Any:
+        return {
+            "Messages": [{"MessageId": str(n), "ReceiptHandle": n, "Body": json.dumps(m)} for n, m in enumerate(self.letters)]
+        }
+
+    def delete_message(self, *, ReceiptHandle: int, **_: Any) -> None:
+        del self.letters[ReceiptHandle]
+
+    def list_event_source_mappings(self, *, FunctionName: str) -> Any:
+        assert FunctionName == FUNCTION
+        other = {"EventSourceArn": "arn:another", "FilterCriteria": {"Filters": [{"Pattern": '{"a": ["b"]}'}]}}
+        filters = [{"Pattern": json.dumps(pattern)} for pattern in self.patterns]
+        return {"EventSourceMappings": [other, {"EventSourceArn": STREAM, "FilterCriteria": {"Filters": filters}}]}
+
+    def get_shard_iterator(self, *, SequenceNumber: str, **_: Any) -> Any:
+        if self.stream_error:
+            raise ClientError({"Error": {"Code": self.stream_error, "Message": ""}}, "GetShardIterator")
+        return {"ShardIterator": SequenceNumber}
+
+    def get_records(self, *, ShardIterator: str, Limit: int) -> Any:
+        found = [one for one in self.changes if int(one["dynamodb"]["SequenceNumber"]) >= int(ShardIterator)]
+        return {"Records": found[:2], "NextShardIterator": str(int(ShardIterator) + 2)}
+
+
+def run(stack: Stack) -> int:
+    return command.redrive(stack)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"])
+def test_a_batch_whose_records_are_gone_is_done_and_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Stack([letter(1, 2)], stream_error=code)
+
+    assert run(stack) == 0
+
+    assert stack.letters == []
+    assert [function for function, _ in stack.invocations] == ["DoctorFunctionName"]
+    assert "no longer has its records s, 1 to 2" in capsys.readouterr().out
+
+
+def test_a_stream_that_cannot_be_read_now_leaves_the_message_in_the_queue() -> None:
+    stack = Stack([letter(1, 2)], stream_error="InternalServerError")
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 2)]
+
+
+def test_only_the_records_of_the_batch_that_pass_the_mappings_filter_are_sent() -> None:
+    removed = {**change(3), "eventName": "REMOVE"}
+    stack = Stack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
+
+    assert run(stack) == 0
+
+    [sent] = stack.sent()
+    assert [record["dynamodb"]["SequenceNumber"] for record in sent] == ["2", "4", "5"]
+    assert stack.letters == []
+
+
+def test_without_a_record_that_passes_no_function_is_invoked() -> None:
+    stack = Stack([letter(1, 1)], [{**change(1), "eventName": "REMOVE"}])
+
+    assert run(stack) == 0
+
+    assert stack.sent() == []
+
+
+def test_no_invocation_exceeds_what_lambda_takes() -> None:
+    large = [change(number, output={"S": "x" * 300_000}) for number in range(40)]
+    stack = Stack([letter(0, 39)], large)
+
+    assert run(stack) == 0
+
+    assert len(stack.sent()) > 1
+    assert all(len(json.dumps({"Records": chunk})) < 6 * 1024 * 1024 for chunk in stack.sent())
+    assert [int(record["eventID"]) for chunk in stack.sent() for record in chunk] == list(range(40))
+
+
+def test_no_invocation_has_more_records_than_the_function_has_time_for() -> None:
+    stack = Stack([letter(0, 249)], [change(number) for number in range(250)])
+
+    assert run(stack) == 0
+
+    assert [len(chunk) for chunk in stack.sent()] == [100, 100, 50]
+
+
+def test_a_binary_attribute_is_sent_as_base64() -> None:
+    stack = Stack([letter(1, 1)], [change(1, waiters={"M": {"a": {"B": b"\x00\xff"}}})])
+
+    assert run(stack) == 0
+
+    assert stack.sent()[0][0]["dynamodb"]["NewImage"]["waiters"] == {"M": {"a": {"B": "AP8="}}}
+
+
+def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Stack([letter(1, 1)], [change(1)], answer={"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0})
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 1)]
+    assert "1 records of the stream failed again" in capsys.readouterr().out
+
+
+def test_a_filter_rule_that_is_not_known_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Stack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
+
+    assert run(stack) == 1
+
+    assert "is not known to `make redrive`" in capsys.readouterr().out
+
+
+def test_every_filter_of_the_template_is_known() -> None:
+    functions = Template.load().functions().values()
+    sources = [event["Properties"] for function in functions for event in function.properties.get("Events", {}).values()]
+    filters = [found for source in sources for found in source.get("FilterCriteria", {}).get("Filters", [])]
+
+    for found in filters:
+        matches(json.loads(found["Pattern"]), {})
+    assert len(filters) >= 2
+
+
+def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Stack(findings={**NOTHING_FOUND, "finished": 2})
+
+    assert run(stack) == 0
+
+    assert "0 tokens found undone, 2 finished by the doctor, 0 left" in capsys.readouterr().out
+    assert summary(stack.findings) == "3 tokens looked at: 0 with something left undone, 2 finished by the doctor"
+    assert summary(NOTHING_FOUND) == "3 tokens looked at: 0 with something left undone"
+
+
+def test_tokens_beyond_those_that_the_doctor_lists_count_as_left(capsys: pytest.CaptureFixture[str]) -> None:
+    stack = Stack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
+
+    assert run(stack) == 1
+
+    assert "run `make redrive` again" in capsys.readouterr().out
