@@ -51,6 +51,9 @@ build: .local/sam/ready ## Run `sam build`, then compile bytecode so that functi
 	@PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam build
 	@.local/sam/bin/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
 
+smoke: .local/emulator/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
+	@.local/emulator/bin/python -m operations.smoke
+
 doctor: .local/emulator/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
 	@.local/emulator/bin/python -m operations.doctor
 
@@ -83,4 +86,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run invoke setup check test lint openapi layer clean build doctor redrive bench costs
+.PHONY: help run invoke setup check test lint openapi layer clean build smoke doctor redrive bench costs

@@ -1,0 +1,166 @@
+"""A deployed stack as its callers use it: HTTPS, and executions of the example state machine.
+
+It remembers every token and execution that it made, so that none is left waiting.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from operations.deployed import PROBLEMS, Deployed
+
+TOKENS = "/api/v1/waitpoints/tokens"
+LONGEST_WAIT = "1h"  # a token that could not be cleaned up times out by itself, and ends its execution
+POLL_SECONDS = 0.1
+API_PATIENCE = 30  # seconds: the longest that API Gateway lets a request take
+CLEAN_UP_SECONDS = 30
+
+
+class Unexpected(Exception):
+    """What the stack did instead of what it must do."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    body: bytes
+
+    def json(self) -> Any:
+        """The body, or None if it isn't JSON."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    def reason(self) -> str:
+        """The status and the API's own message, or the beginning of the body."""
+        body = self.json()
+        said = (body.get("error") or body.get("message")) if isinstance(body, dict) else None
+        return f"{self.status} {said or self.body[:100].decode(errors='replace')}".strip()
+
+
+@dataclass
+class Caller:
+    stack: Deployed
+    api_key: str
+    patience: float = 30.0
+    """Seconds to wait for one thing."""
+    deadline: float = field(default_factory=lambda: time.monotonic() + 120)
+    """On the monotonic clock: nothing is waited for any longer."""
+    tag: str = field(default_factory=lambda: f"smoke-{uuid.uuid4().hex[:12]}")
+    tokens: list[str] = field(default_factory=list)
+    executions: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.step_functions = self.stack.client("stepfunctions")
+
+    def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None) -> Answer:
+        """One request, to a path of the API or a whole URL, with this API key if there is one. Follows no redirect."""
+        headers = {"user-agent": "waitpoints-smoke", "content-type": "application/json"}
+        if key is not None:
+            headers["authorization"] = f"Bearer {key}"
+        url = url if url.startswith("http") else self.stack.outputs["ApiUrl"].rstrip("/") + url
+        try:
+            with _opener.open(Request(url, body, headers, method=method), timeout=API_PATIENCE) as response:
+                return Answer(response.status, response.read())
+        except HTTPError as error:
+            return Answer(error.code, error.read())
+        except (URLError, OSError, HTTPException) as error:
+            where = url.split("/api/v1")[0].split("?")[0]  # a callback URL is a secret
+            raise Unexpected(f"{where} does not answer: {getattr(error, 'reason', error)}") from None
+
+    def call(self, method: str, path: str, body: Any = None) -> Any:
+        """What the API answers to a request with the API key. Raises Unexpected if that isn't 200."""
+        answer = self.request(method, path, None if body is None else json.dumps(body).encode(), key=self.api_key)
+        if answer.status != 200:
+            raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} answered {answer.reason()}")
+        return answer.json()
+
+    def create(self, **options: Any) -> dict[str, Any]:
+        created: dict[str, Any] = self.call("POST", TOKENS, {"timeout": LONGEST_WAIT, "tags": [self.tag], **options})
+        if created["id"] not in self.tokens:
+            self.tokens.append(created["id"])
+        return created
+
+    def retrieve(self, token: dict[str, Any]) -> dict[str, Any]:
+        retrieved: dict[str, Any] = self.call("GET", f"{TOKENS}/{token['id']}")
+        return retrieved
+
+    def post_callback(self, token: dict[str, Any], body: bytes) -> None:
+        """What a webhook sender does: no key, just the URL. Raises Unexpected if it isn't told success."""
+        answer = self.request("POST", token["url"], body)
+        if answer.status != 200:
+            raise Unexpected(f"the callback URL answered {answer.reason()}")
+
+    def start_waiting(self, token: dict[str, Any]) -> str:
+        """Start the example state machine on a token; the execution's ARN."""
+        given = json.dumps({"token": {"id": token["id"]}})
+        started = self.step_functions.start_execution(stateMachineArn=self.stack.outputs["StateMachineArn"], input=given)
+        self.executions.append(started["executionArn"])
+        return self.executions[-1]
+
+    def wait_until_registered(self, token: dict[str, Any]) -> None:
+        self.until(lambda: self.retrieve(token)["waiters"], "the execution did not register as a waiter")
+
+    def ended(self, execution: str) -> dict[str, Any]:
+        """How an execution ended, as DescribeExecution says it."""
+
+        def look() -> dict[str, Any] | None:
+            described: dict[str, Any] = self.step_functions.describe_execution(executionArn=execution)
+            return described if described["status"] != "RUNNING" else None
+
+        return self.until(look, "the execution still waits")
+
+    def until[T](self, look: Callable[[], T | None], otherwise: str) -> T:
+        """What `look` finds, asked again and again. Raises Unexpected if it finds nothing in time."""
+        started = time.monotonic()
+        until = min(started + self.patience, self.deadline)
+        while not (found := look()):
+            if time.monotonic() > until:
+                raise Unexpected(f"{otherwise} after {time.monotonic() - started:.0f} s")
+            time.sleep(POLL_SECONDS)
+        return found
+
+    def clean_up(self) -> str:
+        """Stop executions that still run and complete tokens that still wait. Returns what was done, in one line."""
+        until = time.monotonic() + CLEAN_UP_SECONDS
+        stopped = self._each(self.executions, self._stop, until)
+        completed = self._each(self.tokens, self._complete, until)
+        return f"{stopped} executions stopped, {completed} waiting tokens completed"
+
+    def _each(self, made: list[str], end: Callable[[str], bool], until: float) -> str:
+        ended = failed = 0
+        for one in made:
+            try:
+                ended += time.monotonic() < until and end(one)
+            except (Unexpected, *PROBLEMS):
+                failed += 1
+        return f"{ended} ({failed} could not be looked at)" if failed else str(ended)
+
+    def _stop(self, execution: str) -> bool:
+        running: bool = self.step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
+        if running:
+            self.step_functions.stop_execution(executionArn=execution, cause="make smoke has ended")
+        return running
+
+    def _complete(self, token_id: str) -> bool:
+        waiting: bool = self.retrieve({"id": token_id})["status"] == "WAITING"
+        if waiting:
+            self.call("POST", f"{TOKENS}/{token_id}/complete", {"data": "make smoke has ended"})
+        return waiting
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """A redirect is an answer like any other: a download link must be right, not merely lead to the right place."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+_opener = build_opener(_NoRedirect)

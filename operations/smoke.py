@@ -1,0 +1,83 @@
+"""`make smoke`: proves a deployed stack, in an AWS account or on this machine, and prints one line for each check.
+
+Exit status: 0 when nothing failed, 1 when something did, 2 when the stack could not be reached, 130 after Ctrl-C.
+"""
+
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from operations.caller import Caller, Unexpected
+from operations.deployed import PROBLEMS, Deployed, NotFound
+from operations.smoke_checks import CHECKS, Check, Skipped
+
+COST = "It costs less than one US cent, and what the doctor reads: about two cents for each GB of the table."
+WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
+
+
+@dataclass(frozen=True)
+class Line:
+    name: str
+    outcome: Literal["ok", "failed", "skipped"]
+    figure: str
+    advice: str = ""
+
+    def __str__(self) -> str:
+        width = max(len(check.name) for check in CHECKS)
+        said = f"  {self.outcome:<8} {self.name:<{width}}  {self.figure}"
+        return f"{said}\n           -> {self.advice} (docs/operation.md, Smoke test)" if self.advice else said
+
+
+def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ordinary `kill` cleans up as Ctrl-C does
+    try:
+        stack = Deployed.chosen()
+        caller = Caller(stack, api_key(stack))
+    except (NotFound, *PROBLEMS) as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(f"Stack {stack.name} at {stack.outputs['ApiUrl']}. {COST}\n", flush=True)
+    return prove(caller)
+
+
+def api_key(stack: Deployed) -> str:
+    secret = stack.client("secretsmanager").get_secret_value(SecretId=stack.outputs["ApiKeySecret"])
+    return str(secret["SecretString"])
+
+
+def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = print) -> int:
+    """Run every check, show a line for each, and clean up however it ends. Returns the exit status."""
+    started, lines = time.monotonic(), dict[str, Line]()
+    try:
+        for check in checks:
+            lines[check.name] = outcome(check, caller, lines)
+            show(lines[check.name])
+    except KeyboardInterrupt:
+        show("\nInterrupted: cleaning up")
+        return 130
+    finally:
+        show(f"\nAfter {time.monotonic() - started:.0f} s: {caller.clean_up()}. {WHAT_REMAINS}")
+    failed = sum(line.outcome == "failed" for line in lines.values())
+    show(f"{failed} of {len(lines)} checks failed" if failed else "Nothing failed")
+    return 1 if failed else 0
+
+
+def outcome(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
+    if check.needs and before[check.needs].outcome != "ok":
+        return Line(check.name, "skipped", f'"{check.needs}" is not ok')
+    if time.monotonic() > caller.deadline:
+        return Line(check.name, "failed", "not run: the time is over", "run it again; what took so long has its own line")
+    try:
+        return Line(check.name, "ok", check.run(caller))
+    except Skipped as why:
+        return Line(check.name, "skipped", str(why))
+    except (Unexpected, NotFound, KeyError, *PROBLEMS) as error:
+        said = f"{error}" if not isinstance(error, KeyError) else f"an answer lacks {error}"
+        return Line(check.name, "failed", said, check.advice)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,268 @@
+"""What `make smoke` proves of a deployed stack, one function a line: it returns the figure that the line shows.
+
+A check raises Unexpected with what it saw instead, or Skipped with why it could not know.
+"""
+
+import json
+import re
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from operations.caller import TOKENS, Caller, Unexpected
+from operations.doctor import summary
+
+PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
+LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB once it is escaped in an answer
+SAMPLES = 10
+TIMEOUTS = (5, 6, 7)  # seconds
+LATE = 10.0  # seconds: more than cold starts explain
+DOCTOR_SECONDS = 60
+BOTO3_LEAST = (1, 42, 1)
+ERRORS = ("ERROR", "CRITICAL", "Traceback", "Task timed out", "Runtime exited")
+
+
+class Skipped(Exception):
+    """Why a check could not be made, though nothing is wrong."""
+
+
+@dataclass(frozen=True)
+class Check:
+    name: str
+    run: Callable[[Caller], str]
+    advice: str
+    """What to do when it fails."""
+    needs: str = ""
+    """The check without which this one says nothing."""
+
+
+def creates(caller: Caller) -> str:
+    started = time.monotonic()
+    token = caller.create()
+    seconds = time.monotonic() - started
+    found = caller.retrieve(token)
+    if found["status"] != "WAITING" or token["isCached"]:
+        raise Unexpected(f"a new token is {found['status']}, isCached {token['isCached']}")
+    if not token["url"].startswith(caller.stack.outputs["ApiUrl"]):
+        raise Unexpected("its callback URL does not begin with ApiUrl")
+    return f"in {seconds:.2f} s"
+
+
+def refuses_a_wrong_key(caller: Caller) -> str:
+    return refused(caller.request("POST", TOKENS, b"{}", key="wrong").status)
+
+
+def resumes(caller: Caller) -> str:
+    token = caller.create()
+    execution = caller.start_waiting(token)
+    caller.wait_until_registered(token)
+    caller.post_callback(token, PAYLOAD)
+    exactly(caller, execution)
+    if caller.retrieve(token)["output"] != PAYLOAD.decode():
+        raise Unexpected("the token's output is not what was posted")
+    return f"{len(PAYLOAD)} bytes, exactly as posted"
+
+
+def resumes_at_once(caller: Caller) -> str:
+    token = caller.create()
+    caller.post_callback(token, PAYLOAD)
+    described = exactly(caller, caller.start_waiting(token))
+    return f"in {(described['stopDate'] - described['startDate']).total_seconds():.2f} s"
+
+
+def exactly(caller: Caller, execution: str) -> dict[str, Any]:
+    """How an execution ended. Raises Unexpected unless it went on with PAYLOAD."""
+    described = caller.ended(execution)
+    if described["status"] != "SUCCEEDED":
+        raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
+    if json.loads(described["output"]) != json.loads(PAYLOAD):
+        raise Unexpected("the execution went on with something else than was posted")
+    return described
+
+
+def times_out(caller: Caller) -> str:
+    waiting = []
+    for seconds in TIMEOUTS:
+        token = caller.create(timeout=f"{seconds}s")
+        waiting.append((token, caller.start_waiting(token)))
+    late = [lateness(caller, *one) for one in waiting]
+    if max(late) > LATE:
+        raise Unexpected(f"{max(late):.2f} s late")
+    return f"late by {', '.join(f'{one:.2f}' for one in sorted(late))} s"
+
+
+def lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
+    """Seconds from a token's timeout to the end of its execution, both by AWS's clock."""
+    described = caller.ended(execution)
+    if (described["status"], described.get("error")) != ("FAILED", "WaitpointTimeoutError"):
+        raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
+    found = caller.retrieve(token)
+    if found["status"] != "TIMED_OUT":
+        raise Unexpected(f"the token is {found['status']}")
+    return float(described["stopDate"].timestamp() - instant(found["timeoutAt"]))
+
+
+def instant(written: str) -> float:
+    """Epoch seconds of an instant that the API wrote."""
+    return datetime.fromisoformat(written).timestamp()
+
+
+def refuses_a_wrong_hash(caller: Caller) -> str:
+    token = caller.create()
+    before = caller.retrieve(token)
+    last = "0" if token["url"][-1] != "0" else "1"
+    said = refused(caller.request("POST", token["url"][:-1] + last, PAYLOAD).status)
+    if caller.retrieve(token) != before:
+        raise Unexpected("the token has changed")
+    return f"{said}, the token untouched"
+
+
+def refused(status: int) -> str:
+    if status != 401:
+        raise Unexpected(f"answered {status}")
+    return "401"
+
+
+def downloads_a_large_output(caller: Caller) -> str:
+    token = caller.create()
+    caller.post_callback(token, LARGE)
+    found = caller.retrieve(token)
+    if (found["status"], found["outputType"]) != ("COMPLETED", "application/store"):
+        raise Unexpected(f"the token is {found['status']}, its output {found['outputType']}")
+    link = caller.call("GET", f"/api/v1/packets/{found['output']}")["presignedUrl"]
+    host = urlsplit(link).hostname
+    answer = caller.request("GET", link)
+    if answer.status != 200:
+        code = re.search(r"<Code>(\w+)</Code>", answer.body.decode(errors="replace"))
+        raise Unexpected(f"{host} answered {answer.status} {code[1] if code else ''}".strip())
+    if answer.body != LARGE:
+        raise Unexpected(f"{host} gave {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
+    return f"{len(LARGE):,} bytes from {host}"
+
+
+def answers_a_key_with_its_token(caller: Caller) -> str:
+    first, second = caller.create(idempotencyKey=caller.tag), caller.create(idempotencyKey=caller.tag)
+    if second != {**first, "isCached": True}:
+        raise Unexpected(f"another answer, isCached {second['isCached']}")
+    return "the same token, isCached"
+
+
+def finds_the_tag(caller: Caller) -> str:
+    made, started = set(caller.tokens), time.monotonic()
+
+    def look() -> bool:  # the index follows the table within moments
+        page = caller.call("GET", f"{TOKENS}?filter%5Btags%5D={caller.tag}&page%5Bsize%5D=100")
+        return made <= {token["id"] for token in page["data"]}
+
+    caller.until(look, "the list lacks tokens with the tag")
+    return f"{len(made)} tokens in {time.monotonic() - started:.2f} s"
+
+
+def resumes_promptly(caller: Caller) -> str:
+    tokens = [caller.create() for _ in range(SAMPLES)]
+    executions = [caller.start_waiting(token) for token in tokens]
+    for token in tokens:
+        caller.wait_until_registered(token)
+    seen = []
+    for token, execution in zip(tokens, executions, strict=True):
+        sent = time.monotonic()
+        caller.post_callback(token, PAYLOAD)
+        exactly(caller, execution)
+        seen.append(time.monotonic() - sent)
+    inside = [waiter["lagMs"] for token in tokens for waiter in caller.retrieve(token)["waiters"]]
+    here = f"sent to ended p50 {statistics.median(seen):.2f} s, max {max(seen):.2f} s"
+    return f"{here}; inside the stack, settled to resumed p50 {statistics.median(inside):.0f} ms, max {max(inside)} ms"
+
+
+def has_nothing_undone(caller: Caller) -> str:
+    try:
+        findings = caller.stack.invoke(caller.stack.outputs["DoctorFunctionName"], {}, DOCTOR_SECONDS)
+    except ReadTimeoutError:
+        raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run `make doctor`") from None
+    if findings["undone"]:
+        raise Unexpected(summary(findings))
+    return summary(findings)
+
+
+def logs_no_error(caller: Caller) -> str:
+    groups = list(caller.stack.resources("AWS::Logs::LogGroup"))
+    logs, newest = caller.stack.client("logs"), caller.tokens[-1]
+    since = instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])  # by AWS's clock, as the log's
+
+    def logged() -> int:
+        return sum(len(list(events(logs, group, newest, since))) for group in groups)
+
+    lines = caller.until(logged, f"no line about {newest} in {', '.join(groups) or 'any log group'}")
+    found = [event for group in groups for word in ERRORS for event in events(logs, group, word, since)]
+    if found:
+        raise Unexpected(f"{len(found)} lines with an error, such as {' '.join(found[0].split())[:200]}")
+    return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+
+
+def events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
+    """The messages of a log group with this text, since an instant in epoch seconds."""
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, filterPattern=f'"{text}"', startTime=int(since * 1000)
+    )
+    for page in pages:
+        for event in page["events"]:
+            if text in event["message"]:  # whatever else a filter finds
+                yield event["message"]
+
+
+def has_a_new_boto3(caller: Caller) -> str:
+    """CloudTrail records each GetSecretValue with its user agent, which names the boto3 of the Lambda runtime."""
+    try:
+        agent = newest_agent(caller.stack.client("cloudtrail"), caller.stack.outputs["ApiKeySecret"])
+    except ClientError as error:
+        raise Skipped(f"CloudTrail does not show it ({error.response['Error']['Code']})") from None
+    version = re.search(r"Boto3/(\d+)\.(\d+)\.(\d+)", agent or "")
+    if not version:
+        raise Skipped("CloudTrail shows what a function used up to 15 minutes later: run this again then")
+    said, least = ".".join(version.groups()), ".".join(map(str, BOTO3_LEAST))
+    if tuple(map(int, version.groups())) < BOTO3_LEAST:
+        raise Unexpected(f"{said} is older than {least}")
+    return f"{said}, at least {least}"
+
+
+def newest_agent(trail: Any, secret: str) -> str | None:
+    """The user agent of the newest call of a Lambda function for this secret, in the last day."""
+    pages = trail.get_paginator("lookup_events").paginate(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetSecretValue"}],
+        StartTime=datetime.now(UTC) - timedelta(days=1),
+        PaginationConfig={"MaxItems": 200},  # two requests a second are allowed
+    )
+    for page in pages:
+        for event in page["Events"]:
+            seen = json.loads(event["CloudTrailEvent"])
+            by_lambda = "exec-env/AWS_Lambda" in seen.get("userAgent", "")
+            if by_lambda and (seen.get("requestParameters") or {}).get("secretId") == secret:
+                return str(seen["userAgent"])
+    return None
+
+
+_LOGS = "read the stack's log group for the token's id"
+_MAY_RESUME = "see CannotResume in the log: ResumableStateMachines must cover the state machine"
+_CREATES = "creates a token"
+_RESUMES = "resumes with what is posted"
+CHECKS = (
+    Check(_CREATES, creates, f"check ApiUrl, ApiKeySecret and PublicBaseUrl; {_LOGS}"),
+    Check("refuses a wrong API key", refuses_a_wrong_key, "check what stands before ApiUrl: the API itself answers 401"),
+    Check(_RESUMES, resumes, _MAY_RESUME, _CREATES),
+    Check("resumes at once if completed before", resumes_at_once, _MAY_RESUME, _CREATES),
+    Check("times out", times_out, "see ScheduleTimeouts and ExpireTokens in the log, then run it again", _CREATES),
+    Check("refuses a wrong callback hash", refuses_a_wrong_hash, "do not use the stack: check the signing key", _CREATES),
+    Check("gives a link to a large output", downloads_a_large_output, "check the bucket's policy and region", _CREATES),
+    Check("answers a key with its token", answers_a_key_with_its_token, _LOGS, _CREATES),
+    Check("lists by tag", finds_the_tag, "wait until both indexes of the table are ACTIVE", _CREATES),
+    Check("resumes promptly", resumes_promptly, _LOGS, _RESUMES),
+    Check("has nothing undone", has_nothing_undone, "`make doctor`, mend the cause, then `make redrive`"),
+    Check("logs no error", logs_no_error, "read the log group; if it is empty check the functions' LoggingConfig", _CREATES),
+    Check("has a new enough boto3", has_a_new_boto3, "Lambda updates it by itself; until then add boto3 to the layer"),
+)

@@ -1,0 +1,43 @@
+"""The commands of an operator, aimed at the stack on the emulator as at one in AWS."""
+
+import json
+import os
+import subprocess
+
+from local.stack import ROOT, Stack
+
+
+class Operator:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+
+    def run(self, command: str, **variables: str) -> tuple[int, str]:
+        """The exit status and the output of an operator's command, aimed at the stack as at one in AWS."""
+        environment = {
+            **os.environ,
+            "STACK": self.stack.stack_name,
+            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
+            "AWS_DEFAULT_REGION": self.stack.region,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            **variables,
+        }
+        done = subprocess.run(["make", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return done.returncode, done.stdout + done.stderr
+
+    def dead_letters(self) -> list[dict[str, str]]:
+        """What is in the dead-letter queue, looked at without taking it."""
+        outputs = self.stack.client("cloudformation").describe_stacks(StackName=self.stack.stack_name)["Stacks"][0]["Outputs"]
+        url = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "DeadLetterQueueUrl")
+        answer = self.stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
+        return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+    def set_back(self, token_id: str, attribute: str, milliseconds: int) -> None:
+        """Let an instant of a token lie further in the past."""
+        self.stack.client("dynamodb").update_item(
+            TableName=self.stack.table_name,
+            Key={"id": {"S": token_id}, "item": {"S": "token"}},
+            UpdateExpression="SET #instant = #instant - :by",
+            ExpressionAttributeNames={"#instant": attribute},
+            ExpressionAttributeValues={":by": {"N": str(milliseconds)}},
+        )

@@ -1,0 +1,119 @@
+"""`make smoke`: every line is ok on a healthy stack, and the right one fails on a broken one."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+
+import pytest
+
+from local.stack import Stack
+from operations.caller import Caller
+from operations.deployed import Deployed
+from operations.smoke import Line, prove
+from operations.smoke_checks import CHECKS, Check
+from tests import figures
+from tests.e2e.api import Api
+from tests.e2e.operation import Operator
+from tests.e2e.permissions import denied
+
+BOTO3 = "has a new enough boto3"  # skipped: the emulator's CloudTrail records nothing
+
+
+@pytest.fixture
+def caller(stack: Stack) -> Callable[..., Caller]:
+    def caller(api_key: str = stack.api_key) -> Caller:
+        return Caller(Deployed.local(asdict(stack)), api_key, patience=20)
+
+    return caller
+
+
+def proved(caller: Caller) -> tuple[int, dict[str, Line], str]:
+    """The exit status, the lines by name, and everything that is shown."""
+    shown: list[object] = []
+    status = prove(caller, show=shown.append)
+    return status, {line.name: line for line in shown if isinstance(line, Line)}, "\n".join(map(str, shown))
+
+
+def outcomes(lines: dict[str, Line], outcome: str) -> set[str]:
+    return {name for name, line in lines.items() if line.outcome == outcome}
+
+
+def test_a_healthy_stack_passes_every_line(stack: Stack) -> None:
+    status, output = Operator(stack).run("smoke")
+
+    figures.show(output)
+    assert status == 0, output
+    lines = [line for line in output.splitlines() if line.startswith("  ok ")]
+    assert [check.name in line for check, line in zip(CHECKS[:-1], lines, strict=True)] == [True] * (len(CHECKS) - 1), output
+    assert f"skipped  {BOTO3}" in output
+    assert "0 executions stopped" in output
+
+
+def test_a_resume_that_is_denied_fails_its_own_line_and_leaves_no_execution_waiting(
+    stack: Stack, caller: Callable[..., Caller]
+) -> None:
+    smoke = caller()
+    with denied(stack, "states:SendTask", "AcceptCallback", "ResumeWaiters"):
+        status, lines, shown = proved(smoke)
+    Operator(stack).run("redrive")  # the dead letter about the execution that was stopped
+
+    assert status == 1
+    assert outcomes(lines, "failed") == {"resumes with what is posted"}, shown
+    assert outcomes(lines, "skipped") == {"resumes promptly", BOTO3}, shown
+    assert "the execution still waits" in lines["resumes with what is posted"].figure
+    assert "ResumableStateMachines" in shown
+    assert "1 executions stopped" in shown
+    assert {smoke.ended(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
+
+
+def test_a_bucket_that_may_not_be_read_fails_the_large_output(stack: Stack, caller: Callable[..., Caller]) -> None:
+    with denied(stack, "s3:GetObject", "GetPacket"):
+        status, lines, shown = proved(caller())
+
+    assert status == 1
+    assert outcomes(lines, "failed") == {"gives a link to a large output"}, shown
+    assert "403" in lines["gives a link to a large output"].figure
+
+
+def test_a_wrong_api_key_fails_the_first_line_and_skips_what_depends_on_it(caller: Callable[..., Caller]) -> None:
+    status, lines, shown = proved(caller("wrong"))
+
+    assert status == 1
+    assert outcomes(lines, "failed") == {"creates a token"}, shown
+    assert "401" in lines["creates a token"].figure
+    assert outcomes(lines, "ok") == {"refuses a wrong API key", "has nothing undone"}, shown
+
+
+def test_a_function_that_fails_fails_the_line_of_the_log(stack: Stack, caller: Callable[..., Caller]) -> None:
+    def invoke_wrongly(caller: Caller) -> str:
+        with pytest.raises(RuntimeError):
+            caller.stack.invoke(stack.wait_function_name, {"waitpointId": 1})
+        return ""
+
+    creates, logs = (check for check in CHECKS if check.name in ("creates a token", "logs no error"))
+    shown: list[object] = []
+
+    assert prove(caller(), [creates, Check("fails", invoke_wrongly, ""), logs], shown.append) == 1
+    [line] = (line for line in shown if isinstance(line, Line) and line.outcome == "failed")
+    assert (line.name, "lines with an error" in line.figure) == ("logs no error", True)
+
+
+def test_ctrl_c_stops_the_execution_and_completes_the_token(caller: Callable[..., Caller], api: Api) -> None:
+    smoke = caller()
+
+    def interrupted(caller: Caller) -> str:
+        caller.start_waiting(caller.create())
+        raise KeyboardInterrupt
+
+    assert prove(smoke, [Check("waits", interrupted, "")], show=str) == 130
+
+    assert smoke.ended(smoke.executions[0])["status"] == "ABORTED"
+    assert api.retrieve({"id": smoke.tokens[0]})["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize("command", ["smoke", "doctor", "redrive"])
+def test_a_stack_that_does_not_exist_is_said_with_what_to_check(stack: Stack, command: str) -> None:
+    status, output = Operator(stack).run(command, STACK="nope")
+
+    assert status != 0
+    assert "No stack nope in us-east-1 of this account: check STACK, AWS_REGION and AWS_PROFILE" in output
+    assert "Traceback" not in output

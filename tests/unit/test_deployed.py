@@ -1,0 +1,107 @@
+"""Reaching a stack: what is missing is said in one sentence, with what to set."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+
+from operations import deployed, doctor, redrive, smoke
+from operations.deployed import Deployed, NotFound, Outputs, invocation_config
+
+COMMANDS = [smoke.main, doctor.main, redrive.main]
+
+
+@pytest.fixture(autouse=True)
+def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("STACK", "nope")
+    monkeypatch.setattr(smoke.signal, "signal", lambda *_: None)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_region_is_said_with_what_to_set(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+    assert command() == 2
+
+    expected = "No region: set AWS_REGION=eu-west-1 (or another), or a region in the profile that AWS_PROFILE names\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_no_credentials_are_said_with_what_to_set(
+    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+    assert command() == 2
+
+    expected = "No AWS credentials: set AWS_PROFILE, or log in with `aws configure` or `aws sso login`\n"
+    assert capsys.readouterr().err == expected
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_profile_that_does_not_exist_is_named(
+    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "absent")
+
+    assert command() == 2
+
+    assert capsys.readouterr().err == "The config profile (absent) could not be found\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_without_a_stack_it_is_said_how_to_have_one(
+    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    monkeypatch.delenv("STACK")
+    monkeypatch.setattr(deployed, "LOCAL_STACK", tmp_path / "stack.json")
+
+    assert command() == 2
+
+    assert capsys.readouterr().err.startswith("No stack: start one with `make run`")
+
+
+class TestAStack:
+    @pytest.fixture
+    def stubbed(self, monkeypatch: pytest.MonkeyPatch) -> tuple[Deployed, Stubber]:
+        session = boto3.Session("id", "secret", region_name="eu-west-1")
+        client = session.client("cloudformation")
+        monkeypatch.setattr(Deployed, "client", lambda *_: client)
+        return Deployed("nope", session), Stubber(client)
+
+    def test_that_does_not_exist_is_said_with_where_it_was_looked_for(self, stubbed: tuple[Deployed, Stubber]) -> None:
+        stack, answers = stubbed
+        answers.add_client_error("describe_stacks", "ValidationError", "Stack with id nope does not exist")
+
+        with answers, pytest.raises(NotFound, match="No stack nope in eu-west-1 of this account: check STACK"):
+            _ = stack.outputs
+
+    def test_without_outputs_is_no_stack_of_ours(self, stubbed: tuple[Deployed, Stubber]) -> None:
+        stack, answers = stubbed
+        described = {"StackName": "nope", "CreationTime": 0, "StackStatus": "ROLLBACK_COMPLETE"}
+        answers.add_response("describe_stacks", {"Stacks": [described]})
+
+        with answers, pytest.raises(NotFound, match="no output ApiUrl"):
+            _ = stack.outputs["ApiUrl"]
+
+
+def test_outputs_that_are_there_are_given() -> None:
+    assert Outputs({"ApiUrl": "https://a"})["ApiUrl"] == "https://a"
+
+
+def test_a_silent_invocation_keeps_its_connection_and_is_made_once() -> None:
+    config = invocation_config(900)
+
+    functions = boto3.Session("id", "secret", region_name="eu-west-1").client("lambda", config=config)
+
+    options = functions._endpoint.http_session._socket_options
+    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
+    assert functions.meta.config.read_timeout > 900
+    assert functions.meta.config.retries["total_max_attempts"] == 1

@@ -1,0 +1,240 @@
+"""The smoke test itself: a check never stops the others, and each says what it saw, or could not see."""
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from operations import smoke_checks
+from operations.caller import Answer, Caller, Unexpected
+from operations.deployed import Outputs
+from operations.smoke import Line, prove
+from operations.smoke_checks import Check, Skipped
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
+OLD = "Boto3/1.40.4 md/Botocore#1.40.4 ua/2.1 os/linux lang/python#3.13.7 exec-env/AWS_Lambda_python3.13"
+NEW = OLD.replace("1.40.4", "1.42.1")
+
+
+@dataclass
+class Stack:
+    """Fakes of CloudWatch Logs, CloudTrail and the doctor."""
+
+    messages: Sequence[str] = ()
+    calls: Sequence[dict[str, Any]] = ()
+    doctor: Any = None
+    outputs: Outputs = field(
+        default_factory=lambda: Outputs(ApiKeySecret=SECRET, DoctorFunctionName="doctor", ApiUrl="http://x")
+    )
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def resources(self, kind: str) -> list[str]:
+        return ["the-log-group"]
+
+    def get_paginator(self, operation: str) -> Any:
+        return self
+
+    def paginate(self, *, filterPattern: str = "", **_: Any) -> list[dict[str, Any]]:
+        word = filterPattern.strip('"').lower()  # finds more than AWS does, as the emulator
+        found = [{"message": message} for message in self.messages if word in message.lower()]
+        return [{"events": found, "Events": [{"CloudTrailEvent": json.dumps(call)} for call in self.calls]}]
+
+    def invoke(self, function: str, payload: Any, seconds: int) -> Any:
+        if isinstance(self.doctor, Exception):
+            raise self.doctor
+        return self.doctor
+
+
+def caller(stack: Stack | None = None) -> Caller:
+    made = Caller(stack or Stack(), "key", patience=0.01, deadline=time.monotonic() + 5)  # type: ignore[arg-type]
+    made.tokens = ["waitpoint_1"]
+    return made
+
+
+@pytest.fixture(autouse=True)
+def token(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime.now(UTC).isoformat()
+    monkeypatch.setattr(Caller, "retrieve", lambda *_: {"status": "COMPLETED", "createdAt": now})
+
+
+class TestTheReport:
+    @pytest.fixture
+    def proved(self) -> Callable[..., tuple[int, list[Line]]]:
+        def proved(*checks: Check, by: Caller | None = None) -> tuple[int, list[Line]]:
+            shown: list[Any] = []
+            status = prove(by or caller(), checks, shown.append)
+            return status, [line for line in shown if isinstance(line, Line)]
+
+        return proved
+
+    @staticmethod
+    def fails(*errors: Exception) -> Callable[[Caller], str]:
+        def run(_: Caller) -> str:
+            raise errors[0]
+
+        return run
+
+    @pytest.mark.parametrize(
+        ("error", "said"),
+        [
+            (Unexpected("answered 500"), "answered 500"),
+            (KeyError("url"), "an answer lacks 'url'"),
+            (RuntimeError("doctor failed"), "doctor failed"),
+            (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), "AccessDenied"),
+        ],
+    )
+    def test_a_check_that_fails_says_what_to_do_and_stops_no_other(
+        self, error: Exception, said: str, proved: Callable[..., tuple[int, list[Line]]]
+    ) -> None:
+        status, lines = proved(Check("a", self.fails(error), "mend it"), Check("b", lambda _: "fine", ""))
+
+        assert (status, [line.outcome for line in lines]) == (1, ["failed", "ok"])
+        assert said in lines[0].figure
+        assert "mend it (docs/operation.md" in str(lines[0])
+
+    def test_a_check_is_skipped_without_the_one_it_needs(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        first = Check("a", self.fails(Unexpected("no")), "")
+        status, lines = proved(first, Check("b", lambda _: "", "", "a"), Check("c", lambda _: "", "", "b"))
+
+        assert (status, [line.outcome for line in lines]) == (1, ["failed", "skipped", "skipped"])
+
+    def test_a_check_that_cannot_know_fails_nothing(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        status, [line] = proved(Check("a", self.fails(Skipped("later")), ""))
+
+        assert (status, line.outcome, line.figure) == (0, "skipped", "later")
+
+    def test_after_the_deadline_no_check_is_begun(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+        late = caller()
+        late.deadline = time.monotonic() - 1
+
+        status, [line] = proved(Check("a", lambda _: "ran", ""), by=late)
+
+        assert (status, line.outcome) == (1, "failed")
+        assert "ran" not in line.figure
+
+    def test_ctrl_c_still_cleans_up(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        shown: list[Any] = []
+        monkeypatch.setattr(Caller, "clean_up", lambda _: "all cleaned")
+
+        def interrupted(_: Caller) -> str:
+            raise KeyboardInterrupt
+
+        assert prove(caller(), [Check("a", interrupted, "")], shown.append) == 130
+        assert "all cleaned" in shown[-1]
+
+
+class TestTheLog:
+    def test_with_lines_about_the_token_and_no_error_is_ok(self) -> None:
+        stack = Stack(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
+
+        assert smoke_checks.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
+
+    @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
+    def test_without_a_line_about_the_token_fails(self, messages: list[str]) -> None:
+        with pytest.raises(Unexpected, match="no line about waitpoint_1 in the-log-group"):
+            smoke_checks.logs_no_error(caller(Stack(messages)))
+
+    @pytest.mark.parametrize(
+        "message",
+        ["[ERROR] KeyError: 'x'", '{"level":"ERROR"}', "Traceback (most recent call last):", "1 Task timed out after 20 s"],
+    )
+    def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
+        with pytest.raises(Unexpected) as failure:
+            smoke_checks.logs_no_error(caller(Stack(["waitpoint_1", message])))
+
+        assert message in str(failure.value)
+
+
+class TestBoto3:
+    @staticmethod
+    def call(agent: str, secret: str = SECRET) -> dict[str, Any]:
+        return {"userAgent": agent, "requestParameters": {"secretId": secret}}
+
+    def test_that_is_new_enough_is_ok(self) -> None:
+        assert smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(NEW)]))) == "1.42.1, at least 1.42.1"
+
+    def test_that_is_too_old_fails(self) -> None:
+        with pytest.raises(Unexpected, match=r"1\.40\.4 is older than 1\.42\.1"):
+            smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(OLD)])))
+
+    def test_of_the_newest_call_counts(self) -> None:
+        assert smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(NEW), self.call(OLD)])))
+
+    def test_of_an_operator_or_for_another_secret_does_not_count(self) -> None:
+        operator, other = self.call(OLD.replace("exec-env/AWS_Lambda_python3.13", "")), self.call(OLD, "another")
+
+        with pytest.raises(Skipped, match="run this again"):
+            smoke_checks.has_a_new_boto3(caller(Stack(calls=[operator, other, {"userAgent": OLD}])))
+
+
+class TestTheDoctor:
+    def test_that_finds_something_fails(self) -> None:
+        with pytest.raises(Unexpected, match="1 with something left undone"):
+            smoke_checks.has_nothing_undone(caller(Stack(doctor={"tokens": 9, "undone": 1})))
+
+    def test_that_takes_too_long_for_this_table_is_skipped(self) -> None:
+        with pytest.raises(Skipped, match="make doctor"):
+            smoke_checks.has_nothing_undone(caller(Stack(doctor=ReadTimeoutError(endpoint_url="x"))))
+
+
+class TestTheCaller:
+    @contextmanager
+    def answering(self, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(status)
+                for name, value in {**headers, "content-length": str(len(body))}.items():
+                    self.send_header(name, value)
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                return
+
+        with HTTPServer(("127.0.0.1", 0), Handler) as server:
+            Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://127.0.0.1:{server.server_port}"
+            server.shutdown()
+
+    def test_follows_no_redirect(self) -> None:
+        with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
+            assert caller().request("GET", url) == Answer(307, b"")
+
+    def test_says_what_the_api_said(self) -> None:
+        with self.answering(401, {}, b'{"error": "Invalid API key"}') as url:
+            assert caller().request("GET", url).reason() == "401 Invalid API key"
+
+    def test_does_not_name_the_hash_of_a_callback_url_that_does_not_answer(self) -> None:
+        with pytest.raises(Unexpected, match="does not answer") as failure:
+            caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
+
+        assert "secret" not in str(failure.value)
+
+    def test_cleans_up_the_rest_when_one_cannot_be(self) -> None:
+        class StepFunctions:
+            def __init__(self) -> None:
+                self.stopped: list[str] = []
+
+            def describe_execution(self, *, executionArn: str) -> Any:
+                if executionArn == "unknown":
+                    raise ClientError({"Error": {"Code": "ExecutionDoesNotExist", "Message": ""}}, "DescribeExecution")
+                return {"status": "SUCCEEDED" if executionArn == "ended" else "RUNNING"}
+
+            def stop_execution(self, *, executionArn: str, **_: Any) -> None:
+                self.stopped.append(executionArn)
+
+        made = caller()
+        made.step_functions, made.executions = StepFunctions(), ["unknown", "ended", "hangs"]
+
+        assert made.clean_up() == "1 (1 could not be looked at) executions stopped, 0 waiting tokens completed"
+        assert made.step_functions.stopped == ["hangs"]
