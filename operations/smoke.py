@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 from operations.caller import Caller, Unexpected
@@ -32,7 +33,8 @@ class Line:
 
 
 def main() -> int:
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # an ordinary `kill` cleans up as Ctrl-C does
+    for end in (signal.SIGINT, signal.SIGTERM):  # an ordinary `kill` cleans up as Ctrl-C does
+        signal.signal(end, signal.default_int_handler)
     try:
         stack = Deployed.chosen()
         caller = Caller(stack, api_key(stack))
@@ -48,7 +50,7 @@ def api_key(stack: Deployed) -> str:
     return str(secret["SecretString"])
 
 
-def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = print) -> int:
+def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:
     """Run every check, show a line for each, and clean up however it ends. Returns the exit status."""
     started, lines = time.monotonic(), dict[str, Line]()
     try:

@@ -12,7 +12,12 @@ class Operator:
         self.stack = stack
 
     def run(self, command: str, **variables: str) -> tuple[int, str]:
-        """The exit status and the output of an operator's command, aimed at the stack as at one in AWS."""
+        """The exit status and the output of an operator's command."""
+        with self.start(command, **variables) as process:
+            output, _ = process.communicate()
+        return process.returncode, output
+
+    def start(self, command: str, **variables: str) -> subprocess.Popen[str]:
         environment = {
             **os.environ,
             "STACK": self.stack.stack_name,
@@ -22,8 +27,16 @@ class Operator:
             "AWS_SECRET_ACCESS_KEY": "test",
             **variables,
         }
-        done = subprocess.run(["make", command], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        return done.returncode, done.stdout + done.stderr
+        return subprocess.Popen(
+            ["make", command],
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
 
     def dead_letters(self) -> list[dict[str, str]]:
         """What is in the dead-letter queue, looked at without taking it."""

@@ -1,5 +1,7 @@
 """`make smoke`: every line is ok on a healthy stack, and the right one fails on a broken one."""
 
+import os
+import signal
 from collections.abc import Callable
 from dataclasses import asdict
 
@@ -108,6 +110,20 @@ def test_ctrl_c_stops_the_execution_and_completes_the_token(caller: Callable[...
 
     assert smoke.ended(smoke.executions[0])["status"] == "ABORTED"
     assert api.retrieve({"id": smoke.tokens[0]})["status"] == "COMPLETED"
+
+
+def test_ctrl_c_ends_the_command_in_an_orderly_way(stack: Stack) -> None:
+    with Operator(stack).start("smoke") as process:
+        assert process.stdout
+        while "resumes at once" not in process.stdout.readline():  # next comes the wait for the timeouts
+            assert process.poll() is None
+        os.killpg(process.pid, signal.SIGINT)
+        rest = process.stdout.read()
+
+    assert process.returncode != 0
+    assert "Interrupted: cleaning up" in rest
+    assert "executions stopped" in rest
+    assert "Traceback" not in rest
 
 
 @pytest.mark.parametrize("command", ["smoke", "doctor", "redrive"])

@@ -69,7 +69,7 @@ class Stack:
 
     def list_event_source_mappings(self, *, FunctionName: str) -> Any:
         assert FunctionName == FUNCTION
-        other = {"EventSourceArn": "arn:another", "FilterCriteria": {"Filters": [{"Pattern": '{"a": ["b"]}'}]}}
+        other = {"EventSourceArn": "arn:another", "FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}  # lets everything through
         filters = [{"Pattern": json.dumps(pattern)} for pattern in self.patterns]
         return {"EventSourceMappings": [other, {"EventSourceArn": STREAM, "FilterCriteria": {"Filters": filters}}]}
 

@@ -29,7 +29,8 @@ class Stack:
     """Fakes of CloudWatch Logs, CloudTrail and the doctor."""
 
     messages: Sequence[str] = ()
-    calls: Sequence[dict[str, Any]] = ()
+    calls: Sequence[dict[str, Any]] | None = ()
+    """None: CloudTrail may not be read."""
     doctor: Any = None
     outputs: Outputs = field(
         default_factory=lambda: Outputs(ApiKeySecret=SECRET, DoctorFunctionName="doctor", ApiUrl="http://x")
@@ -45,6 +46,8 @@ class Stack:
         return self
 
     def paginate(self, *, filterPattern: str = "", **_: Any) -> list[dict[str, Any]]:
+        if self.calls is None:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "LookupEvents")
         word = filterPattern.strip('"').lower()  # finds more than AWS does, as the emulator
         found = [{"message": message} for message in self.messages if word in message.lower()]
         return [{"events": found, "Events": [{"CloudTrailEvent": json.dumps(call)} for call in self.calls]}]
@@ -176,6 +179,10 @@ class TestBoto3:
         with pytest.raises(Skipped, match="run this again"):
             smoke_checks.has_a_new_boto3(caller(Stack(calls=[operator, other, {"userAgent": OLD}])))
 
+    def test_that_may_not_be_looked_up_is_skipped(self) -> None:
+        with pytest.raises(Skipped, match="AccessDeniedException"):
+            smoke_checks.has_a_new_boto3(caller(Stack(calls=None)))
+
 
 class TestTheDoctor:
     def test_that_finds_something_fails(self) -> None:
@@ -217,6 +224,12 @@ class TestTheCaller:
     def test_does_not_name_the_hash_of_a_callback_url_that_does_not_answer(self) -> None:
         with pytest.raises(Unexpected, match="does not answer") as failure:
             caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
+
+        assert "secret" not in str(failure.value)
+
+    def test_does_not_name_the_signature_of_a_link_that_does_not_answer(self) -> None:
+        with pytest.raises(Unexpected, match="/key does not answer") as failure:
+            caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
 
         assert "secret" not in str(failure.value)
 
