@@ -1,6 +1,7 @@
-"""`make doctor`: finds every settled token with an undelivered waiter, and every WAITING token that is overdue.
+"""`make doctor`: finishes every settled token with an undelivered waiter, and every WAITING token that is overdue.
 
-Exit status: 0 when there is none, 1 when there are some (`make redrive` finishes them), 2 when it could not look.
+Exit status: 0 when nothing is left undone, 1 when something is (mend the cause, then `make redrive`), 2 when it could
+not look.
 """
 
 import sys
@@ -25,15 +26,14 @@ def main() -> int:
 
 
 def look(stack: Deployed) -> dict[str, Any]:
-    """What the doctor's function finds: the number of tokens looked at, of those undone, and the ids of up to 1,000 a kind."""
+    """What the doctor's function finds: how many items it looked at, how many tokens it finished and left undone, and ids."""
     findings: dict[str, Any] = stack.invoke(stack.outputs["DoctorFunctionName"], {})
     return findings
 
 
 def summary(findings: dict[str, Any]) -> str:
-    """One line. A doctor that finishes what it finds also answers with `finished`, a count."""
-    said = f"{findings['tokens']} tokens looked at: {findings['undone']} with something left undone"
-    return f"{said}, {findings['finished']} finished by the doctor" if "finished" in findings else said
+    """One line of what the doctor's function answered."""
+    return f"{findings['items']} items looked at: {findings['finished']} finished, {findings['undone']} left undone"
 
 
 if __name__ == "__main__":

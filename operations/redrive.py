@@ -52,9 +52,7 @@ def redrive(stack: Deployed) -> int:
     if findings["undone"] > len(listed):
         left += findings["undone"] - len(listed)
         print(f"  the doctor lists only the first {len(listed)} tokens: run `make redrive` again")
-    found = f"{findings['undone']} tokens found undone"
-    if "finished" in findings:
-        found += f", {findings['finished']} finished by the doctor"
+    found = f"{findings['finished']} tokens finished by the doctor, {findings['undone']} by it left undone"
     print(f"{done} messages done again, {found}, {left} left")
     return 1 if left else 0
 

@@ -16,7 +16,7 @@ from operations.stream_filter import matches
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
 INSERTS = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}}}}
-NOTHING_FOUND = {"tokens": 3, "undone": 0, "undelivered": [], "overdue": []}
+NOTHING_FOUND = {"items": 3, "finished": 0, "undone": 0, "undelivered": [], "overdue": []}
 
 
 def change(number: int, **image: Any) -> dict[str, Any]:
@@ -184,9 +184,8 @@ def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixtur
 
     assert run(stack) == 0
 
-    assert "0 tokens found undone, 2 finished by the doctor, 0 left" in capsys.readouterr().out
-    assert summary(stack.findings) == "3 tokens looked at: 0 with something left undone, 2 finished by the doctor"
-    assert summary(NOTHING_FOUND) == "3 tokens looked at: 0 with something left undone"
+    assert "2 tokens finished by the doctor, 0 by it left undone, 0 left" in capsys.readouterr().out
+    assert summary(stack.findings) == "3 items looked at: 2 finished, 0 left undone"
 
 
 def test_tokens_beyond_those_that_the_doctor_lists_count_as_left(capsys: pytest.CaptureFixture[str]) -> None:
