@@ -3,6 +3,7 @@
 from waitpoints import json_text
 from waitpoints.api.credentials import write_scope
 from waitpoints.api.endpoint import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.creation import create
 from waitpoints.wiring import services
 
@@ -12,8 +13,9 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 @endpoint("POST", allow=("GET", "POST"))
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    body = request.json_value(CREATE_LIMIT)
-    created = create(body, request.headers.get("x-trigger-request-idempotency-key"), request.api_url)
+    body = request.json_value(CREATE_LIMIT, optional=True)
+    wanted = validated(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
+    created = create(wanted, request.headers.get("x-trigger-request-idempotency-key"), request.api_url)
     access_token = services.credentials.public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.creation import create
 from waitpoints.state_task import state_task
 from waitpoints.wiring import services
@@ -11,4 +12,4 @@ services.build_at_start("tokens", "callback_urls")
 
 @state_task
 def handler(payload: dict[str, Any]) -> dict[str, Any]:
-    return create(payload, None, services.api_url)
+    return create(validated(CreateWaitpointTokenRequest, payload), None, services.api_url)

@@ -1,5 +1,6 @@
-"""Fed by the timer queue: times out the tokens that are due, and delays again the messages that came early."""
+"""Fed by the timer queue: times out the tokens that are due, and delays messages that came early."""
 
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
@@ -20,6 +21,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def record_handler(record: SQSRecord) -> None:
     token_id = ids.parse(record.json_body["waitpointId"])
     with telemetry.canonical_line("expire", tokenId=token_id):
-        due_at = services.tokens.expire(token_id)
-        if due_at is not None:
-            services.timers.arm(token_id, due_at, services.now())
+        try:
+            due_at = services.tokens.expire(token_id)
+            if due_at is not None:
+                services.timers.arm(token_id, due_at, services.now())
+        except Exception:
+            with suppress(Exception):  # then it comes back after the queue's visibility timeout
+                services.timers.come_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
+            raise

@@ -7,7 +7,7 @@ import re
 
 from waitpoints import ids
 from waitpoints.api.endpoint import Request, Response, endpoint
-from waitpoints.errors import TokenNotFound
+from waitpoints.errors import OutputNotFound
 from waitpoints.wiring import services
 
 _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # what `outputs` calls an object
@@ -20,5 +20,5 @@ def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     token_id, _, name = request.path["path"].partition("/")
     if not _NAME.fullmatch(name):
-        raise TokenNotFound
+        raise OutputNotFound
     return Response({"presignedUrl": services.outputs.download_url(f"{ids.parse(token_id)}/{name}")})

@@ -11,7 +11,7 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 @endpoint("GET")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    page = services.tokens.list_page(list_query.parse(request.raw_query, services.now()))
+    page = services.tokens.list_page(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
     pagination = {name: cursor for name, cursor in (("next", page.next), ("previous", page.previous)) if cursor}
     data = [listed(token, services.callback_urls.url(token.id, request.api_url)) for token in page.tokens]
     return Response({"data": data, "pagination": pagination})

@@ -7,9 +7,10 @@ from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
+from waitpoints.errors import CannotArm
 from waitpoints.wiring import services
 
-services.build_at_start("timers")
+services.build_at_start("timers", "dead_letters")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -22,4 +23,8 @@ def record_handler(record: DynamoDBRecord) -> None:
     if "timeoutAt" not in image:
         return
     with telemetry.canonical_line("schedule", tokenId=image["id"]):
-        services.timers.arm(image["id"], int(image["timeoutAt"]), services.now())
+        try:
+            services.timers.arm(image["id"], int(image["timeoutAt"]), services.now())
+        except CannotArm as reason:  # retrying would hold up every later timer; the doctor times this token out
+            telemetry.count("TimersNotArmed")
+            services.dead_letters.put(image["id"], str(reason))

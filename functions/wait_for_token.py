@@ -6,8 +6,9 @@ result comes through the task token when the token settles, or at once when it h
 
 from typing import Any
 
-from waitpoints import ids
+from waitpoints import ids, task_token
 from waitpoints.errors import InvalidRequest
+from waitpoints.known_names import refuse_unknown
 from waitpoints.state_task import state_task
 from waitpoints.token import Waiter
 from waitpoints.wiring import services
@@ -17,15 +18,28 @@ services.build_at_start("tokens")
 
 @state_task
 def handler(payload: dict[str, Any]) -> None:
-    token_id = ids.parse(_text(payload, "waitpointId"))
-    unwrap = payload.get("unwrap", False)
-    if not isinstance(unwrap, bool):
+    refuse_unknown(payload, ["waitpointId", "taskToken", "unwrap"])
+    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap(payload))
+    services.tokens.wait(waitpoint_id(payload), waiter)
+
+
+def waitpoint_id(payload: dict[str, Any]) -> str:
+    """The id of the token to wait for. Raises InvalidRequest for what can't be an id because of a common mistake."""
+    written = payload.get("waitpointId")
+    if not isinstance(written, str) or not written:
+        raise InvalidRequest('"waitpointId" must be the id of a waitpoint')
+    if task_token.is_expression(written):
+        raise InvalidRequest(
+            '"waitpointId" is an expression that was not evaluated: write "waitpointId.$": "$.token.id" in JSONPath, or '
+            '"waitpointId": "{% $states.input.token.id %}" in JSONata'
+        )
+    if "/" in written:
+        raise InvalidRequest('"waitpointId" is a URL or a path: pass the id alone, waitpoint_…')
+    return ids.parse(written)
+
+
+def unwrap(payload: dict[str, Any]) -> bool:
+    wanted = payload.get("unwrap", False)
+    if not isinstance(wanted, bool):
         raise InvalidRequest('"unwrap" must be true or false')
-    services.tokens.wait(token_id, Waiter(_text(payload, "taskToken"), services.now(), unwrap))
-
-
-def _text(payload: dict[str, Any], name: str) -> str:
-    value = payload.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= 2048:
-        raise InvalidRequest(f'"{name}" must be a text of 1 to 2048 characters')
-    return value
+    return wanted

@@ -1,7 +1,7 @@
-"""`make invoke`: run one handler on an event, in this process, with moto for AWS.
+"""`make invoke`: run one handler on an event, in this process, with moto for AWS. It does not touch a running stack.
 
-An event may name a token that does not exist yet: WAITPOINT_ID and CALLBACK_HASH stand for those of a fresh token with a
-timeout of an hour, API_KEY for the stack's key, and TASK_TOKEN for a task token that nobody waits with any more.
+Before the handler runs, a token with a timeout of an hour is created. In the event, WAITPOINT_ID and CALLBACK_HASH are
+those of this token, API_KEY is the stack's key, and TASK_TOKEN a task token that no state waits with.
 """
 
 import base64
@@ -13,6 +13,8 @@ import traceback
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
+
+import boto3
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -57,6 +59,9 @@ def read(path: str) -> str:
 def filled_in(text: str, stack: MotoStack) -> str:
     """An event's text with what its placeholders stand for."""
     created = stack.functions()["create_token_in_state"].call({"timeout": "1h"})
+    boto3.client("s3").put_object(
+        Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
+    )
     task_token = base64.b64encode(secrets.token_bytes(532)).decode()
     places = {
         "WAITPOINT_ID": created["id"],

@@ -37,6 +37,11 @@ class Api:
         self._template = template
         self._api_key = api_key
 
+    @property
+    def from_sdk(self) -> dict[str, str]:
+        """The headers by which a request of Trigger.dev's SDK is known."""
+        return {"authorization": f"Bearer {self._api_key}", "x-trigger-source": "sdk"}
+
     def create(self, **body: Any) -> Any:
         """Create a token and return the answer's body."""
         answer = self.post("/api/v1/waitpoints/tokens", body)

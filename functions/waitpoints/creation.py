@@ -3,23 +3,22 @@
 from typing import Any
 
 from waitpoints import timeouts
-from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
 from waitpoints.wiring import services
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK gives up on a call after seconds
 
 
-def create(body: Any, request_key: str | None, api_url: str) -> dict[str, Any]:
-    """Create the token that `body` describes and return the response's fields.
+def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url: str) -> dict[str, Any]:
+    """Create the token that was asked for and return the response's fields.
 
     `request_key` is the same for every retry of one call. Without a public base URL the callback URL is below `api_url`.
     """
-    wanted = validated(CreateWaitpointTokenRequest, body)
     now = services.now()
     new = NewToken(
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
-        tags=wanted.all_tags,
+        tags=wanted.tags,
         key=_idempotency_key(wanted, request_key, now),
         waiter=Waiter(wanted.task_token, now, wanted.unwrap) if wanted.task_token else None,
     )

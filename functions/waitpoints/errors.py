@@ -59,12 +59,23 @@ class TokenNotFound(WaitpointsError):
         super().__init__("Waitpoint not found")
 
 
+class OutputNotFound(WaitpointsError):
+    """There is no such output in the bucket (or retention has removed it)."""
+
+    def __init__(self) -> None:
+        super().__init__("Output not found: it is in no bucket of this stack, or retention has removed it")
+
+
 class TooManyWaiters(WaitpointsError):
     """The token has as many waiters as it can hold."""
 
 
 class TryAgain(WaitpointsError):
     """AWS throttled or failed; nothing was lost and the same request may be sent again."""
+
+
+class CannotArm(Exception):
+    """The account's quota of schedules is used up, and retrying won't fix that."""
 
 
 class CannotResumeNow(Exception):

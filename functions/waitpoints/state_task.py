@@ -1,9 +1,9 @@
 """A Lambda that a state machine invokes, with or without a task token.
 
 A refusal must reach the execution as the state's error, for `Retry` and `Catch`, under the name of its class. Without
-a task token the invocation itself fails. With one (`lambda:invoke.waitForTaskToken`) the refusal is reported through
-the task token and the invocation ends normally, since not everything that speaks the Lambda integration fails the
-state when the function fails. What may succeed when it is tried again fails the invocation, which `Retry` sees too.
+a task token that Step Functions accepts, the invocation itself fails. With one (`lambda:invoke.waitForTaskToken`) the
+refusal is reported through the task token and the invocation succeeds, because some Lambda integrations leave the state
+waiting when the function fails. Errors that a retry may fix fail the invocation, which `Retry` sees too.
 """
 
 from collections.abc import Callable
@@ -14,8 +14,9 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints import telemetry
+from waitpoints import task_token, telemetry
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
+from waitpoints.token import Answer
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services
 
@@ -33,15 +34,21 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                     raise InvalidRequest("The payload must be a JSON object")
                 return work(event)
             except WaitpointsError as refusal:
-                task_token = event.get("taskToken") if isinstance(event, dict) else None
                 telemetry.note(refused=type(refusal).__name__)
-                if not isinstance(task_token, str) or not task_token:
+                if not _is_told(event, refusal):
                     raise
-                failure = Failure(type(refusal).__name__, refusal.message)
-                services.step_functions.resume(task_token, failure)
                 return None
             except (ClientError, BotoCoreError, GetParameterError) as error:
                 telemetry.note(awsError=type(error).__name__)
                 raise TryAgain("AWS throttled or failed; nothing was lost, the same may be tried again") from None
 
     return handler
+
+
+def _is_told(event: Any, refusal: WaitpointsError) -> bool:
+    """Whether the execution has learned the refusal through its task token. If not, the invocation itself must fail."""
+    written = event.get("taskToken") if isinstance(event, dict) else None
+    if not isinstance(written, str) or not task_token.is_plausible(written):
+        return False
+    failure = Failure(type(refusal).__name__, refusal.message)
+    return services.step_functions.resume(written, failure) is Answer.RESUMED

@@ -5,7 +5,6 @@ A timeout is an instant or a duration from now:
     2030-01-31T18:00:00Z   ISO 8601; with an offset or without (then UTC), down to a date, a month or a year
     Thu, 31 Jan 2030 …     what a JavaScript Date prints of itself; GMT or an offset
     1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; of a repeated unit only the first counts
-    ""                     none
 
 Trigger.dev lets a token whose timeout it cannot read, or that has passed, wait for ever; here that is an error.
 """
@@ -26,7 +25,6 @@ _MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "hr": 3_600_000, "h": 3_600_
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+)(w|d|hr|h|m|s)", re.ASCII)
 _DURATION_LENGTH = 100
-_TTL = re.compile(r"(\d{1,15})([smhd])", re.ASCII)
 
 _ISO = re.compile(
     r"(?P<year>\d{4})(?:-(?P<month>\d\d)(?:-(?P<day>\d\d))?)?"
@@ -58,9 +56,9 @@ def timeout_at(written: Any, now: int, limits: Limits = Limits()) -> int | None:
 
     Raises InvalidTimeout for whatever is not in the grammar above, names no future instant, or is over the limit.
     """
-    if written is None or written == "":
-        written = limits.default
-    if written == "":
+    if written is None:
+        written = limits.default or None
+    if written is None:
         instant = None
     elif not isinstance(written, str):
         raise InvalidTimeout(f"Invalid timeout: expected {ACCEPTED}")
@@ -71,14 +69,17 @@ def timeout_at(written: Any, now: int, limits: Limits = Limits()) -> int | None:
     return instant
 
 
-def key_expires_at(written: str | None, now: int) -> int | None:
+def key_expires_at(written: Any, now: int) -> int | None:
     """The instant at which an idempotency key of this `idempotencyKeyTTL` expires; None for never."""
-    if written is None or written == "":
+    if written is None:
         return None
-    match = _TTL.fullmatch(written)
-    if not match:
-        raise InvalidTimeout('Invalid idempotencyKeyTTL: expected a whole number of s, m, h or d, such as "60s" or "24h"')
-    instant = now + int(match[1]) * _MILLISECONDS[match[2]]
+    try:
+        lifetime = duration(written) if isinstance(written, str) else 0
+    except InvalidTimeout:
+        lifetime = 0
+    if not lifetime:
+        raise InvalidTimeout('Invalid idempotencyKeyTTL: expected a duration such as "60s", "24h", "1w" (w, d, h, m, s)')
+    instant = now + lifetime
     if instant > LATEST:
         raise InvalidTimeout("Invalid idempotencyKeyTTL: it must end before the year 10000")
     return instant

@@ -60,7 +60,7 @@ class Services:
 
     @cached_property
     def outputs(self) -> Outputs:
-        return Outputs(lambda: boto3.client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
+        return Outputs(lambda: self.s3_client, os.environ["OUTPUT_BUCKET"])
 
     @cached_property
     def step_functions(self) -> StepFunctions:
@@ -103,6 +103,10 @@ class Services:
     @cached_property
     def dynamodb_client(self) -> Any:
         return _client("dynamodb")
+
+    @cached_property
+    def s3_client(self) -> Any:
+        return boto3.client("s3", config=_S3_CONFIG)
 
     @cached_property
     def scheduler_client(self) -> Any:

@@ -12,6 +12,7 @@ from tests.api_gateway import Answer, Api
 from tests.fakes.clock import FakeClock
 from tests.fakes.step_functions import FakeStepFunctions
 from waitpoints.api.endpoint import PAYLOAD_LIMIT
+from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
 from waitpoints.wiring import services
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -103,7 +104,12 @@ def test_whatever_comes_second_is_a_success_that_changes_nothing(api: Api, stack
     [
         ({}, "InvalidRequest"),
         ({"waitpointId": 5}, "InvalidRequest"),
-        ({"waitpointId": "x" * 3000}, "InvalidRequest"),
+        ({"waitpointId": "x" * 3000}, "TokenNotFound"),
+        ({"waitpointId": "{id}", "timeout": "1h"}, "InvalidRequest"),
+        ({"waitpointId": "{id}", "waitPointId": "{id}"}, "InvalidRequest"),
+        ({"waitpointId": "$.token.id"}, "InvalidRequest"),
+        ({"waitpointId": "{% $states.input.token.id %}"}, "InvalidRequest"),
+        ({"waitpointId": "https://hooks.example.com/api/v1/waitpoints/tokens/x/callback/0"}, "InvalidRequest"),
         ({"waitpointId": UNKNOWN}, "TokenNotFound"),
         ({"waitpointId": "idempotency#x"}, "TokenNotFound"),
         ({"waitpointId": "{id}", "unwrap": "yes"}, "InvalidRequest"),
@@ -126,6 +132,33 @@ def test_a_state_that_asks_wrongly_fails_with_a_named_error(
 def test_a_state_without_a_task_token_fails_as_an_invocation(stack: MotoStack, payload: Any) -> None:
     with pytest.raises(Exception, match=r"object|taskToken"):
         stack.functions()["wait_for_token"].call(payload)
+
+
+@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
+@pytest.mark.parametrize("written", ["$$.Task.Token", "$states.context.Task.Token", "{% $states.context.Task.Token %}"])
+def test_a_task_token_that_was_never_evaluated_fails_the_invocation(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
+) -> None:
+    """Stored, it would let the execution wait without end, or let a plain `lambda:invoke` state succeed at once."""
+    token = api.create()
+    before = items(stack, token["id"])
+    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
+    with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
+        stack.functions()[function].call({**payload, "taskToken": written})
+    assert items(stack, token["id"]) == before
+    assert step_functions.calls.total() == 0
+
+
+@pytest.mark.parametrize("payload", [{"waitpointId": UNKNOWN}, {"waitpointId": "$.token.id"}])
+def test_a_refusal_that_cannot_reach_the_execution_fails_the_invocation(
+    stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any]
+) -> None:
+    task_token = step_functions.start_task()
+    step_functions.stop(task_token)
+    with pytest.raises((InvalidRequest, TokenNotFound)):
+        stack.functions()["wait_for_token"].call({**payload, "taskToken": task_token})
+    with pytest.raises(CannotResume):
+        stack.functions()["wait_for_token"].call({**payload, "taskToken": "a task token of another account".replace(" ", "-")})
 
 
 def _throttled(**_: Any) -> None:

@@ -60,26 +60,26 @@ ODD_TEXTS = (*PLAIN_TEXTS, "half a surrogate pair")
 
 CREATE = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
-    "idempotencyKeyTTL": every(400, but_200=["an empty text"], but_422=[*ODD_TEXTS, "a text of 5,000 characters"]),
-    "timeout": every(422, but_200=["null", "an empty text"]),
-    "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list"]),
-    "taskToken": every(400, but_200=PLAIN_TEXTS),
+    "idempotencyKeyTTL": every(422, but_200=["null"]),
+    "timeout": every(422, but_200=["null"]),
+    "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list", "null"]),
+    "taskToken": every(400),
     "unwrap": every(400, but_200=["true"]),
-    "fromTheFuture": every(200),
-    "__proto__": every(200),
-    "constructor": every(200),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+    "constructor": every(400),
 }
 CREATE_PUBLIC_TOKEN = {
-    "claims": every(400, but_200=["an object", "an object with __proto__", "an object with constructor"]),
+    "claims": every(400, but_200=["an object"]),
     "expirationTime": every(
         400,
         but_422=["a number", "a number beyond 2^53", "an empty text", *ODD_TEXTS, "a text of 5,000 characters"],
     ),
-    "fromTheFuture": every(200),
+    "fromTheFuture": every(400),
 }
 IN_CLAIMS = {
     "scopes": every(400, but_200=["an empty list"]),
-    "realtime": every(200),
+    "realtime": every(400),
 }
 ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
 
@@ -103,7 +103,35 @@ def is_documented(answer: Answer, status: int) -> None:
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(CREATE))
 def test_create_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
-    is_documented(api.post(TOKENS, f'{{"{field}": {VALUES[value]}}}'), status)
+    key = '"idempotencyKey": "k", ' if field == "idempotencyKeyTTL" else ""
+    is_documented(api.post(TOKENS, f'{{{key}"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize("route", [TOKENS, PUBLIC_TOKEN])
+def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, route: str) -> None:
+    """A newer SDK may send more than this stack knows."""
+    body = {"fromTheFuture": 1, "claims": {"realtime": 1}} if route == PUBLIC_TOKEN else {"fromTheFuture": 1}
+    assert api.post(route, body, api.from_sdk).status == 200
+    assert api.post(route, body).status == 400
+
+
+@pytest.mark.parametrize(
+    ("written", "nearest"),
+    [
+        ("timeOut", "timeout"),
+        ("time_out", "timeout"),
+        ("Timeout", "timeout"),
+        ("tag", "tags"),
+        ("idempotencykey", "idempotencyKey"),
+        ("idempotencyKeyTtl", "idempotencyKeyTTL"),
+        ("tasktoken", "taskToken"),
+        ("unWrap", "unwrap"),
+    ],
+)
+def test_a_typo_is_refused_with_the_nearest_field(api: Api, written: str, nearest: str) -> None:
+    answer = api.post(TOKENS, {written: "1h"})
+    assert answer.status == 400
+    assert answer.error == f'Validation error: unknown field "{written}": did you mean "{nearest}"?'
 
 
 @pytest.mark.parametrize(
@@ -113,7 +141,7 @@ def test_create_answers_every_value_of_a_tag_as_documented(api: Api, field: str,
     answer = api.post(TOKENS, f'{{"tags": ["fine", {VALUES[value]}]}}')
     is_documented(answer, status)
     if status == 400 and value not in NOT_JSON:
-        assert 'at "tags[1]' in answer.error
+        assert answer.error.endswith('at "tags"')
 
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_PUBLIC_TOKEN))
@@ -170,7 +198,8 @@ def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
 def test_a_body_that_is_no_object_is_400(api: Api, route: str, body: bytes) -> None:
     token = api.create()
     urls = {"create": TOKENS, "complete": f"{TOKENS}/{token['id']}/complete", "public token": PUBLIC_TOKEN}
-    is_documented(api.post(urls[route], body), 400)
+    optional = route == "create" and not body.strip()
+    is_documented(api.post(urls[route], body), 200 if optional else 400)
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -189,8 +218,8 @@ def test_complete_names_the_key_that_it_does_not_know(api: Api, name: str) -> No
     token = api.create()
     answer = api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": 1, "{name}": 2}}')
     is_documented(answer, 400)
-    assert "unknown key" in answer.error
-    assert '"data"' in answer.error
+    assert "unknown field" in answer.error
+    assert "data" in answer.error
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -235,8 +264,8 @@ LIST = {
     "filter[createdAt][period]": rubbish(400, but_200=["nothing"]),
     "filter[createdAt][from]": rubbish(400, but_200=["nothing"]),
     "filter[createdAt][to]": rubbish(400, but_200=["nothing"]),
-    "fromTheFuture": rubbish(200),
-    "__proto__": rubbish(200),
+    "fromTheFuture": rubbish(400),
+    "__proto__": rubbish(400),
 }
 
 
@@ -248,11 +277,39 @@ def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, fie
         assert field in answer.error
 
 
-@pytest.mark.parametrize(
-    "query", ["%", "&&&", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "#", "+", "%ff=%ff", "&" * 3000]
-)
+@pytest.mark.parametrize("query", ["", "&&&", "#", "&" * 3000])
 def test_list_passes_over_a_query_that_asks_for_nothing(api: Api, query: str) -> None:
     is_documented(api.get(f"{TOKENS}?{query}"), 200)
+
+
+@pytest.mark.parametrize("query", ["%", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "+", "%ff=%ff"])
+def test_list_refuses_a_parameter_that_it_does_not_know(api: Api, query: str) -> None:
+    is_documented(api.get(f"{TOKENS}?{query}"), 400)
+    is_documented(api.get(f"{TOKENS}?{query}", api.from_sdk), 200)
+
+
+@pytest.mark.parametrize(
+    ("query", "nearest"),
+    [
+        ("tags=x", "filter[tags]"),
+        ("status=FOO", "filter[status]"),
+        ("filter[status][]=WAITING", "filter[status]"),
+        ("filter[tag]=x", "filter[tags]"),
+        ("page[Size]=2", "page[size]"),
+        ("limit=2", "page[size]"),
+        ("page=5", "page[size]"),
+    ],
+)
+def test_list_names_the_nearest_parameter(api: Api, query: str, nearest: str) -> None:
+    answer = api.get(f"{TOKENS}?{query}")
+    assert answer.status == 400
+    assert nearest in answer.error
+
+
+def test_list_refuses_more_tags_than_one_query_can_filter_by(api: Api) -> None:
+    fifty = ",".join(f"tag-{number}" for number in range(50))
+    is_documented(api.get(f"{TOKENS}?filter[tags]={fifty}"), 200)
+    is_documented(api.get(f"{TOKENS}?filter[tags]={fifty},one-more"), 400)
 
 
 @pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])

@@ -51,6 +51,7 @@ RESOURCE_OF = {
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
     "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:[^*]+",
+    "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
     "states:SendTaskSuccess": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import boto3
 import pytest
@@ -149,6 +150,27 @@ class TestALargeOutput:
         assert stored["Body"].read().decode() == body
         assert stored["ContentType"] == "application/json"
         assert reference["bucket"] == stack.resources["OutputBucket"]["Ref"]
+
+    def test_that_does_not_exist_is_404_and_not_a_link_to_nothing(self, api: Api, stack: MotoStack) -> None:
+        token = api.create()
+        missing = f"/api/v1/packets/{token['id']}/0123456789abcdef.json"
+        assert api.get(missing).status == 404
+        client = boto3.client("s3")
+        client.put_object(
+            Bucket=stack.resources["OutputBucket"]["Ref"], Key=missing.removeprefix("/api/v1/packets/"), Body=b"1"
+        )
+        assert api.get(missing).status == 200
+
+    @pytest.mark.parametrize("region", ["eu-central-1", "ap-southeast-3", "eu-south-2", "il-central-1"])
+    def test_has_a_link_for_its_own_region(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+        """botocore signs the global host by default, which newer regions refuse with SignatureDoesNotMatch (boto3#4768)."""
+        monkeypatch.setenv("AWS_DEFAULT_REGION", region)
+        services.reset()
+        where = {"Bucket": "outputs", "Key": "waitpoint_x/0.json"}
+        link = urlsplit(services.s3_client.generate_presigned_url("get_object", Params=where))
+        assert link.netloc == f"outputs.s3.{region}.amazonaws.com"
+        assert parse_qs(link.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
+        services.reset()
 
     def test_fits_the_table_beside_one_hundred_waiters(self, api: Api, step_functions: FakeStepFunctions) -> None:
         """An item of DynamoDB holds 400 KB."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from local.moto_stack import MotoStack
 from tests.api_gateway import Api
@@ -63,7 +64,7 @@ class World:
         return self.arm_records(self.records(*token_ids))
 
     def arm_records(self, records: list[dict[str, Any]]) -> Any:
-        return self._call("schedule_timeouts", {"Records": records})
+        return self.call("schedule_timeouts", {"Records": records})
 
     def records(self, *token_ids: str) -> list[dict[str, Any]]:
         """The stream's records of these tokens that `schedule_timeouts` gets."""
@@ -72,7 +73,7 @@ class World:
 
     def deliver(self, *bodies: str) -> Any:
         """Hand `expire_tokens` a batch of messages."""
-        return self._call("expire_tokens", queue_event(bodies))
+        return self.call("expire_tokens", queue_event(bodies))
 
     def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 100) -> None:
         """Let time pass, from one event to the next, until nothing more will happen or `until` holds."""
@@ -98,6 +99,8 @@ class World:
         return settled.status if settled else Status.WAITING
 
     def message_sent(self, params: dict[str, Any], **_: Any) -> None:
+        if params["QueueUrl"] != self.stack.resources["TimerQueue"]["Ref"]:
+            return
         delay = params["DelaySeconds"]
         assert isinstance(delay, int)
         assert 0 <= delay <= 900
@@ -109,7 +112,7 @@ class World:
         at = visible_at + self.held_up + self.random.randint(0, SQS_LATENCY)
         heapq.heappush(self._due, (at, next(self._order), body))
 
-    def _call(self, function: str, event: Any) -> Any:
+    def call(self, function: str, event: Any) -> Any:
         answer = self.stack.functions()[function].call(event)
         for schedule in self.schedules():
             if schedule["Name"] not in self.fired:
@@ -276,6 +279,51 @@ class TestArming:
         poison["dynamodb"]["SequenceNumber"] = "poison"
         assert failures(world.arm_records([records[0], poison, *records[1:]])) == ["poison"]
         assert len(world.sent) + len(world.fired) == 3
+
+
+class TestWhenAwsRefuses:
+    def test_a_schedule_for_good_is_dead_lettered_and_later_timers_are_armed(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The quota of schedules is per account and region. Retrying would block every later timer for hours."""
+
+        def refuse(**_: Any) -> None:
+            error: Any = {"Error": {"Code": "ServiceQuotaExceededException", "Message": "schedules"}}
+            raise services.scheduler_client.exceptions.ServiceQuotaExceededException(error, "CreateSchedule")
+
+        monkeypatch.setattr(services.scheduler_client, "create_schedule", refuse)
+        far, near = world.create(world.clock() + DAY)[0], world.create(world.clock() + MINUTE)[0]
+        assert failures(world.arm(far, near)) == []
+        assert [json.loads(body)["waitpointId"] for body, delay in world.sent if delay] == [near]
+        sqs, queue = boto3.client("sqs"), world.stack.resources["DeadLetterQueue"]["Ref"]
+        [letter] = sqs.receive_message(QueueUrl=queue)["Messages"]
+        assert json.loads(letter["Body"]) == {"waitpointId": far, "reason": "ServiceQuotaExceededException"}
+        sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
+
+    @pytest.mark.parametrize(("deliveries", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
+    def test_a_message_that_fails_comes_back_soon(
+        self, world: World, monkeypatch: pytest.MonkeyPatch, deliveries: int, pause: int
+    ) -> None:
+        """Otherwise one passing error makes a timeout two minutes late: the queue's visibility timeout."""
+        changed: list[dict[str, Any]] = []
+        monkeypatch.setattr(services.sqs_client, "change_message_visibility", lambda **call: changed.append(call))
+        monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
+        event = queue_event([message(ids.new_id(world.clock()))])
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(deliveries)
+        assert failures(world.call("expire_tokens", event)) == ["0"]
+        [call] = changed
+        assert (call["ReceiptHandle"], call["VisibilityTimeout"]) == ("handle-0", pause)
+
+    def test_a_message_that_fails_is_reported_even_if_its_return_cannot_be_hastened(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(services.sqs_client, "change_message_visibility", _unreachable)
+        monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
+        assert failures(world.deliver(message(ids.new_id(world.clock())))) == ["0"]
+
+
+def _unreachable(**_: Any) -> None:
+    raise EndpointConnectionError(endpoint_url="https://example.com/")
 
 
 class TestMessages:

@@ -80,7 +80,7 @@ def write_scope(token_id: str) -> str:
 def _bearer(authorization: str | None) -> str:
     bearer = re.sub(r"^bearer ", "", authorization or "", flags=re.IGNORECASE).strip()
     if not bearer:
-        raise Unauthenticated("Invalid or Missing API key")
+        raise Unauthenticated("Invalid or missing API key: send `Authorization: Bearer <key>`")
     return bearer
 
 

@@ -20,6 +20,7 @@ from waitpoints.errors import (
     InvalidRequest,
     InvalidTimeout,
     MethodNotAllowed,
+    OutputNotFound,
     TokenNotFound,
     TooManyTags,
     TooManyWaiters,
@@ -35,6 +36,7 @@ _STATUS = {
     WrongCallbackHash: 401,
     Forbidden: 403,
     TokenNotFound: 404,
+    OutputNotFound: 404,
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     BodyTooLarge: 413,
@@ -75,6 +77,11 @@ class Request:
         return f"https://{self.domain}"
 
     @property
+    def from_sdk(self) -> bool:
+        """Whether Trigger.dev's SDK sends it. A newer SDK may send fields that are unknown here."""
+        return self.headers.get("x-trigger-source") == "sdk"
+
+    @property
     def authorization(self) -> str | None:
         return self.headers.get("authorization")
 
@@ -91,24 +98,30 @@ class Request:
             raise BodyTooLarge(f"Request body too large: at most {limit} bytes are accepted")
         return body
 
-    def json_body(self, limit: int) -> str:
-        """The body as the text of a JSON value."""
-        body = self.body(limit)
-        if not body:
-            raise InvalidRequest("Request body is empty")
+    def json_members(self, limit: int) -> dict[str, str]:
+        """The text of each member of the body, a JSON object."""
         try:
-            text = body.decode("utf-8-sig")
-            json_text.check(text)
-        except (UnicodeDecodeError, json_text.NotJson):
-            raise InvalidRequest("Invalid JSON") from None
-        return text
+            return json_text.members(self._text(limit))
+        except json_text.NotJson as error:
+            raise InvalidRequest(f"Invalid JSON: {error}") from None
 
-    def json_value(self, limit: int) -> Any:
-        """The body's JSON value."""
+    def json_value(self, limit: int, *, optional: bool = False) -> Any:
+        """The body's JSON value. An empty body is `{}` if it is `optional`."""
         try:
-            return json_text.parse(self.json_body(limit))
-        except json_text.NotJson:  # a whole number of more digits than Python reads
-            raise InvalidRequest("Invalid JSON: a number has too many digits") from None
+            return json_text.parse(self._text(limit, optional=optional))
+        except json_text.NotJson as error:
+            raise InvalidRequest(f"Invalid JSON: {error}") from None
+
+    def _text(self, limit: int, *, optional: bool = False) -> str:
+        try:
+            text = self.body(limit).decode("utf-8-sig")
+        except UnicodeDecodeError:
+            raise InvalidRequest("Invalid JSON: the body must be UTF-8") from None
+        if text.strip():
+            return text
+        if not optional:
+            raise InvalidRequest("Request body is empty")
+        return "{}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The query string of the list route (contract L4). Of a repeated parameter the last one counts; unknown ones do not."""
+"""The query string of the list route (contract L4). Of a repeated parameter the last one counts."""
 
 import re
 from typing import Never
@@ -6,10 +6,12 @@ from urllib.parse import parse_qsl
 
 from waitpoints import ids, timeouts
 from waitpoints.errors import InvalidRequest, InvalidTimeout
+from waitpoints.known_names import refuse_unknown
 from waitpoints.listing import Filter, ListQuery
 from waitpoints.token import Status
 
 DEFAULT_SIZE, MAX_SIZE = 25, 100
+MAX_TAGS = 50  # each takes 27 bytes of DynamoDB's filter expression, which holds 4 KB
 _SHOWN = 100  # characters of a wrong value that its refusal repeats
 _UNITS = {
     "ms": 1,
@@ -29,16 +31,31 @@ _PERIOD_PART = re.compile(rf"\s*(?P<number>\d{{1,12}}(?:\.\d{{1,9}})?)\s*{_UNIT_
 _LONGEST_AGO = 100 * _UNITS["y"]
 
 
-def parse(raw_query: str, now: int) -> ListQuery:
+PARAMETERS = (
+    "page[size]",
+    "page[after]",
+    "page[before]",
+    "filter[status]",
+    "filter[idempotencyKey]",
+    "filter[tags]",
+    "filter[createdAt][period]",
+    "filter[createdAt][from]",
+    "filter[createdAt][to]",
+)
+
+
+def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuery:
     """The page that a query string asks for. Raises InvalidRequest that names the parameter and what it accepts."""
     given = dict(parse_qsl(raw_query, keep_blank_values=True))
+    if not ignore_unknown:
+        refuse_unknown(given, PARAMETERS, "parameter")
     created_from = _instant(given, "filter[createdAt][from]")
     if period := given.get("filter[createdAt][period]"):
         created_from = max(created_from or 0, now - _milliseconds(period))
     return ListQuery(
         filter=Filter(
             statuses=_statuses(given.get("filter[status]", "")),
-            tags=frozenset(filter(None, given.get("filter[tags]", "").split(","))),
+            tags=_tags(given.get("filter[tags]", "")),
             idempotency_key=given.get("filter[idempotencyKey]") or None,
         ),
         size=_size(given.get("page[size]")),
@@ -72,6 +89,13 @@ def _statuses(written: str) -> frozenset[Status]:
         shown = ", ".join(invalid)[:_SHOWN]
         _refuse("filter[status]", f"Invalid status values: {shown}; accepted are {', '.join(Status)}")
     return frozenset(Status(name) for name in names)
+
+
+def _tags(written: str) -> frozenset[str]:
+    tags = frozenset(filter(None, written.split(",")))
+    if len(tags) > MAX_TAGS:
+        _refuse("filter[tags]", f"must have at most {MAX_TAGS} tags")
+    return tags
 
 
 def _instant(given: dict[str, str], name: str) -> int | None:

@@ -3,13 +3,19 @@
 `openapi.yaml` is made of these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
 """
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from waitpoints import timeouts
+from waitpoints import task_token, timeouts
 from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
+from waitpoints.known_names import unknown
+
+if TYPE_CHECKING:
+    from pydantic.config import JsonDict
+    from pydantic_core import ErrorDetails
 
 MAX_KEY_LENGTH = 2048
 MAX_TAG_LENGTH = 128
@@ -33,70 +39,87 @@ def _key(key: str) -> str:
     return key
 
 
-def _tag(tag: str) -> str:
-    if _utf16_units(tag) > MAX_TAG_LENGTH:
+def _tags(value: Any) -> tuple[str, ...]:
+    """One tag, a list of tags or null, as a tuple. Raises TooManyTags."""
+    if value is not None and not isinstance(value, (str, list)):
+        raise ValueError("Tags must be a text or a list of texts")
+    tags = (value,) if isinstance(value, str) else tuple(value or ())
+    if wrong := [place for place, tag in enumerate(tags) if not isinstance(tag, str)]:
+        raise ValueError(f"Tag {wrong[0] + 1} must be a text")
+    if any(_utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
         raise ValueError(f"Tags must be {MAX_TAG_LENGTH} characters or less")
-    return tag
+    if len(tags) > MAX_TAGS:
+        raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
+    return tags
 
 
-Tag = Annotated[str, AfterValidator(_tag), Field(json_schema_extra={"maxLength": MAX_TAG_LENGTH})]
+def _task_token(text: str) -> str:
+    try:
+        return task_token.check(text)
+    except InvalidRequest as refusal:
+        raise ValueError(refusal.message) from None
+
+
+_TAG_SCHEMA: "JsonDict" = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 IdempotencyKeyText = Annotated[
     str, AfterValidator(_key), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH})
 ]
 
-ABSENT: Any = None  # an absent field is no error, but null is: the type does not allow it
+ABSENT: Any = None  # an absent field is fine, but null is not: the type does not allow it
 
 
 class RequestModel(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore")
+    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid")
 
 
 class CreateWaitpointTokenRequest(RequestModel):
-    """Everything is optional, and unknown fields are ignored."""
+    """Every field is optional, and so is the body."""
 
     idempotency_key: IdempotencyKeyText = Field(
         default=ABSENT,
-        description="While a token holds this key, creating with the same key answers with that token, as it was made.",
+        description="While a token holds this key, creating with the same key returns that token unchanged.",
         examples=["approval-user-1234567"],
     )
-    idempotency_key_ttl: str = Field(
-        default=ABSENT,
+    idempotency_key_ttl: Any = Field(
+        default=None,
         alias="idempotencyKeyTTL",
-        description="How long the token holds its key: a whole number of s, m, h or d. For ever when it is absent.",
+        description="How long the token holds its key: a duration like that of `timeout`. Without one, as long as it lives.",
         examples=["24h"],
-        json_schema_extra={"pattern": "^([0-9]{1,15}[smhd])?$"},
+        json_schema_extra={"type": ["string", "null"]},
     )
     timeout: Any = Field(
         default=None,
         description=(
             'When the token times out: a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date in ISO '
-            "8601. What names no future instant is refused with 422. Absent, empty or null is the stack's DefaultTimeout, "
-            "which is none unless it was set."
+            "8601. Anything else is refused with 422. Absent or null is the stack's DefaultTimeout, which is none unless "
+            "it was set."
         ),
         examples=["1h", "2030-01-31T18:00:00Z"],
         json_schema_extra={"type": ["string", "null"]},
     )
-    tags: Tag | Annotated[list[Tag], Field(json_schema_extra={"maxItems": MAX_TAGS})] = Field(
-        default=[],
+    tags: Annotated[Any, AfterValidator(_tags)] = Field(
+        default=(),
         description=f"One tag or a list of at most {MAX_TAGS}, by which tokens can be listed.",
         examples=[["user:1234567", "org:9876543"]],
+        json_schema_extra={
+            "anyOf": [_TAG_SCHEMA, {"type": "array", "items": _TAG_SCHEMA, "maxItems": MAX_TAGS}, {"type": "null"}]
+        },
     )
-    task_token: Annotated[str, Field(min_length=1, max_length=2048)] = Field(
+    task_token: Annotated[str, AfterValidator(_task_token)] = Field(
         default=ABSENT,
         description="A Step Functions task token. Its execution waits for this token from the same write on.",
+        json_schema_extra={"minLength": task_token.SHORTEST, "maxLength": task_token.LONGEST},
     )
     unwrap: bool = Field(
         default=False,
-        description='With `taskToken`: the execution is given the bare output instead of `{"ok": …}`, and fails on a timeout.',
+        description='With `taskToken`: the execution gets the bare output instead of `{"ok": …}`, and fails on a timeout.',
     )
 
-    @property
-    def all_tags(self) -> tuple[str, ...]:
-        """The tags as a tuple. Raises TooManyTags."""
-        tags = (self.tags,) if isinstance(self.tags, str) else tuple(self.tags)
-        if len(tags) > MAX_TAGS:
-            raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
-        return tags
+    @model_validator(mode="after")
+    def _belong_together(self) -> Self:
+        if self.idempotency_key_ttl is not None and self.idempotency_key is None:
+            raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
+        return self
 
 
 class PublicTokenScopes(RequestModel):
@@ -135,24 +158,33 @@ class CreatePublicTokenRequest(RequestModel):
         return lifetime
 
 
-def validated[Model: BaseModel](model: type[Model], value: Any) -> Model:
+def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
     """`value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
     try:
-        return model.model_validate(value)
+        return model.model_validate(value, extra="ignore" if ignore_unknown else "forbid")
     except ValidationError as error:
-        problems = [_problem(problem["loc"], problem["msg"]) for problem in error.errors(include_url=False)]
+        problems = [_problem(model, problem) for problem in error.errors(include_url=False)]
         raise InvalidRequest("Validation error: " + ", or ".join(problems)) from None
 
 
-def _problem(location: tuple[int | str, ...], message: str) -> str:
+def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
     """One problem of a value. pydantic names the member of a union that it tried beside the fields; that is left out."""
+    location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        return unknown(str(location[-1]), _fields(model, location[:-1]))
+    if problem["type"] == "model_type":
+        message = "Expected an object"
     where = ""
     for part in location:
         if isinstance(part, int):
             where += f"[{part}]"
-        elif part not in ("str", "int", "function-after") and "[" not in part:
+        elif part not in ("str", "int"):
             where += f".{part}" if where else part
-    message = message.removeprefix("Value error, ")
-    if message.startswith("Input should be a valid dictionary or "):
-        message = "Expected an object"
     return f'{message} at "{where}"' if where else message
+
+
+def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
+    """The names of the fields at a place within a model."""
+    by_name = {field.alias or name: field for name, field in model.model_fields.items()}
+    inner = by_name[str(path[0])].annotation if path else None
+    return _fields(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else list(by_name)

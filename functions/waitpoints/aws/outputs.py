@@ -8,6 +8,9 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
+
+from waitpoints.errors import OutputNotFound
 from waitpoints.token import Output
 
 if TYPE_CHECKING:
@@ -43,8 +46,17 @@ class Outputs:
         return Output(body.read().decode(), output.stored_at)
 
     def download_url(self, stored_at: str) -> str:
-        """A link that anyone who is given it can download the object with, for a few minutes."""
+        """A link with which anyone can download the object for a few minutes. Raises OutputNotFound.
+
+        S3 answers 404 only to callers that may list the bucket, and 403 to all others (S3 API reference, HeadObject).
+        """
         where = {"Bucket": self.bucket, "Key": stored_at}
+        try:
+            self._client.head_object(Bucket=self.bucket, Key=stored_at)
+        except ClientError as error:
+            if error.response["Error"]["Code"] in ("403", "404"):
+                raise OutputNotFound from None
+            raise
         return self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_LIFETIME)
 
     @cached_property

@@ -13,6 +13,7 @@ settled, does no harm, and nothing has to be called off when a token is complete
 from typing import TYPE_CHECKING
 
 from waitpoints import json_text
+from waitpoints.errors import CannotArm
 from waitpoints.token import iso
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 900_000  # milliseconds: SQS delays a message by at most 15 minutes
 LONGEST_SCHEDULE = 365 * 86_400_000  # milliseconds
 EARLY = 120_000  # milliseconds
+LONGEST_PAUSE = 120  # seconds between two deliveries of a message that failed
 
 
 class Timers:
@@ -43,7 +45,10 @@ class Timers:
         self._role_arn = role_arn
 
     def arm(self, token_id: str, timeout_at: int, now: int) -> None:
-        """See to it that the token is looked at when its timeout has come. Arming twice is harmless."""
+        """Make sure that the token is looked at when its timeout has come. Arming twice is harmless.
+
+        Raises CannotArm if the account has no room for another schedule.
+        """
         message = json_text.dumps({"waitpointId": token_id})
         if timeout_at - now > LONGEST_DELAY:
             self._schedule(token_id, message, min(timeout_at - EARLY, now + LONGEST_SCHEDULE))
@@ -64,3 +69,10 @@ class Timers:
             )
         except self._scheduler.exceptions.ConflictException:
             return  # armed by an earlier delivery of the same record
+        except self._scheduler.exceptions.ServiceQuotaExceededException as error:
+            raise CannotArm(type(error).__name__) from None
+
+    def come_again_soon(self, receipt_handle: str, deliveries: int) -> None:
+        """Let a message that failed come back after 1, 2, 4 … seconds rather than after the queue's visibility timeout."""
+        pause = min(2 ** (deliveries - 1), LONGEST_PAUSE)
+        self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)
