@@ -3,11 +3,13 @@
 import gc
 import os
 import time
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING, Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
+from botocore.loaders import Loader
 
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.aws.dead_letters import DeadLetters
@@ -60,7 +62,7 @@ class Services:
 
     @cached_property
     def outputs(self) -> Outputs:
-        return Outputs(lambda: self.s3_client, os.environ["OUTPUT_BUCKET"])
+        return Outputs(lambda: _session().client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
 
     @cached_property
     def step_functions(self) -> StepFunctions:
@@ -138,10 +140,25 @@ class Services:
     def reset(self) -> None:
         """Forget every part, for tests that change the environment."""
         vars(self).clear()
+        _session.cache_clear()
+
+
+class _Models(Loader):
+    """botocore's models of our services. botocore itself first looks through the folders of all 400 that it knows."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
+        return ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
+
+
+@cache
+def _session() -> boto3.Session:
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _Models())
+    return boto3.Session(botocore_session=session)
 
 
 def _client(service: str) -> Any:
-    return boto3.client(service, config=_CONFIG)
+    return _session().client(service, config=_CONFIG)
 
 
 services = Services()
