@@ -11,19 +11,19 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from waitpoints.api.callback_url import CallbackUrls
-from waitpoints.aws.dead_letters import DeadLetters
-from waitpoints.aws.outputs import Outputs
-from waitpoints.aws.secrets import RotatingSecret
-from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.aws.store import Store
-from waitpoints.aws.timers import Timers
-from waitpoints.delivery import PARALLEL_RESUMES, Delivery
-from waitpoints.timeouts import Limits
-from waitpoints.tokens import Tokens
+from waitpoints.delivery import PARALLEL_RESUMES
 
 if TYPE_CHECKING:
+    from waitpoints.api.callback_url import CallbackUrls
     from waitpoints.api.credentials import Credentials
+    from waitpoints.aws.dead_letters import DeadLetters
+    from waitpoints.aws.outputs import Outputs
+    from waitpoints.aws.step_functions import StepFunctions
+    from waitpoints.aws.store import Store
+    from waitpoints.aws.timers import Timers
+    from waitpoints.delivery import Delivery
+    from waitpoints.timeouts import Limits
+    from waitpoints.tokens import Tokens
 
 # An answer within a webhook sender's patience, or an error that makes it retry: never half a minute of silence.
 _CONFIG = Config(
@@ -42,34 +42,50 @@ def now() -> int:
 
 
 class Services:
-    """What the handlers work with. Each part is made when it is first used; setting an attribute replaces a part."""
+    """What the handlers work with. Each part is made when it is first used; setting an attribute replaces a part.
+
+    A part imports what it is made of, so that a function starts without the modules that only others need.
+    """
 
     def now(self) -> int:
         """The clock: epoch milliseconds."""
         return now()
 
     @cached_property
-    def tokens(self) -> Tokens:
+    def tokens(self) -> "Tokens":
+        from waitpoints.tokens import Tokens
+
         return Tokens(self.store, self.outputs, self.delivery, self.now)
 
     @cached_property
-    def delivery(self) -> Delivery:
+    def delivery(self) -> "Delivery":
+        from waitpoints.delivery import Delivery
+
         return Delivery(self.store, self.outputs, self.step_functions, self.now)
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> "Store":
+        from waitpoints.aws.store import Store
+
         return Store(self.dynamodb_client, os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
 
     @cached_property
-    def outputs(self) -> Outputs:
+    def outputs(self) -> "Outputs":
+        from waitpoints.aws.outputs import Outputs
+
         return Outputs(lambda: _session().client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
 
     @cached_property
-    def step_functions(self) -> StepFunctions:
+    def step_functions(self) -> "StepFunctions":
+        from waitpoints.aws.step_functions import StepFunctions
+
         return StepFunctions(lambda: self.step_functions_client)
 
     @cached_property
-    def callback_urls(self) -> CallbackUrls:
+    def callback_urls(self) -> "CallbackUrls":
+        from waitpoints.api.callback_url import CallbackUrls
+        from waitpoints.aws.secrets import RotatingSecret
+
         return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
     @cached_property
@@ -79,12 +95,15 @@ class Services:
 
     @cached_property
     def credentials(self) -> "Credentials":
-        from waitpoints.api.credentials import Credentials  # noqa: PLC0415 - accept_callback needs no PyJWT
+        from waitpoints.api.credentials import Credentials
+        from waitpoints.aws.secrets import RotatingSecret
 
         return Credentials(RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
 
     @cached_property
-    def timers(self) -> Timers:
+    def timers(self) -> "Timers":
+        from waitpoints.aws.timers import Timers
+
         return Timers(
             self.sqs_client,
             self.scheduler_client,
@@ -95,11 +114,15 @@ class Services:
         )
 
     @cached_property
-    def dead_letters(self) -> DeadLetters:
+    def dead_letters(self) -> "DeadLetters":
+        from waitpoints.aws.dead_letters import DeadLetters
+
         return DeadLetters(self.sqs_client, os.environ["DEAD_LETTER_QUEUE_URL"])
 
     @cached_property
-    def timeout_limits(self) -> Limits:
+    def timeout_limits(self) -> "Limits":
+        from waitpoints.timeouts import Limits
+
         return Limits(os.environ["DEFAULT_TIMEOUT"], os.environ["MAX_TIMEOUT"])
 
     @cached_property
