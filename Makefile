@@ -47,10 +47,6 @@ clean: ## Remove everything that these commands made
 
 ##@ Deploy and operate it
 
-build: .local/sam/ready ## Run `sam build`, then compile bytecode so that functions start faster
-	@PATH="$(CURDIR)/.local/sam/bin:$$PATH" SAM_CLI_TELEMETRY=0 sam build
-	@.local/sam/bin/python -m compileall -q --invalidation-mode checked-hash -s .aws-sam/build .aws-sam/build
-
 smoke: .local/emulator/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
 	@.local/emulator/bin/python -m operations.smoke
 
@@ -62,7 +58,7 @@ redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter que
 
 ##@ Measure it
 
-bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against a bare boto3 module
+bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against bare boto3; fails where a budget is missed
 	@.venv/bin/python -m benchmarks.cold_start
 
 costs: .venv/ready ## Count the AWS requests of one wait and write them with list prices into docs/costs.md

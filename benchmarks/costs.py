@@ -203,16 +203,16 @@ def log_to(stream: StringIO) -> Iterator[None]:
 
 @contextmanager
 def bench(stack: MotoStack) -> Iterator[Bench]:
-    meter = Meter()
-    with meter.watching():
-        from waitpoints import wiring  # noqa: PLC0415 - it reads the environment of the stack
+    from waitpoints import wiring  # noqa: PLC0415 - it reads the environment of the stack
 
-        step_functions, clock = CountedStepFunctions(meter), FakeClock()
-        wiring.services.reset()
-        replaced = {"step_functions_client": step_functions}
-        with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
-            yield Bench(stack, meter, clock, step_functions)
-        wiring.services.reset()
+    meter = Meter()
+    step_functions, clock = CountedStepFunctions(meter), FakeClock()
+    wiring.services.reset()
+    meter.watch(wiring.session())
+    replaced = {"step_functions_client": step_functions}
+    with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
+        yield Bench(stack, meter, clock, step_functions)
+    wiring.services.reset()
 
 
 CASES: dict[str, dict[str, Any]] = {

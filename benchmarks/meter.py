@@ -6,8 +6,7 @@ billed for what changes in its projection; a query reads the sum of its items in
 """
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,21 +31,12 @@ class Call:
 class Meter:
     calls: list[Call] = field(default_factory=list)
     _before: dict[Any, Item] = field(default_factory=dict)
-    _looking: bool = False
 
-    @contextmanager
-    def watching(self) -> Iterator["Meter"]:
-        """Count the calls of every boto3 client that is made inside."""
-        session_before = boto3.DEFAULT_SESSION
-        boto3.setup_default_session()
-        events = boto3.DEFAULT_SESSION.events
-        events.register("provide-client-params", self._look)
-        events.register("after-call", self._count)
-        self._dynamodb = boto3.client("dynamodb")
-        try:
-            yield self
-        finally:
-            boto3.DEFAULT_SESSION = session_before
+    def watch(self, session: boto3.Session) -> None:
+        """Count the calls of every client that this session makes from now on."""
+        session.events.register("provide-client-params", self._look)
+        session.events.register("after-call", self._count)
+        self._dynamodb = boto3.Session().client("dynamodb")  # which nobody counts
 
     def take(self) -> list[Call]:
         """The calls since the last time."""
@@ -59,21 +49,18 @@ class Meter:
 
     def items(self, table: str, id_: str) -> list[Item]:
         """The items of one id, read without being counted."""
-        with self._unwatched():
-            answer = self._dynamodb.query(
-                TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": id_}}
-            )
+        answer = self._dynamodb.query(
+            TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": id_}}
+        )
         return list(answer["Items"])
 
     def _look(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        if self._looking or model.service_model.service_name != "dynamodb":
+        if model.service_model.service_name != "dynamodb":
             return
         self._params = params
         self._before = {key: self._item(*key) for key in _keys_written(model.name, params)}
 
     def _count(self, parsed: Any, model: Any, **_: Any) -> None:
-        if self._looking:
-            return
         service = model.service_model.service_id.replace(" ", "")
         call = Call(f"{service}:{model.name}")
         if service == "DynamoDB":
@@ -105,24 +92,14 @@ class Meter:
         return units
 
     def _indexes(self) -> list[Any]:
-        with self._unwatched():
-            described = self._dynamodb.describe_table(TableName=self._table)["Table"]
+        described = self._dynamodb.describe_table(TableName=self._table)["Table"]
         return list(described.get("GlobalSecondaryIndexes", []))
 
     def _item(self, table: str, id_: str, item: str) -> Item:
         self._table = table
-        with self._unwatched():
-            key = {"id": {"S": id_}, "item": {"S": item}}
-            found: Item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
+        key = {"id": {"S": id_}, "item": {"S": item}}
+        found: Item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
         return found
-
-    @contextmanager
-    def _unwatched(self) -> Iterator[None]:
-        self._looking = True
-        try:
-            yield
-        finally:
-            self._looking = False
 
 
 def _keys_written(operation: str, params: Any) -> list[tuple[str, str, str]]:

@@ -73,7 +73,7 @@ class Services:
     def outputs(self) -> "Outputs":
         from waitpoints.aws.outputs import Outputs
 
-        return Outputs(lambda: _session().client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
+        return Outputs(lambda: session().client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
 
     @cached_property
     def step_functions(self) -> "StepFunctions":
@@ -163,7 +163,7 @@ class Services:
     def reset(self) -> None:
         """Forget every part, for tests that change the environment."""
         vars(self).clear()
-        _session.cache_clear()
+        session.cache_clear()
 
 
 class _Models(Loader):
@@ -174,14 +174,15 @@ class _Models(Loader):
 
 
 @cache
-def _session() -> boto3.Session:
-    session = botocore.session.get_session()
-    session.register_component("data_loader", _Models())
-    return boto3.Session(botocore_session=session)
+def session() -> boto3.Session:
+    """What makes every client of the functions."""
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _Models())
+    return boto3.Session(botocore_session=core)
 
 
 def _client(service: str) -> Any:
-    return _session().client(service, config=_CONFIG)
+    return session().client(service, config=_CONFIG)
 
 
 services = Services()

@@ -1,0 +1,55 @@
+"""What a plain `sam build` makes."""
+
+import hashlib
+import marshal
+from pathlib import Path
+
+import pytest
+
+from local.stack import sam
+from local.template import Template
+
+LIBRARIES = {"arm64": "aarch64", "x86_64": "x86_64"}
+UNCHECKED = 1  # the flags of bytecode that is found by its source's name alone
+
+
+def build(folder: Path, *arguments: str) -> Path:
+    folder.mkdir()
+    sam("build", "--no-cached", *arguments, endpoint_url="", folder=folder)
+    return folder / "build"
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("first") / "folder")
+
+
+@pytest.mark.parametrize("architecture", LIBRARIES)
+def test_the_layer_has_the_libraries_of_the_templates_architecture(architecture: str, tmp_path: Path) -> None:
+    layer = build(tmp_path / "layer", "DependencyLayer", f"--parameter-overrides=Architecture={architecture}")
+    libraries = list(layer.rglob("*.so"))
+    assert libraries
+    assert all(f"-{LIBRARIES[architecture]}-" in library.name for library in libraries)
+
+
+def test_everything_has_bytecode_that_names_where_lambda_puts_it(built: Path) -> None:
+    places = {function.logical_id: "/var/task" for function in Template.load().functions().values()}
+    for name, place in {**places, "DependencyLayer": "/opt"}.items():
+        sources = list((built / name).rglob("*.py"))
+        assert sources
+        for source in sources:
+            [compiled] = (source.parent / "__pycache__").glob(f"{source.stem}.cpython-313.pyc")
+            content = compiled.read_bytes()
+            assert int.from_bytes(content[4:8], "little") == UNCHECKED
+            assert marshal.loads(content[16:]).co_filename == f"{place}/{source.relative_to(built / name)}"  # noqa: S302
+
+
+def test_the_same_code_makes_the_same_bytes(built: Path, tmp_path: Path) -> None:
+    again = build(tmp_path / "elsewhere")
+    assert digests(again) == digests(built)
+
+
+def digests(built: Path) -> dict[str, str]:
+    folders = [folder for folder in built.iterdir() if folder.is_dir()]
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(built)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}

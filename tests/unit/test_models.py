@@ -1,0 +1,17 @@
+"""The models of the services that functions make clients of."""
+
+import boto3
+import pytest
+
+from waitpoints import wiring
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"])
+def test_a_client_has_the_same_model_as_botocores_own(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    wiring.services.reset()
+    ours, theirs = wiring.session().client(service).meta, boto3.client(service).meta  # type: ignore[call-overload]
+    wiring.services.reset()
+    assert ours.service_model.api_version == theirs.service_model.api_version
+    assert ours.service_model.operation_names == theirs.service_model.operation_names
+    assert ours.endpoint_url == theirs.endpoint_url
