@@ -82,4 +82,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run invoke setup check test lint openapi layer clean build smoke doctor redrive bench costs
+.PHONY: help run invoke setup check test lint openapi layer clean smoke doctor redrive bench costs
