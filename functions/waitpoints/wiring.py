@@ -73,7 +73,7 @@ class Services:
     def outputs(self) -> "Outputs":
         from waitpoints.aws.outputs import Outputs
 
-        return Outputs(lambda: session().client("s3", config=_S3_CONFIG), os.environ["OUTPUT_BUCKET"])
+        return Outputs(lambda: self.s3_client, os.environ["OUTPUT_BUCKET"])
 
     @cached_property
     def step_functions(self) -> "StepFunctions":
@@ -131,7 +131,7 @@ class Services:
 
     @cached_property
     def s3_client(self) -> Any:
-        return boto3.client("s3", config=_S3_CONFIG)
+        return session().client("s3", config=_S3_CONFIG)
 
     @cached_property
     def scheduler_client(self) -> Any:
