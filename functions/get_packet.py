@@ -12,7 +12,7 @@ from waitpoints.wiring import services
 
 _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # what `outputs` calls an object
 
-services.build_at_start("outputs", "credentials")
+services.build_at_start("outputs", "credentials", "s3_client")
 
 
 @endpoint("GET")
