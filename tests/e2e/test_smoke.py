@@ -73,7 +73,7 @@ def test_a_bucket_that_may_not_be_read_fails_the_large_output(stack: Stack, call
 
     assert status == 1
     assert outcomes(lines, "failed") == {"gives a link to a large output"}, shown
-    assert "403" in lines["gives a link to a large output"].figure
+    assert "404" in lines["gives a link to a large output"].figure
 
 
 def test_a_wrong_api_key_fails_the_first_line_and_skips_what_depends_on_it(caller: Callable[..., Caller]) -> None:
