@@ -19,7 +19,7 @@ run: .local/emulator/ready .local/sam/ready ## Run the stack on this machine and
 	@exec .local/emulator/bin/python local/run.py
 
 invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
-	@.venv/bin/python local/invoke.py "$(FUNCTION)" "$(EVENT)"
+	@.venv/bin/python in_process/invoke.py "$(FUNCTION)" "$(EVENT)"
 
 ##@ Change it
 
@@ -37,7 +37,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, 
 	@$(UV) lock --check -q && $(LAYER) | diff - layers/dependencies/requirements.txt
 
 openapi: .venv/ready ## Write openapi.yaml from the models
-	@.venv/bin/python local/openapi.py
+	@.venv/bin/python openapi/document.py
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) > layers/dependencies/requirements.txt

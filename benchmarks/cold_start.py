@@ -28,8 +28,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from in_process.template import Function, Template
 from local.stack import ARCHITECTURE, LOCAL, sam
-from local.template import Function, Template
 
 FOLDER = LOCAL / "bench"
 RUNTIME = FOLDER / "runtime"

@@ -16,14 +16,13 @@ from typing import Any
 from unittest import mock
 
 from benchmarks.meter import Call, Meter, item_size
-from local.moto_stack import MotoStack, moto_stack
-from tests.api_gateway import Api
-from tests.event_sources import Stream, queue_event
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack, moto_stack
+from tests.support.api_gateway import Api
+from tests.support.event_sources import Stream, queue_event
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
 
 ROOT = Path(__file__).resolve().parent.parent
-TOKENS = "/api/v1/waitpoints/tokens"
 DAY = 86_400_000
 RETENTION_MONTHS = 1
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item

@@ -27,7 +27,7 @@ class Unexpected(Exception):
 
 
 @dataclass(frozen=True)
-class Answer:
+class RawAnswer:
     status: int
     body: bytes
 
@@ -60,7 +60,7 @@ class Caller:
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
 
-    def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None) -> Answer:
+    def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None) -> RawAnswer:
         """One request, to a path of the API or a whole URL, with this API key if there is one. Follows no redirect."""
         headers = {"user-agent": "waitpoints-smoke", "content-type": "application/json"}
         if key is not None:
@@ -68,9 +68,9 @@ class Caller:
         url = url if url.startswith("http") else self.stack.outputs["ApiUrl"].rstrip("/") + url
         try:
             with _opener.open(Request(url, body, headers, method=method), timeout=API_PATIENCE) as response:
-                return Answer(response.status, response.read())
+                return RawAnswer(response.status, response.read())
         except HTTPError as error:
-            return Answer(error.code, error.read())
+            return RawAnswer(error.code, error.read())
         except (URLError, OSError, HTTPException) as error:
             where = url.split("/api/v1")[0].split("?")[0]  # a callback URL is a secret
             raise Unexpected(f"{where} does not answer: {getattr(error, 'reason', error)}") from None

@@ -14,7 +14,7 @@ from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import TokenStore
-from waitpoints.token import Answer, Completed, Outcome, Reply, TimedOut, Token, Waiter
+from waitpoints.token import Completed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
 Clock = Callable[[], int]
@@ -76,7 +76,7 @@ class Delivery:
                 return outcome
         assert_never(outcome)
 
-    def _resume(self, waiter: Waiter, result: Success | Failure) -> Answer:
+    def _resume(self, waiter: Waiter, result: Success | Failure) -> ReplyKind:
         try:
             return self._step_functions.resume(waiter.task_token, result)
         except OutputRefused:
@@ -103,12 +103,12 @@ class Delivery:
                     left.append(told)
                 case Reply(answer, at):
                     replies[waiter.key] = told
-                    if answer is Answer.RESUMED:
+                    if answer is ReplyKind.RESUMED:
                         telemetry.milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
                 case _:
                     assert_never(told)
-        for answer, metric in ((Answer.RESUMED, "WaitersResumed"), (Answer.GONE, "WaitersGone")):
-            telemetry.count(metric, sum(reply.answer is answer for reply in replies.values()))
+        for answer, metric in ((ReplyKind.RESUMED, "WaitersResumed"), (ReplyKind.GONE, "WaitersGone")):
+            telemetry.count(metric, sum(reply.kind is answer for reply in replies.values()))
         return replies, left
 
 

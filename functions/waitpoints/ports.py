@@ -1,4 +1,4 @@
-"""What the domain needs from its store. `aws.store` keeps these promises with DynamoDB, `tests/fakes` in memory."""
+"""What the domain needs from its store. `aws.store` keeps these promises with DynamoDB, `tests/support/fakes` in memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -16,7 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import task_token, telemetry
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
-from waitpoints.token import Answer
+from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services
 
@@ -51,4 +51,4 @@ def _is_told(event: Any, refusal: WaitpointsError) -> bool:
     if not isinstance(written, str) or not task_token.is_plausible(written):
         return False
     failure = Failure(type(refusal).__name__, refusal.message)
-    return services.step_functions.resume(written, failure) is Answer.RESUMED
+    return services.step_functions.resume(written, failure) is ReplyKind.RESUMED

@@ -66,7 +66,7 @@ class Waiter:
         return hashlib.sha256(self.task_token.encode()).hexdigest()[:16]
 
 
-class Answer(StrEnum):
+class ReplyKind(StrEnum):
     """What Step Functions said about a waiter that was told its outcome.
 
     GONE: the task token is used up. The execution was stopped, its state timed out or was retried under a newer task
@@ -81,7 +81,7 @@ class Answer(StrEnum):
 class Reply:
     """Step Functions' recorded answer for one waiter, and when it came."""
 
-    answer: Answer
+    kind: ReplyKind
     at: int
 
 

@@ -8,13 +8,13 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from local.stack import Stack
+from tests.support.api_gateway import TOKENS
 
-TOKENS = "/api/v1/waitpoints/tokens"
 PATIENCE = 60  # seconds
 
 
 @dataclass(frozen=True)
-class Answer:
+class DeployedAnswer:
     status: int
     body: Any
     headers: dict[str, str]
@@ -26,7 +26,7 @@ class Api:
 
     def request(
         self, method: str, url: str, body: Any = None, *, key: str | None = "", headers: dict[str, str] | None = None
-    ) -> Answer:
+    ) -> DeployedAnswer:
         """One request. `key` is the stack's own API key unless another, or None, is given; bytes are sent as they are."""
         key = self.stack.api_key if key == "" else key
         data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -34,9 +34,9 @@ class Api:
         url = url if url.startswith("http") else self.stack.api_url + url
         try:
             with urlopen(Request(url, data, given, method=method), timeout=PATIENCE) as response:
-                return Answer(response.status, json.loads(response.read() or "null"), _lower(response.headers))
+                return DeployedAnswer(response.status, json.loads(response.read() or "null"), _lower(response.headers))
         except HTTPError as error:
-            return Answer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
+            return DeployedAnswer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
 
     def create(self, **options: Any) -> dict[str, Any]:
         """A new token, as the create route answers."""
@@ -51,7 +51,7 @@ class Api:
         retrieved: dict[str, Any] = answer.body
         return retrieved
 
-    def callback(self, token: dict[str, Any], body: Any) -> Answer:
+    def callback(self, token: dict[str, Any], body: Any) -> DeployedAnswer:
         """What a webhook provider does: no key, just the URL."""
         return self.request("POST", token["url"], body, key=None)
 

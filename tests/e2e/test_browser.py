@@ -19,8 +19,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.stack import Stack
-from tests.e2e.api import TOKENS, Answer, Api
+from tests.e2e.api import Api, DeployedAnswer
 from tests.sdk import node
+from tests.support.api_gateway import TOKENS
 
 PATIENCE = 60  # seconds for the browser to start and the page to do its work
 
@@ -156,12 +157,12 @@ def browser(stack: Stack, page_script: bytes, tmp_path: Path) -> Browser:
 
 
 @pytest.fixture
-def created(api: Api) -> Callable[[], Answer]:
+def created(api: Api) -> Callable[[], DeployedAnswer]:
     return lambda: api.request("POST", TOKENS, {})
 
 
 def test_the_react_hook_completes_a_token_from_a_page_of_another_origin(
-    browser: Browser, created: Callable[[], Answer], api: Api
+    browser: Browser, created: Callable[[], DeployedAnswer], api: Api
 ) -> None:
     answer, output = created(), {"approved": True, "by": "Žofie"}
     token_id, access_token = answer.body["id"], answer.headers["x-trigger-jwt"]
@@ -186,7 +187,7 @@ def test_the_react_hook_completes_a_token_from_a_page_of_another_origin(
 
 
 def test_the_react_hook_learns_why_it_may_not_complete_a_token(
-    browser: Browser, created: Callable[[], Answer], api: Api
+    browser: Browser, created: Callable[[], DeployedAnswer], api: Api
 ) -> None:
     mine, other = created(), created()
 

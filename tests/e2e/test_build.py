@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from in_process.template import Template
 from local.stack import sam
-from local.template import Template
 
 LIBRARIES = {"arm64": "aarch64", "x86_64": "x86_64"}
 UNCHECKED = 1  # the flags of bytecode that is found by its source's name alone

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from local.stack import ARCHITECTURE, Stack, sam
-from tests.e2e.api import TOKENS, Api
+from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
+from tests.support.api_gateway import TOKENS
 
 PATIENCE = 30  # seconds
 SECOND = "waitpoints-second"

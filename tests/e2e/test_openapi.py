@@ -7,10 +7,10 @@ from typing import Any
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from local import openapi
 from local.stack import Stack
-from tests import figures
+from openapi import document as openapi
 from tests.e2e.api import Api
+from tests.support import figures
 
 FEWEST_CASES = 1_000
 CASES_PER_OPERATION = 60

@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from tests import figures
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
+from tests.support import figures
 
-TOKENS = 1_000
+TOKENS_OF_A_RACE = 1_000
 BATCH = 100
 CLIENTS = 16
 ROUNDS, AT_ONCE = 10, 5
@@ -119,7 +119,7 @@ class Race:
         self.waiters = 1  # of each token
         self.before = 0
 
-    def run(self, tokens: int = TOKENS, waiters: int = 1) -> None:
+    def run(self, tokens: int = TOKENS_OF_A_RACE, waiters: int = 1) -> None:
         self.waiters, started_at = waiters, time.monotonic()
         for batch in batched(range(tokens), BATCH, strict=False):
             self.tokens += self.pool.map(lambda _: self.api.create(), batch)
@@ -180,7 +180,7 @@ def warm(api: Api, wait: Start) -> None:
 def test_a_waiter_and_a_callback_at_the_same_moment_always_meet(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
     race = Race(api, pool, wait)
     race.run()
-    assert race.results() == {number: {"number": number} for number in range(TOKENS)}
+    assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
     assert race.was_close("One waiter")
 
 
@@ -189,7 +189,7 @@ def test_two_waiters_and_a_callback_at_the_same_moment_always_meet(
 ) -> None:
     race = Race(api, pool, wait_twice)
     race.run(waiters=2)
-    assert race.results() == {number: [{"number": number}] * 2 for number in range(TOKENS)}
+    assert race.results() == {number: [{"number": number}] * 2 for number in range(TOKENS_OF_A_RACE)}
     assert race.was_close("Two waiters")
 
 
@@ -197,7 +197,7 @@ def test_they_meet_without_the_fast_path_too(api: Api, pool: ThreadPoolExecutor,
     race = Race(api, pool, wait)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
         race.run()
-        assert race.results() == {number: {"number": number} for number in range(TOKENS)}
+        assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
     assert race.was_close("Without the fast path")
 
 

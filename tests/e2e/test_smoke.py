@@ -12,10 +12,10 @@ from operations.caller import Caller
 from operations.deployed import Deployed
 from operations.smoke import Line, prove
 from operations.smoke_checks import CHECKS, Check
-from tests import figures
 from tests.e2e.api import Api
 from tests.e2e.operation import Operator
 from tests.e2e.permissions import denied
+from tests.support import figures
 
 BOTO3 = "has a new enough boto3"  # skipped: the emulator's CloudTrail records nothing
 

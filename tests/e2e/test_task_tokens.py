@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from local.stack import Stack
-from tests.task_tokens import DeployedTaskTokens, RealTasks
+from tests.support.task_tokens import DeployedTaskTokens, RealTasks
 
 
 class TestTheEmulator(DeployedTaskTokens):

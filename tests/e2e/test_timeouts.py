@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from tests import figures
-from tests.e2e.api import TOKENS as TOKENS_ROUTE
 from tests.e2e.api import Api
+from tests.support import figures
+from tests.support.api_gateway import TOKENS
 
-TOKENS = 200
+TOKENS_TO_TIME_OUT = 200
 SHORTEST, LONGEST = 2, 20  # seconds
 LATENESS_P95 = 1.5  # seconds
 PROMPTLY = 1.0  # seconds
@@ -31,7 +31,7 @@ def call(api: Api) -> Call:
     """Call the API with its key, below the tokens' route or by a whole URL: `call("POST", "/…", body)`."""
 
     def call(method: str, path: str, body: Any = None) -> Any:
-        answer = api.request(method, path if path.startswith("http") else TOKENS_ROUTE + path, body)
+        answer = api.request(method, path if path.startswith("http") else TOKENS + path, body)
         assert answer.status == 200, answer
         return answer.body
 
@@ -132,9 +132,9 @@ def time_out(
 def test_every_waiting_execution_is_told_within_a_second_or_so(time_out: Callable[[list[str]], list[float]]) -> None:
     time_out(["2s"] * 20)  # the functions' processes start, which is not what is measured
     chosen = random.Random(5)  # noqa: S311
-    late = time_out([f"{chosen.randint(SHORTEST, LONGEST)}s" for _ in range(TOKENS)])
+    late = time_out([f"{chosen.randint(SHORTEST, LONGEST)}s" for _ in range(TOKENS_TO_TIME_OUT)])
     p50, p95 = statistics.median(late), statistics.quantiles(late, n=20)[-1]
-    figures.show(f"{TOKENS} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s")
+    figures.show(f"{TOKENS_TO_TIME_OUT} timeouts: late by p50 {p50:.2f} s, p95 {p95:.2f} s, max {max(late):.2f} s")
     assert min(late) >= 0
     assert p95 < LATENESS_P95
 

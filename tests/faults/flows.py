@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable
 
-from tests.fakes.step_functions import DENIED
-from tests.faults.world import Execution, Timeout, World, unique
+from tests.faults.aws import unique
+from tests.faults.callers import Execution
+from tests.faults.world import Timeout, World
+from tests.support.fakes.step_functions import DENIED
 
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}

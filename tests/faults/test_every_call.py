@@ -5,7 +5,7 @@ The calls are found by a clean run of the flow, so a call that is added is cover
 
 import pytest
 
-from local.moto_stack import MotoStack
+from in_process.moto_stack import MotoStack
 from tests.faults.conftest import Figures
 from tests.faults.flows import FLOWS
 from tests.faults.wire import FAULTS, Fault

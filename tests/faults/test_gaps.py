@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 from botocore.exceptions import ClientError
 
-from local.moto_stack import MotoStack
-from tests.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
-from tests.fakes.step_functions import Fault as StepFunctionsFault
+from in_process.moto_stack import MotoStack
+from tests.faults.aws import unique
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
-from tests.faults.world import Timeout, World, unique
+from tests.faults.world import Timeout, World
+from tests.support.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
+from tests.support.fakes.step_functions import Fault as StepFunctionsFault
 from waitpoints.token import MAX_WAITERS
 
 

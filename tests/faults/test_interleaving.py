@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from local.moto_stack import MotoStack
+from in_process.moto_stack import MotoStack
 from tests.faults.conftest import Figures
 from tests.faults.flows import FLOWS, HOUR
 from tests.faults.world import Timeout, World

@@ -2,9 +2,10 @@
 
 import pytest
 
-from local.moto_stack import MotoStack
+from in_process.moto_stack import MotoStack
+from tests.faults.aws import client
 from tests.faults.flows import FLOWS
-from tests.faults.world import World, client
+from tests.faults.world import World
 from waitpoints.wiring import services
 
 TIMES = 100

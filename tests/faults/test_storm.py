@@ -4,11 +4,12 @@ import random
 
 import pytest
 
-from local.moto_stack import MotoStack
+from in_process.moto_stack import MotoStack
+from tests.faults.aws import unique
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, LARGE, SMALL
 from tests.faults.wire import FAULTS, Fault
-from tests.faults.world import Timeout, World, unique
+from tests.faults.world import Timeout, World
 
 FAULT_RATE = 0.3
 OPTIONS = [{}, {"timeout": "10m"}, {"timeout": "3h"}, {"idempotencyKey": "order"}, {"idempotencyKey": "order", "timeout": "1h"}]

@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
-from tests.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.step_functions import FakeStepFunctions
 
 EVERY_ATTEMPT = 1_000
 

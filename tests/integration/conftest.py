@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Api
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import Api
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
 
 PATIENCE = 10  # seconds
 

@@ -7,15 +7,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Answer, Api
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.api.endpoint import PAYLOAD_LIMIT
 from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
 from waitpoints.wiring import services
 
-TOKENS = "/api/v1/waitpoints/tokens"
 JSON = {"content-type": "application/json"}
 NOBODY: dict[str, str] = {}
 TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
@@ -191,7 +190,7 @@ def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_t
     assert api.retrieve(token["id"])["status"] == ("COMPLETED" if call in ("complete", "callback") else "WAITING")
 
 
-def send(api: Api, call: str, token: Any) -> Answer:
+def send(api: Api, call: str, token: Any) -> HttpAnswer:
     match call:
         case "create":
             return api.post(TOKENS, {})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from benchmarks.costs import Bench, Wait, bench
-from local.moto_stack import MotoStack
+from in_process.moto_stack import MotoStack
 
 
 @pytest.fixture(scope="module")

@@ -14,10 +14,10 @@ from typing import Any
 import boto3
 import pytest
 
-from local.moto_stack import MotoStack
-from tests.fakes.bucket import FakeBucket
-from tests.fakes.step_functions import FakeStepFunctions
-from tests.fakes.store import MemoryStore
+from in_process.moto_stack import MotoStack
+from tests.support.fakes.bucket import FakeBucket
+from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.store import MemoryStore
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.aws.store import Store

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Api
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import DENIED, FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import Api
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import DENIED, FakeStepFunctions
 from waitpoints import audit
 from waitpoints.token import NewToken, Waiter
 from waitpoints.waiter_result import Success

@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
-from local.invoke import filled_in
-from local.moto_stack import MotoStack
-from local.template import ROOT, Template
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.invoke import filled_in
+from in_process.moto_stack import MotoStack
+from in_process.template import ROOT, Template
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.token import NewToken, Output, Status, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services

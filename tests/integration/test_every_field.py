@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Answer, Api, http_event
-from tests.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
+from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
 
-TOKENS, PUBLIC_TOKEN = "/api/v1/waitpoints/tokens", "/api/v1/auth/jwt"
+PUBLIC_TOKEN = "/api/v1/auth/jwt"
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
 
@@ -92,7 +92,7 @@ def cases(fields: dict[str, dict[str, int]]) -> list[Any]:
     ]
 
 
-def is_documented(answer: Answer, status: int) -> None:
+def is_documented(answer: HttpAnswer, status: int) -> None:
     assert answer.status == status, answer.text[:500]
     if status != 200:
         assert answer.error

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from local.moto_stack import MotoStack, start_state_machine
-from local.template import ROOT
-from tests.api_gateway import Api
+from in_process.moto_stack import MotoStack, start_state_machine
+from in_process.template import ROOT
 from tests.integration.conftest import Runs, eventually, start_execution
+from tests.support.api_gateway import Api
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 JSON = {"content-type": "application/json"}

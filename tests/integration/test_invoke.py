@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from local.invoke import main
-from local.template import ROOT
+from in_process.invoke import main
+from in_process.template import ROOT
 
 EVENT = str(ROOT / "events" / "retrieve_token.json")
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as make starts it."""
-    command = [sys.executable, str(ROOT / "local" / "invoke.py"), *arguments]
+    command = [sys.executable, str(ROOT / "in_process" / "invoke.py"), *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 from samtranslator.translator.transform import transform
 
-from local.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",

@@ -9,10 +9,10 @@ from typing import Any
 import boto3
 import pytest
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Answer, Api
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import Api, HttpAnswer
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints import ids, telemetry
 from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
@@ -36,13 +36,13 @@ def one_line_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def crowd() -> Iterator[Callable[[Callable[[int], Answer]], list[Answer]]]:
+def crowd() -> Iterator[Callable[[Callable[[int], HttpAnswer]], list[HttpAnswer]]]:
     """Send a hundred requests at the same moment."""
     with ThreadPoolExecutor(CROWD) as pool:
         start = Barrier(CROWD)
 
-        def send(request: Callable[[int], Answer]) -> list[Answer]:
-            def one(number: int) -> Answer:
+        def send(request: Callable[[int], HttpAnswer]) -> list[HttpAnswer]:
+            def one(number: int) -> HttpAnswer:
                 start.wait()
                 return request(number)
 
@@ -98,10 +98,10 @@ def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_r
 ) -> None:
     token, task_tokens = api.create(), [step_functions.start_task() for _ in range(CROWD - 1)]
 
-    def request(number: int) -> Answer:
+    def request(number: int) -> HttpAnswer:
         if number < len(task_tokens):
             wait_for(stack, token["id"], task_tokens[number], unwrap=True)
-            return Answer(200, {}, "")
+            return HttpAnswer(200, {}, "")
         return api.post(token["url"], b'"done"', JSON)
 
     crowd(request)

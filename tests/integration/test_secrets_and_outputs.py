@@ -10,9 +10,9 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Api
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints import ids
 from waitpoints.aws import secrets
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
@@ -22,7 +22,6 @@ from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}
-TOKENS = "/api/v1/waitpoints/tokens"
 
 
 class TestRotation:

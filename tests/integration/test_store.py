@@ -10,10 +10,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from local.moto_stack import MotoStack
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
-from tests.fakes.store import MemoryStore
+from in_process.moto_stack import MotoStack
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.store import MemoryStore
 from waitpoints import ids
 from waitpoints.aws.items import digest
 from waitpoints.aws.store import Store
@@ -21,13 +21,13 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
     MAX_WAITERS,
-    Answer,
     Completed,
     EndlessKey,
     IdempotencyKey,
     KeyKind,
     Output,
     Reply,
+    ReplyKind,
     Status,
     TimedOut,
     Token,
@@ -332,7 +332,7 @@ class TestDeliveries:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
         store.complete(token.id, OUTPUT, START)
-        delivery = Reply(Answer.RESUMED, START + 3)
+        delivery = Reply(ReplyKind.RESUMED, START + 3)
         store.record_replies(token.id, {one.key: delivery}, START)
         read = store.get(token.id)
         assert read.replies == {one.key: delivery}
@@ -340,22 +340,22 @@ class TestDeliveries:
 
     def test_are_recorded_bit_by_bit(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        store.record_replies(token.id, {"a": Reply(Answer.RESUMED, START)}, START)
-        store.record_replies(token.id, {"b": Reply(Answer.GONE, START + 1)}, START)
-        assert store.get(token.id).replies == {"a": Reply(Answer.RESUMED, START), "b": Reply(Answer.GONE, START + 1)}
+        store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START)
+        store.record_replies(token.id, {"b": Reply(ReplyKind.GONE, START + 1)}, START)
+        assert store.get(token.id).replies == {"a": Reply(ReplyKind.RESUMED, START), "b": Reply(ReplyKind.GONE, START + 1)}
 
-    @pytest.mark.parametrize("answers", [(Answer.RESUMED, Answer.GONE), (Answer.GONE, Answer.RESUMED)])
+    @pytest.mark.parametrize("answers", [(ReplyKind.RESUMED, ReplyKind.GONE), (ReplyKind.GONE, ReplyKind.RESUMED)])
     def test_that_a_waiter_was_resumed_outlives_that_it_is_gone(
-        self, store: AnyStore, create: Callable[..., Token], answers: tuple[Answer, Answer]
+        self, store: AnyStore, create: Callable[..., Token], answers: tuple[ReplyKind, ReplyKind]
     ) -> None:
         token = create()
         for answer in answers:
             store.record_replies(token.id, {"a": Reply(answer, START)}, START)
-        assert store.get(token.id).replies["a"].answer is Answer.RESUMED
+        assert store.get(token.id).replies["a"].kind is ReplyKind.RESUMED
 
     def test_of_one_hundred_waiters_fit_into_one_call(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        for answer in (Answer.GONE, Answer.RESUMED):
+        for answer in (ReplyKind.GONE, ReplyKind.RESUMED):
             deliveries = {waiter().key: Reply(answer, START) for _ in range(MAX_WAITERS)}
             store.record_replies(token.id, deliveries, START)
             assert deliveries.items() <= store.get(token.id).replies.items()
@@ -377,7 +377,7 @@ class TestScan:
             one, other = waiter(), waiter()
             token = create(waiters={one.key: one, other.key: other})
             store.complete(token.id, OUTPUT, START + 5)
-            store.record_replies(token.id, {one.key: Reply(Answer.RESUMED, START + 6)}, START)
+            store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START + 6)}, START)
             settled.append(store.get(token.id))
         found, _, _ = self.scan(store, START + 10)
         assert {token.id: token for token in settled}.items() <= found.items()
@@ -412,7 +412,7 @@ class TestScan:
             token = Token(id=ids.new_id(START), created_at=START, waiters={one.key: one})
             store.create(token, None, START)
             store.complete(token.id, OUTPUT, START)
-            store.record_replies(token.id, {one.key: Reply(Answer.RESUMED, START)}, START)
+            store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
             made.append(token.id)
         client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": page_items})
         found, _, _ = self.scan(store, START)
@@ -530,7 +530,7 @@ def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
     assert expires_at("token") is None
     store.complete(token.id, OUTPUT, START + 1000)
-    store.record_replies(token.id, {"a": Reply(Answer.RESUMED, START)}, START + 1000)
+    store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START + 1000)
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 
 

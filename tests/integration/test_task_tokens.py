@@ -3,9 +3,9 @@
 import boto3
 import pytest
 
-from local.moto_stack import MotoStack
-from local.template import ACCOUNT
-from tests.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens
+from in_process.moto_stack import MotoStack
+from in_process.template import ACCOUNT
+from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens
 
 
 class TestTheFake(StrictTaskTokens):

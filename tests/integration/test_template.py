@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from local.moto_stack import MotoStack
-from local.template import ROOT, Template
+from in_process.moto_stack import MotoStack
+from in_process.template import ROOT, Template
 
 TEMPLATE = Template.load()
 FUNCTIONS = TEMPLATE.functions()

@@ -12,11 +12,11 @@ import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from local.moto_stack import MotoStack
-from tests.api_gateway import Api
-from tests.event_sources import Stream, failures, queue_event
-from tests.fakes.clock import FakeClock
-from tests.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.event_sources import Stream, failures, queue_event
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints import ids, wiring
 from waitpoints.aws.timers import LONGEST_DELAY
 from waitpoints.token import NewToken, Status, Waiter, iso
@@ -27,10 +27,9 @@ SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 SQS_LATENCY = 100  # milliseconds
 LATENESS = 1_000 + 2 * SQS_LATENCY  # milliseconds: a delay is whole seconds, rounded up
 SENDING = "provide-client-params.sqs.SendMessage"
-TOKENS = "/api/v1/waitpoints/tokens"
 
 
-class World:
+class SimulatedTimers:
     """SQS and Scheduler in time: messages come after their delay, schedules fire within their minute, once."""
 
     def __init__(self, stack: MotoStack, seed: int) -> None:
@@ -131,17 +130,17 @@ def instant(schedule: dict[str, Any]) -> int:
 
 
 @pytest.fixture
-def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], World]]:
-    """A world of its own for a seed: the handlers live by its clock, and its executions wait."""
+def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], SimulatedTimers]]:
+    """A timers of its own for a seed: the handlers live by its clock, and its executions wait."""
 
-    def build(seed: int = 0) -> World:
-        world = World(stack, seed)
-        monkeypatch.setattr(wiring, "now", world.clock)
+    def build(seed: int = 0) -> SimulatedTimers:
+        timers = SimulatedTimers(stack, seed)
+        monkeypatch.setattr(wiring, "now", timers.clock)
         services.reset()
-        monkeypatch.setitem(vars(services), "step_functions_client", world.step_functions)
-        world.remove_schedules()  # those of the tests before
-        services.sqs_client.meta.events.register(SENDING, world.message_sent)
-        return world
+        monkeypatch.setitem(vars(services), "step_functions_client", timers.step_functions)
+        timers.remove_schedules()  # those of the tests before
+        services.sqs_client.meta.events.register(SENDING, timers.message_sent)
+        return timers
 
     yield build
     monkeypatch.undo()
@@ -149,7 +148,7 @@ def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def world(build: Callable[[int], World]) -> World:
+def timers(build: Callable[[int], SimulatedTimers]) -> SimulatedTimers:
     return build(0)
 
 
@@ -168,52 +167,54 @@ LENGTHS = {
 
 @pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
 class TestATimeoutOfAnyLength:
-    def settle(self, world: World, length: int) -> int:
+    def settle(self, timers: SimulatedTimers, length: int) -> int:
         """Let a token with this timeout come to its end, and its waiter be told. Returns how late that was (ms)."""
-        timeout_at = world.clock() + length
-        token_id, waiter = world.create(timeout_at)
-        assert failures(world.arm(token_id)) == []
-        world.run(until=lambda: world.status(token_id) is not Status.WAITING)
-        settled_at = world.clock()
-        world.run()
+        timeout_at = timers.clock() + length
+        token_id, waiter = timers.create(timeout_at)
+        assert failures(timers.arm(token_id)) == []
+        timers.run(until=lambda: timers.status(token_id) is not Status.WAITING)
+        settled_at = timers.clock()
+        timers.run()
         token = services.store.get(token_id)
         assert token.outcome is not None
         assert token.outcome.status is Status.TIMED_OUT
         assert token.outcome.at == timeout_at
-        result = world.step_functions.result(waiter.task_token)
+        result = timers.step_functions.result(waiter.task_token)
         assert isinstance(result, Success)
         assert json.loads(result.json)["ok"] is False
         assert iso(timeout_at) in result.json
-        assert world.step_functions.calls[waiter.task_token] == 1
+        assert timers.step_functions.calls[waiter.task_token] == 1
         return settled_at - timeout_at
 
     @pytest.mark.parametrize("jitter", [0, 59_999])
-    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(self, world: World, length: int, jitter: int) -> None:
-        world.scheduler_jitter = jitter
-        assert 0 <= self.settle(world, length) <= LATENESS
+    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(
+        self, timers: SimulatedTimers, length: int, jitter: int
+    ) -> None:
+        timers.scheduler_jitter = jitter
+        assert 0 <= self.settle(timers, length) <= LATENESS
 
     @pytest.mark.parametrize("seed", [1, 2])
     def test_is_kept_to_the_second_from_any_fraction_of_a_second(
-        self, build: Callable[[int], World], length: int, seed: int
+        self, build: Callable[[int], SimulatedTimers], length: int, seed: int
     ) -> None:
         assert 0 <= self.settle(build(seed), length) <= LATENESS
 
-    def test_times_out_once_when_every_message_comes_three_times(self, world: World, length: int) -> None:
-        world.copies = 3
-        assert 0 <= self.settle(world, length) <= LATENESS
+    def test_times_out_once_when_every_message_comes_three_times(self, timers: SimulatedTimers, length: int) -> None:
+        timers.copies = 3
+        assert 0 <= self.settle(timers, length) <= LATENESS
 
-    def test_times_out_as_soon_as_a_late_message_comes(self, world: World, length: int) -> None:
-        world.held_up = 10 * MINUTE
-        assert 0 <= self.settle(world, length) <= world.held_up * 2 + LATENESS
+    def test_times_out_as_soon_as_a_late_message_comes(self, timers: SimulatedTimers, length: int) -> None:
+        timers.held_up = 10 * MINUTE
+        assert 0 <= self.settle(timers, length) <= timers.held_up * 2 + LATENESS
 
-    def test_is_kept_to_the_second_by_a_message_that_comes_far_too_early(self, world: World, length: int) -> None:
-        timeout_at = world.clock() + length
-        token_id, _ = world.create(timeout_at)
+    def test_is_kept_to_the_second_by_a_message_that_comes_far_too_early(self, timers: SimulatedTimers, length: int) -> None:
+        timeout_at = timers.clock() + length
+        token_id, _ = timers.create(timeout_at)
         for _ in range(3):
-            assert failures(world.deliver(message(token_id))) == []
-        assert world.status(token_id) is Status.WAITING
-        world.run(until=lambda: world.status(token_id) is not Status.WAITING)
-        assert 0 <= world.clock() - timeout_at <= LATENESS
+            assert failures(timers.deliver(message(token_id))) == []
+        assert timers.status(token_id) is Status.WAITING
+        timers.run(until=lambda: timers.status(token_id) is not Status.WAITING)
+        assert 0 <= timers.clock() - timeout_at <= LATENESS
 
 
 def message(token_id: str) -> str:
@@ -221,69 +222,71 @@ def message(token_id: str) -> str:
 
 
 class TestArming:
-    def test_uses_the_queue_alone_up_to_fifteen_minutes(self, world: World) -> None:
-        token_id, _ = world.create(world.clock() + LONGEST_DELAY)
-        world.arm(token_id)
-        assert world.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
-        assert world.fired == []
+    def test_uses_the_queue_alone_up_to_fifteen_minutes(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + LONGEST_DELAY)
+        timers.arm(token_id)
+        assert timers.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
+        assert timers.fired == []
 
-    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(self, world: World) -> None:
-        timeout_at = world.clock() + LONGEST_DELAY + 1
-        token_id, _ = world.create(timeout_at)
-        services.timers.arm(token_id, timeout_at, world.clock())
-        [schedule] = world.schedules()
-        assert schedule["GroupName"] == world.stack.resources["TimerGroup"]["Ref"]
+    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(
+        self, timers: SimulatedTimers
+    ) -> None:
+        timeout_at = timers.clock() + LONGEST_DELAY + 1
+        token_id, _ = timers.create(timeout_at)
+        services.timers.arm(token_id, timeout_at, timers.clock())
+        [schedule] = timers.schedules()
+        assert schedule["GroupName"] == timers.stack.resources["TimerGroup"]["Ref"]
         assert schedule["State"] == "ENABLED"
         assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
         assert schedule["ActionAfterCompletion"] == "DELETE"
         assert schedule.get("ScheduleExpressionTimezone", "UTC") == "UTC"
-        assert world.clock() < instant(schedule) <= timeout_at - MINUTE
+        assert timers.clock() < instant(schedule) <= timeout_at - MINUTE
         target = schedule["Target"]
-        assert target["Arn"] == world.stack.resources["TimerQueue"]["Arn"]
-        assert target["RoleArn"] == world.stack.resources["TimerRole"]["Arn"]
+        assert target["Arn"] == timers.stack.resources["TimerQueue"]["Arn"]
+        assert target["RoleArn"] == timers.stack.resources["TimerRole"]["Arn"]
         assert json.loads(target["Input"]) == {"waitpointId": token_id}
-        assert world.sent == []
-        world.arm(token_id)  # the stream delivers the record again, so that the schedule exists already
-        assert len(world.fired) == 1
+        assert timers.sent == []
+        timers.arm(token_id)  # the stream delivers the record again, so that the schedule exists already
+        assert len(timers.fired) == 1
 
-    def test_again_while_the_schedule_exists_changes_nothing(self, world: World) -> None:
-        timeout_at = world.clock() + DAY
-        token_id, _ = world.create(timeout_at)
+    def test_again_while_the_schedule_exists_changes_nothing(self, timers: SimulatedTimers) -> None:
+        timeout_at = timers.clock() + DAY
+        token_id, _ = timers.create(timeout_at)
         for _ in range(3):
-            services.timers.arm(token_id, timeout_at, world.clock())
-        assert len(world.schedules()) == 1
-        world.arm(token_id)
+            services.timers.arm(token_id, timeout_at, timers.clock())
+        assert len(timers.schedules()) == 1
+        timers.arm(token_id)
 
-    def test_happens_for_new_tokens_with_a_timeout_and_for_nothing_else(self, world: World) -> None:
-        timed, _ = world.create(world.clock() + HOUR)
-        untimed = services.tokens.create(NewToken(), world.clock()).token_id
-        settled, _ = world.create(world.clock() + HOUR)
+    def test_happens_for_new_tokens_with_a_timeout_and_for_nothing_else(self, timers: SimulatedTimers) -> None:
+        timed, _ = timers.create(timers.clock() + HOUR)
+        untimed = services.tokens.create(NewToken(), timers.clock()).token_id
+        settled, _ = timers.create(timers.clock() + HOUR)
         services.tokens.complete(settled, "1")
-        assert len(world.records(timed)) == 1
-        assert len(world.records(untimed)) == 0
-        assert len(world.records(settled)) == 1  # its insert, and neither its completion nor its delivery
+        assert len(timers.records(timed)) == 1
+        assert len(timers.records(untimed)) == 0
+        assert len(timers.records(settled)) == 1  # its insert, and neither its completion nor its delivery
 
-    def test_that_comes_after_the_timeout_times_the_token_out_at_once(self, world: World) -> None:
-        token_id, _ = world.create(world.clock() + SECOND)
-        world.clock.advance(seconds=3600)
-        world.arm(token_id)
-        assert [delay for _, delay in world.sent] == [0]
-        world.run()
-        assert world.status(token_id) is Status.TIMED_OUT
+    def test_that_comes_after_the_timeout_times_the_token_out_at_once(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + SECOND)
+        timers.clock.advance(seconds=3600)
+        timers.arm(token_id)
+        assert [delay for _, delay in timers.sent] == [0]
+        timers.run()
+        assert timers.status(token_id) is Status.TIMED_OUT
 
-    def test_reports_only_the_record_that_cannot_be_armed(self, world: World) -> None:
-        good = [world.create(world.clock() + length)[0] for length in (MINUTE, HOUR, DAY)]
-        records = world.records(*good)
+    def test_reports_only_the_record_that_cannot_be_armed(self, timers: SimulatedTimers) -> None:
+        good = [timers.create(timers.clock() + length)[0] for length in (MINUTE, HOUR, DAY)]
+        records = timers.records(*good)
         poison = json.loads(json.dumps(records[1]))
         poison["dynamodb"]["NewImage"]["timeoutAt"] = {"S": "soon"}
         poison["dynamodb"]["SequenceNumber"] = "poison"
-        assert failures(world.arm_records([records[0], poison, *records[1:]])) == ["poison"]
-        assert len(world.sent) + len(world.fired) == 3
+        assert failures(timers.arm_records([records[0], poison, *records[1:]])) == ["poison"]
+        assert len(timers.sent) + len(timers.fired) == 3
 
 
 class TestWhenAwsRefuses:
     def test_a_schedule_for_good_is_dead_lettered_and_later_timers_are_armed(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The quota of schedules is per account and region. Retrying would block every later timer for hours."""
 
@@ -292,34 +295,34 @@ class TestWhenAwsRefuses:
             raise services.scheduler_client.exceptions.ServiceQuotaExceededException(error, "CreateSchedule")
 
         monkeypatch.setattr(services.scheduler_client, "create_schedule", refuse)
-        far, near = world.create(world.clock() + DAY)[0], world.create(world.clock() + MINUTE)[0]
-        assert failures(world.arm(far, near)) == []
-        assert [json.loads(body)["waitpointId"] for body, delay in world.sent if delay] == [near]
-        sqs, queue = boto3.client("sqs"), world.stack.resources["DeadLetterQueue"]["Ref"]
+        far, near = timers.create(timers.clock() + DAY)[0], timers.create(timers.clock() + MINUTE)[0]
+        assert failures(timers.arm(far, near)) == []
+        assert [json.loads(body)["waitpointId"] for body, delay in timers.sent if delay] == [near]
+        sqs, queue = boto3.client("sqs"), timers.stack.resources["DeadLetterQueue"]["Ref"]
         [letter] = sqs.receive_message(QueueUrl=queue)["Messages"]
         assert json.loads(letter["Body"]) == {"waitpointId": far, "reason": "ServiceQuotaExceededException"}
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
 
     @pytest.mark.parametrize(("deliveries", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
     def test_a_message_that_fails_comes_back_soon(
-        self, world: World, monkeypatch: pytest.MonkeyPatch, deliveries: int, pause: int
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch, deliveries: int, pause: int
     ) -> None:
         """Otherwise one passing error makes a timeout two minutes late: the queue's visibility timeout."""
         changed: list[dict[str, Any]] = []
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", lambda **call: changed.append(call))
         monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
-        event = queue_event([message(ids.new_id(world.clock()))])
+        event = queue_event([message(ids.new_id(timers.clock()))])
         event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(deliveries)
-        assert failures(world.call("expire_tokens", event)) == ["0"]
+        assert failures(timers.call("expire_tokens", event)) == ["0"]
         [call] = changed
         assert (call["ReceiptHandle"], call["VisibilityTimeout"]) == ("handle-0", pause)
 
     def test_a_message_that_fails_is_reported_even_if_its_return_cannot_be_hastened(
-        self, world: World, monkeypatch: pytest.MonkeyPatch
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", _unreachable)
         monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
-        assert failures(world.deliver(message(ids.new_id(world.clock())))) == ["0"]
+        assert failures(timers.deliver(message(ids.new_id(timers.clock())))) == ["0"]
 
 
 def _unreachable(**_: Any) -> None:
@@ -327,72 +330,72 @@ def _unreachable(**_: Any) -> None:
 
 
 class TestMessages:
-    def test_of_settled_tokens_are_dropped(self, world: World) -> None:
-        completed, waiter = world.create(world.clock() + MINUTE)
+    def test_of_settled_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
+        completed, waiter = timers.create(timers.clock() + MINUTE)
         services.tokens.complete(completed, '"done"')
-        world.clock.advance(seconds=120)
-        assert failures(world.deliver(message(completed), message(completed))) == []
-        assert world.sent == []
-        assert world.status(completed) is Status.COMPLETED
-        assert world.step_functions.result(waiter.task_token) == Success('{"ok":true,"output":"done"}')
+        timers.clock.advance(seconds=120)
+        assert failures(timers.deliver(message(completed), message(completed))) == []
+        assert timers.sent == []
+        assert timers.status(completed) is Status.COMPLETED
+        assert timers.step_functions.result(waiter.task_token) == Success('{"ok":true,"output":"done"}')
 
-    def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, world: World) -> None:
-        completed, _ = world.create(world.clock() + MINUTE)
+    def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, timers: SimulatedTimers) -> None:
+        completed, _ = timers.create(timers.clock() + MINUTE)
         services.tokens.complete(completed, '"done"')
-        assert failures(world.deliver(message(completed))) == []
-        assert world.sent == []
+        assert failures(timers.deliver(message(completed))) == []
+        assert timers.sent == []
 
-    def test_of_missing_tokens_are_dropped(self, world: World) -> None:
-        assert failures(world.deliver(message(ids.new_id(world.clock())))) == []
-        assert world.sent == []
+    def test_of_missing_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
+        assert failures(timers.deliver(message(ids.new_id(timers.clock())))) == []
+        assert timers.sent == []
 
-    def test_of_tokens_without_a_timeout_are_dropped(self, world: World) -> None:
-        untimed = services.tokens.create(NewToken(), world.clock()).token_id
-        assert failures(world.deliver(message(untimed))) == []
-        assert world.sent == []
-        assert world.status(untimed) is Status.WAITING
+    def test_of_tokens_without_a_timeout_are_dropped(self, timers: SimulatedTimers) -> None:
+        untimed = services.tokens.create(NewToken(), timers.clock()).token_id
+        assert failures(timers.deliver(message(untimed))) == []
+        assert timers.sent == []
+        assert timers.status(untimed) is Status.WAITING
 
     @pytest.mark.parametrize("poison", ["", "{", "null", "[]", "{}", '{"waitpointId": 5}', '{"waitpointId": "x"}'])
-    def test_that_cannot_be_read_are_reported_and_hold_no_other_up(self, world: World, poison: str) -> None:
-        tokens = [world.create(world.clock() + SECOND)[0] for _ in range(9)]
-        world.clock.advance(seconds=1)
-        answer = world.deliver(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
+    def test_that_cannot_be_read_are_reported_and_hold_no_other_up(self, timers: SimulatedTimers, poison: str) -> None:
+        tokens = [timers.create(timers.clock() + SECOND)[0] for _ in range(9)]
+        timers.clock.advance(seconds=1)
+        answer = timers.deliver(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
         assert failures(answer) == ["4"]
-        assert {world.status(token_id) for token_id in tokens} == {Status.TIMED_OUT}
+        assert {timers.status(token_id) for token_id in tokens} == {Status.TIMED_OUT}
 
 
 class TestTheClockDecides:
     """Also when no timer has run, and none will."""
 
-    def test_a_late_completion_settles_the_token_as_timed_out_and_tells_its_waiters(self, world: World) -> None:
-        token_id, waiter = world.create(world.clock() + MINUTE)
-        world.clock.advance(MINUTE)
+    def test_a_late_completion_settles_the_token_as_timed_out_and_tells_its_waiters(self, timers: SimulatedTimers) -> None:
+        token_id, waiter = timers.create(timers.clock() + MINUTE)
+        timers.clock.advance(MINUTE)
         services.tokens.complete(token_id, '"late"')
-        assert world.status(token_id) is Status.TIMED_OUT
-        result = world.step_functions.result(waiter.task_token)
+        assert timers.status(token_id) is Status.TIMED_OUT
+        result = timers.step_functions.result(waiter.task_token)
         assert isinstance(result, Success)
         assert "late" not in result.json
 
-    def test_a_waiter_that_comes_late_is_told_at_once(self, world: World) -> None:
-        token_id, first = world.create(world.clock() + MINUTE)
-        world.clock.advance(MINUTE)
-        late = Waiter(world.step_functions.start_task(), world.clock())
+    def test_a_waiter_that_comes_late_is_told_at_once(self, timers: SimulatedTimers) -> None:
+        token_id, first = timers.create(timers.clock() + MINUTE)
+        timers.clock.advance(MINUTE)
+        late = Waiter(timers.step_functions.start_task(), timers.clock())
         services.tokens.wait(token_id, late)
-        assert world.step_functions.result(late.task_token) == world.step_functions.result(first.task_token) is not None
+        assert timers.step_functions.result(late.task_token) == timers.step_functions.result(first.task_token) is not None
 
-    def test_a_token_reads_as_timed_out_before_it_is_written(self, world: World) -> None:
-        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+    def test_a_token_reads_as_timed_out_before_it_is_written(self, timers: SimulatedTimers) -> None:
+        api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         token_id = api.create(timeout="1m", tags="unwritten")["id"]
-        world.clock.advance(MINUTE - 1)
+        timers.clock.advance(MINUTE - 1)
         assert api.retrieve(token_id)["status"] == "WAITING"
-        world.clock.advance(1)
+        timers.clock.advance(1)
         read = api.retrieve(token_id)
         assert read["status"] == "TIMED_OUT"
-        assert read["completedAt"] == read["timeoutAt"] == iso(world.clock())
+        assert read["completedAt"] == read["timeoutAt"] == iso(timers.clock())
         assert json.loads(read["output"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
         listed = api.get(f"{TOKENS}?filter%5Bstatus%5D=TIMED_OUT&filter%5Btags%5D=unwritten").json["data"]
         assert [token_id] == [token["id"] for token in listed]
-        assert world.status(token_id) is Status.WAITING
+        assert timers.status(token_id) is Status.WAITING
 
 
 class TestRefusedBeforeAnythingIsWritten:
@@ -400,50 +403,50 @@ class TestRefusedBeforeAnythingIsWritten:
         "timeout",
         ["10000-01-01", "+010000-01-01T00:00:00Z", "99999999999w", "275760-09-13", "9999-12-31T23:59:59-01:00", "soon", 5],
     )
-    def test_a_timeout_that_aws_could_not_hold(self, world: World, timeout: Any) -> None:
-        api = Api(world.stack.template, world.stack.secret("ApiKey"))
-        before = self.items(world)
+    def test_a_timeout_that_aws_could_not_hold(self, timers: SimulatedTimers, timeout: Any) -> None:
+        api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
+        before = self.items(timers)
         for key in ({}, {"idempotencyKey": f"never-{timeout}"}):
             answer = api.post(TOKENS, {"timeout": timeout, **key})
             assert answer.status == 422
             assert answer.error.startswith("Invalid timeout")
-        assert self.items(world) == before
+        assert self.items(timers) == before
 
     @pytest.mark.parametrize("ttl", ["999999999999999d", "forever"])
-    def test_a_key_that_would_live_too_long(self, world: World, ttl: str) -> None:
-        api = Api(world.stack.template, world.stack.secret("ApiKey"))
-        before = self.items(world)
+    def test_a_key_that_would_live_too_long(self, timers: SimulatedTimers, ttl: str) -> None:
+        api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
+        before = self.items(timers)
         answer = api.post(TOKENS, {"idempotencyKey": f"never-{ttl}", "idempotencyKeyTTL": ttl})
         assert answer.status == 422
         assert "idempotencyKeyTTL" in answer.error
-        assert self.items(world) == before
+        assert self.items(timers) == before
 
-    def items(self, world: World) -> int:
-        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=world.stack.resources["Table"]["Ref"])
+    def items(self, timers: SimulatedTimers) -> int:
+        pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=timers.stack.resources["Table"]["Ref"])
         return sum(page["Count"] for page in pages)
 
-    def test_and_the_very_last_instant_is_held_by_all_of_them(self, world: World) -> None:
-        api = Api(world.stack.template, world.stack.secret("ApiKey"))
+    def test_and_the_very_last_instant_is_held_by_all_of_them(self, timers: SimulatedTimers) -> None:
+        api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
-        assert failures(world.arm(token_id)) == []
-        assert len(world.fired) == 1
+        assert failures(timers.arm(token_id)) == []
+        assert len(timers.fired) == 1
         assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"
 
 
 class TestRetention:
-    def expires_at(self, world: World, token_id: str, item: str = "token") -> int | None:
+    def expires_at(self, timers: SimulatedTimers, token_id: str, item: str = "token") -> int | None:
         key = {"id": {"S": token_id}, "item": {"S": item}}
-        answer = boto3.client("dynamodb").get_item(TableName=world.stack.resources["Table"]["Ref"], Key=key)
+        answer = boto3.client("dynamodb").get_item(TableName=timers.stack.resources["Table"]["Ref"], Key=key)
         found = answer["Item"].get("expiresAt")
         return None if found is None else int(found["N"])
 
-    def test_of_a_token_begins_when_it_settles_and_never_before(self, world: World) -> None:
-        token_id, _ = world.create(world.clock() + 400 * DAY)
-        world.arm(token_id)
-        assert self.expires_at(world, token_id) is None
-        world.run(until=lambda: world.clock() > 1_800_000_000_000 + 399 * DAY)
-        assert self.expires_at(world, token_id) is None
-        world.run()
-        retention = int(world.stack.template.parameters["RetentionDays"]) * DAY
+    def test_of_a_token_begins_when_it_settles_and_never_before(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + 400 * DAY)
+        timers.arm(token_id)
+        assert self.expires_at(timers, token_id) is None
+        timers.run(until=lambda: timers.clock() > 1_800_000_000_000 + 399 * DAY)
+        assert self.expires_at(timers, token_id) is None
+        timers.run()
+        retention = int(timers.stack.template.parameters["RetentionDays"]) * DAY
         for item in ("token", "replies"):
-            assert self.expires_at(world, token_id, item) == (world.clock() + retention) // SECOND
+            assert self.expires_at(timers, token_id, item) == (timers.clock() + retention) // SECOND

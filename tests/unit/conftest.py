@@ -2,9 +2,9 @@
 
 import pytest
 
-from local.template import Template
-from tests.api_gateway import Api
-from tests.fakes.in_memory import InMemory
+from in_process.template import Template
+from tests.support.api_gateway import Api
+from tests.support.fakes.in_memory import InMemory
 
 
 @pytest.fixture

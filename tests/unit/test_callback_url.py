@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.secret import FakeSecret
+from tests.support.fakes.secret import FakeSecret
 from waitpoints import ids
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.errors import WrongCallbackHash

@@ -15,7 +15,18 @@ PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk)/[\w.]+)::
 ROWS = re.findall(r"^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$", CONTRACT, re.MULTILINE)
 IDS = {identifier for identifier, _ in ROWS}
 
-FOLDERS = ("functions", "local", "operations", "benchmarks", "layers", "statemachines", "tests", "docs")
+FOLDERS = (
+    "functions",
+    "in_process",
+    "local",
+    "openapi",
+    "operations",
+    "benchmarks",
+    "layers",
+    "statemachines",
+    "tests",
+    "docs",
+)
 SUFFIXES = {".py", ".mjs", ".jsx", ".md", ".yaml", ".json"}
 INSTALLED = "node_modules"
 ID = r"[A-Z]?\d[\w.]*\w|[A-Z]?\d"  # wider than a real id, so that a section's number is found too

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fakes.in_memory import InMemory
+from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.errors import Forbidden, Unauthenticated
 

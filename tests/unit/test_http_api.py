@@ -8,15 +8,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from local.template import Context, Template
-from tests.api_gateway import DOMAIN, Api, http_event
-from tests.fakes.in_memory import InMemory
+from in_process.template import Context, Template
+from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
+from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
 
-TOKENS = "/api/v1/waitpoints/tokens"
 CLAIMS, PUBLIC_TOKEN = "/api/v1/auth/jwt/claims", "/api/v1/auth/jwt"
 UNKNOWN = "waitpoint_" + "0" * 26
 JSON = {"content-type": "application/json"}

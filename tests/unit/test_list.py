@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.api_gateway import Api
-from tests.fakes.in_memory import InMemory
+from tests.support.api_gateway import Api
+from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids
 from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest

@@ -17,13 +17,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 import expire_tokens
 import resume_waiters
 import schedule_timeouts
-from local.template import Context, Template
+from in_process.template import Context, Template
 from operations.stream_filter import matches
-from tests.fakes.in_memory import RETENTION, InMemory
-from tests.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
-from tests.fakes.store import MemoryStore
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
+from tests.support.fakes.store import MemoryStore
 from waitpoints.errors import CannotResumeNow
-from waitpoints.token import Answer, Completed, IdempotencyKey, KeyHolder, NewToken, Token, Waiter, iso
+from waitpoints.token import Completed, IdempotencyKey, KeyHolder, NewToken, ReplyKind, Token, Waiter, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -243,7 +243,7 @@ class Life(RuleBasedStateMachine):
         for token in self.store.tokens.values():
             for key, delivery in token.replies.items():
                 was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
-                assert was_resumed or delivery.answer is Answer.GONE
+                assert was_resumed or delivery.kind is ReplyKind.GONE
 
     def teardown(self) -> None:
         try:

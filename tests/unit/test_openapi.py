@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from local import api_answers as answers
-from local import openapi
-from local.template import ROOT, Template
-from tests.api_gateway import Api
-from tests.fakes.in_memory import InMemory
+from in_process.template import ROOT, Template
+from openapi import answers
+from openapi import document as openapi
+from tests.support.api_gateway import Api
+from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids
 from waitpoints.token import Waiter
 

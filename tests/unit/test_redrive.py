@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.template import Template
+from in_process.template import Template
 from operations import redrive as command
 from operations.doctor import summary
 from operations.stream_filter import matches
@@ -33,7 +33,7 @@ def letter(first: int, last: int) -> dict[str, Any]:
 
 
 @dataclass
-class Stack:
+class StuckStack:
     letters: list[Any] = field(default_factory=list)
     changes: Sequence[dict[str, Any]] = ()
     patterns: Sequence[dict[str, Any]] = (INSERTS,)
@@ -83,13 +83,13 @@ class Stack:
         return {"Records": found[:2], "NextShardIterator": str(int(ShardIterator) + 2)}
 
 
-def run(stack: Stack) -> int:
+def run(stack: StuckStack) -> int:
     return command.redrive(stack)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"])
 def test_a_batch_whose_records_are_gone_is_done_and_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
-    stack = Stack([letter(1, 2)], stream_error=code)
+    stack = StuckStack([letter(1, 2)], stream_error=code)
 
     assert run(stack) == 0
 
@@ -99,7 +99,7 @@ def test_a_batch_whose_records_are_gone_is_done_and_left_to_the_doctor(code: str
 
 
 def test_a_stream_that_cannot_be_read_now_leaves_the_message_in_the_queue() -> None:
-    stack = Stack([letter(1, 2)], stream_error="InternalServerError")
+    stack = StuckStack([letter(1, 2)], stream_error="InternalServerError")
 
     assert run(stack) == 1
 
@@ -108,7 +108,7 @@ def test_a_stream_that_cannot_be_read_now_leaves_the_message_in_the_queue() -> N
 
 def test_only_the_records_of_the_batch_that_pass_the_mappings_filter_are_sent() -> None:
     removed = {**change(3), "eventName": "REMOVE"}
-    stack = Stack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
+    stack = StuckStack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
 
     assert run(stack) == 0
 
@@ -118,7 +118,7 @@ def test_only_the_records_of_the_batch_that_pass_the_mappings_filter_are_sent() 
 
 
 def test_without_a_record_that_passes_no_function_is_invoked() -> None:
-    stack = Stack([letter(1, 1)], [{**change(1), "eventName": "REMOVE"}])
+    stack = StuckStack([letter(1, 1)], [{**change(1), "eventName": "REMOVE"}])
 
     assert run(stack) == 0
 
@@ -127,7 +127,7 @@ def test_without_a_record_that_passes_no_function_is_invoked() -> None:
 
 def test_no_invocation_exceeds_what_lambda_takes() -> None:
     large = [change(number, output={"S": "x" * 300_000}) for number in range(40)]
-    stack = Stack([letter(0, 39)], large)
+    stack = StuckStack([letter(0, 39)], large)
 
     assert run(stack) == 0
 
@@ -137,7 +137,7 @@ def test_no_invocation_exceeds_what_lambda_takes() -> None:
 
 
 def test_no_invocation_has_more_records_than_the_function_has_time_for() -> None:
-    stack = Stack([letter(0, 249)], [change(number) for number in range(250)])
+    stack = StuckStack([letter(0, 249)], [change(number) for number in range(250)])
 
     assert run(stack) == 0
 
@@ -145,7 +145,7 @@ def test_no_invocation_has_more_records_than_the_function_has_time_for() -> None
 
 
 def test_a_binary_attribute_is_sent_as_base64() -> None:
-    stack = Stack([letter(1, 1)], [change(1, waiters={"M": {"a": {"B": b"\x00\xff"}}})])
+    stack = StuckStack([letter(1, 1)], [change(1, waiters={"M": {"a": {"B": b"\x00\xff"}}})])
 
     assert run(stack) == 0
 
@@ -153,7 +153,7 @@ def test_a_binary_attribute_is_sent_as_base64() -> None:
 
 
 def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = Stack([letter(1, 1)], [change(1)], answer={"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0})
+    stack = StuckStack([letter(1, 1)], [change(1)], answer={"batchItemFailures": [{"itemIdentifier": "1"}], "undelivered": 0})
 
     assert run(stack) == 1
 
@@ -162,7 +162,7 @@ def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.C
 
 
 def test_a_filter_rule_that_is_not_known_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = Stack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
+    stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
 
     assert run(stack) == 1
 
@@ -180,7 +180,7 @@ def test_every_filter_of_the_template_is_known() -> None:
 
 
 def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = Stack(findings={**NOTHING_FOUND, "finished": 2})
+    stack = StuckStack(findings={**NOTHING_FOUND, "finished": 2})
 
     assert run(stack) == 0
 
@@ -189,7 +189,7 @@ def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixtur
 
 
 def test_tokens_beyond_those_that_the_doctor_lists_count_as_left(capsys: pytest.CaptureFixture[str]) -> None:
-    stack = Stack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
+    stack = StuckStack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
 
     assert run(stack) == 1
 

@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 from waitpoints.api.representation import listed, retrieved
-from waitpoints.token import Answer, Completed, Output, Reply, TimedOut, Token, Waiter, iso
+from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, iso
 
 CREATED = 1_800_000_000_005
 WAITING = Token(id="waitpoint_0", created_at=CREATED)
@@ -79,7 +79,7 @@ def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
 
 def test_waiters_show_what_became_of_them_and_never_their_task_tokens() -> None:
     waiters = {name: Waiter(f"task token {name}", CREATED) for name in ("resumed", "gone", "undelivered")}
-    deliveries = {"resumed": Reply(Answer.RESUMED, CREATED + 12), "gone": Reply(Answer.GONE, CREATED + 13)}
+    deliveries = {"resumed": Reply(ReplyKind.RESUMED, CREATED + 12), "gone": Reply(ReplyKind.GONE, CREATED + 13)}
     token = replace(completed(Output()), waiters=waiters, replies=deliveries)
     shown = {waiter["id"]: waiter for waiter in retrieved(token, URL)["waiters"]}
     assert {name: waiter["status"] for name, waiter in shown.items()} == {

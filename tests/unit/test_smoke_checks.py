@@ -14,7 +14,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from operations import smoke_checks
-from operations.caller import Answer, Caller, Unexpected
+from operations.caller import Caller, RawAnswer, Unexpected
 from operations.deployed import Outputs
 from operations.smoke import Line, prove
 from operations.smoke_checks import Check, Skipped
@@ -25,7 +25,7 @@ NEW = OLD.replace("1.40.4", "1.42.1")
 
 
 @dataclass
-class Stack:
+class FakeDeployed:
     """Fakes of CloudWatch Logs, CloudTrail and the doctor."""
 
     messages: Sequence[str] = ()
@@ -58,8 +58,8 @@ class Stack:
         return self.doctor
 
 
-def caller(stack: Stack | None = None) -> Caller:
-    made = Caller(stack or Stack(), "key", patience=0.01, deadline=time.monotonic() + 5)  # type: ignore[arg-type]
+def caller(stack: FakeDeployed | None = None) -> Caller:
+    made = Caller(stack or FakeDeployed(), "key", patience=0.01, deadline=time.monotonic() + 5)  # type: ignore[arg-type]
     made.tokens = ["waitpoint_1"]
     return made
 
@@ -138,14 +138,14 @@ class TestTheReport:
 
 class TestTheLog:
     def test_with_lines_about_the_token_and_no_error_is_ok(self) -> None:
-        stack = Stack(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
+        stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
 
         assert smoke_checks.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
 
     @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
     def test_without_a_line_about_the_token_fails(self, messages: list[str]) -> None:
         with pytest.raises(Unexpected, match="no line about waitpoint_1 in the-log-group"):
-            smoke_checks.logs_no_error(caller(Stack(messages)))
+            smoke_checks.logs_no_error(caller(FakeDeployed(messages)))
 
     @pytest.mark.parametrize(
         "message",
@@ -153,7 +153,7 @@ class TestTheLog:
     )
     def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
         with pytest.raises(Unexpected) as failure:
-            smoke_checks.logs_no_error(caller(Stack(["waitpoint_1", message])))
+            smoke_checks.logs_no_error(caller(FakeDeployed(["waitpoint_1", message])))
 
         assert message in str(failure.value)
 
@@ -164,34 +164,34 @@ class TestBoto3:
         return {"userAgent": agent, "requestParameters": {"secretId": secret}}
 
     def test_that_is_new_enough_is_ok(self) -> None:
-        assert smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(NEW)]))) == "1.42.1, at least 1.42.1"
+        assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW)]))) == "1.42.1, at least 1.42.1"
 
     def test_that_is_too_old_fails(self) -> None:
         with pytest.raises(Unexpected, match=r"1\.40\.4 is older than 1\.42\.1"):
-            smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(OLD)])))
+            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(OLD)])))
 
     def test_of_the_newest_call_counts(self) -> None:
-        assert smoke_checks.has_a_new_boto3(caller(Stack(calls=[self.call(NEW), self.call(OLD)])))
+        assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW), self.call(OLD)])))
 
     def test_of_an_operator_or_for_another_secret_does_not_count(self) -> None:
         operator, other = self.call(OLD.replace("exec-env/AWS_Lambda_python3.13", "")), self.call(OLD, "another")
 
         with pytest.raises(Skipped, match="run this again"):
-            smoke_checks.has_a_new_boto3(caller(Stack(calls=[operator, other, {"userAgent": OLD}])))
+            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[operator, other, {"userAgent": OLD}])))
 
     def test_that_may_not_be_looked_up_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="AccessDeniedException"):
-            smoke_checks.has_a_new_boto3(caller(Stack(calls=None)))
+            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=None)))
 
 
 class TestTheDoctor:
     def test_that_finds_something_fails(self) -> None:
         with pytest.raises(Unexpected, match="1 left undone"):
-            smoke_checks.has_nothing_undone(caller(Stack(doctor={"items": 9, "finished": 0, "undone": 1})))
+            smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor={"items": 9, "finished": 0, "undone": 1})))
 
     def test_that_takes_too_long_for_this_table_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="make doctor"):
-            smoke_checks.has_nothing_undone(caller(Stack(doctor=ReadTimeoutError(endpoint_url="x"))))
+            smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor=ReadTimeoutError(endpoint_url="x"))))
 
 
 class TestTheCaller:
@@ -215,7 +215,7 @@ class TestTheCaller:
 
     def test_follows_no_redirect(self) -> None:
         with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
-            assert caller().request("GET", url) == Answer(307, b"")
+            assert caller().request("GET", url) == RawAnswer(307, b"")
 
     def test_says_what_the_api_said(self) -> None:
         with self.answering(401, {}, b'{"error": "Invalid API key"}') as url:

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from local.template import ROOT, Template
+from in_process.template import ROOT, Template
 
 IMPORT_ALL = """
 import gc, importlib, json, sys

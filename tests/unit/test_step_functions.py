@@ -5,7 +5,7 @@ import json
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.fakes.step_functions import (
+from tests.support.fakes.step_functions import (
     DENIED,
     LOST_RESPONSE,
     OUTPUT_LIMIT,
@@ -17,7 +17,7 @@ from tests.fakes.step_functions import (
 )
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.token import Answer
+from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 DONE = Success('{"ok":true,"output":1}')
@@ -38,7 +38,7 @@ def test_a_waiting_task_is_resumed_with_the_result(
     fake: FakeStepFunctions, step_functions: StepFunctions, result: Success | Failure
 ) -> None:
     task_token = fake.start_task()
-    assert step_functions.resume(task_token, result) is Answer.RESUMED
+    assert step_functions.resume(task_token, result) is ReplyKind.RESUMED
     assert fake.result(task_token) == result
 
 
@@ -47,7 +47,7 @@ def test_a_task_that_was_answered_or_stopped_is_gone(fake: FakeStepFunctions, st
     step_functions.resume(answered, DONE)
     fake.stop(stopped)
     for task_token in (answered, stopped):
-        assert step_functions.resume(task_token, Success("2")) is Answer.GONE
+        assert step_functions.resume(task_token, Success("2")) is ReplyKind.GONE
     assert (fake.result(answered), fake.result(stopped)) == (DONE, None)
 
 
@@ -59,7 +59,7 @@ def test_what_may_pass_is_to_be_tried_again(fake: FakeStepFunctions, step_functi
     fake.fail_next(fault)
     with pytest.raises(CannotResumeNow):
         step_functions.resume(task_token, DONE)
-    expected = Answer.GONE if fault.takes_effect else Answer.RESUMED
+    expected = ReplyKind.GONE if fault.takes_effect else ReplyKind.RESUMED
     assert step_functions.resume(task_token, DONE) is expected
     assert fake.result(task_token) == DONE
 
@@ -72,7 +72,7 @@ def test_an_output_that_is_refused_will_always_be_and_leaves_the_task_waiting(
     for _ in range(2):
         with pytest.raises(OutputRefused, match="InvalidOutput"):
             step_functions.resume(task_token, Success(output))
-    assert step_functions.resume(task_token, DONE) is Answer.RESUMED
+    assert step_functions.resume(task_token, DONE) is ReplyKind.RESUMED
 
 
 def test_a_task_token_that_was_never_issued_is_refused(step_functions: StepFunctions) -> None:

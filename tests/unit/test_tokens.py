@@ -6,13 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.fakes.in_memory import RETENTION, InMemory
-from tests.fakes.step_functions import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.step_functions import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
-from waitpoints.token import MAX_WAITERS, Answer, Completed, IdempotencyKey, NewToken, Output, Status, TimedOut, Waiter, iso
+from waitpoints.token import MAX_WAITERS, Completed, IdempotencyKey, NewToken, Output, ReplyKind, Status, TimedOut, Waiter, iso
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
@@ -78,7 +78,7 @@ class TestAWaiterIsResumed:
         world.tokens.wait(token, waiter)
         world.tokens.complete(token, OUTPUT)
         delivery = world.tokens.retrieve(token).replies[waiter.key]
-        assert (delivery.answer, delivery.at) == (Answer.RESUMED, world.clock())
+        assert (delivery.kind, delivery.at) == (ReplyKind.RESUMED, world.clock())
 
     def test_through_its_newer_task_token_after_its_state_was_tried_again(self, world: InMemory) -> None:
         token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
@@ -87,7 +87,7 @@ class TestAWaiterIsResumed:
         world.tokens.wait(token, newer)
         world.tokens.complete(token, OUTPUT)
         assert world.step_functions.result(newer.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).replies[stale.key].answer is Answer.GONE
+        assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
 
     def test_once_however_often_it_registered(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
@@ -338,7 +338,7 @@ class TestWhenStepFunctionsFails:
         token, waiter = self.settled_with_undelivered(world, fault)
         assert world.tokens.resume_waiters(token) == []
         assert world.step_functions.result(waiter.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).replies[waiter.key].answer is Answer.RESUMED
+        assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.RESUMED
 
     def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
@@ -354,7 +354,7 @@ class TestWhenStepFunctionsFails:
         token, waiter = self.settled_with_undelivered(world, LOST_RESPONSE)
         assert world.tokens.resume_waiters(token) == []
         assert world.step_functions.result(waiter.task_token) == COMPLETED
-        assert world.tokens.retrieve(token).replies[waiter.key].answer is Answer.GONE
+        assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.GONE
         world.tokens.resume_waiters(token)
         assert world.step_functions.calls[waiter.task_token] == 2
 
@@ -374,7 +374,7 @@ class TestWhenStepFunctionsFails:
         world.tokens.wait(token, stopped)
         world.step_functions.stop(stopped.task_token)
         world.tokens.complete(token, OUTPUT)
-        assert {delivery.answer for delivery in world.tokens.retrieve(token).replies.values()} == {Answer.GONE}
+        assert {delivery.kind for delivery in world.tokens.retrieve(token).replies.values()} == {ReplyKind.GONE}
         world.tokens.resume_waiters(token)
         assert set(world.step_functions.calls.values()) == {1}
 

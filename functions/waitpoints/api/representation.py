@@ -3,7 +3,7 @@
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Answer, Completed, Outcome, TimedOut, Token, iso
+from waitpoints.token import Completed, Outcome, ReplyKind, TimedOut, Token, iso
 from waitpoints.waiter_result import timeout_output
 
 INLINE_LIMIT = 6_000_000  # bytes: Lambda answers with at most 6 MiB
@@ -66,10 +66,10 @@ def _waiter(token: Token, key: str) -> dict[str, Any]:
     shown = {"id": key, "registeredAt": iso(waiter.registered_at)}
     if reply is None:
         return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
-    if reply.answer is Answer.GONE:
-        return {**shown, "status": reply.answer}
+    if reply.kind is ReplyKind.GONE:
+        return {**shown, "status": reply.kind}
     lag = reply.at - token.outcome.at if token.outcome else None
-    return {**shown, "status": reply.answer, "resumedAt": iso(reply.at), "lagMs": lag}
+    return {**shown, "status": reply.kind, "resumedAt": iso(reply.at), "lagMs": lag}
 
 
 def _iso(instant: int | None) -> str | None:

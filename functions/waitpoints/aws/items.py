@@ -19,7 +19,6 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from waitpoints.token import (
-    Answer,
     Completed,
     EndlessKey,
     IdempotencyKey,
@@ -27,6 +26,7 @@ from waitpoints.token import (
     Outcome,
     Output,
     Reply,
+    ReplyKind,
     Status,
     TimedOut,
     Token,
@@ -109,7 +109,7 @@ def token_from(item: Item, replies: Item | None = None) -> Token:
             for key, waiter in item.get("waiters", {}).items()
         },
         replies={
-            key: Reply(Answer(value["answer"]), int(value["at"]))
+            key: Reply(ReplyKind(value["answer"]), int(value["at"]))
             for key, value in (replies or {}).items()
             if isinstance(value, dict)
         },

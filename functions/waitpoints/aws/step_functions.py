@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, assert_never
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.token import Answer
+from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure, Success
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class StepFunctions:
     def __init__(self, make_client: "Callable[[], SFNClient]") -> None:
         self._make_client = make_client
 
-    def resume(self, task_token: str, result: Success | Failure) -> Answer:
+    def resume(self, task_token: str, result: Success | Failure) -> ReplyKind:
         """Give a waiter its result, in one call. Raises CannotResumeNow, CannotResume or OutputRefused, as in the table."""
         try:
             match result:
@@ -56,13 +56,13 @@ class StepFunctions:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in _GONE:
-                return Answer.GONE
+                return ReplyKind.GONE
             if code == "InvalidOutput":
                 raise OutputRefused(code) from None
             raise (CannotResume if code in _NEVER else CannotResumeNow)(code) from None
         except BotoCoreError as error:
             raise CannotResumeNow(type(error).__name__) from None
-        return Answer.RESUMED
+        return ReplyKind.RESUMED
 
     @cached_property
     def _client(self) -> "SFNClient":

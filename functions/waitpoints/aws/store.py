@@ -43,13 +43,13 @@ from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
-    Answer,
     Completed,
     EndlessKey,
     IdempotencyKey,
     KeyHolder,
     Output,
     Reply,
+    ReplyKind,
     Status,
     Token,
     Waiter,
@@ -262,8 +262,8 @@ class Store:
         """
         names, values, assignments = {}, {":expiresAt": wire(self._expires_at(now))}, ["expiresAt = :expiresAt"]
         for number, (waiter, reply) in enumerate(replies.items()):
-            names[f"#{number}"], values[f":{number}"] = waiter, wire({"answer": reply.answer, "at": reply.at})
-            once = reply.answer is Answer.GONE
+            names[f"#{number}"], values[f":{number}"] = waiter, wire({"answer": reply.kind, "at": reply.at})
+            once = reply.kind is ReplyKind.GONE
             assignments.append(f"#{number} = " + (f"if_not_exists(#{number}, :{number})" if once else f":{number}"))
         self._client.update_item(
             TableName=self._table,

@@ -18,8 +18,8 @@ import boto3
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from local.moto_stack import MotoStack, moto_stack
-from local.template import Function, Template
+from in_process.moto_stack import MotoStack, moto_stack
+from in_process.template import Function, Template
 
 
 class CannotInvoke(Exception):

@@ -2,11 +2,11 @@
 
 import pytest
 
-from tests.fakes.bucket import FakeBucket
-from tests.fakes.clock import FakeClock
-from tests.fakes.secret import FakeSecret
-from tests.fakes.step_functions import FakeStepFunctions
-from tests.fakes.store import MemoryStore
+from tests.support.fakes.bucket import FakeBucket
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.secret import FakeSecret
+from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.store import MemoryStore
 from waitpoints import wiring
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.credentials import Credentials

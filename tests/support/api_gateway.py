@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from local.template import ACCOUNT, REGION, Template
+from in_process.template import ACCOUNT, REGION, Template
 
+TOKENS = "/api/v1/waitpoints/tokens"
 API_ID = "a1b2c3d4e5"
 DOMAIN = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     status: int
     headers: Mapping[str, str]
     text: str
@@ -53,13 +54,13 @@ class Api:
         assert answer.status == 200, answer.text
         return answer.json
 
-    def post(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def post(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         return self.request("POST", url, body, headers)
 
-    def get(self, url: str, headers: Mapping[str, str] | None = None) -> Answer:
+    def get(self, url: str, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         return self.request("GET", url, None, headers)
 
-    def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
+    def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """Send a request: text and bytes as they are, anything else as JSON; with the API key unless headers are given."""
         if headers is None:
             headers = {"authorization": f"Bearer {self._api_key}", "content-type": "application/json"}
@@ -67,11 +68,11 @@ class Api:
         raw = _bytes(body)
         route = self._template.route(method, parts.path)
         if route is None:
-            return Answer(404, {"content-type": "application/json"}, '{"message":"Not Found"}')
+            return HttpAnswer(404, {"content-type": "application/json"}, '{"message":"Not Found"}')
         parameters = {name: unquote(value) for name, value in route.path_parameters.items()}
         event = http_event(method, parts.path, parts.query, raw, headers, route.route_key, parameters)
         answer = route.function.call(event)
-        return Answer(answer["statusCode"], answer["headers"], answer["body"])
+        return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
 
 
 def http_event(

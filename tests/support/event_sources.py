@@ -8,8 +8,8 @@ from typing import Any
 
 import boto3
 
-from local.moto_stack import MotoStack
-from local.template import REGION
+from in_process.moto_stack import MotoStack
+from in_process.template import REGION
 from operations.stream_filter import passes
 
 

@@ -20,7 +20,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 
-from local.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
+from in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
 
 _MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 _NO_USER_SETTINGS = {

@@ -12,13 +12,13 @@ from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
-    Answer,
     Completed,
     EndlessKey,
     IdempotencyKey,
     KeyHolder,
     Output,
     Reply,
+    ReplyKind,
     Status,
     TimedOut,
     Token,
@@ -80,7 +80,7 @@ class MemoryStore:
         with self._lock:
             recorded = dict(self._token(token_id).replies)
             for key, reply in replies.items():
-                if reply.answer is not Answer.GONE or key not in recorded:
+                if reply.kind is not ReplyKind.GONE or key not in recorded:
                     recorded[key] = reply
             self.tokens[token_id] = replace(self._token(token_id), replies=recorded)
 

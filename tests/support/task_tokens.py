@@ -23,10 +23,10 @@ from typing import Any
 
 import pytest
 
-from tests.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, OutputRefused
-from waitpoints.token import Answer
+from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 PATIENCE = 30  # seconds
@@ -116,7 +116,7 @@ class TaskTokens:
     def test_a_waiting_task_goes_on_with_the_output_it_is_given(self, tasks: Any) -> None:
         task_token = tasks.start()
         assert tasks.result(task_token) is None
-        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is ReplyKind.RESUMED
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     @pytest.mark.parametrize("result", [OUTPUT, ERROR], ids=["success", "failure"])
@@ -138,18 +138,18 @@ class DeployedTaskTokens(TaskTokens):
         task_token = tasks.start()
         StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT)
         tasks.end(task_token)
-        assert StepFunctions(lambda: tasks.client).resume(task_token, Success('"second"')) is Answer.GONE
+        assert StepFunctions(lambda: tasks.client).resume(task_token, Success('"second"')) is ReplyKind.GONE
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     def test_a_waiting_task_fails_with_the_error_it_is_given(self, tasks: Any) -> None:
         task_token = tasks.start()
-        assert StepFunctions(lambda: tasks.client).resume(task_token, ERROR) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, ERROR) is ReplyKind.RESUMED
         assert tasks.end(task_token) == ERROR
 
     def test_the_largest_output_is_carried(self, tasks: Any) -> None:
         task_token = tasks.start()
         assert len(LARGEST.json.encode()) == RESULT_LIMIT
-        assert StepFunctions(lambda: tasks.client).resume(task_token, LARGEST) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, LARGEST) is ReplyKind.RESUMED
         assert tasks.end(task_token) == as_json(LARGEST.json)
 
 
@@ -160,7 +160,7 @@ class StrictTaskTokens(DeployedTaskTokens):
     def test_a_task_takes_one_answer_however_fast_the_second_comes(self, tasks: Any, second: Success | Failure) -> None:
         task_token = tasks.start()
         answers = [StepFunctions(lambda: tasks.client).resume(task_token, result) for result in (OUTPUT, second)]
-        assert answers == [Answer.RESUMED, Answer.GONE]
+        assert answers == [ReplyKind.RESUMED, ReplyKind.GONE]
         assert tasks.end(task_token) == as_json(OUTPUT.json)
 
     @pytest.mark.parametrize(
@@ -171,12 +171,12 @@ class StrictTaskTokens(DeployedTaskTokens):
         with pytest.raises(OutputRefused, match="InvalidOutput"):
             StepFunctions(lambda: tasks.client).resume(task_token, Success(output))
         assert tasks.result(task_token) is None
-        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.RESUMED
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is ReplyKind.RESUMED
 
     def test_a_task_that_was_stopped_is_gone(self, tasks: Any) -> None:
         task_token = tasks.start()
         tasks.stop(task_token)
-        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is Answer.GONE
+        assert StepFunctions(lambda: tasks.client).resume(task_token, OUTPUT) is ReplyKind.GONE
         assert tasks.result(task_token) is None
 
     def test_a_task_token_is_long_and_needs_quoting_in_a_url(self, tasks: Any) -> None:

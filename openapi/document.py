@@ -19,7 +19,7 @@ from pydantic.json_schema import models_json_schema
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "functions")]
 
-from local import api_answers as answers  # noqa: E402
+from openapi import answers  # noqa: E402
 from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT  # noqa: E402
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE  # noqa: E402
 from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest  # noqa: E402
@@ -44,7 +44,7 @@ class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads this one wi
 
 
 @dataclass(frozen=True)
-class Answer:
+class DocumentedAnswer:
     """What a status means, and the answer's body."""
 
     what: str
@@ -60,7 +60,7 @@ class Operation:
     summary: str
     description: str
     result: type[BaseModel]
-    refusals: Mapping[int, Answer]
+    refusals: Mapping[int, DocumentedAnswer]
     body: Json | None = None
     parameters: tuple[Json, ...] = ()
     headers: Mapping[str, Json] = field(default_factory=dict)
@@ -98,21 +98,25 @@ def reference(body: Body) -> Json:
 WAITPOINT_ID = parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, minLength=1)
 CURSOR = "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"
 
-BAD_REQUEST = Answer("The request is not of this shape; `error` names the place and what it accepts.")
-UNAUTHENTICATED = Answer("No credential, or one that is not this stack's.")
-FORBIDDEN = Answer("A public access token without the scope for this token, whether or not it exists.", answers.ScopeRefusal)
-NOT_FOUND = Answer("There is no such token, or retention has removed it.")
-FULL = Answer("The token has 100 waiters, and can have no more.")
-WRONG_METHOD = Answer("The path exists, but not for this method.", headers={"allow": header("The methods that it has.")})
-TOO_MANY = Answer("API Gateway's own limit. Nothing was done.", answers.GatewayRefusal)
-BUSY = Answer(
+BAD_REQUEST = DocumentedAnswer("The request is not of this shape; `error` names the place and what it accepts.")
+UNAUTHENTICATED = DocumentedAnswer("No credential, or one that is not this stack's.")
+FORBIDDEN = DocumentedAnswer(
+    "A public access token without the scope for this token, whether or not it exists.", answers.ScopeRefusal
+)
+NOT_FOUND = DocumentedAnswer("There is no such token, or retention has removed it.")
+FULL = DocumentedAnswer("The token has 100 waiters, and can have no more.")
+WRONG_METHOD = DocumentedAnswer(
+    "The path exists, but not for this method.", headers={"allow": header("The methods that it has.")}
+)
+TOO_MANY = DocumentedAnswer("API Gateway's own limit. Nothing was done.", answers.GatewayRefusal)
+BUSY = DocumentedAnswer(
     "AWS throttled or failed. Nothing was lost; send the same request again.", answers.Refusal | answers.GatewayRefusal
 )
-UNPROCESSABLE = Answer("A timeout or TTL that names no future instant, or more than 10 tags.")
+UNPROCESSABLE = DocumentedAnswer("A timeout or TTL that names no future instant, or more than 10 tags.")
 
 
-def too_large(limit: int) -> Answer:
-    return Answer(f"The body is over {limit:,} bytes.")
+def too_large(limit: int) -> DocumentedAnswer:
+    return DocumentedAnswer(f"The body is over {limit:,} bytes.")
 
 
 EVERYWHERE = {
@@ -257,8 +261,8 @@ OPERATIONS = (
         'string, other bytes as `{"base64": …}`. The URL is the credential. Nothing but a POST completes a token.',
         answers.CompleteWaitpointTokenResponse,
         {
-            401: Answer("The URL was not made by this stack. It says no more for an id that cannot be one."),
-            404: Answer("The URL is right, but retention has removed its token."),
+            401: DocumentedAnswer("The URL was not made by this stack. It says no more for an id that cannot be one."),
+            404: DocumentedAnswer("The URL is right, but retention has removed its token."),
             413: too_large(PAYLOAD_LIMIT),
         },
         body={
@@ -293,7 +297,7 @@ OPERATIONS = (
         "Get a link to a large output",
         "A link, good for five minutes, to an output whose `outputType` is application/store.",
         answers.PacketLink,
-        {401: UNAUTHENTICATED, 404: Answer("This is no output's path.", answers.Refusal | answers.GatewayRefusal)},
+        {401: UNAUTHENTICATED, 404: DocumentedAnswer("This is no output's path.", answers.Refusal | answers.GatewayRefusal)},
         parameters=(parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", minLength=1),),
     ),
     Operation(
@@ -316,7 +320,7 @@ OPERATIONS = (
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
             413: too_large(CREATE_LIMIT),
-            422: Answer("An `expirationTime` that is no duration, has passed, or is more than 30 days away."),
+            422: DocumentedAnswer("An `expirationTime` that is no duration, has passed, or is more than 30 days away."),
         },
         body=json_body(CreatePublicTokenRequest),
     ),
@@ -366,7 +370,7 @@ def document() -> Json:
 
 
 def _operation(operation: Operation) -> Json:
-    every = {200: Answer("Done.", operation.result, operation.headers), **operation.refusals, **EVERYWHERE}
+    every = {200: DocumentedAnswer("Done.", operation.result, operation.headers), **operation.refusals, **EVERYWHERE}
     described: Json = {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -382,14 +386,14 @@ def _operation(operation: Operation) -> Json:
     return described
 
 
-def _shared_response(answer: Answer) -> Json:
+def _shared_response(answer: DocumentedAnswer) -> Json:
     for name, shared in SHARED.items():
         if answer is shared:
             return {"$ref": f"#/components/responses/{name}"}
     return _response(answer)
 
 
-def _response(answer: Answer) -> Json:
+def _response(answer: DocumentedAnswer) -> Json:
     headers = {"headers": dict(answer.headers)} if answer.headers else {}
     return {"description": answer.what, **headers, "content": {"application/json": {"schema": reference(answer.body)}}}
 
@@ -430,7 +434,7 @@ class _Dumper(yaml.SafeDumper):
 
 def text() -> str:
     body = yaml.dump(document(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    return f"# Made by `make openapi`; edit local/openapi.py and the models instead.\n{body}"
+    return f"# Made by `make openapi`; edit openapi/document.py and the models instead.\n{body}"
 
 
 if __name__ == "__main__":

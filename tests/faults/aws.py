@@ -1,0 +1,341 @@
+"""What AWS does around the handlers: it invokes them, and again when they fail, on a clock that tests move.
+
+The handlers run as they are deployed, on moto. The sources of events behave as AWS describes them: a stream is
+delivered again from the lowest failed record, and a message comes back after its visibility timeout.
+"""
+
+import base64
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
+from unittest import mock
+
+import boto3
+
+from in_process.moto_stack import MotoStack
+from in_process.template import REGION, Function, Resource
+from operations.stream_filter import matches
+from tests.faults.wire import FAULTS, Killed, Wire
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import FakeStepFunctions
+from waitpoints import wiring
+from waitpoints.wiring import services
+
+SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
+
+
+def nothing(*_: Any) -> None:
+    pass
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service)
+
+
+class Invocations:
+    """Lambda: one handler at a time, its calls watched."""
+
+    def __init__(self, functions: dict[str, Function], wire: Wire) -> None:
+        self._functions = functions
+        self._wire = wire
+        self.watched = False
+        self.events: list[tuple[str, Any]] = []
+        """Every event that a function was invoked with."""
+
+    def invoke(self, name: str, event: Any) -> Any:
+        self.events.append((name, event))
+        if not self.watched:
+            return self._functions[name].call(event)
+        with self._wire.watched():
+            return self._functions[name].call(event)
+
+    @contextmanager
+    def unwatched(self) -> Iterator[None]:
+        watched, self.watched = self.watched, False
+        try:
+            yield
+        finally:
+            self.watched = watched
+
+
+class StreamSource:
+    """The event source mapping from the table's stream to one function."""
+
+    def __init__(self, name: str, properties: Resource, lambdas: Invocations, history: list[dict[str, Any]]) -> None:
+        self.name = name
+        self.batch_size = properties["BatchSize"]
+        self._patterns = [json.loads(found["Pattern"]) for found in properties["FilterCriteria"]["Filters"]]
+        self._lambdas = lambdas
+        self._history = history
+        self._read = 0
+        self.pending: list[dict[str, Any]] = []
+
+    def deliver(self) -> bool:
+        """Invoke the function with what it has not finished yet. False when there was nothing."""
+        self.pending += [
+            record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self._patterns)
+        ]
+        self._read = len(self._history)
+        batch = self.pending[: self.batch_size]
+        if not batch:
+            return False
+        try:
+            answer = self._lambdas.invoke(self.name, {"Records": batch})
+        except (Exception, Killed):
+            return True
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        done = [record["dynamodb"]["SequenceNumber"] not in failed for record in batch]
+        if failed and all(done):
+            return True  # it names no record of the batch, so the whole batch comes again
+        del self.pending[: [*done, False].index(False)]
+        return True
+
+
+class QueueSource:
+    """The event source mapping from a queue to one function."""
+
+    def __init__(self, name: str, properties: Resource, url: str, lambdas: Invocations) -> None:
+        self.name = name
+        self._batch_size = properties["BatchSize"]
+        self._url = url
+        self._lambdas = lambdas
+        self._sqs = client("sqs")
+
+    def deliver(self) -> bool:
+        """Invoke the function with the messages that are visible now. False when there were none."""
+        received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
+        messages = received.get("Messages", [])
+        if not messages:
+            return False
+        records = [self._record(message) for message in messages]
+        try:
+            answer = self._lambdas.invoke(self.name, {"Records": records})
+        except (Exception, Killed):
+            return True
+        failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
+        for message in messages:
+            if message["MessageId"] not in failed:
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return True
+
+    def _record(self, message: Any) -> dict[str, Any]:
+        return {
+            "messageId": message["MessageId"],
+            "receiptHandle": message["ReceiptHandle"],
+            "body": message["Body"],
+            "attributes": message["Attributes"],
+            "messageAttributes": {},
+            "md5OfBody": message["MD5OfBody"],
+            "eventSource": "aws:sqs",
+            "eventSourceARN": f"arn:aws:sqs:{REGION}:123456789012:{self._url.rsplit('/', 1)[-1]}",
+            "awsRegion": REGION,
+        }
+
+
+class SchedulerSource:
+    """EventBridge Scheduler: puts the input of a one-off schedule on the queue, up to a minute late."""
+
+    def __init__(self, group: str, queue_url: str, clock: FakeClock) -> None:
+        self._group = group
+        self._queue_url = queue_url
+        self._clock = clock
+        self._scheduler, self._sqs = client("scheduler"), client("sqs")
+
+    def deliver(self) -> bool:
+        fired = False
+        for name in self._names():
+            schedule = self._scheduler.get_schedule(Name=name, GroupName=self._group)
+            at = datetime.fromisoformat(schedule["ScheduleExpression"][3:-1]).replace(tzinfo=UTC)
+            if (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + SCHEDULER_LATENESS <= self._clock():
+                assert schedule["ActionAfterCompletion"] == "DELETE"
+                self._scheduler.delete_schedule(Name=name, GroupName=self._group)
+                self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=schedule["Target"]["Input"])
+                fired = True
+        return fired
+
+    def _names(self) -> list[str]:
+        return [schedule["Name"] for schedule in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]]
+
+
+class Stream:
+    """What was written to a table, as its stream tells it."""
+
+    def __init__(self, arn: str) -> None:
+        self._client = client("dynamodbstreams")
+        self._arn = arn
+        self._shard = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+        self._read_up_to: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+
+    def read(self) -> list[dict[str, Any]]:
+        """The records since the last time. Each time by a new iterator: moto's go astray after a cancelled transaction."""
+        made = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._read_up_to)
+        records: list[Any] = self._client.get_records(ShardIterator=made["ShardIterator"])["Records"]
+        if records:
+            last = records[-1]["dynamodb"]["SequenceNumber"]
+            self._read_up_to = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+        return list(json.loads(json.dumps(records, default=_as_lambda_has_it)))
+
+
+def _as_lambda_has_it(value: Any) -> float | str:
+    return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
+
+
+class Aws:
+    """A table, a bucket and queues of its own, and what AWS delivers from them to the functions."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        self.stack = stack
+        self.clock = FakeClock()
+        self.step_functions = FakeStepFunctions()
+        self.wire = Wire(self.step_functions)
+        self.lambdas = Invocations(stack.functions(), self.wire)
+        self.plan: Callable[[int, str], Any] = nothing
+        self.meanwhile: Callable[[int, str], Any] = nothing
+        self.somebody_died = False
+        """So that what Step Functions answered may not have been recorded."""
+        self.table, stream_arn = _empty_table(stack)
+        self._stream = Stream(stream_arn)
+        self._history: list[dict[str, Any]] = []
+        self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
+        self.streams: dict[str, StreamSource] = {}
+        self.queues: dict[str, QueueSource] = {}
+        for function in self.stack.functions().values():
+            for event in function.properties.get("Events", {}).values():
+                properties = stack.resolve(event["Properties"])
+                if event["Type"] == "DynamoDB":
+                    source = StreamSource(function.name, properties, self.lambdas, self._history)
+                    self.streams[function.name] = source
+                elif event["Type"] == "SQS":
+                    self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
+        self.timer_group = unique("TimerGroup")
+        client("scheduler").create_schedule_group(Name=self.timer_group)
+        self.scheduler = SchedulerSource(self.timer_group, self.timer_queue, self.clock)
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        """The world is there: handlers see its clock and its AWS, and find nothing in their caches."""
+        with ExitStack() as until_the_end:
+            until_the_end.enter_context(self.wire.plugged_in())
+            until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
+            own = {
+                "TABLE_NAME": self.table,
+                "TIMER_QUEUE_URL": self.timer_queue,
+                "TIMER_GROUP": self.timer_group,
+                "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue,
+            }
+            until_the_end.enter_context(mock.patch.dict(os.environ, own))
+            until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
+            _forget_all_but_clients()
+            until_the_end.callback(_forget_all_but_clients)
+            services.store._pause = nothing
+            yield
+
+    @contextmanager
+    def faulty(self) -> Iterator[None]:
+        """Here things go wrong as planned."""
+        self.somebody_died = self.somebody_died or self.plan is not nothing
+        self.lambdas.watched, self.wire.choose, self.wire.meanwhile = True, self.plan, self.meanwhile
+        try:
+            yield
+        finally:
+            self.lambdas.watched, self.wire.choose, self.wire.meanwhile = False, nothing, nothing
+
+    @contextmanager
+    def without_fast_path(self) -> Iterator[None]:
+        """Step Functions is out of reach."""
+        with self._failing(lambda call: call.startswith("stepfunctions.")):
+            yield
+
+    @contextmanager
+    def without_records(self) -> Iterator[None]:
+        """Whoever has resumed a waiter dies before it can be recorded."""
+        self.somebody_died = True
+        resumed = False
+
+        def after_a_resume(call: str) -> bool:
+            nonlocal resumed
+            recording, resumed = resumed, call.startswith("stepfunctions.")
+            return recording
+
+        with self._failing(after_a_resume):
+            yield
+
+    @contextmanager
+    def _failing(self, fails: Callable[[str], bool]) -> Iterator[None]:
+        calls, unreachable = self.wire.calls, FAULTS[1]
+        self.wire.calls = []
+        self.lambdas.watched, self.wire.choose = True, lambda _, call: unreachable if fails(call) else None
+        try:
+            yield
+        finally:
+            self.lambdas.watched, self.wire.choose = False, nothing
+            self.wire.calls = calls
+
+    def come_to_rest(self) -> None:
+        """Deliver everything that AWS would deliver without time passing."""
+        for _ in range(1000):
+            self._history += self._stream.read()
+            busy = [source.deliver() for source in (*self.streams.values(), self.scheduler, *self.queues.values())]
+            if not any(busy):
+                return
+        raise AssertionError("it never comes to rest")
+
+    def pass_time(self, until: int) -> None:
+        """Let the clock run until an instant, with a rest wherever a timer may come."""
+        for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
+            self.clock.now = max(self.clock.now, instant)
+            self.come_to_rest()
+
+    def dead_letters(self) -> list[tuple[str, str]]:
+        """The ids of tokens that an operator must look at, each with the reason."""
+        found = client("sqs").receive_message(QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10).get("Messages", [])
+        letters = [json.loads(message["Body"]) for message in found]
+        return [(letter["waitpointId"], letter["reason"]) for letter in letters]
+
+    def rotate(self, logical_id: str) -> None:
+        """Give a secret a new version, and let no function have the old one in its cache."""
+        value = unique(logical_id).ljust(64, "x")
+        client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
+        _forget_all_but_clients()
+        services.store._pause = nothing
+
+    def _images(self, item: str, *event_names: str) -> list[Any]:
+        return [
+            record["dynamodb"]["NewImage"]
+            for record in self._history
+            if record["dynamodb"]["NewImage"]["item"]["S"] == item and (not event_names or record["eventName"] in event_names)
+        ]
+
+
+def _forget_all_but_clients() -> None:
+    for part in [name for name in vars(services) if not name.endswith("_client")]:
+        del vars(services)[part]
+
+
+def _empty_table(stack: MotoStack) -> tuple[str, str]:
+    """A table as the template has it, without what another test may have left in it. Returns its name and its stream."""
+    [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
+    needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
+    made = client("dynamodb").create_table(
+        TableName=unique("Table"),
+        **{name: properties[name] for name in needed}
+        | {"StreamSpecification": {**properties["StreamSpecification"], "StreamEnabled": True}},
+    )["TableDescription"]
+    return made["TableName"], made["LatestStreamArn"]
+
+
+def _empty_queue(stack: MotoStack, logical_id: str) -> str:
+    """A queue of the template, without what another test may have left in it. Returns its URL."""
+    timeout = stack.template.resources("AWS::SQS::Queue")[logical_id].get("VisibilityTimeout", 30)
+    made = client("sqs").create_queue(QueueName=unique(logical_id), Attributes={"VisibilityTimeout": str(timeout)})
+    return made["QueueUrl"]
+
+
+def unique(name: str) -> str:
+    return f"{name}-{secrets.token_hex(8)}"

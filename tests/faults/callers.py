@@ -1,0 +1,100 @@
+"""What callers do: send an HTTP request again after a 5xx, and run a state that waits with its Retry."""
+
+import json
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from in_process.moto_stack import MotoStack
+from in_process.template import ROOT
+from tests.faults.aws import Aws
+from tests.faults.wire import Killed
+from tests.support.api_gateway import TOKENS, HttpAnswer, http_event
+
+PATIENCE = 40  # how often a caller or a state tries again
+
+
+@dataclass
+class Execution:
+    """A run of a state machine whose state waits for a token. Its Retry gives each attempt a task token of its own."""
+
+    task_tokens: list[str] = field(default_factory=list)
+    failed: str | None = None
+
+
+class Callers(Aws):
+    """AWS with those who call the stack."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        super().__init__(stack)
+        self.tokens: list[dict[str, Any]] = []
+        """What the callers were told of the tokens that they made."""
+        self._retried = _names_in_retry(stack)
+
+    def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
+        """One request, sent again as it is when the answer is a 5xx or never comes."""
+        path = urlsplit(url).path
+        route = self.stack.template.route(method, path)
+        assert route
+        for _ in range(PATIENCE):
+            event = http_event(method, path, "", body, headers, route.route_key, route.path_parameters)
+            with suppress(Killed):
+                answer = self.lambdas.invoke(route.function.name, event)
+                if answer["statusCode"] < 500:
+                    return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
+                assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
+        raise AssertionError("the caller has given up")
+
+    def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
+        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
+        if request_key:
+            headers["x-trigger-request-idempotency-key"] = request_key
+        answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
+        assert answer.status == 200, answer
+        self.tokens.append(created := answer.json)
+        return dict(created)
+
+    def callback(self, token: dict[str, Any], body: str) -> None:
+        answer = self.http("POST", token["url"], body.encode(), {"content-type": "application/json"})
+        assert answer.status == 200, answer
+
+    def complete(self, token: dict[str, Any], data: str) -> None:
+        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
+        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data":{data}}}'.encode(), headers)
+        assert answer.status == 200, answer
+
+    def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
+        """Enter a state that waits for a task token, and its Retry when its function fails before the task was answered."""
+        execution = execution or Execution()
+        for _ in range(PATIENCE):
+            task_token = self.step_functions.start_task()
+            execution.task_tokens.append(task_token)
+            try:
+                self.lambdas.invoke(function, {**payload, "taskToken": task_token})
+            except Killed:
+                error = "Sandbox.Timedout"
+            except Exception as failure:
+                error = type(failure).__name__
+            else:
+                return execution
+            if self.step_functions.result(task_token) is not None:
+                return execution  # it had gone on before its function failed
+            self.step_functions.stop(task_token)
+            if error not in self._retried:
+                break
+        execution.failed = error
+        return execution
+
+    def wait(self, token: dict[str, Any], unwrap: bool = False) -> Execution:
+        return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap})
+
+    def _api_key(self) -> str:
+        return self.stack.secret("ApiKey")
+
+
+def _names_in_retry(stack: MotoStack) -> set[str]:
+    """The errors that the example state machine, which users copy, tries again after."""
+    [machine] = stack.template.resources("AWS::Serverless::StateMachine").values()
+    states = json.loads((ROOT / machine["DefinitionUri"]).read_text())["States"].values()
+    return {name for state in states for retry in state.get("Retry", []) for name in retry["ErrorEquals"]}
