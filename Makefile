@@ -16,7 +16,7 @@ help: ## List the commands
 ##@ Try it
 
 run: .local/emulator/ready .local/sam/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it)
-	@exec .local/emulator/bin/python local/run.py
+	@exec .local/emulator/bin/python -m local.run
 
 invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
 	@.venv/bin/python in_process/invoke.py "$(FUNCTION)" "$(EVENT)"

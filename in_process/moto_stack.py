@@ -22,7 +22,10 @@ from moto.dynamodb.responses import DynamoHandler
 
 from in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
 
-_MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+_MOTO: Any = {  # moto takes a part of its configuration; its type demands all of it
+    "stepfunctions": {"execute_state_machine": True},
+    "lambda": {"use_docker": False},
+}
 _NO_USER_SETTINGS = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_CONFIG_FILE": os.devnull,

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from stack import LOCAL, ROOT, LocalError, Stack, running
+from local.stack import LOCAL, ROOT, LocalError, Stack, running
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
 FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))

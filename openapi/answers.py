@@ -5,7 +5,7 @@ Trigger.dev's own specification where it has one. An absent field is left out, n
 beside these.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,10 +32,9 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-def _optional(description: str) -> None:
+def _optional(description: str) -> Any:
     """The default of a field that may be left out."""
-    default: None = Field(default=None, description=description)
-    return default
+    return Field(default=None, description=description)
 
 
 class CreateWaitpointTokenResponse(AnswerModel):

@@ -1,4 +1,4 @@
-"""What the domain needs from its store. `aws.store` keeps these promises with DynamoDB, `tests/support/fakes` in memory."""
+"""What the core needs from AWS. `aws/` keeps these promises with AWS, `tests/support/fakes` in memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -53,3 +53,13 @@ class TokenStore(Protocol):
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         """Record Step Functions' replies for some of a token's waiters."""
+
+
+class Secret(Protocol):
+    """A secret that may be rotated: what was made with a version outlives one rotation of it."""
+
+    def current(self) -> str:
+        """The version that new things are made with."""
+
+    def accepted(self) -> Iterator[str]:
+        """The versions that old things may have been made with, likeliest first."""

@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "local"))
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-import emulator
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
+
+from local import emulator
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -121,7 +122,7 @@ def route_keys(api_id: str) -> list[str]:
 
 def processes_are_bounded() -> bool:
     configuration = {"Runtime": "python3.13", "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bounded"}
-    given = []
+    given: list[Any] = []
 
     def take() -> None:
         for _ in range(emulator.WORKERS + 1):

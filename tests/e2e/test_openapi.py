@@ -64,9 +64,10 @@ def with_real_urls(schema: Any, api: Api) -> None:
     """Every other callback goes to the URL of a token, since no generator guesses a hash."""
     turn = itertools.cycle([True, False])
 
-    @schema.hook
     def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:
         if path_parameters and "callbackHash" in path_parameters and next(turn):
             token = api.create()
             path_parameters.update(waitpointId=token["id"], callbackHash=token["url"].rsplit("/", 1)[1])
         return path_parameters
+
+    schema.hook(map_path_parameters)

@@ -281,7 +281,12 @@ class Aws:
         """Deliver everything that AWS would deliver without time passing."""
         for _ in range(1000):
             self._history += self._stream.read()
-            busy = [source.deliver() for source in (*self.streams.values(), self.scheduler, *self.queues.values())]
+            sources: list[StreamSource | SchedulerSource | QueueSource] = [
+                *self.streams.values(),
+                self.scheduler,
+                *self.queues.values(),
+            ]
+            busy = [source.deliver() for source in sources]
             if not any(busy):
                 return
         raise AssertionError("it never comes to rest")
@@ -334,7 +339,7 @@ def _empty_queue(stack: MotoStack, logical_id: str) -> str:
     """A queue of the template, without what another test may have left in it. Returns its URL."""
     timeout = stack.template.resources("AWS::SQS::Queue")[logical_id].get("VisibilityTimeout", 30)
     made = client("sqs").create_queue(QueueName=unique(logical_id), Attributes={"VisibilityTimeout": str(timeout)})
-    return made["QueueUrl"]
+    return str(made["QueueUrl"])
 
 
 def unique(name: str) -> str:

@@ -33,9 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     terminalreporter.section("fault injection")
     for name, calls in _figures.flows.items():
         terminalreporter.write_line(f"{name:<52} {len(calls):3} calls: {', '.join(dict.fromkeys(calls))}")
-    calls = sum(map(len, _figures.flows.values()))
+    number_of_calls = sum(map(len, _figures.flows.values()))
     terminalreporter.write_line(
-        f"{len(_figures.flows)} flows, {calls} calls, {len(_figures.tried)} faults: {_figures.tried.total()} runs; "
+        f"{len(_figures.flows)} flows, {number_of_calls} calls, {len(_figures.tried)} faults: {_figures.tried.total()} runs; "
         f"{len(_figures.storms)} storms of {sum(_figures.storms.values())} faults; "
         f"{_figures.interleaved} interleavings; lost {_figures.lost}"
     )

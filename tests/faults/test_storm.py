@@ -1,11 +1,15 @@
 """Half of all work fails somewhere, for a while, in any order. Then it is calm, and nothing is lost."""
 
 import random
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.faults.aws import unique
+from tests.faults.callers import Execution
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, LARGE, SMALL
 from tests.faults.wire import FAULTS, Fault
@@ -29,20 +33,25 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
         tried += 1
         return chance.choice(possible)
 
+    def wait(token: dict[str, Any], unwrap: bool) -> None:
+        executions.append((world.wait(token, unwrap), token, unwrap))
+
+    def call_back(token: dict[str, Any]) -> None:
+        world.callback(token, chance.choice([SMALL, LARGE]))
+
+    executions: list[tuple[Execution, dict[str, Any], bool]] = []
     world.plan, world.outcomes_are_open = plan, True
     with world.alive():
         with world.faulty():
-            executions = []
             for _ in range(4):
                 options = dict(chance.choice(OPTIONS))
                 if "idempotencyKey" in options:
                     options["idempotencyKey"] = unique("order")
                 token = world.create(request_key=unique("call"), **options)
-                things = [lambda token=token, unwrap=unwrap: executions.append((world.wait(token, unwrap), token, unwrap))
-                          for unwrap in (False, True, False)]  # fmt: skip
+                things: list[Callable[[], object]] = [partial(wait, token, unwrap) for unwrap in (False, True, False)]
                 things += [
-                    lambda token=token: world.callback(token, chance.choice([SMALL, LARGE])),
-                    lambda token=token: world.complete(token, "1"),
+                    partial(call_back, token),
+                    partial(world.complete, token, "1"),
                     world.come_to_rest,
                     lambda: world.clock.advance(seconds=chance.choice([1, 300, 600])),
                 ]

@@ -14,6 +14,7 @@ from unittest import mock
 
 from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
+from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
@@ -46,7 +47,7 @@ class Fault:
         return self.only is None or call.endswith(self.only)
 
 
-def _raises(error: type[Exception]) -> Callable[[str, str], Attempt]:
+def _raises(error: Callable[..., Exception]) -> Callable[[str, str], Attempt]:
     return lambda service, _: (None, error(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/", error="test"))
 
 
@@ -107,7 +108,8 @@ class Wire:
 
     @contextmanager
     def plugged_in(self) -> Iterator[None]:
-        make_api_call, do_get_response = BaseClient._make_api_call, Endpoint._do_get_response
+        botocore: Any = (BaseClient, Endpoint)  # its stubs leave out what is private
+        make_api_call, do_get_response = botocore[0]._make_api_call, botocore[1]._do_get_response
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
             if not self._watching:
@@ -132,7 +134,8 @@ class Wire:
 
         def attempt(endpoint: Any, *request: Any) -> Attempt:
             if not hasattr(self._this, "call"):
-                return do_get_response(endpoint, *request)
+                passed_on: Attempt = do_get_response(endpoint, *request)
+                return passed_on
             if self._watching:
                 self._die_again()
             fault, client, operation, parameters = self._this.call
@@ -184,7 +187,7 @@ class Wire:
             raise Killed
 
     def _answer_of_step_functions(self, operation: str, parameters: dict[str, Any]) -> Attempt:
-        send = {
+        send: dict[str, Callable[..., object]] = {
             "SendTaskSuccess": self._step_functions.send_task_success,
             "SendTaskFailure": self._step_functions.send_task_failure,
         }
@@ -201,7 +204,7 @@ def _refused(parsed: Any, status: int) -> Attempt:
 
 def _response(parsed: Any, status: int) -> Attempt:
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
-    return (AWSResponse("https://example.com", status, {}, _Body()), {**parsed, "ResponseMetadata": metadata}), None
+    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
 
 
 class _Body(io.BytesIO):

@@ -7,7 +7,7 @@ from typing import Any
 
 from in_process.moto_stack import MotoStack
 from tests.faults.callers import Callers, Execution
-from waitpoints.token import ReplyKind, Status, Token, iso
+from waitpoints.token import Completed, ReplyKind, Token, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -62,7 +62,7 @@ class World(Callers):
             token = self.token(token_id)
             assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
-                outcome = Timeout() if token.outcome.status is Status.TIMED_OUT else token.outcome.output.json or ""
+                outcome = token.outcome.output.json or "" if isinstance(token.outcome, Completed) else Timeout()
             if given[0] != self._result(token, outcome, unwrap):
                 yield f"an execution was resumed with {given[0]} and not with {outcome}"
 

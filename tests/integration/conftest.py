@@ -70,7 +70,7 @@ class Runs:
             described: Any = self._client.describe_execution(executionArn=execution)
             return None if described["status"] == "RUNNING" else described
 
-        described = eventually(ended)
+        described: Any = eventually(ended)
         if "output" in described:
             return described["status"], json.loads(described["output"])
         return described["status"], (described.get("error"), described.get("cause"))

@@ -104,7 +104,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     client: Any = step_functions
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
-        outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now  # type: ignore[arg-type]
+        outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now
         delivery = Delivery(store, outputs, StepFunctions(lambda: client), clock)
         return Tokens(store, outputs, delivery, clock)
 

@@ -11,7 +11,7 @@ from in_process.invoke import filled_in
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from tests.support.fakes.step_functions import FakeStepFunctions
-from waitpoints.token import NewToken, Output, Status, Waiter
+from waitpoints.token import Completed, NewToken, Output, Status, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -54,7 +54,7 @@ def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
     event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
     FUNCTIONS["accept_callback"].call(event)
     settled = services.tokens.retrieve(event["pathParameters"]["waitpointId"]).outcome
-    assert settled is not None
+    assert isinstance(settled, Completed)
     assert settled.output.json is not None
     assert json.loads(settled.output.json).startswith("payload=%7B%22type%22%3A%22block_actions%22")
 

@@ -30,7 +30,7 @@ class TestRotation:
         client = boto3.client("secretsmanager")
 
         def rotate(logical_id: str) -> str:
-            value = client.get_random_password(PasswordLength=48, ExcludePunctuation=True)["RandomPassword"]
+            value = str(client.get_random_password(PasswordLength=48, ExcludePunctuation=True)["RandomPassword"])
             client.put_secret_value(SecretId=stack.resources[logical_id]["Id"], SecretString=value)
             return value
 
@@ -93,7 +93,7 @@ class TestASecretThatCannotBeRead:
         client = boto3.client("secretsmanager")
         secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
         secret.current()
-        throttled = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
+        throttled: Any = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
 
         def throttle(**_: Any) -> None:
             raise ClientError(throttled, "GetSecretValue")

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -119,7 +120,7 @@ class TestComplete:
 
     def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
         _, settled = store.complete(create().id, Output('"large"', "somewhere.json"), START)
-        assert settled.outcome is not None
+        assert isinstance(settled.outcome, Completed)
         assert settled.outcome.output.json == '"large"'
 
     def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -144,7 +145,7 @@ class TestComplete:
 
     def test_has_one_winner_among_fifty_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        answers = race([lambda n=n: store.complete(token.id, Output(str(n)), START + n) for n in range(50)])
+        answers = race([partial(store.complete, token.id, Output(str(n)), START + n) for n in range(50)])
         [winner] = [settled for won, settled in answers if won]
         assert all(seen == winner for _, seen in answers)
         assert store.get(token.id) == winner
@@ -318,7 +319,7 @@ class TestIdempotencyKey:
 
     def test_makes_one_token_of_fifty_creates_at_once(self, store: AnyStore) -> None:
         tokens = [self.token() for _ in range(50)]
-        holders = race([lambda token=token: store.create(token, self.key(), START) for token in tokens])
+        holders = race([partial(store.create, token, self.key(), START) for token in tokens])
         [winner] = [token for token, holder in zip(tokens, holders, strict=True) if holder is None]
         assert {holder.token_id for holder in holders if holder} == {winner.id}
 
@@ -523,8 +524,9 @@ def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(
     store.create(token, None, START)
 
     def expires_at(item: str) -> str | None:
-        found = client.get_item(TableName=table, Key={"id": {"S": token.id}, "item": {"S": item}}).get("Item", {})
-        return found.get("expiresAt", {}).get("N")
+        found: Any = client.get_item(TableName=table, Key={"id": {"S": token.id}, "item": {"S": item}}).get("Item", {})
+        number: str | None = found.get("expiresAt", {}).get("N")
+        return number
 
     [attribute] = stack.template.resources("AWS::DynamoDB::Table").values()
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"

@@ -24,7 +24,7 @@ def key() -> FakeSecret:
 
 @pytest.fixture
 def urls(key: FakeSecret) -> CallbackUrls:
-    return CallbackUrls("https://hooks.example.com", key)  # type: ignore[arg-type]
+    return CallbackUrls("https://hooks.example.com", key)
 
 
 def hash_of(url: str) -> str:
@@ -37,11 +37,11 @@ def test_a_url_is_that_of_the_contract(urls: CallbackUrls) -> None:
 
 
 def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: CallbackUrls) -> None:
-    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)  # type: ignore[arg-type]
+    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)
 
 
 def test_without_a_public_base_url_it_is_the_apis_own(key: FakeSecret, urls: CallbackUrls) -> None:
-    url = CallbackUrls("", key).url(TOKEN, API_URL)  # type: ignore[arg-type]
+    url = CallbackUrls("", key).url(TOKEN, API_URL)
     assert url == urls.url(TOKEN, API_URL).replace("https://hooks.example.com", API_URL)
 
 
@@ -57,7 +57,7 @@ def test_the_hash_of_another_token_is_refused(urls: CallbackUrls) -> None:
 
 @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_any_other_text_is_refused(written: str) -> None:
-    urls = CallbackUrls("", FakeSecret(KEY))  # type: ignore[arg-type]
+    urls = CallbackUrls("", FakeSecret(KEY))
     with pytest.raises(WrongCallbackHash):
         urls.check(TOKEN, written)
 

@@ -1,5 +1,6 @@
 """Reaching a stack: what is missing is said in one sentence, with what to set."""
 
+import signal
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -22,7 +23,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("STACK", "nope")
-    monkeypatch.setattr(smoke.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

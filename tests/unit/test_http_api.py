@@ -40,7 +40,7 @@ class TestCreate:
     def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(vars(services), "callback_urls", CallbackUrls("", world.signing_key))  # type: ignore[arg-type]
+        monkeypatch.setitem(vars(services), "callback_urls", CallbackUrls("", world.signing_key))
         created = api.create()
         assert created["url"].startswith(f"https://{DOMAIN}{TOKENS}/{created['id']}/callback/")
         assert api.retrieve(created["id"])["url"] == created["url"]
@@ -359,7 +359,7 @@ def test_the_sdks_wait_route_knows_whether_there_is_such_a_token(api: Api) -> No
     assert api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait").status == 404
 
 
-CLOSED = [
+CLOSED: list[tuple[str, str, Any]] = [
     ("POST", TOKENS, {}),
     ("GET", TOKENS, None),
     ("GET", f"{TOKENS}/{UNKNOWN}", None),

@@ -170,7 +170,7 @@ class TestTheListRoute:
         return [token["id"] for token in answer.json["data"]]
 
     def made(self, api: Api, world: InMemory, number: int, **fields: Any) -> list[str]:
-        made = []
+        made: list[str] = []
         for _ in range(number):
             world.clock.advance(1)
             made.insert(0, api.create(**fields)["id"])

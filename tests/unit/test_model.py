@@ -312,7 +312,8 @@ class Life(RuleBasedStateMachine):
 
     def fire(self, token_id: str) -> None:
         message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
-        assert expire_tokens.handler({"Records": [message]}, Context("ExpireTokens")) == {"batchItemFailures": []}  # type: ignore[arg-type]
+        context: Any = Context("ExpireTokens")
+        assert expire_tokens.handler({"Records": [message]}, context) == {"batchItemFailures": []}
 
 
 def test_thousands_of_things_in_any_order_end_as_the_model_says() -> None:

@@ -84,7 +84,8 @@ class StuckStack:
 
 
 def run(stack: StuckStack) -> int:
-    return command.redrive(stack)  # type: ignore[arg-type]
+    deployed: Any = stack
+    return command.redrive(deployed)
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"])

@@ -59,7 +59,8 @@ class FakeDeployed:
 
 
 def caller(stack: FakeDeployed | None = None) -> Caller:
-    made = Caller(stack or FakeDeployed(), "key", patience=0.01, deadline=time.monotonic() + 5)  # type: ignore[arg-type]
+    deployed: Any = stack or FakeDeployed()
+    made = Caller(deployed, "key", patience=0.01, deadline=time.monotonic() + 5)
     made.tokens = ["waitpoint_1"]
     return made
 

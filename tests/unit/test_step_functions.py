@@ -30,7 +30,7 @@ def fake() -> FakeStepFunctions:
 
 @pytest.fixture
 def step_functions(fake: FakeStepFunctions) -> StepFunctions:
-    return StepFunctions(lambda: fake)  # type: ignore[arg-type,return-value]
+    return StepFunctions(lambda: fake)
 
 
 @pytest.mark.parametrize("result", [DONE, Failure("WaitpointTimeoutError", "Waitpoint timed out at …")])

@@ -17,8 +17,8 @@ NOW = 1_800_000_000_000  # 2027-01-15T08:00:00Z
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 
 
-def at(*when: int, ms: int = 0) -> int:
-    return round(datetime(*when, tzinfo=UTC).timestamp()) * 1000 + ms  # type: ignore[arg-type,misc]
+def at(year: int, month: int, day: int, hour: int = 0, minute: int = 0, second: int = 0, ms: int = 0) -> int:
+    return round(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp()) * 1000 + ms
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 
@@ -147,7 +148,7 @@ class TestCompleting:
         token, large = world.new_token(), json.dumps("ü" * IN_ITEM_LIMIT, ensure_ascii=False)
         world.tokens.complete(token, large)
         settled = world.tokens.retrieve(token).outcome
-        assert settled is not None
+        assert isinstance(settled, Completed)
         assert settled.output.json == large
 
     def test_has_one_winner_among_one_hundred_and_every_waiter_gets_its_output(self, world: InMemory) -> None:
@@ -157,7 +158,7 @@ class TestCompleting:
         with ThreadPoolExecutor(20) as pool:
             list(pool.map(lambda n: world.tokens.complete(token, str(n)), range(100)))
         settled = world.tokens.retrieve(token).outcome
-        assert settled is not None
+        assert isinstance(settled, Completed)
         assert settled.output.json is not None
         assert {world.step_functions.result(waiter.task_token) for waiter in waiters} == {Success(settled.output.json)}
         assert set(world.step_functions.calls.values()) == {1}
@@ -408,7 +409,7 @@ class TestWhenStepFunctionsFails:
 
 
 class TestAnIdempotencyKey:
-    def create(self, world: InMemory, lifetime: int | None = None, **fields: int) -> tuple[str, bool]:
+    def create(self, world: InMemory, lifetime: int | None = None, **fields: Any) -> tuple[str, bool]:
         expires_at = None if lifetime is None else world.clock() + lifetime
         key = IdempotencyKey("order-1", expires_at)
         created = world.tokens.create(NewToken(key=key, **fields), world.clock())

@@ -7,13 +7,13 @@ rotating the API key leaves every URL alive. It is derived, never stored: a forg
 import hashlib
 import hmac
 
-from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.errors import WrongCallbackHash
 from waitpoints.ids import PREFIX
+from waitpoints.ports import Secret
 
 
 class CallbackUrls:
-    def __init__(self, public_base_url: str, signing_key: RotatingSecret) -> None:
+    def __init__(self, public_base_url: str, signing_key: Secret) -> None:
         self._public_base_url = public_base_url
         self._signing_key = signing_key
 

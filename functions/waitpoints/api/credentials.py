@@ -11,9 +11,9 @@ from typing import Any
 
 import jwt
 
-from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
+from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
@@ -21,7 +21,7 @@ TOKEN_LIFETIME = 24 * 3600  # seconds: how long the token that create returns is
 
 
 class Credentials:
-    def __init__(self, api_key: RotatingSecret, environment: str) -> None:
+    def __init__(self, api_key: Secret, environment: str) -> None:
         self._api_key = api_key
         self.environment = environment
 

@@ -6,24 +6,33 @@ An item of DynamoDB holds 400 KB, and a token's waiters may need half of that.
 import secrets
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
 from waitpoints.errors import OutputNotFound
 from waitpoints.token import Output
 
-if TYPE_CHECKING:
-    from types_boto3_s3 import S3Client
-
 IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
 LINK_LIFETIME = 300  # seconds
+
+
+class BucketClient(Protocol):
+    """The part of boto3's S3 client that keeps payloads."""
+
+    def put_object(self, *, Bucket: str, Key: str, Body: bytes, ContentType: str) -> object: ...
+
+    def get_object(self, *, Bucket: str, Key: str) -> Any: ...
+
+    def head_object(self, *, Bucket: str, Key: str) -> object: ...
+
+    def generate_presigned_url(self, ClientMethod: str, Params: Any, ExpiresIn: int) -> str: ...
 
 
 class Outputs:
     """Payloads in one bucket. The client is only made once a payload is too large for the table."""
 
-    def __init__(self, make_client: "Callable[[], S3Client]", bucket: str) -> None:
+    def __init__(self, make_client: Callable[[], BucketClient], bucket: str) -> None:
         self._make_client = make_client
         self.bucket = bucket
 
@@ -60,5 +69,5 @@ class Outputs:
         return self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_LIFETIME)
 
     @cached_property
-    def _client(self) -> "S3Client":
+    def _client(self) -> BucketClient:
         return self._make_client()

@@ -15,16 +15,13 @@ Its execution would wait without anyone noticing, so it counts as a failure that
 
 from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, assert_never
+from typing import Protocol, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure, Success
-
-if TYPE_CHECKING:
-    from types_boto3_stepfunctions import SFNClient
 
 _GONE = {"TaskTimedOut", "TaskDoesNotExist"}
 _NEVER = {
@@ -37,10 +34,18 @@ _NEVER = {
 }
 
 
+class TaskClient(Protocol):
+    """The part of boto3's Step Functions client that ends a task."""
+
+    def send_task_success(self, *, taskToken: str, output: str) -> object: ...
+
+    def send_task_failure(self, *, taskToken: str, error: str, cause: str) -> object: ...
+
+
 class StepFunctions:
     """The client is made when the first waiter is resumed: most requests resume nobody."""
 
-    def __init__(self, make_client: "Callable[[], SFNClient]") -> None:
+    def __init__(self, make_client: Callable[[], TaskClient]) -> None:
         self._make_client = make_client
 
     def resume(self, task_token: str, result: Success | Failure) -> ReplyKind:
@@ -65,5 +70,5 @@ class StepFunctions:
         return ReplyKind.RESUMED
 
     @cached_property
-    def _client(self) -> "SFNClient":
+    def _client(self) -> TaskClient:
         return self._make_client()

@@ -3,6 +3,8 @@
 import io
 from typing import Any
 
+from botocore.exceptions import ClientError
+
 
 class FakeBucket:
     def __init__(self) -> None:
@@ -14,3 +16,11 @@ class FakeBucket:
 
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         return {"Body": io.BytesIO(self.objects[Key])}
+
+    def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+        return {}
+
+    def generate_presigned_url(self, ClientMethod: str, Params: Any, ExpiresIn: int) -> str:
+        return f"https://{Params['Bucket']}.example.com/{Params['Key']}"

@@ -30,10 +30,10 @@ class InMemory:
         self.store = store or MemoryStore(RETENTION)
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
-        self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)  # type: ignore[arg-type]
-        self.credentials = Credentials(self.api_key, "waitpoints")  # type: ignore[arg-type]
-        outputs = Outputs(lambda: self.bucket, "outputs")  # type: ignore[arg-type,return-value]
-        self.resumer = StepFunctions(lambda: self.step_functions)  # type: ignore[arg-type,return-value]
+        self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)
+        self.credentials = Credentials(self.api_key, "waitpoints")
+        outputs = Outputs(lambda: self.bucket, "outputs")
+        self.resumer = StepFunctions(lambda: self.step_functions)
         delivery = Delivery(self.store, outputs, self.resumer, self.clock)
         self.tokens = Tokens(self.store, outputs, delivery, self.clock)
 
