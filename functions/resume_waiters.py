@@ -4,7 +4,7 @@ The function that settled the token has usually done it already; then there is n
 redrive invokes it with `{"waitpointIds": […]}`.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.delivery import NotResumed
-from waitpoints.errors import CannotResumeNow
+from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client")
@@ -41,8 +41,13 @@ def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotRe
     with telemetry.canonical_line("resume", tokenId=token_id):
         left = services.tokens.resume_waiters(token_id)
         for waiter in left:
-            if isinstance(waiter.reason, CannotResumeNow):
-                raise waiter.reason
+            match waiter.reason:
+                case CannotResumeNow():
+                    raise waiter.reason
+                case CannotResume():
+                    pass
+                case unknown:
+                    assert_never(unknown)
         if left and dead_letters:
             telemetry.count("WaitersDeadLettered", len(left))
             dead_letters.put(token_id, str(left[0].reason))

@@ -90,10 +90,10 @@ class Delivery:
         def tell(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket)
             try:
-                answer = self._resume(waiter, result)
+                kind = self._resume(waiter, result)
             except (CannotResume, CannotResumeNow) as reason:
                 return NotResumed(waiter, reason)
-            return Reply(answer, self._clock())
+            return Reply(kind, self._clock())
 
         replies: dict[str, Reply] = {}
         left: list[NotResumed] = []
@@ -101,15 +101,24 @@ class Delivery:
             match told:
                 case NotResumed():
                     left.append(told)
-                case Reply(answer, at):
+                case Reply(kind, at):
                     replies[waiter.key] = told
-                    if answer is ReplyKind.RESUMED:
+                    if kind is ReplyKind.RESUMED:
                         telemetry.milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
                 case _:
                     assert_never(told)
-        for answer, metric in ((ReplyKind.RESUMED, "WaitersResumed"), (ReplyKind.GONE, "WaitersGone")):
-            telemetry.count(metric, sum(reply.kind is answer for reply in replies.values()))
+        for kind in ReplyKind:
+            telemetry.count(_metric(kind), sum(reply.kind is kind for reply in replies.values()))
         return replies, left
+
+
+def _metric(kind: ReplyKind) -> str:
+    match kind:
+        case ReplyKind.RESUMED:
+            return "WaitersResumed"
+        case ReplyKind.GONE:
+            return "WaitersGone"
+    assert_never(kind)
 
 
 def _in_parallel[Result](do: Callable[[Waiter], Result], waiters: Sequence[Waiter]) -> list[Result]:

@@ -8,7 +8,7 @@ waiting when the function fails. Errors that a retry may fix fail the invocation
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, assert_never
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -51,4 +51,10 @@ def _is_told(event: Any, refusal: WaitpointsError) -> bool:
     if not isinstance(written, str) or not task_token.is_plausible(written):
         return False
     failure = Failure(type(refusal).__name__, refusal.message)
-    return services.step_functions.resume(written, failure) is ReplyKind.RESUMED
+    reply = services.step_functions.resume(written, failure)
+    match reply:
+        case ReplyKind.RESUMED:
+            return True
+        case ReplyKind.GONE:
+            return False
+    assert_never(reply)

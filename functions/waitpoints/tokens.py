@@ -1,6 +1,7 @@
 """What can happen to a token: it is created, completed, waited for, and timed out."""
 
 from dataclasses import dataclass, replace
+from typing import assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
@@ -9,7 +10,7 @@ from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery, Page, page
 from waitpoints.ports import TokenStore
-from waitpoints.token import MAX_WAITERS, EndlessKey, KeyHolder, KeyKind, NewToken, Token, Waiter
+from waitpoints.token import MAX_WAITERS, EndlessKey, IdempotencyKey, KeyHolder, KeyKind, NewToken, Token, Waiter
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class Tokens:
 
 
 def _token(new: NewToken, now: int) -> Token:
-    users_key = new.key if new.key and new.key.kind is KeyKind.IDEMPOTENCY else None
+    users_key = _users_key(new.key) if new.key else None
     return Token(
         id=new_id(now),
         created_at=now,
@@ -163,3 +164,13 @@ def _token(new: NewToken, now: int) -> Token:
         idempotency_key_expires_at=users_key.expires_at if users_key else None,
         waiters={new.waiter.key: new.waiter} if new.waiter else {},
     )
+
+
+def _users_key(key: IdempotencyKey) -> IdempotencyKey | None:
+    """The key if the user chose it. The SDK's own is never shown."""
+    match key.kind:
+        case KeyKind.IDEMPOTENCY:
+            return key
+        case KeyKind.REQUEST:
+            return None
+    assert_never(key.kind)

@@ -66,10 +66,13 @@ def _waiter(token: Token, key: str) -> dict[str, Any]:
     shown = {"id": key, "registeredAt": iso(waiter.registered_at)}
     if reply is None:
         return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
-    if reply.kind is ReplyKind.GONE:
-        return {**shown, "status": reply.kind}
-    lag = reply.at - token.outcome.at if token.outcome else None
-    return {**shown, "status": reply.kind, "resumedAt": iso(reply.at), "lagMs": lag}
+    match reply.kind:
+        case ReplyKind.GONE:
+            return {**shown, "status": reply.kind}
+        case ReplyKind.RESUMED:
+            lag = reply.at - token.outcome.at if token.outcome else None
+            return {**shown, "status": reply.kind, "resumedAt": iso(reply.at), "lagMs": lag}
+    assert_never(reply.kind)
 
 
 def _iso(instant: int | None) -> str | None:

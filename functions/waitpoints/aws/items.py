@@ -14,7 +14,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, assert_never
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
@@ -143,6 +143,8 @@ def _outcome(item: Item) -> Outcome | None:
             return Completed(int(item["completedAt"]), Output(item.get("output"), item.get("outputStoredAt")))
         case Status.TIMED_OUT:
             return TimedOut(int(item["completedAt"]))
+        case unknown:
+            assert_never(unknown)
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 
 from botocore.exceptions import ClientError
 
@@ -263,8 +263,7 @@ class Store:
         names, values, assignments = {}, {":expiresAt": wire(self._expires_at(now))}, ["expiresAt = :expiresAt"]
         for number, (waiter, reply) in enumerate(replies.items()):
             names[f"#{number}"], values[f":{number}"] = waiter, wire({"answer": reply.kind, "at": reply.at})
-            once = reply.kind is ReplyKind.GONE
-            assignments.append(f"#{number} = " + (f"if_not_exists(#{number}, :{number})" if once else f":{number}"))
+            assignments.append(f"#{number} = {_recorded(reply.kind, number)}")
         self._client.update_item(
             TableName=self._table,
             Key=primary_key(token_id, REPLIES),
@@ -317,12 +316,7 @@ def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]
     parts: list[str] = []
     values: dict[str, Any] = {}
     if wanted.statuses:
-        conditions = {
-            Status.WAITING: f"{IS_WAITING} AND {NOT_DUE}",
-            Status.COMPLETED: "#status = :completed",
-            Status.TIMED_OUT: f"#status = :timedOut OR {IS_WAITING} AND {IS_DUE}",
-        }
-        parts.append(" OR ".join(conditions[status] for status in sorted(wanted.statuses)))
+        parts.append(" OR ".join(_has_status(status) for status in sorted(wanted.statuses)))
         needed = {"now": now, "waiting": Status.WAITING, "completed": Status.COMPLETED, "timedOut": Status.TIMED_OUT}
         values |= {name: value for name, value in needed.items() if f":{name}" in parts[0]}
     if wanted.tags:
@@ -335,3 +329,25 @@ def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]
     if wanted.statuses:
         arguments["ExpressionAttributeNames"] = {"#status": "status"}
     return arguments, values
+
+
+def _has_status(status: Status) -> str:
+    """The condition of tokens that every reader sees with this status."""
+    match status:
+        case Status.WAITING:
+            return f"{IS_WAITING} AND {NOT_DUE}"
+        case Status.COMPLETED:
+            return "#status = :completed"
+        case Status.TIMED_OUT:
+            return f"#status = :timedOut OR {IS_WAITING} AND {IS_DUE}"
+    assert_never(status)
+
+
+def _recorded(kind: ReplyKind, number: int) -> str:
+    """What a waiter's reply becomes: RESUMED replaces an earlier reply, GONE does not."""
+    match kind:
+        case ReplyKind.RESUMED:
+            return f":{number}"
+        case ReplyKind.GONE:
+            return f"if_not_exists(#{number}, :{number})"
+    assert_never(kind)
