@@ -1,4 +1,4 @@
-"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: a webhook completes the token of its URL."""
+"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: complete the token that the URL names."""
 
 from waitpoints import ids
 from waitpoints.api import callback_body

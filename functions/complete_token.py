@@ -1,6 +1,6 @@
 """POST /api/v1/waitpoints/tokens/{waitpointId}/complete: complete a token with data.
 
-Open to browsers: a page completes a token with its public access token.
+Browsers may call it: a web page completes a token with the token's public access token.
 """
 
 from waitpoints import ids
@@ -13,16 +13,17 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 
 @endpoint("POST", browsers=True)
 def handler(request: Request) -> Response:
-    written_id = request.path["waitpointId"]
-    services.credentials.check_may_complete(request.authorization, written_id)
-    services.tokens.complete(ids.parse(written_id), data(request))
+    token_id = request.path["waitpointId"]
+    services.credentials.check_may_complete(request.authorization, token_id)
+    services.tokens.complete(ids.parse(token_id), data(request))
     return Response({"success": True})
 
 
 def data(request: Request) -> str | None:
-    """The text of `data` in the body; None when it is absent. Raises InvalidRequest.
+    """Return the JSON text of `data` in the body, or None if it is absent. Raises InvalidRequest.
 
-    A newer SDK may send more beside `data`. Without `data` an unknown field is always refused: a completion is final.
+    A newer SDK may send further fields beside `data`. Without `data`, reject any unknown field: a typo must not complete
+    the token without its output, because a completion is final.
     """
     members = request.json_members(PAYLOAD_LIMIT)
     if not (request.from_sdk and "data" in members):

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/jwt: a public access token, for callers that cannot sign one themselves."""
+"""POST /api/v1/auth/jwt: create a public access token for a caller that can't sign its own."""
 
 from waitpoints.api.endpoint import CREATE_LIMIT, Request, Response, endpoint
 from waitpoints.api.models import CreatePublicTokenRequest, validated
@@ -10,5 +10,5 @@ services.build_at_start("credentials")
 @endpoint("POST")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    wanted = validated(CreatePublicTokenRequest, request.json_value(CREATE_LIMIT), ignore_unknown=request.from_sdk)
-    return Response({"token": services.credentials.public_access_token(wanted.scopes, wanted.lifetime(services.now()))})
+    body = validated(CreatePublicTokenRequest, request.json_value(CREATE_LIMIT), ignore_unknown=request.from_sdk)
+    return Response({"token": services.credentials.public_access_token(body.scopes, body.lifetime(services.now()))})

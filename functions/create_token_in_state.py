@@ -1,4 +1,4 @@
-"""Invoked by a state machine: create a token, with the same fields as over HTTP."""
+"""Create a token for a state machine, with the same fields as the HTTP route."""
 
 from typing import Any
 

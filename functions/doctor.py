@@ -1,6 +1,6 @@
-"""Searches the whole table for work that was left undone, and finishes it: on a schedule, and when an operator asks.
+"""Scan the whole table for unfinished work and finish it. Runs on a schedule and when an operator invokes it.
 
-Emits what it could not finish as the metric `Undone`, which has an alarm, and answers with those ids.
+The metric `Undone`, which has an alarm, counts the tokens that it could not finish. The response lists their ids.
 """
 
 from typing import Any
@@ -10,8 +10,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import audit, telemetry
 from waitpoints.wiring import services
 
-SHOWN = 1000  # ids of each kind in an answer
-LAST_START = 30_000  # milliseconds before the function's timeout: nothing is started after it
+SHOWN = 1000  # ids of each kind in the response
+LAST_START = 30_000  # milliseconds before the function's timeout: start nothing later than this
 
 services.build_at_start("tokens", "step_functions_client")
 

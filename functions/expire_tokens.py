@@ -1,4 +1,4 @@
-"""Fed by the timer queue: times out the tokens that are due, and delays messages that came early."""
+"""Consume the timer queue: time out tokens that are due, and re-arm the timer of a message that came early."""
 
 from contextlib import suppress
 from typing import Any
@@ -26,6 +26,6 @@ def record_handler(record: SQSRecord) -> None:
             if due_at is not None:
                 services.timers.arm(token_id, due_at, services.now())
         except Exception:
-            with suppress(Exception):  # then it comes back after the queue's visibility timeout
+            with suppress(Exception):  # if this fails, the queue's visibility timeout applies
                 services.timers.come_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
             raise

@@ -1,6 +1,6 @@
-"""GET /api/v1/packets/{path+}: where to download an output that is too large for an answer (contract R5).
+"""GET /api/v1/packets/{path+}: return a download link for an output that is too large for a response (contract R5).
 
-The SDK comes here by itself for a token whose `outputType` is `application/store`.
+The SDK calls this route when a token's `outputType` is `application/store`.
 """
 
 import re
@@ -10,7 +10,7 @@ from waitpoints.api.endpoint import Request, Response, endpoint
 from waitpoints.errors import OutputNotFound
 from waitpoints.wiring import services
 
-_NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # what `outputs` calls an object
+_NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an object
 
 services.build_at_start("outputs", "credentials", "s3_client")
 

@@ -1,4 +1,4 @@
-"""GET /api/v1/waitpoints/tokens: a page of tokens, newest first."""
+"""GET /api/v1/waitpoints/tokens: return a page of tokens, newest first."""
 
 from waitpoints.api import list_query
 from waitpoints.api.endpoint import Request, Response, endpoint

@@ -1,4 +1,4 @@
-"""POST /api/v1/auth/jwt/claims: the claims with which the SDK's `auth.createPublicToken` signs a token itself."""
+"""POST /api/v1/auth/jwt/claims: return the claims that the SDK's `auth.createPublicToken` signs."""
 
 from waitpoints.api.endpoint import Request, Response, endpoint
 from waitpoints.wiring import services

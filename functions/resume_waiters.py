@@ -1,7 +1,7 @@
-"""Fed by the table's stream with every settled token that has waiters: the guarantee that each of them is resumed.
+"""Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
-The function that settled the token has usually done it already; then there is nothing left to do here. An operator's
-redrive invokes it with `{"waitpointIds": […]}`.
+Usually the function that settled the token has already resumed them, and nothing is left to do. `make redrive` invokes
+this function with `{"waitpointIds": […]}`.
 """
 
 from typing import Any, assert_never
@@ -21,7 +21,7 @@ stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_ba
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    if "waitpointIds" in event:  # the operator reads the answer, so nothing is dead-lettered a second time
+    if "waitpointIds" in event:  # the operator sees the response, so don't dead-letter again
         return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
     return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
 
@@ -35,8 +35,8 @@ def record_handler(record: DynamoDBRecord) -> None:
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:
     """Resume the waiters of a token without a reply; returns those that retrying won't resume.
 
-    Raises CannotResumeNow if any may still be resumed by retrying. The others are dead-lettered when only they are left,
-    so that a retry does not dead-letter them again.
+    Raises CannotResumeNow while retrying may still resume a waiter. Dead-letters the rest only once no such waiter is
+    left, so that a retry does not dead-letter them twice.
     """
     with telemetry.canonical_line("resume", tokenId=token_id):
         left = services.tokens.resume_waiters(token_id)

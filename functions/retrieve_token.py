@@ -1,4 +1,4 @@
-"""GET /api/v1/waitpoints/tokens/{waitpointId}: one token, with its output once it has one."""
+"""GET /api/v1/waitpoints/tokens/{waitpointId}: return one token, with its output once it has one."""
 
 from waitpoints import ids
 from waitpoints.api.endpoint import Request, Response, endpoint

@@ -1,4 +1,4 @@
-"""Fed by the table's stream with every new token that has a timeout: arms its timer."""
+"""Consume the table's stream: arm a timer for each new token that has a timeout."""
 
 from typing import Any
 
@@ -25,6 +25,6 @@ def record_handler(record: DynamoDBRecord) -> None:
     with telemetry.canonical_line("schedule", tokenId=image["id"]):
         try:
             services.timers.arm(image["id"], int(image["timeoutAt"]), services.now())
-        except CannotArm as reason:  # retrying would hold up every later timer; the doctor times this token out
+        except CannotArm as reason:  # a retry would block every later timer; the doctor times this token out
             telemetry.count("TimersNotArmed")
             services.dead_letters.put(image["id"], str(reason))

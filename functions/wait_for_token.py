@@ -1,7 +1,7 @@
-"""Invoked by a state with `lambda:invoke.waitForTaskToken`: the execution waits for a token.
+"""Register an execution as a waiter. A state invokes this function with `lambda:invoke.waitForTaskToken`.
 
 The payload is `{"waitpointId": …, "taskToken": $$.Task.Token}`, with `"unwrap": true` for the bare output. The state's
-result comes through the task token when the token settles, or at once when it has settled already.
+result arrives through the task token: when the token settles, or at once if it already has.
 """
 
 from typing import Any
@@ -24,18 +24,18 @@ def handler(payload: dict[str, Any]) -> None:
 
 
 def waitpoint_id(payload: dict[str, Any]) -> str:
-    """The id of the token to wait for. Raises InvalidRequest for what can't be an id because of a common mistake."""
-    written = payload.get("waitpointId")
-    if not isinstance(written, str) or not written:
+    """Return the id of the token to wait for. Raises InvalidRequest that explains a common mistake, or TokenNotFound."""
+    text = payload.get("waitpointId")
+    if not isinstance(text, str) or not text:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint')
-    if task_token.is_expression(written):
+    if task_token.is_expression(text):
         raise InvalidRequest(
             '"waitpointId" is an expression that was not evaluated: write "waitpointId.$": "$.token.id" in JSONPath, or '
             '"waitpointId": "{% $states.input.token.id %}" in JSONata'
         )
-    if "/" in written:
+    if "/" in text:
         raise InvalidRequest('"waitpointId" is a URL or a path: pass the id alone, waitpoint_…')
-    return ids.parse(written)
+    return ids.parse(text)
 
 
 def unwrap(payload: dict[str, Any]) -> bool:

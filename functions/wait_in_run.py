@@ -1,6 +1,6 @@
 """POST /engine/v1/runs/{run}/waitpoints/tokens/{waitpointId}/wait: what the SDK's `wait.forToken` calls.
 
-The run is the SDK's own; it learns the outcome by retrieving the token. This route only says that there is one.
+The SDK manages the run and learns the outcome by retrieving the token. This route only checks that the token exists.
 """
 
 from waitpoints import ids

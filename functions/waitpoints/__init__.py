@@ -1,9 +1,9 @@
-"""What the handlers share. Nothing outside this package knows boto3, DynamoDB's JSON or an HTTP status."""
+"""The code that the handlers share. Only this package uses boto3, DynamoDB's JSON and HTTP status codes."""
 
 import gc
 import os
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # Nothing becomes garbage while a function starts, and looking for it is a tenth of the cold start.
-    # `wiring.Services.build_at_start`, which every handler calls once it has imported all, turns the collector on again.
+    # A starting function makes no garbage, and collecting it would take a tenth of the cold start.
+    # `wiring.Services.build_at_start`, which every handler calls after its imports, turns collection back on.
     gc.disable()

@@ -1,10 +1,10 @@
-"""What must never be found in the table, the search for it, and finishing it.
+"""Find work in the table that was left undone, and finish it.
 
-    undelivered    a token settled more than GRACE ago with a waiter without a recorded reply
+    undelivered    a token settled more than GRACE ago that has a waiter without a recorded reply
     overdue        a WAITING token whose timeout passed more than GRACE ago
-    orphaned key   an idempotency key without expiry whose token retention has removed: nothing else would delete it
+    orphaned key   an idempotency key without expiry whose token was removed after its retention; nothing else deletes it
 
-A scan is eventually consistent, and finishing reads each token again, so a token that is fine by now is left alone.
+A scan is eventually consistent. Finishing reads each token again and leaves it alone if it is fine by then.
 """
 
 import random
@@ -17,9 +17,9 @@ from waitpoints.ports import ScannedPage, TokenStore
 from waitpoints.token import EndlessKey, Token
 from waitpoints.tokens import Tokens
 
-GRACE = 60_000  # milliseconds: what the stream and the timers are given
-SEGMENTS = 8  # read at the same time
-KEYS_LOOKED_AT = 1 / 24  # of the old keys in one run: each costs a read, and nobody waits for their removal
+GRACE = 60_000  # milliseconds that the stream and the timers get first
+SEGMENTS = 8  # scanned in parallel
+KEYS_LOOKED_AT = 1 / 24  # share of the old keys checked in one run: each costs a read, and their removal isn't urgent
 
 
 @dataclass(slots=True)
@@ -33,7 +33,7 @@ class Findings:
 
 
 def search(store: TokenStore, now: int, chance: Callable[[], float] = random.random) -> Findings:
-    """Read the whole table, in parallel segments."""
+    """Scan the whole table in parallel segments. `now` is in epoch milliseconds; `chance` returns a number in [0, 1)."""
 
     def search_segment(segment: int) -> Findings:
         findings = Findings()
@@ -57,7 +57,7 @@ def search(store: TokenStore, now: int, chance: Callable[[], float] = random.ran
 def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> Findings:
     """Time out, resume and release what was found. Returns what is still undone.
 
-    Nothing is started once `has_time` is false: the next run finds it again.
+    Starts nothing once `has_time` returns False: the next run finds it again.
     """
     return Findings(
         items=findings.items,
@@ -75,7 +75,7 @@ def _is_finished[Found](one: Found, finish_one: Callable[[Found], bool]) -> bool
     with telemetry.canonical_line("finish"):
         try:
             return finish_one(one)
-        except Exception as error:  # one token must not keep the others waiting
+        except Exception as error:  # a failure must not stop the other tokens
             telemetry.note(error=type(error).__name__)
             return False
 

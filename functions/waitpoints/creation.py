@@ -1,4 +1,4 @@
-"""What a request to create a token asks for, whether it comes over HTTP or from a state machine."""
+"""Create a token from a request, which comes over HTTP or from a state machine."""
 
 from typing import Any
 
@@ -7,13 +7,14 @@ from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
 from waitpoints.wiring import services
 
-REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK gives up on a call after seconds
+REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
 
 
 def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url: str) -> dict[str, Any]:
-    """Create the token that was asked for and return the response's fields.
+    """Create the requested token and return the response's fields.
 
-    `request_key` is the same for every retry of one call. Without a public base URL the callback URL is below `api_url`.
+    `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
+    public base URL. Raises InvalidTimeout.
     """
     now = services.now()
     new = NewToken(
@@ -28,7 +29,7 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:
-    """The key that the token is made under: the caller's, or the one that the SDK sends with each retry of a call."""
+    """Return the token's key: the caller's, else the one that the SDK sends with each retry of a call."""
     expires_at = timeouts.key_expires_at(wanted.idempotency_key_ttl, now)
     if wanted.idempotency_key is not None:
         return IdempotencyKey(wanted.idempotency_key, expires_at, request_key)

@@ -1,7 +1,7 @@
-"""Telling the waiters of a settled token its outcome, and recording Step Functions' replies.
+"""Resume the waiters of a settled token, and record Step Functions' replies.
 
-The function that settles a token resumes its waiters at once: the fast path. The table's stream then resumes every
-waiter without a recorded reply: the guarantee. A waiter that registers after the outcome is told it at once.
+Fast path: the function that settles a token resumes its waiters at once. Guarantee: the table's stream then resumes
+every waiter without a recorded reply. A late waiter, which registers after the token has settled, is resumed at once.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ PARALLEL_RESUMES = 16
 
 @dataclass(frozen=True, slots=True)
 class NotResumed:
-    """A waiter that Step Functions has not answered for, and why."""
+    """A waiter without a reply from Step Functions, and the reason."""
 
     waiter: Waiter
     reason: CannotResume | CannotResumeNow
@@ -45,30 +45,30 @@ class Delivery:
         try:
             left = self.resume(token)
         except Exception as error:  # the outcome is stored, so the caller's request has succeeded
-            telemetry.logger.warning("Left to the stream", tokenId=token.id, error=type(error).__name__)
+            telemetry.logger.warning("Left for the stream to resume", tokenId=token.id, error=type(error).__name__)
             return
         if left:
             telemetry.note(leftToStream=len(left), reason=str(left[0].reason))
 
     def resume(self, token: Token) -> list[NotResumed]:
-        """Resume every waiter without a reply and record the replies; returns the waiters that got none."""
+        """Resume every waiter without a reply and record the new replies. Returns the waiters that still have none."""
         replies, left = self._tell(token, token.undelivered())
         if replies:
             self._store.record_replies(token.id, replies, self._clock())
         return left
 
     def tell_late(self, token: Token, waiter: Waiter) -> None:
-        """Tell one waiter, which is not stored, the outcome of a settled token.
+        """Resume one late waiter, which is not stored on the token.
 
-        Raises CannotResume or CannotResumeNow: no stream backs up a late waiter, so its function must fail for the
-        state's Retry to run it again.
+        Raises CannotResume or CannotResumeNow. No stream backs up a late waiter: if its function cannot deliver the
+        result it fails, and the state's Retry runs it again.
         """
         _, left = self._tell(token, [waiter])
         for failure in left:
             raise failure.reason
 
     def with_output(self, outcome: Outcome) -> Outcome:
-        """The same outcome, its output loaded."""
+        """Return the outcome with its output loaded."""
         match outcome:
             case Completed():
                 return replace(outcome, output=self._outputs.load(outcome.output))

@@ -1,12 +1,12 @@
-"""The ways a request can be refused, as values of the domain.
+"""The exceptions of Waitpoints.
 
-Each says in one sentence what is wrong and what is accepted. `http` gives them their status; `wait_for_token` gives
-them to Step Functions as the state's error, under the class's name.
+The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.endpoint` maps it to a
+status code. `state_task` reports it as the state's error, named after its class.
 """
 
 
 class WaitpointsError(Exception):
-    """A refusal whose message is meant for the caller."""
+    """A rejected request. The message is for the caller."""
 
     @property
     def message(self) -> str:
@@ -14,11 +14,11 @@ class WaitpointsError(Exception):
 
 
 class InvalidRequest(WaitpointsError):
-    """The request is not of the documented shape."""
+    """The request does not have the documented shape."""
 
 
 class InvalidTimeout(WaitpointsError):
-    """A timeout or TTL that names no instant at which a token could time out."""
+    """A timeout or TTL that is invalid, not in the future, or over the limit."""
 
 
 class TooManyTags(WaitpointsError):
@@ -38,7 +38,7 @@ class MethodNotAllowed(WaitpointsError):
 
 
 class Unauthenticated(WaitpointsError):
-    """No credential, or one that is not ours."""
+    """The credential is missing or invalid."""
 
 
 class Forbidden(WaitpointsError):
@@ -53,17 +53,17 @@ class WrongCallbackHash(WaitpointsError):
 
 
 class TokenNotFound(WaitpointsError):
-    """There is no such token (or retention has removed it)."""
+    """The token does not exist, or it was removed after its retention."""
 
     def __init__(self) -> None:
         super().__init__("Waitpoint not found")
 
 
 class OutputNotFound(WaitpointsError):
-    """There is no such output in the bucket (or retention has removed it)."""
+    """The output is not in the bucket, or it was removed after its retention."""
 
     def __init__(self) -> None:
-        super().__init__("Output not found: it is in no bucket of this stack, or retention has removed it")
+        super().__init__("Output not found: the path is wrong, or the output was deleted after its retention")
 
 
 class TooManyWaiters(WaitpointsError):
@@ -71,19 +71,19 @@ class TooManyWaiters(WaitpointsError):
 
 
 class TryAgain(WaitpointsError):
-    """AWS throttled or failed; nothing was lost and the same request may be sent again."""
+    """AWS throttled or failed. Nothing was lost; the caller can send the same request again."""
 
 
 class CannotArm(Exception):
-    """The account's quota of schedules is used up, and retrying won't fix that."""
+    """The account's quota of schedules is used up. Retrying won't fix it."""
 
 
 class CannotResumeNow(Exception):
-    """Step Functions throttled, failed or did not answer; the waiter may or may not have been resumed."""
+    """Step Functions throttled, failed or did not respond. The waiter may or may not have been resumed."""
 
 
 class CannotResume(Exception):
-    """Step Functions refused the request, and retrying won't fix that."""
+    """Step Functions rejected the request. Retrying won't fix it."""
 
 
 class OutputRefused(CannotResume):

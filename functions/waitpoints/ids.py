@@ -1,7 +1,7 @@
-"""Token ids: `waitpoint_` and a ULID in lower case.
+"""Token ids: `waitpoint_` followed by a lower-case ULID.
 
-A ULID is 48 bits of creation time in milliseconds and 80 random bits, in Crockford's base 32, so that ids sort by
-creation time. The part after the prefix alone is the list cursor, and stands for the token in every path (contract T6).
+A ULID is 48 bits of creation time in milliseconds and 80 random bits, in Crockford's base 32, so ids sort by creation
+time. The part after the prefix is the list cursor, and every path accepts it as the id (contract T6).
 """
 
 import re
@@ -18,39 +18,39 @@ _COUNT = 1 << 48 + _RANDOM_BITS
 
 
 def new_id(now: int) -> str:
-    """A fresh token id for the instant `now` (epoch milliseconds)."""
+    """Return a new token id for the time `now` (epoch milliseconds)."""
     return PREFIX + _encode(now << _RANDOM_BITS | secrets.randbits(_RANDOM_BITS))
 
 
-def parse(written: str) -> str:
-    """The full id for an id as a caller wrote it, with or without the prefix.
+def parse(text: str) -> str:
+    """Return the full id for an id with or without the prefix.
 
-    Raises TokenNotFound when it cannot be the id of any token, so that rubbish never reaches the database.
+    Raises TokenNotFound for an invalid id, which needs no database call.
     """
-    bare = written.removeprefix(PREFIX)
+    bare = text.removeprefix(PREFIX)
     if not _ULID.fullmatch(bare):
         raise TokenNotFound
     return PREFIX + bare
 
 
 def is_cursor(text: str) -> bool:
-    """Whether `text` can stand between two tokens in a list."""
+    """Whether `text` is a valid list cursor."""
     return _ULID.fullmatch(text) is not None
 
 
 def next_to(token_id: str, step: int) -> str:
-    """The id `step` places after (or, below 0, before) this one, at most the first or last of all."""
+    """Return the id `step` places after this one (before it if negative), clamped to the first and last possible id."""
     number = _decode(token_id.removeprefix(PREFIX)) + step
     return PREFIX + _encode(min(max(number, 0), _COUNT - 1))
 
 
 def first_of(instant: int) -> str:
-    """The smallest id that a token created at `instant` (epoch milliseconds) or later can have."""
+    """Return the smallest id of a token created at `instant` (epoch milliseconds) or later."""
     return PREFIX + _encode(min(instant << _RANDOM_BITS, _COUNT - 1))
 
 
 def last_of(instant: int) -> str:
-    """The largest id that a token created at `instant` (epoch milliseconds) or earlier can have."""
+    """Return the largest id of a token created at `instant` (epoch milliseconds) or earlier."""
     return PREFIX + _encode(min(instant + 1 << _RANDOM_BITS, _COUNT) - 1)
 
 

@@ -1,7 +1,7 @@
-"""JSON exactly as received: what is valid, and where a member's text stands.
+"""JSON as text: validate it, and find the text of an object's members.
 
-A payload is handed on as its own text, so that big integers, long decimals, duplicate keys and `__proto__` reach the
-waiting execution as the sender wrote them. RFC 8259 decides what is JSON: NaN and Infinity are not.
+A payload is passed on as text, so big integers, long decimals, duplicate keys and `__proto__` reach the waiting
+execution unchanged. RFC 8259 defines what is valid: NaN and Infinity are not.
 """
 
 import gc
@@ -13,7 +13,7 @@ from itertools import accumulate
 from json.decoder import JSONDecoder
 from typing import Any, Never
 
-MAX_DEPTH = 500  # a reader with a usual limit of 1,000 levels must still read it inside its own envelope
+MAX_DEPTH = 500  # a parser with the usual limit of 1,000 levels can still read it inside an envelope
 
 
 class NotJson(ValueError):
@@ -21,17 +21,17 @@ class NotJson(ValueError):
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text. Raises NotJson."""
+    """Return the value of a JSON text. Raises NotJson."""
     return _decode(_decoder, text)
 
 
 def check(text: str) -> None:
-    """Raises NotJson unless the text is JSON, whatever the size of its numbers."""
+    """Raises NotJson unless the text is JSON. Numbers may have any size."""
     _decode(_number_blind_decoder, text)
 
 
 def members(text: str) -> dict[str, str]:
-    """The text of each member's value in a JSON object; of a repeated name the last one counts. Raises NotJson."""
+    """Return the text of each member's value in a JSON object. If a name is repeated, the last one counts. Raises NotJson."""
     with _reading():
         found, end = _members(text, _skip_space(text, 0))
         if _skip_space(text, end) != len(text):
@@ -41,7 +41,7 @@ def members(text: str) -> dict[str, str]:
 
 
 def dumps(value: Any) -> str:
-    """JSON without spaces. Only half of a surrogate pair, which has no UTF-8, makes it escape what is not ASCII."""
+    """Return compact JSON. Escapes non-ASCII only if a lone surrogate, which UTF-8 can't encode, requires it."""
     text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
     try:
         text.encode()
@@ -72,10 +72,9 @@ def _decode(decoder: JSONDecoder, text: str) -> Any:
 
 @contextmanager
 def _reading() -> Iterator[None]:
-    """Raise NotJson for everything that Python's reader raises. None of its messages repeats the text.
+    """Turn the errors of Python's JSON parser into NotJson. No message repeats the text, which may be secret.
 
-    The garbage collector rests: it would go through the millions of lists that a body can have, again and again, and
-    triple the time.
+    Disables garbage collection: a body can hold millions of lists, and scanning them repeatedly triples the time.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -95,7 +94,7 @@ def _reading() -> Iterator[None]:
 
 
 def _members(text: str, at: int) -> tuple[dict[str, str], int]:
-    """The members of the object that begins at a place, and the place after it."""
+    """Return the members of the object that begins at index `at`, and the index after it."""
     if text[at : at + 1] != "{":
         raise NotJson("expected an object")
     found: dict[str, str] = {}

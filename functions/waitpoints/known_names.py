@@ -1,13 +1,13 @@
-"""Refusing unknown names with the nearest known one, so that a typo never decides anything.
+"""Reject unknown names and suggest the nearest known one, so that a typo is never ignored.
 
-Without this, a token created with `timeOut` would have no timeout, and its run would wait without end.
+For example, a token created with `timeOut` would otherwise have no timeout, and its execution might never end.
 """
 
 from collections.abc import Collection, Iterable
 
 from waitpoints.errors import InvalidRequest
 
-_SHOWN = 60  # characters of a wrong name that its refusal repeats
+_SHOWN = 60  # characters of an unknown name that the error message repeats
 
 
 def refuse_unknown(names: Iterable[str], known: Collection[str], kind: str = "field") -> None:
@@ -18,17 +18,17 @@ def refuse_unknown(names: Iterable[str], known: Collection[str], kind: str = "fi
 
 
 def unknown(name: str, known: Collection[str], kind: str = "field") -> str:
-    """What is wrong with an unknown name: the nearest known one, or all of them."""
-    import difflib  # noqa: PLC0415 - only refusals need it
+    """Return an error message with the nearest known name, or all known names if none is near."""
+    import difflib  # noqa: PLC0415 - only errors need it
 
     shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
     by_spelling = {spelling: one for one in known for spelling in (_inner(one), one.lower())}
     for spelling in (name.lower(), _inner(name)):
         if near := difflib.get_close_matches(spelling, by_spelling, n=1, cutoff=0.75):
             return f'unknown {kind} "{shown}": did you mean "{by_spelling[near[0]]}"?'
-    return f'unknown {kind} "{shown}": accepted are {", ".join(known)}'
+    return f'unknown {kind} "{shown}": expected one of {", ".join(known)}'
 
 
 def _inner(name: str) -> str:
-    """`tags` of `filter[tags]`."""
+    """Return the innermost name: `tags` for `filter[tags]`."""
     return name.lower().removesuffix("[]").rstrip("]").rpartition("[")[2]

@@ -1,9 +1,8 @@
-"""A page of tokens, newest first: what can be asked for (contract L2), and how few reads answer it.
+"""Pages of tokens, newest first (contract L2), in a bounded number of reads.
 
-An index keeps tokens in a few partitions ordered by id, so a page is the merge of one range of ids from each. A filter
-may leave out any number of tokens of a range. So that a page costs a bounded number of reads however large the table
-is, a range is read by at most MAX_READS queries of READ_AHEAD tokens. A page whose reading ended there may be short,
-even empty, and its cursor goes on from where the reading stopped.
+An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition.
+Because a filter may skip any number of tokens, each partition is read with at most MAX_READS queries of READ_AHEAD
+tokens. If that limit is reached, the page may be short or even empty, and its cursor continues where reading stopped.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -18,7 +17,7 @@ READ_AHEAD = 500
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Which tokens: those with one of `statuses` and one of `tags`. An empty set asks for nothing in particular."""
+    """Select tokens with one of `statuses` and one of `tags`. An empty set matches every token."""
 
     statuses: frozenset[Status] = frozenset()
     tags: frozenset[str] = frozenset()
@@ -27,7 +26,7 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """A filter, and where the page begins: cursors are bare ids, `before` wins over `after`; instants are inclusive."""
+    """A filter and a position. Cursors are bare ids; `before` overrides `after`. Times are epoch milliseconds, inclusive."""
 
     filter: Filter = Filter()
     size: int = 25
@@ -39,7 +38,7 @@ class ListQuery:
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """The ids from `first` to `last`, both included, read from the newest on or, `backward`, from the oldest on."""
+    """The ids from `first` to `last`, inclusive, read newest first or, if `backward`, oldest first."""
 
     first: str
     last: str
@@ -54,12 +53,12 @@ class Page:
 
 
 ReadRange = Callable[[IdRange, int], tuple[list[Token], str | None]]
-"""One query of one partition: at most so many tokens looked at, those that pass the filter in reading order, and the
-last id looked at if there may be more."""
+"""Query one partition for a range, examining at most the given number of tokens. Returns those that match the filter, in
+reading order, and the last id examined if there may be more."""
 
 
 def page(partitions: Iterable[ReadRange], query: ListQuery) -> Page:
-    """The page that `query` asks for, out of an index with these partitions."""
+    """Return the requested page, merged from the partitions of an index."""
     within = _id_range(query)
     found: list[Token] = []
     read_to: list[str] = []
@@ -68,7 +67,7 @@ def page(partitions: Iterable[ReadRange], query: ListQuery) -> Page:
         found += tokens
         if stopped_at:
             read_to.append(stopped_at)
-    # Beyond the nearest place at which a partition's reading stopped, tokens may be missing.
+    # A partition that stopped early may lack tokens beyond that point, so cut the page at the nearest one.
     nearest = (min if within.backward else max)(read_to, default=None)
     known = [token for token in found if not nearest or (token.id <= nearest if within.backward else token.id >= nearest)]
     known.sort(key=lambda token: token.id, reverse=not within.backward)
@@ -95,7 +94,7 @@ def _id_range(query: ListQuery) -> IdRange:
 
 
 def _read_far_enough(read: ReadRange, within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
-    """One more token than the page holds, if the range has them; and where the reading stopped if there may be more."""
+    """Read one token more than the page holds, if there are so many. Also returns the last id examined if there may be more."""
     found: list[Token] = []
     limit = READ_AHEAD if query.filter.statuses or query.filter.tags else query.size + 1
     for _ in range(MAX_READS):

@@ -1,4 +1,4 @@
-"""What the core needs from AWS. `aws/` keeps these promises with AWS, `tests/support/fakes` in memory."""
+"""The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from waitpoints.token import EndlessKey, IdempotencyKey, KeyHolder, Output, Repl
 
 @dataclass(frozen=True, slots=True)
 class ScannedPage:
-    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, endless keys."""
+    """The number of items read, and those that may need work: due tokens, settled tokens with waiters, keys without expiry."""
 
     items: int
     tokens: list[Token]
@@ -20,7 +20,7 @@ class ScannedPage:
 class TokenStore(Protocol):
     @property
     def retention(self) -> int:
-        """Seconds for which a settled token can still be retrieved."""
+        """Seconds for which a settled token is kept."""
 
     def create(
         self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
@@ -31,16 +31,16 @@ class TokenStore(Protocol):
         """
 
     def get(self, token_id: str) -> Token:
-        """The token with its replies, read consistently. Raises TokenNotFound."""
+        """Return the token with its replies, from a consistent read. Raises TokenNotFound."""
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
-        """One of `segments` parts of the table, eventually consistent, page by page."""
+        """Yield the pages of one of `segments` parts of the table, eventually consistent."""
 
     def release_key(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key if its token still holds it. Returns whether it did."""
+        """Delete an idempotency key if its token still holds it. Returns whether it deleted the key."""
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
-        """The partitions of the index that answers a filter best, each ready to be read range by range."""
+        """Return a reader for each partition of the index that suits the filter best."""
 
     def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
         """Settle a waiting token as completed (invariant 1). Returns whether it did, and the token as it is now."""

@@ -1,9 +1,9 @@
-"""A Lambda that a state machine invokes, with or without a task token.
+"""Lambda handlers that a state machine invokes, with or without a task token.
 
-A refusal must reach the execution as the state's error, for `Retry` and `Catch`, under the name of its class. Without
-a task token that Step Functions accepts, the invocation itself fails. With one (`lambda:invoke.waitForTaskToken`) the
-refusal is reported through the task token and the invocation succeeds, because some Lambda integrations leave the state
-waiting when the function fails. Errors that a retry may fix fail the invocation, which `Retry` sees too.
+A rejected request must fail the state with an error named after its exception, which `Retry` and `Catch` can match.
+With a task token (`lambda:invoke.waitForTaskToken`), the handler reports the error through the task token and succeeds,
+because some Lambda integrations leave the state waiting when the function fails. Without a task token that Step
+Functions accepts, the invocation fails. It also fails on errors that a retry may fix; `Retry` sees those too.
 """
 
 from collections.abc import Callable
@@ -24,7 +24,7 @@ StateHandler = Callable[[dict[str, Any], LambdaContext], dict[str, Any] | None]
 
 
 def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> StateHandler:
-    """Make a Lambda handler of a function that works on a state's payload."""
+    """Decorate a function that takes a state's payload as a Lambda handler."""
 
     @wraps(work)
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any] | None:
@@ -40,18 +40,18 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                 return None
             except (ClientError, BotoCoreError, GetParameterError) as error:
                 telemetry.note(awsError=type(error).__name__)
-                raise TryAgain("AWS throttled or failed; nothing was lost, the same may be tried again") from None
+                raise TryAgain("AWS throttled or failed. Nothing was lost: retry the state") from None
 
     return handler
 
 
 def _is_told(event: Any, refusal: WaitpointsError) -> bool:
-    """Whether the execution has learned the refusal through its task token. If not, the invocation itself must fail."""
-    written = event.get("taskToken") if isinstance(event, dict) else None
-    if not isinstance(written, str) or not task_token.is_plausible(written):
+    """Report the error through the payload's task token. Returns False if that is impossible: the invocation must fail."""
+    task_token_text = event.get("taskToken") if isinstance(event, dict) else None
+    if not isinstance(task_token_text, str) or not task_token.is_plausible(task_token_text):
         return False
     failure = Failure(type(refusal).__name__, refusal.message)
-    reply = services.step_functions.resume(written, failure)
+    reply = services.step_functions.resume(task_token_text, failure)
     match reply:
         case ReplyKind.RESUMED:
             return True

@@ -1,16 +1,16 @@
-"""Whether a text can be a task token of Step Functions, checked before a run comes to depend on it.
+"""Validate Step Functions task tokens before they are stored.
 
-The usual mistake is a path or an expression that the state machine never evaluated. Such a text would be stored, the
-token would complete, and the execution would wait without end.
+The usual mistake is a path or an expression that the state machine did not evaluate. If it were stored, the token would
+complete and the execution would never resume.
 """
 
 from waitpoints.errors import InvalidRequest
 
-SHORTEST, LONGEST = 20, 2048  # characters; AWS documents only the longest, and issues some 700
+SHORTEST, LONGEST = 20, 2048  # characters; AWS documents only the maximum, and issues about 700
 
 
 def check(text: object) -> str:
-    """`text` itself. Raises InvalidRequest that says what to write instead."""
+    """Return `text` if it can be a task token. Raises InvalidRequest that says what to write instead."""
     if isinstance(text, str) and is_plausible(text):
         return text
     if isinstance(text, str) and is_expression(text):
@@ -18,9 +18,7 @@ def check(text: object) -> str:
             '"taskToken" is an expression that was not evaluated: write "taskToken.$": "$$.Task.Token" in JSONPath, or '
             '"taskToken": "{% $states.context.Task.Token %}" in JSONata'
         )
-    raise InvalidRequest(
-        f'"taskToken" must be a task token of Step Functions: {SHORTEST} to {LONGEST} characters without spaces'
-    )
+    raise InvalidRequest(f'"taskToken" must be a Step Functions task token: {SHORTEST} to {LONGEST} characters without spaces')
 
 
 def is_plausible(text: str) -> bool:
@@ -29,5 +27,5 @@ def is_plausible(text: str) -> bool:
 
 
 def is_expression(text: str) -> bool:
-    """Whether this is a JSONPath or a JSONata expression rather than its value."""
+    """Whether `text` is an unevaluated JSONPath or JSONata expression."""
     return text.lstrip().startswith(("$", "{%"))

@@ -1,7 +1,7 @@
-"""What a function says about its work: one canonical log line per request or record, and metrics beside it.
+"""Logs and metrics: one canonical log line per request or record.
 
-Both carry ids and counts only. Payloads, callback hashes, keys and task tokens never come here: a waiter is named by
-the hash of its task token.
+Both contain only ids and counts, never payloads, callback hashes, keys or task tokens. A waiter is identified by the
+hash of its task token.
 """
 
 import time
@@ -19,7 +19,7 @@ _line: dict[str, Any] = {}
 
 @contextmanager
 def canonical_line(message: str, **fields: Any) -> Iterator[None]:
-    """Everything noted inside becomes one log line and one flush of metrics when it is left, however it is left."""
+    """On exit, also by an exception, log all facts noted in the block as one line and flush its metrics."""
     _line.clear()
     _line.update(fields)
     started = time.perf_counter()
@@ -45,7 +45,7 @@ def count(metric: str, by: int = 1) -> None:
 
 
 def measure(metric: str, value: int) -> None:
-    """A count that means something at zero, too."""
+    """Like `count`, but also emits zero."""
     metrics.add_metric(metric, MetricUnit.Count, value)
 
 

@@ -1,12 +1,12 @@
-"""When a token times out: the grammar of `timeout` and `idempotencyKeyTTL` (contract C4 and C7), and the stack's own limits.
+"""Parse `timeout` and `idempotencyKeyTTL` (contract C4 and C7), and apply the stack's limits.
 
-A timeout is an instant or a duration from now:
+A timeout is a date or a duration from now:
 
-    2030-01-31T18:00:00Z   ISO 8601; with an offset or without (then UTC), down to a date, a month or a year
-    Thu, 31 Jan 2030 …     what a JavaScript Date prints of itself; GMT or an offset
-    1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; of a repeated unit only the first counts
+    2030-01-31T18:00:00Z   ISO 8601; UTC unless it has an offset; may stop at the day, month or year
+    Thu, 31 Jan 2030 …     as JavaScript prints a Date; in GMT or with an offset
+    1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; a repeated unit counts once, the first time
 
-Trigger.dev lets a token whose timeout it cannot read, or that has passed, wait for ever; here that is an error.
+In Trigger.dev, a token with an invalid or past timeout never times out. Here that is an error.
 """
 
 import re
@@ -19,7 +19,7 @@ from waitpoints.errors import InvalidTimeout
 ACCEPTED = (
     'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
 )
-LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: EventBridge Scheduler writes years with four digits
+LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: EventBridge Scheduler takes four-digit years
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "hr": 3_600_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
@@ -51,30 +51,30 @@ class Limits:
     longest: str = ""
 
 
-def timeout_at(written: Any, now: int, limits: Limits = Limits()) -> int | None:
-    """The instant (epoch milliseconds) at which a token created `now` with this `timeout` ends; None for never.
+def timeout_at(text: Any, now: int, limits: Limits = Limits()) -> int | None:
+    """Return when a token created at `now` with this `timeout` times out (epoch milliseconds), or None for never.
 
-    Raises InvalidTimeout for whatever is not in the grammar above, names no future instant, or is over the limit.
+    Raises InvalidTimeout if the timeout is invalid, not in the future, or over the stack's limit.
     """
-    if written is None:
-        written = limits.default or None
-    if written is None:
+    if text is None:
+        text = limits.default or None
+    if text is None:
         instant = None
-    elif not isinstance(written, str):
+    elif not isinstance(text, str):
         raise InvalidTimeout(f"Invalid timeout: expected {ACCEPTED}")
     else:
-        instant = _instant(written, now)
+        instant = _instant(text, now)
     if limits.longest and (instant is None or instant > now + duration(limits.longest)):
         raise InvalidTimeout(f"Invalid timeout: this stack allows at most {limits.longest} (its MaxTimeout)")
     return instant
 
 
-def key_expires_at(written: Any, now: int) -> int | None:
-    """The instant at which an idempotency key of this `idempotencyKeyTTL` expires; None for never."""
-    if written is None:
+def key_expires_at(text: Any, now: int) -> int | None:
+    """Return when a key with this `idempotencyKeyTTL` expires (epoch milliseconds), or None. Raises InvalidTimeout."""
+    if text is None:
         return None
     try:
-        lifetime = duration(written) if isinstance(written, str) else 0
+        lifetime = duration(text) if isinstance(text, str) else 0
     except InvalidTimeout:
         lifetime = 0
     if not lifetime:
@@ -85,32 +85,32 @@ def key_expires_at(written: Any, now: int) -> int | None:
     return instant
 
 
-def duration(written: str) -> int:
-    """A duration in milliseconds: the sum over its units, each counted once. Raises InvalidTimeout."""
-    if len(written) > _DURATION_LENGTH or not _DURATION.fullmatch(written):
-        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: expected {ACCEPTED}")
-    first_of_each_unit = {unit[0]: (number, unit) for number, unit in reversed(_DURATION_PART.findall(written))}
+def duration(text: str) -> int:
+    """Return a duration in milliseconds. Counts each unit once. Raises InvalidTimeout."""
+    if len(text) > _DURATION_LENGTH or not _DURATION.fullmatch(text):
+        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: expected {ACCEPTED}")
+    first_of_each_unit = {unit[0]: (number, unit) for number, unit in reversed(_DURATION_PART.findall(text))}
     return sum(int(number) * _MILLISECONDS[unit] for number, unit in first_of_each_unit.values())
 
 
-def _instant(written: str, now: int) -> int:
-    instant = date(written)
+def _instant(text: str, now: int) -> int:
+    instant = date(text)
     if instant is None:
-        instant = now + duration(written)
+        instant = now + duration(text)
     if instant <= now:
-        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: it must be in the future; expected {ACCEPTED}")
+        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: it must be in the future; expected {ACCEPTED}")
     if instant > LATEST:
-        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: it must be before the year 10000")
+        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: it must be before the year 10000")
     return instant
 
 
-def date(written: str) -> int | None:
-    """The instant of a date in one of the two forms, or None when `written` has neither form. Raises InvalidTimeout."""
-    match = _ISO.fullmatch(written)
+def date(text: str) -> int | None:
+    """Return a date in epoch milliseconds, or None if `text` has neither date format. Raises InvalidTimeout."""
+    match = _ISO.fullmatch(text)
     month = int(match["month"] or 1) if match else 0
     day = match["day"] if match else None
     if not match:
-        match = _PRINTED.fullmatch(written)
+        match = _PRINTED.fullmatch(text)
         if not match:
             return None
         month, day = _MONTHS.get((match["month"] or match["month2"]).lower(), 0), match["day"] or match["day2"]
@@ -118,7 +118,7 @@ def date(written: str) -> int | None:
         instant = datetime(int(match["year"]), month, int(day or 1), tzinfo=_zone(match["zone"])) + _time_of_day(match)
         return (instant - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
-        raise InvalidTimeout(f"Invalid timeout {_quoted(written)}: there is no such date; expected {ACCEPTED}") from None
+        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: there is no such date; expected {ACCEPTED}") from None
 
 
 def _time_of_day(match: re.Match[str]) -> timedelta:
@@ -129,16 +129,16 @@ def _time_of_day(match: re.Match[str]) -> timedelta:
     return timedelta(hours=hour, minutes=minute, seconds=second, milliseconds=milliseconds)
 
 
-def _zone(written: str | None) -> timezone:
-    if written is None or written in "Zz":
+def _zone(text: str | None) -> timezone:
+    if text is None or text in "Zz":
         return UTC
-    hours, minutes = int(written[1:3]), int(written[-2:])
+    hours, minutes = int(text[1:3]), int(text[-2:])
     if hours > 23 or minutes > 59:
         raise ValueError("no such offset")
     offset = timedelta(hours=hours, minutes=minutes)
-    return timezone(-offset if written[0] == "-" else offset)
+    return timezone(-offset if text[0] == "-" else offset)
 
 
-def _quoted(written: str) -> str:
-    shown = written if len(written) <= 40 else written[:40] + "…"
+def _quoted(text: str) -> str:
+    shown = text if len(text) <= 40 else text[:40] + "…"
     return f'"{shown}"'

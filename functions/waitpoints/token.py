@@ -1,4 +1,4 @@
-"""The waitpoint token and what belongs to it, as values. Instants are epoch milliseconds, UTC."""
+"""The waitpoint token and its parts, as immutable values. All times are epoch milliseconds, UTC."""
 
 import hashlib
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-MAX_WAITERS = 100  # of one token
+MAX_WAITERS = 100  # per token
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -21,10 +21,10 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a token was completed with: JSON exactly as received, inline or in the bucket.
+    """A token's output: JSON exactly as received, inline or in the bucket.
 
-    `json` is None when the output is absent (`complete` without `data`), or when it has not been loaded from
-    `stored_at`, the key of the object that holds it.
+    `stored_at` is the object key if the output is in the bucket. `json` is None if the output is absent (`complete`
+    without `data`) or has not been loaded from the bucket.
     """
 
     json: str | None = None
@@ -33,7 +33,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The outcome of a token that was completed with an output at the instant `at`."""
+    """The outcome of a token that was completed at the time `at`."""
 
     at: int
     output: Output = Output()
@@ -42,7 +42,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The outcome of a token that was not completed before its timeout, `at`."""
+    """The outcome of a token that was not completed before its timeout `at`."""
 
     at: int
     status: ClassVar = Status.TIMED_OUT
@@ -67,10 +67,10 @@ class Waiter:
 
 
 class ReplyKind(StrEnum):
-    """What Step Functions said about a waiter that was told its outcome.
+    """Step Functions' reply to resuming a waiter.
 
-    GONE: the task token is used up. The execution was stopped, its state timed out or was retried under a newer task
-    token, or an earlier call resumed it and the answer to that call was lost.
+    GONE: the task token is no longer valid. The execution was stopped, its state timed out or was retried with a new task
+    token, or an earlier call resumed it but lost the response.
     """
 
     RESUMED = "RESUMED"
@@ -79,7 +79,7 @@ class ReplyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Step Functions' recorded answer for one waiter, and when it came."""
+    """Step Functions' recorded reply for one waiter, and its time."""
 
     kind: ReplyKind
     at: int
@@ -94,10 +94,9 @@ class KeyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A name that at most one live token holds, until `expires_at` (epoch milliseconds) or, if None, without end.
+    """A key that at most one live token holds, until `expires_at` (epoch milliseconds; None: no expiry).
 
-    `request` identifies one request across its retries, so that a retry of the request that made the token gets the
-    same answer as the request itself.
+    `request` is the same for all retries of one request, so a retry of the create gets the same response as the create.
     """
 
     text: str
@@ -108,7 +107,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The token that already holds an idempotency key, since when, and whether the same request made it."""
+    """The token that already holds an idempotency key, since when, and whether a try of the same request created it."""
 
     token_id: str
     since: int
@@ -117,7 +116,7 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class EndlessKey:
-    """An idempotency key without expiry: the name under which it is stored, its token, and since when it has held it."""
+    """An idempotency key without expiry: its item's id, the token that holds it, and since when."""
 
     name: str
     token_id: str
@@ -126,7 +125,7 @@ class EndlessKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """What a caller asks for when it creates a token. `waiter` starts waiting for it in the same write."""
+    """The options of a new token. `waiter` is registered in the same write."""
 
     timeout_at: int | None = None
     tags: tuple[str, ...] = ()
@@ -151,19 +150,19 @@ class Token:
         return self.outcome.status if self.outcome else Status.WAITING
 
     def outcome_at(self, now: int) -> Outcome | None:
-        """The outcome that every reader sees at `now`, or None while the token waits.
+        """Return the outcome that every reader sees at `now`, or None while the token waits.
 
-        From the first millisecond of its timeout a token is timed out, even before that has been written.
+        A token counts as timed out from the first millisecond of its timeout, even before that is stored.
         """
         if self.outcome is None and self.timeout_at is not None and self.timeout_at <= now:
             return TimedOut(self.timeout_at)
         return self.outcome
 
     def undelivered(self) -> list[Waiter]:
-        """The waiters without a recorded reply of Step Functions."""
+        """Return the waiters without a recorded reply from Step Functions."""
         return [waiter for key, waiter in self.waiters.items() if key not in self.replies]
 
 
 def iso(instant: int) -> str:
-    """An instant as the API writes it: ISO 8601 in UTC with milliseconds and `Z`."""
+    """Format epoch milliseconds as the API does: ISO 8601 in UTC with milliseconds and `Z`."""
     return (_EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds").replace("+00:00", "Z")

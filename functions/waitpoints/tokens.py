@@ -1,4 +1,4 @@
-"""What can happen to a token: it is created, completed, waited for, and timed out."""
+"""The operations on a token: create, complete, wait for it, and time it out."""
 
 from dataclasses import dataclass, replace
 from typing import assert_never
@@ -15,7 +15,7 @@ from waitpoints.token import MAX_WAITERS, EndlessKey, IdempotencyKey, KeyHolder,
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The token that a create returns, and whether an earlier call had made it."""
+    """The token that a create returns, and whether an earlier call created it."""
 
     token_id: str
     is_cached: bool
@@ -29,7 +29,7 @@ class Tokens:
         self._clock = clock
 
     def create(self, new: NewToken, now: int) -> Created:
-        """Make a token, or find the live one that holds `new.key`. `new.waiter` waits for whichever it is."""
+        """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either."""
         token, key = _token(new, now), new.key
         holder = self._store.create(token, key, now)
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
@@ -43,7 +43,7 @@ class Tokens:
         return Created(holder.token_id, is_cached=not holder.same_request)
 
     def retrieve(self, token_id: str) -> Token:
-        """The token as every reader sees it now, with its output. Raises TokenNotFound."""
+        """Return the token as of now, with its output. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
         token, now = self._store.get(token_id), self._clock()
         if self._is_past_retention(token, now):
@@ -52,12 +52,12 @@ class Tokens:
         return replace(token, outcome=outcome and self._delivery.with_output(outcome))
 
     def check_exists(self, token_id: str) -> None:
-        """Raises TokenNotFound if there is no such token."""
+        """Raises TokenNotFound if the token does not exist."""
         if self._is_removed(token_id, self._clock()):
             raise TokenNotFound
 
     def list_page(self, query: ListQuery) -> Page:
-        """A page of tokens as every reader sees them now, without their outputs and waiters."""
+        """Return a page of tokens as of now, without their outputs and waiters."""
         now = self._clock()
         found = page(self._store.partitions(query.filter, now), query)
         live = [token for token in found.tokens if not self._is_past_retention(token, now)]
@@ -66,7 +66,7 @@ class Tokens:
     def complete(self, token_id: str, output: str | None, source: str = "Complete") -> None:
         """Settle a waiting token with `output` (JSON text) and resume its waiters; `source` says who completed it.
 
-        A token that has ended stays as it is, and so does one past its timeout, which is settled as timed out.
+        A token that has already settled stays as it is. A token past its timeout is settled as timed out instead.
         Raises TokenNotFound.
         """
         stored = self._outputs.store(token_id, output)
@@ -77,12 +77,12 @@ class Tokens:
             telemetry.count(f"TokensSettledBy{source}")
             self._delivery.resume_fast(token)
         elif token.outcome is None:
-            self._time_out(token_id, now)  # by the same clock reading: the clock may be set back in between
+            self._time_out(token_id, now)  # reuse `now`: the clock may be set back in between
 
     def wait(self, token_id: str, waiter: Waiter) -> None:
-        """Store a waiter on a waiting token, or tell it the outcome at once: there is nothing in between.
+        """Store a waiter on a waiting token, or resume it at once if the token has settled.
 
-        Raises TokenNotFound, TooManyWaiters, and CannotResume or CannotResumeNow when it could not be told.
+        Raises TokenNotFound or TooManyWaiters, and CannotResume or CannotResumeNow if it could not be resumed at once.
         """
         now = self._clock()
         stored, token = self._store.add_waiter(token_id, waiter, now)
@@ -92,7 +92,7 @@ class Tokens:
         if token.outcome_at(now) is None:
             if waiter.key in token.waiters:
                 return
-            raise TooManyWaiters(f"A waitpoint can have {MAX_WAITERS} waiters, and this one has them all")
+            raise TooManyWaiters(f"A waitpoint can have at most {MAX_WAITERS} waiters, and this one has reached that limit")
         if self._is_past_retention(token, now):
             raise TokenNotFound
         if token.outcome is None:
@@ -100,9 +100,9 @@ class Tokens:
         self._delivery.tell_late(token, waiter)
 
     def expire(self, token_id: str) -> int | None:
-        """Time a token out if it is due. Returns its timeout if that is still to come, else None: nothing is left to do.
+        """Time a token out if it is due. Returns its timeout (epoch milliseconds) if that is still in the future, else None.
 
-        Most tokens have settled by then, so read first: a refused write costs as much as the whole item.
+        Reads first, because most tokens have settled by then and a failed conditional write costs as much as the whole item.
         """
         now = self._clock()
         try:
@@ -114,7 +114,7 @@ class Tokens:
         return token.timeout_at if token.outcome is None else None
 
     def resume_waiters(self, token_id: str) -> list[NotResumed]:
-        """Resume every waiter of a settled token without a recorded reply; returns those that still have none."""
+        """Resume every waiter of a settled token that has no recorded reply. Returns those that still have none."""
         try:
             token = self._store.get(token_id)
         except TokenNotFound:
@@ -125,7 +125,7 @@ class Tokens:
         return self._delivery.resume(token)
 
     def release_if_orphaned(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key whose token retention has removed. True: the key needs no more attention now."""
+        """Delete an idempotency key whose token was removed after its retention. Returns True: the key is dealt with."""
         if self._is_removed(key.token_id, self._clock()) and self._store.release_key(key):
             telemetry.count("KeysReleased")
         return True
@@ -140,11 +140,11 @@ class Tokens:
             return True
 
     def _is_past_retention(self, token: Token, now: int) -> bool:
-        """Whether TTL may have removed it. TTL runs days late, and the bucket may have deleted its output already."""
+        """Whether the retention is over. TTL may delete the token days later, and the bucket may delete its output first."""
         return token.outcome is not None and token.outcome.at + self._store.retention * 1000 <= now
 
     def _time_out(self, token_id: str, now: int) -> Token:
-        """Settle a token as timed out if it is due at `now`. Returns what it is now, whichever call settled it."""
+        """Settle a token as timed out if it is due at `now`. Returns its current state, whichever call settled it."""
         won, token = self._store.time_out(token_id, now)
         telemetry.note(tokenId=token_id, timedOut=won)
         if won:

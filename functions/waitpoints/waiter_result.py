@@ -1,6 +1,6 @@
-"""What a waiting execution gets when its token has settled: the state's result, or its error.
+"""The state's result or error that a waiting execution gets when its token settles.
 
-The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`, what its `.unwrap()` returns.
+The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`, what `.unwrap()` returns.
 """
 
 import json
@@ -17,7 +17,7 @@ _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """The state goes on with this JSON text as its result."""
+    """The state succeeds with this JSON text as its result."""
 
     json: str
 
@@ -30,14 +30,14 @@ class Failure:
     cause: str
 
 
-OUTPUT_REFUSED = Failure(REFUSED_ERROR, "Step Functions refused the output of the waitpoint; retrieve the token to read it")
-"""What a waiter gets when Step Functions does not accept its result: a named error, which `Catch` sees."""
+OUTPUT_REFUSED = Failure(REFUSED_ERROR, "Step Functions rejected the output of the waitpoint. Retrieve the token to read it")
+"""Fail the waiter with this error if Step Functions rejects its result. `Catch` can match it."""
 
 
 def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:
-    """The result for one waiter of a token that ended with `outcome`, whose output has been loaded.
+    """Return the result for one waiter. The output in `outcome` must be loaded.
 
-    An output that is too large for Step Functions is replaced by a reference to the object in `bucket`.
+    An output that is too large for Step Functions becomes a reference to the object in `bucket`.
     """
     match outcome:
         case TimedOut(at):
@@ -48,7 +48,7 @@ def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Fa
 
 
 def timeout_output(timed_out: TimedOut) -> str:
-    """The output that the API shows for a token that timed out."""
+    """Return the output that the API returns for a timed-out token, as JSON text."""
     error = {"code": _TIMEOUT_CODE, "message": _timeout_message(timed_out.at)}
     return json.dumps(error, separators=(",", ":"))
 

@@ -1,4 +1,4 @@
-"""The one place that reads the environment, makes AWS clients, and puts together what the handlers work with."""
+"""Dependency wiring: read the environment, create the AWS clients and build the services that handlers use."""
 
 import gc
 import os
@@ -25,14 +25,15 @@ if TYPE_CHECKING:
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
 
-# An answer within a webhook sender's patience, or an error that makes it retry: never half a minute of silence.
+# Answer before a webhook sender times out, or fail so that it retries.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=2,
     read_timeout=5,
     max_pool_connections=PARALLEL_RESUMES,
 )
-# Every region accepts version 4. Virtual hosts are regional: download links for the global host fail outside us-east-1.
+# Every region accepts signature version 4. Virtual-hosted URLs are regional; links to the global host fail outside
+# us-east-1.
 _S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
 
 
@@ -42,9 +43,9 @@ def now() -> int:
 
 
 class Services:
-    """What the handlers work with. Each part is made when it is first used; setting an attribute replaces a part.
+    """The services that handlers use. Each is built on first use; tests replace one by setting the attribute.
 
-    A part imports what it is made of, so that a function starts without the modules that only others need.
+    Each property imports its own modules, so a function loads only what it uses.
     """
 
     def now(self) -> int:
@@ -90,7 +91,7 @@ class Services:
 
     @cached_property
     def api_url(self) -> str:
-        """The API's own URL, for a function outside the API; the others take it from the request."""
+        """The API's own URL, for functions that no HTTP request invokes. Other functions take it from the request."""
         return os.environ["API_URL"]
 
     @cached_property
@@ -150,24 +151,24 @@ class Services:
         return _client("stepfunctions")
 
     def build_at_start(self, *parts: str) -> None:
-        """Make these parts now if a Lambda function is starting: there its CPU is not throttled yet.
+        """Build these services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
 
-        Name what every request of the function uses, and nothing else.
+        Name only what every request of the function uses.
         """
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             for part in parts:
                 getattr(self, part)
-            gc.freeze()  # what exists now is never garbage, so no collection has to look at it
+            gc.freeze()  # what exists now is never garbage, so exclude it from collection
             gc.enable()
 
     def reset(self) -> None:
-        """Forget every part, for tests that change the environment."""
+        """Drop every service, for tests that change the environment."""
         vars(self).clear()
         session.cache_clear()
 
 
 class _Models(Loader):
-    """botocore's models of our services. botocore itself first looks through the folders of all 400 that it knows."""
+    """Load only the botocore models that we use. botocore would search the folders of all 400 services first."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         return ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
@@ -175,7 +176,7 @@ class _Models(Loader):
 
 @cache
 def session() -> boto3.Session:
-    """What makes every client of the functions."""
+    """Return the session that creates every AWS client."""
     core = botocore.session.get_session()
     core.register_component("data_loader", _Models())
     return boto3.Session(botocore_session=core)

@@ -184,7 +184,7 @@ def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_t
         for event in failing:
             client.meta.events.unregister(event, failure)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-    assert "nothing was lost" in answer.error
+    assert "Nothing was lost" in answer.error
     assert "aws" not in answer.text
     assert send(api, call, token).status == 200
     assert api.retrieve(token["id"])["status"] == ("COMPLETED" if call in ("complete", "callback") else "WAITING")

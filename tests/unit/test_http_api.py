@@ -87,7 +87,7 @@ class TestCreate:
             ({"idempotencyKey": "\N{GRINNING FACE}" * 1025}, "2048"),
             ('{"idempotencyKey": "\\ud800"}', "idempotencyKey"),
             ({"tags": 1}, "tags"),
-            ({"tags": [1]}, 'Tag 1 must be a text at "tags"'),
+            ({"tags": [1]}, 'Tag 1 must be a string at "tags"'),
             ({"tags": ["ok", "t" * 129]}, "128"),
             ({"tags": "t" * 129}, "128"),
             ({"tags": ["\N{GRINNING FACE}" * 65]}, "128"),

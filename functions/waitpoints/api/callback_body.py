@@ -1,8 +1,9 @@
-"""The output that a callback's body stands for. Nothing that a webhook sends is refused or lost.
+"""Convert a callback's body to the token's output. Any body is accepted, and none of it is lost.
 
-JSON                        itself, exactly as sent
-nothing                     {}, as in Trigger.dev (contract K1)
-any other text              that text, as a JSON string (Trigger.dev would keep {})
+body                        output
+JSON                        the same text, byte for byte
+empty                       {}, as in Trigger.dev (contract K1)
+any other text              the text as a JSON string (Trigger.dev stores {})
 bytes that are not UTF-8    {"base64": "…"}
 """
 
@@ -12,7 +13,7 @@ from waitpoints import json_text
 
 
 def output(body: bytes) -> str:
-    """The JSON text to complete a token with."""
+    """Return the JSON text to complete the token with."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:

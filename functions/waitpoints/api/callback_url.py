@@ -1,7 +1,7 @@
-"""Callback URLs: whoever holds one may complete its one token, and nobody can guess one.
+"""Callback URLs. A caller with the URL can complete that one token; the hash in it can't be guessed.
 
-The hash is HMAC-SHA256 over the token's bare id in lower-case hex (contract K2), under a key of its own, so that
-rotating the API key leaves every URL alive. It is derived, never stored: a forged URL costs no database call.
+The hash is the HMAC-SHA256 of the token's bare id, in lower-case hex (contract K2). It has its own signing key, so
+rotating the API key invalidates no URL. It is derived, never stored: rejecting a forged URL needs no database call.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ class CallbackUrls:
         self._signing_key = signing_key
 
     def url(self, token_id: str, api_url: str) -> str:
-        """The token's URL, below the public base URL or, if there is none, below the API's own."""
+        """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
         base_url = (self._public_base_url or api_url).rstrip("/")
         return f"{base_url}/api/v1/waitpoints/tokens/{token_id}/callback/{_hash(self._signing_key.current(), token_id)}"
 
-    def check(self, token_id: str, written_hash: str) -> None:
-        """Raises WrongCallbackHash unless the hash is this token's, under the current or the previous signing key."""
-        written = written_hash.lower().encode("utf-8", "surrogatepass")
-        if not any(hmac.compare_digest(_hash(key, token_id).encode(), written) for key in self._signing_key.accepted()):
+    def check(self, token_id: str, hash_in_url: str) -> None:
+        """Raises WrongCallbackHash unless the current or the previous signing key gives this hash for the token."""
+        presented = hash_in_url.lower().encode("utf-8", "surrogatepass")
+        if not any(hmac.compare_digest(_hash(key, token_id).encode(), presented) for key in self._signing_key.accepted()):
             raise WrongCallbackHash
 
 

@@ -1,7 +1,7 @@
-"""Who may do what: the API key, and public access tokens signed with it (contract A1 to A3).
+"""Authorization: the API key, and public access tokens signed with it (contract A1 to A3).
 
-A public access token is an HS256 JWT that the stack or Trigger.dev's SDK makes; the SDK signs it itself, hence its
-fixed issuer and audience. It opens the complete route only.
+A public access token is an HS256 JWT. The stack or Trigger.dev's SDK signs it; the SDK fixes the issuer and audience.
+It is accepted by the complete route only.
 """
 
 import hmac
@@ -17,7 +17,7 @@ from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
-TOKEN_LIFETIME = 24 * 3600  # seconds: how long the token that create returns is good for
+TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is valid
 
 
 class Credentials:
@@ -27,7 +27,7 @@ class Credentials:
 
     @property
     def claims(self) -> dict[str, Any]:
-        """The claims that tell the SDK how to make public access tokens for this stack."""
+        """The claims that the SDK signs into public access tokens for this stack."""
         return {"sub": self.environment, "pub": True}
 
     def check_api_key(self, authorization: str | None) -> None:
@@ -36,16 +36,18 @@ class Credentials:
         if not any(hmac.compare_digest(key.encode(), presented) for key in self._api_key.accepted()):
             raise Unauthenticated("Invalid API key")
 
-    def check_may_complete(self, authorization: str | None, written_id: str) -> None:
-        """Raises unless the header carries an API key, or a public access token with a scope for this token id."""
+    def check_may_complete(self, authorization: str | None, token_id: str) -> None:
+        """Raises Unauthenticated or Forbidden unless the header carries an API key, or a public access token whose scope
+        covers this token.
+        """
         bearer = _bearer(authorization)
         if not _is_public_access_token(bearer):
             self.check_api_key(authorization)
-        elif not any(_allows(scope, written_id) for scope in self._scopes(bearer)):
+        elif not any(_allows(scope, token_id) for scope in self._scopes(bearer)):
             raise Forbidden("Unauthorized")
 
     def public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
-        """A JWT with these scopes, good for `lifetime` seconds."""
+        """Return a JWT with these scopes that is valid for `lifetime` seconds."""
         now = int(time.time())
         claims = {**self.claims, "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
         return jwt.encode(claims, self._api_key.current(), algorithm="HS256")
@@ -92,11 +94,11 @@ def _is_public_access_token(bearer: str) -> bool:
     return claims.get("pub") is True
 
 
-def _allows(scope: str, written_id: str) -> bool:
-    """Whether `action:type[:id]` allows writing this waitpoint; `*` is any action, `all` any type (contract P2)."""
+def _allows(scope: str, token_id: str) -> bool:
+    """Whether the scope `action:type[:id]` allows completing this token. `*` is any action, `all` any type (contract P2)."""
     if scope == "admin":
         return True
     action, _, rest = scope.partition(":")
     kind, of_one, scoped_id = rest.partition(":")
-    same_token = scoped_id.removeprefix(PREFIX) == written_id.removeprefix(PREFIX)
+    same_token = scoped_id.removeprefix(PREFIX) == token_id.removeprefix(PREFIX)
     return action in ("write", "*") and kind in ("waitpoints", "all") and (not of_one or same_token)

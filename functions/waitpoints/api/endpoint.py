@@ -1,4 +1,4 @@
-"""HTTP as API Gateway hands it over (payload format 2.0), and the one place where refusals become statuses."""
+"""API Gateway's HTTP events (payload format 2.0), and the one mapping of errors to status codes."""
 
 import base64
 import binascii
@@ -73,12 +73,12 @@ class Request:
 
     @property
     def api_url(self) -> str:
-        """Where the caller reached the API. API Gateway sets the domain, so a caller cannot forge it."""
+        """The base URL of this request. API Gateway sets the domain, so a caller can't forge it."""
         return f"https://{self.domain}"
 
     @property
     def from_sdk(self) -> bool:
-        """Whether Trigger.dev's SDK sends it. A newer SDK may send fields that are unknown here."""
+        """Whether Trigger.dev's SDK sent the request. A newer SDK may send fields that are unknown here."""
         return self.headers.get("x-trigger-source") == "sdk"
 
     @property
@@ -86,27 +86,27 @@ class Request:
         return self.headers.get("authorization")
 
     def body(self, limit: int) -> bytes:
-        """The body's bytes. Raises BodyTooLarge over `limit` bytes."""
+        """Return the body. Raises BodyTooLarge if it has more than `limit` bytes, InvalidRequest if its base64 is invalid."""
         try:
             if self.is_base64:
                 body = base64.b64decode(self.body_text, validate=True)
             else:
                 body = self.body_text.encode("utf-8", "surrogatepass")
         except binascii.Error:
-            raise InvalidRequest("The body is not the base64 that it is said to be") from None
+            raise InvalidRequest("The body is not valid base64") from None
         if len(body) > limit:
-            raise BodyTooLarge(f"Request body too large: at most {limit} bytes are accepted")
+            raise BodyTooLarge(f"Request body too large: the limit is {limit} bytes")
         return body
 
     def json_members(self, limit: int) -> dict[str, str]:
-        """The text of each member of the body, a JSON object."""
+        """Return the JSON text of each member of the body, which must be an object. Raises InvalidRequest or BodyTooLarge."""
         try:
             return json_text.members(self._text(limit))
         except json_text.NotJson as error:
             raise InvalidRequest(f"Invalid JSON: {error}") from None
 
     def json_value(self, limit: int, *, optional: bool = False) -> Any:
-        """The body's JSON value. An empty body is `{}` if it is `optional`."""
+        """Return the body's JSON value; an empty `optional` body is `{}`. Raises InvalidRequest or BodyTooLarge."""
         try:
             return json_text.parse(self._text(limit, optional=optional))
         except json_text.NotJson as error:
@@ -144,10 +144,10 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 def endpoint(
     *methods: str, allow: tuple[str, ...] = (), browsers: bool = False
 ) -> Callable[[Callable[[Request], Response]], Handler]:
-    """Make a Lambda handler of a function that answers requests with these methods.
+    """Decorate a function that answers requests with these methods as a Lambda handler.
 
-    `allow` names the methods of the path when other functions serve some of them. `browsers` lets pages of any origin
-    call it (CORS): a credential goes in a header, never in a cookie, so no origin can borrow another's.
+    `allow` lists all methods of the path if other functions serve some of them. `browsers` allows web pages of any origin
+    (CORS). That is safe because credentials are sent in a header, never in a cookie.
     """
 
     def decorate(answer: Callable[[Request], Response]) -> Handler:
@@ -173,7 +173,7 @@ def endpoint(
 
 
 def _preflight(request: Request) -> Response:
-    """What a browser asks before it sends a request with the SDK's headers (contract P3)."""
+    """Answer the CORS preflight that a browser sends before a request with the SDK's headers (contract P3)."""
     headers = {
         "access-control-allow-methods": "POST",
         "access-control-allow-headers": request.headers.get("access-control-request-headers", "authorization, content-type"),
@@ -196,11 +196,11 @@ def _cors(request: Request) -> dict[str, str]:
 def _refusal(error: Exception) -> Response:
     if isinstance(error, (ClientError, BotoCoreError, GetParameterError, CannotResumeNow)):
         telemetry.note(error=type(error).__name__, awsCode=_aws_code(error))
-        error = TryAgain("The service is busy; nothing was lost, send the same request again")
+        error = TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")
     elif isinstance(error, CannotResume):
-        error = InvalidRequest("Step Functions refuses this taskToken: its execution may be none that this stack can resume")
+        error = InvalidRequest("Step Functions rejected taskToken: this stack may lack permission to resume that execution")
     if not isinstance(error, WaitpointsError):
-        telemetry.logger.exception("A defect of Waitpoints")
+        telemetry.logger.exception("Unexpected error: please report it as a bug in Waitpoints")
         return Response({"error": "Internal Server Error"}, 500)
     headers = {}
     if isinstance(error, MethodNotAllowed):

@@ -1,4 +1,4 @@
-"""The query string of the list route (contract L4). Of a repeated parameter the last one counts."""
+"""The query string of the list route (contract L4). If a parameter is repeated, the last one counts."""
 
 import re
 from typing import Never
@@ -11,8 +11,8 @@ from waitpoints.listing import Filter, ListQuery
 from waitpoints.token import Status
 
 DEFAULT_SIZE, MAX_SIZE = 25, 100
-MAX_TAGS = 50  # each takes 27 bytes of DynamoDB's filter expression, which holds 4 KB
-_SHOWN = 100  # characters of a wrong value that its refusal repeats
+MAX_TAGS = 50  # each takes 27 bytes of DynamoDB's filter expression; the limit is 4 KB
+_SHOWN = 100  # characters of an invalid value that the error message repeats
 _UNITS = {
     "ms": 1,
     "s": 1_000,
@@ -45,67 +45,67 @@ PARAMETERS = (
 
 
 def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuery:
-    """The page that a query string asks for. Raises InvalidRequest that names the parameter and what it accepts."""
-    given = dict(parse_qsl(raw_query, keep_blank_values=True))
+    """Parse a query string. Raises InvalidRequest that names the parameter and what it accepts."""
+    parameters = dict(parse_qsl(raw_query, keep_blank_values=True))
     if not ignore_unknown:
-        refuse_unknown(given, PARAMETERS, "parameter")
-    created_from = _instant(given, "filter[createdAt][from]")
-    if period := given.get("filter[createdAt][period]"):
+        refuse_unknown(parameters, PARAMETERS, "parameter")
+    created_from = _instant(parameters, "filter[createdAt][from]")
+    if period := parameters.get("filter[createdAt][period]"):
         created_from = max(created_from or 0, now - _milliseconds(period))
     return ListQuery(
         filter=Filter(
-            statuses=_statuses(given.get("filter[status]", "")),
-            tags=_tags(given.get("filter[tags]", "")),
-            idempotency_key=given.get("filter[idempotencyKey]") or None,
+            statuses=_statuses(parameters.get("filter[status]", "")),
+            tags=_tags(parameters.get("filter[tags]", "")),
+            idempotency_key=parameters.get("filter[idempotencyKey]") or None,
         ),
-        size=_size(given.get("page[size]")),
-        after=_cursor(given, "page[after]"),
-        before=_cursor(given, "page[before]"),
+        size=_size(parameters.get("page[size]")),
+        after=_cursor(parameters, "page[after]"),
+        before=_cursor(parameters, "page[before]"),
         created_from=created_from,
-        created_to=_instant(given, "filter[createdAt][to]"),
+        created_to=_instant(parameters, "filter[createdAt][to]"),
     )
 
 
-def _size(written: str | None) -> int:
-    if written is None:
+def _size(value: str | None) -> int:
+    if value is None:
         return DEFAULT_SIZE
-    if not re.fullmatch(r"\d{1,3}", written, re.ASCII) or not 1 <= int(written) <= MAX_SIZE:
+    if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not 1 <= int(value) <= MAX_SIZE:
         _refuse("page[size]", f"must be a whole number from 1 to {MAX_SIZE}")
-    return int(written)
+    return int(value)
 
 
-def _cursor(given: dict[str, str], name: str) -> str | None:
-    written = given.get(name, "").removeprefix(ids.PREFIX)
-    if written and not ids.is_cursor(written):
+def _cursor(parameters: dict[str, str], name: str) -> str | None:
+    value = parameters.get(name, "").removeprefix(ids.PREFIX)
+    if value and not ids.is_cursor(value):
         _refuse(name, "must be a cursor from pagination.next or pagination.previous")
-    return written or None
+    return value or None
 
 
-def _statuses(written: str) -> frozenset[Status]:
-    if not written:
+def _statuses(value: str) -> frozenset[Status]:
+    if not value:
         return frozenset()
-    names = written.split(",")
+    names = value.split(",")
     if invalid := [name for name in names if name not in Status]:
         shown = ", ".join(invalid)[:_SHOWN]
-        _refuse("filter[status]", f"Invalid status values: {shown}; accepted are {', '.join(Status)}")
+        _refuse("filter[status]", f"Invalid status values: {shown}; expected {', '.join(Status)}")
     return frozenset(Status(name) for name in names)
 
 
-def _tags(written: str) -> frozenset[str]:
-    tags = frozenset(filter(None, written.split(",")))
+def _tags(value: str) -> frozenset[str]:
+    tags = frozenset(filter(None, value.split(",")))
     if len(tags) > MAX_TAGS:
         _refuse("filter[tags]", f"must have at most {MAX_TAGS} tags")
     return tags
 
 
-def _instant(given: dict[str, str], name: str) -> int | None:
-    written = given.get(name, "")
-    if not written:
+def _instant(parameters: dict[str, str], name: str) -> int | None:
+    value = parameters.get(name, "")
+    if not value:
         return None
-    if re.fullmatch(r"\d{1,15}", written, re.ASCII) and len(written) != len("2030"):
-        return min(int(written), timeouts.LATEST)
+    if re.fullmatch(r"\d{1,15}", value, re.ASCII) and len(value) != len("2030"):
+        return min(int(value), timeouts.LATEST)
     try:
-        instant = timeouts.date(written)
+        instant = timeouts.date(value)
     except InvalidTimeout:
         instant = None
     if instant is None:

@@ -1,6 +1,6 @@
-"""The request bodies that are validated with pydantic, under the names that Trigger.dev's own specification gives them.
+"""The request bodies that pydantic validates, named as in Trigger.dev's specification.
 
-`openapi.yaml` is made of these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
+`openapi.yaml` is generated from these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
 """
 
 from collections.abc import Sequence
@@ -24,11 +24,11 @@ MAX_LIFETIME = 30 * 86_400  # seconds
 
 
 def _utf16_units(text: str) -> int:
-    """The length as JavaScript counts it, so that both sides agree on every limit."""
+    """The length in UTF-16 code units, as JavaScript counts it, so that the SDK and this API agree on every limit."""
     try:
         return len(text.encode("utf-16-le")) // 2
     except UnicodeEncodeError:
-        raise ValueError("half of a surrogate pair is no text") from None
+        raise ValueError("text must not contain half of a surrogate pair") from None
 
 
 def _key(key: str) -> str:
@@ -40,12 +40,12 @@ def _key(key: str) -> str:
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    """One tag, a list of tags or null, as a tuple. Raises TooManyTags."""
+    """Return one tag, a list of tags or null as a tuple. Raises ValueError or TooManyTags."""
     if value is not None and not isinstance(value, (str, list)):
-        raise ValueError("Tags must be a text or a list of texts")
+        raise ValueError("Tags must be a string or a list of strings")
     tags = (value,) if isinstance(value, str) else tuple(value or ())
     if wrong := [place for place, tag in enumerate(tags) if not isinstance(tag, str)]:
-        raise ValueError(f"Tag {wrong[0] + 1} must be a text")
+        raise ValueError(f"Tag {wrong[0] + 1} must be a string")
     if any(_utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
         raise ValueError(f"Tags must be {MAX_TAG_LENGTH} characters or less")
     if len(tags) > MAX_TAGS:
@@ -65,7 +65,7 @@ IdempotencyKeyText = Annotated[
     str, AfterValidator(_key), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH})
 ]
 
-ABSENT: Any = None  # an absent field is fine, but null is not: the type does not allow it
+ABSENT: Any = None  # the field may be absent but not null, which its type rejects
 
 
 class RequestModel(BaseModel):
@@ -77,13 +77,13 @@ class CreateWaitpointTokenRequest(RequestModel):
 
     idempotency_key: IdempotencyKeyText = Field(
         default=ABSENT,
-        description="While a token holds this key, creating with the same key returns that token unchanged.",
+        description="While a token holds this key, a create with the same key returns that token unchanged.",
         examples=["approval-user-1234567"],
     )
     idempotency_key_ttl: Any = Field(
         default=None,
         alias="idempotencyKeyTTL",
-        description="How long the token holds its key: a duration like that of `timeout`. Without one, as long as it lives.",
+        description="How long the token holds its key: a duration as in `timeout`. Default: as long as the token exists.",
         examples=["24h"],
         json_schema_extra={"type": ["string", "null"]},
     )
@@ -91,15 +91,15 @@ class CreateWaitpointTokenRequest(RequestModel):
         default=None,
         description=(
             'When the token times out: a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date in ISO '
-            "8601. Anything else is refused with 422. Absent or null is the stack's DefaultTimeout, which is none unless "
-            "it was set."
+            "8601. Anything else is rejected with 422. If absent or null, the stack's DefaultTimeout applies; unless it is "
+            "set, the token never times out."
         ),
         examples=["1h", "2030-01-31T18:00:00Z"],
         json_schema_extra={"type": ["string", "null"]},
     )
     tags: Annotated[Any, AfterValidator(_tags)] = Field(
         default=(),
-        description=f"One tag or a list of at most {MAX_TAGS}, by which tokens can be listed.",
+        description=f"One tag, or a list of at most {MAX_TAGS}. The list route filters by tag.",
         examples=[["user:1234567", "org:9876543"]],
         json_schema_extra={
             "anyOf": [_TAG_SCHEMA, {"type": "array", "items": _TAG_SCHEMA, "maxItems": MAX_TAGS}, {"type": "null"}]
@@ -107,12 +107,12 @@ class CreateWaitpointTokenRequest(RequestModel):
     )
     task_token: Annotated[str, AfterValidator(_task_token)] = Field(
         default=ABSENT,
-        description="A Step Functions task token. Its execution waits for this token from the same write on.",
+        description="A Step Functions task token. Its execution is registered as a waiter in the same write.",
         json_schema_extra={"minLength": task_token.SHORTEST, "maxLength": task_token.LONGEST},
     )
     unwrap: bool = Field(
         default=False,
-        description='With `taskToken`: the execution gets the bare output instead of `{"ok": …}`, and fails on a timeout.',
+        description='With `taskToken`: give the execution the bare output instead of `{"ok": …}`, and fail it on a timeout.',
     )
 
     @model_validator(mode="after")
@@ -134,7 +134,7 @@ class CreatePublicTokenRequest(RequestModel):
     claims: PublicTokenScopes = Field(default=PublicTokenScopes())
     expiration_time: int | str = Field(
         default="1h",
-        description='An instant in epoch seconds, or a duration from now such as "15m"; at most 30 days away.',
+        description='A time in epoch seconds, or a duration from now such as "15m"; at most 30 days away.',
         examples=["15m"],
     )
 
@@ -143,7 +143,7 @@ class CreatePublicTokenRequest(RequestModel):
         return self.claims.scopes
 
     def lifetime(self, now: int) -> int:
-        """How many seconds from `now` (epoch milliseconds) the token is good for. Raises InvalidTimeout."""
+        """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
         try:
             if isinstance(self.expiration_time, str):
                 lifetime = timeouts.duration(self.expiration_time) // 1000
@@ -153,13 +153,13 @@ class CreatePublicTokenRequest(RequestModel):
             lifetime = 0
         if not 0 < lifetime <= MAX_LIFETIME:
             raise InvalidTimeout(
-                'Invalid expirationTime: expected an instant in epoch seconds or a duration such as "15m", in the next 30 days'
+                'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'
             )
         return lifetime
 
 
 def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
-    """`value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
+    """Return `value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
     try:
         return model.model_validate(value, extra="ignore" if ignore_unknown else "forbid")
     except ValidationError as error:
@@ -168,7 +168,7 @@ def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknow
 
 
 def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
-    """One problem of a value. pydantic names the member of a union that it tried beside the fields; that is left out."""
+    """Describe one validation error. Drops the union member that pydantic adds to the location."""
     location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         return unknown(str(location[-1]), _fields(model, location[:-1]))
@@ -184,7 +184,7 @@ def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
 
 
 def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """The names of the fields at a place within a model."""
+    """The field names of the model nested at `path`."""
     by_name = {field.alias or name: field for name, field in model.model_fields.items()}
     inner = by_name[str(path[0])].annotation if path else None
     return _fields(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else list(by_name)

@@ -1,4 +1,4 @@
-"""Tokens as the API shows them (contract R1): absent fields are left out, instants are ISO 8601."""
+"""Tokens as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
 from typing import Any, assert_never
 
@@ -6,11 +6,11 @@ from waitpoints import json_text
 from waitpoints.token import Completed, Outcome, ReplyKind, TimedOut, Token, iso
 from waitpoints.waiter_result import timeout_output
 
-INLINE_LIMIT = 6_000_000  # bytes: Lambda answers with at most 6 MiB
+INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
-    """One token in full. `waiters` is ours; Trigger.dev's SDK drops what it does not know."""
+    """Return one token in full. Trigger.dev has no `waiters`; its SDK ignores unknown fields."""
     return _without_none(
         {
             **_shared(token, url),
@@ -23,7 +23,7 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
 
 
 def _output(outcome: Outcome | None) -> dict[str, Any]:
-    """An output too large for an answer is replaced by its path, which the packets route turns into a download link."""
+    """Replace an output that is too large for a response by its path, which the packets route resolves to a link."""
     match outcome:
         case None:
             return {"outputType": "application/json", "outputIsError": False}
@@ -37,12 +37,12 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def _bytes_in_an_answer(output: str) -> int:
-    """An output is text in the body, and the body is text in what Lambda hands to API Gateway: quotes grow twice."""
+    """The output's size in Lambda's response: escaped once as a string in the body, and again as the body string."""
     return len(json_text.dumps(json_text.dumps(output)).encode())
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:
-    """One token as a list shows it: without its output and its waiters."""
+    """Return one token as in a list: without its output and waiters."""
     return _without_none({**_shared(token, url), "tags": sorted(token.tags)})
 
 

@@ -1,4 +1,4 @@
-"""Where a resume goes that can never succeed: a queue with an alarm, until an operator has mended what was wrong."""
+"""The dead-letter queue for failures that retrying won't fix. An alarm watches it; an operator redrives it."""
 
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,6 @@ class DeadLetters:
         self._queue_url = queue_url
 
     def put(self, token_id: str, reason: str) -> None:
-        """Keep that a token has waiters that cannot be resumed. The waiters themselves stay on the token."""
+        """Record that a token needs an operator, and why. Its waiters stay on the token."""
         body = json_text.dumps({"waitpointId": token_id, "reason": reason})
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)

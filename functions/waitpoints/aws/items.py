@@ -1,13 +1,13 @@
-"""The items of the table, and how a token becomes items and items become a token.
+"""The table's items, and the conversion between items and tokens.
 
-    id                  item       what it holds
+    id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
     waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
     idempotency#<hash>  key        the token that holds an idempotency key, and until when
-    request#<hash>      key        the same for the key that the SDK sends with each retry of one request
+    request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
 
-Replies are an item of their own because DynamoDB bills an update by the size of the whole item: recording that a waiter
-was resumed must not pay for the token's output again. One query on the id returns both.
+Replies have their own item because DynamoDB bills an update by the size of the whole item: recording a reply must not
+pay for the token's output again. One query on the id returns both items.
 """
 
 import base64
@@ -34,7 +34,7 @@ from waitpoints.token import (
 )
 
 TOKEN, REPLIES, KEY = "token", "replies", "key"
-LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
+LIST_SHARDS = 4  # each allows 1,000 writes per second in the list index; a token needs two
 
 Item = Mapping[str, Any]
 """An item, or its attributes, without DynamoDB's type descriptors."""
@@ -45,7 +45,7 @@ def primary_key(id_: str, item: str) -> dict[str, Any]:
 
 
 def token_item(token: Token) -> dict[str, Any]:
-    """A new token as its item, ready to be put."""
+    """Return a new token's item in DynamoDB JSON."""
     return _item(
         {
             "id": token.id,
@@ -65,7 +65,7 @@ def token_item(token: Token) -> dict[str, Any]:
 
 
 def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
-    """An idempotency key held by a token as its item, ready to be put."""
+    """Return the item in DynamoDB JSON that gives an idempotency key to a token. `now` is in epoch milliseconds."""
     return _item(
         {
             "id": f"{key.kind}#{digest(key.text)}",
@@ -80,13 +80,13 @@ def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
 
 
 def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
-    """The token in a key's item, for a caller that asks with `key`."""
+    """Return the token that holds a key's item. `key` is the caller's, and tells whether the same request made the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
 
 
 def endless_key(item: Item) -> EndlessKey:
-    """A key's item without an expiry."""
+    """Return the key in an item that has no expiry."""
     return EndlessKey(item["id"], item["tokenId"], int(item["createdAt"]))
 
 
@@ -95,7 +95,7 @@ def waiter_map(waiter: Waiter) -> dict[str, Any]:
 
 
 def token_from(item: Item, replies: Item | None = None) -> Token:
-    """The token in its item, or in its projection in an index."""
+    """Return the token from its item, or from its projection in an index."""
     return Token(
         id=item["id"],
         created_at=int(item["createdAt"]),
@@ -121,17 +121,17 @@ def digest(text: str) -> str:
 
 
 def wire(value: Any) -> Any:
-    """A value as DynamoDB's API writes it."""
+    """Return a value in DynamoDB JSON."""
     return _serializer.serialize(value)
 
 
 def wire_values(**values: Any) -> dict[str, Any]:
-    """The values of an expression by name, as DynamoDB's API writes them."""
+    """Return an expression's attribute values, each name prefixed with a colon, in DynamoDB JSON."""
     return {f":{name}": wire(value) for name, value in values.items()}
 
 
 def plain(item: Item) -> dict[str, Any]:
-    """An item from DynamoDB's API, without its type descriptors."""
+    """Return an item in DynamoDB JSON without its type descriptors."""
     return {name: _deserializer.deserialize(value) for name, value in item.items()}
 
 

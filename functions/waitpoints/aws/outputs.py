@@ -1,6 +1,6 @@
-"""Where a payload lives: in the token's item while it is small, else in the bucket.
+"""Storage of outputs: a small one in the token's item, a large one in the bucket.
 
-An item of DynamoDB holds 400 KB, and a token's waiters may need half of that.
+A DynamoDB item is limited to 400 KB, and a token's waiters may take half of that.
 """
 
 import secrets
@@ -30,16 +30,16 @@ class BucketClient(Protocol):
 
 
 class Outputs:
-    """Payloads in one bucket. The client is only made once a payload is too large for the table."""
+    """Outputs in one bucket. Most requests need no S3 client, so the first one that does creates it."""
 
     def __init__(self, make_client: Callable[[], BucketClient], bucket: str) -> None:
         self._make_client = make_client
         self.bucket = bucket
 
     def store(self, token_id: str, json: str | None) -> Output:
-        """Store a payload before any token refers to it.
+        """Store a JSON payload before any token refers to it.
 
-        If the completion then loses to another one, the bucket's lifecycle rule removes the object.
+        If another completion of the token wins, the bucket's lifecycle rule removes the object.
         """
         if json is None or len(body := json.encode()) <= IN_ITEM_LIMIT:
             return Output(json)
@@ -48,16 +48,16 @@ class Outputs:
         return Output(json, key)
 
     def load(self, output: Output) -> Output:
-        """The same output with its JSON at hand."""
+        """Return the output with its JSON loaded."""
         if output.stored_at is None or output.json is not None:
             return output
         body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
         return Output(body.read().decode(), output.stored_at)
 
     def download_url(self, stored_at: str) -> str:
-        """A link with which anyone can download the object for a few minutes. Raises OutputNotFound.
+        """Return a presigned URL that is valid for LINK_LIFETIME. Raises OutputNotFound.
 
-        S3 answers 404 only to callers that may list the bucket, and 403 to all others (S3 API reference, HeadObject).
+        For a missing object, S3 answers 404 only if the caller may list the bucket, else 403 (S3 API reference, HeadObject).
         """
         where = {"Bucket": self.bucket, "Key": stored_at}
         try:

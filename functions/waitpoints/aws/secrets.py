@@ -1,8 +1,8 @@
-"""A secret with a current and a previous version, cached, that may be rotated under running functions.
+"""A cached secret with a current and a previous version, which may be rotated while functions run.
 
-Both versions are accepted, so that what was made with a key outlives one rotation of it. A function that has cached
-both from before a rotation looks again when neither fits, but not more often than every REFETCH_AFTER seconds: a
-stream of forged requests must not become a stream of paid calls.
+Both versions are accepted, so a URL or access token stays valid through one rotation of its key. If neither version
+matches, the cache may predate a rotation: fetch again, but at most every REFETCH_AFTER seconds, so that forged requests
+can't cause a paid call each.
 """
 
 import time
@@ -23,17 +23,17 @@ REFETCH_AFTER = 10  # seconds
 class RotatingSecret:
     def __init__(self, client: "SecretsManagerClient", secret_id: str) -> None:
         self._id = secret_id
-        # One provider for each stage: a provider's cache knows names, not version stages.
+        # One provider per stage: a provider caches by name and ignores the version stage.
         self._stages = {stage: SecretsProvider(boto3_client=client) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
         self._missing_until = 0.0
         self._refetch_from = 0.0
 
     def current(self) -> str:
-        """The version that new things are made with."""
+        """Return the version to sign with."""
         return self._get("AWSCURRENT")
 
     def accepted(self) -> Iterator[str]:
-        """The versions that old things may have been made with, likeliest first; each is fetched when it is asked for."""
+        """Yield the versions to verify with, likeliest first. Fetches each only when the caller asks for it."""
         current = self.current()
         yield current
         yield from self._previous()
@@ -53,16 +53,16 @@ class RotatingSecret:
         except GetParameterError as error:
             if not _is_missing(error):
                 raise
-            self._missing_until = time.monotonic() + CACHED_FOR  # never rotated so far
+            self._missing_until = time.monotonic() + CACHED_FOR  # the secret was never rotated
 
     def _get(self, stage: str, force_fetch: bool = False) -> str:
         value = self._stages[stage].get(self._id, max_age=CACHED_FOR, force_fetch=force_fetch, VersionStage=stage)
         if not isinstance(value, str) or not value:
-            raise GetParameterError("A secret must be a text that is not empty")
+            raise GetParameterError("A secret must be a non-empty string")
         return value
 
 
 def _is_missing(error: GetParameterError) -> bool:
-    """Whether the secret has no such version. What merely could not be read now is no reason to refuse anybody."""
+    """Whether the version doesn't exist. A failed read doesn't mean that it is missing, so don't reject the caller."""
     cause = error.__context__
     return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"

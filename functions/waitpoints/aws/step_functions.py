@@ -1,16 +1,16 @@
-"""Telling Step Functions a waiter's outcome, and what each of its answers means.
+"""Resume a waiter through Step Functions, and classify the response.
 
-    answer                                        meaning                   what follows
-    success                                       the execution goes on     recorded as RESUMED
+    response                                      meaning                   what follows
+    success                                       the execution continues   recorded as RESUMED
     TaskTimedOut, TaskDoesNotExist                the waiter is gone        recorded as GONE, never retried
-    InvalidOutput                                 the output is refused     OutputRefused: the waiter fails instead
-    InvalidToken, AccessDenied, an unusable       retrying won't fix that   CannotResume: dead letter, waiter kept
+    InvalidOutput                                 the output is rejected    OutputRefused: the waiter fails instead
+    InvalidToken, AccessDenied, an unusable       retrying won't fix it     CannotResume: dead letter, waiter kept
     KMS key
-    throttling, 5xx, no answer                    not now                   CannotResumeNow: retried
+    throttling, 5xx, no response                  may work later            CannotResumeNow: retried
 
-AWS returns TaskTimedOut both for a task token that was used and for one that expired, so GONE can mean either.
-InvalidToken is different: a task token that Step Functions never issued, or that belongs to another account or region.
-Its execution would wait without anyone noticing, so it counts as a failure that an operator must see.
+AWS returns TaskTimedOut both for a used task token and for an expired one, so GONE can mean either. InvalidToken is
+different: Step Functions never issued the task token, or issued it in another account or region. The execution would
+wait unnoticed, so an operator must see this failure.
 """
 
 from collections.abc import Callable
@@ -43,13 +43,13 @@ class TaskClient(Protocol):
 
 
 class StepFunctions:
-    """The client is made when the first waiter is resumed: most requests resume nobody."""
+    """Most requests resume no waiter, so the first one that does creates the client."""
 
     def __init__(self, make_client: Callable[[], TaskClient]) -> None:
         self._make_client = make_client
 
     def resume(self, task_token: str, result: Success | Failure) -> ReplyKind:
-        """Give a waiter its result, in one call. Raises CannotResumeNow, CannotResume or OutputRefused, as in the table."""
+        """Send a waiter its result in one call. Raises CannotResumeNow, CannotResume or OutputRefused as in the table above."""
         try:
             match result:
                 case Success(json):

@@ -1,11 +1,11 @@
-"""The table, and every invariant of a token as one condition expression on one item.
+"""The DynamoDB table. Each invariant of a token is a condition expression on one item.
 
-A token's life against the clock, and the conditions that hold in each part of it:
+The life of a token, and the conditions that hold in each phase:
 
        created                     timeoutAt
-          |--------- WAITING ---------|------- WAITING, and due ------->   until its outcome is written:
+          |--------- WAITING ---------|------- WAITING, and due ------->   until its outcome is stored:
           |  IS_WAITING, NOT_DUE      |  IS_WAITING, IS_DUE
-          |     may be completed      |     may only be timed out          COMPLETED or TIMED_OUT, which never changes
+          |     may be completed      |     may only be timed out          COMPLETED or TIMED_OUT, which is final
           |     may take a waiter     |
 
 `items` describes the items.
@@ -59,17 +59,17 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
-_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # reasons to try once more
-_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds at most before each further attempt
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
+_PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retry, in seconds
 
-# When each part holds is drawn above. `status` is a reserved word of DynamoDB, hence `#status`.
+# See the drawing above. `status` is a reserved word in DynamoDB, hence `#status`.
 IS_NEW = "attribute_not_exists(id)"
 IS_WAITING = "#status = :waiting"
 NOT_DUE = "(attribute_not_exists(timeoutAt) OR timeoutAt > :now)"
 IS_DUE = "timeoutAt <= :now"
 HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
-KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so the clock judges
+KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
 KEY_OUTLIVED_ITS_HOLDER = "tokenId = :removedToken"
 
 KEY_IS_STILL_HELD = "tokenId = :tokenId"
@@ -91,7 +91,7 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Every method is one call to AWS, but for `scan`; `create` repeats it when creates meet."""
+    """Tokens in one DynamoDB table. Each method makes one call, except `scan`, and `create` when its transaction conflicts."""
 
     def __init__(
         self,
@@ -108,13 +108,13 @@ class Store:
     def create(
         self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
     ) -> KeyHolder | None:
-        """Write a new token, or say which token holds `key` already (invariant 3: one key, one live token).
+        """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
         `removed_token` is the id of a holder that retention has removed: its key is free.
         """
         put_token: PutTypeDef = {"TableName": self._table, "Item": token_item(token), "ConditionExpression": IS_NEW}
         if key is None:
-            # Nobody else can have made this id. So if it is there, an earlier attempt of this call has lost its answer.
+            # No other call can have made this id. If it exists, an earlier attempt of this call lost its response.
             with suppress(self._client.exceptions.ConditionalCheckFailedException):
                 self._client.put_item(**put_token)
             return None
@@ -126,15 +126,15 @@ class Store:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         held = self._write_together({"Put": put_key}, {"Put": put_token})
-        if held is None or held["tokenId"] == token.id:  # the latter when an earlier attempt has lost its answer
+        if held is None or held["tokenId"] == token.id:  # an earlier attempt lost its response
             return None
         return key_holder(held, key)
 
     def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
-        """Write all or nothing; returns what stands in the way of the first when its condition does not hold.
+        """Write all items or none. If the condition on `first` fails, return the item that is in its place.
 
-        DynamoDB cancels a transaction that meets another one on the same item, as creates with one key do when they
-        come at once, and botocore does not repeat it.
+        DynamoDB cancels a transaction that conflicts with another one on the same item, as concurrent creates with one
+        key do. botocore does not retry that, so this method does.
         """
         for longest_pause in (*_PAUSES, None):
             try:
@@ -145,13 +145,13 @@ class Store:
                     return plain(reasons[0]["Item"])
                 if longest_pause is None or not {reason["Code"] for reason in reasons} & _PASSING:
                     raise
-                self._pause(random.uniform(0, longest_pause))  # noqa: S311 - it only spreads the attempts
+                self._pause(random.uniform(0, longest_pause))  # noqa: S311 - jitter
             else:
                 return None
         raise AssertionError("the last attempt returns or raises")
 
     def get(self, token_id: str) -> Token:
-        """The token with its replies, read consistently. Raises TokenNotFound."""
+        """Return the token with its replies, from a consistent read. Raises TokenNotFound."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="id = :id",
@@ -164,7 +164,7 @@ class Store:
         return token_from(items[TOKEN], items.get(REPLIES, {}))
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
-        """One of `segments` parts of the table, eventually consistent, a megabyte a page."""
+        """Yield pages of 1 MB from one of `segments` parts of the table, eventually consistent."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table,
             Segment=segment,
@@ -173,7 +173,7 @@ class Store:
             ExpressionAttributeNames={"#status": "status", "#item": "item"},
             ExpressionAttributeValues=wire_values(waiting=Status.WAITING, now=now, none=0, key=KEY, replies=REPLIES),
         )
-        split: list[dict[str, Any]] = []  # a token's items stand next to each other, but a page may end between them
+        split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall on two pages
         for page in pages:
             items = split + [plain(item) for item in page["Items"]]
             split = [item for item in items if item["id"] == items[-1]["id"]]
@@ -181,7 +181,7 @@ class Store:
         yield _scanned(0, split)
 
     def release_key(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key if its token still holds it (invariant 3). Returns whether it did."""
+        """Delete an idempotency key if its token still holds it (invariant 3). Returns whether it deleted the key."""
         try:
             self._client.delete_item(
                 TableName=self._table,
@@ -194,7 +194,7 @@ class Store:
         return True
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
-        """The partitions of the index that answers a filter best, each ready to be read range by range."""
+        """Return a reader for each partition of the index that suits the filter best."""
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -218,7 +218,7 @@ class Store:
         return read
 
     def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
-        """Settle a waiting token as completed (invariant 1). True and the settled token, or False and what it was."""
+        """Settle a waiting token as completed (invariant 1). Returns True and the token, or False and the token as is."""
         attributes = {"output": output.json} if output.stored_at is None else {"outputStoredAt": output.stored_at}
         present = {name: value for name, value in attributes.items() if value is not None}
         won, token = self._update(
@@ -231,7 +231,7 @@ class Store:
         return won, replace(token, outcome=Completed(now, output)) if won else token
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
-        """Settle a due token as timed out (invariant 1). True and the settled token, or False and what it was."""
+        """Settle a due token as timed out (invariant 1). Returns True and the settled token, or False and the token as is."""
         return self._update(
             token_id,
             f"{_SETTLE}, completedAt = timeoutAt",
@@ -240,7 +240,7 @@ class Store:
         )
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
-        """Keep a waiter on a waiting token (invariant 2). True and the token with it, or False and what it was."""
+        """Store a waiter on a waiting token (invariant 2). Returns True and the new token, or False and the token as is."""
         return self._update(
             token_id,
             "SET waiters.#waiter = :waiter, waiterCount = waiterCount + :one",
@@ -255,10 +255,10 @@ class Store:
         )
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
-        """Record what Step Functions answered for some of a token's waiters.
+        """Record Step Functions' replies for some of a token's waiters.
 
-        Recording twice is harmless. That a waiter was resumed outlives a later answer that it is gone, which is what
-        the slower of two resumers of the same waiter hears.
+        Recording a reply twice is harmless. GONE never replaces RESUMED: if two calls resume the same waiter, the slower
+        one gets GONE.
         """
         names, values, assignments = {}, {":expiresAt": wire(self._expires_at(now))}, ["expiresAt = :expiresAt"]
         for number, (waiter, reply) in enumerate(replies.items()):
@@ -273,7 +273,7 @@ class Store:
         )
 
     def _expires_at(self, now: int) -> int:
-        """When TTL may remove what was settled at `now`, in epoch seconds."""
+        """When TTL may remove a token settled at `now`, in epoch seconds."""
         return now // 1000 + self.retention
 
     def _update(
@@ -312,7 +312,7 @@ def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
 
 
 def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:
-    """The filter as arguments of a query and the values they need. Due tokens are timed out, written or not."""
+    """Return a filter as query arguments and their values. A due token counts as timed out even before that is stored."""
     parts: list[str] = []
     values: dict[str, Any] = {}
     if wanted.statuses:
