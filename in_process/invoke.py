@@ -1,7 +1,7 @@
-"""`make invoke`: run one handler on an event, in this process, with moto for AWS. It does not touch a running stack.
+"""`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
-Before the handler runs, a token with a timeout of an hour is created. In the event, WAITPOINT_ID and CALLBACK_HASH are
-those of this token, API_KEY is the stack's key, and TASK_TOKEN a task token that no state waits with.
+First creates a token with a timeout of one hour. In the event, WAITPOINT_ID and CALLBACK_HASH are replaced by those of
+this token, API_KEY by the stack's key, and TASK_TOKEN by a task token that belongs to no execution.
 """
 
 import base64
@@ -23,11 +23,11 @@ from in_process.template import Function, Template
 
 
 class CannotInvoke(Exception):
-    """What is wrong and what to do about it, in one sentence."""
+    """The event cannot be run. The message says what is wrong and what to do, in one sentence."""
 
 
 def invoke(function_name: str, event_path: str) -> Any:
-    """What the function answers to the event in a file. Raises CannotInvoke."""
+    """Run the function on the event in a file and return its result. Raises CannotInvoke."""
     function = named(function_name)
     text = read(event_path)
     with moto_stack() as stack:
@@ -37,27 +37,27 @@ def invoke(function_name: str, event_path: str) -> Any:
 def named(name: str) -> Function:
     functions = Template.load().functions()
     if name not in functions:
-        said = f'There is no function "{name}"' if name else "Say which function to run"
-        raise CannotInvoke(f"{said}: FUNCTION=… is one of {', '.join(sorted(functions))}")
+        problem = f'No function is named "{name}"' if name else "Name the function to run"
+        raise CannotInvoke(f"{problem}: FUNCTION=… is one of {', '.join(sorted(functions))}")
     return functions[name]
 
 
 def read(path: str) -> str:
-    """The text of an event file, which is known to be JSON."""
+    """Return the text of an event file, checked to be JSON. Raises CannotInvoke."""
     if not path:
-        raise CannotInvoke("Say which event to run it on, such as EVENT=events/create_token.json")
+        raise CannotInvoke("Name the event to run it on, such as EVENT=events/create_token.json")
     try:
         text = Path(path).read_text()
         json.loads(text)
     except OSError as error:
-        raise CannotInvoke(f"The event {path} cannot be read: {os.strerror(error.errno or 0)}") from None
+        raise CannotInvoke(f"Can't read the event {path}: {os.strerror(error.errno or 0)}") from None
     except ValueError as error:
         raise CannotInvoke(f"The event {path} is not JSON: {error}") from None
     return text
 
 
 def filled_in(text: str, stack: MotoStack) -> str:
-    """An event's text with what its placeholders stand for."""
+    """Return an event's text with its placeholders replaced."""
     created = stack.functions()["create_token_in_state"].call({"timeout": "1h"})
     boto3.client("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
@@ -76,7 +76,7 @@ def filled_in(text: str, stack: MotoStack) -> str:
 
 def main(function_name: str = "", event_path: str = "") -> int:
     try:
-        with redirect_stdout(sys.stderr):  # the functions log to standard output
+        with redirect_stdout(sys.stderr):  # functions log to standard output
             answer = invoke(function_name, event_path)
     except CannotInvoke as error:
         print(error, file=sys.stderr)

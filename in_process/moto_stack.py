@@ -1,7 +1,7 @@
-"""The template's own resources on moto, in this process: what `make invoke` and the integration tests run on.
+"""The template's resources on moto, in this process. `make invoke` and the integration tests use it.
 
-moto makes what DynamoDB, S3, Secrets Manager, SQS, Scheduler and Step Functions hold, with the properties of
-template.yaml. Lambda is this process: a state machine that invokes a function calls its handler.
+moto creates the DynamoDB, S3, Secrets Manager, SQS, Scheduler and Step Functions resources with the properties in
+template.yaml. Lambda runs in this process: a state machine that invokes a function calls its handler.
 """
 
 import json
@@ -30,11 +30,11 @@ _NO_USER_SETTINGS = {
     "AWS_DEFAULT_REGION": REGION,
     "AWS_CONFIG_FILE": os.devnull,
     "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto knows the stream's endpoint without an account id only
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # moto doesn't know stream endpoints with an account id
 }
 
 Attributes = Mapping[str, str]
-"""What `!GetAtt` gives for a resource, and under "Ref" what `!Ref` gives."""
+"""The values of `!GetAtt` for a resource by attribute, and the value of `!Ref` as "Ref"."""
 
 
 @dataclass(frozen=True)
@@ -50,17 +50,17 @@ class MotoStack:
         return str(secret["SecretString"])
 
     def resolve(self, value: Any) -> Any:
-        """A value of the template without its intrinsic functions."""
+        """Return a template value with its intrinsic functions resolved."""
         return self.template.resolve(value, self.resources)
 
     def environment(self) -> dict[str, str]:
-        """The environment variables of all functions together."""
+        """Return the environment variables of all functions, merged."""
         shared = self.template.body["Globals"]["Function"]["Environment"]["Variables"]
         own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
         return {name: str(self.resolve(value)) for variables in (shared, *own) for name, value in variables.items()}
 
     def empty_table(self) -> None:
-        """Remove all items and stream records; moto copies the whole table for each transaction, and so grows slow."""
+        """Remove all items and stream records. moto copies the whole table for each transaction, so a full one is slow."""
         table = dynamodb_backends[ACCOUNT][REGION].get_table(self.resources["Table"]["Ref"])
         table.items.clear()
         if shard := table.stream_shard:
@@ -68,7 +68,7 @@ class MotoStack:
             shard.items.clear()
 
     def create_state_machine(self, logical_id: str) -> str:
-        """A state machine of the template, its definition read from its file. Returns its ARN."""
+        """Create a state machine of the template from its definition file. Returns its ARN."""
         properties = self.template.resources("AWS::Serverless::StateMachine")[logical_id]
         definition = (ROOT / properties["DefinitionUri"]).read_text()
         for name, value in self.resolve(properties["DefinitionSubstitutions"]).items():
@@ -85,7 +85,7 @@ def start_state_machine(name: str, definition: str) -> str:
 
 @contextmanager
 def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStack]:
-    """The stack on moto, with the environment that its functions read."""
+    """Create the stack on moto and set the environment variables of its functions."""
     sys.path[:0] = [] if str(ROOT / "functions") in sys.path else [str(ROOT / "functions")]
     template = Template.load(parameters)
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
@@ -98,7 +98,7 @@ def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStac
         enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
         enter(mock.patch.dict(os.environ, stack.environment()))
 
-        from waitpoints.wiring import services  # noqa: PLC0415 - the functions' folder has only just come on the path
+        from waitpoints.wiring import services  # noqa: PLC0415 - `functions` was just added to the path
 
         services.reset()
         until_the_end.callback(services.reset)
@@ -106,7 +106,7 @@ def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStac
 
 
 def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """DynamoDB does each request as a whole; moto in several threads would let another one in between."""
+    """Serialize requests. DynamoDB executes each one atomically; moto would interleave those of several threads."""
     turn = threading.RLock()
 
     def call_alone(handler: Any) -> Any:
@@ -117,7 +117,7 @@ def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def _invoke(stack: MotoStack) -> Callable[..., bytes]:
-    """Lambda's Invoke in this process. A function that raises is answered as Lambda answers."""
+    """Implement Lambda's Invoke in this process. Reports an exception as Lambda does."""
 
     def invoke(_: LambdaSimpleBackend, function_name: str, *arguments: Any) -> bytes:
         _qualifier, body, _headers, response_headers = arguments
@@ -133,7 +133,7 @@ def _invoke(stack: MotoStack) -> Callable[..., bytes]:
 
 
 def _create_all(template: Template) -> dict[str, Attributes]:
-    """Make what moto can hold; everything else gets the name and ARN that it would have."""
+    """Create the resources that moto supports. Give all others a plausible name and ARN."""
     resources: dict[str, Attributes] = {
         name: _imagined(name, resource["Type"]) for name, resource in template.body["Resources"].items()
     }
@@ -182,7 +182,7 @@ def _queue(logical_id: str, properties: Resource) -> Attributes:
     attributes = {
         name: json.dumps(value) if isinstance(value, dict) else str(value).lower() if isinstance(value, bool) else str(value)
         for name, value in properties.items()
-        if name not in ("QueueName", "Tags", "RedrivePolicy", "RedriveAllowPolicy")  # queues come in any order
+        if name not in ("QueueName", "Tags", "RedrivePolicy", "RedriveAllowPolicy")  # queues may not exist yet
     }
     name = f"{STACK_NAME}-{logical_id}"
     url = client.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]

@@ -1,4 +1,4 @@
-"""template.yaml as data: its functions, routes and resources, so that nothing in it is written down a second time."""
+"""template.yaml as data: its functions, routes and resources, so that nothing repeats them by hand."""
 
 import importlib
 import json
@@ -25,11 +25,11 @@ _PSEUDO_PARAMETERS = {
     "AWS::StackName": STACK_NAME,
     "AWS::URLSuffix": "amazonaws.com",
 }
-_NOTHING = object()  # AWS::NoValue: takes the property away
+_NOTHING = object()  # AWS::NoValue: removes the property
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short forms: `!Ref X` is read as `{"Ref": "X"}`, `!Sub …` as `{"Fn::Sub": …}`."""
+    """Load YAML with CloudFormation's short forms: `!Ref X` becomes `{"Ref": "X"}`, `!Sub …` becomes `{"Fn::Sub": …}`."""
 
 
 def _short_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
@@ -56,7 +56,7 @@ def _read() -> Any:
 
 @dataclass(frozen=True)
 class Context:
-    """What Lambda tells a function about its invocation."""
+    """The context object that Lambda passes to a handler."""
 
     function_name: str
     aws_request_id: str = field(default_factory=lambda: str(uuid.uuid4()))
@@ -72,7 +72,7 @@ class Context:
 
 @dataclass(frozen=True)
 class Function:
-    """One AWS::Serverless::Function. `name` is its module's: `create_token`."""
+    """An AWS::Serverless::Function. `name` is the name of its module, such as `create_token`."""
 
     logical_id: str
     properties: Resource
@@ -87,14 +87,14 @@ class Function:
         return found
 
     def call(self, event: Any) -> Any:
-        """Invoke the function as Lambda does: both ways through JSON, so that nothing else can pass."""
+        """Invoke the function as Lambda does: convert event and result to JSON and back."""
         result = self.handler()(json.loads(json.dumps(event)), Context(self.logical_id))
         return json.loads(json.dumps(result))
 
 
 @dataclass(frozen=True)
 class Route:
-    """A request's way to its function."""
+    """The route that serves a request."""
 
     function: Function
     route_key: str
@@ -112,16 +112,16 @@ class Template:
         return cls(_read(), parameters)
 
     def resources(self, kind: str) -> dict[str, Resource]:
-        """The properties of every resource of a type, by logical id."""
+        """Return the properties of every resource of a type, by logical id."""
         return {name: resource.get("Properties", {}) for name, resource in self._of_kind(kind)}
 
     def functions(self) -> dict[str, Function]:
-        """Every function by the name of its module."""
+        """Return every function by the name of its module."""
         functions = [Function(name, properties) for name, properties in self.resources("AWS::Serverless::Function").items()]
         return {function.name: function for function in functions}
 
     def routes(self) -> dict[str, Function]:
-        """Every route of the HTTP API, such as `ANY /api/v1/waitpoints/tokens`, and the function behind it."""
+        """Return the function of each route of the HTTP API, such as `ANY /api/v1/waitpoints/tokens`."""
         return {
             f"{event['Properties']['Method']} {event['Properties']['Path']}": function
             for function in self.functions().values()
@@ -130,18 +130,18 @@ class Template:
         }
 
     def route(self, method: str, path: str) -> Route | None:
-        """The route that API Gateway chooses: literal parts before parameters, the method before ANY."""
+        """Return the route that API Gateway selects: literal parts win over parameters, the method over ANY."""
         matches = []
         for key, function in self.routes().items():
             wanted, pattern = key.split(" ", 1)
-            parts = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(pattern))  # {path+} takes the rest of the path
+            parts = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(pattern))  # {path+} matches the rest of the path
             match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", parts), path)
             if match and wanted in (method, "ANY"):
                 matches.append((len(match.groupdict()), wanted == "ANY", Route(function, key, match.groupdict())))
         return min(matches, key=lambda found: found[:2])[2] if matches else None
 
     def resolve(self, value: Any, resources: "Mapping[str, Mapping[str, str]]") -> Any:
-        """`value` without its intrinsic functions. `resources` has each logical id's attributes, and its Ref as `Ref`."""
+        """Return `value` with its intrinsic functions resolved. `resources` maps logical ids to `Attributes`."""
         if isinstance(value, list):
             return [item for item in (self.resolve(item, resources) for item in value) if item is not _NOTHING]
         if not isinstance(value, dict):
@@ -177,7 +177,7 @@ class Template:
                 return any(self.resolve(condition, resources) for condition in conditions)
             case "Join", [separator, parts]:
                 return separator.join(map(str, self.resolve(parts, resources)))
-        raise NotImplementedError(f"the intrinsic function {name} of {argument!r}")
+        raise NotImplementedError(f"intrinsic function {name} of {argument!r}")
 
     def _ref(self, target: str, resources: Mapping[str, Mapping[str, str]]) -> Any:
         if target == "AWS::NoValue":

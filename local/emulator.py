@@ -1,10 +1,10 @@
-"""MiniStack on one loopback port, with the deployed API at the root of the same port.
+"""Run MiniStack on one loopback port, with the deployed API at the root of the same port.
 
-MiniStack serves an HTTP API below `/_aws/execute-api/<id>/$default/` and under `<id>.execute-api.localhost`. Neither
-makes a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. So the
-paths of the Waitpoints API are led there from `/api/v1/` and `/engine/v1/`.
+MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<id>.execute-api.localhost`. Neither makes
+a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
+`/api/v1/` and `/engine/v1/` are therefore rewritten to the first form.
 
-Usage: emulator.py PORT API_ID_FILE PARENT_PID. The file is written by whoever deploys.
+Usage: emulator.py PORT API_ID_FILE PARENT_PID. The deploying process writes the file.
 """
 
 import asyncio
@@ -39,10 +39,9 @@ def with_api_at_root(app: App, api_id_file: Path) -> App:
 
 
 class _Method(str):
-    """OPTIONS that does not equal "OPTIONS", so that MiniStack leads it to its ANY route like any other method.
+    """OPTIONS that does not equal "OPTIONS", so that MiniStack routes it to ANY like every other method.
 
-    MiniStack 1.5.33 answers every OPTIONS request itself, with 403 where the API has no CORS configuration. There AWS
-    hands it to the route's function.
+    If the API has no CORS configuration, AWS passes OPTIONS to the route's function. MiniStack 1.5.33 answers it with 403.
     """
 
     __slots__ = ()
@@ -66,8 +65,8 @@ def lead_options_to_their_route(apigateway: Any) -> None:
 def poll_without_rest(wake: threading.Event) -> None:
     """Let event source mappings see a delayed message as soon as it is due.
 
-    AWS polls a queue without a pause. MiniStack 1.5.33 rests for a second when it found nothing, unless something is
-    written; and nothing is written when a message's delay has passed.
+    AWS polls a queue continuously. MiniStack 1.5.33 pauses for a second when it finds nothing, unless a write wakes it;
+    the end of a message's delay is not a write.
     """
 
     def tick() -> None:
@@ -79,9 +78,9 @@ def poll_without_rest(wake: threading.Event) -> None:
 
 
 def redeliver_failed_records(lambda_svc: Any) -> None:
-    """A batch of the table's stream comes again when its function reports that a record of it failed.
+    """Redeliver a stream batch when its function reports a failed record, as AWS does.
 
-    MiniStack 1.5.33 does not read `batchItemFailures` of a stream's batch and goes on as if all had succeeded.
+    MiniStack 1.5.33 ignores `batchItemFailures` for streams and continues as if every record had succeeded.
     """
     poll, execute = lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function
     polling = threading.local()
@@ -104,10 +103,10 @@ def redeliver_failed_records(lambda_svc: Any) -> None:
 
 
 def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> None:
-    """A state fails with its function's error, by the name of the error's class, also when it waits for a task token.
+    """Fail a state with its function's error, named after the exception, also if the state waits for a task token.
 
-    MiniStack 1.5.33 lets a state with `waitForTaskToken` wait on when its function failed or does not exist, so that no
-    `Retry` ever sees it, and calls every error of a function `Runtime.HandlerError`.
+    AWS does both. MiniStack 1.5.33 leaves a `waitForTaskToken` state waiting if its function fails or does not exist, so
+    `Retry` never sees the error. It also names every error of a function `Runtime.HandlerError`.
     """
     execute, call_lambda = lambda_svc._execute_function_with_config_scope, stepfunctions._call_lambda
     invoke_with_callback, waiting = stepfunctions._invoke_with_callback, threading.local()
@@ -129,10 +128,10 @@ def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> Non
                 task["event"].set()
             raise
 
-    def invoke_and_wait(resource: str, given: Any, task_token: str, state: Any) -> Any:
+    def invoke_and_wait(resource: str, payload: Any, task_token: str, state: Any) -> Any:
         waiting.task_token = task_token
         try:
-            return invoke_with_callback(resource, given, task_token, state)
+            return invoke_with_callback(resource, payload, task_token, state)
         finally:
             waiting.task_token = None
 
@@ -141,9 +140,9 @@ def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> Non
 
 
 def authorize_schedules_in_their_group(iam_actions: Any) -> None:
-    """A role is asked for the schedule's own group.
+    """Authorize CreateSchedule against the schedule's own group, as AWS does.
 
-    MiniStack 1.5.33 takes every schedule for one of the group `default`, since the group stands in the body.
+    MiniStack 1.5.33 assumes the group `default`, because it does not read the group from the request's body.
     """
     resource_arn = iam_actions.extract_resource_arn
 
@@ -159,9 +158,9 @@ def authorize_schedules_in_their_group(iam_actions: Any) -> None:
 
 
 def exclude_punctuation(provisioners: Any) -> None:
-    """Generated secrets of letters and digits where the template asks for them.
+    """Generate secrets without punctuation if the template asks for it, as AWS does.
 
-    MiniStack 1.5.33 does not know ExcludePunctuation in a template, and a key with a quote cannot be pasted.
+    MiniStack 1.5.33 ignores ExcludePunctuation in a template. A key that contains a quote is hard to paste in a shell.
     """
     generate = provisioners._sm_secret_string
 
@@ -175,9 +174,9 @@ def exclude_punctuation(provisioners: Any) -> None:
 
 
 def import_routes(provisioners: Any) -> None:
-    """The routes and integrations of an HTTP API's OpenAPI `Body`, which is where SAM puts `HttpApi` events.
+    """Import routes and integrations from an HTTP API's OpenAPI `Body`, where SAM puts `HttpApi` events.
 
-    AWS imports them when it creates the API, and again when the `Body` changes. MiniStack 1.5.33 ignores the `Body`.
+    AWS imports them when it creates the API and whenever the `Body` changes. MiniStack 1.5.33 ignores the `Body`.
     """
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
     create, update = handlers["create"], handlers["update"]
@@ -207,10 +206,10 @@ def import_routes(provisioners: Any) -> None:
 
 
 def let_invocations_queue(lambda_svc: Any) -> None:
-    """At most WORKERS processes of one function; a further invocation waits until one is free.
+    """Run at most WORKERS processes per function; a further invocation waits for a free one.
 
-    MiniStack starts a process for every concurrent invocation. A hundred requests at once are nothing for AWS, but a
-    hundred Python processes that start at once keep one machine busy for minutes.
+    MiniStack starts a process for each concurrent invocation. AWS easily handles a hundred requests at once, but a
+    hundred starting Python processes keep one machine busy for minutes.
     """
     acquire = lambda_svc.acquire_worker
 
@@ -225,7 +224,7 @@ def let_invocations_queue(lambda_svc: Any) -> None:
 
 
 def end_with_parent(parent: int) -> None:
-    """End with the process that started this one, however that one ends."""
+    """Exit when the parent process ends, however it ends."""
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -238,10 +237,10 @@ def end_with_parent(parent: int) -> None:
 def main() -> None:
     port, api_id_file, parent = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
-    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # the functions inherit the environment, and LOG_LEVEL is for MiniStack alone
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
     end_with_parent(parent)
 
-    from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment when it is imported
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack.app import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""The whole stack on this machine: the emulator, and the same `sam build` and `sam deploy` that AWS would get."""
+"""Run the whole stack on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
 
 import json
 import os
@@ -24,16 +24,16 @@ STARTUP_SECONDS = 60
 ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 Step = Callable[[str], Any]
-"""Called with what is being done now."""
+"""Called with the name of each step as it starts."""
 
 
 class LocalError(Exception):
-    """What is wrong and what to do about it, in one sentence."""
+    """The local run failed. The message says what is wrong and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
 class Stack:
-    """What `.local/stack.json` holds: all that a caller of the running stack needs to know."""
+    """The content of `.local/stack.json`: what a caller of the running stack needs to know."""
 
     api_url: str
     api_key: str
@@ -45,7 +45,7 @@ class Stack:
     wait_function_name: str
 
     def client(self, service: str) -> Any:
-        """A boto3 client of the emulator, as its root user."""
+        """Return a boto3 client of the emulator, with the credentials of its root user."""
         return client(self.endpoint_url, service)
 
 
@@ -61,7 +61,7 @@ def client(endpoint_url: str, service: str) -> Any:
 
 @contextmanager
 def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
-    """A deployed stack on 127.0.0.1:`port`, its files in `folder`. Ends every process it started."""
+    """Deploy a stack on 127.0.0.1:`port` with its files in `folder`. On exit, ends every process it started."""
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
@@ -100,7 +100,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
 
 
 def hand_over(folder: Path) -> None:
-    """Let `stack.json` be about another stack that serves from this folder, or about none."""
+    """Point `stack.json` to another stack that runs from this folder, or delete it if there is none."""
     for other in folder.glob("stack.*.json"):
         if is_serving(json.loads(other.read_text())["endpoint_url"]):
             shutil.copy(other, folder / "stack.json")
@@ -123,7 +123,7 @@ def check_port(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError:
-            raise LocalError(f"Port {port} is in use: stop what uses it, or choose another with PORT=…") from None
+            raise LocalError(f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…") from None
 
 
 def free_port() -> int:
@@ -140,7 +140,7 @@ def program(environment: str, name: str) -> str:
 
 
 def emulator_environment(scratch: Path) -> dict[str, str]:
-    # An emulator must never reach AWS: no profile, no credentials of the user, no proxy in between.
+    # The emulator must never reach AWS: pass on no profile, credentials or proxy.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     return {**clean, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
 
@@ -148,16 +148,16 @@ def emulator_environment(scratch: Path) -> dict[str, str]:
 def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log: Path) -> None:
     for _ in range(STARTUP_SECONDS * 10):
         if emulator.poll() is not None:
-            raise LocalError(f"The emulator stopped while it started: see {log}")
+            raise LocalError(f"The emulator exited during startup: see {log}")
         if is_serving(endpoint_url):
             return
         with suppress(subprocess.TimeoutExpired):
             emulator.wait(0.1)
-    raise LocalError(f"The emulator did not answer for {STARTUP_SECONDS} s: see {log}")
+    raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
 
 
 def sam(command: str, *arguments: str, endpoint_url: str, folder: Path) -> None:
-    """Run the SAM CLI with the `local` environment of samconfig.toml. Raises LocalError with its last words."""
+    """Run the SAM CLI with the `local` environment of samconfig.toml. Raises LocalError with its last line."""
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     directories = ["--build-dir", str(folder / "build")] if command == "build" else []
     template = ["--template-file", str(folder / "build" / "template.yaml")] if command == "deploy" else []
@@ -186,12 +186,12 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path) -> None:
     )
     (folder / f"sam-{command}.log").write_text(done.stdout + done.stderr)
     if done.returncode:
-        last_words = (done.stdout + done.stderr).strip().splitlines()[-1:]
-        raise LocalError(f"`sam {command}` failed ({' '.join(last_words)}): see {folder / f'sam-{command}.log'}")
+        last_line = (done.stdout + done.stderr).strip().splitlines()[-1:]
+        raise LocalError(f"`sam {command}` failed ({' '.join(last_line)}): see {folder / f'sam-{command}.log'}")
 
 
 def describe(endpoint_url: str, api_id_file: Path) -> Stack:
-    """The deployed stack, its API led to the root of the port."""
+    """Return the deployed stack, and serve its API at the root of the port."""
     described = client(endpoint_url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     api_id_file.write_text(outputs["ApiId"])
@@ -209,7 +209,7 @@ def describe(endpoint_url: str, api_id_file: Path) -> Stack:
 
 
 def end(emulator: subprocess.Popen[bytes]) -> None:
-    """End the emulator and the functions it runs."""
+    """End the emulator and its functions: SIGTERM first, then SIGKILL."""
     for signal_number, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
         try:
             os.killpg(emulator.pid, signal_number)

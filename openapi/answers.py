@@ -1,8 +1,7 @@
-"""What the HTTP API answers, as pydantic models, for `openapi.yaml` and for the tests that hold answers against it.
+"""The HTTP API's responses as pydantic models, for `openapi.yaml` and for tests that validate responses.
 
-Nothing of this is deployed: an answer is made by `waitpoints.representation` and its neighbours. The names are those of
-Trigger.dev's own specification where it has one. An absent field is left out, never null, and no answer has fields
-beside these.
+This module is not deployed: `waitpoints.api.representation` and the handlers make the responses. Names follow
+Trigger.dev's specification where it has one. An absent field is omitted, never null. A response has no other fields.
 """
 
 from typing import Annotated, Any, Literal
@@ -22,7 +21,7 @@ Cursor = Annotated[str, Field(pattern="^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
 CallbackUrl = Annotated[
     str,
     Field(
-        description="Whoever POSTs anything to this URL completes the token with it, without an API key.",
+        description="A POST to this URL completes the token with the request's body. It needs no API key.",
         pattern="^https?://.+/api/v1/waitpoints/tokens/waitpoint_[0-9a-z]{26}/callback/[0-9a-f]{64}$",
     ),
 ]
@@ -33,26 +32,26 @@ class AnswerModel(BaseModel):
 
 
 def _optional(description: str) -> Any:
-    """The default of a field that may be left out."""
+    """Declare a field that may be absent."""
     return Field(default=None, description=description)
 
 
 class CreateWaitpointTokenResponse(AnswerModel):
     id: TokenId
-    isCached: bool = Field(description="Whether an earlier call with the same `idempotencyKey` had made this token.")
+    isCached: bool = Field(description="Whether an earlier call with the same `idempotencyKey` created this token.")
     url: CallbackUrl
 
 
 class Waiter(AnswerModel):
     """A Step Functions execution that waits for the token."""
 
-    id: str = Field(description="Names the waiter without giving its task token away.", pattern="^[0-9a-f]{16}$")
+    id: str = Field(description="Identifies the waiter without revealing its task token.", pattern="^[0-9a-f]{16}$")
     status: Literal["WAITING", "UNDELIVERED", "RESUMED", "GONE"] = Field(
-        description="GONE: its task token was used up before. UNDELIVERED: the token has ended, and the waiter is being told."
+        description="GONE: its task token was no longer valid. UNDELIVERED: the token has settled, but not resumed the waiter."
     )
     registeredAt: Instant
-    resumedAt: Instant = _optional("When Step Functions took the outcome.")
-    lagMs: int = _optional("Milliseconds from the token's end to that.")
+    resumedAt: Instant = _optional("When Step Functions accepted the outcome.")
+    lagMs: int = _optional("Milliseconds from `completedAt` to `resumedAt`.")
 
 
 class WaitpointTokenObject(AnswerModel):
@@ -60,26 +59,26 @@ class WaitpointTokenObject(AnswerModel):
     url: CallbackUrl
     status: Literal["WAITING", "COMPLETED", "TIMED_OUT"]
     idempotencyKey: str = _optional("The key that the token was created with.")
-    idempotencyKeyExpiresAt: Instant = _optional("Until when the token holds its key.")
+    idempotencyKeyExpiresAt: Instant = _optional("When the token stops holding its key.")
     timeoutAt: Instant = _optional("When the token times out.")
     completedAfter: Instant = _optional("The same as `timeoutAt`.")
-    completedAt: Instant = _optional("When the token ended, either way.")
+    completedAt: Instant = _optional("When the token was completed or timed out.")
     output: str = _optional(
-        "JSON text: what the token was completed with or, when it timed out, an object with `code` and `message`. "
-        "For `outputType` application/store, the path under which `/api/v1/packets` has it. Not in a list."
+        "JSON text: the output or, if the token timed out, an object with `code` and `message`. "
+        "If `outputType` is application/store, the path to request from `/api/v1/packets`. Not in a list."
     )
     outputType: Literal["application/json", "application/store"] = _optional("How to read `output`. Not in a list.")
     outputIsError: bool = _optional("Whether the token timed out. Not in a list.")
     tags: list[str]
     createdAt: Instant
     type: Literal["MANUAL"] = _optional("Not in a list.")
-    userProvidedIdempotencyKey: bool = _optional("Whether there is an `idempotencyKey`. Not in a list.")
-    waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list, and not in Trigger.dev.")
+    userProvidedIdempotencyKey: bool = _optional("Whether the token has an `idempotencyKey`. Not in a list.")
+    waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
 
 
 class Pagination(AnswerModel):
-    next: Cursor = _optional("`page[after]` of the next, older page. Absent on the last one.")
-    previous: Cursor = _optional("`page[before]` of the previous, newer page. Absent on the first one.")
+    next: Cursor = _optional("The `page[after]` of the next (older) page. Absent on the last page.")
+    previous: Cursor = _optional("The `page[before]` of the previous (newer) page. Absent on the first page.")
 
 
 class ListWaitpointTokensResult(AnswerModel):
@@ -96,7 +95,7 @@ class WaitForWaitpointTokenResponse(AnswerModel):
 
 
 class PublicTokenClaims(AnswerModel):
-    """With these claims the SDK signs public access tokens itself."""
+    """The claims that the SDK signs into public access tokens."""
 
     sub: str
     pub: Literal[True]
@@ -115,7 +114,7 @@ class Nothing(AnswerModel):
 
 
 class Refusal(AnswerModel):
-    error: str = Field(description="What is wrong and what is accepted, in one sentence.")
+    error: str = Field(description="One sentence that says what is wrong and what is accepted.")
 
 
 class ScopeRefusal(AnswerModel):
@@ -126,6 +125,6 @@ class ScopeRefusal(AnswerModel):
 
 
 class GatewayRefusal(AnswerModel):
-    """What API Gateway answers by itself, without any function."""
+    """The response of API Gateway itself, when it invokes no function."""
 
     message: str
