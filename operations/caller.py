@@ -1,6 +1,6 @@
-"""A deployed stack as its callers use it: HTTPS, and executions of the example state machine.
+"""Calls a deployed stack as its users do: over HTTPS, and with executions of the example state machine.
 
-It remembers every token and execution that it made, so that none is left waiting.
+Keeps a list of the tokens and executions that it creates, so that it can clean them up.
 """
 
 import json
@@ -16,14 +16,14 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from operations.deployed import PROBLEMS, Deployed
 
 TOKENS = "/api/v1/waitpoints/tokens"
-LONGEST_WAIT = "1h"  # a token that could not be cleaned up times out by itself, and ends its execution
+LONGEST_WAIT = "1h"  # if clean-up fails, the token times out and its execution ends
 POLL_SECONDS = 0.1
-API_PATIENCE = 30  # seconds: the longest that API Gateway lets a request take
+API_PATIENCE = 30  # seconds: API Gateway's limit for a request
 CLEAN_UP_SECONDS = 30
 
 
 class Unexpected(Exception):
-    """What the stack did instead of what it must do."""
+    """The stack did not do what it must. The message says what it did instead."""
 
 
 @dataclass(frozen=True)
@@ -32,14 +32,14 @@ class RawAnswer:
     body: bytes
 
     def json(self) -> Any:
-        """The body, or None if it isn't JSON."""
+        """Return the body's JSON value, or None if the body isn't JSON."""
         try:
             return json.loads(self.body)
         except ValueError:
             return None
 
     def reason(self) -> str:
-        """The status and the API's own message, or the beginning of the body."""
+        """Return the status and the API's error message, or the start of the body."""
         body = self.json()
         said = (body.get("error") or body.get("message")) if isinstance(body, dict) else None
         return f"{self.status} {said or self.body[:100].decode(errors='replace')}".strip()
@@ -50,9 +50,9 @@ class Caller:
     stack: Deployed
     api_key: str
     patience: float = 30.0
-    """Seconds to wait for one thing."""
+    """Seconds that one wait may take."""
     deadline: float = field(default_factory=lambda: time.monotonic() + 120)
-    """On the monotonic clock: nothing is waited for any longer."""
+    """When every wait ends, on the monotonic clock."""
     tag: str = field(default_factory=lambda: f"smoke-{uuid.uuid4().hex[:12]}")
     tokens: list[str] = field(default_factory=list)
     executions: list[str] = field(default_factory=list)
@@ -61,7 +61,7 @@ class Caller:
         self.step_functions = self.stack.client("stepfunctions")
 
     def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None) -> RawAnswer:
-        """One request, to a path of the API or a whole URL, with this API key if there is one. Follows no redirect."""
+        """Send a request to an API path or a full URL, with `key` if given. Follows no redirect. Raises Unexpected."""
         headers = {"user-agent": "waitpoints-smoke", "content-type": "application/json"}
         if key is not None:
             headers["authorization"] = f"Bearer {key}"
@@ -73,10 +73,10 @@ class Caller:
             return RawAnswer(error.code, error.read())
         except (URLError, OSError, HTTPException) as error:
             where = url.split("/api/v1")[0].split("?")[0]  # a callback URL is a secret
-            raise Unexpected(f"{where} does not answer: {getattr(error, 'reason', error)}") from None
+            raise Unexpected(f"{where} did not respond: {getattr(error, 'reason', error)}") from None
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
-        """What the API answers to a request with the API key. Raises Unexpected if that isn't 200."""
+        """Send a request with the API key and return the response's JSON. Raises Unexpected unless the status is 200."""
         answer = self.request(method, path, None if body is None else json.dumps(body).encode(), key=self.api_key)
         if answer.status != 200:
             raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} answered {answer.reason()}")
@@ -93,13 +93,13 @@ class Caller:
         return retrieved
 
     def post_callback(self, token: dict[str, Any], body: bytes) -> None:
-        """What a webhook sender does: no key, just the URL. Raises Unexpected if it isn't told success."""
+        """Post to the callback URL without a key, as a webhook sender does. Raises Unexpected unless the status is 200."""
         answer = self.request("POST", token["url"], body)
         if answer.status != 200:
             raise Unexpected(f"the callback URL answered {answer.reason()}")
 
     def start_waiting(self, token: dict[str, Any]) -> str:
-        """Start the example state machine on a token; the execution's ARN."""
+        """Start an execution that waits for the token. Returns its ARN."""
         given = json.dumps({"token": {"id": token["id"]}})
         started = self.step_functions.start_execution(stateMachineArn=self.stack.outputs["StateMachineArn"], input=given)
         self.executions.append(started["executionArn"])
@@ -109,16 +109,16 @@ class Caller:
         self.until(lambda: self.retrieve(token)["waiters"], "the execution did not register as a waiter")
 
     def ended(self, execution: str) -> dict[str, Any]:
-        """How an execution ended, as DescribeExecution says it."""
+        """Wait until an execution ends. Returns the response of DescribeExecution."""
 
         def look() -> dict[str, Any] | None:
             described: dict[str, Any] = self.step_functions.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return self.until(look, "the execution still waits")
+        return self.until(look, "the execution is still waiting")
 
     def until[T](self, look: Callable[[], T | None], otherwise: str) -> T:
-        """What `look` finds, asked again and again. Raises Unexpected if it finds nothing in time."""
+        """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time."""
         started = time.monotonic()
         until = min(started + self.patience, self.deadline)
         while not (found := look()):
@@ -128,7 +128,7 @@ class Caller:
         return found
 
     def clean_up(self) -> str:
-        """Stop executions that still run and complete tokens that still wait. Returns what was done, in one line."""
+        """Stop executions that still run and complete tokens that still wait. Returns a one-line summary."""
         until = time.monotonic() + CLEAN_UP_SECONDS
         stopped = self._each(self.executions, self._stop, until)
         completed = self._each(self.tokens, self._complete, until)
@@ -141,7 +141,7 @@ class Caller:
                 ended += time.monotonic() < until and end(one)
             except (Unexpected, *PROBLEMS):
                 failed += 1
-        return f"{ended} ({failed} could not be looked at)" if failed else str(ended)
+        return f"{ended} ({failed} could not be checked)" if failed else str(ended)
 
     def _stop(self, execution: str) -> bool:
         running: bool = self.step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
@@ -157,7 +157,7 @@ class Caller:
 
 
 class _NoRedirect(HTTPRedirectHandler):
-    """A redirect is an answer like any other: a download link must be right, not merely lead to the right place."""
+    """Return a redirect as the response: a download link must be right without one."""
 
     def redirect_request(self, *_: Any) -> None:
         return None

@@ -1,4 +1,4 @@
-"""A deployed stack as its operator reaches it: the one that runs on this machine, or one in an AWS account."""
+"""Access to a deployed stack: the one that runs on this machine, or one in an AWS account."""
 
 import json
 import os
@@ -14,13 +14,13 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
-LONGEST_INVOCATION = 900  # seconds: the longest that a Lambda function runs
+LONGEST_INVOCATION = 900  # seconds: Lambda's longest timeout
 PROBLEMS = (BotoCoreError, ClientError, RuntimeError)
-"""What a call to a stack raises when AWS refuses, does not answer, or a function fails."""
+"""Raised by a call to a stack if AWS rejects it or does not respond, or if a function fails."""
 
 
 class NotFound(Exception):
-    """What is missing to reach a stack, and what to do, in one sentence."""
+    """A stack cannot be reached. The message says what is missing and what to do, in one sentence."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Deployed:
 
     @classmethod
     def chosen(cls) -> "Deployed":
-        """The stack that STACK names in the AWS account of the environment, else the one that `make run` serves."""
+        """Return the stack that STACK names in AWS, else the one that `make run` serves. Raises NotFound."""
         if name := os.environ.get("STACK"):
             return cls(name, session_of_the_environment())
         if not LOCAL_STACK.exists():
@@ -40,11 +40,11 @@ class Deployed:
 
     @classmethod
     def local(cls, stack: dict[str, str]) -> "Deployed":
-        """The stack that a `stack.json` describes. Raises NotFound if it has ended."""
+        """Return the stack that a `stack.json` describes. Raises NotFound if it no longer runs."""
         try:
             urlopen(f"{stack['endpoint_url']}/_ministack/health", timeout=5).close()
         except OSError:
-            raise NotFound(f"The stack at {stack['endpoint_url']} has ended: start one with `make run`") from None
+            raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `make run`") from None
         session = boto3.Session("test", "test", region_name=stack["region"])
         return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]})
 
@@ -53,18 +53,18 @@ class Deployed:
 
     @cached_property
     def outputs(self) -> "Outputs":
-        """The stack's outputs by name. Raises NotFound if there is no such stack."""
+        """The stack's outputs by name. Raises NotFound if the stack does not exist."""
         try:
             described = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             where = f"{self.name} in {self.session.region_name}"
-            raise NotFound(f"No stack {where} of this account: check STACK, AWS_REGION and AWS_PROFILE") from None
+            raise NotFound(f"No stack {where} in this account: check STACK, AWS_REGION and AWS_PROFILE") from None
         return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
     def resources(self, kind: str) -> Iterator[str]:
-        """The physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
+        """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
         for page in pages:
             for resource in page["StackResourceSummaries"]:
@@ -72,7 +72,7 @@ class Deployed:
                     yield resource["PhysicalResourceId"]
 
     def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
-        """What a function answers within so many seconds. Raises RuntimeError with its error when it fails."""
+        """Invoke a function and return its result. Raises RuntimeError with the function's error, BotoCoreError on timeout."""
         functions = self.session.client("lambda", config=invocation_config(seconds), **self.endpoint)
         answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload))
         result = json.loads(answer["Payload"].read() or "null")
@@ -83,25 +83,27 @@ class Deployed:
 
 class Outputs(dict[str, str]):
     def __missing__(self, name: str) -> str:
-        raise NotFound(f"The stack has no output {name}: it is not a Waitpoints stack, or older than this folder: `sam deploy`")
+        raise NotFound(f"The stack has no output {name}: it isn't a Waitpoints stack, or needs an update: run `sam deploy`")
 
 
 def invocation_config(seconds: int) -> Config:
-    """A client that waits for one invocation, and never invokes twice.
+    """Configure a client that waits `seconds` for an invocation and never invokes twice.
 
-    Without keep-alive, a NAT or firewall may drop a connection that is silent for minutes.
+    Without keep-alive, a NAT or firewall may drop a connection that is idle for minutes.
     """
     return Config(read_timeout=seconds + 10, tcp_keepalive=True, retries={"total_max_attempts": 1})
 
 
 def session_of_the_environment() -> boto3.Session:
-    """The user's own credentials and region. Raises NotFound that says what to set when there are none.
+    """Return a session with the user's credentials and region. Raises NotFound that says what to set if one is missing.
 
-    boto3 reads AWS_DEFAULT_REGION alone; the other SDKs read AWS_REGION.
+    boto3 reads only AWS_DEFAULT_REGION; the other SDKs read AWS_REGION.
     """
     session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
     if not session.region_name:
-        raise NotFound("No region: set AWS_REGION=eu-west-1 (or another), or a region in the profile that AWS_PROFILE names")
+        raise NotFound(
+            "No region: set AWS_REGION, such as AWS_REGION=eu-west-1, or choose a profile with a region with AWS_PROFILE"
+        )
     if not session.get_credentials():
         raise NotFound("No AWS credentials: set AWS_PROFILE, or log in with `aws configure` or `aws sso login`")
     return session

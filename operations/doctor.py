@@ -1,7 +1,7 @@
-"""`make doctor`: finishes every settled token with an undelivered waiter, and every WAITING token that is overdue.
+"""`make doctor`: finish every settled token with an undelivered waiter, and every WAITING token past its timeout.
 
-Exit status: 0 when nothing is left undone, 1 when something is (mend the cause, then `make redrive`), 2 when it could
-not look.
+Exit status: 0 if nothing is left undone, 1 if something is (fix the cause, then run `make redrive`), 2 if the stack
+could not be reached.
 """
 
 import sys
@@ -9,7 +9,7 @@ from typing import Any
 
 from operations.deployed import PROBLEMS, Deployed, NotFound
 
-MEANINGS = {"undelivered": "settled, with a waiter that has not been told", "overdue": "past its timeout"}
+MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdue": "past its timeout"}
 
 
 def main() -> int:
@@ -26,14 +26,14 @@ def main() -> int:
 
 
 def look(stack: Deployed) -> dict[str, Any]:
-    """What the doctor's function finds: how many items it looked at, how many tokens it finished and left undone, and ids."""
+    """Invoke the doctor. Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`."""
     findings: dict[str, Any] = stack.invoke(stack.outputs["DoctorFunctionName"], {})
     return findings
 
 
 def summary(findings: dict[str, Any]) -> str:
-    """One line of what the doctor's function answered."""
-    return f"{findings['items']} items looked at: {findings['finished']} finished, {findings['undone']} left undone"
+    """Summarize the doctor's findings in one line."""
+    return f"{findings['items']} items checked: {findings['finished']} finished, {findings['undone']} left undone"
 
 
 if __name__ == "__main__":

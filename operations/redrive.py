@@ -1,11 +1,11 @@
-"""`make redrive`: does what is in the dead-letter queue again, and everything that the doctor finds undone.
+"""`make redrive`: retry everything in the dead-letter queue, and everything that the doctor finds undone.
 
-Three kinds of message are there: a token whose waiters cannot be resumed (from `resume_waiters`), a timer that could
-not be handled (from the timer queue), and a part of the table's stream that a function failed on for too long (from
-Lambda; only its place in the stream, which is read again). A message leaves the queue only once it has been done.
+The queue holds three kinds of message: a token whose waiters cannot be resumed (from `resume_waiters`), a timer that
+could not be handled (from the timer queue), and a batch of stream records that a function could not process (from
+Lambda; the message has only its position, so the stream is read again). A message is deleted only once its work is done.
 
-A stream keeps its records for 24 hours. A message about records that are gone counts as done: the doctor, which always
-runs here, looks at every token in the table.
+A stream keeps its records for 24 hours. A message about expired records counts as done, because redrive always runs the
+doctor, which checks every token in the table.
 """
 
 import base64
@@ -21,13 +21,13 @@ from operations.doctor import look
 from operations.stream_filter import passes
 
 READ_AT_ONCE = 1000
-CHUNK_RECORDS = 100  # the mappings' BatchSize, which the functions' timeout allows for
-CHUNK_BYTES = 5_000_000  # a synchronous invocation takes at most 6 MiB
+CHUNK_RECORDS = 100  # the mappings' BatchSize, which fits the functions' timeout
+CHUNK_BYTES = 5_000_000  # the payload of a synchronous invocation is limited to 6 MiB
 _GONE = {"TrimmedDataAccessException", "ExpiredIteratorException", "ResourceNotFoundException"}
 
 
 class RecordsGone(Exception):
-    """The stream no longer has the records of a batch: they are older than 24 hours, or the stream was replaced."""
+    """The stream no longer has a batch's records: they are older than 24 hours, or the stream was replaced."""
 
 
 def main() -> int:
@@ -39,7 +39,7 @@ def main() -> int:
 
 
 def redrive(stack: Deployed) -> int:
-    """Do everything again: 0 if nothing is left, else 1."""
+    """Retry everything. Returns 0 if nothing is left undone, else 1."""
     done, left = empty_the_queue(stack)
     findings = look(stack)
     listed = [*findings["undelivered"], *findings["overdue"]]
@@ -48,17 +48,17 @@ def redrive(stack: Deployed) -> int:
             finish(stack, token_id)
         except RuntimeError as error:
             left += 1
-            print(f"  {token_id} still not done: {error}")
+            print(f"  {token_id} failed again: {error}")
     if findings["undone"] > len(listed):
         left += findings["undone"] - len(listed)
-        print(f"  the doctor lists only the first {len(listed)} tokens: run `make redrive` again")
-    found = f"{findings['finished']} tokens finished by the doctor, {findings['undone']} by it left undone"
-    print(f"{done} messages done again, {found}, {left} left")
+        print(f"  the doctor listed only {len(listed)} tokens: run `make redrive` again")
+    found = f"the doctor finished {findings['finished']} tokens and left {findings['undone']} undone"
+    print(f"{done} messages done, {found}, {left} left")
     return 1 if left else 0
 
 
 def empty_the_queue(stack: Deployed) -> tuple[int, int]:
-    """Do again what each dead letter is about: how many are done, and how many stay in the queue."""
+    """Retry each dead letter. Returns how many are done, and how many stay in the queue."""
     queue, sqs = stack.outputs["DeadLetterQueueUrl"], stack.client("sqs")
     done = left = 0
     seen: set[str] = set()
@@ -71,10 +71,10 @@ def empty_the_queue(stack: Deployed) -> tuple[int, int]:
             try:
                 do_again(stack, json.loads(message["Body"]))
             except RecordsGone as gone:
-                print(f"  {gone}: its tokens are left to the doctor")
+                print(f"  {gone}: the doctor checks its tokens")
             except (RuntimeError, KeyError, ValueError, ClientError) as error:
                 left += 1
-                print(f"  still not done: {error}")
+                print(f"  failed again: {error}")
                 continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             done += 1
@@ -82,7 +82,7 @@ def empty_the_queue(stack: Deployed) -> tuple[int, int]:
 
 
 def do_again(stack: Deployed, message: dict[str, Any]) -> None:
-    """What one dead letter is about. Raises RecordsGone, or what keeps it from being done."""
+    """Retry one dead letter. Raises RecordsGone, or RuntimeError, KeyError, ValueError or ClientError if it fails again."""
     if "DDBStreamBatchInfo" not in message:
         finish(stack, message["waitpointId"])
         return
@@ -99,14 +99,14 @@ def do_again(stack: Deployed, message: dict[str, Any]) -> None:
 
 
 def patterns(stack: Deployed, function: str, stream_arn: str) -> list[dict[str, Any]]:
-    """The filter patterns of the mapping that feeds this function from this stream."""
+    """Return the filter patterns of the event source mapping from this stream to this function."""
     mappings = stack.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     criteria = [mapping.get("FilterCriteria", {}) for mapping in mappings if mapping["EventSourceArn"] == stream_arn]
     return [json.loads(found["Pattern"]) for filters in criteria for found in filters.get("Filters", [])]
 
 
 def records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
-    """The stream records from the first to the last of a failed batch, as Lambda hands them over. Raises RecordsGone."""
+    """Return the stream records of a failed batch in the shape of a Lambda event. Raises RecordsGone."""
     try:
         return list(read(stack.client("dynamodbstreams"), place))
     except ClientError as error:
@@ -145,16 +145,16 @@ def plain(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
 
 
 def _base64(value: bytes) -> str:
-    """A binary attribute, which boto3 gives as bytes, as it is in an event: waiters hold their task token as one."""
+    """Encode a binary attribute, such as a waiter's task token, as in a Lambda event. boto3 returns it as bytes."""
     return base64.b64encode(value).decode()
 
 
 def chunks(found: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """The same records in the same order, in lists that one invocation takes."""
+    """Split the records, in order, into lists that fit one invocation."""
     chunk: list[dict[str, Any]] = []
     size = 0
     for record in found:
-        length = len(json.dumps(record)) + 2  # and the comma
+        length = len(json.dumps(record)) + 2  # plus the comma and a space
         if chunk and (len(chunk) == CHUNK_RECORDS or size + length > CHUNK_BYTES):
             yield chunk
             chunk, size = [], 0
@@ -165,13 +165,13 @@ def chunks(found: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def finish(stack: Deployed, token_id: str) -> None:
-    """Time the token out if it is due, and resume whichever of its waiters have not been told."""
+    """Time the token out if it is due, and resume its waiters without a reply. Raises RuntimeError if either fails."""
     timer = {"messageId": token_id, "eventSource": "aws:sqs", "body": json.dumps({"waitpointId": token_id})}
     answer = stack.invoke(stack.outputs["ExpireFunctionName"], {"Records": [timer]})
     if answer["batchItemFailures"]:
-        raise RuntimeError("it cannot be timed out")
+        raise RuntimeError("the token cannot be timed out")
     if stack.invoke(stack.outputs["ResumeFunctionName"], {"waitpointIds": [token_id]})["undelivered"]:
-        raise RuntimeError("Step Functions still refuses to resume a waiter")
+        raise RuntimeError("Step Functions still rejects the resume of a waiter")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""`make smoke`: proves a deployed stack, in an AWS account or on this machine, and prints one line for each check.
+"""`make smoke`: test a deployed stack, in an AWS account or on this machine, and print one line per check.
 
-Exit status: 0 when nothing failed, 1 when something did, 2 when the stack could not be reached, 130 after Ctrl-C.
+Exit status: 0 if no check failed, 1 if one did, 2 if the stack could not be reached, 130 after Ctrl-C.
 """
 
 import signal
@@ -15,7 +15,7 @@ from operations.caller import Caller, Unexpected
 from operations.deployed import PROBLEMS, Deployed, NotFound
 from operations.smoke_checks import CHECKS, Check, Skipped
 
-COST = "It costs less than one US cent, and what the doctor reads: about two cents for each GB of the table."
+COST = "This costs less than one US cent, plus about two cents per GB of the table for the doctor's scan."
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
 
 
@@ -33,7 +33,7 @@ class Line:
 
 
 def main() -> int:
-    for end in (signal.SIGINT, signal.SIGTERM):  # an ordinary `kill` cleans up as Ctrl-C does
+    for end in (signal.SIGINT, signal.SIGTERM):  # clean up after `kill` as after Ctrl-C
         signal.signal(end, signal.default_int_handler)
     try:
         stack = Deployed.chosen()
@@ -51,7 +51,7 @@ def api_key(stack: Deployed) -> str:
 
 
 def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:
-    """Run every check, show a line for each, and clean up however it ends. Returns the exit status."""
+    """Run every check, show a line for each, and always clean up. Returns the exit status."""
     started, lines = time.monotonic(), dict[str, Line]()
     try:
         for check in checks:
@@ -69,15 +69,15 @@ def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any]
 
 def outcome(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
     if check.needs and before[check.needs].outcome != "ok":
-        return Line(check.name, "skipped", f'"{check.needs}" is not ok')
+        return Line(check.name, "skipped", f'"{check.needs}" did not pass')
     if time.monotonic() > caller.deadline:
-        return Line(check.name, "failed", "not run: the time is over", "run it again; what took so long has its own line")
+        return Line(check.name, "failed", "not run: out of time", "run it again; the lines above show what took so long")
     try:
         return Line(check.name, "ok", check.run(caller))
     except Skipped as why:
         return Line(check.name, "skipped", str(why))
     except (Unexpected, NotFound, KeyError, *PROBLEMS) as error:
-        said = f"{error}" if not isinstance(error, KeyError) else f"an answer lacks {error}"
+        said = f"{error}" if not isinstance(error, KeyError) else f"a response lacks {error}"
         return Line(check.name, "failed", said, check.advice)
 
 

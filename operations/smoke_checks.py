@@ -1,6 +1,6 @@
-"""What `make smoke` proves of a deployed stack, one function a line: it returns the figure that the line shows.
+"""The checks of `make smoke`, one function each. A check returns the figure that its line shows.
 
-A check raises Unexpected with what it saw instead, or Skipped with why it could not know.
+It raises Unexpected with what it saw instead, or Skipped with the reason if it can't tell.
 """
 
 import json
@@ -19,17 +19,17 @@ from operations.caller import TOKENS, Caller, Unexpected
 from operations.doctor import summary
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
-LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB once it is escaped in an answer
+LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
 SAMPLES = 10
 TIMEOUTS = (5, 6, 7)  # seconds
-LATE = 10.0  # seconds: more than cold starts explain
+LATE = 10.0  # seconds: more than a cold start takes
 DOCTOR_SECONDS = 60
 BOTO3_LEAST = (1, 42, 1)
 ERRORS = ("ERROR", "CRITICAL", "Traceback", "Task timed out", "Runtime exited")
 
 
 class Skipped(Exception):
-    """Why a check could not be made, though nothing is wrong."""
+    """The check could not run, though nothing is wrong. The message says why."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Check:
     advice: str
     """What to do when it fails."""
     needs: str = ""
-    """The check without which this one says nothing."""
+    """The check that must pass before this one runs."""
 
 
 def creates(caller: Caller) -> str:
@@ -50,7 +50,7 @@ def creates(caller: Caller) -> str:
     if found["status"] != "WAITING" or token["isCached"]:
         raise Unexpected(f"a new token is {found['status']}, isCached {token['isCached']}")
     if not token["url"].startswith(caller.stack.outputs["ApiUrl"]):
-        raise Unexpected("its callback URL does not begin with ApiUrl")
+        raise Unexpected("its callback URL does not start with ApiUrl")
     return f"in {seconds:.2f} s"
 
 
@@ -65,7 +65,7 @@ def resumes(caller: Caller) -> str:
     caller.post_callback(token, PAYLOAD)
     exactly(caller, execution)
     if caller.retrieve(token)["output"] != PAYLOAD.decode():
-        raise Unexpected("the token's output is not what was posted")
+        raise Unexpected("the token's output differs from what was posted")
     return f"{len(PAYLOAD)} bytes, exactly as posted"
 
 
@@ -77,12 +77,12 @@ def resumes_at_once(caller: Caller) -> str:
 
 
 def exactly(caller: Caller, execution: str) -> dict[str, Any]:
-    """How an execution ended. Raises Unexpected unless it went on with PAYLOAD."""
+    """Wait for an execution to end. Returns its description. Raises Unexpected unless its output is PAYLOAD."""
     described = caller.ended(execution)
     if described["status"] != "SUCCEEDED":
         raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
     if json.loads(described["output"]) != json.loads(PAYLOAD):
-        raise Unexpected("the execution went on with something else than was posted")
+        raise Unexpected("the execution's output differs from what was posted")
     return described
 
 
@@ -98,7 +98,7 @@ def times_out(caller: Caller) -> str:
 
 
 def lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
-    """Seconds from a token's timeout to the end of its execution, both by AWS's clock."""
+    """Return the seconds from a token's timeout to the end of its execution, both by AWS's clock."""
     described = caller.ended(execution)
     if (described["status"], described.get("error")) != ("FAILED", "WaitpointTimeoutError"):
         raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
@@ -108,9 +108,9 @@ def lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
     return float(described["stopDate"].timestamp() - instant(found["timeoutAt"]))
 
 
-def instant(written: str) -> float:
-    """Epoch seconds of an instant that the API wrote."""
-    return datetime.fromisoformat(written).timestamp()
+def instant(text: str) -> float:
+    """Return a time from the API in epoch seconds."""
+    return datetime.fromisoformat(text).timestamp()
 
 
 def refuses_a_wrong_hash(caller: Caller) -> str:
@@ -142,21 +142,21 @@ def downloads_a_large_output(caller: Caller) -> str:
         code = re.search(r"<Code>(\w+)</Code>", answer.body.decode(errors="replace"))
         raise Unexpected(f"{host} answered {answer.status} {code[1] if code else ''}".strip())
     if answer.body != LARGE:
-        raise Unexpected(f"{host} gave {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
+        raise Unexpected(f"{host} returned {len(answer.body):,} bytes, not the {len(LARGE):,} that were posted")
     return f"{len(LARGE):,} bytes from {host}"
 
 
 def answers_a_key_with_its_token(caller: Caller) -> str:
     first, second = caller.create(idempotencyKey=caller.tag), caller.create(idempotencyKey=caller.tag)
     if second != {**first, "isCached": True}:
-        raise Unexpected(f"another answer, isCached {second['isCached']}")
+        raise Unexpected(f"a different response, isCached {second['isCached']}")
     return "the same token, isCached"
 
 
 def finds_the_tag(caller: Caller) -> str:
     made, started = set(caller.tokens), time.monotonic()
 
-    def look() -> bool:  # the index follows the table within moments
+    def look() -> bool:  # the index lags the table by moments
         page = caller.call("GET", f"{TOKENS}?filter%5Btags%5D={caller.tag}&page%5Bsize%5D=100")
         return made <= {token["id"] for token in page["data"]}
 
@@ -193,38 +193,38 @@ def has_nothing_undone(caller: Caller) -> str:
 def logs_no_error(caller: Caller) -> str:
     groups = list(caller.stack.resources("AWS::Logs::LogGroup"))
     logs, newest = caller.stack.client("logs"), caller.tokens[-1]
-    since = instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])  # by AWS's clock, as the log's
+    since = instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])  # by AWS's clock, as the log events
 
     def logged() -> int:
         return sum(len(list(events(logs, group, newest, since))) for group in groups)
 
-    lines = caller.until(logged, f"no line about {newest} in {', '.join(groups) or 'any log group'}")
+    lines = caller.until(logged, f"no log line about {newest} in {', '.join(groups) or 'any log group'}")
     found = [event for group in groups for word in ERRORS for event in events(logs, group, word, since)]
     if found:
-        raise Unexpected(f"{len(found)} lines with an error, such as {' '.join(found[0].split())[:200]}")
+        raise Unexpected(f"{len(found)} log lines with an error, such as {' '.join(found[0].split())[:200]}")
     return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
 
 
 def events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
-    """The messages of a log group with this text, since an instant in epoch seconds."""
+    """Yield the messages in a log group that contain `text`, since a time in epoch seconds."""
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, filterPattern=f'"{text}"', startTime=int(since * 1000)
     )
     for page in pages:
         for event in page["events"]:
-            if text in event["message"]:  # whatever else a filter finds
+            if text in event["message"]:  # don't rely on the filter alone
                 yield event["message"]
 
 
 def has_a_new_boto3(caller: Caller) -> str:
-    """CloudTrail records each GetSecretValue with its user agent, which names the boto3 of the Lambda runtime."""
+    """Read the Lambda runtime's boto3 version from the user agent that CloudTrail records for GetSecretValue."""
     try:
         agent = newest_agent(caller.stack.client("cloudtrail"), caller.stack.outputs["ApiKeySecret"])
     except ClientError as error:
-        raise Skipped(f"CloudTrail does not show it ({error.response['Error']['Code']})") from None
+        raise Skipped(f"CloudTrail can't be read ({error.response['Error']['Code']})") from None
     version = re.search(r"Boto3/(\d+)\.(\d+)\.(\d+)", agent or "")
     if not version:
-        raise Skipped("CloudTrail shows what a function used up to 15 minutes later: run this again then")
+        raise Skipped("CloudTrail shows no call yet, which can take 15 minutes: run this again then")
     said, least = ".".join(version.groups()), ".".join(map(str, BOTO3_LEAST))
     if tuple(map(int, version.groups())) < BOTO3_LEAST:
         raise Unexpected(f"{said} is older than {least}")
@@ -232,11 +232,11 @@ def has_a_new_boto3(caller: Caller) -> str:
 
 
 def newest_agent(trail: Any, secret: str) -> str | None:
-    """The user agent of the newest call of a Lambda function for this secret, in the last day."""
+    """Return the user agent of a Lambda function's newest call for this secret in the last day, or None."""
     pages = trail.get_paginator("lookup_events").paginate(
         LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetSecretValue"}],
         StartTime=datetime.now(UTC) - timedelta(days=1),
-        PaginationConfig={"MaxItems": 200},  # two requests a second are allowed
+        PaginationConfig={"MaxItems": 200},  # CloudTrail allows two requests per second
     )
     for page in pages:
         for event in page["Events"]:
@@ -247,13 +247,13 @@ def newest_agent(trail: Any, secret: str) -> str | None:
     return None
 
 
-_LOGS = "read the stack's log group for the token's id"
+_LOGS = "search the stack's log group for the token's id"
 _MAY_RESUME = "see CannotResume in the log: ResumableStateMachines must cover the state machine"
 _CREATES = "creates a token"
 _RESUMES = "resumes with what is posted"
 CHECKS = (
     Check(_CREATES, creates, f"check ApiUrl, ApiKeySecret and PublicBaseUrl; {_LOGS}"),
-    Check("refuses a wrong API key", refuses_a_wrong_key, "check what stands before ApiUrl: the API itself answers 401"),
+    Check("refuses a wrong API key", refuses_a_wrong_key, "check any proxy in front of ApiUrl: the API itself answers 401"),
     Check(_RESUMES, resumes, _MAY_RESUME, _CREATES),
     Check("resumes at once if completed before", resumes_at_once, _MAY_RESUME, _CREATES),
     Check("times out", times_out, "see ScheduleTimeouts and ExpireTokens in the log, then run it again", _CREATES),
@@ -262,7 +262,7 @@ CHECKS = (
     Check("answers a key with its token", answers_a_key_with_its_token, _LOGS, _CREATES),
     Check("lists by tag", finds_the_tag, "wait until both indexes of the table are ACTIVE", _CREATES),
     Check("resumes promptly", resumes_promptly, _LOGS, _RESUMES),
-    Check("has nothing undone", has_nothing_undone, "`make doctor`, mend the cause, then `make redrive`"),
-    Check("logs no error", logs_no_error, "read the log group; if it is empty check the functions' LoggingConfig", _CREATES),
-    Check("has a new enough boto3", has_a_new_boto3, "Lambda updates it by itself; until then add boto3 to the layer"),
+    Check("has nothing undone", has_nothing_undone, "run `make doctor`, fix the cause, then run `make redrive`"),
+    Check("logs no error", logs_no_error, "read the log group; if it is empty, check the functions' LoggingConfig", _CREATES),
+    Check("has a new enough boto3", has_a_new_boto3, "wait until Lambda updates it, or add boto3 to the layer"),
 )

@@ -1,7 +1,7 @@
-"""The filters of an event source mapping: which stream records its function gets.
+"""Apply the filter patterns of an event source mapping to stream records.
 
-Only the rules that template.yaml uses: a text, `exists` and `anything-but`. See "Lambda event filtering" in AWS's
-Lambda developer guide.
+Supports only the rules that template.yaml uses: a string, `exists` and `anything-but`. See "Lambda event filtering" in
+the AWS Lambda Developer Guide.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,18 +9,18 @@ from typing import Any
 
 
 def passes(patterns: Sequence[Mapping[str, Any]], record: Any) -> bool:
-    """Whether a mapping with these filter patterns hands the record to its function. Without a pattern, each passes."""
+    """Whether a mapping with these filter patterns passes the record to its function. Without a pattern, all pass."""
     return not patterns or any(matches(pattern, record) for pattern in patterns)
 
 
 def matches(pattern: Mapping[str, Any], value: Any) -> bool:
-    """Whether a record passes one pattern. Raises ValueError for a rule that is not known here."""
-    for name, wanted in pattern.items():
+    """Whether a record matches one pattern. Raises ValueError for an unsupported rule."""
+    for name, rules in pattern.items():
         found = value.get(name) if isinstance(value, dict) else None
-        if isinstance(wanted, dict):
-            if not matches(wanted, found):
+        if isinstance(rules, dict):
+            if not matches(rules, found):
                 return False
-        elif not any(_matches_rule(rule, found) for rule in wanted):
+        elif not any(_matches_rule(rule, found) for rule in rules):
             return False
     return True
 
@@ -33,4 +33,4 @@ def _matches_rule(rule: Any, found: Any) -> bool:
             return found is not None and found not in unwanted
         case str():
             return bool(found == rule)
-    raise ValueError(f"the filter rule {rule!r} is not known to `make redrive`")
+    raise ValueError(f"`make redrive` does not support the filter rule {rule!r}")

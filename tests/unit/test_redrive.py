@@ -185,8 +185,8 @@ def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixtur
 
     assert run(stack) == 0
 
-    assert "2 tokens finished by the doctor, 0 by it left undone, 0 left" in capsys.readouterr().out
-    assert summary(stack.findings) == "3 items looked at: 2 finished, 0 left undone"
+    assert "the doctor finished 2 tokens and left 0 undone, 0 left" in capsys.readouterr().out
+    assert summary(stack.findings) == "3 items checked: 2 finished, 0 left undone"
 
 
 def test_tokens_beyond_those_that_the_doctor_lists_count_as_left(capsys: pytest.CaptureFixture[str]) -> None:
