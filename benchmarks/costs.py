@@ -1,6 +1,6 @@
-"""`make costs`: what one wait costs on AWS, from counted calls and list prices, into docs/costs.md between its marks.
+"""`make costs`: compute the cost of a wait on AWS from counted calls and list prices, and update docs/costs.md.
 
-Every function of a wait is run once, on moto and by a clock that is moved, and what it asks of AWS is counted.
+Runs each function of a wait once, on moto and with a fake clock, and counts its calls to AWS.
 """
 
 import base64
@@ -26,14 +26,14 @@ ROOT = Path(__file__).resolve().parent.parent
 DAY = 86_400_000
 RETENTION_MONTHS = 1
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
-MILLISECONDS = 20  # of one warm invocation; the one figure here that is assumed
+MILLISECONDS = 20  # of one warm invocation; the only assumed figure
 MEMORY = 0.5  # GB
-PLATFORM_LOG = 350  # bytes: Lambda's own START, END and REPORT of an invocation
-ACCESS_LOG = 180  # bytes: API Gateway's line for a request
-NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # read every few minutes; read by Lambda itself, free of charge
-POLL = 2  # SQS requests of the event source mapping for a message: receive and delete
+PLATFORM_LOG = 350  # bytes: Lambda's START, END and REPORT lines per invocation
+ACCESS_LOG = 180  # bytes: API Gateway's line per request
+NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # cached for minutes; read by Lambda free of charge
+POLL = 2  # SQS requests of the event source mapping per message: receive and delete
 
-# us-east-1, in dollars a million (or a GB); the first tiers, without any free tier
+# us-east-1, in dollars per million (or per GB): the first tiers, without the free tier
 API_REQUEST, INVOCATION, GB_SECOND = 1.00, 0.20, 13.3334
 WRITE_UNIT, READ_UNIT, TABLE_GB, BACKUP_GB = 0.625, 0.125, 0.25, 0.20
 SQS_REQUEST, SCHEDULE, LOG_GB = 0.40, 1.00, 0.50
@@ -42,7 +42,7 @@ TRANSITION = 25.00
 
 @dataclass
 class Step:
-    """One function's part in a wait."""
+    """One function invocation of a wait."""
 
     name: str
     function: str
@@ -65,7 +65,7 @@ class Step:
 
 @dataclass
 class Wait:
-    """One wait from its token's creation to its end."""
+    """One wait, from the creation of its token to its end."""
 
     steps: list[Step] = field(default_factory=list)
     stored_bytes: int = 0
@@ -78,7 +78,7 @@ class Wait:
         return sum(step.write_units for step in self.steps)
 
     def dollars(self) -> dict[str, float]:
-        """What a million of these cost, by service."""
+        """Return the cost of a million such waits in dollars, by service."""
         calls = Counter(operation for step in self.steps for operation in step.operations())
         schedules = calls["Scheduler:CreateSchedule"]
         messages = calls["SQS:SendMessage"] + schedules
@@ -99,7 +99,7 @@ class Wait:
 
 
 class Bench:
-    """The functions on moto, each run counted."""
+    """The functions on moto, with their calls counted."""
 
     def __init__(self, stack: MotoStack, meter: Meter, clock: FakeClock, step_functions: "CountedStepFunctions") -> None:
         self._stack = stack
@@ -117,7 +117,7 @@ class Bench:
         task_token: int = 700,
         ends: bool = True,
     ) -> Wait:
-        """One wait. It `ends` with a payload of that many bytes, or else with its timeout."""
+        """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out."""
         wait, stream = Wait(), Stream(self._stack)
         self._meter.take()
         options = {"timeout": timeout, "idempotencyKey": key}
@@ -180,7 +180,7 @@ class CountedStepFunctions(FakeStepFunctions):
         self._meter = meter
 
     def start_task(self, length: int = 700) -> str:
-        """A task whose task token is base64 to its last bit, as AWS's are."""
+        """Start a task whose task token is canonical base64, as AWS's are."""
         while True:
             task_token = super().start_task(length)
             if base64.b64encode(base64.b64decode(task_token)).decode() == task_token:
@@ -193,7 +193,7 @@ class CountedStepFunctions(FakeStepFunctions):
 
 @contextmanager
 def log_to(stream: StringIO) -> Iterator[None]:
-    from waitpoints.telemetry import logger  # noqa: PLC0415 - it reads the environment of the stack
+    from waitpoints.telemetry import logger  # noqa: PLC0415 - reads the stack's environment
 
     handler = logger.registered_handler
     with mock.patch.object(handler, "stream", stream):
@@ -202,7 +202,7 @@ def log_to(stream: StringIO) -> Iterator[None]:
 
 @contextmanager
 def bench(stack: MotoStack) -> Iterator[Bench]:
-    from waitpoints import wiring  # noqa: PLC0415 - it reads the environment of the stack
+    from waitpoints import wiring  # noqa: PLC0415 - reads the stack's environment
 
     meter = Meter()
     step_functions, clock = CountedStepFunctions(meter), FakeClock()
@@ -225,13 +225,13 @@ CASES: dict[str, dict[str, Any]] = {
 
 
 def measure() -> tuple[dict[str, Wait], Step]:
-    """One wait of each case, and one retrieve."""
+    """Run one wait of each case, and one retrieve."""
     with moto_stack() as stack, bench(stack) as counted, redirect_stdout(StringIO()):
         return {name: counted.wait(**case) for name, case in CASES.items()}, counted.retrieve()
 
 
 def report(waits: dict[str, Wait], retrieve: Step) -> str:
-    """The figures as Markdown."""
+    """Return the figures as Markdown."""
     names = list(waits)
     dollars = {name: wait.dollars() for name, wait in waits.items()}
     rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in next(iter(dollars.values()))]
@@ -277,7 +277,7 @@ def main() -> None:
     figures = report(*measure())
     text = path.read_text()
     marked = re.compile(r"(?<=<!-- figures: make costs -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
-    assert marked.search(text), f"{path} has no marks for the figures"
+    assert marked.search(text), f"{path} lacks the markers for the figures"
     path.write_text(marked.sub(lambda _: f"\n{figures}\n\n", text))
     print(figures)
 

@@ -1,8 +1,8 @@
-"""Counts what AWS would put on the bill: every call of the functions, and the capacity that each call to DynamoDB uses.
+"""Count what AWS would bill: each call of the functions, and the capacity of each DynamoDB call.
 
-Capacity follows DynamoDB's documentation, since moto has none: a write is billed by the larger of the item before and
-after it, in units of 1 KB, twice in a transaction, and by the item as it was when its condition fails; each index is
-billed for what changes in its projection; a query reads the sum of its items in units of 4 KB.
+moto reports no capacity, so it is computed as DynamoDB's documentation says. A write is billed by the larger of the item
+before and after, in units of 1 KB, and twice in a transaction. If its condition fails, it is billed by the existing item.
+Each index is billed for changes in its projection. A query reads the sum of its items in units of 4 KB.
 """
 
 import math
@@ -24,7 +24,7 @@ class Call:
     write_units: int = 0
     read_units: float = 0
     item_bytes: int = 0
-    """The size of the largest item that it wrote."""
+    """The size of the largest item written."""
 
 
 @dataclass
@@ -33,22 +33,22 @@ class Meter:
     _before: dict[Any, Item] = field(default_factory=dict)
 
     def watch(self, session: boto3.Session) -> None:
-        """Count the calls of every client that this session makes from now on."""
+        """Count the calls of every client that this session creates from now on."""
         session.events.register("provide-client-params", self._look)
         session.events.register("after-call", self._count)
-        self._dynamodb = boto3.Session().client("dynamodb")  # which nobody counts
+        self._dynamodb = boto3.Session().client("dynamodb")  # its calls are not counted
 
     def take(self) -> list[Call]:
-        """The calls since the last time."""
+        """Return the calls since the last `take`."""
         taken, self.calls = self.calls, []
         return taken
 
     def count(self, operation: str) -> None:
-        """Count a call that no boto3 client made."""
+        """Count a call that was made without a boto3 client."""
         self.calls.append(Call(operation))
 
     def items(self, table: str, id_: str) -> list[Item]:
-        """The items of one id, read without being counted."""
+        """Return the items of one id, without counting the read."""
         answer = self._dynamodb.query(
             TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": id_}}
         )
@@ -125,7 +125,7 @@ def _projected(index: Any, item: Item) -> Item:
 
 
 def item_size(item: Item) -> int:
-    """The size of an item in bytes, as DynamoDB bills it: names and values, in UTF-8."""
+    """Return the size of an item in bytes as DynamoDB bills it: names and values in UTF-8."""
     return sum(len(name.encode()) + _value_size(value) for name, value in item.items())
 
 
