@@ -47,7 +47,7 @@ class Waiter(AnswerModel):
 
     id: str = Field(description="Identifies the waiter without revealing its task token.", pattern="^[0-9a-f]{16}$")
     status: Literal["WAITING", "UNDELIVERED", "RESUMED", "GONE"] = Field(
-        description="GONE: its task token was no longer valid. UNDELIVERED: the token has settled, but not resumed the waiter."
+        description="GONE: its task token is no longer valid. UNDELIVERED: not resumed yet, though the token has settled."
     )
     registeredAt: Instant
     resumedAt: Instant = _optional("When Step Functions accepted the outcome.")

@@ -56,10 +56,10 @@ class TokenStore(Protocol):
 
 
 class Secret(Protocol):
-    """A secret that may be rotated: what was made with a version outlives one rotation of it."""
+    """A secret that may be rotated. What a version signed stays valid through one rotation."""
 
     def current(self) -> str:
-        """The version that new things are made with."""
+        """Return the version to sign with."""
 
     def accepted(self) -> Iterator[str]:
-        """The versions that old things may have been made with, likeliest first."""
+        """Yield the versions to verify with, likeliest first."""

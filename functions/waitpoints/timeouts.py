@@ -4,7 +4,7 @@ A timeout is a date or a duration from now:
 
     2030-01-31T18:00:00Z   ISO 8601; UTC unless it has an offset; may stop at the day, month or year
     Thu, 31 Jan 2030 …     as JavaScript prints a Date; in GMT or with an offset
-    1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; a repeated unit counts once, the first time
+    1d12h                  a duration: whole numbers of w, d, h (or hr), m, s; only the first of a repeated unit counts
 
 In Trigger.dev, a token with an invalid or past timeout never times out. Here that is an error.
 """
@@ -118,7 +118,7 @@ def date(text: str) -> int | None:
         instant = datetime(int(match["year"]), month, int(day or 1), tzinfo=_zone(match["zone"])) + _time_of_day(match)
         return (instant - _EPOCH) // timedelta(milliseconds=1)
     except (ValueError, OverflowError):
-        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: there is no such date; expected {ACCEPTED}") from None
+        raise InvalidTimeout(f"Invalid timeout {_quoted(text)}: that date does not exist; expected {ACCEPTED}") from None
 
 
 def _time_of_day(match: re.Match[str]) -> timedelta:
