@@ -1,4 +1,4 @@
-"""`make run`: the whole stack on this machine, its main job before your eyes, and then it serves until Ctrl-C."""
+"""`make run`: start the whole stack on this machine, demonstrate its main job, and serve until Ctrl-C."""
 
 import json
 import os
@@ -21,7 +21,7 @@ RUN_SECONDS = 60
 
 
 class Steps:
-    """Shows each step with its duration, and that a long one goes on."""
+    """Print each step with its duration, and show progress during a long one."""
 
     def __init__(self) -> None:
         self._started: float | None = None
@@ -52,7 +52,7 @@ class Steps:
 
 
 def main_job(stack: Stack, step: Steps) -> tuple[str, Any]:
-    """Create a token, let an execution wait for it, post a webhook to its URL: the execution's status and output."""
+    """Create a token, start an execution that waits for it, and post a webhook. Returns its status and output."""
     step_functions = stack.client("stepfunctions")
 
     step("POST /api/v1/waitpoints/tokens")
@@ -85,7 +85,7 @@ def main_job(stack: Stack, step: Steps) -> tuple[str, Any]:
 
 
 def polling() -> Iterator[None]:
-    """One turn every few milliseconds, for a minute. Raises LocalError when it is over."""
+    """Yield every few milliseconds for a minute, then raise LocalError."""
     until = time.monotonic() + RUN_SECONDS
     while time.monotonic() < until:
         yield
@@ -122,7 +122,7 @@ def show_how_to_go_on(stack: Stack) -> None:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Make an ordinary `kill` end everything in the same orderly way as Ctrl-C."""
+    """Shut down on `kill` in the same orderly way as on Ctrl-C."""
 
     def interrupt(*_: Any) -> None:
         raise KeyboardInterrupt
@@ -165,7 +165,7 @@ def chosen_port() -> int:
 
 
 def shortened(text: str, lines: int = 24) -> list[str]:
-    """The first and last lines of a text that is longer than a screen."""
+    """Return the text, or only its first and last lines if it is longer than a screen."""
     every = text.splitlines()
     if len(every) <= lines:
         return every

@@ -60,7 +60,7 @@ class Deployed:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             where = f"{self.name} in {self.session.region_name}"
-            raise NotFound(f"No stack {where} in this account: check STACK, AWS_REGION and AWS_PROFILE") from None
+            raise NotFound(f"No stack {where} of this account: check STACK, AWS_REGION and AWS_PROFILE") from None
         return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
     def resources(self, kind: str) -> Iterator[str]:

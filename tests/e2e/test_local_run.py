@@ -127,7 +127,7 @@ def test_a_busy_port_is_said_with_what_to_do(tmp_path: Path) -> None:
             output, _ = run.communicate(timeout=PATIENCE)
 
     assert run.returncode != 0
-    assert f"Port {port} is in use: stop what uses it, or choose another with PORT=…" in output
+    assert f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…" in output
 
 
 @pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])

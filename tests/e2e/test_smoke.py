@@ -61,7 +61,7 @@ def test_a_resume_that_is_denied_fails_its_own_line_and_leaves_no_execution_wait
     assert status == 1
     assert outcomes(lines, "failed") == {"resumes with what is posted"}, shown
     assert outcomes(lines, "skipped") == {"resumes promptly", BOTO3}, shown
-    assert "the execution still waits" in lines["resumes with what is posted"].figure
+    assert "the execution is still waiting" in lines["resumes with what is posted"].figure
     assert "ResumableStateMachines" in shown
     assert "1 executions stopped" in shown
     assert {smoke.ended(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}

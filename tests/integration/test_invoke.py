@@ -37,11 +37,11 @@ def test_what_the_function_raises_is_said_last(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("function", "event", "said"),
     [
-        ("", "", "Say which function to run"),
-        ("nothing", EVENT, 'There is no function "nothing": FUNCTION=… is one of accept_callback, complete_token'),
-        ("retrieve_token", "", "Say which event"),
-        ("retrieve_token", "events/nothing.json", "The event events/nothing.json cannot be read: No such file or directory"),
-        ("retrieve_token", str(ROOT / "events"), "cannot be read: Is a directory"),
+        ("", "", "Name the function to run"),
+        ("nothing", EVENT, 'No function is named "nothing": FUNCTION=… is one of accept_callback, complete_token'),
+        ("retrieve_token", "", "Name the event"),
+        ("retrieve_token", "events/nothing.json", "Can't read the event events/nothing.json: No such file or directory"),
+        ("retrieve_token", str(ROOT / "events"), "Is a directory"),
         ("retrieve_token", str(ROOT / "Makefile"), "is not JSON"),
     ],
 )

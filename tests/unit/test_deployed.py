@@ -30,7 +30,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 def test_no_region_is_said_with_what_to_set(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
     assert command() == 2
 
-    expected = "No region: set AWS_REGION=eu-west-1 (or another), or a region in the profile that AWS_PROFILE names\n"
+    expected = "No region: set AWS_REGION, such as AWS_REGION=eu-west-1, or choose a profile with a region with AWS_PROFILE\n"
     assert capsys.readouterr().err == expected
 
 

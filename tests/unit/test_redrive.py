@@ -167,7 +167,7 @@ def test_a_filter_rule_that_is_not_known_leaves_the_message_in_the_queue(capsys:
 
     assert run(stack) == 1
 
-    assert "is not known to `make redrive`" in capsys.readouterr().out
+    assert "`make redrive` does not support" in capsys.readouterr().out
 
 
 def test_every_filter_of_the_template_is_known() -> None:

@@ -92,7 +92,7 @@ class TestTheReport:
         ("error", "said"),
         [
             (Unexpected("answered 500"), "answered 500"),
-            (KeyError("url"), "an answer lacks 'url'"),
+            (KeyError("url"), "a response lacks 'url'"),
             (RuntimeError("doctor failed"), "doctor failed"),
             (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), "AccessDenied"),
         ],
@@ -145,7 +145,7 @@ class TestTheLog:
 
     @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
     def test_without_a_line_about_the_token_fails(self, messages: list[str]) -> None:
-        with pytest.raises(Unexpected, match="no line about waitpoint_1 in the-log-group"):
+        with pytest.raises(Unexpected, match="no log line about waitpoint_1 in the-log-group"):
             smoke_checks.logs_no_error(caller(FakeDeployed(messages)))
 
     @pytest.mark.parametrize(
@@ -223,13 +223,13 @@ class TestTheCaller:
             assert caller().request("GET", url).reason() == "401 Invalid API key"
 
     def test_does_not_name_the_hash_of_a_callback_url_that_does_not_answer(self) -> None:
-        with pytest.raises(Unexpected, match="does not answer") as failure:
+        with pytest.raises(Unexpected, match="did not respond") as failure:
             caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
 
         assert "secret" not in str(failure.value)
 
     def test_does_not_name_the_signature_of_a_link_that_does_not_answer(self) -> None:
-        with pytest.raises(Unexpected, match="/key does not answer") as failure:
+        with pytest.raises(Unexpected, match="/key did not respond") as failure:
             caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
 
         assert "secret" not in str(failure.value)
@@ -250,5 +250,5 @@ class TestTheCaller:
         made = caller()
         made.step_functions, made.executions = StepFunctions(), ["unknown", "ended", "hangs"]
 
-        assert made.clean_up() == "1 (1 could not be looked at) executions stopped, 0 waiting tokens completed"
+        assert made.clean_up() == "1 (1 could not be checked) executions stopped, 0 waiting tokens completed"
         assert made.step_functions.stopped == ["hangs"]
