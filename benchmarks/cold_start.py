@@ -1,15 +1,15 @@
-"""`make bench`: what a public function's cold start takes, against a bare module that makes the same boto3 clients.
+"""`make bench`: measure the cold start of each public function against a bare module with the same boto3 clients.
 
-Function and layer are what a plain `sam build` makes. boto3 stands, with its bytecode, where Lambda's runtime has it.
-A whole process is measured, by the processor's time: the interpreter starts, imports the handler with the environment
-of a Lambda function, and exits at once, since Lambda never pays for the interpreter's end.
+Measures the function and layer of a plain `sam build`, with boto3 and its bytecode on the path as in Lambda's runtime.
+The figure is the CPU time of a whole process: the interpreter starts, imports the handler with the environment of a
+Lambda function, and exits at once, because Lambda never runs the interpreter's teardown.
 
-The same clients are those that the function makes while it starts, in the same order and with the same timeouts.
+The bare module creates the clients that the function creates at start, in the same order and with the same timeouts.
 
-Machines are noisy, so function and bare module take turns, and the median of the ratios of neighbours counts. While a
-budget lies within the middle half of these ratios there are more rounds, up to MOST_ROUNDS; then the median decides.
-Every round starts from another depth of calls: Python takes its stack in blocks, and an import that happens to run
-at the end of one asks the system for the next block at every call, which costs up to 20 ms. Lambda's depth is its own.
+Because machines are noisy, function and bare module alternate, and the median of the paired ratios counts. While the
+budget lies between the quartiles of these ratios, up to MOST_ROUNDS rounds follow; then the median decides. Each round
+starts at a different call depth: Python allocates its stack in blocks, and an import that runs at the end of a block
+allocates the next one at every call, which costs up to 20 ms. The depth in Lambda is unknown.
 
 Exits with 1 if a budget is missed.
 
@@ -35,10 +35,10 @@ FOLDER = LOCAL / "bench"
 RUNTIME = FOLDER / "runtime"
 RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 ROUNDS, MOST_ROUNDS = 15, 45
-DEPTH, STACK_BLOCK = 7, 150  # calls: by how many a round starts deeper, and what about fills a block of Python's stack
+DEPTH, STACK_BLOCK = 7, 150  # calls: the step between rounds, and about one block of Python's stack
 BUDGETS = {"accept_callback": 1.10}
-BUDGET = 1.30  # of every other public function
-NOT_PUBLIC = {"DynamoDB", "SQS", "ScheduleV2"}  # event sources for which nobody waits
+BUDGET = 1.30  # for every other public function
+NOT_PUBLIC = {"DynamoDB", "SQS", "ScheduleV2"}  # event sources of asynchronous functions
 
 CLIENTS = """
 import botocore.session, json
@@ -72,7 +72,7 @@ BARE = """
 
 @dataclass
 class Measured:
-    """A function's cold starts so far, in milliseconds of the processor, each beside the bare module's."""
+    """A function's cold starts so far, in milliseconds of CPU time, paired with the bare module's."""
 
     function: Function
     environment: dict[str, str]
@@ -98,7 +98,7 @@ class Measured:
         return low <= self.budget <= high and len(self.own) < MOST_ROUNDS
 
     def run(self, code: str) -> tuple[float, str]:
-        """Run code where the function runs. Returns the processor's time (ms) and what was printed."""
+        """Run code in the function's environment. Returns the CPU time (ms) and the output."""
         with TemporaryFile() as printed:
             process = subprocess.Popen([sys.executable, "-S", "-c", code], env=self.environment, stdout=printed)
             _, status, used = os.wait4(process.pid, 0)
@@ -115,7 +115,7 @@ class Measured:
         depth = len(self.own) * DEPTH % STACK_BLOCK
         own = FROM_A_DEPTH.format(body=OWN.format(module=self.function.name), depth=depth)
         bare = FROM_A_DEPTH.format(body=BARE.format(services=self.services), depth=depth)
-        if len(self.own) % 2:  # neither always comes first
+        if len(self.own) % 2:  # alternate which comes first
             self.bare.append(self.run(bare)[0])
             self.own.append(self.run(own)[0])
         else:
@@ -133,7 +133,7 @@ class Measured:
 
 
 def build() -> None:
-    """What a plain `sam build` makes, for this machine's processor, and boto3 as the Lambda runtime has it."""
+    """Run a plain `sam build` for this machine's architecture, and install boto3 as in the Lambda runtime."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url="", folder=FOLDER)
@@ -147,7 +147,7 @@ def build() -> None:
 
 
 def copy(origin: Path) -> None:
-    """Copy a package, or a module of one file, to where the Lambda runtime has its own."""
+    """Copy a package or a single-file module to RUNTIME."""
     if origin.name == "__init__.py":
         ignored = shutil.ignore_patterns("__pycache__", "examples")
         shutil.copytree(origin.parent, RUNTIME / origin.parent.name, ignore=ignored)
@@ -156,7 +156,7 @@ def copy(origin: Path) -> None:
 
 
 def public_functions(template: Template) -> list[Function]:
-    """The functions that a caller or a state waits for."""
+    """Return the functions that a caller or a state waits for."""
     return [
         function
         for function in template.functions().values()
@@ -165,7 +165,7 @@ def public_functions(template: Template) -> list[Function]:
 
 
 def environment(template: Template, function: Function) -> dict[str, str]:
-    """A Lambda function's environment, with parameters by their defaults and `none` where a resource's name would be."""
+    """Return a function's environment variables, with default parameters, and `none` for values of resources."""
     shared = template.body["Globals"]["Function"]["Environment"]["Variables"]
     variables = {**shared, **function.properties.get("Environment", {}).get("Variables", {})}
     path = [FOLDER / "build" / function.logical_id, FOLDER / "build" / "DependencyLayer" / "python", RUNTIME]
@@ -207,7 +207,7 @@ def main() -> int:
     while borderline := [function for function in measured if function.borderline]:
         for function in borderline:
             function.measure()
-    print("Cold start against a bare module that makes the same clients (medians; the spread is the middle half)\n")
+    print("Cold start against a bare module with the same clients (medians; the spread is between the quartiles)\n")
     print(f"{'function':<22}{'ratio':>7}   {'spread':<12}{'budget':>9}   {'':<8}{'ms':>6}{'bare':>6}{'rounds':>8}   clients")
     for function in measured:
         print(function.line())
