@@ -36,8 +36,8 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, 
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
 	@$(UV) lock --check -q && $(LAYER) | diff - layers/dependencies/requirements.txt
 
-openapi: .venv/ready ## Write openapi.yaml from the models
-	@.venv/bin/python openapi/document.py
+openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
+	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) > layers/dependencies/requirements.txt

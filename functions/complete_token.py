@@ -8,6 +8,8 @@ from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
 from waitpoints.known_names import refuse_unknown
 from waitpoints.wiring import services
 
+FIELDS = ("data",)
+
 services.build_at_start("tokens", "credentials", "step_functions_client")
 
 
@@ -27,5 +29,5 @@ def data(request: Request) -> str | None:
     """
     members = request.json_members(PAYLOAD_LIMIT)
     if not (request.from_sdk and "data" in members):
-        refuse_unknown(members, ["data"])
+        refuse_unknown(members, FIELDS)
     return members.get("data")

@@ -13,12 +13,14 @@ from waitpoints.state_task import state_task
 from waitpoints.token import Waiter
 from waitpoints.wiring import services
 
+FIELDS = ("waitpointId", "taskToken", "unwrap")
+
 services.build_at_start("tokens")
 
 
 @state_task
 def handler(payload: dict[str, Any]) -> None:
-    refuse_unknown(payload, ["waitpointId", "taskToken", "unwrap"])
+    refuse_unknown(payload, FIELDS)
     waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap(payload))
     services.tokens.wait(waitpoint_id(payload), waiter)
 

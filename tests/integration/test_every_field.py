@@ -13,10 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from in_process.moto_stack import MotoStack
+from openapi.operation import Operation
+from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+from tests.support.operations import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
 
-PUBLIC_TOKEN = "/api/v1/auth/jwt"
+PUBLIC_TOKEN = by_id("create_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
 
@@ -82,6 +85,7 @@ IN_CLAIMS = {
     "realtime": every(400),
 }
 ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
+COMPLETE = {"data": ANY_JSON}
 
 
 def cases(fields: dict[str, dict[str, int]]) -> list[Any]:
@@ -107,12 +111,20 @@ def test_create_answers_every_value_of_every_field_as_documented(api: Api, field
     is_documented(api.post(TOKENS, f'{{{key}"{field}": {VALUES[value]}}}'), status)
 
 
-@pytest.mark.parametrize("route", [TOKENS, PUBLIC_TOKEN])
-def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, route: str) -> None:
+@pytest.mark.parametrize("operation", WITH_JSON_BODY, ids=named)
+def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, operation: Operation) -> None:
     """A newer SDK may send more than this stack knows."""
-    body = {"fromTheFuture": 1, "claims": {"realtime": 1}} if route == PUBLIC_TOKEN else {"fromTheFuture": 1}
-    assert api.post(route, body, api.from_sdk).status == 200
-    assert api.post(route, body).status == 400
+    assert operation.body is not None
+    body = {**operation.body.example, "fromTheFuture": 1}
+    url = operation.example_path(**places(api.create()))
+    assert api.post(url, body).status == 400
+    assert api.post(url, body, api.from_sdk).status == 200
+
+
+def test_an_unknown_claim_is_ignored_only_from_the_sdk(api: Api) -> None:
+    body = {"claims": {"realtime": 1}}
+    assert api.post(PUBLIC_TOKEN, body).status == 400
+    assert api.post(PUBLIC_TOKEN, body, api.from_sdk).status == 200
 
 
 @pytest.mark.parametrize(
@@ -154,7 +166,7 @@ def test_a_public_token_answers_every_value_of_its_claims_as_documented(api: Api
     is_documented(api.post(PUBLIC_TOKEN, f'{{"claims": {{"{field}": {VALUES[value]}}}}}'), status)
 
 
-@pytest.mark.parametrize(("field", "value", "status"), cases({"data": ANY_JSON}))
+@pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE))
 def test_complete_keeps_every_json_value_and_refuses_what_is_none(api: Api, field: str, value: str, status: int) -> None:
     token = api.create()
     is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": {VALUES[value]}}}'), status)
@@ -173,7 +185,7 @@ def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
     assert output == (VALUES[value] if ANY_JSON[value] == 200 else json.dumps(VALUES[value]))
 
 
-@pytest.mark.parametrize("route", ["create", "complete", "public token"])
+@pytest.mark.parametrize("operation", WITH_JSON_BODY, ids=named)
 @pytest.mark.parametrize(
     "body",
     [
@@ -195,11 +207,11 @@ def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
     ],
     ids=lambda body: repr(body)[:20],
 )
-def test_a_body_that_is_no_object_is_400(api: Api, route: str, body: bytes) -> None:
+def test_a_body_that_is_no_object_is_400(api: Api, operation: Operation, body: bytes) -> None:
+    assert operation.body is not None
     token = api.create()
-    urls = {"create": TOKENS, "complete": f"{TOKENS}/{token['id']}/complete", "public token": PUBLIC_TOKEN}
-    optional = route == "create" and not body.strip()
-    is_documented(api.post(urls[route], body), 200 if optional else 400)
+    optional = not operation.body.required and not body.strip()
+    is_documented(api.post(operation.example_path(**places(token)), body), 200 if optional else 400)
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -312,38 +324,55 @@ def test_list_refuses_more_tags_than_one_query_can_filter_by(api: Api) -> None:
     is_documented(api.get(f"{TOKENS}?filter[tags]={fifty},one-more"), 400)
 
 
+FIELDS_OF = {
+    "create_waitpoint_token_v1": CREATE,
+    "complete_waitpoint_token_v1": COMPLETE,
+    "create_public_token_v1": CREATE_PUBLIC_TOKEN,
+}
+PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST}
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_every_documented_field_and_parameter_is_tried_with_every_value(operation: Operation) -> None:
+    fields = operation.body.fields if operation.body else ()
+    assert set(fields) <= FIELDS_OF.get(operation.id, {}).keys()
+    assert set(operation.names("query")) <= PARAMETERS_OF.get(operation.id, {}).keys()
+
+
+IN_PATHS = [(operation, name) for operation in OPERATIONS for name in operation.names("path")]
+
+
+def status_of_a_wrong(name: str, operation: Operation) -> int:
+    """The answer when a path parameter names nothing. A preflight and the name of a run depend on nothing."""
+    if name == "run" or not operation.refusals:
+        return 200
+    return 404 if operation.credentials else 401
+
+
 @pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])
-def test_rubbish_in_a_path_is_no_token_and_no_callback_url(api: Api, value: str) -> None:
-    written = RUBBISH[value]
+@pytest.mark.parametrize(("operation", "name"), IN_PATHS, ids=named)
+def test_rubbish_in_a_path_is_no_token_and_no_callback_url(api: Api, operation: Operation, name: str, value: str) -> None:
     token = api.create()
-    is_documented(api.get(f"{TOKENS}/{written}"), 404)
-    is_documented(api.post(f"{TOKENS}/{written}/complete", {"data": 1}), 404)
-    is_documented(api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{written}/wait"), 404)
-    is_documented(api.post(f"/engine/v1/runs/{written}/waitpoints/tokens/{token['id']}/wait"), 200)
-    is_documented(api.post(f"{TOKENS}/{written}/callback/{token['url'].rsplit('/', 1)[1]}", b"1"), 401)
-    is_documented(api.post(f"{TOKENS}/{token['id']}/callback/{written}", b"1"), 401)
-    for path in (written, f"{token['id']}/{written}", f"{written}/0123456789abcdef.json", f"{token['id']}/..%2F{written}"):
-        is_documented(api.get(f"/api/v1/packets/{path}"), 404)
+    url = operation.example_path(**places(token) | {name: RUBBISH[value]})
+    answer = api.request(operation.method, url, operation.body.example if operation.body else None)
+    is_documented(answer, status_of_a_wrong(name, operation))
     assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])
+def test_rubbish_in_a_part_of_a_packets_path_is_404(api: Api, value: str) -> None:
+    written, token_id = RUBBISH[value], api.create()["id"]
+    for path in (f"{token_id}/{written}", f"{written}/0123456789abcdef.json", f"{token_id}/..%2F{written}"):
+        is_documented(api.get(by_id("get_packet_v1").example_path(path=path)), 404)
 
 
 @pytest.mark.parametrize(
     "authorization", ["", "Bearer", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000, "Bearer a.b.c.d", "Basic eDp5"]
 )
-def test_rubbish_for_a_credential_is_401(api: Api, authorization: str) -> None:
+@pytest.mark.parametrize("operation", [it for it in OPERATIONS if it.credentials], ids=named)
+def test_rubbish_for_a_credential_is_401(api: Api, operation: Operation, authorization: str) -> None:
     token = api.create()
-    headers = {"authorization": authorization}
-    for answer in (
-        api.post(TOKENS, {}, headers),
-        api.get(TOKENS, headers),
-        api.get(f"{TOKENS}/{token['id']}", headers),
-        api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1}, headers),
-        api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait", None, headers),
-        api.get(f"/api/v1/packets/{token['id']}/0.json", headers),
-        api.post(f"{PUBLIC_TOKEN}/claims", None, headers),
-        api.post(PUBLIC_TOKEN, {}, headers),
-    ):
-        is_documented(answer, 401)
+    is_documented(send(api, operation, token, {"authorization": authorization}), 401)
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -402,24 +431,23 @@ SCALARS = (
 )
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
 ALMOST = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d", "key", -1, 2**63])
-NAMES = ["timeout", "tags", "idempotencyKey", "idempotencyKeyTTL", "taskToken", "unwrap", "claims", "expirationTime", "data"]
-PARAMETERS = [*LIST, "page[size]", "filter[createdAt][period]"]
 
 
-@given(body=st.dictionaries(st.sampled_from(NAMES) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
+@given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) -> None:
     token = api.create()
     text = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
-    for url in (TOKENS, PUBLIC_TOKEN, f"{TOKENS}/{token['id']}/complete", token["url"]):
-        answer = api.post(url, text)
-        assert answer.status in (200, 400, 409, 413, 422), answer.text
-        answer.text.encode()
+    for operation in OPERATIONS:
+        if operation.method == "POST":
+            answer = api.post(operation.example_path(**places(token)), text)
+            assert answer.status in {200, *operation.refusals}, answer.text
+            answer.text.encode()
 
 
 @given(
     pairs=st.lists(
-        st.tuples(st.sampled_from(PARAMETERS), st.text(max_size=30) | st.sampled_from(list(RUBBISH.values()))), max_size=4
+        st.tuples(st.sampled_from(QUERY_PARAMETERS), st.text(max_size=30) | st.sampled_from(list(RUBBISH.values()))), max_size=4
     )
 )
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)

@@ -39,6 +39,11 @@ class Api:
         self._api_key = api_key
 
     @property
+    def authorized(self) -> dict[str, str]:
+        """The headers of a JSON request with the API key."""
+        return {"authorization": f"Bearer {self._api_key}", "content-type": "application/json"}
+
+    @property
     def from_sdk(self) -> dict[str, str]:
         """The headers by which a request of Trigger.dev's SDK is known."""
         return {"authorization": f"Bearer {self._api_key}", "x-trigger-source": "sdk"}
@@ -63,7 +68,7 @@ class Api:
     def request(self, method: str, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> HttpAnswer:
         """Send a request: text and bytes as they are, anything else as JSON; with the API key unless headers are given."""
         if headers is None:
-            headers = {"authorization": f"Bearer {self._api_key}", "content-type": "application/json"}
+            headers = self.authorized
         parts = urlsplit(url)
         raw = _bytes(body)
         route = self._template.route(method, parts.path)

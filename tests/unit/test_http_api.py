@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
@@ -9,14 +10,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from in_process.template import Context, Template
+from openapi.operation import Operation
+from openapi.operations import OPERATIONS, methods
 from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
 from tests.support.fakes.in_memory import InMemory
+from tests.support.operations import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, send
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
 
-CLAIMS, PUBLIC_TOKEN = "/api/v1/auth/jwt/claims", "/api/v1/auth/jwt"
 UNKNOWN = "waitpoint_" + "0" * 26
 JSON = {"content-type": "application/json"}
 
@@ -359,110 +362,99 @@ def test_the_sdks_wait_route_knows_whether_there_is_such_a_token(api: Api) -> No
     assert api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait").status == 404
 
 
-CLOSED: list[tuple[str, str, Any]] = [
-    ("POST", TOKENS, {}),
-    ("GET", TOKENS, None),
-    ("GET", f"{TOKENS}/{UNKNOWN}", None),
-    ("POST", f"{TOKENS}/{UNKNOWN}/complete", {}),
-    ("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait", None),
-    ("POST", CLAIMS, None),
-    ("POST", PUBLIC_TOKEN, {}),
-]
+CLOSED = [operation for operation in OPERATIONS if operation.credentials]
+OPEN = [operation for operation in OPERATIONS if not operation.credentials]
+NO_CREDENTIAL = [None, "", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "Bearer a.b.c"]
 
 
-@pytest.mark.parametrize(("method", "url", "body"), CLOSED)
-@pytest.mark.parametrize("authorization", [None, "", "Bearer ", "Bearer wrong", "Basic dXNlcjpwYXNz", "Bearer a.b.c"])
+@pytest.mark.parametrize("operation", CLOSED, ids=named)
+@pytest.mark.parametrize("authorization", NO_CREDENTIAL)
 def test_without_a_valid_credential_every_route_but_the_callback_is_401(
-    api: Api, method: str, url: str, body: Any, authorization: str | None
+    api: Api, operation: Operation, authorization: str | None
 ) -> None:
-    answer = api.request(method, url, body, {} if authorization is None else {"authorization": authorization})
+    token = api.create()
+    answer = send(api, operation, token, {} if authorization is None else {"authorization": authorization})
     assert answer.status == 401
     assert answer.error
+    assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
-@pytest.mark.parametrize(("method", "url", "body"), [route for route in CLOSED if "complete" not in route[1]])
-def test_a_public_access_token_opens_only_the_complete_route(
-    api: Api, world: InMemory, method: str, url: str, body: Any
-) -> None:
+@pytest.mark.parametrize("operation", OPEN, ids=named)
+@pytest.mark.parametrize("authorization", NO_CREDENTIAL)
+def test_a_route_that_needs_no_credential_reads_none(api: Api, operation: Operation, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"authorization": authorization}
+    assert send(api, operation, api.create(), headers).status == 200
+
+
+@pytest.mark.parametrize("operation", CLOSED, ids=named)
+def test_a_public_access_token_opens_only_the_complete_route(api: Api, world: InMemory, operation: Operation) -> None:
     public = world.credentials.public_access_token(["admin"])
-    assert api.request(method, url, body, {"authorization": f"Bearer {public}"}).status == 401
+    answer = send(api, operation, api.create(), {"authorization": f"Bearer {public}"})
+    assert answer.status == (200 if "publicAccessToken" in operation.credentials else 401)
 
 
 @pytest.mark.parametrize(
-    ("url", "allowed"),
+    ("operation", "method"),
     [
-        (TOKENS, "GET, POST"),
-        (f"{TOKENS}/{UNKNOWN}", "GET"),
-        (f"{TOKENS}/{UNKNOWN}/complete", "POST"),
-        (f"/engine/v1/runs/run_1/waitpoints/tokens/{UNKNOWN}/wait", "POST"),
-        (CLAIMS, "POST"),
-        (PUBLIC_TOKEN, "POST"),
+        (operation, method)
+        for operation in OPERATIONS
+        for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+        if method not in {other.method for other in OPERATIONS if other.path == operation.path}
     ],
+    ids=named,
 )
-def test_another_method_is_405_and_told_which_are_allowed(api: Api, url: str, allowed: str) -> None:
-    answer = api.request("DELETE", url)
+def test_another_method_is_405_and_told_which_are_allowed(api: Api, operation: Operation, method: str) -> None:
+    token = api.create()
+    answer = api.request(method, operation.example_path(**places(token)), b"1", {})
+    allowed = ", ".join(methods(operation.path))
     assert (answer.status, answer.headers["allow"], answer.error) == (405, allowed, "Method not allowed")
+    assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text(st.characters(categories=["Cs"]))
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3))
-FIELDS = st.sampled_from(
-    ["data", "timeout", "tags", "idempotencyKey", "idempotencyKeyTTL", "taskToken", "unwrap", "claims", "expirationTime"]
-)
 ALMOST_RIGHT = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d"])
-BODIES = st.binary(max_size=200) | st.dictionaries(FIELDS, VALUES | ALMOST_RIGHT, max_size=3).map(
+BODIES = st.binary(max_size=200) | st.dictionaries(st.sampled_from(FIELDS), VALUES | ALMOST_RIGHT, max_size=3).map(
     lambda it: json.dumps(it).encode()
 )
 QUERIES = st.text(max_size=60) | st.lists(
     st.tuples(
-        st.sampled_from(
-            [
-                "page[size]",
-                "page[after]",
-                "filter[status]",
-                "filter[tags]",
-                "filter[createdAt][from]",
-                "filter[createdAt][period]",
-            ]
-        ),
+        st.sampled_from(QUERY_PARAMETERS),
         st.text(max_size=12) | st.sampled_from(["WAITING", "7d", "1e9y", "2030", "0" * 26, "99999999999999"]),
     ),
     max_size=3,
 ).map(lambda pairs: "&".join(f"{name}={value}" for name, value in pairs))
 METHODS = st.sampled_from(["GET", "POST", "OPTIONS", "HEAD", "DELETE"])
-HEADERS = st.dictionaries(
-    st.sampled_from(
-        ["authorization", "content-type", "origin", "x-trigger-request-idempotency-key", "access-control-request-headers"]
-    ),
-    st.text(max_size=80),
-)
+HEADER_VALUES = st.dictionaries(st.sampled_from(["authorization", "content-type", "origin", *HEADERS]), st.text(max_size=80))
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(data=st.data())
 def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data: st.DataObject) -> None:
-    template = Template.load()
-    waiting = api.create()
-    places = {"waitpointId": waiting["id"], "hash": waiting["url"].rsplit("/", 1)[1], "run": "run_1", "path": "x/y.json"}
-    route_key, function = data.draw(st.sampled_from([it for it in template.routes().items() if it[1].name != "get_packet"]))
-    parameters = {
-        name: data.draw(st.just(value) | st.text(max_size=70)) for name, value in places.items() if f"{{{name}" in route_key
+    operation = data.draw(st.sampled_from(OPERATIONS))
+    method = data.draw(st.just(operation.method) | METHODS)
+    route = Template.load().route(method, operation.example_path())
+    assert route is not None
+    existing = operation.examples("path") | places(api.create())
+    written = {  # the parameters have names of their own in template.yaml
+        name: data.draw(st.just(existing[documented]) | st.text(max_size=70))
+        for name, documented in zip(route.path_parameters, re.findall(r"\{(\w+)\}", operation.path), strict=True)
     }
-    headers = data.draw(HEADERS)
+    headers = data.draw(HEADER_VALUES)
     if data.draw(st.booleans()):
         headers["authorization"] = f"Bearer {world.api_key.current()}"
-    declared, path = route_key.split(" ", 1)
-    method = data.draw(METHODS) if declared == "ANY" else declared
-    event = http_event(method, path, data.draw(QUERIES), data.draw(BODIES), headers, route_key, parameters)
+    query, body = data.draw(QUERIES), data.draw(BODIES)
+    event = http_event(method, operation.path, query, body, headers, route.route_key, written)
 
-    answer = function.handler()(event, Context(function.logical_id))
+    answer = route.function.handler()(event, Context(route.function.logical_id))
 
-    assert answer["statusCode"] in (200, 400, 401, 403, 404, 405, 409, 413, 422)
+    documented = [{200, *it.refusals} for it in OPERATIONS if (it.path, it.method) == (operation.path, method)]
+    assert answer["statusCode"] in (documented[0] if documented else {405})
     assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
-    body = json.loads(answer["body"].encode())
+    shown = json.loads(answer["body"].encode())
     if answer["statusCode"] != 200:
-        assert isinstance(body["error"], str)
-        assert "Traceback" not in body["error"]
+        assert isinstance(shown["error"], str)
+        assert "Traceback" not in shown["error"]
 
 
 def test_a_body_in_base64_is_the_same_as_in_text(api: Api, world: InMemory) -> None:

@@ -32,10 +32,10 @@ class InMemory:
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)
         self.credentials = Credentials(self.api_key, "waitpoints")
-        outputs = Outputs(lambda: self.bucket, "outputs")
+        self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumer = StepFunctions(lambda: self.step_functions)
-        delivery = Delivery(self.store, outputs, self.resumer, self.clock)
-        self.tokens = Tokens(self.store, outputs, delivery, self.clock)
+        delivery = Delivery(self.store, self.outputs, self.resumer, self.clock)
+        self.tokens = Tokens(self.store, self.outputs, delivery, self.clock)
 
     def new_token(self, timeout: int | None = None) -> str:
         """Create a token, with a timeout in milliseconds from now, and return its id."""
@@ -52,6 +52,7 @@ class InMemory:
         monkeypatch.setattr(wiring, "now", self.clock)
         for name, built in {
             "tokens": self.tokens,
+            "outputs": self.outputs,
             "callback_urls": self.callback_urls,
             "credentials": self.credentials,
             "timeout_limits": limits,

@@ -1,0 +1,250 @@
+"""The one table of operations of the HTTP API.
+
+`make openapi` makes openapi.yaml and the documents' tables of routes of it. The tests for 401, 405, odd input and every
+field take their requests from it, and compare it with template.yaml. Names, paths and schemas of the waitpoint operations
+are those of Trigger.dev's own specification, so that a client made from either works with both.
+"""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from openapi import answers
+from openapi.operation import (
+    BAD_REQUEST,
+    EXAMPLE_ID,
+    FORBIDDEN,
+    FULL,
+    NOT_FOUND,
+    UNAUTHENTICATED,
+    UNPROCESSABLE,
+    Answer,
+    Operation,
+    Parameter,
+    RequestBody,
+    header,
+    too_large,
+)
+from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
+from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest
+
+TOKENS = "/api/v1/waitpoints/tokens"
+TOKEN = f"{TOKENS}/{{waitpointId}}"
+CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
+STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
+
+
+class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without pydantic, which would slow its cold start
+    """An unknown field is refused, because the token could not be completed again with what was meant."""
+
+    model_config = ConfigDict(extra="forbid")
+    data: Any = Field(
+        default=None,
+        description="The output: any JSON, kept exactly as sent. Without it the token is completed with no output.",
+        examples=[{"status": "approved", "comment": "Looks good to me!"}],
+    )
+
+
+WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
+
+OPERATIONS = (
+    Operation(
+        "POST",
+        TOKENS,
+        "create_waitpoint_token_v1",
+        "Create a waitpoint token",
+        "Creates a token that executions can wait for, and a `url` that completes it. If a token already holds the "
+        "`idempotencyKey`, returns that token.",
+        answers.CreateWaitpointTokenResponse,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 409: FULL, 413: too_large(CREATE_LIMIT), 422: UNPROCESSABLE},
+        body=RequestBody({"timeout": "1h", "tags": ["user:1234567"]}, CreateWaitpointTokenRequest),
+        parameters=(
+            Parameter(
+                "header",
+                "x-trigger-request-idempotency-key",
+                "The same for every attempt of one call: a retry after a lost answer returns the token of the first attempt.",
+            ),
+        ),
+        headers={
+            "x-trigger-jwt": header("A public access token that can complete this token for 24 hours."),
+            "x-trigger-jwt-claims": header("The claims, as JSON, with which the SDK signs such tokens itself."),
+        },
+    ),
+    Operation(
+        "GET",
+        TOKENS,
+        "list_waitpoint_tokens_v1",
+        "List waitpoint tokens",
+        "Returns a page of tokens, newest first. If a parameter is given twice, the last one counts. Unknown parameters are "
+        "refused, except from the SDK. A page costs a bounded number of reads: with a filter it can be short and still have a "
+        "next page.",
+        answers.ListWaitpointTokensResult,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        parameters=(
+            Parameter(
+                "query",
+                "page[size]",
+                f"The number of tokens on a page, {DEFAULT_SIZE} by default.",
+                10,
+                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
+            ),
+            Parameter("query", "page[after]", "The page after this cursor: `pagination.next` of an answer.", None, CURSOR),
+            Parameter(
+                "query",
+                "page[before]",
+                "The page before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
+                None,
+                CURSOR,
+            ),
+            Parameter(
+                "query",
+                "filter[status]",
+                "Tokens with one of these statuses, separated by commas.",
+                "WAITING,COMPLETED",
+                STATUSES,
+            ),
+            Parameter("query", "filter[idempotencyKey]", "Tokens created with this key, even if the key has expired."),
+            Parameter(
+                "query", "filter[tags]", "Tokens with any of these tags, separated by commas.", "user:1234567,org:9876543"
+            ),
+            Parameter(
+                "query",
+                "filter[createdAt][period]",
+                'Tokens created within this duration before now, such as "30m", "24h", "7d" or "1 week".',
+                "24h",
+            ),
+            Parameter(
+                "query",
+                "filter[createdAt][from]",
+                "Tokens created at this instant or later: ISO 8601 or epoch milliseconds. With a period, the later start wins.",
+                "2026-11-01T00:00:00Z",
+            ),
+            Parameter("query", "filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
+        ),
+    ),
+    Operation(
+        "GET",
+        TOKEN,
+        "retrieve_waitpoint_token_v1",
+        "Retrieve a waitpoint token",
+        "Returns one token with its output, if it has one, and with the executions that wait for it.",
+        answers.WaitpointTokenObject,
+        {401: UNAUTHENTICATED, 404: NOT_FOUND},
+        parameters=(WAITPOINT_ID,),
+    ),
+    Operation(
+        "POST",
+        f"{TOKEN}/complete",
+        "complete_waitpoint_token_v1",
+        "Complete a waitpoint token",
+        "Completes the token with `data` and resumes its waiters. The first completion counts: a token that was completed or "
+        "is past its timeout stays unchanged, and the answer is the same. Pages of any origin can call it (CORS).",
+        answers.CompleteWaitpointTokenResponse,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: NOT_FOUND, 413: too_large(PAYLOAD_LIMIT)},
+        body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
+        parameters=(WAITPOINT_ID,),
+        credentials=("secretKey", "publicAccessToken"),
+    ),
+    Operation(
+        "OPTIONS",
+        f"{TOKEN}/complete",
+        "preflight_complete_waitpoint_token_v1",
+        "Ask whether a page may complete a waitpoint token",
+        "The request that a browser sends before a page of another origin completes a token. It allows every requested header.",
+        answers.Nothing,
+        parameters=(
+            WAITPOINT_ID,
+            Parameter("header", "origin", "The origin of the page.", "https://shop.example.com"),
+            Parameter("header", "access-control-request-headers", "The headers that the page will send.", "authorization"),
+        ),
+        headers={
+            "access-control-allow-methods": header("POST", const="POST"),
+            "access-control-allow-headers": header("The requested headers."),
+            "access-control-max-age": header("For how many seconds a browser may cache the answer."),
+        },
+        credentials=(),
+    ),
+    Operation(
+        "POST",
+        f"{TOKEN}/callback/{{callbackHash}}",
+        "complete_waitpoint_token_callback_v1",
+        "Complete a waitpoint token via its URL",
+        "Completes the token with the whole body: JSON is kept as sent, an empty body becomes `{}`, other text a JSON string, "
+        'and other bytes `{"base64": …}`. The URL is the credential. Only a POST completes a token.',
+        answers.CompleteWaitpointTokenResponse,
+        {
+            401: Answer("This stack did not make the URL. An invalid id gets the same answer."),
+            404: Answer("The URL is right, but retention has removed its token."),
+            413: too_large(PAYLOAD_LIMIT),
+        },
+        body=RequestBody({"status": "approved"}),
+        parameters=(
+            WAITPOINT_ID,
+            Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1}),
+        ),
+        credentials=(),
+    ),
+    Operation(
+        "POST",
+        "/engine/v1/runs/{run}/waitpoints/tokens/{waitpointId}/wait",
+        "wait_for_waitpoint_token_v1",
+        "Start the SDK's wait for a waitpoint token",
+        "The first call of the SDK's `wait.forToken`, which then learns the outcome by retrieving the token. State machines do "
+        "not need it.",
+        answers.WaitForWaitpointTokenResponse,
+        {401: UNAUTHENTICATED, 404: NOT_FOUND},
+        parameters=(Parameter("path", "run", "The SDK's own run id.", "run_1234", {"minLength": 1}), WAITPOINT_ID),
+    ),
+    Operation(
+        "GET",
+        "/api/v1/packets/{path}",
+        "get_packet_v1",
+        "Get a link to a large output",
+        "Returns a link, valid for five minutes, to an output whose `outputType` is application/store.",
+        answers.PacketLink,
+        {401: UNAUTHENTICATED, 404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
+        parameters=(
+            Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", {"minLength": 1}),
+        ),
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/jwt/claims",
+        "get_public_token_claims_v1",
+        "Get the claims of public access tokens",
+        "Returns what the SDK's `auth.createPublicToken` needs to sign a public access token itself.",
+        answers.PublicTokenClaims,
+        {401: UNAUTHENTICATED},
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/jwt",
+        "create_public_token_v1",
+        "Create a public access token",
+        "Returns a public access token, for callers that cannot sign one.",
+        answers.PublicToken,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(CREATE_LIMIT),
+            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
+        },
+        body=RequestBody(
+            {"claims": {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"]}, "expirationTime": "15m"},
+            CreatePublicTokenRequest,
+            required=True,
+        ),
+    ),
+)
+
+
+def by_id(operation_id: str) -> Operation:
+    """The operation with this id. Raises ValueError for an unknown id."""
+    [found] = [it for it in OPERATIONS if it.id == operation_id]
+    return found
+
+
+def methods(path: str) -> list[str]:
+    """The methods of a path, sorted, as the `allow` header of its 405 lists them. A preflight is not listed."""
+    return sorted(it.method for it in OPERATIONS if it.path == path and it.method != "OPTIONS")

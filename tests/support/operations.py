@@ -1,0 +1,50 @@
+"""Requests made from the table of operations, so that no test keeps a list of routes."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from in_process.template import Route, Template
+from openapi.operation import Operation
+from openapi.operations import OPERATIONS
+from tests.support.api_gateway import Api, HttpAnswer
+
+IDS = [operation.id for operation in OPERATIONS]
+WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
+FIELDS = sorted({name for operation in WITH_JSON_BODY if operation.body for name in operation.body.fields})
+QUERY_PARAMETERS = sorted({name for operation in OPERATIONS for name in operation.names("query")})
+HEADERS = sorted({name for operation in OPERATIONS for name in operation.names("header")})
+
+
+def named(operation: Any) -> str | None:
+    """The id of a test for an operation."""
+    return operation.id if isinstance(operation, Operation) else None
+
+
+def places(token: Mapping[str, Any]) -> dict[str, str]:
+    """The path parameters that lead to a token, as create answered with it."""
+    return {
+        "waitpointId": token["id"],
+        "callbackHash": token["url"].rsplit("/", 1)[1],
+        "path": f"{token['id']}/0123456789abcdef.json",
+    }
+
+
+def send(
+    api: Api, operation: Operation, token: Mapping[str, Any] | None = None, headers: Mapping[str, str] | None = None
+) -> HttpAnswer:
+    """Send the operation's example, for a token if there is one; with the API key unless headers are given."""
+    url = operation.example_path(**places(token) if token else {})
+    if query := operation.examples("query"):
+        url += "?" + urlencode(query)
+    own = api.authorized if headers is None else headers
+    return api.request(
+        operation.method, url, operation.body.example if operation.body else None, {**operation.examples("header"), **own}
+    )
+
+
+def route_of(operation: Operation, template: Template) -> Route:
+    """The route of the template that API Gateway chooses for an operation."""
+    route = template.route(operation.method, operation.example_path())
+    assert route is not None, f"template.yaml has no route for {operation.route}"
+    return route

@@ -1,0 +1,79 @@
+"""The table of operations is what the template, the handlers and the documents say, and each example in it is accepted."""
+
+import importlib
+import json
+from typing import Any
+
+import pytest
+
+import complete_token
+import wait_for_token
+from in_process.template import ROOT, Template
+from openapi import document
+from openapi.operation import Operation, nameless
+from openapi.operations import OPERATIONS, by_id
+from tests.support.api_gateway import Api
+from tests.support.fakes.in_memory import InMemory
+from tests.support.operations import named, places, route_of, send
+from waitpoints.api import list_query
+
+TEMPLATE = Template.load()
+
+
+def test_the_table_and_the_template_have_the_same_routes() -> None:
+    chosen = {it.route: route_of(it, TEMPLATE).route_key for it in OPERATIONS}
+    assert set(chosen.values()) == set(TEMPLATE.routes())
+    for route, key in chosen.items():
+        assert nameless(route.split(" ")[1]) == nameless(key.split(" ")[1])
+
+
+def test_every_operation_has_an_id_and_a_route_of_its_own() -> None:
+    assert len({it.id for it in OPERATIONS}) == len({it.route for it in OPERATIONS}) == len(OPERATIONS)
+
+
+@pytest.mark.parametrize("operation", [it for it in OPERATIONS if it.method != "OPTIONS"], ids=named)
+def test_the_first_line_of_a_handler_names_its_route(operation: Operation) -> None:
+    route = route_of(operation, TEMPLATE)
+    module = importlib.import_module(route.function.name)
+    path = route.route_key.split(" ")[1]
+    assert (module.__doc__ or "").startswith(f"{operation.method} {path}: ")
+
+
+@pytest.mark.parametrize("path", document.DOCUMENTS, ids=lambda path: path.name)
+def test_a_table_of_routes_is_what_make_openapi_writes(path: Any) -> None:
+    text = path.read_text()
+    assert document.routes() in text
+    assert text == document.with_routes(text), f"{path.name} is stale: run `make openapi`"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
+    api: Api, world: InMemory, operation: Operation
+) -> None:
+    token = api.create()
+    world.bucket.put_object(Key=places(token)["path"], Body=b"1")
+    answer = send(api, operation, token)
+    assert answer.status == 200, answer.text
+    operation.result.model_validate(answer.json)
+    assert set(operation.headers) <= set(answer.headers)
+
+
+def test_the_list_route_reads_the_documented_parameters() -> None:
+    assert by_id("list_waitpoint_tokens_v1").names("query") == list_query.PARAMETERS
+
+
+def test_the_complete_route_reads_the_documented_fields() -> None:
+    body = by_id("complete_waitpoint_token_v1").body
+    assert body is not None
+    assert body.fields == complete_token.FIELDS
+
+
+def test_a_state_that_waits_sends_fields_that_its_function_reads() -> None:
+    sample = json.loads((ROOT / "events" / "wait_for_token.json").read_text())
+    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    payloads = [
+        state["Parameters"]["Payload"] for state in example["States"].values() if "Payload" in state.get("Parameters", {})
+    ]
+    assert payloads
+    for payload in (sample, *payloads):
+        assert {name.removesuffix(".$") for name in payload} <= set(wait_for_token.FIELDS)
