@@ -43,6 +43,8 @@ class Stack:
     table_name: str
     state_machine_arn: str
     wait_function_name: str
+    create_function_name: str
+    output_bucket: str
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the emulator, with the credentials of its root user."""
@@ -205,6 +207,8 @@ def describe(endpoint_url: str, api_id_file: Path) -> Stack:
         table_name=outputs["TableName"],
         state_machine_arn=outputs["StateMachineArn"],
         wait_function_name=outputs["WaitFunctionName"],
+        create_function_name=outputs["CreateFunctionName"],
+        output_bucket=outputs["OutputBucketName"],
     )
 
 

@@ -26,6 +26,8 @@ KEYS = {
     "table_name",
     "state_machine_arn",
     "wait_function_name",
+    "create_function_name",
+    "output_bucket",
 }
 
 

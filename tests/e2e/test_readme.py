@@ -1,0 +1,126 @@
+"""Every snippet of README.md, run as a reader pastes it."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.e2e.api import TOKENS, Api
+from tests.readme import SNIPPETS
+from tests.sdk import node
+
+PATIENCE = 60  # seconds
+
+
+def run(command: list[str], stack: Stack, **options: Any) -> str:
+    """What a command prints, with API and KEY in its environment."""
+    environment = {**os.environ, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def with_names(stack: Stack, text: str) -> str:
+    text = text.replace("<WaitFunctionName>", stack.wait_function_name)
+    return text.replace("<CreateFunctionName>", stack.create_function_name)
+
+
+def start(api: Api, definition: str, given: str) -> str:
+    """Create a state machine with the role of the example, and start it; the execution's ARN."""
+    step_functions = api.stack.client("stepfunctions")
+    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
+    name = f"readme-{uuid.uuid4().hex[:12]}"
+    machine = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
+    return str(step_functions.start_execution(stateMachineArn=machine, input=given)["executionArn"])
+
+
+def wait_for_one(api: Api, tag: str) -> dict[str, Any]:
+    """The token with this tag, once it is listed."""
+    until = time.monotonic() + PATIENCE
+    while not (listed := api.request("GET", f"{TOKENS}?filter[tags]={tag}").body["data"]):
+        assert time.monotonic() < until, "the token was never created"
+        time.sleep(0.1)
+    token: dict[str, Any] = listed[0]
+    return token
+
+
+def json_texts(printed: str) -> Iterator[Any]:
+    """The JSON texts that several commands printed one after the other."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(printed):
+        value, at = decoder.raw_decode(printed, at)
+        yield value
+
+
+@pytest.mark.parametrize("name", ["approval", "approval in JSONata"])
+class TestTheApproval:
+    @pytest.mark.parametrize(
+        ("answer", "end"),
+        [
+            ({"approved": True}, ("SUCCEEDED", {"ok": True, "output": {"approved": True}})),
+            ({"approved": False}, ("FAILED", "Rejected")),
+            ({"text": "What is this?"}, ("FAILED", "Rejected")),
+            (b"approved=true&by=Ann", ("FAILED", "Rejected")),
+        ],
+    )
+    def test_ends_as_the_posted_answer_says(self, api: Api, name: str, answer: Any, end: Any) -> None:
+        token = api.create(timeout="1h")
+        given = SNIPPETS["input"].replace("waitpoint_01jd3rj5v0000000000000000a", token["id"])
+        execution = start(api, with_names(api.stack, SNIPPETS[name]), given)
+        api.wait_until_registered(token)
+
+        api.callback(token, answer)
+
+        assert api.result(execution) == end
+
+    def test_times_out_by_its_own_error(self, api: Api, name: str) -> None:
+        token = api.create(timeout="1s")
+        execution = start(api, with_names(api.stack, SNIPPETS[name]), json.dumps({"token": token}))
+
+        assert api.result(execution) == ("FAILED", "TimedOut")
+
+
+def test_a_state_machine_creates_its_own_token(api: Api) -> None:
+    definition = json.loads(with_names(api.stack, SNIPPETS["approval"]))
+    definition["States"] |= json.loads("{" + with_names(api.stack, SNIPPETS["own token"]) + "}")
+    definition["States"]["Create token"]["Parameters"]["Payload"]["tags"] = [tag := uuid.uuid4().hex]
+    definition["StartAt"] = "Create token"
+    execution = start(api, json.dumps(definition), "{}")
+    token = wait_for_one(api, tag)
+    api.wait_until_registered(token)
+
+    assert api.callback(token, {"approved": True}).status == 200
+    assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": {"approved": True}})
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
+def test_the_curl_lines_create_complete_retrieve_and_list(stack: Stack) -> None:
+    posted, retrieved, listed = json_texts(run(["sh", "-euc", SNIPPETS["curl"]], stack))
+    assert posted == {"success": True}
+    assert (retrieved["status"], json.loads(retrieved["output"])) == ("COMPLETED", {"approved": True})
+    assert retrieved["id"] in [token["id"] for token in listed["data"]]
+
+
+def test_the_python_example_prints_the_output(stack: Stack, tmp_path: Path) -> None:
+    program = tmp_path / "tokens.py"
+    program.write_text(SNIPPETS["Python"])
+    assert run([sys.executable, str(program)], stack) == "COMPLETED {'approved': True}\n"
+
+
+def test_the_sdk_example_prints_the_output(stack: Stack) -> None:
+    program = node.FOLDER / "readme_tokens.mjs"  # beside the packages, where Node.js looks for them
+    program.write_text(SNIPPETS["SDK"])
+    try:
+        printed = run([node.node(), program.name], stack, cwd=node.FOLDER)
+    finally:
+        program.unlink()
+    assert printed == "COMPLETED { approved: true }\n"

@@ -1,0 +1,50 @@
+"""What README.md says twice, or says of another file, is the same in both places."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from local.openapi import OPERATIONS
+from local.stack import ROOT
+from tests.readme import README, SNIPPETS
+from waitpoints import token
+from waitpoints.api import list_query, models
+from waitpoints.waiter_result import RESULT_LIMIT
+
+
+def retries(definition: dict[str, Any]) -> list[Any]:
+    return [state["Retry"] for state in definition["States"].values() if "Retry" in state]
+
+
+@pytest.mark.parametrize("name", ["approval", "approval in JSONata", "own token"])
+def test_every_snippet_retries_as_the_example_state_machine_does(name: str) -> None:
+    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    text = SNIPPETS[name]
+    definition = json.loads(text if text.startswith("{") else f'{{"States": {{{text}}}}}')
+    assert retries(definition) == retries(example)
+
+
+def test_the_table_of_routes_has_every_operation() -> None:
+    written = re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", README, re.MULTILINE)
+    assert sorted(written) == sorted((o.method.upper(), o.path) for o in OPERATIONS if o.method != "options")
+
+
+def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
+    costs = (ROOT / "docs" / "costs.md").read_text()
+    columns = re.search(r"^\|  \|(.*)\|$", costs, re.MULTILINE)
+    sums = re.search(r"^\| \*\*all together\*\* \|(.*)\|$", costs, re.MULTILINE)
+    assert columns is not None
+    assert sums is not None
+    case = [name.strip() for name in columns[1].split("|")].index("24 h, completed")
+    ours = float(sums[1].split("|")[case].strip(" *"))
+    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in " ".join(README.split())
+
+
+def test_the_limits_are_those_of_the_code() -> None:
+    assert f"{token.MAX_WAITERS} waiters for a token" in README
+    assert f"{models.MAX_TAGS} tags for a token, {models.MAX_TAG_LENGTH} characters each" in README
+    assert f"{list_query.MAX_TAGS} tags in a filter" in README
+    assert f"at most {models.MAX_KEY_LENGTH:,} characters" in README
+    assert f"a state is at most {RESULT_LIMIT // 1024} KiB" in README
