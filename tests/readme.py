@@ -1,9 +1,21 @@
-"""The snippets of README.md, each under the name that the comment above it gives."""
+"""The snippets of README.md, each under the name that the comment above it gives, and what they print."""
 
+import json
 import re
+from collections.abc import Iterator
+from typing import Any
 
 from local.stack import ROOT
 
 README = (ROOT / "README.md").read_text()
 _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
 SNIPPETS = dict(_SNIPPET.findall(README))
+
+
+def json_texts(printed: str) -> Iterator[Any]:
+    """The JSON texts that several commands printed one after the other."""
+    decoder, rest = json.JSONDecoder(), printed.strip()
+    while rest:
+        value, end = decoder.raw_decode(rest)
+        yield value
+        rest = rest[end:].lstrip()

@@ -1,20 +1,20 @@
-"""`make run`, as whoever has just cloned the project uses it."""
+"""`make run`, as a new user runs it."""
 
 import json
 import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT, free_port
+from local.stack import ROOT, Stack, free_port, program
 
 PATIENCE = 120  # seconds
 KEYS = {
@@ -63,6 +63,37 @@ def processes_of(folder: Path) -> list[int]:
     return found
 
 
+def commands(printed: str) -> str:
+    """The commands among what `make run` printed: what is indented, after the demonstration, and documents within."""
+    lines = printed[printed.index("Paste these") :].splitlines()
+    found, inside = [], False
+    for line in lines:
+        if inside or line.startswith("    "):
+            found.append(line.removeprefix("    "))
+        inside = line.endswith("<<'END'") or (inside and line != "END")
+    return "\n".join(found)
+
+
+def paste(text: str) -> str:
+    return subprocess.run(
+        ["sh", "-eu"], input=text, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
+    ).stdout
+
+
+def test_the_commands_for_a_machine_without_the_aws_cli_run_too(stack: Stack) -> None:
+    printed = subprocess.check_output(
+        [
+            program("emulator", "python"),
+            "-c",
+            "import json, sys, run, stack; print(run.how_to_go_on(stack.Stack(**json.loads(sys.argv[1])), has_aws=False))",
+            json.dumps(asdict(stack)),
+        ],
+        cwd=ROOT / "local",
+        text=True,
+    )
+    assert 'SUCCEEDED {"approved": true}' in paste(commands(printed))
+
+
 def test_once_shows_the_main_job_and_ends_with_status_0(tmp_path: Path) -> None:
     with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as run:
         output, _ = run.communicate(timeout=PATIENCE)
@@ -81,7 +112,7 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         assert run.stdout is not None
         printed = ""
         until = time.monotonic() + PATIENCE
-        while "Ctrl-C" not in printed:
+        while "Ctrl-C ends it" not in printed:
             assert time.monotonic() < until
             line = run.stdout.readline()
             assert line, printed
@@ -90,11 +121,11 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         stack = json.loads((tmp_path / "stack.json").read_text())
         assert set(stack) == KEYS
         assert stack["api_url"] == f"http://127.0.0.1:{port}"
-        create, _, look = (line.strip() for line in printed.splitlines() if line.strip().startswith("curl"))
-        if shutil.which("curl"):
-            token = json.loads(subprocess.check_output(create, shell=True, text=True))  # noqa: S602 - as a user pastes it
-            answer = subprocess.check_output(look.replace("WAITPOINT_ID", token["id"]), shell=True, text=True)  # noqa: S602
-            assert json.loads(answer)["status"] == "WAITING"
+        assert Stack(**stack).output_bucket
+        pasted = paste(commands(printed))
+        assert '{"success":true}' in pasted
+        assert '"status":"COMPLETED"' in pasted
+        assert re.search(r'^SUCCEEDED\s\{"approved": true\}$', pasted, re.MULTILINE)
         assert processes_of(tmp_path)
 
         os.killpg(run.pid, signal.SIGINT)
@@ -120,7 +151,7 @@ def test_a_killed_run_takes_its_emulator_with_it(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
-def test_a_busy_port_is_said_with_what_to_do(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -133,7 +164,7 @@ def test_a_busy_port_is_said_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
-def test_a_port_that_is_none_is_said_with_what_is_accepted(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused_with_what_is_accepted(tmp_path: Path, port: str) -> None:
     with make_run(tmp_path, PORT=port) as run:
         output, _ = run.communicate(timeout=PATIENCE)
 

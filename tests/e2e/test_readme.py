@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import pytest
 
 from local.stack import Stack
 from tests.e2e.api import TOKENS, Api
-from tests.readme import SNIPPETS
+from tests.readme import SNIPPETS, json_texts
 from tests.sdk import node
 
 PATIENCE = 60  # seconds
@@ -51,14 +50,6 @@ def wait_for_one(api: Api, tag: str) -> dict[str, Any]:
         time.sleep(0.1)
     token: dict[str, Any] = listed[0]
     return token
-
-
-def json_texts(printed: str) -> Iterator[Any]:
-    """The JSON texts that several commands printed one after the other."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(printed):
-        value, at = decoder.raw_decode(printed, at)
-        yield value
 
 
 @pytest.mark.parametrize("name", ["approval", "approval in JSONata"])

@@ -39,7 +39,9 @@ def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
     assert sums is not None
     case = [name.strip() for name in columns[1].split("|")].index("24 h, completed")
     ours = float(sums[1].split("|")[case].strip(" *"))
-    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in " ".join(README.split())
+    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in " ".join(
+        README.split()
+    )
 
 
 def test_the_limits_are_those_of_the_code() -> None:
