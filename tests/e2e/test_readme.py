@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
-from tests.e2e.api import TOKENS, Api
-from tests.readme import SNIPPETS, json_texts
+from tests.e2e.api import Api
 from tests.sdk import node
+from tests.support.api_gateway import TOKENS
+from tests.support.readme import SNIPPETS, json_texts
 
 PATIENCE = 60  # seconds
 
@@ -25,7 +26,8 @@ def run(command: list[str], stack: Stack, **options: Any) -> str:
     environment = {**os.environ, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    printed: str = done.stdout
+    return printed
 
 
 def with_names(stack: Stack, text: str) -> str:

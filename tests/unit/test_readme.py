@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from local.openapi import OPERATIONS
 from local.stack import ROOT
-from tests.readme import README, SNIPPETS
+from openapi.document import OPERATIONS
+from tests.support.readme import README, SNIPPETS
 from waitpoints import token
 from waitpoints.api import list_query, models
 from waitpoints.waiter_result import RESULT_LIMIT
