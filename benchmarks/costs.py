@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from benchmarks.meter import Call, Meter, item_size
+from benchmarks.meter import Call, Meter
 from in_process.moto_stack import MotoStack, moto_stack
 from tests.support.api_gateway import Api
 from tests.support.event_sources import Stream, queue_event
@@ -24,7 +24,6 @@ from tests.support.fakes.step_functions import FakeStepFunctions
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY = 86_400_000
-RETENTION_MONTHS = 1
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
 MILLISECONDS = 20  # of one warm invocation; the only assumed figure
 MEMORY = 0.5  # GB
@@ -69,6 +68,9 @@ class Wait:
 
     steps: list[Step] = field(default_factory=list)
     stored_bytes: int = 0
+    """Of the items in the table: the token, its replies and its key."""
+    index_bytes: int = 0
+    """Of their copies in the indexes, which backups do not hold."""
 
     def __getitem__(self, name: str) -> Step:
         return next(step for step in self.steps if step.name == name)
@@ -94,7 +96,7 @@ class Wait:
             "SQS": sqs * SQS_REQUEST,
             "Scheduler": schedules * SCHEDULE,
             "Logs": logs / 1000 * LOG_GB,
-            "Storage, a month": self.stored_bytes / 1000 * (TABLE_GB + BACKUP_GB) * RETENTION_MONTHS,
+            "Storage, a month": self.stored_bytes / 1000 * (TABLE_GB + BACKUP_GB) + self.index_bytes / 1000 * TABLE_GB,
         }
 
 
@@ -119,6 +121,7 @@ class Bench:
     ) -> Wait:
         """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out."""
         wait, stream = Wait(), Stream(self._stack)
+        table_before, indexes_before = self._stored()
         self._meter.take()
         options = {"timeout": timeout, "idempotencyKey": key}
         body = {name: value for name, value in options.items() if value is not None}
@@ -145,7 +148,8 @@ class Bench:
                 self._timer(wait, "timer, due", token_id)
         self._invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
         assert self._step_functions.result(task) is not None
-        wait.stored_bytes = sum(self._sizes(token_id))
+        table_after, indexes_after = self._stored()
+        wait.stored_bytes, wait.index_bytes = table_after - table_before, indexes_after - indexes_before
         return wait
 
     def retrieve(self) -> Step:
@@ -169,9 +173,10 @@ class Bench:
         wait.steps.append(Step(name, function, over_http, calls, len(logged.getvalue())))
         return result
 
-    def _sizes(self, token_id: str) -> Iterator[int]:
-        for item in self._meter.items(self._stack.resources["Table"]["Ref"], token_id):
-            yield item_size(item) + STORAGE_OVERHEAD
+    def _stored(self) -> tuple[int, int]:
+        """The bytes in the table and in its indexes, with what DynamoDB adds to each item."""
+        table, indexes = self._meter.stored(self._stack.resources["Table"]["Ref"])
+        return sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
 
 
 class CountedStepFunctions(FakeStepFunctions):
@@ -239,7 +244,8 @@ def report(waits: dict[str, Wait], retrieve: Step) -> str:
     units = [
         ["write units", *(str(waits[name].write_units) for name in names)],
         ["read units", *(f"{sum(step.read_units for step in waits[name].steps):g}" for name in names)],
-        ["bytes kept", *(f"{waits[name].stored_bytes:,}" for name in names)],
+        ["bytes kept in the table", *(f"{waits[name].stored_bytes:,}" for name in names)],
+        ["bytes kept in the indexes", *(f"{waits[name].index_bytes:,}" for name in names)],
     ]
     steps = [waits["24 h, completed"], waits["24 h, timed out"]]
     shown = {step.name: step for wait in steps for step in wait.steps} | {"retrieve": retrieve}

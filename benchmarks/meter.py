@@ -47,12 +47,12 @@ class Meter:
         """Count a call that was made without a boto3 client."""
         self.calls.append(Call(operation))
 
-    def items(self, table: str, id_: str) -> list[Item]:
-        """Return the items of one id, without counting the read."""
-        answer = self._dynamodb.query(
-            TableName=table, KeyConditionExpression="id = :id", ExpressionAttributeValues={":id": {"S": id_}}
-        )
-        return list(answer["Items"])
+    def stored(self, table: str) -> tuple[list[int], list[int]]:
+        """Return the sizes of a table's items and of their copies in its indexes, without counting the read."""
+        self._table = table
+        items = [item for page in self._dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
+        copies = [_projected(index, item) for index in self._indexes() for item in items]
+        return [item_size(item) for item in items], [item_size(copy) for copy in copies if copy]
 
     def _look(self, params: dict[str, Any], model: Any, **_: Any) -> None:
         if model.service_model.service_name != "dynamodb":

@@ -1,4 +1,4 @@
-"""What README.md says twice, or says of another file, is the same in both places."""
+"""What the documents say of other files is what those files say."""
 
 import json
 import re
@@ -50,3 +50,21 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
     assert f"at most {models.MAX_KEY_LENGTH:,} characters" in README
     assert f"a state is at most {RESULT_LIMIT // 1024} KiB" in README
+
+
+def test_the_architecture_names_every_module() -> None:
+    package = ROOT / "functions" / "waitpoints"
+    modules = {path.stem for path in package.rglob("*.py")} - {"__init__"}
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    table = text[text.index("| module | knows |") : text.index("## The table")]
+    assert modules <= set(re.findall(r"`(\w+)`", table))
+
+
+def test_every_link_between_documents_leads_somewhere() -> None:
+    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
+            linked = (path.parent / target) if target else path
+            assert linked.exists(), (path.name, target)
+            headings = re.findall(r"^#+ (.*)$", linked.read_text(), re.MULTILINE) if anchor else []
+            anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+            assert not anchor or anchor in anchors, (path.name, target, anchor)
