@@ -121,8 +121,8 @@ def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
     curl -sw '\\n' {tokens}/$ID" {key}
     curl -sgw '\\n' {tokens}?filter[tags]=demo" {key}
 
-  Start a state machine of your own on that token. It ends at once, since the token is completed. Edit
-  .local/mine.asl.json to change it:
+  Start a state machine of your own on that token. It ends at once, since the token is completed. After the first
+  command, edit .local/mine.asl.json as you like:
 
     sed 's/${{Partition}}/aws/; s/${{WaitForToken}}/{stack.wait_function_name}/' \\
       statemachines/wait_for_webhook.asl.json > .local/mine.asl.json
