@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from local.stack import ROOT
-from openapi.document import OPERATIONS
+from openapi.operations import OPERATIONS
 from tests.support.readme import README, SNIPPETS
 from waitpoints import token
 from waitpoints.api import list_query, models
