@@ -53,7 +53,7 @@ OPERATIONS = (
         "POST",
         TOKENS,
         "create_waitpoint_token_v1",
-        "Create a waitpoint token",
+        "Create a token",
         "Creates a token that executions can wait for, and a `url` that completes it. If a token already holds the "
         "`idempotencyKey`, returns that token.",
         answers.CreateWaitpointTokenResponse,
@@ -75,7 +75,7 @@ OPERATIONS = (
         "GET",
         TOKENS,
         "list_waitpoint_tokens_v1",
-        "List waitpoint tokens",
+        "List tokens, with filters and cursors",
         "Returns a page of tokens, newest first. If a parameter is given twice, the last one counts. Unknown parameters are "
         "refused, except from the SDK. A page costs a bounded number of reads: with a filter it can be short and still have a "
         "next page.",
@@ -127,7 +127,7 @@ OPERATIONS = (
         "GET",
         TOKEN,
         "retrieve_waitpoint_token_v1",
-        "Retrieve a waitpoint token",
+        "Retrieve a token, its output, and when each waiter was resumed",
         "Returns one token with its output, if it has one, and with the executions that wait for it.",
         answers.WaitpointTokenObject,
         {401: UNAUTHENTICATED, 404: NOT_FOUND},
@@ -137,7 +137,7 @@ OPERATIONS = (
         "POST",
         f"{TOKEN}/complete",
         "complete_waitpoint_token_v1",
-        "Complete a waitpoint token",
+        'Complete a token with `{"data": …}`, also from a page of another origin',
         "Completes the token with `data` and resumes its waiters. The first completion counts: a token that was completed or "
         "is past its timeout stays unchanged, and the answer is the same. Pages of any origin can call it (CORS).",
         answers.CompleteWaitpointTokenResponse,
@@ -150,7 +150,7 @@ OPERATIONS = (
         "OPTIONS",
         f"{TOKEN}/complete",
         "preflight_complete_waitpoint_token_v1",
-        "Ask whether a page may complete a waitpoint token",
+        "Allow a page of another origin to complete a token (CORS preflight)",
         "The request that a browser sends before a page of another origin completes a token. It allows every requested header.",
         answers.Nothing,
         parameters=(
@@ -169,7 +169,7 @@ OPERATIONS = (
         "POST",
         f"{TOKEN}/callback/{{callbackHash}}",
         "complete_waitpoint_token_callback_v1",
-        "Complete a waitpoint token via its URL",
+        "Complete a token with the whole body",
         "Completes the token with the whole body: JSON is kept as sent, an empty body becomes `{}`, other text a JSON string, "
         'and other bytes `{"base64": …}`. The URL is the credential. Only a POST completes a token.',
         answers.CompleteWaitpointTokenResponse,
@@ -189,7 +189,7 @@ OPERATIONS = (
         "POST",
         "/engine/v1/runs/{run}/waitpoints/tokens/{waitpointId}/wait",
         "wait_for_waitpoint_token_v1",
-        "Start the SDK's wait for a waitpoint token",
+        "Answer the first call of the SDK's `wait.forToken`",
         "The first call of the SDK's `wait.forToken`, which then learns the outcome by retrieving the token. State machines do "
         "not need it.",
         answers.WaitForWaitpointTokenResponse,
@@ -200,7 +200,7 @@ OPERATIONS = (
         "GET",
         "/api/v1/packets/{path}",
         "get_packet_v1",
-        "Get a link to a large output",
+        "Get a link to a large output (`outputType` is `application/store`)",
         "Returns a link, valid for five minutes, to an output whose `outputType` is application/store.",
         answers.PacketLink,
         {401: UNAUTHENTICATED, 404: Answer("No output has this path.", answers.Refusal | answers.GatewayRefusal)},
@@ -212,7 +212,7 @@ OPERATIONS = (
         "POST",
         "/api/v1/auth/jwt/claims",
         "get_public_token_claims_v1",
-        "Get the claims of public access tokens",
+        "Get the claims with which the SDK signs public access tokens itself",
         "Returns what the SDK's `auth.createPublicToken` needs to sign a public access token itself.",
         answers.PublicTokenClaims,
         {401: UNAUTHENTICATED},

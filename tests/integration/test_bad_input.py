@@ -1,6 +1,5 @@
 """Bad input, on the deployed handlers and a real table: a clear error, and the token is exactly what it was before."""
 
-import json
 from typing import Any
 
 import boto3
@@ -8,7 +7,12 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from in_process.moto_stack import MotoStack
-from tests.support.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.template import Template
+from openapi import answers
+from openapi.operation import Operation
+from openapi.operations import OPERATIONS
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.example_requests import named, route_of, send
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.api.endpoint import PAYLOAD_LIMIT
@@ -168,34 +172,30 @@ def _unreachable(**_: Any) -> None:
     raise EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
 
 
+def uses_the_table(operation: Operation) -> bool:
+    """Whether the operation needs DynamoDB. A preflight does not, though its function may call it."""
+    function = route_of(operation, Template.load()).function
+    return operation.method != "OPTIONS" and "dynamodb:" in str(function.properties["Policies"])
+
+
 @pytest.mark.parametrize("failure", [_throttled, _unreachable])
-@pytest.mark.parametrize("call", ["create", "retrieve", "complete", "callback"])
+@pytest.mark.parametrize("operation", [it for it in OPERATIONS if uses_the_table(it)], ids=named)
 def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_told_about_it(
-    api: Api, clock: FakeClock, failure: Any, call: str
+    api: Api, clock: FakeClock, failure: Any, operation: Operation
 ) -> None:
     token = api.create()
-    failing = [f"before-call.dynamodb.{operation}" for operation in ("PutItem", "UpdateItem", "Query", "GetItem")]
+    failing = [f"before-call.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "Query", "GetItem")]
     client = services.dynamodb_client
     for event in failing:
         client.meta.events.register_first(event, failure)
     try:
-        answer = send(api, call, token)
+        answer = send(api, operation, token)
     finally:
         for event in failing:
             client.meta.events.unregister(event, failure)
     assert (answer.status, answer.headers["retry-after"]) == (503, "1")
     assert "Nothing was lost" in answer.error
     assert "aws" not in answer.text
-    assert send(api, call, token).status == 200
-    assert api.retrieve(token["id"])["status"] == ("COMPLETED" if call in ("complete", "callback") else "WAITING")
-
-
-def send(api: Api, call: str, token: Any) -> HttpAnswer:
-    match call:
-        case "create":
-            return api.post(TOKENS, {})
-        case "retrieve":
-            return api.get(f"{TOKENS}/{token['id']}")
-        case "complete":
-            return api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})
-    return api.post(token["url"], json.dumps(1), JSON)
+    assert send(api, operation, token).status == 200
+    completes = operation.result is answers.CompleteWaitpointTokenResponse
+    assert api.retrieve(token["id"])["status"] == ("COMPLETED" if completes else "WAITING")

@@ -16,8 +16,8 @@ from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
+from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
 from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
-from tests.support.operations import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
 
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26

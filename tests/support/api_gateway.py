@@ -8,8 +8,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from in_process.template import ACCOUNT, REGION, Template
+from openapi import operations
 
-TOKENS = "/api/v1/waitpoints/tokens"
+TOKENS = operations.TOKENS
 API_ID = "a1b2c3d4e5"
 DOMAIN = f"{API_ID}.execute-api.{REGION}.amazonaws.com"
 _TEXT = ("text/", "application/json", "application/xml", "application/javascript")
@@ -50,12 +51,12 @@ class Api:
 
     def create(self, **body: Any) -> Any:
         """Create a token and return the answer's body."""
-        answer = self.post("/api/v1/waitpoints/tokens", body)
+        answer = self.post(TOKENS, body)
         assert answer.status == 200, answer.text
         return answer.json
 
     def retrieve(self, token_id: str) -> Any:
-        answer = self.get(f"/api/v1/waitpoints/tokens/{token_id}")
+        answer = self.get(f"{TOKENS}/{token_id}")
         assert answer.status == 200, answer.text
         return answer.json
 

@@ -13,8 +13,8 @@ from in_process.template import Context, Template
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, methods
 from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
+from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, send
 from tests.support.fakes.in_memory import InMemory
-from tests.support.operations import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, send
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.api_gateway import Api
+from tests.support.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids
 from waitpoints.api.list_query import parse
@@ -17,7 +17,6 @@ from waitpoints.token import Status, TimedOut, Token
 
 NOW = 1_800_000_000_000
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
-URL = "/api/v1/waitpoints/tokens"
 
 
 class Partitions:
@@ -165,7 +164,7 @@ def test_any_query_string_is_read_or_refused(raw: str) -> None:
 
 class TestTheListRoute:
     def ids(self, api: Api, query: str = "") -> list[str]:
-        answer = api.get(f"{URL}?{query}")
+        answer = api.get(f"{TOKENS}?{query}")
         assert answer.status == 200, answer.text
         return [token["id"] for token in answer.json["data"]]
 
@@ -178,13 +177,13 @@ class TestTheListRoute:
 
     def test_shows_the_newest_twenty_five_first_and_where_it_goes_on(self, api: Api, world: InMemory) -> None:
         made = self.made(api, world, 30)
-        first = api.get(URL).json
+        first = api.get(TOKENS).json
         assert [token["id"] for token in first["data"]] == made[:25]
         assert set(first["pagination"]) == {"next"}
-        second = api.get(f"{URL}?page%5Bafter%5D={first['pagination']['next']}").json
+        second = api.get(f"{TOKENS}?page%5Bafter%5D={first['pagination']['next']}").json
         assert [token["id"] for token in second["data"]] == made[25:]
         assert set(second["pagination"]) == {"previous"}
-        back = api.get(f"{URL}?page%5Bbefore%5D={second['pagination']['previous']}").json
+        back = api.get(f"{TOKENS}?page%5Bbefore%5D={second['pagination']['previous']}").json
         assert [token["id"] for token in back["data"]] == made[:25]
 
     def test_knows_the_status_by_the_clock(self, api: Api, world: InMemory) -> None:
@@ -196,7 +195,7 @@ class TestTheListRoute:
         assert self.ids(api, "filter%5Bstatus%5D=WAITING") == [waiting]
         assert self.ids(api, "filter%5Bstatus%5D=WAITING%2CTIMED_OUT") == [waiting, timed]
         assert self.ids(api, "filter%5Bstatus%5D=COMPLETED") == [done]
-        shown = {token["id"]: token for token in api.get(URL).json["data"]}
+        shown = {token["id"]: token for token in api.get(TOKENS).json["data"]}
         assert shown[timed]["status"] == "TIMED_OUT"
         assert world.store.tokens[timed].outcome_at(world.clock()) == TimedOut(world.clock.now - 2)
 
@@ -210,4 +209,4 @@ class TestTheListRoute:
         assert self.ids(api, f"filter%5BcreatedAt%5D%5Bto%5D={world.clock.now - HOUR}") == [old]
 
     def test_of_nothing_is_an_empty_page(self, api: Api) -> None:
-        assert api.get(URL).json == {"data": [], "pagination": {}}
+        assert api.get(TOKENS).json == {"data": [], "pagination": {}}

@@ -13,8 +13,8 @@ from openapi import document
 from openapi.operation import Operation, nameless
 from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api
+from tests.support.example_requests import named, places, route_of, send
 from tests.support.fakes.in_memory import InMemory
-from tests.support.operations import named, places, route_of, send
 from waitpoints.api import list_query
 
 TEMPLATE = Template.load()

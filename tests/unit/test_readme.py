@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from local.stack import ROOT
-from openapi.operations import OPERATIONS
 from tests.support.readme import README, SNIPPETS
 from waitpoints import token
 from waitpoints.api import list_query, models
@@ -24,11 +23,6 @@ def test_every_snippet_retries_as_the_example_state_machine_does(name: str) -> N
     text = SNIPPETS[name]
     definition = json.loads(text if text.startswith("{") else f'{{"States": {{{text}}}}}')
     assert retries(definition) == retries(example)
-
-
-def test_the_table_of_routes_has_every_operation() -> None:
-    written = re.findall(r"^\| `([A-Z]+) (/[^`]*)` \|", README, re.MULTILINE)
-    assert sorted(written) == sorted((o.method, o.path) for o in OPERATIONS if o.method != "OPTIONS")
 
 
 def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:

@@ -9,7 +9,6 @@ from openapi.operation import Operation
 from openapi.operations import OPERATIONS
 from tests.support.api_gateway import Api, HttpAnswer
 
-IDS = [operation.id for operation in OPERATIONS]
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
 FIELDS = sorted({name for operation in WITH_JSON_BODY if operation.body for name in operation.body.fields})
 QUERY_PARAMETERS = sorted({name for operation in OPERATIONS for name in operation.names("query")})
