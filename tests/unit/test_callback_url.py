@@ -1,4 +1,4 @@
-"""Callback URLs: made from the id and a key, good for one token, and for one rotation of the key."""
+"""Callback URLs: derived from the id and a key, valid for one token and through one rotation of the key."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ def hash_of(url: str) -> str:
     return url.rsplit("/", 1)[1]
 
 
-def test_a_url_is_that_of_the_contract(urls: CallbackUrls) -> None:
+def test_a_url_has_the_documented_form(urls: CallbackUrls) -> None:
     digest = hmac.new(KEY.encode(), TOKEN.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
     assert urls.url(TOKEN, API_URL) == f"https://hooks.example.com/api/v1/waitpoints/tokens/{TOKEN}/callback/{digest}"
 
@@ -40,12 +40,12 @@ def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: CallbackUrls) -> N
     assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)
 
 
-def test_without_a_public_base_url_it_is_the_apis_own(key: FakeSecret, urls: CallbackUrls) -> None:
+def test_without_a_public_base_url_the_apis_own_is_used(key: FakeSecret, urls: CallbackUrls) -> None:
     url = CallbackUrls("", key).url(TOKEN, API_URL)
     assert url == urls.url(TOKEN, API_URL).replace("https://hooks.example.com", API_URL)
 
 
-def test_its_own_hash_is_accepted_in_either_case(urls: CallbackUrls) -> None:
+def test_the_hash_is_accepted_in_upper_and_lower_case(urls: CallbackUrls) -> None:
     urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)))
     urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)).upper())
 
@@ -63,7 +63,7 @@ def test_any_other_text_is_refused(written: str) -> None:
 
 
 @pytest.mark.parametrize("place", [0, 31, 63])
-def test_one_wrong_digit_is_enough_to_be_refused(urls: CallbackUrls, place: int) -> None:
+def test_a_hash_with_one_wrong_digit_is_refused(urls: CallbackUrls, place: int) -> None:
     right = hash_of(urls.url(TOKEN, API_URL))
     wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
     for written in (wrong, right[:-1], right + "0"):
@@ -71,7 +71,7 @@ def test_one_wrong_digit_is_enough_to_be_refused(urls: CallbackUrls, place: int)
             urls.check(TOKEN, written)
 
 
-def test_a_url_outlives_one_rotation_of_the_key_and_not_two(urls: CallbackUrls, key: FakeSecret) -> None:
+def test_a_url_survives_one_key_rotation_but_not_two(urls: CallbackUrls, key: FakeSecret) -> None:
     old = hash_of(urls.url(TOKEN, API_URL))
     key.rotate("the next key")
     urls.check(TOKEN, old)

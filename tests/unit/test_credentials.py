@@ -1,4 +1,4 @@
-"""Who may complete a token: the cases of Trigger.dev's own suite (contract A2 and P2), and what it leaves out."""
+"""Who may complete a token: the cases of Trigger.dev's own suite (contract A2 and P2), and more."""
 
 import base64
 import json
@@ -47,7 +47,7 @@ class TestScopes:
             "admin",
         ],
     )
-    def test_that_allow_completing_this_token(self, world: InMemory, scope: str) -> None:
+    def test_that_match_allow_completion(self, world: InMemory, scope: str) -> None:
         check(world, signed(world, scopes=[scope]))
         check(world, signed(world, scopes=["read:runs", scope]))
 
@@ -71,7 +71,7 @@ class TestScopes:
             ":",
         ],
     )
-    def test_that_do_not(self, world: InMemory, scope: str) -> None:
+    def test_that_do_not_match_allow_nothing(self, world: InMemory, scope: str) -> None:
         with pytest.raises(Forbidden):
             check(world, signed(world, scopes=[scope]))
 
@@ -80,7 +80,7 @@ class TestScopes:
         with pytest.raises(Forbidden):
             check(world, signed(world, scopes=scopes))
 
-    def test_hold_for_the_id_with_and_without_its_prefix(self, world: InMemory) -> None:
+    def test_match_the_id_with_and_without_its_prefix(self, world: InMemory) -> None:
         check(world, signed(world), TOKEN.removeprefix("waitpoint_"))
 
 
@@ -111,16 +111,16 @@ class TestAPublicAccessTokenIsRefused:
         with pytest.raises(Unauthenticated):
             check(world, signed(world, scopes=["admin"], **claims))
 
-    def test_when_another_key_signed_it(self, world: InMemory) -> None:
+    def test_when_signed_with_another_key(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated):
             check(world, signed(world, key="another-key-of-the-same-kind-0123456789"))
 
     @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
-    def test_when_it_is_signed_in_another_way(self, world: InMemory, algorithm: str) -> None:
+    def test_when_signed_with_another_algorithm(self, world: InMemory, algorithm: str) -> None:
         with pytest.raises(Unauthenticated):
             check(world, signed(world, algorithm=algorithm))
 
-    def test_when_it_is_not_signed(self, world: InMemory) -> None:
+    def test_when_unsigned(self, world: InMemory) -> None:
         header, claims, _ = signed(world).split(".")
         none = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
         for forged in (f"{none}.{claims}.", f"{header}.{claims}.", f"{none}.{claims}"):
@@ -135,23 +135,23 @@ class TestAPublicAccessTokenIsRefused:
             check(world, f"{header}.{forged}.{signature}")
 
     @given(st.text() | st.text(alphabet="eyJhbGciOi.-_=", max_size=60))
-    def test_when_it_is_rubbish(self, bearer: str) -> None:
+    def test_when_malformed(self, bearer: str) -> None:
         with pytest.raises(Unauthenticated):
             check(InMemory(), bearer)
 
-    def test_where_only_the_api_key_opens(self, world: InMemory) -> None:
+    def test_where_the_api_key_is_required(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
             world.credentials.check_api_key(f"Bearer {signed(world, scopes=['admin'])}")
 
 
 class TestTheApiKey:
-    def test_opens_everything_in_either_form(self, world: InMemory) -> None:
+    def test_is_accepted_with_and_without_bearer(self, world: InMemory) -> None:
         for written in (f"Bearer {world.api_key.current()}", world.api_key.current(), f"Bearer  {world.api_key.current()} "):
             world.credentials.check_api_key(written)
             world.credentials.check_may_complete(written, TOKEN)
 
     @pytest.mark.parametrize("written", [None, "", " ", "Bearer", "Bearer ", "Bearer   "])
-    def test_is_asked_for_when_it_is_missing(self, world: InMemory, written: str | None) -> None:
+    def test_is_required(self, world: InMemory, written: str | None) -> None:
         for check_it in (world.credentials.check_api_key, lambda it: world.credentials.check_may_complete(it, TOKEN)):
             with pytest.raises(Unauthenticated):
                 check_it(written)
@@ -163,7 +163,7 @@ class TestTheApiKey:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
             world.credentials.check_api_key(f"Bearer {change(world.api_key.current())}")
 
-    def test_and_what_it_signed_outlive_one_rotation_and_not_two(self, world: InMemory) -> None:
+    def test_and_tokens_signed_with_it_survive_one_rotation_but_not_two(self, world: InMemory) -> None:
         old, public = world.api_key.current(), signed(world)
         world.api_key.rotate("the-next-api-key-0123456789-0123456789")
         world.credentials.check_api_key(old)
@@ -175,7 +175,7 @@ class TestTheApiKey:
             check(world, public)
 
 
-def test_the_public_access_token_that_create_returns_opens_its_own_token_for_a_day(world: InMemory) -> None:
+def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(world: InMemory) -> None:
     bearer = world.credentials.public_access_token([write_scope(TOKEN)])
     check(world, bearer)
     with pytest.raises(Forbidden):

@@ -1,4 +1,4 @@
-"""Reaching a stack: what is missing is said in one sentence, with what to set."""
+"""Connecting to a stack: an error says in one sentence what is missing and what to set."""
 
 import signal
 import socket
@@ -27,7 +27,7 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_region_is_said_with_what_to_set(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_region_says_what_to_set(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
     assert command() == 2
 
     expected = "No region: set AWS_REGION, such as AWS_REGION=eu-west-1, or choose a profile with a region with AWS_PROFILE\n"
@@ -35,7 +35,7 @@ def test_no_region_is_said_with_what_to_set(command: Callable[[], int], capsys: 
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_credentials_are_said_with_what_to_set(
+def test_missing_credentials_say_what_to_set(
     command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -47,7 +47,7 @@ def test_no_credentials_are_said_with_what_to_set(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_profile_that_does_not_exist_is_named(
+def test_an_unknown_profile_is_named(
     command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_PROFILE", "absent")
@@ -58,7 +58,7 @@ def test_a_profile_that_does_not_exist_is_named(
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_a_stack_it_is_said_how_to_have_one(
+def test_without_a_stack_the_message_says_how_to_get_one(
     command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.delenv("STACK")
@@ -77,14 +77,14 @@ class TestAStack:
         monkeypatch.setattr(Deployed, "client", lambda *_: client)
         return Deployed("nope", session), Stubber(client)
 
-    def test_that_does_not_exist_is_said_with_where_it_was_looked_for(self, stubbed: tuple[Deployed, Stubber]) -> None:
+    def test_that_does_not_exist_names_the_region_searched(self, stubbed: tuple[Deployed, Stubber]) -> None:
         stack, answers = stubbed
         answers.add_client_error("describe_stacks", "ValidationError", "Stack with id nope does not exist")
 
         with answers, pytest.raises(NotFound, match="No stack nope in eu-west-1 of this account: check STACK"):
             _ = stack.outputs
 
-    def test_without_outputs_is_no_stack_of_ours(self, stubbed: tuple[Deployed, Stubber]) -> None:
+    def test_without_the_expected_outputs_is_refused(self, stubbed: tuple[Deployed, Stubber]) -> None:
         stack, answers = stubbed
         described = {"StackName": "nope", "CreationTime": 0, "StackStatus": "ROLLBACK_COMPLETE"}
         answers.add_response("describe_stacks", {"Stacks": [described]})
@@ -93,11 +93,11 @@ class TestAStack:
             _ = stack.outputs["ApiUrl"]
 
 
-def test_outputs_that_are_there_are_given() -> None:
+def test_outputs_are_returned() -> None:
     assert Outputs({"ApiUrl": "https://a"})["ApiUrl"] == "https://a"
 
 
-def test_a_silent_invocation_keeps_its_connection_and_is_made_once() -> None:
+def test_a_long_invocation_keeps_its_connection_and_is_not_retried() -> None:
     config = invocation_config(900)
 
     functions = boto3.Session("id", "secret", region_name="eu-west-1").client("lambda", config=config)

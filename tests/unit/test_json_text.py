@@ -1,4 +1,4 @@
-"""JSON that is handed on as the text it came as."""
+"""JSON that is passed on as the text that was sent."""
 
 import json
 import math
@@ -37,21 +37,21 @@ NOT_JSON = [
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
-def test_what_is_json_is_accepted_and_read_as_its_value(value: Any, indent: int | None, ascii_only: bool) -> None:
+def test_valid_json_is_accepted_and_parsed(value: Any, indent: int | None, ascii_only: bool) -> None:
     text = f" \r\n\t{json.dumps(value, indent=indent, ensure_ascii=ascii_only)}\n"
     json_text.check(text)
     assert json_text.parse(text) == value
 
 
 @pytest.mark.parametrize("text", NOT_JSON)
-def test_what_is_not_json_is_refused(text: str) -> None:
+def test_invalid_json_is_refused(text: str) -> None:
     for read in (json_text.check, json_text.parse, json_text.members):
         with pytest.raises(NotJson):
             read(text)
 
 
 @given(st.text(alphabet='{}[]",:0123456789.eE+-truefalsn \\', max_size=30))
-def test_any_text_is_json_for_it_exactly_when_it_is_for_a_strict_reader(text: str) -> None:
+def test_any_text_is_accepted_exactly_when_a_strict_parser_accepts_it(text: str) -> None:
     try:
         value = json.loads(text)
         strict = not any(name in text for name in ("NaN", "Infinity"))
@@ -70,12 +70,12 @@ def test_the_text_of_each_member_is_its_value(members: dict[str, Any], indent: i
     assert {name: json.loads(text) for name, text in found.items()} == members
 
 
-def test_a_member_is_the_text_as_it_was_sent() -> None:
+def test_a_member_is_kept_exactly_as_sent() -> None:
     data = '{ "n" : 1.50, "big":12345678901234567890123, "tiny": 1e-400, "n": "\\u00fc", "__proto__": {} }'
     assert json_text.members(f'\n{{ "a" : null ,"data":\t{data} , "z":[]}}\n') == {"a": "null", "data": data, "z": "[]"}
 
 
-def test_of_a_repeated_member_the_last_one_counts() -> None:
+def test_the_last_of_a_repeated_member_wins() -> None:
     assert json_text.members('{"data": 1, "data": 2}') == {"data": "2"}
 
 
@@ -85,20 +85,20 @@ def test_only_an_object_has_members(text: str) -> None:
         json_text.members(text)
 
 
-def test_a_number_of_any_length_is_json() -> None:
+def test_a_number_of_any_length_is_accepted() -> None:
     json_text.check("9" * 100_000)
     assert json_text.members(f'{{"data":{"9" * 100_000}}}') == {"data": "9" * 100_000}
 
 
 class TestDepth:
     @pytest.mark.parametrize(("open_", "close"), [("[", "]"), ('{"a":', "}")])
-    def test_is_limited_to_what_every_reader_can_read_inside_its_envelope(self, open_: str, close: str) -> None:
+    def test_is_limited_so_that_every_parser_can_read_the_answer_around_it(self, open_: str, close: str) -> None:
         inside = "[]" if open_ == "[" else "{}"
         json_text.check(open_ * (MAX_DEPTH - 1) + inside + close * (MAX_DEPTH - 1))
         with pytest.raises(NotJson):
             json_text.check(open_ * MAX_DEPTH + inside + close * MAX_DEPTH)
 
-    def test_of_a_hundred_thousand_is_refused_and_not_a_crash(self) -> None:
+    def test_of_a_hundred_thousand_is_refused_without_a_crash(self) -> None:
         with pytest.raises(NotJson):
             json_text.check("[" * 100_000 + "]" * 100_000)
 
@@ -106,7 +106,7 @@ class TestDepth:
         json_text.check(json.dumps(["[" * 2000, '"[' * 2000, "\\[" * 2000]))
         json_text.check(json.dumps([[]] * 2000))
 
-    def test_of_the_largest_body_is_known_quickly(self) -> None:
+    def test_of_the_largest_body_is_measured_quickly(self) -> None:
         text = json.dumps(["[" * 1_500_000, [{}] * 400_000])
         started = time.perf_counter()
         json_text.check(text)
@@ -114,12 +114,12 @@ class TestDepth:
 
 
 @given(VALUES)
-def test_what_it_writes_is_compact_json_of_the_same_value(value: Any) -> None:
+def test_dumps_writes_compact_json_of_the_same_value(value: Any) -> None:
     text = json_text.dumps(value)
     assert json.loads(text) == value
     assert len(text) <= len(json.dumps(value))
 
 
-def test_what_it_writes_can_be_sent_even_with_half_of_a_surrogate_pair() -> None:
+def test_dumps_output_can_be_encoded_even_with_a_lone_surrogate() -> None:
     for value in ("\ud83d", {"a\udc00": ["ü"]}):
         assert json.loads(json_text.dumps(value).encode()) == value

@@ -1,4 +1,4 @@
-"""Pages of tokens: nothing twice, nothing left out, newest first, in both directions and with every filter."""
+"""Pages of tokens: each token once, newest first, in both directions and with every filter."""
 
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -45,7 +45,7 @@ def tokens(tagged: list[bool]) -> list[Token]:
 
 
 def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Page]:
-    """Every page from the query's on, in one direction."""
+    """Every page from the query's page on, in one direction."""
     pages = []
     while True:
         found = page(partitions(), query)
@@ -58,7 +58,7 @@ def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list
 
 
 @given(st.lists(st.booleans(), max_size=60), st.integers(1, 12), st.booleans())
-def test_following_next_meets_every_token_once_newest_first(tagged: list[bool], size: int, filtered: bool) -> None:
+def test_following_next_returns_every_token_once_newest_first(tagged: list[bool], size: int, filtered: bool) -> None:
     every = tokens(tagged)
     wanted = Filter(tags=frozenset({"a"})) if filtered else Filter()
     pages = walk(Partitions(every, wanted), ListQuery(wanted, size))
@@ -68,7 +68,7 @@ def test_following_next_meets_every_token_once_newest_first(tagged: list[bool], 
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 12), st.booleans())
-def test_following_previous_from_the_end_meets_every_token_once_too(tagged: list[bool], size: int, filtered: bool) -> None:
+def test_following_previous_from_the_end_returns_every_token_once(tagged: list[bool], size: int, filtered: bool) -> None:
     every = tokens(tagged)
     wanted = Filter(tags=frozenset({"a"})) if filtered else Filter()
     beyond = ids.first_of(NOW - 1).removeprefix("waitpoint_")
@@ -77,7 +77,7 @@ def test_following_previous_from_the_end_meets_every_token_once_too(tagged: list
     assert shown == [token.id for token in reversed(every) if token.tags or not filtered]
 
 
-def test_a_page_costs_a_bounded_number_of_reads_however_rare_a_match_is() -> None:
+def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are() -> None:
     every = tokens([False] * 9_000)
     partitions = Partitions(every, Filter(tags=frozenset({"a"})))
     found = page(partitions(), ListQuery(Filter(tags=frozenset({"a"}))))
@@ -86,7 +86,7 @@ def test_a_page_costs_a_bounded_number_of_reads_however_rare_a_match_is() -> Non
     assert partitions.reads <= 16
 
 
-def test_the_first_page_has_no_previous_and_the_last_no_next() -> None:
+def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
     every = tokens([True] * 5)
     first, middle, last = walk(Partitions(every), ListQuery(size=2))
     assert (first.previous, last.next) == (None, None)
@@ -129,11 +129,11 @@ def test_before_wins_over_after() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
-def test_a_query_string_is_read_as_the_sdk_means_it(written: dict[str, str], expected: ListQuery) -> None:
+def test_a_query_string_is_parsed_as_the_sdk_writes_it(written: dict[str, str], expected: ListQuery) -> None:
     assert parse(urlencode(written), NOW) == expected
 
 
-def test_of_a_repeated_parameter_the_last_one_counts() -> None:
+def test_the_last_of_a_repeated_parameter_wins() -> None:
     assert parse("page%5Bsize%5D=5&page%5Bsize%5D=7", NOW).size == 7
 
 
@@ -147,14 +147,14 @@ def test_of_a_repeated_parameter_the_last_one_counts() -> None:
         *(("filter[createdAt][period]", value) for value in ("soon", "h", "1 parsec", "-1h")),
     ],
 )
-def test_what_cannot_be_read_is_refused_and_named(name: str, value: str) -> None:
+def test_an_invalid_parameter_is_refused_and_named(name: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse(f"{quote(name)}={quote(value)}", NOW)
     assert name in refused.value.message
 
 
 @given(st.text())
-def test_any_query_string_is_read_or_refused(raw: str) -> None:
+def test_any_query_string_is_parsed_or_refused(raw: str) -> None:
     try:
         query = parse(raw, NOW)
     except InvalidRequest:
@@ -175,7 +175,7 @@ class TestTheListRoute:
             made.insert(0, api.create(**fields)["id"])
         return made
 
-    def test_shows_the_newest_twenty_five_first_and_where_it_goes_on(self, api: Api, world: InMemory) -> None:
+    def test_returns_the_newest_twenty_five_and_a_cursor(self, api: Api, world: InMemory) -> None:
         made = self.made(api, world, 30)
         first = api.get(TOKENS).json
         assert [token["id"] for token in first["data"]] == made[:25]
@@ -186,7 +186,7 @@ class TestTheListRoute:
         back = api.get(f"{TOKENS}?page%5Bbefore%5D={second['pagination']['previous']}").json
         assert [token["id"] for token in back["data"]] == made[:25]
 
-    def test_knows_the_status_by_the_clock(self, api: Api, world: InMemory) -> None:
+    def test_computes_the_status_from_the_clock(self, api: Api, world: InMemory) -> None:
         [timed] = self.made(api, world, 1, timeout="2s")
         [waiting] = self.made(api, world, 1)
         [done] = self.made(api, world, 1)
@@ -208,5 +208,5 @@ class TestTheListRoute:
         assert self.ids(api, "filter%5BcreatedAt%5D%5Bperiod%5D=30m") == [new]
         assert self.ids(api, f"filter%5BcreatedAt%5D%5Bto%5D={world.clock.now - HOUR}") == [old]
 
-    def test_of_nothing_is_an_empty_page(self, api: Api) -> None:
+    def test_without_tokens_returns_an_empty_page(self, api: Api) -> None:
         assert api.get(TOKENS).json == {"data": [], "pagination": {}}

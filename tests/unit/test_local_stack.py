@@ -1,4 +1,4 @@
-"""Two stacks that run from one folder share `stack.json`."""
+"""Two stacks that run from the same folder share `stack.json`."""
 
 import json
 import threading
@@ -28,7 +28,7 @@ def serving() -> Iterator[str]:
     server.server_close()
 
 
-def test_when_one_ends_the_file_is_about_the_one_that_still_serves(tmp_path: Path, serving: str) -> None:
+def test_when_one_stops_the_file_describes_the_one_still_running(tmp_path: Path, serving: str) -> None:
     dead = f"http://127.0.0.1:{free_port()}"
     for name, endpoint_url in (("stack.json", dead), ("stack.1.json", dead), ("stack.2.json", serving)):
         (tmp_path / name).write_text(json.dumps({"endpoint_url": endpoint_url}))
@@ -38,7 +38,7 @@ def test_when_one_ends_the_file_is_about_the_one_that_still_serves(tmp_path: Pat
     assert json.loads((tmp_path / "stack.json").read_text()) == {"endpoint_url": serving}
 
 
-def test_when_the_last_one_ends_there_is_no_file(tmp_path: Path) -> None:
+def test_when_the_last_one_stops_the_file_is_removed(tmp_path: Path) -> None:
     (tmp_path / "stack.json").write_text("{}")
 
     hand_over(tmp_path)

@@ -1,4 +1,4 @@
-"""What the log says: one line for each request, with ids and never with what somebody could use."""
+"""The log has one line for each request, with ids and without secrets."""
 
 import io
 import json
@@ -28,7 +28,7 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
 
 
-def test_has_one_line_for_each_request_that_tells_its_story(api: Api, world: InMemory, log: io.StringIO) -> None:
+def test_has_one_line_for_each_request(api: Api, world: InMemory, log: io.StringIO) -> None:
     token = api.create()
     api.post(token["url"], b"1", {"content-type": "application/json"})
     api.post(token["url"] + "x", b"1", {})
@@ -40,7 +40,7 @@ def test_has_one_line_for_each_request_that_tells_its_story(api: Api, world: InM
     assert all(line["requestId"] and line["ms"] >= 0 for line in (created, called_back, refused))
 
 
-def test_never_has_payloads_hashes_keys_or_task_tokens(
+def test_never_contains_payloads_hashes_keys_or_task_tokens(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     created = api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "secret-order", "tags": ["secret-tag"]})
@@ -69,7 +69,7 @@ def test_never_has_payloads_hashes_keys_or_task_tokens(
     assert len(lines(log)) == 9
 
 
-def test_of_a_defect_has_the_trace_and_the_caller_has_not(
+def test_has_the_traceback_of_a_defect_which_the_caller_never_sees(
     api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:

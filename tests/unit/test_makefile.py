@@ -20,7 +20,7 @@ def test_every_target_is_phony() -> None:
     assert sorted(TARGETS) == sorted(" ".join(phony).split())
 
 
-def test_help_lists_every_target_with_its_text() -> None:
+def test_help_describes_every_target() -> None:
     listed = [line.split()[1] for line in HELP if line.startswith("  make ")]
     assert listed == TARGETS
 
@@ -46,10 +46,10 @@ class TestNpm:
         monkeypatch.setattr(node, "_CERTIFICATES", (str(tmp_path / "missing.crt"), str(bundle)))
         assert node.trusting_the_system({}) == {"NODE_USE_SYSTEM_CA": "1", "NODE_EXTRA_CA_CERTS": str(bundle)}
 
-    def test_keeps_what_the_caller_set(self) -> None:
+    def test_respects_the_callers_setting(self) -> None:
         own = {"NODE_USE_SYSTEM_CA": "0", "NODE_EXTRA_CA_CERTS": "/own.crt"}
         assert node.trusting_the_system(own) == own
 
-    def test_needs_no_file_of_certificates(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_works_without_a_certificate_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(node, "_CERTIFICATES", ())
         assert node.trusting_the_system({}) == {"NODE_USE_SYSTEM_CA": "1"}

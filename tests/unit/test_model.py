@@ -1,4 +1,4 @@
-"""Any order of anything that can happen to tokens ends as a ten-line model says, and resumes everybody once.
+"""Events in any order end as a ten-line model predicts, and every execution is resumed once.
 
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; Step Functions throttles and loses answers.
@@ -122,11 +122,11 @@ class Life(RuleBasedStateMachine):
         self.world.install(self.patches)
         self.patches.setitem(vars(services), "timers", self.timers)
         self.patches.setattr("waitpoints.delivery.PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
-        self.patches.setitem(vars(services), "dead_letters", None)  # nothing here is hopeless
+        self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}
         self.keys: dict[str, tuple[str, int]] = {}
         self.executions: list[Execution] = []
-        self.told: dict[tuple[str, str], int] = {}  # how far each function has read each item's stream
+        self.told: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
 
     @property
     def now(self) -> int:
@@ -152,7 +152,7 @@ class Life(RuleBasedStateMachine):
         waiter = self.world.new_waiter() if waits else None
         asked_for = IdempotencyKey(key, self.now + lifetime)
         timeout_at = self.now + timeout
-        with suppress(CannotResumeNow):  # the token had ended, and its waiter could not be told
+        with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
             created = self.world.tokens.create(NewToken(timeout_at=timeout_at, key=asked_for, waiter=waiter), self.now)
             holder = created.token_id if until <= self.now else holder
             assert (created.token_id, created.is_cached) == (holder, until > self.now)
@@ -198,7 +198,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(milliseconds=st.integers(1, 1_000))
     def the_clock_is_set_back(self, milliseconds: int) -> None:
-        """As it is for a function on another machine. What has ended stays as it was."""
+        """Set the clock back, as on another machine. A settled token must not change."""
         self.clock.advance(-milliseconds)
         for model in self.models.values():
             if model.output is None and model.timeout_at and self.now < model.timeout_at <= self.now + milliseconds:
@@ -207,7 +207,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.timers.armed)
     @rule(data=st.data())
     def a_timer_comes(self, data: st.DataObject) -> None:
-        """Early, late, and as often as it likes: it stays among the timers."""
+        """A timer fires: early, late, or again, as it stays among the timers."""
         self.fire(data.draw(st.sampled_from(self.timers.armed))[0])
 
     @rule(data=st.data(), function=st.sampled_from(sorted(HANDLERS)), repeated=st.integers(0, 2))
@@ -253,7 +253,7 @@ class Life(RuleBasedStateMachine):
             self.patches.undo()
 
     def come_to_rest(self) -> None:
-        """The streams tell the rest, the clock runs past every timeout, and every timer comes."""
+        """Deliver what the streams still hold, move the clock past every timeout, and fire every timer."""
         for _ in range(3):
             for token_id in self.models:
                 for function in HANDLERS:
@@ -283,7 +283,7 @@ class Life(RuleBasedStateMachine):
         self.retry_if_its_function_failed(execution)
 
     def retry_if_its_function_failed(self, execution: Execution) -> None:
-        """A function that could not tell its waiter fails, and the state's Retry starts over; unless it was told."""
+        """If a function fails to deliver to its waiter, the state's Retry starts over, unless the result has arrived."""
         task_token = execution.task_tokens[-1]
         waits = task_token in [waiter.task_token for waiter in self.store.get(execution.token_id).waiters.values()]
         if not waits and self.step_functions.result(task_token) is None:
@@ -302,7 +302,7 @@ class Life(RuleBasedStateMachine):
         return Success(json.dumps({"ok": False, "error": error}))
 
     def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
-        """Tell a function of the next change of an item, with some changes before it that it was told of already."""
+        """Deliver the next change of an item to a function, with some earlier changes again."""
         at = self.told.get((token_id, function), 0)
         records = self.store.streams[token_id][max(0, at - repeated) : at + 1]
         passing = [record for record in records if any(matches(pattern, record) for pattern in FILTERS[function])]
@@ -316,7 +316,7 @@ class Life(RuleBasedStateMachine):
         assert expire_tokens.handler({"Records": [message]}, context) == {"batchItemFailures": []}
 
 
-def test_thousands_of_things_in_any_order_end_as_the_model_says() -> None:
+def test_thousands_of_events_in_any_order_end_as_the_model_predicts() -> None:
     Life.steps = 0
     run_state_machine_as_test(Life, settings=settings(max_examples=RUNS, stateful_step_count=STEPS))
     assert Life.steps > 10_000

@@ -1,4 +1,4 @@
-"""The models of the services that functions make clients of."""
+"""The botocore models of the services that functions call."""
 
 import boto3
 import pytest
@@ -7,7 +7,7 @@ from waitpoints import wiring
 
 
 @pytest.mark.parametrize("service", ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"])
-def test_a_client_has_the_same_model_as_botocores_own(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trimmed_client_has_the_same_model_as_botocore(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     wiring.services.reset()
     ours, theirs = wiring.session().client(service).meta, boto3.client(service).meta

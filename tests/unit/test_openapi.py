@@ -84,7 +84,7 @@ def test_schemas_have_trigger_devs_fields(schema: str, fields: set[str], require
     assert set(SCHEMAS[schema].get("required", [])) == required
 
 
-def test_create_accepts_every_value_that_trigger_devs_specification_shows(api: Api) -> None:
+def test_create_accepts_every_example_of_trigger_devs_specification(api: Api) -> None:
     shown = {"idempotencyKey": "approval-user-1234567", "idempotencyKeyTTL": "1h", "timeout": "1h"}
     assert api.create(**shown, tags=["user:1234567", "org:9876543"])["isCached"] is False
     assert api.create(**shown, tags="user:1234567")["isCached"] is True
@@ -92,7 +92,7 @@ def test_create_accepts_every_value_that_trigger_devs_specification_shows(api: A
         api.create(timeout=duration)
 
 
-def test_answers_are_what_is_documented(api: Api, world: InMemory) -> None:
+def test_answers_match_their_schemas(api: Api, world: InMemory) -> None:
     plain, full = api.create(), api.create(timeout="1h", idempotencyKey="k", idempotencyKeyTTL="1h", tags=["b", "a"])
     for created in (plain, full):
         answers.CreateWaitpointTokenResponse.model_validate(created)
@@ -124,7 +124,7 @@ VALIDATING = {"create_token_in_state"} | {
 
 
 @pytest.mark.parametrize("handler", sorted(TEMPLATE.functions().keys() - VALIDATING))
-def test_pydantic_slows_no_start_but_that_of_functions_with_a_body_to_validate(handler: str) -> None:
+def test_only_functions_that_validate_a_body_import_pydantic(handler: str) -> None:
     program = f"import sys, {handler}; sys.exit('pydantic' in sys.modules)"
     started = subprocess.run([sys.executable, "-c", program], cwd=ROOT / "functions", env=ENVIRONMENT, check=False)
     assert started.returncode == 0

@@ -27,7 +27,7 @@ def test_the_table_and_the_template_have_the_same_routes() -> None:
         assert nameless(route.split(" ")[1]) == nameless(key.split(" ")[1])
 
 
-def test_every_operation_has_an_id_and_a_route_of_its_own() -> None:
+def test_ids_and_routes_are_unique() -> None:
     assert len({it.id for it in OPERATIONS}) == len({it.route for it in OPERATIONS}) == len(OPERATIONS)
 
 
@@ -40,7 +40,7 @@ def test_the_first_line_of_a_handler_names_its_route(operation: Operation) -> No
 
 
 @pytest.mark.parametrize("path", document.DOCUMENTS, ids=lambda path: path.name)
-def test_a_table_of_routes_is_what_make_openapi_writes(path: Any) -> None:
+def test_every_table_of_routes_is_up_to_date(path: Any) -> None:
     text = path.read_text()
     assert document.routes() in text
     assert text == document.with_routes(text), f"{path.name} is stale: run `make openapi`"
@@ -68,7 +68,7 @@ def test_the_complete_route_reads_the_documented_fields() -> None:
     assert body.fields == complete_token.FIELDS
 
 
-def test_a_state_that_waits_sends_fields_that_its_function_reads() -> None:
+def test_the_wait_function_reads_every_field_that_the_examples_send() -> None:
     sample = json.loads((ROOT / "events" / "wait_for_token.json").read_text())
     example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
     payloads = [

@@ -1,4 +1,4 @@
-"""What the documents say of other files is what those files say."""
+"""The documents agree with the files that they describe."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""`make redrive` on a stack of fakes: what it sends to which function, and what counts as done."""
+"""`make redrive` on fakes: what it sends to each function, and which messages it removes."""
 
 import json
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ def change(number: int, **image: Any) -> dict[str, Any]:
 
 
 def letter(first: int, last: int) -> dict[str, Any]:
-    """What Lambda puts into the queue when it gives up a batch."""
+    """The message that Lambda sends to the queue when it gives up on a batch."""
     place = {"streamArn": STREAM, "shardId": "s", "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
     return {"requestContext": {"functionArn": f"{FUNCTION}:$LATEST"}, "DDBStreamBatchInfo": place}
 
@@ -89,7 +89,7 @@ def run(stack: StuckStack) -> int:
 
 
 @pytest.mark.parametrize("code", ["TrimmedDataAccessException", "ResourceNotFoundException", "ExpiredIteratorException"])
-def test_a_batch_whose_records_are_gone_is_done_and_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_whose_records_have_expired_is_left_to_the_doctor(code: str, capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack([letter(1, 2)], stream_error=code)
 
     assert run(stack) == 0
@@ -99,7 +99,7 @@ def test_a_batch_whose_records_are_gone_is_done_and_left_to_the_doctor(code: str
     assert "no longer has its records s, 1 to 2" in capsys.readouterr().out
 
 
-def test_a_stream_that_cannot_be_read_now_leaves_the_message_in_the_queue() -> None:
+def test_when_the_stream_cannot_be_read_the_message_stays_in_the_queue() -> None:
     stack = StuckStack([letter(1, 2)], stream_error="InternalServerError")
 
     assert run(stack) == 1
@@ -107,7 +107,7 @@ def test_a_stream_that_cannot_be_read_now_leaves_the_message_in_the_queue() -> N
     assert stack.letters == [letter(1, 2)]
 
 
-def test_only_the_records_of_the_batch_that_pass_the_mappings_filter_are_sent() -> None:
+def test_only_records_of_the_batch_that_pass_the_filter_are_sent() -> None:
     removed = {**change(3), "eventName": "REMOVE"}
     stack = StuckStack([letter(2, 5)], [change(1), change(2), removed, change(4), change(5), change(6)])
 
@@ -118,7 +118,7 @@ def test_only_the_records_of_the_batch_that_pass_the_mappings_filter_are_sent() 
     assert stack.letters == []
 
 
-def test_without_a_record_that_passes_no_function_is_invoked() -> None:
+def test_without_matching_records_no_function_is_invoked() -> None:
     stack = StuckStack([letter(1, 1)], [{**change(1), "eventName": "REMOVE"}])
 
     assert run(stack) == 0
@@ -126,7 +126,7 @@ def test_without_a_record_that_passes_no_function_is_invoked() -> None:
     assert stack.sent() == []
 
 
-def test_no_invocation_exceeds_what_lambda_takes() -> None:
+def test_no_invocation_exceeds_lambdas_payload_limit() -> None:
     large = [change(number, output={"S": "x" * 300_000}) for number in range(40)]
     stack = StuckStack([letter(0, 39)], large)
 
@@ -162,7 +162,7 @@ def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.C
     assert "1 records of the stream failed again" in capsys.readouterr().out
 
 
-def test_a_filter_rule_that_is_not_known_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
 
     assert run(stack) == 1
@@ -170,7 +170,7 @@ def test_a_filter_rule_that_is_not_known_leaves_the_message_in_the_queue(capsys:
     assert "`make redrive` does not support" in capsys.readouterr().out
 
 
-def test_every_filter_of_the_template_is_known() -> None:
+def test_every_filter_of_the_template_is_supported() -> None:
     functions = Template.load().functions().values()
     sources = [event["Properties"] for function in functions for event in function.properties.get("Events", {}).values()]
     filters = [found for source in sources for found in source.get("FilterCriteria", {}).get("Filters", [])]
@@ -180,7 +180,7 @@ def test_every_filter_of_the_template_is_known() -> None:
     assert len(filters) >= 2
 
 
-def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tokens_that_the_doctor_finished_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack(findings={**NOTHING_FOUND, "finished": 2})
 
     assert run(stack) == 0
@@ -189,7 +189,7 @@ def test_what_the_doctor_finished_itself_is_counted(capsys: pytest.CaptureFixtur
     assert summary(stack.findings) == "3 items checked: 2 finished, 0 left undone"
 
 
-def test_tokens_beyond_those_that_the_doctor_lists_count_as_left(capsys: pytest.CaptureFixture[str]) -> None:
+def test_tokens_that_the_doctor_counts_but_does_not_list_are_reported_as_left(capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack(findings={**NOTHING_FOUND, "undone": 5, "overdue": ["a", "b"]})
 
     assert run(stack) == 1

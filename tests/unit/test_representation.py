@@ -29,7 +29,7 @@ def test_an_instant_has_milliseconds_and_z() -> None:
     assert iso(253_402_300_799_000) == "9999-12-31T23:59:59.000Z"
 
 
-def test_a_waiting_token_leaves_out_all_that_it_does_not_have() -> None:
+def test_absent_fields_are_left_out() -> None:
     shown = retrieved(WAITING, URL)
     assert None not in shown.values()
     absent = {"output", "completedAt", "timeoutAt", "completedAfter", "idempotencyKey", "idempotencyKeyExpiresAt"}
@@ -39,7 +39,7 @@ def test_a_waiting_token_leaves_out_all_that_it_does_not_have() -> None:
     assert (shown["type"], shown["userProvidedIdempotencyKey"]) == ("MANUAL", False)
 
 
-def test_a_token_shows_what_it_was_made_with() -> None:
+def test_a_token_shows_every_field_given_at_creation() -> None:
     shown = retrieved(FULL, URL)
     assert shown["tags"] == ["b", "a", "b"]
     assert shown["timeoutAt"] == shown["completedAfter"] == "2027-01-15T08:01:00.005Z"
@@ -54,7 +54,7 @@ def test_a_completed_token_shows_its_output_as_text() -> None:
     assert shown["completedAt"] == "2027-01-15T08:00:00.012Z"
 
 
-def test_an_absent_output_is_left_out_and_an_empty_one_is_not() -> None:
+def test_an_absent_output_is_left_out_but_an_empty_one_is_shown() -> None:
     assert "output" not in retrieved(completed(Output()), URL)
     assert retrieved(completed(Output('""')), URL)["output"] == '""'
 
@@ -77,7 +77,7 @@ def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
     assert (shown["id"], shown["status"], shown["url"]) == ("waitpoint_0", "COMPLETED", URL)
 
 
-def test_waiters_show_what_became_of_them_and_never_their_task_tokens() -> None:
+def test_waiters_show_their_status_and_never_their_task_token() -> None:
     waiters = {name: Waiter(f"task token {name}", CREATED) for name in ("resumed", "gone", "undelivered")}
     deliveries = {"resumed": Reply(ReplyKind.RESUMED, CREATED + 12), "gone": Reply(ReplyKind.GONE, CREATED + 13)}
     token = replace(completed(Output()), waiters=waiters, replies=deliveries)

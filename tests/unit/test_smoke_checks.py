@@ -1,4 +1,4 @@
-"""The smoke test itself: a check never stops the others, and each says what it saw, or could not see."""
+"""The smoke test itself: a failed check never stops the others, and each reports what it saw or could not see."""
 
 import json
 import time
@@ -97,7 +97,7 @@ class TestTheReport:
             (ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Scan"), "AccessDenied"),
         ],
     )
-    def test_a_check_that_fails_says_what_to_do_and_stops_no_other(
+    def test_a_failed_check_says_what_to_do_and_the_others_still_run(
         self, error: Exception, said: str, proved: Callable[..., tuple[int, list[Line]]]
     ) -> None:
         status, lines = proved(Check("a", self.fails(error), "mend it"), Check("b", lambda _: "fine", ""))
@@ -106,18 +106,18 @@ class TestTheReport:
         assert said in lines[0].figure
         assert "mend it (docs/operation.md" in str(lines[0])
 
-    def test_a_check_is_skipped_without_the_one_it_needs(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+    def test_a_check_is_skipped_when_one_it_depends_on_failed(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
         first = Check("a", self.fails(Unexpected("no")), "")
         status, lines = proved(first, Check("b", lambda _: "", "", "a"), Check("c", lambda _: "", "", "b"))
 
         assert (status, [line.outcome for line in lines]) == (1, ["failed", "skipped", "skipped"])
 
-    def test_a_check_that_cannot_know_fails_nothing(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+    def test_an_inconclusive_check_does_not_fail_the_run(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
         status, [line] = proved(Check("a", self.fails(Skipped("later")), ""))
 
         assert (status, line.outcome, line.figure) == (0, "skipped", "later")
 
-    def test_after_the_deadline_no_check_is_begun(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
+    def test_after_the_deadline_no_check_starts(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
         late = caller()
         late.deadline = time.monotonic() - 1
 
@@ -138,13 +138,13 @@ class TestTheReport:
 
 
 class TestTheLog:
-    def test_with_lines_about_the_token_and_no_error_is_ok(self) -> None:
+    def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
         stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
 
         assert smoke_checks.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
 
     @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
-    def test_without_a_line_about_the_token_fails(self, messages: list[str]) -> None:
+    def test_without_a_line_for_the_token_fails(self, messages: list[str]) -> None:
         with pytest.raises(Unexpected, match="no log line about waitpoint_1 in the-log-group"):
             smoke_checks.logs_no_error(caller(FakeDeployed(messages)))
 
@@ -164,33 +164,33 @@ class TestBoto3:
     def call(agent: str, secret: str = SECRET) -> dict[str, Any]:
         return {"userAgent": agent, "requestParameters": {"secretId": secret}}
 
-    def test_that_is_new_enough_is_ok(self) -> None:
+    def test_that_is_new_enough_passes(self) -> None:
         assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW)]))) == "1.42.1, at least 1.42.1"
 
     def test_that_is_too_old_fails(self) -> None:
         with pytest.raises(Unexpected, match=r"1\.40\.4 is older than 1\.42\.1"):
             smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(OLD)])))
 
-    def test_of_the_newest_call_counts(self) -> None:
+    def test_is_judged_by_the_newest_call(self) -> None:
         assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW), self.call(OLD)])))
 
-    def test_of_an_operator_or_for_another_secret_does_not_count(self) -> None:
+    def test_ignores_calls_by_an_operator_or_for_another_secret(self) -> None:
         operator, other = self.call(OLD.replace("exec-env/AWS_Lambda_python3.13", "")), self.call(OLD, "another")
 
         with pytest.raises(Skipped, match="run this again"):
             smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[operator, other, {"userAgent": OLD}])))
 
-    def test_that_may_not_be_looked_up_is_skipped(self) -> None:
+    def test_is_skipped_without_permission_to_look_it_up(self) -> None:
         with pytest.raises(Skipped, match="AccessDeniedException"):
             smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=None)))
 
 
 class TestTheDoctor:
-    def test_that_finds_something_fails(self) -> None:
+    def test_with_findings_fails(self) -> None:
         with pytest.raises(Unexpected, match="1 left undone"):
             smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor={"items": 9, "finished": 0, "undone": 1})))
 
-    def test_that_takes_too_long_for_this_table_is_skipped(self) -> None:
+    def test_that_runs_too_long_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="make doctor"):
             smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor=ReadTimeoutError(endpoint_url="x"))))
 
@@ -214,27 +214,27 @@ class TestTheCaller:
             yield f"http://127.0.0.1:{server.server_port}"
             server.shutdown()
 
-    def test_follows_no_redirect(self) -> None:
+    def test_does_not_follow_redirects(self) -> None:
         with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
             assert caller().request("GET", url) == RawAnswer(307, b"")
 
-    def test_says_what_the_api_said(self) -> None:
+    def test_reports_the_apis_message(self) -> None:
         with self.answering(401, {}, b'{"error": "Invalid API key"}') as url:
             assert caller().request("GET", url).reason() == "401 Invalid API key"
 
-    def test_does_not_name_the_hash_of_a_callback_url_that_does_not_answer(self) -> None:
+    def test_does_not_show_the_hash_of_an_unreachable_callback_url(self) -> None:
         with pytest.raises(Unexpected, match="did not respond") as failure:
             caller().request("POST", "http://127.0.0.1:9/api/v1/waitpoints/tokens/waitpoint_1/callback/secret", b"")
 
         assert "secret" not in str(failure.value)
 
-    def test_does_not_name_the_signature_of_a_link_that_does_not_answer(self) -> None:
+    def test_does_not_show_the_signature_of_an_unreachable_link(self) -> None:
         with pytest.raises(Unexpected, match="/key did not respond") as failure:
             caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
 
         assert "secret" not in str(failure.value)
 
-    def test_cleans_up_the_rest_when_one_cannot_be(self) -> None:
+    def test_cleans_up_the_rest_when_one_item_fails(self) -> None:
         class StepFunctions:
             def __init__(self) -> None:
                 self.stopped: list[str] = []

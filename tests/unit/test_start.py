@@ -18,7 +18,7 @@ print(json.dumps(on))
 """
 
 
-def test_every_function_has_its_garbage_collector_once_it_has_started() -> None:
+def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
     template = Template.load()
     names = list(template.functions())
     functions = [template.body["Globals"]["Function"], *(function.properties for function in template.functions().values())]

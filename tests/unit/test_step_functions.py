@@ -1,4 +1,4 @@
-"""What each answer of Step Functions means, and that the fake which gives them is as strict as AWS."""
+"""What each answer of Step Functions means, and that the fake is as strict as AWS."""
 
 import json
 
@@ -42,7 +42,7 @@ def test_a_waiting_task_is_resumed_with_the_result(
     assert fake.result(task_token) == result
 
 
-def test_a_task_that_was_answered_or_stopped_is_gone(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
+def test_an_answered_or_stopped_task_is_gone(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
     answered, stopped = fake.start_task(), fake.start_task()
     step_functions.resume(answered, DONE)
     fake.stop(stopped)
@@ -54,7 +54,7 @@ def test_a_task_that_was_answered_or_stopped_is_gone(fake: FakeStepFunctions, st
 @pytest.mark.parametrize(
     "fault", [THROTTLED, UNAVAILABLE, UNREACHABLE, LOST_RESPONSE, Fault(lambda _: ReadTimeoutError(endpoint_url="x"))]
 )
-def test_what_may_pass_is_to_be_tried_again(fake: FakeStepFunctions, step_functions: StepFunctions, fault: Fault) -> None:
+def test_a_transient_failure_is_retried(fake: FakeStepFunctions, step_functions: StepFunctions, fault: Fault) -> None:
     task_token = fake.start_task()
     fake.fail_next(fault)
     with pytest.raises(CannotResumeNow):
@@ -65,7 +65,7 @@ def test_what_may_pass_is_to_be_tried_again(fake: FakeStepFunctions, step_functi
 
 
 @pytest.mark.parametrize("output", ["", "{", "not json", json.dumps("x" * RESULT_LIMIT)])
-def test_an_output_that_is_refused_will_always_be_and_leaves_the_task_waiting(
+def test_a_refused_output_is_permanent_and_leaves_the_task_waiting(
     fake: FakeStepFunctions, step_functions: StepFunctions, output: str
 ) -> None:
     task_token = fake.start_task()
@@ -80,14 +80,14 @@ def test_a_task_token_that_was_never_issued_is_refused(step_functions: StepFunct
         step_functions.resume("never issued", DONE)
 
 
-def test_what_a_role_may_not_do_it_may_never_do(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
+def test_access_denied_is_permanent(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
     fake.fail_next(DENIED)
     with pytest.raises(CannotResume, match="AccessDenied"):
         step_functions.resume(fake.start_task(), DONE)
 
 
 class TestTheFake:
-    """On these moto is too kind, so the tests of double delivery stand on the fake."""
+    """moto is too lenient here, so the tests of double delivery use this fake."""
 
     @pytest.mark.parametrize("length", [712, 1024, 2048])
     def test_gives_task_tokens_of_real_length_and_alphabet(self, fake: FakeStepFunctions, length: int) -> None:
@@ -96,7 +96,7 @@ class TestTheFake:
         assert all(character in task_token for character in "+/=")
         assert fake.start_task(length) != task_token
 
-    def test_takes_one_answer_for_each_task(self, fake: FakeStepFunctions) -> None:
+    def test_accepts_one_answer_for_each_task(self, fake: FakeStepFunctions) -> None:
         task_token = fake.start_task()
         fake.send_task_success(taskToken=task_token, output="1")
         for again in (fake.send_task_success, fake.send_task_failure):
@@ -118,7 +118,7 @@ class TestTheFake:
             fake.send_task_success(taskToken=task_token, output=output)
         assert (fake.result(task_token) is not None) is accepted
 
-    def test_refuses_what_the_api_has_no_room_for(self, fake: FakeStepFunctions) -> None:
+    def test_refuses_values_over_the_limits_of_the_api(self, fake: FakeStepFunctions) -> None:
         task_token = fake.start_task()
         for arguments in ({"error": "e" * 257}, {"cause": "c" * 32_769}):
             with pytest.raises(ClientError, match="ValidationException"):
@@ -127,7 +127,7 @@ class TestTheFake:
             fake.send_task_success(taskToken="t" * 2049, output="1")
         assert fake.result(task_token) is None
 
-    def test_fails_only_for_the_task_that_was_meant(self, fake: FakeStepFunctions) -> None:
+    def test_fails_only_for_the_chosen_task(self, fake: FakeStepFunctions) -> None:
         one, other = fake.start_task(), fake.start_task()
         fake.fail_next(THROTTLED, task_token=other)
         fake.send_task_success(taskToken=one, output="1")

@@ -1,4 +1,4 @@
-"""The grammar of `timeout` and `idempotencyKeyTTL`: a table of what is read as what, and what is refused."""
+"""The grammar of `timeout` and `idempotencyKeyTTL`: what each value means, and which values are refused."""
 
 import re
 from contextlib import suppress
@@ -72,7 +72,7 @@ def test_a_date_is_that_instant(written: str, instant: int) -> None:
 
 
 @pytest.mark.parametrize("written", [None])
-def test_nothing_means_that_the_token_waits_for_ever(written: str | None) -> None:
+def test_without_a_timeout_the_token_never_times_out(written: str | None) -> None:
     assert timeout_at(written, NOW) is None
 
 
@@ -86,35 +86,35 @@ def test_nothing_means_that_the_token_waits_for_ever(written: str | None) -> Non
         *(60_000, 0, 1.5, True, False, [], ["10m"], {}, {"seconds": 5}),
     ],
 )
-def test_what_names_no_future_instant_is_refused_with_what_is_accepted(written: Any) -> None:
+def test_a_value_that_is_no_future_instant_is_refused_and_the_accepted_forms_are_named(written: Any) -> None:
     with pytest.raises(InvalidTimeout, match=r"10m|future|before the year 10000"):
         timeout_at(written, NOW)
 
 
-def test_the_refusal_of_a_long_text_stays_short() -> None:
+def test_the_error_message_for_a_long_text_is_short() -> None:
     with pytest.raises(InvalidTimeout) as refused:
         timeout_at("x" * 100_000, NOW)
     assert len(refused.value.message) < 400
 
 
 class TestLimitsOfTheStack:
-    def test_the_default_is_for_tokens_without_a_timeout(self) -> None:
+    def test_the_default_applies_to_tokens_without_a_timeout(self) -> None:
         limits = Limits(default="7d")
         assert timeout_at(None, NOW, limits) == NOW + 7 * DAY
         assert timeout_at("1h", NOW, limits) == NOW + HOUR
 
-    def test_the_longest_is_allowed_and_no_more(self) -> None:
+    def test_the_maximum_is_inclusive(self) -> None:
         limits = Limits(longest="1d")
         assert timeout_at("24h", NOW, limits) == NOW + DAY
         for too_long in ("86401s", "2030-01-01"):
             with pytest.raises(InvalidTimeout, match="1d"):
                 timeout_at(too_long, NOW, limits)
 
-    def test_a_token_that_waits_for_ever_is_over_any_limit(self) -> None:
+    def test_a_token_without_a_timeout_exceeds_any_maximum(self) -> None:
         with pytest.raises(InvalidTimeout, match="MaxTimeout"):
             timeout_at(None, NOW, Limits(longest="1d"))
 
-    def test_the_default_may_make_a_token_fit_the_limit(self) -> None:
+    def test_the_default_can_keep_a_token_within_the_maximum(self) -> None:
         assert timeout_at(None, NOW, Limits(default="1h", longest="1d")) == NOW + HOUR
 
 
@@ -122,21 +122,21 @@ class TestLimitsOfTheStack:
     ("written", "lifetime"),
     [("60s", MINUTE), ("5m", 5 * MINUTE), ("24h", DAY), ("30d", 30 * DAY), ("1w", 7 * DAY), ("1d12h", 36 * HOUR), (None, None)],
 )
-def test_a_key_lives_as_long_as_its_ttl_says(written: str | None, lifetime: int | None) -> None:
+def test_a_ttl_is_the_lifetime_of_its_key(written: str | None, lifetime: int | None) -> None:
     assert key_expires_at(written, NOW) == (None if lifetime is None else NOW + lifetime)
 
 
 @pytest.mark.parametrize(
     "written", ["", "0s", "0d", "1.5h", "soon", "60", "60S", " 60s", "-60s", "2030-01-01", "9" * 16 + "s", "9" * 15 + "d"]
 )
-def test_a_ttl_that_would_silently_never_expire_is_refused(written: str) -> None:
+def test_an_invalid_ttl_is_refused(written: str) -> None:
     with pytest.raises(InvalidTimeout, match="idempotencyKeyTTL"):
         key_expires_at(written, NOW)
 
 
 @pytest.mark.parametrize("parameter", ["DefaultTimeout", "MaxTimeout"])
 class TestAParameterOfTheStack:
-    """CloudFormation refuses one that no token could have, so that no caller is blamed for it."""
+    """CloudFormation refuses a value that no token could have, so callers never see an error for it."""
 
     def accepts(self, parameter: str, value: str) -> bool:
         declared = Template.load().body["Parameters"][parameter]
@@ -151,7 +151,7 @@ class TestAParameterOfTheStack:
         assert not self.accepts(parameter, value)
 
     @given(data=st.data())
-    def test_that_is_accepted_is_a_timeout(self, parameter: str, data: st.DataObject) -> None:
+    def test_that_is_accepted_is_a_valid_timeout(self, parameter: str, data: st.DataObject) -> None:
         declared = Template.load().body["Parameters"][parameter]
         pattern = re.compile(declared["AllowedPattern"], re.ASCII)
         value = data.draw(st.from_regex(pattern, fullmatch=True).filter(lambda value: value and self.accepts(parameter, value)))
@@ -162,7 +162,7 @@ UNITS = {"w": 7 * DAY, "d": DAY, "h": HOUR, "m": MINUTE, "s": SECOND}
 
 
 @given(st.dictionaries(st.sampled_from(sorted(UNITS)), st.integers(0, 10_000), min_size=1), st.randoms())
-def test_the_order_of_units_never_matters(amounts: dict[str, int], random: Any) -> None:
+def test_units_may_come_in_any_order(amounts: dict[str, int], random: Any) -> None:
     parts = [f"{number}{unit}" for unit, number in amounts.items()]
     random.shuffle(parts)
     assert duration("".join(parts)) == sum(number * UNITS[unit] for unit, number in amounts.items())
@@ -173,7 +173,7 @@ ZONES = st.integers(-23 * 60, 23 * 60)
 
 
 @given(INSTANTS, ZONES)
-def test_every_iso_date_in_every_zone_is_the_instant_that_it_names(when: datetime, minutes: int) -> None:
+def test_every_iso_date_is_read_in_its_own_time_zone(when: datetime, minutes: int) -> None:
     sign, hours, rest = "-" if minutes < 0 else "+", *divmod(abs(minutes), 60)
     instant = (when.replace(tzinfo=UTC) - timedelta(minutes=minutes)).timestamp() * 1000 // 1
     if not NOW < instant <= LATEST:
@@ -186,14 +186,14 @@ ALMOST = st.text(alphabet="0123456789wdhrms-:TZ+., GMTJan", max_size=40) | st.te
 
 
 @given(ALMOST)
-def test_any_text_is_a_future_instant_or_refused(written: str) -> None:
+def test_any_text_is_read_as_a_future_instant_or_refused(written: str) -> None:
     with suppress(InvalidTimeout):
         instant = timeout_at(written, NOW)
         assert instant is None if written == "" else instant is not None and NOW < instant <= LATEST
 
 
 @given(ALMOST)
-def test_any_text_is_a_lifetime_of_a_key_or_refused(written: str) -> None:
+def test_any_text_is_read_as_a_ttl_or_refused(written: str) -> None:
     with suppress(InvalidTimeout):
         instant = key_expires_at(written, NOW)
         assert instant is None if written == "" else instant is not None and NOW <= instant <= LATEST
@@ -206,14 +206,14 @@ ANY_JSON = st.recursive(
 
 
 @given(ANY_JSON)
-def test_any_json_value_is_a_future_instant_or_none_or_refused(written: Any) -> None:
+def test_any_json_value_is_read_as_a_future_instant_or_none_or_refused(written: Any) -> None:
     with suppress(InvalidTimeout):
         instant = timeout_at(written, NOW)
         assert written in (None, "") if instant is None else isinstance(written, str) and NOW < instant <= LATEST
 
 
 @given(ALMOST)
-def test_any_text_is_a_date_or_none_or_refused(written: str) -> None:
+def test_any_text_is_read_as_a_date_or_none_or_refused(written: str) -> None:
     with suppress(InvalidTimeout):
         instant = date(written)
         assert instant is None or instant <= LATEST + SECOND

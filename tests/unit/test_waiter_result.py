@@ -1,4 +1,4 @@
-"""What a waiting state gets: what `wait.forToken()` gives in Trigger.dev's SDK."""
+"""The result of a waiting state equals that of `wait.forToken()` in Trigger.dev's SDK."""
 
 import json
 
@@ -18,7 +18,7 @@ def result(output: Output, unwrap: bool = False) -> Success | Failure:
 
 
 @pytest.mark.parametrize("output", ['{"a": 1.50}', "null", "false", '""', "12345678901234567890", '{"a":1,"a":2}'])
-def test_a_completed_token_gives_its_output_exactly_as_it_came(output: str) -> None:
+def test_a_completed_token_gives_its_output_exactly_as_sent(output: str) -> None:
     assert result(Output(output)) == Success(f'{{"ok":true,"output":{output}}}')
     assert result(Output(output), unwrap=True) == Success(output)
 
@@ -37,17 +37,17 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
     }
 
 
-def test_a_timed_out_token_fails_the_state_when_the_bare_output_was_asked_for() -> None:
+def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
     assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure("WaitpointTimeoutError", MESSAGE)
 
 
-def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
+def test_the_api_shows_a_timeout_as_the_sdk_expects_it() -> None:
     assert json.loads(timeout_output(TIMED_OUT)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
 
 
 @pytest.mark.parametrize("unwrap", [False, True])
 @pytest.mark.parametrize("letter", ["x", "ü"])
-def test_an_output_is_replaced_by_a_reference_only_when_the_result_would_be_too_long(unwrap: bool, letter: str) -> None:
+def test_only_a_result_that_would_be_too_long_has_a_reference_instead_of_its_output(unwrap: bool, letter: str) -> None:
     envelope = 0 if unwrap else len('{"ok":true,"output":}')
     letters, odd = divmod(RESULT_LIMIT - envelope - len('""'), len(letter.encode()))
     fits = f'"{letter * letters}{"x" * odd}"'
@@ -62,7 +62,7 @@ def test_an_output_is_replaced_by_a_reference_only_when_the_result_would_be_too_
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=5), st.booleans())
-def test_every_result_is_json_with_the_output_in_it(output: object, unwrap: bool) -> None:
+def test_every_result_is_json_that_contains_the_output(output: object, unwrap: bool) -> None:
     given = result(Output(json.dumps(output)), unwrap)
     assert isinstance(given, Success)
     read = json.loads(given.json)
