@@ -1,4 +1,4 @@
-"""What AWS does around the handlers: it invokes them, and again when they fail, on a clock that tests move.
+"""AWS around the handlers: it invokes them, and retries failures, on a clock that tests move.
 
 The handlers run as they are deployed, on moto. The sources of events behave as AWS describes them: a stream is
 delivered again from the lowest failed record, and a message comes back after its visibility timeout.
@@ -77,7 +77,7 @@ class StreamSource:
         self.pending: list[dict[str, Any]] = []
 
     def deliver(self) -> bool:
-        """Invoke the function with what it has not finished yet. False when there was nothing."""
+        """Invoke the function with its unfinished records. Returns False if there were none."""
         self.pending += [
             record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self._patterns)
         ]
@@ -92,7 +92,7 @@ class StreamSource:
         failed = {failure["itemIdentifier"] for failure in answer["batchItemFailures"]}
         done = [record["dynamodb"]["SequenceNumber"] not in failed for record in batch]
         if failed and all(done):
-            return True  # it names no record of the batch, so the whole batch comes again
+            return True  # names no record of the batch, so the whole batch is retried
         del self.pending[: [*done, False].index(False)]
         return True
 
@@ -108,7 +108,7 @@ class QueueSource:
         self._sqs = client("sqs")
 
     def deliver(self) -> bool:
-        """Invoke the function with the messages that are visible now. False when there were none."""
+        """Invoke the function with the visible messages. Returns False if there were none."""
         received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
         messages = received.get("Messages", [])
         if not messages:
@@ -164,7 +164,7 @@ class SchedulerSource:
 
 
 class Stream:
-    """What was written to a table, as its stream tells it."""
+    """The changes of a table, as its stream reports them."""
 
     def __init__(self, arn: str) -> None:
         self._client = client("dynamodbstreams")
@@ -173,7 +173,7 @@ class Stream:
         self._read_up_to: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
 
     def read(self) -> list[dict[str, Any]]:
-        """The records since the last time. Each time by a new iterator: moto's go astray after a cancelled transaction."""
+        """The records since the last call. A new iterator each time, as moto's break after a cancelled transaction."""
         made = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._read_up_to)
         records: list[Any] = self._client.get_records(ShardIterator=made["ShardIterator"])["Records"]
         if records:
@@ -187,7 +187,7 @@ def _as_lambda_has_it(value: Any) -> float | str:
 
 
 class Aws:
-    """A table, a bucket and queues of its own, and what AWS delivers from them to the functions."""
+    """Its own table, bucket and queues, and what AWS delivers from them to the functions."""
 
     def __init__(self, stack: MotoStack) -> None:
         self.stack = stack
@@ -198,7 +198,7 @@ class Aws:
         self.plan: Callable[[int, str], Any] = nothing
         self.meanwhile: Callable[[int, str], Any] = nothing
         self.somebody_died = False
-        """So that what Step Functions answered may not have been recorded."""
+        """Set when a function was killed, so Step Functions' answer may not be recorded."""
         self.table, stream_arn = _empty_table(stack)
         self._stream = Stream(stream_arn)
         self._history: list[dict[str, Any]] = []
@@ -219,7 +219,7 @@ class Aws:
 
     @contextmanager
     def alive(self) -> Iterator[None]:
-        """The world is there: handlers see its clock and its AWS, and find nothing in their caches."""
+        """Within this, handlers use this clock and this AWS, with empty caches."""
         with ExitStack() as until_the_end:
             until_the_end.enter_context(self.wire.plugged_in())
             until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
@@ -238,7 +238,7 @@ class Aws:
 
     @contextmanager
     def faulty(self) -> Iterator[None]:
-        """Here things go wrong as planned."""
+        """Within this, the planned faults happen."""
         self.somebody_died = self.somebody_died or self.plan is not nothing
         self.lambdas.watched, self.wire.choose, self.wire.meanwhile = True, self.plan, self.meanwhile
         try:
@@ -248,13 +248,13 @@ class Aws:
 
     @contextmanager
     def without_fast_path(self) -> Iterator[None]:
-        """Step Functions is out of reach."""
+        """Within this, Step Functions cannot be reached."""
         with self._failing(lambda call: call.startswith("stepfunctions.")):
             yield
 
     @contextmanager
     def without_records(self) -> Iterator[None]:
-        """Whoever has resumed a waiter dies before it can be recorded."""
+        """Within this, a function dies after it resumed a waiter and before it records that."""
         self.somebody_died = True
         resumed = False
 
@@ -292,19 +292,19 @@ class Aws:
         raise AssertionError("it never comes to rest")
 
     def pass_time(self, until: int) -> None:
-        """Let the clock run until an instant, with a rest wherever a timer may come."""
+        """Move the clock to an instant, with a stop wherever a timer may fire."""
         for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
             self.clock.now = max(self.clock.now, instant)
             self.come_to_rest()
 
     def dead_letters(self) -> list[tuple[str, str]]:
-        """The ids of tokens that an operator must look at, each with the reason."""
+        """The ids of dead-lettered tokens, each with the reason."""
         found = client("sqs").receive_message(QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10).get("Messages", [])
         letters = [json.loads(message["Body"]) for message in found]
         return [(letter["waitpointId"], letter["reason"]) for letter in letters]
 
     def rotate(self, logical_id: str) -> None:
-        """Give a secret a new version, and let no function have the old one in its cache."""
+        """Rotate a secret, and clear the functions' caches."""
         value = unique(logical_id).ljust(64, "x")
         client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
         _forget_all_but_clients()
@@ -324,7 +324,7 @@ def _forget_all_but_clients() -> None:
 
 
 def _empty_table(stack: MotoStack) -> tuple[str, str]:
-    """A table as the template has it, without what another test may have left in it. Returns its name and its stream."""
+    """The table of the template, emptied. Returns its name and its stream."""
     [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
     needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
     made = client("dynamodb").create_table(
@@ -336,7 +336,7 @@ def _empty_table(stack: MotoStack) -> tuple[str, str]:
 
 
 def _empty_queue(stack: MotoStack, logical_id: str) -> str:
-    """A queue of the template, without what another test may have left in it. Returns its URL."""
+    """A queue of the template, emptied. Returns its URL."""
     timeout = stack.template.resources("AWS::SQS::Queue")[logical_id].get("VisibilityTimeout", 30)
     made = client("sqs").create_queue(QueueName=unique(logical_id), Attributes={"VisibilityTimeout": str(timeout)})
     return str(made["QueueUrl"])

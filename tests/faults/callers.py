@@ -1,4 +1,4 @@
-"""What callers do: send an HTTP request again after a 5xx, and run a state that waits with its Retry."""
+"""The callers: they retry an HTTP request after a 5xx, and a waiting state by its Retry."""
 
 import json
 from contextlib import suppress
@@ -24,16 +24,16 @@ class Execution:
 
 
 class Callers(Aws):
-    """AWS with those who call the stack."""
+    """AWS and the callers of the stack."""
 
     def __init__(self, stack: MotoStack) -> None:
         super().__init__(stack)
         self.tokens: list[dict[str, Any]] = []
-        """What the callers were told of the tokens that they made."""
+        """The answers of create that the callers got."""
         self._retried = _names_in_retry(stack)
 
     def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
-        """One request, sent again as it is when the answer is a 5xx or never comes."""
+        """Send a request, and retry it unchanged if the answer is a 5xx or is lost."""
         path = urlsplit(url).path
         route = self.stack.template.route(method, path)
         assert route
@@ -65,7 +65,7 @@ class Callers(Aws):
         assert answer.status == 200, answer
 
     def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
-        """Enter a state that waits for a task token, and its Retry when its function fails before the task was answered."""
+        """Enter a state that waits for a task token; retry it if its function fails before the task was answered."""
         execution = execution or Execution()
         for _ in range(PATIENCE):
             task_token = self.step_functions.start_task()
@@ -79,7 +79,7 @@ class Callers(Aws):
             else:
                 return execution
             if self.step_functions.result(task_token) is not None:
-                return execution  # it had gone on before its function failed
+                return execution  # it was resumed before its function failed
             self.step_functions.stop(task_token)
             if error not in self._retried:
                 break
@@ -94,7 +94,7 @@ class Callers(Aws):
 
 
 def _names_in_retry(stack: MotoStack) -> set[str]:
-    """The errors that the example state machine, which users copy, tries again after."""
+    """The errors that the example state machine retries."""
     [machine] = stack.template.resources("AWS::Serverless::StateMachine").values()
     states = json.loads((ROOT / machine["DefinitionUri"]).read_text())["States"].values()
     return {name for state in states for retry in state.get("Retry", []) for name in retry["ErrorEquals"]}

@@ -1,4 +1,4 @@
-"""The flows: what is there before, what happens while things go wrong, and what must be true when all is at rest."""
+"""The flows: what exists before, what happens during faults, and what must be true at the end."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ def flow(function: Flow) -> Flow:
 
 
 def goes_on_with_a_callback(world: World, token: dict[str, str], *executions: Execution) -> None:
-    """A created token is good for what it was made for."""
+    """The created token can be completed and waited for."""
     all_of_them = [*executions, world.wait(token)]
     world.callback(token, SMALL)
     world.come_to_rest()
@@ -301,7 +301,7 @@ def expire(world: World) -> None:
         world.expect(execution, token, Timeout(), unwrap)
 
 
-# Resume: the fast path has resumed nobody
+# Resume: the fast path resumed no waiter
 
 
 def settled_without_a_resume(world: World, *payloads: str) -> list[tuple[Execution, dict[str, str], str]]:

@@ -1,4 +1,4 @@
-"""Every AWS call of every flow goes wrong in every way, and no resume is lost.
+"""Every AWS call of every flow fails in every way, and no resume is lost.
 
 The calls are found by a clean run of the flow, so a call that is added is covered from that day.
 """
@@ -13,7 +13,7 @@ from tests.faults.world import World
 
 
 def run(stack: MotoStack, flow: str, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:
-    """Run a flow with a fault of one of its calls. Returns the calls it made and what was lost."""
+    """Run a flow with a fault in one of its calls. Returns its calls and the lost promises."""
     world = World(stack)
     world.plan = lambda place, _: fault if place == number else None
     with world.alive():
@@ -31,7 +31,7 @@ def test_a_flow_without_faults_loses_nothing(stack: MotoStack, figures: Figures,
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_nothing_is_lost_when_a_call(stack: MotoStack, figures: Figures, flow: str, fault: Fault) -> None:
+def test_nothing_is_lost_when_a_call_fails(stack: MotoStack, figures: Figures, flow: str, fault: Fault) -> None:
     calls = figures.flows.get(flow) or run(stack, flow)[0]
     lost = {}
     for number, call in enumerate(calls):

@@ -1,4 +1,4 @@
-"""Narrow places that no single fault leads to."""
+"""Cases that no single fault produces."""
 
 from collections.abc import Iterator
 
@@ -24,8 +24,8 @@ def world(stack: MotoStack) -> Iterator[World]:
 
 @pytest.mark.parametrize("code", ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"])
 @pytest.mark.parametrize("conflicts", [1, 6])
-def test_a_create_that_meets_others_on_its_key_is_answered_all_the_same(world: World, code: str, conflicts: int) -> None:
-    """DynamoDB cancels transactions that meet on one item; the caller is not asked to come again."""
+def test_a_create_that_conflicts_with_others_on_its_key_succeeds(world: World, code: str, conflicts: int) -> None:
+    """DynamoDB cancels transactions that conflict on an item. The function retries; the caller need not."""
     fault = Fault("meets others", lambda *_: cancels(code))
     seen = []
 
@@ -42,8 +42,8 @@ def test_a_create_that_meets_others_on_its_key_is_answered_all_the_same(world: W
 
 
 @pytest.mark.parametrize("options", [{}, {"idempotencyKey": "order"}])
-def test_a_create_whose_answer_was_lost_on_the_way_to_its_function_is_new(world: World, options: dict[str, str]) -> None:
-    """botocore sends it again and is refused, by what it has written itself."""
+def test_a_create_whose_dynamodb_answer_was_lost_is_reported_as_new(world: World, options: dict[str, str]) -> None:
+    """botocore retries the write, and the first attempt's own item makes the retry fail."""
     [lost_once] = [fault for fault in FAULTS if fault.name == "answer lost once"]
     world.plan = lambda _, call: lost_once if call.startswith("dynamodb.") else None
     with world.faulty():
@@ -53,7 +53,7 @@ def test_a_create_whose_answer_was_lost_on_the_way_to_its_function_is_new(world:
     assert world.token_ids() == [token["id"]]
 
 
-def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_callback(world: World) -> None:
+def test_a_clock_set_back_during_a_call_does_not_lose_a_late_callback(world: World) -> None:
     """The callback finds the token due; by its next reading of the clock the token would be waiting again."""
     token = world.create(timeout="10m")
     execution = world.wait(token)
@@ -65,9 +65,9 @@ def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_callback(wo
     assert world.lost() == []
 
 
-def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_waiter(world: World) -> None:
+def test_a_clock_set_back_during_a_call_does_not_lose_a_late_waiter(world: World) -> None:
     token = world.create(timeout="10m")
-    world.clock.advance(600_001)  # the function reads it once for the waiter, once for the token
+    world.clock.advance(600_001)  # the function reads the clock once for the waiter, once for the token
     world.clock.slips = 1
     execution = world.wait(token)
     world.clock.slips = 0
@@ -75,11 +75,11 @@ def test_a_clock_that_is_set_back_within_a_call_does_not_lose_a_late_waiter(worl
     assert world.lost() == []
 
 
-def test_a_function_whose_clock_is_behind_keeps_the_outcome_of_one_whose_clock_is_ahead(world: World) -> None:
+def test_a_function_with_a_slow_clock_keeps_the_outcome_of_one_with_a_fast_clock(world: World) -> None:
     token = world.create(timeout="10m")
     early = world.wait(token)
     world.clock.advance(seconds=600)
-    world.callback(token, SMALL)  # this one's clock says that it is over
+    world.callback(token, SMALL)  # by this function's clock the token has timed out
     world.clock.advance(seconds=-2)
     late = world.wait(token)
     world.callback(token, SMALL)
@@ -89,7 +89,7 @@ def test_a_function_whose_clock_is_behind_keeps_the_outcome_of_one_whose_clock_i
     assert world.lost() == []
 
 
-def test_of_a_hundred_waiters_each_is_resumed_whatever_happens_to_the_others(world: World) -> None:
+def test_each_of_a_hundred_waiters_is_resumed_whatever_happens_to_the_others(world: World) -> None:
     token = world.create()
     executions = [world.wait(token) for _ in range(MAX_WAITERS)]
     for number, execution in enumerate(executions):
@@ -98,7 +98,7 @@ def test_of_a_hundred_waiters_each_is_resumed_whatever_happens_to_the_others(wor
             world.step_functions.fail_next(fault, times=3, task_token=execution.task_tokens[-1])
     world.callback(token, SMALL)
     assert sum(result is not None for result in world.step_functions.results().values()) < MAX_WAITERS
-    world.somebody_died = True  # lost answers come as "gone"
+    world.somebody_died = True  # after a lost answer, the retry gets "gone"
     world.come_to_rest()
     for execution in executions:
         world.expect(execution, token, SMALL)
@@ -106,7 +106,7 @@ def test_of_a_hundred_waiters_each_is_resumed_whatever_happens_to_the_others(wor
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "KmsAccessDeniedException", "KmsInvalidStateException"])
-def test_what_an_operator_must_mend_is_dead_lettered_and_keeps_nobody_else_waiting(world: World, code: str) -> None:
+def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: World, code: str) -> None:
     tokens = [world.create() for _ in range(3)]
     executions = [world.wait(token) for token in tokens]
     refused = StepFunctionsFault(lambda operation: ClientError({"Error": {"Code": code}}, operation))
@@ -121,7 +121,7 @@ def test_what_an_operator_must_mend_is_dead_lettered_and_keeps_nobody_else_waiti
     assert world.lost() == [f"{tokens[1]['id']} has 1 waiters without a record"]
 
 
-def test_a_permanent_failure_is_dead_lettered_once_when_only_it_is_left(world: World) -> None:
+def test_a_permanent_failure_that_is_left_alone_is_dead_lettered_once(world: World) -> None:
     token = world.create()
     denied, throttled = world.wait(token), world.wait(token)
     world.step_functions.fail_next(DENIED, times=1_000, task_token=denied.task_tokens[-1])
@@ -133,8 +133,8 @@ def test_a_permanent_failure_is_dead_lettered_once_when_only_it_is_left(world: W
     assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
 
 
-def test_a_refusal_reaches_the_execution_even_when_step_functions_is_busy(world: World) -> None:
-    """The state is tried again under its Retry, and then fails with the refusal's own name."""
+def test_a_refusal_reaches_the_execution_even_when_step_functions_throttles(world: World) -> None:
+    """The state is retried by its Retry, and then fails with the name of the refusal."""
     world.step_functions.fail_next(THROTTLED, times=3)
     execution = world.run_state("wait_for_token", {"waitpointId": "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"})
     results = [world.step_functions.result(task_token) for task_token in execution.task_tokens]

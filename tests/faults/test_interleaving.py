@@ -1,4 +1,4 @@
-"""Whatever others do to the same tokens before or after any call of a flow, nothing is lost.
+"""Another caller acts on the same tokens before or after any call of a flow, and nothing is lost.
 
 This is every interleaving of a flow with one whole other thing. Those of two flows' calls are the races' business.
 """
@@ -52,8 +52,10 @@ def the_timeout_passes(world: World) -> None:
 
 @pytest.mark.parametrize("action", OTHERS)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_nothing_is_lost_when_meanwhile(stack: MotoStack, figures: Figures, flow: str, action: str) -> None:
-    """The place after one call is the place before the next one, so there is one more of them than there are calls."""
+def test_nothing_is_lost_when_another_caller_acts_between_calls(
+    stack: MotoStack, figures: Figures, flow: str, action: str
+) -> None:
+    """After one call is before the next, so a flow of n calls has n + 1 places."""
     lost: dict[str, list[str]] = {}
     place, calls = 0, ["?"]
     while place <= len(calls):
@@ -69,7 +71,7 @@ def test_nothing_is_lost_when_meanwhile(stack: MotoStack, figures: Figures, flow
         world.meanwhile = act
         with world.alive():
             FLOWS[flow](world)
-            for token in world.tokens:  # so that no execution waits on
+            for token in world.tokens:  # so that no execution keeps waiting
                 world.callback(token, '"in the end"')
             world.come_to_rest()
             problems = world.lost()

@@ -1,4 +1,4 @@
-"""Every event may come again, and often: AWS promises at least once, and so do those who call over HTTP."""
+"""Every event can be delivered many times: AWS delivers at least once, and HTTP callers retry."""
 
 import pytest
 
@@ -23,13 +23,13 @@ CHOSEN = [  # between them, every kind of event of every function
 
 
 def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
-    """Tokens with their outcomes, waiters and deliveries, and what every task was resumed with."""
+    """Tokens with their outcomes, waiters and deliveries, and the result of every task."""
     return [services.tokens.retrieve(token_id) for token_id in token_ids], world.step_functions.results()
 
 
 @pytest.mark.parametrize("flow", CHOSEN)
-def test_of_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
-    """A create without a key makes a token each time, as it must: those that were there before stay as they were."""
+def test_delivering_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
+    """A create without a key makes a new token each time; only the existing tokens must not change."""
     world = World(stack)
     with world.alive():
         FLOWS[flow](world)

@@ -1,4 +1,4 @@
-"""Half of all work fails somewhere, for a while, in any order. Then it is calm, and nothing is lost."""
+"""For a while half of all calls fail in random ways. When the failures end, nothing is lost."""
 
 import random
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Between botocore and AWS: sees every call that a handler makes, and lets one of them go wrong.
+"""Between botocore and AWS: records every call that a handler makes, and makes one of them fail.
 
 It stands below botocore's own retries, so a fault of one attempt is met by the next one, as it would be on AWS. Step
 Functions is the strict fake; everything else is moto.
@@ -25,23 +25,23 @@ from tests.support.fakes.step_functions import FakeStepFunctions
 EVERY_ATTEMPT = 1_000
 
 Attempt = tuple[Any, Exception | None]
-"""What botocore's endpoint makes of one HTTP request: a response and its parsed body, or an exception."""
+"""What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
 
 
 class Killed(BaseException):
-    """The process ends here: nothing may catch it, and no call comes after it."""
+    """The process is killed: nothing may catch this, and no call follows."""
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a call: how many of its attempts, before or after the call took effect, and how."""
+    """How a call fails: how many attempts, before or after it took effect, and with which error."""
 
     name: str
     answer: Callable[[str, str], Attempt]
     after_effect: bool = False
     attempts: int = EVERY_ATTEMPT
     only: str | None = None
-    """The one operation that this can happen to."""
+    """The only operation that can fail this way."""
 
     def can_happen_to(self, call: str) -> bool:
         return self.only is None or call.endswith(self.only)
@@ -104,11 +104,11 @@ class Wire:
         self.choose: Callable[[int, str], Fault | None] = lambda *_: None
         """The fault of the call with this number and name."""
         self.meanwhile: Callable[[int, str], None] = lambda *_: None
-        """What others do "before" and "after" the call with this number."""
+        """What another caller does "before" and "after" the call with this number."""
 
     @contextmanager
     def plugged_in(self) -> Iterator[None]:
-        botocore: Any = (BaseClient, Endpoint)  # its stubs leave out what is private
+        botocore: Any = (BaseClient, Endpoint)  # the type stubs omit private members
         make_api_call, do_get_response = botocore[0]._make_api_call, botocore[1]._do_get_response
 
         def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
@@ -168,7 +168,7 @@ class Wire:
 
     @contextmanager
     def watched(self) -> Iterator[None]:
-        """One run of a handler. Once it was killed, nothing in it reaches AWS any more."""
+        """One run of a handler. After it is killed, none of its calls reaches AWS."""
         self._watching, self._dead = True, False
         try:
             yield

@@ -1,4 +1,4 @@
-"""What must be true when all has come to rest: no execution hangs, and no promise is broken."""
+"""What must be true in the end: no execution hangs, and no promise is broken."""
 
 import json
 from collections.abc import Iterator
@@ -18,20 +18,20 @@ class Timeout:
 
 
 class World(Callers):
-    """AWS, its callers, and what they may rely on."""
+    """AWS, its callers, and what the callers may rely on."""
 
     def __init__(self, stack: MotoStack) -> None:
         super().__init__(stack)
         self.outcomes_are_open = False
-        """Whoever settles a token first decides, and every execution must go on with that."""
+        """If true, the first request to settle a token decides, and every execution must get that outcome."""
         self._expected: list[tuple[Execution, str, str | Timeout, bool]] = []
 
     def expect(self, execution: Execution, token: dict[str, Any], outcome: str | Timeout, unwrap: bool = False) -> None:
-        """The execution goes on with this outcome: the JSON text of an output, or a timeout."""
+        """Record that the execution got this outcome: the JSON text of an output, or a timeout."""
         self._expected.append((execution, token["id"], outcome, unwrap))
 
     def lost(self) -> list[str]:
-        """Everything that is wrong after all has come to rest: the executions that hang, and every broken promise."""
+        """Every problem at the end: executions that hang, and broken promises."""
         self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
         problems += self._wrong_with_keys()
@@ -39,7 +39,7 @@ class World(Callers):
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
 
     def token(self, token_id: str) -> Token:
-        """A token with its outcome and its output, however long ago it ended."""
+        """A token with its outcome and its output, even after retention."""
         token = services.store.get(token_id)
         outcome = token.outcome_at(self.clock())
         return replace(token, outcome=outcome and services.delivery.with_output(outcome))

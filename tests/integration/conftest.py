@@ -1,4 +1,4 @@
-"""What the tests on moto's stack need of it."""
+"""Fixtures for the tests on the stack on moto."""
 
 import json
 import time
@@ -19,7 +19,7 @@ PATIENCE = 10  # seconds
 
 @pytest.fixture(autouse=True)
 def alone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No test meets another's tokens."""
+    """Give each test an empty table."""
     yield
     if "stack" in request.fixturenames:
         request.getfixturevalue("stack").empty_table()
@@ -32,7 +32,7 @@ def api(stack: MotoStack) -> Api:
 
 @pytest.fixture
 def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
-    """The functions' clock, standing still; it says the real time first, since public access tokens are judged by that."""
+    """The functions' clock. It stands still, at first at the real time, which public access tokens are checked against."""
     from waitpoints import wiring
 
     clock = FakeClock(wiring.now())
@@ -42,7 +42,7 @@ def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 @pytest.fixture
 def step_functions(stack: MotoStack) -> Iterator[FakeStepFunctions]:
-    """A Step Functions as strict as AWS, in place of moto's."""
+    """A fake Step Functions as strict as AWS, instead of moto's."""
     from waitpoints.wiring import services
 
     strict = FakeStepFunctions()
@@ -53,7 +53,7 @@ def step_functions(stack: MotoStack) -> Iterator[FakeStepFunctions]:
 
 
 class Runs:
-    """Executions of the template's state machine, which moto runs for real."""
+    """Executions of the template's state machine, run by moto."""
 
     def __init__(self, state_machine_arn: str) -> None:
         self._state_machine_arn = state_machine_arn
@@ -64,7 +64,7 @@ class Runs:
         return start_execution(self._state_machine_arn, {"token": {"id": token_id}})
 
     def end(self, execution: str) -> tuple[str, Any]:
-        """Wait for an execution's end: its status, and its output or its error and cause."""
+        """Wait until an execution ends. Returns its status, and its output or its error and cause."""
 
         def ended() -> dict[str, Any] | None:
             described: Any = self._client.describe_execution(executionArn=execution)
@@ -94,7 +94,7 @@ def start_execution(state_machine_arn: str, given: Any) -> str:
 
 
 def eventually[Result](look: Callable[[], Result]) -> Result:
-    """What `look` returns once it returns something."""
+    """Call `look` until it returns something, and return that."""
     until = time.monotonic() + PATIENCE
     while not (found := look()):
         assert time.monotonic() < until, f"nothing came in {PATIENCE} s"

@@ -1,4 +1,4 @@
-"""Bad input, on the deployed handlers and a real table: a clear error, and the token is exactly what it was before."""
+"""Bad input, on the deployed handlers and a real table: a clear error, and the token is unchanged."""
 
 from typing import Any
 
@@ -58,7 +58,7 @@ BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
 
 
 def items(stack: MotoStack, token_id: str) -> Any:
-    """All that the table has for a token."""
+    """The item of a token, as the table has it."""
     return boto3.client("dynamodb").query(
         TableName=stack.resources["Table"]["Ref"],
         KeyConditionExpression="id = :id",
@@ -92,7 +92,7 @@ def test_is_refused_and_leaves_the_token_exactly_as_it_was(
 
 
 @pytest.mark.parametrize("body", [b"", b'{"data":2}', b"not json", b"\xff"])
-def test_whatever_comes_second_is_a_success_that_changes_nothing(api: Api, stack: MotoStack, body: bytes) -> None:
+def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: bytes) -> None:
     token = api.create()
     api.post(token["url"], b'"first"', JSON)
     before = items(stack, token["id"])
@@ -118,7 +118,7 @@ def test_whatever_comes_second_is_a_success_that_changes_nothing(api: Api, stack
         ({"waitpointId": "{id}", "unwrap": "yes"}, "InvalidRequest"),
     ],
 )
-def test_a_state_that_asks_wrongly_fails_with_a_named_error(
+def test_a_state_with_invalid_input_fails_with_a_named_error(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any], error: str
 ) -> None:
     token, task_token = api.create(), step_functions.start_task()
@@ -132,17 +132,17 @@ def test_a_state_that_asks_wrongly_fails_with_a_named_error(
 
 
 @pytest.mark.parametrize("payload", [[], "text", None, {"waitpointId": UNKNOWN}, {"waitpointId": UNKNOWN, "taskToken": 5}])
-def test_a_state_without_a_task_token_fails_as_an_invocation(stack: MotoStack, payload: Any) -> None:
+def test_a_state_without_a_task_token_fails_the_invocation(stack: MotoStack, payload: Any) -> None:
     with pytest.raises(Exception, match=r"object|taskToken"):
         stack.functions()["wait_for_token"].call(payload)
 
 
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
 @pytest.mark.parametrize("written", ["$$.Task.Token", "$states.context.Task.Token", "{% $states.context.Task.Token %}"])
-def test_a_task_token_that_was_never_evaluated_fails_the_invocation(
+def test_an_unevaluated_task_token_fails_the_invocation(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
 ) -> None:
-    """Stored, it would let the execution wait without end, or let a plain `lambda:invoke` state succeed at once."""
+    """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
     token = api.create()
     before = items(stack, token["id"])
     payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
@@ -153,7 +153,7 @@ def test_a_task_token_that_was_never_evaluated_fails_the_invocation(
 
 
 @pytest.mark.parametrize("payload", [{"waitpointId": UNKNOWN}, {"waitpointId": "$.token.id"}])
-def test_a_refusal_that_cannot_reach_the_execution_fails_the_invocation(
+def test_an_undeliverable_refusal_fails_the_invocation(
     stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any]
 ) -> None:
     task_token = step_functions.start_task()
@@ -180,7 +180,7 @@ def uses_the_table(operation: Operation) -> bool:
 
 @pytest.mark.parametrize("failure", [_throttled, _unreachable])
 @pytest.mark.parametrize("operation", [it for it in OPERATIONS if uses_the_table(it)], ids=named)
-def test_when_the_table_fails_the_sender_is_asked_to_come_again_and_nothing_is_told_about_it(
+def test_a_table_failure_asks_the_sender_to_retry_and_reveals_nothing(
     api: Api, clock: FakeClock, failure: Any, operation: Operation
 ) -> None:
     token = api.create()

@@ -1,4 +1,4 @@
-"""What a wait may cost: calls to AWS are counted, and DynamoDB's capacity is worked out, as `make costs` does."""
+"""The budgets of a wait: calls to AWS, and DynamoDB's capacity, counted as `make costs` counts them."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +22,7 @@ def wait(counted: Bench) -> Wait:
 
 
 @pytest.mark.parametrize("step", ["create", "wait"])
-def test_creating_and_registering_take_one_call(wait: Wait, step: str) -> None:
+def test_creating_and_registering_take_one_call_each(wait: Wait, step: str) -> None:
     assert len(wait[step].calls) == 1
 
 
@@ -34,12 +34,12 @@ def test_retrieving_takes_one_call(counted: Bench) -> None:
     assert counted.retrieve().operations() == ["DynamoDB:Query"]
 
 
-def test_settling_and_resuming_take_two_calls_and_one_that_records_it(wait: Wait) -> None:
+def test_settling_resuming_and_recording_take_three_calls(wait: Wait) -> None:
     expected = ["DynamoDB:UpdateItem", "SFN:SendTaskSuccess", "DynamoDB:UpdateItem"]
     assert wait["settle and resume"].operations() == expected
 
 
-def test_the_guarantee_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -> None:
+def test_the_stream_function_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -> None:
     assert wait["guarantee"].operations() == ["DynamoDB:Query"]
 
 

@@ -1,4 +1,4 @@
-"""A completion and the timer in the same millisecond, in thousands of orders: one outcome, and every waiter got that one.
+"""A completion and the timer in the same millisecond, in thousands of orders: every waiter gets the same outcome.
 
 The two look at the clock on either side of the timeout, so both may go ahead; a waiter comes in between. Their calls to
 the table are put into an order by chance, which its seed repeats.
@@ -32,7 +32,7 @@ OUTPUT = '{"approved":true}'
 
 
 class Turns:
-    """Lets one actor go on at a time, from one of its calls to the table to the next."""
+    """Lets one actor run at a time, from one call to the table to its next."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311
@@ -97,7 +97,7 @@ def store(request: pytest.FixtureRequest, stack: MotoStack) -> Store | MemorySto
 
 
 def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
-    """Play one order to its end. Returns the outcome that everybody saw."""
+    """Run one order to its end. Returns the outcome that every waiter got."""
     chance = random.Random(seed)  # noqa: S311
     turns, step_functions = Turns(seed), FakeStepFunctions()
     in_turns: Any = StoreInTurns(store, turns)
@@ -131,7 +131,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     return token.outcome.status
 
 
-def test_a_completion_and_the_timer_in_one_millisecond_leave_one_outcome_that_every_waiter_got(
+def test_a_completion_and_the_timer_in_one_millisecond_give_every_waiter_the_same_outcome(
     store: Store | MemoryStore,
 ) -> None:
     rounds = 3000 if isinstance(store, MemoryStore) else 200

@@ -1,4 +1,4 @@
-"""The doctor on the table: it finishes what was left undone, and reports what it could not finish."""
+"""The doctor finishes what was left undone, and reports what it could not finish."""
 
 from collections.abc import Callable
 from typing import Any
@@ -25,7 +25,7 @@ def doctor(stack: MotoStack) -> Callable[[], Any]:
 @pytest.fixture
 def undelivered(clock: FakeClock, step_functions: FakeStepFunctions) -> Callable[[], tuple[str, Waiter]]:
     def make() -> tuple[str, Waiter]:
-        """A settled token whose waiter was never told."""
+        """A settled token whose waiter was never resumed."""
         waiter = Waiter(step_functions.start_task(), clock())
         token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
         services.store.complete(token_id, services.outputs.store(token_id, "1"), clock())
@@ -52,7 +52,7 @@ def test_finishes_undelivered_and_overdue_tokens(
     assert doctor()["finished"] == 0
 
 
-def test_gives_the_stream_and_the_timers_their_time(
+def test_leaves_recent_tokens_to_the_stream_and_the_timers(
     doctor: Callable[[], Any], undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock
 ) -> None:
     undelivered()
@@ -61,7 +61,7 @@ def test_gives_the_stream_and_the_timers_their_time(
     assert (doctor()["finished"], doctor()["undone"]) == (0, 0)
 
 
-def test_reports_what_it_could_not_finish_and_finishes_the_rest(
+def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
     doctor: Callable[[], Any],
     undelivered: Callable[[], tuple[str, Waiter]],
     clock: FakeClock,
@@ -76,7 +76,7 @@ def test_reports_what_it_could_not_finish_and_finishes_the_rest(
     assert doctor()["undone"] == 0
 
 
-def test_starts_nothing_when_its_time_is_nearly_over(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
+def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
     found = audit.search(services.store, clock())
@@ -84,7 +84,7 @@ def test_starts_nothing_when_its_time_is_nearly_over(undelivered: Callable[[], t
     assert left.undelivered == [token_id]
 
 
-def test_removes_an_endless_key_once_its_token_is_gone(
+def test_removes_a_key_without_expiry_once_its_token_is_gone(
     stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(audit, "KEYS_LOOKED_AT", 2)  # all of them

@@ -1,4 +1,4 @@
-"""The sample events in events/: each is of the real shape, and its function takes it."""
+"""The sample events in events/ have the real shape, and their functions accept them."""
 
 import json
 from pathlib import Path
@@ -23,12 +23,12 @@ def function_of(event: str) -> str:
     return event.split(".", maxsplit=1)[0]
 
 
-def test_every_function_has_one_and_every_one_has_its_function() -> None:
+def test_every_function_has_a_sample_event_and_every_sample_event_a_function() -> None:
     assert {function_of(event) for event in EVENTS} == set(FUNCTIONS)
 
 
 @pytest.mark.parametrize("name", EVENTS)
-def test_each_is_taken_by_its_function(stack: MotoStack, name: str) -> None:
+def test_every_function_accepts_its_sample_event(stack: MotoStack, name: str) -> None:
     event = json.loads(filled_in(EVENTS[name].read_text(), stack))
     answer = FUNCTIONS[function_of(name)].call(event)
     if "requestContext" in event:
@@ -40,7 +40,7 @@ def test_each_is_taken_by_its_function(stack: MotoStack, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [name for name, path in EVENTS.items() if '"requestContext"' in path.read_text()])
-def test_each_request_is_one_that_the_api_leads_to_its_function(stack: MotoStack, name: str) -> None:
+def test_every_sample_request_is_routed_to_its_function(stack: MotoStack, name: str) -> None:
     event = json.loads(filled_in(EVENTS[name].read_text(), stack))
     sent = event["requestContext"]["http"]
     assert (sent["path"], event["version"]) == (event["rawPath"], "2.0")
@@ -50,7 +50,7 @@ def test_each_request_is_one_that_the_api_leads_to_its_function(stack: MotoStack
     assert {key: value.replace("%2F", "/") for key, value in route.path_parameters.items()} == event.get("pathParameters", {})
 
 
-def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
+def test_the_slack_form_is_kept_as_posted(stack: MotoStack) -> None:
     event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
     FUNCTIONS["accept_callback"].call(event)
     settled = services.tokens.retrieve(event["pathParameters"]["waitpointId"]).outcome
@@ -70,7 +70,7 @@ def types(image: dict[str, Any]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(("name", "settled"), [("schedule_timeouts", False), ("resume_waiters", True)])
-def test_a_record_of_the_stream_holds_what_the_table_does(stack: MotoStack, name: str, settled: bool) -> None:
+def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str, settled: bool) -> None:
     now = services.now()
     waiter = Waiter("task token", now)
     created = services.tokens.create(NewToken(timeout_at=now + 60_000, waiter=waiter if settled else None), now)
@@ -84,10 +84,12 @@ def test_a_record_of_the_stream_holds_what_the_table_does(stack: MotoStack, name
     assert [types(one["M"]) for one in waiters[0]] == [types(one["M"]) for one in waiters[1]]
 
 
-def test_a_record_of_a_settled_token_resumes_what_was_left(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
+def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
+    stack: MotoStack, step_functions: FakeStepFunctions
+) -> None:
     now, waiter = services.now(), Waiter(step_functions.start_task(), services.now())
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
-    services.store.complete(token_id, Output("1"), now)  # and whoever did that died before the resume
+    services.store.complete(token_id, Output("1"), now)  # as if the function had died before the resume
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
@@ -95,7 +97,7 @@ def test_a_record_of_a_settled_token_resumes_what_was_left(stack: MotoStack, ste
     assert step_functions.calls[waiter.task_token] == 1
 
 
-def test_a_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
+def test_the_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
     [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
     image = record["dynamodb"]["NewImage"]
     token_id = image["id"]["S"]
@@ -108,7 +110,7 @@ def test_a_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
     assert json.loads(armed["Target"]["Input"]) == {"waitpointId": token_id}
 
 
-def test_a_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions: FakeStepFunctions, clock: Any) -> None:
+def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions: FakeStepFunctions, clock: Any) -> None:
     waiter = Waiter(step_functions.start_task(), clock(), unwrap=True)
     token_id = services.tokens.create(NewToken(timeout_at=clock() + 2000, waiter=waiter), clock()).token_id
     event = json.loads(EVENTS["expire_tokens"].read_text().replace("WAITPOINT_ID", token_id))
@@ -120,7 +122,7 @@ def test_a_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions:
     assert isinstance(step_functions.result(waiter.task_token), Failure)
 
 
-def test_the_webhook_is_a_real_one_and_says_where_it_is_from() -> None:
+def test_the_sample_webhook_is_real_and_names_its_source() -> None:
     webhook = json.loads((ROOT / "events" / "github_workflow_run_completed.json").read_text())
     assert (webhook["action"], webhook["workflow_run"]["status"]) == ("completed", "completed")
     readme = Path(ROOT / "events" / "README.md").read_text()

@@ -36,14 +36,14 @@ class TestTheWebhookResumesTheExecution:
         [waiter] = api.retrieve(token["id"])["waiters"]
         assert waiter["status"] == "RESUMED"
 
-    def test_that_starts_only_after_it_came(self, api: Api, runs: Runs) -> None:
+    def test_that_starts_after_the_webhook(self, api: Api, runs: Runs) -> None:
         token = api.create()
         assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
         execution = runs.start(token["id"])
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
     @pytest.mark.parametrize("attempt", range(10))
-    def test_that_registers_in_the_same_moment(self, api: Api, runs: Runs, attempt: int) -> None:
+    def test_that_registers_at_the_same_moment(self, api: Api, runs: Runs, attempt: int) -> None:
         token = api.create()
         posting = threading.Timer(attempt * 0.003, api.post, (token["url"], WEBHOOK, JSON))
         posting.start()
@@ -59,7 +59,7 @@ class TestTheWebhookResumesTheExecution:
         for execution in executions:
             self.ends_with_the_webhook(api, runs, execution, token["id"])
 
-    def test_once_when_it_comes_twice(self, api: Api, runs: Runs) -> None:
+    def test_once_when_the_webhook_comes_twice(self, api: Api, runs: Runs) -> None:
         token = api.create()
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -87,7 +87,7 @@ class TestATimeoutEndsTheExecution:
         assert runs.end(execution) == (status, (error, cause.format(**shown)))
         assert (shown["status"], shown["completedAt"]) == ("TIMED_OUT", shown["timeoutAt"])
 
-    def test_when_the_timer_comes(self, api: Api, runs: Runs, clock: Any, stack: MotoStack, timed_out: Any) -> None:
+    def test_when_the_timer_fires(self, api: Api, runs: Runs, clock: Any, stack: MotoStack, timed_out: Any) -> None:
         token = api.create(timeout="2s")
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -108,9 +108,7 @@ class TestATimeoutEndsTheExecution:
         clock.advance(2000)
         self.ended(api, runs, runs.start(token["id"]), token["id"], timed_out)
 
-    def test_and_never_one_whose_webhook_came_a_millisecond_before(
-        self, api: Api, runs: Runs, clock: Any, stack: MotoStack
-    ) -> None:
+    def test_unless_the_webhook_came_a_millisecond_before(self, api: Api, runs: Runs, clock: Any, stack: MotoStack) -> None:
         token = api.create(timeout="2s")
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -122,7 +120,7 @@ class TestATimeoutEndsTheExecution:
 
 
 def expire(stack: MotoStack, token_id: str) -> None:
-    """Bring the timer queue's message for a token."""
+    """Deliver the timer queue's message for a token."""
     message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
     assert stack.functions()["expire_tokens"].call({"Records": [message]}) == {"batchItemFailures": []}
 
@@ -131,7 +129,9 @@ def expire(stack: MotoStack, token_id: str) -> None:
     ("token_id", "error"),
     [("waitpoint_00000000000000000000000000", "TokenNotFound"), ("rubbish", "TokenNotFound"), ("", "InvalidRequest")],
 )
-def test_waiting_for_what_is_no_token_fails_the_execution_with_an_error_to_catch(runs: Runs, token_id: str, error: str) -> None:
+def test_waiting_for_an_invalid_or_unknown_token_fails_with_an_error_that_catch_can_match(
+    runs: Runs, token_id: str, error: str
+) -> None:
     status, (failure, _) = runs.end(runs.start(token_id))  # moto leaves the cause out
     assert (status, failure) == ("FAILED", error)
 
@@ -171,7 +171,7 @@ def parallel_runs(stack: MotoStack) -> str:
     return start_state_machine("waits-in-parallel", json.dumps(WAITS_IN_PARALLEL))
 
 
-def test_branches_may_wait_for_one_token_each_in_its_own_form(api: Api, runs: Runs, parallel_runs: str) -> None:
+def test_branches_can_wait_for_one_token_with_and_without_unwrap(api: Api, runs: Runs, parallel_runs: str) -> None:
     token = api.create()
     execution = start_execution(parallel_runs, {"id": token["id"]})
     registered(api, token["id"], 2)
@@ -179,7 +179,7 @@ def test_branches_may_wait_for_one_token_each_in_its_own_form(api: Api, runs: Ru
     assert runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
 
 
-def test_a_state_that_asked_for_the_bare_output_can_catch_the_timeout(
+def test_a_state_with_unwrap_can_catch_the_timeout(
     api: Api, runs: Runs, parallel_runs: str, clock: Any, stack: MotoStack
 ) -> None:
     token = api.create(timeout="2s")

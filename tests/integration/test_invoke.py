@@ -26,7 +26,7 @@ def test_the_answer_is_json_on_standard_output_and_the_log_is_not() -> None:
     assert json.loads(answer["body"])["status"] == "WAITING"
 
 
-def test_what_the_function_raises_is_said_last(tmp_path: Path) -> None:
+def test_the_error_of_the_function_is_printed_last(tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text('{"waitpointId": 5}')
     done = run("wait_for_token", str(event))
@@ -45,7 +45,7 @@ def test_what_the_function_raises_is_said_last(tmp_path: Path) -> None:
         ("retrieve_token", str(ROOT / "Makefile"), "is not JSON"),
     ],
 )
-def test_what_cannot_be_run_is_said_in_one_sentence(
+def test_wrong_arguments_are_explained_in_one_sentence(
     capsys: pytest.CaptureFixture[str], function: str, event: str, said: str
 ) -> None:
     assert main(function, event) == 1

@@ -1,4 +1,4 @@
-"""What CloudFormation gets: template.yaml after SAM's transform, which no emulator has to understand to be wrong."""
+"""template.yaml after SAM's transform, as CloudFormation gets it. Nothing is deployed."""
 
 import copy
 import re
@@ -29,7 +29,7 @@ NAME_OF = {  # the property that names a resource, where two stacks of one accou
     "AWS::SecretsManager::Secret": "Name",
     "AWS::StepFunctions::StateMachine": "StateMachineName",
 }
-NAMELESS = {  # known by an id that AWS makes
+NAMELESS = {  # AWS generates an id instead
     "AWS::ApiGatewayV2::Api",
     "AWS::ApiGatewayV2::Stage",
     "AWS::Lambda::EventInvokeConfig",
@@ -67,7 +67,7 @@ class NoManagedPolicies:
 
 
 def process(body: Any) -> dict[str, Any]:
-    """A template after SAM's transform, its code imagined in a bucket."""
+    """A template after SAM's transform, as if its code were uploaded."""
     body = copy.deepcopy(body)
     for part in (
         body["Globals"]["Function"],
@@ -109,12 +109,12 @@ def references(value: Any) -> Iterator[str]:
 
 
 def check_order(resources: dict[str, Any]) -> None:
-    """Raises CycleError when CloudFormation cannot find an order in which to create the resources."""
+    """Raise CycleError if the resources depend on each other in a circle."""
     TopologicalSorter({name: set(references(it)) & resources.keys() for name, it in resources.items()}).prepare()
 
 
 def attributes() -> dict[str, dict[str, str]]:
-    """What Ref and GetAtt give for each resource, in AWS's form."""
+    """What Ref and GetAtt return for each resource, in the form of AWS."""
     arn_of = {
         "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}",
         "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
@@ -132,7 +132,7 @@ def attributes() -> dict[str, dict[str, str]]:
 
 
 def statements() -> list[tuple[str, Resource]]:
-    """Every statement that grants something, with the logical id of its role or policy and without intrinsic functions."""
+    """Every Allow statement with the logical id of its role or policy, its intrinsic functions resolved."""
     template, known, found = processed(), attributes(), []
     for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
         for logical_id, properties in template.resources(kind).items():
@@ -146,11 +146,11 @@ def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
-def test_there_is_an_order_in_which_to_create_the_resources() -> None:
+def test_the_resources_have_no_circular_dependency() -> None:
     check_order(processed().body["Resources"])
 
 
-def test_a_function_of_the_api_that_refers_to_the_api_makes_a_circle() -> None:
+def test_a_function_of_the_api_that_refers_to_the_api_is_a_circular_dependency() -> None:
     body = copy.deepcopy(Template.load().body)
     body["Resources"]["CreateToken"]["Properties"]["Environment"] = {
         "Variables": {"API_URL": {"Fn::GetAtt": ["Api", "ApiEndpoint"]}}
@@ -159,7 +159,7 @@ def test_a_function_of_the_api_that_refers_to_the_api_makes_a_circle() -> None:
         check_order(process(body)["Resources"])
 
 
-def test_no_resource_has_a_name_that_a_second_stack_would_take_too() -> None:
+def test_no_resource_name_collides_with_a_second_stack() -> None:
     for logical_id, resource in processed().body["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties", {})
         assert kind in NAME_OF or kind in NAMELESS, f"{kind}: which property is its name?"
@@ -167,7 +167,7 @@ def test_no_resource_has_a_name_that_a_second_stack_would_take_too() -> None:
         assert name is None or "AWS::StackName" in str(name), f"{logical_id} is always named {name}"
 
 
-def test_every_grant_is_an_action_of_aws_on_a_resource_that_the_action_has() -> None:
+def test_every_statement_grants_an_action_on_a_resource_type_that_it_supports() -> None:
     found = statements()
     assert {action for _, statement in found for action in texts(statement["Action"])} == RESOURCE_OF.keys()
     for whose, statement in found:
@@ -178,13 +178,13 @@ def test_every_grant_is_an_action_of_aws_on_a_resource_that_the_action_has() -> 
 
 
 @pytest.mark.parametrize("action", sorted(RESOURCE_OF.keys() - PERMISSION_ONLY))
-def test_every_action_is_an_operation_of_its_service(action: str) -> None:
+def test_every_action_exists_in_its_service(action: str) -> None:
     service, operation = action.split(":")
     model = boto3.client(SERVICE_OF.get(service, service), region_name=REGION).meta.service_model
     assert OPERATION_OF.get(action, operation) in model.operation_names
 
 
-def test_every_permission_is_granted_where_it_is_needed_and_no_policy_is_left_over() -> None:
+def test_every_role_has_its_policies_and_no_policy_is_unused() -> None:
     attached = [arn for role in processed().resources("AWS::IAM::Role").values() for arn in role.get("ManagedPolicyArns", [])]
     own = {arn["Ref"] for arn in attached if isinstance(arn, dict)}
     assert own == set(processed().resources("AWS::IAM::ManagedPolicy"))
@@ -195,7 +195,7 @@ def test_every_permission_is_granted_where_it_is_needed_and_no_policy_is_left_ov
     }
 
 
-def test_the_api_may_invoke_every_function_that_it_leads_to_and_no_other() -> None:
+def test_the_api_may_invoke_the_functions_of_its_routes_and_no_other() -> None:
     allowed = {
         permission["FunctionName"]["Ref"]
         for permission in processed().resources("AWS::Lambda::Permission").values()
@@ -204,7 +204,7 @@ def test_the_api_may_invoke_every_function_that_it_leads_to_and_no_other() -> No
     assert allowed == {function.logical_id for function in Template.load().routes().values()}
 
 
-def test_the_api_writes_no_path_into_its_log_since_a_callbacks_path_is_a_secret() -> None:
+def test_the_access_log_holds_no_path_since_a_callbacks_path_is_a_secret() -> None:
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     logged = stage["AccessLogSettings"]["Format"]
     assert {"$context.routeKey", "$context.error.message"} <= set(re.findall(r"\$[\w.]+", logged))
@@ -212,14 +212,14 @@ def test_the_api_writes_no_path_into_its_log_since_a_callbacks_path_is_a_secret(
     assert "$context.requestOverride" not in logged
 
 
-def test_the_access_log_does_not_fill_the_accounts_resource_policy() -> None:
-    """API Gateway adds a group's ARN to a policy of at most 5,120 characters, but for groups below /aws/vendedlogs/."""
+def test_the_access_log_takes_no_room_in_the_accounts_resource_policy() -> None:
+    """API Gateway adds a log group's ARN to a policy of at most 5,120 characters, except below /aws/vendedlogs/."""
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     group = processed().resources("AWS::Logs::LogGroup")[stage["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]]
     assert processed().resolve(group["LogGroupName"], {}).startswith("/aws/vendedlogs/")
 
 
-def test_a_throttled_route_is_one_of_the_api() -> None:
+def test_every_throttled_route_exists() -> None:
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     assert stage["RouteSettings"]
     assert stage["RouteSettings"].keys() <= Template.load().routes().keys()

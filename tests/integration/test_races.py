@@ -1,4 +1,4 @@
-"""Many at once on one token, against DynamoDB on moto and a Step Functions that takes one answer for each task."""
+"""Many requests at once for one token, on moto's DynamoDB and a fake Step Functions that accepts one answer per task."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -24,7 +24,7 @@ JSON = {"content-type": "application/json"}
 
 @pytest.fixture(autouse=True)
 def one_line_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each of Lambda's processes has its own metrics; here many requests share one process."""
+    """On Lambda each process has its own metrics. Here many requests share one process."""
 
     class NoMetrics:
         metric_set: dict[str, Any] = {}  # noqa: RUF012 - stays empty
@@ -55,7 +55,7 @@ def wait_for(stack: MotoStack, token_id: str, task_token: str, **more: Any) -> N
     stack.functions()["wait_for_token"].call({"waitpointId": token_id, "taskToken": task_token, **more})
 
 
-def test_of_one_hundred_callbacks_one_body_wins_and_the_execution_resumes_once_with_it(
+def test_one_of_one_hundred_callbacks_wins_and_the_execution_resumes_once_with_its_body(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
 ) -> None:
     token, task_token = api.create(), step_functions.start_task()
@@ -69,7 +69,7 @@ def test_of_one_hundred_callbacks_one_body_wins_and_the_execution_resumes_once_w
     assert [waiter["status"] for waiter in shown["waiters"]] == ["RESUMED"]
 
 
-def test_of_one_hundred_creates_with_one_key_one_makes_the_token(api: Api, stack: MotoStack, crowd: Any) -> None:
+def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoStack, crowd: Any) -> None:
     answers = crowd(lambda _: api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "crowd", "tags": ["crowd"]}))
     assert {answer.status for answer in answers} == {200}
     assert len({answer.json["id"] for answer in answers}) == len({answer.json["url"] for answer in answers}) == 1
@@ -78,7 +78,7 @@ def test_of_one_hundred_creates_with_one_key_one_makes_the_token(api: Api, stack
     assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
 
 
-def test_one_hundred_callbacks_in_the_millisecond_of_the_timeout_change_nothing(
+def test_one_hundred_callbacks_at_the_millisecond_of_the_timeout_change_nothing(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, crowd: Any
 ) -> None:
     token, task_token = api.create(timeout="2s"), step_functions.start_task()
@@ -110,7 +110,7 @@ def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_r
     assert {waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]} <= {"RESUMED"}
 
 
-def test_the_hundred_and_first_waiter_is_told_the_limit_and_the_others_are_resumed(
+def test_the_hundred_and_first_waiter_fails_and_the_others_are_resumed(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions
 ) -> None:
     waiters = [Waiter(step_functions.start_task(2048), services.now()) for _ in range(MAX_WAITERS + 1)]

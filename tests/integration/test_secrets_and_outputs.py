@@ -1,4 +1,4 @@
-"""What is kept outside the table: secrets that are rotated under running functions, and outputs too large for an item."""
+"""Data outside the table: secrets rotated while functions run, and outputs too large for an item."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ class TestRotation:
         yield rotate
         services.reset()
 
-    def test_of_the_api_key_is_noticed_by_running_functions_and_ends_no_callback_url(
+    def test_of_the_api_key_is_noticed_by_running_functions_and_keeps_callback_urls_valid(
         self, stack: MotoStack, rotate: Callable[[str], str]
     ) -> None:
         before = Api(stack.template, stack.secret("ApiKey"))
@@ -48,18 +48,18 @@ class TestRotation:
         public = {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"}
         assert after.post(f"{TOKENS}/{created.json['id']}/complete", {}, public).status == 200
 
-    def test_of_the_signing_key_leaves_older_urls_alive_once(
+    def test_of_the_signing_key_keeps_older_urls_valid_once(
         self, api: Api, stack: MotoStack, rotate: Callable[[str], str]
     ) -> None:
         first, second = api.create(), api.create()
         rotate("SigningKey")
         assert api.post(first["url"], b"1", JSON).status == 200
         rotate("SigningKey")
-        services.reset()  # the functions' cache has run out
+        services.reset()  # the functions' cache expires
         assert api.post(second["url"], b"1", JSON).status == 401
         assert api.post(api.create()["url"], b"1", JSON).status == 200
 
-    def test_does_not_let_forged_requests_ask_for_the_secret_each_time(self, stack: MotoStack) -> None:
+    def test_forged_requests_do_not_read_the_secret_each_time(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")
         asked: list[str] = []
         client.meta.events.register(
@@ -70,7 +70,7 @@ class TestRotation:
             assert "forged" not in list(secret.accepted())
         assert len(asked) <= 3
 
-    def test_that_came_in_between_is_found_by_the_function_that_was_refused_with_what_it_had(
+    def test_is_found_when_the_cached_secret_is_refused(
         self, stack: MotoStack, rotate: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(secrets, "REFETCH_AFTER", 0)
@@ -82,14 +82,14 @@ class TestRotation:
 
 
 class TestASecretThatCannotBeRead:
-    def test_as_text_opens_nothing(self, stack: MotoStack) -> None:
+    def test_as_text_is_an_error(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")
         secret = RotatingSecret(client, client.create_secret(Name="bytes", SecretBinary=b"bytes")["ARN"])
 
         with pytest.raises(GetParameterError):
             list(secret.accepted())
 
-    def test_now_refuses_nobody_for_it(self, stack: MotoStack) -> None:
+    def test_temporarily_is_an_error_and_not_a_rejection(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")
         secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
         secret.current()
@@ -102,12 +102,12 @@ class TestASecretThatCannotBeRead:
         with pytest.raises(GetParameterError):
             list(secret.accepted())
         client.meta.events.unregister("before-call.secrets-manager.GetSecretValue", throttle)
-        assert list(secret.accepted())  # and it is asked for again the next time
+        assert list(secret.accepted())  # the next request reads it again
 
 
 class TestALargeOutput:
     @pytest.mark.parametrize("body", ['["' + '","' * 830_000 + '"]', '"' + "\\\\" * 700_000 + '"', '"' + "é" * 1_500_000 + '"'])
-    def test_is_never_more_than_lambda_can_answer_with(self, stack: MotoStack, body: str) -> None:
+    def test_never_exceeds_lambdas_response_limit(self, stack: MotoStack, body: str) -> None:
         api = Api(stack.template, stack.secret("ApiKey"))
         token = api.create()
         assert api.post(token["url"], body.encode(), JSON).status == 200
@@ -127,9 +127,7 @@ class TestALargeOutput:
             assert stored["Body"].read().decode() == body
 
     @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
-    def test_is_kept_whole_wherever_it_has_to_be(
-        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int
-    ) -> None:
+    def test_is_stored_whole(self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int) -> None:
         token, task_token = api.create(), step_functions.start_task()
         stack.functions()["wait_for_token"].call({"waitpointId": token["id"], "taskToken": task_token})
         body = json.dumps("x" * size)
@@ -150,7 +148,7 @@ class TestALargeOutput:
         assert stored["ContentType"] == "application/json"
         assert reference["bucket"] == stack.resources["OutputBucket"]["Ref"]
 
-    def test_that_does_not_exist_is_404_and_not_a_link_to_nothing(self, api: Api, stack: MotoStack) -> None:
+    def test_that_does_not_exist_is_404(self, api: Api, stack: MotoStack) -> None:
         token = api.create()
         missing = f"/api/v1/packets/{token['id']}/0123456789abcdef.json"
         assert api.get(missing).status == 404
@@ -161,7 +159,7 @@ class TestALargeOutput:
         assert api.get(missing).status == 200
 
     @pytest.mark.parametrize("region", ["eu-central-1", "ap-southeast-3", "eu-south-2", "il-central-1"])
-    def test_has_a_link_for_its_own_region(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
+    def test_is_linked_at_the_host_of_its_region(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, region: str) -> None:
         """botocore signs the global host by default, which newer regions refuse with SignatureDoesNotMatch (boto3#4768)."""
         monkeypatch.setenv("AWS_DEFAULT_REGION", region)
         services.reset()
@@ -171,7 +169,7 @@ class TestALargeOutput:
         assert parse_qs(link.query)["X-Amz-Algorithm"] == ["AWS4-HMAC-SHA256"]
         services.reset()
 
-    def test_fits_the_table_beside_one_hundred_waiters(self, api: Api, step_functions: FakeStepFunctions) -> None:
+    def test_fits_into_the_item_beside_one_hundred_waiters(self, api: Api, step_functions: FakeStepFunctions) -> None:
         """An item of DynamoDB holds 400 KB."""
         waiters = [Waiter(step_functions.start_task(2048), services.now()) for _ in range(MAX_WAITERS)]
         token = Token(

@@ -1,4 +1,4 @@
-"""Step Functions' promises, from the fake that is as strict as AWS and from moto, which is not."""
+"""Step Functions' behaviour, checked on the fake, which is as strict as AWS, and on moto, which is not."""
 
 import boto3
 import pytest

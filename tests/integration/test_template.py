@@ -1,4 +1,4 @@
-"""template.yaml: what it promises an owner, and names that hold together."""
+"""What template.yaml promises to its owner, and that its names match the code."""
 
 import json
 
@@ -12,7 +12,7 @@ FUNCTIONS = TEMPLATE.functions()
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 
 
-def test_which_state_machines_may_be_resumed_is_the_owners_choice(stack: MotoStack) -> None:
+def test_a_parameter_limits_which_state_machines_may_be_resumed(stack: MotoStack) -> None:
     mine = "arn:aws:states:us-east-1:123456789012:stateMachine:mine-*"
     chosen = MotoStack(Template.load({"ResumableStateMachines": mine}), stack.resources)
     policy = chosen.resolve(TEMPLATE.resources("AWS::IAM::ManagedPolicy")["ResumePolicy"]["PolicyDocument"])
@@ -28,7 +28,7 @@ def test_every_handler_has_its_function() -> None:
     assert {path.stem for path in (ROOT / "functions").glob("*.py")} == set(FUNCTIONS)
 
 
-def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
+def test_only_data_outlives_the_stack_and_a_failed_create_leaves_nothing() -> None:
     kept = {name: it["DeletionPolicy"] for name, it in TEMPLATE.body["Resources"].items() if "DeletionPolicy" in it}
     assert kept == dict.fromkeys(["Table", "OutputBucket"], "RetainExceptOnCreate")
     assert all(TEMPLATE.body["Resources"][name]["UpdateReplacePolicy"] == "Retain" for name in kept)
@@ -41,11 +41,11 @@ def test_the_table_can_be_restored() -> None:
     assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
 
 
-def test_a_deploy_asks_nothing() -> None:
+def test_deployment_is_non_interactive() -> None:
     assert all("Default" in parameter for parameter in TEMPLATE.body["Parameters"].values())
 
 
-def test_a_message_is_hidden_from_others_for_as_long_as_its_function_may_work_on_it() -> None:
+def test_every_visibility_timeout_covers_the_timeout_of_the_function() -> None:
     """AWS asks for six times the function's timeout."""
     function = FUNCTIONS["expire_tokens"].properties
     [queue] = [event["Properties"]["Queue"] for event in function["Events"].values() if event["Type"] == "SQS"]
@@ -54,14 +54,14 @@ def test_a_message_is_hidden_from_others_for_as_long_as_its_function_may_work_on
 
 
 @pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])
-def test_a_record_of_the_stream_is_tried_until_it_is_half_a_day_old(name: str) -> None:
+def test_a_stream_record_is_retried_for_half_a_day(name: str) -> None:
     [event] = FUNCTIONS[name].properties["Events"].values()
     assert event["Properties"]["MaximumRetryAttempts"] == -1
     assert event["Properties"]["MaximumRecordAgeInSeconds"] == 12 * 3600
     assert event["Properties"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
 
 
-def test_a_timer_waits_for_no_other_timers_failure() -> None:
+def test_a_failed_timer_does_not_delay_the_others() -> None:
     [event] = FUNCTIONS["expire_tokens"].properties["Events"].values()
     assert event["Properties"]["BatchSize"] == 1
 
@@ -76,13 +76,13 @@ def test_a_timer_waits_for_no_other_timers_failure() -> None:
     ],
 )
 @pytest.mark.parametrize("name", ALARMS)
-def test_every_alarm_tells_everybody_who_was_named(name: str, parameters: dict[str, str], told: list[str]) -> None:
+def test_every_alarm_notifies_every_given_recipient(name: str, parameters: dict[str, str], told: list[str]) -> None:
     template = Template.load(parameters)
     assert template.resolve(ALARMS[name]["AlarmActions"], {"AlarmTopic": {"Ref": "topic of the stack"}}) == told
 
 
-def test_the_topic_exists_only_for_an_address_and_cloudwatch_may_publish_to_it() -> None:
-    """The default policy of a topic allows it; encryption with the key that AWS manages would not."""
+def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it() -> None:
+    """A topic's default policy allows it; encryption with the AWS managed key would prevent it."""
     topic = TEMPLATE.body["Resources"]["AlarmTopic"]
     assert topic["Condition"] == "HasAlarmEmail"
     assert topic["Properties"] == {"Subscription": [{"Protocol": "email", "Endpoint": {"Ref": "AlarmEmail"}}]}
@@ -102,7 +102,7 @@ def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:
     assert 86_400 < missing["Period"] * missing["EvaluationPeriods"] <= 604_800  # CloudWatch's limit
 
 
-def test_the_example_state_machine_runs_in_every_partition_and_retries_what_passes(stack: MotoStack) -> None:
+def test_the_example_state_machine_runs_in_every_partition_and_retries_transient_errors(stack: MotoStack) -> None:
     [machine] = TEMPLATE.resources("AWS::Serverless::StateMachine").values()
     assert machine["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}
     definition = (ROOT / machine["DefinitionUri"]).read_text()

@@ -1,4 +1,4 @@
-"""Timers of any length on a clock that is moved, never waited for: stream, Scheduler, queue, and what comes in between."""
+"""Timers of any length on a clock that the tests move: stream, Scheduler and queue, and races between them."""
 
 import heapq
 import json
@@ -30,7 +30,7 @@ SENDING = "provide-client-params.sqs.SendMessage"
 
 
 class SimulatedTimers:
-    """SQS and Scheduler in time: messages come after their delay, schedules fire within their minute, once."""
+    """SQS and Scheduler on a simulated clock: messages come after their delay, schedules fire once, within their minute."""
 
     def __init__(self, stack: MotoStack, seed: int) -> None:
         self.stack = stack
@@ -41,9 +41,9 @@ class SimulatedTimers:
         self.copies = 1
         """How often each message is delivered."""
         self.held_up = 0
-        """How late everything comes on top of what is normal (ms)."""
+        """Extra lateness of every message and schedule (ms)."""
         self.scheduler_jitter: int | None = None
-        """How late in its minute a schedule fires (ms); by chance unless it is set."""
+        """How late in its minute a schedule fires (ms); random unless set."""
         self.sent: list[tuple[str, int]] = []
         """Every message of the timer queue, and its delay (s)."""
         self.fired: list[str] = []
@@ -53,7 +53,7 @@ class SimulatedTimers:
         self._order = count()
 
     def create(self, timeout_at: int) -> tuple[str, Waiter]:
-        """A token that one execution waits for, and that execution's task."""
+        """A token that one execution waits for, and that execution's task token."""
         waiter = Waiter(self.step_functions.start_task(), self.clock())
         created = services.tokens.create(NewToken(timeout_at=timeout_at, waiter=waiter), self.clock())
         return created.token_id, waiter
@@ -75,7 +75,7 @@ class SimulatedTimers:
         return self.call("expire_tokens", queue_event(bodies))
 
     def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 100) -> None:
-        """Let time pass, from one event to the next, until nothing more will happen or `until` holds."""
+        """Move the clock from event to event until none is left or `until` is true."""
         for _ in range(at_most):
             if not self._due or until():
                 return
@@ -131,7 +131,7 @@ def instant(schedule: dict[str, Any]) -> int:
 
 @pytest.fixture
 def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[int], SimulatedTimers]]:
-    """A timers of its own for a seed: the handlers live by its clock, and its executions wait."""
+    """Timers for a seed, whose clock the handlers use."""
 
     def build(seed: int = 0) -> SimulatedTimers:
         timers = SimulatedTimers(stack, seed)
@@ -168,7 +168,7 @@ LENGTHS = {
 @pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
 class TestATimeoutOfAnyLength:
     def settle(self, timers: SimulatedTimers, length: int) -> int:
-        """Let a token with this timeout come to its end, and its waiter be told. Returns how late that was (ms)."""
+        """Run a token with this timeout until its waiter is resumed. Returns how late that was (ms)."""
         timeout_at = timers.clock() + length
         token_id, waiter = timers.create(timeout_at)
         assert failures(timers.arm(token_id)) == []
@@ -187,27 +187,29 @@ class TestATimeoutOfAnyLength:
         return settled_at - timeout_at
 
     @pytest.mark.parametrize("jitter", [0, 59_999])
-    def test_is_kept_to_the_second_wherever_in_its_minute_scheduler_fires(
+    def test_is_accurate_to_the_second_wherever_in_its_minute_scheduler_fires(
         self, timers: SimulatedTimers, length: int, jitter: int
     ) -> None:
         timers.scheduler_jitter = jitter
         assert 0 <= self.settle(timers, length) <= LATENESS
 
     @pytest.mark.parametrize("seed", [1, 2])
-    def test_is_kept_to_the_second_from_any_fraction_of_a_second(
+    def test_is_accurate_to_the_second_from_any_fraction_of_a_second(
         self, build: Callable[[int], SimulatedTimers], length: int, seed: int
     ) -> None:
         assert 0 <= self.settle(build(seed), length) <= LATENESS
 
-    def test_times_out_once_when_every_message_comes_three_times(self, timers: SimulatedTimers, length: int) -> None:
+    def test_happens_once_when_every_message_comes_three_times(self, timers: SimulatedTimers, length: int) -> None:
         timers.copies = 3
         assert 0 <= self.settle(timers, length) <= LATENESS
 
-    def test_times_out_as_soon_as_a_late_message_comes(self, timers: SimulatedTimers, length: int) -> None:
+    def test_happens_as_soon_as_a_late_message_comes(self, timers: SimulatedTimers, length: int) -> None:
         timers.held_up = 10 * MINUTE
         assert 0 <= self.settle(timers, length) <= timers.held_up * 2 + LATENESS
 
-    def test_is_kept_to_the_second_by_a_message_that_comes_far_too_early(self, timers: SimulatedTimers, length: int) -> None:
+    def test_is_accurate_to_the_second_after_a_message_that_comes_far_too_early(
+        self, timers: SimulatedTimers, length: int
+    ) -> None:
         timeout_at = timers.clock() + length
         token_id, _ = timers.create(timeout_at)
         for _ in range(3):
@@ -222,13 +224,13 @@ def message(token_id: str) -> str:
 
 
 class TestArming:
-    def test_uses_the_queue_alone_up_to_fifteen_minutes(self, timers: SimulatedTimers) -> None:
+    def test_uses_only_the_queue_up_to_fifteen_minutes(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + LONGEST_DELAY)
         timers.arm(token_id)
         assert timers.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
         assert timers.fired == []
 
-    def test_beyond_that_makes_a_schedule_that_puts_the_message_on_the_queue_and_removes_itself(
+    def test_beyond_fifteen_minutes_makes_a_schedule_that_sends_the_message_and_deletes_itself(
         self, timers: SimulatedTimers
     ) -> None:
         timeout_at = timers.clock() + LONGEST_DELAY + 1
@@ -246,7 +248,7 @@ class TestArming:
         assert target["RoleArn"] == timers.stack.resources["TimerRole"]["Arn"]
         assert json.loads(target["Input"]) == {"waitpointId": token_id}
         assert timers.sent == []
-        timers.arm(token_id)  # the stream delivers the record again, so that the schedule exists already
+        timers.arm(token_id)  # the stream delivers the record again: the schedule exists already
         assert len(timers.fired) == 1
 
     def test_again_while_the_schedule_exists_changes_nothing(self, timers: SimulatedTimers) -> None:
@@ -257,16 +259,16 @@ class TestArming:
         assert len(timers.schedules()) == 1
         timers.arm(token_id)
 
-    def test_happens_for_new_tokens_with_a_timeout_and_for_nothing_else(self, timers: SimulatedTimers) -> None:
+    def test_happens_only_for_new_tokens_with_a_timeout(self, timers: SimulatedTimers) -> None:
         timed, _ = timers.create(timers.clock() + HOUR)
         untimed = services.tokens.create(NewToken(), timers.clock()).token_id
         settled, _ = timers.create(timers.clock() + HOUR)
         services.tokens.complete(settled, "1")
         assert len(timers.records(timed)) == 1
         assert len(timers.records(untimed)) == 0
-        assert len(timers.records(settled)) == 1  # its insert, and neither its completion nor its delivery
+        assert len(timers.records(settled)) == 1  # only its insert, not its completion or delivery
 
-    def test_that_comes_after_the_timeout_times_the_token_out_at_once(self, timers: SimulatedTimers) -> None:
+    def test_after_the_timeout_times_the_token_out_at_once(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + SECOND)
         timers.clock.advance(seconds=3600)
         timers.arm(token_id)
@@ -285,7 +287,7 @@ class TestArming:
 
 
 class TestWhenAwsRefuses:
-    def test_a_schedule_for_good_is_dead_lettered_and_later_timers_are_armed(
+    def test_a_refused_schedule_is_dead_lettered_and_later_timers_are_armed(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The quota of schedules is per account and region. Retrying would block every later timer for hours."""
@@ -304,10 +306,10 @@ class TestWhenAwsRefuses:
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
 
     @pytest.mark.parametrize(("deliveries", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
-    def test_a_message_that_fails_comes_back_soon(
+    def test_a_failed_message_is_retried_soon(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch, deliveries: int, pause: int
     ) -> None:
-        """Otherwise one passing error makes a timeout two minutes late: the queue's visibility timeout."""
+        """Otherwise one transient error makes a timeout two minutes late: the queue's visibility timeout."""
         changed: list[dict[str, Any]] = []
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", lambda **call: changed.append(call))
         monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
@@ -317,7 +319,7 @@ class TestWhenAwsRefuses:
         [call] = changed
         assert (call["ReceiptHandle"], call["VisibilityTimeout"]) == ("handle-0", pause)
 
-    def test_a_message_that_fails_is_reported_even_if_its_return_cannot_be_hastened(
+    def test_a_failed_message_is_reported_even_if_its_visibility_cannot_be_changed(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", _unreachable)
@@ -356,7 +358,7 @@ class TestMessages:
         assert timers.status(untimed) is Status.WAITING
 
     @pytest.mark.parametrize("poison", ["", "{", "null", "[]", "{}", '{"waitpointId": 5}', '{"waitpointId": "x"}'])
-    def test_that_cannot_be_read_are_reported_and_hold_no_other_up(self, timers: SimulatedTimers, poison: str) -> None:
+    def test_that_cannot_be_parsed_are_reported_and_delay_no_other(self, timers: SimulatedTimers, poison: str) -> None:
         tokens = [timers.create(timers.clock() + SECOND)[0] for _ in range(9)]
         timers.clock.advance(seconds=1)
         answer = timers.deliver(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
@@ -365,9 +367,9 @@ class TestMessages:
 
 
 class TestTheClockDecides:
-    """Also when no timer has run, and none will."""
+    """Even if the timer never runs."""
 
-    def test_a_late_completion_settles_the_token_as_timed_out_and_tells_its_waiters(self, timers: SimulatedTimers) -> None:
+    def test_a_late_completion_settles_the_token_as_timed_out_and_resumes_its_waiters(self, timers: SimulatedTimers) -> None:
         token_id, waiter = timers.create(timers.clock() + MINUTE)
         timers.clock.advance(MINUTE)
         services.tokens.complete(token_id, '"late"')
@@ -376,7 +378,7 @@ class TestTheClockDecides:
         assert isinstance(result, Success)
         assert "late" not in result.json
 
-    def test_a_waiter_that_comes_late_is_told_at_once(self, timers: SimulatedTimers) -> None:
+    def test_a_late_waiter_is_resumed_at_once(self, timers: SimulatedTimers) -> None:
         token_id, first = timers.create(timers.clock() + MINUTE)
         timers.clock.advance(MINUTE)
         late = Waiter(timers.step_functions.start_task(), timers.clock())
@@ -403,7 +405,7 @@ class TestRefusedBeforeAnythingIsWritten:
         "timeout",
         ["10000-01-01", "+010000-01-01T00:00:00Z", "99999999999w", "275760-09-13", "9999-12-31T23:59:59-01:00", "soon", 5],
     )
-    def test_a_timeout_that_aws_could_not_hold(self, timers: SimulatedTimers, timeout: Any) -> None:
+    def test_a_timeout_that_aws_cannot_store(self, timers: SimulatedTimers, timeout: Any) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         before = self.items(timers)
         for key in ({}, {"idempotencyKey": f"never-{timeout}"}):
@@ -413,7 +415,7 @@ class TestRefusedBeforeAnythingIsWritten:
         assert self.items(timers) == before
 
     @pytest.mark.parametrize("ttl", ["999999999999999d", "forever"])
-    def test_a_key_that_would_live_too_long(self, timers: SimulatedTimers, ttl: str) -> None:
+    def test_a_key_with_too_long_a_lifetime(self, timers: SimulatedTimers, ttl: str) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         before = self.items(timers)
         answer = api.post(TOKENS, {"idempotencyKey": f"never-{ttl}", "idempotencyKeyTTL": ttl})
@@ -425,7 +427,7 @@ class TestRefusedBeforeAnythingIsWritten:
         pages = boto3.client("dynamodb").get_paginator("scan").paginate(TableName=timers.stack.resources["Table"]["Ref"])
         return sum(page["Count"] for page in pages)
 
-    def test_and_the_very_last_instant_is_held_by_all_of_them(self, timers: SimulatedTimers) -> None:
+    def test_but_the_last_valid_instant_is_accepted_by_every_service(self, timers: SimulatedTimers) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
         assert failures(timers.arm(token_id)) == []
@@ -440,7 +442,7 @@ class TestRetention:
         found = answer["Item"].get("expiresAt")
         return None if found is None else int(found["N"])
 
-    def test_of_a_token_begins_when_it_settles_and_never_before(self, timers: SimulatedTimers) -> None:
+    def test_of_a_token_begins_when_it_settles(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + 400 * DAY)
         timers.arm(token_id)
         assert self.expires_at(timers, token_id) is None
