@@ -9,7 +9,7 @@ from tests.support import figures
 if TYPE_CHECKING:
     from in_process.moto_stack import MotoStack
 
-# A slow machine is no failure, and a failure must be the same one when it is looked into.
+# No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("waitpoints")
 
@@ -23,8 +23,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator["MotoStack"]:
-    """The stack on moto, one for all that ask for it: resources as template.yaml has them, handlers as they are deployed."""
-    from in_process.moto_stack import moto_stack  # moto is not for the tests that need no AWS
+    """The stack on moto, shared by all tests: the resources of template.yaml and the deployed handlers."""
+    from in_process.moto_stack import moto_stack  # imported here, as most tests need no moto
 
     with moto_stack() as stack:
         yield stack

@@ -39,7 +39,7 @@ class Api:
             return DeployedAnswer(error.code, json.loads(error.read() or "null"), _lower(error.headers))
 
     def create(self, **options: Any) -> dict[str, Any]:
-        """A new token, as the create route answers."""
+        """Create a token. Returns the body of the answer."""
         answer = self.request("POST", TOKENS, options)
         assert answer.status == 200, answer
         created: dict[str, Any] = answer.body
@@ -52,11 +52,11 @@ class Api:
         return retrieved
 
     def callback(self, token: dict[str, Any], body: Any) -> DeployedAnswer:
-        """What a webhook provider does: no key, just the URL."""
+        """Post to the callback URL without a key, as a webhook provider does."""
         return self.request("POST", token["url"], body, key=None)
 
     def start_waiting(self, token: dict[str, Any]) -> str:
-        """Start the example state machine on a token; the execution's ARN."""
+        """Start the example state machine with a token. Returns the execution's ARN."""
         step_functions = self.stack.client("stepfunctions")
         started = step_functions.start_execution(
             stateMachineArn=self.stack.state_machine_arn, input=json.dumps({"token": {"id": token["id"]}})

@@ -1,4 +1,4 @@
-"""The commands of an operator, aimed at the stack on the emulator as at one in AWS."""
+"""The operator's commands, run against the stack on the emulator as against one in AWS."""
 
 import json
 import os
@@ -12,7 +12,7 @@ class Operator:
         self.stack = stack
 
     def run(self, command: str, **variables: str) -> tuple[int, str]:
-        """The exit status and the output of an operator's command."""
+        """Run an operator's command. Returns its exit status and its output."""
         with self.start(command, **variables) as process:
             output, _ = process.communicate()
         return process.returncode, output
@@ -39,14 +39,14 @@ class Operator:
         )
 
     def dead_letters(self) -> list[dict[str, str]]:
-        """What is in the dead-letter queue, looked at without taking it."""
+        """The messages in the dead-letter queue. They stay there."""
         outputs = self.stack.client("cloudformation").describe_stacks(StackName=self.stack.stack_name)["Stacks"][0]["Outputs"]
         url = next(output["OutputValue"] for output in outputs if output["OutputKey"] == "DeadLetterQueueUrl")
         answer = self.stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
         return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
 
     def set_back(self, token_id: str, attribute: str, milliseconds: int) -> None:
-        """Let an instant of a token lie further in the past."""
+        """Move an instant of a token back in time."""
         self.stack.client("dynamodb").update_item(
             TableName=self.stack.table_name,
             Key={"id": {"S": token_id}, "item": {"S": "token"}},

@@ -1,4 +1,4 @@
-"""Taking a permission away from a deployed function, and giving it back: the emulator enforces IAM as AWS does."""
+"""Remove a permission from a deployed function for a while. The emulator enforces IAM as AWS does."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -39,7 +39,7 @@ class Seen:
 
 @dataclass
 class Browser:
-    """Chromium with a page in it. The API is reached through a port of its own, on which everything is seen."""
+    """Chromium with a page. It reaches the API through a proxy on another port, which records every request."""
 
     executable: str
     folder: Path
@@ -48,7 +48,7 @@ class Browser:
     seen: list[Seen] = field(default_factory=list)
 
     def visit(self, **job: Any) -> dict[str, Any]:
-        """Open the page with this job, and return what it reports."""
+        """Open the page with this job. Returns its report."""
         reports: queue.Queue[dict[str, Any]] = queue.Queue()
         self.seen.clear()
         with serving(self._carrier()) as api_url, serving(self._site({"apiUrl": api_url, **job}, reports)) as page_url:
@@ -58,7 +58,7 @@ class Browser:
                 return reports.get(timeout=PATIENCE)
 
     def _site(self, job: dict[str, Any], reports: "queue.Queue[dict[str, Any]]") -> type[BaseHTTPRequestHandler]:
-        written = json.dumps(job).replace("<", "\\u003c")  # so that no key ends the script
+        written = json.dumps(job).replace("<", "\\u003c")  # so that no text ends the script element
         page = f'<!doctype html><div id="root"></div><script>window.job = {written}</script>'
         page += '<script type="module" src="/page.js"></script>'
         script = self.page_script
@@ -186,7 +186,7 @@ def test_the_react_hook_completes_a_token_from_a_page_of_another_origin(
     assert completion.answer_headers["access-control-allow-origin"] == browser.origin
 
 
-def test_the_react_hook_learns_why_it_may_not_complete_a_token(
+def test_the_react_hook_is_told_why_it_may_not_complete_a_token(
     browser: Browser, created: Callable[[], DeployedAnswer], api: Api
 ) -> None:
     mine, other = created(), created()

@@ -1,4 +1,4 @@
-"""What a plain `sam build` makes."""
+"""The result of a plain `sam build`."""
 
 import hashlib
 import marshal
@@ -10,7 +10,7 @@ from in_process.template import Template
 from local.stack import sam
 
 LIBRARIES = {"arm64": "aarch64", "x86_64": "x86_64"}
-UNCHECKED = 1  # the flags of bytecode that is found by its source's name alone
+UNCHECKED = 1  # the flags of bytecode that Python loads without checking its source
 
 
 def build(folder: Path, *arguments: str) -> Path:
@@ -25,14 +25,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("architecture", LIBRARIES)
-def test_the_layer_has_the_libraries_of_the_templates_architecture(architecture: str, tmp_path: Path) -> None:
+def test_the_layer_has_libraries_for_the_architecture_of_the_template(architecture: str, tmp_path: Path) -> None:
     layer = build(tmp_path / "layer", "DependencyLayer", f"--parameter-overrides=Architecture={architecture}")
     libraries = list(layer.rglob("*.so"))
     assert libraries
     assert all(f"-{LIBRARIES[architecture]}-" in library.name for library in libraries)
 
 
-def test_everything_has_bytecode_that_names_where_lambda_puts_it(built: Path) -> None:
+def test_every_module_has_bytecode_with_its_path_on_lambda(built: Path) -> None:
     places = {function.logical_id: "/var/task" for function in Template.load().functions().values()}
     for name, place in {**places, "DependencyLayer": "/opt"}.items():
         sources = list((built / name).rglob("*.py"))
@@ -44,7 +44,7 @@ def test_everything_has_bytecode_that_names_where_lambda_puts_it(built: Path) ->
             assert marshal.loads(content[16:]).co_filename == f"{place}/{source.relative_to(built / name)}"  # noqa: S302
 
 
-def test_the_same_code_makes_the_same_bytes(built: Path, tmp_path: Path) -> None:
+def test_the_build_is_reproducible(built: Path, tmp_path: Path) -> None:
     again = build(tmp_path / "elsewhere")
     assert digests(again) == digests(built)
 

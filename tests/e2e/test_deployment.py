@@ -1,4 +1,4 @@
-"""What a deployment makes of template.yaml: stacks that do not meet, roles that can do no more than is granted, logs."""
+"""A deployment of template.yaml: two stacks share nothing, roles allow only what is granted, and logs arrive."""
 
 import json
 import time
@@ -43,7 +43,7 @@ def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str,
     assert shared <= {"$default"}, shared  # a stage is named within its API
 
 
-def test_without_a_public_base_url_a_callback_url_has_the_domain_that_was_called(
+def test_without_a_public_base_url_a_callback_url_has_the_domain_of_the_request(
     stack: Stack, api: Api, second: dict[str, str]
 ) -> None:
     key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]
@@ -55,7 +55,7 @@ def test_without_a_public_base_url_a_callback_url_has_the_domain_that_was_called
     assert api.request("GET", root + TOKENS, key=key).body["data"][0]["url"] == created["url"]
 
 
-def test_a_state_machine_gets_a_callback_url_of_its_stacks_api(stack: Stack, second: dict[str, str]) -> None:
+def test_a_state_machine_gets_a_callback_url_of_its_own_stack(stack: Stack, second: dict[str, str]) -> None:
     answer = stack.client("lambda").invoke(FunctionName=second["CreateFunctionName"], Payload="{}")
     created = json.load(answer["Payload"])
     assert created["url"].startswith(f"{second['ApiUrl']}{TOKENS}/{created['id']}/callback/")

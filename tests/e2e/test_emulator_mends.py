@@ -1,4 +1,4 @@
-"""Each mend of local/emulator.py is still needed by the MiniStack that is installed, and mends it."""
+"""Each mend in local/emulator.py works, and the installed MiniStack still needs it."""
 
 import ast
 import json
@@ -9,7 +9,7 @@ import pytest
 
 from local.stack import ROOT, emulator_environment, program
 
-NO_MENDS = {"with_api_at_root", "end_with_parent", "main"}  # what the local run adds, whatever the emulator does
+NO_MENDS = {"with_api_at_root", "end_with_parent", "main"}  # needed by the local run with any emulator
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
     assert [probe for probe, (_, mended) in seen.items() if not mended] == []
 
 
-def test_every_mend_has_its_probe(seen: dict[str, list[bool]]) -> None:
+def test_every_mend_has_a_probe(seen: dict[str, list[bool]]) -> None:
     module = ast.parse(Path(ROOT / "local" / "emulator.py").read_text())
     mends = {node.name for node in module.body if isinstance(node, ast.FunctionDef)} - NO_MENDS
     assert {probe.partition(":")[0] for probe in seen} == mends

@@ -52,7 +52,7 @@ def make_run(folder: Path, **environment: str) -> Iterator[subprocess.Popen[str]
 
 
 def processes_of(folder: Path) -> list[int]:
-    """Every process that was started, at whatever remove, by a `make run` with this folder."""
+    """Every process that a `make run` with this folder started, directly or not."""
     marker, found = f"STACK_FOLDER={folder}".encode(), []
     for environ in Path("/proc").glob("[0-9]*/environ"):
         try:
@@ -80,12 +80,12 @@ def paste(text: str) -> str:
     ).stdout
 
 
-def test_the_commands_for_a_machine_without_the_aws_cli_run_too(stack: Stack) -> None:
+def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack) -> None:
     printed = how_to_go_on(stack, has_aws=False)
     assert 'SUCCEEDED {"approved": true}' in paste(commands(printed))
 
 
-def test_once_shows_the_main_job_and_ends_with_status_0(tmp_path: Path) -> None:
+def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
     with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as run:
         output, _ = run.communicate(timeout=PATIENCE)
 
@@ -128,7 +128,7 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
     assert not (tmp_path / "stack.json").exists()
 
 
-def test_a_killed_run_takes_its_emulator_with_it(tmp_path: Path) -> None:
+def test_the_emulator_stops_when_its_run_is_killed(tmp_path: Path) -> None:
     with make_run(tmp_path, PORT=str(free_port())) as run:
         until = time.monotonic() + PATIENCE
         while not (tmp_path / "emulator.log").exists():
@@ -142,7 +142,7 @@ def test_a_killed_run_takes_its_emulator_with_it(tmp_path: Path) -> None:
         time.sleep(0.1)
 
 
-def test_a_port_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -155,7 +155,7 @@ def test_a_port_in_use_is_refused_with_what_to_do(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
-def test_an_invalid_port_is_refused_with_what_is_accepted(tmp_path: Path, port: str) -> None:
+def test_an_invalid_port_is_refused_with_the_accepted_range(tmp_path: Path, port: str) -> None:
     with make_run(tmp_path, PORT=port) as run:
         output, _ = run.communicate(timeout=PATIENCE)
 

@@ -1,4 +1,4 @@
-"""The main job on the deployed stack: whoever posts to a callback URL resumes the execution that waits, exactly once."""
+"""The main job on the deployed stack: a POST to a callback URL resumes the waiting execution exactly once."""
 
 import json
 from collections import Counter
@@ -26,14 +26,14 @@ def test_a_webhook_resumes_the_waiting_execution_with_its_payload(api: Api) -> N
     assert api.result(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
 
 
-def test_a_token_that_was_completed_before_the_wait_resumes_it_at_once(api: Api) -> None:
+def test_a_wait_for_a_completed_token_continues_at_once(api: Api) -> None:
     token = api.create()
     api.callback(token, WEBHOOK)
 
     assert api.result(api.start_waiting(token)) == ("SUCCEEDED", json.loads(WEBHOOK))
 
 
-def test_a_token_that_is_completed_while_the_wait_registers_resumes_it(api: Api) -> None:
+def test_a_token_completed_while_the_wait_registers_resumes_it(api: Api) -> None:
     tokens = [api.create() for _ in range(20)]
     with ThreadPoolExecutor(8) as pool:
         executions = pool.map(api.start_waiting, tokens)
@@ -44,7 +44,7 @@ def test_a_token_that_is_completed_while_the_wait_registers_resumes_it(api: Api)
     assert results == [("SUCCEEDED", json.loads(WEBHOOK))] * len(tokens)
 
 
-def test_of_many_callbacks_at_once_one_wins_and_all_are_told_success(api: Api) -> None:
+def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_success(api: Api) -> None:
     token = api.create()
     execution = api.start_waiting(token)
     api.wait_until_registered(token)
@@ -61,7 +61,7 @@ def test_of_many_callbacks_at_once_one_wins_and_all_are_told_success(api: Api) -
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
 
 
-def test_of_many_creates_with_one_key_at_once_one_makes_the_token(api: Api) -> None:
+def test_many_simultaneous_creates_with_one_key_make_one_token(api: Api) -> None:
     with ThreadPoolExecutor(AT_ONCE) as pool:
         created = list(pool.map(lambda _: api.create(idempotencyKey="raced on the emulator"), range(AT_ONCE)))
 
@@ -113,8 +113,8 @@ def test_a_refused_request_says_why_and_leaves_the_token_as_it_was(
     assert api.retrieve(token) == before
 
 
-def test_a_state_whose_function_is_not_there_fails_and_one_that_asks_wrongly_is_told_why(api: Api) -> None:
-    """The emulator as AWS: a typo in a state machine must not look like a wait."""
+def test_a_state_with_a_missing_function_or_invalid_input_fails_with_the_reason(api: Api) -> None:
+    """The emulator behaves as AWS does: a typo in a state machine must not look like a wait."""
     step_functions = api.stack.client("stepfunctions")
     role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
     create = physical_name(api.stack, "CreateTokenInState")

@@ -1,4 +1,4 @@
-"""The deployed API answers as openapi.yaml says, whatever it is asked: schemathesis makes up the requests."""
+"""The deployed API answers any request as openapi.yaml says. schemathesis generates the requests."""
 
 import itertools
 from collections import Counter
@@ -30,9 +30,9 @@ def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api) 
                 "deterministic": True,
                 "database": "none",
                 "no-shrink": True,
-                "allow-extra-parameters": False,  # a header or query parameter that nobody knows is no mistake
+                "allow-extra-parameters": False,  # unknown headers are valid
             },
-            "checks": {"positive_data_acceptance": {"enabled": False}},  # a schema cannot say which text is a date to come
+            "checks": {"positive_data_acceptance": {"enabled": False}},  # a schema cannot express a future date
         }
     )
     schema = schemathesis.openapi.from_path(openapi.FILE, config=config)
@@ -62,7 +62,7 @@ def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api) 
 
 
 def with_real_urls(schema: Any, api: Api) -> None:
-    """Every other callback goes to the URL of a token, since no generator guesses a hash."""
+    """Send every second callback to the URL of a token, since no generator guesses a hash."""
     turn = itertools.cycle([True, False])
 
     def map_path_parameters(context: schemathesis.HookContext, path_parameters: dict[str, Any] | None) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What an operator relies on: nothing is left undone unseen, and one command finishes it once the cause is mended."""
+"""The operator sees everything that is left undone, and one command finishes it once the cause is fixed."""
 
 import time
 from typing import Any
@@ -18,7 +18,7 @@ def operator(stack: Stack) -> Operator:
     return Operator(stack)
 
 
-def test_a_resume_that_is_denied_is_dead_lettered_found_and_finished_by_one_command(api: Api, operator: Operator) -> None:
+def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator) -> None:
     token = api.create()
     execution = api.start_waiting(token)
     api.wait_until_registered(token)
@@ -32,7 +32,7 @@ def test_a_resume_that_is_denied_is_dead_lettered_found_and_finished_by_one_comm
         assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
         operator.set_back(token["id"], "completedAt", 61_000)
         status, output = operator.run("doctor")
-        assert (status, token["id"] in output) == (2, True), output  # make's status for a failed command
+        assert (status, token["id"] in output) == (2, True), output  # 2: make's status for a failed command
         status, output = operator.run("redrive")
         assert status != 0
         assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
@@ -58,7 +58,7 @@ def test_the_doctor_finishes_an_overdue_token(api: Api, operator: Operator) -> N
     assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
 
 
-def test_a_part_of_the_stream_that_was_given_up_is_read_again_by_one_command(api: Api, operator: Operator) -> None:
+def test_a_batch_that_the_stream_gave_up_on_is_read_again_by_one_command(api: Api, operator: Operator) -> None:
     mappings = api.stack.client("lambda")
     scheduler = api.stack.client("scheduler")
     schedule_timeouts = physical_name(api.stack, "ScheduleTimeouts")
@@ -85,7 +85,7 @@ def test_a_part_of_the_stream_that_was_given_up_is_read_again_by_one_command(api
     mappings.update_event_source_mapping(UUID=mapping, MaximumRecordAgeInSeconds=43_200)
 
 
-def test_a_key_whose_token_retention_has_removed_makes_a_new_one(api: Api) -> None:
+def test_a_key_makes_a_new_token_once_retention_has_removed_the_old_one(api: Api) -> None:
     table = api.stack.client("dynamodb")
     removed = api.create(idempotencyKey="older than retention")
     table.delete_item(TableName=api.stack.table_name, Key={"id": {"S": removed["id"]}, "item": {"S": "token"}})

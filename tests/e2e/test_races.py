@@ -1,4 +1,4 @@
-"""Races on the deployed stack: whoever comes first, every execution is resumed, with the payload of its own token."""
+"""Races on the deployed stack: in any order, every execution is resumed with the payload of its own token."""
 
 import json
 import random
@@ -30,7 +30,7 @@ Start = Callable[[Any], str]
 
 
 class Machines:
-    """State machines of the tests' own, of states that wait for the token in `$.token.id`."""
+    """State machines whose states wait for the token in `$.token.id`."""
 
     def __init__(self, stack: Stack) -> None:
         self._iam, self._step_functions = stack.client("iam"), stack.client("stepfunctions")
@@ -51,11 +51,11 @@ class Machines:
         return {"Type": "Task", "Resource": resource, "Parameters": arguments, "End": True, **more}
 
     def start_with(self, state: dict[str, Any]) -> Start:
-        """A state machine of this one state. Returns what starts an execution of it and gives its ARN."""
+        """Create a state machine with one state. Returns a function that starts an execution and returns its ARN."""
         return self.start_with_states({"State": state})
 
     def start_with_states(self, states: dict[str, Any]) -> Start:
-        """The same for several states, of which the one named "State" is the first."""
+        """The same for several states. The first one is named "State"."""
         machine = self._step_functions.create_state_machine(
             name=f"waits-{uuid.uuid4().hex[:12]}",
             definition=json.dumps({"StartAt": "State", "States": states}),
@@ -147,7 +147,7 @@ class Race:
         assert self.api.callback(self.tokens[number], {"number": number}).status == 200
 
     def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
-        """What each execution ended with. Waits for it, but not for ever."""
+        """Wait for the end of each execution, up to a limit. Returns their results."""
         step_functions, until = self.api.stack.client("stepfunctions"), time.monotonic() + PATIENCE
 
         def result(number: int) -> tuple[int, Any]:
@@ -171,20 +171,20 @@ class Race:
 
 @pytest.fixture(scope="module", autouse=True)
 def warm(api: Api, wait: Start) -> None:
-    """The functions' processes start before anything is measured."""
+    """Start the functions' processes before anything is measured."""
     with ThreadPoolExecutor(CLIENTS) as pool:
         race = Race(api, pool, wait)
         race.run(4 * CLIENTS)
 
 
-def test_a_waiter_and_a_callback_at_the_same_moment_always_meet(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
     race = Race(api, pool, wait)
     race.run()
     assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
     assert race.was_close("One waiter")
 
 
-def test_two_waiters_and_a_callback_at_the_same_moment_always_meet(
+def test_two_waiters_and_a_callback_at_the_same_moment_always_resume(
     api: Api, pool: ThreadPoolExecutor, wait_twice: Start
 ) -> None:
     race = Race(api, pool, wait_twice)
@@ -193,7 +193,7 @@ def test_two_waiters_and_a_callback_at_the_same_moment_always_meet(
     assert race.was_close("Two waiters")
 
 
-def test_they_meet_without_the_fast_path_too(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
     race = Race(api, pool, wait)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
         race.run()
@@ -201,7 +201,7 @@ def test_they_meet_without_the_fast_path_too(api: Api, pool: ThreadPoolExecutor,
     assert race.was_close("Without the fast path")
 
 
-def test_without_the_fast_path_it_is_the_stream_that_resumes(api: Api, wait: Start) -> None:
+def test_without_the_fast_path_the_stream_resumes(api: Api, wait: Start) -> None:
     token = api.create()
     execution = wait({"token": token})
     api.wait_until_registered(token)
@@ -216,7 +216,7 @@ def test_without_the_fast_path_it_is_the_stream_that_resumes(api: Api, wait: Sta
 
 @contextmanager
 def without_stream(stack: Stack, function: str) -> Iterator[None]:
-    """Within this, a function is told nothing by the table's stream; afterwards it is told all of it."""
+    """Within this, a function gets no records of the table's stream. Afterwards it gets all of them."""
     functions, name = stack.client("lambda"), physical_name(stack, function)
     [mapping] = functions.list_event_source_mappings(FunctionName=name)["EventSourceMappings"]
     functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
@@ -245,7 +245,7 @@ def test_five_tokens_completed_at_once_resume_five_executions_ten_times_over(
         assert [api.result(execution) for execution in executions] == [("SUCCEEDED", number) for number in range(AT_ONCE)]
 
 
-def test_every_branch_of_a_map_that_waits_for_the_same_token_goes_on(api: Api, machines: Machines) -> None:
+def test_every_branch_of_a_map_that_waits_for_the_same_token_is_resumed(api: Api, machines: Machines) -> None:
     iterator = {"StartAt": "Wait", "States": {"Wait": machines.wait_state()}}
     start = machines.start_with({"Type": "Map", "ItemsPath": "$.items", "Iterator": iterator, "End": True})
     token = api.create()
@@ -255,7 +255,7 @@ def test_every_branch_of_a_map_that_waits_for_the_same_token_goes_on(api: Api, m
     assert api.result(execution) == ("SUCCEEDED", [{"n": 1}] * 10)
 
 
-def test_a_waiter_whose_execution_was_stopped_keeps_no_other_from_going_on(api: Api, wait: Start) -> None:
+def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, wait: Start) -> None:
     token = api.create()
     stopped, other = wait({"token": token}), wait({"token": token})
     api.wait_until_registered(token, waiters=2)
@@ -266,7 +266,7 @@ def test_a_waiter_whose_execution_was_stopped_keeps_no_other_from_going_on(api: 
     assert {waiter["status"] for waiter in api.retrieve(token)["waiters"]} <= {"RESUMED", "GONE"}
 
 
-def test_one_hundred_executions_wait_for_one_token_and_the_next_is_told_the_limit(
+def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(
     api: Api, pool: ThreadPoolExecutor, wait: Start
 ) -> None:
     token = api.create()
@@ -281,8 +281,8 @@ def test_one_hundred_executions_wait_for_one_token_and_the_next_is_told_the_limi
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"] * 100
 
 
-def test_a_state_that_is_tried_again_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
-    """As after a Retry on AWS. The emulator's Retry keeps the task token, so the state is entered anew by its Catch."""
+def test_a_retried_state_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
+    """As after a Retry on AWS. The emulator's Retry keeps the task token, so the state's Catch enters it again."""
     again = [{"ErrorEquals": ["States.Timeout"], "Next": "Again", "ResultPath": "$.timeout"}]
     states = {"State": {**machines.wait_state(TimeoutSeconds=2, Catch=again)}, "Again": machines.wait_state()}
     start = machines.start_with_states(states)

@@ -1,4 +1,4 @@
-"""Every snippet of README.md, run as a reader pastes it."""
+"""Every snippet of README.md, run as a reader would paste it."""
 
 import json
 import os
@@ -22,7 +22,7 @@ PATIENCE = 60  # seconds
 
 
 def run(command: list[str], stack: Stack, **options: Any) -> str:
-    """What a command prints, with API and KEY in its environment."""
+    """Run a command with API and KEY in its environment. Returns its output."""
     environment = {**os.environ, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -36,7 +36,7 @@ def with_names(stack: Stack, text: str) -> str:
 
 
 def start(api: Api, definition: str, given: str) -> str:
-    """Create a state machine with the role of the example, and start it; the execution's ARN."""
+    """Create a state machine with the role of the example, and start it. Returns the execution's ARN."""
     step_functions = api.stack.client("stepfunctions")
     role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
     name = f"readme-{uuid.uuid4().hex[:12]}"
@@ -45,7 +45,7 @@ def start(api: Api, definition: str, given: str) -> str:
 
 
 def wait_for_one(api: Api, tag: str) -> dict[str, Any]:
-    """The token with this tag, once it is listed."""
+    """Wait until a token with this tag is listed, and return it."""
     until = time.monotonic() + PATIENCE
     while not (listed := api.request("GET", f"{TOKENS}?filter[tags]={tag}").body["data"]):
         assert time.monotonic() < until, "the token was never created"
@@ -65,7 +65,7 @@ class TestTheApproval:
             (b"approved=true&by=Ann", ("FAILED", "Rejected")),
         ],
     )
-    def test_ends_as_the_posted_answer_says(self, api: Api, name: str, answer: Any, end: Any) -> None:
+    def test_ends_as_the_posted_answer_decides(self, api: Api, name: str, answer: Any, end: Any) -> None:
         token = api.create(timeout="1h")
         given = SNIPPETS["input"].replace("waitpoint_01jd3rj5v0000000000000000a", token["id"])
         execution = start(api, with_names(api.stack, SNIPPETS[name]), given)
@@ -75,7 +75,7 @@ class TestTheApproval:
 
         assert api.result(execution) == end
 
-    def test_times_out_by_its_own_error(self, api: Api, name: str) -> None:
+    def test_times_out_with_its_own_error(self, api: Api, name: str) -> None:
         token = api.create(timeout="1s")
         execution = start(api, with_names(api.stack, SNIPPETS[name]), json.dumps({"token": token}))
 

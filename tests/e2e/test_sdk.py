@@ -12,7 +12,7 @@ SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_trigger_devs_sdk_works_unchanged(suite: str, stack: Stack, subtests: pytest.Subtests) -> None:
+def test_the_sdk_works_unchanged(suite: str, stack: Stack, subtests: pytest.Subtests) -> None:
     done = subprocess.run(
         [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
         cwd=node.FOLDER,

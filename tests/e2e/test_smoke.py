@@ -1,4 +1,4 @@
-"""`make smoke`: every line is ok on a healthy stack, and the right one fails on a broken one."""
+"""`make smoke`: on a healthy stack every line is ok; on a broken one the right line fails."""
 
 import os
 import signal
@@ -29,7 +29,7 @@ def caller(stack: Stack) -> Callable[..., Caller]:
 
 
 def proved(caller: Caller) -> tuple[int, dict[str, Line], str]:
-    """The exit status, the lines by name, and everything that is shown."""
+    """The exit status, the lines by name, and the whole output."""
     shown: list[object] = []
     status = prove(caller, show=shown.append)
     return status, {line.name: line for line in shown if isinstance(line, Line)}, "\n".join(map(str, shown))
@@ -50,7 +50,7 @@ def test_a_healthy_stack_passes_every_line(stack: Stack) -> None:
     assert "0 executions stopped" in output
 
 
-def test_a_resume_that_is_denied_fails_its_own_line_and_leaves_no_execution_waiting(
+def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
     stack: Stack, caller: Callable[..., Caller]
 ) -> None:
     smoke = caller()
@@ -67,7 +67,7 @@ def test_a_resume_that_is_denied_fails_its_own_line_and_leaves_no_execution_wait
     assert {smoke.ended(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
 
 
-def test_a_bucket_that_may_not_be_read_fails_the_large_output(stack: Stack, caller: Callable[..., Caller]) -> None:
+def test_an_unreadable_bucket_fails_the_line_of_the_large_output(stack: Stack, caller: Callable[..., Caller]) -> None:
     with denied(stack, "s3:GetObject", "GetPacket"):
         status, lines, shown = proved(caller())
 
@@ -76,7 +76,7 @@ def test_a_bucket_that_may_not_be_read_fails_the_large_output(stack: Stack, call
     assert "404" in lines["gives a link to a large output"].figure
 
 
-def test_a_wrong_api_key_fails_the_first_line_and_skips_what_depends_on_it(caller: Callable[..., Caller]) -> None:
+def test_a_wrong_api_key_fails_the_first_line_and_skips_the_lines_that_depend_on_it(caller: Callable[..., Caller]) -> None:
     status, lines, shown = proved(caller("wrong"))
 
     assert status == 1
@@ -85,7 +85,7 @@ def test_a_wrong_api_key_fails_the_first_line_and_skips_what_depends_on_it(calle
     assert outcomes(lines, "ok") == {"refuses a wrong API key", "has nothing undone"}, shown
 
 
-def test_a_function_that_fails_fails_the_line_of_the_log(stack: Stack, caller: Callable[..., Caller]) -> None:
+def test_a_failing_function_fails_the_line_of_the_log(stack: Stack, caller: Callable[..., Caller]) -> None:
     def invoke_wrongly(caller: Caller) -> str:
         with pytest.raises(RuntimeError):
             caller.stack.invoke(stack.wait_function_name, {"waitpointId": 1})
@@ -112,7 +112,7 @@ def test_ctrl_c_stops_the_execution_and_completes_the_token(caller: Callable[...
     assert api.retrieve({"id": smoke.tokens[0]})["status"] == "COMPLETED"
 
 
-def test_ctrl_c_ends_the_command_in_an_orderly_way(stack: Stack) -> None:
+def test_ctrl_c_ends_the_command_cleanly(stack: Stack) -> None:
     with Operator(stack).start("smoke") as process:
         assert process.stdout
         while "resumes at once" not in process.stdout.readline():  # next comes the wait for the timeouts
@@ -127,7 +127,7 @@ def test_ctrl_c_ends_the_command_in_an_orderly_way(stack: Stack) -> None:
 
 
 @pytest.mark.parametrize("command", ["smoke", "doctor", "redrive"])
-def test_a_stack_that_does_not_exist_is_said_with_what_to_check(stack: Stack, command: str) -> None:
+def test_an_unknown_stack_is_refused_with_what_to_check(stack: Stack, command: str) -> None:
     status, output = Operator(stack).run(command, STACK="nope")
 
     assert status != 0

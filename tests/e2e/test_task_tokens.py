@@ -1,4 +1,4 @@
-"""Step Functions' promises, from the emulator that the deployed stack is tested on."""
+"""Step Functions' behaviour, checked on the emulator."""
 
 import json
 import uuid

@@ -40,7 +40,7 @@ def call(api: Api) -> Call:
 
 @pytest.fixture(scope="module")
 def wait(stack: Stack) -> Iterator[Callable[[str], str]]:
-    """Start an execution whose one state waits for a token and whose output is what the wait gives. Returns its ARN."""
+    """Start an execution whose only state waits for a token and returns the result. Returns its ARN."""
     iam, step_functions = stack.client("iam"), stack.client("stepfunctions")
     name = f"only-waits-{uuid.uuid4().hex[:12]}"
     wait_function = stack.client("lambda").get_function(FunctionName=stack.wait_function_name)["Configuration"]["FunctionArn"]
@@ -72,7 +72,7 @@ def wait(stack: Stack) -> Iterator[Callable[[str], str]]:
 
 @pytest.fixture(scope="module")
 def result(stack: Stack) -> Callable[[str], tuple[Any, float]]:
-    """What an execution ended with, and when, in epoch seconds. Waits for it."""
+    """Wait for the end of an execution. Returns its result, and when it ended, in epoch seconds."""
     step_functions = stack.client("stepfunctions")
 
     def result(execution: str) -> tuple[Any, float]:
@@ -104,7 +104,7 @@ def iso(instant: float) -> str:
 def time_out(
     call: Call, wait: Callable[[str], str], result: Callable[[str], tuple[Any, float]]
 ) -> Callable[[list[str]], list[float]]:
-    """Let an execution wait for a token of each of these timeouts to its end. Returns by how much each was late (s)."""
+    """Run one execution for each timeout until it ends. Returns how late each was (s)."""
 
     def begin(timeout: str) -> tuple[str, str]:
         token_id = call("POST", "", {"timeout": timeout})["id"]
@@ -129,8 +129,8 @@ def time_out(
     return time_out
 
 
-def test_every_waiting_execution_is_told_within_a_second_or_so(time_out: Callable[[list[str]], list[float]]) -> None:
-    time_out(["2s"] * 20)  # the functions' processes start, which is not what is measured
+def test_every_waiting_execution_is_resumed_within_about_a_second(time_out: Callable[[list[str]], list[float]]) -> None:
+    time_out(["2s"] * 20)  # start the functions' processes before measuring
     chosen = random.Random(5)  # noqa: S311
     late = time_out([f"{chosen.randint(SHORTEST, LONGEST)}s" for _ in range(TOKENS_TO_TIME_OUT)])
     p50, p95 = statistics.median(late), statistics.quantiles(late, n=20)[-1]
@@ -141,10 +141,10 @@ def test_every_waiting_execution_is_told_within_a_second_or_so(time_out: Callabl
 
 @pytest.fixture
 def just_timed_out(call: Call) -> Callable[[], dict[str, Any]]:
-    """A token in the first milliseconds after its timeout: its timer, delayed by whole seconds, has hardly run."""
+    """A token in the first milliseconds after its timeout. Its timer, rounded up to whole seconds, has hardly run."""
 
     def just_timed_out() -> dict[str, Any]:
-        call("POST", "", {})  # the function's process starts, so that the timeout is in the future when it is read
+        call("POST", "", {})  # start the function's process, so that the timeout is still in the future when it is read
         at = time.time() + 2.001
         created: dict[str, Any] = call("POST", "", {"timeout": iso(at), "tags": "late"})
         time.sleep(max(0, at - time.time()) + 0.001)
@@ -153,7 +153,7 @@ def just_timed_out(call: Call) -> Callable[[], dict[str, Any]]:
     return just_timed_out
 
 
-def test_retrieve_and_list_say_timed_out_from_the_first_millisecond(
+def test_retrieve_and_list_show_timed_out_from_the_first_millisecond(
     call: Call, just_timed_out: Callable[[], dict[str, Any]]
 ) -> None:
     created = just_timed_out()
@@ -182,13 +182,13 @@ def test_a_late_completion_is_discarded(call: Call, just_timed_out: Callable[[],
     assert token["completedAt"] == created["timeoutAt"]
 
 
-def test_a_waiter_that_registers_late_is_told_at_once(
+def test_a_late_waiter_is_resumed_at_once(
     just_timed_out: Callable[[], dict[str, Any]],
     wait: Callable[[str], str],
     result: Callable[[str], tuple[Any, float]],
 ) -> None:
     created = just_timed_out()
-    result(wait(created["id"]))  # the function's process starts, which is not what is measured
+    result(wait(created["id"]))  # start the function's process before measuring
     started_at = time.time()
     output, ended_at = result(wait(created["id"]))
     assert output["ok"] is False

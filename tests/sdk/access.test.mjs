@@ -18,7 +18,7 @@ const UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a";
 
 const complete = (accessToken, token, data) => auth.withAuth({ accessToken }, () => wait.completeToken(token, data));
 
-// The refusal as the SDK throws it, after one request: what cannot change is not asked for again.
+// The error that the SDK throws after one request: it does not retry a permanent refusal.
 const refusal = async (call, kind, status) => {
   let error;
   const requests = await requestsOf(() => call().then(() => assert.fail("not refused"), (thrown) => (error = thrown)));
@@ -35,14 +35,14 @@ test("publicAccessToken completes its own token", async () => {
   assert.deepEqual((await wait.retrieveToken(token)).output, { by: "browser" });
 });
 
-test("publicAccessToken is not good for another token, which stays as it was", async () => {
+test("publicAccessToken cannot complete another token", async () => {
   const [token, other] = [await wait.createToken(), await wait.createToken()];
   const error = await refusal(() => complete(token.publicAccessToken, other, {}), PermissionDeniedError, 403);
   assert.equal(error.code, "unauthorized");
   assert.equal((await wait.retrieveToken(other)).status, "WAITING");
 });
 
-test("publicAccessToken does not tell whether another token exists", async () => {
+test("publicAccessToken does not reveal whether another token exists", async () => {
   const token = await wait.createToken();
   await refusal(() => complete(token.publicAccessToken, UNKNOWN, {}), PermissionDeniedError, 403);
 });
@@ -75,7 +75,7 @@ for (const [name, scopes, allowed] of [
   });
 }
 
-test("auth.createPublicToken is good until its expirationTime and not a moment longer", async () => {
+test("auth.createPublicToken is valid until its expirationTime", async () => {
   const token = await wait.createToken();
   const jwt = await auth.createPublicToken({ scopes: { write: { waitpoints: token.id } }, expirationTime: "1s" });
   await sleep(2_000 - (Date.now() % 1_000));
@@ -91,7 +91,7 @@ test("auth.createPublicToken under another key is refused", async () => {
   assert.equal((await wait.retrieveToken(token)).status, "WAITING");
 });
 
-test("a public access token can be had from the API by those who cannot sign one", async () => {
+test("the API creates a public access token for callers that cannot sign one", async () => {
   const token = await wait.createToken();
   const claims = { scopes: [`write:waitpoints:${token.id}`] };
   const body = JSON.stringify({ claims, expirationTime: "10m" });

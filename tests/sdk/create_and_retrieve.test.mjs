@@ -12,7 +12,7 @@ const isSoonAfter = (date, expected) => {
   assert.ok(late >= 0 && late < 10_000, `${late} ms late`);
 };
 
-test("createToken without options makes a token that waits for ever", async () => {
+test("createToken without options makes a token without a timeout", async () => {
   const token = await wait.createToken();
   assert.match(token.id, /^waitpoint_[0-9a-z]{26}$/);
   assert.equal(token.isCached, false);
@@ -49,12 +49,12 @@ test("a timeout given as an ISO 8601 text is kept", async () => {
   assert.equal(timeoutAt.toISOString(), "2035-01-31T16:00:00.000Z");
 });
 
-test("a single tag is a list of one", async () => {
+test("a single tag becomes a list of one", async () => {
   const tag = unique("tag");
   assert.deepEqual((await wait.retrieveToken(await wait.createToken({ tags: tag }))).tags, [tag]);
 });
 
-test("an idempotency key brings the same token back, as it was made", async () => {
+test("an idempotency key returns the same token", async () => {
   const idempotencyKey = unique("key");
   const first = await wait.createToken({ idempotencyKey, timeout: "1h", tags: "first" });
   const again = await wait.createToken({ idempotencyKey, timeout: "9h", tags: "again" });
@@ -66,7 +66,7 @@ test("an idempotency key brings the same token back, as it was made", async () =
   isSoonAfter(retrieved.timeoutAt, retrieved.createdAt.getTime() + HOUR);
 });
 
-test("an idempotency key brings back a token that is completed already", async () => {
+test("an idempotency key returns a completed token too", async () => {
   const idempotencyKey = unique("key");
   const first = await wait.createToken({ idempotencyKey });
   await wait.completeToken(first, "done");
@@ -74,14 +74,14 @@ test("an idempotency key brings back a token that is completed already", async (
   assert.deepEqual([again.id, again.isCached], [first.id, true]);
 });
 
-test("five creates at once with one key make one token, and all but one of them say so", async () => {
+test("five creates at once with one key make one token, and four of them say isCached", async () => {
   const idempotencyKey = unique("key");
   const created = await Promise.all(Array.from({ length: 5 }, () => wait.createToken({ idempotencyKey })));
   assert.equal(new Set(created.map((token) => token.id)).size, 1);
   assert.equal(created.filter((token) => !token.isCached).length, 1);
 });
 
-test("once its idempotencyKeyTTL is over a key makes a new token, and the old one can still be completed", async () => {
+test("a key makes a new token after its idempotencyKeyTTL, and the old one can still be completed", async () => {
   const options = { idempotencyKey: unique("key"), idempotencyKeyTTL: "1s" };
   const old = await wait.createToken(options);
   await sleep(1_100);
@@ -93,7 +93,7 @@ test("once its idempotencyKeyTTL is over a key makes a new token, and the old on
   assert.equal((await wait.retrieveToken(fresh)).status, "WAITING");
 });
 
-test("publicAccessToken is the server's, good for a day and for this token alone", async () => {
+test("publicAccessToken comes from the server and is valid for this token for one day", async () => {
   const { data: token, response } = await wait.createToken().withResponse();
   assert.equal(token.publicAccessToken, response.headers.get("x-trigger-jwt"));
   const { scopes, pub, sub, iss, aud, iat, exp } = claimsOf(token.publicAccessToken);
@@ -124,7 +124,7 @@ for (const [name, output] of Object.entries({
   });
 }
 
-test("completeToken without data completes with nothing", async () => {
+test("completeToken without data completes without an output", async () => {
   const token = await wait.createToken();
   await wait.completeToken(token);
   const { status, output } = await wait.retrieveToken(token);
@@ -138,7 +138,7 @@ test("an output of 3 MB comes back whole", async () => {
   assert.deepEqual((await wait.retrieveToken(token.id)).output, output);
 });
 
-test("an output too large for an answer is left where the SDK downloads it", async () => {
+test("the SDK downloads an output that is too large for an answer", async () => {
   const token = await wait.createToken();
   const output = { quotes: '"'.repeat(1_500_000) }; // 3 MB as JSON, and 6 MB as JSON within JSON
   await wait.completeToken(token, output);
@@ -154,7 +154,7 @@ test("the first of two completions counts, and both succeed", async () => {
   assert.equal((await wait.retrieveToken(token)).output, "first");
 });
 
-test("of five completions at once one counts", async () => {
+test("one of five completions at once counts", async () => {
   const token = await wait.createToken();
   await Promise.all(Array.from({ length: 5 }, (_, n) => wait.completeToken(token, { n })));
   const { n } = (await wait.retrieveToken(token)).output;
@@ -170,7 +170,7 @@ test("a POST to the token's url completes it with the whole body", async () => {
   assert.deepEqual((await wait.retrieveToken(token)).output, { data: { status: "succeeded" } });
 });
 
-test("a token past its timeout is TIMED_OUT with an error that says when, and stays so", async () => {
+test("a token past its timeout stays TIMED_OUT, with an error that says when", async () => {
   const token = await wait.createToken({ timeout: "1s" });
   await sleep(1_100);
   await wait.completeToken(token, "too late");
@@ -182,7 +182,7 @@ test("a token past its timeout is TIMED_OUT with an error that says when, and st
   assert.equal(retrieved.completedAt.toISOString(), retrieved.timeoutAt.toISOString());
 });
 
-test("an id without its prefix stands for the token in every path", async () => {
+test("every path accepts an id without its prefix", async () => {
   const token = await wait.createToken();
   const bare = token.id.replace("waitpoint_", "");
   assert.equal((await wait.retrieveToken(bare)).id, token.id);

@@ -7,7 +7,7 @@ import { wait } from "@trigger.dev/sdk";
 
 import { requestsOf, sleep } from "./stack.mjs";
 
-// What Trigger.dev's own runtime is told by its servers, this one finds out by asking the stack.
+// Trigger.dev's own runtime gets this from its servers. This one polls the stack.
 const pollingRuntime = {
   disable() {},
   async waitForWaitpoint({ waitpointFriendlyId }) {
@@ -24,7 +24,7 @@ const pollingRuntime = {
 // Like `task({run})`: what `run` returns, or throws.
 const inTask = (run) => runInMockTaskContext(run, { runtimeManager: pollingRuntime, ctx: { run: { id: "run_waitpoints" } } });
 
-test("wait.forToken goes on with the output once the token is completed", async () => {
+test("wait.forToken returns the output once the token is completed", async () => {
   const token = await wait.createToken({ timeout: "1h" });
   const result = inTask(() => wait.forToken(token));
   await sleep(300);
@@ -32,7 +32,7 @@ test("wait.forToken goes on with the output once the token is completed", async 
   assert.deepEqual(await result, { ok: true, output: { approved: true } });
 });
 
-test("wait.forToken goes on once a webhook has posted to the token's url", async () => {
+test("wait.forToken returns once a webhook has posted to the token's url", async () => {
   const token = await wait.createToken();
   const output = inTask(() => wait.forToken(token.id).unwrap());
   await sleep(100);
@@ -40,7 +40,7 @@ test("wait.forToken goes on once a webhook has posted to the token's url", async
   assert.deepEqual(await output, { status: "succeeded" });
 });
 
-test("wait.forToken goes on at once when the token is completed already", async () => {
+test("wait.forToken returns at once when the token is already completed", async () => {
   const token = await wait.createToken();
   await wait.completeToken(token, ["already"]);
   assert.deepEqual(await inTask(() => wait.forToken(token)), { ok: true, output: ["already"] });

@@ -31,7 +31,7 @@ describe("listTokens", () => {
     for (let n = 0; n < 4; n++) made.unshift(await wait.createToken({ tags: [tag] }));
   });
 
-  test("goes through every token, the newest first, whatever the size of a page", async () => {
+  test("iterates over every token, newest first, with any page size", async () => {
     for (const limit of [1, 2, 3, 7, 100]) {
       assert.deepEqual(ids(await all({ tags: tag, from: started, limit })), ids(made), `limit ${limit}`);
     }
@@ -63,7 +63,7 @@ describe("listTokens", () => {
     assert.equal(back.hasNextPage(), true);
   });
 
-  test("reads both cursors that the SDK sends after going back as the way back", async () => {
+  test("goes back when the SDK sends both cursors", async () => {
     // The SDK adds page[before] to the parameters that it already has, so page[after] goes out as well.
     const first = await wait.listTokens({ tags: tag, from: started, limit: 2 });
     const third = await (await first.getNextPage()).getNextPage();
@@ -90,7 +90,7 @@ describe("listTokens", () => {
     assert.equal((await all({ tags: many, from: started })).length, 26);
   });
 
-  test("without parameters begins with the newest token of all", async () => {
+  test("without parameters begins with the newest token", async () => {
     const token = await wait.createToken();
     const newest = [];
     for await (const listed of wait.listTokens()) if (newest.push(listed.id) === 25) break;
@@ -124,7 +124,7 @@ describe("listTokens", () => {
     assert.deepEqual(await all({ tags: unique("nobody"), from: started }), []);
   });
 
-  test("with an idempotency key finds its token, also the one before it whose key has expired", async () => {
+  test("with an idempotency key finds its token, and an older one whose key has expired", async () => {
     const [found] = await all({ idempotencyKey: key });
     assert.equal(found.id, waiting.id);
     assert.equal(found.idempotencyKey, key);
@@ -144,13 +144,13 @@ describe("listTokens", () => {
     assert.deepEqual(ids(await all({ tags: other, from: createdAt.getTime(), to: createdAt.getTime() })), [completed.id]);
   });
 
-  test("with a period finds the tokens of that last while", async () => {
+  test("with a period finds the tokens created within it", async () => {
     assert.deepEqual(ids(await all({ tags: tag, period: "1h" })), ids(made));
     await sleep(50);
     assert.deepEqual(await all({ tags: tag, period: "1ms" }), []);
   });
 
-  test("answers without null, and without a cursor where there is no further page", async () => {
+  test("answers without null, and without a cursor on the last page", async () => {
     const answer = await request(`/api/v1/waitpoints/tokens?filter%5Btags%5D=${other}&filter%5BcreatedAt%5D%5Bperiod%5D=1h`);
     const { data, pagination } = await answer.json();
     assert.equal(data.length, 1);

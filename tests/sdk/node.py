@@ -16,7 +16,7 @@ _CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bu
 
 
 def missing(what: str) -> None:
-    """The test cannot run here: skipped, but a failure in CI."""
+    """Skip the test, which cannot run here. In CI it fails."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{what} is missing", pytrace=False)
     pytest.skip(f"{what} is missing")
@@ -35,14 +35,14 @@ def node() -> str:
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """This process's environment without what steers the SDK, and with `variables`."""
+    """This process's environment without the SDK's variables, plus `variables`."""
     steering = ("TRIGGER_", "VERCEL_", "NODE_OPTIONS", "NODE_TEST_CONTEXT")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**clean, "NO_PROXY": "127.0.0.1,localhost", **variables}
 
 
 def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:
-    """`variables`, so that npm trusts the system's certificates too: Node.js 24 by a switch, older ones by a file."""
+    """`variables`, plus what makes npm trust the system's certificates: Node.js 24 by an option, older ones by a file."""
     files = [path for path in _CERTIFICATES if Path(path).exists()]
     extra = {"NODE_EXTRA_CA_CERTS": files[0]} if files else {}
     return {"NODE_USE_SYSTEM_CA": "1", **extra, **variables}

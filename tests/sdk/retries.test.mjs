@@ -8,8 +8,8 @@ import { apiUrl, unique } from "./stack.mjs";
 
 const QUICKLY = { retry: { maxAttempts: 3, minTimeoutInMs: 20, maxTimeoutInMs: 50, factor: 1 } };
 
-// A network between the SDK and the stack. `lose` says how many of the next answers it loses, after the stack has done
-// what was asked for; `seen` has the header that names the call, for every request that came through.
+// A network between the SDK and the stack. `lose` is how many of the next answers it loses, after the stack has handled
+// the request; `seen` has the header that names the call, for every request that came through.
 const network = { lose: 0, seen: [] };
 
 const carry = (incoming, outgoing) => {
@@ -60,7 +60,7 @@ describe("When the network loses an answer", () => {
     return found;
   };
 
-  test("of a create, the SDK's retry finds the token that was made, as its own", async () => {
+  test("of a create, the SDK's retry returns the same token, not cached", async () => {
     const tags = unique("lost");
     const token = await losing(1, () => wait.createToken({ tags }, QUICKLY));
     assert.equal(token.isCached, false);
@@ -70,14 +70,14 @@ describe("When the network loses an answer", () => {
     assert.equal((await wait.retrieveToken(token)).output, "mine");
   });
 
-  test("of a create twice in a row, there is still one token", async () => {
+  test("of a create twice in a row, only one token is made", async () => {
     const tags = unique("lost");
     const token = await losing(2, () => wait.createToken({ tags, timeout: "1h" }, QUICKLY));
     assert.equal(token.isCached, false);
     assert.deepEqual(await made(tags), [token.id]);
   });
 
-  test("of a create with an idempotency key, the retry is not taken for a second call", async () => {
+  test("of a create with an idempotency key, the retry does not count as a second call", async () => {
     const [tags, idempotencyKey] = [unique("lost"), unique("key")];
     const token = await losing(1, () => wait.createToken({ tags, idempotencyKey }, QUICKLY));
     assert.equal(token.isCached, false);
@@ -86,14 +86,14 @@ describe("When the network loses an answer", () => {
     assert.deepEqual([second.id, second.isCached], [token.id, true]);
   });
 
-  test("of a create whose key belongs to an older token, the retry says cached", async () => {
+  test("of a create whose key belongs to an older token, the retry says isCached", async () => {
     const idempotencyKey = unique("key");
     const older = await wait.createToken({ idempotencyKey });
     const token = await losing(1, () => wait.createToken({ idempotencyKey }, QUICKLY));
     assert.deepEqual([token.id, token.isCached], [older.id, true]);
   });
 
-  test("two calls that are alike are two tokens", async () => {
+  test("two equal calls make two tokens", async () => {
     const tags = unique("alike");
     const [one, two] = [await wait.createToken({ tags }), await wait.createToken({ tags })];
     assert.deepEqual(await made(tags), [two.id, one.id]);
@@ -105,7 +105,7 @@ describe("When the network loses an answer", () => {
     assert.equal((await wait.retrieveToken(token)).output, "kept");
   });
 
-  test("of a retrieve or a list, it comes at the second try", async () => {
+  test("of a retrieve or a list, the second try succeeds", async () => {
     const tags = unique("lost");
     const token = await wait.createToken({ tags });
     assert.equal((await losing(1, () => wait.retrieveToken(token, QUICKLY))).id, token.id);

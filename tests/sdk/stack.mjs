@@ -12,7 +12,7 @@ export const unique = (name) => `${name}-${randomUUID()}`;
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// How many requests are sent while `call` is at work, the SDK's retries among them.
+// How many requests `call` sends, including the SDK's retries.
 export const requestsOf = async (call) => {
   const { fetch } = globalThis;
   let requests = 0;
@@ -28,7 +28,7 @@ export const requestsOf = async (call) => {
   return requests;
 };
 
-// What the SDK sends, without the SDK.
+// Send what the SDK sends, without the SDK.
 export const request = (path, { method = "GET", key = apiKey, ...options } = {}) =>
   fetch(`${apiUrl}${path}`, { method, ...options, headers: { authorization: `Bearer ${key}`, ...options.headers } });
 

@@ -28,7 +28,7 @@ class HttpAnswer:
 
     @property
     def error(self) -> str:
-        """The message of a refusal."""
+        """The error message of the answer."""
         message = self.json["error"]
         assert isinstance(message, str), message
         return message
@@ -46,7 +46,7 @@ class Api:
 
     @property
     def from_sdk(self) -> dict[str, str]:
-        """The headers by which a request of Trigger.dev's SDK is known."""
+        """The headers that identify a request of Trigger.dev's SDK."""
         return {"authorization": f"Bearer {self._api_key}", "x-trigger-source": "sdk"}
 
     def create(self, **body: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the event source mappings of template.yaml hand to their functions: the table's stream, filtered, and queues."""
+"""The events that the mappings of template.yaml pass to their functions: filtered stream records, and queue messages."""
 
 import base64
 import json
@@ -26,7 +26,7 @@ class Stream:
         )["ShardIterator"]
 
     def records(self, function: str) -> list[dict[str, Any]]:
-        """Every record that this function's mapping lets through, as Lambda gets it."""
+        """Every record that passes the filter of this function's mapping, as Lambda gets it."""
         events = self._stack.functions()[function].properties["Events"].values()
         [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
         patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
@@ -59,5 +59,5 @@ def queue_event(bodies: Sequence[str]) -> dict[str, Any]:
 
 
 def failures(answer: Any) -> list[str]:
-    """The records that a function reports as not done."""
+    """The records that a function reports as failed."""
     return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]

@@ -1,4 +1,4 @@
-"""What a run measured, shown when it ends: a figure that nobody sees proves nothing."""
+"""Figures that a run measured, printed when it ends."""
 
 _figures: list[str] = []
 

@@ -1,4 +1,4 @@
-"""What Step Functions promises about task tokens, as far as a resume relies on it.
+"""Step Functions' behaviour with task tokens, as far as a resume relies on it.
 
 `TaskTokens` holds for the fake, the emulator and moto, `DeployedTaskTokens` for the fake and the emulator, and
 `StrictTaskTokens` for the fake, which is as strict as AWS:
@@ -86,7 +86,7 @@ class RealTasks:
         return task_token
 
     def result(self, task_token: str) -> Success | Failure | None:
-        """What the task has ended with by now."""
+        """The result of the task, if it has ended."""
         described = self.client.describe_execution(executionArn=self._executions[task_token])
         if described["status"] == "SUCCEEDED":
             return as_json(described["output"])
@@ -97,7 +97,7 @@ class RealTasks:
         return Failure(how["error"], how["cause"])
 
     def end(self, task_token: str) -> Success | Failure | None:
-        """What the task ends with."""
+        """Wait for the end of the task. Returns its result."""
         until = time.monotonic() + PATIENCE
         while (found := self.result(task_token)) is None:
             assert time.monotonic() < until, "the task waits on"
@@ -106,7 +106,7 @@ class RealTasks:
 
 
 def as_json(text: str) -> Success:
-    """The same output as every other text of it."""
+    """The output reformatted, so that equal JSON compares equal."""
     return Success(json.dumps(json.loads(text)))
 
 
@@ -132,7 +132,7 @@ class TaskTokens:
 
 
 class DeployedTaskTokens(TaskTokens):
-    """What moto does not keep."""
+    """Behaviour that moto does not have."""
 
     def test_a_task_that_has_ended_is_gone_and_stays_as_it_ended(self, tasks: Any) -> None:
         task_token = tasks.start()
@@ -154,7 +154,7 @@ class DeployedTaskTokens(TaskTokens):
 
 
 class StrictTaskTokens(DeployedTaskTokens):
-    """What the emulator does not keep either."""
+    """Behaviour that the emulator does not have either."""
 
     @pytest.mark.parametrize("second", [Success('"second"'), ERROR], ids=["success", "failure"])
     def test_a_task_takes_one_answer_however_fast_the_second_comes(self, tasks: Any, second: Success | Failure) -> None:

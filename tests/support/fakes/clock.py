@@ -7,7 +7,7 @@ class FakeClock:
     def __init__(self, now: int = 1_800_000_000_000) -> None:
         self.now = now
         self.slips = 0
-        """By how many milliseconds it is set back after each reading."""
+        """How many milliseconds the clock is set back after each reading."""
 
     def __call__(self) -> int:
         read, self.now = self.now, self.now - self.slips

@@ -1,4 +1,4 @@
-"""Waitpoints without AWS: the whole domain on fakes, and under the handlers when it is installed."""
+"""Waitpoints without AWS: the whole domain on fakes. After `install` the handlers use it."""
 
 import pytest
 
@@ -43,11 +43,11 @@ class InMemory:
         return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
 
     def new_waiter(self, unwrap: bool = False) -> Waiter:
-        """A task that waits, as its function is told of it."""
+        """A waiting task, as its function gets it."""
         return Waiter(self.step_functions.start_task(), self.clock(), unwrap)
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:
-        """Let the handlers work on this."""
+        """Make the handlers use this."""
 
         monkeypatch.setattr(wiring, "now", self.clock)
         for name, built in {

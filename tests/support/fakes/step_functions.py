@@ -1,4 +1,4 @@
-"""Step Functions' task tokens as AWS keeps them, which moto does not: each takes one answer and no second one.
+"""Step Functions' task tokens as on AWS and unlike moto: each accepts one answer and no second one.
 
 the task token                          what AWS says
 was never given out                     InvalidToken
@@ -26,7 +26,7 @@ TASK_TOKEN_LIMIT, ERROR_LIMIT, CAUSE_LIMIT = 2048, 256, 32_768  # characters
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with a call; one that `takes_effect` resumes the waiter, but its answer never comes back."""
+    """How a call fails. One that `takes_effect` resumes the waiter, but its answer is lost."""
 
     error: Callable[[str], Exception]
     takes_effect: bool = False
@@ -61,7 +61,7 @@ class FakeStepFunctions:
         self._closed: set[str] = set()
         self._faults: list[tuple[Fault, str | None]] = []
         self.calls: Counter[str] = Counter()
-        """How often each task token was answered for, successfully or not."""
+        """How often each task token was answered, successfully or not."""
 
     def start_task(self, length: int = 712) -> str:
         """Begin a task that waits; its task token has the length and the alphabet of a real one, `+/=` among it."""
@@ -75,19 +75,19 @@ class FakeStepFunctions:
         self._closed.add(task_token)
 
     def fail_next(self, fault: Fault, times: int = 1, task_token: str | None = None) -> None:
-        """Let the next calls go wrong; only those for one task when it is named."""
+        """Make the next calls fail; if `task_token` is given, only those for that task."""
         self._faults += [(fault, task_token)] * times
 
     def fail_no_more(self) -> None:
-        """Whatever was going wrong is mended."""
+        """End all failures."""
         self._faults.clear()
 
     def result(self, task_token: str) -> Success | Failure | None:
-        """What a task was resumed with, or None while it waits."""
+        """The result of a task, or None while it waits."""
         return self._results[task_token]
 
     def results(self) -> dict[str, Success | Failure | None]:
-        """What every task was resumed with so far."""
+        """The result of every task so far."""
         return dict(self._results)
 
     def send_task_success(self, *, taskToken: str, output: str) -> dict[str, Any]:
