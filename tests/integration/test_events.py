@@ -50,7 +50,7 @@ def test_every_sample_request_is_routed_to_its_function(stack: MotoStack, name: 
     assert {key: value.replace("%2F", "/") for key, value in route.path_parameters.items()} == event.get("pathParameters", {})
 
 
-def test_the_slack_form_is_kept_as_posted(stack: MotoStack) -> None:
+def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
     event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
     FUNCTIONS["accept_callback"].call(event)
     settled = services.tokens.retrieve(event["pathParameters"]["waitpointId"]).outcome
@@ -89,7 +89,7 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
 ) -> None:
     now, waiter = services.now(), Waiter(step_functions.start_task(), services.now())
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
-    services.store.complete(token_id, Output("1"), now)  # as if the function had died before the resume
+    services.store.complete(token_id, Output("1"), now)  # and whoever did that died before the resume
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}

@@ -1,4 +1,4 @@
-"""Every field of every route with every kind of bad value: each has its documented answer, and none is a 500.
+"""Every field of every route with every kind of odd value: each has its documented answer, never a 500.
 
 The values are JSON texts, since much of what can go wrong (NaN, half a surrogate pair, a name that comes twice) has no
 Python value.
@@ -167,7 +167,7 @@ def test_a_public_token_answers_every_value_of_its_claims_as_documented(api: Api
 
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE))
-def test_complete_keeps_every_json_value_and_refuses_what_is_none(api: Api, field: str, value: str, status: int) -> None:
+def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, field: str, value: str, status: int) -> None:
     token = api.create()
     is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": {VALUES[value]}}}'), status)
     retrieved = api.retrieve(token["id"])
@@ -207,7 +207,7 @@ def test_a_callback_keeps_every_body_json_or_not(api: Api, value: str) -> None:
     ],
     ids=lambda body: repr(body)[:20],
 )
-def test_a_body_that_is_no_object_is_400(api: Api, operation: Operation, body: bytes) -> None:
+def test_a_body_that_is_not_an_object_is_400(api: Api, operation: Operation, body: bytes) -> None:
     assert operation.body is not None
     token = api.create()
     optional = not operation.body.required and not body.strip()
@@ -215,7 +215,7 @@ def test_a_body_that_is_no_object_is_400(api: Api, operation: Operation, body: b
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
-def test_of_a_name_that_comes_twice_the_last_value_counts(api: Api) -> None:
+def test_the_last_of_a_repeated_name_wins(api: Api) -> None:
     key = "twice"
     first = api.post(TOKENS, f'{{"idempotencyKey": 7, "idempotencyKey": "{key}", "tags": 7, "tags": "a"}}')
     is_documented(first, 200)
@@ -226,7 +226,7 @@ def test_of_a_name_that_comes_twice_the_last_value_counts(api: Api) -> None:
 
 
 @pytest.mark.parametrize("name", ["output", "Data", "__proto__", "constructor", "", "dätä", r"\ud800"])
-def test_complete_names_the_key_that_it_does_not_know(api: Api, name: str) -> None:
+def test_complete_names_an_unknown_key(api: Api, name: str) -> None:
     token = api.create()
     answer = api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": 1, "{name}": 2}}')
     is_documented(answer, 400)
@@ -290,12 +290,12 @@ def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, fie
 
 
 @pytest.mark.parametrize("query", ["", "&&&", "#", "&" * 3000])
-def test_list_passes_over_a_query_that_asks_for_nothing(api: Api, query: str) -> None:
+def test_list_ignores_an_empty_query(api: Api, query: str) -> None:
     is_documented(api.get(f"{TOKENS}?{query}"), 200)
 
 
 @pytest.mark.parametrize("query", ["%", "=", "===", "page", "page[size", "%5B%5D=1", "a;b", "?", "+", "%ff=%ff"])
-def test_list_refuses_a_parameter_that_it_does_not_know(api: Api, query: str) -> None:
+def test_list_refuses_an_unknown_parameter(api: Api, query: str) -> None:
     is_documented(api.get(f"{TOKENS}?{query}"), 400)
     is_documented(api.get(f"{TOKENS}?{query}", api.from_sdk), 200)
 
@@ -318,7 +318,7 @@ def test_list_names_the_nearest_parameter(api: Api, query: str, nearest: str) ->
     assert nearest in answer.error
 
 
-def test_list_refuses_more_tags_than_one_query_can_filter_by(api: Api) -> None:
+def test_list_refuses_too_many_tags(api: Api) -> None:
     fifty = ",".join(f"tag-{number}" for number in range(50))
     is_documented(api.get(f"{TOKENS}?filter[tags]={fifty}"), 200)
     is_documented(api.get(f"{TOKENS}?filter[tags]={fifty},one-more"), 400)
@@ -351,7 +351,9 @@ def status_of_a_wrong(name: str, operation: Operation) -> int:
 
 @pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])
 @pytest.mark.parametrize(("operation", "name"), IN_PATHS, ids=named)
-def test_rubbish_in_a_path_is_no_token_and_no_callback_url(api: Api, operation: Operation, name: str, value: str) -> None:
+def test_a_malformed_path_parameter_is_answered_like_an_unknown_one(
+    api: Api, operation: Operation, name: str, value: str
+) -> None:
     token = api.create()
     url = operation.example_path(**places(token) | {name: RUBBISH[value]})
     answer = api.request(operation.method, url, operation.body.example if operation.body else None)
@@ -360,7 +362,7 @@ def test_rubbish_in_a_path_is_no_token_and_no_callback_url(api: Api, operation: 
 
 
 @pytest.mark.parametrize("value", [name for name in RUBBISH if name != "nothing"])
-def test_rubbish_in_a_part_of_a_packets_path_is_404(api: Api, value: str) -> None:
+def test_a_malformed_packets_path_is_404(api: Api, value: str) -> None:
     written, token_id = RUBBISH[value], api.create()["id"]
     for path in (f"{token_id}/{written}", f"{written}/0123456789abcdef.json", f"{token_id}/..%2F{written}"):
         is_documented(api.get(by_id("get_packet_v1").example_path(path=path)), 404)
@@ -370,7 +372,7 @@ def test_rubbish_in_a_part_of_a_packets_path_is_404(api: Api, value: str) -> Non
     "authorization", ["", "Bearer", "Bearer ", "bearer x", "Größe", "\x00", "x" * 9000, "Bearer a.b.c.d", "Basic eDp5"]
 )
 @pytest.mark.parametrize("operation", [it for it in OPERATIONS if it.credentials], ids=named)
-def test_rubbish_for_a_credential_is_401(api: Api, operation: Operation, authorization: str) -> None:
+def test_a_malformed_credential_is_401(api: Api, operation: Operation, authorization: str) -> None:
     token = api.create()
     is_documented(send(api, operation, token, {"authorization": authorization}), 401)
     assert api.retrieve(token["id"])["status"] == "WAITING"
@@ -396,7 +398,7 @@ def test_a_forged_public_access_token_is_401(api: Api, parts: list[str]) -> None
 
 
 @pytest.mark.parametrize("encoded", ["a", "abcde", "e30", "=", "e30=e"])
-def test_a_body_that_is_not_the_base64_it_is_said_to_be_is_400(api: Api, stack: MotoStack, encoded: str) -> None:
+def test_a_body_with_invalid_base64_is_400(api: Api, stack: MotoStack, encoded: str) -> None:
     token = api.create()
     path = token["url"].removeprefix(token["url"].split("/api/")[0])
     route = stack.template.route("POST", path)
@@ -408,7 +410,7 @@ def test_a_body_that_is_not_the_base64_it_is_said_to_be_is_400(api: Api, stack: 
 
 
 @pytest.mark.parametrize(("fault", "status"), [(DENIED, 400), (THROTTLED, 503)])
-def test_create_for_a_task_that_cannot_be_told_of_a_settled_token_is_refused_and_may_be_sent_again(
+def test_a_create_that_cannot_resume_its_task_is_refused_and_can_be_retried(
     api: Api, step_functions: FakeStepFunctions, fault: Any, status: int
 ) -> None:
     token, task_token = api.create(idempotencyKey=f"settled {status}"), step_functions.start_task()

@@ -1,4 +1,4 @@
-"""What the domain may rely on from its store: the same promises from DynamoDB (on moto) and from the fake in memory."""
+"""The store's behaviour, the same for DynamoDB (on moto) and for the fake in memory."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +65,7 @@ def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
 
 
 def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
-    """Start all of them at the same moment and return what each of them returned."""
+    """Start all of them at the same moment. Returns what each one returned."""
     start = Barrier(len(racers))
 
     def run(racer: Callable[[], Result]) -> Result:
@@ -92,7 +92,7 @@ class TestToken:
         written = create()
         assert store.get(written.id) == written
 
-    def test_that_exists_is_never_written_over(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_that_exists_is_never_overwritten(self, store: AnyStore, create: Callable[..., Token]) -> None:
         first = create(tags=("first",))
         with suppress(ClientError):  # refused or ignored
             store.create(Token(id=first.id, created_at=START + 1, tags=("second",)), None, START + 1)
@@ -165,7 +165,7 @@ class TestTimeOut:
         assert not won
         assert was == token == store.get(token.id)
 
-    def test_happens_from_the_very_millisecond(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_happens_from_its_exact_millisecond(self, store: AnyStore, create: Callable[..., Token]) -> None:
         won, _ = store.time_out(create(timeout_at=TIMEOUT).id, TIMEOUT)
         assert won
 
@@ -201,12 +201,12 @@ class TestAddWaiter:
         "task_token",
         ["AQ==", "AQ", "AR==", "a+b/", "a-b_", "cd3f0f3e-2b5e-4d1c-9a57-1a2b3c4d5e6f", " AQ==", "AQ==\n", "Größe", "A" * 2048],
     )
-    def test_keeps_its_task_token_to_the_letter(self, store: AnyStore, create: Callable[..., Token], task_token: str) -> None:
+    def test_keeps_its_task_token_exactly(self, store: AnyStore, create: Callable[..., Token], task_token: str) -> None:
         token, one = create(), Waiter(task_token, START)
         store.add_waiter(token.id, one, START)
         assert store.get(token.id).waiters == {one.key: one}
 
-    def test_is_refused_by_a_settled_token_which_says_how_it_ended(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_is_refused_by_a_settled_token_and_returns_the_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         _, settled = store.complete(token.id, OUTPUT, START)
         kept, was = store.add_waiter(token.id, waiter(), START)
@@ -271,7 +271,7 @@ class TestIdempotencyKey:
             store.get(second.id)
 
     @pytest.mark.parametrize(("late", "free"), [(-1, False), (0, True), (1, True)])
-    def test_is_free_again_from_the_millisecond_of_its_expiry(self, store: AnyStore, late: int, free: bool) -> None:
+    def test_is_released_at_the_millisecond_of_its_expiry(self, store: AnyStore, late: int, free: bool) -> None:
         first, second = self.token(), self.token()
         store.create(first, self.key(expires_at=TIMEOUT), START)
         holder = store.create(second, self.key(), TIMEOUT + late)
@@ -296,7 +296,7 @@ class TestIdempotencyKey:
         assert holder is not None
         assert holder.since == START
 
-    def test_is_free_again_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
+    def test_is_released_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
         first, second, third = self.token(), self.token(), self.token()
         store.create(first, self.key(), START)
         assert store.create(second, self.key(), START, removed_token=second.id) is not None
@@ -309,7 +309,7 @@ class TestIdempotencyKey:
         ("first", "again", "same"),
         [("a", "a", True), ("a", "b", False), (None, "a", False), ("a", None, False), (None, None, False)],
     )
-    def test_knows_a_retry_of_the_call_that_made_the_token(
+    def test_recognizes_a_retry_of_the_call_that_made_the_token(
         self, store: AnyStore, first: str | None, again: str | None, same: bool
     ) -> None:
         store.create(self.token(), self.key(request=first), START)
@@ -317,13 +317,13 @@ class TestIdempotencyKey:
         assert holder is not None
         assert holder.same_request is same
 
-    def test_makes_one_token_of_fifty_creates_at_once(self, store: AnyStore) -> None:
+    def test_of_fifty_simultaneous_creates_makes_one_token(self, store: AnyStore) -> None:
         tokens = [self.token() for _ in range(50)]
         holders = race([partial(store.create, token, self.key(), START) for token in tokens])
         [winner] = [token for token, holder in zip(tokens, holders, strict=True) if holder is None]
         assert {holder.token_id for holder in holders if holder} == {winner.id}
 
-    def test_of_a_user_and_of_a_request_never_meet(self, store: AnyStore) -> None:
+    def test_of_a_user_never_collides_with_that_of_a_request(self, store: AnyStore) -> None:
         store.create(self.token(), self.key(), START)
         assert store.create(self.token(), IdempotencyKey(self.name, TIMEOUT, self.name, KeyKind.REQUEST), START) is None
 
@@ -339,14 +339,14 @@ class TestDeliveries:
         assert read.replies == {one.key: delivery}
         assert read.undelivered() == [other]
 
-    def test_are_recorded_bit_by_bit(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_can_be_recorded_one_at_a_time(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START)
         store.record_replies(token.id, {"b": Reply(ReplyKind.GONE, START + 1)}, START)
         assert store.get(token.id).replies == {"a": Reply(ReplyKind.RESUMED, START), "b": Reply(ReplyKind.GONE, START + 1)}
 
     @pytest.mark.parametrize("answers", [(ReplyKind.RESUMED, ReplyKind.GONE), (ReplyKind.GONE, ReplyKind.RESUMED)])
-    def test_that_a_waiter_was_resumed_outlives_that_it_is_gone(
+    def test_resumed_is_not_replaced_by_gone(
         self, store: AnyStore, create: Callable[..., Token], answers: tuple[ReplyKind, ReplyKind]
     ) -> None:
         token = create()
@@ -372,7 +372,7 @@ class TestScan:
         assert len({token.id for token in tokens}) == len(tokens), "no token is in two segments"
         return {token.id: token for token in tokens}, {key.token_id: key for key in keys}, sum(page.items for page in pages)
 
-    def test_meets_settled_tokens_with_their_waiters_and_replies(self, store: AnyStore, create: Callable[..., Token]) -> None:
+    def test_returns_settled_tokens_with_their_waiters_and_replies(self, store: AnyStore, create: Callable[..., Token]) -> None:
         settled = []
         for _ in range(20):
             one, other = waiter(), waiter()
@@ -383,9 +383,7 @@ class TestScan:
         found, _, _ = self.scan(store, START + 10)
         assert {token.id: token for token in settled}.items() <= found.items()
 
-    def test_meets_due_tokens_and_passes_over_those_that_need_nothing(
-        self, store: AnyStore, create: Callable[..., Token]
-    ) -> None:
+    def test_returns_due_tokens_and_skips_those_that_need_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
         due, waiting, early = create(timeout_at=TIMEOUT), create(), create(timeout_at=TIMEOUT + 1)
         ended = create()
         store.complete(ended.id, OUTPUT, START)
@@ -394,7 +392,7 @@ class TestScan:
         assert {waiting.id, early.id, ended.id}.isdisjoint(found)
         assert items >= 4
 
-    def test_meets_idempotency_keys_without_expiry(self, store: AnyStore) -> None:
+    def test_returns_idempotency_keys_without_expiry(self, store: AnyStore) -> None:
         endless, ending = (Token(id=ids.new_id(START), created_at=START) for _ in range(2))
         store.create(endless, IdempotencyKey(endless.id), START)
         store.create(ending, IdempotencyKey(ending.id, TIMEOUT), START)
@@ -403,7 +401,7 @@ class TestScan:
         assert ending.id not in keys
 
     @pytest.mark.parametrize("page_items", [1, 2, 3])
-    def test_joins_what_a_page_has_split(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, page_items: int) -> None:
+    def test_joins_a_token_split_across_pages(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch, page_items: int) -> None:
         """DynamoDB ends a page after a megabyte, between any two items."""
         client = boto3.client("dynamodb")
         store = Store(client, stack.resources["Table"]["Ref"], RETENTION)
@@ -471,7 +469,7 @@ class TestPartitions:
         assert self.read(store, Filter(), START, made) == sorted((token.id for token in made), reverse=True)
 
     @pytest.mark.parametrize("backward", [False, True])
-    def test_are_read_in_order_and_say_where_they_stopped(
+    def test_are_read_in_order_and_return_where_they_stopped(
         self, store: AnyStore, create: Callable[..., Token], backward: bool
     ) -> None:
         key = ids.new_id(START)
@@ -495,7 +493,7 @@ class TestPartitions:
             ({Status.WAITING, Status.TIMED_OUT}, ["waiting", "untimed", "due", "timed out"]),
         ],
     )
-    def test_know_the_status_by_the_clock(
+    def test_compute_the_status_from_the_clock(
         self, store: AnyStore, create: Callable[..., Token], statuses: set[Status], expected: list[str]
     ) -> None:
         now = TIMEOUT
@@ -517,7 +515,7 @@ class TestPartitions:
         assert sorted(found) == sorted([ab.id, c.id])
 
 
-def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(stack: MotoStack) -> None:
+def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack: MotoStack) -> None:
     client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
     store = Store(client, table, RETENTION)
     token = Token(id=ids.new_id(START), created_at=START, timeout_at=TIMEOUT)
@@ -536,7 +534,7 @@ def test_dynamodb_removes_settled_tokens_after_retention_and_waiting_ones_never(
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 
 
-def test_dynamodb_removes_an_expired_idempotency_key_only_after_its_expiry(stack: MotoStack) -> None:
+def test_ttl_removes_an_idempotency_key_only_after_its_expiry(stack: MotoStack) -> None:
     client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
     key = IdempotencyKey("expiring", TIMEOUT + 1)
     Store(client, table, RETENTION).create(Token(id=ids.new_id(START), created_at=START), key, START)

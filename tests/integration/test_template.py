@@ -28,7 +28,7 @@ def test_every_handler_has_its_function() -> None:
     assert {path.stem for path in (ROOT / "functions").glob("*.py")} == set(FUNCTIONS)
 
 
-def test_only_data_outlives_the_stack_and_a_failed_create_leaves_nothing() -> None:
+def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
     kept = {name: it["DeletionPolicy"] for name, it in TEMPLATE.body["Resources"].items() if "DeletionPolicy" in it}
     assert kept == dict.fromkeys(["Table", "OutputBucket"], "RetainExceptOnCreate")
     assert all(TEMPLATE.body["Resources"][name]["UpdateReplacePolicy"] == "Retain" for name in kept)

@@ -1,4 +1,4 @@
-"""The HTTP API: what every request is answered with, and that no request of any shape is answered 500."""
+"""The HTTP API: the answer to every request. No request of any shape is answered 500."""
 
 import base64
 import json
@@ -110,7 +110,7 @@ class TestCreate:
         assert message in answer.error
         assert world.store.tokens == {}
 
-    def test_with_a_number_of_any_length_is_no_defect(self, api: Api) -> None:
+    def test_with_a_number_of_any_length_is_not_500(self, api: Api) -> None:
         assert api.post(TOKENS, f'{{"fromTheFuture": {"9" * 5000}}}').status in (200, 400)
 
     @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ class TestCreate:
             ({"tags": [str(n) for n in range(11)]}, "Waitpoints can only have 10 tags, you're trying to set 11."),
         ],
     )
-    def test_that_asks_for_what_cannot_be_is_422_and_makes_nothing(
+    def test_with_an_impossible_value_is_422_and_makes_nothing(
         self, api: Api, world: InMemory, body: Any, message: str
     ) -> None:
         answer = api.post(TOKENS, body)
@@ -134,7 +134,7 @@ class TestCreate:
         assert message in answer.error
         assert world.store.tokens == {}
 
-    def test_over_the_limit_is_413_whatever_the_body_is(self, api: Api, world: InMemory) -> None:
+    def test_over_the_limit_is_413_for_any_body(self, api: Api, world: InMemory) -> None:
         assert api.post(TOKENS, b"{}".ljust(CREATE_LIMIT)).status == 200
         for body in (b"{}".ljust(CREATE_LIMIT + 1), b"x" * (CREATE_LIMIT + 1)):
             answer = api.post(TOKENS, body)
@@ -142,11 +142,11 @@ class TestCreate:
             assert "Request body too large" in answer.error
         assert len(world.store.tokens) == 1
 
-    def test_with_a_key_that_is_taken_answers_with_that_token(self, api: Api) -> None:
+    def test_with_a_used_key_returns_the_same_token(self, api: Api) -> None:
         first, again = api.create(idempotencyKey="k"), api.create(idempotencyKey="k", timeout="1s")
         assert again == {**first, "isCached": True}
 
-    def test_retried_by_the_sdk_answers_as_the_first_time(self, api: Api, world: InMemory) -> None:
+    def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
         headers = {"authorization": world.api_key.current(), "x-trigger-request-idempotency-key": "call-1"}
         for body in ({}, {"idempotencyKey": "k"}):
             first, again = api.post(TOKENS, body, headers), api.post(TOKENS, body, headers)
@@ -182,7 +182,7 @@ class TestComplete:
         assert api.post(f"{TOKENS}/{token['id'].removeprefix('waitpoint_')}/complete", {"data": 1}).status == 200
         assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
-    def test_a_second_time_is_a_success_that_changes_nothing(self, api: Api) -> None:
+    def test_a_second_time_succeeds_and_changes_nothing(self, api: Api) -> None:
         token = api.create()
         api.post(complete_url(token), {"data": 1})
         before = api.retrieve(token["id"])
@@ -190,7 +190,7 @@ class TestComplete:
         assert (answer.status, answer.json) == (200, {"success": True})
         assert api.retrieve(token["id"]) == before
 
-    def test_too_late_is_a_success_that_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:
+    def test_too_late_succeeds_and_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:
         token = api.create(timeout="2s")
         world.clock.advance(2000)
         assert api.post(complete_url(token), {"data": 1}).status == 200
@@ -213,7 +213,7 @@ class TestComplete:
             "[" * 9999,
         ],
     )
-    def test_of_the_wrong_shape_is_400_and_leaves_the_token_as_it_was(self, api: Api, body: str | bytes) -> None:
+    def test_of_the_wrong_shape_is_400_and_changes_nothing(self, api: Api, body: str | bytes) -> None:
         token = api.create()
         before = api.retrieve(token["id"])
         answer = api.post(complete_url(token), body)
@@ -221,10 +221,10 @@ class TestComplete:
         assert answer.error
         assert api.retrieve(token["id"]) == before
 
-    def test_that_forgets_data_is_told_where_the_output_goes(self, api: Api) -> None:
+    def test_with_output_instead_of_data_names_data(self, api: Api) -> None:
         assert "data" in api.post(complete_url(api.create()), {"output": 1}).error
 
-    def test_ignores_more_than_data_only_from_the_sdk(self, api: Api) -> None:
+    def test_ignores_unknown_fields_only_from_the_sdk(self, api: Api) -> None:
         token = api.create()
         assert api.post(complete_url(token), {"output": 1}, api.from_sdk).status == 400
         assert api.post(complete_url(token), {"data": 1, "dataType": "json"}).status == 400
@@ -250,7 +250,7 @@ class TestComplete:
                 "type": "authorization",
             }
 
-    def test_is_open_to_browsers_whatever_it_answers(self, api: Api, world: InMemory) -> None:
+    def test_every_answer_allows_browsers_of_any_origin(self, api: Api, world: InMemory) -> None:
         asked = {"origin": "https://shop.example.com", "access-control-request-headers": "authorization,x-trigger-source"}
         preflight = api.request("OPTIONS", complete_url(api.create()), None, asked)
         assert preflight.status == 200
@@ -280,18 +280,18 @@ class TestCallback:
             ("application/json", b"", "{}"),
         ],
     )
-    def test_keeps_whatever_is_posted(self, api: Api, content_type: str, body: bytes, output: str) -> None:
+    def test_keeps_any_body(self, api: Api, content_type: str, body: bytes, output: str) -> None:
         token = api.create()
         answer = api.post(token["url"], body, {"content-type": content_type} if content_type else {})
         assert (answer.status, answer.json) == (200, {"success": True})
         assert api.retrieve(token["id"])["output"] == output
 
-    def test_needs_no_credential_and_minds_no_query(self, api: Api) -> None:
+    def test_needs_no_credential_and_ignores_the_query(self, api: Api) -> None:
         token = api.create()
         assert api.post(token["url"] + "?customId=7", b"1", {"authorization": "Basic rubbish"}).status == 200
         assert api.retrieve(token["id"])["output"] == "1"
 
-    def test_a_second_time_is_a_success_that_changes_nothing(self, api: Api) -> None:
+    def test_a_second_time_succeeds_and_changes_nothing(self, api: Api) -> None:
         token = api.create()
         api.post(token["url"], b"1", JSON)
         before = api.retrieve(token["id"])
@@ -300,7 +300,7 @@ class TestCallback:
         assert api.retrieve(token["id"]) == before
 
     @pytest.mark.parametrize("written", ["0" * 64, "x" * 64, "short", "%C3%BC" * 20, "0" * 5000])
-    def test_with_another_hash_is_401_and_leaves_the_token_as_it_was(self, api: Api, written: str) -> None:
+    def test_with_a_wrong_hash_is_401_and_changes_nothing(self, api: Api, written: str) -> None:
         token = api.create()
         before = api.retrieve(token["id"])
         answer = api.post(f"{TOKENS}/{token['id']}/callback/{written}", b"1", JSON)
@@ -314,7 +314,7 @@ class TestCallback:
         assert {api.retrieve(token["id"])["status"] for token in (one, other)} == {"WAITING"}
 
     @pytest.mark.parametrize("written_id", ["waitpoint_a_b", "x", "waitpoint_", "%2e%2e", "0" * 26])
-    def test_for_what_is_no_token_says_no_more_than_for_a_wrong_hash(self, api: Api, written_id: str) -> None:
+    def test_invalid_id_looks_like_a_wrong_hash(self, api: Api, written_id: str) -> None:
         assert api.post(f"{TOKENS}/{written_id}/callback/{'0' * 64}", b"1", JSON).status == 401
 
     def test_of_a_token_that_retention_removed_is_404(self, api: Api, world: InMemory) -> None:
@@ -349,12 +349,12 @@ class TestRetrieve:
         assert api.retrieve(token["id"].removeprefix("waitpoint_")) == shown
 
     @pytest.mark.parametrize("written", ["0" * 26, "waitpoint_" + "0" * 26, "waitpoint_a_b", "x", "idempotency%23x", "%2F"])
-    def test_of_what_is_no_token_is_404(self, api: Api, written: str) -> None:
+    def test_of_an_invalid_or_unknown_id_is_404(self, api: Api, written: str) -> None:
         answer = api.get(f"{TOKENS}/{written}")
         assert (answer.status, answer.error) == (404, "Waitpoint not found")
 
 
-def test_the_sdks_wait_route_knows_whether_there_is_such_a_token(api: Api) -> None:
+def test_the_sdks_wait_route_finds_only_existing_tokens(api: Api) -> None:
     token = api.create()
     for _ in range(2):
         answer = api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
@@ -381,13 +381,15 @@ def test_without_a_valid_credential_every_route_but_the_callback_is_401(
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)
 @pytest.mark.parametrize("authorization", NO_CREDENTIAL)
-def test_a_route_that_needs_no_credential_reads_none(api: Api, operation: Operation, authorization: str | None) -> None:
+def test_a_route_without_credentials_ignores_the_authorization_header(
+    api: Api, operation: Operation, authorization: str | None
+) -> None:
     headers = {} if authorization is None else {"authorization": authorization}
     assert send(api, operation, api.create(), headers).status == 200
 
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
-def test_a_public_access_token_opens_only_the_complete_route(api: Api, world: InMemory, operation: Operation) -> None:
+def test_a_public_access_token_is_accepted_only_by_the_complete_route(api: Api, world: InMemory, operation: Operation) -> None:
     public = world.credentials.public_access_token(["admin"])
     answer = send(api, operation, api.create(), {"authorization": f"Bearer {public}"})
     assert answer.status == (200 if "publicAccessToken" in operation.credentials else 401)
@@ -403,7 +405,7 @@ def test_a_public_access_token_opens_only_the_complete_route(api: Api, world: In
     ],
     ids=named,
 )
-def test_another_method_is_405_and_told_which_are_allowed(api: Api, operation: Operation, method: str) -> None:
+def test_another_method_is_405_and_names_the_allowed_ones(api: Api, operation: Operation, method: str) -> None:
     token = api.create()
     answer = api.request(method, operation.example_path(**places(token)), b"1", {})
     allowed = ", ".join(methods(operation.path))
@@ -457,7 +459,7 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
         assert "Traceback" not in shown["error"]
 
 
-def test_a_body_in_base64_is_the_same_as_in_text(api: Api, world: InMemory) -> None:
+def test_a_base64_body_is_treated_like_the_same_text(api: Api, world: InMemory) -> None:
     body = b'{"tags":["\xc3\xbc"]}'
     answers = [
         api.post(TOKENS, body, {"authorization": world.api_key.current(), "content-type": kind})

@@ -1,4 +1,4 @@
-"""The life of a token, with a clock that the tests move and a Step Functions that takes one answer for each task."""
+"""The life of a token, on a clock that the tests move and a fake Step Functions that accepts one answer for each task."""
 
 import json
 from collections.abc import Callable
@@ -46,7 +46,7 @@ class TestAWaiterIsResumed:
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     @pytest.mark.parametrize("completed_before", [False, True])
-    def test_when_it_came_with_a_create_that_found_its_token_made(self, world: InMemory, completed_before: bool) -> None:
+    def test_when_registered_by_a_create_with_a_used_key(self, world: InMemory, completed_before: bool) -> None:
         key, waiter = IdempotencyKey("order-1", None), world.new_waiter()
         first = world.tokens.create(NewToken(key=key), world.clock())
         if completed_before:
@@ -57,7 +57,7 @@ class TestAWaiterIsResumed:
         assert again.token_id == first.token_id
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
-    def test_with_the_bare_output_when_it_asked_for_that(self, world: InMemory) -> None:
+    def test_with_the_bare_output_if_unwrap_is_set(self, world: InMemory) -> None:
         token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
         world.tokens.wait(token, bare)
         world.tokens.wait(token, wrapped)
@@ -74,14 +74,14 @@ class TestAWaiterIsResumed:
         assert set(world.step_functions.calls.values()) == {1}
         assert world.tokens.retrieve(token).undelivered() == []
 
-    def test_and_recorded_as_resumed_after_step_functions_has_said_so(self, world: InMemory) -> None:
+    def test_and_recorded_only_after_step_functions_confirmed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         world.tokens.complete(token, OUTPUT)
         delivery = world.tokens.retrieve(token).replies[waiter.key]
         assert (delivery.kind, delivery.at) == (ReplyKind.RESUMED, world.clock())
 
-    def test_through_its_newer_task_token_after_its_state_was_tried_again(self, world: InMemory) -> None:
+    def test_through_its_newer_task_token_after_its_state_was_retried(self, world: InMemory) -> None:
         token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, stale)
         world.step_functions.stop(stale.task_token)
@@ -98,7 +98,7 @@ class TestAWaiterIsResumed:
         assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
         assert world.step_functions.calls[waiter.task_token] == 1
 
-    def test_with_a_reference_when_step_functions_could_not_carry_the_output(self, world: InMemory) -> None:
+    def test_with_a_reference_if_the_output_is_too_large_for_step_functions(self, world: InMemory) -> None:
         large = json.dumps("x" * RESULT_LIMIT)
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
         world.tokens.wait(token, early)
@@ -113,7 +113,7 @@ class TestAWaiterIsResumed:
         assert json.loads(result.json) == {"ok": True, "outputReference": reference}
         assert json.loads(bare.json) == {"outputReference": reference}
 
-    def test_with_the_output_itself_when_only_the_table_could_not_carry_it(self, world: InMemory) -> None:
+    def test_with_the_output_itself_if_it_is_only_too_large_for_the_table(self, world: InMemory) -> None:
         large = json.dumps("x" * IN_ITEM_LIMIT)
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, early)
@@ -165,14 +165,14 @@ class TestCompleting:
 
 
 class TestATimeout:
-    def test_comes_in_the_very_millisecond(self, world: InMemory) -> None:
+    def test_takes_effect_at_its_exact_millisecond(self, world: InMemory) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(1999)
         assert world.tokens.retrieve(token).outcome is None
         world.clock.advance(1)
         assert world.tokens.retrieve(token).outcome == TimedOut(world.clock())
 
-    def test_is_seen_by_all_before_anything_was_written(self, world: InMemory) -> None:
+    def test_is_visible_before_it_is_written(self, world: InMemory) -> None:
         token = world.new_token(timeout=2000)
         world.clock.advance(5000)
         settled = world.tokens.retrieve(token).outcome
@@ -187,7 +187,7 @@ class TestATimeout:
         world.tokens.complete(token, OUTPUT)
         assert world.tokens.retrieve(token).outcome == TimedOut(timeout_at)
 
-    def test_is_settled_by_a_late_completion_if_the_timer_has_not_come(self, world: InMemory) -> None:
+    def test_is_written_by_a_late_completion_if_the_timer_has_not_fired(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         timeout_at = world.clock.advance(2000)
@@ -196,7 +196,7 @@ class TestATimeout:
         assert world.store.get(token).outcome == TimedOut(timeout_at)
         assert timed_out(world, waiter)
 
-    def test_does_not_touch_what_was_completed_a_millisecond_before(self, world: InMemory) -> None:
+    def test_does_not_change_a_token_completed_a_millisecond_before(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         completed_at = world.clock.advance(1999)
@@ -221,7 +221,7 @@ class TestATimeout:
         }
         assert bare == Failure("WaitpointTimeoutError", message)
 
-    def test_is_told_at_once_to_a_waiter_that_comes_late(self, world: InMemory) -> None:
+    def test_resumes_a_late_waiter_at_once(self, world: InMemory) -> None:
         token, early, late = world.new_token(timeout=2000), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, early)
         world.clock.advance(2000)
@@ -229,18 +229,18 @@ class TestATimeout:
         assert timed_out(world, late)
         assert timed_out(world, early)
 
-    def test_tells_a_timer_that_comes_early_when_to_come_again(self, world: InMemory) -> None:
+    def test_tells_an_early_timer_when_to_fire_again(self, world: InMemory) -> None:
         token = world.new_token(timeout=2000)
         timeout_at = world.clock() + 2000
         world.clock.advance(1999)
         assert world.tokens.expire(token) == timeout_at
         assert world.tokens.retrieve(token).outcome is None
 
-    def test_leaves_nothing_to_do_for_a_timer_without_a_token(self, world: InMemory) -> None:
+    def test_ignores_a_timer_without_a_token(self, world: InMemory) -> None:
         assert world.tokens.expire(new_id(world.clock())) is None
         assert world.tokens.expire(world.new_token()) is None
 
-    def test_by_a_timer_that_comes_twice_resumes_once(self, world: InMemory) -> None:
+    def test_resumes_once_when_the_timer_fires_twice(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         world.clock.advance(2000)
@@ -248,7 +248,7 @@ class TestATimeout:
         world.tokens.expire(token)
         assert world.step_functions.calls[waiter.task_token] == 1
 
-    def test_never_ends_a_token_that_has_none(self, world: InMemory) -> None:
+    def test_never_happens_to_a_token_without_one(self, world: InMemory) -> None:
         token = world.new_token()
         world.clock.advance(seconds=10**9)
         assert world.tokens.retrieve(token).outcome is None
@@ -259,16 +259,16 @@ class TestWaiting:
         with pytest.raises(TokenNotFound):
             world.tokens.wait(new_id(world.clock()), world.new_waiter())
 
-    def test_is_possible_for_one_hundred_and_the_next_is_told_the_limit(self, world: InMemory) -> None:
+    def test_is_possible_for_one_hundred_waiters_and_the_next_one_fails(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
         with pytest.raises(TooManyWaiters, match="100"):
             world.tokens.wait(token, world.new_waiter())
-        world.tokens.wait(token, waiters[0])  # it has its place already
+        world.tokens.wait(token, waiters[0])  # registered already
         assert set(world.tokens.retrieve(token).waiters) == {waiter.key for waiter in waiters}
 
-    def test_after_the_end_is_possible_even_when_all_places_are_taken(self, world: InMemory) -> None:
+    def test_for_a_settled_token_is_possible_even_with_one_hundred_waiters(self, world: InMemory) -> None:
         token = world.new_token()
         for _ in range(MAX_WAITERS):
             world.tokens.wait(token, world.new_waiter())
@@ -278,7 +278,7 @@ class TestWaiting:
         assert world.step_functions.result(late.task_token) == COMPLETED
 
     @pytest.mark.parametrize(("fault", "refusal"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
-    def test_for_a_settled_token_fails_when_the_outcome_could_not_be_told(
+    def test_for_a_settled_token_fails_if_the_outcome_cannot_be_delivered(
         self, world: InMemory, fault: Fault, refusal: type[Exception]
     ) -> None:
         token = world.new_token()
@@ -312,13 +312,13 @@ class TestWhenStepFunctionsFails:
         return token, waiter
 
     @pytest.mark.parametrize("fault", [*NOT_NOW, LOST_RESPONSE, DENIED])
-    def test_the_token_is_completed_all_the_same_and_nothing_is_called_resumed(self, world: InMemory, fault: Fault) -> None:
+    def test_the_token_is_completed_and_no_waiter_counts_as_resumed(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         read = world.tokens.retrieve(token)
         assert read.outcome == Completed(world.clock(), Output(OUTPUT))
         assert read.undelivered() == [waiter]
 
-    def test_nothing_that_fails_after_the_outcome_is_written_reaches_who_wrote_it(
+    def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def broken(*_: object) -> None:
@@ -360,7 +360,7 @@ class TestWhenStepFunctionsFails:
         assert world.step_functions.calls[waiter.task_token] == 2
 
     @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
-    def test_the_stream_is_told_which_waiters_are_still_left_and_why(
+    def test_the_error_names_the_remaining_waiters_and_the_reason(
         self, world: InMemory, fault: Fault, reason: type[Exception]
     ) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
@@ -370,7 +370,7 @@ class TestWhenStepFunctionsFails:
         assert isinstance(undelivered.reason, reason)
         assert world.tokens.retrieve(token).undelivered() == [waiter]
 
-    def test_a_waiter_that_is_gone_is_recorded_and_never_tried_again(self, world: InMemory) -> None:
+    def test_a_waiter_that_is_gone_is_recorded_and_not_retried(self, world: InMemory) -> None:
         token, stopped = world.new_token(), world.new_waiter()
         world.tokens.wait(token, stopped)
         world.step_functions.stop(stopped.task_token)
@@ -388,7 +388,7 @@ class TestWhenStepFunctionsFails:
         assert (left.waiter, str(left.reason)) == (foreign, "InvalidToken")
 
     @pytest.mark.parametrize("late", [False, True])
-    def test_a_waiter_fails_by_name_when_its_output_is_refused(self, world: InMemory, late: bool) -> None:
+    def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: InMemory, late: bool) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.step_functions.fail_next(OUTPUT_REFUSED, task_token=waiter.task_token)
         if late:
@@ -420,7 +420,7 @@ class TestAnIdempotencyKey:
         assert not cached
         assert self.create(world) == (first, True)
 
-    def test_gives_the_same_token_even_when_it_has_ended(self, world: InMemory) -> None:
+    def test_returns_the_same_token_even_if_it_is_settled(self, world: InMemory) -> None:
         first, _ = self.create(world)
         world.tokens.complete(first, OUTPUT)
         assert self.create(world) == (first, True)
@@ -431,7 +431,7 @@ class TestAnIdempotencyKey:
         self.create(world, timeout_at=timeout_at + 1)
         assert world.tokens.retrieve(first).timeout_at == timeout_at
 
-    def test_expires_in_the_very_millisecond_and_leaves_the_old_token_alive(self, world: InMemory) -> None:
+    def test_expires_at_its_exact_millisecond_and_the_old_token_stays_valid(self, world: InMemory) -> None:
         first, _ = self.create(world, lifetime=2000)
         world.clock.advance(1999)
         assert self.create(world, lifetime=2000) == (first, True)
@@ -442,7 +442,7 @@ class TestAnIdempotencyKey:
         world.tokens.complete(first, OUTPUT)
         assert world.tokens.retrieve(second).outcome is None
 
-    def test_is_free_again_after_retention_has_removed_its_token(self, world: InMemory) -> None:
+    def test_is_released_once_retention_has_removed_its_token(self, world: InMemory) -> None:
         first, _ = self.create(world)
         world.clock.advance(seconds=RETENTION)
         assert self.create(world) == (first, True)
@@ -451,14 +451,14 @@ class TestAnIdempotencyKey:
         assert (second != first, cached) == (True, False)
         assert self.create(world) == (second, True)
 
-    def test_makes_one_token_of_one_hundred_creates_at_once(self, world: InMemory) -> None:
+    def test_of_one_hundred_simultaneous_creates_makes_one_token(self, world: InMemory) -> None:
         with ThreadPoolExecutor(20) as pool:
             created = list(pool.map(lambda _: self.create(world), range(100)))
         assert len({token_id for token_id, _ in created}) == 1
         assert [cached for _, cached in created].count(True) == 99
         assert len(world.store.tokens) == 1
 
-    def test_tells_a_retry_of_the_call_that_made_the_token_what_that_call_was_told(self, world: InMemory) -> None:
+    def test_gives_a_retried_call_its_first_answer(self, world: InMemory) -> None:
         first, retry, other = (
             world.tokens.create(NewToken(key=IdempotencyKey("order-1", None, request)), world.clock())
             for request in ("call-1", "call-1", "call-2")
@@ -468,7 +468,7 @@ class TestAnIdempotencyKey:
 
 
 class TestAfterRetention:
-    def test_a_settled_token_is_gone_for_everybody_whether_or_not_ttl_has_removed_it(self, world: InMemory) -> None:
+    def test_a_settled_token_is_gone_whether_or_not_ttl_has_deleted_it(self, world: InMemory) -> None:
         token = world.new_token()
         world.tokens.complete(token, OUTPUT)
         world.clock.advance(RETENTION * 1000 - 1)

@@ -41,7 +41,7 @@ def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
     assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure("WaitpointTimeoutError", MESSAGE)
 
 
-def test_the_api_shows_a_timeout_as_the_sdk_expects_it() -> None:
+def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
     assert json.loads(timeout_output(TIMED_OUT)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
 
 

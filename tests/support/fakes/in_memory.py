@@ -43,7 +43,7 @@ class InMemory:
         return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
 
     def new_waiter(self, unwrap: bool = False) -> Waiter:
-        """A waiting task, as its function gets it."""
+        """A task that waits, as its function is told of it."""
         return Waiter(self.step_functions.start_task(), self.clock(), unwrap)
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:
