@@ -23,11 +23,11 @@ class World(Callers):
     def __init__(self, stack: MotoStack) -> None:
         super().__init__(stack)
         self.outcomes_are_open = False
-        """If true, the first request to settle a token decides, and every execution must get that outcome."""
+        """Whoever settles a token first decides, and every execution must go on with that."""
         self._expected: list[tuple[Execution, str, str | Timeout, bool]] = []
 
     def expect(self, execution: Execution, token: dict[str, Any], outcome: str | Timeout, unwrap: bool = False) -> None:
-        """Record that the execution got this outcome: the JSON text of an output, or a timeout."""
+        """The execution goes on with this outcome: the JSON text of an output, or a timeout."""
         self._expected.append((execution, token["id"], outcome, unwrap))
 
     def lost(self) -> list[str]:

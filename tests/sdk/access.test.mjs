@@ -150,8 +150,8 @@ test("createToken takes a key of 2,048 characters and ten tags of 128", async ()
 for (const [name, parameters, message] of [
   ["an unknown status", { status: "PENDING" }, /Invalid status values: PENDING/],
   ["a limit of 101", { limit: 101 }, /from 1 to 100/],
-  ["a cursor that is none", { after: "nonsense" }, /page\[after\]/],
-  ["a date that is none", { from: "yesterday" }, /Invalid date/],
+  ["an invalid cursor", { after: "nonsense" }, /page\[after\]/],
+  ["an invalid date", { from: "yesterday" }, /Invalid date/],
 ]) {
   test(`listTokens with ${name} is a BadRequestError that says why`, async () => {
     const error = await refusal(async () => wait.listTokens(parameters), BadRequestError, 400);

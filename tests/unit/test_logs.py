@@ -69,7 +69,7 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
     assert len(lines(log)) == 9
 
 
-def test_has_the_traceback_of_a_defect_which_the_caller_never_sees(
+def test_of_a_defect_has_the_trace_and_the_caller_has_not(
     api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: Any) -> None:
