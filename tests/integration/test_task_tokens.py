@@ -5,16 +5,16 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ACCOUNT
-from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens
+from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens, UnknownTaskTokens
 
 
-class TestTheFake(StrictTaskTokens):
+class TestTheFake(StrictTaskTokens, UnknownTaskTokens):
     @pytest.fixture
     def tasks(self) -> FakeTasks:
         return FakeTasks()
 
 
-class TestMoto(TaskTokens):
+class TestMoto(TaskTokens, UnknownTaskTokens):
     @pytest.fixture
     def tasks(self, stack: MotoStack) -> RealTasks:
         return RealTasks(boto3.client, f"arn:aws:iam::{ACCOUNT}:role/waits")
