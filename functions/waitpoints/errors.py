@@ -52,6 +52,29 @@ class WrongCallbackHash(WaitpointsError):
         super().__init__("Invalid URL, hash doesn't match")
 
 
+class InvalidVerification(WaitpointsError):
+    """A `verify` that names no scheme or secret by which deliveries can be checked."""
+
+
+class WrongSignature(WaitpointsError):
+    """A delivery whose signature is missing, malformed, of another time, or wrong.
+
+    `reason` is one of a few words, for logs and metrics; the message adds which header. Neither has a part of the
+    secret or of what was sent.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"Invalid signature: {detail}")
+        self.reason = reason
+
+
+class UnusableSecret(WaitpointsError):
+    """No version of the secret is of the form that the scheme needs; its owner has to mend it."""
+
+    def __init__(self) -> None:
+        super().__init__("The secret that verifies this token's deliveries cannot be used")
+
+
 class TokenNotFound(WaitpointsError):
     """The token does not exist, or it was removed after its retention."""
 

@@ -1,0 +1,210 @@
+"""How webhook senders sign: one row for each scheme, and nothing that runs.
+
+A row says where the signatures are, what is signed, with which primitive, and how old a delivery may be. The verifier
+in `signatures` reads these rows; a new sender is a new row unless it needs a new word of this vocabulary.
+Sources are the providers' documentation and official libraries; docs/webhooks.md has the table for users.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The value of a request header. Names are in lower case, the preferred one first."""
+
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """The value of an item inside the signature header: `t` of `t=1700000000,v1=ab`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A text or a whole number in the JSON body."""
+
+    path: tuple[str, ...]
+
+
+Place = Header | Label | Member
+
+
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    signature: Header | Member
+    """Where the signatures are. Any signature in any of the headers may be the right one."""
+
+    content: str = "{body}"
+    """What is signed: `{body}`, `{body_sha256}`, `{method}`, `{url}`, `{sorted_form}`, or a name in `parts`."""
+
+    primitive: Literal["hmac-sha256", "hmac-sha1", "ed25519", "ecdsa-p256", "equal"] = "hmac-sha256"
+    encoding: Literal["hex", "base64"] = "hex"
+
+    labels: tuple[str, ...] = ()
+    """Labels of items that are signatures, "" for one without a label. Empty if the whole value is the signature."""
+    after_label: str = "="
+    between: str = ""  # separates items; "" if there is only one
+
+    parts: Mapping[str, Place] = field(default_factory=dict)
+    """Where other parts of the content are. `ts` is the time of signing; without it, age is not checked."""
+    unit: Literal["s", "ms", "iso"] = "s"
+    tolerance: int = 300  # seconds, in both directions
+
+    url_forms: Literal["as sent", "with and without port", "with and without escapes"] = "as sent"
+
+    key_form: Literal["text", "whsec", "whsec or text", "hex", "whpk", "jwks", "spki"] = "text"
+    """What the secret's text holds. "text": the key is the text itself, even if it looks like base64 or starts with whsec_."""
+
+
+def _header(*names: str) -> Header:
+    return Header(names)
+
+
+def _standard_webhooks(*prefixes: str) -> Scheme:
+    def header(name: str) -> Header:
+        return Header(tuple(f"{prefix}-{name}" for prefix in prefixes))
+
+    return Scheme(
+        header("signature"),
+        "{id}.{ts}.{body}",
+        encoding="base64",
+        labels=("v1",),
+        after_label=",",
+        between=" ",
+        parts={"id": header("id"), "ts": header("timestamp")},
+        key_form="whsec",
+    )
+
+
+def _timestamp_in_header(header: str, time_label: str, signature_label: str, tolerance: int = 300) -> Scheme:
+    """`<time label>=<seconds>,<signature label>=<hex>[,…]` over the time, a dot, and the body."""
+    return Scheme(
+        _header(header),
+        "{ts}.{body}",
+        labels=(signature_label,),
+        between=",",
+        parts={"ts": Label(time_label)},
+        tolerance=tolerance,
+    )
+
+
+def _v0(signature: str, timestamp: str) -> Scheme:
+    return Scheme(_header(signature), "v0:{ts}:{body}", labels=("v0",), parts={"ts": _header(timestamp)})
+
+
+_STANDARD = _standard_webhooks("webhook")
+_SVIX = _standard_webhooks("svix", "webhook")
+_HUB = Scheme(_header("x-hub-signature"), labels=("sha256",))
+_HUB_256 = Scheme(_header("x-hub-signature-256"), labels=("sha256",))
+
+SCHEMES: Mapping[str, Scheme] = {
+    # The Standard Webhooks specification and those who follow it
+    "standard-webhooks": _STANDARD,
+    "standard-webhooks-v1a": replace(_STANDARD, primitive="ed25519", labels=("v1a",), key_form="whpk"),
+    "anthropic": _STANDARD,
+    "gemini": _STANDARD,
+    "gitlab": _STANDARD,
+    "openai": replace(_STANDARD, labels=("v1", ""), key_form="whsec or text"),
+    "replicate": _STANDARD,
+    "svix": _SVIX,
+    "resend": _SVIX,
+    "clerk": _standard_webhooks("svix"),
+    # HMAC over the body alone
+    "asana": Scheme(_header("x-hook-signature")),
+    "bitbucket": _HUB,
+    "docusign": Scheme(Header(tuple(f"x-docusign-signature-{n}" for n in range(1, 101))), encoding="base64"),
+    "dropbox": Scheme(_header("x-dropbox-signature")),
+    "github": _HUB_256,
+    "intercom": Scheme(_header("x-hub-signature"), labels=("sha1",), primitive="hmac-sha1"),
+    "jira": _HUB,
+    "linear": Scheme(_header("linear-signature"), parts={"ts": Member(("webhookTimestamp",))}, unit="ms", tolerance=60),
+    "meta": _HUB_256,
+    "notion": Scheme(_header("x-notion-signature"), labels=("sha256",)),
+    "pagerduty": Scheme(_header("x-pagerduty-signature"), labels=("v1",), between=","),
+    "sentry": Scheme(_header("sentry-hook-signature")),
+    "shopify": Scheme(_header("x-shopify-hmac-sha256"), encoding="base64"),
+    "smartsheet": Scheme(_header("smartsheet-hmac-sha256")),
+    "typeform": Scheme(_header("typeform-signature"), labels=("sha256",), encoding="base64"),
+    "vercel": Scheme(_header("x-vercel-signature"), primitive="hmac-sha1"),
+    "webex": Scheme(_header("x-spark-signature"), primitive="hmac-sha1"),
+    "x": Scheme(_header("x-twitter-webhooks-signature"), labels=("sha256",), encoding="base64"),
+    "xero": Scheme(_header("x-xero-signature"), encoding="base64"),
+    # HMAC over a time and the body
+    "box": Scheme(
+        _header("box-signature-primary", "box-signature-secondary"),
+        "{body}{ts}",
+        encoding="base64",
+        parts={"ts": _header("box-delivery-timestamp")},
+        unit="iso",
+        tolerance=600,
+    ),
+    "calendly": _timestamp_in_header("calendly-webhook-signature", "t", "v1", tolerance=180),
+    "cloudflare-stream": _timestamp_in_header("webhook-signature", "time", "sig1"),
+    "elevenlabs": _timestamp_in_header("elevenlabs-signature", "t", "v0", tolerance=1800),
+    "mailgun": Scheme(  # the body is not signed
+        Member(("signature", "signature")),
+        "{ts}{token}",
+        parts={"ts": Member(("signature", "timestamp")), "token": Member(("signature", "token"))},
+    ),
+    "mux": _timestamp_in_header("mux-signature", "t", "v1"),
+    "paddle": Scheme(
+        _header("paddle-signature"), "{ts}:{body}", labels=("h1",), between=";", parts={"ts": Label("ts")}, tolerance=5
+    ),
+    "slack": _v0("x-slack-signature", "x-slack-request-timestamp"),
+    "stripe": _timestamp_in_header("stripe-signature", "t", "v1"),
+    "zoom": _v0("x-zm-signature", "x-zm-request-timestamp"),
+    # HMAC over the URL too
+    "hubspot": Scheme(
+        _header("x-hubspot-signature-v3"),
+        "{method}{url}{body}{ts}",
+        encoding="base64",
+        parts={"ts": _header("x-hubspot-request-timestamp")},
+        unit="ms",
+        url_forms="with and without escapes",
+    ),
+    "square": Scheme(_header("x-square-hmacsha256-signature"), content="{url}{body}", encoding="base64"),
+    "trello": Scheme(_header("x-trello-webhook"), content="{body}{url}", primitive="hmac-sha1", encoding="base64"),
+    "twilio": Scheme(
+        _header("x-twilio-signature"),
+        "{url}{sorted_form}",
+        primitive="hmac-sha1",
+        encoding="base64",
+        url_forms="with and without port",
+    ),
+    # Public keys
+    "discord": Scheme(
+        _header("x-signature-ed25519"),
+        "{ts}{body}",
+        primitive="ed25519",
+        parts={"ts": _header("x-signature-timestamp")},
+        key_form="hex",
+    ),
+    "fal": Scheme(
+        _header("x-fal-webhook-signature"),
+        "{id}\n{user}\n{ts}\n{body_sha256}",
+        primitive="ed25519",
+        parts={
+            "id": _header("x-fal-webhook-request-id"),
+            "user": _header("x-fal-webhook-user-id"),
+            "ts": _header("x-fal-webhook-timestamp"),
+        },
+        key_form="jwks",
+    ),
+    "sendgrid": Scheme(
+        _header("x-twilio-email-event-webhook-signature"),
+        "{ts}{body}",
+        primitive="ecdsa-p256",
+        encoding="base64",
+        parts={"ts": _header("x-twilio-email-event-webhook-timestamp")},
+        key_form="spki",
+    ),
+    # No signature: the sender repeats the secret in a header that the token names
+    "token": Scheme(_header(), primitive="equal"),
+}
+
+ALIASES: Mapping[str, str] = {"twitter": "x"}

@@ -1,0 +1,303 @@
+"""Whether a delivery was signed by the sender that its token expects, by the table in `signature_schemes`.
+
+Nothing here knows HTTP frameworks or AWS: `check` takes the delivery as it arrived, and secrets one after the other, so
+that whoever reads them reads no more than it takes. Signatures are compared in constant time, over the body's own bytes.
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+from urllib.parse import parse_qsl
+
+from waitpoints import json_text
+from waitpoints.api import secret_forms
+from waitpoints.api.signature_schemes import ALIASES, SCHEMES, Header, Label, Member, Place, Scheme
+from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
+
+MISSING, MALFORMED, TOO_OLD, TOO_NEW, WRONG = "missing", "malformed", "too old", "too new", "wrong"
+
+MAX_FORM_FIELDS = 1000
+
+_SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
+_NAME = re.compile(rb"\{(\w+)\}")  # in a scheme's content
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
+_BODY_SHA256 = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})(?:&|$)")
+_HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """How a token's deliveries are checked: by which scheme, and with the secret of which name."""
+
+    scheme: str
+    secret: str
+    header: str | None = None  # in lower case; only of the scheme `token`
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A request as it arrived. Header names are in lower case; `url` is all of it, as the sender wrote it."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    url: str
+    method: str = "POST"
+
+    @cached_property
+    def json(self) -> Any:
+        try:
+            return json_text.parse(self.body.decode())
+        except (UnicodeDecodeError, json_text.NotJson):
+            raise WrongSignature(MALFORMED, "the body is not JSON") from None
+
+
+def parse_verify(value: object) -> Verification:
+    """The `verify` of a request to create a token. Raises InvalidVerification."""
+    if not isinstance(value, dict):
+        raise InvalidVerification("verify must be an object: scheme, secret, and for the scheme token also header")
+    if unknown := value.keys() - {"scheme", "secret", "header"}:
+        raise InvalidVerification(f"verify has members that it must not have: {', '.join(sorted(map(repr, unknown)))}")
+    name = _scheme_name(value.get("scheme"))
+    secret = value.get("secret")
+    if not isinstance(secret, str) or not _SECRET_NAME.fullmatch(secret):
+        raise InvalidVerification("verify.secret must be a secret's name: 1 to 64 letters, digits, hyphens or underscores")
+    return Verification(name, secret, _header_name(name, value.get("header")))
+
+
+def check_secret(verification: Verification, secret: str) -> None:
+    """Raises InvalidVerification unless the secret is of the form that the scheme needs."""
+    form = SCHEMES[verification.scheme].key_form
+    try:
+        secret_forms.keys(form, secret)
+    except ValueError:
+        raise InvalidVerification(
+            f"The secret {verification.secret} does not fit {verification.scheme}: it must be {secret_forms.SAID[form]}"
+        ) from None
+
+
+def check(verification: Verification, secrets: Iterable[str], delivery: Delivery, now: float) -> None:
+    """Raises WrongSignature unless the delivery is signed with one of the secrets, at about `now` (Unix seconds).
+
+    What is wrong with the delivery itself is found before the first secret is asked for. Raises UnusableSecret if no
+    secret is of the scheme's form.
+    """
+    scheme = SCHEMES[verification.scheme]
+    if verification.header is not None:
+        scheme = replace(scheme, signature=Header((verification.header,)))
+    signatures = _signatures(scheme, delivery)
+    _check_time(scheme, delivery, now)
+    contents = [_content(scheme, delivery, url) for url in _URL_FORMS[scheme.url_forms](delivery.url)]
+    usable = False
+    for secret in secrets:
+        try:
+            if _fits(scheme, secret, signatures, contents):
+                return
+        except ValueError:  # not of the scheme's form
+            continue
+        usable = True
+    if not usable:
+        raise UnusableSecret
+    raise WrongSignature(WRONG, "it does not fit what was sent")
+
+
+def _scheme_name(value: object) -> str:
+    name = value if isinstance(value, str) else ""
+    name = ALIASES.get(name, name)
+    if name in SCHEMES:
+        return name
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a message
+
+    nearest = get_close_matches(name[:64].lower(), SCHEMES, n=1)
+    meant = f"; did you mean {nearest[0]}?" if nearest else ""
+    raise InvalidVerification(f"verify.scheme must be one of {', '.join(sorted(SCHEMES))}{meant}")
+
+
+def _header_name(scheme: str, value: object) -> str | None:
+    if scheme != "token":
+        if value is not None:
+            raise InvalidVerification("verify.header is only for the scheme token; other schemes know their headers")
+        return None
+    if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
+        raise InvalidVerification("verify.header must name the header in which the sender repeats the secret")
+    return value.lower()
+
+
+def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
+    """Every text in the delivery that may be its signature; one at least."""
+    items = [item for text in _found(scheme.signature, scheme, delivery) for item in _items(scheme, text)]
+    written = [value for label, value in items if value and label in (scheme.labels or ("",))]
+    if not written:
+        raise WrongSignature(MALFORMED, f"no signature in {_said(scheme.signature)}")
+    return written
+
+
+def _items(scheme: Scheme, text: str) -> list[tuple[str, str]]:
+    """The labels and values of a signature header."""
+    if not scheme.labels:
+        return [("", text.strip())]
+    items = []
+    for item in text.split(scheme.between) if scheme.between else [text]:
+        label, found, value = item.strip().partition(scheme.after_label)
+        items.append((label, value) if found else ("", label))
+    return items
+
+
+def _found(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
+    """The texts at a place of the delivery; one at least."""
+    match place:
+        case Header(names):
+            texts = [delivery.headers[name] for name in names if delivery.headers.get(name)]
+        case Label(name):
+            headers = _found(scheme.signature, scheme, delivery)
+            texts = [value for text in headers for label, value in _items(scheme, text) if label == name]
+        case Member(path):
+            texts = _member(delivery.json, path)
+    if not texts:
+        raise WrongSignature(MISSING, f"no {_said(place)}")
+    return texts
+
+
+def _member(value: Any, path: Sequence[str]) -> list[str]:
+    for name in path:
+        value = value.get(name) if isinstance(value, dict) else None
+    if isinstance(value, str):
+        return [value]
+    return [str(value)] if isinstance(value, int) else []
+
+
+def _said(place: Place) -> str:
+    match place:
+        case Header(names):
+            return f"{names[0]} header"
+        case Label(name):
+            return f"{name} in the signature header"
+        case Member(path):
+            return f"{'.'.join(path)} in the body"
+
+
+def _check_time(scheme: Scheme, delivery: Delivery, now: float) -> None:
+    if "ts" not in scheme.parts:
+        return
+    signed_at = _seconds(scheme, _found(scheme.parts["ts"], scheme, delivery)[0])
+    if now - signed_at > scheme.tolerance:
+        raise WrongSignature(TOO_OLD, f"signed more than {scheme.tolerance} seconds ago")
+    if signed_at - now > scheme.tolerance:
+        raise WrongSignature(TOO_NEW, f"signed more than {scheme.tolerance} seconds from now")
+
+
+def _seconds(scheme: Scheme, text: str) -> float:
+    """A time of signing in Unix seconds."""
+    if scheme.unit != "iso" and _WHOLE_NUMBER.fullmatch(text):
+        return int(text) if scheme.unit == "s" else int(text) / 1000
+    if scheme.unit == "iso":
+        from datetime import datetime  # noqa: PLC0415 - only Box writes times as text
+
+        try:
+            written = datetime.fromisoformat(text)
+            if written.tzinfo is not None:
+                return written.timestamp()
+        except (ValueError, OverflowError):
+            pass
+    raise WrongSignature(MALFORMED, f"no time in {_said(scheme.parts['ts'])}")
+
+
+def _content(scheme: Scheme, delivery: Delivery, url: str) -> bytes:
+    """What was signed. Each name in the template is replaced once, so the body may hold anything."""
+    return _NAME.sub(lambda name: _value(name[1].decode(), scheme, delivery, url), scheme.content.encode())
+
+
+def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
+    match name:
+        case "body":
+            return delivery.body
+        case "body_sha256":
+            return hashlib.sha256(delivery.body).hexdigest().encode()
+        case "sorted_form":
+            return _sorted_form(delivery)
+        case "url":
+            text = url
+        case "method":
+            text = delivery.method
+        case _:
+            text = _found(scheme.parts[name], scheme, delivery)[0]
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _sorted_form(delivery: Delivery) -> bytes:
+    """What Twilio signs of a body: a form's fields in order, and nothing of another body, whose hash is in the URL."""
+    if delivery.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
+        try:
+            fields = parse_qsl(delivery.body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
+        except ValueError:
+            raise WrongSignature(MALFORMED, "the body is not a form") from None
+        return "".join(name + value for name, value in sorted(set(fields))).encode()
+    if delivery.body:
+        hashed = _BODY_SHA256.search(delivery.url)
+        if not hashed:
+            raise WrongSignature(MISSING, "no bodySHA256 in the URL")
+        if hashed[1] != hashlib.sha256(delivery.body).hexdigest():
+            raise WrongSignature(WRONG, "bodySHA256 in the URL does not fit the body")
+    return b""
+
+
+def _with_and_without_port(url: str) -> list[str]:
+    """Twilio's servers sign either form, whichever they were sent."""
+    protocol, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    port = {"https": ":443", "http": ":80"}.get(protocol, "")
+    host = host.removesuffix(port)
+    return [f"{protocol}://{host}{slash}{path}", f"{protocol}://{host}{port}{slash}{path}"]
+
+
+def _with_and_without_escapes(url: str) -> list[str]:
+    """HubSpot documents that it signs the URL with these escapes undone; its own libraries leave them."""
+    return list({url, _HUBSPOT_ESCAPES.sub(lambda escape: chr(int(escape[1], 16)), url)})
+
+
+_URL_FORMS: Mapping[str, Callable[[str], list[str]]] = {
+    "as sent": lambda url: [url],
+    "with and without port": _with_and_without_port,
+    "with and without escapes": _with_and_without_escapes,
+}
+
+
+def _fits(scheme: Scheme, secret: str, signatures: Sequence[str], contents: Sequence[bytes]) -> bool:
+    """Whether one of the signatures is that of one of the contents. Raises ValueError if the secret is of another form."""
+    keys = secret_forms.keys(scheme.key_form, secret)
+    fits = _fits_public_key if scheme.primitive in ("ed25519", "ecdsa-p256") else _fits_shared_key
+    return any(fits(scheme, key, signatures, content) for key in keys for content in contents)
+
+
+def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
+    if scheme.primitive == "equal":
+        expected = key
+    else:
+        digest = hmac.digest(key, content, scheme.primitive.removeprefix("hmac-"))
+        expected = _encoded(scheme, digest).encode()
+    return any(hmac.compare_digest(expected, signature.encode("utf-8", "surrogatepass")) for signature in signatures)
+
+
+def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
+    from waitpoints.api import public_keys  # noqa: PLC0415 - tens of milliseconds that other schemes need not spend
+
+    verify = public_keys.ed25519 if scheme.primitive == "ed25519" else public_keys.ecdsa_p256
+    return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))
+
+
+def _encoded(scheme: Scheme, signature: bytes) -> str:
+    return signature.hex() if scheme.encoding == "hex" else base64.b64encode(signature).decode()
+
+
+def _decoded(scheme: Scheme, signature: str) -> bytes | None:
+    """A signature's bytes, if it is the one text that encodes them."""
+    try:
+        decoded = bytes.fromhex(signature) if scheme.encoding == "hex" else base64.b64decode(signature)
+    except ValueError:
+        return None
+    return decoded if _encoded(scheme, decoded) == signature else None
