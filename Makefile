@@ -6,7 +6,7 @@ export UV_PYTHON_PREFERENCE ?= system
 
 UV_VERSION := 0.13.9
 UV := .local/uv/bin/uv
-LAYER := $(UV) export -q --frozen --only-group layer --no-hashes --no-annotate --no-header
+LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group
 PORT ?= 8787
 export PORT
 
@@ -34,13 +34,15 @@ test: setup ## Run the whole suite (unit, integration, faults, end to end) and m
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
-	@$(UV) lock --check -q && $(LAYER) | diff - layers/dependencies/requirements.txt
+	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
+	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
 
 openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
-	@$(LAYER) > layers/dependencies/requirements.txt
+	@$(LAYER) layer > layers/dependencies/requirements.txt
+	@$(LAYER) public-keys > layers/public_keys/requirements.txt
 
 clean: ## Remove everything that these commands made
 	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules

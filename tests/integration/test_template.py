@@ -28,6 +28,15 @@ def test_every_handler_has_its_function() -> None:
     assert {path.stem for path in (ROOT / "functions").glob("*.py")} == set(FUNCTIONS)
 
 
+def test_only_the_function_that_checks_signatures_has_cryptography() -> None:
+    """PyJWT imports it wherever it finds it, which slows the start of a function that signs tokens."""
+    with_it = {name for name, it in FUNCTIONS.items() if {"Ref": "PublicKeyLayer"} in it.properties.get("Layers", [])}
+    assert with_it == {"accept_callback"}
+    assert TEMPLATE.body["Globals"]["Function"]["Layers"] == [{"Ref": "DependencyLayer"}]
+    assert "cryptography" in (ROOT / "layers/public_keys/requirements.txt").read_text()
+    assert "cryptography" not in (ROOT / "layers/dependencies/requirements.txt").read_text()
+
+
 def test_only_data_outlives_the_stack_and_not_a_stack_that_never_was() -> None:
     kept = {name: it["DeletionPolicy"] for name, it in TEMPLATE.body["Resources"].items() if "DeletionPolicy" in it}
     assert kept == dict.fromkeys(["Table", "OutputBucket"], "RetainExceptOnCreate")

@@ -292,6 +292,15 @@ class TestSeveralSignaturesInOneHeader:
         value = between.join([time, f"{label}={'0' * 64}", ours, "v9=junk"])
         check(verification(scheme), [signer.secret_of(scheme)], with_header(received, header, value), NOW)
 
+    def test_only_a_few_of_a_public_key_scheme_are_tried(self) -> None:
+        scheme, received = "standard-webhooks-v1a", fresh("standard-webhooks-v1a")
+        ours = received.headers["webhook-signature"]
+        other = f"v1a,{base64.b64encode(bytes(64)).decode()}"
+        many = with_header(received, "webhook-signature", " ".join([other] * 7 + [ours]))
+        check(verification(scheme), [signer.secret_of(scheme)], many, NOW)
+        too_many = with_header(received, "webhook-signature", " ".join([other] * 8 + [ours]))
+        assert refusal(scheme, too_many) == "malformed"
+
     def test_signatures_of_another_version_do_not_count(self) -> None:
         received = fresh("stripe")
         old = with_header(received, "stripe-signature", received.headers["stripe-signature"].replace("v1=", "v0="))

@@ -1,7 +1,6 @@
 """Signatures that are checked with a public key.
 
-Only `signatures` imports this module, and only for a scheme that needs it: `cryptography` takes tens of milliseconds
-to import.
+Only `signatures` imports this module, and only for a scheme that needs it, because `cryptography` takes time to import.
 """
 
 from cryptography.exceptions import InvalidSignature

@@ -207,4 +207,6 @@ SCHEMES: Mapping[str, Scheme] = {
     "token": Scheme(_header(), primitive="equal"),
 }
 
+PUBLIC_KEY = ("ed25519", "ecdsa-p256")  # the primitives that need no shared secret
+
 ALIASES: Mapping[str, str] = {"twitter": "x"}

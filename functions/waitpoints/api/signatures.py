@@ -16,12 +16,14 @@ from urllib.parse import parse_qsl
 
 from waitpoints import json_text
 from waitpoints.api import secret_forms
-from waitpoints.api.signature_schemes import ALIASES, SCHEMES, Header, Label, Member, Place, Scheme
+from waitpoints.api.signature_schemes import ALIASES, PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 
 MISSING, MALFORMED, TOO_OLD, TOO_NEW, WRONG = "missing", "malformed", "too old", "too new", "wrong"
 
 MAX_FORM_FIELDS = 1000
+MAX_PUBLIC_KEY_SIGNATURES = 8
+"""How many signatures of a public-key scheme are tried: each try reads the whole body again."""
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
@@ -134,6 +136,8 @@ def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
     written = [value for label, value in items if value and label in (scheme.labels or ("",))]
     if not written:
         raise WrongSignature(MALFORMED, f"no signature in {_said(scheme.signature)}")
+    if scheme.primitive in PUBLIC_KEY and len(written) > MAX_PUBLIC_KEY_SIGNATURES:
+        raise WrongSignature(MALFORMED, f"more than {MAX_PUBLIC_KEY_SIGNATURES} signatures in {_said(scheme.signature)}")
     return written
 
 
@@ -270,7 +274,7 @@ _URL_FORMS: Mapping[str, Callable[[str], list[str]]] = {
 def _fits(scheme: Scheme, secret: str, signatures: Sequence[str], contents: Sequence[bytes]) -> bool:
     """Whether one of the signatures is that of one of the contents. Raises ValueError if the secret is of another form."""
     keys = secret_forms.keys(scheme.key_form, secret)
-    fits = _fits_public_key if scheme.primitive in ("ed25519", "ecdsa-p256") else _fits_shared_key
+    fits = _fits_public_key if scheme.primitive in PUBLIC_KEY else _fits_shared_key
     return any(fits(scheme, key, signatures, content) for key in keys for content in contents)
 
 
@@ -284,7 +288,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 
 
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
-    from waitpoints.api import public_keys  # noqa: PLC0415 - tens of milliseconds that other schemes need not spend
+    from waitpoints.api import public_keys  # noqa: PLC0415 - cryptography, which other schemes do without
 
     verify = public_keys.ed25519 if scheme.primitive == "ed25519" else public_keys.ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))
