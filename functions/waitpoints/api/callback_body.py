@@ -11,17 +11,27 @@ import base64
 
 from waitpoints import json_text
 
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
-def output(body: bytes) -> str:
-    """Return the JSON text to complete the token with."""
+
+def output(body: bytes, content_type: str = "") -> str:
+    """The JSON text to complete a token with. JSON stays JSON whatever its content type: curl calls it a form."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return json_text.dumps({"base64": base64.b64encode(body).decode()})
+        return _form(body, content_type) or json_text.dumps({"base64": base64.b64encode(body).decode()})
     if not text.strip():
         return "{}"
     try:
         json_text.check(text)
     except json_text.NotJson:
-        return json_text.dumps(text)
+        return _form(body, content_type) or json_text.dumps(text)
     return text
+
+
+def _form(body: bytes, content_type: str) -> str | None:
+    if not content_type.strip().lower().startswith(_FORMS):
+        return None
+    from waitpoints.api import forms  # noqa: PLC0415  imported for forms only: a callback's cold start counts
+
+    return forms.object_text(body, content_type)
