@@ -25,6 +25,14 @@ class TooManyTags(WaitpointsError):
     """More tags than a token can have."""
 
 
+class InvalidPayloadSchema(WaitpointsError):
+    """A payloadSchema that is no JSON Schema, or none that can be checked in bounded time."""
+
+
+class InvalidCompleteWhen(WaitpointsError):
+    """A completeWhen expression that cannot be read, or uses what is not accepted."""
+
+
 class BodyTooLarge(WaitpointsError):
     """The body is over the route's limit."""
 

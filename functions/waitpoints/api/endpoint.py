@@ -17,6 +17,8 @@ from waitpoints.errors import (
     CannotResume,
     CannotResumeNow,
     Forbidden,
+    InvalidCompleteWhen,
+    InvalidPayloadSchema,
     InvalidRequest,
     InvalidTimeout,
     MethodNotAllowed,
@@ -40,6 +42,8 @@ _STATUS = {
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     BodyTooLarge: 413,
+    InvalidCompleteWhen: 422,
+    InvalidPayloadSchema: 422,
     InvalidTimeout: 422,
     TooManyTags: 422,
     TryAgain: 503,
@@ -126,15 +130,19 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    body: Mapping[str, Any]
+    """`body` is answered as JSON, or as plain text if it is a text."""
+
+    body: Mapping[str, Any] | str
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
 
     def event(self, more_headers: Mapping[str, str]) -> dict[str, Any]:
+        is_text = isinstance(self.body, str)
+        kind = "text/plain" if is_text else "application/json"
         return {
             "statusCode": self.status,
-            "headers": {"content-type": "application/json; charset=utf-8", **self.headers, **more_headers},
-            "body": json_text.dumps(self.body),
+            "headers": {"content-type": f"{kind}; charset=utf-8", **self.headers, **more_headers},
+            "body": self.body if is_text else json_text.dumps(self.body),
         }
 
 
