@@ -7,7 +7,7 @@ execution unchanged. RFC 8259 defines what is valid: NaN and Infinity are not.
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from json.decoder import JSONDecoder
@@ -20,9 +20,9 @@ class NotJson(ValueError):
     """The text is not JSON, or nests deeper than MAX_DEPTH."""
 
 
-def parse(text: str) -> Any:
-    """Return the value of a JSON text. Raises NotJson."""
-    return _decode(_decoder, text)
+def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
+    """The value of a JSON text; `parse_int` makes its whole numbers of their digits. Raises NotJson."""
+    return _decode(JSONDecoder(parse_constant=_refuse_constant, parse_int=parse_int) if parse_int else _decoder, text)
 
 
 def check(text: str) -> None:
