@@ -1,0 +1,212 @@
+"""A payloadSchema refuses bodies by keyword and place, never by their text, in bounded time."""
+
+import json
+import random
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.api.payload_schema import MAX_BYTES, TOO_LARGE, UNNAMED, UNREADABLE, Violation, check, violation
+from waitpoints.errors import InvalidPayloadSchema
+
+
+def broken(schema: Any, body: Any) -> Violation | None:
+    text = json.dumps(schema)
+    check(text)
+    return violation(text, body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("schema", "body", "keyword", "place"),
+    [
+        ({"type": "object"}, [1], "type", "#/type"),
+        ({"required": ["a"]}, {"b": 1}, "required", "#/required"),
+        ({"properties": {"a/b": {"maxLength": 2}}}, {"a/b": "abc"}, "maxLength", "#/properties/a~1b/maxLength"),
+        ({"additionalProperties": False}, {"b": 1}, "false", "#/additionalProperties"),
+        ({"enum": ["yes", "no"]}, ["maybe"], "enum", "#/enum"),
+        ({"const": 1}, [2], "const", "#/const"),
+        ({"pattern": "^[0-9]+$"}, '"12a"', "pattern", "#/pattern"),
+        ({"items": {"anyOf": [{"type": "string"}, {"type": "null"}]}}, [1], "anyOf", "#/items/anyOf"),
+        ({"prefixItems": [{"type": "string"}]}, [1], "type", "#/prefixItems/0/type"),
+        ({"dependentRequired": {"a": ["b"]}}, {"a": 1}, "required", "#/dependentRequired"),
+        (
+            {"unevaluatedProperties": False, "properties": {"a": True}},
+            {"b": 1},
+            "unevaluatedProperties",
+            "#/unevaluatedProperties",
+        ),
+    ],
+)
+def test_a_violation_names_the_keyword_and_its_place(schema: Any, body: Any, keyword: str, place: str) -> None:
+    found = broken(schema, body)
+    assert found is not None
+    assert found.place == place
+    assert found.keyword == keyword
+
+
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        ({}, [1]),
+        ({"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}, {"approved": True}),
+        ({"$schema": "https://json-schema.org/draft/2020-12/schema", "type": "integer"}, "5"),
+        ({"type": "integer"}, "1" * 300),
+        ({"type": "integer"}, "1" * 4000),
+        ({"format": "email"}, '"no email: formats are annotations"'),
+        ({"properties": {"a": {"$defs": {}, "$comment": "x"}}}, {"a": 1}),
+    ],
+)
+def test_a_body_that_fits(schema: Any, body: Any) -> None:
+    assert broken(schema, body) is None
+
+
+def nested(levels: int, name: str = "not") -> Any:
+    schema: Any = {}
+    for _ in range(levels):
+        schema = {name: schema}
+    return schema
+
+
+@pytest.mark.parametrize(
+    ("schema", "reason"),
+    [
+        ({"type": "nope"}, "#/type"),
+        ({"properties": {"a": {"minLength": -1}}}, "#/properties/a/minLength"),
+        ({"$ref": "#/$defs/a"}, "$ref"),
+        ({"properties": {"a": {"$dynamicRef": "#x"}}}, "$dynamicRef"),
+        ({"anyOf": [{"$recursiveRef": "#"}]}, "$recursiveRef"),
+        ({"$schema": "http://json-schema.org/draft-07/schema#"}, "$schema"),
+        ({"properties": {"a": {"$id": "x", "$schema": "http://json-schema.org/draft-04/schema#"}}}, "$schema"),
+        ({"$schema": 5}, "$schema"),
+        ({"allOf": [{"unevaluatedProperties": True}], "unevaluatedProperties": False}, "unevaluatedProperties"),
+        ({"pattern": "(a)\\1"}, "#/pattern"),
+        ({"pattern": "(?=a)b"}, "#/pattern"),
+        ({"pattern": "("}, "#/pattern"),
+        ({"pattern": "((a{50}){50}){50}"}, "#/pattern"),
+        ({"patternProperties": {"(?!x)": {}}}, "#/patternProperties"),
+        (nested(300), "nested"),
+        ({"description": "\ud800"}, "Unicode"),
+        ({"description": "a" * MAX_BYTES}, "8192 bytes"),
+        (True, "object"),
+        ([], "object"),
+    ],
+)
+def test_a_schema_that_is_not_accepted(schema: Any, reason: str) -> None:
+    with pytest.raises(InvalidPayloadSchema) as refused:
+        check(json.dumps(schema))
+    assert reason in refused.value.message
+
+
+def test_what_is_no_json_is_no_schema() -> None:
+    with pytest.raises(InvalidPayloadSchema):
+        check("{")
+
+
+@pytest.mark.parametrize("body", ["[" * 400 + "]" * 400, '{"a":"\\ud800"}', "1" * 5000])
+def test_a_body_that_cannot_be_read_is_refused(body: str) -> None:
+    assert broken({"const": {"a": 1}}, body) == UNREADABLE
+
+
+SECRET = "zq7-the-body's-own-text"
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "array"},
+        {"additionalProperties": False},
+        {"propertyNames": {"maxLength": 1}},
+        {"patternProperties": {"^z": False}},
+        {"unevaluatedProperties": False},
+        {"additionalProperties": {"anyOf": [{"const": 1}, {"pattern": "^b"}]}},
+        {"not": {}},
+        {"maxProperties": 0},
+    ],
+)
+def test_a_violation_holds_nothing_of_the_body(schema: Any) -> None:
+    found = broken(schema, {SECRET: SECRET})
+    assert found is not None
+    assert SECRET not in found.message
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+KEYWORDS = """type enum const items properties anyOf not required pattern minimum if multipleOf uniqueItems contains $id $anchor
+prefixItems minLength $defs unevaluatedItems"""
+keywords = st.sampled_from(KEYWORDS.split())
+schemas = st.recursive(
+    json_values, lambda inner: st.dictionaries(keywords, inner | st.lists(inner, max_size=3), max_size=3), max_leaves=10
+)
+
+
+@given(schemas, json_values)
+def test_any_schema_is_accepted_or_refused_and_then_checks_any_body(schema: Any, body: Any) -> None:
+    try:
+        check(text := json.dumps(schema))
+    except InvalidPayloadSchema:
+        return
+    output = json.dumps(body)
+    if "NaN" not in output and "Infinity" not in output:
+        assert isinstance(violation(text, output), Violation | None)
+
+
+def _filled(value: str, count: int) -> str:
+    return "[" + ",".join([value] * count) + "]"
+
+
+HOSTILE = {
+    "enum of objects": ({"items": {"not": {"enum": [{"a": i} for i in range(700)]}}}, _filled('{"a":-1}', 3500)),
+    "enum of lists": ({"items": {"not": {"enum": [[i] for i in range(5)]}}}, _filled("[9]", 330_000)),
+    "multipleOf": ({"items": {"multipleOf": 1e-300}}, _filled("1e300", 48_000)),
+    "dependentRequired": ({"items": {"dependentRequired": {f"a{i}": ["b"] for i in range(500)}}}, _filled("{}", 4900)),
+    "allOf": ({"items": {"allOf": [{}] * 1500}}, _filled("1", 6600)),
+    "anyOf": ({"items": {"anyOf": [{"type": "string"}] * 300 + [{}]}}, _filled("1", 16_000)),
+    "anyOf that is named": ({"anyOf": [{"type": "string"}] * 300}, _filled("1", 1000)),
+    "anyOf over a long text": ({"anyOf": [{"type": "number"}] * 300}, json.dumps("a" * 3_000_000)),
+    "uniqueItems": ({"uniqueItems": True}, "[" + ",".join(f'{{"a":{i}}}' for i in range(240_000)) + "]"),
+    "contains": ({"allOf": [{"contains": {"minimum": i}, "minContains": 0} for i in range(100)]}, _filled("1", 19_000)),
+    "unevaluated": (
+        {"anyOf": [{"properties": {f"a{i}": True}} for i in range(50)], "unevaluatedProperties": True},
+        "{" + ",".join(f'"k{i}":1' for i in range(60_000)) + "}",
+    ),
+    "long numbers": ({"items": {"multipleOf": 7}}, _filled("9" * 4200, 740)),
+    "many patterns": ({"allOf": [{"not": {"pattern": f"a.*b{i}"}} for i in range(200)]}, json.dumps("a" * 2600)),
+    "a slow pattern": (
+        {"not": {"pattern": "(a|b)*a(a|b){220}c"}},
+        json.dumps("".join(random.Random(1).choice("ab") for _ in range(524_000))),  # noqa: S311
+    ),
+    "the usual slow pattern": ({"not": {"pattern": "^(a+)+$"}}, json.dumps("a" * 500_000 + "b")),
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_schema_takes_no_three_seconds(name: str) -> None:
+    schema, body = HOSTILE[name]
+    text = json.dumps(schema, separators=(",", ":"))
+    check(text)
+    started = time.process_time()
+    found = violation(text, body)
+    assert time.process_time() - started < 3
+    assert found != TOO_LARGE  # it was checked, just within the bounds
+
+
+@pytest.mark.parametrize(
+    ("schema", "body"),
+    [
+        ({"items": {"enum": [{"a": i} for i in range(600)]}}, _filled("1", 9000)),
+        ({"items": {"multipleOf": 0.1}}, _filled("1", 60_000)),
+        ({"pattern": "a"}, json.dumps("a" * 600_000)),
+        ({"patternProperties": {"a": {}, "b": {}}}, json.dumps("a" * 300_000)),
+    ],
+)
+def test_a_body_over_the_bounds_is_refused_without_being_checked(schema: Any, body: str) -> None:
+    assert broken(schema, body) == TOO_LARGE
+
+
+def test_a_keyword_whose_naming_would_copy_the_body_many_times_is_not_named() -> None:
+    assert broken({"anyOf": [{"type": "number"}] * 300}, json.dumps("a" * 10_000)) == UNNAMED
