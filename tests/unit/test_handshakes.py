@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints.api.endpoint import Response
-from waitpoints.api.handshakes import MAX_BODY, Asked, answer, keyed_answer
+from waitpoints.api.handshake_signs import MAX_BODY, may_be_handshake
+from waitpoints.api.handshakes import Asked, answer, keyed_answer
 
 GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 522a8e7e-096a-494c"
 KEY = b"secret"
@@ -182,7 +183,34 @@ queries = st.sampled_from(["challenge", "hub.mode=subscribe&hub.challenge", "val
 def test_no_byte_outside_the_alphabet_is_repeated(method: str, sent_headers: dict[str, str], query: str, body: bytes) -> None:
     response = answer(Asked.of(method, sent_headers, query, body))
     if response is not None:
+        assert may_be_handshake(method, sent_headers, query, body)
         repeated = response.body if isinstance(response.body, str) else "".join(response.body.values())
         assert re.fullmatch(r"[A-Za-z0-9._~:+/= -]{0,1024}", repeated)
         for value in response.headers.values():
             assert re.fullmatch(r"[A-Za-z0-9._~:+/=*; '-]{1,1024}", value)
+
+
+def test_an_ordinary_delivery_does_not_look_like_a_handshake() -> None:
+    assert not may_be_handshake("POST", {"x-github-event": "push"}, "a=1", b'{"action":"opened"}')
+    assert not may_be_handshake("PUT", {}, "challenge=a", b"")
+    assert not may_be_handshake("POST", {}, "", b'{"challenge":"a"}' + b" " * MAX_BODY)
+
+
+@pytest.mark.parametrize(
+    ("method", "headers_", "query", "body"),
+    [
+        ("HEAD", {}, "", b""),
+        ("GET", {}, "challenge=a", b""),
+        ("OPTIONS", {"webhook-request-origin": "a"}, "", b""),
+        ("POST", {}, "validationToken=a", b""),
+        ("POST", {"x-hook-secret": "a"}, "", b""),
+        ("POST", {"smartsheet-hook-challenge": "a"}, "", b"{}"),
+        ("POST", {"aeg-event-type": "SubscriptionValidation"}, "", json.dumps(EVENT_GRID).encode()),
+        ("POST", {}, "", b'{"type":"url_verification","challenge":"a"}'),
+        ("POST", {}, "", b'{"payload":"ping","validation_code":"a"}'),
+        ("POST", {}, "", b'{"verification_token":"a"}'),
+    ],
+)
+def test_every_handshake_looks_like_one(method: str, headers_: dict[str, str], query: str, body: bytes) -> None:
+    assert may_be_handshake(method, headers_, query, body)
+    assert answer(Asked.of(method, headers_, query, body)) is not None

@@ -38,8 +38,8 @@ from urllib.parse import parse_qsl
 
 from waitpoints import json_text
 from waitpoints.api.endpoint import Response
+from waitpoints.api.handshake_signs import MAX_BODY
 
-MAX_BODY = 16_384  # bytes; a handshake's own is below 1 KB
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~:+/=-]{1,1024}")
 _SPOKEN = re.compile(r"[A-Za-z0-9._~:+/= -]{1,1024}")  # Microsoft Graph's is a sentence
 _SIGNED = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}")  # what a key signs must not look like `v0:<time>:<body>`

@@ -1,0 +1,16 @@
+"""Whether a request may be a handshake, told cheaply, so that `handshakes` is only imported for one that may."""
+
+from collections.abc import Mapping
+
+MAX_BODY = 16_384  # bytes; a handshake's own is below 1 KB
+_HEADERS = ("x-hook-secret", "smartsheet-hook-challenge", "aeg-event-type")
+_WORDS = (b'"challenge"', b'"verification_token"', b'"validation_code"')
+
+
+def may_be_handshake(method: str, headers: Mapping[str, str], raw_query: str, body: bytes) -> bool:
+    """False only if no sender's handshake that needs no key looks like this. Header names are in lower case."""
+    if method != "POST":
+        return method in ("GET", "HEAD", "OPTIONS")
+    if len(body) > MAX_BODY:
+        return any(name in headers for name in _HEADERS)
+    return "validationToken" in raw_query or any(name in headers for name in _HEADERS) or any(word in body for word in _WORDS)
