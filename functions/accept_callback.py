@@ -1,20 +1,37 @@
-"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: complete the token that the URL names."""
+"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: a webhook completes the token of its URL.
+
+Senders that test the URL first get the answer that they expect, by any method. Only a POST ever settles the token.
+"""
 
 from waitpoints import ids
-from waitpoints.api import callback_body
+from waitpoints.api import handshake_signs, reception
 from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
-from waitpoints.errors import TokenNotFound, WrongCallbackHash
+from waitpoints.errors import MethodNotAllowed, TokenNotFound, WrongCallbackHash
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "callback_urls", "step_functions_client")
 
 
-@endpoint("POST")
+@endpoint("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
 def handler(request: Request) -> Response:
+    token_id = checked_id(request)
+    body = request.body(PAYLOAD_LIMIT)
+    if handshake_signs.may_be_handshake(request.method, request.headers, request.raw_query, body):
+        from waitpoints.api import handshakes  # noqa: PLC0415 - deliveries do without it
+
+        asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
+        if answer := handshakes.answer(asked):
+            return answer
+    if request.method != "POST":
+        raise MethodNotAllowed("POST")
+    return reception.receive(request, token_id, body)
+
+
+def checked_id(request: Request) -> str:
+    """The id of the URL's token. Raises WrongCallbackHash, also for an invalid id: neither says whether a token exists."""
     try:
         token_id = ids.parse(request.path["waitpointId"])
     except TokenNotFound:
         raise WrongCallbackHash from None
     services.callback_urls.check(token_id, request.path["hash"])
-    services.tokens.complete(token_id, callback_body.output(request.body(PAYLOAD_LIMIT)), source="Callback")
-    return Response({"success": True})
+    return token_id

@@ -1,11 +1,13 @@
-"""POST /api/v1/waitpoints/tokens/{waitpointId}/complete: complete a token with data.
+"""POST /api/v1/waitpoints/tokens/{waitpointId}/complete: complete a token with data, or fail it with an error.
 
 Browsers may call it: a web page completes a token with the token's public access token.
 """
 
 from waitpoints import ids
+from waitpoints.api import completion, reception
 from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
-from waitpoints.known_names import refuse_unknown
+from waitpoints.api.origin import origin
+from waitpoints.token import Source, TokenError
 from waitpoints.wiring import services
 
 FIELDS = ("data",)
@@ -15,19 +17,10 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 
 @endpoint("POST", browsers=True)
 def handler(request: Request) -> Response:
-    token_id = request.path["waitpointId"]
-    services.credentials.check_may_complete(request.authorization, token_id)
-    services.tokens.complete(ids.parse(token_id), data(request))
+    written_id = request.path["waitpointId"]
+    services.credentials.check_may_complete(request.authorization, written_id)
+    token_id = ids.parse(written_id)
+    requested = completion.requested(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
+    result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
+    reception.complete(token_id, result, origin(request, Source.COMPLETE))
     return Response({"success": True})
-
-
-def data(request: Request) -> str | None:
-    """Return the JSON text of `data` in the body, or None if it is absent. Raises InvalidRequest.
-
-    A newer SDK may send further fields beside `data`. Without `data`, reject any unknown field: a typo must not complete
-    the token without its output, because a completion is final.
-    """
-    members = request.json_members(PAYLOAD_LIMIT)
-    if not (request.from_sdk and "data" in members):
-        refuse_unknown(members, FIELDS)
-    return members.get("data")

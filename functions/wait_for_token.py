@@ -1,7 +1,8 @@
 """Register an execution as a waiter. A state invokes this function with `lambda:invoke.waitForTaskToken`.
 
-The payload is `{"waitpointId": …, "taskToken": $$.Task.Token}`, with `"unwrap": true` for the bare output. The state's
-result arrives through the task token: when the token settles, or at once if it already has.
+The payload is `{"waitpointId": …, "taskToken": $$.Task.Token}`, with `"unwrap": true` for the bare output, or
+`"context": true` for who completed the token as well. The state's result comes through the task token when the token
+settles, or at once when it has settled already.
 """
 
 from typing import Any
@@ -20,8 +21,11 @@ services.build_at_start("tokens")
 
 @state_task
 def handler(payload: dict[str, Any]) -> None:
-    refuse_unknown(payload, FIELDS)
-    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap(payload))
+    refuse_unknown(payload, ["waitpointId", "taskToken", "unwrap", "context"])
+    unwrap, context = is_set(payload, "unwrap"), is_set(payload, "context")
+    if unwrap and context:
+        raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')
+    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap, context)
     services.tokens.wait(waitpoint_id(payload), waiter)
 
 
@@ -40,8 +44,8 @@ def waitpoint_id(payload: dict[str, Any]) -> str:
     return ids.parse(text)
 
 
-def unwrap(payload: dict[str, Any]) -> bool:
-    wanted = payload.get("unwrap", False)
-    if not isinstance(wanted, bool):
-        raise InvalidRequest('"unwrap" must be true or false')
-    return wanted
+def is_set(payload: dict[str, Any], name: str) -> bool:
+    value = payload.get(name, False)
+    if not isinstance(value, bool):
+        raise InvalidRequest(f'"{name}" must be true or false')
+    return value

@@ -54,6 +54,27 @@ class Waiter(AnswerModel):
     lagMs: int = _optional("Milliseconds from `completedAt` to `resumedAt`.")
 
 
+class CompletedBy(AnswerModel):
+    """How and from where the token was settled. Each text is cut at 256 characters."""
+
+    source: Literal["callback", "complete", "timeout"]
+    at: Instant
+    ip: str = _optional("The address that the request came from.")
+    userAgent: str = _optional("The request's `User-Agent`.")
+    contentType: str = _optional("The request's `Content-Type`.")
+    query: str = _optional("The request's query string.")
+    deliveryId: str = _optional("The sender's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
+
+
+class OtherDeliveries(AnswerModel):
+    """Deliveries to the callback URL that did not settle the token: late, repeated, not matching or refused."""
+
+    count: int
+    lastAt: Instant
+    lastIp: str = _optional("The address that the last one came from.")
+    lastDeliveryId: str = _optional("The sender's own id of the last one.")
+
+
 class WaitpointTokenObject(AnswerModel):
     id: TokenId
     url: CallbackUrl
@@ -73,6 +94,8 @@ class WaitpointTokenObject(AnswerModel):
     createdAt: Instant
     type: Literal["MANUAL"] = _optional("Not in a list.")
     userProvidedIdempotencyKey: bool = _optional("Whether the token has an `idempotencyKey`. Not in a list.")
+    completedBy: CompletedBy = _optional("How and from where the token was settled. Not in a list, and not in Trigger.dev.")
+    otherDeliveries: OtherDeliveries = _optional("Present once there were some. Not in a list, and not in Trigger.dev.")
     waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
 
 

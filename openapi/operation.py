@@ -134,7 +134,10 @@ FORBIDDEN = Answer(
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
 FULL = Answer("The token has 100 waiters already, which is the limit.")
-UNPROCESSABLE = Answer("A timeout or a TTL that names no future instant, or more than 10 tags.")
+UNPROCESSABLE = Answer(
+    "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen` or "
+    "`payloadSchema` that cannot be used; `error` says why."
+)
 WRONG_METHOD = Answer(
     "The path does not have this method.", headers={"allow": header("The methods of the path, separated by commas.")}
 )

@@ -25,14 +25,29 @@ from openapi.operation import (
     header,
     too_large,
 )
-from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.api.completion import MAX_CODE, MAX_MESSAGE
+from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest
+from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
 TOKEN = f"{TOKENS}/{{waitpointId}}"
 CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
 STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
+
+
+class RequestedError(BaseModel):
+    """An error with which a token is failed."""
+
+    model_config = ConfigDict(extra="forbid")
+    message: str = Field(description=f"At most {MAX_MESSAGE} bytes of UTF-8.", min_length=1)
+    name: str = Field(
+        default=FAILED_ERROR,
+        description="With `unwrap` the state fails with this name. Names that the stack itself raises are refused.",
+        pattern="^[A-Za-z][A-Za-z0-9]{0,63}$",
+    )
+    code: str = Field(default=FAILED_CODE, min_length=1, max_length=MAX_CODE)
 
 
 class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without pydantic, which would slow its cold start
@@ -43,6 +58,11 @@ class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without 
         default=None,
         description="The output: any JSON, kept exactly as sent. Without it the token is completed with no output.",
         examples=[{"status": "approved", "comment": "Looks good to me!"}],
+    )
+    error: RequestedError | None = Field(
+        default=None,
+        description="Fails the token instead: its runs get the error. Not together with `data`.",
+        examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
     )
 
 
@@ -137,11 +157,19 @@ OPERATIONS = (
         "POST",
         f"{TOKEN}/complete",
         "complete_waitpoint_token_v1",
-        'Complete a token with `{"data": …}`, also from a page of another origin',
-        "Completes the token with `data` and resumes its waiters. The first completion counts: a token that was completed or "
-        "is past its timeout stays unchanged, and the answer is the same. Pages of any origin can call it (CORS).",
+        "Complete a waitpoint token",
+        "Completes the token with `data`, or fails it with `error`, and resumes its waiters. The first completion counts: a "
+        "token that was completed or is past its timeout stays unchanged, and the answer is the same. Pages of any origin "
+        "can call it (CORS).",
         answers.CompleteWaitpointTokenResponse,
-        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 403: FORBIDDEN, 404: NOT_FOUND, 413: too_large(PAYLOAD_LIMIT)},
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            403: FORBIDDEN,
+            404: NOT_FOUND,
+            413: too_large(PAYLOAD_LIMIT),
+            422: Answer("`data` does not fit the token's payloadSchema; `error` names the keyword and its place."),
+        },
         body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
         parameters=(WAITPOINT_ID,),
         credentials=("secretKey", "publicAccessToken"),
@@ -169,14 +197,17 @@ OPERATIONS = (
         "POST",
         f"{TOKEN}/callback/{{callbackHash}}",
         "complete_waitpoint_token_callback_v1",
-        "Complete a token with the whole body",
-        "Completes the token with the whole body: JSON is kept as sent, an empty body becomes `{}`, other text a JSON string, "
-        'and other bytes `{"base64": …}`. The URL is the credential. Only a POST completes a token.',
+        "Complete a waitpoint token via its URL",
+        "Completes the token with the whole body: JSON is kept as sent, an empty body becomes `{}`, a form an object of its "
+        'fields, other text a JSON string, and other bytes `{"base64": …}`. The URL is the credential, unless the token was '
+        "created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 and only counted. "
+        "The handshakes of webhook senders are answered by any method. Only a POST completes a token.",
         answers.CompleteWaitpointTokenResponse,
         {
-            401: Answer("This stack did not make the URL. An invalid id gets the same answer."),
+            401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
             404: Answer("The URL is right, but retention has removed its token."),
             413: too_large(PAYLOAD_LIMIT),
+            422: Answer("The body does not fit the token's payloadSchema; `error` names the keyword and its place."),
         },
         body=RequestBody({"status": "approved"}),
         parameters=(
@@ -227,7 +258,7 @@ OPERATIONS = (
         {
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
-            413: too_large(CREATE_LIMIT),
+            413: too_large(PUBLIC_TOKEN_LIMIT),
             422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
         },
         body=RequestBody(

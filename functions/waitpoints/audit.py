@@ -2,7 +2,7 @@
 
     undelivered    a token settled more than GRACE ago that has a waiter without a recorded reply
     overdue        a WAITING token whose timeout passed more than GRACE ago
-    orphaned key   an idempotency key without expiry whose token was removed after its retention; nothing else deletes it
+    orphan         an item without expiry whose token retention has removed: nothing else would delete it
 
 A scan is eventually consistent. Finishing reads each token again and leaves it alone if it is fine by then.
 """
@@ -14,22 +14,22 @@ from dataclasses import dataclass, field
 
 from waitpoints import telemetry
 from waitpoints.ports import ScannedPage, TokenStore
-from waitpoints.token import EndlessKey, Token
+from waitpoints.token import Attachment, Token
 from waitpoints.tokens import Tokens
 
-GRACE = 60_000  # milliseconds that the stream and the timers get first
-SEGMENTS = 8  # scanned in parallel
-KEYS_LOOKED_AT = 1 / 24  # share of the old keys checked in one run: each costs a read, and their removal isn't urgent
+GRACE = 60_000  # milliseconds: what the stream and the timers are given
+SEGMENTS = 8  # read at the same time
+LOOKED_AT = 1 / 24  # of the old attachments in one run: each costs a read, and nobody waits for their removal
 
 
 @dataclass(slots=True)
 class Findings:
-    """How many items were read, the ids of tokens with something left undone, and keys that may be orphaned."""
+    """How many items were read, the ids of tokens with something left undone, and attachments that may be orphans."""
 
     items: int = 0
     undelivered: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)
-    old_keys: list[EndlessKey] = field(default_factory=list)
+    old_attachments: list[Attachment] = field(default_factory=list)
 
 
 def search(store: TokenStore, now: int, chance: Callable[[], float] = random.random) -> Findings:
@@ -39,9 +39,7 @@ def search(store: TokenStore, now: int, chance: Callable[[], float] = random.ran
         findings = Findings()
         for page in store.scan(segment, SEGMENTS, now):
             _sort_in(findings, page, now)
-            findings.old_keys += [
-                key for key in page.keys if key.since + store.retention * 1000 <= now and chance() < KEYS_LOOKED_AT
-            ]
+            findings.old_attachments += [one for one in page.attachments if _is_old(one, store, now) and chance() < LOOKED_AT]
         return findings
 
     total = Findings()
@@ -50,7 +48,7 @@ def search(store: TokenStore, now: int, chance: Callable[[], float] = random.ran
             total.items += part.items
             total.undelivered += part.undelivered
             total.overdue += part.overdue
-            total.old_keys += part.old_keys
+            total.old_attachments += part.old_attachments
     return total
 
 
@@ -63,7 +61,7 @@ def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> 
         items=findings.items,
         overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
         undelivered=_left(findings.undelivered, lambda token_id: not tokens.resume_waiters(token_id), has_time),
-        old_keys=_left(findings.old_keys, tokens.release_if_orphaned, has_time),
+        old_attachments=_left(findings.old_attachments, tokens.release_if_orphaned, has_time),
     )
 
 
@@ -78,6 +76,10 @@ def _is_finished[Found](one: Found, finish_one: Callable[[Found], bool]) -> bool
         except Exception as error:  # a failure must not stop the other tokens
             telemetry.note(error=type(error).__name__)
             return False
+
+
+def _is_old(attachment: Attachment, store: TokenStore, now: int) -> bool:
+    return attachment.since + store.retention * 1000 <= now
 
 
 def _sort_in(findings: Findings, page: ScannedPage, now: int) -> None:

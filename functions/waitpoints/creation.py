@@ -3,6 +3,7 @@
 from typing import Any
 
 from waitpoints import timeouts
+from waitpoints.api import rules
 from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
 from waitpoints.wiring import services
@@ -21,7 +22,10 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
         tags=wanted.tags,
         key=_idempotency_key(wanted, request_key, now),
-        waiter=Waiter(wanted.task_token, now, wanted.unwrap) if wanted.task_token else None,
+        waiter=Waiter(wanted.task_token, now, wanted.unwrap, wanted.context) if wanted.task_token else None,
+        verify=rules.verification(wanted.verify),
+        complete_when=rules.complete_when(wanted.complete_when),
+        schema=rules.schema(wanted.payload_schema),
     )
     created = services.tokens.create(new, now)
     url = services.callback_urls.url(created.token_id, api_url)

@@ -14,7 +14,7 @@ from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import TokenStore
-from waitpoints.token import Completed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter
+from waitpoints.token import Completed, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
 Clock = Callable[[], int]
@@ -72,7 +72,7 @@ class Delivery:
         match outcome:
             case Completed():
                 return replace(outcome, output=self._outputs.load(outcome.output))
-            case TimedOut():
+            case Failed() | TimedOut():
                 return outcome
         assert_never(outcome)
 

@@ -33,6 +33,10 @@ class InvalidCompleteWhen(WaitpointsError):
     """A completeWhen expression that cannot be read, or uses what is not accepted."""
 
 
+class PayloadRefused(WaitpointsError):
+    """The body does not fit the token's payloadSchema."""
+
+
 class BodyTooLarge(WaitpointsError):
     """The body is over the route's limit."""
 

@@ -5,16 +5,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from waitpoints.listing import Filter, ReadRange
-from waitpoints.token import EndlessKey, IdempotencyKey, KeyHolder, Output, Reply, Token, Waiter
+from waitpoints.token import (
+    Attachment,
+    Completed,
+    Failed,
+    IdempotencyKey,
+    KeyHolder,
+    Origin,
+    Outcome,
+    Reply,
+    Token,
+    Unchecked,
+    Waiter,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ScannedPage:
-    """The number of items read, and those that may need work: due tokens, settled tokens with waiters, keys without expiry."""
+    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, attachments."""
 
     items: int
     tokens: list[Token]
-    keys: list[EndlessKey]
+    attachments: list[Attachment]
 
 
 class TokenStore(Protocol):
@@ -23,27 +35,43 @@ class TokenStore(Protocol):
         """Seconds for which a settled token is kept."""
 
     def create(
-        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+        self,
+        token: Token,
+        key: IdempotencyKey | None,
+        now: int,
+        *,
+        schema: str | None = None,
+        removed_token: str | None = None,
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `removed_token` is the id of a holder that retention has removed: its key is free.
+        `schema` is the JSON text of its payloadSchema. `removed_token` is the id of a holder that retention has removed:
+        its key is free.
         """
 
     def get(self, token_id: str) -> Token:
-        """Return the token with its replies, from a consistent read. Raises TokenNotFound."""
+        """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
         """Yield the pages of one of `segments` parts of the table, eventually consistent."""
 
-    def release_key(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key if its token still holds it. Returns whether it deleted the key."""
+    def release(self, attachment: Attachment) -> bool:
+        """Delete an attachment if it still belongs to its token. Returns whether it did."""
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         """Return a reader for each partition of the index that suits the filter best."""
 
-    def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
-        """Settle a waiting token as completed (invariant 1). Returns whether it did, and the token as it is now."""
+    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
+        """Settle a waiting token that has none of the `unchecked` rules (invariant 1).
+
+        Returns whether it did, and the token as it is now.
+        """
+
+    def schema(self, token_id: str) -> str | None:
+        """The JSON text of a token's payloadSchema."""
+
+    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+        """Count a delivery that did not settle its token."""
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns whether it did, and the token as it is now."""

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar
 
-MAX_WAITERS = 100  # per token
+MAX_WAITERS = 100  # of one token
+FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
+ORIGIN_TEXT = 256  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -31,12 +33,52 @@ class Output:
     stored_at: str | None = None
 
 
+class Source(StrEnum):
+    """By which route a token was settled."""
+
+    CALLBACK = "callback"
+    COMPLETE = "complete"
+    TIMEOUT = "timeout"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a delivery or a completion came from, as far as it said. Texts are cut at ORIGIN_TEXT characters."""
+
+    source: Source
+    ip: str | None = None
+    user_agent: str | None = None
+    content_type: str | None = None
+    query: str | None = None
+    delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenError:
+    """The error with which a token was failed."""
+
+    message: str
+    name: str = FAILED_ERROR
+    code: str = FAILED_CODE
+
+
 @dataclass(frozen=True, slots=True)
 class Completed:
     """The outcome of a token that was completed at the time `at`."""
 
     at: int
     output: Output = Output()
+    origin: Origin | None = None
+    status: ClassVar = Status.COMPLETED
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The outcome of a token that was completed with an error at the instant `at`."""
+
+    at: int
+    error: TokenError
+    origin: Origin | None = None
     status: ClassVar = Status.COMPLETED
 
 
@@ -48,17 +90,57 @@ class TimedOut:
     status: ClassVar = Status.TIMED_OUT
 
 
-Outcome = Completed | TimedOut
+Outcome = Completed | Failed | TimedOut
 """How a token ended."""
 
 
 @dataclass(frozen=True, slots=True)
+class Verification:
+    """How a token's deliveries are checked: by which scheme, and with the secret of which name."""
+
+    scheme: str
+    secret: str
+    header: str | None = None  # in lower case; only of the scheme `token`
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a token asks of a delivery before it settles it. `has_schema`: a payloadSchema is stored beside the token."""
+
+    verify: Verification | None = None
+    complete_when: str | None = None
+    has_schema: bool = False
+
+
+class Unchecked(StrEnum):
+    """Which of a token's rules a completion has not been checked against, so that the token must have none of them."""
+
+    ANY = "any"
+    SCHEMA = "schema"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherDeliveries:
+    """The deliveries that did not settle their token: late, repeated, passed over or refused."""
+
+    count: int
+    last_at: int
+    last_ip: str | None = None
+    last_delivery_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Waiter:
-    """One paused execution. `unwrap` asks for the bare output instead of `{"ok": …}`."""
+    """One paused execution.
+
+    `unwrap` asks for the bare output instead of `{"ok": …}`, `context` for who completed the token beside it.
+    """
 
     task_token: str
     registered_at: int
     unwrap: bool = False
+    context: bool = False
 
     @property
     def key(self) -> str:
@@ -115,22 +197,29 @@ class KeyHolder:
 
 
 @dataclass(frozen=True, slots=True)
-class EndlessKey:
-    """An idempotency key without expiry: its item's id, the token that holds it, and since when."""
+class Attachment:
+    """An item without expiry that is of use only while its token exists: an idempotency key, a schema, a count."""
 
-    name: str
+    id: str
+    item: str
     token_id: str
     since: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """The options of a new token. `waiter` is registered in the same write."""
+    """What a caller asks for when it creates a token. `waiter` starts waiting for it in the same write.
+
+    `schema` is the JSON text of a payloadSchema.
+    """
 
     timeout_at: int | None = None
     tags: tuple[str, ...] = ()
     key: IdempotencyKey | None = None
     waiter: Waiter | None = None
+    verify: Verification | None = None
+    complete_when: str | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +233,8 @@ class Token:
     outcome: Outcome | None = None
     waiters: Mapping[str, Waiter] = field(default_factory=dict)
     replies: Mapping[str, Reply] = field(default_factory=dict)
+    rules: Rules | None = None
+    other_deliveries: OtherDeliveries | None = None
 
     @property
     def status(self) -> Status:

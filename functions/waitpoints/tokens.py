@@ -10,7 +10,24 @@ from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery, Page, page
 from waitpoints.ports import TokenStore
-from waitpoints.token import MAX_WAITERS, EndlessKey, IdempotencyKey, KeyHolder, KeyKind, NewToken, Token, Waiter
+from waitpoints.token import (
+    MAX_WAITERS,
+    Attachment,
+    Completed,
+    Failed,
+    IdempotencyKey,
+    KeyHolder,
+    KeyKind,
+    NewToken,
+    Origin,
+    Outcome,
+    Output,
+    Rules,
+    Token,
+    TokenError,
+    Unchecked,
+    Waiter,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +36,29 @@ class Created:
 
     token_id: str
     is_cached: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """This completion settled the token."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The token had ended before, with this outcome."""
+
+    outcome: Outcome | None
+
+
+@dataclass(frozen=True, slots=True)
+class RulesApply:
+    """The token waits on: it has rules that the completion has not been checked against."""
+
+    rules: Rules
+
+
+Completion = Settled | Ended | RulesApply
+"""What became of an attempt to complete a token."""
 
 
 class Tokens:
@@ -31,10 +71,10 @@ class Tokens:
     def create(self, new: NewToken, now: int) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either."""
         token, key = _token(new, now), new.key
-        holder = self._store.create(token, key, now)
+        holder = self._store.create(token, key, now, schema=new.schema)
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id, now):
-            holder = self._store.create(token, key, now, removed_token=holder.token_id)
+            holder = self._store.create(token, key, now, schema=new.schema, removed_token=holder.token_id)
         if holder is None:
             telemetry.count("TokensCreated")
             return Created(token.id, is_cached=False)
@@ -63,21 +103,43 @@ class Tokens:
         live = [token for token in found.tokens if not self._is_past_retention(token, now)]
         return replace(found, tokens=[replace(token, outcome=token.outcome_at(now)) for token in live])
 
-    def complete(self, token_id: str, output: str | None, source: str = "Complete") -> None:
-        """Settle a waiting token with `output` (JSON text) and resume its waiters; `source` says who completed it.
+    def complete(
+        self, token_id: str, result: Output | TokenError, origin: Origin, unchecked: Unchecked = Unchecked.NONE
+    ) -> Completion:
+        """Settle a waiting token with an output or an error, and resume its waiters.
 
-        A token that has already settled stays as it is. A token past its timeout is settled as timed out instead.
-        Raises TokenNotFound.
+        A token that has ended stays as it is, and so does one past its timeout, which is settled as timed out. A token
+        with rules that the completion is `unchecked` against stays as it is, too. Raises TokenNotFound.
         """
-        stored = self._outputs.store(token_id, output)
         now = self._clock()
-        won, token = self._store.complete(token_id, stored, now)
+        outcome = Completed(now, result, origin) if isinstance(result, Output) else Failed(now, result, origin)
+        won, token = self._store.complete(token_id, outcome, unchecked)
         telemetry.note(tokenId=token_id, won=won)
         if won:
-            telemetry.count(f"TokensSettledBy{source}")
+            telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
             self._delivery.resume_fast(token)
-        elif token.outcome is None:
-            self._time_out(token_id, now)  # reuse `now`: the clock may be set back in between
+            return Settled()
+        if token.outcome_at(now) is None:
+            assert token.rules is not None, "nothing else refuses a waiting token"
+            return RulesApply(token.rules)
+        if token.outcome is None:
+            token = self._time_out(token_id, now)  # by the same clock reading: the clock may be set back in between
+        return Ended(token.outcome)
+
+    def stored(self, token_id: str, json: str | None) -> Output:
+        """An output, stored where it can stay before a token refers to it."""
+        return self._outputs.store(token_id, json)
+
+    def schema(self, token_id: str) -> str | None:
+        """The JSON text of a token's payloadSchema."""
+        return self._store.schema(token_id)
+
+    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
+        """Count a delivery that did not settle its token. A count that fails must not fail the delivery."""
+        try:
+            self._store.count_delivery(token_id, outcome, origin, self._clock())
+        except Exception as error:
+            telemetry.logger.warning("Delivery not counted", tokenId=token_id, error=type(error).__name__)
 
     def wait(self, token_id: str, waiter: Waiter) -> None:
         """Store a waiter on a waiting token, or resume it at once if the token has settled.
@@ -124,10 +186,10 @@ class Tokens:
         telemetry.count("WaitersRepaired", len(token.undelivered()))
         return self._delivery.resume(token)
 
-    def release_if_orphaned(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key whose token was removed after its retention. Returns True: the key is dealt with."""
-        if self._is_removed(key.token_id, self._clock()) and self._store.release_key(key):
-            telemetry.count("KeysReleased")
+    def release_if_orphaned(self, attachment: Attachment) -> bool:
+        """Delete an attachment whose token retention has removed. True: it needs no more attention now."""
+        if self._is_removed(attachment.token_id, self._clock()) and self._store.release(attachment):
+            telemetry.count("OrphansReleased")
         return True
 
     def _may_be_removed(self, holder: KeyHolder, now: int) -> bool:
@@ -163,7 +225,13 @@ def _token(new: NewToken, now: int) -> Token:
         idempotency_key=users_key.text if users_key else None,
         idempotency_key_expires_at=users_key.expires_at if users_key else None,
         waiters={new.waiter.key: new.waiter} if new.waiter else {},
+        rules=_rules(new),
     )
+
+
+def _rules(new: NewToken) -> Rules | None:
+    rules = Rules(new.verify, new.complete_when, has_schema=new.schema is not None)
+    return None if rules == Rules() else rules
 
 
 def _users_key(key: IdempotencyKey) -> IdempotencyKey | None:

@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import assert_never
 
-from waitpoints.token import Completed, Outcome, Output, TimedOut, Waiter, iso
+from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: Step Functions' limit for the output of a task
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -40,38 +40,73 @@ def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Fa
     An output that is too large for Step Functions becomes a reference to the object in `bucket`.
     """
     match outcome:
-        case TimedOut(at):
-            return _timeout_result(at, waiter)
+        case TimedOut() | Failed():
+            error = outcome_error(outcome)
+            if waiter.unwrap:
+                return Failure(error.name, error.message)
+            return _result(outcome, waiter, "false", "error", json.dumps(_members(error)))
         case Completed(_, output):
-            return _output_result(output, waiter, bucket)
+            return _output_result(outcome, output, waiter, bucket)
     assert_never(outcome)
 
 
-def timeout_output(timed_out: TimedOut) -> str:
-    """Return the output that the API returns for a timed-out token, as JSON text."""
-    error = {"code": _TIMEOUT_CODE, "message": _timeout_message(timed_out.at)}
-    return json.dumps(error, separators=(",", ":"))
+def outcome_error(outcome: Failed | TimedOut) -> TokenError:
+    match outcome:
+        case Failed(_, error):
+            return error
+        case TimedOut(at):
+            return TokenError(f"Waitpoint timed out at {iso(at)}", TIMEOUT_ERROR, _TIMEOUT_CODE)
+    assert_never(outcome)
 
 
-def _timeout_result(at: int, waiter: Waiter) -> Success | Failure:
-    message = _timeout_message(at)
-    if waiter.unwrap:
-        return Failure(TIMEOUT_ERROR, message)
-    error = {"name": TIMEOUT_ERROR, "code": _TIMEOUT_CODE, "message": message}
-    return Success(json.dumps({"ok": False, "error": error}))
+def error_output(outcome: Failed | TimedOut) -> str:
+    """The output that the API shows for a token that failed or timed out. The SDK reads its `message`."""
+    members = _members(outcome_error(outcome))
+    if isinstance(outcome, TimedOut):
+        del members["name"]  # as in Trigger.dev
+    return json.dumps(members, separators=(",", ":"))
 
 
-def _output_result(output: Output, waiter: Waiter, bucket: str) -> Success:
+def completed_by(outcome: Outcome) -> dict[str, str]:
+    """How and from where a token was settled, as the API and waiting runs show it."""
+    match outcome:
+        case TimedOut(at):
+            origin = Origin(source=Source.TIMEOUT)
+        case Completed(at, _, found) | Failed(at, _, found):
+            origin = found or Origin(source=Source.COMPLETE)
+        case _:
+            assert_never(outcome)
+    shown = {
+        "source": origin.source,
+        "at": iso(at),
+        "ip": origin.ip,
+        "userAgent": origin.user_agent,
+        "contentType": origin.content_type,
+        "query": origin.query,
+        "deliveryId": origin.delivery_id,
+    }
+    return {name: value for name, value in shown.items() if value is not None}
+
+
+def _output_result(outcome: Completed, output: Output, waiter: Waiter, bucket: str) -> Success:
     text = "null" if output.json is None else output.json
-    result = Success(text if waiter.unwrap else f'{{"ok":true,"output":{text}}}')
+    result = Success(text) if waiter.unwrap else _result(outcome, waiter, "true", "output", text)
     if output.stored_at is None or _fits(result):
         return result
-    reference = {"bucket": bucket, "key": output.stored_at}
-    return Success(json.dumps({"outputReference": reference} if waiter.unwrap else {"ok": True, "outputReference": reference}))
+    reference = json.dumps({"bucket": bucket, "key": output.stored_at})
+    if waiter.unwrap:
+        return Success(f'{{"outputReference": {reference}}}')
+    return _result(outcome, waiter, "true", "outputReference", reference)
 
 
-def _timeout_message(at: int) -> str:
-    return f"Waitpoint timed out at {iso(at)}"
+def _result(outcome: Outcome, waiter: Waiter, ok: str, name: str, text: str) -> Success:
+    """The envelope around a JSON text, which is handed on as it is."""
+    context = f',"completedBy":{json.dumps(completed_by(outcome))}' if waiter.context else ""
+    return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
+
+
+def _members(error: TokenError) -> dict[str, str]:
+    return {"name": error.name, "code": error.code, "message": error.message}
 
 
 def _fits(result: Success) -> bool:

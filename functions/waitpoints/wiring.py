@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from waitpoints.api.credentials import Credentials
     from waitpoints.aws.dead_letters import DeadLetters
     from waitpoints.aws.outputs import Outputs
+    from waitpoints.aws.secrets import RotatingSecret
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
@@ -100,6 +101,21 @@ class Services:
         from waitpoints.aws.secrets import RotatingSecret
 
         return Credentials(RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
+
+    def webhook_secret(self, name: str) -> "RotatingSecret":
+        """The secret of a webhook's sender, which the team made under the stack's name."""
+        from waitpoints.aws.secrets import RotatingSecret
+
+        if name not in self._webhook_secrets:
+            self._webhook_secrets[name] = RotatingSecret(self.secrets_client, self.webhook_secret_name(name))
+        return self._webhook_secrets[name]
+
+    def webhook_secret_name(self, name: str) -> str:
+        return f"{os.environ['ENVIRONMENT']}/{name}"
+
+    @cached_property
+    def _webhook_secrets(self) -> "dict[str, RotatingSecret]":
+        return {}
 
     @cached_property
     def timers(self) -> "Timers":

@@ -72,7 +72,7 @@ class World(Callers):
         assert token.timeout_at
         message = f"Waitpoint timed out at {iso(token.timeout_at)}"
         error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
-        return Failure("WaitpointTimeoutError", message) if unwrap else Success(json.dumps({"ok": False, "error": error}))
+        return Failure("WaitpointTimeoutError", message) if unwrap else Success(f'{{"ok":false,"error":{json.dumps(error)}}}')
 
     def _wrong_with_token(self, token: Token) -> Iterator[str]:
         written = [image for image in self._images("token") if image["id"]["S"] == token.id]

@@ -49,7 +49,7 @@ BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
     "callback: wrong method": (405, "GET", "{callback}", None, JSON),
     "create again: wrong types": (400, "POST", TOKENS, {"idempotencyKey": "{id}", "tags": 5}, None),
     "create again: unreadable timeout": (422, "POST", TOKENS, {"idempotencyKey": "{id}", "timeout": "soon"}, None),
-    "create again: over the limit": (413, "POST", TOKENS, b"x" * 20_000, None),
+    "create again: over the limit": (413, "POST", TOKENS, b"x" * 70_000, None),
     "create again: no key": (401, "POST", TOKENS, {"idempotencyKey": "{id}"}, NOBODY),
     "retrieve: wrong key": (401, "GET", TOKENS + "/{id}", None, {"authorization": "wrong"}),
     "wait: no key": (401, "POST", "/engine/v1/runs/run_1/waitpoints/tokens/{id}/wait", None, NOBODY),
@@ -99,7 +99,9 @@ def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: byt
     assert api.post(token["url"], body, {"content-type": "application/octet-stream"}).json == {"success": True}
     if body == b'{"data":2}':
         assert api.post(f"{TOKENS}/{token['id']}/complete", body).json == {"success": True}
-    assert items(stack, token["id"]) == before
+    others, *same = items(stack, token["id"])
+    assert (others["item"]["S"], others["count"]["N"]) == ("others", "1")
+    assert same == before
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from in_process.moto_stack import MotoStack
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
+from tests.support.settling import complete
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.aws.store import Store
@@ -116,7 +117,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     before, after = TIMEOUT - 1, TIMEOUT
     turns.play(
         [
-            lambda: tokens(before).complete(token_id, OUTPUT),
+            lambda: complete(tokens(before), token_id, OUTPUT),
             lambda: tokens(after).expire(token_id),
             lambda: tokens(chance.choice([before, after])).wait(token_id, second),
         ]

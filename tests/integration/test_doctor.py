@@ -9,8 +9,14 @@ from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import Api
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import DENIED, FakeStepFunctions
+from tests.support.settling import complete
 from waitpoints import audit
-from waitpoints.token import NewToken, Waiter
+from waitpoints.token import (
+    Completed,
+    NewToken,
+    Unchecked,
+    Waiter,
+)
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -28,7 +34,7 @@ def undelivered(clock: FakeClock, step_functions: FakeStepFunctions) -> Callable
         """A settled token whose waiter was never resumed."""
         waiter = Waiter(step_functions.start_task(), clock())
         token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
-        services.store.complete(token_id, services.outputs.store(token_id, "1"), clock())
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
         return token_id, waiter
 
     return make
@@ -87,10 +93,10 @@ def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple
 def test_removes_a_key_without_expiry_once_its_token_is_gone(
     stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "KEYS_LOOKED_AT", 2)  # all of them
+    monkeypatch.setattr(audit, "LOOKED_AT", 2)  # all of them
     retention = services.store.retention * 1000
     gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
-    services.tokens.complete(gone["id"], "1")
+    complete(services.tokens, gone["id"], "1")
     clock.advance(retention - 1)
     doctor()
     assert keys() == {gone["id"], waiting["id"]}
@@ -102,4 +108,4 @@ def test_removes_a_key_without_expiry_once_its_token_is_gone(
 
 
 def keys() -> set[str]:
-    return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.keys}
+    return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.attachments}

@@ -11,7 +11,14 @@ from in_process.invoke import filled_in
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from tests.support.fakes.step_functions import FakeStepFunctions
-from waitpoints.token import Completed, NewToken, Output, Status, Waiter
+from waitpoints.token import (
+    Completed,
+    NewToken,
+    Output,
+    Status,
+    Unchecked,
+    Waiter,
+)
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -50,13 +57,13 @@ def test_every_sample_request_is_routed_to_its_function(stack: MotoStack, name: 
     assert {key: value.replace("%2F", "/") for key, value in route.path_parameters.items()} == event.get("pathParameters", {})
 
 
-def test_the_slack_form_is_kept_as_it_was_posted(stack: MotoStack) -> None:
+def test_the_slack_form_is_an_object_of_its_fields(stack: MotoStack) -> None:
     event = json.loads(filled_in(EVENTS["accept_callback"].read_text(), stack))
     FUNCTIONS["accept_callback"].call(event)
     settled = services.tokens.retrieve(event["pathParameters"]["waitpointId"]).outcome
     assert isinstance(settled, Completed)
     assert settled.output.json is not None
-    assert json.loads(settled.output.json).startswith("payload=%7B%22type%22%3A%22block_actions%22")
+    assert json.loads(settled.output.json)["payload"].startswith('{"type":"block_actions"')
 
 
 def image_of(name: str) -> dict[str, Any]:
@@ -75,7 +82,7 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     waiter = Waiter("task token", now)
     created = services.tokens.create(NewToken(timeout_at=now + 60_000, waiter=waiter if settled else None), now)
     if settled:
-        services.store.complete(created.token_id, Output('{"approved":true}'), now)
+        services.store.complete(created.token_id, Completed(now, Output('{"approved":true}')), Unchecked.NONE)
     item: Any = boto3.client("dynamodb").get_item(
         TableName=stack.resources["Table"]["Ref"], Key={"id": {"S": created.token_id}, "item": {"S": "token"}}
     )["Item"]
@@ -89,7 +96,9 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
 ) -> None:
     now, waiter = services.now(), Waiter(step_functions.start_task(), services.now())
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
-    services.store.complete(token_id, Output("1"), now)  # and whoever did that died before the resume
+    services.store.complete(
+        token_id, Completed(now, Output("1")), Unchecked.NONE
+    )  # and whoever did that died before the resume
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}

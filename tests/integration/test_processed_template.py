@@ -41,6 +41,7 @@ TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 # (docs.aws.amazon.com/service-authorization).
 RESOURCE_OF = {
     "dynamodb:DeleteItem": TABLE,
+    "dynamodb:GetItem": TABLE,
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": rf"{TABLE}(/index/\*)?",
     "dynamodb:Scan": rf"{TABLE}(/index/\*)?",

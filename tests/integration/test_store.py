@@ -22,8 +22,8 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
     MAX_WAITERS,
+    Attachment,
     Completed,
-    EndlessKey,
     IdempotencyKey,
     KeyKind,
     Output,
@@ -32,6 +32,7 @@ from waitpoints.token import (
     Status,
     TimedOut,
     Token,
+    Unchecked,
     Waiter,
 )
 
@@ -100,7 +101,12 @@ class TestToken:
 
     @pytest.mark.parametrize("operation", ["get", "complete", "time_out", "add_waiter"])
     def test_that_is_missing_is_not_found(self, store: AnyStore, operation: str) -> None:
-        arguments = {"get": (), "complete": (OUTPUT, START), "time_out": (START,), "add_waiter": (waiter(), START)}
+        arguments = {
+            "get": (),
+            "complete": (Completed(START, OUTPUT), Unchecked.NONE),
+            "time_out": (START,),
+            "add_waiter": (waiter(), START),
+        }
         with pytest.raises(TokenNotFound):
             getattr(store, operation)(ids.new_id(START), *arguments[operation])
 
@@ -112,26 +118,26 @@ class TestComplete:
     ) -> None:
         one = waiter()
         token = create(waiters={one.key: one})
-        won, settled = store.complete(token.id, output, START + 5)
+        won, settled = store.complete(token.id, Completed(START + 5, output), Unchecked.NONE)
         assert won
         assert settled.outcome == Completed(START + 5, output)
         assert settled.waiters == {one.key: one}
         assert store.get(token.id) == settled
 
     def test_keeps_the_output_at_hand_that_it_was_given(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        _, settled = store.complete(create().id, Output('"large"', "somewhere.json"), START)
+        _, settled = store.complete(create().id, Completed(START, Output('"large"', "somewhere.json")), Unchecked.NONE)
         assert isinstance(settled.outcome, Completed)
         assert settled.outcome.output.json == '"large"'
 
     def test_a_second_time_changes_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        _, first = store.complete(token.id, OUTPUT, START + 5)
-        won, was = store.complete(token.id, Output("2"), START + 6)
+        _, first = store.complete(token.id, Completed(START + 5, OUTPUT), Unchecked.NONE)
+        won, was = store.complete(token.id, Completed(START + 6, Output("2")), Unchecked.NONE)
         assert not won
         assert was == first == store.get(token.id)
 
     def test_is_allowed_until_the_last_millisecond(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        won, _ = store.complete(create(timeout_at=TIMEOUT).id, OUTPUT, TIMEOUT - 1)
+        won, _ = store.complete(create(timeout_at=TIMEOUT).id, Completed(TIMEOUT - 1, OUTPUT), Unchecked.NONE)
         assert won
 
     @pytest.mark.parametrize("late", [0, 1, 86_400_000])
@@ -139,13 +145,15 @@ class TestComplete:
         self, store: AnyStore, create: Callable[..., Token], late: int
     ) -> None:
         token = create(timeout_at=TIMEOUT)
-        won, was = store.complete(token.id, OUTPUT, TIMEOUT + late)
+        won, was = store.complete(token.id, Completed(TIMEOUT + late, OUTPUT), Unchecked.NONE)
         assert not won
         assert was == token == store.get(token.id)
 
     def test_has_one_winner_among_fifty_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        answers = race([partial(store.complete, token.id, Output(str(n)), START + n) for n in range(50)])
+        answers = race(
+            [partial(store.complete, token.id, Completed(START + n, Output(str(n))), Unchecked.NONE) for n in range(50)]
+        )
         [winner] = [settled for won, settled in answers if won]
         assert all(seen == winner for _, seen in answers)
         assert store.get(token.id) == winner
@@ -177,7 +185,7 @@ class TestTimeOut:
 
     def test_never_happens_to_a_completed_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(timeout_at=TIMEOUT)
-        _, completed = store.complete(token.id, OUTPUT, START)
+        _, completed = store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
         won, was = store.time_out(token.id, TIMEOUT + 1)
         assert not won
         assert was == completed == store.get(token.id)
@@ -185,7 +193,12 @@ class TestTimeOut:
     def test_and_a_completion_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
         for now in (TIMEOUT - 1, TIMEOUT):
             token = create(timeout_at=TIMEOUT)
-            both = race([lambda: store.complete(token.id, OUTPUT, now), lambda: store.time_out(token.id, now)])  # noqa: B023
+            both = race(
+                [
+                    lambda: store.complete(token.id, Completed(now, OUTPUT), Unchecked.NONE),  # noqa: B023
+                    lambda: store.time_out(token.id, now),  # noqa: B023
+                ]
+            )
             assert [won for won, _ in both].count(True) == 1
 
 
@@ -208,7 +221,7 @@ class TestAddWaiter:
 
     def test_is_refused_by_a_settled_token_and_returns_the_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
-        _, settled = store.complete(token.id, OUTPUT, START)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
         kept, was = store.add_waiter(token.id, waiter(), START)
         assert not kept
         assert was == settled == store.get(token.id)
@@ -243,7 +256,10 @@ class TestAddWaiter:
         for _ in range(20):
             token, one = create(), waiter()
             (kept, seen), (_, settled) = race(
-                [lambda: store.add_waiter(token.id, one, START), lambda: store.complete(token.id, OUTPUT, START)]  # noqa: B023
+                [
+                    lambda: store.add_waiter(token.id, one, START),  # noqa: B023
+                    lambda: store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE),  # noqa: B023
+                ]
             )
             told_by_whoever_completes = one.key in settled.waiters
             told_at_once = not kept and seen.outcome is not None
@@ -332,7 +348,7 @@ class TestDeliveries:
     def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
-        store.complete(token.id, OUTPUT, START)
+        store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
         delivery = Reply(ReplyKind.RESUMED, START + 3)
         store.record_replies(token.id, {one.key: delivery}, START)
         read = store.get(token.id)
@@ -365,10 +381,10 @@ class TestDeliveries:
 class TestScan:
     SEGMENTS = 3
 
-    def scan(self, store: AnyStore, now: int) -> tuple[dict[str, Token], dict[str, EndlessKey], int]:
+    def scan(self, store: AnyStore, now: int) -> tuple[dict[str, Token], dict[str, Attachment], int]:
         pages = [page for segment in range(self.SEGMENTS) for page in store.scan(segment, self.SEGMENTS, now)]
         tokens = [token for page in pages for token in page.tokens]
-        keys = [key for page in pages for key in page.keys]
+        keys = [key for page in pages for key in page.attachments]
         assert len({token.id for token in tokens}) == len(tokens), "no token is in two segments"
         return {token.id: token for token in tokens}, {key.token_id: key for key in keys}, sum(page.items for page in pages)
 
@@ -377,7 +393,7 @@ class TestScan:
         for _ in range(20):
             one, other = waiter(), waiter()
             token = create(waiters={one.key: one, other.key: other})
-            store.complete(token.id, OUTPUT, START + 5)
+            store.complete(token.id, Completed(START + 5, OUTPUT), Unchecked.NONE)
             store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START + 6)}, START)
             settled.append(store.get(token.id))
         found, _, _ = self.scan(store, START + 10)
@@ -386,7 +402,7 @@ class TestScan:
     def test_returns_due_tokens_and_skips_those_that_need_nothing(self, store: AnyStore, create: Callable[..., Token]) -> None:
         due, waiting, early = create(timeout_at=TIMEOUT), create(), create(timeout_at=TIMEOUT + 1)
         ended = create()
-        store.complete(ended.id, OUTPUT, START)
+        store.complete(ended.id, Completed(START, OUTPUT), Unchecked.NONE)
         found, _, items = self.scan(store, TIMEOUT)
         assert due.id in found
         assert {waiting.id, early.id, ended.id}.isdisjoint(found)
@@ -410,7 +426,7 @@ class TestScan:
             one = waiter()
             token = Token(id=ids.new_id(START), created_at=START, waiters={one.key: one})
             store.create(token, None, START)
-            store.complete(token.id, OUTPUT, START)
+            store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
             store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
             made.append(token.id)
         client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": page_items})
@@ -420,24 +436,24 @@ class TestScan:
 
 
 class TestReleasingAKey:
-    def held(self, store: AnyStore, now: int = START) -> tuple[IdempotencyKey, Token, EndlessKey]:
+    def held(self, store: AnyStore, now: int = START) -> tuple[IdempotencyKey, Token, Attachment]:
         token = Token(id=ids.new_id(now), created_at=now)
         key = IdempotencyKey(token.id)
         store.create(token, key, now)
-        [found] = [endless for page in store.scan(0, 1, now) for endless in page.keys if endless.token_id == token.id]
+        [found] = [endless for page in store.scan(0, 1, now) for endless in page.attachments if endless.token_id == token.id]
         return key, token, found
 
     def test_makes_it_free(self, store: AnyStore) -> None:
         key, _, endless = self.held(store)
-        assert store.release_key(endless)
-        assert not store.release_key(endless)
+        assert store.release(endless)
+        assert not store.release(endless)
         assert store.create(Token(id=ids.new_id(START), created_at=START), key, START) is None
 
     def test_leaves_a_key_that_a_newer_token_holds(self, store: AnyStore) -> None:
         key, token, endless = self.held(store)
         newer = Token(id=ids.new_id(START), created_at=START)
         assert store.create(newer, key, START, removed_token=token.id) is None
-        assert not store.release_key(endless)
+        assert not store.release(endless)
         holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
         assert holder is not None
         assert holder.token_id == newer.id
@@ -448,7 +464,7 @@ class TestReleasingAKey:
             newer = Token(id=ids.new_id(START), created_at=START)
             race(
                 [
-                    lambda: store.release_key(endless),  # noqa: B023
+                    lambda: store.release(endless),  # noqa: B023
                     lambda: store.create(newer, key, START, removed_token=token.id),  # noqa: B023
                 ]
             )
@@ -505,7 +521,7 @@ class TestPartitions:
             "completed": create(timeout_at=TIMEOUT),
         }
         store.time_out(made["timed out"].id, now)
-        store.complete(made["completed"].id, OUTPUT, START)
+        store.complete(made["completed"].id, Completed(START, OUTPUT), Unchecked.NONE)
         found = self.read(store, Filter(statuses=frozenset(statuses)), now, list(made.values()))
         assert sorted(found) == sorted(made[name].id for name in expected)
 
@@ -529,7 +545,7 @@ def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack
     [attribute] = stack.template.resources("AWS::DynamoDB::Table").values()
     assert attribute["TimeToLiveSpecification"]["AttributeName"] == "expiresAt"
     assert expires_at("token") is None
-    store.complete(token.id, OUTPUT, START + 1000)
+    store.complete(token.id, Completed(START + 1000, OUTPUT), Unchecked.NONE)
     store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START + 1000)
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 

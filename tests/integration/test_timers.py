@@ -17,6 +17,7 @@ from tests.support.api_gateway import TOKENS, Api
 from tests.support.event_sources import Stream, failures, queue_event
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.settling import complete
 from waitpoints import ids, wiring
 from waitpoints.aws.timers import LONGEST_DELAY
 from waitpoints.token import NewToken, Status, Waiter, iso
@@ -263,7 +264,7 @@ class TestArming:
         timed, _ = timers.create(timers.clock() + HOUR)
         untimed = services.tokens.create(NewToken(), timers.clock()).token_id
         settled, _ = timers.create(timers.clock() + HOUR)
-        services.tokens.complete(settled, "1")
+        complete(services.tokens, settled, "1")
         assert len(timers.records(timed)) == 1
         assert len(timers.records(untimed)) == 0
         assert len(timers.records(settled)) == 1  # only its insert, not its completion or delivery
@@ -334,7 +335,7 @@ def _unreachable(**_: Any) -> None:
 class TestMessages:
     def test_of_settled_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
         completed, waiter = timers.create(timers.clock() + MINUTE)
-        services.tokens.complete(completed, '"done"')
+        complete(services.tokens, completed, '"done"')
         timers.clock.advance(seconds=120)
         assert failures(timers.deliver(message(completed), message(completed))) == []
         assert timers.sent == []
@@ -343,7 +344,7 @@ class TestMessages:
 
     def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, timers: SimulatedTimers) -> None:
         completed, _ = timers.create(timers.clock() + MINUTE)
-        services.tokens.complete(completed, '"done"')
+        complete(services.tokens, completed, '"done"')
         assert failures(timers.deliver(message(completed))) == []
         assert timers.sent == []
 
@@ -372,7 +373,7 @@ class TestTheClockDecides:
     def test_a_late_completion_settles_the_token_as_timed_out_and_resumes_its_waiters(self, timers: SimulatedTimers) -> None:
         token_id, waiter = timers.create(timers.clock() + MINUTE)
         timers.clock.advance(MINUTE)
-        services.tokens.complete(token_id, '"late"')
+        complete(services.tokens, token_id, '"late"')
         assert timers.status(token_id) is Status.TIMED_OUT
         result = timers.step_functions.result(waiter.task_token)
         assert isinstance(result, Success)

@@ -132,7 +132,7 @@ for (const [name, options, kind, status, message] of [
   ["an unreadable timeout", { timeout: "soon" }, UnprocessableEntityError, 422, /Invalid timeout "soon": expected a duration/],
   ["a timeout in the past", { timeout: new Date(0) }, UnprocessableEntityError, 422, /must be in the future/],
   ["an unreadable TTL", { idempotencyKey: "k", idempotencyKeyTTL: "soon" }, UnprocessableEntityError, 422, /idempotencyKeyTTL/],
-  ["more than 10 KB", { idempotencyKey: "é".repeat(2_000), tags: "t", x: "x".repeat(10_240) }, ApiError, 413, /too large/],
+  ["more than 64 KiB", { idempotencyKey: "é".repeat(2_000), tags: "t", x: "x".repeat(65_536) }, ApiError, 413, /too large/],
 ]) {
   test(`createToken with ${name} is refused with ${status} and says why`, async () => {
     const error = await refusal(() => wait.createToken(options), kind, status);

@@ -153,7 +153,8 @@ def test_xero_and_discord() -> None:
     assert keyed_answer("xero", asked(body={**intent, "events": [{}], "firstEventSequence": 1}), KEY) is None
     assert sent(keyed_answer("discord", asked(body={"type": 1}), KEY)) == (200, "application/json", '{"type":1}')
     assert sent(keyed_answer("discord", asked(body={"type": 0}), KEY)) == (204, "text/plain", "")
-    for body in ({"type": 2}, {"type": True}, {"type": False}, {}, [], None):
+    others: list[Any] = [{"type": 2}, {"type": True}, {"type": False}, {}, [], None]
+    for body in others:
         assert keyed_answer("discord", asked(body=body), KEY) is None
 
 

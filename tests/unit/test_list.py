@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.settling import complete
 from waitpoints import ids
 from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest
@@ -190,7 +191,7 @@ class TestTheListRoute:
         [timed] = self.made(api, world, 1, timeout="2s")
         [waiting] = self.made(api, world, 1)
         [done] = self.made(api, world, 1)
-        world.tokens.complete(done, "1")
+        complete(world.tokens, done, "1")
         world.clock.advance(2 * SECOND)
         assert self.ids(api, "filter%5Bstatus%5D=WAITING") == [waiting]
         assert self.ids(api, "filter%5Bstatus%5D=WAITING%2CTIMED_OUT") == [waiting, timed]

@@ -22,8 +22,18 @@ from operations.stream_filter import matches
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.support.fakes.store import MemoryStore
+from tests.support.settling import complete
 from waitpoints.errors import CannotResumeNow
-from waitpoints.token import Completed, IdempotencyKey, KeyHolder, NewToken, ReplyKind, Token, Waiter, iso
+from waitpoints.token import (
+    Completed,
+    IdempotencyKey,
+    KeyHolder,
+    NewToken,
+    ReplyKind,
+    Token,
+    Waiter,
+    iso,
+)
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -70,9 +80,15 @@ class StreamedStore(MemoryStore):
         self.lose_records = 0
 
     def create(
-        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+        self,
+        token: Token,
+        key: IdempotencyKey | None,
+        now: int,
+        *,
+        schema: str | None = None,
+        removed_token: str | None = None,
     ) -> KeyHolder | None:
-        holder = super().create(token, key, now, removed_token=removed_token)
+        holder = super().create(token, key, now, schema=schema, removed_token=removed_token)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
@@ -190,7 +206,7 @@ class Life(RuleBasedStateMachine):
     def complete(self, data: st.DataObject, output: str) -> None:
         token_id = data.draw(st.sampled_from(list(self.models)))
         self.models[token_id].complete(output, self.now)
-        self.world.tokens.complete(token_id, output)
+        complete(self.world.tokens, token_id, output)
 
     @rule(milliseconds=st.integers(1, 3_000))
     def time_passes(self, milliseconds: int) -> None:
@@ -299,7 +315,7 @@ class Life(RuleBasedStateMachine):
         error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
         if execution.unwrap:
             return Failure("WaitpointTimeoutError", message)
-        return Success(json.dumps({"ok": False, "error": error}))
+        return Success(f'{{"ok":false,"error":{json.dumps(error)}}}')
 
     def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
         """Deliver the next change of an item to a function, with some earlier changes again."""

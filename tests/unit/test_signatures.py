@@ -21,8 +21,9 @@ from tests.support import webhook_signer as signer
 from waitpoints.api import signatures
 from waitpoints.api.secret_forms import P256_SPKI
 from waitpoints.api.signature_schemes import ALIASES, SCHEMES, Header
-from waitpoints.api.signatures import Delivery, Verification, check, check_secret, parse_verify
+from waitpoints.api.signatures import Delivery, check, check_secret, parse_verify
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
+from waitpoints.token import Verification
 
 ROOT = Path(__file__).parents[2]
 URL = "https://hooks.example.com/api/v1/waitpoints/tokens/waitpoint_1/callback/0a1b?step=1"
@@ -253,7 +254,7 @@ def _changes_the_signed_members(before: bytes, after: bytes) -> bool:
 
 def _another_secret(scheme: str) -> str:
     if scheme == "sendgrid":
-        return VECTORS["sendgrid"]["public_key_b64_spki"]
+        return str(VECTORS["sendgrid"]["public_key_b64_spki"])
     secret = signer.secret_of(scheme)
     place = secret.index("x") + 6 if scheme == "fal" else 10
     return secret[:place] + ("0" if secret[place] != "0" else "1") + secret[place + 1 :]

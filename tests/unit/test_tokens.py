@@ -9,11 +9,23 @@ import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
-from waitpoints.token import MAX_WAITERS, Completed, IdempotencyKey, NewToken, Output, ReplyKind, Status, TimedOut, Waiter, iso
+from waitpoints.token import (
+    MAX_WAITERS,
+    Completed,
+    IdempotencyKey,
+    NewToken,
+    Output,
+    ReplyKind,
+    Status,
+    TimedOut,
+    Waiter,
+    iso,
+)
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
@@ -30,19 +42,19 @@ class TestAWaiterIsResumed:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         assert world.step_functions.result(waiter.task_token) is None
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     def test_at_once_when_the_token_was_completed_before(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         world.tokens.wait(token, waiter)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     def test_when_it_came_with_the_create(self, world: InMemory) -> None:
         waiter = world.new_waiter()
         token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     @pytest.mark.parametrize("completed_before", [False, True])
@@ -50,10 +62,10 @@ class TestAWaiterIsResumed:
         key, waiter = IdempotencyKey("order-1", None), world.new_waiter()
         first = world.tokens.create(NewToken(key=key), world.clock())
         if completed_before:
-            world.tokens.complete(first.token_id, OUTPUT)
+            complete(world.tokens, first.token_id, OUTPUT)
         again = world.tokens.create(NewToken(key=key, waiter=waiter), world.clock())
         if not completed_before:
-            world.tokens.complete(first.token_id, OUTPUT)
+            complete(world.tokens, first.token_id, OUTPUT)
         assert again.token_id == first.token_id
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
@@ -61,7 +73,7 @@ class TestAWaiterIsResumed:
         token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
         world.tokens.wait(token, bare)
         world.tokens.wait(token, wrapped)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.step_functions.result(bare.task_token) == Success(OUTPUT)
         assert world.step_functions.result(wrapped.task_token) == COMPLETED
 
@@ -69,7 +81,7 @@ class TestAWaiterIsResumed:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert all(world.step_functions.result(waiter.task_token) == COMPLETED for waiter in waiters)
         assert set(world.step_functions.calls.values()) == {1}
         assert world.tokens.retrieve(token).undelivered() == []
@@ -77,7 +89,7 @@ class TestAWaiterIsResumed:
     def test_and_recorded_only_after_step_functions_confirmed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         delivery = world.tokens.retrieve(token).replies[waiter.key]
         assert (delivery.kind, delivery.at) == (ReplyKind.RESUMED, world.clock())
 
@@ -86,7 +98,7 @@ class TestAWaiterIsResumed:
         world.tokens.wait(token, stale)
         world.step_functions.stop(stale.task_token)
         world.tokens.wait(token, newer)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.step_functions.result(newer.task_token) == COMPLETED
         assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
 
@@ -94,7 +106,7 @@ class TestAWaiterIsResumed:
         token, waiter = world.new_token(), world.new_waiter()
         for _ in range(3):
             world.tokens.wait(token, waiter)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
         assert world.step_functions.calls[waiter.task_token] == 1
 
@@ -102,7 +114,7 @@ class TestAWaiterIsResumed:
         large = json.dumps("x" * RESULT_LIMIT)
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
         world.tokens.wait(token, early)
-        world.tokens.complete(token, large)
+        complete(world.tokens, token, large)
         world.tokens.wait(token, late)
         [(key, stored)] = world.bucket.objects.items()
         reference = {"bucket": "outputs", "key": key}
@@ -117,7 +129,7 @@ class TestAWaiterIsResumed:
         large = json.dumps("x" * IN_ITEM_LIMIT)
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, early)
-        world.tokens.complete(token, large)
+        complete(world.tokens, token, large)
         world.tokens.wait(token, late)
         for waiter in (early, late):
             assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{large}}}')
@@ -127,26 +139,26 @@ class TestCompleting:
     def test_a_second_time_changes_nothing(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         before = world.tokens.retrieve(token)
         world.clock.advance(seconds=1)
-        world.tokens.complete(token, '"other"')
+        complete(world.tokens, token, '"other"')
         assert world.tokens.retrieve(token) == before
         assert world.step_functions.calls[waiter.task_token] == 1
 
     def test_an_unknown_token_says_that_there_is_none(self, world: InMemory) -> None:
         with pytest.raises(TokenNotFound):
-            world.tokens.complete(new_id(world.clock()), OUTPUT)
+            complete(world.tokens, new_id(world.clock()), OUTPUT)
 
     @pytest.mark.parametrize("output", [None, "null", '""', "0", '{"__proto__": 1, "__proto__": 12345678901234567890}'])
     def test_keeps_the_output_exactly_as_it_was_sent(self, world: InMemory, output: str | None) -> None:
         token = world.new_token()
-        world.tokens.complete(token, output)
-        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output))
+        complete(world.tokens, token, output)
+        assert world.tokens.retrieve(token).outcome == Completed(world.clock(), Output(output), ORIGIN)
 
     def test_brings_a_large_output_back_on_retrieve(self, world: InMemory) -> None:
         token, large = world.new_token(), json.dumps("ü" * IN_ITEM_LIMIT, ensure_ascii=False)
-        world.tokens.complete(token, large)
+        complete(world.tokens, token, large)
         settled = world.tokens.retrieve(token).outcome
         assert isinstance(settled, Completed)
         assert settled.output.json == large
@@ -156,7 +168,7 @@ class TestCompleting:
         for waiter in waiters:
             world.tokens.wait(token, waiter)
         with ThreadPoolExecutor(20) as pool:
-            list(pool.map(lambda n: world.tokens.complete(token, str(n)), range(100)))
+            list(pool.map(lambda n: complete(world.tokens, token, str(n)), range(100)))
         settled = world.tokens.retrieve(token).outcome
         assert isinstance(settled, Completed)
         assert settled.output.json is not None
@@ -184,7 +196,7 @@ class TestATimeout:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         timeout_at = world.clock.advance(2000)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.tokens.retrieve(token).outcome == TimedOut(timeout_at)
 
     def test_is_written_by_a_late_completion_if_the_timer_has_not_fired(self, world: InMemory) -> None:
@@ -192,7 +204,7 @@ class TestATimeout:
         world.tokens.wait(token, waiter)
         timeout_at = world.clock.advance(2000)
         world.clock.advance(500)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.store.get(token).outcome == TimedOut(timeout_at)
         assert timed_out(world, waiter)
 
@@ -200,10 +212,10 @@ class TestATimeout:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()
         world.tokens.wait(token, waiter)
         completed_at = world.clock.advance(1999)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         world.clock.advance(1)
         assert world.tokens.expire(token) is None
-        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT))
+        assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT), ORIGIN)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
 
     def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
@@ -272,7 +284,7 @@ class TestWaiting:
         token = world.new_token()
         for _ in range(MAX_WAITERS):
             world.tokens.wait(token, world.new_waiter())
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         late = world.new_waiter()
         world.tokens.wait(token, late)
         assert world.step_functions.result(late.task_token) == COMPLETED
@@ -282,7 +294,7 @@ class TestWaiting:
         self, world: InMemory, fault: Fault, refusal: type[Exception]
     ) -> None:
         token = world.new_token()
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         world.step_functions.fail_next(fault)
         with pytest.raises(refusal):
             world.tokens.wait(token, world.new_waiter())
@@ -290,9 +302,9 @@ class TestWaiting:
     def test_and_completing_at_once_always_resumes(self, world: InMemory) -> None:
         for _ in range(100):
             token, waiter = world.new_token(), world.new_waiter()
-            both: list[Callable[[], None]] = [
+            both: list[Callable[[], object]] = [
                 lambda: world.tokens.wait(token, waiter),  # noqa: B023 - they end before the next turn
-                lambda: world.tokens.complete(token, OUTPUT),  # noqa: B023
+                lambda: complete(world.tokens, token, OUTPUT),  # noqa: B023
             ]
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(lambda act: act(), both))
@@ -308,14 +320,14 @@ class TestWhenStepFunctionsFails:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         world.step_functions.fail_next(fault)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         return token, waiter
 
     @pytest.mark.parametrize("fault", [*NOT_NOW, LOST_RESPONSE, DENIED])
     def test_the_token_is_completed_and_no_waiter_counts_as_resumed(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         read = world.tokens.retrieve(token)
-        assert read.outcome == Completed(world.clock(), Output(OUTPUT))
+        assert read.outcome == Completed(world.clock(), Output(OUTPUT), ORIGIN)
         assert read.undelivered() == [waiter]
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
@@ -328,7 +340,7 @@ class TestWhenStepFunctionsFails:
         world.tokens.wait(token, waiter)
         with monkeypatch.context() as while_recording:
             while_recording.setattr(world.store, "record_replies", broken)
-            world.tokens.complete(token, OUTPUT)
+            complete(world.tokens, token, OUTPUT)
         assert world.step_functions.result(waiter.task_token) == COMPLETED
         assert world.tokens.retrieve(token).undelivered() == [waiter]
         world.tokens.resume_waiters(token)
@@ -346,7 +358,7 @@ class TestWhenStepFunctionsFails:
         for waiter in waiters:
             world.tokens.wait(token, waiter)
         world.step_functions.fail_next(THROTTLED, task_token=waiters[1].task_token)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         world.tokens.resume_waiters(token)
         assert [world.step_functions.calls[waiter.task_token] for waiter in waiters] == [1, 2, 1]
         assert all(world.step_functions.result(waiter.task_token) == COMPLETED for waiter in waiters)
@@ -374,7 +386,7 @@ class TestWhenStepFunctionsFails:
         token, stopped = world.new_token(), world.new_waiter()
         world.tokens.wait(token, stopped)
         world.step_functions.stop(stopped.task_token)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert {delivery.kind for delivery in world.tokens.retrieve(token).replies.values()} == {ReplyKind.GONE}
         world.tokens.resume_waiters(token)
         assert set(world.step_functions.calls.values()) == {1}
@@ -382,7 +394,7 @@ class TestWhenStepFunctionsFails:
     def test_a_waiter_whose_task_token_was_never_issued_stays_undelivered(self, world: InMemory) -> None:
         token, foreign = world.new_token(), Waiter("of another account", world.clock())
         world.tokens.wait(token, foreign)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         assert world.tokens.retrieve(token).undelivered() == [foreign]
         [left] = world.tokens.resume_waiters(token)
         assert (left.waiter, str(left.reason)) == (foreign, "InvalidToken")
@@ -392,9 +404,9 @@ class TestWhenStepFunctionsFails:
         token, waiter = world.new_token(), world.new_waiter()
         world.step_functions.fail_next(OUTPUT_REFUSED, task_token=waiter.task_token)
         if late:
-            world.tokens.complete(token, OUTPUT)
+            complete(world.tokens, token, OUTPUT)
         world.tokens.wait(token, waiter)
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         result = world.step_functions.result(waiter.task_token)
         assert isinstance(result, Failure)
         assert result.error == "WaitpointOutputRefused"
@@ -422,7 +434,7 @@ class TestAnIdempotencyKey:
 
     def test_returns_the_same_token_even_if_it_is_settled(self, world: InMemory) -> None:
         first, _ = self.create(world)
-        world.tokens.complete(first, OUTPUT)
+        complete(world.tokens, first, OUTPUT)
         assert self.create(world) == (first, True)
 
     def test_never_moves_the_timeout_of_the_token(self, world: InMemory) -> None:
@@ -439,7 +451,7 @@ class TestAnIdempotencyKey:
         second, cached = self.create(world)
         assert second != first
         assert not cached
-        world.tokens.complete(first, OUTPUT)
+        complete(world.tokens, first, OUTPUT)
         assert world.tokens.retrieve(second).outcome is None
 
     def test_is_released_once_retention_has_removed_its_token(self, world: InMemory) -> None:
@@ -470,7 +482,7 @@ class TestAnIdempotencyKey:
 class TestAfterRetention:
     def test_a_settled_token_is_gone_whether_or_not_ttl_has_deleted_it(self, world: InMemory) -> None:
         token = world.new_token()
-        world.tokens.complete(token, OUTPUT)
+        complete(world.tokens, token, OUTPUT)
         world.clock.advance(RETENTION * 1000 - 1)
         assert world.tokens.retrieve(token).outcome
         world.clock.advance(1)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints.token import Completed, Output, TimedOut, Waiter
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, timeout_output, waiter_result
+from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, error_output, waiter_result
 
 TIMED_OUT = TimedOut(1_800_000_000_005)
 MESSAGE = "Waitpoint timed out at 2027-01-15T08:00:00.005Z"
@@ -42,7 +42,7 @@ def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
 
 
 def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:
-    assert json.loads(timeout_output(TIMED_OUT)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
+    assert json.loads(error_output(TIMED_OUT)) == {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": MESSAGE}
 
 
 @pytest.mark.parametrize("unwrap", [False, True])

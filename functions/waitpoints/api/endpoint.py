@@ -21,21 +21,26 @@ from waitpoints.errors import (
     InvalidPayloadSchema,
     InvalidRequest,
     InvalidTimeout,
+    InvalidVerification,
     MethodNotAllowed,
     OutputNotFound,
+    PayloadRefused,
     TokenNotFound,
     TooManyTags,
     TooManyWaiters,
     TryAgain,
     Unauthenticated,
+    UnusableSecret,
     WaitpointsError,
     WrongCallbackHash,
+    WrongSignature,
 )
 
 _STATUS = {
     InvalidRequest: 400,
     Unauthenticated: 401,
     WrongCallbackHash: 401,
+    WrongSignature: 401,
     Forbidden: 403,
     TokenNotFound: 404,
     OutputNotFound: 404,
@@ -45,11 +50,15 @@ _STATUS = {
     InvalidCompleteWhen: 422,
     InvalidPayloadSchema: 422,
     InvalidTimeout: 422,
+    InvalidVerification: 422,
+    PayloadRefused: 422,
     TooManyTags: 422,
     TryAgain: 503,
+    UnusableSecret: 503,
 }
 
-CREATE_LIMIT = 10_240  # bytes of body (contract C2)
+CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
+PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 
 
@@ -57,6 +66,7 @@ PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 class Request:
     method: str
     domain: str
+    source_ip: str
     path: Mapping[str, str]
     headers: Mapping[str, str]
     raw_query: str
@@ -68,6 +78,7 @@ class Request:
         return cls(
             method=event["requestContext"]["http"]["method"],
             domain=event["requestContext"]["domainName"],
+            source_ip=event["requestContext"]["http"].get("sourceIp", ""),
             path=event.get("pathParameters") or {},
             headers=event.get("headers") or {},
             raw_query=event.get("rawQueryString") or "",
@@ -213,7 +224,7 @@ def _refusal(error: Exception) -> Response:
     headers = {}
     if isinstance(error, MethodNotAllowed):
         headers["allow"] = ", ".join(error.allowed)
-    if isinstance(error, TryAgain):
+    if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)

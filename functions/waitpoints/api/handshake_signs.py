@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+KEYED = ("zoom", "xero", "discord")  # the schemes whose handshake needs the key
 MAX_BODY = 16_384  # bytes; a handshake's own is below 1 KB
 _HEADERS = ("x-hook-secret", "smartsheet-hook-challenge", "aeg-event-type")
 _WORDS = (b'"challenge"', b'"verification_token"', b'"validation_code"')

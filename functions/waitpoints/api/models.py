@@ -115,10 +115,43 @@ class CreateWaitpointTokenRequest(RequestModel):
         description='With `taskToken`: give the execution the bare output instead of `{"ok": …}`, and fail it on a timeout.',
     )
 
+    context: bool = Field(
+        default=False,
+        description="With `taskToken`: the execution also gets `completedBy`, who completed the token. Not with `unwrap`.",
+    )
+    verify: dict[str, Any] = Field(
+        default=ABSENT,
+        description=(
+            "Only signed deliveries to the callback URL settle the token: `scheme` names the sender's signature, `secret` "
+            "the secret `<stack name>/NAME` in Secrets Manager, and `header`, for the scheme `token`, the header that "
+            "repeats it. docs/webhooks.md lists the schemes."
+        ),
+        examples=[{"scheme": "github", "secret": "github"}],
+    )
+    complete_when: str = Field(
+        default=ABSENT,
+        description=(
+            "A JMESPath expression over `body`, `headers` and `query` of a delivery. Only a delivery that matches settles "
+            "the token; any other is answered 200 and counted."
+        ),
+        examples=["body.status == 'succeeded'"],
+        json_schema_extra={"maxLength": 256},
+    )
+    payload_schema: dict[str, Any] = Field(
+        default=ABSENT,
+        description=(
+            "A JSON Schema (2020-12) of at most 8 KB, without references. A body or `data` that does not fit is refused "
+            "with 422 and settles nothing."
+        ),
+        examples=[{"type": "object", "required": ["approved"]}],
+    )
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if self.idempotency_key_ttl is not None and self.idempotency_key is None:
             raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
+        if self.unwrap and self.context:
+            raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
         return self
 
 

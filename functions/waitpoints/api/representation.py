@@ -3,8 +3,8 @@
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Completed, Outcome, ReplyKind, TimedOut, Token, iso
-from waitpoints.waiter_result import timeout_output
+from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso
+from waitpoints.waiter_result import completed_by, error_output
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
@@ -17,6 +17,8 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
             "type": "MANUAL",
             "userProvidedIdempotencyKey": token.idempotency_key is not None,
             **_output(token.outcome),
+            "completedBy": token.outcome and completed_by(token.outcome),
+            "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
         }
     )
@@ -27,13 +29,20 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
     match outcome:
         case None:
             return {"outputType": "application/json", "outputIsError": False}
-        case TimedOut():
-            return {"output": timeout_output(outcome), "outputType": "application/json", "outputIsError": True}
+        case TimedOut() | Failed():
+            return {"output": error_output(outcome), "outputType": "application/json", "outputIsError": True}
         case Completed(_, output):
             if output.json and _bytes_in_an_answer(output.json) > INLINE_LIMIT:
                 return {"output": output.stored_at, "outputType": "application/store", "outputIsError": False}
             return {"output": output.json, "outputType": "application/json", "outputIsError": False}
     assert_never(outcome)
+
+
+def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
+    if others is None:
+        return None
+    shown = {"lastIp": others.last_ip, "lastDeliveryId": others.last_delivery_id}
+    return {"count": others.count, "lastAt": iso(others.last_at), **_without_none(shown)}
 
 
 def _bytes_in_an_answer(output: str) -> int:

@@ -18,6 +18,7 @@ from waitpoints import json_text
 from waitpoints.api import secret_forms
 from waitpoints.api.signature_schemes import ALIASES, PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
+from waitpoints.token import Verification
 
 MISSING, MALFORMED, TOO_OLD, TOO_NEW, WRONG = "missing", "malformed", "too old", "too new", "wrong"
 
@@ -31,15 +32,6 @@ _NAME = re.compile(rb"\{(\w+)\}")  # in a scheme's content
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 _BODY_SHA256 = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})(?:&|$)")
 _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """How a token's deliveries are checked: by which scheme, and with the secret of which name."""
-
-    scheme: str
-    secret: str
-    header: str | None = None  # in lower case; only of the scheme `token`
 
 
 @dataclass(frozen=True)
@@ -83,8 +75,8 @@ def check_secret(verification: Verification, secret: str) -> None:
         ) from None
 
 
-def check(verification: Verification, secrets: Iterable[str], delivery: Delivery, now: float) -> None:
-    """Raises WrongSignature unless the delivery is signed with one of the secrets, at about `now` (Unix seconds).
+def check(verification: Verification, secrets: Iterable[str], delivery: Delivery, now: float) -> str:
+    """The secret with which the delivery is signed, at about `now` (Unix seconds). Raises WrongSignature if it is not.
 
     What is wrong with the delivery itself is found before the first secret is asked for. Raises UnusableSecret if no
     secret is of the scheme's form.
@@ -99,7 +91,7 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     for secret in secrets:
         try:
             if _fits(scheme, secret, signatures, contents):
-                return
+                return secret
         except ValueError:  # not of the scheme's form
             continue
         usable = True

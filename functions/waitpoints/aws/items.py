@@ -3,11 +3,13 @@
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
     waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
+    waitpoint_<ulid>    others     the count and the last of the deliveries that did not settle it
+    waitpoint_<ulid>    schema     its payloadSchema
     idempotency#<hash>  key        the token that holds an idempotency key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
 
-Replies have their own item because DynamoDB bills an update by the size of the whole item: recording a reply must not
-pay for the token's output again. One query on the id returns both items.
+DynamoDB bills an update by the size of the whole item. So what is written after the token has settled, and what is large
+and never changes, are items of their own. One query on the id returns all of them.
 """
 
 import base64
@@ -19,22 +21,29 @@ from typing import Any, assert_never
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from waitpoints.token import (
+    Attachment,
     Completed,
-    EndlessKey,
+    Failed,
     IdempotencyKey,
     KeyHolder,
+    Origin,
+    OtherDeliveries,
     Outcome,
     Output,
     Reply,
     ReplyKind,
+    Rules,
+    Source,
     Status,
     TimedOut,
     Token,
+    TokenError,
+    Verification,
     Waiter,
 )
 
-TOKEN, REPLIES, KEY = "token", "replies", "key"
-LIST_SHARDS = 4  # each allows 1,000 writes per second in the list index; a token needs two
+TOKEN, REPLIES, OTHERS, SCHEMA, KEY = "token", "replies", "others", "schema", "key"
+LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
 
 Item = Mapping[str, Any]
 """An item, or its attributes, without DynamoDB's type descriptors."""
@@ -59,6 +68,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
             "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
             "waiterCount": len(token.waiters),
+            "deliveryRules": token.rules and _rules_map(token.rules),
             "listShard": str(zlib.crc32(token.id.encode()) % LIST_SHARDS),
         }
     )
@@ -85,17 +95,50 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
 
 
-def endless_key(item: Item) -> EndlessKey:
-    """Return the key in an item that has no expiry."""
-    return EndlessKey(item["id"], item["tokenId"], int(item["createdAt"]))
+def schema_item(token: Token, schema: str, retention: int) -> dict[str, Any]:
+    """A token's payloadSchema as its item, ready to be put. Without a timeout the doctor removes it after the token."""
+    return _item(
+        {
+            "id": token.id,
+            "item": SCHEMA,
+            "tokenId": token.id,
+            "createdAt": token.created_at,
+            "schema": schema,
+            "expiresAt": None if token.timeout_at is None else token.timeout_at // 1000 + retention,
+        }
+    )
+
+
+def attachment(item: Item) -> Attachment:
+    """An item without expiry that names its token."""
+    return Attachment(item["id"], item["item"], item["tokenId"], int(item["createdAt"]))
+
+
+def is_endless_attachment(item: Item) -> bool:
+    return "tokenId" in item and "expiresAt" not in item
 
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:
-    return {"taskToken": _packed(waiter.task_token), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+    packed = {"taskToken": _packed(waiter.task_token), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+    return {**packed, "context": True} if waiter.context else packed
 
 
-def token_from(item: Item, replies: Item | None = None) -> Token:
-    """Return the token from its item, or from its projection in an index."""
+def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
+    """What a settling write adds to a token beside its status and its instant."""
+    attributes: dict[str, Any]
+    match outcome:
+        case Completed(_, Output(json, stored_at)):
+            attributes = {"output": json if stored_at is None else None, "outputStoredAt": stored_at}
+        case Failed(_, error):
+            attributes = {"error": {"name": error.name, "code": error.code, "message": error.message}}
+        case _:
+            assert_never(outcome)
+    attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
+    """The token in its item, or in its projection in an index; `siblings` are the other items of its id by kind."""
     return Token(
         id=item["id"],
         created_at=int(item["createdAt"]),
@@ -105,14 +148,21 @@ def token_from(item: Item, replies: Item | None = None) -> Token:
         idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),
         outcome=_outcome(item),
         waiters={
-            key: Waiter(_unpacked(waiter["taskToken"]), int(waiter["registeredAt"]), waiter["unwrap"])
+            key: Waiter(
+                _unpacked(waiter["taskToken"]),
+                int(waiter["registeredAt"]),
+                waiter["unwrap"],
+                waiter.get("context", False),
+            )
             for key, waiter in item.get("waiters", {}).items()
         },
         replies={
             key: Reply(ReplyKind(value["answer"]), int(value["at"]))
-            for key, value in (replies or {}).items()
+            for key, value in siblings.get(REPLIES, {}).items()
             if isinstance(value, dict)
         },
+        rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
+        other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
     )
 
 
@@ -140,11 +190,56 @@ def _outcome(item: Item) -> Outcome | None:
         case Status.WAITING:
             return None
         case Status.COMPLETED:
-            return Completed(int(item["completedAt"]), Output(item.get("output"), item.get("outputStoredAt")))
+            at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
+            if "error" in item:
+                return Failed(at, TokenError(**item["error"]), origin)
+            return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), origin)
         case Status.TIMED_OUT:
             return TimedOut(int(item["completedAt"]))
         case unknown:
             assert_never(unknown)
+
+
+def _origin_map(origin: Origin) -> dict[str, Any]:
+    named = {
+        "source": origin.source,
+        "ip": origin.ip,
+        "userAgent": origin.user_agent,
+        "contentType": origin.content_type,
+        "query": origin.query,
+        "deliveryId": origin.delivery_id,
+    }
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _origin(stored: Item) -> Origin:
+    return Origin(
+        source=Source(stored["source"]),
+        ip=stored.get("ip"),
+        user_agent=stored.get("userAgent"),
+        content_type=stored.get("contentType"),
+        query=stored.get("query"),
+        delivery_id=stored.get("deliveryId"),
+    )
+
+
+def _rules_map(rules: Rules) -> dict[str, Any]:
+    verify = rules.verify and {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
+    named = {"verify": verify, "completeWhen": rules.complete_when, "payloadSchema": rules.has_schema or None}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _rules(stored: Item) -> Rules:
+    verify = stored.get("verify")
+    return Rules(
+        verify=Verification(**verify) if verify else None,
+        complete_when=stored.get("completeWhen"),
+        has_schema=stored.get("payloadSchema", False),
+    )
+
+
+def _other_deliveries(item: Item) -> OtherDeliveries:
+    return OtherDeliveries(int(item["count"]), int(item["lastAt"]), item.get("lastIp"), item.get("lastDeliveryId"))
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class RotatingSecret:
         try:
             yield self._get("AWSPREVIOUS", force_fetch)
         except GetParameterError as error:
-            if not _is_missing(error):
+            if not is_missing(error):
                 raise
             self._missing_until = time.monotonic() + CACHED_FOR  # the secret was never rotated
 
@@ -62,7 +62,7 @@ class RotatingSecret:
         return value
 
 
-def _is_missing(error: GetParameterError) -> bool:
-    """Whether the version doesn't exist. A failed read doesn't mean that it is missing, so don't reject the caller."""
+def is_missing(error: GetParameterError) -> bool:
+    """Whether the secret has no such version. What merely could not be read now is no reason to refuse anybody."""
     cause = error.__context__
     return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"

@@ -22,16 +22,20 @@ from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 from botocore.exceptions import ClientError
 
 from waitpoints.aws.items import (
-    KEY,
     LIST_SHARDS,
+    OTHERS,
     REPLIES,
+    SCHEMA,
     TOKEN,
+    attachment,
     digest,
-    endless_key,
+    is_endless_attachment,
     key_holder,
     key_item,
+    outcome_attributes,
     plain,
     primary_key,
+    schema_item,
     token_from,
     token_item,
     waiter_map,
@@ -43,15 +47,18 @@ from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
+    Attachment,
     Completed,
-    EndlessKey,
+    Failed,
     IdempotencyKey,
     KeyHolder,
-    Output,
+    Origin,
+    Outcome,
     Reply,
     ReplyKind,
     Status,
     Token,
+    Unchecked,
     Waiter,
 )
 
@@ -72,15 +79,17 @@ IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
 KEY_OUTLIVED_ITS_HOLDER = "tokenId = :removedToken"
 
-KEY_IS_STILL_HELD = "tokenId = :tokenId"
+IS_ATTACHED = "tokenId = :tokenId"
 IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
 IS_REPLIES = "#item = :replies"
-IS_ENDLESS_KEY = "#item = :key AND attribute_not_exists(expiresAt)"
+IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
+ASKS_NOTHING = "attribute_not_exists(deliveryRules)"
+HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
 
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
-MAY_NEED_ATTENTION = f"{IS_SETTLED_WITH_WAITERS} OR {IS_WAITING} AND {IS_DUE} OR {IS_REPLIES} OR {IS_ENDLESS_KEY}"
+MAY_NEED_ATTENTION = f"{IS_SETTLED_WITH_WAITERS} OR {IS_WAITING} AND {IS_DUE} OR {IS_REPLIES} OR {IS_ENDLESS_ATTACHMENT}"
 
 _SETTLE = "SET #status = :settled, expiresAt = :expiresAt"
 
@@ -106,17 +115,30 @@ class Store:
         self._pause = pause
 
     def create(
-        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+        self,
+        token: Token,
+        key: IdempotencyKey | None,
+        now: int,
+        *,
+        schema: str | None = None,
+        removed_token: str | None = None,
     ) -> KeyHolder | None:
-        """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
-
-        `removed_token` is the id of a holder that retention has removed: its key is free.
-        """
-        put_token: PutTypeDef = {"TableName": self._table, "Item": token_item(token), "ConditionExpression": IS_NEW}
+        put_token: PutTypeDef = {
+            "TableName": self._table,
+            "Item": token_item(token),
+            "ConditionExpression": IS_NEW,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        together: list[TransactWriteItemTypeDef] = [{"Put": put_token}]
+        if schema is not None:
+            together.append({"Put": {"TableName": self._table, "Item": schema_item(token, schema, self.retention)}})
         if key is None:
-            # No other call can have made this id. If it exists, an earlier attempt of this call lost its response.
-            with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                self._client.put_item(**put_token)
+            # Only an earlier attempt of this call, whose answer was lost, can have written this id.
+            if schema is not None:
+                self._write_together(*together)
+            else:
+                with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                    self._client.put_item(**put_token)
             return None
         put_key: PutTypeDef = {
             "TableName": self._table,
@@ -125,8 +147,8 @@ class Store:
             "ExpressionAttributeValues": wire_values(now=now, removedToken=removed_token or ""),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        held = self._write_together({"Put": put_key}, {"Put": put_token})
-        if held is None or held["tokenId"] == token.id:  # an earlier attempt lost its response
+        held = self._write_together({"Put": put_key}, *together)
+        if held is None or held["tokenId"] == token.id:  # the latter when an earlier attempt has lost its answer
             return None
         return key_holder(held, key)
 
@@ -161,7 +183,12 @@ class Store:
         items = {item["item"]["S"]: plain(item) for item in answer["Items"]}
         if TOKEN not in items:
             raise TokenNotFound
-        return token_from(items[TOKEN], items.get(REPLIES, {}))
+        return token_from(items[TOKEN], items)
+
+    def schema(self, token_id: str) -> str | None:
+        """The JSON text of a token's payloadSchema. It never changes, so an eventually consistent read is enough."""
+        found = self._client.get_item(TableName=self._table, Key=primary_key(token_id, SCHEMA)).get("Item")
+        return found["schema"]["S"] if found else None
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
         """Yield pages of 1 MB from one of `segments` parts of the table, eventually consistent."""
@@ -171,7 +198,7 @@ class Store:
             TotalSegments=segments,
             FilterExpression=MAY_NEED_ATTENTION,
             ExpressionAttributeNames={"#status": "status", "#item": "item"},
-            ExpressionAttributeValues=wire_values(waiting=Status.WAITING, now=now, none=0, key=KEY, replies=REPLIES),
+            ExpressionAttributeValues=wire_values(waiting=Status.WAITING, now=now, none=0, replies=REPLIES),
         )
         split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall on two pages
         for page in pages:
@@ -180,14 +207,13 @@ class Store:
             yield _scanned(page["ScannedCount"], items[: len(items) - len(split)])
         yield _scanned(0, split)
 
-    def release_key(self, key: EndlessKey) -> bool:
-        """Delete an idempotency key if its token still holds it (invariant 3). Returns whether it deleted the key."""
+    def release(self, attachment: Attachment) -> bool:
         try:
             self._client.delete_item(
                 TableName=self._table,
-                Key=primary_key(key.name, KEY),
-                ConditionExpression=KEY_IS_STILL_HELD,
-                ExpressionAttributeValues=wire_values(tokenId=key.token_id),
+                Key=primary_key(attachment.id, attachment.item),
+                ConditionExpression=IS_ATTACHED,
+                ExpressionAttributeValues=wire_values(tokenId=attachment.token_id),
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
@@ -217,18 +243,21 @@ class Store:
 
         return read
 
-    def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
-        """Settle a waiting token as completed (invariant 1). Returns True and the token, or False and the token as is."""
-        attributes = {"output": output.json} if output.stored_at is None else {"outputStoredAt": output.stored_at}
-        present = {name: value for name, value in attributes.items() if value is not None}
+    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
+        attributes = outcome_attributes(outcome)
         won, token = self._update(
             token_id,
-            f"{_SETTLE}, completedAt = :now" + "".join(f", #{name} = :{name}" for name in present),
-            MAY_BE_COMPLETED,
-            names={f"#{name}": name for name in present},
-            values={"now": now, "settled": Status.COMPLETED, "expiresAt": self._expires_at(now), **present},
+            f"{_SETTLE}, completedAt = :now" + "".join(f", #{name} = :{name}" for name in attributes),
+            _may_be_completed(unchecked),
+            names={f"#{name}": name for name in attributes},
+            values={
+                "now": outcome.at,
+                "settled": Status.COMPLETED,
+                "expiresAt": self._expires_at(outcome.at),
+                **attributes,
+            },
         )
-        return won, replace(token, outcome=Completed(now, output)) if won else token
+        return won, replace(token, outcome=outcome) if won else token
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns True and the settled token, or False and the token as is."""
@@ -272,6 +301,23 @@ class Store:
             ExpressionAttributeValues=values,
         )
 
+    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+        """Count a delivery that did not settle its token, in one small write that never touches the token's item."""
+        last = {"lastAt": now, "lastIp": origin.ip, "lastDeliveryId": origin.delivery_id}
+        expires_at = None if outcome is None else self._expires_at(max(outcome.at, now))
+        values = {**last, "tokenId": token_id, "expiresAt": expires_at}
+        present = {name: value for name, value in values.items() if value is not None}
+        absent = [name for name in last if last[name] is None]
+        assignments = [f"{name} = :{name}" for name in present] + ["createdAt = if_not_exists(createdAt, :lastAt)"]
+        self._client.update_item(
+            TableName=self._table,
+            Key=primary_key(token_id, OTHERS),
+            UpdateExpression=f"ADD #count :one SET {', '.join(assignments)}"
+            + (f" REMOVE {', '.join(absent)}" if absent else ""),
+            ExpressionAttributeNames={"#count": "count"},
+            ExpressionAttributeValues=wire_values(one=1, **present),
+        )
+
     def _expires_at(self, now: int) -> int:
         """When TTL may remove a token settled at `now`, in epoch seconds."""
         return now // 1000 + self.retention
@@ -305,10 +351,20 @@ def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
     for _, group in groupby(items, key=lambda item: item["id"]):
         by_kind = {item["item"]: item for item in group}
         if TOKEN in by_kind:
-            page.tokens.append(token_from(by_kind[TOKEN], by_kind.get(REPLIES, {})))
-        elif KEY in by_kind:
-            page.keys.append(endless_key(by_kind[KEY]))
+            page.tokens.append(token_from(by_kind[TOKEN], by_kind))
+        page.attachments.extend(attachment(item) for item in by_kind.values() if is_endless_attachment(item))
     return page
+
+
+def _may_be_completed(unchecked: Unchecked) -> str:
+    match unchecked:
+        case Unchecked.ANY:
+            return f"{MAY_BE_COMPLETED} AND {ASKS_NOTHING}"
+        case Unchecked.SCHEMA:
+            return f"{MAY_BE_COMPLETED} AND {HAS_NO_SCHEMA}"
+        case Unchecked.NONE:
+            return MAY_BE_COMPLETED
+    assert_never(unchecked)
 
 
 def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:

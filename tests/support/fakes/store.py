@@ -6,22 +6,28 @@
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import assert_never
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
+    Attachment,
     Completed,
-    EndlessKey,
+    Failed,
     IdempotencyKey,
     KeyHolder,
-    Output,
+    Origin,
+    OtherDeliveries,
+    Outcome,
     Reply,
     ReplyKind,
+    Rules,
     Status,
     TimedOut,
     Token,
+    Unchecked,
     Waiter,
 )
 
@@ -31,10 +37,17 @@ class MemoryStore:
         self._lock = threading.Lock()
         self.retention = retention_seconds
         self.tokens: dict[str, Token] = {}
+        self._schemas: dict[str, str] = {}
         self._keys: dict[tuple[str, str], tuple[Token, IdempotencyKey]] = {}
 
     def create(
-        self, token: Token, key: IdempotencyKey | None, now: int, *, removed_token: str | None = None
+        self,
+        token: Token,
+        key: IdempotencyKey | None,
+        now: int,
+        *,
+        schema: str | None = None,
+        removed_token: str | None = None,
     ) -> KeyHolder | None:
         with self._lock:
             if key is not None:
@@ -45,6 +58,8 @@ class MemoryStore:
                     return KeyHolder(holder.id, holder.created_at, same_request)
                 self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
+            if schema is not None:
+                self._schemas[token.id] = schema
         return None
 
     def remove(self, token_id: str) -> None:
@@ -55,12 +70,22 @@ class MemoryStore:
         with self._lock:
             return self._token(token_id)
 
-    def complete(self, token_id: str, output: Output, now: int) -> tuple[bool, Token]:
+    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:
             token = self._without_replies(token_id)
-            if token.outcome_at(now) is not None:
+            if token.outcome_at(outcome.at) is not None or _has_rule(token.rules, unchecked):
                 return False, token
-            return True, self._keep(replace(token, outcome=Completed(now, output)))
+            return True, self._keep(replace(token, outcome=outcome))
+
+    def schema(self, token_id: str) -> str | None:
+        return self._schemas.get(token_id)
+
+    def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
+        with self._lock:
+            token = self._token(token_id)
+            count = token.other_deliveries.count if token.other_deliveries else 0
+            others = OtherDeliveries(count + 1, now, origin.ip, origin.delivery_id)
+            self.tokens[token_id] = replace(token, other_deliveries=others)
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         with self._lock:
@@ -90,17 +115,17 @@ class MemoryStore:
         with self._lock:
             tokens = [token for token in self.tokens.values() if _may_need_attention(token, now)]
             keys = [
-                EndlessKey(f"{kind}#{text}", holder.id, holder.created_at)
+                Attachment(f"{kind}#{text}", "key", holder.id, holder.created_at)
                 for (kind, text), (holder, key) in self._keys.items()
                 if key.expires_at is None
             ]
         yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys)
 
-    def release_key(self, key: EndlessKey) -> bool:
-        kind, _, text = key.name.partition("#")
+    def release(self, attachment: Attachment) -> bool:
+        kind, _, text = attachment.id.partition("#")
         with self._lock:
             holder = self._keys.get((kind, text))
-            if holder is None or holder[0].id != key.token_id:
+            if holder is None or holder[0].id != attachment.token_id:
                 return False
             del self._keys[kind, text]
         return True
@@ -121,11 +146,23 @@ class MemoryStore:
         return self.tokens[token_id]
 
     def _without_replies(self, token_id: str) -> Token:
-        return replace(self._token(token_id), replies={})
+        return replace(self._token(token_id), replies={}, other_deliveries=None)
 
     def _keep(self, token: Token) -> Token:
-        self.tokens[token.id] = replace(token, replies=self.tokens[token.id].replies)
+        kept = self.tokens[token.id]
+        self.tokens[token.id] = replace(token, replies=kept.replies, other_deliveries=kept.other_deliveries)
         return token
+
+
+def _has_rule(rules: Rules | None, unchecked: Unchecked) -> bool:
+    match unchecked:
+        case Unchecked.ANY:
+            return rules is not None
+        case Unchecked.SCHEMA:
+            return rules is not None and rules.has_schema
+        case Unchecked.NONE:
+            return False
+    assert_never(unchecked)
 
 
 def _may_need_attention(token: Token, now: int) -> bool:

@@ -1,0 +1,41 @@
+"""Where a request came from, as a token keeps it: never a credential, a cookie or a body."""
+
+from waitpoints.api.endpoint import Request
+from waitpoints.token import ORIGIN_TEXT, Origin, Source
+
+# The header in which each sender names a delivery: the same on every retry of it
+_DELIVERY_IDS = (
+    "webhook-id",  # Standard Webhooks
+    "svix-id",
+    "x-github-delivery",
+    "x-gitlab-event-uuid",
+    "x-shopify-webhook-id",
+    "x-hook-uuid",  # Bitbucket
+    "x-request-uuid",
+    "linear-delivery",
+    "x-pagerduty-webhook-id",
+    "request-id",  # Sentry
+    "x-twilio-webhook-id",
+    "i-twilio-idempotency-token",
+    "x-amz-sns-message-id",
+    "x-goog-message-number",
+    "ce-id",  # CloudEvents
+    "idempotency-key",
+)
+
+
+def origin(request: Request, source: Source) -> Origin:
+    names = (name for name in _DELIVERY_IDS if request.headers.get(name))
+    return Origin(
+        source=source,
+        ip=_cut(request.source_ip),
+        user_agent=_cut(request.headers.get("user-agent")),
+        content_type=_cut(request.headers.get("content-type")),
+        query=_cut(request.raw_query),
+        delivery_id=_cut(request.headers.get(next(names, ""))),
+    )
+
+
+def _cut(text: str | None) -> str | None:
+    """At most ORIGIN_TEXT characters; None for no text. A lone surrogate, which DynamoDB can't store, becomes "?"."""
+    return text[:ORIGIN_TEXT].encode("utf-8", "replace").decode() if text else None

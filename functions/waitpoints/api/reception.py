@@ -1,0 +1,114 @@
+"""What becomes of a delivery to a callback URL, and of a request to complete a token: both pass the token's rules first.
+
+A token without rules is settled in one conditional write. For any other token that write is refused and returns the
+rules:
+
+    verify          401 unless the delivery is signed. Zoom, Xero and Discord then get the answer to their handshake.
+    completeWhen    200, but nothing is settled unless the delivery matches
+    payloadSchema   422 unless the body fits; also for a request to complete
+
+A delivery that does not settle the token is counted beside it and changes nothing else. Each rule imports what it needs,
+so that a token without it does not pay for it.
+"""
+
+import time
+from typing import assert_never
+
+from waitpoints import telemetry
+from waitpoints.api import callback_body, handshake_signs
+from waitpoints.api.endpoint import Request, Response
+from waitpoints.api.origin import origin
+from waitpoints.errors import PayloadRefused, WrongSignature
+from waitpoints.token import Origin, Output, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.tokens import Ended, RulesApply, Settled
+from waitpoints.wiring import services
+
+RECEIVED = Response({"success": True})
+
+
+def receive(request: Request, token_id: str, body: bytes) -> Response:
+    """Settle a token with a delivery, or count the delivery. Raises WrongSignature and PayloadRefused."""
+    sender = origin(request, Source.CALLBACK)
+    output = services.tokens.stored(token_id, callback_body.output(body, request.headers.get("content-type", "")))
+    match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
+        case Settled():
+            return RECEIVED
+        case Ended(outcome):
+            services.tokens.count_delivery(token_id, outcome, sender)
+            return RECEIVED
+        case RulesApply(rules):
+            try:
+                return _receive_by_rules(rules, request, token_id, body, output, sender)
+            except (WrongSignature, PayloadRefused):
+                services.tokens.count_delivery(token_id, None, sender)
+                raise
+        case never:
+            assert_never(never)
+
+
+def complete(token_id: str, result: Output | TokenError, requester: Origin) -> None:
+    """Settle a token as somebody asks who may. Raises PayloadRefused."""
+    unchecked = Unchecked.SCHEMA if isinstance(result, Output) else Unchecked.NONE
+    match services.tokens.complete(token_id, result, requester, unchecked):
+        case RulesApply():
+            assert isinstance(result, Output), "only an output is held against a schema"
+            _check_schema(token_id, result)
+            services.tokens.complete(token_id, result, requester)
+        case Settled() | Ended():
+            return
+        case never:
+            assert_never(never)
+
+
+def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes, output: Output, sender: Origin) -> Response:
+    if rules.verify and (answer := _verified(rules.verify, request, token_id, body)):
+        return answer
+    if rules.complete_when and not _matches(rules.complete_when, request, output):
+        telemetry.count("DeliveriesPassedOver")
+        services.tokens.count_delivery(token_id, None, sender)
+        return RECEIVED
+    if rules.has_schema:
+        _check_schema(token_id, output)
+    match services.tokens.complete(token_id, output, sender):
+        case Ended(outcome):
+            services.tokens.count_delivery(token_id, outcome, sender)
+        case Settled() | RulesApply():
+            pass
+    return RECEIVED
+
+
+def _verified(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
+    """The answer to a handshake that needs the key; None for any other signed delivery. Raises WrongSignature."""
+    from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
+
+    url = services.callback_urls.url(token_id, request.api_url) + (f"?{request.raw_query}" if request.raw_query else "")
+    delivery = signatures.Delivery(body, request.headers, url)
+    try:
+        secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
+    except WrongSignature as refusal:
+        telemetry.count("SignaturesRefused")
+        telemetry.note(signature=refusal.reason, scheme=verify.scheme)
+        raise
+    if verify.scheme not in handshake_signs.KEYED:
+        return None
+    from waitpoints.api import handshakes  # noqa: PLC0415 - only for these schemes
+
+    asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
+    return handshakes.keyed_answer(verify.scheme, asked, secret.encode())
+
+
+def _matches(expression: str, request: Request, output: Output) -> bool:
+    from waitpoints.api import completion_filter  # noqa: PLC0415 - only for tokens with `completeWhen`
+
+    delivery = completion_filter.delivery(output.json or "null", request.headers, request.raw_query)
+    return completion_filter.matches(expression, delivery)
+
+
+def _check_schema(token_id: str, output: Output) -> None:
+    """Raises PayloadRefused unless the output fits the token's payloadSchema."""
+    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+
+    schema = services.tokens.schema(token_id)
+    if schema and (violation := payload_schema.violation(schema, output.json or "null")):
+        telemetry.count("PayloadsRefused")
+        raise PayloadRefused(violation.message)

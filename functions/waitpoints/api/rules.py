@@ -1,0 +1,50 @@
+"""What a request to create a token asks of deliveries, checked before the token exists: each returns None if absent."""
+
+from typing import Any
+
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from waitpoints import json_text
+from waitpoints.aws.secrets import is_missing
+from waitpoints.errors import InvalidVerification
+from waitpoints.token import Verification
+from waitpoints.wiring import services
+
+
+def verification(value: Any) -> Verification | None:
+    """Raises InvalidVerification if it is malformed, or if its secret does not exist or has the wrong form."""
+    if value is None:
+        return None
+    from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
+
+    verify = signatures.parse_verify(value)
+    try:
+        secret = services.webhook_secret(verify.secret).current()
+    except GetParameterError as error:
+        if not is_missing(error):
+            raise
+        name = services.webhook_secret_name(verify.secret)
+        raise InvalidVerification(f'Invalid verify: there is no secret named "{name}" in Secrets Manager') from None
+    signatures.check_secret(verify, secret)
+    return verify
+
+
+def complete_when(expression: str | None) -> str | None:
+    """Raises InvalidCompleteWhen."""
+    if expression is None:
+        return None
+    from waitpoints.api import completion_filter  # noqa: PLC0415 - only for tokens with `completeWhen`
+
+    completion_filter.check(expression)
+    return expression
+
+
+def schema(value: Any) -> str | None:
+    """The schema's JSON text. Raises InvalidPayloadSchema."""
+    if value is None:
+        return None
+    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+
+    text = json_text.dumps(value)
+    payload_schema.check(text)
+    return text
