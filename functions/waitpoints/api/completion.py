@@ -10,6 +10,7 @@ from waitpoints.known_names import refuse_unknown
 from waitpoints.token import FAILED_CODE, FAILED_ERROR, TokenError
 from waitpoints.waiter_result import REFUSED_ERROR, TIMEOUT_ERROR
 
+FIELDS = ("data", "error")
 MAX_MESSAGE = 4096  # bytes of UTF-8
 MAX_CODE = 128  # characters
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
@@ -26,12 +27,15 @@ def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> st
     """
     is_known = "data" in members or "error" in members
     if not (ignore_unknown and is_known):
-        refuse_unknown(members, ["data", "error"])
+        refuse_unknown(members, FIELDS)
     if "error" not in members:
         return members.get("data")
     if "data" in members:
         raise InvalidRequest('Validation error: expected "data" or "error", not both')
-    return token_error(json_text.parse(members["error"]))
+    try:
+        return token_error(json_text.parse(members["error"]))
+    except json_text.NotJson as error:  # what `data` may hold, such as a number of 5,000 digits
+        raise InvalidRequest(f"Invalid JSON: {error}") from None
 
 
 def token_error(value: Any) -> TokenError:
