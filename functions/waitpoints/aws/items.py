@@ -134,7 +134,7 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
         case _:
             assert_never(outcome)
     attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
-    return {name: value for name, value in attributes.items() if value is not None}
+    return _present(attributes)
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
@@ -209,7 +209,7 @@ def _origin_map(origin: Origin) -> dict[str, Any]:
         "query": origin.query,
         "deliveryId": origin.delivery_id,
     }
-    return {name: value for name, value in named.items() if value is not None}
+    return _present(named)
 
 
 def _origin(stored: Item) -> Origin:
@@ -224,9 +224,11 @@ def _origin(stored: Item) -> Origin:
 
 
 def _rules_map(rules: Rules) -> dict[str, Any]:
-    verify = rules.verify and {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
+    verify = rules.verify and _present(
+        {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
+    )
     named = {"verify": verify, "completeWhen": rules.complete_when, "payloadSchema": rules.has_schema or None}
-    return {name: value for name, value in named.items() if value is not None}
+    return _present(named)
 
 
 def _rules(stored: Item) -> Rules:
@@ -243,7 +245,11 @@ def _other_deliveries(item: Item) -> OtherDeliveries:
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: wire(value) for name, value in attributes.items() if value is not None}
+    return {name: wire(value) for name, value in _present(attributes).items()}
+
+
+def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in attributes.items() if value is not None}
 
 
 def _packed(task_token: str) -> bytes | str:

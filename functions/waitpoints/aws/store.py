@@ -186,8 +186,9 @@ class Store:
         return token_from(items[TOKEN], items)
 
     def schema(self, token_id: str) -> str | None:
-        """The JSON text of a token's payloadSchema. It never changes, so an eventually consistent read is enough."""
-        found = self._client.get_item(TableName=self._table, Key=primary_key(token_id, SCHEMA)).get("Item")
+        """The JSON text of a token's payloadSchema. An eventually consistent read may miss it right after the create."""
+        key = primary_key(token_id, SCHEMA)
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return found["schema"]["S"] if found else None
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
