@@ -10,8 +10,6 @@ from waitpoints.api.origin import origin
 from waitpoints.token import Source, TokenError
 from waitpoints.wiring import services
 
-FIELDS = ("data",)
-
 services.build_at_start("tokens", "credentials", "step_functions_client")
 
 

@@ -14,14 +14,14 @@ from waitpoints.state_task import state_task
 from waitpoints.token import Waiter
 from waitpoints.wiring import services
 
-FIELDS = ("waitpointId", "taskToken", "unwrap")
+FIELDS = ("waitpointId", "taskToken", "unwrap", "context")
 
 services.build_at_start("tokens")
 
 
 @state_task
 def handler(payload: dict[str, Any]) -> None:
-    refuse_unknown(payload, ["waitpointId", "taskToken", "unwrap", "context"])
+    refuse_unknown(payload, FIELDS)
     unwrap, context = is_set(payload, "unwrap"), is_set(payload, "context")
     if unwrap and context:
         raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')

@@ -215,6 +215,7 @@ OPERATIONS = (
             Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1}),
         ),
         credentials=(),
+        tested_by=("HEAD",),  # Trello
     ),
     Operation(
         "POST",

@@ -61,6 +61,10 @@ def every(status: int, **but: Any) -> dict[str, int]:
 PLAIN_TEXTS = ("a text that is not ASCII", "a text with U+0000")
 ODD_TEXTS = (*PLAIN_TEXTS, "half a surrogate pair")
 
+TEXTS = ("an empty text", "a text of 5,000 characters", *ODD_TEXTS)
+OBJECTS = ("an object", "an object with __proto__", "an object with constructor")
+NOT_TEXTS = tuple(name for name in VALUES if name not in TEXTS)
+
 CREATE = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
     "idempotencyKeyTTL": every(422, but_200=["null"]),
@@ -68,6 +72,10 @@ CREATE = {
     "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list", "null"]),
     "taskToken": every(400),
     "unwrap": every(400, but_200=["true"]),
+    "context": every(400, but_200=["true"]),
+    "verify": every(400, but_422=OBJECTS),
+    "completeWhen": every(422, but_400=NOT_TEXTS),
+    "payloadSchema": every(400, but_200=OBJECTS),
     "fromTheFuture": every(400),
     "__proto__": every(400),
     "constructor": every(400),
@@ -86,6 +94,18 @@ IN_CLAIMS = {
 }
 ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
 COMPLETE = {"data": ANY_JSON}
+IN_ERROR = {
+    "message": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
+    "name": every(400),
+    "code": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
+IN_VERIFY = {
+    "scheme": every(422, but_400=NOT_JSON),
+    "secret": every(422, but_400=NOT_JSON),
+    "header": every(422, but_400=NOT_JSON),
+}
 
 
 def cases(fields: dict[str, dict[str, int]]) -> list[Any]:
@@ -175,6 +195,28 @@ def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, fiel
         assert (retrieved["status"], retrieved["output"]) == ("COMPLETED", VALUES[value])
     else:
         assert (retrieved["status"], "output" in retrieved) == ("WAITING", False)
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_complete_refuses_every_error_without_a_message(api: Api, value: str) -> None:
+    token = api.create()
+    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"error": {VALUES[value]}}}'), 400)
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(IN_ERROR))
+def test_complete_answers_every_value_of_an_error_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    token, message = api.create(), "" if field == "message" else '"message": "no", '
+    is_documented(api.post(f"{TOKENS}/{token['id']}/complete", f'{{"error": {{{message}"{field}": {VALUES[value]}}}}}'), status)
+    shown = api.retrieve(token["id"])
+    assert (shown["status"], shown["outputIsError"]) == (("COMPLETED", True) if status == 200 else ("WAITING", False))
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(IN_VERIFY))
+def test_create_answers_every_value_of_verify_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    others = {"scheme": '"stripe"', "secret": '"stripe"', field: VALUES[value]}
+    members = ", ".join(f'"{name}": {text}' for name, text in others.items())
+    is_documented(api.post(TOKENS, f'{{"verify": {{{members}}}}}'), status)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -326,7 +368,7 @@ def test_list_refuses_too_many_tags(api: Api) -> None:
 
 FIELDS_OF = {
     "create_waitpoint_token_v1": CREATE,
-    "complete_waitpoint_token_v1": COMPLETE,
+    "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
 }
 PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST}

@@ -51,7 +51,7 @@ RESOURCE_OF = {
     "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
-    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:[^*]+",
+    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:([^*]+|waitpoints/\*)",  # the team's own, below the stack's name
     "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",

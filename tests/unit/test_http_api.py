@@ -409,7 +409,7 @@ def test_a_public_access_token_is_accepted_only_by_the_complete_route(api: Api, 
         (operation, method)
         for operation in OPERATIONS
         for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-        if method not in {other.method for other in OPERATIONS if other.path == operation.path}
+        if method not in {it for other in OPERATIONS if other.path == operation.path for it in (other.method, *other.tested_by)}
     ],
     ids=named,
 )
@@ -418,6 +418,16 @@ def test_another_method_is_405_and_names_the_allowed_ones(api: Api, operation: O
     answer = api.request(method, operation.example_path(**places(token)), b"1", {})
     allowed = ", ".join(methods(operation.path))
     assert (answer.status, answer.headers["allow"], answer.error) == (405, allowed, "Method not allowed")
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize(
+    ("operation", "method"), [(operation, method) for operation in OPERATIONS for method in operation.tested_by], ids=named
+)
+def test_a_method_that_tests_a_path_is_answered_and_does_nothing(api: Api, operation: Operation, method: str) -> None:
+    token = api.create()
+    answer = api.request(method, operation.example_path(**places(token)), b"", {})
+    assert (answer.status, answer.text) == (200, "")
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 

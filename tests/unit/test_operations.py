@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-import complete_token
 import wait_for_token
 from in_process.template import ROOT, Template
 from openapi import document
@@ -15,7 +14,7 @@ from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api
 from tests.support.example_requests import named, places, route_of, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api import list_query
+from waitpoints.api import completion, list_query
 
 TEMPLATE = Template.load()
 
@@ -65,7 +64,7 @@ def test_the_list_route_reads_the_documented_parameters() -> None:
 def test_the_complete_route_reads_the_documented_fields() -> None:
     body = by_id("complete_waitpoint_token_v1").body
     assert body is not None
-    assert body.fields == complete_token.FIELDS
+    assert body.fields == completion.FIELDS
 
 
 def test_the_wait_function_reads_every_field_that_the_examples_send() -> None:
