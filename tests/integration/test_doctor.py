@@ -107,5 +107,29 @@ def test_removes_a_key_without_expiry_once_its_token_is_gone(
     assert not api.create(idempotencyKey="gone")["isCached"]
 
 
+def test_removes_a_schema_and_a_count_once_their_token_is_gone(
+    api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "LOOKED_AT", 2)  # all of them
+    wanted = {"payloadSchema": {"type": "object"}, "completeWhen": "body.done"}
+    gone, waiting = api.create(**wanted), api.create(**wanted)
+    for token in (gone, waiting):
+        assert api.post(token["url"], {"done": False}).status == 200
+    complete(services.tokens, gone["id"], "{}")
+    before = {(token["id"], item) for token in (gone, waiting) for item in ("schema", "others")}
+    clock.advance(services.store.retention * 1000 - 1)
+    doctor()
+    assert attachments() == before
+    clock.advance(1)
+    doctor()
+    assert attachments() == {(waiting["id"], "schema"), (waiting["id"], "others")}
+    assert api.post(waiting["url"], {"done": True}).status == 200
+    assert api.retrieve(waiting["id"])["otherDeliveries"]["count"] == 1
+
+
+def attachments() -> set[tuple[str, str]]:
+    return {(one.token_id, one.item) for page in services.store.scan(0, 1, 0) for one in page.attachments}
+
+
 def keys() -> set[str]:
     return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.attachments}

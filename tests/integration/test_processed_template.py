@@ -37,7 +37,8 @@ NAMELESS = {  # AWS generates an id instead
     "AWS::Lambda::Permission",
 }
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
-# The actions that this stack needs, and the resources that each can be granted on, by the Service Authorization Reference
+# The actions that this stack needs, and the resources that each can be granted on (the team's own secrets are named
+# `waitpoints/NAME` after the stack), by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
 RESOURCE_OF = {
     "dynamodb:DeleteItem": TABLE,
@@ -51,7 +52,7 @@ RESOURCE_OF = {
     "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
-    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:([^*]+|waitpoints/\*)",  # the team's own, below the stack's name
+    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:([^*]+|waitpoints/\*)",
     "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",

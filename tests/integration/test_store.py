@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -24,15 +25,22 @@ from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
     Completed,
+    Failed,
     IdempotencyKey,
     KeyKind,
+    Origin,
+    OtherDeliveries,
     Output,
     Reply,
     ReplyKind,
+    Rules,
+    Source,
     Status,
     TimedOut,
     Token,
+    TokenError,
     Unchecked,
+    Verification,
     Waiter,
 )
 
@@ -157,6 +165,178 @@ class TestComplete:
         [winner] = [settled for won, settled in answers if won]
         assert all(seen == winner for _, seen in answers)
         assert store.get(token.id) == winner
+
+
+SIGNED = Rules(verify=Verification("stripe", "stripe"))
+SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
+FILTERED = Rules(complete_when="body.done")
+TYPED = Rules(has_schema=True)
+ALL_RULES = Rules(Verification("github", "github"), "body.done", has_schema=True)
+RULES = {"verify": SIGNED, "token": SHARED, "completeWhen": FILTERED, "payloadSchema": TYPED, "all": ALL_RULES}
+SENDER = Origin(
+    source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
+)
+FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
+
+
+class TestRules:
+    @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+    def test_come_back_as_they_were_written(self, store: AnyStore, create: Callable[..., Token], rules: Rules) -> None:
+        token = create(rules=rules)
+        assert store.get(token.id).rules == rules
+
+    @pytest.mark.parametrize(
+        ("unchecked", "refused"),
+        [(Unchecked.ANY, set(RULES)), (Unchecked.SCHEMA, {"payloadSchema", "all"}), (Unchecked.NONE, set())],
+    )
+    @pytest.mark.parametrize("name", RULES)
+    def test_refuse_a_completion_that_was_not_checked_against_them(
+        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked, refused: set[str], name: str
+    ) -> None:
+        one = waiter()
+        token = create(rules=RULES[name], waiters={one.key: one}, timeout_at=TIMEOUT)
+        won, seen = store.complete(token.id, Completed(START, OUTPUT, SENDER), unchecked)
+        assert won is (name not in refused)
+        assert seen == store.get(token.id)
+        if not won:
+            assert seen == token
+
+    @pytest.mark.parametrize("unchecked", list(Unchecked))
+    def test_that_are_not_there_refuse_nothing(
+        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked
+    ) -> None:
+        won, _ = store.complete(create().id, Completed(START, OUTPUT), unchecked)
+        assert won
+
+    @pytest.mark.parametrize("unchecked", list(Unchecked))
+    def test_of_a_token_that_has_ended_refuse_nothing_more(
+        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked
+    ) -> None:
+        token = create(rules=ALL_RULES)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT, SENDER), Unchecked.NONE)
+        assert store.complete(token.id, Completed(START + 1, Output("2")), unchecked) == (False, settled)
+
+    def test_do_not_keep_a_token_from_timing_out(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        won, settled = store.time_out(create(rules=ALL_RULES, timeout_at=TIMEOUT).id, TIMEOUT)
+        assert (won, settled.outcome, settled.rules) == (True, TimedOut(TIMEOUT), ALL_RULES)
+
+    def test_leave_one_winner_of_two_deliveries_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        for _ in range(10):
+            token = create(rules=ALL_RULES)
+            answers = race(
+                [
+                    partial(store.complete, token.id, Completed(START + n, Output(str(n)), SENDER), unchecked)
+                    for n, unchecked in enumerate((Unchecked.NONE, Unchecked.NONE, Unchecked.ANY, Unchecked.SCHEMA))
+                ]
+            )
+            [winner] = [settled for won, settled in answers if won]
+            assert store.get(token.id) == winner
+            assert isinstance(winner.outcome, Completed)
+            assert winner.outcome.output.json in ("0", "1")
+
+    def test_let_a_completion_and_the_timeout_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        for now, by_time in ((TIMEOUT - 1, False), (TIMEOUT, True)):
+            token = create(rules=ALL_RULES, timeout_at=TIMEOUT)
+            (completed, _), (timed_out, _) = race(
+                [
+                    partial(store.complete, token.id, Completed(now, OUTPUT, SENDER), Unchecked.NONE),
+                    partial(store.time_out, token.id, now),
+                ]
+            )
+            assert (completed, timed_out) == (not by_time, by_time)
+
+
+class TestOutcome:
+    @pytest.mark.parametrize(
+        "origin",
+        [
+            None,
+            Origin(source=Source.COMPLETE),
+            SENDER,
+            *(
+                Origin(source=Source.CALLBACK, **{name: "x"})
+                for name in ("ip", "user_agent", "content_type", "query", "delivery_id")
+            ),
+        ],
+    )
+    @pytest.mark.parametrize("outcome", [partial(Completed, START, OUTPUT), partial(Failed, START, FAILURE)])
+    def test_keeps_who_settled_it(
+        self, store: AnyStore, create: Callable[..., Token], outcome: Callable[..., Any], origin: Origin | None
+    ) -> None:
+        token = create()
+        won, settled = store.complete(token.id, outcome(origin), Unchecked.ANY)
+        assert won
+        assert settled.outcome == store.get(token.id).outcome == outcome(origin)
+
+    def test_that_is_an_error_is_never_replaced(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(timeout_at=TIMEOUT)
+        _, failed = store.complete(token.id, Failed(START, FAILURE, SENDER), Unchecked.NONE)
+        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE) == (False, failed)
+        assert store.time_out(token.id, TIMEOUT) == (False, failed)
+        kept, seen = store.add_waiter(token.id, waiter(), START)
+        assert (kept, seen.outcome) == (False, failed.outcome)
+
+
+class TestSchema:
+    TEXT = '{"type": "object", "title": "Größe"}'
+
+    def token(self, **fields: Any) -> Token:
+        return Token(id=ids.new_id(START), created_at=START, rules=TYPED, **fields)
+
+    def test_comes_back_as_it_was_written(self, store: AnyStore) -> None:
+        token = self.token()
+        assert store.create(token, None, START, schema=self.TEXT) is None
+        assert store.schema(token.id) == self.TEXT
+        assert store.get(token.id) == token
+
+    def test_is_absent_where_there_is_none(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        assert store.schema(create().id) is None
+        assert store.schema(ids.new_id(START)) is None
+
+    @pytest.mark.parametrize("with_key", [False, True])
+    def test_is_kept_by_a_create_that_is_sent_again_after_a_lost_answer(self, store: AnyStore, with_key: bool) -> None:
+        token = self.token()
+        key = IdempotencyKey(token.id) if with_key else None
+        for _ in range(2):
+            assert store.create(token, key, START, schema=self.TEXT) is None
+        assert (store.get(token.id), store.schema(token.id)) == (token, self.TEXT)
+
+    def test_is_not_written_for_a_token_that_is_not(self, store: AnyStore) -> None:
+        first, second = self.token(), self.token()
+        key = IdempotencyKey(first.id)
+        store.create(first, key, START, schema=self.TEXT)
+        holder = store.create(second, key, START, schema="{}")
+        assert holder is not None
+        assert holder.token_id == first.id
+        assert (store.schema(first.id), store.schema(second.id)) == (self.TEXT, None)
+
+
+class TestOtherDeliveries:
+    def test_add_up_and_show_the_last(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(rules=FILTERED)
+        store.count_delivery(token.id, None, SENDER, START + 1)
+        assert store.get(token.id).other_deliveries == OtherDeliveries(1, START + 1, "192.0.2.7", "delivery-1")
+        store.count_delivery(token.id, None, Origin(source=Source.CALLBACK, ip="192.0.2.8", delivery_id="2"), START + 2)
+        assert store.get(token.id).other_deliveries == OtherDeliveries(2, START + 2, "192.0.2.8", "2")
+        store.count_delivery(token.id, None, Origin(source=Source.CALLBACK), START + 3)
+        assert store.get(token.id).other_deliveries == OtherDeliveries(3, START + 3)
+        assert replace(store.get(token.id), other_deliveries=None) == token
+
+    def test_are_all_counted_that_come_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create()
+        race([partial(store.count_delivery, token.id, None, SENDER, START + n) for n in range(20)])
+        others = store.get(token.id).other_deliveries
+        assert others is not None
+        assert others.count == 20
+
+    def test_stay_beside_replies_and_an_outcome(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        one = waiter()
+        token = create(waiters={one.key: one})
+        store.count_delivery(token.id, None, SENDER, START)
+        store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
+        read = store.get(token.id)
+        assert (read.undelivered(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
 
 
 class TestTimeOut:
@@ -556,3 +736,88 @@ def test_ttl_removes_an_idempotency_key_only_after_its_expiry(stack: MotoStack) 
     Store(client, table, RETENTION).create(Token(id=ids.new_id(START), created_at=START), key, START)
     item = client.get_item(TableName=table, Key={"id": {"S": f"idempotency#{digest(key.text)}"}, "item": {"S": "key"}})["Item"]
     assert int(item["expiresAt"]["N"]) * 1000 > TIMEOUT + 1
+
+
+class TestItems:
+    """What DynamoDB holds of a token: no more than it must, and nothing that is never removed."""
+
+    @pytest.fixture
+    def written(self, stack: MotoStack) -> Store:
+        return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+    def item(self, stack: MotoStack, token_id: str, kind: str = "token") -> dict[str, Any]:
+        key = {"id": {"S": token_id}, "item": {"S": kind}}
+        found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key).get("Item", {})
+        return dict(found)
+
+    def make(self, store: Store, **fields: Any) -> Token:
+        token = Token(id=ids.new_id(START), created_at=START, **fields)
+        schema = "{}" if token.rules and token.rules.has_schema else None
+        store.create(token, None, START, schema=schema)
+        return token
+
+    def test_of_a_plain_token_are_those_of_before_and_completed_by(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        waiting = {"id", "item", "status", "createdAt", "waiters", "waiterCount", "listShard"}
+        assert self.item(stack, token.id).keys() == waiting
+        written.complete(token.id, Completed(START, OUTPUT, Origin(source=Source.CALLBACK)), Unchecked.ANY)
+        settled = self.item(stack, token.id)
+        assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
+        assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
+
+    def test_of_a_plain_waiter_are_those_of_before(self, stack: MotoStack, written: Store) -> None:
+        one = waiter()
+        token = self.make(written, waiters={one.key: one})
+        [stored] = self.item(stack, token.id)["waiters"]["M"].values()
+        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap"}
+
+    def test_of_rules_hold_only_those_that_there_are(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=SIGNED)
+        rules = {"verify": {"M": {"scheme": {"S": "stripe"}, "secret": {"S": "stripe"}}}}
+        assert self.item(stack, token.id)["deliveryRules"] == {"M": rules}
+
+    def test_of_a_schema_expire_after_the_timeout_and_the_retention(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED, timeout_at=TIMEOUT)
+        assert int(self.item(stack, token.id, "schema")["expiresAt"]["N"]) == TIMEOUT // 1000 + RETENTION
+
+    def test_of_a_schema_without_a_timeout_wait_for_the_doctor(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED)
+        assert "expiresAt" not in self.item(stack, token.id, "schema")
+        assert Attachment(token.id, "schema", token.id, START) in self.attachments(written)
+
+    def test_of_other_deliveries_expire_only_once_the_token_has_ended(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        written.count_delivery(token.id, None, SENDER, START + 5)
+        written.count_delivery(token.id, None, SENDER, START + 6)
+        assert "expiresAt" not in self.item(stack, token.id, "others")
+        assert self.attachments(written) == [Attachment(token.id, "others", token.id, START + 5)]
+        written.count_delivery(token.id, Completed(START + 7000), SENDER, START + 9000)
+        assert int(self.item(stack, token.id, "others")["expiresAt"]["N"]) == (START + 9000) // 1000 + RETENTION
+        assert self.attachments(written) == []
+
+    def test_of_other_deliveries_drop_what_the_last_one_did_not_say(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        written.count_delivery(token.id, None, SENDER, START)
+        written.count_delivery(token.id, None, Origin(source=Source.CALLBACK), START)
+        assert self.item(stack, token.id, "others").keys() == {"id", "item", "count", "lastAt", "tokenId", "createdAt"}
+
+    def test_of_an_attachment_are_released_only_by_its_own_token(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED)
+        written.count_delivery(token.id, None, SENDER, START)
+        found = self.attachments(written)
+        assert {one.item for one in found} == {"schema", "others"}
+        for one in found:
+            assert not written.release(replace(one, token_id=ids.new_id(START)))
+            assert written.release(one)
+            assert not written.release(one)
+        assert written.get(token.id) == token
+        assert written.schema(token.id) is None
+
+    def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        before = self.item(stack, token.id)
+        written.count_delivery(token.id, None, SENDER, START)
+        assert self.item(stack, token.id) == before
+
+    def attachments(self, store: Store) -> list[Attachment]:
+        return [one for page in store.scan(0, 1, START) for one in page.attachments]

@@ -4,7 +4,7 @@ import pytest
 
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.secret import FakeSecret
+from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
 from waitpoints import wiring
@@ -30,6 +30,7 @@ class InMemory:
         self.store = store or MemoryStore(RETENTION)
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
+        self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
@@ -42,9 +43,9 @@ class InMemory:
         timeout_at = None if timeout is None else self.clock() + timeout
         return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
 
-    def new_waiter(self, unwrap: bool = False) -> Waiter:
+    def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
         """A task that waits, as its function is told of it."""
-        return Waiter(self.step_functions.start_task(), self.clock(), unwrap)
+        return Waiter(self.step_functions.start_task(), self.clock(), unwrap, context)
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:
         """Make the handlers use this."""
@@ -57,5 +58,7 @@ class InMemory:
             "credentials": self.credentials,
             "timeout_limits": limits,
             "step_functions": self.resumer,
+            "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
+            "webhook_secret_name": lambda name: f"waitpoints/{name}",
         }.items():
             monkeypatch.setitem(vars(services), name, built)

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator
 
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
+
 
 class FakeSecret:
     def __init__(self, value: str) -> None:
@@ -15,3 +18,19 @@ class FakeSecret:
 
     def accepted(self) -> Iterator[str]:
         return iter(self._versions)
+
+
+class MissingSecret:
+    """A secret that does not exist, or cannot be read now."""
+
+    def __init__(self, code: str = "ResourceNotFoundException") -> None:
+        self._code = code
+
+    def current(self) -> str:
+        try:
+            raise ClientError({"Error": {"Code": self._code, "Message": "no value"}}, "GetSecretValue")
+        except ClientError as error:
+            raise GetParameterError(str(error))  # noqa: B904 - as Powertools raises it
+
+    def accepted(self) -> Iterator[str]:
+        yield self.current()
