@@ -310,6 +310,12 @@ class Aws:
         _forget_all_but_clients()
         services.store._pause = nothing
 
+    def make_webhook_secret(self, value: str) -> str:
+        """A secret that the team makes for its senders. Returns the name by which tokens know it."""
+        name = unique("sender")
+        client("secretsmanager").create_secret(Name=services.webhook_secret_name(name), SecretString=value)
+        return name
+
     def _images(self, item: str, *event_names: str) -> list[Any]:
         return [
             record["dynamodb"]["NewImage"]

@@ -1,6 +1,7 @@
 """The callers: they retry an HTTP request after a 5xx, and a waiting state by its Retry."""
 
 import json
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,8 @@ from in_process.template import ROOT
 from tests.faults.aws import Aws
 from tests.faults.wire import Killed
 from tests.support.api_gateway import TOKENS, HttpAnswer, http_event
+from tests.support.webhook_signer import sign
+from waitpoints.token import TokenError
 
 PATIENCE = 40  # how often a caller or a state tries again
 
@@ -55,14 +58,25 @@ class Callers(Aws):
         self.tokens.append(created := answer.json)
         return dict(created)
 
-    def callback(self, token: dict[str, Any], body: str) -> None:
-        answer = self.http("POST", token["url"], body.encode(), {"content-type": "application/json"})
-        assert answer.status == 200, answer
+    def callback(self, token: dict[str, Any], body: str, status: int = 200, signed_with: str | None = None) -> None:
+        """A delivery as Stripe sends it, signed if there is a secret; its sender is answered `status`."""
+        headers = {"content-type": "application/json"}
+        if signed_with:
+            headers |= sign("stripe", body.encode(), token["url"], time.time(), signed_with).headers
+        answer = self.http("POST", token["url"], body.encode(), headers)
+        assert answer.status == status, answer
 
-    def complete(self, token: dict[str, Any], data: str) -> None:
+    def complete(self, token: dict[str, Any], data: str, status: int = 200) -> None:
+        self._complete(token, f'{{"data":{data}}}', status)
+
+    def fail(self, token: dict[str, Any], error: TokenError) -> None:
+        shown = {"message": error.message, "name": error.name, "code": error.code}
+        self._complete(token, json.dumps({"error": shown}), 200)
+
+    def _complete(self, token: dict[str, Any], body: str, status: int) -> None:
         headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
-        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data":{data}}}'.encode(), headers)
-        assert answer.status == 200, answer
+        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), headers)
+        assert answer.status == status, answer
 
     def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
         """Enter a state that waits for a task token; retry it if its function fails before the task was answered."""
@@ -86,8 +100,8 @@ class Callers(Aws):
         execution.failed = error
         return execution
 
-    def wait(self, token: dict[str, Any], unwrap: bool = False) -> Execution:
-        return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap})
+    def wait(self, token: dict[str, Any], unwrap: bool = False, context: bool = False) -> Execution:
+        return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context})
 
     def _api_key(self) -> str:
         return self.stack.secret("ApiKey")

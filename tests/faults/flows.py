@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Timeout, World
 from tests.support.fakes.step_functions import DENIED
+from waitpoints.token import TokenError
 
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
@@ -14,6 +16,8 @@ FLOWS: dict[str, Flow] = {}
 SMALL = '{"approved": true, "by": "Ünïcode"}'
 LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
 HOUR = 3_600_000
+SECRET = "the secret of a sender"
+NO = TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK")
 
 
 def flow(function: Flow) -> Flow:
@@ -193,6 +197,188 @@ def complete_past_the_timeout(world: World) -> None:
         world.complete(token, SMALL)
     world.come_to_rest()
     world.expect(execution, token, Timeout())
+
+
+@flow
+def complete_for_a_run_that_asks_for_context(world: World) -> None:
+    token = world.create()
+    early = world.wait(token, context=True)
+    with world.faulty():
+        world.complete(token, SMALL)
+        late = world.wait(token, context=True)
+    world.come_to_rest()
+    for execution in (early, late):
+        world.expect(execution, token, SMALL, context=True)
+
+
+@flow
+def fail(world: World) -> None:
+    token = world.create()
+    waiting = [(world.wait(token, *how), how) for how in ((False, False), (True, False), (False, True))]
+    with world.faulty():
+        world.fail(token, NO)
+    world.come_to_rest()
+    for execution, (unwrap, context) in waiting:
+        world.expect(execution, token, NO, unwrap, context)
+
+
+@flow
+def fail_without_a_resume(world: World) -> None:
+    token = world.create()
+    executions = {unwrap: world.wait(token, unwrap) for unwrap in (False, True)}
+    with world.without_fast_path():
+        world.fail(token, NO)
+    with world.faulty():
+        world.come_to_rest()
+    for unwrap, execution in executions.items():
+        world.expect(execution, token, NO, unwrap)
+
+
+@flow
+def wait_for_a_failed_token(world: World) -> None:
+    token = world.create()
+    world.fail(token, NO)
+    with world.faulty():
+        waiting = [(world.wait(token, *how), how) for how in ((False, False), (True, False), (False, True))]
+    world.come_to_rest()
+    for execution, (unwrap, context) in waiting:
+        world.expect(execution, token, NO, unwrap, context)
+
+
+# Rules
+
+
+def rules(world: World) -> dict[str, dict[str, Any]]:
+    return {
+        "verify": {"verify": {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}},
+        "completeWhen": {"completeWhen": "body.approved"},
+        "payloadSchema": {"payloadSchema": {"type": "object", "required": ["approved"]}},
+    }
+
+
+def callback_by(world: World, *names: str) -> None:
+    """A delivery to a token with rules, and the same once more: it is late."""
+    asked = rules(world)
+    token = world.create(timeout="1h", **{name: value for rule in names for name, value in asked[rule].items()})
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, SMALL, signed_with=SECRET)
+        world.callback(token, SMALL, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+    world.pass_time(world.clock() + HOUR)
+
+
+@flow
+def callback_that_is_verified(world: World) -> None:
+    callback_by(world, "verify")
+
+
+@flow
+def callback_that_matches(world: World) -> None:
+    callback_by(world, "completeWhen")
+
+
+@flow
+def callback_that_fits(world: World) -> None:
+    callback_by(world, "payloadSchema")
+
+
+@flow
+def callback_with_all_rules(world: World) -> None:
+    callback_by(world, "verify", "completeWhen", "payloadSchema")
+
+
+@flow
+def callback_with_all_rules_and_a_large_payload(world: World) -> None:
+    payload = '{"approved": true, "text": ' + LARGE + "}"
+    token = world.create(**{name: value for rule in rules(world).values() for name, value in rule.items()})
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, payload, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, payload)
+
+
+@flow
+def callback_with_rules_past_the_timeout(world: World) -> None:
+    token = world.create(timeout="10m", completeWhen="body.approved")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        world.callback(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def callback_that_is_refused_first(world: World) -> None:
+    asked = rules(world)
+    token = world.create(**asked["verify"], **asked["payloadSchema"])
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, SMALL, status=401)
+        world.callback(token, SMALL, status=401, signed_with="another secret")
+        world.callback(token, "{}", status=422, signed_with=SECRET)
+    assert world.token(token["id"]).outcome is None
+    world.callback(token, SMALL, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def callback_that_is_passed_over_first(world: World) -> None:
+    token = world.create(completeWhen="body.approved")
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, '{"approved": false}')
+    assert world.token(token["id"]).outcome is None
+    world.callback(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def complete_what_has_a_schema(world: World) -> None:
+    token = world.create(**rules(world)["payloadSchema"])
+    execution = world.wait(token)
+    with world.faulty():
+        world.complete(token, "{}", status=422)
+        assert world.token(token["id"]).outcome is None
+        world.complete(token, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def create_with_rules(world: World) -> None:
+    asked = {name: value for rule in rules(world).values() for name, value in rule.items()}
+    with world.faulty():
+        token = world.create(request_key=unique("call"), **asked)
+    assert world.token_ids() == [token["id"]]
+    execution = world.wait(token)
+    world.callback(token, SMALL, status=401)
+    world.callback(token, SMALL, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@flow
+def create_with_schema(world: World) -> None:
+    with world.faulty():
+        token = world.create(**rules(world)["payloadSchema"])
+    world.callback(token, "{}", status=422)
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def create_with_schema_and_key(world: World) -> None:
+    key, asked = unique("order"), rules(world)["payloadSchema"]
+    with world.faulty():
+        token = world.create(idempotencyKey=key, **asked)
+    assert world.create(idempotencyKey=key, **asked) == {**token, "isCached": True}
+    world.callback(token, "{}", status=422)
+    goes_on_with_a_callback(world, token)
 
 
 # Wait

@@ -7,7 +7,8 @@ from typing import Any
 
 from in_process.moto_stack import MotoStack
 from tests.faults.callers import Callers, Execution
-from waitpoints.token import Completed, ReplyKind, Token, iso
+from waitpoints.api.representation import retrieved
+from waitpoints.token import Completed, ReplyKind, Token, TokenError, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -17,6 +18,10 @@ class Timeout:
     """The outcome of a token that nobody completed in time."""
 
 
+Ending = str | Timeout | TokenError
+"""The JSON text of an output, a timeout, or the error that a token was failed with."""
+
+
 class World(Callers):
     """AWS, its callers, and what the callers may rely on."""
 
@@ -24,17 +29,19 @@ class World(Callers):
         super().__init__(stack)
         self.outcomes_are_open = False
         """Whoever settles a token first decides, and every execution must go on with that."""
-        self._expected: list[tuple[Execution, str, str | Timeout, bool]] = []
+        self._expected: list[tuple[Execution, str, Ending, bool, bool]] = []
 
-    def expect(self, execution: Execution, token: dict[str, Any], outcome: str | Timeout, unwrap: bool = False) -> None:
-        """The execution goes on with this outcome: the JSON text of an output, or a timeout."""
-        self._expected.append((execution, token["id"], outcome, unwrap))
+    def expect(
+        self, execution: Execution, token: dict[str, Any], outcome: Ending, unwrap: bool = False, context: bool = False
+    ) -> None:
+        """The execution goes on with this outcome."""
+        self._expected.append((execution, token["id"], outcome, unwrap, context))
 
     def lost(self) -> list[str]:
         """Every problem at the end: executions that hang, and broken promises."""
         self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
-        problems += self._wrong_with_keys()
+        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas()]
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
 
@@ -49,7 +56,9 @@ class World(Callers):
         self._history += self._stream.read()
         return list(dict.fromkeys(image["id"]["S"] for image in self._images("token")))
 
-    def _wrong_with_execution(self, execution: Execution, token_id: str, outcome: str | Timeout, unwrap: bool) -> Iterator[str]:
+    def _wrong_with_execution(
+        self, execution: Execution, token_id: str, outcome: Ending, unwrap: bool, context: bool
+    ) -> Iterator[str]:
         results = [self.step_functions.result(task_token) for task_token in execution.task_tokens]
         given = [result for result in results if result is not None]
         if execution.failed:
@@ -63,21 +72,29 @@ class World(Callers):
             assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
                 outcome = token.outcome.output.json or "" if isinstance(token.outcome, Completed) else Timeout()
-            if given[0] != self._result(token, outcome, unwrap):
+            if given[0] != self._result(token, outcome, unwrap, context):
                 yield f"an execution was resumed with {given[0]} and not with {outcome}"
 
-    def _result(self, token: Token, outcome: str | Timeout, unwrap: bool) -> Success | Failure:
+    def _result(self, token: Token, outcome: Ending, unwrap: bool, context: bool) -> Success | Failure:
+        assert token.outcome
+        completed_by = f',"completedBy":{json.dumps(retrieved(token, "")["completedBy"])}' if context else ""
         if isinstance(outcome, str):
-            return Success(outcome if unwrap else f'{{"ok":true,"output":{outcome}}}')
-        assert token.timeout_at
-        message = f"Waitpoint timed out at {iso(token.timeout_at)}"
-        error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
-        return Failure("WaitpointTimeoutError", message) if unwrap else Success(f'{{"ok":false,"error":{json.dumps(error)}}}')
+            return Success(outcome if unwrap else f'{{"ok":true,"output":{outcome}{completed_by}}}')
+        if isinstance(outcome, Timeout):
+            assert token.timeout_at
+            message = f"Waitpoint timed out at {iso(token.timeout_at)}"
+            outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
+        error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
+        if unwrap:
+            return Failure(outcome.name, outcome.message)
+        return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
 
     def _wrong_with_token(self, token: Token) -> Iterator[str]:
         written = [image for image in self._images("token") if image["id"]["S"] == token.id]
         outcomes = [
-            json.dumps([image.get(name) for name in ("status", "completedAt", "output", "outputStoredAt")])
+            json.dumps(
+                [image.get(name) for name in ("status", "completedAt", "output", "outputStoredAt", "error", "completedBy")]
+            )
             for image in written
             if image["status"]["S"] != "WAITING"
         ]
@@ -93,6 +110,15 @@ class World(Callers):
                 yield f"{token.id} records as resumed what was not"
             if delivery.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:
                 yield f"{token.id} records as gone what was resumed"
+
+    def _wrong_with_schemas(self) -> Iterator[str]:
+        asking = {
+            image["id"]["S"]
+            for image in self._images("token")
+            if "payloadSchema" in image.get("deliveryRules", {}).get("M", {})
+        }
+        stored = {image["id"]["S"] for image in self._images("schema")}
+        yield from (f"{token_id} has a schema or asks for one, not both" for token_id in asking ^ stored)
 
     def _wrong_with_keys(self) -> Iterator[str]:
         holders: dict[str, tuple[str, int]] = {}

@@ -59,7 +59,8 @@ class TestForms:
         token = api.create()
         body = (
             b'--b\r\ncontent-disposition: form-data; name="a"\r\n\r\n1\r\n--b\r\n'
-            b'content-disposition: form-data; name="f"; filename="x.png"\r\ncontent-type: image/png\r\n\r\n\xff\x00\r\n--b--\r\n'
+            b'content-disposition: form-data; name="f"; filename="x.png"\r\n'
+            b"content-type: image/png\r\n\r\n\xff\x00\r\n--b--\r\n"
         )
         assert api.post(token["url"], body, {"content-type": "multipart/form-data; boundary=b"}).status == 200
         file = {"filename": "x.png", "contentType": "image/png", "base64": base64.b64encode(b"\xff\x00").decode()}
