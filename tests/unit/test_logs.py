@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from in_process.template import Template
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.secret import FakeSecret
+from tests.support.webhook_signer import sign
 from waitpoints import telemetry
 
 FUNCTIONS = Template.load().functions()
@@ -67,6 +70,54 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
     assert token["id"] in written
     assert [secret for secret in [*secrets, "secret-"] if secret in written] == []
     assert len(lines(log)) == 9
+
+
+def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
+    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = "secret-of-the-sender"
+    world.webhook_secrets["stripe"] = FakeSecret(value)
+    verify = {"scheme": "stripe", "secret": "stripe"}
+    schema = {"type": "object", "properties": {"n": {"const": "secret-in-the-schema"}}}
+    token = api.create(verify=verify, completeWhen="body.kind == 'secret-kind'", payloadSchema=schema)
+    url, private = token["url"] + "?q=secret-query", {"user-agent": "secret-agent", "webhook-id": "secret-id"}
+    signatures = []
+
+    def deliver(body: bytes, secret: str = value) -> int:
+        headers = sign("stripe", body, token["url"], time.time(), secret).headers
+        signatures.append(headers["stripe-signature"].rpartition("=")[2])
+        return api.post(url, body, {**private, **headers}).status
+
+    assert api.post(url, b'"secret-unsigned"', private).status == 401
+    assert deliver(b'{"kind": "secret-kind"}', "secret-but-wrong") == 401
+    assert deliver(b'{"kind": "secret-other"}') == 200
+    assert deliver(b'{"kind": "secret-kind", "n": "secret-text"}') == 422
+    monkeypatch.setattr(world.store, "count_delivery", unable)
+    assert deliver(b'{"kind": "secret-other"}') == 200
+    assert deliver(b'{"kind": "secret-kind"}') == 200
+    api.get(f"{token['url']}?challenge=secret-challenge")
+    failed = api.create()
+    error = {"message": "secret-message", "code": "secret-code"}
+    assert api.post(f"/api/v1/waitpoints/tokens/{failed['id']}/complete", {"error": error}).status == 200
+    for wanted in (
+        {"verify": {**verify, "secret": "secret-name"}},
+        {"completeWhen": "secret-("},
+        {"payloadSchema": {"$ref": "secret-"}},
+    ):
+        assert api.post("/api/v1/waitpoints/tokens", wanted).status == 422
+
+    written = log.getvalue() + capsys.readouterr().out
+    assert [secret for secret in ["secret-", *signatures, token["url"].rsplit("/", 1)[1]] if secret in written] == []
+    refused = [line for line in lines(log) if line.get("refused") == "WrongSignature"]
+    assert [(line["signature"], line["scheme"], line["tokenId"]) for line in refused] == [
+        ("missing", "stripe", token["id"]),
+        ("wrong", "stripe", token["id"]),
+    ]
+    assert [line["error"] for line in lines(log) if line["message"] == "Delivery not counted"] == ["ConnectionError"]
+
+
+def unable(*_: Any) -> None:
+    raise ConnectionError("secret-")
 
 
 def test_of_a_defect_has_the_trace_and_the_caller_has_not(

@@ -19,18 +19,25 @@ import resume_waiters
 import schedule_timeouts
 from in_process.template import Context, Template
 from operations.stream_filter import matches
+from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.support.fakes.store import MemoryStore
-from tests.support.settling import complete
+from tests.support.settling import ORIGIN, complete
+from waitpoints.api.representation import retrieved
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import (
     Completed,
+    Failed,
     IdempotencyKey,
     KeyHolder,
     NewToken,
+    Outcome,
     ReplyKind,
+    Rules,
+    TimedOut,
     Token,
+    TokenError,
     Waiter,
     iso,
 )
@@ -38,11 +45,15 @@ from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
 RUNS, STEPS = 250, 60
+MATCHING = '"yes"'
+FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
+NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 FEW = 4  # tokens, so that much happens to each
 HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
+TEMPLATE = Template.load()
 FILTERS = {
     name: [json.loads(found["Pattern"]) for found in event["Properties"]["FilterCriteria"]["Filters"]]
-    for name, function in Template.load().functions().items()
+    for name, function in TEMPLATE.functions().items()
     for event in function.properties.get("Events", {}).values()
     if event["Type"] == "DynamoDB"
 }
@@ -53,13 +64,22 @@ class Model:
     """What the callers of one token may rely on."""
 
     timeout_at: int | None
-    output: str | None = None
+    rules: Rules | None = None
+    output: str | TokenError | None = None
+    others: int = 0
 
-    def complete(self, output: str, now: int) -> None:
+    def complete(self, output: str | TokenError, now: int) -> None:
         self.output = output if self.outcome(now) is None else self.output
 
-    def outcome(self, now: int) -> str | int | None:
-        """The output, the instant of its timeout, or None while it waits."""
+    def deliver(self, output: str, now: int) -> None:
+        """A delivery to the callback URL, which is signed."""
+        if self.outcome(now) is None and (self.rules is None or output == MATCHING):
+            self.complete(output, now)
+        else:
+            self.others += 1
+
+    def outcome(self, now: int) -> str | TokenError | int | None:
+        """The output, the error, the instant of its timeout, or None while it waits."""
         timed_out = self.output is None and self.timeout_at is not None and self.timeout_at <= now
         return self.timeout_at if timed_out else self.output
 
@@ -69,6 +89,7 @@ class Execution:
     token_id: str
     unwrap: bool
     task_tokens: list[str] = field(default_factory=list)
+    context: bool = False
 
 
 class StreamedStore(MemoryStore):
@@ -136,6 +157,7 @@ class Life(RuleBasedStateMachine):
         self.clock, self.step_functions = self.world.clock, self.world.step_functions
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
+        self.api = Api(TEMPLATE, self.world.api_key.current())
         self.patches.setitem(vars(services), "timers", self.timers)
         self.patches.setattr("waitpoints.delivery.PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
@@ -179,9 +201,17 @@ class Life(RuleBasedStateMachine):
             self.executions.append(Execution(holder, False, [waiter.task_token]))
             self.retry_if_its_function_failed(self.executions[-1])
 
-    @rule(data=st.data(), unwrap=st.booleans())
-    def register(self, data: st.DataObject, unwrap: bool) -> None:
-        execution = Execution(data.draw(st.sampled_from(list(self.models))), unwrap)
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | st.integers(1, 5_000))
+    def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
+        timeout_at = None if timeout is None else self.now + timeout
+        schema = json.dumps({"const": json.loads(MATCHING)}) if rules.has_schema else None
+        new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, schema=schema)
+        self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
+
+    @rule(data=st.data(), unwrap=st.booleans(), context=st.booleans())
+    def register(self, data: st.DataObject, unwrap: bool, context: bool) -> None:
+        execution = Execution(data.draw(st.sampled_from(list(self.models))), unwrap, context=context and not unwrap)
         self.executions.append(execution)
         self.enter_state(execution)
 
@@ -189,7 +219,7 @@ class Life(RuleBasedStateMachine):
     @rule(data=st.data())
     def register_the_same_again(self, data: st.DataObject) -> None:
         execution = data.draw(st.sampled_from(self.executions))
-        waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap)
+        waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap, execution.context)
         with suppress(CannotResumeNow):
             self.world.tokens.wait(execution.token_id, waiter)
         self.retry_if_its_function_failed(execution)
@@ -207,6 +237,22 @@ class Life(RuleBasedStateMachine):
         token_id = data.draw(st.sampled_from(list(self.models)))
         self.models[token_id].complete(output, self.now)
         complete(self.world.tokens, token_id, output)
+
+    @rule(data=st.data(), output=st.sampled_from([MATCHING, "null", "{}"]))
+    def deliver_to_the_callback(self, data: st.DataObject, output: str) -> None:
+        token_id = data.draw(st.sampled_from(list(self.models)))
+        model = self.models[token_id]
+        refused = model.outcome(self.now) is None and model.rules == TYPE and output != MATCHING
+        model.deliver(output, self.now)
+        url = self.world.callback_urls.url(token_id, "")
+        answer = self.api.post(url, output, {"content-type": "application/json"})
+        assert answer.status == (422 if refused else 200)
+
+    @rule(data=st.data())
+    def fail(self, data: st.DataObject) -> None:
+        token_id = data.draw(st.sampled_from(list(self.models)))
+        self.models[token_id].complete(NO, self.now)
+        self.world.tokens.complete(token_id, NO, ORIGIN)
 
     @rule(milliseconds=st.integers(1, 3_000))
     def time_passes(self, milliseconds: int) -> None:
@@ -242,10 +288,19 @@ class Life(RuleBasedStateMachine):
     def everybody_sees_what_the_model_says(self) -> None:
         type(self).steps += 1
         for token_id, model in self.models.items():
-            settled = self.world.tokens.retrieve(token_id).outcome
-            expected = model.outcome(self.now)
-            seen = settled.output.json if isinstance(settled, Completed) else settled and settled.at
-            assert seen == expected
+            token = self.world.tokens.retrieve(token_id)
+            assert self.seen(token.outcome) == model.outcome(self.now)
+            assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
+
+    def seen(self, outcome: Outcome | None) -> str | TokenError | int | None:
+        match outcome:
+            case Completed(_, output):
+                return output.json
+            case Failed(_, error):
+                return error
+            case TimedOut(at):
+                return at
+        return None
 
     @invariant()
     def nobody_is_resumed_twice_or_with_something_else(self) -> None:
@@ -293,7 +348,7 @@ class Life(RuleBasedStateMachine):
         """The state's function is invoked with a new task token."""
         execution.task_tokens.append(self.step_functions.start_task())
         with suppress(CannotResumeNow):
-            waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap)
+            waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap, execution.context)
             self.world.tokens.wait(execution.token_id, waiter)
             return
         self.retry_if_its_function_failed(execution)
@@ -308,14 +363,20 @@ class Life(RuleBasedStateMachine):
 
     def expected_result(self, execution: Execution) -> Success | Failure:
         outcome = self.models[execution.token_id].outcome(self.now)
-        if isinstance(outcome, str):
-            return Success(outcome if execution.unwrap else f'{{"ok":true,"output":{outcome}}}')
         assert outcome is not None, "it was resumed before its token had an outcome"
-        message = f"Waitpoint timed out at {iso(outcome)}"
-        error = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
+        completed_by = ""
+        if execution.context:
+            shown = retrieved(self.world.tokens.retrieve(execution.token_id), "")["completedBy"]
+            completed_by = f',"completedBy":{json.dumps(shown)}'
+        if isinstance(outcome, str):
+            return Success(outcome if execution.unwrap else f'{{"ok":true,"output":{outcome}{completed_by}}}')
+        if isinstance(outcome, int):
+            message = f"Waitpoint timed out at {iso(outcome)}"
+            outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
+        error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         if execution.unwrap:
-            return Failure("WaitpointTimeoutError", message)
-        return Success(f'{{"ok":false,"error":{json.dumps(error)}}}')
+            return Failure(outcome.name, outcome.message)
+        return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
 
     def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
         """Deliver the next change of an item to a function, with some earlier changes again."""
