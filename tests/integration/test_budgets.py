@@ -1,12 +1,15 @@
 """The budgets of a wait: calls to AWS, and DynamoDB's capacity, counted as `make costs` counts them."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from benchmarks.costs import Bench, Wait, bench
+from benchmarks.meter import Meter
 from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +65,117 @@ def test_the_bytes_of_a_payload_are_written_once_and_billed_once(counted: Bench,
 def test_arming_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
     for timeout, call in (("10m", "SQS:SendMessage"), ("24h", "Scheduler:CreateSchedule")):
         assert counted.wait(timeout=timeout)["arm the timer"].operations() == [call]
+
+
+def test_a_small_wait_takes_six_write_units(wait: Wait) -> None:
+    assert wait.write_units == 6
+
+
+def test_who_completed_a_token_takes_less_than_a_hundred_bytes_of_its_item(counted: Bench) -> None:
+    """So that it crosses a kilobyte, which is one write unit, once in ten times."""
+    [settled, _, _] = counted.wait(payload=200)["settle and resume"].calls
+    [plain, _, _] = counted.wait(payload=100)["settle and resume"].calls
+    assert settled.item_bytes - plain.item_bytes == 100
+    assert settled.write_units == math.ceil(settled.item_bytes / 1024) + 1  # and one in the list index
+    assert settled.item_bytes <= 917 + 100
+
+
+class TestCallback:
+    """What a delivery costs, by what its token asks for."""
+
+    REFUSED = "DynamoDB:UpdateItem"  # by the token's rules, and it reads them
+    SETTLED = "DynamoDB:UpdateItem"
+    COUNTED = "DynamoDB:UpdateItem"
+    SCHEMA = "DynamoDB:GetItem"
+
+    @pytest.fixture
+    def meter(self, counted: Bench) -> Meter:
+        counted.wait()  # what a function reads once, such as its signing key, has been read
+        counted._meter.take()
+        return counted._meter
+
+    @pytest.fixture
+    def api(self, counted: Bench) -> Api:
+        return counted._api
+
+    def operations(self, meter: Meter) -> list[str]:
+        return [call.operation for call in meter.take()]
+
+    @pytest.mark.parametrize(
+        ("wanted", "body", "expected"),
+        [
+            ({}, "1", [SETTLED]),
+            ({"completeWhen": "body.n == `1`"}, {"n": 1}, [REFUSED, SETTLED]),
+            ({"completeWhen": "body.n == `1`"}, {"n": 2}, [REFUSED, COUNTED]),
+            ({"payloadSchema": {"type": "object"}}, {}, [REFUSED, SCHEMA, SETTLED]),
+            ({"payloadSchema": {"type": "object"}}, "1", [REFUSED, SCHEMA, COUNTED]),
+            ({"completeWhen": "body.n == `2`", "payloadSchema": {"type": "object"}}, {"n": 1}, [REFUSED, COUNTED]),
+        ],
+        ids=["no rules", "matches", "is passed over", "fits", "does not fit", "is passed over before its schema is read"],
+    )
+    def test_takes_a_second_look_only_at_a_token_with_rules(
+        self, api: Api, meter: Meter, wanted: dict[str, Any], body: Any, expected: list[str]
+    ) -> None:
+        token = api.create(**wanted)
+        meter.take()
+        api.post(token["url"], body, {"content-type": "application/json"})
+        assert self.operations(meter) == expected
+
+    def test_that_is_late_takes_one_small_write_more(self, api: Api, meter: Meter) -> None:
+        token = api.create()
+        api.post(token["url"], "1", {})
+        meter.take()
+        api.post(token["url"], "1", {})
+        refused, count = meter.take()
+        assert (refused.operation, count.operation) == (self.REFUSED, self.COUNTED)
+        assert (count.write_units, count.item_bytes < 300) == (1, True)
+
+    def test_of_an_error_takes_one_call(self, api: Api, meter: Meter) -> None:
+        token = api.create()
+        meter.take()
+        api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}})
+        assert self.operations(meter) == [self.SETTLED]
+
+    @pytest.mark.parametrize(
+        ("method", "query", "body", "headers"),
+        [
+            ("HEAD", "", b"", {}),
+            ("GET", "challenge=abc", b"", {}),
+            ("OPTIONS", "", b"", {"webhook-request-origin": "example.com"}),
+            ("POST", "validationToken=abc", b"", {}),
+            ("POST", "", b"", {"x-hook-secret": "abc"}),
+            ("POST", "", b'{"type": "url_verification", "challenge": "abc"}', {}),
+            ("POST", "", b'{"verification_token": "abc"}', {}),
+        ],
+    )
+    @pytest.mark.parametrize("wanted", [{}, {"completeWhen": "body.n"}], ids=["no rules", "rules"])
+    def test_that_is_a_blind_handshake_takes_no_call(
+        self, api: Api, meter: Meter, wanted: dict[str, Any], method: str, query: str, body: bytes, headers: dict[str, str]
+    ) -> None:
+        token = api.create(**wanted)
+        meter.take()
+        assert api.request(method, f"{token['url']}?{query}", body, headers).status == 200
+        assert self.operations(meter) == []
+
+    def test_by_another_method_or_with_a_wrong_hash_takes_no_call_but_for_the_key(self, api: Api, meter: Meter) -> None:
+        token = api.create()
+        meter.take()
+        assert api.get(token["url"], {}).status == 405
+        assert self.operations(meter) == []
+        api.post(token["url"][:-1] + "x", "1", {})
+        assert {name.partition(":")[0] for name in self.operations(meter)} <= {"SecretsManager"}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "expected"),
+    [
+        ({"completeWhen": "body.n"}, "DynamoDB:PutItem"),
+        ({"payloadSchema": {}}, "DynamoDB:TransactWriteItems"),
+        ({"payloadSchema": {}, "idempotencyKey": "typed"}, "DynamoDB:TransactWriteItems"),
+    ],
+)
+def test_creating_with_rules_takes_one_call(counted: Bench, wanted: dict[str, Any], expected: str) -> None:
+    counted.wait()
+    counted._meter.take()
+    counted._api.create(**wanted)
+    assert [call.operation for call in counted._meter.take()] == [expected]

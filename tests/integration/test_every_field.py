@@ -366,7 +366,7 @@ def test_list_refuses_too_many_tags(api: Api) -> None:
     is_documented(api.get(f"{TOKENS}?filter[tags]={fifty},one-more"), 400)
 
 
-FIELDS_OF = {
+FIELDS_OF: dict[str, dict[str, Any]] = {
     "create_waitpoint_token_v1": CREATE,
     "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,

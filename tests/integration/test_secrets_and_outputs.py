@@ -1,6 +1,7 @@
 """Data outside the table: secrets rotated while functions run, and outputs too large for an item."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -11,8 +12,10 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from botocore.exceptions import ClientError
 
 from in_process.moto_stack import MotoStack
+from in_process.template import STACK_NAME
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.webhook_signer import sign
 from waitpoints import ids
 from waitpoints.aws import secrets
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
@@ -184,3 +187,45 @@ class TestALargeOutput:
         assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), body, JSON).status == 200
         shown = api.retrieve(token.id)
         assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})
+
+
+class TestWebhookSecret:
+    """A secret of the team's own, in Secrets Manager under the stack's name."""
+
+    def test_is_missed_at_create_and_used_once_it_is_there(self, api: Api, fresh: None) -> None:
+        verify = {"scheme": "stripe", "secret": "made-later"}
+        refused = api.post(TOKENS, {"verify": verify})
+        assert (refused.status, f'"{STACK_NAME}/made-later"' in refused.error) == (422, True)
+        boto3.client("secretsmanager").create_secret(Name=f"{STACK_NAME}/made-later", SecretString="the first")
+        token = api.create(verify=verify)
+        assert self.deliver(api, token, "another") == 401
+        assert self.deliver(api, token, "the first") == 200
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_is_accepted_in_both_versions_and_read_afresh_before_a_refusal(self, api: Api, fresh: None) -> None:
+        client = boto3.client("secretsmanager")
+        made = client.create_secret(Name=f"{STACK_NAME}/rotated", SecretString="the first")["ARN"]
+        tokens = [api.create(verify={"scheme": "stripe", "secret": "rotated"}) for _ in range(3)]
+        client.put_secret_value(SecretId=made, SecretString="the second")  # while the first is in the cache
+        assert self.deliver(api, tokens[0], "the second") == 200
+        assert self.deliver(api, tokens[1], "the first") == 200
+        assert self.deliver(api, tokens[2], "the third") == 401
+
+    def test_that_was_deleted_answers_503_until_it_is_back(self, api: Api, fresh: None) -> None:
+        client = boto3.client("secretsmanager")
+        made = client.create_secret(Name=f"{STACK_NAME}/deleted", SecretString="the first")["ARN"]
+        token = api.create(verify={"scheme": "stripe", "secret": "deleted"})
+        client.delete_secret(SecretId=made, ForceDeleteWithoutRecovery=True)
+        services.reset()
+        assert self.deliver(api, token, "the first") == 503
+        client.create_secret(Name=f"{STACK_NAME}/deleted", SecretString="the first")
+        assert self.deliver(api, token, "the first") == 200
+
+    @pytest.fixture
+    def fresh(self, stack: MotoStack) -> Iterator[None]:
+        services.reset()
+        yield
+        services.reset()
+
+    def deliver(self, api: Api, token: Any, secret: str) -> int:
+        return api.post(token["url"], b"1", sign("stripe", b"1", token["url"], time.time(), secret).headers).status
