@@ -83,6 +83,19 @@ class TestRotation:
         assert list(secret.accepted())[-2:] == [new, old]
         assert secret.current() == new
 
+    def test_leaves_the_version_before_it_valid_in_a_function_that_knew_of_none(self, stack: MotoStack) -> None:
+        client = boto3.client("secretsmanager")
+        client.create_secret(Name="rotated", SecretString="first")
+        secret = RotatingSecret(client, "rotated")
+        assert (secret.current(), list(secret._previous())) == ("first", [])
+        client.put_secret_value(SecretId="rotated", SecretString="second")
+        assert "second" in secret.accepted()
+        assert list(secret.accepted()) == ["second", "first"]
+        client.put_secret_value(SecretId="rotated", SecretString="third")
+        secret._refetch_from = 0
+        assert "third" in secret.accepted()
+        assert list(secret.accepted()) == ["third", "second"]
+
 
 class TestASecretThatCannotBeRead:
     def test_as_text_is_an_error(self, stack: MotoStack) -> None:

@@ -25,12 +25,13 @@ class RotatingSecret:
         self._id = secret_id
         # One provider per stage: a provider caches by name and ignores the version stage.
         self._stages = {stage: SecretsProvider(boto3_client=client) for stage in ("AWSCURRENT", "AWSPREVIOUS")}
+        self._known: str | None = None  # the current version when it was last asked for
         self._missing_until = 0.0
         self._refetch_from = 0.0
 
     def current(self) -> str:
         """Return the version to sign with."""
-        return self._get("AWSCURRENT")
+        return self._current()
 
     def accepted(self) -> Iterator[str]:
         """Yield the versions to verify with, likeliest first. Fetches each only when the caller asks for it."""
@@ -40,16 +41,24 @@ class RotatingSecret:
         now = time.monotonic()
         if now >= self._refetch_from:
             self._refetch_from = now + REFETCH_AFTER
-            fresh = self._get("AWSCURRENT", force_fetch=True)
+            fresh = self._current(force_fetch=True)
             if fresh != current:
                 yield fresh
-                yield from self._previous(force_fetch=True)
+                yield from self._previous()
 
-    def _previous(self, force_fetch: bool = False) -> Iterator[str]:
-        if time.monotonic() < self._missing_until and not force_fetch:
+    def _current(self, force_fetch: bool = False) -> str:
+        """The current version. Once it is another one, what is known of the previous version no longer holds."""
+        value = self._get("AWSCURRENT", force_fetch)
+        if value != self._known:
+            self._known, self._missing_until = value, 0.0
+            self._stages["AWSPREVIOUS"].clear_cache()  # type: ignore[no-untyped-call]
+        return value
+
+    def _previous(self) -> Iterator[str]:
+        if time.monotonic() < self._missing_until:
             return
         try:
-            yield self._get("AWSPREVIOUS", force_fetch)
+            yield self._get("AWSPREVIOUS")
         except GetParameterError as error:
             if not is_missing(error):
                 raise
