@@ -1,10 +1,13 @@
 """The deployed stack as its callers use it: plain HTTP, and executions of its state machines."""
 
+import http.client
 import json
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from local.stack import Stack
@@ -17,6 +20,15 @@ PATIENCE = 60  # seconds
 class DeployedAnswer:
     status: int
     body: Any
+    headers: dict[str, str]
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """An answer byte for byte; no redirect is followed."""
+
+    status: int
+    body: bytes
     headers: dict[str, str]
 
 
@@ -54,6 +66,15 @@ class Api:
     def callback(self, token: dict[str, Any], body: Any) -> DeployedAnswer:
         """Post to the callback URL without a key, as a webhook provider does."""
         return self.request("POST", token["url"], body, key=None)
+
+    def deliver(self, url: str, body: bytes = b"", headers: dict[str, str] | None = None, *, method: str = "POST") -> RawAnswer:
+        """One request as it is given: no key, no content type, and no header beside those that HTTP needs."""
+        parts = urlsplit(url)
+        target = parts.path + (f"?{parts.query}" if parts.query else "")
+        with closing(http.client.HTTPConnection(parts.netloc, timeout=PATIENCE)) as connection:
+            connection.request(method, target, body, headers or {})
+            response = connection.getresponse()
+            return RawAnswer(response.status, response.read(), _lower(response.headers))
 
     def start_waiting(self, token: dict[str, Any]) -> str:
         """Start the example state machine with a token. Returns the execution's ARN."""

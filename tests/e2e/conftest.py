@@ -13,6 +13,7 @@ import pytest
 
 from local.stack import LOCAL, Stack, free_port, running
 from tests.e2e.api import Api
+from tests.e2e.secrets import Secrets
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +28,8 @@ def stack() -> Iterator[Stack]:
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
     return Api(stack)
+
+
+@pytest.fixture(scope="session")
+def secrets(stack: Stack) -> Secrets:
+    return Secrets(stack)
