@@ -100,7 +100,7 @@ HANDSHAKES = {
         "POST",
         "",
         {"Content-Type": "application/json"},
-        b'{"token": "Jhj5dZrVaK7ZwHHjRyZWjbDl", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWM", "type": "url_verification"}',
+        b'{"token": "Jhj5dZrVaK7ZwHHj", "challenge": "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWM", "type": "url_verification"}',
         TEXT,
         {},
         b"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWM",

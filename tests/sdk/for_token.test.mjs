@@ -5,7 +5,7 @@ import { apiClientManager } from "@trigger.dev/core/v3";
 import { runInMockTaskContext } from "@trigger.dev/core/v3/test";
 import { wait } from "@trigger.dev/sdk";
 
-import { requestsOf, sleep } from "./stack.mjs";
+import { request, requestsOf, sleep } from "./stack.mjs";
 
 // Trigger.dev's own runtime gets this from its servers. This one polls the stack.
 const pollingRuntime = {
@@ -56,6 +56,19 @@ test("wait.forToken gives a WaitpointTimeoutError when the token times out, and 
   assert.equal(result.ok, false);
   assert.deepEqual([result.error.name, result.error.message], ["WaitpointTimeoutError", message]);
   await assert.rejects(inTask(() => wait.forToken(token).unwrap()), { name: "WaitpointTimeoutError", message });
+});
+
+test("wait.forToken gives the error of a token that was failed, and unwrap throws it", async () => {
+  const token = await wait.createToken();
+  await request(`/api/v1/waitpoints/tokens/${token.id}/complete`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ error: { message: "The bank said no", name: "PaymentDeclined" } }),
+  });
+  const result = await inTask(() => wait.forToken(token));
+  assert.equal(result.ok, false);
+  assert.equal(result.error.message, "The bank said no");
+  await assert.rejects(inTask(() => wait.forToken(token).unwrap()), { message: "The bank said no" });
 });
 
 test("wait.forToken may be called again by a retried run", async () => {
