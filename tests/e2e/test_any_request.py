@@ -6,13 +6,13 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from tests.e2e.api import Api, RawAnswer
 
 SUCCESS = b'{"success":true}'
-METHODS = ["POST", "POST", "POST", "POST", "GET", "HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"]
+METHODS = ["POST"] * 6 + ["GET"] * 3 + ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"]
 REPEATED = ("x-hook-secret", "smartsheet-hook-response", "webhook-allowed-origin", "webhook-allowed-rate")
 HANDSHAKE_HEADERS = [
     "X-Okta-Verification-Challenge",
@@ -24,6 +24,7 @@ HANDSHAKE_HEADERS = [
 ]
 HANDSHAKE_NAMES = ["hub.mode", "hub.challenge", "challenge", "validationToken", "type", "validation_code", "verification_token"]
 ALPHABET = re.compile(r"[A-Za-z0-9._~:+/= -]{0,1024}|\*")
+TEXT_TYPES = ("application/json", "application/xml", "application/javascript")
 FORM = "application/x-www-form-urlencoded"
 
 latin = st.text(st.characters(min_codepoint=0x20, max_codepoint=0xFF, exclude_categories=["Cc"]), max_size=40)
@@ -33,7 +34,8 @@ words = st.sampled_from(
 texts = words | st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 names = st.sampled_from(HANDSHAKE_NAMES) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 members = st.dictionaries(names, texts | st.integers() | st.none(), max_size=3)
-json_bodies = (members | st.lists(members, max_size=2) | texts).map(lambda value: json.dumps(value).encode())
+asking = st.sampled_from(["challenge", "verification_token"]).flatmap(lambda name: st.fixed_dictionaries({name: texts}))
+json_bodies = (asking | members | st.lists(members, max_size=2) | texts).map(lambda value: json.dumps(value).encode())
 forms = st.lists(st.tuples(names, texts), max_size=3).map(lambda pairs: urlencode(pairs).encode())
 bodies = st.just(b"") | json_bodies | forms | texts.map(str.encode) | st.binary(max_size=60)
 content_types = st.none() | st.sampled_from([FORM, "application/json", "text/plain", "multipart/form-data; boundary=x"]) | latin
@@ -49,7 +51,7 @@ queries = (
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=250)
 @given(method=st.sampled_from(METHODS), query=queries, given_headers=headers, content_type=content_types, body=bodies)
 def test_settles_the_token_with_what_was_sent_or_leaves_it_as_it_was(
     api: Api, method: str, query: str, given_headers: dict[str, str], content_type: str | None, body: bytes
@@ -61,14 +63,22 @@ def test_settles_the_token_with_what_was_sent_or_leaves_it_as_it_was(
     answer = api.deliver(token["url"] + (f"?{query}" if query else ""), body, sent, method=method)
 
     assert answer.status < 300 or 400 <= answer.status < 500, answer
+    event(f"{method} answered {answer.status}")
     after = api.retrieve(token)
     if answer.body == SUCCESS:
         assert method == "POST"
         assert after["status"] == "COMPLETED"
-        assert is_what_was_sent(after["output"], body, content_type or "")
+        assert is_what_was_sent(after["output"], through_the_gateway(body, content_type or ""), content_type or "")
     else:
         assert after == before
         assert_repeats_only_the_alphabet(answer)
+
+
+def through_the_gateway(body: bytes, content_type: str) -> bytes:
+    """What API Gateway hands on: as text if the content type says so, where it replaces each byte that is not UTF-8."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    is_text = media_type.startswith("text/") or media_type in TEXT_TYPES
+    return body.decode(errors="replace").encode() if is_text else body
 
 
 def is_what_was_sent(output: str, body: bytes, content_type: str) -> bool:
