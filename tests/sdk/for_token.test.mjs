@@ -73,11 +73,11 @@ test("wait.forToken gives the error of a token that was failed, and unwrap throw
 
 test("wait.forToken may be called again by a retried run", async () => {
   const token = await wait.createToken();
-  const both = [inTask(() => wait.forToken(token).unwrap())];
+  const first = inTask(() => wait.forToken(token).unwrap());
   await sleep(100);
   await wait.completeToken(token, 42);
-  both.push(inTask(() => wait.forToken(token).unwrap()));
-  assert.deepEqual(await Promise.all(both), [42, 42]);
+  assert.equal(await first, 42); // one after the other: the end of one mock context takes the runtime from any other
+  assert.equal(await inTask(() => wait.forToken(token).unwrap()), 42);
 });
 
 test("wait.forToken for an unknown token fails at once instead of waiting", async () => {
