@@ -7,7 +7,7 @@ import base64
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -17,9 +17,11 @@ from unittest import mock
 
 from benchmarks.meter import Call, Meter
 from in_process.moto_stack import MotoStack, moto_stack
+from tests.support import webhook_signer
 from tests.support.api_gateway import Api
 from tests.support.event_sources import Stream, queue_event
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.secret import FakeSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -118,12 +120,17 @@ class Bench:
         payload: int = 200,
         task_token: int = 700,
         ends: bool = True,
+        rules: Mapping[str, Any] | None = None,
     ) -> Wait:
-        """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out."""
+        """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out.
+
+        `rules` are what the token asks of deliveries. If it asks anything, one that does not fit comes first, and if it
+        ends, one more comes late.
+        """
         wait, stream = Wait(), Stream(self._stack)
         table_before, indexes_before = self._stored()
         self._meter.take()
-        options = {"timeout": timeout, "idempotencyKey": key}
+        options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
         body = {name: value for name, value in options.items() if value is not None}
         created: Any = self._step(wait, "create", "create_token", lambda: self._api.create(**body), over_http=True)
         token_id = created["id"]
@@ -133,13 +140,11 @@ class Bench:
             self._invoke(wait, "arm the timer", "schedule_timeouts", {"Records": stream.records("schedule_timeouts")})
         if ends:
             webhook = json.dumps({"body": "x" * (payload - 11)})
-            self._step(
-                wait,
-                "settle and resume",
-                "accept_callback",
-                lambda: self._api.post(created["url"], webhook, {"content-type": "application/json"}),
-                over_http=True,
-            )
+            if rules:
+                self._deliver(wait, "a delivery that does not fit", created["url"], "{}")
+            self._deliver(wait, "settle and resume", created["url"], webhook)
+            if rules:
+                self._deliver(wait, "a late delivery", created["url"], webhook)
         if timeout:
             self._clock.advance(DAY - 90_000)
             self._timer(wait, "timer, nothing to do" if ends else "timer, early", token_id)
@@ -157,6 +162,12 @@ class Bench:
         created = self._step(wait, "create", "create_token", self._api.create, over_http=True)
         self._step(wait, "retrieve", "retrieve_token", lambda: self._api.retrieve(created["id"]), over_http=True)
         return wait["retrieve"]
+
+    def _deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
+        """Post a webhook that GitHub signed."""
+        signed = webhook_signer.sign("github", webhook.encode(), url, 0)
+        headers = {"content-type": "application/json", **signed.headers}
+        self._step(wait, name, "accept_callback", lambda: self._api.post(url, webhook, headers), over_http=True)
 
     def _timer(self, wait: Wait, name: str, token_id: str) -> None:
         event = queue_event([json.dumps({"waitpointId": token_id})])
@@ -213,7 +224,10 @@ def bench(stack: MotoStack) -> Iterator[Bench]:
     step_functions, clock = CountedStepFunctions(meter), FakeClock()
     wiring.services.reset()
     meter.watch(wiring.session())
-    replaced = {"step_functions_client": step_functions}
+    replaced = {
+        "step_functions_client": step_functions,
+        "_webhook_secrets": {"GITHUB": FakeSecret(webhook_signer.secret_of("github"))},
+    }
     with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
         yield Bench(stack, meter, clock, step_functions)
     wiring.services.reset()
@@ -228,14 +242,26 @@ CASES: dict[str, dict[str, Any]] = {
     "24 h, longest task token": {"timeout": "24h", "task_token": 2048},
 }
 
+SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
+FILTERED = {"completeWhen": "body.body != null"}
+SHAPED = {"payloadSchema": {"type": "object", "properties": {"body": {"type": "string"}}, "required": ["body"]}}
+RULES: dict[str, dict[str, Any]] = {
+    "none": {},
+    "`verify` and `completeWhen`": SIGNED | FILTERED,
+    "`payloadSchema`": SHAPED,
+    "all three": SIGNED | FILTERED | SHAPED,
+}
 
-def measure() -> tuple[dict[str, Wait], Step]:
-    """Run one wait of each case, and one retrieve."""
+
+def measure() -> tuple[dict[str, Wait], dict[str, Wait], Step]:
+    """Run one wait of each case, one with each set of rules, and one retrieve."""
     with moto_stack() as stack, bench(stack) as counted, redirect_stdout(StringIO()):
-        return {name: counted.wait(**case) for name, case in CASES.items()}, counted.retrieve()
+        waits = {name: counted.wait(**case) for name, case in CASES.items()}
+        ruled = {name: counted.wait(timeout="24h", rules=rules) for name, rules in RULES.items()}
+        return waits, ruled, counted.retrieve()
 
 
-def report(waits: dict[str, Wait], retrieve: Step) -> str:
+def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> str:
     """Return the figures as Markdown."""
     names = list(waits)
     dollars = {name: wait.dollars() for name, wait in waits.items()}
@@ -267,6 +293,16 @@ def report(waits: dict[str, Wait], retrieve: Step) -> str:
                         f"{step.read_units:g}",
                     ]
                     for step in shown.values()
+                ],
+            ),
+            "What a token's rules add, with a 24 h timeout, a payload of 200 bytes and a schema of 90 bytes:",
+            table(
+                ["rules", "step", "calls", "write units", "read units"],
+                [
+                    [rules, step.name, ", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
+                    for rules, wait in ruled.items()
+                    for step in wait.steps
+                    if step.function in ("create_token", "accept_callback")
                 ],
             ),
         ]
