@@ -1,0 +1,211 @@
+"""What docs/webhooks.md tells a user to write is accepted, and does what the page says."""
+
+import json
+import re
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from in_process.template import Template
+from local.stack import ROOT
+from openapi import answers
+from tests.support import webhook_signer
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.secret import FakeSecret
+from tests.support.readme import SNIPPETS
+from waitpoints.api import completion, completion_filter
+from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
+
+FUNCTIONS = Template.load().functions()
+PAGE = (ROOT / "docs" / "webhooks.md").read_text()
+_PART = re.compile(
+    r"^#{2,3} (?P<heading>[^\n]+)$|^<!-- json: (?P<kind>\w+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+
+
+@dataclass(frozen=True)
+class Example:
+    heading: str
+    kind: str
+    json: Any
+
+
+def _examples() -> Iterator[Example]:
+    heading = ""
+    for part in _PART.finditer(PAGE):
+        heading = part["heading"] or heading
+        if part["kind"]:
+            yield Example(heading, part["kind"], json.loads(part["text"]))
+
+
+EXAMPLES = list(_examples())
+CREATES = {example.heading: example.json for example in EXAMPLES if example.kind == "create"}
+_TABLE = PAGE[PAGE.index("| wait for | expression |") :].partition("\n\n")[0]
+EXPRESSIONS = re.findall(r"^\| [^|]+ \| `([^`|]+)` \|$", _TABLE, re.MULTILINE)
+
+
+def of_kind(kind: str) -> list[Any]:
+    return [pytest.param(example.json, id=example.heading) for example in EXAMPLES if example.kind == kind]
+
+
+@pytest.fixture
+def page_api(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """An API with a secret for each name that the page uses."""
+    wanted = [body["verify"] for body in CREATES.values() if "verify" in body]
+    secrets = {verify["secret"]: FakeSecret(webhook_signer.secret_of(verify["scheme"])) for verify in wanted}
+    monkeypatch.setitem(vars(services), "_webhook_secrets", secrets)
+    return api
+
+
+def deliver(api: Api, token: Mapping[str, Any], create: Mapping[str, Any], body: bytes, headers: Mapping[str, str]) -> int:
+    """Post a body as the sender that the token expects. Returns the status."""
+    verify, signature = create.get("verify"), {}
+    if verify and verify["scheme"] == "token":
+        signature = {verify["header"]: webhook_signer.secret_of("token")}
+    elif verify:
+        signature = webhook_signer.sign(verify["scheme"], body, token["url"], time.time()).headers
+    return api.post(token["url"], body, {**headers, **signature}).status
+
+
+def posted(value: Any) -> tuple[bytes, dict[str, str]]:
+    return json.dumps(value).encode(), {"content-type": "application/json"}
+
+
+def button(action: str) -> tuple[bytes, dict[str, str]]:
+    payload = json.dumps({"type": "block_actions", "actions": [{"action_id": action}]})
+    return urlencode({"payload": payload}).encode(), {"content-type": "application/x-www-form-urlencoded"}
+
+
+def checkout(order: str) -> tuple[bytes, dict[str, str]]:
+    return posted({"type": "checkout.session.completed", "data": {"object": {"client_reference_id": order}}})
+
+
+def test_every_json_says_what_it_is() -> None:
+    assert PAGE.count("```json\n{") == len(EXAMPLES) > 10
+    assert {example.kind for example in EXAMPLES} == {"create", "complete", "payload", "answer"}
+
+
+@pytest.mark.parametrize("body", of_kind("create"))
+def test_every_create_is_accepted(body: Any, page_api: Api) -> None:
+    validated(CreateWaitpointTokenRequest, body)
+    page_api.create(**body)
+
+
+@pytest.mark.parametrize("body", of_kind("complete"))
+def test_every_completion_is_accepted(body: Any, page_api: Api) -> None:
+    completion.requested({name: json.dumps(value) for name, value in body.items()})
+    token = page_api.create()
+    assert page_api.post(f"{TOKENS}/{token['id']}/complete", body).status == 200
+    shown = page_api.retrieve(token["id"])
+    assert (shown["status"], shown["outputIsError"], json.loads(shown["output"])) == ("COMPLETED", True, body["error"])
+
+
+@pytest.mark.parametrize("payload", of_kind("payload"))
+def test_every_payload_of_a_wait_gives_the_run_who_completed_it(payload: Any, page_api: Api, world: InMemory) -> None:
+    token, task = page_api.create(), world.step_functions.start_task()
+    values = {"waitpointId.$": token["id"], "taskToken.$": task}
+    FUNCTIONS["wait_for_token"].call({name.removesuffix(".$"): values.get(name, it) for name, it in payload.items()})
+    page_api.post(token["url"], *posted({"approved": True}))
+    result = world.step_functions.result(task)
+    assert isinstance(result, Success)
+    assert json.loads(result.json).keys() == {"ok", "output", "completedBy"}
+
+
+@pytest.mark.parametrize("shown", of_kind("answer"))
+def test_every_answer_has_the_fields_of_the_api(shown: Any) -> None:
+    assert shown.keys() == {"completedBy", "otherDeliveries"}
+    assert shown["completedBy"].keys() == answers.CompletedBy.model_fields.keys()
+    assert shown["otherDeliveries"].keys() == answers.OtherDeliveries.model_fields.keys()
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_every_expression_is_accepted(expression: str) -> None:
+    completion_filter.check(expression)
+
+
+def test_the_table_of_expressions_is_read() -> None:
+    assert len(EXPRESSIONS) >= 6
+
+
+@pytest.mark.parametrize(
+    ("heading", "passed_over", "settles"),
+    [
+        ("GitHub, with its secret", posted({"zen": "ping"}), posted({"action": "completed"})),
+        ("Replicate: only when it is done", posted({"status": "processing"}), posted({"status": "failed"})),
+        ("Slack's button", button("reject"), button("approve")),
+        ("Stripe: one kind of event", checkout("order-2"), checkout("order-1")),
+    ],
+)
+def test_only_the_event_of_the_example_settles(
+    heading: str, passed_over: tuple[bytes, dict[str, str]], settles: tuple[bytes, dict[str, str]], page_api: Api
+) -> None:
+    token = page_api.create(**CREATES[heading])
+    assert page_api.post(token["url"], *settles).status == 401
+    assert deliver(page_api, token, CREATES[heading], *passed_over) == 200
+    assert page_api.retrieve(token["id"])["otherDeliveries"]["count"] == 2
+    assert page_api.retrieve(token["id"])["status"] == "WAITING"
+    assert deliver(page_api, token, CREATES[heading], *settles) == 200
+    assert page_api.retrieve(token["id"])["completedBy"]["source"] == "callback"
+
+
+def test_the_example_of_a_shared_value_asks_for_it(page_api: Api) -> None:
+    create = CREATES["My sender cannot sign"]
+    token = page_api.create(**create)
+    assert page_api.post(token["url"], *posted(1)).status == 401
+    assert deliver(page_api, token, create, *posted(1)) == 200
+    assert page_api.retrieve(token["id"])["output"] == "1"
+
+
+def test_the_example_of_a_schema_refuses_the_wrong_shape(page_api: Api) -> None:
+    token = page_api.create(**CREATES["Only answers of the right shape"])
+    refused = page_api.post(token["url"], *posted({"approved": "yes"}))
+    assert refused.status == 422
+    assert '"type" at #/properties/approved/type' in refused.error
+    assert page_api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
+    assert page_api.post(token["url"], *posted({"approved": True})).status == 200
+
+
+def test_the_state_that_fails_a_token_fails_it(page_api: Api, world: InMemory) -> None:
+    [text] = re.findall(r"<!-- state: fail -->\n```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
+    [state] = json.loads(f"{{{text}}}").values()
+    example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
+    assert [state["Retry"]] == [it["Retry"] for it in example["States"].values() if "Retry" in it][:1]
+    token = page_api.create()
+    payload = state["Parameters"]["Payload"]
+    assert payload.pop("waitpointId.$") == "$.token.id"
+    FUNCTIONS["complete_token_in_state"].call({**payload, "waitpointId": token["id"]})
+    shown = page_api.retrieve(token["id"])
+    assert json.loads(shown["output"]) == {**payload["error"], "code": "WAITPOINT_FAILED"}
+
+
+def test_the_example_of_the_readme_is_one_of_the_page() -> None:
+    assert json.loads(SNIPPETS["webhook"]) == CREATES["Replicate: only when it is done"]
+
+
+def test_complete_is_held_against_the_schema_alone(page_api: Api) -> None:
+    schema = CREATES["Only answers of the right shape"]["payloadSchema"]
+    token = page_api.create(**CREATES["GitHub, with its secret"], payloadSchema=schema)
+    url = f"{TOKENS}/{token['id']}/complete"
+    assert page_api.post(url, {"data": {"approved": "yes"}}).status == 422
+    assert page_api.retrieve(token["id"])["status"] == "WAITING"
+    assert page_api.post(url, {"data": {"approved": True}}).status == 200
+    shown = page_api.retrieve(token["id"])
+    assert (shown["status"], shown["completedBy"]["source"]) == ("COMPLETED", "complete")
+
+
+def test_a_late_delivery_is_counted_and_changes_nothing(page_api: Api, world: InMemory) -> None:
+    token = page_api.create()
+    page_api.post(token["url"], *posted("first"))
+    world.clock.advance(5000)
+    body, headers = posted("second")
+    assert page_api.post(token["url"], body, {**headers, "x-github-delivery": "2"}).status == 200
+    shown = page_api.retrieve(token["id"])
+    assert shown["output"] == '"first"'
+    assert (shown["otherDeliveries"]["count"], shown["otherDeliveries"]["lastDeliveryId"]) == (1, "2")
