@@ -85,11 +85,11 @@ class WaitpointTokenObject(AnswerModel):
     completedAfter: Instant = _optional("The same as `timeoutAt`.")
     completedAt: Instant = _optional("When the token was completed or timed out.")
     output: str = _optional(
-        "JSON text: the output or, if the token timed out, an object with `code` and `message`. "
+        "JSON text: the output or, if the token timed out or was failed, an object with `code` and `message`. "
         "If `outputType` is application/store, the path to request from `/api/v1/packets`. Not in a list."
     )
     outputType: Literal["application/json", "application/store"] = _optional("How to read `output`. Not in a list.")
-    outputIsError: bool = _optional("Whether the token timed out. Not in a list.")
+    outputIsError: bool = _optional("Whether `output` is an error: the token timed out or was failed. Not in a list.")
     tags: list[str]
     createdAt: Instant
     type: Literal["MANUAL"] = _optional("Not in a list.")
