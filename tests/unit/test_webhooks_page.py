@@ -21,7 +21,6 @@ from tests.support.readme import SNIPPETS
 from waitpoints.api import completion, completion_filter
 from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.waiter_result import Success
-from waitpoints.wiring import services
 
 FUNCTIONS = Template.load().functions()
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
@@ -56,11 +55,10 @@ def of_kind(kind: str) -> list[Any]:
 
 
 @pytest.fixture
-def page_api(api: Api, monkeypatch: pytest.MonkeyPatch) -> Api:
+def page_api(api: Api, world: InMemory) -> Api:
     """An API with a secret for each name that the page uses."""
     wanted = [body["verify"] for body in CREATES.values() if "verify" in body]
-    secrets = {verify["secret"]: FakeSecret(webhook_signer.secret_of(verify["scheme"])) for verify in wanted}
-    monkeypatch.setitem(vars(services), "_webhook_secrets", secrets)
+    world.webhook_secrets |= {verify["secret"]: FakeSecret(webhook_signer.secret_of(verify["scheme"])) for verify in wanted}
     return api
 
 
