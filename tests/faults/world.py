@@ -8,7 +8,7 @@ from typing import Any
 from in_process.moto_stack import MotoStack
 from tests.faults.callers import Callers, Execution
 from waitpoints.api.representation import retrieved
-from waitpoints.token import Completed, ReplyKind, Token, TokenError, iso
+from waitpoints.token import Completed, Failed, Outcome, ReplyKind, Token, TokenError, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -20,6 +20,15 @@ class Timeout:
 
 Ending = str | Timeout | TokenError
 """The JSON text of an output, a timeout, or the error that a token was failed with."""
+
+
+def _ending(outcome: Outcome) -> Ending:
+    match outcome:
+        case Completed(_, output):
+            return output.json or ""
+        case Failed(_, error):
+            return error
+    return Timeout()
 
 
 class World(Callers):
@@ -71,7 +80,7 @@ class World(Callers):
             token = self.token(token_id)
             assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
-                outcome = token.outcome.output.json or "" if isinstance(token.outcome, Completed) else Timeout()
+                outcome = _ending(token.outcome)
             if given[0] != self._result(token, outcome, unwrap, context):
                 yield f"an execution was resumed with {given[0]} and not with {outcome}"
 
