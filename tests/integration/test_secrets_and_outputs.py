@@ -234,6 +234,15 @@ class TestWebhookSecret:
         client.create_secret(Name=f"{STACK_NAME}/deleted", SecretString="the first")
         assert self.deliver(api, token, "the first") == 200
 
+    def test_that_is_about_to_be_deleted_or_has_no_text_is_refused_at_create(self, api: Api, fresh: None) -> None:
+        client = boto3.client("secretsmanager")
+        client.create_secret(Name=f"{STACK_NAME}/going", SecretString="the first")
+        client.delete_secret(SecretId=f"{STACK_NAME}/going", RecoveryWindowInDays=7)
+        client.create_secret(Name=f"{STACK_NAME}/bytes", SecretBinary=b"the first")
+        for name in ("going", "bytes"):
+            answer = api.post(TOKENS, {"verify": {"scheme": "stripe", "secret": name}})
+            assert (answer.status, f'"{STACK_NAME}/{name}"' in answer.error) == (422, True)
+
     @pytest.fixture
     def fresh(self, stack: MotoStack) -> Iterator[None]:
         services.reset()

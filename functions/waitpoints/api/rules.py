@@ -5,7 +5,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from waitpoints import json_text
-from waitpoints.aws.secrets import is_missing
+from waitpoints.aws.secrets import is_unusable
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
 from waitpoints.wiring import services
@@ -21,10 +21,10 @@ def verification(value: Any) -> Verification | None:
     try:
         secret = services.webhook_secret(verify.secret).current()
     except GetParameterError as error:
-        if not is_missing(error):
+        if not is_unusable(error):
             raise
         name = services.webhook_secret_name(verify.secret)
-        raise InvalidVerification(f'Invalid verify: there is no secret named "{name}" in Secrets Manager') from None
+        raise InvalidVerification(f'Invalid verify: Secrets Manager has no secret "{name}" with a text') from None
     signatures.check_secret(verify, secret)
     return verify
 

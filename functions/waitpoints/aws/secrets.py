@@ -72,6 +72,18 @@ class RotatingSecret:
 
 
 def is_missing(error: GetParameterError) -> bool:
-    """Whether the secret has no such version. What merely could not be read now is no reason to refuse anybody."""
+    """Whether the version doesn't exist. A failed read doesn't mean that it is missing, so don't reject the caller."""
+    return _code(error) == "ResourceNotFoundException"
+
+
+def is_unusable(error: GetParameterError) -> bool:
+    """Whether the secret doesn't exist, is about to be deleted, or has no text: retrying won't fix that."""
+    return _code(error) in (None, "ResourceNotFoundException", "InvalidRequestException")
+
+
+def _code(error: GetParameterError) -> str | None:
+    """Secrets Manager's error code; None if the secret was read but can't be used."""
     cause = error.__context__
-    return isinstance(cause, ClientError) and cause.response["Error"]["Code"] == "ResourceNotFoundException"
+    if cause is None:
+        return None
+    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
