@@ -1,6 +1,6 @@
-"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: a webhook completes the token of its URL.
+"""POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: complete a token by its callback URL.
 
-Senders that test the URL first get the answer that they expect, by any method. Only a POST ever settles the token.
+Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
 """
 
 from waitpoints import ids
@@ -17,7 +17,7 @@ def handler(request: Request) -> Response:
     token_id = checked_id(request)
     body = request.body(PAYLOAD_LIMIT)
     if handshake_signs.may_be_handshake(request.method, request.headers, request.raw_query, body):
-        from waitpoints.api import handshakes  # noqa: PLC0415 - deliveries do without it
+        from waitpoints.api import handshakes  # noqa: PLC0415 - only handshakes need it
 
         asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
         if answer := handshakes.answer(asked):
@@ -28,7 +28,7 @@ def handler(request: Request) -> Response:
 
 
 def checked_id(request: Request) -> str:
-    """The id of the URL's token. Raises WrongCallbackHash, also for an invalid id: neither says whether a token exists."""
+    """Return the token id. An invalid id also raises WrongCallbackHash, which hides whether the token exists."""
     try:
         token_id = ids.parse(request.path["waitpointId"])
     except TokenNotFound:

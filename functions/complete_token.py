@@ -1,6 +1,6 @@
 """POST /api/v1/waitpoints/tokens/{waitpointId}/complete: complete a token with data, or fail it with an error.
 
-Browsers may call it: a web page completes a token with the token's public access token.
+Browsers may call this route: a web page can complete a token with the token's public access token.
 """
 
 from waitpoints import ids

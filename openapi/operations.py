@@ -168,7 +168,7 @@ OPERATIONS = (
             403: FORBIDDEN,
             404: NOT_FOUND,
             413: too_large(PAYLOAD_LIMIT),
-            422: Answer("`data` does not fit the token's payloadSchema; `error` names the keyword and its place."),
+            422: Answer("`data` does not match the token's payloadSchema; `error` names the keyword and its place."),
         },
         body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
         parameters=(WAITPOINT_ID,),
@@ -208,7 +208,7 @@ OPERATIONS = (
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
             404: Answer("The URL is right, but retention has removed its token."),
             413: too_large(PAYLOAD_LIMIT),
-            422: Answer("The body does not fit the token's payloadSchema; `error` names the keyword and its place."),
+            422: Answer("The body does not match the token's payloadSchema; `error` names the keyword and its place."),
         },
         body=RequestBody({"status": "approved"}),
         parameters=(

@@ -1,10 +1,10 @@
-"""Find work in the table that was left undone, and finish it.
+"""Find unfinished work in the table and finish it.
 
     undelivered    a token settled more than GRACE ago that has a waiter without a recorded reply
     overdue        a WAITING token whose timeout passed more than GRACE ago
-    orphan         an item without expiry whose token retention has removed: nothing else would delete it
+    orphan         an item without expiry whose token is past its retention: nothing else deletes it
 
-A scan is eventually consistent. Finishing reads each token again and leaves it alone if it is fine by then.
+Scans are eventually consistent, so `finish` reads each token again and skips those that need no more work.
 """
 
 import random
@@ -17,14 +17,14 @@ from waitpoints.ports import ScannedPage, TokenStore
 from waitpoints.token import Attachment, Token
 from waitpoints.tokens import Tokens
 
-GRACE = 60_000  # milliseconds: what the stream and the timers are given
-SEGMENTS = 8  # read at the same time
-LOOKED_AT = 1 / 24  # of the old attachments in one run: each costs a read, and nobody waits for their removal
+GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
+SEGMENTS = 8  # scanned in parallel
+LOOKED_AT = 1 / 24  # share of old attachments checked per run: each check costs a read, and none is urgent
 
 
 @dataclass(slots=True)
 class Findings:
-    """How many items were read, the ids of tokens with something left undone, and attachments that may be orphans."""
+    """The number of items read, the ids of tokens with unfinished work, and attachments that may be orphans."""
 
     items: int = 0
     undelivered: list[str] = field(default_factory=list)
@@ -53,9 +53,9 @@ def search(store: TokenStore, now: int, chance: Callable[[], float] = random.ran
 
 
 def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> Findings:
-    """Time out, resume and release what was found. Returns what is still undone.
+    """Time out, resume and release what was found. Returns what is still unfinished.
 
-    Starts nothing once `has_time` returns False: the next run finds it again.
+    Starts nothing more once `has_time` returns False. The next run finds the rest again.
     """
     return Findings(
         items=findings.items,

@@ -34,7 +34,7 @@ class InvalidCompleteWhen(WaitpointsError):
 
 
 class PayloadRefused(WaitpointsError):
-    """The body does not fit the token's payloadSchema."""
+    """The body does not match the token's payloadSchema."""
 
 
 class BodyTooLarge(WaitpointsError):

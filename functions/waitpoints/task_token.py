@@ -10,7 +10,7 @@ SHORTEST, LONGEST = 20, 2048  # characters; AWS documents only the maximum, and 
 
 
 def check(text: object) -> str:
-    """Return `text` if it can be a task token. Raises InvalidRequest that says what to write instead."""
+    """Return `text` if it can be a task token. Raises InvalidRequest, which says what to write instead."""
     if isinstance(text, str) and is_plausible(text):
         return text
     if isinstance(text, str) and is_expression(text):

@@ -34,7 +34,7 @@ class Output:
 
 
 class Source(StrEnum):
-    """By which route a token was settled."""
+    """What settled a token."""
 
     CALLBACK = "callback"
     COMPLETE = "complete"
@@ -43,7 +43,7 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a delivery or a completion came from, as far as it said. Texts are cut at ORIGIN_TEXT characters."""
+    """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters."""
 
     source: Source
     ip: str | None = None
@@ -55,7 +55,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class TokenError:
-    """The error with which a token was failed."""
+    """The error that a token failed with."""
 
     message: str
     name: str = FAILED_ERROR
@@ -74,7 +74,7 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The outcome of a token that was completed with an error at the instant `at`."""
+    """The outcome of a token that was completed with an error at the time `at`."""
 
     at: int
     error: TokenError
@@ -96,16 +96,16 @@ Outcome = Completed | Failed | TimedOut
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """How a token's deliveries are checked: by which scheme, and with the secret of which name."""
+    """How a token's deliveries are verified. `secret` is the name of the secret, not its value."""
 
     scheme: str
     secret: str
-    header: str | None = None  # in lower case; only of the scheme `token`
+    header: str | None = None  # in lower case; only for the scheme `token`
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a token asks of a delivery before it settles it. `has_schema`: a payloadSchema is stored beside the token."""
+    """What a delivery must satisfy to settle a token. `has_schema`: the token's payloadSchema is in a separate item."""
 
     verify: Verification | None = None
     complete_when: str | None = None
@@ -113,7 +113,7 @@ class Rules:
 
 
 class Unchecked(StrEnum):
-    """Which of a token's rules a completion has not been checked against, so that the token must have none of them."""
+    """The rules that a completion has not been checked against. A token with any of them must not settle."""
 
     ANY = "any"
     SCHEMA = "schema"
@@ -122,7 +122,7 @@ class Unchecked(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OtherDeliveries:
-    """The deliveries that did not settle their token: late, repeated, passed over or refused."""
+    """The deliveries that did not settle their token: late, repeated, not matching or rejected."""
 
     count: int
     last_at: int
@@ -134,7 +134,8 @@ class OtherDeliveries:
 class Waiter:
     """One paused execution.
 
-    `unwrap` asks for the bare output instead of `{"ok": …}`, `context` for who completed the token beside it.
+    With `unwrap`, its result is the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed
+    the token.
     """
 
     task_token: str
@@ -189,7 +190,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The token that already holds an idempotency key, since when, and whether a try of the same request created it."""
+    """The token that already holds an idempotency key, since when, and whether the same request created it."""
 
     token_id: str
     since: int
@@ -198,7 +199,7 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An item without expiry that is of use only while its token exists: an idempotency key, a schema, a count."""
+    """An item without expiry that is useless without its token: an idempotency key, a schema or a count."""
 
     id: str
     item: str
@@ -208,7 +209,7 @@ class Attachment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewToken:
-    """What a caller asks for when it creates a token. `waiter` starts waiting for it in the same write.
+    """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
     `schema` is the JSON text of a payloadSchema.
     """

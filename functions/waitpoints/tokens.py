@@ -45,20 +45,20 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The token had ended before, with this outcome."""
+    """The token had already ended, with this outcome."""
 
     outcome: Outcome | None
 
 
 @dataclass(frozen=True, slots=True)
 class RulesApply:
-    """The token waits on: it has rules that the completion has not been checked against."""
+    """The token is still waiting: it has rules that the completion has not been checked against."""
 
     rules: Rules
 
 
 Completion = Settled | Ended | RulesApply
-"""What became of an attempt to complete a token."""
+"""The result of an attempt to complete a token."""
 
 
 class Tokens:
@@ -108,8 +108,8 @@ class Tokens:
     ) -> Completion:
         """Settle a waiting token with an output or an error, and resume its waiters.
 
-        A token that has ended stays as it is, and so does one past its timeout, which is settled as timed out. A token
-        with rules that the completion is `unchecked` against stays as it is, too. Raises TokenNotFound.
+        Returns Ended if the token has ended; a token past its timeout is settled as timed out first. Returns RulesApply if
+        the token has rules that the completion is `unchecked` against. Raises TokenNotFound.
         """
         now = self._clock()
         outcome = Completed(now, result, origin) if isinstance(result, Output) else Failed(now, result, origin)
@@ -120,22 +120,22 @@ class Tokens:
             self._delivery.resume_fast(token)
             return Settled()
         if token.outcome_at(now) is None:
-            assert token.rules is not None, "nothing else refuses a waiting token"
+            assert token.rules is not None, "only rules prevent the completion of a waiting token"
             return RulesApply(token.rules)
         if token.outcome is None:
-            token = self._time_out(token_id, now)  # by the same clock reading: the clock may be set back in between
+            token = self._time_out(token_id, now)  # the same `now`, as the clock may have been set back
         return Ended(token.outcome)
 
     def stored(self, token_id: str, json: str | None) -> Output:
-        """An output, stored where it can stay before a token refers to it."""
+        """Store an output in the bucket if it is too large for an item. Call it before the token is completed."""
         return self._outputs.store(token_id, json)
 
     def schema(self, token_id: str) -> str | None:
-        """The JSON text of a token's payloadSchema."""
+        """Return the JSON text of a token's payloadSchema, or None."""
         return self._store.schema(token_id)
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
-        """Count a delivery that did not settle its token. A count that fails must not fail the delivery."""
+        """Count a delivery that did not settle its token. Failures are only logged: they must not fail the delivery."""
         try:
             self._store.count_delivery(token_id, outcome, origin, self._clock())
         except Exception as error:
@@ -164,7 +164,7 @@ class Tokens:
     def expire(self, token_id: str) -> int | None:
         """Time a token out if it is due. Returns its timeout (epoch milliseconds) if that is still in the future, else None.
 
-        Reads first, because most tokens have settled by then and a failed conditional write costs as much as the whole item.
+        Reads the token first: most have settled by then, and a failed conditional write is billed by the item's size.
         """
         now = self._clock()
         try:
@@ -187,7 +187,7 @@ class Tokens:
         return self._delivery.resume(token)
 
     def release_if_orphaned(self, attachment: Attachment) -> bool:
-        """Delete an attachment whose token retention has removed. True: it needs no more attention now."""
+        """Delete an attachment if retention has removed its token. Always returns True: nothing is left to do."""
         if self._is_removed(attachment.token_id, self._clock()) and self._store.release(attachment):
             telemetry.count("OrphansReleased")
         return True
@@ -202,7 +202,7 @@ class Tokens:
             return True
 
     def _is_past_retention(self, token: Token, now: int) -> bool:
-        """Whether the retention is over. TTL may delete the token days later, and the bucket may delete its output first."""
+        """Whether the retention is over. TTL may delete the token days later, and the bucket its output earlier."""
         return token.outcome is not None and token.outcome.at + self._store.retention * 1000 <= now
 
     def _time_out(self, token_id: str, now: int) -> Token:
@@ -235,7 +235,7 @@ def _rules(new: NewToken) -> Rules | None:
 
 
 def _users_key(key: IdempotencyKey) -> IdempotencyKey | None:
-    """The key if the user chose it. The SDK's own is never shown."""
+    """Return the key if the user chose it, else None: the SDK's own keys are never shown."""
     match key.kind:
         case KeyKind.IDEMPOTENCY:
             return key

@@ -1,4 +1,4 @@
-"""The state's result or error that a waiting execution gets when its token settles.
+"""Build the result or error that a waiting execution gets when its token settles.
 
 The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`, what `.unwrap()` returns.
 """
@@ -60,7 +60,7 @@ def outcome_error(outcome: Failed | TimedOut) -> TokenError:
 
 
 def error_output(outcome: Failed | TimedOut) -> str:
-    """The output that the API shows for a token that failed or timed out. The SDK reads its `message`."""
+    """Return the output that the API shows for a failed or timed-out token. The SDK reads its `message`."""
     members = _members(outcome_error(outcome))
     if isinstance(outcome, TimedOut):
         del members["name"]  # as in Trigger.dev
@@ -68,7 +68,7 @@ def error_output(outcome: Failed | TimedOut) -> str:
 
 
 def completed_by(outcome: Outcome) -> dict[str, str]:
-    """How and from where a token was settled, as the API and waiting runs show it."""
+    """Return how and from where a token was settled, as shown in the API and in results."""
     match outcome:
         case TimedOut(at):
             origin = Origin(source=Source.TIMEOUT)
@@ -100,7 +100,7 @@ def _output_result(outcome: Completed, output: Output, waiter: Waiter, bucket: s
 
 
 def _result(outcome: Outcome, waiter: Waiter, ok: str, name: str, text: str) -> Success:
-    """The envelope around a JSON text, which is handed on as it is."""
+    """Wrap a JSON text, unchanged, in the result's envelope."""
     context = f',"completedBy":{json.dumps(completed_by(outcome))}' if waiter.context else ""
     return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
 

@@ -98,7 +98,7 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
     services.store.complete(
         token_id, Completed(now, Output("1")), Unchecked.NONE
-    )  # and whoever did that died before the resume
+    )  # the function that did this stopped before it resumed the waiter
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}

@@ -441,9 +441,9 @@ class TestAddWaiter:
                     lambda: store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE),  # noqa: B023
                 ]
             )
-            told_by_whoever_completes = one.key in settled.waiters
-            told_at_once = not kept and seen.outcome is not None
-            assert told_by_whoever_completes is not told_at_once
+            resumed_by_the_completion = one.key in settled.waiters
+            resumed_at_once = not kept and seen.outcome is not None
+            assert resumed_by_the_completion is not resumed_at_once
 
 
 class TestIdempotencyKey:

@@ -62,9 +62,9 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
     ("expression", "reason"),
     [
         ("body." + "a" * MAX_LENGTH, "256 characters"),
-        ("", "not JMESPath"),
-        ("body.status = 'x'", "not JMESPath"),
-        ("body..a", "not JMESPath"),
+        ("", "not valid JMESPath"),
+        ("body.status = 'x'", "not valid JMESPath"),
+        ("body..a", "not valid JMESPath"),
         ("(" * 17 + "a" + ")" * 17, "nested too deeply"),
         ("(" * 120 + "a" + ")" * 120, "nested too deeply"),
         ("!" * 255 + "a", "nodes"),
@@ -74,7 +74,7 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
         ("[a, b] | [c, d]", "one multi-select"),
         ("{a: {b: c}}", "one multi-select"),
         ("[@,@,@,@,@,@,@,@,@]", "8 values"),
-        ("json(a) || json(b)", "json() is accepted once"),
+        ("json(a) || json(b)", "json() is accepted only once"),
         ("contains(&a, b)", "expression references"),
         ("sort_by(body, &a)", '"sort_by" is not accepted'),
         ("!body.draft", "write !(a.b)"),
@@ -83,9 +83,9 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
         ("nope(body)", '"nope" is not accepted'),
         ("contains(body)", "contains() takes 2 argument(s), not 1"),
         ("not_null()", "at least 1"),
-        ("join(body.separator, body.list)", "separator written out"),
+        ("join(body.separator, body.list)", "separator of join() must be a literal"),
         ("join('123456789', body.list)", "at most 8 characters"),
-        ("a\x00b", "not JMESPath"),
+        ("a\x00b", "not valid JMESPath"),
     ],
 )
 def test_what_is_not_accepted_is_named(expression: str, reason: str) -> None:

@@ -1,8 +1,9 @@
-"""Convert a callback's body to the token's output. Any body is accepted, and none of it is lost.
+"""Convert a callback's body to the token's output. Any body is accepted without loss.
 
 body                        output
 JSON                        the same text, byte for byte
 empty                       {}, as in Trigger.dev (contract K1)
+a form                      an object of its fields (see `forms`)
 any other text              the text as a JSON string (Trigger.dev stores {})
 bytes that are not UTF-8    {"base64": "…"}
 """
@@ -15,7 +16,7 @@ _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def output(body: bytes, content_type: str = "") -> str:
-    """The JSON text to complete a token with. JSON stays JSON whatever its content type: curl calls it a form."""
+    """Return the JSON text to complete a token with. JSON is kept under any content type: curl sends JSON as a form."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
@@ -32,6 +33,6 @@ def output(body: bytes, content_type: str = "") -> str:
 def _form(body: bytes, content_type: str) -> str | None:
     if not content_type.strip().lower().startswith(_FORMS):
         return None
-    from waitpoints.api import forms  # noqa: PLC0415  imported for forms only: a callback's cold start counts
+    from waitpoints.api import forms  # noqa: PLC0415 - few callbacks need it
 
     return forms.object_text(body, content_type)

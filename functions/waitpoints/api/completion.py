@@ -1,4 +1,4 @@
-"""What a request to complete a token asks for: an output, or an error that fails it."""
+"""Parse a request to complete a token with an output, or to fail it with an error."""
 
 import re
 from collections.abc import Mapping
@@ -12,18 +12,18 @@ from waitpoints.waiter_result import REFUSED_ERROR, TIMEOUT_ERROR
 
 FIELDS = ("data", "error")
 MAX_MESSAGE = 4096  # bytes of UTF-8
-MAX_CODE = 128  # characters
+MAX_CODE = 128  # bytes of UTF-8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
-# A state's Retry must not match an error that a caller wrote, so no name is accepted that the stack itself raises.
-# The names of AWS have a dot (States.Timeout, Lambda.Unknown), which the grammar excludes.
+# Callers must not use the error names that the stack raises: a state's Retry could not tell the two apart.
+# AWS's own names contain a dot (States.Timeout, Lambda.Unknown), which _NAME excludes.
 _RESERVED = {name for name, value in vars(errors).items() if isinstance(value, type)} | {TIMEOUT_ERROR, REFUSED_ERROR}
 
 
 def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | TokenError | None:
-    """The text of `data`, the error, or None for neither. `members` has the JSON text of each member. Raises InvalidRequest.
+    """Return the JSON text of `data`, or the error, or None if both are absent. Raises InvalidRequest.
 
-    A newer SDK may send more beside `data` or `error`. Without them an unknown field is always refused: a completion is
-    final.
+    `members` has the JSON text of each field. `ignore_unknown` accepts fields of a newer SDK, but only beside `data` or
+    `error`: a completion is final, so a misspelled `data` must not complete the token without an output.
     """
     is_known = "data" in members or "error" in members
     if not (ignore_unknown and is_known):
@@ -34,21 +34,21 @@ def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> st
         raise InvalidRequest('Validation error: expected "data" or "error", not both')
     try:
         return token_error(json_text.parse(members["error"]))
-    except json_text.NotJson as error:  # what `data` may hold, such as a number of 5,000 digits
+    except json_text.NotJson as error:  # `data` accepts numbers of 5,000 digits, `error` does not
         raise InvalidRequest(f"Invalid JSON: {error}") from None
 
 
 def token_error(value: Any) -> TokenError:
-    """`error` of a request to complete a token. Raises InvalidRequest."""
+    """Parse the `error` of a request to complete a token. Raises InvalidRequest."""
     if not isinstance(value, dict):
         raise InvalidRequest('Validation error: "error" must be an object with a "message"')
     refuse_unknown(value, ["message", "name", "code"])
     message = _text(value.get("message"), "message", MAX_MESSAGE)
     name = value.get("name", FAILED_ERROR)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidRequest('Validation error: "error.name" must be a letter and at most 63 letters and digits')
+        raise InvalidRequest('Validation error: "error.name" must be 1 to 64 letters and digits and start with a letter')
     if name in _RESERVED:
-        raise InvalidRequest(f'Validation error: "error.name" must not be {name}, which the stack itself raises')
+        raise InvalidRequest(f'Validation error: "error.name" must not be {name}: the stack raises this error itself')
     return TokenError(message, name, _text(value.get("code", FAILED_CODE), "code", MAX_CODE))
 
 
@@ -58,4 +58,4 @@ def _text(value: Any, name: str, limit: int) -> str:
             return value
     except UnicodeEncodeError:
         pass
-    raise InvalidRequest(f'Validation error: "error.{name}" must be a text of 1 to {limit} bytes of UTF-8')
+    raise InvalidRequest(f'Validation error: "error.{name}" must be a string of 1 to {limit} bytes of UTF-8')

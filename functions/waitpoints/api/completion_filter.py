@@ -1,7 +1,7 @@
-"""`completeWhen`: which deliveries settle a token, as a JMESPath expression over body, headers and query.
+"""`completeWhen`: a JMESPath expression over body, headers and query that selects the deliveries that settle a token.
 
-An expression's length does not bound its work, so its form is bounded at create and its work at delivery: nodes visited,
-and characters that `to_string`, `join` and `json` read or write.
+A short expression can take long to evaluate. So `check` limits its structure when a token is created, and `matches` limits
+its work for each delivery: the nodes visited, and the characters that `to_string`, `join` and `json` read or write.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,13 +15,13 @@ from waitpoints.errors import InvalidCompleteWhen
 
 MAX_LENGTH = 256  # characters
 MAX_NODES = 40
-MAX_NESTING = 16  # brackets and functions inside each other
+MAX_NESTING = 16  # nested brackets, including those of calls
 MAX_PROJECTIONS = 2
-MAX_SELECTED = 8  # values of a multi-select: each may hold the whole body
-MAX_SEPARATOR = 8  # characters between what `join` joins
+MAX_SELECTED = 8  # values in a multi-select: each may be the whole body
+MAX_SEPARATOR = 8  # characters in the separator of `join`
 MAX_VISITS = 300_000  # about 0.5 s
 MAX_TEXT = 6_291_456  # characters, twice the largest body
-_CALL = 200  # characters that take as long as one call
+_CALL = 200  # a call takes as long as this many characters
 
 FUNCTIONS = {
     "contains": 2,
@@ -35,27 +35,27 @@ FUNCTIONS = {
     "not_null": None,  # one or more
     "json": 1,
 }
-"""The functions of JMESPath that are accepted, and our `json`, with how many arguments each takes."""
+"""The accepted functions, and how many arguments each takes. `json` is our own, the others are JMESPath's."""
 
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 _MULTI_SELECTS = ("multi_select_list", "multi_select_dict")
 _OPENING, _CLOSING = ("lbracket", "lbrace", "lparen", "filter"), ("rbracket", "rbrace", "rparen")
-_DIGITS = 308  # a longer whole number counts as the float that it rounds to
+_DIGITS = 308  # a longer integer is read as a float
 
 Node = Mapping[str, Any]
 
 
 def check(expression: str) -> None:
-    """Raises InvalidCompleteWhen, naming what is not accepted."""
+    """Raises InvalidCompleteWhen, which says what is not accepted."""
     if len(expression) > MAX_LENGTH:
         raise _refusal(f"at most {MAX_LENGTH} characters are accepted")
     try:
         _check_nesting(expression)
         nodes = list(_nodes(parser.Parser().parse(expression).parsed))
     except exceptions.JMESPathError:
-        raise _refusal("it is not JMESPath") from None
+        raise _refusal("it is not valid JMESPath") from None
     except (ValueError, RecursionError):
-        raise _refusal("it cannot be read") from None
+        raise _refusal("it cannot be parsed") from None
     _check_counts(nodes)
     for node in nodes:
         if node["type"] == "expref":
@@ -67,23 +67,23 @@ def check(expression: str) -> None:
 
 
 def matches(expression: str, delivery: Mapping[str, Any]) -> bool:
-    """Whether a delivery `{"body", "headers", "query"}` settles the token: the result is neither false nor empty.
+    """Whether a delivery `{"body", "headers", "query"}` settles the token: the result is not null, false or empty.
 
-    `expression` is one that `check` accepted. What fails, or takes too much work, does not match.
+    `check` must have accepted `expression`. If the evaluation fails or takes too much work, the delivery does not match.
     """
     work = _Work()
     try:
         result = work.visit(parser.Parser().parse(expression).parsed, dict(delivery))
-    except Exception:  # a type that a function does not take, a comparison of text and number, too much work
+    except Exception:  # such as a wrong argument type, a comparison of text and number, or too much work
         return False
     is_empty = isinstance(result, (str, list, dict)) and not result
     return not (result is None or result is False or is_empty)
 
 
 def delivery(output: str, headers: Mapping[str, str], raw_query: str) -> dict[str, Any]:
-    """What an expression is evaluated over. `output` is the JSON text that the body became.
+    """Return the value that an expression is evaluated on. `output` is the JSON text made from the body.
 
-    A parameter that is repeated in the query is a list. A whole number of more than 308 digits counts as a float.
+    A repeated query parameter becomes a list. An integer of more than 308 digits becomes a float.
     """
     return {
         "body": json_text.parse(output, parse_int=_number),
@@ -97,7 +97,7 @@ class _TooMuchWork(Exception):
 
 
 class _Work(visitor.TreeInterpreter):
-    """One evaluation, which ends when it has visited MAX_VISITS nodes or handled MAX_TEXT characters."""
+    """One evaluation. It raises _TooMuchWork after MAX_VISITS nodes or MAX_TEXT characters."""
 
     def __init__(self) -> None:
         super().__init__(visitor.Options(custom_functions=_Functions()))
@@ -125,7 +125,7 @@ class _Functions(functions.Functions):
 
     @functions.signature({"types": []})
     def _func_json(self, text: Any) -> Any:
-        """The value of a JSON text; null for any other text or value."""
+        """Parse a JSON text. Any other text or value gives null."""
         if not isinstance(text, str):
             return None
         try:
@@ -144,22 +144,22 @@ def _check_nesting(expression: str) -> None:
     for token in lexer.Lexer().tokenize(expression):
         depth += (token["type"] in _OPENING) - (token["type"] in _CLOSING)
         if depth > MAX_NESTING:
-            raise _refusal(f"it is nested too deeply: at most {MAX_NESTING} brackets inside each other are accepted")
+            raise _refusal(f"it is nested too deeply: at most {MAX_NESTING} nested brackets are accepted")
 
 
 def _check_counts(nodes: list[Node]) -> None:
     kinds = [node["type"] for node in nodes]
     if len(nodes) > MAX_NODES:
-        raise _refusal(f"it has {len(nodes)} nodes (names, values, operators and calls), at most {MAX_NODES} are accepted")
+        raise _refusal(f"it has {len(nodes)} nodes (names, values, operators and calls); at most {MAX_NODES} are accepted")
     if sum(kind in _PROJECTIONS for kind in kinds) > MAX_PROJECTIONS:
         raise _refusal(f"at most {MAX_PROJECTIONS} projections ([*], .*, [], [?…] or a slice) are accepted")
     selects = [node for node in nodes if node["type"] in _MULTI_SELECTS]
     if len(selects) > 1:
         raise _refusal("at most one multi-select ([…, …] or {…}) is accepted")
     if any(len(node["children"]) > MAX_SELECTED for node in selects):
-        raise _refusal(f"a multi-select of at most {MAX_SELECTED} values is accepted")
+        raise _refusal(f"at most {MAX_SELECTED} values in a multi-select are accepted")
     if sum(node["type"] == "function_expression" and node["value"] == "json" for node in nodes) > 1:
-        raise _refusal("json() is accepted once")
+        raise _refusal("json() is accepted only once")
 
 
 def _check_function(call: Node) -> None:
@@ -172,11 +172,11 @@ def _check_function(call: Node) -> None:
     if name == "join":
         separator = arguments[0].get("value") if arguments[0]["type"] == "literal" else None
         if not isinstance(separator, str) or len(separator) > MAX_SEPARATOR:
-            raise _refusal(f"join() takes a separator written out, of at most {MAX_SEPARATOR} characters")
+            raise _refusal(f"the separator of join() must be a literal of at most {MAX_SEPARATOR} characters")
 
 
 def _nodes(node: Node) -> Iterator[Node]:
-    """The nodes that the expression's author wrote: not the identities that the parser puts in."""
+    """Yield the nodes that the author wrote, without the identities that the parser inserts."""
     if node["type"] not in ("identity", "key_val_pair"):
         yield node
     for child in node["children"]:

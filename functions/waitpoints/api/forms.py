@@ -1,7 +1,7 @@
-"""A form as a JSON object.
+"""Convert a form to a JSON object.
 
-text field        its text; Slack's and GitHub's `payload`, which is JSON, stays the text that it is
-repeated field    a list of its values, in their order
+text field        its text; Slack's and GitHub's `payload` stays a JSON text
+repeated field    a list of its values, in order
 file              {"filename": "…", "contentType": "…", "base64": "…"}
 """
 
@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from waitpoints import json_text
 
 MAX_FIELDS = 1000
-MAX_HEADERS = 8  # of one part
+MAX_HEADERS = 8  # per part
 MAX_BOUNDARY = 70  # characters (RFC 2046)
 _CHARSETS = {"utf-8", "utf8", "us-ascii", "iso-8859-1", "latin1", "windows-1252"}
 _BOUNDARY_ALPHABET = set("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'()+_,-./:=? ")
@@ -21,14 +21,14 @@ Field = tuple[str, Any]
 
 
 def object_text(body: bytes, content_type: str) -> str | None:
-    """The form as the text of a JSON object. None if the content type names no form, or the body is not one."""
+    """Return the form as the text of a JSON object. None if the content type or the body is not a form."""
     media_type, options = _content_type(content_type)
     try:
         if media_type == "application/x-www-form-urlencoded":
             return _object(_urlencoded(body, options))
         if media_type == "multipart/form-data":
             return _object(_multipart(body, options))
-    except ValueError:  # of the text's encoding, of the form, or of its limits: multipart's errors are ValueErrors
+    except ValueError:  # wrong encoding, malformed, or over a limit: multipart's errors are ValueErrors
         pass
     return None
 
@@ -37,16 +37,16 @@ def _urlencoded(body: bytes, options: dict[str, str]) -> list[Field]:
     charset = _charset(options)
     text = body.decode(charset)
     if not all("=" in pair for pair in text.split("&") if pair):
-        raise ValueError("not a form: curl and others name this type for any text")
+        raise ValueError("not a form: curl and others send this type with any text")
     return list(parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict", max_num_fields=MAX_FIELDS))
 
 
 def _multipart(body: bytes, options: dict[str, str]) -> list[Field]:
-    from multipart import MultipartSegment, PushMultipartParser  # noqa: PLC0415  few callbacks need it
+    from multipart import MultipartSegment, PushMultipartParser  # noqa: PLC0415 - few callbacks need it
 
     boundary = options.get("boundary", "")
     if not 0 < len(boundary) <= MAX_BOUNDARY or not _BOUNDARY_ALPHABET.issuperset(boundary):
-        raise ValueError("no boundary that RFC 2046 allows")
+        raise ValueError("not a boundary that RFC 2046 allows")
     fields: list[Field] = []
     with PushMultipartParser(boundary, len(body), max_header_count=MAX_HEADERS, max_segment_count=MAX_FIELDS) as parser:
         part, chunks = None, list[bytes]()
@@ -63,7 +63,7 @@ def _multipart(body: bytes, options: dict[str, str]) -> list[Field]:
 def _value(part: Any, content: bytes, options: dict[str, str]) -> Any:
     names = [name for name, _ in part.headerlist]
     if len(names) > len(set(names)):
-        raise ValueError("a repeated header: readers disagree on which one counts")
+        raise ValueError("a repeated header: parsers disagree on which one counts")
     media_type, of_part = _content_type(part.header("Content-Type", ""))
     if part.filename is None:
         return content.decode(_charset(of_part or options))
@@ -73,7 +73,7 @@ def _value(part: Any, content: bytes, options: dict[str, str]) -> Any:
 
 def _object(fields: list[Field]) -> str:
     if not fields:
-        raise ValueError("no field")
+        raise ValueError("no fields")
     values: dict[str, list[Any]] = {}
     for name, value in fields:
         values.setdefault(name, []).append(value)
@@ -81,7 +81,7 @@ def _object(fields: list[Field]) -> str:
 
 
 def _content_type(header: str) -> tuple[str, dict[str, str]]:
-    """The media type and its parameters, names in lower case; of a repeated parameter the first counts."""
+    """Return the media type and its parameters, with names in lower case. The first of repeated parameters counts."""
     media_type, *parameters = header.split(";", 20)
     options: dict[str, str] = {}
     for parameter in parameters:
@@ -93,5 +93,5 @@ def _content_type(header: str) -> tuple[str, dict[str, str]]:
 def _charset(options: dict[str, str]) -> str:
     charset = options.get("charset", "utf-8").lower()
     if charset not in _CHARSETS:
-        raise ValueError("an encoding that forms are not read in")
+        raise ValueError("an unsupported charset")
     return charset

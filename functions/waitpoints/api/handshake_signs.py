@@ -1,15 +1,15 @@
-"""Whether a request may be a handshake, told cheaply, so that `handshakes` is only imported for one that may."""
+"""Tell cheaply whether a request may be a handshake, so that other requests do not import `handshakes`."""
 
 from collections.abc import Mapping
 
-KEYED = ("zoom", "xero", "discord")  # the schemes whose handshake needs the key
-MAX_BODY = 16_384  # bytes; a handshake's own is below 1 KB
+KEYED = ("zoom", "xero", "discord")  # schemes whose handshake needs the key
+MAX_BODY = 16_384  # bytes; handshakes have less than 1 KB
 _HEADERS = ("x-hook-secret", "smartsheet-hook-challenge", "aeg-event-type")
 _WORDS = (b'"challenge"', b'"verification_token"', b'"validation_code"')
 
 
 def may_be_handshake(method: str, headers: Mapping[str, str], raw_query: str, body: bytes) -> bool:
-    """False only if no sender's handshake that needs no key looks like this. Header names are in lower case."""
+    """Whether this may be a handshake that needs no key. False is certain. Header names are in lower case."""
     if method != "POST":
         return method in ("GET", "HEAD", "OPTIONS")
     if len(body) > MAX_BODY:

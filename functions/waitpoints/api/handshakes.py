@@ -1,9 +1,8 @@
-"""Handshakes: what senders ask of a URL before they deliver to it. Answering one never settles a token.
+"""Answer handshakes: the requests by which senders verify a URL before they deliver to it. A handshake settles no token.
 
-A sender sends a challenge and expects it back. Everybody who holds the URL can send one too, so what is repeated is
-short and of one alphabet, is answered as plain text or JSON that no browser interprets, and nothing is ever fetched.
-An answer says that the URL exists, so it is given only once the URL's hash has been checked. It proves nothing about
-who asked.
+A sender sends a challenge and expects it back. Anyone with the URL can send a challenge, so only a short text of a limited
+alphabet is repeated, as plain text or JSON that browsers do not interpret. Nothing is fetched.
+An answer reveals that the URL exists, so the URL's hash is checked first. The answer does not prove who sent the challenge.
 
 | sender          | asks                                             | gets                                      | key |
 | --------------- | ------------------------------------------------ | ----------------------------------------- | --- |
@@ -20,12 +19,12 @@ who asked.
 | Slack           | POST {"type": "url_verification", "challenge"}   | its text                                  |     |
 | monday          | POST {"challenge"} alone                         | {"challenge"}                             |     |
 | Toggl           | POST {"payload": "ping", "validation_code"}      | {"validation_code"}                       |     |
-| Notion          | POST {"verification_token"} alone                | 200; the token is kept nowhere            |     |
+| Notion          | POST {"verification_token"} alone                | 200; the token is not stored              |     |
 | Zoom            | POST {"event": "endpoint.url_validation"}        | {"plainToken", "encryptedToken"}          | yes |
 | Xero            | POST {"events": []} without sequence numbers     | 200, empty                                | yes |
 | Discord         | POST {"type": 1}, {"type": 0}                    | {"type": 1}, 204                          | yes |
 
-X's CRC is not answered: its request carries no signature, so that an answer would sign whatever it is sent.
+X's CRC is not answered: its request is not signed, so the answer would sign any text for anyone.
 """
 
 import hashlib
@@ -41,8 +40,8 @@ from waitpoints.api.endpoint import Response
 from waitpoints.api.handshake_signs import MAX_BODY
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~:+/=-]{1,1024}")
-_SPOKEN = re.compile(r"[A-Za-z0-9._~:+/= -]{1,1024}")  # Microsoft Graph's is a sentence
-_SIGNED = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}")  # what a key signs must not look like `v0:<time>:<body>`
+_SPOKEN = re.compile(r"[A-Za-z0-9._~:+/= -]{1,1024}")  # Microsoft Graph's challenge contains spaces
+_SIGNED = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}")  # a signed challenge must not look like `v0:<time>:<body>`
 _DIGITS = re.compile(r"[0-9]{1,1024}")
 _RATE = re.compile(r"[1-9][0-9]{0,8}")
 
@@ -55,7 +54,7 @@ _GUARDS = {
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that may be a handshake. Header names are in lower case; `json` is None unless the body is a small JSON."""
+    """A request that may be a handshake. Header names are in lower case. `json` is None unless the body is small JSON."""
 
     method: str
     headers: Mapping[str, str]
@@ -77,7 +76,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """One row of the table: `challenge` finds what a request asks to be repeated, `answer` repeats it."""
+    """One row of the table: `challenge` finds the text to repeat, `answer` repeats it."""
 
     sender: str
     method: str
@@ -87,7 +86,7 @@ class Handshake:
 
 
 def answer(asked: Asked) -> Response | None:
-    """The answer to a handshake that needs no key; None if the request is none."""
+    """Answer a handshake that needs no key. Returns None if the request is not one."""
     if asked.method == "HEAD":
         return _answered("")
     if asked.method == "OPTIONS":
@@ -100,16 +99,16 @@ def answer(asked: Asked) -> Response | None:
 
 
 def keyed_answer(scheme: str, asked: Asked, secret: bytes) -> Response | None:
-    """The answer to a handshake of a token with this `verify` scheme; None if the request is none.
+    """Answer a handshake of this `verify` scheme. Returns None if the request is not one.
 
-    Only for a request whose signature has been checked with `secret`: for anybody else this would sign.
+    Call it only after the request's signature was verified with `secret`: otherwise it would sign a text for anyone.
     """
     respond = _KEYED.get(scheme)
     return respond(asked, secret) if respond and asked.method == "POST" else None
 
 
 def _cloud_events(asked: Asked) -> Response | None:
-    """CloudEvents' abuse protection. The OPTIONS of a browser (CORS) names a method that it wants to use."""
+    """CloudEvents' abuse protection. A browser's preflight (CORS) is not one: it has `access-control-request-method`."""
     origin = asked.headers.get("webhook-request-origin", "")
     if "access-control-request-method" in asked.headers or not _CHALLENGE.fullmatch(origin):
         return None
@@ -138,7 +137,7 @@ def _zoom(asked: Asked, secret: bytes) -> Response | None:
 
 
 def _xero(asked: Asked, _secret: bytes) -> Response | None:
-    """Xero sends some wrongly signed too, and wants 401 for those: the signature's check answers them."""
+    """Xero also sends wrongly signed requests and expects 401. The signature check has rejected those."""
     body = asked.members
     is_intent = body.get("events") == [] and body.get("firstEventSequence") == 0 and body.get("lastEventSequence") == 0
     return _answered("") if is_intent else None
@@ -207,7 +206,7 @@ _KEYED = {"zoom": _zoom, "xero": _xero, "discord": _discord}
 
 
 def _query(raw_query: str) -> dict[str, str]:
-    """The first value of each parameter."""
+    """Return the first value of each parameter."""
     found: dict[str, str] = {}
     for name, value in parse_qsl(raw_query, keep_blank_values=True):
         found.setdefault(name, value)

@@ -140,7 +140,7 @@ class CreateWaitpointTokenRequest(RequestModel):
     payload_schema: dict[str, Any] = Field(
         default=ABSENT,
         description=(
-            "A JSON Schema (2020-12) of at most 8 KB, without references. A body or `data` that does not fit is refused "
+            "A JSON Schema (2020-12) of at most 8 KB, without references. A body or `data` that does not match is refused "
             "with 422 and settles nothing."
         ),
         examples=[{"type": "object", "required": ["approved"]}],

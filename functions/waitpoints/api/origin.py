@@ -1,9 +1,9 @@
-"""Where a request came from, as a token keeps it: never a credential, a cookie or a body."""
+"""Read where a request came from, to store it with the token. Credentials, cookies and bodies are never included."""
 
 from waitpoints.api.endpoint import Request
 from waitpoints.token import ORIGIN_TEXT, Origin, Source
 
-# The header in which each sender names a delivery: the same on every retry of it
+# The headers with a delivery's id, which stays the same when the sender retries
 _DELIVERY_IDS = (
     "webhook-id",  # Standard Webhooks
     "svix-id",
@@ -37,5 +37,5 @@ def origin(request: Request, source: Source) -> Origin:
 
 
 def _cut(text: str | None) -> str | None:
-    """At most ORIGIN_TEXT characters; None for no text. A lone surrogate, which DynamoDB can't store, becomes "?"."""
+    """Cut a text to ORIGIN_TEXT characters. None if it is empty. A lone surrogate, which DynamoDB can't store, becomes "?"."""
     return text[:ORIGIN_TEXT].encode("utf-8", "replace").decode() if text else None

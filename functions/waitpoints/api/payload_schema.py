@@ -1,9 +1,9 @@
-"""`payloadSchema`: which outputs a token accepts, as JSON Schema 2020-12.
+"""`payloadSchema`: a JSON Schema 2020-12 that a token's output must match.
 
-What a schema costs is bounded twice. At create: its size, no references, at most one `unevaluatedProperties` and one
-`unevaluatedItems` (each further one doubles the work), and patterns in an engine without backtracking, of bounded size.
-At delivery: the schema's values times the body's values, and its patterns times the body's characters. A body over
-either bound is refused without being checked.
+The cost of a check is limited twice. `check` limits the schema when a token is created: its size, no references, at most
+one `unevaluatedProperties` and one `unevaluatedItems` (each further one doubles the work), and patterns of limited size in
+an engine without backtracking. `violation` limits the work for each body: schema values times body values, and patterns
+times body characters. It rejects a body over either limit without checking it.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ from waitpoints.errors import InvalidPayloadSchema
 MAX_BYTES = 8192
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-MAX_STEPS = 10_000_000  # values of the schema times values of the body: at most about 1 s
-MAX_PATTERN_STEPS = 524_288  # patterns of the schema times characters of the body: at most about 1.5 s
-MAX_NAMING_STEPS = 1_000_000  # naming a keyword copies the body's value once for each branch of anyOf and oneOf
-_PATTERN_BYTES = 32_768  # of one compiled pattern: matching costs its size for each character
-_MULTIPLE_OF_STEPS = 200  # it divides exactly, in about 10 µs
+MAX_STEPS = 10_000_000  # schema values times body values: at most about 1 s
+MAX_PATTERN_STEPS = 524_288  # patterns times body characters: at most about 1.5 s
+MAX_NAMING_STEPS = 1_000_000  # naming the keyword copies the body for each branch of anyOf and oneOf
+_PATTERN_BYTES = 32_768  # per compiled pattern: matching takes this much work per character
+_MULTIPLE_OF_STEPS = 200  # exact division takes about 10 µs
 
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _ONCE = ("unevaluatedProperties", "unevaluatedItems")
@@ -29,24 +29,24 @@ _ONCE = ("unevaluatedProperties", "unevaluatedItems")
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """The keyword that refused a body, and the keyword's place in the schema as a JSON Pointer; nothing of the body."""
+    """The keyword that rejected a body, and its JSON Pointer in the schema. Contains nothing from the body."""
 
     keyword: str
     place: str
 
     @property
     def message(self) -> str:
-        return f"The body does not fit the token's payloadSchema: {json_text.dumps(self.keyword)} at {self.place}"
+        return f"The body does not match the token's payloadSchema: {json_text.dumps(self.keyword)} at {self.place}"
 
 
-TOO_LARGE = Violation("(the body is too large to be checked)", "#")
+TOO_LARGE = Violation("(the body is too large to check)", "#")
 # nested deeper than 255 levels, half of a surrogate pair, or a whole number of more than 4,300 digits
-UNREADABLE = Violation("(the body holds what cannot be checked)", "#")
-UNNAMED = Violation("(the body is too large to say which keyword)", "#")
+UNREADABLE = Violation("(the body contains values that cannot be checked)", "#")
+UNNAMED = Violation("(the body is too large to name the keyword)", "#")
 
 
 def check(schema: str) -> None:
-    """Raises InvalidPayloadSchema unless this JSON text is a schema that can be checked in bounded time."""
+    """Raises InvalidPayloadSchema unless this JSON text is a schema that can be checked in limited time."""
     if len(schema.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPayloadSchema(f"Invalid payloadSchema: at most {MAX_BYTES} bytes are accepted")
     try:
@@ -57,17 +57,17 @@ def check(schema: str) -> None:
         raise InvalidPayloadSchema("Invalid payloadSchema: expected an object")
     _check_names([name for node in _values(value) if isinstance(node, dict) for name in node])
     if any(isinstance(node, dict) and node.get("$schema", DIALECT) != DIALECT for node in _values(value)):
-        raise InvalidPayloadSchema(f"Invalid payloadSchema: $schema can only be {DIALECT}")
+        raise InvalidPayloadSchema(f"Invalid payloadSchema: $schema must be {DIALECT}")
     try:
         _validator(value)
     except jsonschema_rs.ValidationError as error:
         raise InvalidPayloadSchema(f"Invalid payloadSchema at {_pointer(error.instance_path)}") from None
     except ValueError:
-        raise InvalidPayloadSchema("Invalid payloadSchema: nested too deeply, or text that is not Unicode") from None
+        raise InvalidPayloadSchema("Invalid payloadSchema: nested too deeply, or invalid Unicode") from None
 
 
 def violation(schema: str, body: str) -> Violation | None:
-    """What a JSON text breaks of a schema that `check` accepted; None when it fits. Bounded as the module says."""
+    """Return the violation of a schema that `check` accepted, or None if the JSON text `body` matches it."""
     rules = json_text.parse(schema)
     values = 1 + body.count(",") + body.count("[") + body.count("{")
     if _weight(rules) * values > MAX_STEPS or _patterns(rules) * len(body) > MAX_PATTERN_STEPS:
@@ -94,14 +94,14 @@ def _validator(schema: Any) -> jsonschema_rs.Validator:
 def _check_names(names: list[str]) -> None:
     for name in _REFERENCES:
         if name in names:
-            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is not accepted, write the schema out")
+            raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is not accepted: insert the schema that it refers to")
     for name in _ONCE:
         if names.count(name) > 1:
             raise InvalidPayloadSchema(f"Invalid payloadSchema: {name} is accepted only once")
 
 
 def _weight(schema: Any) -> int:
-    """How many values of the schema can look at one value of the body."""
+    """Return how many schema values may examine one body value."""
     return sum(1 + _MULTIPLE_OF_STEPS * (isinstance(node, dict) and "multipleOf" in node) for node in _values(schema))
 
 
@@ -120,7 +120,7 @@ def _branches(schema: Any) -> int:
 
 
 def _values(value: Any) -> list[Any]:
-    """A JSON value and every value inside it."""
+    """Return a JSON value and all values inside it."""
     found = [value]
     for node in found:
         if isinstance(node, dict):

@@ -1,6 +1,6 @@
-"""Signatures that are checked with a public key.
+"""Verify signatures with public keys.
 
-Only `signatures` imports this module, and only for a scheme that needs it, because `cryptography` takes time to import.
+Only `signatures` imports this module, and only for schemes that need it: `cryptography` is slow to import.
 """
 
 from cryptography.exceptions import InvalidSignature
@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
 def ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
-    """Whether the 64 bytes of `signature` sign `content` under the 32 bytes of `key`."""
+    """Whether `signature` (64 bytes) is a valid signature of `content` under `key` (32 bytes)."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
     except InvalidSignature:
@@ -17,16 +17,16 @@ def ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
 
 
 def ecdsa_p256(key: bytes, signature: bytes, content: bytes) -> bool:
-    """Whether `signature` (DER) signs the SHA-256 of `content` under `key` (a DER SubjectPublicKeyInfo).
+    """Whether `signature` (DER) is a valid signature of `content`, with SHA-256, under `key` (DER SubjectPublicKeyInfo).
 
-    Raises ValueError if the key is not a point of the curve.
+    Raises ValueError if the key is not a point on the curve.
     """
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - twice the time of Ed25519
+    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415 - twice as slow to import as Ed25519
     from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
 
     public = serialization.load_der_public_key(key)
     if not isinstance(public, ec.EllipticCurvePublicKey):
-        raise ValueError("Not a key of an elliptic curve")
+        raise ValueError("Not an elliptic curve key")
     try:
         public.verify(signature, content, ec.ECDSA(hashes.SHA256()))
     except InvalidSignature:

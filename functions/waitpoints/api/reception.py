@@ -1,14 +1,13 @@
-"""What becomes of a delivery to a callback URL, and of a request to complete a token: both pass the token's rules first.
+"""Apply a token's rules to a delivery to its callback URL, or to a request to complete it.
 
-A token without rules is settled in one conditional write. For any other token that write is refused and returns the
-rules:
+A token without rules settles in one conditional write. If the token has rules, that write fails and returns them:
 
-    verify          401 unless the delivery is signed. Zoom, Xero and Discord then get the answer to their handshake.
-    completeWhen    200, but nothing is settled unless the delivery matches
-    payloadSchema   422 unless the body fits; also for a request to complete
+    verify          401 unless the delivery is signed. A handshake of Zoom, Xero or Discord is answered after that.
+    completeWhen    200, but the token settles only if the delivery matches
+    payloadSchema   422 unless the body matches; also for a request to complete
 
-A delivery that does not settle the token is counted beside it and changes nothing else. Each rule imports what it needs,
-so that a token without it does not pay for it.
+A delivery that does not settle the token is counted in a separate item and changes nothing else. Each rule imports what it
+needs, so only tokens with that rule pay for it.
 """
 
 import time
@@ -47,11 +46,11 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
 
 
 def complete(token_id: str, result: Output | TokenError, requester: Origin) -> None:
-    """Settle a token as somebody asks who may. Raises PayloadRefused."""
+    """Settle a token as an authorized caller requests. Raises PayloadRefused."""
     unchecked = Unchecked.SCHEMA if isinstance(result, Output) else Unchecked.NONE
     match services.tokens.complete(token_id, result, requester, unchecked):
         case RulesApply():
-            assert isinstance(result, Output), "only an output is held against a schema"
+            assert isinstance(result, Output), "only an output is checked against a schema"
             _check_schema(token_id, result)
             services.tokens.complete(token_id, result, requester)
         case Settled() | Ended():
@@ -78,7 +77,7 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
 
 
 def _verified(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
-    """The answer to a handshake that needs the key; None for any other signed delivery. Raises WrongSignature."""
+    """Verify a delivery. Returns the answer if it is a handshake that needs the key, else None. Raises WrongSignature."""
     from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
 
     url = services.callback_urls.url(token_id, request.api_url) + (f"?{request.raw_query}" if request.raw_query else "")
@@ -105,7 +104,7 @@ def _matches(expression: str, request: Request, output: Output) -> bool:
 
 
 def _check_schema(token_id: str, output: Output) -> None:
-    """Raises PayloadRefused unless the output fits the token's payloadSchema."""
+    """Raises PayloadRefused unless the output matches the token's payloadSchema."""
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
     schema = services.tokens.schema(token_id)

@@ -1,4 +1,4 @@
-"""What a request to create a token asks of deliveries, checked before the token exists: each returns None if absent."""
+"""Check the rules in a request to create a token. Each function returns None if its rule is absent."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from waitpoints.wiring import services
 
 
 def verification(value: Any) -> Verification | None:
-    """Raises InvalidVerification if it is malformed, or if its secret does not exist or has the wrong form."""
+    """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
     from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
@@ -30,7 +30,7 @@ def verification(value: Any) -> Verification | None:
 
 
 def complete_when(expression: str | None) -> str | None:
-    """Raises InvalidCompleteWhen."""
+    """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
     from waitpoints.api import completion_filter  # noqa: PLC0415 - only for tokens with `completeWhen`
@@ -40,7 +40,7 @@ def complete_when(expression: str | None) -> str | None:
 
 
 def schema(value: Any) -> str | None:
-    """The schema's JSON text. Raises InvalidPayloadSchema."""
+    """Check the schema and return its JSON text. Raises InvalidPayloadSchema."""
     if value is None:
         return None
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`

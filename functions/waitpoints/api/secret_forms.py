@@ -1,6 +1,6 @@
-"""What a secret's text holds, by the scheme's word for it: the bytes of one key or of several.
+"""Decode a secret's text into one or more keys, by the form that its scheme needs.
 
-Each function raises ValueError, which never carries the secret, if the text is not of that form.
+Each function raises ValueError if the text does not have that form. The error never contains the secret.
 """
 
 import base64
@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from waitpoints import json_text
 
 P256_SPKI = bytes.fromhex("3059301306072a8648ce3d020106082a8648ce3d03010703420004")
-"""How the DER SubjectPublicKeyInfo of an uncompressed P-256 key starts; 64 bytes follow (RFC 5480)."""
+"""The first bytes of the DER SubjectPublicKeyInfo of an uncompressed P-256 key; 64 bytes follow (RFC 5480)."""
 
 
 def keys(form: str, secret: str) -> tuple[bytes, ...]:
-    """The keys in a secret; a new line at its end, which files tend to have, is not part of it."""
+    """Return the keys in a secret. Ignores line breaks at its end, which files often have."""
     return _READERS[form](secret.rstrip("\r\n"))
 
 
@@ -44,7 +44,7 @@ def _whpk(secret: str) -> tuple[bytes, ...]:
 
 
 def _jwks(secret: str) -> tuple[bytes, ...]:
-    """A JSON Web Key Set (RFC 7517) with Ed25519 keys (RFC 8037); other keys in it are skipped."""
+    """Return the Ed25519 keys (RFC 8037) in a JSON Web Key Set (RFC 7517). Skips other keys."""
     document = json_text.parse(secret)
     listed = document.get("keys") if isinstance(document, dict) else None
     texts = [
@@ -71,7 +71,7 @@ def _ed25519(key: bytes) -> bytes:
 
 
 def _base64(text: str) -> bytes:
-    """Padding may be missing, as Standard Webhooks libraries allow."""
+    """Decode base64. Padding is optional, as in the Standard Webhooks libraries."""
     try:
         return base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error:
@@ -89,12 +89,12 @@ _READERS: Mapping[str, Callable[[str], tuple[bytes, ...]]] = {
 }
 
 SAID: Mapping[str, str] = {
-    "text": "the sender's secret as it is shown, not empty",
-    "whsec": "whsec_ and base64, as the sender shows it",
-    "whsec or text": "whsec_ and base64, as the sender shows it",
-    "hex": "the sender's public key, 64 hexadecimal digits",
-    "whpk": "whpk_ and the base64 of a 32-byte Ed25519 public key",
+    "text": "the sender's secret exactly as shown, and not empty",
+    "whsec": "whsec_ followed by base64, exactly as the sender shows it",
+    "whsec or text": "whsec_ followed by base64, exactly as the sender shows it",
+    "hex": "the sender's public key: 64 hexadecimal digits",
+    "whpk": "whpk_ followed by a 32-byte Ed25519 public key in base64",
     "jwks": "the sender's JSON Web Key Set, with at least one Ed25519 key",
-    "spki": "the sender's verification key, base64 of a P-256 public key",
+    "spki": "the sender's verification key: a P-256 public key in base64",
 }
-"""What a secret must hold, for the message to who made it."""
+"""What a secret must be, worded for error messages."""

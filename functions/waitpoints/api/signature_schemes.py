@@ -1,8 +1,8 @@
-"""How webhook senders sign: one row for each scheme, and nothing that runs.
+"""How each webhook sender signs: one row per scheme, as data only.
 
-A row says where the signatures are, what is signed, with which primitive, and how old a delivery may be. The verifier
-in `signatures` reads these rows; a new sender is a new row unless it needs a new word of this vocabulary.
-Sources are the providers' documentation and official libraries; docs/webhooks.md has the table for users.
+A row says where the signatures are, what is signed, with which primitive, and how old a delivery may be. `signatures`
+verifies deliveries by these rows. To add a sender, add a row. Extend `Scheme` only if no row can describe the sender.
+Sources: the providers' documentation and official libraries. docs/webhooks.md has the table for users.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ class Label:
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A text or a whole number in the JSON body."""
+    """A string or an integer in the JSON body."""
 
     path: tuple[str, ...]
 
@@ -37,28 +37,28 @@ Place = Header | Label | Member
 @dataclass(frozen=True, slots=True)
 class Scheme:
     signature: Header | Member
-    """Where the signatures are. Any signature in any of the headers may be the right one."""
+    """Where the signatures are. One valid signature in any of the headers is enough."""
 
     content: str = "{body}"
-    """What is signed: `{body}`, `{body_sha256}`, `{method}`, `{url}`, `{sorted_form}`, or a name in `parts`."""
+    """The signed content: `{body}`, `{body_sha256}`, `{method}`, `{url}`, `{sorted_form}`, or a name in `parts`."""
 
     primitive: Literal["hmac-sha256", "hmac-sha1", "ed25519", "ecdsa-p256", "equal"] = "hmac-sha256"
     encoding: Literal["hex", "base64"] = "hex"
 
     labels: tuple[str, ...] = ()
-    """Labels of items that are signatures, "" for one without a label. Empty if the whole value is the signature."""
+    """Labels of the items that are signatures; "" means an item without a label. Empty if the whole value is the signature."""
     after_label: str = "="
     between: str = ""  # separates items; "" if there is only one
 
     parts: Mapping[str, Place] = field(default_factory=dict)
-    """Where other parts of the content are. `ts` is the time of signing; without it, age is not checked."""
+    """Where the other signed parts are. `ts` is the signing time; without it, age is not checked."""
     unit: Literal["s", "ms", "iso"] = "s"
     tolerance: int = 300  # seconds, in both directions
 
     url_forms: Literal["as sent", "with and without port", "with and without escapes"] = "as sent"
 
     key_form: Literal["text", "whsec", "whsec or text", "hex", "whpk", "jwks", "spki"] = "text"
-    """What the secret's text holds. "text": the key is the text itself, even if it looks like base64 or starts with whsec_."""
+    """How the secret encodes the key. "text": its text is the key, even if it looks like base64 or starts with whsec_."""
 
 
 def _header(*names: str) -> Header:
@@ -82,7 +82,7 @@ def _standard_webhooks(*prefixes: str) -> Scheme:
 
 
 def _timestamp_in_header(header: str, time_label: str, signature_label: str, tolerance: int = 300) -> Scheme:
-    """`<time label>=<seconds>,<signature label>=<hex>[,…]` over the time, a dot, and the body."""
+    """The header is `<time label>=<seconds>,<signature label>=<hex>[,…]`. It signs the time, a dot and the body."""
     return Scheme(
         _header(header),
         "{ts}.{body}",
@@ -103,7 +103,7 @@ _HUB = Scheme(_header("x-hub-signature"), labels=("sha256",))
 _HUB_256 = Scheme(_header("x-hub-signature-256"), labels=("sha256",))
 
 SCHEMES: Mapping[str, Scheme] = {
-    # The Standard Webhooks specification and those who follow it
+    # The Standard Webhooks specification and senders that follow it
     "standard-webhooks": _STANDARD,
     "standard-webhooks-v1a": replace(_STANDARD, primitive="ed25519", labels=("v1a",), key_form="whpk"),
     "anthropic": _STANDARD,
@@ -134,7 +134,7 @@ SCHEMES: Mapping[str, Scheme] = {
     "webex": Scheme(_header("x-spark-signature"), primitive="hmac-sha1"),
     "x": Scheme(_header("x-twitter-webhooks-signature"), labels=("sha256",), encoding="base64"),
     "xero": Scheme(_header("x-xero-signature"), encoding="base64"),
-    # HMAC over a time and the body
+    # HMAC over the signing time and the body
     "box": Scheme(
         _header("box-signature-primary", "box-signature-secondary"),
         "{body}{ts}",
@@ -207,6 +207,6 @@ SCHEMES: Mapping[str, Scheme] = {
     "token": Scheme(_header(), primitive="equal"),
 }
 
-PUBLIC_KEY = ("ed25519", "ecdsa-p256")  # the primitives that need no shared secret
+PUBLIC_KEY = ("ed25519", "ecdsa-p256")  # primitives that verify with a public key
 
 ALIASES: Mapping[str, str] = {"twitter": "x"}

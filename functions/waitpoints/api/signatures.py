@@ -1,7 +1,7 @@
-"""Whether a delivery was signed by the sender that its token expects, by the table in `signature_schemes`.
+"""Verify that the expected sender signed a delivery, using the table in `signature_schemes`.
 
-Nothing here knows HTTP frameworks or AWS: `check` takes the delivery as it arrived, and secrets one after the other, so
-that whoever reads them reads no more than it takes. Signatures are compared in constant time, over the body's own bytes.
+This module is independent of HTTP frameworks and AWS. `check` takes the delivery as received and an iterable of secrets, so
+that secrets are read only as needed. Signatures cover the raw body and are compared in constant time.
 """
 
 import base64
@@ -24,11 +24,11 @@ MISSING, MALFORMED, TOO_OLD, TOO_NEW, WRONG = "missing", "malformed", "too old",
 
 MAX_FORM_FIELDS = 1000
 MAX_PUBLIC_KEY_SIGNATURES = 8
-"""How many signatures of a public-key scheme are tried: each try reads the whole body again."""
+"""The most signatures accepted for a public-key scheme: verifying each one reads the whole body again."""
 
 _SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
-_NAME = re.compile(rb"\{(\w+)\}")  # in a scheme's content
+_NAME = re.compile(rb"\{(\w+)\}")  # a placeholder in a scheme's content
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 _BODY_SHA256 = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})(?:&|$)")
 _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNORECASE)
@@ -36,7 +36,7 @@ _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNO
 
 @dataclass(frozen=True)
 class Delivery:
-    """A request as it arrived. Header names are in lower case; `url` is all of it, as the sender wrote it."""
+    """A request as received. Header names are in lower case. `url` is the full URL, exactly as the sender wrote it."""
 
     body: bytes
     headers: Mapping[str, str]
@@ -52,34 +52,33 @@ class Delivery:
 
 
 def parse_verify(value: object) -> Verification:
-    """The `verify` of a request to create a token. Raises InvalidVerification."""
+    """Parse the `verify` of a request to create a token. Raises InvalidVerification."""
     if not isinstance(value, dict):
-        raise InvalidVerification("verify must be an object: scheme, secret, and for the scheme token also header")
+        raise InvalidVerification('verify must be an object with "scheme", "secret" and, for the scheme token, "header"')
     if unknown := value.keys() - {"scheme", "secret", "header"}:
-        raise InvalidVerification(f"verify has members that it must not have: {', '.join(sorted(map(repr, unknown)))}")
+        raise InvalidVerification(f"verify has unknown fields: {', '.join(sorted(map(repr, unknown)))}")
     name = _scheme_name(value.get("scheme"))
     secret = value.get("secret")
     if not isinstance(secret, str) or not _SECRET_NAME.fullmatch(secret):
-        raise InvalidVerification("verify.secret must be a secret's name: 1 to 64 letters, digits, hyphens or underscores")
+        raise InvalidVerification("verify.secret must be the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
     return Verification(name, secret, _header_name(name, value.get("header")))
 
 
 def check_secret(verification: Verification, secret: str) -> None:
-    """Raises InvalidVerification unless the secret is of the form that the scheme needs."""
+    """Raises InvalidVerification unless the secret has the form that the scheme needs."""
     form = SCHEMES[verification.scheme].key_form
     try:
         secret_forms.keys(form, secret)
     except ValueError:
         raise InvalidVerification(
-            f"The secret {verification.secret} does not fit {verification.scheme}: it must be {secret_forms.SAID[form]}"
+            f"The secret {verification.secret} cannot be used with {verification.scheme}: it must be {secret_forms.SAID[form]}"
         ) from None
 
 
 def check(verification: Verification, secrets: Iterable[str], delivery: Delivery, now: float) -> str:
-    """The secret with which the delivery is signed, at about `now` (Unix seconds). Raises WrongSignature if it is not.
+    """Return the secret that the delivery was signed with. `now` is in Unix seconds. Raises WrongSignature if none matches.
 
-    What is wrong with the delivery itself is found before the first secret is asked for. Raises UnusableSecret if no
-    secret is of the scheme's form.
+    Checks the delivery itself before it reads the first secret. Raises UnusableSecret if no secret has the scheme's form.
     """
     scheme = SCHEMES[verification.scheme]
     if verification.header is not None:
@@ -92,12 +91,12 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
         try:
             if _fits(scheme, secret, signatures, contents):
                 return secret
-        except ValueError:  # not of the scheme's form
+        except ValueError:  # the secret does not have the scheme's form
             continue
         usable = True
     if not usable:
         raise UnusableSecret
-    raise WrongSignature(WRONG, "it does not fit what was sent")
+    raise WrongSignature(WRONG, "it does not match the delivery")
 
 
 def _scheme_name(value: object) -> str:
@@ -105,7 +104,7 @@ def _scheme_name(value: object) -> str:
     name = ALIASES.get(name, name)
     if name in SCHEMES:
         return name
-    from difflib import get_close_matches  # noqa: PLC0415 - only for a message
+    from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
 
     nearest = get_close_matches(name[:64].lower(), SCHEMES, n=1)
     meant = f"; did you mean {nearest[0]}?" if nearest else ""
@@ -115,15 +114,15 @@ def _scheme_name(value: object) -> str:
 def _header_name(scheme: str, value: object) -> str | None:
     if scheme != "token":
         if value is not None:
-            raise InvalidVerification("verify.header is only for the scheme token; other schemes know their headers")
+            raise InvalidVerification("verify.header is only accepted with the scheme token; other schemes have fixed headers")
         return None
     if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
-        raise InvalidVerification("verify.header must name the header in which the sender repeats the secret")
+        raise InvalidVerification("verify.header must be the name of the header that contains the secret")
     return value.lower()
 
 
 def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
-    """Every text in the delivery that may be its signature; one at least."""
+    """Return the texts in the delivery that may be its signature, at least one. Raises WrongSignature."""
     items = [item for text in _found(scheme.signature, scheme, delivery) for item in _items(scheme, text)]
     written = [value for label, value in items if value and label in (scheme.labels or ("",))]
     if not written:
@@ -134,7 +133,7 @@ def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
 
 
 def _items(scheme: Scheme, text: str) -> list[tuple[str, str]]:
-    """The labels and values of a signature header."""
+    """Return the (label, value) pairs in a signature header."""
     if not scheme.labels:
         return [("", text.strip())]
     items = []
@@ -145,7 +144,7 @@ def _items(scheme: Scheme, text: str) -> list[tuple[str, str]]:
 
 
 def _found(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
-    """The texts at a place of the delivery; one at least."""
+    """Return the texts at a place in the delivery, at least one. Raises WrongSignature."""
     match place:
         case Header(names):
             texts = [delivery.headers[name] for name in names if delivery.headers.get(name)]
@@ -188,11 +187,11 @@ def _check_time(scheme: Scheme, delivery: Delivery, now: float) -> None:
 
 
 def _seconds(scheme: Scheme, text: str) -> float:
-    """A time of signing in Unix seconds."""
+    """Parse a signing time. Returns Unix seconds. Raises WrongSignature."""
     if scheme.unit != "iso" and _WHOLE_NUMBER.fullmatch(text):
         return int(text) if scheme.unit == "s" else int(text) / 1000
     if scheme.unit == "iso":
-        from datetime import datetime  # noqa: PLC0415 - only Box writes times as text
+        from datetime import datetime  # noqa: PLC0415 - only Box sends ISO 8601 times
 
         try:
             written = datetime.fromisoformat(text)
@@ -200,11 +199,11 @@ def _seconds(scheme: Scheme, text: str) -> float:
                 return written.timestamp()
         except (ValueError, OverflowError):
             pass
-    raise WrongSignature(MALFORMED, f"no time in {_said(scheme.parts['ts'])}")
+    raise WrongSignature(MALFORMED, f"no valid time in {_said(scheme.parts['ts'])}")
 
 
 def _content(scheme: Scheme, delivery: Delivery, url: str) -> bytes:
-    """What was signed. Each name in the template is replaced once, so the body may hold anything."""
+    """Return the signed bytes. Placeholders are replaced in one pass, so text like `{ts}` in the body stays as it is."""
     return _NAME.sub(lambda name: _value(name[1].decode(), scheme, delivery, url), scheme.content.encode())
 
 
@@ -226,7 +225,7 @@ def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
 
 
 def _sorted_form(delivery: Delivery) -> bytes:
-    """What Twilio signs of a body: a form's fields in order, and nothing of another body, whose hash is in the URL."""
+    """Return what Twilio signs of a body: a form's sorted fields. For any other body it signs only the hash in the URL."""
     if delivery.headers.get("content-type", "").lower().startswith("application/x-www-form-urlencoded"):
         try:
             fields = parse_qsl(delivery.body.decode(), keep_blank_values=True, max_num_fields=MAX_FORM_FIELDS)
@@ -238,12 +237,12 @@ def _sorted_form(delivery: Delivery) -> bytes:
         if not hashed:
             raise WrongSignature(MISSING, "no bodySHA256 in the URL")
         if hashed[1] != hashlib.sha256(delivery.body).hexdigest():
-            raise WrongSignature(WRONG, "bodySHA256 in the URL does not fit the body")
+            raise WrongSignature(WRONG, "bodySHA256 in the URL does not match the body")
     return b""
 
 
 def _with_and_without_port(url: str) -> list[str]:
-    """Twilio's servers sign either form, whichever they were sent."""
+    """Twilio signs the URL with or without its port, no matter which one it was given."""
     protocol, _, rest = url.partition("://")
     host, slash, path = rest.partition("/")
     port = {"https": ":443", "http": ":80"}.get(protocol, "")
@@ -252,7 +251,7 @@ def _with_and_without_port(url: str) -> list[str]:
 
 
 def _with_and_without_escapes(url: str) -> list[str]:
-    """HubSpot documents that it signs the URL with these escapes undone; its own libraries leave them."""
+    """HubSpot's documentation says to decode these escapes before signing; its own libraries do not."""
     return list({url, _HUBSPOT_ESCAPES.sub(lambda escape: chr(int(escape[1], 16)), url)})
 
 
@@ -264,7 +263,7 @@ _URL_FORMS: Mapping[str, Callable[[str], list[str]]] = {
 
 
 def _fits(scheme: Scheme, secret: str, signatures: Sequence[str], contents: Sequence[bytes]) -> bool:
-    """Whether one of the signatures is that of one of the contents. Raises ValueError if the secret is of another form."""
+    """Whether any signature matches any content. Raises ValueError if the secret does not have the scheme's form."""
     keys = secret_forms.keys(scheme.key_form, secret)
     fits = _fits_public_key if scheme.primitive in PUBLIC_KEY else _fits_shared_key
     return any(fits(scheme, key, signatures, content) for key in keys for content in contents)
@@ -280,7 +279,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 
 
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
-    from waitpoints.api import public_keys  # noqa: PLC0415 - cryptography, which other schemes do without
+    from waitpoints.api import public_keys  # noqa: PLC0415 - cryptography is slow to import
 
     verify = public_keys.ed25519 if scheme.primitive == "ed25519" else public_keys.ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))
@@ -291,7 +290,7 @@ def _encoded(scheme: Scheme, signature: bytes) -> str:
 
 
 def _decoded(scheme: Scheme, signature: str) -> bytes | None:
-    """A signature's bytes, if it is the one text that encodes them."""
+    """Decode a signature. None if it is invalid, or if encoding the bytes again gives another text."""
     try:
         decoded = bytes.fromhex(signature) if scheme.encoding == "hex" else base64.b64decode(signature)
     except ValueError:

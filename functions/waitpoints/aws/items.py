@@ -3,13 +3,13 @@
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
     waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
-    waitpoint_<ulid>    others     the count and the last of the deliveries that did not settle it
+    waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     idempotency#<hash>  key        the token that holds an idempotency key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
 
-DynamoDB bills an update by the size of the whole item. So what is written after the token has settled, and what is large
-and never changes, are items of their own. One query on the id returns all of them.
+DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
+and large data that never changes, have their own items. One query on the id returns all of them.
 """
 
 import base64
@@ -75,7 +75,7 @@ def token_item(token: Token) -> dict[str, Any]:
 
 
 def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
-    """Return the item in DynamoDB JSON that gives an idempotency key to a token. `now` is in epoch milliseconds."""
+    """Return, in DynamoDB JSON, the item that assigns an idempotency key to a token. `now` is in epoch milliseconds."""
     return _item(
         {
             "id": f"{key.kind}#{digest(key.text)}",
@@ -90,13 +90,13 @@ def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
 
 
 def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
-    """Return the token that holds a key's item. `key` is the caller's, and tells whether the same request made the token."""
+    """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
 
 
 def schema_item(token: Token, schema: str, retention: int) -> dict[str, Any]:
-    """A token's payloadSchema as its item, ready to be put. Without a timeout the doctor removes it after the token."""
+    """Return a payloadSchema's item in DynamoDB JSON. Without a timeout it has no expiry: the doctor deletes it later."""
     return _item(
         {
             "id": token.id,
@@ -110,7 +110,7 @@ def schema_item(token: Token, schema: str, retention: int) -> dict[str, Any]:
 
 
 def attachment(item: Item) -> Attachment:
-    """An item without expiry that names its token."""
+    """Return the attachment in an item for which `is_endless_attachment` is true."""
     return Attachment(item["id"], item["item"], item["tokenId"], int(item["createdAt"]))
 
 
@@ -124,7 +124,7 @@ def waiter_map(waiter: Waiter) -> dict[str, Any]:
 
 
 def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
-    """What a settling write adds to a token beside its status and its instant."""
+    """Return the attributes that a settling write sets besides status and time."""
     attributes: dict[str, Any]
     match outcome:
         case Completed(_, Output(json, stored_at)):
@@ -138,7 +138,7 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
-    """The token in its item, or in its projection in an index; `siblings` are the other items of its id by kind."""
+    """Return the token in an item or in an index's projection. `siblings` are the other items with its id, by kind."""
     return Token(
         id=item["id"],
         created_at=int(item["createdAt"]),

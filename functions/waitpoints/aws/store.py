@@ -83,7 +83,7 @@ IS_ATTACHED = "tokenId = :tokenId"
 IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
 IS_REPLIES = "#item = :replies"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
-ASKS_NOTHING = "attribute_not_exists(deliveryRules)"
+HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
 
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
@@ -100,7 +100,7 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, except `scan`, and `create` when its transaction conflicts."""
+    """Tokens in one DynamoDB table. Each method makes one call, except `scan`, and `create` if its transaction conflicts."""
 
     def __init__(
         self,
@@ -133,7 +133,7 @@ class Store:
         if schema is not None:
             together.append({"Put": {"TableName": self._table, "Item": schema_item(token, schema, self.retention)}})
         if key is None:
-            # Only an earlier attempt of this call, whose answer was lost, can have written this id.
+            # If the id exists, an earlier attempt of this call wrote it and its response was lost.
             if schema is not None:
                 self._write_together(*together)
             else:
@@ -148,12 +148,12 @@ class Store:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         held = self._write_together({"Put": put_key}, *together)
-        if held is None or held["tokenId"] == token.id:  # the latter when an earlier attempt has lost its answer
+        if held is None or held["tokenId"] == token.id:  # the latter if an earlier attempt's response was lost
             return None
         return key_holder(held, key)
 
     def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
-        """Write all items or none. If the condition on `first` fails, return the item that is in its place.
+        """Write all items or none. If the condition on `first` fails, return the item that already exists.
 
         DynamoDB cancels a transaction that conflicts with another one on the same item, as concurrent creates with one
         key do. botocore does not retry that, so this method does.
@@ -186,7 +186,7 @@ class Store:
         return token_from(items[TOKEN], items)
 
     def schema(self, token_id: str) -> str | None:
-        """The JSON text of a token's payloadSchema. An eventually consistent read may miss it right after the create."""
+        """Return the JSON text of a token's payloadSchema. Reads consistently, to find it right after the create."""
         key = primary_key(token_id, SCHEMA)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return found["schema"]["S"] if found else None
@@ -360,7 +360,7 @@ def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
 def _may_be_completed(unchecked: Unchecked) -> str:
     match unchecked:
         case Unchecked.ANY:
-            return f"{MAY_BE_COMPLETED} AND {ASKS_NOTHING}"
+            return f"{MAY_BE_COMPLETED} AND {HAS_NO_RULES}"
         case Unchecked.SCHEMA:
             return f"{MAY_BE_COMPLETED} AND {HAS_NO_SCHEMA}"
         case Unchecked.NONE:
@@ -389,7 +389,7 @@ def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]
 
 
 def _has_status(status: Status) -> str:
-    """The condition of tokens that every reader sees with this status."""
+    """Return the condition for tokens that every reader sees with this status."""
     match status:
         case Status.WAITING:
             return f"{IS_WAITING} AND {NOT_DUE}"
@@ -401,7 +401,7 @@ def _has_status(status: Status) -> str:
 
 
 def _recorded(kind: ReplyKind, number: int) -> str:
-    """What a waiter's reply becomes: RESUMED replaces an earlier reply, GONE does not."""
+    """Return the new value of a waiter's reply: RESUMED replaces an earlier reply, GONE does not."""
     match kind:
         case ReplyKind.RESUMED:
             return f":{number}"
