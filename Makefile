@@ -26,7 +26,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 setup: .venv/ready .local/emulator/ready .local/sam/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
-	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration
+	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
 	@.venv/bin/python -m pytest --cov

@@ -178,6 +178,7 @@ HEAVIEST = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("expression", HEAVIEST)
 @pytest.mark.parametrize("body", LARGEST)
 def test_the_heaviest_expressions_over_the_largest_bodies_take_no_two_seconds(expression: str, body: str) -> None:

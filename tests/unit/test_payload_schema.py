@@ -184,6 +184,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_schema_takes_no_three_seconds(name: str) -> None:
     schema, body = HOSTILE[name]
