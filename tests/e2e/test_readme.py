@@ -79,7 +79,7 @@ class TestTheApproval:
         token = api.create(timeout="1s")
         execution = start(api, with_names(api.stack, SNIPPETS[name]), json.dumps({"token": token}))
 
-        assert api.result(execution) == ("FAILED", "TimedOut")
+        assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
 
 
 def test_a_state_machine_creates_its_own_token(api: Api) -> None:

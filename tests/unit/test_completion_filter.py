@@ -95,8 +95,43 @@ def test_what_is_not_accepted_is_named(expression: str, reason: str) -> None:
 
 
 def test_forty_nodes_are_accepted() -> None:
-    check("||".join(["a"] * 20))
-    check("!" * 39 + "a")
+    check("||".join(["body"] * 20))
+    check("!" * 39 + "body")
+
+
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ('body.status == "succeeded"', '"succeeded" is not one of body, headers, query'),
+        ("body.a == true", "single quotes"),
+        ("status == 'succeeded'", '"status" is not one of'),
+        ("header.\"x\" == 'y'", '"header" is not one of'),
+        ("contains(tags, 'x')", '"tags" is not one of'),
+        ("[body.a, other]", '"other" is not one of'),
+        ("headers.\"X-GitHub-Event\" != 'ping'", 'lower case: "x-github-event"'),
+        ("body.a == '\ud800'", "cannot be parsed"),
+    ],
+)
+def test_a_name_that_no_delivery_has_is_refused(expression: str, reason: str) -> None:
+    """It would be null, and so match never, or the first delivery of any kind."""
+    with pytest.raises(InvalidCompleteWhen) as refused:
+        check(expression)
+    assert reason in refused.value.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "body.actions[?action_id=='approve'] | [0]",
+        "body[?status == `true`].id",
+        "json(body.payload).actions[0].value == 'yes'",
+        "{a: body.x, b: query.y}",
+        "@.body.Status == 'X'",
+        "body | status",
+    ],
+)
+def test_names_within_a_value_are_free(expression: str) -> None:
+    check(expression)
 
 
 def test_the_expression_that_doubled_with_every_six_characters_is_refused() -> None:

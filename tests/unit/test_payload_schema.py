@@ -168,7 +168,8 @@ HOSTILE = {
     "anyOf": ({"items": {"anyOf": [{"type": "string"}] * 300 + [{}]}}, _filled("1", 16_000)),
     "anyOf that is named": ({"anyOf": [{"type": "string"}] * 300}, _filled("1", 1000)),
     "anyOf over a long text": ({"anyOf": [{"type": "number"}] * 300}, json.dumps("a" * 3_000_000)),
-    "uniqueItems": ({"uniqueItems": True}, "[" + ",".join(f'{{"a":{i}}}' for i in range(240_000)) + "]"),
+    "uniqueItems": ({"uniqueItems": True}, "[" + ",".join(f'"\\ud800{i}"' for i in range(999)) + "]"),
+    "uniqueItems of large numbers": ({"uniqueItems": True}, "[" + ",".join(str(10**20 + i) for i in range(999)) + "]"),
     "contains": ({"allOf": [{"contains": {"minimum": i}, "minContains": 0} for i in range(100)]}, _filled("1", 19_000)),
     "unevaluated": (
         {"anyOf": [{"properties": {f"a{i}": True}} for i in range(50)], "unevaluatedProperties": True},
@@ -182,6 +183,19 @@ HOSTILE = {
     ),
     "the usual slow pattern": ({"not": {"pattern": "^(a+)+$"}}, json.dumps("a" * 500_000 + "b")),
 }
+
+
+def test_more_unique_items_than_can_be_compared_in_time_are_refused() -> None:
+    """Large numbers, halves of surrogate pairs and deep lists are compared each with each: 20,000 took over 20 s."""
+    body = "[" + ",".join(str(10**20 + i) for i in range(1001)) + "]"
+    assert violation('{"properties":{"a":{"uniqueItems":true}}}', body) == TOO_LARGE
+    assert violation('{"type":"array"}', body) is None
+
+
+@pytest.mark.parametrize("body", ["1e999", '{"a":[-1e400]}', "9" * 310 + ".0"])
+def test_a_number_beyond_every_float_meets_no_limit_and_is_refused(body: str) -> None:
+    assert violation('{"maximum":5}', body) == UNREADABLE
+    assert violation('{"maximum":5}', "1e2") is not None
 
 
 @pytest.mark.thorough

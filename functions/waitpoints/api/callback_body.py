@@ -2,7 +2,7 @@
 
 body                        output
 JSON                        the same text, byte for byte
-empty                       {}, as in Trigger.dev (contract K1)
+blank (JSON white space)    {}, as in Trigger.dev (contract K1)
 a form                      an object of its fields (see `forms`)
 any other text              the text as a JSON string (Trigger.dev stores {})
 bytes that are not UTF-8    {"base64": "…"}
@@ -12,6 +12,7 @@ import base64
 
 from waitpoints import json_text
 
+_SPACE = " \t\r\n"
 _FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -21,7 +22,7 @@ def output(body: bytes, content_type: str = "") -> str:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
         return _form(body, content_type) or json_text.dumps({"base64": base64.b64encode(body).decode()})
-    if not text.strip():
+    if not text.strip(_SPACE):
         return "{}"
     try:
         json_text.check(text)

@@ -50,8 +50,10 @@ def check(expression: str) -> None:
     if len(expression) > MAX_LENGTH:
         raise _refusal(f"at most {MAX_LENGTH} characters are accepted")
     try:
+        expression.encode()
         _check_nesting(expression)
-        nodes = list(_nodes(parser.Parser().parse(expression).parsed))
+        tree = parser.Parser().parse(expression).parsed
+        nodes = list(_nodes(tree))
     except exceptions.JMESPathError:
         raise _refusal("it is not valid JMESPath") from None
     except (ValueError, RecursionError):
@@ -64,6 +66,7 @@ def check(expression: str) -> None:
             raise _refusal("! binds tighter than a dot: write !(a.b)")
         if node["type"] == "function_expression":
             _check_function(node)
+    _check_roots(tree)
 
 
 def matches(expression: str, delivery: Mapping[str, Any]) -> bool:
@@ -145,6 +148,26 @@ def _check_nesting(expression: str) -> None:
         depth += (token["type"] in _OPENING) - (token["type"] in _CLOSING)
         if depth > MAX_NESTING:
             raise _refusal(f"it is nested too deeply: at most {MAX_NESTING} nested brackets are accepted")
+
+
+_ROOTS = ("body", "headers", "query")
+_NEW_CURRENT = ("subexpression", "pipe", "projection", "value_projection", "filter_projection", "index_expression")
+"""Nodes whose first child is evaluated where they are, and whose other children are evaluated on its result."""
+
+
+def _check_roots(node: Node) -> None:
+    """Refuse a name that no delivery has at this place, which would be null and never, or always, match."""
+    children = [child for child in node["children"] if isinstance(child, dict)]
+    if node["type"] == "field" and node["value"] not in _ROOTS:
+        raise _refusal(
+            f"{json_text.dumps(node['value'])} is not one of {', '.join(_ROOTS)}; a text is written in single quotes, 'text'"
+        )
+    if node["type"] == "subexpression" and children[0].get("value") == "headers" and children[1]["type"] == "field":
+        name = children[1]["value"]
+        if name != name.lower():
+            raise _refusal(f"names of headers are in lower case: {json_text.dumps(name.lower())}")
+    for child in children[:1] if node["type"] in _NEW_CURRENT else children:
+        _check_roots(child)
 
 
 def _check_counts(nodes: list[Node]) -> None:

@@ -132,7 +132,7 @@ class Request:
             text = self.body(limit).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidRequest("Invalid JSON: the body must be UTF-8") from None
-        if text.strip():
+        if text.strip(" \t\r\n"):
             return text
         if not optional:
             raise InvalidRequest("Request body is empty")
