@@ -28,7 +28,7 @@ def the_stream_and_the_timers_come(world: World) -> None:
 @other
 def another_callback_comes(world: World) -> None:
     for token in world.tokens:
-        world.callback(token, '"another"')
+        world.callback(token, '"another"', status=None)  # a token with rules may refuse it
 
 
 @other
