@@ -42,6 +42,13 @@ class TestTheWebhookResumesTheExecution:
         execution = runs.start(token["id"])
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
+    def test_with_a_reference_if_the_payload_is_too_large_for_a_state(self, api: Api, stack: MotoStack, runs: Runs) -> None:
+        token = api.create()
+        assert api.post(token["url"], json.dumps("x" * 300_000).encode(), JSON).status == 200
+        status, reference = runs.end(runs.start(token["id"]))
+        assert (status, reference["bucket"]) == ("SUCCEEDED", stack.resources["OutputBucket"]["Ref"])
+        assert reference["key"].startswith(token["id"])
+
     @pytest.mark.parametrize("attempt", range(10))
     def test_that_registers_at_the_same_moment(self, api: Api, runs: Runs, attempt: int) -> None:
         token = api.create()
