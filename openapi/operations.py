@@ -201,7 +201,8 @@ OPERATIONS = (
         "Completes the token with the whole body: JSON is kept as sent, an empty or blank body becomes `{}`, a form an "
         'object of its fields, other text a JSON string, and other bytes `{"base64": …}`. The URL is the credential, '
         "unless the token was created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 "
-        "and only counted. The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST "
+        "and only counted. The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. "
+        "Only a POST "
         "completes a token. While the secret of `verify` cannot be used, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
