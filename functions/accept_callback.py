@@ -5,14 +5,14 @@ Senders may test the URL first, with any method: the handler answers such handsh
 
 from waitpoints import ids
 from waitpoints.api import handshake_signs, reception
-from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
+from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.errors import MethodNotAllowed, TokenNotFound, WrongCallbackHash
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "callback_urls", "step_functions_client")
 
 
-@endpoint("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
 def handler(request: Request) -> Response:
     token_id = checked_id(request)
     body = request.body(PAYLOAD_LIMIT)

@@ -5,7 +5,7 @@ Browsers may call this route: a web page can complete a token with the token's p
 
 from waitpoints import ids
 from waitpoints.api import completion, reception
-from waitpoints.api.endpoint import PAYLOAD_LIMIT, Request, Response, endpoint
+from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.origin import origin
 from waitpoints.token import Source, TokenError
 from waitpoints.wiring import services
@@ -13,7 +13,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "credentials", "step_functions_client")
 
 
-@endpoint("POST", browsers=True)
+@http_handler("POST", browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     services.credentials.check_may_complete(request.authorization, written_id)

@@ -1,13 +1,13 @@
 """POST /api/v1/auth/jwt: create a public access token for a caller that can't sign its own."""
 
-from waitpoints.api.endpoint import PUBLIC_TOKEN_LIMIT, Request, Response, endpoint
+from waitpoints.api.http import PUBLIC_TOKEN_LIMIT, Request, Response, http_handler
 from waitpoints.api.models import CreatePublicTokenRequest, validated
 from waitpoints.wiring import services
 
 services.build_at_start("credentials")
 
 
-@endpoint("POST")
+@http_handler("POST")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     wanted = validated(CreatePublicTokenRequest, request.json_value(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)

@@ -2,7 +2,7 @@
 
 from waitpoints import json_text
 from waitpoints.api.credentials import write_scope
-from waitpoints.api.endpoint import CREATE_LIMIT, Request, Response, endpoint
+from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.creation import create
 from waitpoints.wiring import services
@@ -10,7 +10,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "callback_urls", "credentials")
 
 
-@endpoint("POST", allow=("GET", "POST"))
+@http_handler("POST", allow=("GET", "POST"))
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     body = request.json_value(CREATE_LIMIT, optional=True)

@@ -6,7 +6,7 @@ The SDK calls this route when a token's `outputType` is `application/store`.
 import re
 
 from waitpoints import ids
-from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.errors import OutputNotFound
 from waitpoints.wiring import services
 
@@ -15,7 +15,7 @@ _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an ob
 services.build_at_start("outputs", "credentials", "s3_client")
 
 
-@endpoint("GET")
+@http_handler("GET")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     token_id, _, name = request.path["path"].partition("/")

@@ -1,14 +1,14 @@
 """GET /api/v1/waitpoints/tokens/{waitpointId}: return one token, with its output once it has one."""
 
 from waitpoints import ids
-from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import retrieved
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "callback_urls", "credentials")
 
 
-@endpoint("GET")
+@http_handler("GET")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))

@@ -4,13 +4,13 @@ The SDK manages the run and learns the outcome by retrieving the token. This rou
 """
 
 from waitpoints import ids
-from waitpoints.api.endpoint import Request, Response, endpoint
+from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "credentials")
 
 
-@endpoint("POST")
+@http_handler("POST")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     services.tokens.check_exists(ids.parse(request.path["waitpointId"]))

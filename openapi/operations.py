@@ -26,7 +26,7 @@ from openapi.operation import (
     too_large,
 )
 from waitpoints.api.completion import MAX_CODE, MAX_MESSAGE
-from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR

@@ -1,6 +1,6 @@
 """The exceptions of Waitpoints.
 
-The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.endpoint` maps it to a
+The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the state's error, named after its class.
 """
 

@@ -15,7 +15,7 @@ from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import named, route_of, send
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
-from waitpoints.api.endpoint import PAYLOAD_LIMIT
+from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
 from waitpoints.wiring import services
 

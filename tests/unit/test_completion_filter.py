@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from waitpoints.api.completion_filter import MAX_LENGTH, check, delivery, matches
-from waitpoints.api.endpoint import PAYLOAD_LIMIT
+from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import InvalidCompleteWhen
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.endpoint import Response
 from waitpoints.api.handshake_signs import MAX_BODY, may_be_handshake
 from waitpoints.api.handshakes import Asked, answer, keyed_answer
+from waitpoints.api.http import Response
 
 GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 522a8e7e-096a-494c"
 KEY = b"secret"

@@ -16,7 +16,7 @@ from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.callback_url import CallbackUrls
-from waitpoints.api.endpoint import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
 

@@ -36,8 +36,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from waitpoints import json_text
-from waitpoints.api.endpoint import Response
 from waitpoints.api.handshake_signs import MAX_BODY
+from waitpoints.api.http import Response
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~:+/=-]{1,1024}")
 _SPOKEN = re.compile(r"[A-Za-z0-9._~:+/= -]{1,1024}")  # Microsoft Graph's challenge contains spaces

@@ -1,6 +1,6 @@
 """Read where a request came from, to store it with the token. Credentials, cookies and bodies are never included."""
 
-from waitpoints.api.endpoint import Request
+from waitpoints.api.http import Request
 from waitpoints.token import ORIGIN_TEXT, Origin, Source
 
 # The headers with a delivery's id, which stays the same when the sender retries

@@ -15,7 +15,7 @@ from typing import assert_never
 
 from waitpoints import telemetry
 from waitpoints.api import callback_body, handshake_signs
-from waitpoints.api.endpoint import Request, Response
+from waitpoints.api.http import Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.token import Origin, Output, Rules, Source, TokenError, Unchecked, Verification

@@ -160,7 +160,7 @@ class Response:
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
-def endpoint(
+def http_handler(
     *methods: str, allow: tuple[str, ...] = (), browsers: bool = False
 ) -> Callable[[Callable[[Request], Response]], Handler]:
     """Decorate a function that answers requests with these methods as a Lambda handler.
