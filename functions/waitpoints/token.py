@@ -38,6 +38,7 @@ class Source(StrEnum):
 
     CALLBACK = "callback"
     COMPLETE = "complete"
+    ENDPOINT = "endpoint"
     TIMEOUT = "timeout"
 
 

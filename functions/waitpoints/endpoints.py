@@ -1,0 +1,66 @@
+"""An endpoint: one URL for all deliveries of a provider's account, which complete tokens by their idempotency keys.
+
+All times are epoch milliseconds, UTC.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from waitpoints.token import Verification
+
+WHOLE_BODY = "body"  # the output expression that keeps the body's own text
+DEFAULT_KEY_TTL = "24h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """The configuration of an endpoint.
+
+    `key`, `complete_when` and `output` are JMESPath expressions over the delivery's body, headers and query. `verify` is None
+    if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old name gets a new
+    URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing.
+    """
+
+    name: str
+    secret_id: str
+    key: str
+    verify: Verification | None
+    created_at: int
+    updated_at: int
+    complete_when: str | None = None
+    output: str = WHOLE_BODY
+    key_ttl: str = DEFAULT_KEY_TTL
+
+
+class DeliveryKind(StrEnum):
+    """What became of a delivery to an endpoint."""
+
+    COMPLETED = "completed"  # it settled a token
+    KEPT = "kept"  # no token has its key yet
+    REPEATED = "repeated"  # the token with its key had already ended
+    NOT_AWAITED = "notAwaited"  # no token has its key, and the endpoint keeps nothing
+    NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema excludes it
+    NO_KEY = "noKey"  # the key expression gave no text and no number
+    NO_OUTPUT = "noOutput"  # the output expression failed, or its result is too large
+    REFUSED = "refused"  # its signature is wrong
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastDelivery:
+    """The last delivery of one kind. Texts are cut as in an Origin."""
+
+    at: int
+    ip: str | None = None
+    user_agent: str | None = None
+    delivery_id: str | None = None
+    key: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatistics:
+    """How many deliveries of each kind came, and the last one of each."""
+
+    counts: Mapping[DeliveryKind, int] = field(default_factory=dict)
+    last: Mapping[DeliveryKind, LastDelivery] = field(default_factory=dict)
