@@ -1,6 +1,6 @@
-"""Invoked by a state machine: complete a token with data, or fail it with an error.
+"""Invoked by a state machine: complete a token, or the token of a key, with data, or fail it with an error.
 
-The payload is `{"waitpointId": …}` with `"data"` or `"error"`, as over HTTP.
+The payload is that of the HTTP routes: `{"waitpointId": …}` or `{"idempotencyKey": …}`, with `"data"` or `"error"`.
 """
 
 from typing import Any
@@ -17,12 +17,23 @@ services.build_at_start("tokens", "step_functions_client")
 
 @state_task
 def handler(payload: dict[str, Any]) -> dict[str, Any]:
+    return _complete_key(payload) if "idempotencyKey" in payload else _complete_token(payload)
+
+
+def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
     written_id = payload.get("waitpointId")
     if not isinstance(written_id, str):
-        raise InvalidRequest('"waitpointId" must be the id of a waitpoint')
+        raise InvalidRequest('"waitpointId" must be the id of a waitpoint, unless there is an "idempotencyKey"')
     token_id = ids.parse(written_id)
     members = {name: json_text.dumps(value) for name, value in payload.items() if name != "waitpointId"}
     requested = completion.requested(members)
     result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
     reception.complete(token_id, result, Origin(source=Source.COMPLETE))
     return {"success": True}
+
+
+def _complete_key(payload: dict[str, Any]) -> dict[str, Any]:
+    members = {name: json_text.dumps(value) for name, value in payload.items()}
+    key, result = completion.requested_by_key(members, services.now(), services.store.retention)
+    completed = reception.complete_key(key, result, Origin(source=Source.COMPLETE))
+    return completed.answer

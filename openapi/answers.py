@@ -57,7 +57,7 @@ class Waiter(AnswerModel):
 class CompletedBy(AnswerModel):
     """How and from where the token was settled. Each text is cut at 256 characters."""
 
-    source: Literal["callback", "complete", "timeout"]
+    source: Literal["callback", "complete", "endpoint", "timeout"]
     at: Instant
     ip: str = _optional("The address that the request came from.")
     userAgent: str = _optional("The request's `User-Agent`.")
@@ -111,6 +111,12 @@ class ListWaitpointTokensResult(AnswerModel):
 
 class CompleteWaitpointTokenResponse(AnswerModel):
     success: Literal[True]
+
+
+class CompleteWaitpointKeyResponse(AnswerModel):
+    success: Literal[True]
+    id: TokenId = Field(description="The token that holds the key.")
+    created: bool = Field(description="Whether no token held the key, so that this completion made one.")
 
 
 class WaitForWaitpointTokenResponse(AnswerModel):

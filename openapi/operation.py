@@ -94,6 +94,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     headers: Mapping[str, Json] = field(default_factory=dict)
     credentials: tuple[Credential, ...] = ("secretKey",)
+    is_ours: bool = False
+    """Trigger.dev has no such operation. An unknown field is refused even from its SDK."""
     tested_by: tuple[str, ...] = ()
     """Other methods that callers test the path with. They are answered 200 with no body, and do nothing."""
 

@@ -25,6 +25,7 @@ from openapi.operation import (
     header,
     too_large,
 )
+from waitpoints import key_text
 from waitpoints.api.completion import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
@@ -63,6 +64,23 @@ class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without 
         default=None,
         description="Fails the token instead: its runs get the error. Not together with `data`.",
         examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
+    )
+
+
+class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
+    """An unknown field is refused."""
+
+    idempotencyKey: str = Field(
+        description="The key that names what is awaited.",
+        min_length=1,
+        max_length=key_text.MAX_LENGTH,
+        examples=["order-1234567"],
+    )
+    idempotencyKeyTTL: str | None = Field(
+        default=None,
+        description="How long the completion is kept if no token holds the key yet: a duration as in `timeout`, at most the "
+        "stack's RetentionDays, which is the default.",
+        examples=["7d"],
     )
 
 
@@ -173,6 +191,26 @@ OPERATIONS = (
         body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
         parameters=(WAITPOINT_ID,),
         credentials=("secretKey", "publicAccessToken"),
+    ),
+    Operation(
+        "POST",
+        "/api/v1/waitpoints/complete",
+        "complete_waitpoint_key_v1",
+        "Complete the token of a key, or keep the completion for it",
+        "Completes the newest token that was created with the `idempotencyKey`, with `data` or an `error`, even if the key has "
+        "expired. If the token has ended and the key has not expired, nothing changes and the answer is the same. If no token "
+        "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",
+        answers.CompleteWaitpointKeyResponse,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(PAYLOAD_LIMIT),
+            422: Answer("A TTL that names no future instant, or `data` that does not match the token's payloadSchema."),
+        },
+        body=RequestBody(
+            {"idempotencyKey": "order-1234567", "data": {"status": "approved"}}, CompleteWaitpointKeyRequest, required=True
+        ),
+        is_ours=True,
     ),
     Operation(
         "OPTIONS",

@@ -41,12 +41,28 @@ class TokenStore(Protocol):
         now: int,
         *,
         schema: str | None = None,
-        removed_token: str | None = None,
+        replaced_token: str | None = None,
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `schema` is the JSON text of its payloadSchema. `removed_token` is the id of a holder that retention has removed:
+        `schema` is the JSON text of its payloadSchema. `replaced_token` is the id of a holder that retention has removed:
         its key is free.
+        """
+
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+        """Write a completed token that no create has asked for, or return the token that already holds `key` (invariant 5).
+
+        Unlike `create`, an expired key is not free: its token may still be waiting. `replaced_token` is the id of a holder
+        that has ended, or that retention has removed.
+        """
+
+    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+        """The token that holds a key, even after the key has expired, read consistently."""
+
+    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
+        """Make the holder of a kept completion a token like any other, with the tags and the key of `token`.
+
+        Returns whether the holder exists: False if its key has ended. Adopting it again changes nothing.
         """
 
     def get(self, token_id: str) -> Token:

@@ -85,6 +85,20 @@ def key_expires_at(text: Any, now: int) -> int | None:
     return instant
 
 
+def kept_until(text: Any, now: int, retention: int) -> int:
+    """Return until when a completion by key with this `idempotencyKeyTTL` is kept (epoch milliseconds).
+
+    The default, and the longest time, is the stack's `retention` in seconds. Raises InvalidTimeout.
+    """
+    longest = now + retention * 1000
+    instant = key_expires_at(text, now)
+    if instant is not None and instant > longest:
+        raise InvalidTimeout(
+            f"Invalid idempotencyKeyTTL: a completion is kept for at most {retention // 86_400}d, the stack's RetentionDays"
+        )
+    return longest if instant is None else instant
+
+
 def duration(text: str) -> int:
     """Return a duration in milliseconds. Counts each unit once. Raises InvalidTimeout."""
     if len(text) > _DURATION_LENGTH or not _DURATION.fullmatch(text):

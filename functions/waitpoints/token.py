@@ -191,11 +191,19 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The token that already holds an idempotency key, since when, and whether the same request created it."""
+    """The token that already holds an idempotency key, since when and until when, and whether the same request created it.
+
+    `is_kept`: a completion by key made the token, before any create asked for it.
+    """
 
     token_id: str
     since: int
     same_request: bool
+    expires_at: int | None = None
+    is_kept: bool = False
+
+    def is_expired(self, now: int) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +234,8 @@ class NewToken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
+    """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it."""
+
     id: str
     created_at: int
     timeout_at: int | None = None
@@ -237,6 +247,7 @@ class Token:
     replies: Mapping[str, Reply] = field(default_factory=dict)
     rules: Rules | None = None
     other_deliveries: OtherDeliveries | None = None
+    kept_until: int | None = None
 
     @property
     def status(self) -> Status:

@@ -73,8 +73,8 @@ class Tokens:
         token, key = _token(new, now), new.key
         holder = self._store.create(token, key, now, schema=new.schema)
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
-        if key and holder and self._may_be_removed(holder, now) and self._is_removed(holder.token_id, now):
-            holder = self._store.create(token, key, now, schema=new.schema, removed_token=holder.token_id)
+        if key and holder and self._is_gone(holder, token, now):
+            holder = self._store.create(token, key, now, schema=new.schema, replaced_token=holder.token_id)
         if holder is None:
             telemetry.count("TokensCreated")
             return Created(token.id, is_cached=False)
@@ -85,11 +85,15 @@ class Tokens:
     def retrieve(self, token_id: str) -> Token:
         """Return the token as of now, with its output. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
+        token = self.find(token_id)
+        return replace(token, outcome=token.outcome and self._delivery.with_output(token.outcome))
+
+    def find(self, token_id: str) -> Token:
+        """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
         token, now = self._store.get(token_id), self._clock()
         if self._is_past_retention(token, now):
             raise TokenNotFound
-        outcome = token.outcome_at(now)
-        return replace(token, outcome=outcome and self._delivery.with_output(outcome))
+        return replace(token, outcome=token.outcome_at(now))
 
     def check_exists(self, token_id: str) -> None:
         """Raises TokenNotFound if the token does not exist."""
@@ -192,8 +196,12 @@ class Tokens:
             telemetry.count("OrphansReleased")
         return True
 
-    def _may_be_removed(self, holder: KeyHolder, now: int) -> bool:
-        return now - holder.since >= self._store.retention * 1000
+    def _is_gone(self, holder: KeyHolder, new: Token, now: int) -> bool:
+        """Whether the holder of a key no longer exists. A kept completion is adopted as the `new` token instead."""
+        if holder.is_kept:
+            return not self._store.adopt(holder, new, now)
+        may_be_removed = now - holder.since >= self._store.retention * 1000
+        return may_be_removed and self._is_removed(holder.token_id, now)
 
     def _is_removed(self, token_id: str, now: int) -> bool:
         try:
@@ -203,7 +211,12 @@ class Tokens:
 
     def _is_past_retention(self, token: Token, now: int) -> bool:
         """Whether the retention is over. TTL may delete the token days later, and the bucket its output earlier."""
-        return token.outcome is not None and token.outcome.at + self._store.retention * 1000 <= now
+        if token.kept_until is not None:
+            return token.kept_until <= now
+        return token.outcome is not None and self.is_past_retention(token.outcome, now)
+
+    def is_past_retention(self, outcome: Outcome, now: int) -> bool:
+        return outcome.at + self._store.retention * 1000 <= now
 
     def _time_out(self, token_id: str, now: int) -> Token:
         """Settle a token as timed out if it is due at `now`. Returns its current state, whichever call settled it."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
     from waitpoints.delivery import Delivery
+    from waitpoints.keys import Keys
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
 
@@ -58,6 +59,12 @@ class Services:
         from waitpoints.tokens import Tokens
 
         return Tokens(self.store, self.outputs, self.delivery, self.now)
+
+    @cached_property
+    def keys(self) -> "Keys":
+        from waitpoints.keys import Keys
+
+        return Keys(self.store, self.tokens, self.now)
 
     @cached_property
     def delivery(self) -> "Delivery":

@@ -18,7 +18,9 @@ from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
 from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+from waitpoints import ids
 
+COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
@@ -94,6 +96,13 @@ IN_CLAIMS = {
 }
 ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
 COMPLETE = {"data": ANY_JSON}
+COMPLETE_KEY = {
+    "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
+    "idempotencyKeyTTL": every(422, but_200=["null"]),
+    "data": ANY_JSON,
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
 IN_ERROR = {
     "message": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     "name": every(400),
@@ -137,8 +146,8 @@ def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, operation: Oper
     assert operation.body is not None
     body = {**operation.body.example, "fromTheFuture": 1}
     url = operation.example_path(**places(api.create()))
-    assert api.post(url, body).status == 400
-    assert api.post(url, body, api.from_sdk).status == 200
+    assert api.request(operation.method, url, body).status == 400
+    assert api.request(operation.method, url, body, api.from_sdk).status == (400 if operation.is_ours else 200)
 
 
 def test_an_unknown_claim_is_ignored_only_from_the_sdk(api: Api) -> None:
@@ -195,6 +204,17 @@ def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, fiel
         assert (retrieved["status"], retrieved["output"]) == ("COMPLETED", VALUES[value])
     else:
         assert (retrieved["status"], "output" in retrieved) == ("WAITING", False)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE_KEY))
+def test_complete_by_key_answers_every_value_of_every_field_as_documented(
+    api: Api, field: str, value: str, status: int
+) -> None:
+    key = "" if field == "idempotencyKey" else f'"idempotencyKey": "{ids.new_id(0)}", '
+    answer = api.post(COMPLETE_BY_KEY, f'{{{key}"{field}": {VALUES[value]}}}')
+    is_documented(answer, status)
+    if status == 200:
+        assert api.retrieve(answer.json["id"])["status"] == "COMPLETED"
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -369,6 +389,7 @@ def test_list_refuses_too_many_tags(api: Api) -> None:
 FIELDS_OF: dict[str, dict[str, Any]] = {
     "create_waitpoint_token_v1": CREATE,
     "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
+    "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
 }
 PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST}

@@ -38,7 +38,7 @@ def test_the_error_of_the_function_is_printed_last(tmp_path: Path) -> None:
     ("function", "event", "said"),
     [
         ("", "", "Name the function to run"),
-        ("nothing", EVENT, 'No function is named "nothing": FUNCTION=… is one of accept_callback, complete_token'),
+        ("nothing", EVENT, 'No function is named "nothing": FUNCTION=… is one of accept_callback, '),
         ("retrieve_token", "", "Name the event"),
         ("retrieve_token", "events/nothing.json", "Can't read the event events/nothing.json: No such file or directory"),
         ("retrieve_token", str(ROOT / "events"), "Is a directory"),

@@ -27,6 +27,7 @@ from waitpoints.token import (
     Completed,
     Failed,
     IdempotencyKey,
+    KeyHolder,
     KeyKind,
     Origin,
     OtherDeliveries,
@@ -495,9 +496,9 @@ class TestIdempotencyKey:
     def test_is_released_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
         first, second, third = self.token(), self.token(), self.token()
         store.create(first, self.key(), START)
-        assert store.create(second, self.key(), START, removed_token=second.id) is not None
-        assert store.create(second, self.key(), START, removed_token=first.id) is None
-        holder = store.create(third, self.key(), START, removed_token=first.id)  # too late: it was taken over
+        assert store.create(second, self.key(), START, replaced_token=second.id) is not None
+        assert store.create(second, self.key(), START, replaced_token=first.id) is None
+        holder = store.create(third, self.key(), START, replaced_token=first.id)  # too late: it was taken over
         assert holder is not None
         assert holder.token_id == second.id
 
@@ -522,6 +523,101 @@ class TestIdempotencyKey:
     def test_of_a_user_never_collides_with_that_of_a_request(self, store: AnyStore) -> None:
         store.create(self.token(), self.key(), START)
         assert store.create(self.token(), IdempotencyKey(self.name, TIMEOUT, self.name, KeyKind.REQUEST), START) is None
+
+
+class TestKeeping:
+    """Invariant 5: a completion by key and a create with that key meet, in either order, and there is one token."""
+
+    @pytest.fixture(autouse=True)
+    def fresh_name(self) -> None:
+        self.name = ids.new_id(START)
+
+    def key(self, expires_at: int = TIMEOUT) -> IdempotencyKey:
+        return IdempotencyKey(self.name, expires_at)
+
+    def token(self) -> Token:
+        return Token(id=ids.new_id(START), created_at=START, idempotency_key=self.name, tags=("a", "b"))
+
+    def completion(self, kept_until: int = TIMEOUT) -> Token:
+        return Token(
+            id=ids.new_id(START),
+            created_at=START,
+            idempotency_key=self.name,
+            outcome=Completed(START, OUTPUT),
+            kept_until=kept_until,
+        )
+
+    def listed(self, store: AnyStore, token_id: str) -> bool:
+        whole = IdRange(token_id, token_id, backward=False)
+        filters = (Filter(), Filter(idempotency_key=self.name))
+        found = [bool(read(whole, 10)[0]) for wanted in filters for read in store.partitions(wanted, START)]
+        return any(found)
+
+    def test_makes_a_settled_token_that_is_in_no_list(self, store: AnyStore) -> None:
+        kept = self.completion()
+        assert store.keep(kept, self.key(), START) is None
+        assert store.get(kept.id) == kept
+        assert not self.listed(store, kept.id)
+
+    def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
+        kept, token = self.completion(), self.token()
+        store.keep(kept, self.key(), START)
+        holder = store.create(token, self.key(), START + 1)
+        assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
+        assert store.adopt(holder, token, TIMEOUT - 1)
+        adopted = store.get(kept.id)
+        assert adopted == replace(kept, kept_until=None, tags=("a", "b"))
+        assert self.listed(store, kept.id)
+
+    def test_is_adopted_once(self, store: AnyStore) -> None:
+        store.keep(self.completion(), self.key(), START)
+        holder = store.key_holder(self.key())
+        assert holder is not None
+        other = replace(self.token(), tags=("c",))
+        adopted = race([partial(store.adopt, holder, token, START) for token in (self.token(), other)])
+        assert adopted == [True, True]
+        tags = store.get(holder.token_id).tags
+        assert tags in {("a", "b"), ("c",)}
+        assert store.adopt(holder, replace(self.token(), tags=("d",)), START)
+        assert store.get(holder.token_id).tags == tags
+
+    @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
+    def test_is_adopted_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
+        store.keep(self.completion(), self.key(), START)
+        holder = store.key_holder(self.key())
+        assert holder is not None
+        assert store.adopt(holder, self.token(), TIMEOUT + late) is exists
+
+    def test_is_not_adopted_after_ttl_removed_it(self, store: AnyStore) -> None:
+        holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_kept=True)
+        assert not store.adopt(holder, self.token(), START)
+
+    def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
+        token = self.token()
+        store.create(token, self.key(), START)
+        holder = store.keep(self.completion(TIMEOUT + 9), self.key(TIMEOUT + 9), TIMEOUT + 1)
+        assert holder == store.key_holder(self.key()) == KeyHolder(token.id, START, False, TIMEOUT)
+
+    def test_replaces_only_the_holder_that_is_named(self, store: AnyStore) -> None:
+        first, second, kept = self.token(), self.token(), self.completion(TIMEOUT + 9)
+        store.create(first, self.key(), START)
+        store.create(second, self.key(), TIMEOUT)
+        holder = store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced_token=first.id)
+        assert holder is not None
+        assert holder.token_id == second.id
+        assert store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced_token=second.id) is None
+
+    def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
+        assert store.key_holder(self.key()) is None
+
+    def test_and_creating_at_once_leave_one_token(self, store: AnyStore) -> None:
+        for _ in range(30):
+            self.name = ids.new_id(START)
+            token, kept = self.token(), self.completion()
+            found = race([partial(store.create, token, self.key(), START), partial(store.keep, kept, self.key(), START)])
+            assert sorted(holder is None for holder in found) == [False, True]
+            [made] = [one.id for one, holder in zip((token, kept), found, strict=True) if holder is None]
+            assert {holder.token_id for holder in found if holder} == {made}
 
 
 class TestDeliveries:
@@ -588,12 +684,14 @@ class TestScan:
         assert {waiting.id, early.id, ended.id}.isdisjoint(found)
         assert items >= 4
 
-    def test_returns_idempotency_keys_without_expiry(self, store: AnyStore) -> None:
-        endless, ending = (Token(id=ids.new_id(START), created_at=START) for _ in range(2))
+    def test_returns_keys_whose_end_is_not_known(self, store: AnyStore) -> None:
+        ends = (None, None, TIMEOUT)
+        endless, waiting, ending = (Token(id=ids.new_id(START), created_at=START, timeout_at=at) for at in ends)
         store.create(endless, IdempotencyKey(endless.id), START)
+        store.create(waiting, IdempotencyKey(waiting.id, TIMEOUT), START)
         store.create(ending, IdempotencyKey(ending.id, TIMEOUT), START)
         _, keys, _ = self.scan(store, START)
-        assert keys[endless.id].since == START
+        assert keys[endless.id].since == keys[waiting.id].since == START
         assert ending.id not in keys
 
     @pytest.mark.parametrize("page_items", [1, 2, 3])
@@ -632,7 +730,7 @@ class TestReleasingAKey:
     def test_leaves_a_key_that_a_newer_token_holds(self, store: AnyStore) -> None:
         key, token, endless = self.held(store)
         newer = Token(id=ids.new_id(START), created_at=START)
-        assert store.create(newer, key, START, removed_token=token.id) is None
+        assert store.create(newer, key, START, replaced_token=token.id) is None
         assert not store.release(endless)
         holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
         assert holder is not None
@@ -645,7 +743,7 @@ class TestReleasingAKey:
             race(
                 [
                     lambda: store.release(endless),  # noqa: B023
-                    lambda: store.create(newer, key, START, removed_token=token.id),  # noqa: B023
+                    lambda: store.create(newer, key, START, replaced_token=token.id),  # noqa: B023
                 ]
             )
             holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
@@ -730,12 +828,25 @@ def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
 
 
-def test_ttl_removes_an_idempotency_key_only_after_its_expiry(stack: MotoStack) -> None:
+@pytest.mark.parametrize(
+    ("kind", "timeout_at", "expires_at"),
+    [
+        (KeyKind.IDEMPOTENCY, None, None),  # its token may wait for any time
+        (KeyKind.IDEMPOTENCY, TIMEOUT, TIMEOUT // 1000 + RETENTION),
+        (KeyKind.IDEMPOTENCY, START + 1, (TIMEOUT + RETENTION * 1000) // 1000 + 1),
+        (KeyKind.REQUEST, None, (TIMEOUT + RETENTION * 1000) // 1000 + 1),  # no completion looks for it
+    ],
+)
+def test_ttl_removes_a_key_only_after_its_expiry_and_after_its_token(
+    stack: MotoStack, kind: KeyKind, timeout_at: int | None, expires_at: int | None
+) -> None:
     client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
-    key = IdempotencyKey("expiring", TIMEOUT + 1)
-    Store(client, table, RETENTION).create(Token(id=ids.new_id(START), created_at=START), key, START)
-    item = client.get_item(TableName=table, Key={"id": {"S": f"idempotency#{digest(key.text)}"}, "item": {"S": "key"}})["Item"]
-    assert int(item["expiresAt"]["N"]) * 1000 > TIMEOUT + 1
+    text, until = ids.new_id(START), TIMEOUT + RETENTION * 1000
+    key = IdempotencyKey(text, TIMEOUT if timeout_at == TIMEOUT else until, kind=kind)
+    token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at)
+    Store(client, table, RETENTION).create(token, key, START)
+    item = client.get_item(TableName=table, Key={"id": {"S": f"{kind}#{digest(text)}"}, "item": {"S": "key"}})["Item"]
+    assert (int(item["expiresAt"]["N"]) if "expiresAt" in item else None) == expires_at
 
 
 class TestItems:

@@ -107,9 +107,9 @@ class StreamedStore(MemoryStore):
         now: int,
         *,
         schema: str | None = None,
-        removed_token: str | None = None,
+        replaced_token: str | None = None,
     ) -> KeyHolder | None:
-        holder = super().create(token, key, now, schema=schema, removed_token=removed_token)
+        holder = super().create(token, key, now, schema=schema, replaced_token=replaced_token)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder

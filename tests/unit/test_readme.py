@@ -8,7 +8,7 @@ import pytest
 
 from local.stack import ROOT
 from tests.support.readme import README, SNIPPETS
-from waitpoints import token
+from waitpoints import key_text, token
 from waitpoints.api import list_query, models
 from waitpoints.waiter_result import RESULT_LIMIT
 
@@ -42,7 +42,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{token.MAX_WAITERS} waiters for a token" in README
     assert f"{models.MAX_TAGS} tags for a token, {models.MAX_TAG_LENGTH} characters each" in README
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
-    assert f"at most {models.MAX_KEY_LENGTH:,} characters" in README
+    assert f"at most {key_text.MAX_LENGTH:,} characters" in README
     assert f"a state is at most {RESULT_LIMIT // 1024} KiB" in README
 
 

@@ -1,16 +1,17 @@
-"""Parse a request to complete a token with an output, or to fail it with an error."""
+"""Parse a request to complete a token, or the token of a key, with an output, or to fail it with an error."""
 
 import re
 from collections.abc import Mapping
 from typing import Any
 
-from waitpoints import errors, json_text
+from waitpoints import errors, json_text, key_text, timeouts
 from waitpoints.errors import InvalidRequest
 from waitpoints.known_names import refuse_unknown
-from waitpoints.token import FAILED_CODE, FAILED_ERROR, TokenError
+from waitpoints.token import FAILED_CODE, FAILED_ERROR, IdempotencyKey, TokenError
 from waitpoints.waiter_result import REFUSED_ERROR, TIMEOUT_ERROR
 
 FIELDS = ("data", "error")
+KEY_FIELDS = ("idempotencyKey", "idempotencyKeyTTL")
 MAX_MESSAGE = 4096  # bytes of UTF-8
 MAX_CODE = 128  # bytes of UTF-8
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
@@ -32,10 +33,21 @@ def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> st
         return members.get("data")
     if "data" in members:
         raise InvalidRequest('Validation error: expected "data" or "error", not both')
-    try:
-        return token_error(json_text.parse(members["error"]))
-    except json_text.NotJson as error:  # `data` accepts numbers of 5,000 digits, `error` does not
-        raise InvalidRequest(f"Invalid JSON: {error}") from None
+    return token_error(_value(members["error"]))
+
+
+def requested_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[IdempotencyKey, str | TokenError | None]:
+    """Return the key, with the end of a kept completion as its expiry, and what `requested` returns.
+
+    `members` has the JSON text of each field, `retention` is in seconds. Raises InvalidRequest or InvalidTimeout.
+    """
+    refuse_unknown(members, KEY_FIELDS + FIELDS)
+    text = _value(members.get("idempotencyKey", "null"))
+    if not isinstance(text, str):
+        raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
+    kept_until = timeouts.kept_until(_value(members.get("idempotencyKeyTTL", "null")), now, retention)
+    key = IdempotencyKey(key_text.check(text), kept_until)
+    return key, requested({name: value for name, value in members.items() if name in FIELDS})
 
 
 def token_error(value: Any) -> TokenError:
@@ -50,6 +62,13 @@ def token_error(value: Any) -> TokenError:
     if name in _RESERVED:
         raise InvalidRequest(f'Validation error: "error.name" must not be {name}: the stack raises this error itself')
     return TokenError(message, name, _text(value.get("code", FAILED_CODE), "code", MAX_CODE))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json_text.parse(text)
+    except json_text.NotJson as error:  # `data` accepts numbers of 5,000 digits, other fields do not
+        raise InvalidRequest(f"Invalid JSON: {error}") from None
 
 
 def _text(value: Any, name: str, limit: int) -> str:

@@ -3,13 +3,13 @@
 `openapi.yaml` is generated from these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from waitpoints import task_token, timeouts
+from waitpoints import key_text, task_token, timeouts
 from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
 from waitpoints.known_names import unknown
 
@@ -17,53 +17,45 @@ if TYPE_CHECKING:
     from pydantic.config import JsonDict
     from pydantic_core import ErrorDetails
 
-MAX_KEY_LENGTH = 2048
 MAX_TAG_LENGTH = 128
 MAX_TAGS = 10
 MAX_LIFETIME = 30 * 86_400  # seconds
 
 
-def _utf16_units(text: str) -> int:
-    """The length in UTF-16 code units, as JavaScript counts it, so that the SDK and this API agree on every limit."""
-    try:
-        return len(text.encode("utf-16-le")) // 2
-    except UnicodeEncodeError:
-        raise ValueError("text must not contain half of a surrogate pair") from None
+def _checked[Value, Result](check: Callable[[Value], Result]) -> Callable[[Value], Result]:
+    """Return the check with pydantic's exception for a wrong value."""
 
+    def checked(value: Value) -> Result:
+        try:
+            return check(value)
+        except InvalidRequest as refusal:
+            raise ValueError(refusal.message) from None
 
-def _key(key: str) -> str:
-    if not key:
-        raise ValueError("idempotencyKey must not be empty")
-    if _utf16_units(key) > MAX_KEY_LENGTH:
-        raise ValueError(f"idempotencyKey must be {MAX_KEY_LENGTH} characters or less")
-    return key
+    return checked
 
 
 def _tags(value: Any) -> tuple[str, ...]:
-    """Return one tag, a list of tags or null as a tuple. Raises ValueError or TooManyTags."""
+    """Return one tag, a list of tags or null as a tuple. Raises InvalidRequest or TooManyTags."""
     if value is not None and not isinstance(value, (str, list)):
-        raise ValueError("Tags must be a string or a list of strings")
+        raise InvalidRequest("Tags must be a string or a list of strings")
     tags = (value,) if isinstance(value, str) else tuple(value or ())
     if wrong := [place for place, tag in enumerate(tags) if not isinstance(tag, str)]:
-        raise ValueError(f"Tag {wrong[0] + 1} must be a string")
-    if any(_utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
-        raise ValueError(f"Tags must be {MAX_TAG_LENGTH} characters or less")
+        raise InvalidRequest(f"Tag {wrong[0] + 1} must be a string")
+    if any(key_text.utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
+        raise InvalidRequest(f"Tags must be {MAX_TAG_LENGTH} characters or less")
     if len(tags) > MAX_TAGS:
         raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
     return tags
 
 
-def _task_token(text: str) -> str:
-    try:
-        return task_token.check(text)
-    except InvalidRequest as refusal:
-        raise ValueError(refusal.message) from None
-
-
 _TAG_SCHEMA: "JsonDict" = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 IdempotencyKeyText = Annotated[
-    str, AfterValidator(_key), Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH})
+    str,
+    AfterValidator(_checked(key_text.check)),
+    Field(json_schema_extra={"minLength": 1, "maxLength": key_text.MAX_LENGTH}),
 ]
+
+TaskTokenText = Annotated[str, AfterValidator(_checked(task_token.check))]
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
 
@@ -97,7 +89,7 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=["1h", "2030-01-31T18:00:00Z"],
         json_schema_extra={"type": ["string", "null"]},
     )
-    tags: Annotated[Any, AfterValidator(_tags)] = Field(
+    tags: Annotated[Any, AfterValidator(_checked(_tags))] = Field(
         default=(),
         description=f"One tag, or a list of at most {MAX_TAGS}. The list route filters by tag.",
         examples=[["user:1234567", "org:9876543"]],
@@ -105,7 +97,7 @@ class CreateWaitpointTokenRequest(RequestModel):
             "anyOf": [_TAG_SCHEMA, {"type": "array", "items": _TAG_SCHEMA, "maxItems": MAX_TAGS}, {"type": "null"}]
         },
     )
-    task_token: Annotated[str, AfterValidator(_task_token)] = Field(
+    task_token: TaskTokenText = Field(
         default=ABSENT,
         description="A Step Functions task token. Its execution is registered as a waiter in the same write.",
         json_schema_extra={"minLength": task_token.SHORTEST, "maxLength": task_token.LONGEST},

@@ -11,16 +11,19 @@ needs, so only tokens with that rule pay for it.
 """
 
 import time
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.api import callback_body, handshake_signs
 from waitpoints.api.http import Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.token import Origin, Output, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.token import IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.keys import KeyCompletion
 
 RECEIVED = Response({"success": True})
 
@@ -57,6 +60,17 @@ def complete(token_id: str, result: Output | TokenError, requester: Origin) -> N
             return
         case never:
             assert_never(never)
+
+
+def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester: Origin) -> "KeyCompletion":
+    """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
+    completion = services.keys.complete(key, result, requester)
+    while isinstance(completion.result, RulesApply):
+        assert completion.token_id is not None
+        assert not isinstance(result, TokenError), "only an output is checked against a schema"
+        _check_schema(completion.token_id, Output(result))
+        completion = services.keys.complete(key, result, requester, checked=completion.token_id)
+    return completion
 
 
 def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes, output: Output, sender: Origin) -> Response:

@@ -26,6 +26,7 @@ from waitpoints.token import (
     Failed,
     IdempotencyKey,
     KeyHolder,
+    KeyKind,
     Origin,
     OtherDeliveries,
     Outcome,
@@ -59,40 +60,72 @@ def token_item(token: Token) -> dict[str, Any]:
         {
             "id": token.id,
             "item": TOKEN,
-            "status": Status.WAITING,
+            "status": token.status,
             "createdAt": token.created_at,
             "timeoutAt": token.timeout_at,
             "tags": list(token.tags) or None,
             "idempotencyKey": token.idempotency_key,
-            "idempotencyKeyHash": token.idempotency_key and digest(token.idempotency_key),
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
             "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and _rules_map(token.rules),
-            "listShard": str(zlib.crc32(token.id.encode()) % LIST_SHARDS),
+            **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
 
 
-def key_item(key: IdempotencyKey, token_id: str, now: int) -> dict[str, Any]:
-    """Return, in DynamoDB JSON, the item that assigns an idempotency key to a token. `now` is in epoch milliseconds."""
-    return _item(
-        {
-            "id": f"{key.kind}#{digest(key.text)}",
-            "item": KEY,
-            "tokenId": token_id,
-            "createdAt": now,
-            "keyExpiresAt": key.expires_at,
-            "expiresAt": None if key.expires_at is None else key.expires_at // 1000 + 1,
-            "request": key.request and digest(key.request),
-        }
-    )
+def index_keys(token_id: str, idempotency_key: str | None) -> dict[str, Any]:
+    """Return the attributes that put a token into the indexes, where lists find it."""
+    return {
+        "listShard": str(zlib.crc32(token_id.encode()) % LIST_SHARDS),
+        "idempotencyKeyHash": idempotency_key and digest(idempotency_key),
+    }
+
+
+def _kept_attributes(token: Token) -> dict[str, Any]:
+    """Return what a kept completion has in place of the indexes' keys: its outcome, and its end."""
+    assert isinstance(token.outcome, (Completed, Failed)), "only a completion is kept"
+    assert token.kept_until is not None
+    kept = {"keptUntil": token.kept_until, "expiresAt": token.kept_until // 1000 + 1}
+    return {"completedAt": token.outcome.at, **outcome_attributes(token.outcome), **kept}
+
+
+def key_primary_key(key: IdempotencyKey) -> dict[str, Any]:
+    return primary_key(f"{key.kind}#{digest(key.text)}", KEY)
+
+
+def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dict[str, Any]:
+    """Return, in DynamoDB JSON, the item that assigns an idempotency key to a token. `now` is in epoch milliseconds.
+
+    The item of a user's key lives as long as its token, because a completion by key looks the token up in it even after the
+    key has expired.
+    """
+    named = {
+        "tokenId": token.id,
+        "createdAt": now,
+        "keyExpiresAt": key.expires_at,
+        "expiresAt": _end_of_key_item(key, token, retention),
+        "request": key.request and digest(key.request),
+        "kept": True if token.kept_until is not None else None,
+    }
+    return key_primary_key(key) | _item(named)
+
+
+def _end_of_key_item(key: IdempotencyKey, token: Token, retention: int) -> int | None:
+    """Return when TTL may remove a key's item, in epoch seconds. None: the doctor removes it after its token."""
+    if key.expires_at is None:
+        return None
+    end_of_key = key.expires_at // 1000 + 1
+    if key.kind is KeyKind.REQUEST or token.kept_until is not None:
+        return end_of_key
+    return None if token.timeout_at is None else max(end_of_key, token.timeout_at // 1000 + retention)
 
 
 def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
-    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request)
+    expires_at = _optional_int(item.get("keyExpiresAt"))
+    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("kept", False))
 
 
 def schema_item(token: Token, schema: str, retention: int) -> dict[str, Any]:
@@ -163,6 +196,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         },
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
+        kept_until=_optional_int(item.get("keptUntil")),
     )
 
 

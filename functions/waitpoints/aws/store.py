@@ -29,9 +29,11 @@ from waitpoints.aws.items import (
     TOKEN,
     attachment,
     digest,
+    index_keys,
     is_endless_attachment,
     key_holder,
     key_item,
+    key_primary_key,
     outcome_attributes,
     plain,
     primary_key,
@@ -69,15 +71,16 @@ if TYPE_CHECKING:
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retry, in seconds
 
-# See the drawing above. `status` is a reserved word in DynamoDB, hence `#status`.
+# See the drawing above.
 IS_NEW = "attribute_not_exists(id)"
 IS_WAITING = "#status = :waiting"
 NOT_DUE = "(attribute_not_exists(timeoutAt) OR timeoutAt > :now)"
 IS_DUE = "timeoutAt <= :now"
 HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
-KEY_IS_FREE = f"{IS_NEW} OR keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
-KEY_OUTLIVED_ITS_HOLDER = "tokenId = :removedToken"
+KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
+HELD_BY_REPLACED = "tokenId = :replacedToken"
+IS_KEPT = "keptUntil > :now"
 
 IS_ATTACHED = "tokenId = :tokenId"
 IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
@@ -86,12 +89,19 @@ IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expi
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
 
+CREATE_MAY_TAKE_KEY = f"{IS_NEW} OR {KEY_HAS_EXPIRED} OR {HELD_BY_REPLACED}"
+COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED}"
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
 MAY_NEED_ATTENTION = f"{IS_SETTLED_WITH_WAITERS} OR {IS_WAITING} AND {IS_DUE} OR {IS_REPLIES} OR {IS_ENDLESS_ATTACHMENT}"
 
+_STATUS = {"#status": "status"}  # a reserved word in DynamoDB
 _SETTLE = "SET #status = :settled, expiresAt = :expiresAt"
+
+
+class _Names(TypedDict, total=False):
+    ExpressionAttributeNames: Mapping[str, str]
 
 
 class _FilterArguments(TypedDict, total=False):
@@ -121,7 +131,7 @@ class Store:
         now: int,
         *,
         schema: str | None = None,
-        removed_token: str | None = None,
+        replaced_token: str | None = None,
     ) -> KeyHolder | None:
         put_token: PutTypeDef = {
             "TableName": self._table,
@@ -140,17 +150,53 @@ class Store:
                 with suppress(self._client.exceptions.ConditionalCheckFailedException):
                     self._client.put_item(**put_token)
             return None
+        return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced_token, together)
+
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+        put_token: PutTypeDef = {"TableName": self._table, "Item": token_item(token), "ConditionExpression": IS_NEW}
+        return self._write_with_key(COMPLETION_MAY_TAKE_KEY, {}, key, token, now, replaced_token, [{"Put": put_token}])
+
+    def _write_with_key(
+        self,
+        condition: str,
+        values: dict[str, Any],
+        key: IdempotencyKey,
+        token: Token,
+        now: int,
+        replaced_token: str | None,
+        together: "list[TransactWriteItemTypeDef]",
+    ) -> KeyHolder | None:
+        """Write a token's items with its key's, or return the token that holds the key (invariants 3 and 5)."""
         put_key: PutTypeDef = {
             "TableName": self._table,
-            "Item": key_item(key, token.id, now),
-            "ConditionExpression": f"{KEY_IS_FREE} OR {KEY_OUTLIVED_ITS_HOLDER}",
-            "ExpressionAttributeValues": wire_values(now=now, removedToken=removed_token or ""),
+            "Item": key_item(key, token, now, self.retention),
+            "ConditionExpression": condition,
+            "ExpressionAttributeValues": wire_values(replacedToken=replaced_token or "", **values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         held = self._write_together({"Put": put_key}, *together)
         if held is None or held["tokenId"] == token.id:  # the latter if an earlier attempt's response was lost
             return None
         return key_holder(held, key)
+
+    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+        found = self._client.get_item(TableName=self._table, Key=key_primary_key(key), ConsistentRead=True).get("Item")
+        return key_holder(plain(found), key) if found else None
+
+    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
+        keys = {name: value for name, value in index_keys(holder.token_id, token.idempotency_key).items() if value is not None}
+        values = {**keys, "expiresAt": self._expires_at(holder.since)} | ({"tags": list(token.tags)} if token.tags else {})
+        try:
+            _, adopted = self._update(
+                holder.token_id,
+                "SET " + ", ".join(f"{name} = :{name}" for name in values) + " REMOVE keptUntil",
+                IS_KEPT,
+                names={},
+                values={"now": now, **values},
+            )
+        except TokenNotFound:
+            return False
+        return adopted.kept_until is None
 
     def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
         """Write all items or none. If the condition on `first` fails, return the item that already exists.
@@ -250,8 +296,9 @@ class Store:
             token_id,
             f"{_SETTLE}, completedAt = :now" + "".join(f", #{name} = :{name}" for name in attributes),
             _may_be_completed(unchecked),
-            names={f"#{name}": name for name in attributes},
+            names=_STATUS | {f"#{name}": name for name in attributes},
             values={
+                "waiting": Status.WAITING,
                 "now": outcome.at,
                 "settled": Status.COMPLETED,
                 "expiresAt": self._expires_at(outcome.at),
@@ -266,7 +313,8 @@ class Store:
             token_id,
             f"{_SETTLE}, completedAt = timeoutAt",
             MAY_BE_TIMED_OUT,
-            values={"now": now, "settled": Status.TIMED_OUT, "expiresAt": self._expires_at(now)},
+            names=_STATUS,
+            values={"waiting": Status.WAITING, "now": now, "settled": Status.TIMED_OUT, "expiresAt": self._expires_at(now)},
         )
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
@@ -275,8 +323,9 @@ class Store:
             token_id,
             "SET waiters.#waiter = :waiter, waiterCount = waiterCount + :one",
             MAY_TAKE_WAITER,
-            names={"#waiter": waiter.key},
+            names=_STATUS | {"#waiter": waiter.key},
             values={
+                "waiting": Status.WAITING,
                 "now": now,
                 "waiter": waiter_map(waiter),
                 "one": 1,
@@ -324,16 +373,17 @@ class Store:
         return now // 1000 + self.retention
 
     def _update(
-        self, token_id: str, update: str, condition: str, values: dict[str, Any], names: dict[str, str] | None = None
+        self, token_id: str, update: str, condition: str, *, names: Mapping[str, str], values: dict[str, Any]
     ) -> tuple[bool, Token]:
+        named: _Names = {"ExpressionAttributeNames": names} if names else {}  # DynamoDB rejects an empty map
         try:
             answer = self._client.update_item(
                 TableName=self._table,
                 Key=primary_key(token_id, TOKEN),
                 UpdateExpression=update,
                 ConditionExpression=condition,
-                ExpressionAttributeNames={"#status": "status", **(names or {})},
-                ExpressionAttributeValues=wire_values(waiting=Status.WAITING, **values),
+                ExpressionAttributeValues=wire_values(**values),
+                **named,
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )

@@ -13,6 +13,7 @@ from waitpoints.api.credentials import Credentials
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.delivery import Delivery
+from waitpoints.keys import Keys
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter
 from waitpoints.tokens import Tokens
@@ -37,6 +38,7 @@ class InMemory:
         self.resumer = StepFunctions(lambda: self.step_functions)
         delivery = Delivery(self.store, self.outputs, self.resumer, self.clock)
         self.tokens = Tokens(self.store, self.outputs, delivery, self.clock)
+        self.keys = Keys(self.store, self.tokens, self.clock)
 
     def new_token(self, timeout: int | None = None) -> str:
         """Create a token, with a timeout in milliseconds from now, and return its id."""
@@ -52,7 +54,9 @@ class InMemory:
 
         monkeypatch.setattr(wiring, "now", self.clock)
         for name, built in {
+            "store": self.store,
             "tokens": self.tokens,
+            "keys": self.keys,
             "outputs": self.outputs,
             "callback_urls": self.callback_urls,
             "credentials": self.credentials,

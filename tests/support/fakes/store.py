@@ -18,6 +18,7 @@ from waitpoints.token import (
     Failed,
     IdempotencyKey,
     KeyHolder,
+    KeyKind,
     Origin,
     OtherDeliveries,
     Outcome,
@@ -47,20 +48,48 @@ class MemoryStore:
         now: int,
         *,
         schema: str | None = None,
-        removed_token: str | None = None,
+        replaced_token: str | None = None,
     ) -> KeyHolder | None:
         with self._lock:
             if key is not None:
-                holder, held = self._keys.get((key.kind, key.text), (token, key))
-                expired = held.expires_at is not None and held.expires_at <= now
-                if holder.id not in (token.id, removed_token) and not expired:
-                    same_request = key.request is not None and key.request == held.request
-                    return KeyHolder(holder.id, holder.created_at, same_request)
+                holder = self._holder(key)
+                if holder and holder.token_id not in (token.id, replaced_token) and not holder.is_expired(now):
+                    return holder
                 self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
             if schema is not None:
                 self._schemas[token.id] = schema
         return None
+
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+        with self._lock:
+            holder = self._holder(key)
+            if holder and holder.token_id not in (token.id, replaced_token):
+                return holder
+            self._keys[key.kind, key.text] = (token, key)
+            self.tokens.setdefault(token.id, token)
+        return None
+
+    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+        with self._lock:
+            return self._holder(key)
+
+    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
+        with self._lock:
+            kept = self.tokens.get(holder.token_id)
+            if kept is None or (kept.kept_until is not None and kept.kept_until <= now):
+                return False
+            if kept.kept_until is not None:
+                self.tokens[kept.id] = replace(kept, kept_until=None, tags=token.tags)
+            return True
+
+    def _holder(self, key: IdempotencyKey) -> KeyHolder | None:
+        if (key.kind, key.text) not in self._keys:
+            return None
+        token, held = self._keys[key.kind, key.text]
+        same_request = key.request is not None and key.request == held.request
+        is_kept = token.kept_until is not None
+        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept)
 
     def remove(self, token_id: str) -> None:
         """Delete a token as TTL does after retention: its idempotency key stays."""
@@ -117,7 +146,7 @@ class MemoryStore:
             keys = [
                 Attachment(f"{kind}#{text}", "key", holder.id, holder.created_at)
                 for (kind, text), (holder, key) in self._keys.items()
-                if key.expires_at is None
+                if _is_endless(holder, key)
             ]
         yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys)
 
@@ -133,7 +162,8 @@ class MemoryStore:
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
             with self._lock:
-                ids = sorted((id for id in self.tokens if within.first <= id <= within.last), reverse=not within.backward)
+                listed = (id for id, token in self.tokens.items() if token.kept_until is None)
+                ids = sorted((id for id in listed if within.first <= id <= within.last), reverse=not within.backward)
                 looked_at = [self.tokens[id] for id in ids[:limit]]
             found = [token for token in looked_at if _passes(wanted, token, now)]
             return found, ids[limit - 1] if len(ids) > limit else None
@@ -163,6 +193,12 @@ def _has_rule(rules: Rules | None, unchecked: Unchecked) -> bool:
         case Unchecked.NONE:
             return False
     assert_never(unchecked)
+
+
+def _is_endless(holder: Token, key: IdempotencyKey) -> bool:
+    """Whether the item of a key has no expiry: it must live as long as its token, whose end is not known."""
+    waits_without_timeout = holder.timeout_at is None and holder.kept_until is None
+    return key.expires_at is None or (key.kind is KeyKind.IDEMPOTENCY and waits_without_timeout)
 
 
 def _may_need_attention(token: Token, now: int) -> bool:

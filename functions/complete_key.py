@@ -1,0 +1,17 @@
+"""POST /api/v1/waitpoints/complete: complete the token of an idempotency key, or keep the completion for it."""
+
+from waitpoints.api import completion, reception
+from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.origin import origin
+from waitpoints.token import Source
+from waitpoints.wiring import services
+
+services.build_at_start("keys", "credentials", "step_functions_client")
+
+
+@http_handler("POST")
+def handler(request: Request) -> Response:
+    services.credentials.check_api_key(request.authorization)
+    members = request.json_members(PAYLOAD_LIMIT)
+    key, result = completion.requested_by_key(members, services.now(), services.store.retention)
+    return Response(reception.complete_key(key, result, origin(request, Source.COMPLETE)).answer)

@@ -1,0 +1,116 @@
+"""Complete the token that holds an idempotency key, or keep the completion for a create that comes later.
+
+A key is the name of what is awaited. Whichever comes first, the create or the completion, makes the token, and the other one
+finds it (invariant 5). A kept completion is in no list and ends with its key, unless a create adopts it before.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from waitpoints import telemetry
+from waitpoints.delivery import Clock
+from waitpoints.errors import TokenNotFound, TryAgain
+from waitpoints.ids import new_id
+from waitpoints.ports import TokenStore
+from waitpoints.token import Completed, Failed, IdempotencyKey, KeyHolder, Origin, Token, TokenError, Unchecked
+from waitpoints.tokens import Completion, Ended, Tokens
+
+_ATTEMPTS = 10  # each further attempt means that another request has just taken the key
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """No token held the key: the completion made one, which waits for its create."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAwaited:
+    """No token held the key, and the completion was not to be kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyCompletion:
+    """The result of a completion by key, and the token that it found or made."""
+
+    result: Completion | Kept | NotAwaited
+    token_id: str | None
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        """The response to the request: the token's id, and whether this completion made the token."""
+        return {"success": True, "id": self.token_id, "created": isinstance(self.result, Kept)}
+
+
+class Keys:
+    def __init__(self, store: TokenStore, tokens: Tokens, clock: Clock) -> None:
+        self._store = store
+        self._tokens = tokens
+        self._clock = clock
+
+    def token(self, key: str) -> Token | None:
+        """Return the token that holds a key as of now, without its output, even if the key has expired."""
+        holder = self._store.key_holder(IdempotencyKey(key))
+        try:
+            return self._tokens.find(holder.token_id) if holder else None
+        except TokenNotFound:
+            return None
+
+    def complete(
+        self, key: IdempotencyKey, result: str | TokenError | None, origin: Origin, checked: str | None = None
+    ) -> KeyCompletion:
+        """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
+
+        Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has a
+        payloadSchema, unless it is `checked`: the id of a token whose schema accepts the output.
+        Raises TryAgain if other requests take the key each time.
+        """
+        now = self._clock()
+        holder = self._store.key_holder(key)
+        for _ in range(_ATTEMPTS):
+            if holder:
+                completion = self._complete_holder(holder, result, origin, checked, now)
+                if completion is not None:
+                    return KeyCompletion(completion, holder.token_id)
+            if key.expires_at is not None and key.expires_at <= now:
+                return KeyCompletion(NotAwaited(), None)
+            kept = self._kept(key, result, origin, now)
+            holder = self._store.keep(kept, key, now, replaced_token=holder.token_id if holder else None)
+            if holder is None:
+                telemetry.note(tokenId=kept.id, kept=True)
+                telemetry.count("CompletionsKept")
+                return KeyCompletion(Kept(), kept.id)
+        raise TryAgain("Other requests with this idempotencyKey came at the same moment. Send the same request again")
+
+    def _complete_holder(
+        self, holder: KeyHolder, result: str | TokenError | None, origin: Origin, checked: str | None, now: int
+    ) -> Completion | None:
+        """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
+        settled_with = result if isinstance(result, TokenError) else self._tokens.stored(holder.token_id, result)
+        is_checked = isinstance(result, TokenError) or checked == holder.token_id
+        unchecked = Unchecked.NONE if is_checked else Unchecked.SCHEMA
+        try:
+            completion = self._tokens.complete(holder.token_id, settled_with, origin, unchecked)
+        except TokenNotFound:
+            return None
+        if isinstance(completion, Ended) and (holder.is_expired(now) or self._is_removed(completion, now)):
+            return None
+        return completion
+
+    def _is_removed(self, ended: Ended, now: int) -> bool:
+        return ended.outcome is not None and self._tokens.is_past_retention(ended.outcome, now)
+
+    def _kept(self, key: IdempotencyKey, result: str | TokenError | None, origin: Origin, now: int) -> Token:
+        assert key.expires_at is not None, "a kept completion ends with its key"
+        token_id = new_id(now)
+        if isinstance(result, TokenError):
+            outcome: Completed | Failed = Failed(now, result, origin)
+        else:
+            outcome = Completed(now, self._tokens.stored(token_id, result), origin)
+        return Token(
+            id=token_id,
+            created_at=now,
+            idempotency_key=key.text,
+            idempotency_key_expires_at=key.expires_at,
+            outcome=outcome,
+            kept_until=key.expires_at,
+        )

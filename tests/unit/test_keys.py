@@ -1,0 +1,302 @@
+"""A completion by key and a create with that key meet, in either order."""
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+import pytest
+
+import complete_token_in_state
+from in_process.template import Context, Template
+from tests.support.api_gateway import Api
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.settling import ORIGIN
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.errors import InvalidRequest, TokenNotFound
+from waitpoints.keys import Kept, KeyCompletion, NotAwaited
+from waitpoints.listing import ListQuery
+from waitpoints.token import (
+    Completed,
+    Failed,
+    IdempotencyKey,
+    NewToken,
+    Output,
+    TimedOut,
+    TokenError,
+    Waiter,
+)
+from waitpoints.tokens import Created, Ended, RulesApply, Settled
+from waitpoints.waiter_result import Success
+
+COMPLETE = "/api/v1/waitpoints/complete"
+OUTPUT = '{"n": 1.50}'
+RESUMED = Success('{"ok":true,"output":{"n": 1.50}}')
+HOUR = 3_600_000
+TEMPLATE = Template.load()
+
+
+def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
+    expires_at = None if ttl is None else world.clock() + ttl
+    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
+
+
+def complete(
+    world: InMemory, result: str | TokenError | None = OUTPUT, ttl: int = HOUR, checked: str | None = None
+) -> KeyCompletion:
+    return world.keys.complete(IdempotencyKey("a", world.clock() + ttl), result, ORIGIN, checked)
+
+
+class TestACreateThatCameFirst:
+    def test_is_completed_and_its_run_goes_on(self, world: InMemory) -> None:
+        waiter = world.new_waiter()
+        created = create(world, waiter=waiter)
+        assert complete(world) == KeyCompletion(Settled(), created.token_id)
+        assert world.step_functions.result(waiter.task_token) == RESUMED
+
+    def test_is_completed_even_after_its_key_has_expired(self, world: InMemory) -> None:
+        created = create(world, ttl=HOUR)
+        world.clock.advance(2 * HOUR)
+        assert complete(world) == KeyCompletion(Settled(), created.token_id)
+
+    def test_is_the_newest_of_the_key(self, world: InMemory) -> None:
+        older = create(world, ttl=HOUR)
+        world.clock.advance(HOUR)
+        newer = create(world, ttl=HOUR)
+        assert complete(world).token_id == newer.token_id
+        assert world.tokens.retrieve(older.token_id).outcome is None
+
+    def test_is_failed_with_an_error(self, world: InMemory) -> None:
+        created = create(world)
+        assert complete(world, TokenError("no")).result == Settled()
+        outcome = world.tokens.retrieve(created.token_id).outcome
+        assert isinstance(outcome, Failed)
+        assert outcome.error.message == "no"
+
+    def test_stays_as_it_ended_while_the_key_lives(self, world: InMemory) -> None:
+        created = create(world, timeout_at=world.clock() + 1)
+        world.clock.advance(5)
+        completion = complete(world)
+        assert completion.token_id == created.token_id
+        assert isinstance(completion.result, Ended)
+        assert isinstance(completion.result.outcome, TimedOut)
+        assert create(world) == Created(created.token_id, is_cached=True)
+
+    def test_is_followed_by_a_new_token_once_it_has_ended_and_its_key_has_expired(self, world: InMemory) -> None:
+        ended = create(world, ttl=HOUR)
+        complete(world)
+        world.clock.advance(HOUR)
+        completion = complete(world, '"second"')
+        assert isinstance(completion.result, Kept)
+        assert completion.token_id != ended.token_id
+        assert create(world) == Created(str(completion.token_id), is_cached=True)
+
+    @pytest.mark.parametrize("deleted", [False, True])
+    def test_is_followed_by_a_new_token_once_retention_has_removed_it(self, world: InMemory, deleted: bool) -> None:
+        ended = create(world)
+        complete(world)
+        world.clock.advance(RETENTION * 1000)
+        if deleted:
+            world.store.remove(ended.token_id)
+        completion = complete(world)
+        assert isinstance(completion.result, Kept)
+        assert completion.token_id != ended.token_id
+
+    def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: InMemory) -> None:
+        created = create(world, schema="{}")
+        assert isinstance(complete(world).result, RulesApply)
+        assert isinstance(complete(world, checked="another").result, RulesApply)
+        assert world.tokens.retrieve(created.token_id).outcome is None
+        assert complete(world, checked=created.token_id).result == Settled()
+
+    def test_with_a_schema_is_failed_without_a_check(self, world: InMemory) -> None:
+        create(world, schema="{}")
+        assert complete(world, TokenError("no")).result == Settled()
+
+    def test_gets_a_large_output_from_the_bucket(self, world: InMemory) -> None:
+        created, large = create(world), json.dumps("x" * IN_ITEM_LIMIT)
+        complete(world, large)
+        outcome = world.tokens.retrieve(created.token_id).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output.json == large
+
+
+class TestACompletionThatCameFirst:
+    def test_is_given_to_the_create_and_its_run_goes_on_at_once(self, world: InMemory) -> None:
+        kept, waiter = complete(world), world.new_waiter()
+        assert isinstance(kept.result, Kept)
+        assert create(world, waiter=waiter) == Created(str(kept.token_id), is_cached=True)
+        assert world.step_functions.result(waiter.task_token) == RESUMED
+
+    def test_is_given_to_a_run_that_waits_for_the_token_later(self, world: InMemory) -> None:
+        complete(world)
+        created, waiter = create(world), world.new_waiter()
+        world.tokens.wait(created.token_id, waiter)
+        assert world.step_functions.result(waiter.task_token) == RESUMED
+
+    def test_is_in_no_list_until_a_create_adopts_it_with_its_tags(self, world: InMemory) -> None:
+        kept = complete(world)
+        assert world.tokens.list_page(ListQuery()).tokens == []
+        create(world, tags=("a",))
+        [listed] = world.tokens.list_page(ListQuery()).tokens
+        assert (listed.id, listed.tags) == (kept.token_id, ("a",))
+        create(world, tags=("b",))
+        assert world.tokens.retrieve(listed.id).tags == ("a",)
+
+    @pytest.mark.parametrize("removed_by_ttl", [False, True])
+    def test_ends_with_its_key(self, world: InMemory, removed_by_ttl: bool) -> None:
+        kept = str(complete(world).token_id)
+        world.clock.advance(HOUR - 1)
+        assert world.tokens.retrieve(kept).outcome == Completed(world.clock() - HOUR + 1, Output(OUTPUT), ORIGIN)
+        world.clock.advance(1)
+        if removed_by_ttl:
+            world.store.remove(kept)
+        with pytest.raises(TokenNotFound):
+            world.tokens.retrieve(kept)
+        created = create(world)
+        assert created.token_id != kept
+        assert not created.is_cached
+
+    def test_once_adopted_is_kept_like_any_other_token(self, world: InMemory) -> None:
+        created = (complete(world), create(world))[1]
+        world.clock.advance(RETENTION * 1000 - 1)
+        assert world.tokens.retrieve(created.token_id).outcome is not None
+        world.clock.advance(1)
+        with pytest.raises(TokenNotFound):
+            world.tokens.retrieve(created.token_id)
+
+    def test_is_not_replaced_by_a_second_one(self, world: InMemory) -> None:
+        first, second = complete(world, '"first"'), complete(world, '"second"')
+        assert second.token_id == first.token_id
+        assert isinstance(second.result, Ended)
+        outcome = world.tokens.retrieve(create(world).token_id).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output.json == '"first"'
+
+    def test_is_not_kept_if_it_is_to_be_kept_for_no_time(self, world: InMemory) -> None:
+        assert complete(world, ttl=0) == KeyCompletion(NotAwaited(), None)
+        assert not world.store.tokens
+        created = create(world)
+        assert complete(world, ttl=0) == KeyCompletion(Settled(), created.token_id)
+
+    def test_keeps_an_error(self, world: InMemory) -> None:
+        complete(world, TokenError("no", "OrderRejected"))
+        waiter = world.new_waiter()
+        create(world, waiter=waiter)
+        result = world.step_functions.result(waiter.task_token)
+        assert isinstance(result, Success)
+        assert json.loads(result.json)["error"]["name"] == "OrderRejected"
+
+    def test_keeps_a_large_output_in_the_bucket(self, world: InMemory) -> None:
+        large = json.dumps("x" * IN_ITEM_LIMIT)
+        complete(world, large)
+        outcome = world.tokens.retrieve(create(world).token_id).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output.json == large
+
+
+def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> None:
+    """Invariant 5, with four requests for each key."""
+    with ThreadPoolExecutor(8) as pool:
+        for number in range(200):
+            key, waiter = str(number), world.new_waiter()
+            completion = partial(world.keys.complete, IdempotencyKey(key, world.clock() + HOUR), OUTPUT, ORIGIN)
+            creates = [pool.submit(create, world, key, waiter=waiter), pool.submit(create, world, key)]
+            completions = [pool.submit(completion), pool.submit(completion)]
+            tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}
+            assert len(tokens) == 1
+            assert world.step_functions.result(waiter.task_token) == RESUMED
+
+
+def test_the_token_of_a_key_is_found(world: InMemory) -> None:
+    assert world.keys.token("a") is None
+    created = create(world, ttl=1)
+    world.clock.advance(1)
+    found = world.keys.token("a")
+    assert found is not None
+    assert found.id == created.token_id
+    complete(world)
+    world.clock.advance(RETENTION * 1000)
+    assert world.keys.token("a") is None
+
+
+class TestOverHttp:
+    @pytest.fixture
+    def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+        world.install(monkeypatch)
+        return Api(TEMPLATE, world.api_key.current())
+
+    def test_says_which_token_and_whether_it_made_it(self, world: InMemory, api: Api) -> None:
+        first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})
+        token = create(world).token_id
+        assert (first.status, first.json) == (200, {"success": True, "id": token, "created": True})
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {"success": True, "id": token, "created": False}
+
+    def test_keeps_the_payloads_own_text(self, world: InMemory, api: Api) -> None:
+        answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
+        outcome = world.tokens.retrieve(answer.json["id"]).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output.json == '{"n": 1.50, "n": 1e400}'
+        assert outcome.origin is not None
+        assert outcome.origin.source == "complete"
+
+    @pytest.mark.parametrize(("ttl", "lifetime"), [("1h", HOUR), (None, RETENTION * 1000)])
+    def test_keeps_it_for_the_ttl_which_is_the_retention_by_default(
+        self, world: InMemory, api: Api, ttl: str | None, lifetime: int
+    ) -> None:
+        body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
+        token = api.post(COMPLETE, body).json["id"]
+        assert world.store.get(token).kept_until == world.clock() + lifetime
+
+    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
+        token = create(world, schema='{"type": "object"}').token_id
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
+        assert world.tokens.retrieve(token).outcome is None
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": {}}).status == 200
+        assert world.tokens.retrieve(token).outcome is not None
+
+    @pytest.mark.parametrize(
+        ("body", "status", "word"),
+        [
+            ({}, 400, "idempotencyKey"),
+            ({"data": 1}, 400, "idempotencyKey"),
+            ({"idempotencyKey": ""}, 400, "empty"),
+            ({"idempotencyKey": "x" * 2049}, 400, "2048"),
+            ({"idempotencyKey": 7}, 400, "string"),
+            ('{"idempotencyKey": "\\ud800"}', 400, "surrogate"),
+            ('{"idempotencyKey": ' + "7" * 5000 + "}", 400, "digits"),
+            ({"idempotencyKey": "a", "data": 1, "error": {"message": "m"}}, 400, "not both"),
+            ({"idempotencyKey": "a", "idempotencyKeyTtl": "1h"}, 400, "idempotencyKeyTTL"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "soon"}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "0s"}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": 7}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "31d"}, 422, "30d"),
+        ],
+    )
+    def test_refuses_what_is_not_accepted_and_keeps_nothing(
+        self, world: InMemory, api: Api, body: Any, status: int, word: str
+    ) -> None:
+        answer = api.post(COMPLETE, body)
+        assert answer.status == status
+        assert word in answer.json["error"]
+        assert not world.store.tokens
+
+
+class TestInAState:
+    @pytest.fixture(autouse=True)
+    def installed(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.install(monkeypatch)
+
+    def invoke(self, payload: Any) -> Any:
+        context: Any = Context("CompleteTokenInState")
+        return complete_token_in_state.handler(payload, context)
+
+    def test_completes_by_key(self, world: InMemory) -> None:
+        token = create(world).token_id
+        payload = {"idempotencyKey": "a", "error": {"message": "no"}}
+        assert self.invoke(payload) == {"success": True, "id": token, "created": False}
+
+    @pytest.mark.parametrize("payload", [{"idempotencyKey": "a", "waitpointId": "b"}, {"idempotencyKey": None}])
+    def test_refuses_two_names_or_none(self, payload: Any) -> None:
+        with pytest.raises(InvalidRequest):
+            self.invoke(payload)
