@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from waitpoints.api.completion_filter import MAX_LENGTH, check, delivery, matches
+from waitpoints.api.completion_filter import check, matches
+from waitpoints.api.expressions import MAX_LENGTH, delivery
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import InvalidCompleteWhen
 

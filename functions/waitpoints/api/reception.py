@@ -111,9 +111,9 @@ def _verified(verify: Verification, request: Request, token_id: str, body: bytes
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:
-    from waitpoints.api import completion_filter  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api import completion_filter, expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
-    delivery = completion_filter.delivery(output.json or "null", request.headers, request.raw_query)
+    delivery = expressions.delivery(output.json or "null", request.headers, request.raw_query)
     return completion_filter.matches(expression, delivery)
 
 
