@@ -33,6 +33,10 @@ class InvalidCompleteWhen(WaitpointsError):
     """A completeWhen expression that cannot be read, or uses what is not accepted."""
 
 
+class InvalidEndpoint(WaitpointsError):
+    """A name, an expression or a keyTTL with which no endpoint can be configured."""
+
+
 class PayloadRefused(WaitpointsError):
     """The body does not match the token's payloadSchema."""
 

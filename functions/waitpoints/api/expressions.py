@@ -185,7 +185,8 @@ def _on_delivery(node: Node) -> Iterator[Node]:
     """Yield the nodes that are evaluated on the delivery itself, not on a part of it."""
     yield node
     children = _children(node)
-    for child in children[:1] if node["type"] in _NEW_CURRENT else children:
+    is_same = node["type"] in ("subexpression", "pipe") and children[0]["type"] == "current"  # @.body
+    for child in children[:1] if node["type"] in _NEW_CURRENT and not is_same else children:
         yield from _on_delivery(child)
 
 
