@@ -64,3 +64,13 @@ class EndpointStatistics:
 
     counts: Mapping[DeliveryKind, int] = field(default_factory=dict)
     last: Mapping[DeliveryKind, LastDelivery] = field(default_factory=dict)
+
+    def __add__(self, other: "EndpointStatistics") -> "EndpointStatistics":
+        """Return the counts added up, and the later last delivery of each kind."""
+        counts, last = dict(self.counts), dict(self.last)
+        for kind, count in other.counts.items():
+            counts[kind] = counts.get(kind, 0) + count
+        for kind, delivery in other.last.items():
+            if kind not in last or last[kind].at <= delivery.at:
+                last[kind] = delivery
+        return EndpointStatistics(counts, last)

@@ -17,12 +17,15 @@ if TYPE_CHECKING:
     from waitpoints.api.callback_url import CallbackUrls
     from waitpoints.api.credentials import Credentials
     from waitpoints.aws.dead_letters import DeadLetters
+    from waitpoints.aws.endpoint_store import EndpointStore
     from waitpoints.aws.outputs import Outputs
     from waitpoints.aws.secrets import RotatingSecret
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
     from waitpoints.delivery import Delivery
+    from waitpoints.endpoint_cache import EndpointCache
+    from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
@@ -77,6 +80,24 @@ class Services:
         from waitpoints.aws.store import Store
 
         return Store(self.dynamodb_client, os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
+
+    @cached_property
+    def endpoints(self) -> "EndpointStore":
+        from waitpoints.aws.endpoint_store import EndpointStore
+
+        return EndpointStore(self.dynamodb_client, os.environ["TABLE_NAME"])
+
+    @cached_property
+    def endpoint_cache(self) -> "EndpointCache":
+        from waitpoints.endpoint_cache import EndpointCache
+
+        return EndpointCache(self.endpoints.get, self.now)
+
+    @cached_property
+    def endpoint_tally(self) -> "EndpointTally":
+        from waitpoints.endpoint_tally import EndpointTally
+
+        return EndpointTally(self.endpoints.count, self.now)
 
     @cached_property
     def outputs(self) -> "Outputs":

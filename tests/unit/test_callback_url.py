@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.fakes.secret import FakeSecret
 from waitpoints import ids
 from waitpoints.api.callback_url import CallbackUrls
-from waitpoints.errors import WrongCallbackHash
+from waitpoints.errors import TokenNotFound, WrongCallbackHash
 
 KEY = "signing-key"
 API_URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
@@ -79,3 +79,65 @@ def test_a_url_survives_one_key_rotation_but_not_two(urls: CallbackUrls, key: Fa
     key.rotate("the one after")
     with pytest.raises(WrongCallbackHash):
         urls.check(TOKEN, old)
+
+
+class TestEndpoint:
+    NAME, SECRET_ID = "github", "0123456789abcdef01234567"
+
+    def url(self, urls: CallbackUrls) -> str:
+        return urls.endpoint_url(self.NAME, self.SECRET_ID, API_URL)
+
+    def test_a_url_has_the_documented_form(self, urls: CallbackUrls) -> None:
+        signed = b"endpoint/github/0123456789abcdef01234567"
+        digest = hmac.new(KEY.encode(), signed, hashlib.sha256).hexdigest()
+        assert self.url(urls) == f"https://hooks.example.com/api/v1/endpoints/github/0123456789abcdef01234567{digest}"
+
+    def test_without_a_public_base_url_the_apis_own_is_used(self, key: FakeSecret, urls: CallbackUrls) -> None:
+        url = CallbackUrls("", key).endpoint_url(self.NAME, self.SECRET_ID, API_URL)
+        assert url == self.url(urls).replace("https://hooks.example.com", API_URL)
+
+    def test_the_last_part_names_the_secret_id_in_upper_and_lower_case(self, urls: CallbackUrls) -> None:
+        last_part = hash_of(self.url(urls))
+        assert urls.check_endpoint(self.NAME, last_part) == self.SECRET_ID
+        assert urls.check_endpoint(self.NAME, last_part.upper()) == self.SECRET_ID
+
+    @pytest.mark.parametrize("place", range(0, 88, 8))
+    def test_one_wrong_digit_is_refused(self, urls: CallbackUrls, place: int) -> None:
+        right = hash_of(self.url(urls))
+        wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
+        for written in (wrong, right[:-1], right + "0", right[24:]):
+            with pytest.raises(WrongCallbackHash):
+                urls.check_endpoint(self.NAME, written)
+
+    @pytest.mark.parametrize("name", ["gitlab", "", "GITHUB", "github/", "\ud800", "github/0123456789abcdef01234567"])
+    def test_another_name_is_refused(self, urls: CallbackUrls, name: str) -> None:
+        with pytest.raises(WrongCallbackHash):
+            urls.check_endpoint(name, hash_of(self.url(urls)))
+
+    @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=88, max_size=88), st.text())
+    def test_any_other_text_is_refused(self, written: str, name: str) -> None:
+        with pytest.raises(WrongCallbackHash):
+            CallbackUrls("", FakeSecret(KEY)).check_endpoint(name, written)
+
+    def test_a_url_survives_one_key_rotation_but_not_two(self, urls: CallbackUrls, key: FakeSecret) -> None:
+        old = hash_of(self.url(urls))
+        key.rotate("the next key")
+        assert urls.check_endpoint(self.NAME, old) == self.SECRET_ID
+        assert hash_of(self.url(urls)) != old
+        key.rotate("the one after")
+        with pytest.raises(WrongCallbackHash):
+            urls.check_endpoint(self.NAME, old)
+
+    def test_a_tokens_hash_opens_no_endpoint(self, urls: CallbackUrls) -> None:
+        bare = TOKEN.removeprefix("waitpoint_")
+        hash_of_the_token = hash_of(urls.url(TOKEN, API_URL))
+        for name, secret_id in ((bare, self.SECRET_ID), ("", self.SECRET_ID), (bare[:2], bare[2:])):
+            with pytest.raises(WrongCallbackHash):
+                urls.check_endpoint(name, secret_id + hash_of_the_token)
+
+    def test_an_endpoints_hash_opens_no_token(self, urls: CallbackUrls) -> None:
+        for written_id in (TOKEN, self.NAME, self.SECRET_ID):
+            with pytest.raises(WrongCallbackHash):
+                urls.check(written_id, hash_of(self.url(urls))[24:])
+        with pytest.raises(TokenNotFound):  # what the endpoint's hash signs is no token's id
+            ids.parse(f"endpoint/{self.NAME}/{self.SECRET_ID}")

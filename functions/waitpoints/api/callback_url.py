@@ -1,15 +1,24 @@
-"""Callback URLs. A caller with the URL can complete that one token; the hash in it can't be guessed.
+"""Callback URLs and the URLs of endpoints. The hash in each can't be guessed.
 
-The hash is the HMAC-SHA256 of the token's bare id, in lower-case hex (contract K2). It has its own signing key, so
-rotating the API key invalidates no URL. It is derived, never stored: rejecting a forged URL needs no database call.
+A caller with a callback URL can complete that one token, a caller with an endpoint's URL every token whose key begins with
+the endpoint's name and a colon. The hash is the HMAC-SHA256, in lower-case hex, of
+
+    the token's bare id                     for a callback URL (contract K2)
+    endpoint/<name>/<secret id>             for an endpoint; the last part of its URL is the secret id and this hash
+
+so neither can be used as the other. It has its own signing key, so rotating the API key invalidates no URL. It is derived,
+never stored: rejecting a forged URL needs no database call.
 """
 
 import hashlib
 import hmac
+import re
 
 from waitpoints.errors import WrongCallbackHash
 from waitpoints.ids import PREFIX
 from waitpoints.ports import Secret
+
+_ENDPOINT_PART = re.compile(r"(?P<secret_id>[0-9a-f]{24})(?P<hash>[0-9a-f]{64})", re.ASCII)
 
 
 class CallbackUrls:
@@ -19,15 +28,47 @@ class CallbackUrls:
 
     def url(self, token_id: str, api_url: str) -> str:
         """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
-        base_url = (self._public_base_url or api_url).rstrip("/")
-        return f"{base_url}/api/v1/waitpoints/tokens/{token_id}/callback/{_hash(self._signing_key.current(), token_id)}"
+        return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(_token(token_id))}"
 
     def check(self, token_id: str, hash_in_url: str) -> None:
         """Raises WrongCallbackHash unless the current or the previous signing key gives this hash for the token."""
-        presented = hash_in_url.lower().encode("utf-8", "surrogatepass")
-        if not any(hmac.compare_digest(_hash(key, token_id).encode(), presented) for key in self._signing_key.accepted()):
+        self._check(_token(token_id), hash_in_url.lower())
+
+    def endpoint_url(self, name: str, secret_id: str, api_url: str) -> str:
+        """Return the endpoint's URL, under the same base as `url`."""
+        return f"{self._base(api_url)}/api/v1/endpoints/{name}/{secret_id}{self._current(_endpoint(name, secret_id))}"
+
+    def check_endpoint(self, name: str, last_part: str) -> str:
+        """Return the secret id in the last part of an endpoint's URL.
+
+        Raises WrongCallbackHash unless the current or the previous signing key gives its hash for this name. The endpoint
+        may have been deleted since, or have another secret id.
+        """
+        part = _ENDPOINT_PART.fullmatch(last_part.lower())
+        if part is None:
+            raise WrongCallbackHash
+        self._check(_endpoint(name, part["secret_id"]), part["hash"])
+        return part["secret_id"]
+
+    def _base(self, api_url: str) -> str:
+        return (self._public_base_url or api_url).rstrip("/")
+
+    def _current(self, signed: str) -> str:
+        return _hash(self._signing_key.current(), signed)
+
+    def _check(self, signed: str, presented: str) -> None:
+        sent = presented.encode("utf-8", "surrogatepass")
+        if not any(hmac.compare_digest(_hash(key, signed).encode(), sent) for key in self._signing_key.accepted()):
             raise WrongCallbackHash
 
 
-def _hash(key: str, token_id: str) -> str:
-    return hmac.new(key.encode(), token_id.removeprefix(PREFIX).encode(), hashlib.sha256).hexdigest()
+def _token(token_id: str) -> str:
+    return token_id.removeprefix(PREFIX)
+
+
+def _endpoint(name: str, secret_id: str) -> str:
+    return f"endpoint/{name}/{secret_id}"
+
+
+def _hash(key: str, signed: str) -> str:
+    return hmac.new(key.encode(), signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()

@@ -1,0 +1,30 @@
+"""The endpoints that a function environment has looked up, so that most deliveries need no read of the table."""
+
+from collections.abc import Callable
+
+from waitpoints.endpoints import Endpoint
+
+CACHED_FOR = 60_000  # milliseconds: a changed or deleted endpoint takes effect within this time
+
+
+class EndpointCache:
+    """Keeps what each lookup found, also nothing, for CACHED_FOR.
+
+    A secret id never returns, so an endpoint that is deleted and put again is found at once under its new URL. Look up only
+    what a valid URL names: the cache has one entry for each pair of name and secret id.
+    """
+
+    def __init__(self, get: Callable[[str], Endpoint | None], clock: Callable[[], int]) -> None:
+        self._get = get
+        self._clock = clock
+        self._found: dict[tuple[str, str], tuple[int, Endpoint | None]] = {}
+
+    def lookup(self, name: str, secret_id: str) -> Endpoint | None:
+        """Return the endpoint of this name if it has this secret id."""
+        now = self._clock()
+        read_at, found = self._found.get((name, secret_id), (now - CACHED_FOR, None))
+        if now - read_at >= CACHED_FOR:
+            endpoint = self._get(name)
+            found = endpoint if endpoint and endpoint.secret_id == secret_id else None
+            self._found[name, secret_id] = now, found
+        return found

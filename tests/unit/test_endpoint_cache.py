@@ -1,0 +1,82 @@
+"""Looked up endpoints are kept for a minute."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes.clock import FakeClock
+from waitpoints.endpoint_cache import CACHED_FOR, EndpointCache
+from waitpoints.endpoints import Endpoint
+
+OLD, NEW = "a" * 24, "b" * 24
+GITHUB = Endpoint(name="github", secret_id=OLD, key="body.id", verify=None, created_at=1, updated_at=1)
+
+
+class Table:
+    def __init__(self) -> None:
+        self.endpoints = {"github": GITHUB}
+        self.reads = 0
+
+    def get(self, name: str) -> Endpoint | None:
+        self.reads += 1
+        return self.endpoints.get(name)
+
+
+@pytest.fixture
+def table() -> Table:
+    return Table()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def cache(table: Table, clock: FakeClock) -> EndpointCache:
+    return EndpointCache(table.get, clock)
+
+
+def test_an_endpoint_is_read_once_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
+    assert CACHED_FOR == 60_000
+    for _ in range(3):
+        assert cache.lookup("github", OLD) == GITHUB
+        clock.advance(CACHED_FOR // 2 - 1)
+        assert cache.lookup("github", OLD) == GITHUB
+        clock.advance(CACHED_FOR // 2 + 1)
+    assert table.reads == 3
+
+
+def test_a_changed_endpoint_takes_effect_within_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
+    cache.lookup("github", OLD)
+    table.endpoints["github"] = replace(GITHUB, key="body.other")
+    assert cache.lookup("github", OLD) == GITHUB
+    clock.advance(CACHED_FOR)
+    assert cache.lookup("github", OLD) == replace(GITHUB, key="body.other")
+
+
+def test_a_deleted_endpoint_is_absent_within_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
+    cache.lookup("github", OLD)
+    del table.endpoints["github"]
+    clock.advance(CACHED_FOR)
+    assert cache.lookup("github", OLD) is None
+
+
+def test_an_endpoint_that_was_put_again_works_at_once_and_its_old_url_does_not_come_back(
+    cache: EndpointCache, table: Table, clock: FakeClock
+) -> None:
+    cache.lookup("github", OLD)
+    table.endpoints["github"] = replace(GITHUB, secret_id=NEW)
+    assert cache.lookup("github", NEW) == replace(GITHUB, secret_id=NEW)
+    clock.advance(CACHED_FOR)
+    assert cache.lookup("github", OLD) is None
+
+
+def test_an_absent_endpoint_is_read_once_a_minute_too(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
+    for name, secret_id in (("github", NEW), ("stripe", OLD)):
+        for _ in range(5):
+            assert cache.lookup(name, secret_id) is None
+    assert table.reads == 2
+    clock.advance(CACHED_FOR)
+    cache.lookup("stripe", OLD)
+    assert table.reads == 3
