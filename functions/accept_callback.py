@@ -16,12 +16,8 @@ services.build_at_start("tokens", "callback_urls", "step_functions_client")
 def handler(request: Request) -> Response:
     token_id = checked_id(request)
     body = request.body(PAYLOAD_LIMIT)
-    if handshake_signs.may_be_handshake(request.method, request.headers, request.raw_query, body):
-        from waitpoints.api import handshakes  # noqa: PLC0415 - only handshakes need it
-
-        asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
-        if answer := handshakes.answer(asked):
-            return answer
+    if answer := handshake_signs.answer(request, body):
+        return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
     return reception.receive(request, token_id, body)

@@ -98,6 +98,13 @@ class TokenNotFound(WaitpointsError):
         super().__init__("Waitpoint not found")
 
 
+class EndpointNotFound(WaitpointsError):
+    """No endpoint has this name."""
+
+    def __init__(self) -> None:
+        super().__init__("Endpoint not found")
+
+
 class OutputNotFound(WaitpointsError):
     """The output is not in the bucket, or it was removed after its retention."""
 

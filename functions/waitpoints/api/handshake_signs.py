@@ -2,10 +2,21 @@
 
 from collections.abc import Mapping
 
+from waitpoints.api.http import Request, Response
+
 KEYED = ("zoom", "xero", "discord")  # schemes whose handshake needs the key
 MAX_BODY = 16_384  # bytes; handshakes have less than 1 KB
 _HEADERS = ("x-hook-secret", "smartsheet-hook-challenge", "aeg-event-type")
 _WORDS = (b'"challenge"', b'"verification_token"', b'"validation_code"')
+
+
+def answer(request: Request, body: bytes) -> Response | None:
+    """Answer a handshake that needs no key. Returns None if the request is not one."""
+    if not may_be_handshake(request.method, request.headers, request.raw_query, body):
+        return None
+    from waitpoints.api import handshakes  # noqa: PLC0415 - only handshakes need it
+
+    return handshakes.answer(handshakes.Asked.of(request.method, request.headers, request.raw_query, body))
 
 
 def may_be_handshake(method: str, headers: Mapping[str, str], raw_query: str, body: bytes) -> bool:

@@ -10,11 +10,10 @@ A delivery that does not settle the token is counted in a separate item and chan
 needs, so only tokens with that rule pay for it.
 """
 
-import time
 from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
-from waitpoints.api import callback_body, handshake_signs
+from waitpoints.api import callback_body
 from waitpoints.api.http import Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
@@ -91,23 +90,9 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
 
 
 def _verified(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
-    """Verify a delivery. Returns the answer if it is a handshake that needs the key, else None. Raises WrongSignature."""
-    from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api import verification  # noqa: PLC0415 - only for tokens with `verify`
 
-    url = services.callback_urls.url(token_id, request.api_url) + (f"?{request.raw_query}" if request.raw_query else "")
-    delivery = signatures.Delivery(body, request.headers, url)
-    try:
-        secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
-    except WrongSignature as refusal:
-        telemetry.count("SignaturesRefused")
-        telemetry.note(signature=refusal.reason, scheme=verify.scheme)
-        raise
-    if verify.scheme not in handshake_signs.KEYED:
-        return None
-    from waitpoints.api import handshakes  # noqa: PLC0415 - only for these schemes
-
-    asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
-    return handshakes.keyed_answer(verify.scheme, asked, secret.encode())
+    return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:

@@ -1,0 +1,33 @@
+"""POST /api/v1/endpoints/{name}/{hash}: complete the tokens whose keys a provider's deliveries name.
+
+Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle a token.
+"""
+
+from waitpoints.api import endpoint_reception, handshake_signs
+from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.endpoints import Endpoint
+from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
+from waitpoints.wiring import services
+
+services.build_at_start("keys", "callback_urls", "endpoint_cache", "endpoint_tally", "step_functions_client")
+
+
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
+def handler(request: Request) -> Response:
+    endpoint = found(request)
+    body = request.body(PAYLOAD_LIMIT)
+    if answer := handshake_signs.answer(request, body):
+        return answer
+    if request.method != "POST":
+        raise MethodNotAllowed("POST")
+    return endpoint_reception.receive(request, endpoint, body)
+
+
+def found(request: Request) -> Endpoint:
+    """Return the endpoint that the URL names. Raises WrongCallbackHash, also if the endpoint was deleted."""
+    name = request.path["name"]
+    secret_id = services.callback_urls.check_endpoint(name, request.path["hash"])
+    endpoint = services.endpoint_cache.lookup(name, secret_id)
+    if endpoint is None:
+        raise WrongCallbackHash
+    return endpoint

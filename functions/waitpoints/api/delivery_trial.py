@@ -1,0 +1,137 @@
+"""Say what would become of a delivery to an endpoint, step by step, with the code that receives deliveries. Nothing changes."""
+
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from waitpoints import json_text
+from waitpoints.api import endpoint_reception, handshake_signs, payload_schema, verification
+from waitpoints.api.endpoint_delivery import Evaluation, NoKey, NoOutput
+from waitpoints.api.http import Request, Response
+from waitpoints.endpoints import DeliveryKind, Endpoint
+from waitpoints.errors import InvalidRequest, WrongSignature
+from waitpoints.known_names import refuse_unknown
+from waitpoints.token import Completed, Failed, TimedOut, Token, iso
+from waitpoints.wiring import services
+
+HANDSHAKE = "handshake"
+SHOWN_OUTPUT = 262_144  # characters
+FIELDS = ("body", "headers", "query")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step of a delivery came to. `ends_as`: the delivery ends here, as this kind."""
+
+    name: str
+    result: str
+    detail: str | None = None
+    ends_as: DeliveryKind | str | None = None
+
+    def shown(self) -> dict[str, str]:
+        detail = {"detail": self.detail} if self.detail else {}
+        return {"step": self.name, "result": self.result, **detail}
+
+
+def delivery(value: Any, request: Request) -> Request:
+    """Return the delivery that a request describes: `{"body", "headers", "query"}`. Raises InvalidRequest."""
+    if not isinstance(value, dict):
+        raise InvalidRequest('Validation error: expected an object with the "body" of a delivery')
+    refuse_unknown(value, FIELDS)
+    body, headers, query = value.get("body", ""), value.get("headers", {}), value.get("query", "")
+    if not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
+        raise InvalidRequest('Validation error: "headers" must be an object of texts')
+    if not isinstance(query, str):
+        raise InvalidRequest('Validation error: "query" must be a text, as it follows the question mark of a URL')
+    return Request(
+        method="POST",
+        domain=request.domain,
+        source_ip=request.source_ip,
+        path={},
+        headers={name.lower(): text for name, text in headers.items()},
+        raw_query=query.removeprefix("?"),
+        body_text=body if isinstance(body, str) else json_text.dumps(body),
+        is_base64=False,
+    )
+
+
+def tried(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
+    """Return every step of the delivery, and what it would end as: the first step at which it ends."""
+    evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
+    key, output = evaluation.key, evaluation.output
+    token = None if isinstance(key, NoKey) else services.keys.token(key)
+    steps = [
+        *_handshake(request, body),
+        _signature(endpoint, request, body),
+        _match(endpoint, evaluation),
+        Step("key", "none", key.reason, DeliveryKind.NO_KEY) if isinstance(key, NoKey) else Step("key", key),
+        Step("output", "none", output.reason, DeliveryKind.NO_OUTPUT)
+        if isinstance(output, NoOutput)
+        else Step("output", "found"),
+        *([] if isinstance(key, NoKey) or isinstance(output, NoOutput) else [_token(endpoint, token, output)]),
+    ]
+    found: dict[str, Any] = {
+        "outcome": next(step.ends_as for step in steps if step.ends_as),
+        "steps": [step.shown() for step in steps],
+    }
+    if not isinstance(key, NoKey):
+        found["key"] = key
+    if token:
+        found["token"] = token.id
+    if isinstance(output, str) and len(output) <= SHOWN_OUTPUT:
+        found["output"] = output
+    return found
+
+
+def _handshake(request: Request, body: bytes) -> list[Step]:
+    answer = handshake_signs.answer(request, body)
+    return [_answered(answer)] if answer else []
+
+
+def _answered(answer: Response) -> Step:
+    return Step(HANDSHAKE, "answered", f"with status {answer.status}", HANDSHAKE)
+
+
+def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
+    if endpoint.verify is None:
+        return Step("signature", "not asked for")
+    url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
+    try:
+        answer = verification.check(endpoint.verify, request, url, body)
+    except WrongSignature as refusal:
+        return Step("signature", "refused", refusal.message, DeliveryKind.REFUSED)
+    return _answered(answer) if answer else Step("signature", "verified")
+
+
+def _match(endpoint: Endpoint, evaluation: Evaluation) -> Step:
+    if endpoint.complete_when is None:
+        return Step("completeWhen", "not asked for")
+    if evaluation.mismatch:
+        return Step("completeWhen", "does not match", evaluation.mismatch.reason, DeliveryKind.NOT_MATCHING)
+    return Step("completeWhen", "matches")
+
+
+def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
+    """What would become of the key's token."""
+    now = services.now()
+    if token is None or (token.outcome is not None and _key_has_expired(token, now)):
+        if endpoint_reception.kept_until(endpoint, now, services.store.retention) <= now:
+            return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
+        return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
+    match token.outcome:
+        case None:
+            return _waiting(token, output)
+        case Completed(at) | Failed(at) | TimedOut(at):
+            detail = f"it has ended at {iso(at)} as {token.outcome.status}"
+            return Step("token", "repeated", detail, DeliveryKind.REPEATED)
+    assert_never(token.outcome)
+
+
+def _waiting(token: Token, output: str) -> Step:
+    schema = services.tokens.schema(token.id) if token.rules and token.rules.has_schema else None
+    if schema and (violation := payload_schema.violation(schema, output)):
+        return Step("token", "does not match", violation.message, DeliveryKind.NOT_MATCHING)
+    return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)
+
+
+def _key_has_expired(token: Token, now: int) -> bool:
+    return token.idempotency_key_expires_at is not None and token.idempotency_key_expires_at <= now

@@ -1,0 +1,93 @@
+"""Receive a delivery to an endpoint: verify it, evaluate it, complete its key, and count what became of it.
+
+A delivery that is understood is answered 200, whether or not it ended something: a sender that gets errors gives the URL up.
+Only a wrong signature is refused.
+"""
+
+from typing import assert_never
+
+from waitpoints import telemetry, timeouts
+from waitpoints.api import reception
+from waitpoints.api.endpoint_delivery import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
+from waitpoints.api.http import Request, Response
+from waitpoints.api.origin import origin
+from waitpoints.endpoints import DeliveryKind, Endpoint, LastDelivery
+from waitpoints.errors import PayloadRefused, WrongSignature
+from waitpoints.keys import Kept, NotAwaited
+from waitpoints.token import IdempotencyKey, Origin, Source
+from waitpoints.tokens import Ended, RulesApply, Settled
+from waitpoints.wiring import services
+
+
+def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
+    """Complete the token of the delivery's key. Raises WrongSignature."""
+    sender = origin(request, Source.ENDPOINT)
+    try:
+        if answer := _verified(endpoint, request, body):
+            return answer
+    except WrongSignature as refusal:
+        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.reason)
+        raise
+    evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
+    match evaluation.result:
+        case Evaluated(key, output):
+            _complete(endpoint, key, output, sender)
+        case NotMatching(reason):
+            _count(endpoint, DeliveryKind.NOT_MATCHING, sender, detail=reason)
+        case NoKey(reason, shape):
+            telemetry.note(shape=shape)
+            _count(endpoint, DeliveryKind.NO_KEY, sender, detail=reason)
+        case NoOutput(reason):
+            _count(endpoint, DeliveryKind.NO_OUTPUT, sender, key=str(evaluation.key), detail=reason)
+        case never:
+            assert_never(never)
+    return reception.RECEIVED
+
+
+def kept_until(endpoint: Endpoint, now: int, retention: int) -> int:
+    """Return until when a delivery that came first is kept (epoch milliseconds). `retention` is in seconds."""
+    return now + min(timeouts.duration(endpoint.key_ttl), retention * 1000)
+
+
+def _verified(endpoint: Endpoint, request: Request, body: bytes) -> Response | None:
+    if endpoint.verify is None:
+        return None
+    from waitpoints.api import verification  # noqa: PLC0415 - only for endpoints with `verify`
+
+    url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
+    return verification.verified(endpoint.verify, request, url, body)
+
+
+def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None:
+    expires_at = kept_until(endpoint, services.now(), services.store.retention)
+    try:
+        completion = reception.complete_key(IdempotencyKey(key, expires_at), output, sender)
+    except PayloadRefused as refusal:
+        _count(endpoint, DeliveryKind.NOT_MATCHING, sender, key=key, detail=refusal.message)
+        return
+    match completion.result:
+        case Settled():
+            kind = DeliveryKind.COMPLETED
+        case Kept():
+            kind = DeliveryKind.KEPT
+        case NotAwaited():
+            kind = DeliveryKind.NOT_AWAITED
+        case Ended(outcome):
+            assert completion.token_id is not None
+            services.tokens.count_delivery(completion.token_id, outcome, sender)
+            kind = DeliveryKind.REPEATED
+        case RulesApply():
+            raise AssertionError("complete_key checks the rules")
+        case never:
+            assert_never(never)
+    _count(endpoint, kind, sender, key=key)
+
+
+def _count(
+    endpoint: Endpoint, kind: DeliveryKind, sender: Origin, *, key: str | None = None, detail: str | None = None
+) -> None:
+    telemetry.note(delivery=kind, endpoint=endpoint.name)
+    last = LastDelivery(
+        at=services.now(), ip=sender.ip, user_agent=sender.user_agent, delivery_id=sender.delivery_id, key=key, detail=detail
+    )
+    services.endpoint_tally.count(endpoint.secret_id, kind, last)

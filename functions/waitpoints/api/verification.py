@@ -1,0 +1,33 @@
+"""Verify a delivery with the secret of its sender, and answer the handshakes that need that secret."""
+
+import time
+
+from waitpoints import telemetry
+from waitpoints.api import handshake_signs, signatures
+from waitpoints.api.http import Request, Response
+from waitpoints.errors import WrongSignature
+from waitpoints.token import Verification
+from waitpoints.wiring import services
+
+
+def verified(verify: Verification, request: Request, url: str, body: bytes) -> Response | None:
+    """Verify a delivery to `url`. Returns the answer if it is a handshake that needs the key. Raises WrongSignature."""
+    try:
+        return check(verify, request, url, body)
+    except WrongSignature as refusal:
+        telemetry.count("SignaturesRefused")
+        telemetry.note(signature=refusal.reason, scheme=verify.scheme)
+        raise
+
+
+def check(verify: Verification, request: Request, url: str, body: bytes) -> Response | None:
+    """Do what `verified` does, without a trace in metrics or logs."""
+    address = url + (f"?{request.raw_query}" if request.raw_query else "")
+    delivery = signatures.Delivery(body, request.headers, address)
+    secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
+    if verify.scheme not in handshake_signs.KEYED:
+        return None
+    from waitpoints.api import handshakes  # noqa: PLC0415 - only for these schemes
+
+    asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
+    return handshakes.keyed_answer(verify.scheme, asked, secret.encode())
