@@ -1,7 +1,7 @@
 """`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
-First creates a token with a timeout of one hour. In the event, WAITPOINT_ID and CALLBACK_HASH are replaced by those of
-this token, API_KEY by the stack's key, and TASK_TOKEN by a task token that belongs to no execution.
+First creates a token with a timeout of one hour, and the endpoint `github`. In the event, WAITPOINT_ID and CALLBACK_HASH are
+replaced by those of this token, API_KEY by the stack's key, and TASK_TOKEN by a task token that belongs to no execution.
 """
 
 import base64
@@ -62,6 +62,7 @@ def filled_in(text: str, stack: MotoStack) -> str:
     boto3.client("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
+    put_endpoint()
     task_token = base64.b64encode(secrets.token_bytes(532)).decode()
     places = {
         "WAITPOINT_ID": created["id"],
@@ -72,6 +73,16 @@ def filled_in(text: str, stack: MotoStack) -> str:
     for name, value in places.items():
         text = text.replace(name, value)
     return text
+
+
+def put_endpoint() -> None:
+    """Make the endpoint that the events name."""
+    from waitpoints.endpoints import Endpoint, new_secret_id  # noqa: PLC0415 - `functions` is on the path now
+    from waitpoints.wiring import services  # noqa: PLC0415
+
+    key, now = "body.workflow_run.id", services.now()
+    new = Endpoint(name="github", secret_id=new_secret_id(), key=key, verify=None, created_at=now, updated_at=now)
+    services.endpoints.put(new)
 
 
 def main(function_name: str = "", event_path: str = "") -> int:

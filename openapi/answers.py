@@ -26,6 +26,15 @@ CallbackUrl = Annotated[
     ),
 ]
 
+EndpointName = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]
+EndpointUrl = Annotated[
+    str,
+    Field(
+        description="The URL for the provider: a POST completes the token that was created with the delivery's key.",
+        pattern="^https?://.+/api/v1/endpoints/[a-z0-9-]{1,64}/[0-9a-f]{88}$",
+    ),
+]
+
 
 class AnswerModel(BaseModel):
     model_config = ConfigDict(extra="forbid")
@@ -136,6 +145,68 @@ class PublicToken(AnswerModel):
 
 class PacketLink(AnswerModel):
     presignedUrl: str
+
+
+class EndpointVerification(AnswerModel):
+    """The signature that deliveries must have. `secret` is the name of a secret, not its value."""
+
+    scheme: str
+    secret: str
+    header: str = _optional("Only for the scheme `token`.")
+
+
+class EndpointObject(AnswerModel):
+    """An endpoint: one URL for all deliveries of a provider's account."""
+
+    name: EndpointName
+    url: EndpointUrl
+    key: str = Field(description="The JMESPath expression that gives a delivery's key, which follows the name and a colon.")
+    verify: EndpointVerification | Literal["none"]
+    completeWhen: str = _optional("The JMESPath expression that a delivery must match. Absent if every delivery does.")
+    output: str = Field(description="The JMESPath expression that gives the token's output.")
+    keyTTL: str = Field(description="How long a delivery is kept that came before its token.")
+    createdAt: Instant
+    updatedAt: Instant
+
+
+class EndpointDeliveriesOfAKind(AnswerModel):
+    count: int = Field(ge=1)
+    lastAt: Instant
+    lastIp: str = _optional("The address that the last one came from.")
+    lastUserAgent: str = _optional("The `User-Agent` of the last one.")
+    lastDeliveryId: str = _optional("The sender's own id of the last one.")
+    lastKey: str = _optional("The idempotency key of the last one.")
+    lastDetail: str = _optional("Why the last one did not complete a token.")
+
+
+class EndpointDeliveries(AnswerModel):
+    """What became of the endpoint's deliveries. A kind that never came is absent. Counts can lag above two a second."""
+
+    completed: EndpointDeliveriesOfAKind = _optional("Completed a token.")
+    kept: EndpointDeliveriesOfAKind = _optional("Came before their token, and are kept for it.")
+    repeated: EndpointDeliveriesOfAKind = _optional("Their token had already ended.")
+    notAwaited: EndpointDeliveriesOfAKind = _optional("No token has their key, and the endpoint keeps nothing.")
+    notMatching: EndpointDeliveriesOfAKind = _optional("Do not match `completeWhen` or the token's payloadSchema.")
+    noKey: EndpointDeliveriesOfAKind = _optional("`key` gave no text and no number.")
+    noOutput: EndpointDeliveriesOfAKind = _optional("`output` failed, or its result is too large.")
+    refused: EndpointDeliveriesOfAKind = _optional("Their signature is wrong.")
+
+
+class EndpointWithDeliveries(EndpointObject):
+    deliveries: EndpointDeliveries
+
+
+class EndpointPagination(AnswerModel):
+    next: EndpointName = _optional("The `page[after]` of the next page. Absent on the last page.")
+
+
+class ListEndpointsResult(AnswerModel):
+    data: list[EndpointObject]
+    pagination: EndpointPagination
+
+
+class DeleteEndpointResponse(AnswerModel):
+    success: Literal[True]
 
 
 class Nothing(AnswerModel):

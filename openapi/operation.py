@@ -83,7 +83,7 @@ class Answer:
 class Operation:
     """One method of one path. No credentials means that the operation asks for none."""
 
-    method: Literal["GET", "POST", "OPTIONS"]
+    method: Literal["GET", "POST", "PUT", "DELETE", "OPTIONS"]
     path: str
     id: str
     summary: str
@@ -137,6 +137,7 @@ FORBIDDEN = Answer(
     "A public access token without the scope for this token, whether or not the token exists.", answers.ScopeRefusal
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
+NO_ENDPOINT = Answer("No endpoint has this name.")
 FULL = Answer("The token has 100 waiters already, which is the limit.")
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen` or "

@@ -5,7 +5,7 @@ field take their requests from it, and compare it with template.yaml. Names, pat
 are those of Trigger.dev's own specification, so that a client made from either works with both.
 """
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,7 @@ from openapi.operation import (
     EXAMPLE_ID,
     FORBIDDEN,
     FULL,
+    NO_ENDPOINT,
     NOT_FOUND,
     UNAUTHENTICATED,
     UNPROCESSABLE,
@@ -27,13 +28,16 @@ from openapi.operation import (
 )
 from waitpoints import key_text
 from waitpoints.api.completion import MAX_CODE, MAX_MESSAGE
-from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.models import CreatePublicTokenRequest, CreateWaitpointTokenRequest
+from waitpoints.api.models import ABSENT, CreatePublicTokenRequest, CreateWaitpointTokenRequest
+from waitpoints.endpoints import DEFAULT_KEY_TTL, WHOLE_BODY
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
 TOKEN = f"{TOKENS}/{{waitpointId}}"
+ENDPOINTS = "/api/v1/endpoints"
+ENDPOINT = f"{ENDPOINTS}/{{name}}"
 CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
 STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
 
@@ -83,6 +87,53 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
         examples=["7d"],
     )
 
+
+class RequestedVerification(BaseModel):
+    """The signature that deliveries must have, as for a token. docs/webhooks.md lists the schemes."""
+
+    model_config = ConfigDict(extra="forbid")
+    scheme: str = Field(examples=["github"])
+    secret: str = Field(description="The secret `<stack name>/NAME` in Secrets Manager.", examples=["github"])
+    header: str = Field(default=ABSENT, description="For the scheme `token`, the header that repeats the secret.")
+
+
+class PutEndpointRequest(BaseModel):  # the handler reads it without pydantic
+    """An unknown field is refused, also from the SDK."""
+
+    model_config = ConfigDict(extra="forbid")
+    key: str = Field(
+        description=(
+            "A JMESPath expression over `body`, `headers` and `query` of a delivery. Its text or number, after the endpoint's "
+            "name and a colon, is the idempotency key of the token that the delivery completes."
+        ),
+        examples=["body.workflow_run.id"],
+        json_schema_extra={"maxLength": 256},
+    )
+    verify: RequestedVerification | Literal["none"] = Field(
+        description='Required. "none" says on purpose that the URL alone may complete tokens.',
+        examples=[{"scheme": "github", "secret": "github"}],
+    )
+    completeWhen: str = Field(
+        default=ABSENT,
+        description="A JMESPath expression. Any other delivery than one that matches is answered 200 and only counted.",
+        examples=["body.action == 'completed'"],
+        json_schema_extra={"maxLength": 256},
+    )
+    output: str = Field(
+        default=WHOLE_BODY,
+        description="A JMESPath expression that gives the token's output.",
+        json_schema_extra={"maxLength": 256},
+    )
+    keyTTL: str = Field(
+        default=DEFAULT_KEY_TTL,
+        description=(
+            "How long a delivery is kept that came before its token: a duration as in a token's `timeout`, at most the "
+            'stack\'s RetentionDays. "0s" keeps nothing.'
+        ),
+    )
+
+
+ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
 
@@ -306,6 +357,70 @@ OPERATIONS = (
             {"claims": {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"]}, "expirationTime": "15m"},
             CreatePublicTokenRequest,
             required=True,
+        ),
+    ),
+    Operation(
+        "PUT",
+        ENDPOINT,
+        "put_endpoint_v1",
+        "Make an endpoint, or change its settings",
+        "Makes an endpoint: one URL for all deliveries of a provider's account, each of which completes the token that was "
+        "created with its key. An existing endpoint of this name gets all settings anew and keeps its URL. A change takes "
+        "effect within a minute. To end a URL that leaked, delete the endpoint and put it again.",
+        answers.EndpointObject,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            413: too_large(ENDPOINT_LIMIT),
+            422: Answer("A name, an expression, a `verify` or a `keyTTL` that cannot be used; `error` says why."),
+        },
+        body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+    ),
+    Operation(
+        "GET",
+        ENDPOINT,
+        "retrieve_endpoint_v1",
+        "Retrieve an endpoint, and what became of its deliveries",
+        "Returns an endpoint with the number of its deliveries and the last one, by what became of them.",
+        answers.EndpointWithDeliveries,
+        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        parameters=(ENDPOINT_NAME,),
+    ),
+    Operation(
+        "DELETE",
+        ENDPOINT,
+        "delete_endpoint_v1",
+        "Delete an endpoint",
+        "Deletes an endpoint. Its URL is refused within a minute and never becomes valid again. Its tokens stay.",
+        answers.DeleteEndpointResponse,
+        {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
+        parameters=(ENDPOINT_NAME,),
+    ),
+    Operation(
+        "GET",
+        ENDPOINTS,
+        "list_endpoints_v1",
+        "List endpoints",
+        "Returns a page of endpoints, by name, without their deliveries. Unknown parameters are refused.",
+        answers.ListEndpointsResult,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED},
+        parameters=(
+            Parameter(
+                "query",
+                "page[size]",
+                f"The number of endpoints on a page, {DEFAULT_SIZE} by default.",
+                10,
+                {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
+            ),
+            Parameter(
+                "query",
+                "page[after]",
+                "The page after this name: `pagination.next` of an answer.",
+                None,
+                {"pattern": "^[a-z0-9-]{0,64}$"},
+            ),
         ),
     ),
 )

@@ -3,6 +3,8 @@
 All times are epoch milliseconds, UTC.
 """
 
+import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -11,6 +13,18 @@ from waitpoints.token import Verification
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"
+UNVERIFIED = "none"  # said on purpose instead of a verification: the URL alone may complete tokens
+_NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+
+
+def is_name(text: str) -> bool:
+    """Whether an endpoint can have this name."""
+    return _NAME.fullmatch(text) is not None
+
+
+def new_secret_id() -> str:
+    """Return 24 random hex digits."""
+    return secrets.token_hex(12)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

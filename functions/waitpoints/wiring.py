@@ -79,7 +79,12 @@ class Services:
     def store(self) -> "Store":
         from waitpoints.aws.store import Store
 
-        return Store(self.dynamodb_client, os.environ["TABLE_NAME"], int(os.environ["RETENTION_DAYS"]) * 86_400)
+        return Store(self.dynamodb_client, os.environ["TABLE_NAME"], self.retention)
+
+    @cached_property
+    def retention(self) -> int:
+        """Seconds for which a settled token is kept."""
+        return int(os.environ["RETENTION_DAYS"]) * 86_400
 
     @cached_property
     def endpoints(self) -> "EndpointStore":

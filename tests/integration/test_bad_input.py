@@ -12,7 +12,7 @@ from openapi import answers
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS
 from tests.support.api_gateway import TOKENS, Api
-from tests.support.example_requests import named, route_of, send
+from tests.support.example_requests import named, put_example_endpoint, route_of, send
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.api.http import PAYLOAD_LIMIT
@@ -186,7 +186,8 @@ def test_a_table_failure_asks_the_sender_to_retry_and_reveals_nothing(
     api: Api, clock: FakeClock, failure: Any, operation: Operation
 ) -> None:
     token = api.create()
-    failing = [f"before-call.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "Query", "GetItem")]
+    put_example_endpoint()
+    failing = [f"before-call.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "DeleteItem", "Query", "GetItem")]
     client = services.dynamodb_client
     for event in failing:
         client.meta.events.register_first(event, failure)

@@ -1,5 +1,6 @@
-"""Endpoints in the table, on moto."""
+"""Endpoints in the table, on moto; and the same promises of the fake in memory."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -9,10 +10,13 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.integration.test_store import race
+from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
 from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
+AnyStore = EndpointStore | MemoryEndpointStore
+Environment = Callable[..., AnyStore]
 NOW = 1_800_000_000_000
 SECRET_ID = "0123456789abcdef01234567"
 OTHER_SECRET_ID = "f" * 24
@@ -26,17 +30,23 @@ FULL = replace(
 )
 
 
-@pytest.fixture
-def store(stack: MotoStack) -> EndpointStore:
-    return another_environment(stack)
+@pytest.fixture(params=["DynamoDB", "memory"])
+def environment(request: pytest.FixtureRequest, stack: MotoStack) -> Environment:
+    """Gives the store of another function environment, with a given shard if it matters."""
+    memory = MemoryEndpointStore()
+    return (lambda _=None: memory) if request.param == "memory" else partial(in_dynamodb, stack)
 
 
-def another_environment(stack: MotoStack, shard: str | None = None) -> EndpointStore:
-    """The store of a function environment of its own, with a given shard if it matters."""
+def in_dynamodb(stack: MotoStack, shard: str | None = None) -> EndpointStore:
     store = EndpointStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
     if shard is not None:
         store._shard = shard
     return store
+
+
+@pytest.fixture
+def store(environment: Environment) -> AnyStore:
+    return environment()
 
 
 def items(stack: MotoStack) -> Any:
@@ -45,57 +55,53 @@ def items(stack: MotoStack) -> Any:
 
 class TestPut:
     @pytest.mark.parametrize("endpoint", [PLAIN, FULL], ids=["with defaults", "with every setting"])
-    def test_comes_back_as_it_was_written(self, store: EndpointStore, endpoint: Endpoint) -> None:
+    def test_comes_back_as_it_was_written(self, store: AnyStore, endpoint: Endpoint) -> None:
         assert store.put(endpoint) == endpoint
         assert store.get("github") == endpoint
 
-    def test_of_an_existing_endpoint_keeps_its_url_and_its_creation_time_and_replaces_the_rest(
-        self, store: EndpointStore
-    ) -> None:
+    def test_of_an_existing_endpoint_keeps_its_url_and_its_creation_time_and_replaces_the_rest(self, store: AnyStore) -> None:
         store.put(FULL)
         changed = replace(PLAIN, secret_id=OTHER_SECRET_ID, key="body.other", created_at=NOW + 5, updated_at=NOW + 5)
         expected = replace(changed, secret_id=SECRET_ID, created_at=NOW)
         assert store.put(changed) == expected
         assert store.get("github") == expected
 
-    def test_simultaneous_first_puts_agree_on_one_secret_id(self, stack: MotoStack) -> None:
+    def test_simultaneous_first_puts_agree_on_one_secret_id(self, environment: Environment) -> None:
         def put(number: int) -> Endpoint:
             at = NOW + number
             first = replace(PLAIN, secret_id=f"{number:024x}", created_at=at, updated_at=at)
-            return another_environment(stack).put(first)
+            return environment().put(first)
 
         answered = race([partial(put, number) for number in range(8)])
         assert len({(endpoint.secret_id, endpoint.created_at) for endpoint in answered}) == 1
-        stored = another_environment(stack).get("github")
+        stored = environment().get("github")
         assert stored is not None
         assert stored in answered
 
-    def test_does_not_touch_other_endpoints(self, store: EndpointStore) -> None:
+    def test_does_not_touch_other_endpoints(self, store: AnyStore) -> None:
         store.put(PLAIN)
         store.put(replace(FULL, name="stripe", secret_id=OTHER_SECRET_ID))
         assert store.get("github") == PLAIN
 
 
 class TestDelete:
-    def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: EndpointStore) -> None:
+    def test_removes_the_endpoint_and_says_whether_there_was_one(self, store: AnyStore) -> None:
         store.put(PLAIN)
         assert store.delete("github") is True
         assert store.get("github") is None
         assert store.delete("github") is False
 
-    def test_then_put_makes_a_new_url(self, store: EndpointStore) -> None:
+    def test_then_put_makes_a_new_url(self, store: AnyStore) -> None:
         store.put(PLAIN)
         store.delete("github")
         assert store.put(replace(PLAIN, secret_id=OTHER_SECRET_ID)).secret_id == OTHER_SECRET_ID
 
     @pytest.mark.parametrize("_", range(10))
-    def test_and_a_simultaneous_put_leave_the_put_endpoint_whole_or_none(self, stack: MotoStack, _: int) -> None:
-        store = another_environment(stack)
+    def test_and_a_simultaneous_put_leave_the_put_endpoint_whole_or_none(self, environment: Environment, _: int) -> None:
+        store = environment()
         store.put(PLAIN)
         again = replace(FULL, secret_id=OTHER_SECRET_ID, created_at=NOW + 5, updated_at=NOW + 5)
-        put, deleted = race(
-            [lambda: another_environment(stack).put(again), lambda: another_environment(stack).delete("github")]
-        )
+        put, deleted = race([lambda: environment().put(again), lambda: environment().delete("github")])
         assert deleted is True
         if put == again:  # the delete came first, so this is a new endpoint
             assert store.get("github") == again
@@ -105,10 +111,10 @@ class TestDelete:
 
 
 class TestPage:
-    def test_of_no_endpoints_is_empty(self, store: EndpointStore) -> None:
+    def test_of_no_endpoints_is_empty(self, store: AnyStore) -> None:
         assert store.page(None, 2) == ([], None)
 
-    def test_goes_through_all_endpoints_by_name(self, store: EndpointStore) -> None:
+    def test_goes_through_all_endpoints_by_name(self, store: AnyStore) -> None:
         names = ["-", "0", "a", "a-b", "z" * 64]
         for name in reversed(names):
             store.put(replace(PLAIN, name=name))
@@ -120,11 +126,11 @@ class TestPage:
         assert [endpoint.name for endpoint in found] == names
         assert after is None
 
-    def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: EndpointStore) -> None:
+    def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: AnyStore) -> None:
         store.put(PLAIN)
         assert store.page(None, 1) == ([PLAIN], None)
 
-    def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: EndpointStore) -> None:
+    def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: AnyStore) -> None:
         store.put(PLAIN)
         assert store.page("a", 1) == ([PLAIN], None)
         assert store.page("z", 1) == ([], None)
@@ -139,39 +145,40 @@ LATE = LastDelivery(at=NOW + 1000)
 
 
 class TestStatistics:
-    def test_without_a_delivery_are_empty(self, store: EndpointStore) -> None:
+    def test_without_a_delivery_are_empty(self, store: AnyStore) -> None:
         assert store.statistics(SECRET_ID) == EndpointStatistics()
 
-    def test_come_back_as_they_were_counted(self, store: EndpointStore) -> None:
+    def test_come_back_as_they_were_counted(self, store: AnyStore) -> None:
         every = {kind: number for number, kind in enumerate(DeliveryKind, start=1)}
         added = EndpointStatistics(every, dict.fromkeys(DeliveryKind, EARLY))
         store.count(SECRET_ID, added)
         assert store.statistics(SECRET_ID) == added
 
     @pytest.mark.parametrize("shards", [("00", "00"), ("00", "15")], ids=["one shard", "two shards"])
-    def test_add_up_and_have_the_later_last_delivery(self, stack: MotoStack, shards: tuple[str, str]) -> None:
+    def test_add_up_and_have_the_later_last_delivery(self, environment: Environment, shards: tuple[str, str]) -> None:
         for shard, last in zip(shards, (EARLY, LATE), strict=True):
-            another_environment(stack, shard).count(SECRET_ID, deliveries(DeliveryKind.KEPT, 2, last))
-        another_environment(stack, "07").count(SECRET_ID, deliveries(DeliveryKind.REFUSED, 1, EARLY))
-        assert another_environment(stack).statistics(SECRET_ID) == EndpointStatistics(
+            environment(shard).count(SECRET_ID, deliveries(DeliveryKind.KEPT, 2, last))
+        environment("07").count(SECRET_ID, deliveries(DeliveryKind.REFUSED, 1, EARLY))
+        assert environment().statistics(SECRET_ID) == EndpointStatistics(
             {DeliveryKind.KEPT: 4, DeliveryKind.REFUSED: 1}, {DeliveryKind.KEPT: LATE, DeliveryKind.REFUSED: EARLY}
         )
 
-    def test_have_the_later_last_delivery_also_of_an_earlier_shard(self, stack: MotoStack) -> None:
-        another_environment(stack, "00").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, LATE))
-        another_environment(stack, "15").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
-        assert another_environment(stack).statistics(SECRET_ID).last == {DeliveryKind.KEPT: LATE}
+    def test_have_the_later_last_delivery_also_of_an_earlier_shard(self, environment: Environment) -> None:
+        environment("00").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, LATE))
+        environment("15").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
+        assert environment().statistics(SECRET_ID).last == {DeliveryKind.KEPT: LATE}
 
-    def test_of_simultaneous_environments_lose_nothing(self, stack: MotoStack) -> None:
+    def test_of_simultaneous_environments_lose_nothing(self, environment: Environment) -> None:
         added = deliveries(DeliveryKind.COMPLETED, 3, EARLY)
-        race([lambda: another_environment(stack, "00").count(SECRET_ID, added) for _ in range(8)])
-        assert another_environment(stack).statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
+        race([lambda: environment("00").count(SECRET_ID, added) for _ in range(8)])
+        assert environment().statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
 
-    def test_belong_to_one_secret_id(self, store: EndpointStore) -> None:
+    def test_belong_to_one_secret_id(self, store: AnyStore) -> None:
         store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
         assert store.statistics(OTHER_SECRET_ID) == EndpointStatistics()
 
-    def test_expire_400_days_after_the_last_delivery(self, store: EndpointStore, stack: MotoStack) -> None:
+    def test_expire_400_days_after_the_last_delivery(self, stack: MotoStack) -> None:
+        store = in_dynamodb(stack)
         for last in (EARLY, LATE):
             store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, last))
         [item] = items(stack)
@@ -179,8 +186,9 @@ class TestStatistics:
 
 
 @pytest.mark.parametrize("name", ["github", "token", "replies", "others", "schema", "key"])
-def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack, store: EndpointStore, name: str) -> None:
+def test_the_doctor_passes_over_endpoints_and_their_statistics(stack: MotoStack, name: str) -> None:
     """Also over an endpoint that is named as a part of a token."""
+    store = in_dynamodb(stack)
     store.put(replace(FULL, name=name))
     store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
     before = items(stack)

@@ -7,6 +7,7 @@ Python value.
 import base64
 import json
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +15,15 @@ from hypothesis import strategies as st
 
 from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
-from openapi.operations import OPERATIONS, by_id
+from openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
 from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
 from waitpoints import ids
+from waitpoints.endpoints import is_name
 
 COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
+ENDPOINT = f"{ENDPOINTS}/github"
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
@@ -103,6 +106,15 @@ COMPLETE_KEY = {
     "fromTheFuture": every(400),
     "__proto__": every(400),
 }
+PUT_ENDPOINT = {
+    "key": every(422, but_400=NOT_TEXTS),
+    "verify": every(400, but_422=[*TEXTS, *OBJECTS]),
+    "completeWhen": every(422, but_400=NOT_TEXTS),
+    "output": every(422, but_400=NOT_TEXTS),
+    "keyTTL": every(422, but_400=NOT_TEXTS),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
 IN_ERROR = {
     "message": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     "name": every(400),
@@ -138,6 +150,16 @@ def is_documented(answer: HttpAnswer, status: int) -> None:
 def test_create_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
     key = '"idempotencyKey": "k", ' if field == "idempotencyKeyTTL" else ""
     is_documented(api.post(TOKENS, f'{{{key}"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(PUT_ENDPOINT))
+def test_put_answers_every_value_of_every_field_of_an_endpoint_as_documented(
+    api: Api, field: str, value: str, status: int
+) -> None:
+    members = {"key": '"body.id"', "verify": '"none"', field: VALUES[value]}
+    answer = api.request("PUT", ENDPOINT, "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}")
+    is_documented(answer, status)
+    assert api.get(ENDPOINT).status == (200 if status == 200 else 404)
 
 
 @pytest.mark.parametrize("operation", WITH_JSON_BODY, ids=named)
@@ -273,7 +295,8 @@ def test_a_body_that_is_not_an_object_is_400(api: Api, operation: Operation, bod
     assert operation.body is not None
     token = api.create()
     optional = not operation.body.required and not body.strip()
-    is_documented(api.post(operation.example_path(**places(token)), body), 200 if optional else 400)
+    answer = api.request(operation.method, operation.example_path(**places(token)), body)
+    is_documented(answer, 200 if optional else 400)
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -351,6 +374,24 @@ def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, fie
         assert field in answer.error
 
 
+LIST_ENDPOINTS = {
+    "page[size]": rubbish(400),
+    "page[after]": rubbish(400, but_200=["nothing", "a text", "a negative number", "an exponent", "a number beyond 2^53", "constructor"]),
+    "page[before]": rubbish(400),
+    "fromTheFuture": rubbish(400),
+}
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(LIST_ENDPOINTS))
+def test_the_list_of_endpoints_answers_every_value_of_every_parameter_as_documented(
+    api: Api, field: str, value: str, status: int
+) -> None:
+    answer = api.get(f"{ENDPOINTS}?{field}={RUBBISH[value]}")
+    is_documented(answer, status)
+    if status == 400:
+        assert field in answer.error
+
+
 @pytest.mark.parametrize("query", ["", "&&&", "#", "&" * 3000])
 def test_list_ignores_an_empty_query(api: Api, query: str) -> None:
     is_documented(api.get(f"{TOKENS}?{query}"), 200)
@@ -391,8 +432,9 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
+    "put_endpoint_v1": PUT_ENDPOINT,
 }
-PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST}
+PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST, "list_endpoints_v1": LIST_ENDPOINTS}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)
@@ -405,10 +447,12 @@ def test_every_documented_field_and_parameter_is_tried_with_every_value(operatio
 IN_PATHS = [(operation, name) for operation in OPERATIONS for name in operation.names("path")]
 
 
-def status_of_a_wrong(name: str, operation: Operation) -> int:
+def status_of_a_wrong(name: str, operation: Operation, value: str) -> int:
     """The answer when a path parameter names nothing. A preflight and the name of a run depend on nothing."""
     if name == "run" or not operation.refusals:
         return 200
+    if operation.id == "put_endpoint_v1":
+        return 200 if is_name(unquote(value)) else 422
     return 404 if operation.credentials else 401
 
 
@@ -420,7 +464,7 @@ def test_a_malformed_path_parameter_is_answered_like_an_unknown_one(
     token = api.create()
     url = operation.example_path(**places(token) | {name: RUBBISH[value]})
     answer = api.request(operation.method, url, operation.body.example if operation.body else None)
-    is_documented(answer, status_of_a_wrong(name, operation))
+    is_documented(answer, status_of_a_wrong(name, operation, RUBBISH[value]))
     assert api.retrieve(token["id"])["status"] == "WAITING"
 
 
@@ -505,8 +549,8 @@ def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) 
     token = api.create()
     text = json.dumps(body, ensure_ascii=escaped).encode("utf-8", "surrogatepass")
     for operation in OPERATIONS:
-        if operation.method == "POST":
-            answer = api.post(operation.example_path(**places(token)), text)
+        if operation.method in ("POST", "PUT"):
+            answer = api.request(operation.method, operation.example_path(**places(token)), text)
             assert answer.status in {200, *operation.refusals}, answer.text
             answer.text.encode()
 

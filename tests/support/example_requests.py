@@ -6,8 +6,10 @@ from urllib.parse import urlencode
 
 from in_process.template import Route, Template
 from openapi.operation import Operation
-from openapi.operations import OPERATIONS
+from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api, HttpAnswer
+from waitpoints.endpoints import Endpoint, new_secret_id
+from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
 FIELDS = sorted({name for operation in WITH_JSON_BODY if operation.body for name in operation.body.fields})
@@ -27,6 +29,14 @@ def places(token: Mapping[str, Any]) -> dict[str, str]:
         "callbackHash": token["url"].rsplit("/", 1)[1],
         "path": f"{token['id']}/0123456789abcdef.json",
     }
+
+
+def put_example_endpoint() -> Endpoint:
+    """Make the endpoint that the operations' examples name."""
+    name, now = by_id("retrieve_endpoint_v1").examples("path")["name"], services.now()
+    return services.endpoints.put(
+        Endpoint(name=name, secret_id=new_secret_id(), key="body.id", verify=None, created_at=now, updated_at=now)
+    )
 
 
 def send(

@@ -8,13 +8,14 @@ import pytest
 
 import wait_for_token
 from in_process.template import ROOT, Template
-from openapi import document
+from openapi import answers, document
 from openapi.operation import Operation, nameless
 from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api
-from tests.support.example_requests import named, places, route_of, send
+from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api import completion, list_query
+from waitpoints.api import completion, endpoint_query, endpoint_request, list_query
+from waitpoints.endpoints import DeliveryKind
 
 TEMPLATE = Template.load()
 
@@ -50,6 +51,7 @@ def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
     api: Api, world: InMemory, operation: Operation
 ) -> None:
     token = api.create()
+    put_example_endpoint()
     world.bucket.put_object(Key=places(token)["path"], Body=b"1")
     answer = send(api, operation, token)
     assert answer.status == 200, answer.text
@@ -59,6 +61,20 @@ def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
 
 def test_the_list_route_reads_the_documented_parameters() -> None:
     assert by_id("list_waitpoint_tokens_v1").names("query") == list_query.PARAMETERS
+
+
+def test_the_list_of_endpoints_reads_the_documented_parameters() -> None:
+    assert by_id("list_endpoints_v1").names("query") == endpoint_query.PARAMETERS
+
+
+def test_the_put_route_reads_the_documented_fields() -> None:
+    body = by_id("put_endpoint_v1").body
+    assert body is not None
+    assert body.fields == endpoint_request.FIELDS
+
+
+def test_every_kind_of_delivery_is_documented() -> None:
+    assert set(answers.EndpointDeliveries.model_fields) == set(DeliveryKind)
 
 
 def test_the_complete_route_reads_the_documented_fields() -> None:

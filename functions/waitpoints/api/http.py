@@ -45,6 +45,7 @@ _STATUS = {
     WrongSignature: 401,
     Forbidden: 403,
     TokenNotFound: 404,
+    EndpointNotFound: 404,
     OutputNotFound: 404,
     EndpointNotFound: 404,
     MethodNotAllowed: 405,
@@ -63,6 +64,7 @@ _STATUS = {
 
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
+ENDPOINT_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 
 

@@ -58,7 +58,7 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
             tags=_tags(parameters.get("filter[tags]", "")),
             idempotency_key=parameters.get("filter[idempotencyKey]") or None,
         ),
-        size=_size(parameters.get("page[size]")),
+        size=page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),
         before=_cursor(parameters, "page[before]"),
         created_from=created_from,
@@ -66,7 +66,8 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
     )
 
 
-def _size(value: str | None) -> int:
+def page_size(value: str | None) -> int:
+    """Return the number of items that `page[size]` asks for. Raises InvalidRequest."""
     if value is None:
         return DEFAULT_SIZE
     if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not 1 <= int(value) <= MAX_SIZE:

@@ -11,7 +11,7 @@ INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
     """Return one token in full. Trigger.dev has no `waiters`; its SDK ignores unknown fields."""
-    return _without_none(
+    return without_none(
         {
             **_shared(token, url),
             "type": "MANUAL",
@@ -42,7 +42,7 @@ def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
     if others is None:
         return None
     shown = {"lastIp": others.last_ip, "lastDeliveryId": others.last_delivery_id}
-    return {"count": others.count, "lastAt": iso(others.last_at), **_without_none(shown)}
+    return {"count": others.count, "lastAt": iso(others.last_at), **without_none(shown)}
 
 
 def _bytes_in_an_answer(output: str) -> int:
@@ -52,7 +52,7 @@ def _bytes_in_an_answer(output: str) -> int:
 
 def listed(token: Token, url: str) -> dict[str, Any]:
     """Return one token as in a list: without its output and waiters."""
-    return _without_none({**_shared(token, url), "tags": sorted(token.tags)})
+    return without_none({**_shared(token, url), "tags": sorted(token.tags)})
 
 
 def _shared(token: Token, url: str) -> dict[str, Any]:
@@ -88,5 +88,5 @@ def _iso(instant: int | None) -> str | None:
     return None if instant is None else iso(instant)
 
 
-def _without_none(fields: dict[str, Any]) -> dict[str, Any]:
+def without_none(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import plain, primary_key, wire_values
-from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoints import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ EXISTS = "attribute_exists(id)"
 
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 _KEPT = ("secretId", "createdAt")  # a put of an existing endpoint does not change these
-_NOT_VERIFIED = "none"  # stored, so that an item without the attribute can't be taken for an endpoint that anyone may use
 _LAST = {"ip": "ip", "user_agent": "userAgent", "delivery_id": "deliveryId", "key": "key", "detail": "detail"}
 
 
@@ -121,13 +120,11 @@ def _assignment(name: str) -> str:
 
 
 def _attributes(endpoint: Endpoint) -> dict[str, Any]:
-    verify = endpoint.verify
+    """Return the attributes; None for an absent one. `verify` is never absent, so losing it can't open an endpoint."""
     return {
         "secretId": endpoint.secret_id,
         "key": endpoint.key,
-        "verify": _present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
-        if verify
-        else _NOT_VERIFIED,
+        "verify": _verify_map(endpoint.verify) if endpoint.verify else UNVERIFIED,
         "completeWhen": endpoint.complete_when,
         "output": endpoint.output,
         "keyTtl": endpoint.key_ttl,
@@ -142,13 +139,17 @@ def _endpoint(item: Mapping[str, Any]) -> Endpoint:
         name=item["item"],
         secret_id=item["secretId"],
         key=item["key"],
-        verify=None if verify == _NOT_VERIFIED else Verification(**verify),
+        verify=None if verify == UNVERIFIED else Verification(**verify),
         complete_when=item.get("completeWhen"),
         output=item["output"],
         key_ttl=item["keyTtl"],
         created_at=int(item["createdAt"]),
         updated_at=int(item["updatedAt"]),
     )
+
+
+def _verify_map(verify: Verification) -> dict[str, Any]:
+    return _present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
 
 
 def _last_map(delivery: LastDelivery) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import pytest
 
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
@@ -13,6 +14,8 @@ from waitpoints.api.credentials import Credentials
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.delivery import Delivery
+from waitpoints.endpoint_cache import EndpointCache
+from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter
@@ -29,6 +32,7 @@ class InMemory:
         self.step_functions = FakeStepFunctions()
         self.bucket = FakeBucket()
         self.store = store or MemoryStore(RETENTION)
+        self.endpoints = MemoryEndpointStore()
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
@@ -58,6 +62,10 @@ class InMemory:
             "tokens": self.tokens,
             "keys": self.keys,
             "outputs": self.outputs,
+            "retention": RETENTION,
+            "endpoints": self.endpoints,
+            "endpoint_cache": EndpointCache(self.endpoints.get, self.clock),
+            "endpoint_tally": EndpointTally(self.endpoints.count, self.clock),
             "callback_urls": self.callback_urls,
             "credentials": self.credentials,
             "timeout_limits": limits,

@@ -1,0 +1,17 @@
+"""DELETE /api/v1/endpoints/{name}: delete an endpoint. Its URL is refused within a minute and never becomes valid again."""
+
+from waitpoints.api.http import Request, Response, http_handler
+from waitpoints.endpoints import is_name
+from waitpoints.errors import EndpointNotFound
+from waitpoints.wiring import services
+
+services.build_at_start("endpoints", "credentials")
+
+
+@http_handler("DELETE")
+def handler(request: Request) -> Response:
+    services.credentials.check_api_key(request.authorization)
+    name = request.path["name"]
+    if not (is_name(name) and services.endpoints.delete(name)):
+        raise EndpointNotFound
+    return Response({"success": True})

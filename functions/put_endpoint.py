@@ -1,0 +1,32 @@
+"""PUT /api/v1/endpoints/{name}: make an endpoint, or change the settings of an existing one. Its URL stays the same."""
+
+from waitpoints.api import endpoint_request, rules
+from waitpoints.api.endpoint_representation import configured
+from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
+from waitpoints.endpoints import Endpoint, new_secret_id
+from waitpoints.wiring import services
+
+services.build_at_start("endpoints", "callback_urls", "credentials")
+
+
+@http_handler("PUT", allow=("DELETE", "GET", "PUT"))
+def handler(request: Request) -> Response:
+    services.credentials.check_api_key(request.authorization)
+    name = request.path["name"]
+    endpoint_request.check_name(name)
+    wanted = endpoint_request.parse(request.json_value(ENDPOINT_LIMIT), services.retention)
+    now = services.now()
+    endpoint = services.endpoints.put(
+        Endpoint(
+            name=name,
+            secret_id=new_secret_id(),
+            key=wanted.key,
+            verify=rules.verification(wanted.verify),
+            complete_when=wanted.complete_when,
+            output=wanted.output,
+            key_ttl=wanted.key_ttl,
+            created_at=now,
+            updated_at=now,
+        )
+    )
+    return Response(configured(endpoint, services.callback_urls.endpoint_url(name, endpoint.secret_id, request.api_url)))

@@ -1,0 +1,20 @@
+"""GET /api/v1/endpoints/{name}: return one endpoint, with what became of its deliveries."""
+
+from waitpoints.api.endpoint_representation import with_deliveries
+from waitpoints.api.http import Request, Response, http_handler
+from waitpoints.endpoints import is_name
+from waitpoints.errors import EndpointNotFound
+from waitpoints.wiring import services
+
+services.build_at_start("endpoints", "callback_urls", "credentials")
+
+
+@http_handler("GET")
+def handler(request: Request) -> Response:
+    services.credentials.check_api_key(request.authorization)
+    name = request.path["name"]
+    endpoint = services.endpoints.get(name) if is_name(name) else None
+    if endpoint is None:
+        raise EndpointNotFound
+    url = services.callback_urls.endpoint_url(name, endpoint.secret_id, request.api_url)
+    return Response(with_deliveries(endpoint, url, services.endpoints.statistics(endpoint.secret_id)))

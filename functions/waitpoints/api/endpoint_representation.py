@@ -1,0 +1,49 @@
+"""Endpoints as the API returns them: absent fields are omitted, times are ISO 8601."""
+
+from typing import Any
+
+from waitpoints.api.representation import without_none
+from waitpoints.endpoints import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.token import Verification, iso
+
+
+def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
+    """Return an endpoint's configuration and its URL."""
+    return without_none(
+        {
+            "name": endpoint.name,
+            "url": url,
+            "key": endpoint.key,
+            "verify": _verify(endpoint.verify) if endpoint.verify else UNVERIFIED,
+            "completeWhen": endpoint.complete_when,
+            "output": endpoint.output,
+            "keyTTL": endpoint.key_ttl,
+            "createdAt": iso(endpoint.created_at),
+            "updatedAt": iso(endpoint.updated_at),
+        }
+    )
+
+
+def with_deliveries(endpoint: Endpoint, url: str, statistics: EndpointStatistics) -> dict[str, Any]:
+    """Also return how many deliveries of each kind came, and the last one of each. Kinds that never came are omitted."""
+    deliveries = {
+        str(kind): {"count": count, **_last(statistics.last[kind])} for kind, count in sorted(statistics.counts.items())
+    }
+    return {**configured(endpoint, url), "deliveries": deliveries}
+
+
+def _verify(verify: Verification) -> dict[str, Any]:
+    return without_none({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
+
+
+def _last(delivery: LastDelivery) -> dict[str, Any]:
+    return without_none(
+        {
+            "lastAt": iso(delivery.at),
+            "lastIp": delivery.ip,
+            "lastUserAgent": delivery.user_agent,
+            "lastDeliveryId": delivery.delivery_id,
+            "lastKey": delivery.key,
+            "lastDetail": delivery.detail,
+        }
+    )
