@@ -1,7 +1,8 @@
 """`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
 First creates a token with a timeout of one hour, and the endpoint `github`. In the event, WAITPOINT_ID and CALLBACK_HASH are
-replaced by those of this token, API_KEY by the stack's key, and TASK_TOKEN by a task token that belongs to no execution.
+replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key, and TASK_TOKEN by a task token
+that belongs to no execution.
 """
 
 import base64
@@ -62,11 +63,12 @@ def filled_in(text: str, stack: MotoStack) -> str:
     boto3.client("s3").put_object(
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
-    put_endpoint()
+    endpoint_url = put_endpoint()
     task_token = base64.b64encode(secrets.token_bytes(532)).decode()
     places = {
         "WAITPOINT_ID": created["id"],
         "CALLBACK_HASH": created["url"].rsplit("/", 1)[1],
+        "ENDPOINT_HASH": endpoint_url.rsplit("/", 1)[1],
         "API_KEY": stack.secret("ApiKey"),
         "TASK_TOKEN": task_token,
     }
@@ -75,14 +77,15 @@ def filled_in(text: str, stack: MotoStack) -> str:
     return text
 
 
-def put_endpoint() -> None:
-    """Make the endpoint that the events name."""
+def put_endpoint() -> str:
+    """Make the endpoint that the events name. Returns its URL."""
     from waitpoints.endpoints import Endpoint, new_secret_id  # noqa: PLC0415 - `functions` is on the path now
     from waitpoints.wiring import services  # noqa: PLC0415
 
     key, now = "body.workflow_run.id", services.now()
     new = Endpoint(name="github", secret_id=new_secret_id(), key=key, verify=None, created_at=now, updated_at=now)
-    services.endpoints.put(new)
+    endpoint = services.endpoints.put(new)
+    return services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
 
 
 def main(function_name: str = "", event_path: str = "") -> int:

@@ -209,6 +209,24 @@ class DeleteEndpointResponse(AnswerModel):
     success: Literal[True]
 
 
+class TrialStep(AnswerModel):
+    step: Literal["handshake", "signature", "completeWhen", "key", "output", "token"]
+    result: str = Field(description="What the step came to. For `key` it is the key.")
+    detail: str = _optional("Why.")
+
+
+class EndpointTrial(AnswerModel):
+    """What would become of a delivery. Every step is shown, also those after the one at which it would end."""
+
+    outcome: Literal[
+        "completed", "kept", "repeated", "notAwaited", "notMatching", "noKey", "noOutput", "refused", "handshake"
+    ] = Field(description="As which kind the delivery would be counted; `handshake`: it would only be answered.")
+    steps: list[TrialStep]
+    key: str = _optional("The idempotency key.")
+    token: TokenId = _optional("The token that holds the key now.")
+    output: str = _optional("JSON text: what the run would get. Absent if it is over 256 KiB.")
+
+
 class Nothing(AnswerModel):
     pass
 

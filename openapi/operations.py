@@ -133,6 +133,15 @@ class PutEndpointRequest(BaseModel):  # the handler reads it without pydantic
     )
 
 
+class TryEndpointRequest(BaseModel):  # the handler reads it without pydantic
+    """A delivery. An unknown field is refused, also from the SDK."""
+
+    model_config = ConfigDict(extra="forbid")
+    body: Any = Field(default="", description="The body: a text, exactly as the provider sends it, or any other JSON.")
+    headers: dict[str, str] = Field(default={}, description="The headers, of which a signature may need some.")
+    query: str = Field(default="", description="The query, as it follows the question mark of the URL.")
+
+
 ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
@@ -422,6 +431,45 @@ OPERATIONS = (
                 {"pattern": "^[a-z0-9-]{0,64}$"},
             ),
         ),
+    ),
+    Operation(
+        "POST",
+        f"{ENDPOINT}/test",
+        "try_endpoint_v1",
+        "Say what would become of a delivery to an endpoint",
+        "Takes every step of a delivery, with the same code, and changes nothing: signature, `completeWhen`, key, output, and "
+        "the token that has the key.",
+        answers.EndpointTrial,
+        {400: BAD_REQUEST, 401: UNAUTHENTICATED, 404: NO_ENDPOINT, 413: too_large(PAYLOAD_LIMIT)},
+        body=RequestBody(
+            {"body": {"action": "completed", "workflow_run": {"id": 123456}}, "headers": {"x-github-event": "workflow_run"}},
+            TryEndpointRequest,
+            required=True,
+        ),
+        parameters=(ENDPOINT_NAME,),
+        is_ours=True,
+    ),
+    Operation(
+        "POST",
+        f"{ENDPOINT}/{{endpointHash}}",
+        "accept_delivery_v1",
+        "Complete the token whose key a delivery names",
+        "The URL for the provider. A delivery that matches completes the token that was created with its key, or is kept for "
+        "the create that comes later. Every delivery that is understood is answered 200, whether or not it completes a token. "
+        "The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. While the secret of "
+        "`verify` cannot be used, deliveries are answered 503.",
+        answers.CompleteWaitpointTokenResponse,
+        {
+            401: Answer("No endpoint has this URL, or the signature is wrong."),
+            413: too_large(PAYLOAD_LIMIT),
+        },
+        body=RequestBody({"action": "completed", "workflow_run": {"id": 123456}}),
+        parameters=(
+            ENDPOINT_NAME,
+            Parameter("path", "endpointHash", "The last part of the endpoint's `url`.", "0" * 88, {"minLength": 1}),
+        ),
+        credentials=(),
+        tested_by=("HEAD",),  # Trello
     ),
 )
 

@@ -17,7 +17,7 @@ from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
 from openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
-from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, send
+from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, put_example_endpoint, send
 from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
 from waitpoints import ids
 from waitpoints.endpoints import is_name
@@ -115,6 +115,13 @@ PUT_ENDPOINT = {
     "fromTheFuture": every(400),
     "__proto__": every(400),
 }
+TRY_ENDPOINT = {
+    "body": every(200),
+    "headers": every(400, but_200=["an object"]),
+    "query": every(400, but_200=TEXTS),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
 IN_ERROR = {
     "message": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     "name": every(400),
@@ -166,6 +173,7 @@ def test_put_answers_every_value_of_every_field_of_an_endpoint_as_documented(
 def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, operation: Operation) -> None:
     """A newer SDK may send more than this stack knows."""
     assert operation.body is not None
+    put_example_endpoint()
     body = {**operation.body.example, "fromTheFuture": 1}
     url = operation.example_path(**places(api.create()))
     assert api.request(operation.method, url, body).status == 400
@@ -237,6 +245,12 @@ def test_complete_by_key_answers_every_value_of_every_field_as_documented(
     is_documented(answer, status)
     if status == 200:
         assert api.retrieve(answer.json["id"])["status"] == "COMPLETED"
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(TRY_ENDPOINT))
+def test_a_trial_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    put_example_endpoint()
+    is_documented(api.post(f"{ENDPOINT}/test", f'{{"{field}": {VALUES[value]}}}'), status)
 
 
 @pytest.mark.parametrize("value", VALUES)
@@ -376,7 +390,9 @@ def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, fie
 
 LIST_ENDPOINTS = {
     "page[size]": rubbish(400),
-    "page[after]": rubbish(400, but_200=["nothing", "a text", "a negative number", "an exponent", "a number beyond 2^53", "constructor"]),
+    "page[after]": rubbish(
+        400, but_200=["nothing", "a text", "a negative number", "an exponent", "a number beyond 2^53", "constructor"]
+    ),
     "page[before]": rubbish(400),
     "fromTheFuture": rubbish(400),
 }
@@ -433,6 +449,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
     "put_endpoint_v1": PUT_ENDPOINT,
+    "try_endpoint_v1": TRY_ENDPOINT,
 }
 PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST, "list_endpoints_v1": LIST_ENDPOINTS}
 

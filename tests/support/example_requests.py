@@ -8,12 +8,14 @@ from in_process.template import Route, Template
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api, HttpAnswer
-from waitpoints.endpoints import Endpoint, new_secret_id
+from waitpoints.endpoints import Endpoint
 from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
 FIELDS = sorted({name for operation in WITH_JSON_BODY if operation.body for name in operation.body.fields})
 QUERY_PARAMETERS = sorted({name for operation in OPERATIONS for name in operation.names("query")})
+EXAMPLE_ENDPOINT = by_id("retrieve_endpoint_v1").examples("path")["name"]
+EXAMPLE_SECRET_ID = "0123456789abcdef01234567"
 HEADERS = sorted({name for operation in OPERATIONS for name in operation.names("header")})
 
 
@@ -23,8 +25,9 @@ def named(operation: Any) -> str | None:
 
 
 def places(token: Mapping[str, Any]) -> dict[str, str]:
-    """The path parameters that lead to a token, as create answered with it."""
+    """The path parameters that lead to a token, as create answered with it, and to the endpoint of the examples."""
     return {
+        "endpointHash": services.callback_urls.endpoint_url(EXAMPLE_ENDPOINT, EXAMPLE_SECRET_ID, "").rsplit("/", 1)[1],
         "waitpointId": token["id"],
         "callbackHash": token["url"].rsplit("/", 1)[1],
         "path": f"{token['id']}/0123456789abcdef.json",
@@ -33,10 +36,9 @@ def places(token: Mapping[str, Any]) -> dict[str, str]:
 
 def put_example_endpoint() -> Endpoint:
     """Make the endpoint that the operations' examples name."""
-    name, now = by_id("retrieve_endpoint_v1").examples("path")["name"], services.now()
-    return services.endpoints.put(
-        Endpoint(name=name, secret_id=new_secret_id(), key="body.id", verify=None, created_at=now, updated_at=now)
-    )
+    now, key = services.now(), "body.workflow_run.id"
+    example = Endpoint(name=EXAMPLE_ENDPOINT, secret_id=EXAMPLE_SECRET_ID, key=key, verify=None, created_at=now, updated_at=now)
+    return services.endpoints.put(example)
 
 
 def send(

@@ -3,7 +3,6 @@
 import io
 import json
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,18 +12,8 @@ from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.webhook_signer import sign
-from waitpoints import telemetry
 
 FUNCTIONS = Template.load().functions()
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    handler: Any = telemetry.logger.registered_handler
-    log = io.StringIO()
-    before = handler.setStream(log)
-    yield log
-    handler.setStream(before)
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:

@@ -47,7 +47,6 @@ _STATUS = {
     TokenNotFound: 404,
     EndpointNotFound: 404,
     OutputNotFound: 404,
-    EndpointNotFound: 404,
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     BodyTooLarge: 413,

@@ -1,0 +1,324 @@
+"""A delivery to an endpoint completes the token of its key, over the handlers."""
+
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from in_process.template import Template
+from tests.support.api_gateway import Api, HttpAnswer
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.secret import FakeSecret
+from tests.support.webhook_signer import sign
+from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
+from waitpoints.token import Completed, IdempotencyKey, NewToken, Output, Source, Verification
+from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
+
+TEMPLATE = Template.load()
+GITHUB = Verification("github", "github")
+SECRET = "the-secret-of-github"
+BODY = '{"action": "completed", "workflow_run": {"id": 123456, "seconds": 1.50}}'
+KEY = "github:123456"
+
+
+@pytest.fixture
+def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+    world.install(monkeypatch)
+    world.webhook_secrets["github"] = FakeSecret(SECRET)
+    return Api(TEMPLATE, world.api_key.current())
+
+
+def put(world: InMemory, **settings: Any) -> Endpoint:
+    now = world.clock()
+    endpoint = Endpoint(
+        name="github",
+        secret_id=new_secret_id(),
+        key="body.workflow_run.id",
+        verify=None,
+        complete_when="body.action == 'completed'",
+        created_at=now,
+        updated_at=now,
+    )
+    return world.endpoints.put(replace(endpoint, **settings))
+
+
+def url_of(endpoint: Endpoint) -> str:
+    return services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
+
+
+def deliver(api: Api, endpoint: Endpoint, body: Any = BODY, headers: Mapping[str, str] | None = None) -> HttpAnswer:
+    return api.post(url_of(endpoint), body, {"content-type": "application/json", **(headers or {})})
+
+
+def create(world: InMemory, **asked: Any) -> str:
+    return world.tokens.create(NewToken(key=IdempotencyKey(KEY), **asked), world.clock()).token_id
+
+
+def signature(endpoint: Endpoint) -> dict[str, str]:
+    return sign("github", BODY.encode(), url_of(endpoint), 0, SECRET).headers
+
+
+def counted(world: InMemory, endpoint: Endpoint) -> dict[str, int]:
+    return {str(kind): count for kind, count in world.endpoints.statistics(endpoint.secret_id).counts.items()}
+
+
+def statistics(world: InMemory, endpoint: Endpoint) -> EndpointStatistics:
+    return world.endpoints.statistics(endpoint.secret_id)
+
+
+class TestADelivery:
+    def test_completes_the_token_of_its_key_and_resumes_the_run(self, world: InMemory, api: Api) -> None:
+        endpoint, waiter = put(world), world.new_waiter()
+        token = create(world, waiter=waiter)
+        assert deliver(api, endpoint, headers={"x-github-delivery": "d-1", "user-agent": "GitHub"}).status == 200
+        assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{BODY}}}')
+        outcome = world.tokens.retrieve(token).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.origin is not None
+        assert (outcome.origin.source, outcome.origin.delivery_id) == (Source.ENDPOINT, "d-1")
+        last = statistics(world, endpoint).last[DeliveryKind.COMPLETED]
+        assert (last.at, last.key, last.delivery_id, last.user_agent) == (world.clock(), KEY, "d-1", "GitHub")
+
+    def test_that_comes_first_is_kept_for_the_create(self, world: InMemory, api: Api) -> None:
+        endpoint, waiter = put(world, key_ttl="2h"), world.new_waiter()
+        assert deliver(api, endpoint).json == {"success": True}
+        world.clock.advance(2 * 3_600_000 - 1)
+        create(world, waiter=waiter)
+        assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{BODY}}}')
+        assert counted(world, endpoint) == {"kept": 1}
+
+    def test_is_kept_until_its_ttl(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, key_ttl="2h")
+        deliver(api, endpoint)
+        world.clock.advance(2 * 3_600_000)
+        assert world.tokens.retrieve(create(world)).outcome is None
+
+    def test_is_kept_for_at_most_the_retention_of_the_stack(self, world: InMemory, api: Api) -> None:
+        deliver(api, put(world, key_ttl="400d"))
+        [kept] = world.store.tokens.values()
+        assert kept.kept_until == world.clock() + services.retention * 1000
+
+    def test_is_not_kept_where_nothing_is(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, key_ttl="0s")
+        assert deliver(api, endpoint).status == 200
+        assert not world.store.tokens
+        assert counted(world, endpoint) == {"notAwaited": 1}
+
+    def test_that_is_repeated_changes_nothing_and_is_counted_at_both(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world)
+        deliver(api, endpoint)
+        assert deliver(api, endpoint, BODY.replace("1.50", "2")).status == 200
+        assert counted(world, endpoint) == {"completed": 1, "repeated": 1}
+        shown = world.tokens.retrieve(token)
+        assert isinstance(shown.outcome, Completed)
+        assert shown.outcome.output.json == BODY
+        assert shown.other_deliveries is not None
+        assert shown.other_deliveries.count == 1
+
+    def test_that_does_not_match_changes_nothing(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world)
+        assert deliver(api, endpoint, BODY.replace("completed", "requested")).status == 200
+        assert world.tokens.retrieve(token).outcome is None
+        assert counted(world, endpoint) == {"notMatching": 1}
+
+    def test_that_the_tokens_schema_refuses_does_not_settle_it(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world, schema='{"required": ["conclusion"]}')
+        assert deliver(api, endpoint).status == 200
+        assert world.tokens.retrieve(token).outcome is None
+        last = statistics(world, endpoint).last[DeliveryKind.NOT_MATCHING]
+        assert last.key == KEY
+        assert "payloadSchema" in str(last.detail)
+
+    def test_ignores_the_rules_of_the_tokens_own_url(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world, complete_when="body.nothing", verify=GITHUB)
+        deliver(api, endpoint)
+        assert world.tokens.retrieve(token).outcome is not None
+
+    def test_without_a_key_is_counted_and_its_shape_is_logged(self, world: InMemory, api: Api, log: io.StringIO) -> None:
+        endpoint = put(world)
+        assert deliver(api, endpoint, '{"action": "completed", "run": {"number": "a secret text"}}').status == 200
+        assert counted(world, endpoint) == {"noKey": 1}
+        assert json.loads(json.loads(log.getvalue())["shape"]) == {"action": "string", "run": {"number": "string"}}
+        assert "a secret text" not in log.getvalue()
+
+    def test_without_an_output_is_counted(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world, output="join('', body.action)"), create(world)
+        assert deliver(api, endpoint).status == 200
+        assert world.tokens.retrieve(token).outcome is None
+        assert statistics(world, endpoint).last[DeliveryKind.NO_OUTPUT].key == KEY
+
+    def test_gives_the_run_what_output_chooses(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world, output="body.workflow_run"), create(world)
+        deliver(api, endpoint)
+        outcome = world.tokens.retrieve(token).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output == Output('{"id":123456,"seconds":1.5}')
+
+    def test_completes_no_token_of_another_endpoint(self, world: InMemory, api: Api) -> None:
+        token = create(world)
+        deliver(api, put(world, name="gitlab"))
+        assert world.tokens.retrieve(token).outcome is None
+
+
+class TestItsSender:
+    def test_is_verified(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world, verify=GITHUB), create(world)
+        refused = deliver(api, endpoint)
+        assert refused.status == 401
+        assert world.tokens.retrieve(token).outcome is None
+        assert statistics(world, endpoint).last[DeliveryKind.REFUSED].detail == "missing"
+        assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
+        assert world.tokens.retrieve(token).outcome is not None
+        assert counted(world, endpoint) == {"refused": 1, "completed": 1}
+
+    def test_may_test_the_url_first(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, verify=GITHUB)
+        answer = deliver(api, endpoint, '{"type": "url_verification", "challenge": "abc", "token": "t"}')
+        assert (answer.status, answer.text) == (200, "abc")
+        assert counted(world, endpoint) == {}
+
+    @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH"])
+    def test_must_post(self, world: InMemory, api: Api, method: str) -> None:
+        endpoint, token = put(world), create(world)
+        answer = api.request(method, url_of(endpoint), BODY, {})
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+        assert world.tokens.retrieve(token).outcome is None
+
+    def test_gets_an_error_while_the_table_fails(self, world: InMemory, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        endpoint = put(world)
+
+        def fails(*_: Any) -> None:
+            raise ConnectionError
+
+        monkeypatch.setattr(world.endpoints, "count", fails)
+        assert deliver(api, endpoint).status == 200  # what counts is that it is kept
+        assert len(world.store.tokens) == 1
+
+
+class TestTheUrl:
+    def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world)
+        right = url_of(endpoint)
+        never_put = services.callback_urls.endpoint_url("other", new_secret_id(), "")
+        wrong = [right[:-1] + ("0" if right[-1] != "0" else "1"), right.replace("/github/", "/gitlab/"), never_put, f"{right}0"]
+        answers = [api.post(url, BODY, {}) for url in wrong]
+        assert [answer.status for answer in answers] == [401] * 4
+        assert len({answer.text for answer in answers}) == 1
+        assert not world.store.tokens
+
+    def test_ends_with_the_endpoint_within_a_minute_and_a_new_one_works_at_once(self, world: InMemory, api: Api) -> None:
+        old = put(world)
+        assert deliver(api, old).status == 200
+        world.endpoints.delete("github")
+        new = put(world)
+        assert new.secret_id != old.secret_id
+        assert deliver(api, new).status == 200
+        world.clock.advance(60_000)
+        assert deliver(api, old).status == 401
+
+    def test_stays_when_the_endpoint_is_changed(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world)
+        assert url_of(put(world, complete_when=None)) == url_of(endpoint)
+        world.clock.advance(60_000)
+        deliver(api, endpoint, BODY.replace("completed", "requested"))
+        assert world.tokens.retrieve(token).outcome is not None
+
+    def test_is_no_callback_url_and_a_callback_url_is_none_of_an_endpoint(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world)
+        hash_of_endpoint = url_of(endpoint).rsplit("/", 1)[1]
+        callback = services.callback_urls.url(token, "")
+        assert api.post(callback.rsplit("/", 1)[0] + "/" + hash_of_endpoint[24:], BODY, {}).status == 401
+        assert api.post(url_of(endpoint)[: -len(hash_of_endpoint)] + callback.rsplit("/", 1)[1], BODY, {}).status == 401
+
+
+class TestATrial:
+    def tried(self, api: Api, **sent: Any) -> dict[str, Any]:
+        answer = api.post("/api/v1/endpoints/github/test", sent)
+        assert answer.status == 200
+        shown: dict[str, Any] = answer.json
+        return shown
+
+    def steps(self, trial: Mapping[str, Any]) -> dict[str, str]:
+        return {step["step"]: step["result"] for step in trial["steps"]}
+
+    @pytest.mark.parametrize(
+        ("settings", "sent", "outcome"),
+        [
+            ({}, {"body": BODY}, "completed"),
+            ({}, {"body": json.loads(BODY)}, "completed"),
+            ({}, {"body": BODY.replace("completed", "requested")}, "notMatching"),
+            ({}, {"body": BODY.replace('"id"', '"number"')}, "noKey"),
+            ({"output": "join('', body.action)"}, {"body": BODY}, "noOutput"),
+            ({}, {"body": BODY.replace("123456", "7")}, "kept"),
+            ({"key_ttl": "0s"}, {"body": BODY.replace("123456", "7")}, "notAwaited"),
+            ({"verify": GITHUB}, {"body": BODY}, "refused"),
+            ({"verify": GITHUB}, {"body": BODY, "headers": {"X-Hub-Signature-256": "sha256=00"}}, "refused"),
+            ({}, {"body": {"type": "url_verification", "challenge": "abc"}}, "handshake"),
+            ({}, {}, "notMatching"),
+            ({"key": "query.run", "complete_when": None}, {"query": "run=123456"}, "completed"),
+            ({"key": "headers.run", "complete_when": None}, {"headers": {"Run": "123456"}}, "completed"),
+        ],
+    )
+    def test_says_what_a_delivery_would_come_to_as_it_does(
+        self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
+    ) -> None:
+        endpoint, token = put(world, **settings), create(world)
+        trial = self.tried(api, **sent)
+        assert trial["outcome"] == outcome
+        assert world.tokens.retrieve(token).outcome is None
+        assert list(world.store.tokens) == [token]
+        assert counted(world, endpoint) == {}
+        query = f"?{sent['query']}" if "query" in sent else ""
+        api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
+        assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
+
+    def test_shows_every_step(self, world: InMemory, api: Api) -> None:
+        put(world, output="body.action")
+        token = create(world)
+        trial = self.tried(api, body=BODY)
+        assert self.steps(trial) == {
+            "signature": "not asked for",
+            "completeWhen": "matches",
+            "key": KEY,
+            "output": "found",
+            "token": "completed",
+        }
+        assert (trial["key"], trial["token"], trial["output"]) == (KEY, token, '"completed"')
+
+    def test_goes_on_after_a_signature_that_the_test_cannot_have(self, world: InMemory, api: Api) -> None:
+        put(world, verify=GITHUB)
+        trial = self.tried(api, body=BODY)
+        assert self.steps(trial)["signature"] == "refused"
+        assert self.steps(trial)["token"] == "kept"
+
+    def test_verifies_a_signature(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, verify=GITHUB)
+        assert self.steps(self.tried(api, body=BODY, headers=signature(endpoint)))["signature"] == "verified"
+
+    def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world)
+        create(world)
+        deliver(api, endpoint)
+        assert self.tried(api, body=BODY)["outcome"] == "repeated"
+
+    def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, key_ttl="1h")
+        deliver(api, endpoint)
+        world.clock.advance(3_600_000)
+        assert self.tried(api, body=BODY)["outcome"] == "kept"
+
+    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
+        put(world)
+        create(world, schema='{"required": ["conclusion"]}')
+        assert self.tried(api, body=BODY)["outcome"] == "notMatching"
+
+    def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
+        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
+
+    def test_needs_the_api_key(self, world: InMemory, api: Api) -> None:
+        put(world)
+        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}, {}).status == 401
