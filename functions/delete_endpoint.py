@@ -1,5 +1,6 @@
 """DELETE /api/v1/endpoints/{name}: delete an endpoint. Its URL is refused within a minute and never becomes valid again."""
 
+from waitpoints import telemetry
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.endpoints import is_name
 from waitpoints.errors import EndpointNotFound
@@ -14,4 +15,5 @@ def handler(request: Request) -> Response:
     name = request.path["name"]
     if not (is_name(name) and services.endpoints.delete(name)):
         raise EndpointNotFound
+    telemetry.note(endpoint=name)
     return Response({"success": True})

@@ -1,5 +1,6 @@
 """PUT /api/v1/endpoints/{name}: make an endpoint, or change the settings of an existing one. Its URL stays the same."""
 
+from waitpoints import telemetry
 from waitpoints.api import endpoint_request, rules
 from waitpoints.api.endpoint_representation import configured
 from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
@@ -29,4 +30,5 @@ def handler(request: Request) -> Response:
             updated_at=now,
         )
     )
+    telemetry.note(endpoint=name)
     return Response(configured(endpoint, services.callback_urls.endpoint_url(name, endpoint.secret_id, request.api_url)))

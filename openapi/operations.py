@@ -396,6 +396,7 @@ OPERATIONS = (
         answers.EndpointWithDeliveries,
         {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
+        is_ours=True,
     ),
     Operation(
         "DELETE",
@@ -406,6 +407,7 @@ OPERATIONS = (
         answers.DeleteEndpointResponse,
         {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
+        is_ours=True,
     ),
     Operation(
         "GET",
@@ -431,6 +433,7 @@ OPERATIONS = (
                 {"pattern": "^[a-z0-9-]{0,64}$"},
             ),
         ),
+        is_ours=True,
     ),
     Operation(
         "POST",

@@ -388,6 +388,7 @@ def test_list_answers_every_value_of_every_parameter_as_documented(api: Api, fie
         assert field in answer.error
 
 
+NAMES = [name for name, value in RUBBISH.items() if is_name(unquote(value))]
 LIST_ENDPOINTS = {
     "page[size]": rubbish(400),
     "page[after]": rubbish(
