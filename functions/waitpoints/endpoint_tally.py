@@ -34,7 +34,7 @@ class EndpointTally:
         """Count a delivery. Failures are only logged, and what was not written is written later."""
         now = self._clock()
         waiting = self._waiting.setdefault(secret_id, _Waiting(EndpointStatistics(), BURST, now))
-        waiting.deliveries += EndpointStatistics({kind: 1}, {kind: delivery})
+        waiting.deliveries += EndpointStatistics({kind: 1}, {kind: delivery.cut()})
         if not _may_write(waiting, now):
             return
         try:

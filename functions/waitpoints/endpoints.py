@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from waitpoints.token import Verification
+from waitpoints.token import Verification, cut
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"
@@ -62,7 +62,7 @@ class DeliveryKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastDelivery:
-    """The last delivery of one kind. Texts are cut as in an Origin."""
+    """The last delivery of one kind. Texts are cut as in an Origin when it is counted."""
 
     at: int
     ip: str | None = None
@@ -70,6 +70,10 @@ class LastDelivery:
     delivery_id: str | None = None
     key: str | None = None
     detail: str | None = None
+
+    def cut(self) -> "LastDelivery":
+        texts = {name: cut(getattr(self, name)) for name in ("ip", "user_agent", "delivery_id", "key", "detail")}
+        return LastDelivery(at=self.at, **texts)
 
 
 @dataclass(frozen=True, slots=True)

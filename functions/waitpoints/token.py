@@ -54,6 +54,11 @@ class Origin:
     delivery_id: str | None = None
 
 
+def cut(text: str | None) -> str | None:
+    """Cut a text to ORIGIN_TEXT characters. None if it is empty. A lone surrogate, which DynamoDB can't store, becomes "?"."""
+    return text[:ORIGIN_TEXT].encode("utf-8", "replace").decode() if text else None
+
+
 @dataclass(frozen=True, slots=True)
 class TokenError:
     """The error that a token failed with."""

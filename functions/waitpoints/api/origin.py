@@ -1,7 +1,7 @@
 """Read where a request came from, to store it with the token. Credentials, cookies and bodies are never included."""
 
 from waitpoints.api.http import Request
-from waitpoints.token import ORIGIN_TEXT, Origin, Source
+from waitpoints.token import Origin, Source, cut
 
 # The headers with a delivery's id, which stays the same when the sender retries
 _DELIVERY_IDS = (
@@ -28,14 +28,9 @@ def origin(request: Request, source: Source) -> Origin:
     names = (name for name in _DELIVERY_IDS if request.headers.get(name))
     return Origin(
         source=source,
-        ip=_cut(request.source_ip),
-        user_agent=_cut(request.headers.get("user-agent")),
-        content_type=_cut(request.headers.get("content-type")),
-        query=_cut(request.raw_query),
-        delivery_id=_cut(request.headers.get(next(names, ""))),
+        ip=cut(request.source_ip),
+        user_agent=cut(request.headers.get("user-agent")),
+        content_type=cut(request.headers.get("content-type")),
+        query=cut(request.raw_query),
+        delivery_id=cut(request.headers.get(next(names, ""))),
     )
-
-
-def _cut(text: str | None) -> str | None:
-    """Cut a text to ORIGIN_TEXT characters. None if it is empty. A lone surrogate, which DynamoDB can't store, becomes "?"."""
-    return text[:ORIGIN_TEXT].encode("utf-8", "replace").decode() if text else None

@@ -1,0 +1,77 @@
+"""Endpoints on the deployed stack: managed over HTTP, by functions with the permissions of their roles."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from openapi import answers
+from openapi.operations import ENDPOINTS
+from tests.e2e.api import Api
+from tests.e2e.secrets import Secrets
+
+SETTINGS = {"key": "body.id", "verify": "none", "completeWhen": "body.done", "output": "body.result", "keyTTL": "7d"}
+
+
+@pytest.fixture
+def url(api: Api) -> Iterator[str]:
+    """The URL that manages an endpoint of this test alone."""
+    url = f"{ENDPOINTS}/e2e-{uuid4()}"
+    yield url
+    api.request("DELETE", url)
+
+
+def put(api: Api, url: str, body: Any = SETTINGS) -> Any:
+    answer = api.request("PUT", url, body)
+    assert answer.status == 200, answer
+    answers.EndpointObject.model_validate(answer.body)
+    return answer.body
+
+
+def test_an_endpoint_is_put_retrieved_listed_and_deleted(api: Api, url: str) -> None:
+    made = put(api, url)
+    assert made.items() >= {**SETTINGS, "name": url.rsplit("/", 1)[1]}.items()
+    changed = put(api, url, {"key": "body.other", "verify": "none"})
+    assert (changed["url"], changed["createdAt"], changed["key"]) == (made["url"], made["createdAt"], "body.other")
+    assert api.request("GET", url).body == {**changed, "deliveries": {}}
+    assert changed in listed(api)
+    assert api.request("DELETE", url).body == {"success": True}
+    assert (api.request("GET", url).status, api.request("DELETE", url).status) == (404, 404)
+    assert put(api, url)["url"] != made["url"]
+
+
+def listed(api: Api) -> list[Any]:
+    """Every endpoint of the stack, in pages of one."""
+    found, after = [], ""
+    while True:
+        answer = api.request("GET", f"{ENDPOINTS}?page%5Bsize%5D=1&page%5Bafter%5D={after}")
+        assert answer.status == 200, answer
+        found += answer.body["data"]
+        if "next" not in answer.body["pagination"]:
+            return found
+        after = answer.body["pagination"]["next"]
+
+
+def test_its_secret_is_read_and_must_have_the_schemes_form(api: Api, secrets: Secrets, url: str) -> None:
+    name = secrets.make("e2e-endpoint", "the-secret-of-the-sender")
+    assert put(api, url, {**SETTINGS, "verify": {"scheme": "github", "secret": name}})["verify"]["secret"] == name
+    missing = api.request("PUT", url, {**SETTINGS, "verify": {"scheme": "github", "secret": "never-made"}})
+    assert (missing.status, "no secret" in missing.body["error"]) == (422, True)
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "allowed"),
+    [("/e2e", "POST", "DELETE, GET, PUT"), ("/e2e", "PATCH", "DELETE, GET, PUT"), ("", "POST", "GET"), ("", "PUT", "GET")],
+)
+def test_another_method_is_405_and_names_the_allowed_ones(api: Api, path: str, method: str, allowed: str) -> None:
+    answer = api.request(method, ENDPOINTS + path, {})
+    assert (answer.status, answer.headers["allow"], answer.body) == (405, allowed, {"error": "Method not allowed"})
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
+def test_only_the_api_key_manages_endpoints(api: Api, url: str, method: str) -> None:
+    put(api, url)
+    for key in (None, "wrong"):
+        assert api.request(method, url, SETTINGS if method == "PUT" else None, key=key).status == 401
+    assert api.request("GET", url).status == 200
