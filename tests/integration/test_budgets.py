@@ -9,7 +9,10 @@ import pytest
 from benchmarks.costs import Bench, Wait, bench
 from benchmarks.meter import Meter
 from in_process.moto_stack import MotoStack
+from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import TOKENS, Api
+from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
+from waitpoints.wiring import services
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +182,39 @@ def test_creating_with_rules_takes_one_call(counted: Bench, wanted: dict[str, An
     counted._meter.take()
     counted._api.create(**wanted)
     assert [call.operation for call in counted._meter.take()] == [expected]
+
+
+class TestEndpoint:
+    @pytest.mark.parametrize(
+        ("method", "path", "expected"),
+        [
+            ("PUT", "/github", ["DynamoDB:UpdateItem"]),
+            ("GET", "/github", ["DynamoDB:GetItem", "DynamoDB:Query"]),
+            ("GET", "", ["DynamoDB:Query"]),
+            ("DELETE", "/github", ["DynamoDB:DeleteItem"]),
+        ],
+        ids=["put", "retrieve", "list", "delete"],
+    )
+    def test_is_managed_with_few_calls(self, counted: Bench, method: str, path: str, expected: list[str]) -> None:
+        settings = {"key": "body.id", "verify": "none"}
+        counted.wait()  # what a function reads once, such as its secrets, has been read
+        counted._api.request("PUT", f"{ENDPOINTS}/github", settings)
+        counted._meter.take()
+        answer = counted._api.request(method, ENDPOINTS + path, settings if method == "PUT" else None)
+        assert answer.status == 200
+        assert [call.operation for call in counted._meter.take()] == expected
+
+    def test_takes_one_write_unit_for_a_count(self, counted: Bench) -> None:
+        """The usual item has a few kinds, whose last deliveries have texts of usual lengths."""
+        last = LastDelivery(
+            at=services.now(),
+            ip="192.0.2.1",
+            user_agent="GitHub-Hookshot/044aadd",
+            delivery_id="72d3162e-cc78-11e3-81ab-4c9367dc0958",
+            key="github:1234567890",
+            detail="completeWhen does not match",
+        )
+        kinds = [DeliveryKind.COMPLETED, DeliveryKind.KEPT, DeliveryKind.NOT_MATCHING]
+        for kind in kinds:
+            services.endpoints.count("0" * 24, EndpointStatistics({kind: 1}, {kind: last}))
+        assert [call.write_units for call in counted._meter.take()[-3:]] == [1, 1, 1]
