@@ -98,7 +98,7 @@ class WaitpointTokenObject(AnswerModel):
         "If `outputType` is application/store, the path to request from `/api/v1/packets`. Not in a list."
     )
     outputType: Literal["application/json", "application/store"] = _optional("How to read `output`. Not in a list.")
-    outputIsError: bool = _optional("Whether `output` is an error: the token timed out or was failed. Not in a list.")
+    outputIsError: bool = _optional("Whether `output` is an error: the token timed out or was failed.")
     tags: list[str]
     createdAt: Instant
     type: Literal["MANUAL"] = _optional("Not in a list.")
@@ -109,8 +109,10 @@ class WaitpointTokenObject(AnswerModel):
 
 
 class Pagination(AnswerModel):
-    next: Cursor = _optional("The `page[after]` of the next (older) page. Absent on the last page.")
-    previous: Cursor = _optional("The `page[before]` of the previous (newer) page. Absent on the first page.")
+    next: Cursor = _optional(
+        "The `page[after]` of the next page: older tokens, or newer ones with `sort=createdAt`. Absent on the last page."
+    )
+    previous: Cursor = _optional("The `page[before]` of the previous page. Absent on the first page.")
 
 
 class ListWaitpointTokensResult(AnswerModel):

@@ -174,7 +174,7 @@ OPERATIONS = (
         TOKENS,
         "list_waitpoint_tokens_v1",
         "List tokens, with filters and cursors",
-        "Returns a page of tokens, newest first. If a parameter is given twice, the last one counts. Unknown parameters are "
+        "Returns a page of tokens, newest first unless `sort` says otherwise. If a parameter is given twice, the last one counts. Unknown parameters are "
         "refused, except from the SDK. A page costs a bounded number of reads: with a filter it can be short and still have a "
         "next page.",
         answers.ListWaitpointTokensResult,
@@ -194,6 +194,14 @@ OPERATIONS = (
                 "The page before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
                 None,
                 CURSOR,
+            ),
+            Parameter(
+                "query",
+                "sort",
+                "The order of creation: `-createdAt`, the newest first, is the default; `createdAt` is the oldest first. With "
+                "`filter[status]=WAITING` the latter shows what waits longest.",
+                "createdAt",
+                {"enum": ["-createdAt", "createdAt", ""]},
             ),
             Parameter(
                 "query",
@@ -219,6 +227,28 @@ OPERATIONS = (
                 "2026-11-01T00:00:00Z",
             ),
             Parameter("query", "filter[createdAt][to]", "Tokens created at this instant or earlier.", "2026-12-01T00:00:00Z"),
+            Parameter(
+                "query",
+                "filter[completedAt][period]",
+                "Tokens that were completed or timed out within this duration before now. The order stays that of creation.",
+                "24h",
+            ),
+            Parameter(
+                "query",
+                "filter[completedAt][from]",
+                "Tokens that ended at this instant or later. With a period, the later start wins.",
+                "2026-11-01T00:00:00Z",
+            ),
+            Parameter(
+                "query", "filter[completedAt][to]", "Tokens that ended at this instant or earlier.", "2026-12-01T00:00:00Z"
+            ),
+            Parameter(
+                "query",
+                "filter[outputIsError]",
+                "`true`: tokens that timed out or were failed. `false`: all others, also those that wait.",
+                "true",
+                {"enum": ["true", "false", ""]},
+            ),
         ),
     ),
     Operation(

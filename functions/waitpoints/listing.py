@@ -1,4 +1,4 @@
-"""Pages of tokens, newest first (contract L2), in a bounded number of reads.
+"""Pages of tokens, newest or oldest first (contract L1), in a bounded number of reads.
 
 An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition.
 Because a filter may skip any number of tokens, each partition is read with at most MAX_READS queries of READ_AHEAD
@@ -6,7 +6,7 @@ tokens. If that limit is reached, the page may be short or even empty, and its c
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from waitpoints import ids
 from waitpoints.token import Status, Token
@@ -17,11 +17,23 @@ READ_AHEAD = 500
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """Select tokens with one of `statuses` and one of `tags`. An empty set matches every token."""
+    """Select tokens that meet every condition. An empty set or None matches every token.
+
+    They have one of `statuses`, one of `tags`, ended at `completed_from` or later and at `completed_to` or earlier (epoch
+    milliseconds; a token that waits has not ended), and have an error as their output or not.
+    """
 
     statuses: frozenset[Status] = frozenset()
     tags: frozenset[str] = frozenset()
     idempotency_key: str | None = None
+    completed_from: int | None = None
+    completed_to: int | None = None
+    output_is_error: bool | None = None
+
+    @property
+    def may_skip(self) -> bool:
+        """Whether a read may examine tokens that do not match, besides those of other keys."""
+        return replace(self, idempotency_key=None) != Filter()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +46,16 @@ class ListQuery:
     before: str | None = None
     created_from: int | None = None
     created_to: int | None = None
+    oldest_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class IdRange:
-    """The ids from `first` to `last`, inclusive, read newest first or, if `backward`, oldest first."""
+    """The ids from `first` to `last`, inclusive, read oldest first if `ascending`, else newest first."""
 
     first: str
     last: str
-    backward: bool
+    ascending: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +81,12 @@ def page(partitions: Iterable[ReadRange], query: ListQuery) -> Page:
         if stopped_at:
             read_to.append(stopped_at)
     # A partition that stopped early may lack tokens beyond that point, so cut the page at the nearest one.
-    nearest = (min if within.backward else max)(read_to, default=None)
-    known = [token for token in found if not nearest or (token.id <= nearest if within.backward else token.id >= nearest)]
-    known.sort(key=lambda token: token.id, reverse=not within.backward)
+    nearest = (min if within.ascending else max)(read_to, default=None)
+    known = [token for token in found if not nearest or (token.id <= nearest if within.ascending else token.id >= nearest)]
+    known.sort(key=lambda token: token.id, reverse=not within.ascending)
     shown = known[: query.size]
     further = shown[-1].id if len(known) > query.size else nearest
-    if within.backward:
+    if query.before is not None:
         shown.reverse()
         back_again = shown[-1].id if shown else query.before
         return Page(shown, next=_cursor(back_again), previous=_cursor(further))
@@ -86,24 +99,26 @@ def _id_range(query: ListQuery) -> IdRange:
         first = ids.first_of(query.created_from)
     if query.created_to is not None:
         last = ids.last_of(query.created_to)
-    if query.before is not None:
-        return IdRange(max(first, ids.next_to(ids.PREFIX + query.before, 1)), last, backward=True)
-    if query.after is not None:
-        last = min(last, ids.next_to(ids.PREFIX + query.after, -1))
-    return IdRange(first, last, backward=False)
+    ascending = query.oldest_first is (query.before is None)  # the page before a cursor is read against the order
+    if cursor := query.before or query.after:
+        if ascending:
+            first = max(first, ids.next_to(ids.PREFIX + cursor, 1))
+        else:
+            last = min(last, ids.next_to(ids.PREFIX + cursor, -1))
+    return IdRange(first, last, ascending)
 
 
 def _read_far_enough(read: ReadRange, within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
     """Read one token more than the page holds, if there are so many. Also returns the last id examined if there may be more."""
     found: list[Token] = []
-    limit = READ_AHEAD if query.filter.statuses or query.filter.tags else query.size + 1
+    limit = READ_AHEAD if query.filter.may_skip else query.size + 1
     for _ in range(MAX_READS):
         tokens, stopped_at = read(within, limit)
         found += tokens
         if stopped_at is None or len(found) > query.size:
             return found, stopped_at
-        step = ids.next_to(stopped_at, 1 if within.backward else -1)
-        within = IdRange(step, within.last, True) if within.backward else IdRange(within.first, step, False)
+        step = ids.next_to(stopped_at, 1 if within.ascending else -1)
+        within = IdRange(step, within.last, True) if within.ascending else IdRange(within.first, step, False)
     return found, stopped_at
 
 

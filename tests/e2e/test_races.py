@@ -214,6 +214,20 @@ def test_without_the_fast_path_the_stream_resumes(api: Api, wait: Start) -> None
         assert api.result(execution) == ("SUCCEEDED", {"n": 1})
 
 
+def test_a_failed_token_is_resumed_by_the_stream_too(api: Api, machines: Machines) -> None:
+    start = machines.start_with(machines.wait_state())
+    token = api.create()
+    execution = start({"token": token})
+    api.wait_until_registered(token)
+    with denied(api.stack, "states:SendTask", "CompleteToken"):
+        path = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
+        answer = api.request("POST", path, {"error": {"message": "It is out of stock", "name": "OutOfStock"}})
+        assert answer.status == 200
+        assert api.result(execution) == ("FAILED", "OutOfStock")
+    listed = api.request("GET", "/api/v1/waitpoints/tokens?filter[outputIsError]=true&filter[completedAt][period]=5m").body
+    assert [token["id"]] == [found["id"] for found in listed["data"] if found["id"] == token["id"] and found["outputIsError"]]
+
+
 @contextmanager
 def without_stream(stack: Stack, function: str) -> Iterator[None]:
     """Within this, a function gets no records of the table's stream. Afterwards it gets all of them."""

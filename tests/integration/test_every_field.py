@@ -375,6 +375,11 @@ LIST = {
     "filter[createdAt][period]": rubbish(400, but_200=["nothing"]),
     "filter[createdAt][from]": rubbish(400, but_200=["nothing"]),
     "filter[createdAt][to]": rubbish(400, but_200=["nothing"]),
+    "filter[completedAt][period]": rubbish(400, but_200=["nothing"]),
+    "filter[completedAt][from]": rubbish(400, but_200=["nothing"]),
+    "filter[completedAt][to]": rubbish(400, but_200=["nothing"]),
+    "filter[outputIsError]": rubbish(400, but_200=["nothing"]),
+    "sort": rubbish(400, but_200=["nothing"]),
     "fromTheFuture": rubbish(400),
     "__proto__": rubbish(400),
 }

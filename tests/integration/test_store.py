@@ -752,56 +752,82 @@ class TestReleasingAKey:
 
 
 class TestPartitions:
-    def read(self, store: AnyStore, wanted: Filter, now: int, made: list[Token], backward: bool = False) -> list[str]:
+    def read(self, store: AnyStore, wanted: Filter, now: int, made: list[Token], ascending: bool = False) -> list[str]:
         made_ids = {token.id for token in made}
-        whole = IdRange(ids.FIRST, ids.LAST, backward)
+        whole = IdRange(ids.FIRST, ids.LAST, ascending)
         found = [token.id for read in store.partitions(wanted, now) for token in read(whole, 10_000)[0]]
-        return sorted(made_ids.intersection(found), reverse=not backward)
+        return sorted(made_ids.intersection(found), reverse=not ascending)
 
     def test_hold_every_token_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         made = [create() for _ in range(20)]
         assert self.read(store, Filter(), START, made) == sorted((token.id for token in made), reverse=True)
 
-    @pytest.mark.parametrize("backward", [False, True])
+    @pytest.mark.parametrize("ascending", [False, True])
     def test_are_read_in_order_and_return_where_they_stopped(
-        self, store: AnyStore, create: Callable[..., Token], backward: bool
+        self, store: AnyStore, create: Callable[..., Token], ascending: bool
     ) -> None:
         key = ids.new_id(START)
         made = [create(idempotency_key=key) for _ in range(5)]
         [read] = store.partitions(Filter(idempotency_key=key), START)
-        within = IdRange(min(token.id for token in made), max(token.id for token in made), backward)
+        within = IdRange(min(token.id for token in made), max(token.id for token in made), ascending)
         found, stopped_at = read(within, 3)
-        expected = sorted((token.id for token in made), reverse=not backward)
+        expected = sorted((token.id for token in made), reverse=not ascending)
         assert [token.id for token in found] == expected[:3]
         assert stopped_at == expected[2]
         found, stopped_at = read(within, 6)
         assert [token.id for token in found] == expected
         assert stopped_at is None
 
-    @pytest.mark.parametrize(
-        ("statuses", "expected"),
-        [
-            ({Status.WAITING}, ["waiting", "untimed"]),
-            ({Status.COMPLETED}, ["completed"]),
-            ({Status.TIMED_OUT}, ["due", "timed out"]),
-            ({Status.WAITING, Status.TIMED_OUT}, ["waiting", "untimed", "due", "timed out"]),
-        ],
-    )
-    def test_compute_the_status_from_the_clock(
-        self, store: AnyStore, create: Callable[..., Token], statuses: set[Status], expected: list[str]
-    ) -> None:
-        now = TIMEOUT
+    @pytest.fixture
+    def one_of_each(self, store: AnyStore, create: Callable[..., Token]) -> dict[str, Token]:
+        """A token of each kind at TIMEOUT."""
         made = {
             "waiting": create(timeout_at=TIMEOUT + 1),
             "untimed": create(),
             "due": create(timeout_at=TIMEOUT),
-            "timed out": create(timeout_at=TIMEOUT),
+            "timed out": create(timeout_at=TIMEOUT - 1),
             "completed": create(timeout_at=TIMEOUT),
+            "failed": create(timeout_at=TIMEOUT),
         }
-        store.time_out(made["timed out"].id, now)
+        store.time_out(made["timed out"].id, TIMEOUT)
         store.complete(made["completed"].id, Completed(START, OUTPUT), Unchecked.NONE)
-        found = self.read(store, Filter(statuses=frozenset(statuses)), now, list(made.values()))
-        assert sorted(found) == sorted(made[name].id for name in expected)
+        store.complete(made["failed"].id, Failed(START + 1, FAILURE), Unchecked.NONE)
+        return made
+
+    @pytest.mark.parametrize(
+        ("wanted", "expected"),
+        [
+            (Filter(statuses=frozenset({Status.WAITING})), ["waiting", "untimed"]),
+            (Filter(statuses=frozenset({Status.COMPLETED})), ["completed", "failed"]),
+            (Filter(statuses=frozenset({Status.TIMED_OUT})), ["due", "timed out"]),
+            (
+                Filter(statuses=frozenset({Status.WAITING, Status.TIMED_OUT})),
+                ["waiting", "untimed", "due", "timed out"],
+            ),
+            (Filter(output_is_error=True), ["due", "timed out", "failed"]),
+            (Filter(output_is_error=False), ["waiting", "untimed", "completed"]),
+            (Filter(output_is_error=True, statuses=frozenset({Status.COMPLETED})), ["failed"]),
+            (Filter(output_is_error=False, statuses=frozenset({Status.TIMED_OUT})), []),
+            (Filter(completed_from=START), ["due", "timed out", "completed", "failed"]),
+            (Filter(completed_from=START + 1, completed_to=TIMEOUT - 1), ["timed out", "failed"]),
+            (Filter(completed_from=TIMEOUT), ["due"]),
+            (Filter(completed_to=START), ["completed"]),
+            (Filter(completed_from=START + 1, completed_to=START), []),
+            (Filter(completed_to=START + 1, output_is_error=True), ["failed"]),
+        ],
+    )
+    def test_compute_the_outcome_from_the_clock(
+        self, store: AnyStore, one_of_each: dict[str, Token], wanted: Filter, expected: list[str]
+    ) -> None:
+        found = self.read(store, wanted, TIMEOUT, list(one_of_each.values()))
+        assert sorted(found) == sorted(one_of_each[name].id for name in expected)
+
+    def test_tell_a_failed_token_from_a_completed_one(self, store: AnyStore, one_of_each: dict[str, Token]) -> None:
+        """Though the indexes do not project the error."""
+        whole = IdRange(ids.FIRST, ids.LAST, False)
+        found = {token.id: token for read in store.partitions(Filter(), TIMEOUT) for token in read(whole, 10_000)[0]}
+        assert isinstance(found[one_of_each["failed"].id].outcome, Failed)
+        assert isinstance(found[one_of_each["completed"].id].outcome, Completed)
 
     def test_know_each_tag(self, store: AnyStore, create: Callable[..., Token]) -> None:
         a, ab, c, none = create(tags=("a",)), create(tags=("a", "b")), create(tags=("c",)), create()
@@ -881,6 +907,20 @@ class TestItems:
         token = self.make(written, waiters={one.key: one})
         [stored] = self.item(stack, token.id)["waiters"]["M"].values()
         assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap"}
+
+    def test_of_a_failed_token_stored_as_completed_are_read_as_failed(self, stack: MotoStack, written: Store) -> None:
+        """As they were stored before the status FAILED."""
+        token = self.make(written)
+        written.complete(token.id, Failed(START, FAILURE), Unchecked.ANY)
+        assert self.item(stack, token.id)["status"] == {"S": "FAILED"}
+        boto3.client("dynamodb").update_item(
+            TableName=stack.resources["Table"]["Ref"],
+            Key={"id": {"S": token.id}, "item": {"S": "token"}},
+            UpdateExpression="SET #status = :completed",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
+        )
+        assert written.get(token.id).outcome == Failed(START, FAILURE)
 
     def test_of_rules_hold_only_those_that_there_are(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written, rules=SIGNED)

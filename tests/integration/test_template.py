@@ -1,11 +1,14 @@
 """What template.yaml promises to its owner, and that its names match the code."""
 
 import json
+from typing import Any
 
 import pytest
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
+from operations.stream_filter import passes
+from waitpoints.aws.items import StoredStatus
 
 TEMPLATE = Template.load()
 FUNCTIONS = TEMPLATE.functions()
@@ -60,6 +63,20 @@ def test_every_visibility_timeout_covers_the_timeout_of_the_function() -> None:
     [queue] = [event["Properties"]["Queue"] for event in function["Events"].values() if event["Type"] == "SQS"]
     visibility = TEMPLATE.resources("AWS::SQS::Queue")[queue["Fn::GetAtt"][0]]["VisibilityTimeout"]
     assert visibility >= 6 * function.get("Timeout", TEMPLATE.body["Globals"]["Function"]["Timeout"])
+
+
+@pytest.mark.parametrize("status", StoredStatus)
+def test_the_stream_hands_over_every_settled_token_with_a_waiter(status: StoredStatus) -> None:
+    """A stored status that the filter does not name would lose the guarantee for its tokens."""
+    [event] = FUNCTIONS["resume_waiters"].properties["Events"].values()
+    patterns = [json.loads(found["Pattern"]) for found in event["Properties"]["FilterCriteria"]["Filters"]]
+
+    def record(waiters: int) -> dict[str, Any]:
+        image = {"status": {"S": str(status)}, "waiterCount": {"N": str(waiters)}}
+        return {"eventName": "MODIFY", "dynamodb": {"NewImage": image}}
+
+    assert passes(patterns, record(1)) is (status is not StoredStatus.WAITING)
+    assert not passes(patterns, record(0))
 
 
 @pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])

@@ -1,5 +1,6 @@
-"""Pages of tokens: each token once, newest first, in both directions and with every filter."""
+"""Pages of tokens: each token once, in both orders, in both directions and with every filter."""
 
+from dataclasses import fields, replace
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -34,7 +35,7 @@ class Partitions:
     def _read(self, tokens: list[Token], within: IdRange, limit: int) -> tuple[list[Token], str | None]:
         self.reads += 1
         inside = [token for token in tokens if within.first <= token.id <= within.last]
-        inside.sort(key=lambda token: token.id, reverse=not within.backward)
+        inside.sort(key=lambda token: token.id, reverse=not within.ascending)
         looked_at = inside[:limit]
         passing = [token for token in looked_at if not self._wanted.tags or self._wanted.tags.intersection(token.tags)]
         return passing, looked_at[-1].id if len(inside) >= limit and looked_at else None
@@ -55,36 +56,76 @@ def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list
         if cursor is None:
             return pages
         assert len(pages) < 1000, "it never ends"
-        query = ListQuery(query.filter, query.size, after=cursor if forward else None, before=None if forward else cursor)
+        query = replace(query, after=cursor if forward else None, before=None if forward else cursor)
 
 
-@given(st.lists(st.booleans(), max_size=60), st.integers(1, 12), st.booleans())
-def test_following_next_returns_every_token_once_newest_first(tagged: list[bool], size: int, filtered: bool) -> None:
+def in_order(every: list[Token], query: ListQuery) -> list[str]:
+    found = [token.id for token in every if token.tags or not query.filter.tags]
+    return found if query.oldest_first else found[::-1]
+
+
+def queries() -> st.SearchStrategy[ListQuery]:
+    filters = st.sampled_from([Filter(), Filter(tags=frozenset({"a"}))])
+    return st.builds(ListQuery, filters, st.integers(1, 12), oldest_first=st.booleans())
+
+
+@given(st.lists(st.booleans(), max_size=60), queries())
+def test_following_next_returns_every_token_once_in_order(tagged: list[bool], query: ListQuery) -> None:
     every = tokens(tagged)
-    wanted = Filter(tags=frozenset({"a"})) if filtered else Filter()
-    pages = walk(Partitions(every, wanted), ListQuery(wanted, size))
-    expected = [token.id for token in reversed(every) if token.tags or not filtered]
-    assert [token.id for found in pages for token in found.tokens] == expected
-    assert all(len(found.tokens) <= size for found in pages)
+    pages = walk(Partitions(every, query.filter), query)
+    assert [token.id for found in pages for token in found.tokens] == in_order(every, query)
+    assert all(len(found.tokens) <= query.size for found in pages)
 
 
-@given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(1, 12), st.booleans())
-def test_following_previous_from_the_end_returns_every_token_once(tagged: list[bool], size: int, filtered: bool) -> None:
+@given(st.lists(st.booleans(), min_size=1, max_size=60), queries())
+def test_following_previous_from_the_end_returns_every_token_once(tagged: list[bool], query: ListQuery) -> None:
     every = tokens(tagged)
-    wanted = Filter(tags=frozenset({"a"})) if filtered else Filter()
-    beyond = ids.first_of(NOW - 1).removeprefix("waitpoint_")
-    pages = walk(Partitions(every, wanted), ListQuery(wanted, size, before=beyond), forward=False)
+    end = ids.last_of(NOW + DAY) if query.oldest_first else ids.first_of(NOW - 1)
+    pages = walk(Partitions(every, query.filter), replace(query, before=end.removeprefix("waitpoint_")), forward=False)
     shown = [token.id for found in reversed(pages) for token in found.tokens]
-    assert shown == [token.id for token in reversed(every) if token.tags or not filtered]
+    assert shown == in_order(every, query)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), queries())
+def test_previous_returns_from_each_page_to_the_one_before(tagged: list[bool], query: ListQuery) -> None:
+    partitions = Partitions(tokens(tagged), query.filter)
+    pages = walk(partitions, query)
+    for earlier, later in zip(pages, pages[1:], strict=False):
+        back = page(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
+        assert back.tokens == earlier.tokens
+
+
+def test_the_order_does_not_change_which_creation_times_are_listed() -> None:
+    every = tokens([True] * 9)
+    within = ListQuery(created_from=NOW + 2, created_to=NOW + 6, size=2)
+    for query in (within, replace(within, oldest_first=True)):
+        shown = [token.id for found in walk(Partitions(every), query) for token in found.tokens]
+        assert sorted(shown) == [token.id for token in every[2:7]]
 
 
 def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are() -> None:
     every = tokens([False] * 9_000)
     partitions = Partitions(every, Filter(tags=frozenset({"a"})))
-    found = page(partitions(), ListQuery(Filter(tags=frozenset({"a"}))))
-    assert found.tokens == []
-    assert found.next is not None
-    assert partitions.reads <= 16
+    for oldest_first in (False, True):
+        partitions.reads = 0
+        found = page(partitions(), ListQuery(Filter(tags=frozenset({"a"})), oldest_first=oldest_first))
+        assert found.tokens == []
+        assert found.next is not None
+        assert partitions.reads <= 16
+
+
+def test_every_filter_but_the_key_reads_ahead() -> None:
+    """With any of them a read may return few tokens, so it must examine more than a page."""
+    others = {
+        "statuses": frozenset({Status.WAITING}),
+        "tags": frozenset({"a"}),
+        "completed_from": 0,
+        "completed_to": 0,
+        "output_is_error": False,
+    }
+    assert {field.name for field in fields(Filter)} == {*others, "idempotency_key"}
+    assert all(Filter(**{name: value}).may_skip for name, value in others.items())
+    assert not Filter(idempotency_key="order 1").may_skip
 
 
 def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
@@ -127,6 +168,15 @@ def test_before_wins_over_after() -> None:
         ),
         ({"filter[createdAt][from]": "2027-01-15T08:00:00Z"}, ListQuery(created_from=NOW)),
         ({"filter[createdAt][from]": str(NOW), "filter[createdAt][period]": "7d"}, ListQuery(created_from=NOW)),
+        ({"sort": ""}, ListQuery()),
+        ({"sort": "-createdAt"}, ListQuery()),
+        ({"sort": "createdAt"}, ListQuery(oldest_first=True)),
+        ({"filter[completedAt][period]": "24h"}, ListQuery(Filter(completed_from=NOW - DAY))),
+        ({"filter[completedAt][from]": str(NOW), "filter[completedAt][period]": "7d"}, ListQuery(Filter(completed_from=NOW))),
+        ({"filter[completedAt][to]": "2027-01-15T08:00:00Z"}, ListQuery(Filter(completed_to=NOW))),
+        ({"filter[outputIsError]": "true"}, ListQuery(Filter(output_is_error=True))),
+        ({"filter[outputIsError]": "false"}, ListQuery(Filter(output_is_error=False))),
+        ({"filter[outputIsError]": ""}, ListQuery()),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
@@ -146,6 +196,11 @@ def test_the_last_of_a_repeated_parameter_wins() -> None:
         *(("filter[status]", value) for value in ("waiting", "DONE", "WAITING,", ",")),
         *(("filter[createdAt][from]", value) for value in ("yesterday", "2030-02-30", "1e3")),
         *(("filter[createdAt][period]", value) for value in ("soon", "h", "1 parsec", "-1h")),
+        *(("filter[completedAt][from]", value) for value in ("yesterday", "2030-02-30", "1e3")),
+        ("filter[completedAt][to]", "tomorrow"),
+        ("filter[completedAt][period]", "soon"),
+        *(("sort", value) for value in ("completedAt", "createdat", "+createdAt", "desc")),
+        *(("filter[outputIsError]", value) for value in ("True", "1", "yes")),
     ],
 )
 def test_an_invalid_parameter_is_refused_and_named(name: str, value: str) -> None:
@@ -208,6 +263,41 @@ class TestTheListRoute:
         assert self.ids(api, "filter%5BidempotencyKey%5D=order%201") == [new]
         assert self.ids(api, "filter%5BcreatedAt%5D%5Bperiod%5D=30m") == [new]
         assert self.ids(api, f"filter%5BcreatedAt%5D%5Bto%5D={world.clock.now - HOUR}") == [old]
+
+    def test_shows_what_waits_longest(self, api: Api, world: InMemory) -> None:
+        made = self.made(api, world, 5)
+        complete(world.tokens, made[-1], "1")
+        waiting = "filter%5Bstatus%5D=WAITING&sort=createdAt"
+        assert self.ids(api, waiting) == made[3::-1]
+        first = api.get(f"{TOKENS}?{waiting}&page%5Bsize%5D=2").json
+        assert self.ids(api, f"{waiting}&page%5Bsize%5D=2&page%5Bafter%5D={first['pagination']['next']}") == [made[1], made[0]]
+
+    def test_filters_by_the_time_of_the_end(self, api: Api, world: InMemory) -> None:
+        [timed] = self.made(api, world, 1, timeout="1h")
+        [done] = self.made(api, world, 1)
+        self.made(api, world, 1)
+        world.clock.advance(2 * HOUR)
+        complete(world.tokens, done, "1")
+        assert self.ids(api, "filter%5BcompletedAt%5D%5Bperiod%5D=30m") == [done]
+        assert self.ids(api, "filter%5BcompletedAt%5D%5Bperiod%5D=3h") == [done, timed]
+        assert self.ids(api, f"filter%5BcompletedAt%5D%5Bto%5D={world.clock.now - HOUR // 2}") == [timed]
+
+    def test_shows_and_filters_what_failed(self, api: Api, world: InMemory) -> None:
+        [timed] = self.made(api, world, 1, timeout="1h")
+        [failed, done, waiting] = self.made(api, world, 3)
+        complete(world.tokens, done, "1")
+        assert api.post(f"{TOKENS}/{failed}/complete", {"error": {"message": "cancelled"}}).status == 200
+        world.clock.advance(HOUR)
+        assert self.ids(api, "filter%5BoutputIsError%5D=true") == [failed, timed]
+        assert self.ids(api, "filter%5BoutputIsError%5D=false") == [done, waiting]
+        assert self.ids(api, "filter%5BoutputIsError%5D=true&filter%5Bstatus%5D=COMPLETED") == [failed]
+        shown = {token["id"]: (token["status"], token["outputIsError"]) for token in api.get(TOKENS).json["data"]}
+        assert shown == {
+            waiting: ("WAITING", False),
+            done: ("COMPLETED", False),
+            failed: ("COMPLETED", True),
+            timed: ("TIMED_OUT", True),
+        }
 
     def test_without_tokens_returns_an_empty_page(self, api: Api) -> None:
         assert api.get(TOKENS).json == {"data": [], "pagination": {}}

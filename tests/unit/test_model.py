@@ -25,6 +25,7 @@ from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAIL
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api.representation import retrieved
+from waitpoints.aws.items import StoredStatus, stored_status
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import (
     Completed,
@@ -128,7 +129,7 @@ class StreamedStore(MemoryStore):
         image = {
             "id": {"S": token.id},
             "item": {"S": "token"},
-            "status": {"S": token.outcome.status if token.outcome else "WAITING"},
+            "status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING},
             "waiterCount": {"N": str(len(token.waiters))},
             **({"timeoutAt": {"N": str(token.timeout_at)}} if token.timeout_at else {}),
         }

@@ -72,7 +72,7 @@ def test_a_timed_out_token_shows_the_error_that_the_sdk_decodes() -> None:
 
 def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
     shown = listed(completed(Output('"secret"'), FULL), URL)
-    assert {"output", "outputType", "outputIsError", "waiters"}.isdisjoint(shown)
+    assert {"output", "outputType", "waiters"}.isdisjoint(shown)
     assert shown["tags"] == ["a", "b", "b"]
     assert (shown["id"], shown["status"], shown["url"]) == ("waitpoint_0", "COMPLETED", URL)
 

@@ -11,6 +11,7 @@ from waitpoints.listing import Filter, ListQuery
 from waitpoints.token import Status
 
 DEFAULT_SIZE, MAX_SIZE = 25, 100
+SORTS = ("-createdAt", "createdAt")
 MAX_TAGS = 50  # each takes 27 bytes of DynamoDB's filter expression; the limit is 4 KB
 _SHOWN = 100  # characters of an invalid value that the error message repeats
 _UNITS = {
@@ -35,12 +36,17 @@ PARAMETERS = (
     "page[size]",
     "page[after]",
     "page[before]",
+    "sort",
     "filter[status]",
     "filter[idempotencyKey]",
     "filter[tags]",
     "filter[createdAt][period]",
     "filter[createdAt][from]",
     "filter[createdAt][to]",
+    "filter[completedAt][period]",
+    "filter[completedAt][from]",
+    "filter[completedAt][to]",
+    "filter[outputIsError]",
 )
 
 
@@ -49,20 +55,21 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
     parameters = dict(parse_qsl(raw_query, keep_blank_values=True))
     if not ignore_unknown:
         refuse_unknown(parameters, PARAMETERS, "parameter")
-    created_from = _instant(parameters, "filter[createdAt][from]")
-    if period := parameters.get("filter[createdAt][period]"):
-        created_from = max(created_from or 0, now - _milliseconds(period))
     return ListQuery(
         filter=Filter(
             statuses=_statuses(parameters.get("filter[status]", "")),
             tags=_tags(parameters.get("filter[tags]", "")),
             idempotency_key=parameters.get("filter[idempotencyKey]") or None,
+            completed_from=_start(parameters, "filter[completedAt]", now),
+            completed_to=_instant(parameters, "filter[completedAt][to]"),
+            output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
         ),
         size=page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),
         before=_cursor(parameters, "page[before]"),
-        created_from=created_from,
+        created_from=_start(parameters, "filter[createdAt]", now),
         created_to=_instant(parameters, "filter[createdAt][to]"),
+        oldest_first=_is_oldest_first(parameters.get("sort", "")),
     )
 
 
@@ -99,6 +106,27 @@ def _tags(value: str) -> frozenset[str]:
     return tags
 
 
+def _is_oldest_first(value: str) -> bool:
+    if value not in ("", *SORTS):
+        _refuse("sort", f"must be {' or '.join(SORTS)}: newest or oldest first")
+    return value == "createdAt"
+
+
+def _yes_or_no(parameters: dict[str, str], name: str) -> bool | None:
+    value = parameters.get(name, "")
+    if value not in ("", "true", "false"):
+        _refuse(name, "must be true or false")
+    return value == "true" if value else None
+
+
+def _start(parameters: dict[str, str], name: str, now: int) -> int | None:
+    """Return the later one of a filter's `from` and the start of its `period`."""
+    start = _instant(parameters, f"{name}[from]")
+    if period := parameters.get(f"{name}[period]"):
+        return max(start or 0, now - _milliseconds(period, f"{name}[period]"))
+    return start
+
+
 def _instant(parameters: dict[str, str], name: str) -> int | None:
     value = parameters.get(name, "")
     if not value:
@@ -114,7 +142,7 @@ def _instant(parameters: dict[str, str], name: str) -> int | None:
     return max(instant, 0)
 
 
-def _milliseconds(period: str) -> int:
+def _milliseconds(period: str, name: str) -> int:
     if re.fullmatch(r"\d{1,15}", period, re.ASCII):
         return int(period)
     total, at = 0.0, 0
@@ -122,7 +150,7 @@ def _milliseconds(period: str) -> int:
         unit = next(name for name in _UNITS if part[name])
         total, at = total + float(part["number"]) * _UNITS[unit], part.end()
     if at < len(period):
-        _refuse("filter[createdAt][period]", 'must be a duration such as "30m", "24h", "7d" or "1 week"')
+        _refuse(name, 'must be a duration such as "30m", "24h", "7d" or "1 week"')
     return int(min(total, _LONGEST_AGO))
 
 

@@ -52,7 +52,8 @@ def _bytes_in_an_answer(output: str) -> int:
 
 def listed(token: Token, url: str) -> dict[str, Any]:
     """Return one token as in a list: without its output and waiters."""
-    return without_none({**_shared(token, url), "tags": sorted(token.tags)})
+    shown = {**_shared(token, url), "tags": sorted(token.tags), "outputIsError": isinstance(token.outcome, Failed | TimedOut)}
+    return without_none(shown)
 
 
 def _shared(token: Token, url: str) -> dict[str, Any]:

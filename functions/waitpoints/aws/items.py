@@ -16,6 +16,7 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, assert_never
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
@@ -35,7 +36,6 @@ from waitpoints.token import (
     ReplyKind,
     Rules,
     Source,
-    Status,
     TimedOut,
     Token,
     TokenError,
@@ -45,6 +45,19 @@ from waitpoints.token import (
 
 TOKEN, REPLIES, OTHERS, SCHEMA, KEY = "token", "replies", "others", "schema", "key"
 LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
+
+
+class StoredStatus(StrEnum):
+    """A token's `status` attribute. The indexes project it but not `error`, so it also tells a failed token.
+
+    The stream's filter in template.yaml names every one but WAITING.
+    """
+
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+
 
 Item = Mapping[str, Any]
 """An item, or its attributes, without DynamoDB's type descriptors."""
@@ -60,7 +73,7 @@ def token_item(token: Token) -> dict[str, Any]:
         {
             "id": token.id,
             "item": TOKEN,
-            "status": token.status,
+            "status": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING,
             "createdAt": token.created_at,
             "timeoutAt": token.timeout_at,
             "tags": list(token.tags) or None,
@@ -156,6 +169,17 @@ def waiter_map(waiter: Waiter) -> dict[str, Any]:
     return {**packed, "context": True} if waiter.context else packed
 
 
+def stored_status(outcome: Outcome) -> StoredStatus:
+    match outcome:
+        case Completed():
+            return StoredStatus.COMPLETED
+        case Failed():
+            return StoredStatus.FAILED
+        case TimedOut():
+            return StoredStatus.TIMED_OUT
+    assert_never(outcome)
+
+
 def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
     """Return the attributes that a settling write sets besides status and time."""
     attributes: dict[str, Any]
@@ -171,7 +195,10 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
-    """Return the token in an item or in an index's projection. `siblings` are the other items with its id, by kind."""
+    """Return the token in an item or in an index's projection, which has no output, error or waiters.
+
+    `siblings` are the other items with its id, by kind.
+    """
     return Token(
         id=item["id"],
         created_at=int(item["createdAt"]),
@@ -220,16 +247,17 @@ def plain(item: Item) -> dict[str, Any]:
 
 
 def _outcome(item: Item) -> Outcome | None:
-    match Status(item["status"]):
-        case Status.WAITING:
-            return None
-        case Status.COMPLETED:
-            at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
-            if "error" in item:
-                return Failed(at, TokenError(**item["error"]), origin)
+    status = StoredStatus(item["status"])
+    if status is StoredStatus.WAITING:
+        return None
+    at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
+    match status:
+        case StoredStatus.COMPLETED if "error" not in item:  # one with an error was stored before there was FAILED
             return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), origin)
-        case Status.TIMED_OUT:
-            return TimedOut(int(item["completedAt"]))
+        case StoredStatus.COMPLETED | StoredStatus.FAILED:
+            return Failed(at, TokenError(**item.get("error", {"message": ""})), origin)
+        case StoredStatus.TIMED_OUT:
+            return TimedOut(at)
         case unknown:
             assert_never(unknown)
 

@@ -6,12 +6,13 @@ The life of a token, and the conditions that hold in each phase:
           |--------- WAITING ---------|------- WAITING, and due ------->   until its outcome is stored:
           |  IS_WAITING, NOT_DUE      |  IS_WAITING, IS_DUE
           |     may be completed      |     may only be timed out          COMPLETED or TIMED_OUT, which is final
-          |     may take a waiter     |
+          |     may take a waiter     |                                          (stored as `items.StoredStatus`)
 
 `items` describes the items.
 """
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -27,6 +28,7 @@ from waitpoints.aws.items import (
     REPLIES,
     SCHEMA,
     TOKEN,
+    StoredStatus,
     attachment,
     digest,
     index_keys,
@@ -38,6 +40,7 @@ from waitpoints.aws.items import (
     plain,
     primary_key,
     schema_item,
+    stored_status,
     token_from,
     token_item,
     waiter_map,
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
 
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
+_ANY_INSTANT = 10**15  # epoch milliseconds, later than every token's end
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retry, in seconds
 
 # See the drawing above.
@@ -91,6 +95,19 @@ HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
 
 CREATE_MAY_TAKE_KEY = f"{IS_NEW} OR {KEY_HAS_EXPIRED} OR {HELD_BY_REPLACED}"
 COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED}"
+
+# What a list filters by. The indexes project neither `error` nor `output`.
+IS_COMPLETED = "#status = :completed"
+IS_FAILED = "#status = :failed"
+IS_TIMED_OUT = f"#status = :timed_out OR {IS_WAITING} AND {IS_DUE}"
+STILL_WAITS = f"{IS_WAITING} AND {NOT_DUE}"
+HAS_ERROR = f"{IS_FAILED} OR {IS_TIMED_OUT}"
+HAS_NO_ERROR = f"{IS_COMPLETED} OR {STILL_WAITS}"
+ENDED_WITHIN = (
+    "completedAt >= :endedFrom AND completedAt <= :endedTo"
+    f" OR {IS_WAITING} AND {IS_DUE} AND timeoutAt >= :endedFrom AND timeoutAt <= :endedTo"
+)
+
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
@@ -245,7 +262,7 @@ class Store:
             TotalSegments=segments,
             FilterExpression=MAY_NEED_ATTENTION,
             ExpressionAttributeNames={"#status": "status", "#item": "item"},
-            ExpressionAttributeValues=wire_values(waiting=Status.WAITING, now=now, none=0, replies=REPLIES),
+            ExpressionAttributeValues=wire_values(waiting=StoredStatus.WAITING, now=now, none=0, replies=REPLIES),
         )
         split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall on two pages
         for page in pages:
@@ -281,7 +298,7 @@ class Store:
                 IndexName=index,
                 KeyConditionExpression=f"{attribute} = :partition AND id BETWEEN :first AND :last",
                 ExpressionAttributeValues=wire_values(partition=partition, first=within.first, last=within.last, **values),
-                ScanIndexForward=within.backward,
+                ScanIndexForward=within.ascending,
                 Limit=limit,
                 **expression,
             )
@@ -298,9 +315,9 @@ class Store:
             _may_be_completed(unchecked),
             names=_STATUS | {f"#{name}": name for name in attributes},
             values={
-                "waiting": Status.WAITING,
+                "waiting": StoredStatus.WAITING,
                 "now": outcome.at,
-                "settled": Status.COMPLETED,
+                "settled": stored_status(outcome),
                 "expiresAt": self._expires_at(outcome.at),
                 **attributes,
             },
@@ -314,7 +331,12 @@ class Store:
             f"{_SETTLE}, completedAt = timeoutAt",
             MAY_BE_TIMED_OUT,
             names=_STATUS,
-            values={"waiting": Status.WAITING, "now": now, "settled": Status.TIMED_OUT, "expiresAt": self._expires_at(now)},
+            values={
+                "waiting": StoredStatus.WAITING,
+                "now": now,
+                "settled": StoredStatus.TIMED_OUT,
+                "expiresAt": self._expires_at(now),
+            },
         )
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
@@ -325,7 +347,7 @@ class Store:
             MAY_TAKE_WAITER,
             names=_STATUS | {"#waiter": waiter.key},
             values={
-                "waiting": Status.WAITING,
+                "waiting": StoredStatus.WAITING,
                 "now": now,
                 "waiter": waiter_map(waiter),
                 "one": 1,
@@ -421,32 +443,38 @@ def _may_be_completed(unchecked: Unchecked) -> str:
 def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:
     """Return a filter as query arguments and their values. A due token counts as timed out even before that is stored."""
     parts: list[str] = []
-    values: dict[str, Any] = {}
+    known: dict[str, Any] = {"now": now} | {status.lower(): status for status in StoredStatus}
     if wanted.statuses:
         parts.append(" OR ".join(_has_status(status) for status in sorted(wanted.statuses)))
-        needed = {"now": now, "waiting": Status.WAITING, "completed": Status.COMPLETED, "timedOut": Status.TIMED_OUT}
-        values |= {name: value for name, value in needed.items() if f":{name}" in parts[0]}
+    if wanted.output_is_error is not None:
+        parts.append(HAS_ERROR if wanted.output_is_error else HAS_NO_ERROR)
+    if wanted.completed_from is not None or wanted.completed_to is not None:
+        parts.append(ENDED_WITHIN)
+        ended_to = _ANY_INSTANT if wanted.completed_to is None else wanted.completed_to
+        known |= {"endedFrom": wanted.completed_from or 0, "endedTo": ended_to}
     if wanted.tags:
         tags = {f"tag{number}": tag for number, tag in enumerate(sorted(wanted.tags))}
         parts.append(" OR ".join(f"contains(tags, :{name})" for name in tags))
-        values |= tags
-    arguments: _FilterArguments = {}
-    if parts:
-        arguments["FilterExpression"] = " AND ".join(f"({part})" for part in parts)
-    if wanted.statuses:
+        known |= tags
+    if not parts:
+        return {}, {}
+    expression = " AND ".join(f"({part})" for part in parts)
+    used = set(re.findall(r":(\w+)", expression))  # DynamoDB refuses values that an expression does not use
+    arguments: _FilterArguments = {"FilterExpression": expression}
+    if "#status" in expression:
         arguments["ExpressionAttributeNames"] = {"#status": "status"}
-    return arguments, values
+    return arguments, {name: value for name, value in known.items() if name in used}
 
 
 def _has_status(status: Status) -> str:
     """Return the condition for tokens that every reader sees with this status."""
     match status:
         case Status.WAITING:
-            return f"{IS_WAITING} AND {NOT_DUE}"
+            return STILL_WAITS
         case Status.COMPLETED:
-            return "#status = :completed"
+            return f"{IS_COMPLETED} OR {IS_FAILED}"
         case Status.TIMED_OUT:
-            return f"#status = :timedOut OR {IS_WAITING} AND {IS_DUE}"
+            return IS_TIMED_OUT
     assert_never(status)
 
 

@@ -163,7 +163,7 @@ class MemoryStore:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
             with self._lock:
                 listed = (id for id, token in self.tokens.items() if token.kept_until is None)
-                ids = sorted((id for id in listed if within.first <= id <= within.last), reverse=not within.backward)
+                ids = sorted((id for id in listed if within.first <= id <= within.last), reverse=not within.ascending)
                 looked_at = [self.tokens[id] for id in ids[:limit]]
             found = [token for token in looked_at if _passes(wanted, token, now)]
             return found, ids[limit - 1] if len(ids) > limit else None
@@ -213,4 +213,7 @@ def _passes(wanted: Filter, token: Token, now: int) -> bool:
         (not wanted.statuses or status in wanted.statuses)
         and (not wanted.tags or not wanted.tags.isdisjoint(token.tags))
         and (wanted.idempotency_key is None or wanted.idempotency_key == token.idempotency_key)
+        and (wanted.completed_from is None or (outcome is not None and outcome.at >= wanted.completed_from))
+        and (wanted.completed_to is None or (outcome is not None and outcome.at <= wanted.completed_to))
+        and wanted.output_is_error in (None, isinstance(outcome, Failed | TimedOut))
     )
