@@ -1,6 +1,7 @@
 """Pages of tokens: each token once, in both orders, in both directions and with every filter."""
 
 from dataclasses import fields, replace
+from itertools import pairwise
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -90,7 +91,7 @@ def test_following_previous_from_the_end_returns_every_token_once(tagged: list[b
 def test_previous_returns_from_each_page_to_the_one_before(tagged: list[bool], query: ListQuery) -> None:
     partitions = Partitions(tokens(tagged), query.filter)
     pages = walk(partitions, query)
-    for earlier, later in zip(pages, pages[1:], strict=False):
+    for earlier, later in pairwise(pages):
         back = page(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
         assert back.tokens == earlier.tokens
 
@@ -116,7 +117,7 @@ def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are() -> No
 
 def test_every_filter_but_the_key_reads_ahead() -> None:
     """With any of them a read may return few tokens, so it must examine more than a page."""
-    others = {
+    others: dict[str, Any] = {
         "statuses": frozenset({Status.WAITING}),
         "tags": frozenset({"a"}),
         "completed_from": 0,
