@@ -119,6 +119,7 @@ class Bench:
         key: str | None = None,
         payload: int = 200,
         task_token: int = 700,
+        execution: str | None = None,
         ends: bool = True,
         rules: Mapping[str, Any] | None = None,
     ) -> Wait:
@@ -135,7 +136,8 @@ class Bench:
         created: Any = self._step(wait, "create", "create_token", lambda: self._api.create(**body), over_http=True)
         token_id = created["id"]
         task = self._step_functions.start_task(task_token)
-        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, "taskToken": task})
+        named = {} if execution is None else {"execution": execution}
+        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, "taskToken": task, **named})
         if timeout:
             self._invoke(wait, "arm the timer", "schedule_timeouts", {"Records": stream.records("schedule_timeouts")})
         if ends:

@@ -1,20 +1,20 @@
 """Register an execution as a waiter. A state invokes this function with `lambda:invoke.waitForTaskToken`.
 
 The payload is `{"waitpointId": …, "taskToken": $$.Task.Token}`, with `"unwrap": true` for the bare output, or
-`"context": true` for who completed the token as well. The state's result comes through the task token when the token
-settles, or at once when it has settled already.
+`"context": true` for who completed the token as well. With `"execution": $$.Execution.Id`, retrieve shows which execution
+waits. The state's result comes through the task token when the token settles, or at once when it has settled already.
 """
 
 from typing import Any
 
-from waitpoints import ids, task_token
+from waitpoints import execution, ids, task_token
 from waitpoints.errors import InvalidRequest
 from waitpoints.known_names import refuse_unknown
 from waitpoints.state_task import state_task
 from waitpoints.token import Waiter
 from waitpoints.wiring import services
 
-FIELDS = ("waitpointId", "taskToken", "unwrap", "context")
+FIELDS = ("waitpointId", "taskToken", "unwrap", "context", "execution")
 
 services.build_at_start("tokens")
 
@@ -25,7 +25,8 @@ def handler(payload: dict[str, Any]) -> None:
     unwrap, context = is_set(payload, "unwrap"), is_set(payload, "context")
     if unwrap and context:
         raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')
-    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap, context)
+    arn = execution.check(payload["execution"]) if "execution" in payload else None
+    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap, context, arn)
     services.tokens.wait(waitpoint_id(payload), waiter)
 
 

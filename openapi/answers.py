@@ -61,6 +61,7 @@ class Waiter(AnswerModel):
     registeredAt: Instant
     resumedAt: Instant = _optional("When Step Functions accepted the outcome.")
     lagMs: int = _optional("Milliseconds from `completedAt` to `resumedAt`.")
+    execution: str = _optional("The execution's ARN, if it was registered with it.")
 
 
 class CompletedBy(AnswerModel):

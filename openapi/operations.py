@@ -175,8 +175,8 @@ OPERATIONS = (
         "list_waitpoint_tokens_v1",
         "List tokens, with filters and cursors",
         "Returns a page of tokens, newest first unless `sort` says otherwise. If a parameter is given twice, the last one "
-        "counts. Unknown parameters are refused, except from the SDK. A page costs a bounded number of reads: with a filter it can be short and still have a "
-        "next page.",
+        "counts. Unknown parameters are refused, except from the SDK. A page costs a bounded number of reads: "
+        "with a filter it can be short and still have a next page.",
         answers.ListWaitpointTokensResult,
         {400: BAD_REQUEST, 401: UNAUTHENTICATED},
         parameters=(

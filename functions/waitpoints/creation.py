@@ -22,7 +22,7 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
         tags=wanted.tags,
         key=_idempotency_key(wanted, request_key, now),
-        waiter=Waiter(wanted.task_token, now, wanted.unwrap, wanted.context) if wanted.task_token else None,
+        waiter=_waiter(wanted, now),
         verify=rules.verification(wanted.verify),
         complete_when=rules.complete_when(wanted.complete_when),
         schema=rules.schema(wanted.payload_schema),
@@ -30,6 +30,12 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
     created = services.tokens.create(new, now)
     url = services.callback_urls.url(created.token_id, api_url)
     return {"id": created.token_id, "isCached": created.is_cached, "url": url}
+
+
+def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
+    if wanted.task_token is None:
+        return None
+    return Waiter(wanted.task_token, now, wanted.unwrap, wanted.context, wanted.execution)
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:

@@ -141,13 +141,14 @@ class Waiter:
     """One paused execution.
 
     With `unwrap`, its result is the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed
-    the token.
+    the token. `execution` is its ARN, as far as the state passed it.
     """
 
     task_token: str
     registered_at: int
     unwrap: bool = False
     context: bool = False
+    execution: str | None = None
 
     @property
     def key(self) -> str:

@@ -118,6 +118,9 @@ def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: byt
         ({"waitpointId": UNKNOWN}, "TokenNotFound"),
         ({"waitpointId": "idempotency#x"}, "TokenNotFound"),
         ({"waitpointId": "{id}", "unwrap": "yes"}, "InvalidRequest"),
+        ({"waitpointId": "{id}", "execution": "$$.Execution.Id"}, "InvalidRequest"),
+        ({"waitpointId": "{id}", "execution": None}, "InvalidRequest"),
+        ({"waitpointId": "{id}", "execution": "arn:aws:states:us-east-1:123456789012:stateMachine:orders"}, "InvalidRequest"),
     ],
 )
 def test_a_state_with_invalid_input_fails_with_a_named_error(

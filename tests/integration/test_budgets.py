@@ -74,6 +74,14 @@ def test_a_small_wait_takes_six_write_units(wait: Wait) -> None:
     assert wait.write_units == 6
 
 
+def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Bench, wait: Wait) -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:execution:orders:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
+    named = counted.wait(execution=arn)
+    assert [len(step.calls) for step in named.steps] == [len(step.calls) for step in wait.steps]
+    assert named["wait"].calls[0].item_bytes - wait["wait"].calls[0].item_bytes < len(arn) + 20
+    assert named.write_units <= wait.write_units + 1
+
+
 def test_who_completed_a_token_takes_less_than_a_hundred_bytes_of_its_item(counted: Bench) -> None:
     """So that it crosses a kilobyte, which is one write unit, once in ten times."""
     [settled, _, _] = counted.wait(payload=200)["settle and resume"].calls

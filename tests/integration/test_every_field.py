@@ -76,6 +76,7 @@ CREATE = {
     "timeout": every(422, but_200=["null"]),
     "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list", "null"]),
     "taskToken": every(400),
+    "execution": every(400),
     "unwrap": every(400, but_200=["true"]),
     "context": every(400, but_200=["true"]),
     "verify": every(400, but_422=OBJECTS),

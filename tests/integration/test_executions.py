@@ -34,7 +34,7 @@ class TestTheWebhookResumesTheExecution:
         assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
         self.ends_with_the_webhook(api, runs, execution, token["id"])
         [waiter] = api.retrieve(token["id"])["waiters"]
-        assert waiter["status"] == "RESUMED"
+        assert (waiter["status"], waiter["execution"]) == ("RESUMED", execution)
 
     def test_that_starts_after_the_webhook(self, api: Api, runs: Runs) -> None:
         token = api.create()

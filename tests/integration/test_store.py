@@ -49,6 +49,7 @@ AnyStore = Store | MemoryStore
 START = FakeClock().now
 TIMEOUT = START + 60_000
 RETENTION = 30 * 86_400  # seconds
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
 OUTPUT = Output('{"approved": true}')
 WIDE_OUTPUT = Output(None, "waitpoint_x/0123.json")
 
@@ -88,7 +89,7 @@ def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
 
 class TestToken:
     def test_comes_back_as_it_was_written(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        one = waiter(unwrap=True)
+        one = replace(waiter(unwrap=True), execution=EXECUTION)
         written = create(
             timeout_at=TIMEOUT,
             tags=("b", "a", "b"),

@@ -20,6 +20,7 @@ from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
 from waitpoints.wiring import services
 
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
 UNKNOWN = "waitpoint_" + "0" * 26
 JSON = {"content-type": "application/json"}
 
@@ -99,6 +100,9 @@ class TestCreate:
             ({"taskToken": None}, "taskToken"),
             ({"taskToken": "$$.Task.Token"}, '"taskToken.$": "$$.Task.Token"'),
             ({"taskToken": "{% $states.context.Task.Token %}"}, "JSONata"),
+            ({"execution": EXECUTION}, "execution needs a taskToken"),
+            ({"taskToken": "t" * 700, "execution": "$$.Execution.Id"}, '"execution.$": "$$.Execution.Id"'),
+            ({"taskToken": "t" * 700, "execution": None}, "execution"),
             ({"idempotencyKeyTTL": "1h"}, "idempotencyKeyTTL needs an idempotencyKey"),
             ({"unwrap": "yes"}, "unwrap"),
         ],

@@ -91,6 +91,12 @@ def test_waiters_show_their_status_and_never_their_task_token() -> None:
     assert "task token" not in json.dumps(list(shown.values()))
 
 
+def test_a_waiter_shows_its_execution_if_it_gave_one() -> None:
+    arn = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
+    [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("task token", CREATED, execution=arn)}), URL)["waiters"]
+    assert shown["execution"] == arn
+
+
 def test_a_waiter_of_a_waiting_token_waits() -> None:
     [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("task token", CREATED + 1)}), URL)["waiters"]
     assert shown == {"id": "a", "status": "WAITING", "registeredAt": "2027-01-15T08:00:00.006Z"}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from waitpoints import key_text, task_token, timeouts
+from waitpoints import execution, key_text, task_token, timeouts
 from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
 from waitpoints.known_names import unknown
 
@@ -111,6 +111,12 @@ class CreateWaitpointTokenRequest(RequestModel):
         default=False,
         description="With `taskToken`: the execution also gets `completedBy`, who completed the token. Not with `unwrap`.",
     )
+    execution: Annotated[str, AfterValidator(_checked(execution.check))] = Field(
+        default=ABSENT,
+        description="With `taskToken`: the ARN of its execution (`$$.Execution.Id`), which retrieve then shows.",
+        examples=["arn:aws:states:us-east-1:123456789012:execution:orders:4711"],
+        json_schema_extra={"maxLength": execution.LONGEST, "pattern": execution.PATTERN},
+    )
     verify: dict[str, Any] = Field(
         default=ABSENT,
         description=(
@@ -142,6 +148,8 @@ class CreateWaitpointTokenRequest(RequestModel):
     def _belong_together(self) -> Self:
         if self.idempotency_key_ttl is not None and self.idempotency_key is None:
             raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
+        if self.execution is not None and self.task_token is None:
+            raise ValueError("execution needs a taskToken: it names the execution that waits")
         if self.unwrap and self.context:
             raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
         return self

@@ -166,7 +166,7 @@ def is_endless_attachment(item: Item) -> bool:
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:
     packed = {"taskToken": _packed(waiter.task_token), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
-    return {**packed, "context": True} if waiter.context else packed
+    return {**packed, **_present({"context": waiter.context or None, "execution": waiter.execution})}
 
 
 def stored_status(outcome: Outcome) -> StoredStatus:
@@ -213,6 +213,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
                 int(waiter["registeredAt"]),
                 waiter["unwrap"],
                 waiter.get("context", False),
+                waiter.get("execution"),
             )
             for key, waiter in item.get("waiters", {}).items()
         },

@@ -1,0 +1,25 @@
+"""Validate the ARN of a waiter's execution, which is stored only to be shown."""
+
+import re
+
+from waitpoints import task_token
+from waitpoints.errors import InvalidRequest
+
+LONGEST = 2048  # characters
+PATTERN = r"^arn:[a-z0-9-]+:states:[a-z0-9-]+:[0-9]{12}:(execution|express):[^\s:]+(:[^\s:]+)+$"
+_NOT_STORED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of surrogate pairs
+
+
+def check(text: object) -> str:
+    """Return `text` if it is an execution's ARN. Raises InvalidRequest, which says what to write instead."""
+    if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text) and not _NOT_STORED.search(text):
+        return text
+    if isinstance(text, str) and task_token.is_expression(text):
+        raise InvalidRequest(
+            '"execution" is an expression that was not evaluated: write "execution.$": "$$.Execution.Id" in JSONPath, or '
+            '"execution": "{% $states.context.Execution.Id %}" in JSONata'
+        )
+    raise InvalidRequest(
+        '"execution" must be the ARN of an execution, such as arn:aws:states:us-east-1:123456789012:execution:orders:4711, '
+        f"of at most {LONGEST} characters"
+    )
