@@ -549,7 +549,7 @@ class TestKeeping:
         )
 
     def listed(self, store: AnyStore, token_id: str) -> bool:
-        whole = IdRange(token_id, token_id, backward=False)
+        whole = IdRange(token_id, token_id, ascending=False)
         filters = (Filter(), Filter(idempotency_key=self.name))
         found = [bool(read(whole, 10)[0]) for wanted in filters for read in store.partitions(wanted, START)]
         return any(found)

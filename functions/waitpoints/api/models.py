@@ -55,6 +55,7 @@ IdempotencyKeyText = Annotated[
     Field(json_schema_extra={"minLength": 1, "maxLength": key_text.MAX_LENGTH}),
 ]
 
+ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]
 TaskTokenText = Annotated[str, AfterValidator(_checked(task_token.check))]
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
@@ -111,7 +112,7 @@ class CreateWaitpointTokenRequest(RequestModel):
         default=False,
         description="With `taskToken`: the execution also gets `completedBy`, who completed the token. Not with `unwrap`.",
     )
-    execution: Annotated[str, AfterValidator(_checked(execution.check))] = Field(
+    execution: ExecutionArn = Field(
         default=ABSENT,
         description="With `taskToken`: the ARN of its execution (`$$.Execution.Id`), which retrieve then shows.",
         examples=["arn:aws:states:us-east-1:123456789012:execution:orders:4711"],
