@@ -35,7 +35,7 @@ def record_handler(record: DynamoDBRecord) -> None:
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:
     """Resume the waiters of a token without a reply; returns those that retrying won't resume.
 
-    Raises CannotResumeNow while retrying may still resume a waiter. Dead-letters the rest only once no such waiter is
+    Raises CannotResumeNow while retrying may still resume a waiter. Marks and dead-letters the rest only once no such waiter is
     left, so that a retry does not dead-letter them twice.
     """
     with telemetry.canonical_line("resume", tokenId=token_id):
@@ -48,6 +48,8 @@ def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotRe
                     pass
                 case unknown:
                     assert_never(unknown)
+        if left:
+            services.tokens.mark_undelivered(token_id)
         if left and dead_letters:
             telemetry.count("WaitersDeadLettered", len(left))
             dead_letters.put(token_id, str(left[0].reason))

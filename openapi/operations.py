@@ -249,6 +249,14 @@ OPERATIONS = (
                 "true",
                 {"enum": ["true", "false", ""]},
             ),
+            Parameter(
+                "query",
+                "filter[undelivered]",
+                "`true`: settled tokens with a waiter that could not be resumed, and that needs an operator. Goes with "
+                "`page`, `sort` and `filter[createdAt]` alone.",
+                "true",
+                {"enum": ["true", ""]},
+            ),
         ),
     ),
     Operation(

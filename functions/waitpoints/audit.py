@@ -3,6 +3,7 @@
     undelivered    a token settled more than GRACE ago that has a waiter without a recorded reply
     overdue        a WAITING token whose timeout passed more than GRACE ago
     orphan         an item without expiry whose token is past its retention: nothing else deletes it
+    mark           a token that is still listed as undelivered though its waiters have replies
 
 Scans are eventually consistent, so `finish` reads each token again and skips those that need no more work.
 """
@@ -24,12 +25,13 @@ LOOKED_AT = 1 / 24  # share of old attachments checked per run: each check costs
 
 @dataclass(slots=True)
 class Findings:
-    """The number of items read, the ids of tokens with unfinished work, and attachments that may be orphans."""
+    """The number of items read, the ids of tokens with unfinished work, attachments that may be orphans, and marked tokens."""
 
     items: int = 0
     undelivered: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
+    marked: list[str] = field(default_factory=list)
 
 
 def search(store: TokenStore, now: int, chance: Callable[[], float] = random.random) -> Findings:
@@ -49,6 +51,7 @@ def search(store: TokenStore, now: int, chance: Callable[[], float] = random.ran
             total.undelivered += part.undelivered
             total.overdue += part.overdue
             total.old_attachments += part.old_attachments
+            total.marked += part.marked
     return total
 
 
@@ -60,9 +63,25 @@ def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> 
     return Findings(
         items=findings.items,
         overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
-        undelivered=_left(findings.undelivered, lambda token_id: not tokens.resume_waiters(token_id), has_time),
+        undelivered=_left(findings.undelivered, lambda token_id: _resume(tokens, token_id), has_time),
+        marked=_left(sorted({*findings.marked} - {*findings.undelivered}), lambda id: _remove_mark(tokens, id), has_time),
         old_attachments=_left(findings.old_attachments, tokens.release_if_orphaned, has_time),
     )
+
+
+def _resume(tokens: Tokens, token_id: str) -> bool:
+    """Resume a token's waiters. Returns False if some could not be resumed, and marks the token."""
+    left = tokens.resume_waiters(token_id)
+    if left:
+        tokens.mark_undelivered(token_id)
+    return not left
+
+
+def _remove_mark(tokens: Tokens, token_id: str) -> bool:
+    """Remove the mark of a token whose waiters all have replies."""
+    if not tokens.resume_waiters(token_id):
+        tokens.unmark_undelivered(token_id)
+    return True
 
 
 def _left[Found](found: list[Found], finish_one: Callable[[Found], bool], has_time: Callable[[], bool]) -> list[Found]:
@@ -84,6 +103,7 @@ def _is_old(attachment: Attachment, store: TokenStore, now: int) -> bool:
 
 def _sort_in(findings: Findings, page: ScannedPage, now: int) -> None:
     findings.items += page.items
+    findings.marked += page.marked
     findings.undelivered += [token.id for token in page.tokens if is_undelivered(token, now)]
     findings.overdue += [token.id for token in page.tokens if is_overdue(token, now)]
 

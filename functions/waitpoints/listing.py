@@ -19,7 +19,8 @@ READ_AHEAD = 500
 class Filter:
     """Select tokens that meet every condition. An empty set or None matches every token.
 
-    They have one of `statuses`, one of `tags`, ended at `completed_from` or later and at `completed_to` or earlier (epoch
+    With `undelivered`, they have a waiter that could not be resumed; the other conditions then don't apply. Else they have
+    one of `statuses`, one of `tags`, ended at `completed_from` or later and at `completed_to` or earlier (epoch
     milliseconds; a token that waits has not ended), and have an error as their output or not.
     """
 
@@ -29,11 +30,12 @@ class Filter:
     completed_from: int | None = None
     completed_to: int | None = None
     output_is_error: bool | None = None
+    undelivered: bool = False
 
     @property
     def may_skip(self) -> bool:
-        """Whether a read may examine tokens that do not match, besides those of other keys."""
-        return replace(self, idempotency_key=None) != Filter()
+        """Whether a query of an index may examine many tokens that do not match."""
+        return replace(self, idempotency_key=None, undelivered=False) != Filter()
 
 
 @dataclass(frozen=True, slots=True)

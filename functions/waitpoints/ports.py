@@ -1,7 +1,7 @@
 """The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from waitpoints.listing import Filter, ReadRange
@@ -22,11 +22,15 @@ from waitpoints.token import (
 
 @dataclass(frozen=True, slots=True)
 class ScannedPage:
-    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, attachments."""
+    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, attachments.
+
+    `marked` are the ids of tokens that are marked as undelivered.
+    """
 
     items: int
     tokens: list[Token]
     attachments: list[Attachment]
+    marked: list[str] = field(default_factory=list)
 
 
 class TokenStore(Protocol):
@@ -94,6 +98,12 @@ class TokenStore(Protocol):
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
+
+    def mark_undelivered(self, token_id: str, now: int) -> None:
+        """Mark a settled token with a waiter that could not be resumed, so that a list finds it."""
+
+    def unmark_undelivered(self, token_id: str) -> None:
+        """Remove the mark, if there is one."""
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         """Record Step Functions' replies for some of a token's waiters."""

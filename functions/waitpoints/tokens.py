@@ -188,7 +188,24 @@ class Tokens:
         if token.outcome is None or not token.undelivered():
             return []
         telemetry.count("WaitersRepaired", len(token.undelivered()))
-        return self._delivery.resume(token)
+        left = self._delivery.resume(token)
+        if not left:
+            self.unmark_undelivered(token_id)
+        return left
+
+    def mark_undelivered(self, token_id: str) -> None:
+        """List a token among those with a waiter that could not be resumed. Failures are only logged: the doctor repeats it."""
+        try:
+            self._store.mark_undelivered(token_id, self._clock())
+        except Exception as error:
+            telemetry.logger.warning("Not marked as undelivered", tokenId=token_id, error=type(error).__name__)
+
+    def unmark_undelivered(self, token_id: str) -> None:
+        """List it there no longer. Failures are only logged: lists read each token, and the doctor repeats it."""
+        try:
+            self._store.unmark_undelivered(token_id)
+        except Exception as error:
+            telemetry.logger.warning("Still marked as undelivered", tokenId=token_id, error=type(error).__name__)
 
     def release_if_orphaned(self, attachment: Attachment) -> bool:
         """Delete an attachment if retention has removed its token. Always returns True: nothing is left to do."""

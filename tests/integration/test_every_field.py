@@ -380,6 +380,7 @@ LIST = {
     "filter[completedAt][from]": rubbish(400, but_200=["nothing"]),
     "filter[completedAt][to]": rubbish(400, but_200=["nothing"]),
     "filter[outputIsError]": rubbish(400, but_200=["nothing"]),
+    "filter[undelivered]": rubbish(400, but_200=["nothing"]),
     "sort": rubbish(400, but_200=["nothing"]),
     "fromTheFuture": rubbish(400),
     "__proto__": rubbish(400),

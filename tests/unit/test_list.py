@@ -115,7 +115,7 @@ def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are() -> No
         assert partitions.reads <= 16
 
 
-def test_every_filter_but_the_key_reads_ahead() -> None:
+def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
     """With any of them a read may return few tokens, so it must examine more than a page."""
     others: dict[str, Any] = {
         "statuses": frozenset({Status.WAITING}),
@@ -124,9 +124,10 @@ def test_every_filter_but_the_key_reads_ahead() -> None:
         "completed_to": 0,
         "output_is_error": False,
     }
-    assert {field.name for field in fields(Filter)} == {*others, "idempotency_key"}
+    assert {field.name for field in fields(Filter)} == {*others, "idempotency_key", "undelivered"}
     assert all(Filter(**{name: value}).may_skip for name, value in others.items())
     assert not Filter(idempotency_key="order 1").may_skip
+    assert not Filter(undelivered=True).may_skip  # it reads each token
 
 
 def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
@@ -178,6 +179,12 @@ def test_before_wins_over_after() -> None:
         ({"filter[outputIsError]": "true"}, ListQuery(Filter(output_is_error=True))),
         ({"filter[outputIsError]": "false"}, ListQuery(Filter(output_is_error=False))),
         ({"filter[outputIsError]": ""}, ListQuery()),
+        ({"filter[undelivered]": ""}, ListQuery()),
+        (
+            {"filter[undelivered]": "true", "page[size]": "3", "sort": "createdAt", "filter[createdAt][from]": str(NOW)},
+            ListQuery(Filter(undelivered=True), 3, created_from=NOW, oldest_first=True),
+        ),
+        ({"filter[undelivered]": "true", "filter[status]": ""}, ListQuery(Filter(undelivered=True))),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, dict) else "",
 )
@@ -202,12 +209,32 @@ def test_the_last_of_a_repeated_parameter_wins() -> None:
         ("filter[completedAt][period]", "soon"),
         *(("sort", value) for value in ("completedAt", "createdat", "+createdAt", "desc")),
         *(("filter[outputIsError]", value) for value in ("True", "1", "yes")),
+        *(("filter[undelivered]", value) for value in ("false", "True", "1")),
     ],
 )
 def test_an_invalid_parameter_is_refused_and_named(name: str, value: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         parse(f"{quote(name)}={quote(value)}", NOW)
     assert name in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("filter[status]", "COMPLETED"),
+        ("filter[idempotencyKey]", "order 1"),
+        ("filter[tags]", "a"),
+        ("filter[completedAt][from]", str(NOW)),
+        ("filter[outputIsError]", "false"),
+    ],
+)
+def test_undelivered_goes_with_no_other_filter(name: str, value: str) -> None:
+    with pytest.raises(InvalidRequest) as refused:
+        parse(urlencode({"filter[undelivered]": "true", name: value}), NOW)
+    assert refused.value.message == (
+        "Query Error: filter[undelivered] goes with sort, page[size], page[after], page[before], filter[createdAt][period], "
+        f"filter[createdAt][from], filter[createdAt][to] alone, not with {name}"
+    )
 
 
 @given(st.text())

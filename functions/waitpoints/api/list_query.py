@@ -47,6 +47,14 @@ PARAMETERS = (
     "filter[completedAt][from]",
     "filter[completedAt][to]",
     "filter[outputIsError]",
+    "filter[undelivered]",
+)
+
+
+BESIDE_UNDELIVERED = (
+    "filter[undelivered]",
+    "sort",
+    *(name for name in PARAMETERS if name.startswith(("page", "filter[createdAt]"))),
 )
 
 
@@ -63,6 +71,7 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
             completed_from=_start(parameters, "filter[completedAt]", now),
             completed_to=_instant(parameters, "filter[completedAt][to]"),
             output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
+            undelivered=_undelivered(parameters),
         ),
         size=page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),
@@ -117,6 +126,16 @@ def _yes_or_no(parameters: dict[str, str], name: str) -> bool | None:
     if value not in ("", "true", "false"):
         _refuse(name, "must be true or false")
     return value == "true" if value else None
+
+
+def _undelivered(parameters: dict[str, str]) -> bool:
+    value = parameters.get("filter[undelivered]", "")
+    if value not in ("", "true"):
+        _refuse("filter[undelivered]", "must be true, or absent for every token")
+    others = [name for name, text in parameters.items() if text and name in PARAMETERS and name not in BESIDE_UNDELIVERED]
+    if value and others:
+        _refuse("filter[undelivered]", f"goes with {', '.join(BESIDE_UNDELIVERED[1:])} alone, not with {others[0]}")
+    return bool(value)
 
 
 def _start(parameters: dict[str, str], name: str, now: int) -> int | None:

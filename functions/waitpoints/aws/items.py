@@ -7,6 +7,7 @@
     waitpoint_<ulid>    schema     its payloadSchema
     idempotency#<hash>  key        the token that holds an idempotency key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
+    undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
 
 DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
 and large data that never changes, have their own items. One query on the id returns all of them.
@@ -44,6 +45,7 @@ from waitpoints.token import (
 )
 
 TOKEN, REPLIES, OTHERS, SCHEMA, KEY = "token", "replies", "others", "schema", "key"
+UNDELIVERED = "undelivered"
 LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
 
 

@@ -15,6 +15,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from itertools import groupby
@@ -28,6 +29,7 @@ from waitpoints.aws.items import (
     REPLIES,
     SCHEMA,
     TOKEN,
+    UNDELIVERED,
     StoredStatus,
     attachment,
     digest,
@@ -73,6 +75,7 @@ if TYPE_CHECKING:
 
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
 _ANY_INSTANT = 10**15  # epoch milliseconds, later than every token's end
+PARALLEL_READS = 16
 _PAUSES = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)  # the longest pause before each retry, in seconds
 
 # See the drawing above.
@@ -89,6 +92,7 @@ IS_KEPT = "keptUntil > :now"
 IS_ATTACHED = "tokenId = :tokenId"
 IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
 IS_REPLIES = "#item = :replies"
+IS_MARK = "id = :undelivered"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
@@ -111,7 +115,9 @@ ENDED_WITHIN = (
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
-MAY_NEED_ATTENTION = f"{IS_SETTLED_WITH_WAITERS} OR {IS_WAITING} AND {IS_DUE} OR {IS_REPLIES} OR {IS_ENDLESS_ATTACHMENT}"
+MAY_NEED_ATTENTION = " OR ".join(
+    (IS_SETTLED_WITH_WAITERS, f"{IS_WAITING} AND {IS_DUE}", IS_REPLIES, IS_ENDLESS_ATTACHMENT, IS_MARK)
+)
 
 _STATUS = {"#status": "status"}  # a reserved word in DynamoDB
 _SETTLE = "SET #status = :settled, expiresAt = :expiresAt"
@@ -262,7 +268,9 @@ class Store:
             TotalSegments=segments,
             FilterExpression=MAY_NEED_ATTENTION,
             ExpressionAttributeNames={"#status": "status", "#item": "item"},
-            ExpressionAttributeValues=wire_values(waiting=StoredStatus.WAITING, now=now, none=0, replies=REPLIES),
+            ExpressionAttributeValues=wire_values(
+                waiting=StoredStatus.WAITING, now=now, none=0, replies=REPLIES, undelivered=UNDELIVERED
+            ),
         )
         split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall on two pages
         for page in pages:
@@ -285,6 +293,8 @@ class Store:
 
     def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
         """Return a reader for each partition of the index that suits the filter best."""
+        if wanted.undelivered:
+            return [self._undelivered]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -306,6 +316,28 @@ class Store:
             return [token_from(plain(item)) for item in answer["Items"]], stopped_at
 
         return read
+
+    def _undelivered(self, within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+        """Read marks, and then each of their tokens, because a mark may outlive what it says."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="id = :undelivered AND #item BETWEEN :first AND :last",
+            ExpressionAttributeNames={"#item": "item"},
+            ExpressionAttributeValues=wire_values(undelivered=UNDELIVERED, first=within.first, last=within.last),
+            ScanIndexForward=within.ascending,
+            ConsistentRead=True,
+            Limit=limit,
+        )
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            tokens = list(pool.map(self._get_or_none, [item["item"]["S"] for item in answer["Items"]]))
+        stopped_at = answer.get("LastEvaluatedKey", {}).get("item", {}).get("S")
+        return [token for token in tokens if token and token.outcome and token.undelivered()], stopped_at
+
+    def _get_or_none(self, token_id: str) -> Token | None:
+        try:
+            return self.get(token_id)
+        except TokenNotFound:
+            return None
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         attributes = outcome_attributes(outcome)
@@ -354,6 +386,18 @@ class Store:
                 "maxWaiters": MAX_WAITERS,
             },
         )
+
+    def mark_undelivered(self, token_id: str, now: int) -> None:
+        """The mark expires after its token, which settled before `now`. Marking again changes nothing."""
+        self._client.update_item(
+            TableName=self._table,
+            Key=primary_key(UNDELIVERED, token_id),
+            UpdateExpression="SET expiresAt = if_not_exists(expiresAt, :expiresAt)",
+            ExpressionAttributeValues=wire_values(expiresAt=self._expires_at(now)),
+        )
+
+    def unmark_undelivered(self, token_id: str) -> None:
+        self._client.delete_item(TableName=self._table, Key=primary_key(UNDELIVERED, token_id))
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         """Record Step Functions' replies for some of a token's waiters.
@@ -421,8 +465,10 @@ class Store:
 
 def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
     page = ScannedPage(count, [], [])
-    for _, group in groupby(items, key=lambda item: item["id"]):
+    for id_, group in groupby(items, key=lambda item: item["id"]):
         by_kind = {item["item"]: item for item in group}
+        if id_ == UNDELIVERED:
+            page.marked.extend(by_kind)
         if TOKEN in by_kind:
             page.tokens.append(token_from(by_kind[TOKEN], by_kind))
         page.attachments.extend(attachment(item) for item in by_kind.values() if is_endless_attachment(item))

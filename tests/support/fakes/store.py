@@ -38,6 +38,7 @@ class MemoryStore:
         self._lock = threading.Lock()
         self.retention = retention_seconds
         self.tokens: dict[str, Token] = {}
+        self.marked: set[str] = set()
         self._schemas: dict[str, str] = {}
         self._keys: dict[tuple[str, str], tuple[Token, IdempotencyKey]] = {}
 
@@ -130,6 +131,14 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, waiters={**token.waiters, waiter.key: waiter}))
 
+    def mark_undelivered(self, token_id: str, now: int) -> None:
+        with self._lock:
+            self.marked.add(token_id)
+
+    def unmark_undelivered(self, token_id: str) -> None:
+        with self._lock:
+            self.marked.discard(token_id)
+
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         with self._lock:
             recorded = dict(self._token(token_id).replies)
@@ -148,7 +157,8 @@ class MemoryStore:
                 for (kind, text), (holder, key) in self._keys.items()
                 if _is_endless(holder, key)
             ]
-        yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys)
+            marked = list(self.marked)
+        yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys, marked)
 
     def release(self, attachment: Attachment) -> bool:
         kind, _, text = attachment.id.partition("#")
@@ -163,6 +173,8 @@ class MemoryStore:
         def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
             with self._lock:
                 listed = (id for id, token in self.tokens.items() if token.kept_until is None)
+                if wanted.undelivered:
+                    listed = (id for id in self.marked if id in self.tokens)
                 ids = sorted((id for id in listed if within.first <= id <= within.last), reverse=not within.ascending)
                 looked_at = [self.tokens[id] for id in ids[:limit]]
             found = [token for token in looked_at if _passes(wanted, token, now)]
@@ -210,7 +222,8 @@ def _passes(wanted: Filter, token: Token, now: int) -> bool:
     outcome = token.outcome_at(now)
     status = outcome.status if outcome else Status.WAITING
     return (
-        (not wanted.statuses or status in wanted.statuses)
+        (not wanted.undelivered or (token.outcome is not None and bool(token.undelivered())))
+        and (not wanted.statuses or status in wanted.statuses)
         and (not wanted.tags or not wanted.tags.isdisjoint(token.tags))
         and (wanted.idempotency_key is None or wanted.idempotency_key == token.idempotency_key)
         and (wanted.completed_from is None or (outcome is not None and outcome.at >= wanted.completed_from))
