@@ -9,6 +9,7 @@ from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.operation import Operator
 from tests.e2e.permissions import denied, physical_name
+from tests.support.api_gateway import TOKENS
 
 PATIENCE = 60  # seconds
 
@@ -16,6 +17,12 @@ PATIENCE = 60  # seconds
 @pytest.fixture
 def operator(stack: Stack) -> Operator:
     return Operator(stack)
+
+
+def undelivered(api: Api) -> list[str]:
+    answer = api.request("GET", f"{TOKENS}?filter[undelivered]=true")
+    assert answer.status == 200, answer
+    return [token["id"] for token in answer.body["data"]]
 
 
 def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator) -> None:
@@ -30,6 +37,7 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
             assert time.monotonic() < until, "no dead letter"
             time.sleep(0.2)
         assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+        assert token["id"] in undelivered(api)
         operator.set_back(token["id"], "completedAt", 61_000)
         status, output = operator.run("doctor")
         assert (status, token["id"] in output) == (2, True), output  # 2: make's status for a failed command
@@ -41,6 +49,8 @@ def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, 
     status, output = operator.run("redrive")
     assert status == 0, output
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+    assert token["id"] not in undelivered(api)
+    assert [waiter["execution"] for waiter in api.retrieve(token)["waiters"]] == [execution]
     assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
     status, output = operator.run("doctor")
     assert token["id"] not in output

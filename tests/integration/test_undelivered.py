@@ -1,0 +1,194 @@
+"""The runs that could not be resumed: who marks their tokens, who lists them, and what happens if a mark cannot be written."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from benchmarks.meter import Meter
+from in_process.moto_stack import MotoStack
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.event_sources import Stream, failures
+from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions, Fault
+from waitpoints import wiring
+from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
+
+MINUTE = 60_000
+UNDELIVERED = f"{TOKENS}?filter[undelivered]=true"
+Settle = Callable[..., tuple[str, str]]
+
+
+@pytest.fixture
+def stream(stack: MotoStack) -> Stream:
+    return Stream(stack)
+
+
+@pytest.fixture
+def settle(api: Api, clock: FakeClock, step_functions: FakeStepFunctions) -> Settle:
+    def settle(fault: Fault = DENIED) -> tuple[str, str]:
+        """Complete a token whose waiter nothing can resume. Returns its id and the waiter's task token."""
+        clock.advance(1)
+        task_token = step_functions.start_task()
+        token = api.create(taskToken=task_token)
+        step_functions.fail_next(fault, times=1000, task_token=task_token)
+        assert api.post(token["url"], {"n": 1}).status == 200
+        return token["id"], task_token
+
+    return settle
+
+
+@pytest.fixture
+def resume(stack: MotoStack, stream: Stream) -> Callable[[], Any]:
+    """What the stream gives to resume_waiters, and its answer."""
+    function = stack.functions()["resume_waiters"]
+    return lambda: function.call({"Records": stream.records("resume_waiters")})
+
+
+def listed(api: Api, query: str = "") -> list[str]:
+    answer = api.get(UNDELIVERED + query)
+    assert answer.status == 200, answer.text
+    return [token["id"] for token in answer.json["data"]]
+
+
+def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(
+    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+) -> None:
+    token_id, task_token = settle()
+    assert listed(api) == []
+    assert failures(resume()) == []
+    assert listed(api) == [token_id]
+    [shown] = api.get(UNDELIVERED).json["data"]
+    assert (shown["status"], shown["outputIsError"]) == ("COMPLETED", False)
+    redrive = stack.functions()["resume_waiters"]
+    assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 1}
+    assert listed(api) == [token_id]
+    step_functions.fail_no_more()
+    assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert step_functions.result(task_token) == Success('{"ok":true,"output":{"n": 1}}')
+    assert listed(api) == []
+    assert marks() == []
+
+
+def test_a_waiter_that_a_retry_may_resume_is_not_listed(api: Api, settle: Settle, resume: Callable[[], Any]) -> None:
+    settle(THROTTLED)
+    assert len(failures(resume())) == 1
+    assert listed(api) == []
+
+
+def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(
+    api: Api, stack: MotoStack, clock: FakeClock, settle: Settle, step_functions: FakeStepFunctions
+) -> None:
+    token_id, _ = settle(THROTTLED)
+    clock.advance(2 * MINUTE)
+    doctor = stack.functions()["doctor"]
+    assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
+    assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
+    step_functions.fail_no_more()
+    assert (doctor.call({})["finished"], marks()) == (1, [])
+
+
+def test_pages_go_both_ways_in_both_orders(api: Api, settle: Settle, resume: Callable[[], Any]) -> None:
+    made = [settle()[0] for _ in range(5)]
+    resume()
+    assert listed(api) == made[::-1]
+    assert listed(api, "&sort=createdAt") == made
+    for sort, expected in (("-createdAt", made[::-1]), ("createdAt", made)):
+        first = api.get(f"{UNDELIVERED}&sort={sort}&page[size]=2").json
+        assert [token["id"] for token in first["data"]] == expected[:2]
+        second = api.get(f"{UNDELIVERED}&sort={sort}&page[size]=2&page[after]={first['pagination']['next']}").json
+        assert [token["id"] for token in second["data"]] == expected[2:4]
+        assert listed(api, f"&sort={sort}&page[size]=2&page[before]={second['pagination']['previous']}") == expected[:2]
+    created = api.retrieve(made[2])["createdAt"]
+    assert listed(api, f"&filter[createdAt][from]={created}&filter[createdAt][to]={created}") == [made[2]]
+
+
+def test_a_mark_that_was_left_behind_shows_nothing_and_the_doctor_removes_it(
+    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+) -> None:
+    token_id, _ = settle()
+    resume()
+    step_functions.fail_no_more()
+    resume_without_marks(token_id)
+    unknown = "waitpoint_" + "0" * 26
+    services.store.mark_undelivered(unknown, services.now())
+    assert marks() == sorted([token_id, unknown])
+    assert listed(api) == []
+    answer = stack.functions()["doctor"].call({})
+    assert (answer["finished"], answer["undone"], marks()) == (0, 0, [])
+
+
+def test_a_mark_that_cannot_be_written_fails_nothing(
+    api: Api,
+    stack: MotoStack,
+    clock: FakeClock,
+    settle: Settle,
+    resume: Callable[[], Any],
+    step_functions: FakeStepFunctions,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    token_id, task_token = settle()
+    letters: list[str] = []
+    with monkeypatch.context() as broken:
+        broken.setattr(services.dead_letters, "put", lambda token_id, _reason: letters.append(token_id))
+        broken.setattr(services.store, "mark_undelivered", _throttled)
+        broken.setattr(services.store, "unmark_undelivered", _throttled)
+        assert failures(resume()) == []
+        assert letters == [token_id]
+        assert marks() == []
+        clock.advance(2 * MINUTE)
+        assert stack.functions()["doctor"].call({})["undelivered"] == [token_id]
+        step_functions.fail_no_more()
+        assert stack.functions()["resume_waiters"].call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+    assert step_functions.result(task_token) is not None
+
+
+def test_a_mark_expires_after_its_token_and_is_never_renewed(stack: MotoStack, clock: FakeClock, settle: Settle) -> None:
+    token_id, _ = settle()
+    services.store.mark_undelivered(token_id, clock())
+    [written] = items(stack)
+    clock.advance(MINUTE)
+    services.store.mark_undelivered(token_id, clock())
+    assert items(stack) == [written]
+    assert written["item"] == {"S": token_id}
+    ended = services.store.get(token_id).outcome
+    assert ended is not None
+    assert int(written["expiresAt"]["N"]) >= ended.at // 1000 + services.store.retention
+
+
+def test_a_page_takes_a_query_and_one_for_each_token(
+    api: Api, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+) -> None:
+    for _ in range(4):
+        settle()
+    resume()
+    meter = Meter()
+    services.reset()
+    meter.watch(wiring.session())
+    vars(services)["step_functions_client"] = step_functions
+    assert len(listed(api, "&page[size]=2")) == 2
+    queries = [call for call in meter.take() if call.operation == "DynamoDB:Query"]
+    assert len(queries) == 1 + 3  # the marks, and one token more than the page holds
+
+
+def marks() -> list[str]:
+    return sorted(token_id for page in services.store.scan(0, 1, services.now()) for token_id in page.marked)
+
+
+def resume_without_marks(token_id: str) -> None:
+    assert services.delivery.resume(services.store.get(token_id)) == []
+
+
+def items(stack: MotoStack) -> list[Any]:
+    answer = services.dynamodb_client.query(
+        TableName=stack.resources["Table"]["Ref"],
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": "undelivered"}},
+    )
+    found: list[Any] = answer["Items"]
+    return found
+
+
+def _throttled(*_: Any) -> None:
+    raise RuntimeError("throttled")
