@@ -1,4 +1,4 @@
-"""Node.js and the packages of package-lock.json, for the tests that drive Trigger.dev's own JavaScript."""
+"""Node.js and the packages of a folder's package-lock.json, for the tests in JavaScript."""
 
 import os
 import re
@@ -22,14 +22,14 @@ def missing(what: str) -> None:
     pytest.skip(f"{what} is missing")
 
 
-def node() -> str:
-    """The path of Node.js, its packages installed."""
+def node(folder: Path = FOLDER) -> str:
+    """The path of Node.js, the packages of `folder` installed."""
     found = shutil.which("node")
     version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout if found else ""
     match = re.match(r"v(\d+)\.", version)
     if not found or not match or int(match[1]) < _OLDEST or not shutil.which("npm"):
         missing(f"Node.js {_OLDEST} or newer with npm")
-    _install()
+    _install(folder)
     assert found
     return found
 
@@ -48,14 +48,14 @@ def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:
     return {"NODE_USE_SYSTEM_CA": "1", **extra, **variables}
 
 
-def _install() -> None:
-    lock = (FOLDER / "package-lock.json").read_bytes()
-    installed = FOLDER / "node_modules" / ".installed"  # a copy of the lock file that was installed
+def _install(folder: Path) -> None:
+    lock = (folder / "package-lock.json").read_bytes()
+    installed = folder / "node_modules" / ".installed"  # a copy of the lock file that was installed
     if installed.exists() and installed.read_bytes() == lock:
         return
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     trusting = trusting_the_system(os.environ)
-    done = subprocess.run(command, cwd=FOLDER, env=trusting, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, cwd=folder, env=trusting, capture_output=True, text=True, check=False)
     if done.returncode:
-        pytest.fail(f"npm could not install tests/sdk: {done.stderr.strip()[-500:]}", pytrace=False)
+        pytest.fail(f"npm could not install {folder.name}: {done.stderr.strip()[-500:]}", pytrace=False)
     installed.write_bytes(lock)
