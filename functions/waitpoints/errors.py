@@ -37,6 +37,13 @@ class InvalidEndpoint(WaitpointsError):
     """A name, an expression or a keyTTL with which no endpoint can be configured."""
 
 
+class InvalidPage(WaitpointsError):
+    """A `page` that cannot be drawn. The message names the place in it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"Invalid {place}: {reason}")
+
+
 class PayloadRefused(WaitpointsError):
     """The body does not match the token's payloadSchema."""
 

@@ -48,3 +48,14 @@ def schema(value: Any) -> str | None:
     text = json_text.dumps(value)
     payload_schema.check(text)
     return text
+
+
+def page(value: Any) -> str | None:
+    """Check the page and return its JSON text. Raises InvalidPage."""
+    if value is None:
+        return None
+    from waitpoints.api import page_definition, page_html  # noqa: PLC0415 - only for tokens with `page`
+
+    text = page_definition.parse(value)
+    page_html.check_size(page_definition.load(text))
+    return text

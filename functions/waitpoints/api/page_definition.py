@@ -1,0 +1,125 @@
+"""The create field `page`: what a person is shown behind a callback URL.
+
+    {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style"}], "fields": {JSON Schema}, "confirm"}
+
+A token keeps its definition as the JSON text that `parse` returns; `load` reads it back.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from waitpoints import json_text
+from waitpoints.api import page_fields, page_input
+from waitpoints.api.page_fields import Field
+from waitpoints.errors import InvalidPage
+
+MAX_BYTES = 16_384  # of the definition as JSON text
+MAX_TITLE = 200  # characters
+MAX_TEXT = 10_000  # characters
+MAX_LINKS = 10
+MAX_LINK_LABEL = 200  # characters
+MAX_URL = 2048  # characters
+MAX_ACTIONS = 8
+MAX_ACTION_LABEL = 100  # characters
+STYLES = ("primary", "danger")
+DEFAULT_ACTION = "submit"
+
+_MEMBERS = ("title", "text", "links", "actions", "fields", "confirm")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+# Browsers drop line breaks in a URL, and read "\" as "/": neither is accepted, nor any character that is not shown.
+_URL = re.compile(r"(?i:https?://[^\s\x00-\x20\x7f-\xa0\\/?#]|mailto:[^\s\x00-\x20\x7f-\xa0\\])[^\s\x00-\x20\x7f-\xa0\\]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """`label` is None for the one action of a page without actions: the page's own words name it."""
+
+    id: str
+    label: str | None
+    style: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    title: str
+    text: str
+    links: tuple[Link, ...]
+    actions: tuple[Action, ...]
+    fields: tuple[Field, ...]
+    confirm: bool
+
+    def action(self, action_id: Any) -> Action | None:
+        return next((action for action in self.actions if action.id == action_id), None)
+
+    def decided(self, output: str) -> Action | None:
+        """Return the action that a token's output names. None if it names none: the token was completed in another way."""
+        try:
+            value = json_text.parse(output)
+        except json_text.NotJson:
+            return None
+        return self.action(value.get("action")) if isinstance(value, dict) else None
+
+
+def parse(value: Any) -> str:
+    """Return the JSON text of a definition, for the table. Raises InvalidPage."""
+    page = _page(value)
+    text = json_text.dumps(value)
+    if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
+    if page.fields:
+        page_fields.check(value["fields"], page.fields, "page.fields")
+    return text
+
+
+def load(text: str) -> Page:
+    """Return the page of a text that `parse` returned."""
+    return _page(json_text.parse(text))
+
+
+def _page(value: Any) -> Page:
+    given = page_input.members(value, "page", _MEMBERS)
+    confirm = given.get("confirm", False)
+    if not isinstance(confirm, bool):
+        raise InvalidPage("page.confirm", "expected true or false")
+    links = page_input.items(given.get("links", []), "page.links", MAX_LINKS)
+    return Page(
+        title=page_input.text(given.get("title"), "page.title", MAX_TITLE),
+        text=page_input.text(given.get("text", ""), "page.text", MAX_TEXT, 0),
+        links=tuple(_link(link, place) for link, place in links),
+        actions=_actions(given["actions"]) if "actions" in given else (Action(DEFAULT_ACTION, None),),
+        fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
+        confirm=confirm,
+    )
+
+
+def _link(value: Any, place: str) -> Link:
+    link = page_input.members(value, place, ("label", "url"))
+    url = page_input.text(link.get("url"), f"{place}.url", MAX_URL)
+    if not _URL.fullmatch(url):
+        raise InvalidPage(f"{place}.url", "expected an absolute URL of the scheme https, http or mailto, without spaces")
+    return Link(page_input.text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
+
+
+def _actions(value: Any) -> tuple[Action, ...]:
+    listed = page_input.items(value, "page.actions", MAX_ACTIONS, 1)
+    actions = tuple(_action(action, place) for action, place in listed)
+    if len({action.id for action in actions}) < len(actions):
+        raise InvalidPage("page.actions", "the same id twice")
+    return actions
+
+
+def _action(value: Any, place: str) -> Action:
+    action = page_input.members(value, place, ("id", "label", "style"))
+    identifier, style = action.get("id"), action.get("style")
+    if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
+        raise InvalidPage(f"{place}.id", "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
+    if "style" in action and style not in STYLES:
+        raise InvalidPage(f"{place}.style", f"expected one of {', '.join(STYLES)}, or no style")
+    return Action(identifier, page_input.text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)

@@ -1,0 +1,321 @@
+"""The fields of a page: which JSON Schemas can be drawn as a form, and what a form's texts and a program's values become.
+
+kind          schema                                                      a form's text becomes
+text          {"type": "string"}                                          a string
+long text     {"type": "string", "format": "textarea"}                    a string; its line breaks are line feeds
+date          {"type": "string", "format": "date"}                        a string, YYYY-MM-DD
+e-mail        {"type": "string", "format": "email"}                       a string
+number        {"type": "number"}                                          a number: "3.0" is 3, "1e3" is 1000
+integer       {"type": "integer"}                                         a whole number: "3.0" is 3, "1e3" is 1000
+yes or no     {"type": "boolean"}; "const": true must be ticked           true or false
+one of        {"enum": [...]}, or {"oneOf": [{"const", "title"}, ...]}    the string or number of the choice
+several of    {"type": "array", "items": a one of}                        a list of them, each once
+
+A typed number is accepted if the run gets exactly that number: whole numbers up to 2**53, others if a double is that exact.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from enum import StrEnum
+from math import isfinite
+from typing import Any
+
+from waitpoints import json_text
+from waitpoints.api import page_input
+from waitpoints.errors import InvalidPage, InvalidPayloadSchema
+
+MAX_FIELDS = 30
+MAX_NAME = 100  # characters
+MAX_TITLE = 200  # characters, of a field and of a choice
+MAX_DESCRIPTION = 1000  # characters
+MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
+MAX_EMAIL = 254  # characters (RFC 5321)
+MAX_CHOICES = 200
+MAX_WHOLE = 2**53  # every reader of JSON knows the whole numbers up to it
+MAX_DIGITS = 100  # characters of a number
+_LARGEST_EXPONENT = 20  # more digits than MAX_WHOLE has
+
+
+class Kind(StrEnum):
+    TEXT = "text"
+    LONG_TEXT = "long text"
+    DATE = "date"
+    EMAIL = "e-mail"
+    NUMBER = "number"
+    INTEGER = "integer"
+    YES_NO = "yes or no"
+    ONE_OF = "one of"
+    SEVERAL_OF = "several of"
+
+
+_FORMATS = {None: Kind.TEXT, "textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
+_TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
+_LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
+
+_OF_ALL = ("type", "title", "description", "default")
+_OF_TEXTS = ("minLength", "maxLength", "pattern")
+_OF_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+_KEYWORDS = {
+    Kind.TEXT: _OF_TEXTS,
+    Kind.LONG_TEXT: ("format", *_OF_TEXTS),
+    Kind.DATE: ("format",),
+    Kind.EMAIL: ("format", *_OF_TEXTS),
+    Kind.NUMBER: _OF_NUMBERS,
+    Kind.INTEGER: _OF_NUMBERS,
+    Kind.YES_NO: ("const",),
+    Kind.ONE_OF: ("enum", "oneOf"),
+    Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
+}
+_OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    value: str | int | float
+    title: str
+
+    @property
+    def text(self) -> str:
+        """What a form sends for it."""
+        return self.value if isinstance(self.value, str) else json_text.dumps(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """`schema` is the field's own JSON Schema, with the length that is accepted without maxLength."""
+
+    name: str
+    kind: Kind
+    schema: Mapping[str, Any]
+    title: str
+    description: str
+    required: bool
+    choices: tuple[Choice, ...] = ()
+
+    @property
+    def must_be_ticked(self) -> bool:
+        return self.kind is Kind.YES_NO and self.schema.get("const") is True
+
+    @property
+    def default_texts(self) -> tuple[str, ...]:
+        """What the form shows before a person types: the texts that it would send."""
+        default = self.schema.get("default")
+        if default is None or default is False:
+            return ()
+        if isinstance(default, list):
+            return tuple(Choice(one, "").text for one in default)
+        return (YES if default is True else Choice(default, "").text,)
+
+
+YES = "yes"  # the value of a ticked box
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Why a value is not accepted: the name of a sentence in `page_words`, and the limit in it. Has nothing of the value."""
+
+    word: str
+    limit: int | float | None = None
+
+
+def parse(schema: Any, place: str) -> tuple[Field, ...]:
+    """Return the fields of an object schema. Raises InvalidPage if it is not one, or cannot be drawn."""
+    form = page_input.members(schema, place, _OF_FORM, "keyword")
+    if form.get("type", "object") != "object":
+        raise InvalidPage(f"{place}.type", 'expected "object"')
+    if form.get("additionalProperties", False) is not False:
+        raise InvalidPage(f"{place}.additionalProperties", "only false is accepted: a form has no other fields")
+    properties = form.get("properties")
+    if not isinstance(properties, dict) or not 1 <= len(properties) <= MAX_FIELDS:
+        raise InvalidPage(f"{place}.properties", f"expected an object of 1 to {MAX_FIELDS} fields")
+    required = form.get("required", [])
+    if not isinstance(required, list) or not all(isinstance(name, str) and name in properties for name in required):
+        raise InvalidPage(f"{place}.required", "expected a list of names of properties")
+    return tuple(
+        _field(name, value, name in required, page_input.of_name(f"{place}.properties", name))
+        for name, value in properties.items()
+    )
+
+
+def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
+    """Raises InvalidPage unless `payload_schema` can check the schema too, and each default fits its own field."""
+    from waitpoints.api import payload_schema  # noqa: PLC0415 - a page can be shown without it
+
+    try:
+        payload_schema.check(json_text.dumps(schema))
+    except InvalidPayloadSchema as error:
+        raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
+    for field in fields:
+        if "default" in field.schema and problem(field, field.schema["default"]):
+            raise InvalidPage(f"{page_input.of_name(f'{place}.properties', field.name)}.default", "it does not fit the field")
+
+
+def from_texts(field: Field, texts: Sequence[str]) -> Any:
+    """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem."""
+    value = _read(field, texts)
+    if value is None:
+        return Problem("missing_choice" if field.choices else "missing") if field.required else None
+    return value if isinstance(value, Problem) else problem(field, value) or value
+
+
+def from_json(field: Field, values: Mapping[str, Any]) -> Any:
+    """Return a program's value for a field as `from_texts` does. A yes or no may be left out as a box may be unticked."""
+    if field.name in values:
+        return problem(field, values[field.name]) or values[field.name]
+    if field.kind is Kind.YES_NO:
+        return problem(field, False) or False
+    return Problem("missing") if field.required else None
+
+
+def problem(field: Field, value: Any) -> Problem | None:
+    """Return why a JSON value does not fit its field, or None."""
+    from waitpoints.api import payload_schema  # noqa: PLC0415 - a page can be shown without it
+
+    if isinstance(value, float) and not isfinite(value):
+        return Problem("invalid")
+    found = payload_schema.violation(json_text.dumps(field.schema), json_text.dumps(value))
+    if found:
+        limit = field.schema.get(found.keyword)
+        is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
+        return Problem(_WORDS.get(found.keyword, "invalid"), limit if is_limit else None)
+    if field.kind is Kind.DATE and not _is_date(value):
+        return Problem("date")
+    if field.kind is Kind.EMAIL and not _EMAIL.fullmatch(value):
+        return Problem("email")
+    return None
+
+
+_WORDS = {
+    "minLength": "too_short",
+    "maxLength": "too_long",
+    "pattern": "pattern",
+    "minimum": "too_small",
+    "maximum": "too_large",
+    "exclusiveMinimum": "not_above",
+    "exclusiveMaximum": "not_below",
+    "multipleOf": "multiple",
+    "minItems": "too_few",
+    "maxItems": "too_many",
+    "enum": "not_a_choice",
+    "oneOf": "not_a_choice",
+    "const": "not_ticked",
+}
+
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser and this module agree
+    r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@"
+    r"[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?(?:\.[a-zA-Z0-9](?:[a-zA-Z0-9-]{0,61}[a-zA-Z0-9])?)*"
+)
+
+
+def _read(field: Field, texts: Sequence[str]) -> Any:
+    """Return the value that a person meant, None for an empty field, or a Problem if its text cannot be read as its kind."""
+    if field.kind is Kind.YES_NO:
+        return bool(texts)
+    if field.kind is Kind.SEVERAL_OF:
+        chosen = [_chosen(field, text) for text in dict.fromkeys(texts) if text]
+        return next((one for one in chosen if isinstance(one, Problem)), chosen or None)
+    if len(texts) > 1:
+        return Problem("invalid")
+    text = texts[0] if texts else ""
+    if not text.strip():
+        return None
+    match field.kind:
+        case Kind.ONE_OF:
+            return _chosen(field, text)
+        case Kind.NUMBER | Kind.INTEGER:
+            return _number(field.kind, unicodedata.normalize("NFKC", text).strip())
+        case Kind.DATE | Kind.EMAIL:
+            return text.strip()
+        case _:
+            return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _chosen(field: Field, text: str) -> Any:
+    return next((choice.value for choice in field.choices if choice.text == text), Problem("not_a_choice"))
+
+
+def _number(kind: Kind, text: str) -> int | float | Problem:
+    if not _NUMBER.fullmatch(text) or len(text) > MAX_DIGITS:
+        return Problem(kind.value)
+    typed = Decimal(text)
+    if typed.adjusted() <= _LARGEST_EXPONENT and typed == typed.to_integral_value():
+        return int(typed) if abs(typed) <= MAX_WHOLE else Problem("too_exact")
+    if kind is Kind.INTEGER:
+        return Problem(kind.value)
+    return float(typed) if Decimal(repr(float(typed))) == typed else Problem("too_exact")
+
+
+def _is_date(text: str) -> bool:
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def _field(name: str, schema: Any, required: bool, place: str) -> Field:
+    page_input.text(name, f"{place} (its name)", MAX_NAME)
+    kind = _kind(schema, place)
+    page_input.members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
+    if kind in _LONGEST:
+        schema = {"maxLength": _LONGEST[kind], **schema}
+        if isinstance(schema["maxLength"], (int, float)) and schema["maxLength"] > MAX_TEXT:
+            raise InvalidPage(f"{place}.maxLength", f"at most {MAX_TEXT:,} is accepted")
+    if "const" in schema and not (schema["const"] is True and required):
+        raise InvalidPage(f"{place}.const", "only true is accepted, for a field that is required: a box that must be ticked")
+    return Field(
+        name=name,
+        kind=kind,
+        schema=schema,
+        title=page_input.text(schema.get("title", name), f"{place}.title", MAX_TITLE),
+        description=page_input.text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
+        required=required,
+        choices=_choices(kind, schema, place),
+    )
+
+
+def _kind(schema: Any, place: str) -> Kind:
+    if not isinstance(schema, dict):
+        raise InvalidPage(place, "expected an object")
+    if "enum" in schema or "oneOf" in schema:
+        return Kind.ONE_OF
+    type_, format_ = schema.get("type"), schema.get("format")
+    if type_ == "string" and format_ in _FORMATS:
+        return _FORMATS[format_]
+    if type_ == "string":
+        raise InvalidPage(f"{place}.format", "expected textarea, date or email, or no format")
+    if isinstance(type_, str) and type_ in _TYPES:
+        return _TYPES[type_]
+    raise InvalidPage(place, f"a field has enum, oneOf, or one type of string, {', '.join(_TYPES)}")
+
+
+def _choices(kind: Kind, schema: Mapping[str, Any], place: str) -> tuple[Choice, ...]:
+    if kind is Kind.SEVERAL_OF:
+        place = f"{place}.items"
+        schema = page_input.members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
+    elif kind is not Kind.ONE_OF:
+        return ()
+    if ("enum" in schema) == ("oneOf" in schema):
+        raise InvalidPage(place, "expected either enum or oneOf")
+    if "enum" in schema:
+        listed = page_input.items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
+        choices = [_choice({"const": value}, at) for value, at in listed]
+    else:
+        listed = page_input.items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
+        choices = [_choice(page_input.members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
+    if len({choice.text for choice in choices}) < len(choices):
+        raise InvalidPage(place, "the same choice twice")
+    return tuple(choices)
+
+
+def _choice(schema: Mapping[str, Any], place: str) -> Choice:
+    value = schema.get("const")
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise InvalidPage(place, "a choice is a text or a number")
+    text = page_input.text(Choice(value, "").text, place, MAX_TITLE)
+    return Choice(value, page_input.text(schema.get("title", text), place, MAX_TITLE))

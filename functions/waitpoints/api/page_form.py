@@ -1,0 +1,121 @@
+"""What a POST to a token with a page says: a browser's form, or a program's JSON `{"action", "fields"}`.
+
+form                       meaning
+action=<id>                the button that was pressed
+field.<name>=<text>        a field; a field of several choices has one for each that is ticked
+confirmed=yes, or no       the answer on the page that asks a second time; programs are not asked
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from waitpoints import json_text
+from waitpoints.api import page_fields, page_words
+from waitpoints.api.page_definition import Action, Page
+from waitpoints.api.page_fields import Problem
+from waitpoints.known_names import unknown
+
+FORM = "application/x-www-form-urlencoded"
+PREFIX = "field."
+MAX_PAIRS = 30 * 200 + 10  # every choice of every field
+
+Values = Mapping[str, Sequence[str]]
+"""The texts of each field as they were sent, to fill in the form again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A choice that settles the token."""
+
+    action: Action
+    fields: Mapping[str, Any]
+
+    @property
+    def output(self) -> str:
+        """The JSON text that the run gets."""
+        return json_text.dumps({"action": self.action.id, "fields": self.fields})
+
+
+@dataclass(frozen=True, slots=True)
+class NotConfirmed:
+    """A choice that fits, of a page that asks a second time."""
+
+    action: Action
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class GoBack:
+    """The answer "no" on the page that asks a second time: show the form as it was."""
+
+    values: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What does not fit: the problem of each field by its name, and of the whole, which says what is accepted."""
+
+    values: Values
+    problems: Mapping[str, Problem]
+    whole: Problem | None = None
+    detail: str = ""
+
+    @property
+    def message(self) -> str:
+        """What a program is answered. Has nothing of the values."""
+        of_fields = [f'field "{name}": {page_words.problem("en", found)}' for name, found in self.problems.items()]
+        of_whole = [self.detail or page_words.problem("en", self.whole)] if self.whole else []
+        return " ".join(["The body does not fit the token's page:", *of_whole, *of_fields])
+
+
+def read(page: Page, body: bytes, content_type: str) -> Submission | NotConfirmed | GoBack | Errors:
+    """Return what the body says. A JSON object is read under any content type: curl sends JSON as a form."""
+    try:
+        text = body.decode("utf-8-sig")
+        if not text.lstrip(" \t\r\n").startswith("{") and content_type.strip().lower().startswith(FORM):
+            return _of_form(page, parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PAIRS))
+        value = json_text.parse(text)
+    except ValueError:  # not UTF-8, not JSON, or too many fields
+        value = None
+    return _of_json(page, value)
+
+
+def _of_form(page: Page, pairs: list[tuple[str, str]]) -> Submission | NotConfirmed | GoBack | Errors:
+    sent: dict[str, list[str]] = {}
+    for name, text in pairs:
+        sent.setdefault(name, []).append(text)
+    values = {field.name: sent.pop(PREFIX + field.name, []) for field in page.fields}
+    actions, confirmed = sent.pop("action", []), sent.pop("confirmed", [])
+    action = page.action(actions[0]) if len(actions) == 1 else None
+    if sent:
+        return Errors(values, {}, Problem("unreadable"), "it has a field that the page does not have.")
+    if confirmed == ["no"]:
+        return GoBack(values)
+    found = {field.name: page_fields.from_texts(field, values[field.name]) for field in page.fields}
+    result = _result(page, action, found, values)
+    if isinstance(result, Submission) and page.confirm and confirmed != ["yes"]:
+        return NotConfirmed(result.action, values)
+    return result
+
+
+def _of_json(page: Page, value: Any) -> Submission | Errors:
+    fields = value.get("fields", {}) if isinstance(value, dict) else None
+    if not isinstance(value, dict) or not isinstance(fields, dict) or value.keys() - {"action", "fields"}:
+        return Errors({}, {}, Problem("unreadable"), 'expected a JSON object {"action": "…", "fields": {…}}.')
+    names = [field.name for field in page.fields]
+    if wrong := [name for name in fields if name not in names]:
+        return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], names)}." if names else "the page has no fields.")
+    found = {field.name: page_fields.from_json(field, fields) for field in page.fields}
+    return _result(page, page.action(value.get("action")), found, {})
+
+
+def _result(page: Page, action: Action | None, found: Mapping[str, Any], values: Values) -> Submission | Errors:
+    problems = {name: one for name, one in found.items() if isinstance(one, Problem)}
+    if action is None:
+        expected = " or ".join(json_text.dumps(action.id) for action in page.actions)
+        return Errors(values, problems, Problem("no_action"), f'expected "action" to be {expected}.')
+    if problems:
+        return Errors(values, problems)
+    return Submission(action, {name: value for name, value in found.items() if value is not None})

@@ -1,0 +1,366 @@
+"""The pages behind a callback URL, one function for each state, and their headers. They work without JavaScript.
+
+Each function returns an HTML document. A form has no address: it is posted to the URL at which the page was opened.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import ceil
+from typing import Any
+from urllib.parse import quote
+
+from waitpoints.api import page_form, page_style, page_words
+from waitpoints.api.page_definition import Action, Link, Page
+from waitpoints.api.page_fields import YES, Field, Kind, Problem
+from waitpoints.api.page_form import Errors, Values
+from waitpoints.api.page_markup import Markup, element, join, literal
+from waitpoints.errors import InvalidPage
+
+MAX_BYTES = 50_000  # of the form before a person fills it in
+MAX_RADIOS = 7  # more choices are a list to open
+_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a document's title is shown outside the page
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The page's language, one of `page_words.WORDS`, and the stack's brand. `color` is `#rrggbb`; `name` may be empty."""
+
+    language: str = page_words.DEFAULT
+    name: str = ""
+    color: str = "#2457d6"
+
+    def __getitem__(self, word: str) -> str:
+        return page_words.WORDS[self.language][word]
+
+
+def headers(look: Look) -> dict[str, str]:
+    """Return the headers of every page. `referrer-policy` keeps the callback URL from the sites that a page links to."""
+    policy = f"default-src 'none'; style-src {page_style.source(look.color)}; img-src data:; form-action 'self'; "
+    return {
+        "content-type": "text/html; charset=utf-8",
+        "content-language": look.language,
+        "content-security-policy": policy + "frame-ancestors 'none'; base-uri 'none'",
+        "cache-control": "no-store",
+        "referrer-policy": "no-referrer",
+        "x-content-type-options": "nosniff",
+        "x-frame-options": "DENY",
+        "x-robots-tag": "noindex, nofollow",
+        "vary": "Accept, Accept-Language",
+    }
+
+
+def check_size(page: Page) -> None:
+    """Raises InvalidPage if the form of a page is too large. Its longest language counts."""
+    longest = max(len(form(page, Look(language, "x" * 100)).encode()) for language in page_words.WORDS)
+    if longest > MAX_BYTES:
+        raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
+
+
+def form(
+    page: Page, look: Look, *, until: datetime | None = None, values: Values | None = None, errors: Errors | None = None
+) -> str:
+    """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout."""
+    problems = errors.problems if errors else {}
+    if errors:
+        values = errors.values
+    sent = {field.name: field.default_texts if values is None else values.get(field.name, ()) for field in page.fields}
+    fields = [_field(look, at, field, sent[field.name], problems.get(field.name)) for at, field in enumerate(page.fields)]
+    return _document(
+        look,
+        f"{look['error']}: {page.title}" if errors else page.title,
+        _summary(look, page, errors) if errors else None,
+        element("h1", page.title, dir="auto"),
+        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
+        _links(look, page.links) if page.links else None,
+        element("form", _no_implicit_submission(page), fields, _buttons(look, page), method="post"),
+        element("p", _sentence(look["open_until"], time=_time(look, until)), class_="until") if until else None,
+    )
+
+
+def confirm(page: Page, action: Action, values: Values, look: Look) -> str:
+    """The second question of a page with `confirm`. Its form repeats the values of the first, out of sight."""
+    hidden = [_hidden("action", action.id)]
+    hidden += [_hidden(page_form.PREFIX + field.name, text) for field in page.fields for text in values[field.name]]
+    label = _label(look, action)
+    style = "danger full" if action.style == "danger" else "primary"
+    yes = element("button", _sentence(look["confirm"], choice=_isolated(label)), name="confirmed", value="yes", class_=style)
+    no = element("button", look["go_back"], name="confirmed", value="no")
+    return _document(
+        look,
+        f"{look['confirm_heading']}: {page.title}",
+        element("p", page.title, class_="context", dir="auto"),
+        element("h1", look["confirm_heading"]),
+        element("p", _sentence(look["confirm_text"], choice=_strong(label))),
+        _answers(look, page, values) if page.fields else None,
+        element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
+    )
+
+
+def done(page: Page, action: Action, at: datetime, look: Look) -> str:
+    """What the person chose, in the answer to the request that settled the token."""
+    said = element("p", _sentence(look["done_text"], choice=_strong(_label(look, action))))
+    close = element("p", look["close"], class_="muted")
+    return _state(look, "good", look["done_heading"], said, _when(look, at), close, page=page)
+
+
+def decided(page: Page, action: Action | None, at: datetime, look: Look) -> str:
+    """A page that was decided before. `action` is None if the token was completed in another way."""
+    if action is None:
+        return ended(at, look, page=page)
+    said = element("p", _sentence(look["decided_text"], choice=_strong(_label(look, action))))
+    return _state(look, "good", look["decided_heading"], said, _when(look, at), page=page)
+
+
+def ended(at: datetime, look: Look, *, page: Page | None = None) -> str:
+    """A token that was completed, with or without a page."""
+    return _state(look, "good", look["completed_heading"], element("p", look["completed_text"]), _when(look, at), page=page)
+
+
+def timed_out(at: datetime, look: Look, *, page: Page | None = None) -> str:
+    """A token that timed out, with or without a page."""
+    return _state(look, "clock", look["ended_heading"], element("p", look["ended_text"]), _when(look, at), page=page)
+
+
+def waiting(look: Look, *, until: datetime | None = None) -> str:
+    """A waiting token without a page: nothing to press."""
+    when = element("p", _sentence(look["open_until"], time=_time(look, until)), class_="muted") if until else None
+    return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), when)
+
+
+def notice(status: int, look: Look) -> str:
+    """The page of a refusal by its status: 401 a wrong link, 404 a removed token, 413 too large, else try again."""
+    name = {401: "wrong_link", 404: "gone", 413: "too_large"}.get(status, "try_again")
+    return _state(look, "alert", look[f"{name}_heading"], element("p", look[f"{name}_text"]))
+
+
+_ICONS = {
+    "good": '<circle cx="24" cy="24" r="21"/><path d="m15 24.5 6.5 6.5L34 18"/>',
+    "clock": '<circle cx="24" cy="24" r="21"/><path d="M24 12v12l8 5"/>',
+    "alert": '<circle cx="24" cy="24" r="21"/><path d="M24 13v14m0 7v.5"/>',
+}
+_SVG = '<svg class="icon {}" viewBox="0 0 48 48" fill="none" stroke="currentColor" stroke-width="3" stroke-linecap="round" '
+_SVG += 'stroke-linejoin="round" aria-hidden="true">{}</svg>'
+
+
+def _state(look: Look, icon: str, heading: str, *children: Markup | None, page: Page | None = None) -> str:
+    return _document(
+        look,
+        f"{heading}: {page.title}" if page else heading,
+        literal(_SVG.format(icon, _ICONS[icon])),
+        element("p", page.title, class_="context", dir="auto") if page else None,
+        element("h1", heading),
+        *children,
+    )
+
+
+def _document(look: Look, title: str, *main: Markup | None) -> str:
+    name = f" · {look.name}" if look.name else ""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("title", title.translate(_BIDI) + name),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("link", rel="icon", href=_icon(look.color)),
+        element("style", literal(page_style.sheet(look.color))),
+    )
+    mark = element("span", class_="mark", aria_hidden="true")
+    brand = element("header", mark, element("span", look.name, dir="auto")) if look.name else None
+    body = element("body", brand, element("main", *main))
+    return "<!doctype html>" + element("html", head, body, lang=look.language)
+
+
+def _icon(color: str) -> str:
+    """Return the tab's icon, without a request."""
+    square = f'<rect width="16" height="16" rx="4" fill="{color}"/>'
+    return "data:image/svg+xml," + quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{square}</svg>')
+
+
+def _sentence(sentence: str, **parts: Markup) -> Markup:
+    """Return one of the page's own sentences with elements in the places of `{name}`."""
+    [(name, part)] = parts.items()
+    before, _, after = sentence.partition(f"{{{name}}}")
+    return join(before, part, after)
+
+
+def _time(look: Look, at: datetime) -> Markup:
+    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return element("time", page_words.time(look.language, at), datetime=machine)
+
+
+def _when(look: Look, at: datetime) -> Markup:
+    return element("p", _time(look, at), class_="muted")
+
+
+def _label(look: Look, action: Action) -> str:
+    return look["submit"] if action.label is None else action.label
+
+
+def _isolated(text: str) -> Markup:
+    """Return a caller's text within the page's own: its direction changes nothing around it."""
+    return element("bdi", text)
+
+
+def _strong(text: str) -> Markup:
+    return element("strong", _isolated(text))
+
+
+def _links(look: Look, links: Sequence[Link]) -> Markup:
+    return element("ul", [element("li", _link(look, link)) for link in links], class_="links", aria_label=look["links"])
+
+
+def _link(look: Look, link: Link) -> Markup:
+    """A link to a site opens in a new tab, so that what was filled in is not lost."""
+    label = element("bdi", link.label)
+    if link.url.lower().startswith("mailto:"):
+        return element("a", label, href=link.url)
+    opened = element("a", label, href=link.url, target="_blank", rel="noopener noreferrer")
+    return join(opened, " ", element("small", f"({look['new_tab']})"))
+
+
+def _no_implicit_submission(page: Page) -> Markup | None:
+    """Enter in a text field presses a form's first button. Of several, none is meant: the first is one that does nothing."""
+    return element("button", type="submit", disabled=True, hidden=True) if len(page.actions) > 1 else None
+
+
+def _buttons(look: Look, page: Page) -> Markup:
+    plain = "" if any(action.style == "primary" for action in page.actions) else "primary"
+    buttons = [
+        element(
+            "button",
+            _isolated(_label(look, action)),
+            name="action",
+            value=action.id,
+            class_=(action.style or plain) + (" full" if len(page.actions) == 1 else ""),
+        )
+        for action in page.actions
+    ]
+    return element("div", buttons, class_="buttons")
+
+
+def _hidden(name: str, value: str) -> Markup:
+    return element("input", type="hidden", name=name, value=value)
+
+
+def _summary(look: Look, page: Page, errors: Errors) -> Markup:
+    """The errors, each with a link to its field. It has the focus when the page opens."""
+    whole = element("p", _problem(look, errors.whole)) if errors.whole else None
+    found = [
+        element("li", element("a", element("bdi", field.title), ": ", _problem(look, problem), href=f"#f{at}"))
+        for at, field in enumerate(page.fields)
+        if (problem := errors.problems.get(field.name))
+    ]
+    heading = element("h2", look["summary"], id="summary")
+    listed = element("ul", found) if found else None
+    return element(
+        "div", heading, whole, listed, class_="summary", role="alert", tabindex="-1", autofocus=True, aria_labelledby="summary"
+    )
+
+
+def _problem(look: Look, problem: Problem) -> str:
+    return page_words.problem(look.language, problem)
+
+
+def _answers(look: Look, page: Page, values: Values) -> Markup:
+    rows = [
+        [element("dt", field.title, dir="auto"), element("dd", _answer(look, field, values[field.name]), dir="auto")]
+        for field in page.fields
+    ]
+    return join(element("h2", look["answers"]), element("dl", [element("div", row) for row in rows]))
+
+
+def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
+    if field.kind is Kind.YES_NO:
+        return look["yes"] if texts else look["no"]
+    titles = {choice.text: choice.title for choice in field.choices}
+    return "\n".join(titles.get(text, text) for text in texts).strip() or look["no_answer"]
+
+
+def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
+    """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
+    hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
+    error = element("p", _problem(look, problem), class_="error", id=f"f{at}-error") if problem else None
+    described = " ".join(f"f{at}-{name}" for name, shown in (("hint", hint), ("error", error)) if shown) or None
+    shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
+    invalid = " invalid" if problem else ""
+    if field.kind is Kind.YES_NO:
+        box = _choice(f"f{at}", "checkbox", field, YES, field.title, bool(texts), required=field.must_be_ticked, **shared)
+        return element("div", box, hint, error, class_=f"field box{invalid}")
+    optional = None if field.required else element("span", f" ({look['optional']})", class_="optional")
+    title = join(element("bdi", field.title), optional)
+    if kind := _group(field):
+        choices = _choices(f"f{at}", kind, field, texts)
+        parts = [element("legend", title), hint, error, *choices]
+        return element("fieldset", parts, class_=f"field{invalid}", aria_describedby=described)
+    control = _control(look, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
+    return element("div", element("label", title, for_=f"f{at}"), hint, error, control, class_=f"field{invalid}")
+
+
+def _group(field: Field) -> str | None:
+    """Return the type of the inputs of a field that is a group of them. An optional choice must be left open again: a list."""
+    if field.kind is Kind.SEVERAL_OF:
+        return "checkbox"
+    return "radio" if field.kind is Kind.ONE_OF and field.required and len(field.choices) <= MAX_RADIOS else None
+
+
+def _choices(id_: str, type_: str, field: Field, texts: Sequence[str]) -> list[Markup]:
+    needed = field.required and type_ == "radio"
+    ids = [id_, *(f"{id_}-{at}" for at in range(1, len(field.choices)))]
+    return [
+        _choice(own, type_, field, choice.text, choice.title, choice.text in texts, required=needed)
+        for own, choice in zip(ids, field.choices, strict=True)
+    ]
+
+
+def _choice(id_: str, type_: str, field: Field, value: str, title: str, chosen: bool, **attributes: Any) -> Markup:
+    name = page_form.PREFIX + field.name
+    box = element("input", type=type_, id=id_, name=name, value=value, checked=chosen, **attributes)
+    return element("div", box, element("label", title, for_=id_, dir="auto"), class_="choice")
+
+
+def _control(look: Look, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
+    shared = {"name": page_form.PREFIX + field.name, "required": field.required, "class_": "control", **attributes}
+    schema = field.schema
+    lengths = {"minlength": schema.get("minLength"), "maxlength": schema.get("maxLength")}
+    match field.kind:
+        case Kind.ONE_OF:
+            options = [
+                element("option", choice.title, value=choice.text, selected=choice.text == text, dir="auto")
+                for choice in field.choices
+            ]
+            return element("select", element("option", look["choose"], value=""), options, **shared)
+        case Kind.LONG_TEXT:  # HTML drops the first line break
+            return element("textarea", literal("\n"), text, dir="auto", rows="5", **lengths, **shared)
+        case Kind.TEXT | Kind.EMAIL:
+            type_ = "email" if field.kind is Kind.EMAIL else "text"
+            return element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
+        case _:
+            type_ = "date" if field.kind is Kind.DATE else "number"
+            if problem and problem.word in _UNSHOWN:
+                type_ = "text"
+            limits = _limits(field) if type_ == "number" else {}
+            return element("input", type=type_, value=text, **limits, **(shared | {"class_": "control short"}))
+
+
+_UNSHOWN = ("number", "integer", "date", "multiple", "too_exact", "invalid")
+"""Problems of a text that <input type=number> or date would not show again, or from which it would count its steps."""
+
+
+def _pattern(field: Field) -> dict[str, str]:
+    """HTML's pattern is of the whole text, JSON Schema's of any part. Browsers show the title with their message."""
+    if "pattern" not in field.schema:
+        return {}
+    title = {"title": field.description} if field.description else {}
+    return {"pattern": rf"[\s\S]*(?:{field.schema['pattern']})[\s\S]*", **title}
+
+
+def _limits(field: Field) -> Mapping[str, int | float | str | None]:
+    """Return min, max and step. A browser counts steps from min, so min must be a step too."""
+    least, most, step = (field.schema.get(name) for name in ("minimum", "maximum", "multipleOf"))
+    if step is not None and (least is None or Decimal(str(least)) % Decimal(str(step)) == 0):
+        return {"min": least, "max": most, "step": step}
+    if field.kind is Kind.INTEGER:
+        return {"min": None if least is None else ceil(least), "max": most, "step": 1}
+    return {"min": least, "max": most, "step": "any"}
