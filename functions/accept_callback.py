@@ -3,10 +3,9 @@
 Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
 """
 
-from waitpoints import ids
 from waitpoints.api import handshake_signs, reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.errors import MethodNotAllowed, TokenNotFound, WrongCallbackHash
+from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "callback_urls", "step_functions_client")
@@ -14,20 +13,10 @@ services.build_at_start("tokens", "callback_urls", "step_functions_client")
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
 def handler(request: Request) -> Response:
-    token_id = checked_id(request)
+    token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
     body = request.body(PAYLOAD_LIMIT)
     if answer := handshake_signs.answer(request, body):
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
     return reception.receive(request, token_id, body)
-
-
-def checked_id(request: Request) -> str:
-    """Return the token id. An invalid id also raises WrongCallbackHash, which hides whether the token exists."""
-    try:
-        token_id = ids.parse(request.path["waitpointId"])
-    except TokenNotFound:
-        raise WrongCallbackHash from None
-    services.callback_urls.check(token_id, request.path["hash"])
-    return token_id

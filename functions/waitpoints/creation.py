@@ -25,7 +25,7 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
         waiter=_waiter(wanted, now),
         verify=rules.verification(wanted.verify),
         complete_when=rules.complete_when(wanted.complete_when),
-        schema=rules.schema(wanted.payload_schema),
+        document=rules.document(wanted),
     )
     created = services.tokens.create(new, now)
     url = services.callback_urls.url(created.token_id, api_url)

@@ -8,6 +8,8 @@ from waitpoints.listing import Filter, ReadRange
 from waitpoints.token import (
     Attachment,
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -44,12 +46,12 @@ class TokenStore(Protocol):
         key: IdempotencyKey | None,
         now: int,
         *,
-        schema: str | None = None,
+        document: Document | None = None,
         replaced_token: str | None = None,
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `schema` is the JSON text of its payloadSchema. `replaced_token` is the id of a holder that retention has removed:
+        `document` is written with it. `replaced_token` is the id of a holder that retention has removed:
         its key is free.
         """
 
@@ -87,8 +89,8 @@ class TokenStore(Protocol):
         Returns whether it did, and the token as it is now.
         """
 
-    def schema(self, token_id: str) -> str | None:
-        """The JSON text of a token's payloadSchema."""
+    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+        """The JSON text of a token's payloadSchema or page."""
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
         """Count a delivery that did not settle its token."""

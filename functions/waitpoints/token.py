@@ -109,13 +109,32 @@ class Verification:
     header: str | None = None  # in lower case; only for the scheme `token`
 
 
+class DocumentKind(StrEnum):
+    """What a document of a token is."""
+
+    SCHEMA = "schema"
+    PAGE = "page"
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON text that is written with a token and never changes: its payloadSchema, or its page."""
+
+    kind: DocumentKind
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a delivery must satisfy to settle a token. `has_schema`: the token's payloadSchema is in a separate item."""
+    """What a delivery must satisfy to settle a token.
+
+    `has_schema`, `has_page`: the token has a document of this kind, which is in an item of its own.
+    """
 
     verify: Verification | None = None
     complete_when: str | None = None
     has_schema: bool = False
+    has_page: bool = False
 
 
 class Unchecked(StrEnum):
@@ -214,7 +233,7 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An item without expiry that is useless without its token: an idempotency key, a schema or a count."""
+    """An item without expiry that is useless without its token: an idempotency key, a document or a count."""
 
     id: str
     item: str
@@ -226,7 +245,7 @@ class Attachment:
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
-    `schema` is the JSON text of a payloadSchema.
+    `document` is a payloadSchema or a page: a token with one has not the other.
     """
 
     timeout_at: int | None = None
@@ -235,12 +254,15 @@ class NewToken:
     waiter: Waiter | None = None
     verify: Verification | None = None
     complete_when: str | None = None
-    schema: str | None = None
+    document: Document | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it."""
+    """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
+
+    `page` is the JSON text of its page, if the token was read with the items beside it.
+    """
 
     id: str
     created_at: int
@@ -254,6 +276,7 @@ class Token:
     rules: Rules | None = None
     other_deliveries: OtherDeliveries | None = None
     kept_until: int | None = None
+    page: str | None = None
 
     @property
     def status(self) -> Status:

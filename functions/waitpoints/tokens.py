@@ -14,6 +14,7 @@ from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
     Completed,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -48,6 +49,7 @@ class Ended:
     """The token had already ended, with this outcome."""
 
     outcome: Outcome | None
+    rules: Rules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +73,10 @@ class Tokens:
     def create(self, new: NewToken, now: int) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either."""
         token, key = _token(new, now), new.key
-        holder = self._store.create(token, key, now, schema=new.schema)
+        holder = self._store.create(token, key, now, document=new.document)
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if key and holder and self._is_gone(holder, token, now):
-            holder = self._store.create(token, key, now, schema=new.schema, replaced_token=holder.token_id)
+            holder = self._store.create(token, key, now, document=new.document, replaced_token=holder.token_id)
         if holder is None:
             telemetry.count("TokensCreated")
             return Created(token.id, is_cached=False)
@@ -128,15 +130,15 @@ class Tokens:
             return RulesApply(token.rules)
         if token.outcome is None:
             token = self._time_out(token_id, now)  # the same `now`, as the clock may have been set back
-        return Ended(token.outcome)
+        return Ended(token.outcome, token.rules)
 
     def stored(self, token_id: str, json: str | None) -> Output:
         """Store an output in the bucket if it is too large for an item. Call it before the token is completed."""
         return self._outputs.store(token_id, json)
 
-    def schema(self, token_id: str) -> str | None:
-        """Return the JSON text of a token's payloadSchema, or None."""
-        return self._store.schema(token_id)
+    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+        """Return the JSON text of a token's payloadSchema or page, or None."""
+        return self._store.document(token_id, kind)
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
         """Count a delivery that did not settle its token. Failures are only logged: they must not fail the delivery."""
@@ -260,7 +262,8 @@ def _token(new: NewToken, now: int) -> Token:
 
 
 def _rules(new: NewToken) -> Rules | None:
-    rules = Rules(new.verify, new.complete_when, has_schema=new.schema is not None)
+    kind = new.document.kind if new.document else None
+    rules = Rules(new.verify, new.complete_when, kind is DocumentKind.SCHEMA, kind is DocumentKind.PAGE)
     return None if rules == Rules() else rules
 
 

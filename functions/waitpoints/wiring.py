@@ -129,6 +129,11 @@ class Services:
         return os.environ["API_URL"]
 
     @cached_property
+    def brand(self) -> tuple[str, str]:
+        """The name and the colour (`#rrggbb`) that pages show."""
+        return os.environ["BRAND_NAME"], os.environ["BRAND_COLOR"]
+
+    @cached_property
     def credentials(self) -> "Credentials":
         from waitpoints.api.credentials import Credentials
         from waitpoints.aws.secrets import RotatingSecret

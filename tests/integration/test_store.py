@@ -25,6 +25,8 @@ from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -279,38 +281,50 @@ class TestOutcome:
         assert (kept, seen.outcome) == (False, failed.outcome)
 
 
-class TestSchema:
+class TestDocument:
     TEXT = '{"type": "object", "title": "Größe"}'
+    DOCUMENT = Document(DocumentKind.SCHEMA, TEXT)
 
     def token(self, **fields: Any) -> Token:
         return Token(id=ids.new_id(START), created_at=START, rules=TYPED, **fields)
 
     def test_comes_back_as_it_was_written(self, store: AnyStore) -> None:
         token = self.token()
-        assert store.create(token, None, START, schema=self.TEXT) is None
-        assert store.schema(token.id) == self.TEXT
+        assert store.create(token, None, START, document=self.DOCUMENT) is None
+        assert store.document(token.id, DocumentKind.SCHEMA) == self.TEXT
         assert store.get(token.id) == token
 
     def test_is_absent_where_there_is_none(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        assert store.schema(create().id) is None
-        assert store.schema(ids.new_id(START)) is None
+        assert store.document(create().id, DocumentKind.SCHEMA) is None
+        assert store.document(ids.new_id(START), DocumentKind.SCHEMA) is None
 
     @pytest.mark.parametrize("with_key", [False, True])
     def test_is_kept_by_a_create_that_is_sent_again_after_a_lost_answer(self, store: AnyStore, with_key: bool) -> None:
         token = self.token()
         key = IdempotencyKey(token.id) if with_key else None
         for _ in range(2):
-            assert store.create(token, key, START, schema=self.TEXT) is None
-        assert (store.get(token.id), store.schema(token.id)) == (token, self.TEXT)
+            assert store.create(token, key, START, document=self.DOCUMENT) is None
+        assert (store.get(token.id), store.document(token.id, DocumentKind.SCHEMA)) == (token, self.TEXT)
 
     def test_is_not_written_for_a_token_that_is_not(self, store: AnyStore) -> None:
         first, second = self.token(), self.token()
         key = IdempotencyKey(first.id)
-        store.create(first, key, START, schema=self.TEXT)
-        holder = store.create(second, key, START, schema="{}")
+        store.create(first, key, START, document=self.DOCUMENT)
+        holder = store.create(second, key, START, document=Document(DocumentKind.SCHEMA, "{}"))
         assert holder is not None
         assert holder.token_id == first.id
-        assert (store.schema(first.id), store.schema(second.id)) == (self.TEXT, None)
+        assert store.document(first.id, DocumentKind.SCHEMA) == self.TEXT
+        assert store.document(second.id, DocumentKind.SCHEMA) is None
+
+    def test_that_is_a_page_is_read_with_its_token(self, store: AnyStore) -> None:
+        token = Token(id=ids.new_id(START), created_at=START, rules=Rules(has_page=True))
+        store.create(token, None, START, document=Document(DocumentKind.PAGE, self.TEXT))
+        assert store.get(token.id) == replace(token, page=self.TEXT)
+        assert store.document(token.id, DocumentKind.PAGE) == self.TEXT
+        assert store.document(token.id, DocumentKind.SCHEMA) is None
+        won, refused = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        assert (won, refused.rules) == (False, Rules(has_page=True))
+        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.SCHEMA)[0]
 
 
 class TestOtherDeliveries:
@@ -890,8 +904,8 @@ class TestItems:
 
     def make(self, store: Store, **fields: Any) -> Token:
         token = Token(id=ids.new_id(START), created_at=START, **fields)
-        schema = "{}" if token.rules and token.rules.has_schema else None
-        store.create(token, None, START, schema=schema)
+        document = Document(DocumentKind.SCHEMA, "{}") if token.rules and token.rules.has_schema else None
+        store.create(token, None, START, document=document)
         return token
 
     def test_of_a_plain_token_are_those_of_before_and_completed_by(self, stack: MotoStack, written: Store) -> None:
@@ -963,7 +977,7 @@ class TestItems:
             assert written.release(one)
             assert not written.release(one)
         assert written.get(token.id) == token
-        assert written.schema(token.id) is None
+        assert written.document(token.id, DocumentKind.SCHEMA) is None
 
     def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)

@@ -14,7 +14,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.webhook_signer import sign
 from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
-from waitpoints.token import Completed, IdempotencyKey, NewToken, Output, Source, Verification
+from waitpoints.token import Completed, Document, DocumentKind, IdempotencyKey, NewToken, Output, Source, Verification
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -126,7 +126,7 @@ class TestADelivery:
         assert counted(world, endpoint) == {"notMatching": 1}
 
     def test_that_the_tokens_schema_refuses_does_not_settle_it(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world, schema='{"required": ["conclusion"]}')
+        endpoint, token = put(world), create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
         assert deliver(api, endpoint).status == 200
         assert world.tokens.retrieve(token).outcome is None
         last = statistics(world, endpoint).last[DeliveryKind.NOT_MATCHING]
@@ -313,7 +313,7 @@ class TestATrial:
 
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
         put(world)
-        create(world, schema='{"required": ["conclusion"]}')
+        create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
         assert self.tried(api, body=BODY)["outcome"] == "notMatching"
 
     def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:

@@ -18,6 +18,8 @@ from waitpoints.keys import Kept, KeyCompletion, NotAwaited
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     NewToken,
@@ -103,14 +105,14 @@ class TestACreateThatCameFirst:
         assert completion.token_id != ended.token_id
 
     def test_with_a_schema_is_settled_only_by_a_checked_output(self, world: InMemory) -> None:
-        created = create(world, schema="{}")
+        created = create(world, document=Document(DocumentKind.SCHEMA, "{}"))
         assert isinstance(complete(world).result, RulesApply)
         assert isinstance(complete(world, checked="another").result, RulesApply)
         assert world.tokens.retrieve(created.token_id).outcome is None
         assert complete(world, checked=created.token_id).result == Settled()
 
     def test_with_a_schema_is_failed_without_a_check(self, world: InMemory) -> None:
-        create(world, schema="{}")
+        create(world, document=Document(DocumentKind.SCHEMA, "{}"))
         assert complete(world, TokenError("no")).result == Settled()
 
     def test_gets_a_large_output_from_the_bucket(self, world: InMemory) -> None:
@@ -249,7 +251,7 @@ class TestOverHttp:
         assert world.store.get(token).kept_until == world.clock() + lifetime
 
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
-        token = create(world, schema='{"type": "object"}').token_id
+        token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}')).token_id
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
         assert world.tokens.retrieve(token).outcome is None
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": {}}).status == 200

@@ -29,6 +29,8 @@ from waitpoints.aws.items import StoredStatus, stored_status
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import (
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -107,10 +109,10 @@ class StreamedStore(MemoryStore):
         key: IdempotencyKey | None,
         now: int,
         *,
-        schema: str | None = None,
+        document: Document | None = None,
         replaced_token: str | None = None,
     ) -> KeyHolder | None:
-        holder = super().create(token, key, now, schema=schema, replaced_token=replaced_token)
+        holder = super().create(token, key, now, document=document, replaced_token=replaced_token)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
@@ -206,8 +208,9 @@ class Life(RuleBasedStateMachine):
     @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | st.integers(1, 5_000))
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
         timeout_at = None if timeout is None else self.now + timeout
-        schema = json.dumps({"const": json.loads(MATCHING)}) if rules.has_schema else None
-        new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, schema=schema)
+        schema = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
+        document = schema if rules.has_schema else None
+        new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, document=document)
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
 
     @rule(data=st.data(), unwrap=st.booleans(), context=st.booleans())

@@ -14,7 +14,8 @@ import hashlib
 import hmac
 import re
 
-from waitpoints.errors import WrongCallbackHash
+from waitpoints import ids
+from waitpoints.errors import TokenNotFound, WrongCallbackHash
 from waitpoints.ids import PREFIX
 from waitpoints.ports import Secret
 
@@ -29,6 +30,18 @@ class CallbackUrls:
     def url(self, token_id: str, api_url: str) -> str:
         """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
         return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(_token(token_id))}"
+
+    def token_id(self, written_id: str, hash_in_url: str) -> str:
+        """Return the id of the token that a callback URL names.
+
+        An invalid id also raises WrongCallbackHash, which hides whether the token exists.
+        """
+        try:
+            token_id = ids.parse(written_id)
+        except TokenNotFound:
+            raise WrongCallbackHash from None
+        self.check(token_id, hash_in_url)
+        return token_id
 
     def check(self, token_id: str, hash_in_url: str) -> None:
         """Raises WrongCallbackHash unless the current or the previous signing key gives this hash for the token."""

@@ -10,7 +10,7 @@ from waitpoints.api.http import Request, Response
 from waitpoints.endpoints import DeliveryKind, Endpoint
 from waitpoints.errors import InvalidRequest, WrongSignature
 from waitpoints.known_names import refuse_unknown
-from waitpoints.token import Completed, Failed, TimedOut, Token, iso
+from waitpoints.token import Completed, DocumentKind, Failed, TimedOut, Token, iso
 from waitpoints.wiring import services
 
 HANDSHAKE = "handshake"
@@ -127,7 +127,7 @@ def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
 
 
 def _waiting(token: Token, output: str) -> Step:
-    schema = services.tokens.schema(token.id) if token.rules and token.rules.has_schema else None
+    schema = services.tokens.document(token.id, DocumentKind.SCHEMA) if token.rules and token.rules.has_schema else None
     if schema and (violation := payload_schema.violation(schema, output)):
         return Step("token", "does not match", violation.message, DeliveryKind.NOT_MATCHING)
     return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)

@@ -9,7 +9,7 @@ from typing import assert_never
 from waitpoints import telemetry, timeouts
 from waitpoints.api import reception
 from waitpoints.api.endpoint_delivery import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
-from waitpoints.api.http import Request, Response
+from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.endpoints import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
@@ -41,7 +41,7 @@ def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
             _count(endpoint, DeliveryKind.NO_OUTPUT, sender, key=str(evaluation.key), detail=reason)
         case never:
             assert_never(never)
-    return reception.RECEIVED
+    return RECEIVED
 
 
 def kept_until(endpoint: Endpoint, now: int, retention: int) -> int:
@@ -72,7 +72,7 @@ def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None
             kind = DeliveryKind.KEPT
         case NotAwaited():
             kind = DeliveryKind.NOT_AWAITED
-        case Ended(outcome):
+        case Ended(outcome, _):
             assert completion.token_id is not None
             services.tokens.count_delivery(completion.token_id, outcome, sender)
             kind = DeliveryKind.REPEATED

@@ -164,6 +164,9 @@ class Response:
         }
 
 
+RECEIVED = Response({"success": True})
+"""The answer to a delivery and to a completion, whether or not it settled the token."""
+
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 

@@ -145,6 +145,16 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=[{"type": "object", "required": ["approved"]}],
     )
 
+    page: dict[str, Any] = Field(
+        default=ABSENT,
+        description=(
+            "What a person is shown who opens the callback URL: `title`, `text`, `links`, `actions`, `fields` (a JSON Schema "
+            "that is drawn as a form) and `confirm`. Only a POST of one of its actions completes the token, with "
+            '`{"action", "fields"}`. Not together with `verify`, `completeWhen` or `payloadSchema`. docs/pages.md has it all.'
+        ),
+        examples=[{"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]}],
+    )
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if self.idempotency_key_ttl is not None and self.idempotency_key is None:

@@ -5,6 +5,7 @@ A token without rules settles in one conditional write. If the token has rules, 
     verify          401 unless the delivery is signed. A handshake of Zoom, Xero or Discord is answered after that.
     completeWhen    200, but the token settles only if the delivery matches
     payloadSchema   422 unless the body matches; also for a request to complete
+    page            422 unless the body is one of the page's actions, with fields that fit
 
 A delivery that does not settle the token is counted in a separate item and changes nothing else. Each rule imports what it
 needs, so only tokens with that rule pay for it.
@@ -14,17 +15,15 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.api import callback_body
-from waitpoints.api.http import Request, Response
+from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.token import IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.token import DocumentKind, IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
     from waitpoints.keys import KeyCompletion
-
-RECEIVED = Response({"success": True})
 
 
 def receive(request: Request, token_id: str, body: bytes) -> Response:
@@ -34,9 +33,9 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
     match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
         case Settled():
             return RECEIVED
-        case Ended(outcome):
+        case Ended(outcome, rules):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return RECEIVED
+            return _page_of_ended(request, token_id) if rules and rules.has_page else RECEIVED
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, sender)
@@ -73,6 +72,10 @@ def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester
 
 
 def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes, output: Output, sender: Origin) -> Response:
+    if rules.has_page:
+        from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
+
+        return page_reception.receive(request, token_id, body, sender)
     if rules.verify and (answer := _verified(rules.verify, request, token_id, body)):
         return answer
     if rules.complete_when and not _matches(rules.complete_when, request, output):
@@ -82,7 +85,7 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
     if rules.has_schema:
         _check_schema(token_id, output)
     match services.tokens.complete(token_id, output, sender):
-        case Ended(outcome):
+        case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
         case Settled() | RulesApply():
             pass
@@ -93,6 +96,12 @@ def _verified(verify: Verification, request: Request, token_id: str, body: bytes
     from waitpoints.api import verification  # noqa: PLC0415 - only for tokens with `verify`
 
     return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
+
+
+def _page_of_ended(request: Request, token_id: str) -> Response:
+    from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
+
+    return page_reception.answer_of_ended(request, token_id)
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:
@@ -106,7 +115,7 @@ def _check_schema(token_id: str, output: Output) -> None:
     """Raises PayloadRefused unless the output matches the token's payloadSchema."""
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
-    schema = services.tokens.schema(token_id)
+    schema = services.tokens.document(token_id, DocumentKind.SCHEMA)
     if schema and (violation := payload_schema.violation(schema, output.json or "null")):
         telemetry.count("PayloadsRefused")
         raise PayloadRefused(violation.message)

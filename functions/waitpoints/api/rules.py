@@ -1,14 +1,17 @@
 """Check the rules in a request to create a token. Each function returns None if its rule is absent."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from waitpoints import json_text
 from waitpoints.aws.secrets import is_unusable
-from waitpoints.errors import InvalidVerification
-from waitpoints.token import Verification
+from waitpoints.errors import InvalidPage, InvalidVerification
+from waitpoints.token import Document, DocumentKind, Verification
 from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.api.models import CreateWaitpointTokenRequest
 
 
 def verification(value: Any) -> Verification | None:
@@ -39,10 +42,16 @@ def complete_when(expression: str | None) -> str | None:
     return expression
 
 
-def schema(value: Any) -> str | None:
-    """Check the schema and return its JSON text. Raises InvalidPayloadSchema."""
-    if value is None:
-        return None
+def document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
+    """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
+    if wanted.page is not None:
+        return Document(DocumentKind.PAGE, _page(wanted))
+    if wanted.payload_schema is not None:
+        return Document(DocumentKind.SCHEMA, _schema(wanted.payload_schema))
+    return None
+
+
+def _schema(value: Any) -> str:
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
     text = json_text.dumps(value)
@@ -50,12 +59,13 @@ def schema(value: Any) -> str | None:
     return text
 
 
-def page(value: Any) -> str | None:
-    """Check the page and return its JSON text. Raises InvalidPage."""
-    if value is None:
-        return None
+def _page(wanted: "CreateWaitpointTokenRequest") -> str:
     from waitpoints.api import page_definition, page_html  # noqa: PLC0415 - only for tokens with `page`
 
-    text = page_definition.parse(value)
+    others = {"verify": wanted.verify, "completeWhen": wanted.complete_when, "payloadSchema": wanted.payload_schema}
+    for name, value in others.items():
+        if value is not None:
+            raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
+    text = page_definition.parse(wanted.page)
     page_html.check_size(page_definition.load(text))
     return text

@@ -5,6 +5,7 @@
     waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
+    waitpoint_<ulid>    page       its page
     idempotency#<hash>  key        the token that holds an idempotency key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
@@ -25,6 +26,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from waitpoints.token import (
     Attachment,
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -44,7 +47,7 @@ from waitpoints.token import (
     Waiter,
 )
 
-TOKEN, REPLIES, OTHERS, SCHEMA, KEY = "token", "replies", "others", "schema", "key"
+TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
 UNDELIVERED = "undelivered"
 LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
 
@@ -143,15 +146,18 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("kept", False))
 
 
-def schema_item(token: Token, schema: str, retention: int) -> dict[str, Any]:
-    """Return a payloadSchema's item in DynamoDB JSON. Without a timeout it has no expiry: the doctor deletes it later."""
+def document_item(token: Token, document: Document, retention: int) -> dict[str, Any]:
+    """Return a document's item in DynamoDB JSON.
+
+    If the token has no timeout, the item has no expiry: the doctor deletes it later.
+    """
     return _item(
         {
             "id": token.id,
-            "item": SCHEMA,
+            "item": document.kind,
             "tokenId": token.id,
             "createdAt": token.created_at,
-            "schema": schema,
+            document.kind: document.text,
             "expiresAt": None if token.timeout_at is None else token.timeout_at // 1000 + retention,
         }
     )
@@ -227,6 +233,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         kept_until=_optional_int(item.get("keptUntil")),
+        page=siblings[DocumentKind.PAGE][DocumentKind.PAGE] if DocumentKind.PAGE in siblings else None,
     )
 
 
@@ -293,6 +300,7 @@ def _rules_map(rules: Rules) -> dict[str, Any]:
         {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
     )
     named = {"verify": verify, "completeWhen": rules.complete_when, "payloadSchema": rules.has_schema or None}
+    named["page"] = rules.has_page or None
     return _present(named)
 
 
@@ -302,6 +310,7 @@ def _rules(stored: Item) -> Rules:
         verify=Verification(**verify) if verify else None,
         complete_when=stored.get("completeWhen"),
         has_schema=stored.get("payloadSchema", False),
+        has_page=stored.get("page", False),
     )
 
 

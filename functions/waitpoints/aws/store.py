@@ -27,12 +27,12 @@ from waitpoints.aws.items import (
     LIST_SHARDS,
     OTHERS,
     REPLIES,
-    SCHEMA,
     TOKEN,
     UNDELIVERED,
     StoredStatus,
     attachment,
     digest,
+    document_item,
     index_keys,
     is_endless_attachment,
     key_holder,
@@ -41,7 +41,6 @@ from waitpoints.aws.items import (
     outcome_attributes,
     plain,
     primary_key,
-    schema_item,
     stored_status,
     token_from,
     token_item,
@@ -56,6 +55,8 @@ from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -153,7 +154,7 @@ class Store:
         key: IdempotencyKey | None,
         now: int,
         *,
-        schema: str | None = None,
+        document: Document | None = None,
         replaced_token: str | None = None,
     ) -> KeyHolder | None:
         put_token: PutTypeDef = {
@@ -163,11 +164,11 @@ class Store:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         together: list[TransactWriteItemTypeDef] = [{"Put": put_token}]
-        if schema is not None:
-            together.append({"Put": {"TableName": self._table, "Item": schema_item(token, schema, self.retention)}})
+        if document is not None:
+            together.append({"Put": {"TableName": self._table, "Item": document_item(token, document, self.retention)}})
         if key is None:
             # If the id exists, an earlier attempt of this call wrote it and its response was lost.
-            if schema is not None:
+            if document is not None:
                 self._write_together(*together)
             else:
                 with suppress(self._client.exceptions.ConditionalCheckFailedException):
@@ -254,11 +255,11 @@ class Store:
             raise TokenNotFound
         return token_from(items[TOKEN], items)
 
-    def schema(self, token_id: str) -> str | None:
-        """Return the JSON text of a token's payloadSchema. Reads consistently, to find it right after the create."""
-        key = primary_key(token_id, SCHEMA)
+    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+        """Return the JSON text of a token's payloadSchema or page. Reads consistently, to find it right after the create."""
+        key = primary_key(token_id, kind)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
-        return found["schema"]["S"] if found else None
+        return found[kind]["S"] if found else None
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
         """Yield pages of 1 MB from one of `segments` parts of the table, eventually consistent."""

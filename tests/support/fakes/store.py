@@ -15,6 +15,8 @@ from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
     Completed,
+    Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -39,7 +41,7 @@ class MemoryStore:
         self.retention = retention_seconds
         self.tokens: dict[str, Token] = {}
         self.marked: set[str] = set()
-        self._schemas: dict[str, str] = {}
+        self._documents: dict[tuple[str, DocumentKind], str] = {}
         self._keys: dict[tuple[str, str], tuple[Token, IdempotencyKey]] = {}
 
     def create(
@@ -48,7 +50,7 @@ class MemoryStore:
         key: IdempotencyKey | None,
         now: int,
         *,
-        schema: str | None = None,
+        document: Document | None = None,
         replaced_token: str | None = None,
     ) -> KeyHolder | None:
         with self._lock:
@@ -58,8 +60,8 @@ class MemoryStore:
                     return holder
                 self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
-            if schema is not None:
-                self._schemas[token.id] = schema
+            if document is not None:
+                self._documents[token.id, document.kind] = document.text
         return None
 
     def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
@@ -98,7 +100,7 @@ class MemoryStore:
 
     def get(self, token_id: str) -> Token:
         with self._lock:
-            return self._token(token_id)
+            return replace(self._token(token_id), page=self._documents.get((token_id, DocumentKind.PAGE)))
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:
@@ -107,8 +109,8 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, outcome=outcome))
 
-    def schema(self, token_id: str) -> str | None:
-        return self._schemas.get(token_id)
+    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+        return self._documents.get((token_id, kind))
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
         with self._lock:
