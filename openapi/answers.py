@@ -6,7 +6,7 @@ Trigger.dev's specification where it has one. An absent field is omitted, never 
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 Instant = Annotated[
     str,
@@ -232,6 +232,10 @@ class EndpointTrial(AnswerModel):
 
 class Nothing(AnswerModel):
     pass
+
+
+class Page(RootModel[str]):
+    """An HTML document."""
 
 
 class Refusal(AnswerModel):

@@ -64,7 +64,8 @@ def document() -> Json:
 
 
 def _operation(operation: Operation) -> Json:
-    every = {200: Answer("Done.", operation.result, operation.headers), **operation.refusals, **EVERYWHERE}
+    media = "text/html" if operation.is_page else "application/json"
+    every = {200: Answer("Done.", operation.result, operation.headers, media), **operation.refusals, **EVERYWHERE}
     described: Json = {
         "operationId": operation.id,
         "summary": operation.summary,

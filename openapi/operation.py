@@ -72,10 +72,11 @@ class Answer:
     description: str
     body: type[BaseModel] | UnionType = answers.Refusal
     headers: Mapping[str, Json] = field(default_factory=dict)
+    media: str = "application/json"
 
     def described(self) -> Json:
         headers = {"headers": dict(self.headers)} if self.headers else {}
-        content = {"application/json": {"schema": reference(self.body)}}
+        content = {self.media: {"schema": reference(self.body)}}
         return {"description": self.description, **headers, "content": content}
 
 
@@ -96,6 +97,8 @@ class Operation:
     credentials: tuple[Credential, ...] = ("secretKey",)
     is_ours: bool = False
     """Trigger.dev has no such operation. An unknown field is refused even from its SDK."""
+    is_page: bool = False
+    """The answer is HTML, for requests that accept it. Any other is 405, and `Allow` does not name the method."""
     tested_by: tuple[str, ...] = ()
     """Other methods that callers test the path with. They are answered 200 with no body, and do nothing."""
 

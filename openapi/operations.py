@@ -145,6 +145,7 @@ class TryEndpointRequest(BaseModel):  # the handler reads it without pydantic
 ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
+CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
 
 OPERATIONS = (
     Operation(
@@ -254,8 +255,7 @@ OPERATIONS = (
                 "filter[undelivered]",
                 "`true`: settled tokens with a waiter that could not be resumed, and that needs an operator. Goes with "
                 "`page`, `sort` and `filter[createdAt]` alone.",
-                "true",
-                {"enum": ["true", ""]},
+                schema={"enum": ["true", ""]},
             ),
         ),
     ),
@@ -345,15 +345,30 @@ OPERATIONS = (
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
             404: Answer("The URL is right, but retention has removed its token."),
             413: too_large(PAYLOAD_LIMIT),
-            422: Answer("The body does not match the token's payloadSchema; `error` names the keyword and its place."),
+            422: Answer(
+                "The body does not match the token's payloadSchema, or is not a choice of its `page`; `error` names the place."
+            ),
         },
         body=RequestBody({"status": "approved"}),
-        parameters=(
-            WAITPOINT_ID,
-            Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1}),
-        ),
+        parameters=(WAITPOINT_ID, CALLBACK_HASH),
         credentials=(),
         tested_by=("HEAD",),  # Trello
+    ),
+    Operation(
+        "GET",
+        f"{TOKEN}/callback/{{callbackHash}}",
+        "show_waitpoint_token_callback_v1",
+        "Show a person what the URL is for",
+        "Shows the token's `page`, or what became of it, to a request whose `Accept` names text/html. It never completes the "
+        "token. Any other request is answered 405, unless it is a handshake. A refusal is a page too.",
+        answers.Page,
+        {
+            401: Answer("This stack did not make the URL."),
+            404: Answer("The URL is right, but retention has removed its token."),
+        },
+        parameters=(WAITPOINT_ID, CALLBACK_HASH),
+        credentials=(),
+        is_page=True,
     ),
     Operation(
         "POST",
@@ -522,5 +537,5 @@ def by_id(operation_id: str) -> Operation:
 
 
 def methods(path: str) -> list[str]:
-    """The methods of a path, sorted, as the `allow` header of its 405 lists them. A preflight is not listed."""
-    return sorted(it.method for it in OPERATIONS if it.path == path and it.method != "OPTIONS")
+    """The methods of a path, sorted, as the `allow` header of its 405 lists them. A preflight or a page is not listed."""
+    return sorted(it.method for it in OPERATIONS if it.path == path and it.method != "OPTIONS" and not it.is_page)

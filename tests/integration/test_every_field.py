@@ -82,6 +82,7 @@ CREATE = {
     "verify": every(400, but_422=OBJECTS),
     "completeWhen": every(422, but_400=NOT_TEXTS),
     "payloadSchema": every(400, but_200=OBJECTS),
+    "page": every(400, but_422=OBJECTS),
     "fromTheFuture": every(400),
     "__proto__": every(400),
     "constructor": every(400),

@@ -49,8 +49,12 @@ def send(
     if query := operation.examples("query"):
         url += "?" + urlencode(query)
     own = api.authorized if headers is None else headers
+    accept = {"accept": "text/html"} if operation.is_page else {}
     return api.request(
-        operation.method, url, operation.body.example if operation.body else None, {**operation.examples("header"), **own}
+        operation.method,
+        url,
+        operation.body.example if operation.body else None,
+        {**operation.examples("header"), **accept, **own},
     )
 
 

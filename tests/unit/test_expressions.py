@@ -76,6 +76,8 @@ def test_forty_nodes_are_accepted() -> None:
         ("@.status == 'x'", '"status" is not one of'),
         ("[body.a, other]", '"other" is not one of'),
         ("headers.\"X-GitHub-Event\" != 'ping'", 'lower case: "x-github-event"'),
+        ("@.headers.\"X-GitHub-Event\" != 'ping'", 'lower case: "x-github-event"'),
+        ("@ | status == 'x'", '"status" is not one of'),
         ("body.a == '\ud800'", "cannot be parsed"),
     ],
 )

@@ -55,7 +55,7 @@ def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
     world.bucket.put_object(Key=places(token)["path"], Body=b"1")
     answer = send(api, operation, token)
     assert answer.status == 200, answer.text
-    operation.result.model_validate(answer.json)
+    operation.result.model_validate(answer.text if operation.is_page else answer.json)
     assert set(operation.headers) <= set(answer.headers)
 
 

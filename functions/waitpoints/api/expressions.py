@@ -184,10 +184,15 @@ _NEW_CURRENT = ("subexpression", "pipe", "projection", "value_projection", "filt
 def _on_delivery(node: Node) -> Iterator[Node]:
     """Yield the nodes that are evaluated on the delivery itself, not on a part of it."""
     yield node
-    children = _children(node)
-    is_same = node["type"] in ("subexpression", "pipe") and children[0]["type"] == "current"  # @.body
-    for child in children[:1] if node["type"] in _NEW_CURRENT and not is_same else children:
+    children = _path(node) if node["type"] in ("subexpression", "pipe") else _children(node)
+    for child in children[:1] if node["type"] in _NEW_CURRENT else children:
         yield from _on_delivery(child)
+
+
+def _path(node: Node) -> list[Any]:
+    """Return the children of a subexpression or a pipe without a leading `@`, which changes nothing: `@.body` is `body`."""
+    children = _children(node)
+    return children[1:] if children[0]["type"] == "current" else children
 
 
 def _check_root(node: Node) -> None:
@@ -196,8 +201,8 @@ def _check_root(node: Node) -> None:
         raise ExpressionRefused(
             f"{json_text.dumps(node['value'])} is not one of {', '.join(_ROOTS)}; a text is written in single quotes, 'text'"
         )
-    if node["type"] == "subexpression":
-        root, member = node["children"][:2]
+    if node["type"] == "subexpression" and len(path := _path(node)) > 1:
+        root, member = path[:2]
         name = member.get("value")
         if root.get("value") == "headers" and member["type"] == "field" and name != name.lower():
             raise ExpressionRefused(f"names of headers are in lower case: {json_text.dumps(name.lower())}")

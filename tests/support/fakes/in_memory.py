@@ -66,6 +66,7 @@ class InMemory:
             "endpoints": self.endpoints,
             "endpoint_cache": EndpointCache(self.endpoints.get, self.clock),
             "endpoint_tally": EndpointTally(self.endpoints.count, self.clock),
+            "brand": ("Example Ltd", "#2457d6"),
             "callback_urls": self.callback_urls,
             "credentials": self.credentials,
             "timeout_limits": limits,
