@@ -74,9 +74,9 @@ class Tokens:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either."""
         token, key = _token(new, now), new.key
         holder = self._store.create(token, key, now, document=new.document)
-        telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
-        if key and holder and self._is_gone(holder, token, now):
+        while key and holder and self._is_gone(holder, token, now):  # another one may take the key first, and may be kept
             holder = self._store.create(token, key, now, document=new.document, replaced_token=holder.token_id)
+        telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if holder is None:
             telemetry.count("TokensCreated")
             return Created(token.id, is_cached=False)

@@ -25,6 +25,7 @@ from waitpoints.token import (
     NewToken,
     Output,
     TimedOut,
+    Token,
     TokenError,
     Waiter,
 )
@@ -166,6 +167,26 @@ class TestACompletionThatCameFirst:
         world.clock.advance(1)
         with pytest.raises(TokenNotFound):
             world.tokens.retrieve(created.token_id)
+
+    def test_is_adopted_by_a_create_that_found_the_key_with_a_removed_token(
+        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The completion takes the key while the create looks whether the token before it still exists."""
+        create(world)
+        complete(world)
+        world.clock.advance(RETENTION * 1000)
+        get = world.store.get
+
+        def get_later(token_id: str) -> Token:
+            monkeypatch.setattr(world.store, "get", get)
+            assert isinstance(complete(world, '"second"').result, Kept)
+            return get(token_id)
+
+        monkeypatch.setattr(world.store, "get", get_later)
+        created = create(world, tags=("a",))
+        assert created.is_cached
+        [listed] = world.tokens.list_page(ListQuery()).tokens
+        assert (listed.id, listed.tags) == (created.token_id, ("a",))
 
     def test_is_not_replaced_by_a_second_one(self, world: InMemory) -> None:
         first, second = complete(world, '"first"'), complete(world, '"second"')
