@@ -634,6 +634,85 @@ class TestKeeping:
             [made] = [one.id for one, holder in zip((token, kept), found, strict=True) if holder is None]
             assert {holder.token_id for holder in found if holder} == {made}
 
+    def test_of_ten_completions_at_once_leaves_one_token(self, store: AnyStore) -> None:
+        for _ in range(10):
+            self.name = ids.new_id(START)
+            kept = [self.completion() for _ in range(10)]
+            self.assert_one_took_the_key(store, kept, race([partial(store.keep, one, self.key(), START) for one in kept]))
+
+    def test_and_creating_at_once_after_the_key_has_expired_leave_one_token(self, store: AnyStore) -> None:
+        """The holder is a token that has ended, or a kept completion."""
+        for number in range(20):
+            self.name = ids.new_id(START)
+            ended = self.token() if number % 2 else self.completion()
+            (store.keep if ended.kept_until else store.create)(ended, self.key(), START)
+            later = self.key(TIMEOUT + 9)
+            creates, completions = [self.token(), self.token()], [self.completion(TIMEOUT + 9) for _ in range(2)]
+            racers: list[Callable[[], KeyHolder | None]] = [
+                *(partial(store.create, one, later, TIMEOUT) for one in creates),
+                *(partial(store.keep, one, later, TIMEOUT, replaced_token=ended.id) for one in completions),
+            ]
+            self.assert_one_took_the_key(store, creates + completions, race(racers))
+
+    def test_and_creating_at_once_after_retention_leave_one_token(self, store: AnyStore) -> None:
+        """The key never expires, but its token is known to be removed."""
+        for _ in range(10):
+            self.name = ids.new_id(START)
+            removed, endless = self.token(), IdempotencyKey(self.name)
+            store.create(removed, endless, START)
+            created, kept = self.token(), self.completion()
+            found = race(
+                [
+                    partial(store.create, created, endless, START + 1, replaced_token=removed.id),
+                    partial(store.keep, kept, self.key(), START + 1, replaced_token=removed.id),
+                ]
+            )
+            self.assert_one_took_the_key(store, [created, kept], found)
+
+    def test_and_adopting_while_another_completion_comes_leave_one_token(self, store: AnyStore) -> None:
+        """The completion may replace only what it saw: not the kept one that a create adopts meanwhile."""
+        for _ in range(20):
+            self.name = ids.new_id(START)
+            store.keep(kept := self.completion(), self.key(), START)
+            holder = store.key_holder(self.key())
+            assert holder is not None
+            second = self.completion()
+            adopted, refused = race(
+                [partial(store.adopt, holder, self.token(), TIMEOUT - 1), partial(store.keep, second, self.key(), TIMEOUT - 1)]
+            )
+            assert (adopted, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
+            assert self.listed(store, kept.id)
+
+    def test_that_ends_while_creates_come_is_adopted_or_replaced(self, store: AnyStore) -> None:
+        """By a clock a millisecond before the end it is adopted, by one at the end it makes room, whichever comes first."""
+        for _ in range(20):
+            self.name = ids.new_id(START)
+            store.keep(kept := self.completion(), self.key(), START)
+            holder, new = store.key_holder(self.key()), self.token()
+            assert holder is not None
+            racers: list[Callable[[], object]] = [
+                partial(store.adopt, holder, self.token(), TIMEOUT - 1),
+                partial(store.create, new, self.key(TIMEOUT + 9), TIMEOUT),
+            ]
+            assert race(racers) == [True, None]
+            assert store.get(kept.id).kept_until is None
+            now_held = store.key_holder(self.key())
+            assert now_held is not None
+            assert (now_held.token_id, now_held.is_kept) == (new.id, False)
+
+    def assert_one_took_the_key(self, store: AnyStore, made: list[Token], found: list[KeyHolder | None]) -> None:
+        """One of the tokens was written and holds the key, each other request was given it, and no other token exists."""
+        [winner] = [one for one, holder in zip(made, found, strict=True) if holder is None]
+        assert {holder.token_id for holder in found if holder} == {winner.id}
+        now_held = store.key_holder(self.key())
+        assert now_held is not None
+        assert (now_held.token_id, now_held.is_kept) == (winner.id, winner.kept_until is not None)
+        assert store.get(winner.id) == winner
+        for one in made:
+            if one is not winner:
+                with pytest.raises(TokenNotFound):
+                    store.get(one.id)
+
 
 class TestDeliveries:
     def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
