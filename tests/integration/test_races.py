@@ -10,15 +10,18 @@ import boto3
 import pytest
 
 from in_process.moto_stack import MotoStack
-from tests.support.api_gateway import Api, HttpAnswer
+from openapi.operations import ENDPOINTS
+from tests.support.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints import ids, telemetry
+from waitpoints.endpoints import DeliveryKind
 from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
 CROWD = 100
+COMPLETE = "/api/v1/waitpoints/complete"
 JSON = {"content-type": "application/json"}
 
 
@@ -76,6 +79,114 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
     assert [answer.json["isCached"] for answer in answers].count(True) == CROWD - 1
     items = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
     assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
+
+
+class TestCreatesAndCompletionsOfOneKey:
+    """Invariant 5: they meet. There is one token, which is completed once, listed once, and tells who waits."""
+
+    @pytest.fixture
+    def url(self, api: Api) -> Iterator[str]:
+        """The URL of an endpoint, whose deliveries complete keys that begin with "crowd:"."""
+        answer = api.request("PUT", f"{ENDPOINTS}/crowd", {"key": "body.id", "verify": "none", "output": "body.n"})
+        yield answer.json["url"]
+        api.request("DELETE", f"{ENDPOINTS}/crowd")
+
+    def test_make_one_completed_token(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, url: str, crowd: Any
+    ) -> None:
+        self.meet(api, stack, step_functions, url, crowd)
+
+    def test_make_one_completed_token_after_the_key_of_an_earlier_one_has_expired(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+    ) -> None:
+        earlier = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s")
+        api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
+        clock.advance(60_000)
+        assert self.meet(api, stack, step_functions, url, crowd) != earlier["id"]
+
+    def test_make_one_completed_token_after_an_earlier_completion_was_kept_in_vain(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+    ) -> None:
+        earlier = api.post(COMPLETE, {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "60s", "data": "earlier"}).json
+        assert earlier["created"]
+        clock.advance(60_000)
+        assert self.meet(api, stack, step_functions, url, crowd) != earlier["id"]
+
+    def test_make_one_completed_token_after_retention_has_removed_an_earlier_one(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+    ) -> None:
+        earlier = api.create(idempotencyKey="crowd:1")
+        api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
+        clock.advance(services.retention * 1000)
+        assert self.meet(api, stack, step_functions, url, crowd) != earlier["id"]
+
+    def test_settle_a_token_that_waits_past_its_key_and_keep_the_next(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+    ) -> None:
+        """The second completion finds a token that has ended, and a create with the key would make a new one."""
+        token, task_token = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s"), step_functions.start_task()
+        wait_for(stack, token["id"], task_token)
+        clock.advance(60_000)
+        answers = crowd(lambda number: api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": number}))
+        [kept] = {answer.json["id"] for answer in answers} - {token["id"]}
+        assert [answer.json["id"] for answer in answers if answer.json["created"]] == [kept]
+        result = step_functions.result(task_token)
+        assert isinstance(result, Success)
+        output = json.loads(result.json)["output"]
+        assert answers[output].json == {"success": True, "id": token["id"], "created": False}
+        assert step_functions.calls[task_token] == 1
+        assert api.create(idempotencyKey="crowd:1").items() >= {"id": kept, "isCached": True}.items()
+        assert json.loads(api.retrieve(kept)["output"]) != output
+
+    def test_at_the_millisecond_of_the_timeout_do_not_change_it(
+        self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
+    ) -> None:
+        token, task_token = api.create(idempotencyKey="crowd:1", timeout="2s"), step_functions.start_task()
+        wait_for(stack, token["id"], task_token)
+        clock.advance(2000)
+        answers = crowd(lambda number: self.complete(api, url, number))
+        assert {answer.status for answer in answers} == {200}
+        assert {answer.json.get("id", token["id"]) for answer in answers} == {token["id"]}
+        assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
+        assert step_functions.calls[task_token] == 1
+
+    def meet(self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, url: str, crowd: Any) -> str:
+        """Send fifty creates, of which half wait in the same request, and fifty completions. Returns the token's id."""
+        waiting = [step_functions.start_task() for _ in range(CROWD // 4)]
+
+        def request(number: int) -> HttpAnswer:
+            if number % 2:
+                return self.complete(api, url, number)
+            body: dict[str, Any] = {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "1h", "tags": ["crowd"]}
+            if number % 4:
+                body["taskToken"] = waiting[number // 4]
+                created = stack.functions()["create_token_in_state"].call(body)
+                return HttpAnswer(200, {}, json.dumps(created))
+            return api.post(TOKENS, body)
+
+        answers = crowd(request)
+        assert {answer.status for answer in answers} == {200}
+        created, completed = answers[0::2], [answer for answer in answers[1::2] if "id" in answer.json]
+        [token_id] = {answer.json["id"] for answer in created + completed}
+        made_by_create = [answer.json["isCached"] for answer in created].count(False)
+        kept_by_complete = [answer.json["created"] for answer in completed].count(True)
+        deliveries = services.endpoints.statistics(services.callback_urls.check_endpoint(*url.rsplit("/", 2)[1:])).counts
+        assert made_by_create + kept_by_complete + deliveries.get(DeliveryKind.KEPT, 0) == 1
+        shown = api.retrieve(token_id)
+        assert (shown["status"], shown["tags"]) == ("COMPLETED", ["crowd"])
+        assert json.loads(shown["output"]) in range(1, CROWD, 2)
+        expected = Success(f'{{"ok":true,"output":{shown["output"]}}}')
+        assert {step_functions.result(task_token) for task_token in waiting} == {expected}
+        assert {step_functions.calls[task_token] for task_token in waiting} == {1}
+        listed = api.get(f"{TOKENS}?filter%5BidempotencyKey%5D=crowd:1&filter%5Btags%5D=crowd").json["data"]
+        assert [one["id"] for one in listed] == [token_id]
+        return token_id
+
+    def complete(self, api: Api, url: str, number: int) -> HttpAnswer:
+        """Complete the key by the API or, every second time, by a delivery to the endpoint."""
+        if number % 4 == 1:
+            return api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": number})
+        return api.post(url, {"id": 1, "n": number}, JSON)
 
 
 def test_one_hundred_callbacks_at_the_millisecond_of_the_timeout_change_nothing(
