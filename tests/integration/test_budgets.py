@@ -6,13 +6,18 @@ from typing import Any
 
 import pytest
 
-from benchmarks.costs import Bench, Wait, bench
+from benchmarks.deliveries import COMPLETE_BY_KEY
 from benchmarks.meter import Meter
+from benchmarks.waits import Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import TOKENS, Api
+from waitpoints import endpoint_tally
+from waitpoints.endpoint_cache import CACHED_FOR
 from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.wiring import services
+
+COUNT = "DynamoDB:UpdateItem"  # of a delivery to an endpoint
 
 
 @pytest.fixture(scope="module")
@@ -102,12 +107,12 @@ class TestCallback:
     @pytest.fixture
     def meter(self, counted: Bench) -> Meter:
         counted.wait()  # what a function reads once, such as its signing key, has been read
-        counted._meter.take()
-        return counted._meter
+        counted.meter.take()
+        return counted.meter
 
     @pytest.fixture
     def api(self, counted: Bench) -> Api:
-        return counted._api
+        return counted.api
 
     def operations(self, meter: Meter) -> list[str]:
         return [call.operation for call in meter.take()]
@@ -187,12 +192,43 @@ class TestCallback:
 )
 def test_creating_with_rules_takes_one_call(counted: Bench, wanted: dict[str, Any], expected: str) -> None:
     counted.wait()
-    counted._meter.take()
-    counted._api.create(**wanted)
-    assert [call.operation for call in counted._meter.take()] == [expected]
+    counted.meter.take()
+    counted.api.create(**wanted)
+    assert [call.operation for call in counted.meter.take()] == [expected]
+
+
+class TestACompletionByKey:
+    def test_takes_one_read_more_than_one_by_id(self, counted: Bench) -> None:
+        counted.api.create(idempotencyKey="order-1")
+        assert self.calls(counted, "order-1") == ["DynamoDB:GetItem", "DynamoDB:UpdateItem"]
+
+    def test_is_kept_with_one_transaction_and_adopted_with_one_update(self, counted: Bench) -> None:
+        assert self.calls(counted, "order-2") == ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems"]
+        counted.api.create(idempotencyKey="order-2")
+        operations = [call.operation for call in counted.meter.take()]
+        assert operations == ["DynamoDB:TransactWriteItems", "DynamoDB:UpdateItem"]
+
+    def calls(self, counted: Bench, key: str) -> list[str]:
+        """The calls of a completion by key in a function that has read its secrets."""
+        counted.api.post(COMPLETE_BY_KEY, {"idempotencyKey": "first"})
+        counted.meter.take()
+        assert counted.api.post(COMPLETE_BY_KEY, {"idempotencyKey": key, "data": 1}).status == 200
+        return [call.operation for call in counted.meter.take()]
 
 
 class TestEndpoint:
+    def url(self, counted: Bench, **settings: Any) -> str:
+        """Make an endpoint. Returns its URL, for a function that has read its signing key."""
+        counted.wait()
+        counted.api.request("DELETE", f"{ENDPOINTS}/github")
+        put = counted.api.request("PUT", f"{ENDPOINTS}/github", {"key": "body.id", "verify": "none", **settings})
+        counted.meter.take()
+        return str(put.json["url"])
+
+    def calls(self, counted: Bench, url: str, body: Any) -> list[str]:
+        assert counted.api.post(url, body, {"content-type": "application/json"}).status == 200
+        return [call.operation for call in counted.meter.take()]
+
     @pytest.mark.parametrize(
         ("method", "path", "expected"),
         [
@@ -206,11 +242,36 @@ class TestEndpoint:
     def test_is_managed_with_few_calls(self, counted: Bench, method: str, path: str, expected: list[str]) -> None:
         settings = {"key": "body.id", "verify": "none"}
         counted.wait()  # what a function reads once, such as its secrets, has been read
-        counted._api.request("PUT", f"{ENDPOINTS}/github", settings)
-        counted._meter.take()
-        answer = counted._api.request(method, ENDPOINTS + path, settings if method == "PUT" else None)
+        counted.api.request("PUT", f"{ENDPOINTS}/github", settings)
+        counted.meter.take()
+        answer = counted.api.request(method, ENDPOINTS + path, settings if method == "PUT" else None)
         assert answer.status == 200
-        assert [call.operation for call in counted._meter.take()] == expected
+        assert [call.operation for call in counted.meter.take()] == expected
+
+    def test_takes_no_call_for_a_delivery_that_matches_nothing_but_its_count(self, counted: Bench) -> None:
+        """A thousand at one moment: one read of the configuration, and as many counts as the bucket holds."""
+        url = self.url(counted, completeWhen="body.action == 'completed'")
+        first, *others = [self.calls(counted, url, {"action": "requested", "id": 1}) for _ in range(1000)]
+        assert first == ["DynamoDB:GetItem", COUNT]
+        assert others == [[COUNT]] * (endpoint_tally.BURST - 1) + [[]] * (1000 - endpoint_tally.BURST)
+        counted.clock.advance(CACHED_FOR - 1)
+        assert self.calls(counted, url, {"action": "requested", "id": 1}) == [COUNT]
+
+    @pytest.mark.parametrize(
+        ("body", "expected"),
+        [
+            ({"id": 1}, ["DynamoDB:GetItem", "DynamoDB:UpdateItem", COUNT]),
+            ({"id": 2}, ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems", COUNT]),
+            ({}, [COUNT]),
+        ],
+        ids=["completes", "is kept", "no key"],
+    )
+    def test_takes_few_calls_for_a_delivery(self, counted: Bench, body: dict[str, Any], expected: list[str]) -> None:
+        url = self.url(counted)
+        self.calls(counted, url, {})  # reads the configuration
+        counted.api.create(idempotencyKey="github:1")
+        counted.meter.take()
+        assert self.calls(counted, url, body) == expected
 
     def test_takes_one_write_unit_for_a_count(self, counted: Bench) -> None:
         """The usual item has a few kinds, whose last deliveries have texts of usual lengths."""
@@ -225,4 +286,4 @@ class TestEndpoint:
         kinds = [DeliveryKind.COMPLETED, DeliveryKind.KEPT, DeliveryKind.NOT_MATCHING]
         for kind in kinds:
             services.endpoints.count("0" * 24, EndpointStatistics({kind: 1}, {kind: last}))
-        assert [call.write_units for call in counted._meter.take()[-3:]] == [1, 1, 1]
+        assert [call.write_units for call in counted.meter.take()[-3:]] == [1, 1, 1]

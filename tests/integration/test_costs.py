@@ -1,0 +1,22 @@
+"""docs/costs.md has what `make costs` counts."""
+
+import re
+
+from benchmarks import costs
+from benchmarks.waits import bench
+from in_process.moto_stack import MotoStack
+
+IS_DOLLARS = re.compile(r"^\|.*\d\.\d\d\D*\|$")
+
+
+def test_the_figures_are_those_that_make_costs_counts(stack: MotoStack) -> None:
+    """All but the dollars, which depend on the length of log lines, and so on how many digits a duration has."""
+    with bench(stack) as counted:
+        now = without_dollars(costs.figures(counted))
+    assert len(now) > 60
+    assert without_dollars(costs.PAGE.read_text()) == now
+
+
+def without_dollars(text: str) -> list[str]:
+    figures = costs.FIGURES.search(text)
+    return [line for line in (figures[0] if figures else text).strip().splitlines() if not IS_DOLLARS.search(line)]
