@@ -36,7 +36,7 @@ RUNTIME = FOLDER / "runtime"
 RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 ROUNDS, MOST_ROUNDS = 15, 45
 DEPTH, STACK_BLOCK = 7, 150  # calls: the step between rounds, and about one block of Python's stack
-BUDGETS = {"accept_callback": 1.10}
+BUDGETS = {"accept_callback": 1.10, "accept_delivery": 1.10}
 BUDGET = 1.30  # for every other public function
 NOT_PUBLIC = {"DynamoDB", "SQS", "ScheduleV2"}  # event sources of asynchronous functions
 
