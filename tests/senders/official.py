@@ -49,9 +49,7 @@ def _stripe(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]
 
 
 def _in_node(deliveries: Sequence[Delivery], secret: str) -> list[dict[str, str]]:
-    asked = [
-        {"sender": one.sender, "body": one.body, "headers": dict(one.headers), "secret": secret} for one in deliveries
-    ]
+    asked = [{"sender": one.sender, "body": one.body, "headers": dict(one.headers), "secret": secret} for one in deliveries]
     done = subprocess.run(
         [node.node(FOLDER), "sign.mjs"],
         cwd=FOLDER,

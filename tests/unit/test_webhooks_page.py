@@ -3,8 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
@@ -18,34 +17,12 @@ from tests.support.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.readme import SNIPPETS
+from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
 from waitpoints.api import completion, completion_filter
 from waitpoints.api.models import CreateWaitpointTokenRequest, validated
 from waitpoints.waiter_result import Success
 
 FUNCTIONS = Template.load().functions()
-PAGE = (ROOT / "docs" / "webhooks.md").read_text()
-_PART = re.compile(
-    r"^#{2,3} (?P<heading>[^\n]+)$|^<!-- json: (?P<kind>\w+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
-)
-
-
-@dataclass(frozen=True)
-class Example:
-    heading: str
-    kind: str
-    json: Any
-
-
-def _examples() -> Iterator[Example]:
-    heading = ""
-    for part in _PART.finditer(PAGE):
-        heading = part["heading"] or heading
-        if part["kind"]:
-            yield Example(heading, part["kind"], json.loads(part["text"]))
-
-
-EXAMPLES = list(_examples())
-CREATES = {example.heading: example.json for example in EXAMPLES if example.kind == "create"}
 _TABLE = PAGE[PAGE.index("| wait for | expression |") :].partition("\n\n")[0]
 EXPRESSIONS = re.findall(r"^\| [^|]+ \| `([^`|]+)` \|$", _TABLE, re.MULTILINE)
 
@@ -57,7 +34,7 @@ def of_kind(kind: str) -> list[Any]:
 @pytest.fixture
 def page_api(api: Api, world: InMemory) -> Api:
     """An API with a secret for each name that the page uses."""
-    wanted = [body["verify"] for body in CREATES.values() if "verify" in body]
+    wanted = [body["verify"] for body in [*CREATES.values(), *ENDPOINTS.values()] if "verify" in body]
     world.webhook_secrets |= {verify["secret"]: FakeSecret(webhook_signer.secret_of(verify["scheme"])) for verify in wanted}
     return api
 
@@ -87,13 +64,21 @@ def checkout(order: str) -> tuple[bytes, dict[str, str]]:
 
 def test_every_json_says_what_it_is() -> None:
     assert PAGE.count("```json\n{") == len(EXAMPLES) > 10
-    assert {example.kind for example in EXAMPLES} == {"create", "complete", "payload", "answer"}
+    assert {example.kind for example in EXAMPLES} == {"create", "complete", "payload", "answer", "endpoint"}
 
 
 @pytest.mark.parametrize("body", of_kind("create"))
 def test_every_create_is_accepted(body: Any, page_api: Api) -> None:
     validated(CreateWaitpointTokenRequest, body)
     page_api.create(**body)
+
+
+@pytest.mark.parametrize("body", of_kind("endpoint"))
+def test_every_endpoint_is_accepted(body: Any, page_api: Api) -> None:
+    name = body["verify"]["scheme"]
+    answer = page_api.request("PUT", f"/api/v1/endpoints/{name}", body)
+    assert answer.status == 200, answer.text
+    assert f"Key: `{name}:" in PAGE  # the recipe says which key its run waits for
 
 
 @pytest.mark.parametrize("body", of_kind("complete"))
@@ -170,11 +155,15 @@ def test_the_example_of_a_schema_refuses_the_wrong_shape(page_api: Api) -> None:
     assert page_api.post(token["url"], *posted({"approved": True})).status == 200
 
 
-def test_the_state_that_fails_a_token_fails_it(page_api: Api, world: InMemory) -> None:
-    [text] = re.findall(r"<!-- state: fail -->\n```json\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
-    [state] = json.loads(f"{{{text}}}").values()
+@pytest.mark.parametrize("name", STATES)
+def test_every_state_retries_as_the_example_does(name: str) -> None:
+    [state] = STATES[name].values()
     example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
-    assert [state["Retry"]] == [it["Retry"] for it in example["States"].values() if "Retry" in it][:1]
+    assert state["Retry"] == next(it["Retry"] for it in example["States"].values() if "Retry" in it)
+
+
+def test_the_state_that_fails_a_token_fails_it(page_api: Api, world: InMemory) -> None:
+    [state] = STATES["fail"].values()
     token = page_api.create()
     payload = state["Parameters"]["Payload"]
     assert payload.pop("waitpointId.$") == "$.token.id"

@@ -1,0 +1,36 @@
+"""The JSON of docs/webhooks.md, each under the heading above it and of the kind that the comment above it gives."""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from local.stack import ROOT
+
+PAGE = (ROOT / "docs" / "webhooks.md").read_text()
+_PART = re.compile(
+    r"^#{2,3} (?P<heading>[^\n]+)$|^<!-- json: (?P<kind>\w+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
+)
+_STATE = re.compile(r"^<!-- state: (?P<name>[^>]+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Example:
+    heading: str
+    kind: str
+    json: Any
+
+
+def _examples() -> Iterator[Example]:
+    heading = ""
+    for part in _PART.finditer(PAGE):
+        heading = part["heading"] or heading
+        if part["kind"]:
+            yield Example(heading, part["kind"], json.loads(part["text"]))
+
+
+EXAMPLES = list(_examples())
+CREATES = {example.heading: example.json for example in EXAMPLES if example.kind == "create"}
+ENDPOINTS = {example.heading: example.json for example in EXAMPLES if example.kind == "endpoint"}
+STATES: dict[str, dict[str, Any]] = {found["name"]: json.loads(f"{{{found['text']}}}") for found in _STATE.finditer(PAGE)}
