@@ -1,0 +1,150 @@
+// The console: who is signed in, and which view is shown. A view's address is the part after `#`, which no server sees; it
+// holds the parameters of a list, never a credential.
+import * as api from "./api.js";
+import { create } from "./create.js";
+import { el } from "./dom.js";
+import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
+import { list } from "./list.js";
+import { form, input, problem } from "./parts.js";
+import { token } from "./token.js";
+
+const ID = "waitpoint_[0-9a-z]{26}";
+const VIEWS = [
+  [/^tokens$/, list],
+  [new RegExp(`^tokens/(${ID})$`), token],
+  [/^create$/, create],
+  [/^endpoints$/, endpoints],
+  [/^endpoints\/new$/, newEndpoint],
+  [/^endpoints\/on\/([a-z0-9-]{1,64})$/, endpoint],
+];
+const HOME = "#/tokens";
+const SAID_FOR = 6_000; // milliseconds
+
+const main = el("main", { id: "main", tabindex: "-1" });
+const status = el("div", { class: "status", role: "status" });
+let current = new AbortController();
+let silence = 0;
+
+const say = (text) => {
+  clearTimeout(silence);
+  status.replaceChildren(el("p", {}, text));
+  silence = setTimeout(() => status.replaceChildren(), SAID_FOR);
+};
+
+const go = (address) => {
+  if (location.hash === address) show();
+  else location.hash = address;
+};
+
+// The view of an address: `#/name?parameters`.
+const viewOf = (address) => {
+  const [, name, query] = /^#\/([^?]*)\??(.*)$/.exec(address) ?? [];
+  for (const [pattern, view] of VIEWS) {
+    const found = pattern.exec(name ?? "");
+    if (found) return [view, found[1], new URLSearchParams(query)];
+  }
+  return null;
+};
+
+// Show the view of the present address. A view resolves to its title and its content.
+const show = async () => {
+  if (!api.isSignedIn()) return;
+  current.abort();
+  current = new AbortController();
+  const { signal } = current;
+  const found = viewOf(location.hash);
+  if (!found) {
+    location.replace(HOME);
+    return;
+  }
+  const [view, name, query] = found;
+  for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+  for (const link of document.querySelectorAll("nav.main a")) {
+    const isHere = location.hash.split("?")[0].startsWith(link.hash);
+    if (isHere) link.setAttribute("aria-current", "page");
+    else link.removeAttribute("aria-current");
+  }
+  main.setAttribute("aria-busy", "true");
+  try {
+    const { title, content } = await view({ name, query, signal, say, go, refresh: show, call: call(signal) });
+    if (signal.aborted) return;
+    place(title, content);
+  } catch (error) {
+    if (error.name === "AbortError" || signal.aborted) return;
+    if (error.status === 401) return;
+    const again = el("button", { type: "button", click: show }, "Try again");
+    place("Not shown", [el("h1", { tabindex: "-1" }, "This cannot be shown"), problem(error), again]);
+  } finally {
+    if (!signal.aborted) main.removeAttribute("aria-busy");
+  }
+};
+
+let placed = "";
+
+const place = (title, content) => {
+  main.replaceChildren(...content);
+  document.title = `${title} · Waitpoints`;
+  if (placed === location.hash) return; // a refresh leaves the focus and the place
+  placed = location.hash;
+  scrollTo(0, 0);
+  main.querySelector("h1")?.focus({ preventScroll: true });
+};
+
+// Calls end with their view, and a key that is no longer accepted signs out.
+const call = (signal) => async (method, path, json) => {
+  try {
+    return await api.call(method, path, { json, signal: method === "GET" ? signal : undefined });
+  } catch (error) {
+    if (error.status === 401) leave("The API no longer accepts this key.");
+    throw error;
+  }
+};
+
+const enter = () => {
+  const link = (address, text) => el("a", { href: address }, text);
+  const nav = el(
+    "nav",
+    { class: "main", "aria-label": "Main" },
+    link(HOME, "Tokens"),
+    link("#/endpoints", "Endpoints"),
+    link("#/create", "Create a token"),
+  );
+  const out = el("button", { type: "button", class: "small", click: () => leave() }, "Sign out");
+  const skip = el("button", { type: "button", class: "skip", click: () => main.focus() }, "Skip to the content");
+  document.body.replaceChildren(skip, el("header", {}, brand(), nav, out), main, status);
+  placed = "";
+  show();
+};
+
+const brand = () => el("span", { class: "brand" }, el("span", { class: "mark", "aria-hidden": "true" }), "Waitpoints");
+
+// Forget the key and everything that is shown.
+const leave = (reason = "") => {
+  api.signOut();
+  current.abort();
+  main.replaceChildren();
+  status.replaceChildren();
+  document.title = "Sign in · Waitpoints";
+  const field = input("API key", null, {
+    type: "password",
+    required: true,
+    hint: "The value of the secret that the stack's output ApiKeySecret names. It stays in this tab's memory: to reload or close the tab signs you out.",
+  });
+  const button = el("button", { type: "submit", class: "primary" }, "Sign in");
+  const attempt = async () => {
+    try {
+      await api.signIn(field.querySelector("input").value.trim());
+    } catch (error) {
+      throw error.status === 401 ? new Error("The API does not accept this key.") : error;
+    }
+    enter();
+  };
+  const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;
+  const card = el("main", { class: "card" }, brand(), el("h1", {}, "Sign in to the console"), told, form(field, button, attempt));
+  document.body.replaceChildren(card);
+  field.querySelector("input").focus();
+};
+
+addEventListener("hashchange", show);
+addEventListener("pagehide", () => leave()); // a page that comes back from the browser's cache asks again
+leave();

@@ -1,0 +1,109 @@
+// Create a token, with everything that the API takes.
+import { TOKENS } from "./api.js";
+import { el } from "./dom.js";
+import { area, box, form, input, jsonOf, objectOf, textOf, tokenAddress } from "./parts.js";
+
+const PAGE = {
+  title: "Deploy 4.2 to production?",
+  text: "All checks passed.",
+  actions: [{ id: "approve", label: "Approve" }, { id: "reject", label: "Reject", style: "danger" }],
+  fields: { type: "object", properties: { reason: { type: "string", title: "Reason" } } },
+};
+const SCHEMA = { type: "object", required: ["approved"], properties: { approved: { type: "boolean" } } };
+
+export const create = async ({ call, go, say }) => {
+  const submit = async (data) => {
+    const created = await call("POST", TOKENS, request(data));
+    say(created.isCached ? "A token with this key existed already: this is it" : "The token was created");
+    go(tokenAddress(created.id));
+  };
+  return {
+    title: "Create a token",
+    content: [
+      el("h1", { tabindex: "-1" }, "Create a token"),
+      el("p", { class: "hint" }, "Every field is optional. What a field accepts is in the README and in docs/webhooks.md."),
+      form(fields(), el("button", { type: "submit", class: "primary" }, "Create the token"), submit),
+    ],
+  };
+};
+
+const fields = () => [
+  el(
+    "div",
+    { class: "row" },
+    input("Timeout", "timeout", { placeholder: "7d", hint: "A duration or a date: 30s, 10m, 1d12h, 2030-01-31T18:00:00Z." }),
+    input("Tags", "tags", { placeholder: "order-1, eu", hint: "Up to 10, separated by commas." }),
+  ),
+  el(
+    "div",
+    { class: "row" },
+    input("Idempotency key", "idempotencyKey", { hint: "The same key gives the same token." }),
+    input("The token holds the key for", "idempotencyKeyTTL", { placeholder: "24h", hint: "Default: as long as the token exists." }),
+  ),
+  group(
+    "A page for a person",
+    "What somebody is shown who opens the callback URL. Not together with the rules for deliveries.",
+    sample(area("Page, as JSON", "page", { rows: 10 }), PAGE),
+  ),
+  group(
+    "Rules for deliveries",
+    "What does not meet them leaves the token waiting.",
+    verification(),
+    input("Complete when", "completeWhen", { class: "mono", placeholder: "body.status == 'succeeded'", hint: "A JMESPath expression." }),
+    sample(area("Schema of the output, as JSON", "payloadSchema", { rows: 6 }), SCHEMA),
+  ),
+  group(
+    "A state that waits for it",
+    "For a task token of Step Functions that you have already.",
+    area("Task token", "taskToken", { rows: 3 }),
+    input("ARN of the execution", "execution", { placeholder: "arn:aws:states:…", class: "mono" }),
+    box("Give the state the bare output", "unwrap", { value: "true", hint: "unwrap: a timeout then fails the state." }),
+    box("Tell the state who completed the token", "context", { value: "true", hint: "context: not together with unwrap." }),
+  ),
+];
+
+const group = (summary, about, ...children) =>
+  el("details", { class: "group" }, el("summary", {}, summary), el("p", { class: "hint" }, about), children);
+
+const sample = (field, value) => {
+  const fill = () => {
+    const control = field.querySelector("textarea");
+    control.value = JSON.stringify(value, null, 2);
+    control.focus();
+  };
+  return [field, el("button", { type: "button", class: "small", click: fill }, "Insert an example")];
+};
+
+export const verification = (its = {}) =>
+  el(
+    "div",
+    { class: "row" },
+    input("Signature scheme", "scheme", { placeholder: "github", value: its.scheme, hint: "Of the sender. A wrong one is answered with the list." }),
+    input("Name of its secret", "secret", { placeholder: "github", value: its.secret, hint: "In Secrets Manager, after the stack's name and a slash." }),
+    input("Header", "header", { value: its.header, hint: "For the scheme token alone." }),
+  );
+
+// The JSON text of `verify`, or undefined if nothing of it was filled in.
+export const verifyOf = (data) => {
+  const members = { scheme: textOf(data, "scheme"), secret: textOf(data, "secret"), header: textOf(data, "header") };
+  return Object.values(members).some((text) => text !== undefined) ? objectOf(members) : undefined;
+};
+
+const request = (data) => {
+  const tags = String(data.get("tags")).split(",").map((tag) => tag.trim()).filter(Boolean);
+  const task = String(data.get("taskToken")).trim();
+  return objectOf({
+    timeout: textOf(data, "timeout"),
+    tags: tags.length ? JSON.stringify(tags) : undefined,
+    idempotencyKey: textOf(data, "idempotencyKey"),
+    idempotencyKeyTTL: textOf(data, "idempotencyKeyTTL"),
+    page: jsonOf(data, "page", "The page"),
+    verify: verifyOf(data),
+    completeWhen: textOf(data, "completeWhen"),
+    payloadSchema: jsonOf(data, "payloadSchema", "The schema"),
+    taskToken: task ? JSON.stringify(task) : undefined,
+    execution: textOf(data, "execution"),
+    unwrap: data.get("unwrap") ?? undefined,
+    context: data.get("context") ?? undefined,
+  });
+};

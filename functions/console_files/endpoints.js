@@ -1,0 +1,232 @@
+// Endpoints: their settings, what became of their deliveries, and their test.
+import { ENDPOINTS } from "./api.js";
+import { verification, verifyOf } from "./create.js";
+import { el, said } from "./dom.js";
+import {
+  area, badge, copyButton, dialog, fact, facts, form, input, json, moment, objectOf, select, textOf, time, tokenLink,
+} from "./parts.js";
+
+const SIZE = 20; // each is retrieved for its counts
+const KINDS = {
+  completed: ["good", "Completed a token"],
+  kept: ["good", "Kept for a token to come"],
+  repeated: ["plain", "Repeated: the token had ended"],
+  notAwaited: ["plain", "Not awaited by a token"],
+  notMatching: ["plain", "Did not match"],
+  noKey: ["bad", "Had no key"],
+  noOutput: ["bad", "Had no output"],
+  refused: ["bad", "Refused: wrong signature"],
+  handshake: ["plain", "A sender's test, only answered"],
+};
+const kindOf = (name) => KINDS[name] ?? ["plain", name];
+
+const addressOf = (name) => `#/endpoints/on/${name}`;
+
+export const endpoints = async ({ query, call }) => {
+  const after = query.get("page[after]");
+  const asked = new URLSearchParams({ "page[size]": String(SIZE), ...(after ? { "page[after]": after } : {}) });
+  const { data, pagination } = await call("GET", `${ENDPOINTS}?${asked}`);
+  const detailed = await Promise.all(data.map((it) => call("GET", `${ENDPOINTS}/${it.name}`).catch((error) => gone(error, it))));
+  const next = pagination.next && `#/endpoints?${new URLSearchParams({ "page[after]": pagination.next })}`;
+  return {
+    title: "Endpoints",
+    content: [
+      el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, "Endpoints"), el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint")),
+      el("p", { class: "hint" }, "An endpoint is one URL for all deliveries of a provider's account. Each delivery completes the token that was created with its key."),
+      detailed.length ? el("ul", { class: "cards" }, detailed.map(card)) : el("p", { class: "empty" }, "No endpoint."),
+      (after || next) &&
+        el(
+          "nav",
+          { class: "pager", "aria-label": "Pages" },
+          after ? el("a", { href: "#/endpoints", class: "button" }, "First page") : el("span", { class: "button off" }, "First page"),
+          next ? el("a", { href: next, class: "button" }, "Next page") : el("span", { class: "button off" }, "Next page"),
+        ),
+    ],
+  };
+};
+
+// An endpoint that was deleted since it was listed is shown without counts.
+const gone = (error, listed) => {
+  if (error.status === 404) return { ...listed, deliveries: {} };
+  throw error;
+};
+
+const card = (it) => {
+  const kinds = Object.entries(it.deliveries);
+  const last = kinds.map(([, kind]) => kind.lastAt).sort().pop();
+  return el(
+    "li",
+    { class: "card" },
+    el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
+    el("p", { class: "hint" }, "Key: ", el("code", {}, said(it.key)), " · ", unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`),
+    el("p", { class: "counts" }, kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${name}`))),
+    el("p", { class: "hint" }, last ? ["last delivery ", time(last)] : "no delivery yet"),
+  );
+};
+
+const unverified = (it) => it.verify === "none";
+
+export const endpoint = async ({ name, call, say, go, refresh }) => {
+  const it = await call("GET", `${ENDPOINTS}/${name}`);
+  const change = () =>
+    dialog(`Change ${name}`, settings(it), ["Save", "primary"], async (data) => {
+      await call("PUT", `${ENDPOINTS}/${name}`, request(data));
+      say("The endpoint was changed. Deliveries see it within a minute");
+      refresh();
+    });
+  const remove = () =>
+    dialog(
+      `Delete ${name}?`,
+      el("p", {}, "Its URL is refused within a minute, also if an endpoint of this name is created again. Its tokens stay."),
+      ["Delete the endpoint", "danger full"],
+      async () => {
+        await call("DELETE", `${ENDPOINTS}/${name}`);
+        say("The endpoint was deleted");
+        go("#/endpoints");
+      },
+    );
+  return {
+    title: name,
+    content: [
+      el("p", { class: "back" }, el("a", { href: "#/endpoints" }, "Endpoints")),
+      el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, name), el("button", { type: "button", click: refresh }, "Refresh")),
+      el(
+        "div",
+        { class: "buttons" },
+        el("button", { type: "button", click: change }, "Change…"),
+        el("button", { type: "button", class: "danger", click: remove }, "Delete…"),
+      ),
+      el("section", { "aria-labelledby": "about" }, el("h2", { id: "about" }, "Settings"), about(it, say)),
+      el("section", { "aria-labelledby": "deliveries" }, el("h2", { id: "deliveries" }, "Deliveries"), deliveries(it.deliveries)),
+      trial(name, call, say),
+    ],
+  };
+};
+
+const about = (it, say) =>
+  facts(
+    fact("URL for the provider", el("div", { class: "secret" }, el("code", { class: "url" }, said(it.url)), copyButton(it.url, "the URL", say))),
+    fact("Key", el("code", {}, said(it.key))),
+    fact("Signature", unverified(it) ? "not checked: the URL alone may complete tokens" : said(signature(it.verify))),
+    fact("Complete when", it.completeWhen && el("code", {}, said(it.completeWhen))),
+    fact("Output", el("code", {}, said(it.output))),
+    fact("Kept for", said(it.keyTTL)),
+    fact("Created", moment(it.createdAt)),
+    fact("Changed", moment(it.updatedAt)),
+  );
+
+const signature = ({ scheme, secret, header }) => `${scheme}, with the secret ${secret}${header ? `, in the header ${header}` : ""}`;
+
+const deliveries = (them) => {
+  const kinds = Object.entries(them);
+  if (!kinds.length) return el("p", { class: "empty" }, "None yet.");
+  return el("ul", { class: "cards" }, kinds.map(([name, kind]) => delivered(name, kind)));
+};
+
+const delivered = (name, kind) =>
+  el(
+    "li",
+    { class: "card" },
+    el("h3", {}, badge(kindOf(name)[0], kind.count.toLocaleString()), " ", kindOf(name)[1]),
+    facts(
+      fact("Last one", time(kind.lastAt)),
+      fact("Key", kind.lastKey && said(kind.lastKey)),
+      fact("Why", kind.lastDetail && said(kind.lastDetail)),
+      fact("From", kind.lastIp && said(kind.lastIp)),
+      fact("User agent", kind.lastUserAgent && said(kind.lastUserAgent)),
+      fact("Delivery id", kind.lastDeliveryId && said(kind.lastDeliveryId)),
+    ),
+  );
+
+// What would become of a delivery. Nothing changes.
+const trial = (name, call, say) => {
+  const result = el("div", { class: "result", role: "status" });
+  const attempt = async (data) => {
+    result.replaceChildren();
+    const body = objectOf({
+      body: JSON.stringify(String(data.get("body"))),
+      headers: JSON.stringify(headersOf(String(data.get("headers")))),
+      query: JSON.stringify(String(data.get("query"))),
+    });
+    result.replaceChildren(...verdict(await call("POST", `${ENDPOINTS}/${name}/test`, body), say));
+  };
+  const fields = [
+    area("Body", "body", { rows: 8, hint: "As the provider sends it." }),
+    area("Headers", "headers", { rows: 3, hint: "One a line: Name: value" }),
+    input("Query", "query", { class: "mono" }),
+  ];
+  const button = el("button", { type: "submit", class: "primary" }, "Test it");
+  return el(
+    "section",
+    { "aria-labelledby": "trial" },
+    el("h2", { id: "trial" }, "Test a delivery"),
+    el("p", { class: "hint" }, "Says what would become of it, step by step. Nothing changes, and nothing is counted."),
+    form(fields, button, attempt),
+    result,
+  );
+};
+
+const headersOf = (text) => {
+  const lines = text.split("\n").filter((line) => line.trim());
+  const wrong = lines.find((line) => line.indexOf(":") < 1);
+  if (wrong !== undefined) throw new Error(`This line is not "Name: value": ${wrong}`);
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim(), line.slice(line.indexOf(":") + 1).trim()]));
+};
+
+const verdict = (it, say) => [
+  el("p", { class: "lead" }, "It would be: ", badge(...kindOf(it.outcome))),
+  el("dl", { class: "facts" }, it.steps.map((step) => fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null))),
+  facts(fact("Key", it.key && said(it.key)), fact("Token", it.token && tokenLink(it.token))),
+  it.output === undefined ? null : el("h3", {}, "Output"),
+  it.output === undefined ? null : json(it.output, "Output", say),
+].filter(Boolean);
+
+export const newEndpoint = async ({ call, go, say }) => {
+  const submit = async (data) => {
+    const name = String(data.get("name"));
+    await call("PUT", `${ENDPOINTS}/${encodeURIComponent(name)}`, request(data));
+    say("The endpoint was created");
+    go(addressOf(name));
+  };
+  const name = input("Name", "name", { required: true, pattern: "[a-z0-9\\-]{1,64}", title: "a-z, 0-9 and -, at most 64", hint: "An existing endpoint of this name gets these settings." });
+  return {
+    title: "Create an endpoint",
+    content: [
+      el("p", { class: "back" }, el("a", { href: "#/endpoints" }, "Endpoints")),
+      el("h1", { tabindex: "-1" }, "Create an endpoint"),
+      form([name, settings()], el("button", { type: "submit", class: "primary" }, "Create the endpoint"), submit),
+    ],
+  };
+};
+
+const settings = (it = {}) => {
+  const verify = verification(unverified(it) ? {} : it.verify);
+  const show = (how) => {
+    verify.hidden = how === "none";
+    for (const control of verify.querySelectorAll("input")) control.disabled = how === "none";
+  };
+  const chosen = it.verify === undefined ? "" : unverified(it) ? "none" : "signed";
+  const how = select("Signature", "how", [["", "Choose…"], ["signed", "Check the sender's signature"], ["none", "Do not check: the URL alone may complete tokens"]], {
+    value: chosen,
+    required: true,
+    change: (event) => show(event.target.value),
+  });
+  show(chosen || "none");
+  return [
+    input("Key", "key", { required: true, class: "mono", value: it.key, placeholder: "body.workflow_run.id", hint: "A JMESPath expression over body, headers and query. The tokens' keys are the endpoint's name, a colon and its result." }),
+    how,
+    verify,
+    input("Complete when", "completeWhen", { class: "mono", value: it.completeWhen, placeholder: "body.action == 'completed'", hint: "A JMESPath expression. Default: always." }),
+    input("Output", "output", { class: "mono", value: it.output, placeholder: "body", hint: "A JMESPath expression. Default: the whole body." }),
+    input("A delivery before its token is kept for", "keyTTL", { value: it.keyTTL, placeholder: "1d", hint: "0s keeps nothing." }),
+  ];
+};
+
+const request = (data) =>
+  objectOf({
+    key: textOf(data, "key"),
+    verify: data.get("how") === "none" ? '"none"' : (verifyOf(data) ?? "{}"),
+    completeWhen: textOf(data, "completeWhen"),
+    output: textOf(data, "output"),
+    keyTTL: textOf(data, "keyTTL"),
+  });

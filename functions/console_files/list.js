@@ -1,0 +1,218 @@
+// The list of tokens. The parameters in its address are the API's own.
+import { TOKENS } from "./api.js";
+import { el, said } from "./dom.js";
+import { age, box, form, input, select, stateBadge, tags, time, tokenAddress, tokenLink } from "./parts.js";
+
+const SIZE = 25;
+const FURTHER = 8; // pages that are read at most until one has a token
+
+const VIEWS = [
+  ["All", {}, "Every token, the newest first."],
+  ["Waiting longest", { "filter[status]": "WAITING", sort: "createdAt" }, "The tokens that wait, the oldest first."],
+  [
+    "Ended last",
+    { "filter[completedAt][period]": "24h", "page[size]": "100" },
+    "The tokens that ended in the last 24 hours. Pages go by creation; within a page, what ended last comes first.",
+  ],
+  ["Failed", { "filter[outputIsError]": "true" }, "The tokens that were failed or timed out, the newest first."],
+  [
+    "Not resumed",
+    { "filter[undelivered]": "true" },
+    "The tokens whose outcome did not reach a run. Mend the cause, then run make redrive (docs/operation.md).",
+  ],
+];
+
+const address = (parameters) => {
+  const query = new URLSearchParams(parameters).toString();
+  return query ? `#/tokens?${query}` : "#/tokens";
+};
+
+const withoutPage = (query) => {
+  const rest = new URLSearchParams(query);
+  rest.delete("page[after]");
+  rest.delete("page[before]");
+  return rest;
+};
+
+const same = (query, parameters) => {
+  const sorted = (them) => [...new URLSearchParams(them)].sort().join("&");
+  return sorted(query) === sorted(parameters);
+};
+
+export const list = async ({ query, call, go, refresh }) => {
+  const { data, pagination } = await page(query, call);
+  const filter = withoutPage(query);
+  const [title, , about] = VIEWS.find(([, parameters]) => same(filter, parameters)) ?? ["Tokens", {}, "The tokens that the filter selects."];
+  const tokens = [...data];
+  if ([...filter.keys()].some((name) => name.startsWith("filter[completedAt]"))) {
+    tokens.sort((one, other) => String(other.completedAt).localeCompare(String(one.completedAt)));
+  }
+  return {
+    title: title === "All" ? "Tokens" : title,
+    content: [
+      el(
+        "div",
+        { class: "heading" },
+        el("h1", { tabindex: "-1" }, title === "All" ? "Tokens" : title),
+        el("button", { type: "button", click: refresh }, "Refresh"),
+      ),
+      quickViews(filter),
+      el("p", { class: "hint" }, about),
+      finder(go),
+      filters(filter, go),
+      tokens.length ? table(tokens) : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
+      pager(query, pagination, tokens.length),
+    ],
+  };
+};
+
+// A page of the API may be empty and have a cursor, since it takes a bounded number of reads: look further, for some pages.
+const page = async (query, call) => {
+  const asked = new URLSearchParams(query);
+  if (!asked.has("page[size]")) asked.set("page[size]", String(SIZE));
+  const [cursor, next] = asked.has("page[before]") ? ["page[before]", "previous"] : ["page[after]", "next"];
+  let answer;
+  for (let read = 0; read < FURTHER; read += 1) {
+    answer = await call("GET", `${TOKENS}?${asked}`);
+    if (answer.data.length || !answer.pagination[next]) break;
+    asked.set(cursor, answer.pagination[next]);
+  }
+  return answer;
+};
+
+const quickViews = (filter) =>
+  el(
+    "nav",
+    { class: "views", "aria-label": "What to show" },
+    VIEWS.map(([label, parameters]) =>
+      el("a", { href: address(parameters), "aria-current": same(filter, parameters) ? "true" : null }, label),
+    ),
+  );
+
+// Opens a token by its id, or by anything that contains it, such as a callback URL.
+const finder = (go) => {
+  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "waitpoint_…" });
+  return el(
+    "div",
+    { class: "finder" },
+    form(field, el("button", { type: "submit" }, "Open"), async (data) => {
+      const [found] = /waitpoint_[0-9a-z]{26}/.exec(String(data.get("id"))) ?? [];
+      if (!found) throw new Error("This contains no token's id: waitpoint_ and 26 letters and digits.");
+      go(tokenAddress(found));
+    }),
+  );
+};
+
+const STATUSES = [["WAITING", "Waiting"], ["COMPLETED", "Completed"], ["TIMED_OUT", "Timed out"]];
+
+const filters = (query, go) => {
+  const has = (name) => query.get(name) ?? "";
+  const chosen = has("filter[status]").split(",");
+  const instants = (which) => {
+    const name = `filter[${which}]`;
+    return [
+      input("Within the last", `${name}[period]`, { value: has(`${name}[period]`), placeholder: "24h, 7d" }),
+      input("From", `${name}[from]`, { type: "datetime-local", step: "1", value: local(has(`${name}[from]`)) }),
+      input("To", `${name}[to]`, { type: "datetime-local", step: "1", value: local(has(`${name}[to]`)) }),
+    ];
+  };
+  const group = (legend, ...children) => el("fieldset", {}, el("legend", {}, legend), el("div", { class: "row" }, children));
+  const others = [
+    group("Status", STATUSES.map(([value, label]) => box(label, "filter[status]", { value, checked: chosen.includes(value) }))),
+    el(
+      "div",
+      { class: "row" },
+      input("Tags, any of them", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
+      input("Idempotency key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
+      select("Outcome", "filter[outputIsError]", [["", "Any"], ["true", "Failed or timed out"], ["false", "No error"]], {
+        value: has("filter[outputIsError]"),
+        hint: "What waits has no error.",
+      }),
+    ),
+    group("Ended", instants("completedAt")),
+  ];
+  const rest = el("div", {}, others);
+  const undelivered = box("Only tokens with a run that was not resumed", "filter[undelivered]", {
+    value: "true",
+    checked: has("filter[undelivered]") === "true",
+    hint: "Goes with the time of creation and the order alone.",
+    change: (event) => disable(event.target.checked),
+  });
+  const disable = (yes) => {
+    for (const control of rest.querySelectorAll("input, select")) control.disabled = yes;
+  };
+  disable(has("filter[undelivered]") === "true");
+  const fields = [
+    rest,
+    group("Created", instants("createdAt")),
+    undelivered,
+    el(
+      "div",
+      { class: "row" },
+      select("Order", "sort", [["", "Newest first"], ["createdAt", "Oldest first"]], { value: has("sort") }),
+      select("Tokens on a page", "page[size]", [["10", "10"], ["", "25"], ["50", "50"], ["100", "100"]], { value: has("page[size]") }),
+    ),
+  ];
+  const buttons = [el("button", { type: "submit", class: "primary" }, "Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
+  const apply = async (data) => go(address(parametersOf(data)));
+  const isOpen = !VIEWS.some(([, parameters]) => same(query, parameters));
+  return el("details", { class: "filters", open: isOpen }, el("summary", {}, "Filter"), form(fields, buttons, apply));
+};
+
+const parametersOf = (data) => {
+  const parameters = {};
+  for (const [name, value] of data) {
+    if (value === "") continue;
+    const text = /\[(?:from|to)\]$/.test(name) ? new Date(value).toISOString() : value;
+    parameters[name] = parameters[name] ? `${parameters[name]},${text}` : text;
+  }
+  return parameters;
+};
+
+// The value of <input type=datetime-local>, which has the person's own time, for an instant.
+const local = (instant) => {
+  const at = new Date(/^\d+$/.test(instant) ? Number(instant) : instant);
+  return Number.isNaN(at.valueOf()) ? "" : new Date(at - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
+};
+
+const COLUMNS = ["Status", "Token", "Tags and key", "Created", "Outcome"];
+
+// The roles are said again because the narrow layout shows rows as blocks, which takes them away.
+const table = (tokens) =>
+  el(
+    "table",
+    { role: "table" },
+    el("caption", { class: "hidden" }, "Tokens"),
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)))),
+    el("tbody", { role: "rowgroup" }, tokens.map(row)),
+  );
+
+const row = (token) => {
+  const cells = [
+    stateBadge(token),
+    tokenLink(token.id),
+    [tags(token.tags), token.idempotencyKey ? el("div", { class: "key" }, said(token.idempotencyKey)) : null],
+    time(token.createdAt),
+    outcome(token),
+  ];
+  return el("tr", { role: "row" }, cells.map((cell, at) => el("td", { role: "cell", "data-label": COLUMNS[at] }, cell)));
+};
+
+const outcome = (token) => {
+  if (token.completedAt) return ["ended ", time(token.completedAt), el("div", { class: "hint" }, `after ${age(token.createdAt, Date.parse(token.completedAt))}`)];
+  return [`waits for ${age(token.createdAt)}`, el("div", { class: "hint" }, token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout")];
+};
+
+const pager = (query, pagination, shown) => {
+  const to = (cursor, value, label) => {
+    if (!value) return el("span", { class: "button off" }, label);
+    return el("a", { href: address([...withoutPage(query), [cursor, value]]), class: "button" }, label);
+  };
+  return el(
+    "nav",
+    { class: "pager", "aria-label": "Pages" },
+    to("page[before]", pagination.previous, "Previous page"),
+    el("span", { class: "hint" }, shown === 1 ? "1 token" : `${shown} tokens`),
+    to("page[after]", pagination.next, "Next page"),
+  );
+};

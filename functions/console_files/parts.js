@@ -1,0 +1,168 @@
+// What several views show.
+import { el, outward, said } from "./dom.js";
+import { consoleAddress, duration, nameOf, pretty, relative, when } from "./text.js";
+
+export const time = (instant) => el("time", { datetime: instant, title: when(instant) }, relative(instant));
+
+export const moment = (instant) => el("time", { datetime: instant }, when(instant));
+
+const STATES = {
+  WAITING: ["waiting", "Waiting"],
+  COMPLETED: ["good", "Completed"],
+  FAILED: ["bad", "Failed"],
+  TIMED_OUT: ["late", "Timed out"],
+};
+
+export const stateOf = (token) => (token.status === "COMPLETED" && token.outputIsError ? "FAILED" : token.status);
+
+export const badge = (kind, text) => el("span", { class: `badge ${kind}` }, text);
+
+export const stateBadge = (token) => badge(...STATES[stateOf(token)]);
+
+export const tokenAddress = (id) => `#/tokens/${id}`;
+
+export const tokenLink = (id) => el("a", { href: tokenAddress(id), class: "mono id" }, id);
+
+// The execution that waits, with its page in the AWS console.
+export const execution = (arn) => {
+  const address = consoleAddress(arn);
+  const name = said(nameOf(arn));
+  return address ? outward(address, {}, name, el("span", { class: "hidden" }, " in the AWS console, in a new tab")) : name;
+};
+
+export const age = (instant, from = Date.now()) => duration(Math.max(0, from - Date.parse(instant)));
+
+// A term and its description, or nothing without one.
+export const fact = (term, ...description) =>
+  description.every((it) => it === null || it === undefined || it === false || it.length === 0)
+    ? null
+    : el("div", {}, el("dt", {}, term), el("dd", {}, ...description));
+
+export const facts = (...them) => el("dl", { class: "facts" }, ...them);
+
+export const tags = (names) => el("span", { class: "tags" }, names.map((name) => el("span", { class: "tag" }, said(name))));
+
+export const copyButton = (text, what, say) =>
+  el("button", { type: "button", class: "small", click: () => copy(text, what, say), "aria-label": `Copy ${what}` }, "Copy");
+
+const copy = async (text, what, say) => {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(`Copied ${what}`);
+  } catch {
+    say("The browser does not allow to copy: select the text instead");
+  }
+};
+
+const MOST = 100_000; // characters that are shown at once
+
+// JSON text, legible, with a button for the text as it is.
+export const json = (text, what, say) => {
+  const legible = pretty(text);
+  const shown = el("pre", { class: "json", tabindex: "0", role: "region", "aria-label": what }, said(legible.slice(0, MOST)));
+  const more = legible.length > MOST && el("p", { class: "hint" }, `The first ${MOST.toLocaleString()} characters. Copy has all.`);
+  return el("div", { class: "output" }, copyButton(text, `the ${what.toLowerCase()}`, say), shown, more);
+};
+
+// What a request was refused with.
+export const problem = (error) =>
+  el("div", { class: "problem", role: "alert", tabindex: "-1" }, el("strong", {}, "This did not work. "), said(error.message));
+
+let fields = 0;
+
+// A control with its label and a hint. `control` is made with the attributes that tie them together.
+const labelled = (label, hint, make) => {
+  fields += 1;
+  const id = `f${fields}`;
+  const about = hint ? el("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+  const control = make({ id, "aria-describedby": hint ? `${id}-hint` : null });
+  return el("div", { class: "field" }, el("label", { for: id }, label), about, control);
+};
+
+const TEXT = { type: "text", autocomplete: "off", spellcheck: "false", autocapitalize: "off" };
+
+export const input = (label, name, { hint, ...more } = {}) =>
+  labelled(label, hint, (shared) => el("input", { ...TEXT, name, ...shared, ...more }));
+
+export const area = (label, name, { hint, value = "", rows = 5, ...more } = {}) =>
+  labelled(label, hint, (shared) => {
+    const control = el("textarea", { name, rows, spellcheck: "false", autocapitalize: "off", class: "mono", ...shared, ...more });
+    control.value = value;
+    return control;
+  });
+
+export const select = (label, name, options, { hint, value = "", ...more } = {}) =>
+  labelled(label, hint, (shared) => {
+    const made = options.map(([its, text]) => el("option", { value: its, selected: its === value }, text));
+    return el("select", { name, ...shared, ...more }, made);
+  });
+
+export const box = (label, name, { hint, ...more } = {}) => {
+  fields += 1;
+  const id = `f${fields}`;
+  const about = hint ? el("p", { class: "hint", id: `${id}-hint` }, hint) : null;
+  const control = el("input", { type: "checkbox", id, name, "aria-describedby": hint ? `${id}-hint` : null, ...more });
+  return el("div", { class: "field box" }, el("div", { class: "choice" }, control, el("label", { for: id }, label)), about);
+};
+
+// A form that calls `act` with its FormData. A refusal is shown at its top.
+export const form = (children, buttons, act) => {
+  const told = el("div", { class: "told" });
+  const submit = async (event) => {
+    event.preventDefault();
+    if (event.target.getAttribute("aria-busy") === "true") return;
+    const chosen = event.submitter?.value ?? "";
+    event.target.setAttribute("aria-busy", "true");
+    told.replaceChildren();
+    try {
+      await act(new FormData(event.target), chosen);
+    } catch (error) {
+      if (error.name === "AbortError") return;
+      const shown = problem(error);
+      told.replaceChildren(shown);
+      shown.focus();
+    } finally {
+      event.target.removeAttribute("aria-busy");
+    }
+  };
+  return el("form", { submit, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));
+};
+
+// A dialog with a form. `act` is called with the form's data; if it does not reject, the dialog closes.
+export const dialog = (heading, children, [label, kind], act) => {
+  fields += 1;
+  const id = `d${fields}`;
+  const close = () => made.close();
+  const cancel = el("button", { type: "button", click: close }, "Cancel");
+  const send = async (data) => {
+    await act(data);
+    made.close();
+  };
+  const buttons = [el("button", { type: "submit", class: kind }, label), cancel];
+  const remove = () => made.remove();
+  const made = el("dialog", { "aria-labelledby": id, close: remove }, el("h2", { id }, heading), form(children, buttons, send));
+  document.body.append(made);
+  made.showModal();
+};
+
+// A JSON text that a person typed, checked; undefined if there is none. Rejects with what is wrong.
+export const jsonOf = (data, name, what) => {
+  const text = String(data.get(name) ?? "").trim();
+  if (!text) return undefined;
+  try {
+    JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${what} is not JSON: ${error.message}`);
+  }
+  return text;
+};
+
+// A JSON object's text of members' JSON texts; those that are undefined are left out.
+export const objectOf = (members) =>
+  `{${Object.entries(members).filter(([, text]) => text !== undefined).map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(",")}}`;
+
+// The JSON text of a text field; undefined if it is empty.
+export const textOf = (data, name) => {
+  const text = String(data.get(name) ?? "");
+  return text ? JSON.stringify(text) : undefined;
+};

@@ -1,0 +1,67 @@
+// How values become texts.
+
+const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
+
+// A duration in milliseconds, in its two largest units: "3 d 4 h", "1.2 s", "80 ms".
+export const duration = (ms) => {
+  if (ms < 1_000) return `${Math.round(ms)} ms`;
+  if (ms < 10_000) return `${(Math.floor(ms / 100) / 10).toFixed(1)} s`;
+  const first = UNITS.findIndex(([, size]) => ms >= size);
+  const [name, size] = UNITS[first];
+  const [smaller, its] = UNITS[first + 1] ?? ["", size];
+  const [many, rest] = [Math.floor(ms / size), Math.floor((ms % size) / its)];
+  return rest && many < 100 ? `${many} ${name} ${rest} ${smaller}` : `${many} ${name}`;
+};
+
+const WHEN = new Intl.DateTimeFormat(undefined, {
+  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+});
+export const when = (instant) => WHEN.format(new Date(instant));
+
+// "3 min ago", "in 2 h"
+export const relative = (instant) => {
+  const ms = Date.parse(instant) - Date.now();
+  if (Math.abs(ms) < 1_000) return "now";
+  const [, size] = UNITS.find(([, it]) => Math.abs(ms) >= it);
+  const rounded = duration(Math.floor(Math.abs(ms) / size) * size).replace(".0", "");
+  return ms < 0 ? `${rounded} ago` : `in ${rounded}`;
+};
+
+// Control characters, and those that change the direction of a text, are shown by their numbers.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+export const visible = (text) =>
+  text.replace(INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
+// JSON text with line breaks and indents. Its numbers, keys and their order stay as they were written, which JSON.parse would
+// change. A text that is not JSON stays as it is.
+const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g;
+const DEEPEST = 40; // indents
+export const pretty = (json) => {
+  const parts = [];
+  let depth = 0;
+  let last = "";
+  const line = () => `\n${"  ".repeat(Math.min(depth, DEEPEST))}`;
+  for (const [token] of json.matchAll(TOKEN)) {
+    if (token === "}" || token === "]") {
+      depth -= 1;
+      if (last !== "{" && last !== "[") parts.push(line());
+    } else if (last === "{" || last === "[" || last === ",") parts.push(line());
+    parts.push(token === ":" ? ": " : token);
+    if (token === "{" || token === "[") depth += 1;
+    last = token;
+  }
+  return parts.join("");
+};
+
+// The name of an execution, from its ARN.
+export const nameOf = (arn) => arn.split(":").pop() || arn;
+
+const SITES = { "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com" };
+
+// The address of an execution in the AWS console, or null if the ARN is not one of an execution.
+export const consoleAddress = (arn) => {
+  const [, partition, , region] = /^arn:(aws[a-z-]*):(states):([a-z0-9-]+):\d{12}:execution:/.exec(arn) ?? [];
+  if (!region) return null;
+  const host = SITES[partition] ?? `${region}.console.aws.amazon.com`;
+  return `https://${host}/states/home?region=${region}#/v2/executions/details/${encodeURIComponent(arn)}`;
+};

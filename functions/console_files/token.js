@@ -1,0 +1,186 @@
+// One token: its life, its output, and what can be done with it.
+import { TOKENS } from "./api.js";
+import { el, outward, said } from "./dom.js";
+import {
+  age, area, badge, copyButton, dialog, execution, fact, facts, input, json, jsonOf, moment, objectOf, problem, stateBadge, tags,
+  textOf, time,
+} from "./parts.js";
+import { duration } from "./text.js";
+
+const PACKETS = "api/v1/packets";
+
+export const token = async ({ name: id, call, say, refresh }) => {
+  const token = await call("GET", `${TOKENS}/${id}`);
+  const waits = token.status === "WAITING";
+  const act = async (path, body, done) => {
+    await call("POST", `${TOKENS}/${id}/${path}`, body);
+    say(done);
+    refresh();
+  };
+  return {
+    title: id,
+    content: [
+      el("p", { class: "back" }, el("a", { href: "#/tokens" }, "Tokens")),
+      el(
+        "div",
+        { class: "heading" },
+        el("h1", { tabindex: "-1", class: "mono id" }, id),
+        el("button", { type: "button", click: refresh }, "Refresh"),
+      ),
+      el("p", { class: "lead" }, stateBadge(token), " ", summary(token)),
+      el(
+        "div",
+        { class: "buttons" },
+        waits && el("button", { type: "button", class: "primary", click: () => complete(act) }, "Complete…"),
+        waits && el("button", { type: "button", class: "danger", click: () => fail(act) }, "Fail…"),
+        outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
+      ),
+      el("div", { class: "columns" }, life(token), about(token, say)),
+      output(token, call, say),
+    ],
+  };
+};
+
+const summary = (token) =>
+  token.completedAt
+    ? ["ended ", time(token.completedAt), `, ${age(token.createdAt, Date.parse(token.completedAt))} after it was created`]
+    : [`for ${age(token.createdAt)}`, token.timeoutAt ? [", times out ", time(token.timeoutAt)] : ", without a timeout"];
+
+const complete = (act) =>
+  dialog(
+    "Complete this token",
+    [
+      el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
+      area("Output, as JSON", "data", { value: "{}", rows: 8, hint: "Leave it empty to complete the token without an output." }),
+    ],
+    ["Complete the token", "primary"],
+    (data) => act("complete", objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
+  );
+
+const fail = (act) =>
+  dialog(
+    "Fail this token",
+    [
+      el("p", {}, "Every run that waits for it gets this error. This cannot be undone."),
+      area("Message", "message", { required: true, rows: 3 }),
+      input("Name of the error", "name", { placeholder: "WaitpointFailedError", hint: "Optional. With unwrap, the state fails with it." }),
+      input("Code", "code", { hint: "Optional." }),
+    ],
+    ["Fail the token", "danger full"],
+    (data) => {
+      const error = objectOf({ message: textOf(data, "message"), name: textOf(data, "name"), code: textOf(data, "code") });
+      return act("complete", objectOf({ error }), "The token was failed");
+    },
+  );
+
+const about = (token, say) =>
+  el(
+    "section",
+    { "aria-labelledby": "about" },
+    el("h2", { id: "about" }, "About"),
+    facts(
+      fact("Callback URL", el("div", { class: "secret" }, el("code", { class: "url" }, said(token.url)), copyButton(token.url, "the callback URL", say)),
+        el("p", { class: "hint" }, "Anyone who has it can complete the token, unless the token asks for a signature.")),
+      fact("Created", moment(token.createdAt)),
+      fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
+      fact("Ended", token.completedAt && moment(token.completedAt)),
+      fact("Tags", token.tags.length ? tags(token.tags) : null),
+      fact("Idempotency key", token.idempotencyKey && said(token.idempotencyKey)),
+      fact("Holds its key until", token.idempotencyKeyExpiresAt && moment(token.idempotencyKeyExpiresAt)),
+    ),
+  );
+
+// What happened, in order. What has no time of its own stands after the end.
+const life = (token) => {
+  const waiters = token.waiters ?? [];
+  const name = (waiter) => (waiter.execution ? execution(waiter.execution) : el("code", {}, waiter.id));
+  const events = [
+    event(token.createdAt, "new", ["Created"], token.timeoutAt ? ["to time out ", time(token.timeoutAt)] : "without a timeout"),
+    ...waiters.map((waiter) => event(waiter.registeredAt, "run", ["A run waits: ", name(waiter)])),
+    ...(token.completedBy ? [settled(token)] : []),
+    ...waiters.filter((it) => it.resumedAt).map((it) => event(it.resumedAt, "run", ["Resumed: ", name(it)], lateness(it.lagMs))),
+    ...others(token.otherDeliveries),
+  ].sort((one, other) => one.at - other.at);
+  const undated = waiters.filter((it) => it.status === "GONE" || it.status === "UNDELIVERED").map((it) => unresumed(it, name(it)));
+  const open = token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
+  return el(
+    "section",
+    { "aria-labelledby": "life" },
+    el("h2", { id: "life" }, "Its life"),
+    el("ol", { class: "life" }, events.map(({ shown }) => shown), undated, open),
+  );
+};
+
+const event = (instant, kind, title, ...details) => ({ at: Date.parse(instant), shown: step(kind, instant, title, ...details) });
+
+const step = (kind, instant, title, ...details) =>
+  el(
+    "li",
+    { class: kind },
+    el("p", { class: "what" }, title),
+    instant ? el("p", { class: "hint" }, moment(instant)) : null,
+    details.filter(Boolean).map((detail) => el("div", { class: "detail" }, detail)),
+  );
+
+const SOURCES = {
+  callback: "a delivery to its callback URL",
+  complete: "a request with a credential",
+  endpoint: "a delivery to an endpoint",
+  timeout: "its timeout",
+};
+
+const settled = (token) => {
+  const by = token.completedBy;
+  const kind = token.outputIsError ? "bad" : "good";
+  const how = { COMPLETED: token.outputIsError ? "Failed by " : "Completed by ", TIMED_OUT: "Ended by " }[token.status];
+  return event(
+    by.at,
+    kind,
+    [how, SOURCES[by.source] ?? by.source],
+    facts(
+      fact("From", by.ip && said(by.ip)),
+      fact("User agent", by.userAgent && said(by.userAgent)),
+      fact("Content type", by.contentType && said(by.contentType)),
+      fact("Query", by.query && said(by.query)),
+      fact("Delivery id", by.deliveryId && said(by.deliveryId)),
+    ),
+  );
+};
+
+const others = (them) => {
+  if (!them) return [];
+  const title = them.count === 1 ? "1 delivery came that did not settle it" : `${them.count.toLocaleString()} deliveries came that did not settle it; the last one`;
+  const more = facts(fact("From", them.lastIp && said(them.lastIp)), fact("Delivery id", them.lastDeliveryId && said(them.lastDeliveryId)));
+  return [event(them.lastAt, "other", [title], more)];
+};
+
+const lateness = (ms) => (ms === undefined ? null : ms <= 0 ? "at once" : `${duration(ms)} after the end`);
+
+const unresumed = (waiter, name) =>
+  waiter.status === "GONE"
+    ? step("other", null, ["Gone: ", name], "Its state had ended or was retried, so nothing waited any more.")
+    : step("bad", null, ["Not resumed: ", name, " ", badge("bad", "Needs an operator")], "If it stays so, see docs/operation.md.");
+
+const output = (token, call, say) => {
+  if (token.status === "WAITING") return null;
+  const heading = token.outputIsError ? "Error" : "Output";
+  const section = (...children) => el("section", { "aria-labelledby": "output" }, el("h2", { id: "output" }, heading), children);
+  if (token.output === undefined) return section(el("p", { class: "hint" }, "None: it was completed without an output."));
+  if (token.outputType === "application/json") return section(json(token.output, heading, say));
+  const told = el("div", {});
+  const fetchLink = async () => {
+    try {
+      const { presignedUrl } = await call("GET", `${PACKETS}/${token.output}`);
+      const link = outward(presignedUrl, {}, "Open the output in a new tab");
+      told.replaceChildren(el("p", {}, link, el("span", { class: "hint" }, " The link is valid for five minutes.")));
+      link.focus();
+    } catch (error) {
+      told.replaceChildren(problem(error));
+    }
+  };
+  return section(
+    el("p", {}, "It is too large to be shown here."),
+    el("button", { type: "button", click: fetchLink }, "Get a link to it"),
+    told,
+  );
+};
