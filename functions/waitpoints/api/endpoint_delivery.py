@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from waitpoints import json_text
+from waitpoints import json_text, key_text
 from waitpoints.api import callback_body, expressions
 from waitpoints.api.expressions import EvaluationFailed, Work
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import WHOLE_BODY, Endpoint
+from waitpoints.errors import InvalidRequest
 
-MAX_KEY = 2048  # UTF-16 code units with the endpoint's name, as in a request to create a token
 MAX_NAMES = 40  # in a shape
 MAX_NAME = 40  # characters of a name in a shape
 _EXACT = 2**53  # floats up to here have all the digits that were sent
@@ -114,19 +114,17 @@ class Evaluation:
             result = self._evaluate(self._endpoint.key)
         except EvaluationFailed as failure:
             raise EvaluationFailed(f"key failed: {failure}") from None
-        text = key_text(result)
+        text = text_in_key(result)
         if text is None:
             raise EvaluationFailed(f"key gives {_described(result)}; a text that is not empty, or a number, is needed")
         try:
-            units = len(f"{self._endpoint.name}:{text}".encode("utf-16-le")) // 2
-        except UnicodeEncodeError:
-            raise EvaluationFailed("key gives a text with half of a surrogate pair") from None
-        if units > MAX_KEY:
-            raise EvaluationFailed(f"the key would be over {MAX_KEY} characters")
+            key_text.check(f"{self._endpoint.name}:{text}")
+        except InvalidRequest as error:
+            raise EvaluationFailed(f"key gives a text that is not accepted: {error}") from None
         return text
 
 
-def key_text(result: Any) -> str | None:
+def text_in_key(result: Any) -> str | None:
     """Return the text of an expression's result in a key, or None if it has none.
 
     A whole number has no dot and no exponent, even if it was sent as 123456.0 or 1e3, as JavaScript writes it. Only numbers

@@ -40,6 +40,8 @@ FUNCTIONS = {
 _PROJECTIONS = ("projection", "filter_projection", "value_projection")
 _MULTI_SELECTS = ("multi_select_list", "multi_select_dict")
 _OPENING, _CLOSING = ("lbracket", "lbrace", "lparen", "filter"), ("rbracket", "rbrace", "rparen")
+_JSON_TYPES = {"NoneType": "null", "bool": "boolean", "int": "number", "float": "number", "str": "string", "list": "array"}
+"""JMESPath names the type of an element of a list as Python does."""
 _DIGITS = 308  # a longer integer is read as a float
 
 Node = Mapping[str, Any]
@@ -111,7 +113,8 @@ def evaluate(expression: str, value: Mapping[str, Any], work: Work) -> Any:
         raise
     except exceptions.JMESPathTypeError as error:
         expected = " or ".join(error.expected_types)
-        raise EvaluationFailed(f"{error.function_name}() takes {expected}, not {error.actual_type}") from None
+        actual = _JSON_TYPES.get(error.actual_type, error.actual_type)
+        raise EvaluationFailed(f"{error.function_name}() takes {expected}, not {actual}") from None
     except Exception:  # such as a comparison of text and number
         raise EvaluationFailed("it does not fit the types of the values") from None
 
