@@ -318,9 +318,11 @@ class Aws:
 
     def _images(self, item: str, *event_names: str) -> list[Any]:
         return [
-            record["dynamodb"]["NewImage"]
+            image
             for record in self._history
-            if record["dynamodb"]["NewImage"]["item"]["S"] == item and (not event_names or record["eventName"] in event_names)
+            if (image := record["dynamodb"].get("NewImage"))  # none, when the item was deleted
+            and image["item"]["S"] == item
+            and (not event_names or record["eventName"] in event_names)
         ]
 
 
