@@ -5,16 +5,18 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT
-from tests.faults.aws import Aws
+from openapi.operations import ENDPOINTS
+from tests.faults.aws import Aws, unique
 from tests.faults.wire import Killed
 from tests.support.api_gateway import TOKENS, HttpAnswer, http_event
 from tests.support.webhook_signer import sign
 from waitpoints.token import TokenError
 
+COMPLETE_KEY = "/api/v1/waitpoints/complete"
 PATIENCE = 40  # how often a caller or a state tries again
 
 
@@ -33,7 +35,14 @@ class Callers(Aws):
         super().__init__(stack)
         self.tokens: list[dict[str, Any]] = []
         """The answers of create that the callers got."""
+        self.keys: list[str] = []
+        """The idempotency keys that the callers have said."""
         self._retried = _names_in_retry(stack)
+
+    def say_key(self, key: str) -> str:
+        """Remember a key, on which another caller may act as well. Returns it."""
+        self.keys.append(key)
+        return key
 
     def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         """Send a request, and retry it unchanged if the answer is a 5xx or is lost."""
@@ -50,7 +59,7 @@ class Callers(Aws):
         raise AssertionError("the caller has given up")
 
     def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
-        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
+        headers = self._authorized()
         if request_key:
             headers["x-trigger-request-idempotency-key"] = request_key
         answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
@@ -74,9 +83,67 @@ class Callers(Aws):
         self._complete(token, json.dumps({"error": shown}), 200)
 
     def _complete(self, token: dict[str, Any], body: str, status: int) -> None:
-        headers = {"authorization": f"Bearer {self._api_key()}", "content-type": "application/json"}
-        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), headers)
+        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), self._authorized())
         assert answer.status == status, answer
+
+    def complete_key(self, key: str, data: str, status: int | None = 200, **more: str) -> dict[str, Any]:
+        """Complete the token of a key with a JSON text. Returns the answer; `status` is None for any."""
+        body = f'{{"data":{data},{json.dumps({"idempotencyKey": key, **more})[1:]}'
+        return self._complete_key(body, status)
+
+    def fail_key(self, key: str, error: TokenError) -> dict[str, Any]:
+        shown = {"message": error.message, "name": error.name, "code": error.code}
+        return self._complete_key(json.dumps({"idempotencyKey": key, "error": shown}), 200)
+
+    def _complete_key(self, body: str, status: int | None) -> dict[str, Any]:
+        answer = self.http("POST", COMPLETE_KEY, body.encode(), self._authorized())
+        assert status in (answer.status, None), answer
+        return dict(answer.json)
+
+    def put_endpoint(self, **settings: Any) -> dict[str, Any]:
+        """An endpoint for what Stripe would send: its deliveries complete `<name>:<their id>`."""
+        name = unique("endpoint")
+        settings = {"key": "body.id", "verify": "none", **settings}
+        return self.put_endpoint_again(name, **settings)
+
+    def put_endpoint_again(self, name: str, **settings: Any) -> dict[str, Any]:
+        answer = self.http("PUT", f"{ENDPOINTS}/{name}", json.dumps(settings).encode(), self._authorized())
+        assert answer.status == 200, answer
+        return dict(answer.json)
+
+    def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
+        """A retry after a lost answer finds that it is deleted."""
+        answer = self.http("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", self._authorized())
+        assert answer.status in (200, 404), answer
+
+    def deliver(self, endpoint: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
+        """A delivery to an endpoint, as `callback` is one to a token."""
+        self.callback(endpoint, body, status, signed_with)
+
+    def choose(self, token: dict[str, Any], *fields: tuple[str, str], status: int | None = 200) -> HttpAnswer:
+        """A person sends the form of a token's page."""
+        headers = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
+        answer = self.http("POST", token["url"], urlencode(fields).encode(), headers)
+        assert status in (answer.status, None), answer
+        return answer
+
+    def look(self, token: dict[str, Any]) -> HttpAnswer:
+        """A person opens a token's callback URL."""
+        answer = self.http("GET", token["url"], b"", {"accept": "text/html"})
+        assert answer.status == 200, answer
+        return answer
+
+    def run_task(self, function: str, payload: dict[str, Any]) -> Any:
+        """Enter a state that invokes a function, and retry it by its Retry. Returns what the function returned."""
+        for _ in range(PATIENCE):
+            try:
+                return self.lambdas.invoke(function, payload)
+            except Killed:
+                continue
+            except Exception as failure:
+                if type(failure).__name__ not in self._retried:
+                    raise
+        raise AssertionError("the state has given up")
 
     def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
         """Enter a state that waits for a task token; retry it if its function fails before the task was answered."""
@@ -103,8 +170,8 @@ class Callers(Aws):
     def wait(self, token: dict[str, Any], unwrap: bool = False, context: bool = False) -> Execution:
         return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context})
 
-    def _api_key(self) -> str:
-        return self.stack.secret("ApiKey")
+    def _authorized(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.stack.secret('ApiKey')}", "content-type": "application/json"}
 
 
 def _names_in_retry(stack: MotoStack) -> set[str]:

@@ -6,12 +6,14 @@ from typing import Any
 
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
-from tests.faults.world import Timeout, World
+from tests.faults.world import Ending, Timeout, World
 from tests.support.fakes.step_functions import DENIED
 from waitpoints.token import TokenError
 
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
+KEYED: list[str] = []
+"""The flows in which another caller may act on the same keys at any moment."""
 
 SMALL = '{"approved": true, "by": "Ünïcode"}'
 LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
@@ -23,6 +25,11 @@ NO = TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK")
 def flow(function: Flow) -> Flow:
     FLOWS[function.__name__.replace("_", " ")] = function
     return function
+
+
+def keyed(function: Flow) -> Flow:
+    KEYED.append(function.__name__.replace("_", " "))
+    return flow(function)
 
 
 # Create
@@ -379,6 +386,423 @@ def create_with_schema_and_key(world: World) -> None:
     assert world.create(idempotencyKey=key, **asked) == {**token, "isCached": True}
     world.callback(token, "{}", status=422)
     goes_on_with_a_callback(world, token)
+
+
+# Complete by key
+
+
+def a_key(world: World) -> str:
+    return world.say_key(unique("order"))
+
+
+@keyed
+def complete_by_key(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    with world.faulty():
+        assert world.complete_key(key, SMALL) == {"success": True, "id": token["id"], "created": False}
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@keyed
+def complete_by_key_with_a_large_payload(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    with world.faulty():
+        world.complete_key(key, LARGE)
+    world.come_to_rest()
+    world.expect(execution, token, LARGE)
+
+
+@keyed
+def fail_by_key(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key)
+    executions = {unwrap: world.wait(token, unwrap) for unwrap in (False, True)}
+    with world.faulty():
+        world.fail_key(key, NO)
+    world.come_to_rest()
+    for unwrap, execution in executions.items():
+        world.expect(execution, token, NO, unwrap)
+
+
+@flow
+def complete_by_key_past_its_expiry(world: World) -> None:
+    """A completion that is sent again after its answer was lost is kept: it may be the next one's."""
+    key = unique("order")
+    token = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    execution = world.wait(token)
+    world.clock.advance(seconds=10)
+    with world.faulty():
+        world.complete_key(key, SMALL)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@keyed
+def complete_by_key_past_the_timeout(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key, timeout="10m")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        assert world.complete_key(key, SMALL)["id"] == token["id"]
+    world.come_to_rest()
+    world.expect(execution, token, Timeout())
+
+
+@keyed
+def complete_by_key_what_has_ended(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    world.callback(token, SMALL)
+    with world.faulty():
+        assert world.complete_key(key, "1") == {"success": True, "id": token["id"], "created": False}
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@keyed
+def complete_by_key_what_has_a_schema(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key, **rules(world)["payloadSchema"])
+    execution = world.wait(token)
+    with world.faulty():
+        world.complete_key(key, "{}", status=None if world.outcomes_are_open else 422)
+        world.complete_key(key, SMALL, status=None if world.outcomes_are_open else 200)
+    world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@keyed
+def complete_by_key_in_a_state(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    with world.faulty():
+        answer = world.run_task("complete_token_in_state", {"idempotencyKey": key, "data": {"n": 1}})
+    assert answer == {"success": True, "id": token["id"], "created": False}
+    world.come_to_rest()
+    world.expect(execution, token, '{"n":1}')
+
+
+def meets(world: World, key: str, payload: Ending, completed: dict[str, Any]) -> None:
+    """A create finds the completion that came first, and a run that waits for it goes on at once."""
+    token = world.create(idempotencyKey=key, timeout="1h", tags=["late"])
+    assert (token["id"], token["isCached"]) == (completed["id"], True)
+    world.expect(world.wait(token), token, payload)
+    assert world.token(token["id"]).timeout_at is None or world.outcomes_are_open
+
+
+@keyed
+def complete_by_key_before_the_create(world: World) -> None:
+    key = a_key(world)
+    with world.faulty():
+        completed = world.complete_key(key, SMALL)
+    assert world.token_ids() == [completed["id"]]
+    meets(world, key, SMALL, completed)
+
+
+@keyed
+def complete_by_key_with_a_large_payload_before_the_create(world: World) -> None:
+    key = a_key(world)
+    with world.faulty():
+        completed = world.complete_key(key, LARGE)
+    meets(world, key, LARGE, completed)
+
+
+@keyed
+def fail_by_key_before_the_create(world: World) -> None:
+    key = a_key(world)
+    with world.faulty():
+        completed = world.fail_key(key, NO)
+    meets(world, key, NO, completed)
+
+
+@flow
+def complete_by_key_after_an_earlier_token_has_ended_and_its_key_has_expired(world: World) -> None:
+    key = unique("order")
+    earlier = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    world.callback(earlier, "1")
+    world.clock.advance(seconds=10)
+    with world.faulty():
+        completed = world.complete_key(key, SMALL)
+    assert completed["id"] != earlier["id"]
+    meets(world, key, SMALL, completed)
+
+
+@flow
+def complete_by_key_after_an_earlier_completion_was_kept_in_vain(world: World) -> None:
+    key = unique("order")
+    earlier = world.complete_key(key, "1", idempotencyKeyTTL="10s")
+    world.clock.advance(seconds=10)
+    with world.faulty():
+        completed = world.complete_key(key, SMALL)
+    assert completed["id"] != earlier["id"]
+    meets(world, key, SMALL, completed)
+
+
+@keyed
+def create_what_is_completed(world: World) -> None:
+    key = a_key(world)
+    completed = world.complete_key(key, SMALL)
+    with world.faulty():
+        token = world.create(idempotencyKey=key, tags=["late"])
+    assert (token["id"], token["isCached"]) == (completed["id"], True)
+    assert world.token(token["id"]).tags == ("late",) or world.outcomes_are_open
+    world.expect(world.wait(token), token, SMALL)
+
+
+@keyed
+def create_in_a_state_what_is_completed(world: World) -> None:
+    key = a_key(world)
+    world.complete_key(key, LARGE)
+    with world.faulty():
+        execution = world.run_state("create_token_in_state", {"idempotencyKey": key})
+    world.expect(execution, world.create(idempotencyKey=key), LARGE)
+
+
+@flow
+def create_after_a_completion_was_kept_in_vain(world: World) -> None:
+    key = unique("order")
+    completed = world.complete_key(key, "1", idempotencyKeyTTL="10s")
+    world.clock.advance(seconds=10)
+    with world.faulty():
+        token = world.create(idempotencyKey=key)
+    assert token["id"] != completed["id"]
+    goes_on_with_a_callback(world, token)
+
+
+@keyed
+def complete_by_key_then_create_then_wait(world: World) -> None:
+    key = a_key(world)
+    with world.faulty():
+        completed = world.complete_key(key, SMALL)
+        token = world.create(idempotencyKey=key)
+        assert (token["id"], token["isCached"]) == (completed["id"], True)
+        execution = world.wait(token)
+        world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+@keyed
+def create_then_wait_then_complete_by_key(world: World) -> None:
+    key = a_key(world)
+    with world.faulty():
+        token = world.create(idempotencyKey=key)
+        execution = world.wait(token)
+        assert world.complete_key(key, SMALL)["id"] == token["id"]
+        world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
+# Endpoints
+
+RESULT = '{"approved":true,"by":"Ünïcode"}'
+EVENT = f'{{"id": 1, "done": true, "result": {RESULT}}}'
+
+
+def an_endpoint(world: World, **settings: Any) -> tuple[dict[str, Any], str]:
+    """An endpoint that asks for everything, and the key that EVENT completes."""
+    verify = {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
+    endpoint = world.put_endpoint(verify=verify, completeWhen="body.done", output="body.result", **settings)
+    return endpoint, world.say_key(f"{endpoint['name']}:1")
+
+
+@keyed
+def delivery_to_an_endpoint(world: World) -> None:
+    """It comes twice."""
+    endpoint, key = an_endpoint(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    with world.faulty():
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@keyed
+def delivery_to_an_endpoint_with_a_large_payload(world: World) -> None:
+    endpoint = world.put_endpoint(output="body.text")
+    token = world.create(idempotencyKey=world.say_key(f"{endpoint['name']}:1"))
+    execution = world.wait(token)
+    with world.faulty():
+        world.deliver(endpoint, f'{{"id": "1", "text": {LARGE}}}')
+    world.come_to_rest()
+    world.expect(execution, token, LARGE)
+
+
+@keyed
+def delivery_to_an_endpoint_that_comes_first(world: World) -> None:
+    endpoint, key = an_endpoint(world)
+    with world.faulty():
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+    [kept] = world.token_ids()
+    meets(world, key, RESULT, {"id": kept})
+
+
+@keyed
+def delivery_to_an_endpoint_that_is_not_kept(world: World) -> None:
+    endpoint, key = an_endpoint(world, keyTTL="0s")
+    with world.faulty():
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+        token = world.create(idempotencyKey=key)
+        execution = world.wait(token)
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@keyed
+def delivery_to_an_endpoint_that_completes_nothing(world: World) -> None:
+    """Not signed, not matching, without a key, without an output: each is counted, and the token still waits."""
+    endpoint, key = an_endpoint(world)
+    token = world.create(idempotencyKey=key)
+    execution = world.wait(token)
+    with world.faulty():
+        world.deliver(endpoint, EVENT, status=401)
+        for event in ('{"id": 1}', '{"done": true}', '{"id": 1, "done": true, "result": ' + "[" * 600 + "]" * 600 + "}"):
+            world.deliver(endpoint, event, signed_with=SECRET)
+    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+    world.deliver(endpoint, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@keyed
+def delivery_to_an_endpoint_for_what_has_a_schema(world: World) -> None:
+    endpoint, key = an_endpoint(world)
+    token = world.create(idempotencyKey=key, **rules(world)["payloadSchema"])
+    execution = world.wait(token)
+    with world.faulty():
+        world.deliver(endpoint, '{"id": 1, "done": true, "result": {}}', signed_with=SECRET)
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@flow
+def put_endpoint(world: World) -> None:
+    """An endpoint that is put again keeps its URL, so a retry of the first put does."""
+    name = unique("endpoint")
+    settings = {"key": "body.id", "verify": {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}}
+    with world.faulty():
+        endpoint = world.put_endpoint_again(name, **settings)
+        changed = world.put_endpoint_again(name, **settings, output="body.result")
+    assert changed["url"] == endpoint["url"]
+    token = world.create(idempotencyKey=f"{name}:1")
+    execution = world.wait(token)
+    world.deliver(endpoint, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+@flow
+def delete_endpoint(world: World) -> None:
+    endpoint, key = an_endpoint(world)
+    token = world.create(idempotencyKey=key)
+    with world.faulty():
+        world.delete_endpoint(endpoint)
+    world.deliver(endpoint, EVENT, status=401, signed_with=SECRET)
+    settings = {name: endpoint[name] for name in ("key", "verify", "completeWhen", "output")}
+    again = world.put_endpoint_again(endpoint["name"], **settings)
+    assert again["url"] != endpoint["url"]
+    world.deliver(endpoint, EVENT, status=401, signed_with=SECRET)
+    execution = world.wait(token)
+    world.deliver(again, EVENT, signed_with=SECRET)
+    world.come_to_rest()
+    world.expect(execution, token, RESULT)
+
+
+# Pages
+
+PAGE = {
+    "title": "Deploy?",
+    "actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject"}],
+    "fields": {"properties": {"reason": {"type": "string", "maxLength": 5}}, "required": ["reason"]},
+}
+CHOICE = [("action", "approve"), ("field.reason", "fine")]
+CHOSEN = '{"action":"approve","fields":{"reason":"fine"}}'
+
+
+@flow
+def choose_on_a_page(world: World) -> None:
+    """Twice: the second time the browser is shown the decision."""
+    token = world.create(page=PAGE, timeout="1h")
+    execution = world.wait(token)
+    with world.faulty():
+        world.choose(token, *CHOICE)
+        world.choose(token, *CHOICE)
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
+
+
+@flow
+def choose_on_a_page_as_a_program(world: World) -> None:
+    token = world.create(page=PAGE)
+    execution = world.wait(token)
+    with world.faulty():
+        world.callback(token, CHOSEN)
+        world.callback(token, CHOSEN)
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
+
+
+@flow
+def choose_on_a_page_what_does_not_fit_first(world: World) -> None:
+    token = world.create(page=PAGE)
+    execution = world.wait(token)
+    status = None if world.outcomes_are_open else 422
+    with world.faulty():
+        world.choose(token, ("action", "approve"), ("field.reason", "too long"), status=status)
+        world.callback(token, '{"action": "approve"}', status=status)
+        world.callback(token, SMALL, status=status)
+    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+    world.choose(token, *CHOICE)
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
+
+
+@flow
+def choose_on_a_page_past_the_timeout(world: World) -> None:
+    token = world.create(page=PAGE, timeout="10m")
+    execution = world.wait(token)
+    world.clock.advance(seconds=600)
+    with world.faulty():
+        world.choose(token, *CHOICE)
+    world.come_to_rest()
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def look_at_a_page(world: World) -> None:
+    """It settles nothing, whoever looks how often."""
+    token = world.create(page=PAGE)
+    execution = world.wait(token)
+    with world.faulty():
+        assert "Deploy?" in world.look(token).text
+    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+    world.choose(token, *CHOICE)
+    with world.faulty():
+        assert "Deploy?" in world.look(token).text
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
+
+
+@flow
+def create_with_page(world: World) -> None:
+    with world.faulty():
+        token = world.create(page=PAGE, idempotencyKey=unique("order"))
+    execution = world.wait(token)
+    world.callback(token, "{}", status=422)
+    world.choose(token, *CHOICE)
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
 
 
 # Wait

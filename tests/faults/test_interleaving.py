@@ -9,15 +9,21 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.faults.conftest import Figures
-from tests.faults.flows import FLOWS, HOUR
+from tests.faults.flows import FLOWS, HOUR, KEYED
 from tests.faults.world import Timeout, World
 
 OTHERS: dict[str, Callable[[World], None]] = {}
+OTHERS_WITH_THE_KEY: list[str] = []
 
 
 def other(action: Callable[[World], None]) -> Callable[[World], None]:
     OTHERS[action.__name__.replace("_", " ")] = action
     return action
+
+
+def other_with_the_key(action: Callable[[World], None]) -> Callable[[World], None]:
+    OTHERS_WITH_THE_KEY.append(action.__name__.replace("_", " "))
+    return other(action)
 
 
 @other
@@ -50,8 +56,23 @@ def the_timeout_passes(world: World) -> None:
     world.pass_time(world.clock() + HOUR)
 
 
-@pytest.mark.parametrize("action", OTHERS)
-@pytest.mark.parametrize("flow", FLOWS)
+@other_with_the_key
+def another_completion_by_key_comes(world: World) -> None:
+    for key in world.keys:
+        world.complete_key(key, '"another"', status=None)  # a token with a schema refuses it
+
+
+@other_with_the_key
+def another_create_with_the_key_comes(world: World) -> None:
+    for key in world.keys:
+        token = world.create(idempotencyKey=key, tags=["another"])
+        world.expect(world.wait(token), token, Timeout())
+
+
+@pytest.mark.parametrize(
+    ("flow", "action"),
+    [(flow, action) for flow in FLOWS for action in OTHERS if flow in KEYED or action not in OTHERS_WITH_THE_KEY],
+)
 def test_nothing_is_lost_when_another_caller_acts_between_calls(
     stack: MotoStack, figures: Figures, flow: str, action: str
 ) -> None:

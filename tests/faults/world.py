@@ -8,6 +8,7 @@ from typing import Any
 from in_process.moto_stack import MotoStack
 from tests.faults.callers import Callers, Execution
 from waitpoints.api.representation import retrieved
+from waitpoints.aws.items import digest
 from waitpoints.token import Completed, Failed, Outcome, ReplyKind, Token, TokenError, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
@@ -50,7 +51,7 @@ class World(Callers):
         """Every problem at the end: executions that hang, and broken promises."""
         self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
-        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas()]
+        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept()]
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
 
@@ -129,6 +130,16 @@ class World(Callers):
         stored = {image["id"]["S"] for image in self._images("schema")}
         yield from (f"{token_id} has a schema or asks for one, not both" for token_id in asking ^ stored)
 
+    def _wrong_with_kept(self) -> Iterator[str]:
+        """A kept completion is in no index, and a create that was given one has adopted it."""
+        last = {image["id"]["S"]: image for image in self._images("token")}
+        for image in self._images("token"):
+            if ("keptUntil" in image) is ("listShard" in image) or ("keptUntil" in image and "idempotencyKeyHash" in image):
+                yield f"{image['id']['S']} is kept and listed, or neither"
+        for token in self.tokens:
+            if "keptUntil" in last[token["id"]]:
+                yield f"{token['id']} was given to a create, and ends as a kept completion does"
+
     def _wrong_with_keys(self) -> Iterator[str]:
         holders: dict[str, tuple[str, int]] = {}
         for image in self._images("key"):
@@ -139,6 +150,8 @@ class World(Callers):
             holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]))
         made = [image["idempotencyKey"]["S"] for image in self._images("token", "INSERT") if "idempotencyKey" in image]
         for key in set(made):
-            changes = {image["tokenId"]["S"] for image in self._images("key") if image["id"]["S"].startswith("idempotency#")}
+            changes = {
+                image["tokenId"]["S"] for image in self._images("key") if image["id"]["S"] == f"idempotency#{digest(key)}"
+            }
             if made.count(key) > len(changes):
                 yield f"more tokens were made with a key than ever held one ({made.count(key)})"
