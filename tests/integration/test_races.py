@@ -180,7 +180,7 @@ class TestCreatesAndCompletionsOfOneKey:
         assert {step_functions.calls[task_token] for task_token in waiting} == {1}
         listed = api.get(f"{TOKENS}?filter%5BidempotencyKey%5D=crowd:1&filter%5Btags%5D=crowd").json["data"]
         assert [one["id"] for one in listed] == [token_id]
-        return token_id
+        return str(token_id)
 
     def complete(self, api: Api, url: str, number: int) -> HttpAnswer:
         """Complete the key by the API or, every second time, by a delivery to the endpoint."""

@@ -677,9 +677,11 @@ class TestKeeping:
             holder = store.key_holder(self.key())
             assert holder is not None
             second = self.completion()
-            adopted, refused = race(
-                [partial(store.adopt, holder, self.token(), TIMEOUT - 1), partial(store.keep, second, self.key(), TIMEOUT - 1)]
-            )
+            racers: list[Callable[[], object]] = [
+                partial(store.adopt, holder, self.token(), TIMEOUT - 1),
+                partial(store.keep, second, self.key(), TIMEOUT - 1),
+            ]
+            adopted, refused = race(racers)
             assert (adopted, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
             assert self.listed(store, kept.id)
 

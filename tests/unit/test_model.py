@@ -6,7 +6,7 @@ in any order, and repeat themselves; timers come early, late and twice; Step Fun
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
@@ -18,15 +18,19 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 from in_process.template import Context, Template
+from openapi.operations import ENDPOINTS
 from operations.stream_filter import matches
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import ORIGIN, complete
+from waitpoints.api import reception
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status
-from waitpoints.errors import CannotResumeNow
+from waitpoints.errors import CannotResumeNow, PayloadRefused, TokenNotFound
+from waitpoints.keys import Kept, NotAwaited
+from waitpoints.listing import ListQuery
 from waitpoints.token import (
     Completed,
     Document,
@@ -44,14 +48,20 @@ from waitpoints.token import (
     Waiter,
     iso,
 )
+from waitpoints.tokens import Ended, Settled
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
 RUNS, STEPS = 250, 60
 MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
+SCHEMA = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 FEW = 4  # tokens, so that much happens to each
+FOREVER = 10**15  # epoch milliseconds
+KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
+KEPT_FOR = 5_000  # milliseconds
+KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a"]
 HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
 TEMPLATE = Template.load()
 FILTERS = {
@@ -70,6 +80,12 @@ class Model:
     rules: Rules | None = None
     output: str | TokenError | None = None
     others: int = 0
+    kept_until: int | None = None
+    removed: bool = False
+
+    def exists(self, now: int) -> bool:
+        """A kept completion ends with its key, unless a create adopts it."""
+        return not self.removed and (self.kept_until is None or now < self.kept_until)
 
     def complete(self, output: str | TokenError, now: int) -> None:
         self.output = output if self.outcome(now) is None else self.output
@@ -116,6 +132,18 @@ class StreamedStore(MemoryStore):
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
+
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+        holder = super().keep(token, key, now, replaced_token=replaced_token)
+        if holder is None:
+            self.streams[token.id] = [self._record("INSERT", token)]
+        return holder
+
+    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
+        adopted = super().adopt(holder, token, now)
+        if adopted:
+            self.streams[holder.token_id].append(self._record("MODIFY", self.tokens[holder.token_id]))
+        return adopted
 
     def record_replies(self, token_id: str, deliveries: Any, now: int) -> None:
         if self.lose_records:
@@ -165,13 +193,29 @@ class Life(RuleBasedStateMachine):
         self.patches.setattr("waitpoints.delivery.PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}
-        self.keys: dict[str, tuple[str, int]] = {}
+        self.keys: dict[str, tuple[str, int]] = {}  # the newest token of each key, and when the key expires
+        self.removed: dict[str, Token] = {}
+        self.endpoints = {
+            name: self.put_endpoint(name, ttl) for name, ttl in ((KEEPING, f"{KEPT_FOR // 1000}s"), (PASSING, "0s"))
+        }
         self.executions: list[Execution] = []
         self.told: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
 
     @property
     def now(self) -> int:
         return self.clock()
+
+    def existing(self) -> list[str]:
+        return [token_id for token_id, model in self.models.items() if model.exists(self.now)]
+
+    def resumable(self) -> list[Execution]:
+        """The executions whose token exists, so that their states can be entered again."""
+        return [execution for execution in self.executions if self.models[execution.token_id].exists(self.now)]
+
+    def put_endpoint(self, name: str, key_ttl: str) -> str:
+        """Returns its URL."""
+        settings = {"key": "body.id", "output": "body.output", "verify": "none", "keyTTL": key_ttl}
+        return str(self.api.request("PUT", f"{ENDPOINTS}/{name}", settings).json["url"])
 
     @initialize()
     def there_is_a_token(self) -> None:
@@ -187,64 +231,134 @@ class Life(RuleBasedStateMachine):
     def create_with_timeout(self, timeout: int) -> None:
         self.models[self.world.new_token(timeout)] = Model(self.now + timeout)
 
-    @rule(key=st.sampled_from("ab"), lifetime=st.integers(1, 8_000), timeout=st.integers(1, 5_000), waits=st.booleans())
-    def create_with_key(self, key: str, lifetime: int, timeout: int, waits: bool) -> None:
+    @rule(
+        key=st.sampled_from(KEYS),
+        lifetime=st.none() | st.integers(1, 8_000),
+        timeout=st.integers(1, 5_000),
+        waits=st.booleans(),
+        has_schema=st.booleans(),
+    )
+    def create_with_key(self, key: str, lifetime: int | None, timeout: int, waits: bool, has_schema: bool) -> None:
+        """It returns the token that holds the key, also if a completion made that one: then it is kept no longer."""
         holder, until = self.keys.get(key, ("", 0))
+        is_new = until <= self.now or self.models[holder].removed
         waiter = self.world.new_waiter() if waits else None
-        asked_for = IdempotencyKey(key, self.now + lifetime)
-        timeout_at = self.now + timeout
+        expires_at = None if lifetime is None else self.now + lifetime
+        new = NewToken(
+            timeout_at=self.now + timeout,
+            key=IdempotencyKey(key, expires_at),
+            waiter=waiter,
+            document=SCHEMA if has_schema else None,
+        )
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
-            created = self.world.tokens.create(NewToken(timeout_at=timeout_at, key=asked_for, waiter=waiter), self.now)
-            holder = created.token_id if until <= self.now else holder
-            assert (created.token_id, created.is_cached) == (holder, until > self.now)
-        if until <= self.now:
-            self.keys[key] = (holder, self.now + lifetime)
-            self.models[holder] = Model(timeout_at)
+            created = self.world.tokens.create(new, self.now)
+            holder = created.token_id if is_new else holder
+            assert (created.token_id, created.is_cached) == (holder, not is_new)
+        if is_new:
+            self.keys[key] = (holder, expires_at or FOREVER)
+            self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None)
+        self.models[holder].kept_until = None
         if waiter:
             self.executions.append(Execution(holder, False, [waiter.task_token]))
             self.retry_if_its_function_failed(self.executions[-1])
+
+    @rule(key=st.sampled_from(KEYS), lifetime=st.integers(0, 8_000), result=st.sampled_from([MATCHING, "null", NO]))
+    def complete_by_key(self, key: str, lifetime: int, result: str | TokenError) -> None:
+        """It settles the newest token of the key, or is kept for the next one."""
+        holder, expected = self.expect_completion(key, lifetime, result)
+        asked = IdempotencyKey(key, self.now + lifetime)
+        if expected is PayloadRefused:
+            with pytest.raises(PayloadRefused):
+                reception.complete_key(asked, result, ORIGIN)
+            return
+        completed = reception.complete_key(asked, result, ORIGIN)
+        assert type(completed.result) is expected
+        if expected is Kept:
+            self.keep(key, str(completed.token_id), lifetime, result)
+        else:
+            assert completed.token_id == holder
+
+    @rule(name=st.sampled_from([KEEPING, PASSING]), output=st.sampled_from([MATCHING, "{}"]))
+    def deliver_to_an_endpoint(self, name: str, output: str) -> None:
+        key, lifetime = f"{name}:a", KEPT_FOR if name == KEEPING else 0
+        holder, expected = self.expect_completion(key, lifetime, output)
+        known = set(self.store.tokens)
+        answer = self.api.post(self.endpoints[name], f'{{"id": "a", "output": {output}}}', {"content-type": "application/json"})
+        assert answer.status == 200
+        if expected is Ended:
+            self.models[str(holder)].others += 1
+        made = list(set(self.store.tokens) - known)
+        assert len(made) == (expected is Kept)
+        for token_id in made:
+            self.keep(key, token_id, lifetime, output)
+
+    def expect_completion(self, key: str, lifetime: int, result: str | TokenError) -> tuple[str | None, type]:
+        """What a completion by key does to the model: the token that it finds, and the kind of its result."""
+        holder, until = self.keys.get(key, (None, 0))
+        if holder is not None and not self.models[holder].removed:
+            model = self.models[holder]
+            if model.outcome(self.now) is None:
+                if model.rules == TYPE and result not in (MATCHING, NO):
+                    return holder, PayloadRefused
+                model.complete(result, self.now)
+                return holder, Settled
+            if self.now < until:
+                return holder, Ended
+        return None, Kept if lifetime else NotAwaited
+
+    def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError) -> None:
+        self.keys[key] = (token_id, self.now + lifetime)
+        self.models[token_id] = Model(None, output=result, kept_until=self.now + lifetime)
+
+    @precondition(lambda self: any(model.kept_until for model in self.models.values()))
+    @rule()
+    def ttl_removes_what_was_kept_in_vain(self) -> None:
+        for token_id, model in self.models.items():
+            if not model.removed and not model.exists(self.now):
+                self.removed[token_id] = self.store.get(token_id)
+                self.store.remove(token_id)
+                model.removed = True
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | st.integers(1, 5_000))
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
         timeout_at = None if timeout is None else self.now + timeout
-        schema = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
-        document = schema if rules.has_schema else None
+        document = SCHEMA if rules.has_schema else None
         new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, document=document)
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
 
     @rule(data=st.data(), unwrap=st.booleans(), context=st.booleans())
     def register(self, data: st.DataObject, unwrap: bool, context: bool) -> None:
-        execution = Execution(data.draw(st.sampled_from(list(self.models))), unwrap, context=context and not unwrap)
+        execution = Execution(data.draw(st.sampled_from(self.existing())), unwrap, context=context and not unwrap)
         self.executions.append(execution)
         self.enter_state(execution)
 
-    @precondition(lambda self: self.executions)
+    @precondition(lambda self: self.resumable())
     @rule(data=st.data())
     def register_the_same_again(self, data: st.DataObject) -> None:
-        execution = data.draw(st.sampled_from(self.executions))
+        execution = data.draw(st.sampled_from(self.resumable()))
         waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap, execution.context)
         with suppress(CannotResumeNow):
             self.world.tokens.wait(execution.token_id, waiter)
         self.retry_if_its_function_failed(execution)
 
-    @precondition(lambda self: self.executions)
+    @precondition(lambda self: self.resumable())
     @rule(data=st.data())
     def register_again_after_a_retry(self, data: st.DataObject) -> None:
-        execution = data.draw(st.sampled_from(self.executions))
+        execution = data.draw(st.sampled_from(self.resumable()))
         if self.step_functions.result(execution.task_tokens[-1]) is None:
             self.step_functions.stop(execution.task_tokens[-1])
             self.enter_state(execution)
 
     @rule(data=st.data(), output=st.sampled_from(["null", '"yes"', '{"n": 1.50}']))
     def complete(self, data: st.DataObject, output: str) -> None:
-        token_id = data.draw(st.sampled_from(list(self.models)))
+        token_id = data.draw(st.sampled_from(self.existing()))
         self.models[token_id].complete(output, self.now)
         complete(self.world.tokens, token_id, output)
 
     @rule(data=st.data(), output=st.sampled_from([MATCHING, "null", "{}"]))
     def deliver_to_the_callback(self, data: st.DataObject, output: str) -> None:
-        token_id = data.draw(st.sampled_from(list(self.models)))
+        token_id = data.draw(st.sampled_from(self.existing()))
         model = self.models[token_id]
         refused = model.outcome(self.now) is None and model.rules == TYPE and output != MATCHING
         model.deliver(output, self.now)
@@ -254,7 +368,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
-        token_id = data.draw(st.sampled_from(list(self.models)))
+        token_id = data.draw(st.sampled_from(self.existing()))
         self.models[token_id].complete(NO, self.now)
         self.world.tokens.complete(token_id, NO, ORIGIN)
 
@@ -292,9 +406,24 @@ class Life(RuleBasedStateMachine):
     def everybody_sees_what_the_model_says(self) -> None:
         type(self).steps += 1
         for token_id, model in self.models.items():
+            if not model.exists(self.now):
+                with pytest.raises(TokenNotFound):
+                    self.world.tokens.retrieve(token_id)
+                continue
             token = self.world.tokens.retrieve(token_id)
             assert self.seen(token.outcome) == model.outcome(self.now)
             assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
+
+    @invariant()
+    def what_is_kept_is_in_no_list(self) -> None:
+        listed = {token.id for token in self.world.tokens.list_page(ListQuery(size=1_000)).tokens}
+        assert listed == {token_id for token_id, model in self.models.items() if model.kept_until is None}
+
+    @invariant()
+    def a_key_names_its_newest_token(self) -> None:
+        for key, (holder, _) in self.keys.items():
+            found = self.world.keys.token(key)
+            assert (found and found.id) == (holder if self.models[holder].exists(self.now) else None)
 
     def seen(self, outcome: Outcome | None) -> str | TokenError | int | None:
         match outcome:
@@ -370,7 +499,8 @@ class Life(RuleBasedStateMachine):
         assert outcome is not None, "it was resumed before its token had an outcome"
         completed_by = ""
         if execution.context:
-            shown = retrieved(self.world.tokens.retrieve(execution.token_id), "")["completedBy"]
+            token = self.removed.get(execution.token_id) or self.store.get(execution.token_id)
+            shown = retrieved(replace(token, outcome=token.outcome_at(self.now)), "")["completedBy"]
             completed_by = f',"completedBy":{json.dumps(shown)}'
         if isinstance(outcome, str):
             return Success(outcome if execution.unwrap else f'{{"ok":true,"output":{outcome}{completed_by}}}')
