@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from local.stack import Stack
+from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 from tests.support import figures
+from tests.support.api_gateway import TOKENS
 
 TOKENS_OF_A_RACE = 1_000
 BATCH = 100
@@ -199,6 +201,100 @@ def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecut
         race.run()
         assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
     assert race.was_close("Without the fast path")
+
+
+class KeyRace:
+    """Creates and completions by key at the same moment. Half of the completions are deliveries to an endpoint.
+
+    Every fourth run waits for its token as soon as the create has answered.
+    """
+
+    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
+        self.api, self.pool, self.start = api, pool, start
+        self.name = f"race-{uuid.uuid4()}"
+        answer = api.request("PUT", f"{ENDPOINTS}/{self.name}", {"key": "body.id", "verify": "none"})
+        self.url = answer.body["url"]
+        self.created: dict[int, dict[str, Any]] = {}
+        self.completed: dict[int, dict[str, Any]] = {}
+        self.executions: dict[int, str] = {}
+        self.head_start = 0.02  # seconds at most: a completion makes one call more than a create
+
+    def run(self) -> None:
+        started_at = time.monotonic()
+        for batch in batched(range(TOKENS_OF_A_RACE), BATCH, strict=True):
+            acts: list[Callable[[], None]] = []
+            for number in batch:
+                pair = [partial(self.create, number, SHUFFLED.uniform(0, self.head_start)), partial(self.complete, number)]
+                SHUFFLED.shuffle(pair)
+                acts += pair
+            for done in [self.pool.submit(act) for act in acts]:
+                done.result()
+            first = sum(self.created[number]["isCached"] for number in batch)
+            self.head_start *= 1.5 if first < BATCH / 2 else 0.7
+        self.seconds = time.monotonic() - started_at
+
+    def key(self, number: int) -> str:
+        return f"{self.name}:{number}"
+
+    def create(self, number: int, pause: float) -> None:
+        time.sleep(pause)
+        self.created[number] = self.api.create(idempotencyKey=self.key(number), tags=[self.name])
+        if number % 4 == 0:
+            self.executions[number] = self.start({"token": {"id": self.created[number]["id"]}})
+
+    def complete(self, number: int) -> None:
+        body = {"id": number}
+        if number % 8 < 4:
+            assert self.api.request("POST", self.url, body, key=None).body == {"success": True}
+            return
+        answer = self.api.request("POST", "/api/v1/waitpoints/complete", {"idempotencyKey": self.key(number), "data": body})
+        assert answer.status == 200, answer
+        self.completed[number] = answer.body
+
+    def listed(self) -> list[tuple[str, str]]:
+        """The key and the id of each token in the list."""
+        found, after = [], ""
+        while True:
+            page = self.api.request("GET", f"{TOKENS}?filter[tags]={self.name}&page[size]=100{after}").body
+            found += [(token["idempotencyKey"], token["id"]) for token in page["data"]]
+            if "next" not in page["pagination"]:
+                return found
+            after = f"&page[after]={page['pagination']['next']}"
+
+    def with_key(self, number: int) -> list[str]:
+        """The ids that the list has for a key."""
+        listed = self.api.request("GET", f"{TOKENS}?filter[idempotencyKey]={self.key(number)}").body
+        return [token["id"] for token in listed["data"]]
+
+
+def test_a_thousand_creates_and_completions_by_key_at_the_same_moment_meet(
+    api: Api, pool: ThreadPoolExecutor, wait: Start
+) -> None:
+    race = KeyRace(api, pool, wait)
+    race.run()
+    numbers = range(TOKENS_OF_A_RACE)
+    ids = {number: race.created[number]["id"] for number in numbers}
+    assert len(set(ids.values())) == TOKENS_OF_A_RACE
+    for number, completed in race.completed.items():
+        assert completed == {"success": True, "id": ids[number], "created": race.created[number]["isCached"]}
+    shown = dict(zip(numbers, pool.map(lambda number: api.retrieve(race.created[number]), numbers), strict=True))
+    assert {token["status"] for token in shown.values()} == {"COMPLETED"}
+    assert {number: json.loads(token["output"]) for number, token in shown.items()} == {
+        number: {"id": number} for number in numbers
+    }
+    results = dict(zip(race.executions, pool.map(api.result, race.executions.values()), strict=True))
+    assert results == {number: ("SUCCEEDED", {"id": number}) for number in numbers if number % 4 == 0}
+    assert sorted(race.listed()) == sorted((race.key(number), ids[number]) for number in numbers)
+    some = range(0, TOKENS_OF_A_RACE, 10)
+    assert list(pool.map(race.with_key, some)) == [[ids[number]] for number in some]
+    api.request("DELETE", f"{ENDPOINTS}/{race.name}")
+    first = sum(created["isCached"] for created in race.created.values())
+    figures.show(
+        f"Completion by key: {TOKENS_OF_A_RACE} creates met {TOKENS_OF_A_RACE} completions in {race.seconds:.0f} s, "
+        f"{TOKENS_OF_A_RACE - len(race.completed)} by an endpoint; {first} completions came first; "
+        f"{len(race.executions)} executions resumed"
+    )
+    assert TOKENS_OF_A_RACE // 10 < first < TOKENS_OF_A_RACE * 9 // 10
 
 
 def test_without_the_fast_path_the_stream_resumes(api: Api, wait: Start) -> None:
