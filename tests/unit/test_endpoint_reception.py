@@ -13,6 +13,7 @@ from tests.support.api_gateway import Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.webhook_signer import sign
+from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.token import Completed, Document, DocumentKind, IdempotencyKey, NewToken, Output, Source, Verification
 from waitpoints.waiter_result import Success
@@ -187,6 +188,12 @@ class TestItsSender:
         answer = api.request(method, url_of(endpoint), BODY, {})
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
         assert world.tokens.retrieve(token).outcome is None
+
+    def test_may_send_three_mebibytes(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world)
+        assert deliver(api, endpoint, BODY.encode().ljust(PAYLOAD_LIMIT)).status == 200
+        assert deliver(api, endpoint, BODY.encode().ljust(PAYLOAD_LIMIT + 1)).status == 413
+        assert counted(world, endpoint) == {"kept": 1}
 
     def test_gets_an_error_while_the_table_fails(self, world: InMemory, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
         endpoint = put(world)
