@@ -103,6 +103,15 @@ def test_the_curl_lines_create_complete_retrieve_and_list(stack: Stack) -> None:
     assert retrieved["id"] in [token["id"] for token in listed["data"]]
 
 
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
+def test_the_endpoint_lines_keep_a_delivery_for_its_token(stack: Stack) -> None:
+    received, created, listed = json_texts(run(["sh", "-euc", SNIPPETS["endpoint"]], stack))
+    assert received == {"success": True}
+    assert created["isCached"] is True
+    [token] = listed["data"]
+    assert (token["id"], token["status"]) == (created["id"], "COMPLETED")
+
+
 def test_the_python_example_prints_the_output(stack: Stack, tmp_path: Path) -> None:
     program = tmp_path / "tokens.py"
     program.write_text(SNIPPETS["Python"])
