@@ -13,6 +13,7 @@ import pytest
 
 from local.stack import LOCAL, Stack, free_port, running
 from tests.e2e.api import Api
+from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 
 
@@ -33,3 +34,8 @@ def api(stack: Stack) -> Api:
 @pytest.fixture(scope="session")
 def secrets(stack: Stack) -> Secrets:
     return Secrets(stack)
+
+
+@pytest.fixture(scope="session")
+def runs(api: Api) -> Runs:
+    return Runs(api)

@@ -15,11 +15,10 @@ import pytest
 
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
-from tests.e2e.permissions import physical_name
+from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_page
-from tests.support.webhooks_page import STATES
 
 JSON = {"Content-Type": "application/json"}
 
@@ -263,45 +262,6 @@ class Sender:
         """Post a delivery with another one's signature."""
         other = replace(delivery, body=delivery.body.replace("e", "f", 1))
         return self._api.deliver(self._url, other.body.encode(), signed([delivery], self._secret)[0]).status
-
-
-class Runs:
-    """Executions of a state machine with the page's state, which wait for a key."""
-
-    def __init__(self, api: Api) -> None:
-        self._api = api
-        self._client = api.stack.client("stepfunctions")
-        states = json.loads(json.dumps(STATES["wait for a key"]))
-        [(name, state)] = states.items()
-        assert state["Parameters"]["FunctionName"] == "<CreateFunctionName>"
-        state["Parameters"]["FunctionName"] = physical_name(api.stack, "CreateTokenInState")
-        self._machine = self._client.create_state_machine(
-            name=f"recipes-{uuid.uuid4().hex}",
-            roleArn=self._client.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"],
-            definition=json.dumps({"StartAt": name, "States": states}),
-        )["stateMachineArn"]
-
-    def start(self, key: str) -> str:
-        """Start an execution that waits for a key. Returns its ARN."""
-        started = self._client.start_execution(stateMachineArn=self._machine, input=json.dumps({"key": key}))
-        return str(started["executionArn"])
-
-    def wait_until_registered(self, key: str) -> dict[str, Any]:
-        """Wait until the key's token has its waiter. Returns the token."""
-        until = time.monotonic() + 30
-        while True:
-            answer = self._api.request("GET", f"/api/v1/waitpoints/tokens?{urlencode({'filter[idempotencyKey]': key})}")
-            if answer.body["data"]:
-                [token] = answer.body["data"]
-                self._api.wait_until_registered(token)
-                return dict(token)
-            assert time.monotonic() < until, "the token was never created"
-            time.sleep(0.05)
-
-
-@pytest.fixture(scope="module")
-def runs(api: Api) -> Runs:
-    return Runs(api)
 
 
 @pytest.fixture(scope="module", params=RECIPES, ids=lambda recipe: recipe.sender)

@@ -1,0 +1,29 @@
+"""Every example payload that GitHub publishes, of github.com and of each version of the Enterprise Server."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from tests.sdk import node
+from tests.senders.official import FOLDER
+
+
+@dataclass(frozen=True, order=True)
+class Example:
+    event: str
+    text: str
+
+    @property
+    def body(self) -> Any:
+        return json.loads(self.text)
+
+
+@cache
+def examples() -> tuple[Example, ...]:
+    node.node(FOLDER)
+    files = FOLDER.glob("node_modules/@octokit/webhooks-examples/*/index.json")
+    events = [event for file in files for event in json.loads(file.read_text())]
+    found = {Example(event["name"], json.dumps(body, ensure_ascii=False)) for event in events for body in event["examples"]}
+    assert len(found) > 400
+    return tuple(sorted(found))
