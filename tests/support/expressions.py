@@ -6,29 +6,39 @@ from hypothesis import strategies as st
 
 from waitpoints.api.http import PAYLOAD_LIMIT
 
+_texts = st.text(max_size=5) | st.text(st.characters(categories=["Cs", "Ll"]), max_size=2)  # also halves of surrogate pairs
+_numbers = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    st.none() | st.booleans() | _numbers | _texts,
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
 )
-terms = st.sampled_from(
-    ["a", "body", "body.a", "body[0]", "body[*]", "body[]", "body.*", "body[1:]", "@", "'a'", "`1`", "`null`"]
+
+
+def _expressions(terms: list[str]) -> st.SearchStrategy[str]:
+    return st.recursive(
+        st.sampled_from(terms),
+        lambda inner: (
+            st.tuples(inner, st.sampled_from(["==", "!=", "<", ">=", "||", "&&", "|"]), inner).map("".join)
+            | st.tuples(st.sampled_from(["contains", "starts_with", "ends_with", "join"]), inner, inner).map(
+                lambda call: f"{call[0]}({call[1]},{call[2]})"
+            )
+            | st.tuples(st.sampled_from(["length", "type", "to_number", "to_string", "json", "not_null"]), inner).map(
+                lambda call: f"{call[0]}({call[1]})"
+            )
+            | st.tuples(inner, inner).map(lambda pair: f"[{pair[0]},{pair[1]}]")
+            | st.tuples(inner, inner).map(lambda pair: f"{pair[0]}[?{pair[1]}]")
+            | inner.map(lambda term: f"!({term})")
+        ),
+        max_leaves=6,
+    )
+
+
+_BODY = ["body", "body.a", "body[0]", "body[*]", "body[]", "body.*", "body[1:]"]
+expressions = _expressions(["a", *_BODY, "@", "'a'", "`1`", "`null`"])
+expressions_of_deliveries = _expressions(
+    [*_BODY, "body.b.a", "body.c", "@", "'-'", "`1`", "headers.a", "headers", "query.a", "query", "join('-',[body.a,query.a])"]
 )
-expressions = st.recursive(
-    terms,
-    lambda inner: (
-        st.tuples(inner, st.sampled_from(["==", "!=", "<", ">=", "||", "&&", "|"]), inner).map("".join)
-        | st.tuples(st.sampled_from(["contains", "starts_with", "ends_with", "join"]), inner, inner).map(
-            lambda call: f"{call[0]}({call[1]},{call[2]})"
-        )
-        | st.tuples(st.sampled_from(["length", "type", "to_number", "to_string", "json", "not_null"]), inner).map(
-            lambda call: f"{call[0]}({call[1]})"
-        )
-        | st.tuples(inner, inner).map(lambda pair: f"[{pair[0]},{pair[1]}]")
-        | st.tuples(inner, inner).map(lambda pair: f"{pair[0]}[?{pair[1]}]")
-        | inner.map(lambda term: f"!({term})")
-    ),
-    max_leaves=6,
-)
+"""More of them are accepted, and give a key."""
 
 
 def _filled(value: str) -> str:
