@@ -4,10 +4,13 @@ The deliveries have the senders' shapes, and signatures that their official libr
 """
 
 import json
+import os
+import subprocess
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,6 +22,7 @@ from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
 from tests.support import webhook_signer, webhooks_page
+from tests.support.webhooks_page import COMMANDS
 
 JSON = {"Content-Type": "application/json"}
 
@@ -258,6 +262,13 @@ class Sender:
         [headers] = signed([delivery], self._secret)
         return self._api.deliver(self._url, delivery.body.encode(), headers).status
 
+    def trial(self, delivery: Delivery) -> str:
+        """What the endpoint's test says would become of a delivery."""
+        sent = {"body": delivery.body, "headers": signed([delivery], self._secret)[0]}
+        answer = self._api.request("POST", f"{ENDPOINTS}/{delivery.sender}/test", sent)
+        assert answer.status == 200, answer
+        return str(answer.body["outcome"])
+
     def forge(self, delivery: Delivery) -> int:
         """Post a delivery with another one's signature."""
         other = replace(delivery, body=delivery.body.replace("e", "f", 1))
@@ -302,6 +313,8 @@ def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, re
     assert sender.send(recipe.other(value)) == 200
     assert sender.send(recipe.event(stranger)) == 200
 
+    deliveries = (recipe.other(value), recipe.event(stranger), recipe.event(value))
+    assert [sender.trial(delivery) for delivery in deliveries] == ["notMatching", "repeated", "completed"]
     waiting = api.retrieve(token)
     assert waiting["status"] == "WAITING"
     assert "completedBy" not in waiting
@@ -320,3 +333,21 @@ def test_a_run_goes_on_at_once_with_the_event_that_came_first(api: Api, runs: Ru
 
     execution = runs.start(f"{recipe.sender}:{value}")
     assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": recipe.output(value)})
+
+
+def test_the_commands_of_the_page_make_an_endpoint_and_say_why_a_run_waits(api: Api, secrets: Secrets, tmp_path: Path) -> None:
+    def run(command: str) -> Any:
+        environment = {**os.environ, "API": api.stack.api_url, "KEY": api.stack.api_key}
+        shell = ["sh", "-euc", COMMANDS[command]]
+        return json.loads(subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, check=True).stdout)
+
+    settings = webhooks_page.ENDPOINTS["GitHub: a workflow run"]
+    secrets.make(settings["verify"]["secret"], webhook_signer.secret_of("github"))
+    (tmp_path / "endpoint.json").write_text(json.dumps(settings))
+    made = run("put endpoint")
+    tried = run("test endpoint")
+    assert tried["outcome"] == "refused"  # the page has no signature to send
+    assert (tried["key"], json.loads(tried["output"])) == ("github:17412345678", {"id": 17412345678})
+    assert [step["step"] for step in tried["steps"]] == ["signature", "completeWhen", "key", "output", "token"]
+    assert run("retrieve endpoint") == {**made, "deliveries": {}}
+    assert api.request("DELETE", f"{ENDPOINTS}/github").status == 200

@@ -1,4 +1,4 @@
-"""The JSON of docs/webhooks.md, each under the heading above it and of the kind that the comment above it gives."""
+"""The JSON and the commands of docs/webhooks.md, by the heading or the comment above each."""
 
 import json
 import re
@@ -13,6 +13,7 @@ _PART = re.compile(
     r"^#{2,3} (?P<heading>[^\n]+)$|^<!-- json: (?P<kind>\w+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
 _STATE = re.compile(r"^<!-- state: (?P<name>[^>]+) -->\n```json\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+_SHELL = re.compile(r"^<!-- shell: (?P<name>[^>]+) -->\n```sh\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -34,3 +35,4 @@ EXAMPLES = list(_examples())
 CREATES = {example.heading: example.json for example in EXAMPLES if example.kind == "create"}
 ENDPOINTS = {example.heading: example.json for example in EXAMPLES if example.kind == "endpoint"}
 STATES: dict[str, dict[str, Any]] = {found["name"]: json.loads(f"{{{found['text']}}}") for found in _STATE.finditer(PAGE)}
+COMMANDS: dict[str, str] = {found["name"]: found["text"] for found in _SHELL.finditer(PAGE)}
