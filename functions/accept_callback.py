@@ -11,7 +11,13 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "callback_urls", "step_functions_client")
 
 
-@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
+def _page(request: Request, refusal: Response) -> Response:
+    from waitpoints.api import page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
+
+    return page_reception.refused(request, refusal)
+
+
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), for_person=_page)
 def handler(request: Request) -> Response:
     token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
     body = request.body(PAYLOAD_LIMIT)

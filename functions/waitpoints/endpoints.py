@@ -54,7 +54,7 @@ class DeliveryKind(StrEnum):
     KEPT = "kept"  # no token has its key yet
     REPEATED = "repeated"  # the token with its key had already ended
     NOT_AWAITED = "notAwaited"  # no token has its key, and the endpoint keeps nothing
-    NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema excludes it
+    NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema or page excludes it
     NO_KEY = "noKey"  # the key expression gave no text and no number
     NO_OUTPUT = "noOutput"  # the output expression failed, or its result is too large
     REFUSED = "refused"  # its signature is wrong

@@ -61,7 +61,7 @@ class Keys:
         """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
 
         Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has a
-        payloadSchema, unless it is `checked`: the id of a token whose schema accepts the output.
+        payloadSchema or a page, unless it is `checked`: the id of a token that accepts the output.
         Raises TryAgain if other requests take the key each time.
         """
         now = self._clock()
@@ -87,7 +87,7 @@ class Keys:
         """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
         settled_with = result if isinstance(result, TokenError) else self._tokens.stored(holder.token_id, result)
         is_checked = isinstance(result, TokenError) or checked == holder.token_id
-        unchecked = Unchecked.NONE if is_checked else Unchecked.SCHEMA
+        unchecked = Unchecked.NONE if is_checked else Unchecked.DOCUMENT
         try:
             completion = self._tokens.complete(holder.token_id, settled_with, origin, unchecked)
         except TokenNotFound:

@@ -141,7 +141,7 @@ class Unchecked(StrEnum):
     """The rules that a completion has not been checked against. A token with any of them must not settle."""
 
     ANY = "any"
-    SCHEMA = "schema"
+    DOCUMENT = "document"
     NONE = "none"
 
 

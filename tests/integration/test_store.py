@@ -191,7 +191,7 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("unchecked", "refused"),
-        [(Unchecked.ANY, set(RULES)), (Unchecked.SCHEMA, {"payloadSchema", "all"}), (Unchecked.NONE, set())],
+        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, {"payloadSchema", "all"}), (Unchecked.NONE, set())],
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
@@ -230,7 +230,7 @@ class TestRules:
             answers = race(
                 [
                     partial(store.complete, token.id, Completed(START + n, Output(str(n)), SENDER), unchecked)
-                    for n, unchecked in enumerate((Unchecked.NONE, Unchecked.NONE, Unchecked.ANY, Unchecked.SCHEMA))
+                    for n, unchecked in enumerate((Unchecked.NONE, Unchecked.NONE, Unchecked.ANY, Unchecked.DOCUMENT))
                 ]
             )
             [winner] = [settled for won, settled in answers if won]
@@ -324,7 +324,8 @@ class TestDocument:
         assert store.document(token.id, DocumentKind.SCHEMA) is None
         won, refused = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
         assert (won, refused.rules) == (False, Rules(has_page=True))
-        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.SCHEMA)[0]
+        assert not store.complete(token.id, Completed(START, OUTPUT), Unchecked.DOCUMENT)[0]
+        assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)[0]
 
 
 class TestOtherDeliveries:

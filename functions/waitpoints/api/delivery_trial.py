@@ -4,13 +4,13 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.api import endpoint_reception, handshake_signs, payload_schema, verification
+from waitpoints.api import endpoint_reception, handshake_signs, output_check, verification
 from waitpoints.api.endpoint_delivery import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
 from waitpoints.endpoints import DeliveryKind, Endpoint
-from waitpoints.errors import InvalidRequest, WrongSignature
+from waitpoints.errors import InvalidRequest, PayloadRefused, WrongSignature
 from waitpoints.known_names import refuse_unknown
-from waitpoints.token import Completed, DocumentKind, Failed, TimedOut, Token, iso
+from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
 from waitpoints.wiring import services
 
 HANDSHAKE = "handshake"
@@ -127,9 +127,10 @@ def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
 
 
 def _waiting(token: Token, output: str) -> Step:
-    schema = services.tokens.document(token.id, DocumentKind.SCHEMA) if token.rules and token.rules.has_schema else None
-    if schema and (violation := payload_schema.violation(schema, output)):
-        return Step("token", "does not match", violation.message, DeliveryKind.NOT_MATCHING)
+    try:
+        output_check.accepted(token.id, token.rules or Rules(), output)
+    except PayloadRefused as refusal:
+        return Step("token", "does not match", refusal.message, DeliveryKind.NOT_MATCHING)
     return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)
 
 

@@ -69,6 +69,9 @@ ENDPOINT_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 
 
+FORM = "application/x-www-form-urlencoded"
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     method: str
@@ -102,6 +105,12 @@ class Request:
     def from_sdk(self) -> bool:
         """Whether Trigger.dev's SDK sent the request. A newer SDK may send fields that are unknown here."""
         return self.headers.get("x-trigger-source") == "sdk"
+
+    @property
+    def is_of_person(self) -> bool:
+        """Whether a browser sent it that shows a page: it asks for HTML, and posts nothing but a form."""
+        is_form = self.headers.get("content-type", "").strip().lower().startswith(FORM)
+        return "text/html" in self.headers.get("accept", "").lower() and (self.method == "GET" or is_form)
 
     @property
     def authorization(self) -> str | None:
@@ -171,12 +180,15 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 def http_handler(
-    *methods: str, allow: tuple[str, ...] = (), browsers: bool = False
+    *methods: str,
+    allow: tuple[str, ...] = (),
+    browsers: bool = False,
+    for_person: Callable[[Request, Response], Response] | None = None,
 ) -> Callable[[Callable[[Request], Response]], Handler]:
     """Decorate a function that answers requests with these methods as a Lambda handler.
 
     `allow` lists all methods of the path if other functions serve some of them. `browsers` allows web pages of any origin
-    (CORS). That is safe because credentials are sent in a header, never in a cookie.
+    (CORS). That is safe because credentials are sent in a header, never in a cookie. `for_person` makes a page of a refusal.
     """
 
     def decorate(answer: Callable[[Request], Response]) -> Handler:
@@ -193,6 +205,8 @@ def http_handler(
                         response = answer(request)
                 except Exception as error:
                     response = _refusal(error)
+                    if for_person and request.is_of_person:
+                        response = for_person(request, response)
                 telemetry.note(status=response.status)
                 return response.event(_cors(request) if browsers else {})
 

@@ -13,11 +13,11 @@ from urllib.parse import parse_qsl
 
 from waitpoints import json_text
 from waitpoints.api import page_fields, page_words
+from waitpoints.api.http import FORM
 from waitpoints.api.page_definition import Action, Page
 from waitpoints.api.page_fields import Problem
 from waitpoints.known_names import unknown
 
-FORM = "application/x-www-form-urlencoded"
 PREFIX = "field."
 MAX_PAIRS = 30 * 200 + 10  # every choice of every field
 
@@ -76,10 +76,17 @@ def read(page: Page, body: bytes, content_type: str) -> Submission | NotConfirme
         text = body.decode("utf-8-sig")
         if not text.lstrip(" \t\r\n").startswith("{") and content_type.strip().lower().startswith(FORM):
             return _of_form(page, parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PAIRS))
-        value = json_text.parse(text)
-    except ValueError:  # not UTF-8, not JSON, or too many fields
-        value = None
-    return _of_json(page, value)
+    except ValueError:  # not UTF-8, or too many fields
+        text = ""
+    return of_json(page, text)
+
+
+def of_json(page: Page, text: str) -> Submission | Errors:
+    """Return what a program's JSON text says."""
+    try:
+        return _of_json(page, json_text.parse(text))
+    except json_text.NotJson:
+        return _of_json(page, None)
 
 
 def _of_form(page: Page, pairs: list[tuple[str, str]]) -> Submission | NotConfirmed | GoBack | Errors:

@@ -129,9 +129,13 @@ def waiting(look: Look, *, until: datetime | None = None) -> str:
     return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), when)
 
 
+NOTICES = {401: "wrong_link", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
+"""The words of a refusal by its status."""
+
+
 def notice(status: int, look: Look) -> str:
-    """The page of a refusal by its status: 401 a wrong link, 404 a removed token, 413 too large, else try again."""
-    name = {401: "wrong_link", 404: "gone", 413: "too_large"}.get(status, "try_again")
+    """The page of a refusal with one of the statuses in NOTICES."""
+    name = NOTICES[status]
     return _state(look, "alert", look[f"{name}_heading"], element("p", look[f"{name}_text"]))
 
 

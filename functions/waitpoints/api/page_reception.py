@@ -3,17 +3,18 @@
 A browser is answered with a page, a program with JSON. Only a POST of an action with fields that fit settles the token.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
 from waitpoints import telemetry
-from waitpoints.api import page_definition, page_form, page_html, page_words
+from waitpoints.api import output_check, page_definition, page_form, page_html, page_words, reception
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page_definition import Page
 from waitpoints.api.page_form import Errors, GoBack, NotConfirmed, Submission
 from waitpoints.api.page_html import Look
-from waitpoints.errors import PayloadRefused, TokenNotFound
-from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
+from waitpoints.errors import PayloadRefused
+from waitpoints.token import Completed, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -24,39 +25,35 @@ def shown(request: Request, token_id: str) -> Response:
     return _answer(request, _page_of(token, look(request)))
 
 
-def notice(request: Request, status: int) -> Response:
-    """The page of a refusal."""
-    return _answer(request, page_html.notice(status, look(request)), status)
+def refused(request: Request, refusal: Response) -> Response:
+    """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
+    if refusal.status not in page_html.NOTICES:
+        return refusal
+    answer = _answer(request, page_html.notice(refusal.status, look(request)), refusal.status)
+    return replace(answer, headers={**refusal.headers, **answer.headers})
 
 
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
-    page = _page(token_id)
+    page = output_check.page_of(token_id)
     choice = page_form.read(page, body, request.headers.get("content-type", ""))
     match choice:
         case Submission():
             return _settled(request, token_id, page, choice, sender)
+        case NotConfirmed() | GoBack() if not request.is_of_person:
+            raise PayloadRefused('The page asks a second time: add "confirmed=yes" to the form, or send JSON.')
         case NotConfirmed(action, values):
             return _answer(request, page_html.confirm(page, action, values, look(request)))
         case GoBack(values):
             return _answer(request, page_html.form(page, look(request), values=values))
         case Errors():
             telemetry.count("PayloadsRefused")
-            if not accepts_html(request):
+            if not request.is_of_person:
                 raise PayloadRefused(choice.message)
             services.tokens.count_delivery(token_id, None, sender)
             return _answer(request, page_html.form(page, look(request), errors=choice), 422)
         case never:
             assert_never(never)
-
-
-def answer_of_ended(request: Request, token_id: str) -> Response:
-    """The answer to a choice that came too late: somebody decided before, or the token timed out."""
-    return shown(request, token_id) if accepts_html(request) else RECEIVED
-
-
-def accepts_html(request: Request) -> bool:
-    return "text/html" in request.headers.get("accept", "").lower()
 
 
 def look(request: Request) -> Look:
@@ -69,12 +66,12 @@ def _settled(request: Request, token_id: str, page: Page, choice: Submission, se
     output = services.tokens.stored(token_id, choice.output)
     match services.tokens.complete(token_id, output, sender):
         case Settled():
-            if not accepts_html(request):
+            if not request.is_of_person:
                 return RECEIVED
             return _answer(request, page_html.done(page, choice.action, _time(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return answer_of_ended(request, token_id)
+            return reception.after_end(request)
         case RulesApply():
             raise AssertionError("the choice was checked against the page, which is the token's only rule")
         case never:
@@ -95,13 +92,6 @@ def _page_of(token: Token, look: Look) -> str:
             action = page.decided(json) if page and json else None
             return page_html.decided(page, action, _time(at), look) if page else page_html.ended(_time(at), look)
     assert_never(token.outcome)
-
-
-def _page(token_id: str) -> Page:
-    text = services.tokens.document(token_id, DocumentKind.PAGE)
-    if text is None:
-        raise TokenNotFound
-    return page_definition.load(text)
 
 
 def _time(instant: int) -> datetime:

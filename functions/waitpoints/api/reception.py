@@ -5,7 +5,7 @@ A token without rules settles in one conditional write. If the token has rules, 
     verify          401 unless the delivery is signed. A handshake of Zoom, Xero or Discord is answered after that.
     completeWhen    200, but the token settles only if the delivery matches
     payloadSchema   422 unless the body matches; also for a request to complete
-    page            422 unless the body is one of the page's actions, with fields that fit
+    page            422 unless the body is one of the page's actions, with fields that fit; also for a request to complete
 
 A delivery that does not settle the token is counted in a separate item and changes nothing else. Each rule imports what it
 needs, so only tokens with that rule pay for it.
@@ -18,7 +18,7 @@ from waitpoints.api import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.token import DocumentKind, IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.token import IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -35,7 +35,7 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
             return RECEIVED
         case Ended(outcome, rules):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return _page_of_ended(request, token_id) if rules and rules.has_page else RECEIVED
+            return after_end(request) if rules and rules.has_page else RECEIVED
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, sender)
@@ -48,12 +48,13 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
 
 def complete(token_id: str, result: Output | TokenError, requester: Origin) -> None:
     """Settle a token as an authorized caller requests. Raises PayloadRefused."""
-    unchecked = Unchecked.SCHEMA if isinstance(result, Output) else Unchecked.NONE
+    unchecked = Unchecked.DOCUMENT if isinstance(result, Output) else Unchecked.NONE
     match services.tokens.complete(token_id, result, requester, unchecked):
-        case RulesApply():
-            assert isinstance(result, Output), "only an output is checked against a schema"
-            _check_schema(token_id, result)
-            services.tokens.complete(token_id, result, requester)
+        case RulesApply(rules):
+            assert isinstance(result, Output), "only an output is checked"
+            checked = _checked(token_id, rules, result.json)
+            output = result if checked == result.json else services.tokens.stored(token_id, checked)
+            services.tokens.complete(token_id, output, requester)
         case Settled() | Ended():
             return
         case never:
@@ -65,8 +66,8 @@ def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester
     completion = services.keys.complete(key, result, requester)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
-        assert not isinstance(result, TokenError), "only an output is checked against a schema"
-        _check_schema(completion.token_id, Output(result))
+        assert not isinstance(result, TokenError), "only an output is checked"
+        result = _checked(completion.token_id, completion.result.rules, result)
         completion = services.keys.complete(key, result, requester, checked=completion.token_id)
     return completion
 
@@ -82,8 +83,7 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
         telemetry.count("DeliveriesPassedOver")
         services.tokens.count_delivery(token_id, None, sender)
         return RECEIVED
-    if rules.has_schema:
-        _check_schema(token_id, output)
+    _checked(token_id, rules, output.json)
     match services.tokens.complete(token_id, output, sender):
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
@@ -98,10 +98,11 @@ def _verified(verify: Verification, request: Request, token_id: str, body: bytes
     return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
 
 
-def _page_of_ended(request: Request, token_id: str) -> Response:
-    from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
-
-    return page_reception.answer_of_ended(request, token_id)
+def after_end(request: Request) -> Response:
+    """The answer to a choice that came too late. The browser is sent to the page itself, which says what was decided."""
+    if not request.is_of_person:
+        return RECEIVED
+    return Response("", 303, {"location": request.path["hash"].lower(), "cache-control": "no-store"})
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:
@@ -111,11 +112,12 @@ def _matches(expression: str, request: Request, output: Output) -> bool:
     return completion_filter.matches(expression, delivery)
 
 
-def _check_schema(token_id: str, output: Output) -> None:
-    """Raises PayloadRefused unless the output matches the token's payloadSchema."""
-    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+def _checked(token_id: str, rules: Rules, output: str | None) -> str | None:
+    """Return the output that the run gets. Raises PayloadRefused unless it fits the token's payloadSchema or page."""
+    from waitpoints.api import output_check  # noqa: PLC0415 - only for tokens with rules
 
-    schema = services.tokens.document(token_id, DocumentKind.SCHEMA)
-    if schema and (violation := payload_schema.violation(schema, output.json or "null")):
+    try:
+        return output_check.accepted(token_id, rules, output)
+    except PayloadRefused:
         telemetry.count("PayloadsRefused")
-        raise PayloadRefused(violation.message)
+        raise

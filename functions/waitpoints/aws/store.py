@@ -96,7 +96,7 @@ IS_REPLIES = "#item = :replies"
 IS_MARK = "id = :undelivered"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
-HAS_NO_SCHEMA = "attribute_not_exists(deliveryRules.payloadSchema)"
+HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
 
 CREATE_MAY_TAKE_KEY = f"{IS_NEW} OR {KEY_HAS_EXPIRED} OR {HELD_BY_REPLACED}"
 COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED}"
@@ -480,8 +480,8 @@ def _may_be_completed(unchecked: Unchecked) -> str:
     match unchecked:
         case Unchecked.ANY:
             return f"{MAY_BE_COMPLETED} AND {HAS_NO_RULES}"
-        case Unchecked.SCHEMA:
-            return f"{MAY_BE_COMPLETED} AND {HAS_NO_SCHEMA}"
+        case Unchecked.DOCUMENT:
+            return f"{MAY_BE_COMPLETED} AND {HAS_NO_DOCUMENT}"
         case Unchecked.NONE:
             return MAY_BE_COMPLETED
     assert_never(unchecked)

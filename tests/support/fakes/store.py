@@ -202,8 +202,8 @@ def _has_rule(rules: Rules | None, unchecked: Unchecked) -> bool:
     match unchecked:
         case Unchecked.ANY:
             return rules is not None
-        case Unchecked.SCHEMA:
-            return rules is not None and rules.has_schema
+        case Unchecked.DOCUMENT:
+            return rules is not None and (rules.has_schema or rules.has_page)
         case Unchecked.NONE:
             return False
     assert_never(unchecked)

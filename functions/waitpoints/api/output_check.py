@@ -1,0 +1,50 @@
+"""Whether an output is what its token asks for: by its payloadSchema, or by its page."""
+
+from typing import TYPE_CHECKING
+
+from waitpoints.errors import PayloadRefused, TokenNotFound
+from waitpoints.token import DocumentKind, Rules
+from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.api.page_definition import Page
+
+
+def accepted(token_id: str, rules: Rules, output: str | None) -> str | None:
+    """Return the JSON text that the run gets. Raises PayloadRefused if the output does not fit. No output counts as `null`.
+
+    An output that fits a payloadSchema stays as it is. One that fits a page is as a person's choice would be: an unticked
+    yes or no that was left out is false.
+    """
+    if rules.has_page:
+        return _as_chosen(token_id, output or "null")
+    if rules.has_schema:
+        _check_schema(token_id, output or "null")
+    return output
+
+
+def page_of(token_id: str) -> "Page":
+    """Return the page of a waiting token. Raises TokenNotFound."""
+    from waitpoints.api import page_definition  # noqa: PLC0415 - only for tokens with `page`
+
+    text = services.tokens.document(token_id, DocumentKind.PAGE)
+    if text is None:
+        raise TokenNotFound
+    return page_definition.load(text)
+
+
+def _as_chosen(token_id: str, output: str) -> str:
+    from waitpoints.api import page_form  # noqa: PLC0415 - only for tokens with `page`
+
+    choice = page_form.of_json(page_of(token_id), output)
+    if isinstance(choice, page_form.Errors):
+        raise PayloadRefused(choice.message)
+    return choice.output
+
+
+def _check_schema(token_id: str, output: str) -> None:
+    from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+
+    schema = services.tokens.document(token_id, DocumentKind.SCHEMA)
+    if schema and (violation := payload_schema.violation(schema, output)):
+        raise PayloadRefused(violation.message)
