@@ -83,9 +83,9 @@ def has_nothing_to_press(page: HtmlPage) -> bool:
 class TestGet:
     def test_shows_the_page_of_a_waiting_token(self, api: Api, token: dict[str, Any]) -> None:
         page = opened(api, token)
-        for text in ("Example Corp", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Open until "):
+        for text in ("Example Ltd", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Open until "):
             assert str(text) in page.text
-        assert page.title == "Deploy 4.2 to production? · Example Corp"
+        assert page.title == "Deploy 4.2 to production? · Example Ltd"
         assert page.links == ["https://example.com/notes?a=1&b=2"]
         assert page.buttons == {"Approve it": ("action", "approve"), "Reject it": ("action", "reject")}
         is_untouched(api, token)
@@ -224,7 +224,7 @@ class TestAPerson:
         answer = submit(api, token, [*answers, ("field.regions", "us")])
         page = page_of(answer)
         assert answer.status == 422
-        assert page.title == "Error: Deploy 4.2 to production? · Example Corp"
+        assert page.title == "Error: Deploy 4.2 to production? · Example Ltd"
         assert "Please check your answers" in page.text
         assert page.links[:2] == ["#f0", "#f1"]
         assert "Enter 1 or more." in page.text

@@ -71,7 +71,6 @@ class InMemory:
             "credentials": self.credentials,
             "timeout_limits": limits,
             "step_functions": self.resumer,
-            "brand": ("Example Corp", "#2457d6"),
             "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
             "webhook_secret_name": lambda name: f"waitpoints/{name}",
         }.items():
