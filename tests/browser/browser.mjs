@@ -2,7 +2,7 @@
 import axe from "axe-core";
 import puppeteer from "puppeteer-core";
 
-const ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"];
+export const ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"];
 
 // `use` gets a browser, which is closed afterwards.
 export const withBrowser = async (use) => {
