@@ -120,7 +120,12 @@ def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:
         ]
         assert seen == [200, 200, 405, 200], agent
         assert api.retrieve(token)["status"] == "WAITING", agent
-    for header in ({"purpose": "prefetch"}, {"sec-purpose": "prefetch;prerender"}, {"x-moz": "prefetch"}, {"x-purpose": "preview"}):
+    for header in (
+        {"purpose": "prefetch"},
+        {"sec-purpose": "prefetch;prerender"},
+        {"x-moz": "prefetch"},
+        {"x-purpose": "preview"},
+    ):
         assert api.deliver(token["url"], headers={"accept": HTML, **header}, method="GET").status == 200
         assert api.retrieve(token)["status"] == "WAITING", header
     assert "otherDeliveries" not in api.retrieve(token)

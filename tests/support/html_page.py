@@ -10,12 +10,16 @@ Attributes = dict[str, str | None]
 
 @dataclass
 class HtmlPage(HTMLParser):
-    """`fields` are the names and texts that a submit sends, `buttons` the name and value of each button by its label."""
+    """`fields` are the names and texts that a submit sends, `buttons` the name and value of each button by its label.
+
+    `texts` are the parts of `text` between two tags.
+    """
 
     html: str
     language: str = ""
     title: str = ""
     text: str = ""
+    texts: list[str] = field(default_factory=list)
     fields: list[tuple[str, str]] = field(default_factory=list)
     buttons: dict[str, tuple[str, str]] = field(default_factory=dict)
     links: list[str] = field(default_factory=list)
@@ -61,6 +65,7 @@ class HtmlPage(HTMLParser):
             self.title += data
         elif "style" not in inside:
             self.text += data
+            self.texts.append(data)
             self._value += data
 
     def press(self, label: str) -> bytes:

@@ -41,10 +41,12 @@ a:hover{text-decoration-thickness:2px}
 .links small{color:var(--muted);font-size:.875rem}
 form{padding-top:1.75rem;border-top:1px solid var(--line)}
 h1~form{margin-top:1.75rem}
+dl~form{padding-top:0;border-top:0}
 .field{margin:0 0 1.5rem;padding:0;border:0;min-width:0}
 .field>label,legend{display:block;padding:0;margin-bottom:.375rem;font-weight:600}
 .field .hint,.field .error{margin-bottom:.5rem}
-legend+.hint,legend+.error{margin-top:-.125rem}
+legend{float:left;width:100%}
+legend+*{clear:both}
 .optional{font-weight:400;color:var(--muted)}
 input,select,textarea{font:inherit;color:inherit;accent-color:var(--accent)}
 .control{display:block;width:100%;min-height:2.875rem;padding:.625rem .75rem;background:var(--field);color:var(--text);

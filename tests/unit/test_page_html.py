@@ -1,0 +1,287 @@
+"""The page as HTML, whatever it is given: text stays text, its words exist in every language, its colours can be read."""
+
+import re
+from datetime import UTC, datetime, timedelta, timezone
+from string import Formatter
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.html_page import HtmlPage
+from waitpoints.api import page_definition, page_fields, page_form, page_html, page_style, page_words
+from waitpoints.api.page_definition import Page
+from waitpoints.api.page_fields import Problem
+from waitpoints.api.page_html import Look
+from waitpoints.api.page_markup import element, join, literal
+from waitpoints.errors import InvalidPage
+
+AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)
+NEWS = {
+    "title": "T",
+    "fields": {
+        "required": ["one"],
+        "properties": {
+            "one": {"enum": [str(n) for n in range(7)]},
+            "many": {"enum": [str(n) for n in range(8)], "title": "Many", "description": "Pick"},
+            "step": {"type": "number", "minimum": 1, "multipleOf": 0.5},
+            "odd": {"type": "number", "minimum": 1, "multipleOf": 3},
+            "half": {"type": "integer", "minimum": 0.5, "maximum": 9},
+            "code": {"type": "string", "pattern": "^[A-Z]{2}", "minLength": 2, "maxLength": 4, "description": "Two letters"},
+        },
+    },
+}
+
+
+def page(definition: Any) -> Page:
+    return page_definition.load(page_definition.parse(definition))
+
+
+def attributes(html: str, name: str) -> list[dict[str, str | None]]:
+    return [one for _, one in HtmlPage(html).tags if one.get("name") == f"field.{name}"]
+
+
+texts = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=60).filter(str.strip)
+given_texts = st.sampled_from(
+    ["<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "&lt;b&gt;", "\u202eabc", "</textarea>"]
+)
+
+
+@given(st.lists(texts | given_texts, min_size=9, max_size=9, unique=True))
+def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[str]) -> None:
+    title, text, link, label, name, field, hint, choice, typed = words
+    definition = page(
+        {
+            "title": title,
+            "text": text,
+            "links": [{"label": link, "url": "https://example.com/?a=<b>&c='\"\u202e"}],
+            "actions": [{"id": "go", "label": label}, {"id": "no", "label": "No"}],
+            "fields": {
+                "properties": {
+                    name: {"type": "string", "format": "textarea", "title": field, "description": hint},
+                    "choices" + name: {"enum": [choice]},
+                    "line" + name: {"type": "string"},
+                }
+            },
+        }
+    )
+    values = {name: [typed], "choices" + name: [choice], "line" + name: [typed]}
+    look = Look("en", "Brand <b>")
+    form = HtmlPage(page_html.form(definition, look, values=values))
+    assert {title, text, link, label, field, hint, choice} <= set(form.texts)
+    assert dict(form.fields) == {"field." + field_name: one for field_name, [one] in values.items()}
+    assert form.buttons[label] == ("action", "go")
+    assert form.links == ["https://example.com/?a=<b>&c='\"\u202e"]
+    action = definition.actions[0]
+    asked = HtmlPage(page_html.confirm(definition, action, values, look))
+    assert asked.fields == [("action", "go"), *form.fields]
+    for html in (page_html.done(definition, action, AT, look), page_html.decided(definition, action, AT, look)):
+        assert {title, label} <= set(HtmlPage(html).texts)
+
+
+@given(st.text(max_size=30))
+def test_markup_escapes_what_it_did_not_make(text: str) -> None:
+    made = element("p", text, [text, None], title=text)
+    assert re.fullmatch(r'<p title="[^<>"]*">[^<>"]*</p>', made, re.DOTALL)
+    assert join(made, literal("<br>")) == f"{made}<br>"
+
+
+def test_a_title_in_the_tab_cannot_turn_the_text_after_it_around() -> None:
+    assert "\u202e" not in HtmlPage(page_html.form(page({"title": "a\u202eb"}), Look())).title
+
+
+def test_a_choice_of_few_is_shown_at_once_and_one_of_many_is_a_list() -> None:
+    html = page_html.form(page(NEWS), Look())
+    assert [it["type"] for it in attributes(html, "one")] == ["radio"] * 7
+    assert [it.get("type") for it in attributes(html, "many")] == [None]
+
+
+def test_a_browser_checks_only_what_the_schema_says() -> None:
+    html = page_html.form(page(NEWS), Look())
+    limits = {name: attributes(html, name)[0] for name in ("step", "odd", "half", "code")}
+    assert [limits[name].get("step") for name in ("step", "odd", "half")] == ["0.5", "any", "1"]
+    assert [limits["half"][name] for name in ("min", "max")] == ["1", "9"]
+    code = limits["code"]
+    assert (code["minlength"], code["maxlength"], code["title"]) == ("2", "4", "Two letters")
+    assert code["pattern"] is not None
+    assert re.fullmatch(code["pattern"], "ABc")
+    assert not re.fullmatch(code["pattern"], "aBC")
+
+
+def test_enter_presses_none_of_several_buttons() -> None:
+    two = {"title": "T", "actions": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}]}
+    first = next(one for tag, one in HtmlPage(page_html.form(page(two), Look())).tags if tag == "button")
+    assert "disabled" in first
+    assert HtmlPage(page_html.form(page({"title": "T"}), Look())).buttons == {"Submit": ("action", "submit")}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"one": ["x"], "many": ["x"], "step": ["x"], "odd": ["2"], "half": ["x"], "code": ["x"]}]
+)
+def test_each_error_is_named_at_its_field_and_in_the_summary(wrong: dict[str, list[str]]) -> None:
+    definition = page(NEWS)
+    errors = page_form.read(
+        definition,
+        b"action=submit&" + "&".join(f"field.{k}={v[0]}" for k, v in wrong.items()).encode(),
+        "application/x-www-form-urlencoded",
+    )
+    assert isinstance(errors, page_form.Errors)
+    shown = HtmlPage(page_html.form(definition, Look("fr"), errors=errors))
+    places = {field.name: at for at, field in enumerate(definition.fields)}
+    assert shown.links == [f"#f{places[name]}" for name in errors.problems]
+    ids = [one["id"] for _, one in shown.tags if "id" in one]
+    assert len(ids) == len(set(ids))
+    for name in errors.problems:
+        assert {f"f{places[name]}", f"f{places[name]}-error"} <= set(ids)
+
+
+URLS_REFUSED = [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    " javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "//example.com",
+    "/path",
+    "https:example.com",
+    "https:/example.com",
+    "https://",
+    "https:\\\\example.com",
+    "https://exa mple.com",
+    "https://example.com/\u0000",
+    "mailto:",
+    "blob:https://example.com/1",
+    "",
+    None,
+]
+
+
+@pytest.mark.parametrize("url", URLS_REFUSED)
+def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
+    with pytest.raises(InvalidPage, match=re.escape("page.links[0].url")):
+        page_definition.parse({"title": "T", "links": [{"label": "a", "url": url}]})
+
+
+@pytest.mark.parametrize("url", ["https://example.com", "HTTP://example.com:8080/a?b#c", "mailto:ann@example.com?subject=a"])
+def test_a_link_of_an_accepted_scheme_is_shown(url: str) -> None:
+    [shown] = HtmlPage(page_html.form(page({"title": "T", "links": [{"url": url}]}), Look())).links
+    assert shown == url
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        ("a text", "page"),
+        ({}, "page.title"),
+        ({"title": " "}, "page.title"),
+        ({"title": "x" * 201}, "page.title"),
+        ({"title": "a\u0000"}, "page.title"),
+        ({"title": "a\ud800"}, "page.title"),
+        ({"title": "T", "text": "x" * 10_001}, "page.text"),
+        ({"title": "T", "txet": "a"}, "text"),
+        ({"title": "T", "confirm": "yes"}, "page.confirm"),
+        ({"title": "T", "links": [{"url": "https://a.example"}] * 11}, "page.links"),
+        ({"title": "T", "actions": []}, "page.actions"),
+        ({"title": "T", "actions": [{"id": str(n), "label": "A"} for n in range(9)]}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A"}] * 2}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a b", "label": "A"}]}, "page.actions[0].id"),
+        ({"title": "T", "actions": [{"id": "a"}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "x" * 101}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A", "style": "red"}]}, "page.actions[0].style"),
+        ({"title": "T", "text": "ü" * 9_000}, "page"),
+    ],
+)
+def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(place)):
+        page_definition.parse(definition)
+
+
+def test_the_largest_definition_is_below_the_limit_as_html_or_refused() -> None:
+    page_html.check_size(page({"title": "T", "text": "<" * 10_000}))
+    choices = [f"{at:03}" + "<" * 40 for at in range(80)]
+    large = page({"title": "T", "fields": {"properties": {"a": {"enum": choices}, "b": {"enum": choices}}}})
+    with pytest.raises(InvalidPage, match="50,000"):
+        page_html.check_size(large)
+
+
+class TestWords:
+    @pytest.mark.parametrize("language", page_words.WORDS)
+    def test_every_language_has_every_sentence_with_the_same_places(self, language: str) -> None:
+        own, english = page_words.WORDS[language], page_words.WORDS["en"]
+        assert own.keys() == english.keys()
+        for name, sentence in own.items():
+            assert {it[1] for it in Formatter().parse(sentence)} == {it[1] for it in Formatter().parse(english[name])}, name
+            assert sentence.strip() == sentence != ""
+
+    def test_there_are_the_six_languages(self) -> None:
+        assert list(page_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]
+
+    def test_every_problem_has_a_sentence(self) -> None:
+        words = {
+            *page_fields._WORDS.values(),
+            "missing",
+            "missing_choice",
+            "invalid",
+            "number",
+            "integer",
+            "too_exact",
+            "date",
+            "email",
+        }
+        for word in words:
+            for language in page_words.WORDS:
+                assert "{" not in page_words.problem(language, Problem(word, 2.5))
+
+    @pytest.mark.parametrize(
+        ("header", "language"),
+        [
+            ("", "en"),
+            ("de", "de"),
+            ("DE-at", "de"),
+            ("fr-CH, fr;q=0.9, en;q=0.8, de;q=0.7, *;q=0.5", "fr"),
+            ("it, es;q=0.5, en;q=0.4", "es"),
+            ("zh-Hans-CN", "zh"),
+            ("de;q=0, ja", "ja"),
+            ("ja;q=abc", "en"),
+            ("ja;q=nan, fr;q=2", "en"),
+            ("x" * 10_000 + ",de", "de"),
+            ("a," * 30 + "de", "en"),
+            (";;;,,,=", "en"),
+        ],
+    )
+    def test_the_browser_chooses_the_language(self, header: str, language: str) -> None:
+        assert page_words.language(header) == language
+
+    def test_a_time_is_in_utc_and_in_the_readers_words(self) -> None:
+        at = AT.astimezone(timezone(timedelta(hours=9)))
+        assert page_words.time("en", at) == "25 November 2026, 14:05 UTC"
+        assert page_words.time("de", at) == "25. November 2026, 14:05 UTC"
+        assert "2026" in page_words.time("ja", at)
+
+
+COLORS = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
+
+
+class TestStyle:
+    @given(COLORS)
+    def test_the_text_on_a_brands_colour_can_be_read(self, color: str) -> None:
+        [text] = re.findall(r"--on-brand:(#\w+)", page_style.sheet(color))
+        assert page_style.contrast(color, text) >= 4.5
+
+    @given(COLORS)
+    def test_a_button_of_the_brands_colour_has_a_visible_edge(self, color: str) -> None:
+        edges = re.findall(r"--button-edge:(#\w+)", page_style.sheet(color))
+        for edge, card in zip(edges, ("#ffffff", "#181b21"), strict=True):
+            assert page_style.contrast(edge, card) >= 3
+
+    def test_the_policy_allows_this_sheet_and_no_other(self) -> None:
+        one, other = Look(color="#000000"), Look(color="#ffffff")
+        policies = {page_html.headers(look)["content-security-policy"] for look in (one, other)}
+        assert len(policies) == 2
+
+    def test_a_sheet_names_nothing_to_fetch(self) -> None:
+        assert "url(" not in page_style.sheet("#000000")
+        assert "@import" not in page_style.sheet("#000000")
