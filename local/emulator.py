@@ -2,7 +2,7 @@
 
 MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<id>.execute-api.localhost`. Neither makes
 a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
-`/api/v1/` and `/engine/v1/` are therefore rewritten to the first form.
+`/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
 Usage: emulator.py PORT API_ID_FILE PARENT_PID. The deploying process writes the file.
 """
@@ -23,7 +23,7 @@ Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
 
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
-API_PATHS = ("/api/v1/", "/engine/v1/")
+API_PATHS = ("/api/v1/", "/engine/v1/", "/console")
 POLL_SECONDS = 0.05
 _LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
 

@@ -2,7 +2,7 @@
 // holds the parameters of a list, never a credential.
 import * as api from "./api.js";
 import { create } from "./create.js";
-import { el } from "./dom.js";
+import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { list } from "./list.js";
 import { form, input, problem } from "./parts.js";
@@ -82,7 +82,7 @@ const show = async () => {
 let placed = "";
 
 const place = (title, content) => {
-  main.replaceChildren(...content);
+  fill(main, content);
   document.title = `${title} · Waitpoints`;
   if (placed === location.hash) return; // a refresh leaves the focus and the place
   placed = location.hash;
@@ -107,7 +107,7 @@ const enter = () => {
     { class: "main", "aria-label": "Main" },
     link(HOME, "Tokens"),
     link("#/endpoints", "Endpoints"),
-    link("#/create", "Create a token"),
+    link("#/create", "Create"),
   );
   const out = el("button", { type: "button", class: "small", click: () => leave() }, "Sign out");
   const skip = el("button", { type: "button", class: "skip", click: () => main.focus() }, "Skip to the content");

@@ -10,9 +10,13 @@ export const el = (tag, properties = {}, ...children) => {
     if (typeof value === "function") made.addEventListener(name, value);
     else made.setAttribute(name, name === "href" ? safe(String(value)) : value === true ? "" : String(value));
   }
-  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  fill(made, children);
   return made;
 };
+
+// Give an element new children, as `el` takes them.
+export const fill = (element, ...children) =>
+  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
 
 // A text that somebody outside wrote: apart from the text around it, its invisible characters shown.
 export const said = (text) => el("bdi", { class: "said" }, visible(String(text)));

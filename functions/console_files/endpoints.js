@@ -1,7 +1,7 @@
 // Endpoints: their settings, what became of their deliveries, and their test.
 import { ENDPOINTS } from "./api.js";
 import { verification, verifyOf } from "./create.js";
-import { el, said } from "./dom.js";
+import { el, fill, said } from "./dom.js";
 import {
   area, badge, copyButton, dialog, fact, facts, form, input, json, moment, objectOf, select, textOf, time, tokenLink,
 } from "./parts.js";
@@ -18,6 +18,8 @@ const KINDS = {
   refused: ["bad", "Refused: wrong signature"],
   handshake: ["plain", "A sender's test, only answered"],
 };
+// "notMatching" as "not matching"
+const words = (name) => name.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
 const kindOf = (name) => KINDS[name] ?? ["plain", name];
 
 const addressOf = (name) => `#/endpoints/on/${name}`;
@@ -59,7 +61,7 @@ const card = (it) => {
     { class: "card" },
     el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
     el("p", { class: "hint" }, "Key: ", el("code", {}, said(it.key)), " · ", unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`),
-    el("p", { class: "counts" }, kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${name}`))),
+    el("p", { class: "counts" }, kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${words(name)}`))),
     el("p", { class: "hint" }, last ? ["last delivery ", time(last)] : "no delivery yet"),
   );
 };
@@ -103,9 +105,13 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
   };
 };
 
-const about = (it, say) =>
+const about = (it, say) => [
   facts(
     fact("URL for the provider", el("div", { class: "secret" }, el("code", { class: "url" }, said(it.url)), copyButton(it.url, "the URL", say))),
+  ),
+  el(
+    "dl",
+    { class: "facts wide" },
     fact("Key", el("code", {}, said(it.key))),
     fact("Signature", unverified(it) ? "not checked: the URL alone may complete tokens" : said(signature(it.verify))),
     fact("Complete when", it.completeWhen && el("code", {}, said(it.completeWhen))),
@@ -113,7 +119,8 @@ const about = (it, say) =>
     fact("Kept for", said(it.keyTTL)),
     fact("Created", moment(it.createdAt)),
     fact("Changed", moment(it.updatedAt)),
-  );
+  ),
+];
 
 const signature = ({ scheme, secret, header }) => `${scheme}, with the secret ${secret}${header ? `, in the header ${header}` : ""}`;
 
@@ -148,7 +155,7 @@ const trial = (name, call, say) => {
       headers: JSON.stringify(headersOf(String(data.get("headers")))),
       query: JSON.stringify(String(data.get("query"))),
     });
-    result.replaceChildren(...verdict(await call("POST", `${ENDPOINTS}/${name}/test`, body), say));
+    fill(result, verdict(await call("POST", `${ENDPOINTS}/${name}/test`, body), say));
   };
   const fields = [
     area("Body", "body", { rows: 8, hint: "As the provider sends it." }),
@@ -175,11 +182,11 @@ const headersOf = (text) => {
 
 const verdict = (it, say) => [
   el("p", { class: "lead" }, "It would be: ", badge(...kindOf(it.outcome))),
-  el("dl", { class: "facts" }, it.steps.map((step) => fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null))),
-  facts(fact("Key", it.key && said(it.key)), fact("Token", it.token && tokenLink(it.token))),
+  el("dl", { class: "facts wide" }, it.steps.map((step) => fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null))),
+  facts(fact("Token that has the key", it.token && tokenLink(it.token))),
   it.output === undefined ? null : el("h3", {}, "Output"),
   it.output === undefined ? null : json(it.output, "Output", say),
-].filter(Boolean);
+];
 
 export const newEndpoint = async ({ call, go, say }) => {
   const submit = async (data) => {
@@ -218,7 +225,7 @@ const settings = (it = {}) => {
     verify,
     input("Complete when", "completeWhen", { class: "mono", value: it.completeWhen, placeholder: "body.action == 'completed'", hint: "A JMESPath expression. Default: always." }),
     input("Output", "output", { class: "mono", value: it.output, placeholder: "body", hint: "A JMESPath expression. Default: the whole body." }),
-    input("A delivery before its token is kept for", "keyTTL", { value: it.keyTTL, placeholder: "1d", hint: "0s keeps nothing." }),
+    input("A delivery before its token is kept for", "keyTTL", { value: it.keyTTL, placeholder: "24h", hint: "0s keeps nothing." }),
   ];
 };
 

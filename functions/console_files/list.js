@@ -54,11 +54,10 @@ export const list = async ({ query, call, go, refresh }) => {
         "div",
         { class: "heading" },
         el("h1", { tabindex: "-1" }, title === "All" ? "Tokens" : title),
-        el("button", { type: "button", click: refresh }, "Refresh"),
+        el("div", { class: "tools" }, finder(go), el("button", { type: "button", click: refresh }, "Refresh")),
       ),
       quickViews(filter),
       el("p", { class: "hint" }, about),
-      finder(go),
       filters(filter, go),
       tokens.length ? table(tokens) : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
       pager(query, pagination, tokens.length),
@@ -91,7 +90,7 @@ const quickViews = (filter) =>
 
 // Opens a token by its id, or by anything that contains it, such as a callback URL.
 const finder = (go) => {
-  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "waitpoint_…" });
+  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "Id or callback URL" });
   return el(
     "div",
     { class: "finder" },
@@ -155,9 +154,12 @@ const filters = (query, go) => {
   ];
   const buttons = [el("button", { type: "submit", class: "primary" }, "Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
   const apply = async (data) => go(address(parametersOf(data)));
-  const isOpen = !VIEWS.some(([, parameters]) => same(query, parameters));
-  return el("details", { class: "filters", open: isOpen }, el("summary", {}, "Filter"), form(fields, buttons, apply));
+  const set = [...query].map(([name, value]) => el("span", { class: "tag" }, said(`${words(name)}: ${value}`)));
+  return el("details", { class: "filters" }, el("summary", {}, "Filter ", el("span", { class: "tags" }, set)), form(fields, buttons, apply));
 };
+
+// "filter[createdAt][from]" as "createdAt from"
+const words = (name) => name.replace(/^filter/, "").replace(/[[\]]+/g, " ").trim();
 
 const parametersOf = (data) => {
   const parameters = {};
@@ -199,8 +201,10 @@ const row = (token) => {
 };
 
 const outcome = (token) => {
-  if (token.completedAt) return ["ended ", time(token.completedAt), el("div", { class: "hint" }, `after ${age(token.createdAt, Date.parse(token.completedAt))}`)];
-  return [`waits for ${age(token.createdAt)}`, el("div", { class: "hint" }, token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout")];
+  const [first, second] = token.completedAt
+    ? [["ended ", time(token.completedAt)], `after ${age(token.createdAt, Date.parse(token.completedAt))}`]
+    : [`waits for ${age(token.createdAt)}`, token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout"];
+  return [el("div", {}, first), el("div", { class: "hint" }, second)];
 };
 
 const pager = (query, pagination, shown) => {
@@ -211,8 +215,8 @@ const pager = (query, pagination, shown) => {
   return el(
     "nav",
     { class: "pager", "aria-label": "Pages" },
-    to("page[before]", pagination.previous, "Previous page"),
+    to("page[before]", pagination.previous, "Previous"),
     el("span", { class: "hint" }, shown === 1 ? "1 token" : `${shown} tokens`),
-    to("page[after]", pagination.next, "Next page"),
+    to("page[after]", pagination.next, "Next"),
   );
 };

@@ -1,10 +1,12 @@
 // What several views show.
 import { el, outward, said } from "./dom.js";
-import { consoleAddress, duration, nameOf, pretty, relative, when } from "./text.js";
+import { consoleAddress, duration, exactly, nameOf, pretty, relative, when } from "./text.js";
 
 export const time = (instant) => el("time", { datetime: instant, title: when(instant) }, relative(instant));
 
 export const moment = (instant) => el("time", { datetime: instant }, when(instant));
+
+export const exactMoment = (instant) => el("time", { datetime: instant }, exactly(instant));
 
 const STATES = {
   WAITING: ["waiting", "Waiting"],
@@ -59,7 +61,7 @@ const MOST = 100_000; // characters that are shown at once
 // JSON text, legible, with a button for the text as it is.
 export const json = (text, what, say) => {
   const legible = pretty(text);
-  const shown = el("pre", { class: "json", tabindex: "0", role: "region", "aria-label": what }, said(legible.slice(0, MOST)));
+  const shown = el("pre", { class: "json", tabindex: "0", role: "group", "aria-label": what }, said(legible.slice(0, MOST)));
   const more = legible.length > MOST && el("p", { class: "hint" }, `The first ${MOST.toLocaleString()} characters. Copy has all.`);
   return el("div", { class: "output" }, copyButton(text, `the ${what.toLowerCase()}`, say), shown, more);
 };

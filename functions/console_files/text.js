@@ -13,27 +13,29 @@ export const duration = (ms) => {
   return rest && many < 100 ? `${many} ${name} ${rest} ${smaller}` : `${many} ${name}`;
 };
 
-const WHEN = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
-});
-export const when = (instant) => WHEN.format(new Date(instant));
+const WHEN = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+const TO_A_SECOND = new Intl.DateTimeFormat(undefined, { ...WHEN, timeZoneName: "short" });
+const TO_A_MILLISECOND = new Intl.DateTimeFormat(undefined, { ...WHEN, fractionalSecondDigits: 3 });
+export const when = (instant) => TO_A_SECOND.format(new Date(instant));
+export const exactly = (instant) => TO_A_MILLISECOND.format(new Date(instant));
 
 // "3 min ago", "in 2 h"
 export const relative = (instant) => {
   const ms = Date.parse(instant) - Date.now();
   if (Math.abs(ms) < 1_000) return "now";
   const [, size] = UNITS.find(([, it]) => Math.abs(ms) >= it);
-  const rounded = duration(Math.floor(Math.abs(ms) / size) * size).replace(".0", "");
+  const rounded = duration(Math.round(Math.abs(ms) / size) * size).replace(".0", "");
   return ms < 0 ? `${rounded} ago` : `in ${rounded}`;
 };
 
-// Control characters, and those that change the direction of a text, are shown by their numbers.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers. Joiners are not: emoji and
+// some scripts need them.
+const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 export const visible = (text) =>
   text.replace(INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-// JSON text with line breaks and indents. Its numbers, keys and their order stay as they were written, which JSON.parse would
-// change. A text that is not JSON stays as it is.
+// JSON text with line breaks and indents. Its numbers, and keys that are repeated, stay as they were written, which JSON.parse
+// would change.
 const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},:]|[^\s[\]{},:"]+/g;
 const DEEPEST = 40; // indents
 export const pretty = (json) => {

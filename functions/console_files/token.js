@@ -2,7 +2,7 @@
 import { TOKENS } from "./api.js";
 import { el, outward, said } from "./dom.js";
 import {
-  age, area, badge, copyButton, dialog, execution, fact, facts, input, json, jsonOf, moment, objectOf, problem, stateBadge, tags,
+  age, area, badge, copyButton, dialog, exactMoment, execution, fact, facts, input, json, jsonOf, moment, objectOf, problem, stateBadge, tags,
   textOf, time,
 } from "./parts.js";
 import { duration } from "./text.js";
@@ -118,7 +118,7 @@ const step = (kind, instant, title, ...details) =>
     "li",
     { class: kind },
     el("p", { class: "what" }, title),
-    instant ? el("p", { class: "hint" }, moment(instant)) : null,
+    instant ? el("p", { class: "hint" }, exactMoment(instant)) : null,
     details.filter(Boolean).map((detail) => el("div", { class: "detail" }, detail)),
   );
 
