@@ -10,7 +10,7 @@ import json
 import os
 from typing import Any
 
-FOLDER = os.path.join(os.path.dirname(__file__), "console_files")  # noqa: PTH118, PTH120 - pathlib takes 5 ms to import
+FOLDER = os.path.join(os.path.dirname(__file__), "console_files")
 PAGE = "index.html"
 TYPES = {
     "css": "text/css; charset=utf-8",
@@ -33,16 +33,20 @@ HEADERS = {
 }
 
 
-def _read() -> dict[str, str]:
+def read_files() -> dict[str, str]:
     files = {}
     for name in sorted(os.listdir(FOLDER)):
-        with open(os.path.join(FOLDER, name), encoding="utf-8") as file:  # noqa: PTH118
+        with open(os.path.join(FOLDER, name), encoding="utf-8") as file:
             files[name] = file.read()
     return files
 
 
-FILES = _read()
-VERSION = hashlib.sha256(json.dumps(FILES).encode()).hexdigest()[:16]
+def version_of(files: dict[str, str]) -> str:
+    return hashlib.sha256(json.dumps(files).encode()).hexdigest()[:16]
+
+
+FILES = read_files()
+VERSION = version_of(FILES)
 ASSETS = {name: text for name, text in FILES.items() if name != PAGE}
 DOCUMENT = FILES[PAGE].replace("VERSION", VERSION)
 

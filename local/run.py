@@ -121,6 +121,8 @@ def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
     curl -sw '\\n' {tokens}/$ID" {key}
     curl -sgw '\\n' {tokens}?filter[tags]=demo" {key}
 
+  Open {stack.api_url}/console in a browser, and paste the key to see what you did.
+
   Start a state machine of your own on that token. It ends at once, since the token is completed. After the first
   command, edit .local/mine.asl.json as you like:
 
