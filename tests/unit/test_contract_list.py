@@ -11,7 +11,7 @@ import pytest
 from local.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
-PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk)/[\w.]+)::([^`]+)`", CONTRACT)))
+PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser)/[\w.]+)::([^`]+)`", CONTRACT)))
 ROWS = re.findall(r"^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$", CONTRACT, re.MULTILINE)
 IDS = {identifier for identifier, _ in ROWS}
 

@@ -1,0 +1,473 @@
+// The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
+// `SCENE` is {"waiting", "failing", "hostile", "rare": ids, "needle": a tag that one token has, "endpoint", "texts": hostile ones}.
+import assert from "node:assert/strict";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import puppeteer from "puppeteer-core";
+import { ARGUMENTS, open, violations } from "./browser.mjs";
+
+const { API_URL, API_KEY, STAGE_URL, SCENE, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+const scene = JSON.parse(SCENE);
+const CONSOLE = `${API_URL}/console`;
+const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
+const WAITING_LONGEST = "#/tokens?filter%5Bstatus%5D=WAITING&sort=createdAt";
+
+const launch = (options = {}) =>
+  puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+const api = async (method, path, body) => {
+  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
+  const answer = await fetch(`${API_URL}${path}`, { method, headers, body: body && JSON.stringify(body) });
+  return { status: answer.status, body: await answer.json() };
+};
+const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
+
+const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
+const calls = (tab) => tab.requests.filter((url) => url.includes("/api/"));
+
+const submitKey = async (tab, key) => {
+  await tab.waitForSelector("input[type=password]");
+  await tab.$eval("input[type=password]", (input) => {
+    input.value = "";
+  });
+  await tab.type("input[type=password]", key);
+  await tab.keyboard.press("Enter");
+};
+
+// A tab in which the team is signed in, at a view.
+const signedIn = async (view = "#/tokens", options = {}) => {
+  const tab = await open(browser, options);
+  await tab.goto(`${CONSOLE}${view}`);
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("header");
+  await shown(tab);
+  return tab;
+};
+
+// Until the view of the present address is shown.
+const shown = (tab) => tab.waitForSelector("main:not([aria-busy]) h1");
+
+const visit = async (tab, view) => {
+  await tab.evaluate((address) => {
+    document.querySelector("main").replaceChildren();
+    location.hash = address;
+  }, view);
+  await shown(tab);
+};
+
+const press = async (tab, label) => {
+  const button = await tab.waitForSelector(`::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`);
+  await button.click();
+};
+
+const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
+
+const untroubled = (tab) => {
+  assert.deepEqual(tab.refusals, []);
+  assert.deepEqual(tab.messages, []);
+  assert.deepEqual(tab.requests.filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
+};
+
+const picture = async (tab, name) => {
+  if (!WAITPOINTS_SCREENSHOTS) return;
+  mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
+  await tab.screenshot({ path: join(WAITPOINTS_SCREENSHOTS, `console-${name}.png`) });
+};
+
+test("shows nothing before the API has accepted the key", async () => {
+  const tab = await open(browser);
+  await tab.goto(`${CONSOLE}#/tokens/${scene.hostile}`);
+  await tab.waitForSelector("input[type=password]");
+  assert.deepEqual(calls(tab), []);
+  const before = await text(tab);
+  assert.match(before, /^Waitpoints\s+Sign in to the console\s+API key/);
+  assert.ok(!before.includes(scene.hostile));
+
+  for (const [wrong, said] of [["wrong", "The API does not accept this key."], ["with a space", "An API key has neither spaces"], ["ключ", "An API key has neither"]]) {
+    await submitKey(tab, wrong);
+    await untilItSays(tab, said);
+    assert.equal(await tab.$("header"), null);
+  }
+  assert.deepEqual(calls(tab), [`${TOKENS}?page[size]=1`]); // what cannot be a key is not sent
+
+  await submitKey(tab, API_KEY);
+  await untilItSays(tab, scene.hostile);
+  assert.equal(await tab.$("input[type=password]"), null);
+  await tab.browserContext().close();
+});
+
+test("a key that the API no longer accepts, a reload and going away each sign out", async () => {
+  const tab = await signedIn();
+  await tab.setRequestInterception(true);
+  const refuse = (request) => (request.url().includes("/api/") ? request.respond({ status: 401, body: '{"error":"no"}' }) : request.continue());
+  tab.on("request", refuse);
+  await press(tab, "Endpoints");
+  await untilItSays(tab, "The API no longer accepts this key.");
+  assert.equal(await tab.$("header"), null);
+  tab.off("request", refuse);
+  await tab.setRequestInterception(false);
+
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("header");
+  await tab.reload();
+  await untilItSays(tab, "Sign in to the console");
+
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("header");
+  await tab.goto(`${API_URL}/console?elsewhere`);
+  await tab.goBack();
+  await untilItSays(tab, "Sign in to the console");
+  assert.equal(await tab.$("header"), null);
+  await tab.browserContext().close();
+});
+
+const files = (folder) =>
+  readdirSync(folder, { withFileTypes: true }).flatMap((it) => {
+    const path = join(folder, it.name);
+    return it.isDirectory() ? files(path) : it.isFile() ? [path] : [];
+  });
+
+test("keeps the key in no storage, URL or history, and nowhere on the disk after the tab is closed", async () => {
+  const profile = mkdtempSync(join(tmpdir(), "console-"));
+  try {
+    const own = await launch({ userDataDir: profile });
+    const tab = await own.newPage();
+    const requests = [];
+    tab.on("request", (request) => requests.push(request.url()));
+    await tab.goto(CONSOLE);
+    await submitKey(tab, API_KEY);
+    await tab.waitForSelector("header");
+    for (const view of [WAITING_LONGEST, `#/tokens/${scene.hostile}`, "#/endpoints", "#/create"]) await visit(tab, view);
+    const kept = await tab.evaluate(async () => ({
+      storage: [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length, (await caches.keys()).length],
+      cookie: document.cookie,
+      markup: document.documentElement.outerHTML,
+      name: window.name,
+      state: JSON.stringify(history.state),
+    }));
+    const session = await tab.createCDPSession();
+    const { entries } = await session.send("Page.getNavigationHistory");
+    const { cookies } = await session.send("Network.getAllCookies");
+    assert.deepEqual([kept.storage, kept.cookie, cookies], [[0, 0, 0, 0], "", []]);
+    assert.ok(entries.length > 4);
+    assert.ok(requests.length > 10);
+    assert.ok(!JSON.stringify([kept, entries, requests]).includes(API_KEY));
+    await tab.close();
+    await own.close();
+    const written = files(profile);
+    assert.ok(written.some((path) => readFileSync(path).includes("/console")), "the history was written");
+    assert.deepEqual(written.filter((path) => readFileSync(path).includes(API_KEY)), []);
+  } finally {
+    rmSync(profile, { recursive: true, force: true });
+  }
+});
+
+const VIEWS = {
+  list: "#/tokens",
+  waiting: WAITING_LONGEST,
+  ended: "#/tokens?filter%5BcompletedAt%5D%5Bperiod%5D=24h&page%5Bsize%5D=100",
+  token: `#/tokens/${scene.waiting}`,
+  settled: `#/tokens/${scene.hostile}`,
+  create: "#/create",
+  endpoints: "#/endpoints",
+  endpoint: `#/endpoints/on/${scene.endpoint}`,
+  "new endpoint": "#/endpoints/new",
+  "no such token": "#/tokens/waitpoint_00000000000000000000000000",
+};
+
+for (const [name, options] of [["light, 1280 px", {}], ["dark, 320 px", { dark: true, width: 320, height: 720 }]]) {
+  test(`no view violates WCAG 2.2 AA: ${name}`, async () => {
+    const tab = await open(browser, options);
+    await tab.goto(CONSOLE);
+    await tab.waitForSelector("input[type=password]");
+    assert.deepEqual(await violations(tab), []);
+    await picture(tab, `sign in, ${name}`);
+    await submitKey(tab, API_KEY);
+    await tab.waitForSelector("header");
+    for (const [view, address] of Object.entries(VIEWS)) {
+      await visit(tab, address);
+      await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
+      assert.deepEqual(await violations(tab), [], view);
+      const [wide, narrow] = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+      assert.ok(wide <= narrow, `${view} has ${wide} px`);
+      await tab.$$eval("details", (all) => all.forEach((it) => it.removeAttribute("open")));
+      await picture(tab, `${view}, ${name}`);
+    }
+    for (const label of ["Complete…", "Fail…"]) {
+      await visit(tab, `#/tokens/${scene.waiting}`);
+      await press(tab, label);
+      assert.deepEqual(await violations(tab), [], label);
+      await tab.keyboard.press("Escape");
+    }
+    await tab.browserContext().close();
+  });
+}
+
+test("shows every value that an outsider can set as text, and its policy is never broken", async () => {
+  const tab = await signedIn();
+  const dialogs = [];
+  tab.on("dialog", (dialog) => {
+    dialogs.push(dialog.message());
+    dialog.dismiss();
+  });
+  const seen = [];
+  for (const view of [`#/tokens?filter%5Btags%5D=${scene.tag}`, `#/tokens/${scene.hostile}`, "#/endpoints", `#/endpoints/on/${scene.endpoint}`]) {
+    await visit(tab, view);
+    seen.push(await text(tab, "main"));
+    const made = await tab.$$eval("main script, main img, main iframe, main svg, main style, main link", (all) => all.length);
+    assert.equal(made, 0, view);
+    const addresses = await tab.$$eval("main a", (all) => all.map((it) => it.protocol));
+    assert.deepEqual([...new Set(addresses)].filter((it) => it !== "http:" && it !== "https:"), [], view);
+  }
+  const all = seen.join("\n").replace(/\s+/g, " ");
+  for (const written of scene.texts) assert.ok(all.includes(written), `${written} is not shown`);
+  assert.ok(!/[\u202a-\u202e\u2066-\u2069]/.test(all), "a character that changes the direction is shown");
+  assert.deepEqual(dialogs, []);
+  assert.equal(await tab.evaluate(() => window.pwned), undefined);
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("a list of 10,000 tokens takes one request a page, and pages go both ways", async () => {
+  const tab = await signedIn(WAITING_LONGEST);
+  const ids = () => tab.$$eval("tbody a", (all) => all.map((it) => it.textContent));
+  const turn = async (label) => {
+    const [first] = await ids();
+    tab.requests.length = 0;
+    await press(tab, label);
+    await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent !== id, {}, first);
+    assert.equal(calls(tab).length, 1);
+    return ids();
+  };
+  const first = await ids();
+  assert.deepEqual([first.length, first[0]], [25, scene.oldest]);
+  const second = await turn("Next");
+  const third = await turn("Next");
+  assert.equal(new Set([...first, ...second, ...third]).size, 75);
+  assert.deepEqual(await turn("Previous"), second);
+  await tab.goBack();
+  await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent === id, {}, third[0]);
+
+  tab.requests.length = 0; // one token in ten thousand: short pages are followed until there is one
+  await visit(tab, `#/tokens?filter%5Btags%5D=${scene.needle}`);
+  assert.deepEqual(await ids(), [scene.oldest]);
+  assert.ok(calls(tab).length <= 4, `${calls(tab).length} requests`);
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("every filter of the form reaches the API under its own name", async () => {
+  const tab = await signedIn();
+  await tab.click("summary");
+  for (const value of ["COMPLETED", "TIMED_OUT"]) await tab.click(`[name="filter[status]"][value=${value}]`);
+  await tab.type('[name="filter[tags]"]', "a,b c");
+  await tab.type('[name="filter[idempotencyKey]"]', "k & k");
+  await tab.select('[name="filter[outputIsError]"]', "true");
+  for (const name of ["createdAt", "completedAt"]) {
+    await tab.type(`[name="filter[${name}][period]"]`, "7d");
+    for (const [end, value] of [["from", "2026-01-31T10:00:00"], ["to", "2027-01-31T10:00:00"]]) {
+      await tab.$eval(`[name="filter[${name}][${end}]"]`, (input, it) => {
+        input.value = it;
+      }, value);
+    }
+  }
+  await tab.select("[name=sort]", "createdAt");
+  await tab.select('[name="page[size]"]', "10");
+  tab.requests.length = 0;
+  await press(tab, "Apply");
+  await untilItSays(tab, "No token.");
+  const [asked] = calls(tab);
+  const instant = (text) => new Date(text).toISOString();
+  const between = (name) => [
+    [`filter[${name}][period]`, "7d"],
+    [`filter[${name}][from]`, instant("2026-01-31T10:00:00")],
+    [`filter[${name}][to]`, instant("2027-01-31T10:00:00")],
+  ];
+  const wanted = [
+    ["filter[status]", "COMPLETED,TIMED_OUT"],
+    ["filter[tags]", "a,b c"],
+    ["filter[idempotencyKey]", "k & k"],
+    ["filter[outputIsError]", "true"],
+    ...between("createdAt"),
+    ...between("completedAt"),
+    ["sort", "createdAt"],
+    ["page[size]", "10"],
+  ];
+  assert.deepEqual([...new URL(asked).searchParams].sort(), wanted.sort());
+  await tab.click("summary");
+  const filled = await tab.$$eval("details input, details select", (all) => all.map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]));
+  assert.deepEqual(filled.filter(([name]) => name === "filter[status]").map(([, on]) => on), [false, true, true]);
+  assert.equal(new Map(filled).get("filter[createdAt][from]"), "2026-01-31T10:00:00");
+
+  await tab.click('[name="filter[undelivered]"]'); // goes with createdAt, sort and page alone: the other fields are left out
+  tab.requests.length = 0;
+  await press(tab, "Apply");
+  await tab.waitForFunction(() => location.hash.includes("undelivered"));
+  await shown(tab);
+  const names = [...new URL(calls(tab)[0]).searchParams.keys()];
+  assert.deepEqual(names.sort(), ["filter[createdAt][from]", "filter[createdAt][period]", "filter[createdAt][to]", "filter[undelivered]", "page[size]", "sort"]);
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("a token is completed with the keyboard alone, exactly with what was typed", async () => {
+  const tab = await open(browser);
+  await tab.goto(`${CONSOLE}#/tokens/${scene.waiting}`);
+  await tab.waitForSelector("input[type=password]:focus");
+  await tab.keyboard.type(API_KEY);
+  await tab.keyboard.press("Enter");
+  await tab.waitForSelector("h1:focus");
+  const focused = () => tab.evaluate(() => document.activeElement.textContent);
+  for (let tabs = 0; tabs < 10 && (await focused()) !== "Complete…"; tabs += 1) await tab.keyboard.press("Tab");
+  await tab.keyboard.press("Enter");
+  await tab.waitForSelector("dialog textarea:focus");
+  await tab.keyboard.down("Control");
+  await tab.keyboard.press("a");
+  await tab.keyboard.up("Control");
+  await tab.keyboard.type('{"approved": tru}');
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.press("Enter");
+  await untilItSays(tab, "The output is not JSON");
+  await tab.focus("dialog textarea");
+  await tab.keyboard.down("Control");
+  await tab.keyboard.press("a");
+  await tab.keyboard.up("Control");
+  await tab.keyboard.type('{"approved": true, "amount": 12345678901234567890}');
+  await tab.keyboard.press("Tab");
+  await tab.keyboard.press("Enter");
+  await untilItSays(tab, "The token was completed");
+  await tab.waitForFunction(() => document.querySelector(".lead")?.innerText.includes("Completed"));
+  assert.equal(await tab.$("dialog"), null);
+  await press(tab, "Refresh");
+  await untilItSays(tab, "Resumed: ");
+  assert.match(await text(tab, ".life"), /Created[^]*A run waits: [^]*Completed by a request with a credential[^]*Resumed: [^]*after the end/);
+  assert.equal((await retrieve(scene.waiting)).output, '{"approved": true, "amount": 12345678901234567890}');
+  assert.match(await text(tab, ".json"), /"amount": 12345678901234567890/);
+  const [address] = await tab.$$eval(".life a", (all) => all.map((it) => it.href));
+  assert.equal(address, `https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/${encodeURIComponent(scene.execution)}`);
+  await picture(tab, "completed");
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("a token is failed, and its page opens in a tab that cannot reach the console", async () => {
+  const tab = await signedIn(`#/tokens/${scene.failing}`);
+  await press(tab, "Fail…");
+  await tab.waitForSelector("dialog");
+  await tab.type("dialog textarea", "The customer cancelled");
+  await tab.type("dialog [name=name]", "Waitpoint");
+  await tab.type("dialog [name=code]", "E1");
+  await press(tab, "Fail the token");
+  await untilItSays(tab, "The token was failed");
+  await tab.waitForFunction(() => document.querySelector(".lead")?.innerText.includes("Failed"));
+  const { output, outputIsError } = await retrieve(scene.failing);
+  assert.equal(outputIsError, true);
+  assert.deepEqual([JSON.parse(output).message, JSON.parse(output).name, JSON.parse(output).code], ["The customer cancelled", "Waitpoint", "E1"]);
+
+  const opened = new Promise((resolve) => tab.browserContext().once("targetcreated", resolve));
+  await press(tab, "Open its page");
+  const page = await (await opened).page();
+  await page.waitForSelector("h1");
+  assert.equal(await page.evaluate(() => window.opener), null);
+  assert.match(page.url(), /\/callback\/[0-9a-f]{64}$/);
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("a token is created with everything that the form takes", async () => {
+  const tab = await signedIn("#/create");
+  await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
+  await tab.type("[name=timeout]", "soon");
+  await tab.type("[name=tags]", "console, <b>bold</b>");
+  await tab.type("[name=idempotencyKey]", scene.key);
+  await tab.type("[name=idempotencyKeyTTL]", "1h");
+  await press(tab, "Insert an example");
+  await press(tab, "Create the token");
+  await tab.waitForSelector(".problem:focus");
+  assert.match(await text(tab, ".problem"), /timeout/i);
+  await tab.$eval("[name=timeout]", (input) => {
+    input.value = "2h";
+  });
+  await press(tab, "Create the token");
+  await untilItSays(tab, "The token was created");
+  await tab.waitForSelector(".lead");
+  const id = await text(tab, "h1");
+  const made = await retrieve(id);
+  assert.deepEqual([made.tags, made.idempotencyKey, made.status], [["console", "<b>bold</b>"], scene.key, "WAITING"]);
+  assert.equal(Date.parse(made.timeoutAt) - Date.parse(made.createdAt), 7_200_000);
+  assert.ok(made.idempotencyKeyExpiresAt);
+  const page = await fetch(made.url, { headers: { accept: "text/html" } });
+  assert.match(await page.text(), /Deploy 4\.2 to production\?/);
+
+  await visit(tab, "#/create");
+  await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
+  const rules = { completeWhen: "body.ok", payloadSchema: '{"type": "object"}', taskToken: "", execution: "arn:aws:states:us-east-1:123456789012:execution:a:b" };
+  for (const [name, value] of Object.entries(rules)) await tab.type(`[name=${name}]`, value);
+  await tab.click("[name=context]");
+  await press(tab, "Create the token");
+  await untilItSays(tab, "execution needs a taskToken");
+  untroubled({ ...tab, messages: tab.messages.filter((it) => !/status of 4/.test(it)) });
+  await tab.browserContext().close();
+});
+
+test("an endpoint is created, tested, changed and deleted", async () => {
+  const name = `console-${Date.now()}`;
+  const tab = await signedIn("#/endpoints/new");
+  await tab.type("[name=name]", name);
+  await tab.type("[name=key]", "body.id");
+  await tab.select("[name=how]", "none");
+  await tab.type("[name=completeWhen]", "headers.event == 'paid'");
+  await press(tab, "Create the endpoint");
+  await untilItSays(tab, "The endpoint was created");
+  await tab.waitForSelector("[name=headers]");
+  assert.match(await text(tab, "main"), /not checked: the URL alone may complete tokens/);
+
+  await tab.type("[name=body]", '{"id": "<i>7</i>"}');
+  await tab.type("[name=headers]", "Event: paid");
+  await press(tab, "Test it");
+  await tab.waitForSelector(".result .lead");
+  assert.match(await text(tab, ".result"), new RegExp(`It would be: Kept for a token to come[^]*${name}:<i>7</i>`));
+  await tab.type("[name=headers]", "\nnonsense");
+  await press(tab, "Test it");
+  await untilItSays(tab, 'This line is not "Name: value": nonsense');
+
+  await press(tab, "Change…");
+  await tab.waitForSelector("dialog");
+  await tab.select("dialog [name=how]", "signed");
+  await tab.type("dialog [name=scheme]", "github");
+  await tab.type("dialog [name=secret]", "does-not-exist");
+  await press(tab, "Save");
+  await tab.waitForSelector("dialog .problem");
+  await tab.select("dialog [name=how]", "none");
+  await tab.$eval("dialog [name=keyTTL]", (input) => {
+    input.value = "0s";
+  });
+  await press(tab, "Save");
+  await untilItSays(tab, "The endpoint was changed");
+  const { body } = await api("GET", `/api/v1/endpoints/${name}`);
+  assert.deepEqual([body.key, body.verify, body.completeWhen, body.keyTTL], ["body.id", "none", "headers.event == 'paid'", "0s"]);
+
+  await tab.waitForFunction(() => !document.querySelector("dialog"));
+  await press(tab, "Delete…");
+  await press(tab, "Delete the endpoint");
+  await untilItSays(tab, "The endpoint was deleted");
+  assert.equal((await api("GET", `/api/v1/endpoints/${name}`)).status, 404);
+  await tab.browserContext().close();
+});
+
+test("it works under a path, as behind a stage or a custom domain", async () => {
+  const tab = await open(browser);
+  await tab.goto(`${STAGE_URL}/console`);
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("tbody a");
+  assert.deepEqual(tab.requests.filter((url) => !url.startsWith(`${STAGE_URL}/`)), []);
+  await tab.browserContext().close();
+});

@@ -1,0 +1,138 @@
+"""The console on the deployed stack, in Chromium: every test of tests/browser/console.test.mjs is a subtest here."""
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from local.stack import Stack
+from tests.browser import runner
+from tests.e2e.api import PATIENCE, Api
+from tests.e2e.permissions import physical_name
+from waitpoints import ids
+from waitpoints.aws.items import token_item
+from waitpoints.token import Token
+
+MANY = 10_000
+A_YEAR = 365 * 86_400_000
+NEEDLE = "one-in-ten-thousand"
+ENDPOINT = "hostile"
+SCRIPT = "<script>window.pwned=1</script>"
+IMAGE = "<img src=x onerror=window.pwned=2>"
+BIDI = "\u202egpj.exe\u2066"
+BIDI_SHOWN = r"\u202egpj.exe\u2066"
+HEADERS = {
+    "user-agent": f"{IMAGE} agent",
+    "content-type": f"application/json; x={IMAGE}",
+    "x-github-delivery": f"{SCRIPT} delivery",
+}
+SHOWN = (
+    f"{SCRIPT}{BIDI_SHOWN} tag",
+    f"{IMAGE}{BIDI_SHOWN} key",
+    f"{SCRIPT}{BIDI_SHOWN} output",
+    f"{IMAGE} agent",
+    f"application/json; x={IMAGE}",
+    f"{SCRIPT} delivery",
+    f"{SCRIPT} late delivery",
+    f"q={SCRIPT.replace(' ', '%20')}",
+    f"{IMAGE}{BIDI_SHOWN} endpoint key",
+    f"'{IMAGE}' || body.key",
+)
+
+
+@pytest.fixture(scope="module")
+def many(stack: Stack) -> Iterator[str]:
+    """Ten thousand tokens that have waited for a year. Returns the oldest one's id; it alone has the tag NEEDLE."""
+    started = int(time.time() * 1000) - A_YEAR
+    tokens = [Token(ids.new_id(started + at), started + at, tags=(NEEDLE,) if at == 0 else ("many",)) for at in range(MANY)]
+    write(stack, [{"PutRequest": {"Item": token_item(token)}} for token in tokens])
+    yield tokens[0].id
+    keys = [{"id": {"S": token.id}, "item": {"S": "token"}} for token in tokens]
+    write(stack, [{"DeleteRequest": {"Key": key}} for key in keys])
+
+
+def write(stack: Stack, requests: list[dict[str, Any]]) -> None:
+    table = stack.client("dynamodb")
+    for at in range(0, len(requests), 25):
+        answer = table.batch_write_item(RequestItems={stack.table_name: requests[at : at + 25]})
+        assert not answer.get("UnprocessedItems")
+
+
+def hostile(api: Api) -> dict[str, Any]:
+    """A token, and an endpoint, with every value that an outsider can set."""
+    tag, key = f"{SCRIPT}{BIDI} tag", f"{IMAGE}{BIDI} key"
+    token = api.create(tags=[tag, "hostile"], idempotencyKey=key)
+    body = json.dumps({"by": f"{SCRIPT}{BIDI} output", SCRIPT: IMAGE}, ensure_ascii=False).encode()
+    url = token["url"] + "?q=" + SCRIPT
+    assert api.request("POST", url, body, key=None, headers=HEADERS).status == 200
+    late = {**HEADERS, "x-github-delivery": f"{SCRIPT} late delivery"}
+    assert api.request("POST", url, body, key=None, headers=late).status == 200
+    endpoint = {"key": f"body.none || '{IMAGE}' || body.key", "verify": "none"}
+    endpoint["key"] = f"not_null(body.key, '{IMAGE}' || body.key)"
+    answer = api.request("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)
+    assert answer.status == 200, answer
+    delivery = {"key": f"{IMAGE}{BIDI} endpoint key"}
+    assert api.request("POST", answer.body["url"], delivery, key=None, headers=HEADERS).status == 200
+    return token
+
+
+def waiting(api: Api) -> tuple[str, str]:
+    token = api.create(tags=["console"])
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    return token["id"], execution
+
+
+def outputs(stack: Stack) -> dict[str, str]:
+    described = stack.client("cloudformation").describe_stacks(StackName=stack.stack_name)["Stacks"][0]["Outputs"]
+    return {it["OutputKey"]: it["OutputValue"] for it in described}
+
+
+def logged(stack: Stack, group: str) -> list[str]:
+    pages = stack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=group)
+    return [event["message"] for page in pages for event in page["events"]]
+
+
+def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, many: str, subtests: pytest.Subtests) -> None:
+    (completed, execution), (failed, failed_execution) = waiting(api), waiting(api)
+    scene = {
+        "waiting": completed,
+        "execution": execution,
+        "failing": failed,
+        "hostile": hostile(api)["id"],
+        "tag": "hostile",
+        "endpoint": ENDPOINT,
+        "texts": SHOWN,
+        "oldest": many,
+        "needle": NEEDLE,
+        "key": f"console-{time.time_ns()}",
+    }
+    results = runner.run(
+        "console.test.mjs",
+        API_URL=stack.api_url,
+        API_KEY=stack.api_key,
+        STAGE_URL=f"{stack.endpoint_url}/_aws/execute-api/{outputs(stack)['ApiId']}/$default",
+        SCENE=json.dumps(scene),
+    )
+    for result in results:
+        with subtests.test(result.name):
+            assert result.passed, result.error
+
+    with subtests.test("the runs go on with what was decided"):
+        assert api.result(execution) == ("SUCCEEDED", {"approved": True, "amount": 12345678901234567890})
+        assert api.result(failed_execution) == ("FAILED", "Waitpoint")
+
+    with subtests.test("no log has the key"):
+        until = time.monotonic() + PATIENCE
+        while not any(completed in line for line in (lines := logged(stack, physical_name(stack, "LogGroup")))):
+            assert time.monotonic() < until, "the log never arrived"
+            time.sleep(0.2)
+        assert [line for line in lines if stack.api_key in line] == []
+
+
+def test_the_page_is_in_the_outputs(api: Api, stack: Stack) -> None:
+    assert outputs(stack)["ConsoleUrl"] == f"{stack.api_url}/console"
+    answer = api.deliver(outputs(stack)["ConsoleUrl"], method="GET")
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
