@@ -63,7 +63,7 @@ redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter que
 bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against bare boto3; fails where a budget is missed
 	@.venv/bin/python -m benchmarks.cold_start
 
-costs: .venv/ready ## Count the AWS requests of one wait and write them with list prices into docs/costs.md
+costs: .venv/ready ## Count the AWS requests of a wait and of deliveries, and write them with list prices into docs/costs.md
 	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs
 
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
