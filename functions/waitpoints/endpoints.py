@@ -14,7 +14,8 @@ from waitpoints.token import Verification, cut
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"
 UNVERIFIED = "none"  # said on purpose instead of a verification: the URL alone may complete tokens
-_NAME = re.compile(r"[a-z0-9-]{1,64}", re.ASCII)
+MAX_NAME = 64  # characters
+_NAME = re.compile(rf"[a-z0-9-]{{1,{MAX_NAME}}}")
 
 
 def is_name(text: str) -> bool:

@@ -1,20 +1,16 @@
 """Parse a request to configure an endpoint. The endpoint's secret is checked by `rules.verification`, which reads it."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import timeouts
 from waitpoints.api import expressions
-from waitpoints.endpoints import DEFAULT_KEY_TTL, WHOLE_BODY
+from waitpoints.endpoints import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidRequest, InvalidTimeout, InvalidVerification
 from waitpoints.known_names import refuse_unknown
 
 FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
-UNVERIFIED = "none"
-MAX_NAME = 64
-_NAME = re.compile(rf"[a-z0-9-]{{1,{MAX_NAME}}}")
 _DAY = 86_400  # seconds
 
 
@@ -31,7 +27,7 @@ class EndpointRequest:
 
 def check_name(name: str) -> None:
     """Raises InvalidEndpoint."""
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise InvalidEndpoint(f"Invalid name: 1 to {MAX_NAME} characters of a-z, 0-9 and - are accepted")
 
 
