@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 
+from in_process.template import Template
 from local.stack import ROOT
 from tests.support.readme import README, SNIPPETS
-from waitpoints import key_text, token
+from waitpoints import endpoint_cache, endpoint_tally, key_text, token
 from waitpoints.api import list_query, models
+from waitpoints.aws import endpoint_store
 from waitpoints.waiter_result import RESULT_LIMIT
 
 
@@ -44,6 +46,19 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
     assert f"at most {key_text.MAX_LENGTH:,} characters" in README
     assert f"a state is at most {RESULT_LIMIT // 1024} KiB" in README
+
+
+def test_docs_scaling_has_the_limits_of_the_stack() -> None:
+    text = " ".join((ROOT / "docs" / "scaling.md").read_text().split())
+    template = Template.load()
+    routes = template.body["Resources"]["Api"]["Properties"]["RouteSettings"]
+    bursts = routes["ANY /api/v1/endpoints/{name}/{hash}"]["ThrottlingBurstLimit"]
+    deliveries = int(template.parameters["DeliveriesPerSecond"])
+    assert f"`DeliveriesPerSecond` of the stack, {deliveries:,} by default" in text
+    assert f"`DeliveriesPerSecond`, with bursts of {bursts:,}" in text
+    assert (endpoint_tally.WRITES_PER_SECOND, endpoint_cache.CACHED_FOR) == (2, 60_000)
+    assert f"at most two writes a second in each environment, spread over {endpoint_store.SHARDS} items" in text
+    assert "cached: one read a minute in each environment" in text
 
 
 def test_the_architecture_names_every_module() -> None:
