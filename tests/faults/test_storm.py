@@ -1,5 +1,6 @@
 """For a while half of all calls fail in random ways. When the failures end, nothing is lost."""
 
+import json
 import random
 from collections.abc import Callable
 from functools import partial
@@ -39,16 +40,37 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
     def call_back(token: dict[str, Any]) -> None:
         world.callback(token, chance.choice([SMALL, LARGE]))
 
+    def create(key: str) -> None:
+        token = world.create(idempotencyKey=key, timeout="3h")
+        for unwrap in (False, True):
+            wait(token, unwrap)
+
+    def meet(number: int) -> None:
+        """A create, a completion by key and two deliveries to an endpoint, in any order."""
+        key = f"{endpoint['name']}:{number}"
+        things: list[Callable[[], object]] = [
+            partial(create, key),
+            partial(world.complete_key, key, chance.choice([SMALL, LARGE])),
+            partial(world.deliver, endpoint, json.dumps({"id": number, "text": "first"})),
+            partial(world.deliver, endpoint, json.dumps({"id": number, "text": "second"})),
+        ]
+        chance.shuffle(things)
+        for thing in things:
+            thing()
+
     executions: list[tuple[Execution, dict[str, Any], bool]] = []
     world.plan, world.outcomes_are_open = plan, True
     with world.alive():
         with world.faulty():
+            endpoint = world.put_endpoint()
             for _ in range(4):
                 options = dict(chance.choice(OPTIONS))
                 if "idempotencyKey" in options:
                     options["idempotencyKey"] = unique("order")
                 token = world.create(request_key=unique("call"), **options)
                 things: list[Callable[[], object]] = [partial(wait, token, unwrap) for unwrap in (False, True, False)]
+                if "idempotencyKey" in options:
+                    things.append(partial(world.complete_key, options["idempotencyKey"], "2"))
                 things += [
                     partial(call_back, token),
                     partial(world.complete, token, "1"),
@@ -58,6 +80,8 @@ def test_nothing_is_lost_in_a_storm(stack: MotoStack, figures: Figures, seed: in
                 chance.shuffle(things)
                 for thing in things[: chance.randint(3, len(things))]:
                     thing()
+            for number in range(3):
+                meet(number)
         world.pass_time(world.clock() + 3 * HOUR)
         for execution, token, unwrap in executions:
             world.callback(token, SMALL)
