@@ -5,7 +5,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urljoin, urlsplit
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT
@@ -121,9 +121,12 @@ class Callers(Aws):
         self.callback(endpoint, body, status, signed_with)
 
     def choose(self, token: dict[str, Any], *fields: tuple[str, str], status: int | None = 200) -> HttpAnswer:
-        """A person sends the form of a token's page."""
+        """A person sends the form of a token's page. The browser follows a redirect to the page itself."""
         headers = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html"}
         answer = self.http("POST", token["url"], urlencode(fields).encode(), headers)
+        if answer.status == 303:
+            assert urljoin(token["url"], answer.headers["location"]) == token["url"]
+            answer = self.look(token)
         assert status in (answer.status, None), answer
         return answer
 

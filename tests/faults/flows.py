@@ -768,6 +768,18 @@ def choose_on_a_page_what_does_not_fit_first(world: World) -> None:
     world.expect(execution, token, CHOSEN)
 
 
+@keyed
+def complete_by_key_what_has_a_page(world: World) -> None:
+    key = a_key(world)
+    token = world.create(idempotencyKey=key, page=PAGE)
+    execution = world.wait(token)
+    with world.faulty():
+        world.complete_key(key, SMALL, status=None if world.outcomes_are_open else 422)
+        world.complete_key(key, CHOSEN)
+    world.come_to_rest()
+    world.expect(execution, token, CHOSEN)
+
+
 @flow
 def choose_on_a_page_past_the_timeout(world: World) -> None:
     token = world.create(page=PAGE, timeout="10m")
