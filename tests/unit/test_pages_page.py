@@ -1,0 +1,83 @@
+"""docs/pages.md: every create is accepted, and the run gets the output that stands below it."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT
+from tests.support.api_gateway import Api
+from tests.support.html_page import HtmlPage
+from tests.support.readme import SNIPPETS
+from waitpoints.api import page_definition, page_fields, page_html
+from waitpoints.api.page_fields import Kind
+
+PAGE = (ROOT / "docs" / "pages.md").read_text()
+_BLOCK = re.compile(r"<!-- (example|output|answer): ([^>]+) -->\n```json\n(.*?)```", re.DOTALL)
+BLOCKS = {(kind, name): json.loads(text) for kind, name, text in _BLOCK.findall(PAGE)}
+EXAMPLES = {name: body for (kind, name), body in BLOCKS.items() if kind == "example"}
+BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_every_create_is_accepted_and_shown(api: Api, name: str) -> None:
+    token = api.create(**EXAMPLES[name])
+    assert EXAMPLES[name]["page"]["title"] in HtmlPage(api.get(token["url"], BROWSER).text).text
+
+
+def test_the_example_has_every_kind_of_field() -> None:
+    fields = page_fields.parse(EXAMPLES["every field"]["page"]["fields"], "page.fields")
+    shown = {field.kind for field in fields} | {Kind.YES_NO for field in fields if field.must_be_ticked}
+    assert shown == set(Kind)
+
+
+def test_the_run_gets_what_the_page_says(api: Api) -> None:
+    token = api.create(**EXAMPLES["approval"])
+    shown = HtmlPage(api.get(token["url"], BROWSER).text)
+    shown.fields = [(name, "25" if name == "field.share" else text) for name, text in shown.fields]
+    assert api.post(token["url"], shown.press("Approve"), BROWSER).status == 200
+    assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+
+
+def test_a_program_answers_as_the_page_says(api: Api) -> None:
+    token = api.create(**EXAMPLES["approval"])
+    assert api.post(token["url"], BLOCKS["answer", "approval"], {}).status == 200
+    assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+
+
+def test_the_shortest_page_is_as_the_page_says(api: Api) -> None:
+    [shortest] = re.findall(r"The shortest page is `(.*?)`", PAGE)
+    [output] = re.findall(r"the run gets\n`(.*?)`", PAGE)
+    token = api.create(**json.loads(shortest))
+    shown = HtmlPage(api.get(token["url"], BROWSER).text)
+    assert api.post(token["url"], shown.press("Submit"), BROWSER).status == 200
+    assert json.loads(api.retrieve(token["id"])["output"]) == json.loads(output)
+
+
+def test_the_error_is_as_the_page_says(api: Api) -> None:
+    action: Any = {"id": "a", "label": "A", "style": "red"}
+    answer = api.post("/api/v1/waitpoints/tokens", {"page": {"title": "T", "actions": [action]}})
+    assert answer.status == 422
+    assert f"`{answer.error}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        page_definition.MAX_BYTES,
+        page_definition.MAX_TITLE,
+        page_definition.MAX_TEXT,
+        page_definition.MAX_URL,
+        page_html.MAX_BYTES,
+        page_fields.MAX_FIELDS,
+        page_fields.MAX_TEXT,
+    ],
+)
+def test_the_page_names_the_limit(limit: int) -> None:
+    assert re.search(rf"(?<![\d,]){limit:,}(?![\d,])", PAGE)
+
+
+def test_the_create_of_the_readme_is_accepted_and_shown(api: Api) -> None:
+    token = api.create(**json.loads(SNIPPETS["page"]))
+    assert set(HtmlPage(api.get(token["url"], BROWSER).text).buttons) == {"Approve", "Reject"}
