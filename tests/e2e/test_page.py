@@ -1,13 +1,15 @@
 """The page behind a callback URL, on the deployed stack: people in Chromium, and robots that only fetch."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
 from local.stack import Stack
 from tests.browser import runner
-from tests.e2e.api import Api
+from tests.e2e.api import Api, RawAnswer
 
 PAGE: dict[str, Any] = {
     "title": "Deploy 4.2 to production?",
@@ -108,6 +110,36 @@ def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -
         assert json.loads(shown["output"]) == CHOSEN
         assert shown["completedBy"]["source"] == "callback"
         assert "HeadlessChrome" in shown["completedBy"]["userAgent"]
+
+
+def form(api: Api, token: dict[str, Any], **fields: str) -> RawAnswer:
+    """Post the page's form as a browser without JavaScript does."""
+    body = urlencode(fields).encode()
+    return api.deliver(token["url"], body, {"accept": HTML, "content-type": "application/x-www-form-urlencoded"})
+
+
+def test_of_many_people_at_once_one_wins_and_the_others_are_sent_to_what_was_decided(api: Api) -> None:
+    token = api.create(page={**PAGE, "fields": {"properties": {"who": {"type": "integer"}}}})
+    with ThreadPoolExecutor(6) as pool:
+        actions = [("approve", "reject")[n % 2] for n in range(6)]
+        answers = list(pool.map(lambda n: form(api, token, action=actions[n], **{"field.who": str(n)}), range(6)))
+    assert sorted(answer.status for answer in answers) == [200] + [303] * 5
+    [winner] = [n for n, answer in enumerate(answers) if answer.status == 200]
+    assert json.loads(api.retrieve(token)["output"]) == {"action": actions[winner], "fields": {"who": winner}}
+    assert {answer.headers.get("location") for answer in answers} == {None, token["url"].rpartition("/")[2]}
+    decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET").body.decode()
+    assert f"<bdi>{actions[winner].capitalize()}</bdi></strong> was chosen" in decided
+
+
+def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> None:
+    long = {f"n{n}": "€" * 10_000 for n in range(5)}
+    fields = {"properties": {name: {"type": "string", "format": "textarea"} for name in long}}
+    token = api.create(page={**PAGE, "fields": fields})
+    sent = {f"field.{name}": text for name, text in long.items()}
+    assert form(api, token, action="approve", **sent).status == 200
+    assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": long}
+    decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET")
+    assert (decided.status, b"Already decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
 
 
 def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:

@@ -1,5 +1,6 @@
 """The page behind a callback URL, over the HTTP API: what a person, a program and a robot get in each state of its token."""
 
+import io
 import json
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import RETENTION, InMemory
@@ -298,6 +301,16 @@ class TestAPerson:
         assert "Please try again" in page_of(answer).text
         assert submit(api, token).status == 200
 
+    def test_writes_nothing_of_it_into_the_log(self, api: Api, token: dict[str, Any], log: io.StringIO) -> None:
+        submit(api, token, {"field.amount": "secret-amount", "field.note": "secret-note"})
+        submit(api, token, {"field.amount": "7", "field.note": "secret-note"})
+        opened(api, token)
+        submit(api, token, {"field.amount": "7", "field.note": "secret-note"})
+        assert '"status":422' in log.getvalue()
+        assert token["url"].rpartition("/")[2] not in log.getvalue()
+        assert "secret-" not in log.getvalue()
+        assert APPROVAL["title"] not in log.getvalue()
+
     def test_who_sends_too_much_is_told_so(self, api: Api, token: dict[str, Any]) -> None:
         answer = submit(api, token, {"field.note": "x" * 3_145_728})
         assert answer.status == 413
@@ -473,6 +486,46 @@ class TestCreate:
         answer = api.post(TOKENS, {"page": {"title": "T", "fields": fields}})
         assert answer.status == 422
         assert "50,000" in answer.error
+
+
+PAIRS = st.lists(
+    st.tuples(
+        st.sampled_from(
+            ["action", "confirmed", "field.amount", "field.share", "field.note", "field.urgent", "field.regions", "x"]
+        ),
+        st.sampled_from(["approve", "reject", "yes", "no", "7", "-1", "2.5", "eu", "us", ""]) | st.text(max_size=5),
+    ),
+    max_size=8,
+)
+BODIES = st.one_of(
+    st.binary(max_size=50),
+    PAIRS.map(lambda pairs: urlencode(pairs, errors="surrogatepass").encode()),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.sampled_from(["approve", "eu"]),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["action", "fields", "amount", "note", "regions"]), inner, max_size=3)
+        ),
+    ).map(lambda value: json.dumps(value).encode()),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
+@given(BODIES, st.sampled_from([{}, JSON, FORM, BROWSER, {"content-type": FORM["content-type"]}]), st.booleans())
+def test_no_body_is_answered_otherwise_and_only_a_choice_that_fits_settles(
+    api: Api, body: bytes, headers: dict[str, str], confirm: bool
+) -> None:
+    token = api.create(page={**APPROVAL, "confirm": confirm})
+    answer = api.post(token["url"], body, headers)
+    shown = api.retrieve(token["id"])
+    if shown["status"] == "COMPLETED":
+        assert answer.status == 200
+        chosen = json.loads(shown["output"])
+        assert chosen["action"] in ("approve", "reject")
+        assert {"amount", "urgent"} <= chosen["fields"].keys() <= APPROVAL["fields"]["properties"].keys()
+        assert isinstance(chosen["fields"]["amount"], int)
+    else:
+        assert answer.status == 422 or (answer.status == 200 and confirm and headers is FORM)
 
 
 def throttled(*_: Any, **__: Any) -> Any:
