@@ -2,7 +2,7 @@
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { after, before, test } from "node:test";
+import { after, afterEach, before, test } from "node:test";
 import puppeteer from "puppeteer-core";
 import { ARGUMENTS, open, violations } from "./browser.mjs";
 
@@ -16,6 +16,10 @@ before(async () => {
   browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000 });
 });
 after(() => browser.close());
+afterEach(() => {
+  const own = browser.defaultBrowserContext();
+  return Promise.all(browser.browserContexts().map((context) => context === own || context.close()));
+});
 
 const api = async (method, url, body) => {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
@@ -240,7 +244,7 @@ for (const [at, attack] of ATTACKS.entries()) {
       confirm: true,
     };
     const token = await create({ page: hostile });
-    const tab = await open(browser);
+    const tab = await open(browser, { width: at % 2 ? 320 : 1280 });
     const dialogs = [];
     tab.on("dialog", (dialog) => {
       dialogs.push(dialog.message());
