@@ -22,7 +22,11 @@ export const signOut = () => {
 // Sign in with a key that the API accepts. Rejects with a Refusal.
 export const signIn = async (candidate) => {
   if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Refusal(401, "An API key has neither spaces nor special characters.");
-  await send(candidate, "GET", `${TOKENS}?page[size]=1`);
+  try {
+    await send(candidate, "GET", `${TOKENS}?page[size]=1`);
+  } catch (error) {
+    throw error.status === 401 ? new Refusal(401, "The API does not accept this key.") : error;
+  }
   key = candidate;
 };
 

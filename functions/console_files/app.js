@@ -132,11 +132,7 @@ const leave = (reason = "") => {
   });
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const attempt = async () => {
-    try {
-      await api.signIn(field.querySelector("input").value.trim());
-    } catch (error) {
-      throw error.status === 401 ? new Error("The API does not accept this key.") : error;
-    }
+    await api.signIn(field.querySelector("input").value.trim());
     enter();
   };
   const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;

@@ -31,7 +31,8 @@ const api = async (method, path, body) => {
 const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
 
 const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
-const calls = (tab) => tab.requests.filter((url) => url.includes("/api/"));
+const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:")); // without the icons of Chromium's own controls
+const calls = (tab) => sent(tab).filter((url) => url.includes("/api/"));
 
 const submitKey = async (tab, key) => {
   await tab.waitForSelector("input[type=password]");
@@ -58,7 +59,8 @@ const shown = (tab) => tab.waitForSelector("main:not([aria-busy]) h1");
 const visit = async (tab, view) => {
   await tab.evaluate((address) => {
     document.querySelector("main").replaceChildren();
-    location.hash = address;
+    if (location.hash === address) dispatchEvent(new HashChangeEvent("hashchange"));
+    else location.hash = address;
   }, view);
   await shown(tab);
 };
@@ -73,7 +75,7 @@ const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.in
 const untroubled = (tab) => {
   assert.deepEqual(tab.refusals, []);
   assert.deepEqual(tab.messages, []);
-  assert.deepEqual(tab.requests.filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
+  assert.deepEqual(sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
 };
 
 const picture = async (tab, name) => {
@@ -305,7 +307,7 @@ test("every filter of the form reaches the API under its own name", async () => 
   await tab.click("summary");
   const filled = await tab.$$eval("details input, details select", (all) => all.map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]));
   assert.deepEqual(filled.filter(([name]) => name === "filter[status]").map(([, on]) => on), [false, true, true]);
-  assert.equal(new Map(filled).get("filter[createdAt][from]"), "2026-01-31T10:00:00");
+  assert.match(new Map(filled).get("filter[createdAt][from]"), /^2026-01-31T10:00/);
 
   await tab.click('[name="filter[undelivered]"]'); // goes with createdAt, sort and page alone: the other fields are left out
   tab.requests.length = 0;
@@ -468,6 +470,6 @@ test("it works under a path, as behind a stage or a custom domain", async () => 
   await tab.goto(`${STAGE_URL}/console`);
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("tbody a");
-  assert.deepEqual(tab.requests.filter((url) => !url.startsWith(`${STAGE_URL}/`)), []);
+  assert.deepEqual(sent(tab).filter((url) => !url.startsWith(`${STAGE_URL}/`)), []);
   await tab.browserContext().close();
 });
