@@ -95,7 +95,7 @@ const life = (token) => {
   const waiters = token.waiters ?? [];
   const name = (waiter) => (waiter.execution ? execution(waiter.execution) : el("code", {}, waiter.id));
   const events = [
-    event(token.createdAt, "new", ["Created"], token.timeoutAt ? ["to time out ", time(token.timeoutAt)] : "without a timeout"),
+    event(token.createdAt, "new", ["Created"], token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout"),
     ...waiters.map((waiter) => event(waiter.registeredAt, "run", ["A run waits: ", name(waiter)])),
     ...(token.completedBy ? [settled(token)] : []),
     ...waiters.filter((it) => it.resumedAt).map((it) => event(it.resumedAt, "run", ["Resumed: ", name(it)], lateness(it.lagMs))),

@@ -1,88 +1,24 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
-// `SCENE` is {"waiting", "failing", "hostile", "rare": ids, "needle": a tag that one token has, "endpoint", "texts": hostile ones}.
+// `SCENE` is {"waiting", "failing", "hostile": ids, "execution": the first one's, "tag" and "texts": of the hostile one, "endpoint", "key"}.
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import puppeteer from "puppeteer-core";
-import { ARGUMENTS, open, violations } from "./browser.mjs";
+import { open, violations } from "./browser.mjs";
+import {
+  CONSOLE, TOKENS, WAITING_LONGEST, api, calls, launch, picture, press, retrieve, sent, shown, signedIn, submitKey, text, untilItSays,
+  untroubled, visit,
+} from "./console.mjs";
 
-const { API_URL, API_KEY, STAGE_URL, SCENE, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+const { API_URL, API_KEY, STAGE_URL, SCENE } = process.env;
 const scene = JSON.parse(SCENE);
-const CONSOLE = `${API_URL}/console`;
-const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
-const WAITING_LONGEST = "#/tokens?filter%5Bstatus%5D=WAITING&sort=createdAt";
-
-const launch = (options = {}) =>
-  puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
 
 let browser;
 before(async () => {
   browser = await launch();
 });
 after(() => browser.close());
-
-const api = async (method, path, body) => {
-  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
-  const answer = await fetch(`${API_URL}${path}`, { method, headers, body: body && JSON.stringify(body) });
-  return { status: answer.status, body: await answer.json() };
-};
-const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
-
-const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
-const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:")); // without the icons of Chromium's own controls
-const calls = (tab) => sent(tab).filter((url) => url.includes("/api/"));
-
-const submitKey = async (tab, key) => {
-  await tab.waitForSelector("input[type=password]");
-  await tab.$eval("input[type=password]", (input) => {
-    input.value = "";
-  });
-  await tab.type("input[type=password]", key);
-  await tab.keyboard.press("Enter");
-};
-
-// A tab in which the team is signed in, at a view.
-const signedIn = async (view = "#/tokens", options = {}) => {
-  const tab = await open(browser, options);
-  await tab.goto(`${CONSOLE}${view}`);
-  await submitKey(tab, API_KEY);
-  await tab.waitForSelector("header");
-  await shown(tab);
-  return tab;
-};
-
-// Until the view of the present address is shown.
-const shown = (tab) => tab.waitForSelector("main:not([aria-busy]) h1");
-
-const visit = async (tab, view) => {
-  await tab.evaluate((address) => {
-    document.querySelector("main").replaceChildren();
-    if (location.hash === address) dispatchEvent(new HashChangeEvent("hashchange"));
-    else location.hash = address;
-  }, view);
-  await shown(tab);
-};
-
-const press = async (tab, label) => {
-  const button = await tab.waitForSelector(`::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`);
-  await button.click();
-};
-
-const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
-
-const untroubled = (tab) => {
-  assert.deepEqual(tab.refusals, []);
-  assert.deepEqual(tab.messages, []);
-  assert.deepEqual(sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
-};
-
-const picture = async (tab, name) => {
-  if (!WAITPOINTS_SCREENSHOTS) return;
-  mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
-  await tab.screenshot({ path: join(WAITPOINTS_SCREENSHOTS, `console-${name}.png`) });
-};
 
 test("shows nothing before the API has accepted the key", async () => {
   const tab = await open(browser);
@@ -107,7 +43,7 @@ test("shows nothing before the API has accepted the key", async () => {
 });
 
 test("a key that the API no longer accepts, a reload and going away each sign out", async () => {
-  const tab = await signedIn();
+  const tab = await signedIn(browser);
   await tab.setRequestInterception(true);
   const refuse = (request) => (request.url().includes("/api/") ? request.respond({ status: 401, body: '{"error":"no"}' }) : request.continue());
   tab.on("request", refuse);
@@ -214,7 +150,7 @@ for (const [name, options] of [["light, 1280 px", {}], ["dark, 320 px", { dark: 
 }
 
 test("shows every value that an outsider can set as text, and its policy is never broken", async () => {
-  const tab = await signedIn();
+  const tab = await signedIn(browser);
   const dialogs = [];
   tab.on("dialog", (dialog) => {
     dialogs.push(dialog.message());
@@ -238,36 +174,8 @@ test("shows every value that an outsider can set as text, and its policy is neve
   await tab.browserContext().close();
 });
 
-test("a list of 10,000 tokens takes one request a page, and pages go both ways", async () => {
-  const tab = await signedIn(WAITING_LONGEST);
-  const ids = () => tab.$$eval("tbody a", (all) => all.map((it) => it.textContent));
-  const turn = async (label) => {
-    const [first] = await ids();
-    tab.requests.length = 0;
-    await press(tab, label);
-    await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent !== id, {}, first);
-    assert.equal(calls(tab).length, 1);
-    return ids();
-  };
-  const first = await ids();
-  assert.deepEqual([first.length, first[0]], [25, scene.oldest]);
-  const second = await turn("Next");
-  const third = await turn("Next");
-  assert.equal(new Set([...first, ...second, ...third]).size, 75);
-  assert.deepEqual(await turn("Previous"), second);
-  await tab.goBack();
-  await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent === id, {}, third[0]);
-
-  tab.requests.length = 0; // one token in ten thousand: short pages are followed until there is one
-  await visit(tab, `#/tokens?filter%5Btags%5D=${scene.needle}`);
-  assert.deepEqual(await ids(), [scene.oldest]);
-  assert.ok(calls(tab).length <= 4, `${calls(tab).length} requests`);
-  untroubled(tab);
-  await tab.browserContext().close();
-});
-
 test("every filter of the form reaches the API under its own name", async () => {
-  const tab = await signedIn();
+  const tab = await signedIn(browser);
   await tab.click("summary");
   for (const value of ["COMPLETED", "TIMED_OUT"]) await tab.click(`[name="filter[status]"][value=${value}]`);
   await tab.type('[name="filter[tags]"]', "a,b c");
@@ -361,7 +269,7 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
 });
 
 test("a token is failed, and its page opens in a tab that cannot reach the console", async () => {
-  const tab = await signedIn(`#/tokens/${scene.failing}`);
+  const tab = await signedIn(browser, `#/tokens/${scene.failing}`);
   await press(tab, "Fail…");
   await tab.waitForSelector("dialog");
   await tab.type("dialog textarea", "The customer cancelled");
@@ -385,7 +293,7 @@ test("a token is failed, and its page opens in a tab that cannot reach the conso
 });
 
 test("a token is created with everything that the form takes", async () => {
-  const tab = await signedIn("#/create");
+  const tab = await signedIn(browser, "#/create");
   await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
   await tab.type("[name=timeout]", "soon");
   await tab.type("[name=tags]", "console, <b>bold</b>");
@@ -422,7 +330,7 @@ test("a token is created with everything that the form takes", async () => {
 
 test("an endpoint is created, tested, changed and deleted", async () => {
   const name = `console-${Date.now()}`;
-  const tab = await signedIn("#/endpoints/new");
+  const tab = await signedIn(browser, "#/endpoints/new");
   await tab.type("[name=name]", name);
   await tab.type("[name=key]", "body.id");
   await tab.select("[name=how]", "none");

@@ -1,0 +1,75 @@
+// The console, as the tests use it. The Python tests that run them say where the stack is.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import puppeteer from "puppeteer-core";
+import { ARGUMENTS, open } from "./browser.mjs";
+
+const { API_URL, API_KEY, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+export const CONSOLE = `${API_URL}/console`;
+export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
+export const WAITING_LONGEST = "#/tokens?filter%5Bstatus%5D=WAITING&sort=createdAt";
+
+export const launch = (options = {}) =>
+  puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
+
+export const api = async (method, path, body) => {
+  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
+  const answer = await fetch(`${API_URL}${path}`, { method, headers, body: body && JSON.stringify(body) });
+  return { status: answer.status, body: await answer.json() };
+};
+export const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
+
+export const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
+export const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:")); // without the icons of Chromium's own controls
+export const calls = (tab) => sent(tab).filter((url) => url.includes("/api/"));
+
+export const submitKey = async (tab, key) => {
+  await tab.waitForSelector("input[type=password]");
+  await tab.$eval("input[type=password]", (input) => {
+    input.value = "";
+  });
+  await tab.type("input[type=password]", key);
+  await tab.keyboard.press("Enter");
+};
+
+// A tab in which the team is signed in, at a view.
+export const signedIn = async (browser, view = "#/tokens", options = {}) => {
+  const tab = await open(browser, options);
+  await tab.goto(`${CONSOLE}${view}`);
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("header");
+  await shown(tab);
+  return tab;
+};
+
+// Until the view of the present address is shown.
+export const shown = (tab) => tab.waitForSelector("main:not([aria-busy]) h1");
+
+export const visit = async (tab, view) => {
+  await tab.evaluate((address) => {
+    document.querySelector("main").replaceChildren();
+    if (location.hash === address) dispatchEvent(new HashChangeEvent("hashchange"));
+    else location.hash = address;
+  }, view);
+  await shown(tab);
+};
+
+export const press = async (tab, label) => {
+  const button = await tab.waitForSelector(`::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`);
+  await button.click();
+};
+
+export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
+
+export const untroubled = (tab) => {
+  assert.deepEqual(tab.refusals, []);
+  assert.deepEqual(tab.messages, []);
+  assert.deepEqual(sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
+};
+
+export const picture = async (tab, name) => {
+  if (!WAITPOINTS_SCREENSHOTS) return;
+  mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
+  await tab.screenshot({ path: join(WAITPOINTS_SCREENSHOTS, `console-${name}.png`) });
+};

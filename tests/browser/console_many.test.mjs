@@ -1,0 +1,40 @@
+// The console with ten thousand tokens, which the Python test that runs this made. `OLDEST` alone has the tag `NEEDLE`.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { WAITING_LONGEST, calls, launch, press, signedIn, untroubled, visit } from "./console.mjs";
+
+const { OLDEST, NEEDLE } = process.env;
+
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+
+test("a list of 10,000 tokens takes one request a page, and pages go both ways", async () => {
+  const tab = await signedIn(browser, WAITING_LONGEST);
+  const ids = () => tab.$$eval("tbody a", (all) => all.map((it) => it.textContent));
+  const turn = async (label) => {
+    const [first] = await ids();
+    tab.requests.length = 0;
+    await press(tab, label);
+    await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent !== id, {}, first);
+    assert.equal(calls(tab).length, 1);
+    return ids();
+  };
+  const first = await ids();
+  assert.deepEqual([first.length, first[0]], [25, OLDEST]);
+  const second = await turn("Next");
+  const third = await turn("Next");
+  assert.equal(new Set([...first, ...second, ...third]).size, 75);
+  assert.deepEqual(await turn("Previous"), second);
+  await tab.goBack();
+  await tab.waitForFunction((id) => document.querySelector("tbody a")?.textContent === id, {}, third[0]);
+
+  tab.requests.length = 0; // one token in ten thousand: short pages are followed until there is one
+  await visit(tab, `#/tokens?filter%5Btags%5D=${NEEDLE}`);
+  assert.deepEqual(await ids(), [OLDEST]);
+  assert.ok(calls(tab).length <= 4, `${calls(tab).length} requests`);
+  untroubled(tab);
+  await tab.browserContext().close();
+});
