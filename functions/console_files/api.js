@@ -37,7 +37,10 @@ export const call = async (method, path, { json, signal } = {}) => {
 };
 
 const send = async (credential, method, path, json, signal) => {
-  const headers = { authorization: `Bearer ${credential}`, ...(json === undefined ? {} : { "content-type": "application/json" }) };
+  const headers = {
+    authorization: `Bearer ${credential}`,
+    ...(json === undefined ? {} : { "content-type": "application/json" }),
+  };
   const options = { method, headers, body: json, signal, cache: "no-store", credentials: "omit", redirect: "error" };
   let answer;
   try {

@@ -18,6 +18,9 @@ const VIEWS = [
   [/^endpoints\/on\/([a-z0-9-]{1,64})$/, endpoint],
 ];
 const HOME = "#/tokens";
+const HINT =
+  "The value of the secret that the stack's output ApiKeySecret names. It stays in this tab's memory: " +
+  "reloading or closing the tab signs you out.";
 const SAID_FOR = 6_000; // milliseconds
 
 const main = el("main", { id: "main", tabindex: "-1" });
@@ -128,7 +131,7 @@ const leave = (reason = "") => {
   const field = input("API key", null, {
     type: "password",
     required: true,
-    hint: "The value of the secret that the stack's output ApiKeySecret names. It stays in this tab's memory: to reload or close the tab signs you out.",
+    hint: HINT,
   });
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const attempt = async () => {
@@ -136,7 +139,14 @@ const leave = (reason = "") => {
     enter();
   };
   const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;
-  const card = el("main", { class: "card" }, brand(), el("h1", {}, "Sign in to the console"), told, form(field, button, attempt));
+  const card = el(
+    "main",
+    { class: "card" },
+    brand(),
+    el("h1", {}, "Sign in to the console"),
+    told,
+    form(field, button, attempt),
+  );
   document.body.replaceChildren(card);
   field.querySelector("input").focus();
 };

@@ -6,7 +6,10 @@ import { area, box, form, input, jsonOf, objectOf, textOf, tokenAddress } from "
 const PAGE = {
   title: "Deploy 4.2 to production?",
   text: "All checks passed.",
-  actions: [{ id: "approve", label: "Approve" }, { id: "reject", label: "Reject", style: "danger" }],
+  actions: [
+    { id: "approve", label: "Approve" },
+    { id: "reject", label: "Reject", style: "danger" },
+  ],
   fields: { type: "object", properties: { reason: { type: "string", title: "Reason" } } },
 };
 const SCHEMA = { type: "object", required: ["approved"], properties: { approved: { type: "boolean" } } };
@@ -38,7 +41,10 @@ const fields = () => [
     "div",
     { class: "row" },
     input("Idempotency key", "idempotencyKey", { hint: "The same key gives the same token." }),
-    input("The token holds the key for", "idempotencyKeyTTL", { placeholder: "24h", hint: "Default: as long as the token exists." }),
+    input("The token holds the key for", "idempotencyKeyTTL", {
+      placeholder: "24h",
+      hint: "Default: as long as the token exists.",
+    }),
   ),
   group(
     "A page for a person",
@@ -49,7 +55,11 @@ const fields = () => [
     "Rules for deliveries",
     "What does not meet them leaves the token waiting.",
     verification(),
-    input("Complete when", "completeWhen", { class: "mono", placeholder: "body.status == 'succeeded'", hint: "A JMESPath expression." }),
+    input("Complete when", "completeWhen", {
+      class: "mono",
+      placeholder: "body.status == 'succeeded'",
+      hint: "A JMESPath expression.",
+    }),
     sample(area("Schema of the output, as JSON", "payloadSchema", { rows: 6 }), SCHEMA),
   ),
   group(
@@ -78,8 +88,16 @@ export const verification = (its = {}) =>
   el(
     "div",
     { class: "row" },
-    input("Signature scheme", "scheme", { placeholder: "github", value: its.scheme, hint: "Of the sender. A wrong one is answered with the list." }),
-    input("Name of its secret", "secret", { placeholder: "github", value: its.secret, hint: "In Secrets Manager, after the stack's name and a slash." }),
+    input("Signature scheme", "scheme", {
+      placeholder: "github",
+      value: its.scheme,
+      hint: "Of the sender. A wrong one is answered with the list.",
+    }),
+    input("Name of its secret", "secret", {
+      placeholder: "github",
+      value: its.secret,
+      hint: "In Secrets Manager, after the stack's name and a slash.",
+    }),
     input("Header", "header", { value: its.header, hint: "For the scheme token alone." }),
   );
 
@@ -90,7 +108,10 @@ export const verifyOf = (data) => {
 };
 
 const request = (data) => {
-  const tags = String(data.get("tags")).split(",").map((tag) => tag.trim()).filter(Boolean);
+  const tags = String(data.get("tags"))
+    .split(",")
+    .map((tag) => tag.trim())
+    .filter(Boolean);
   const task = String(data.get("taskToken")).trim();
   return objectOf({
     timeout: textOf(data, "timeout"),

@@ -16,7 +16,9 @@ export const el = (tag, properties = {}, ...children) => {
 
 // Give an element new children, as `el` takes them.
 export const fill = (element, ...children) =>
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
 
 // A text that somebody outside wrote: apart from the text around it, its invisible characters shown.
 export const said = (text) => el("bdi", { class: "said" }, visible(String(text)));

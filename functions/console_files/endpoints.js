@@ -3,7 +3,21 @@ import { ENDPOINTS } from "./api.js";
 import { verification, verifyOf } from "./create.js";
 import { el, fill, said } from "./dom.js";
 import {
-  area, badge, copyButton, dialog, fact, facts, form, input, json, moment, objectOf, select, textOf, time, tokenLink,
+  area,
+  badge,
+  copyButton,
+  dialog,
+  fact,
+  facts,
+  form,
+  input,
+  json,
+  moment,
+  objectOf,
+  select,
+  textOf,
+  time,
+  tokenLink,
 } from "./parts.js";
 
 const SIZE = 20; // each is retrieved for its counts
@@ -28,19 +42,32 @@ export const endpoints = async ({ query, call }) => {
   const after = query.get("page[after]");
   const asked = new URLSearchParams({ "page[size]": String(SIZE), ...(after ? { "page[after]": after } : {}) });
   const { data, pagination } = await call("GET", `${ENDPOINTS}?${asked}`);
-  const detailed = await Promise.all(data.map((it) => call("GET", `${ENDPOINTS}/${it.name}`).catch((error) => gone(error, it))));
+  const detailed = await Promise.all(
+    data.map((it) => call("GET", `${ENDPOINTS}/${it.name}`).catch((error) => gone(error, it))),
+  );
   const next = pagination.next && `#/endpoints?${new URLSearchParams({ "page[after]": pagination.next })}`;
   return {
     title: "Endpoints",
     content: [
-      el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, "Endpoints"), el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint")),
-      el("p", { class: "hint" }, "An endpoint is one URL for all deliveries of a provider's account. Each delivery completes the token that was created with its key."),
+      el(
+        "div",
+        { class: "heading" },
+        el("h1", { tabindex: "-1" }, "Endpoints"),
+        el("a", { href: "#/endpoints/new", class: "button primary" }, "Create an endpoint"),
+      ),
+      el(
+        "p",
+        { class: "hint" },
+        "An endpoint is one URL for all deliveries of a provider's account. Each completes the token that was created with its key.",
+      ),
       detailed.length ? el("ul", { class: "cards" }, detailed.map(card)) : el("p", { class: "empty" }, "No endpoint."),
       (after || next) &&
         el(
           "nav",
           { class: "pager", "aria-label": "Pages" },
-          after ? el("a", { href: "#/endpoints", class: "button" }, "First page") : el("span", { class: "button off" }, "First page"),
+          after
+            ? el("a", { href: "#/endpoints", class: "button" }, "First page")
+            : el("span", { class: "button off" }, "First page"),
           next ? el("a", { href: next, class: "button" }, "Next page") : el("span", { class: "button off" }, "Next page"),
         ),
     ],
@@ -55,13 +82,27 @@ const gone = (error, listed) => {
 
 const card = (it) => {
   const kinds = Object.entries(it.deliveries);
-  const last = kinds.map(([, kind]) => kind.lastAt).sort().pop();
+  const last = kinds
+    .map(([, kind]) => kind.lastAt)
+    .sort()
+    .pop();
   return el(
     "li",
     { class: "card" },
     el("h2", {}, el("a", { href: addressOf(it.name) }, it.name)),
-    el("p", { class: "hint" }, "Key: ", el("code", {}, said(it.key)), " · ", unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`),
-    el("p", { class: "counts" }, kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${words(name)}`))),
+    el(
+      "p",
+      { class: "hint" },
+      "Key: ",
+      el("code", {}, said(it.key)),
+      " · ",
+      unverified(it) ? "signature not checked" : `signed as ${it.verify.scheme}`,
+    ),
+    el(
+      "p",
+      { class: "counts" },
+      kinds.map(([name, kind]) => badge(kindOf(name)[0], `${kind.count.toLocaleString()} ${words(name)}`)),
+    ),
     el("p", { class: "hint" }, last ? ["last delivery ", time(last)] : "no delivery yet"),
   );
 };
@@ -91,7 +132,12 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
     title: name,
     content: [
       el("p", { class: "back" }, el("a", { href: "#/endpoints" }, "Endpoints")),
-      el("div", { class: "heading" }, el("h1", { tabindex: "-1" }, name), el("button", { type: "button", click: refresh }, "Refresh")),
+      el(
+        "div",
+        { class: "heading" },
+        el("h1", { tabindex: "-1" }, name),
+        el("button", { type: "button", click: refresh }, "Refresh"),
+      ),
       el(
         "div",
         { class: "buttons" },
@@ -99,7 +145,12 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
         el("button", { type: "button", class: "danger", click: remove }, "Delete…"),
       ),
       el("section", { "aria-labelledby": "about" }, el("h2", { id: "about" }, "Settings"), about(it, say)),
-      el("section", { "aria-labelledby": "deliveries" }, el("h2", { id: "deliveries" }, "Deliveries"), deliveries(it.deliveries)),
+      el(
+        "section",
+        { "aria-labelledby": "deliveries" },
+        el("h2", { id: "deliveries" }, "Deliveries"),
+        deliveries(it.deliveries),
+      ),
       trial(name, call, say),
     ],
   };
@@ -107,7 +158,10 @@ export const endpoint = async ({ name, call, say, go, refresh }) => {
 
 const about = (it, say) => [
   facts(
-    fact("URL for the provider", el("div", { class: "secret" }, el("code", { class: "url" }, said(it.url)), copyButton(it.url, "the URL", say))),
+    fact(
+      "URL for the provider",
+      el("div", { class: "secret" }, el("code", { class: "url" }, said(it.url)), copyButton(it.url, "the URL", say)),
+    ),
   ),
   el(
     "dl",
@@ -122,12 +176,17 @@ const about = (it, say) => [
   ),
 ];
 
-const signature = ({ scheme, secret, header }) => `${scheme}, with the secret ${secret}${header ? `, in the header ${header}` : ""}`;
+const signature = ({ scheme, secret, header }) =>
+  `${scheme}, with the secret ${secret}${header ? `, in the header ${header}` : ""}`;
 
 const deliveries = (them) => {
   const kinds = Object.entries(them);
   if (!kinds.length) return el("p", { class: "empty" }, "None yet.");
-  return el("ul", { class: "cards" }, kinds.map(([name, kind]) => delivered(name, kind)));
+  return el(
+    "ul",
+    { class: "cards" },
+    kinds.map(([name, kind]) => delivered(name, kind)),
+  );
 };
 
 const delivered = (name, kind) =>
@@ -177,12 +236,20 @@ const headersOf = (text) => {
   const lines = text.split("\n").filter((line) => line.trim());
   const wrong = lines.find((line) => line.indexOf(":") < 1);
   if (wrong !== undefined) throw new Error(`This line is not "Name: value": ${wrong}`);
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(":")).trim(), line.slice(line.indexOf(":") + 1).trim()]));
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf(":")).trim(), line.slice(line.indexOf(":") + 1).trim()]),
+  );
 };
 
 const verdict = (it, say) => [
   el("p", { class: "lead" }, "It would be: ", badge(...kindOf(it.outcome))),
-  el("dl", { class: "facts wide" }, it.steps.map((step) => fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null))),
+  el(
+    "dl",
+    { class: "facts wide" },
+    it.steps.map((step) =>
+      fact(step.step, said(step.result), step.detail ? el("div", { class: "hint" }, said(step.detail)) : null),
+    ),
+  ),
   facts(fact("Token that has the key", it.token && tokenLink(it.token))),
   it.output === undefined ? null : el("h3", {}, "Output"),
   it.output === undefined ? null : json(it.output, "Output", say),
@@ -195,7 +262,12 @@ export const newEndpoint = async ({ call, go, say }) => {
     say("The endpoint was created");
     go(addressOf(name));
   };
-  const name = input("Name", "name", { required: true, pattern: "[a-z0-9\\-]{1,64}", title: "a-z, 0-9 and -, at most 64", hint: "An existing endpoint of this name gets these settings." });
+  const name = input("Name", "name", {
+    required: true,
+    pattern: "[a-z0-9\\-]{1,64}",
+    title: "a-z, 0-9 and -, at most 64",
+    hint: "An existing endpoint of this name gets these settings.",
+  });
   return {
     title: "Create an endpoint",
     content: [
@@ -213,19 +285,48 @@ const settings = (it = {}) => {
     for (const control of verify.querySelectorAll("input")) control.disabled = how === "none";
   };
   const chosen = it.verify === undefined ? "" : unverified(it) ? "none" : "signed";
-  const how = select("Signature", "how", [["", "Choose…"], ["signed", "Check the sender's signature"], ["none", "Do not check: the URL alone may complete tokens"]], {
-    value: chosen,
-    required: true,
-    change: (event) => show(event.target.value),
-  });
+  const how = select(
+    "Signature",
+    "how",
+    [
+      ["", "Choose…"],
+      ["signed", "Check the sender's signature"],
+      ["none", "Do not check: the URL alone may complete tokens"],
+    ],
+    {
+      value: chosen,
+      required: true,
+      change: (event) => show(event.target.value),
+    },
+  );
   show(chosen || "none");
   return [
-    input("Key", "key", { required: true, class: "mono", value: it.key, placeholder: "body.workflow_run.id", hint: "A JMESPath expression over body, headers and query. The tokens' keys are the endpoint's name, a colon and its result." }),
+    input("Key", "key", {
+      required: true,
+      class: "mono",
+      value: it.key,
+      placeholder: "body.workflow_run.id",
+      hint: "A JMESPath expression over body, headers and query. A token's key is the endpoint's name, a colon and its result.",
+    }),
     how,
     verify,
-    input("Complete when", "completeWhen", { class: "mono", value: it.completeWhen, placeholder: "body.action == 'completed'", hint: "A JMESPath expression. Default: always." }),
-    input("Output", "output", { class: "mono", value: it.output, placeholder: "body", hint: "A JMESPath expression. Default: the whole body." }),
-    input("A delivery before its token is kept for", "keyTTL", { value: it.keyTTL, placeholder: "24h", hint: "0s keeps nothing." }),
+    input("Complete when", "completeWhen", {
+      class: "mono",
+      value: it.completeWhen,
+      placeholder: "body.action == 'completed'",
+      hint: "A JMESPath expression. Default: always.",
+    }),
+    input("Output", "output", {
+      class: "mono",
+      value: it.output,
+      placeholder: "body",
+      hint: "A JMESPath expression. Default: the whole body.",
+    }),
+    input("A delivery before its token is kept for", "keyTTL", {
+      value: it.keyTTL,
+      placeholder: "24h",
+      hint: "0s keeps nothing.",
+    }),
   ];
 };
 

@@ -42,7 +42,11 @@ const same = (query, parameters) => {
 export const list = async ({ query, call, go, refresh }) => {
   const { data, pagination } = await page(query, call);
   const filter = withoutPage(query);
-  const [title, , about] = VIEWS.find(([, parameters]) => same(filter, parameters)) ?? ["Tokens", {}, "The tokens that the filter selects."];
+  const [title, , about] = VIEWS.find(([, parameters]) => same(filter, parameters)) ?? [
+    "Tokens",
+    {},
+    "The tokens that the filter selects.",
+  ];
   const tokens = [...data];
   if ([...filter.keys()].some((name) => name.startsWith("filter[completedAt]"))) {
     tokens.sort((one, other) => String(other.completedAt).localeCompare(String(one.completedAt)));
@@ -59,7 +63,9 @@ export const list = async ({ query, call, go, refresh }) => {
       quickViews(filter),
       el("p", { class: "hint" }, about),
       filters(filter, go),
-      tokens.length ? table(tokens) : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
+      tokens.length
+        ? table(tokens)
+        : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
       pager(query, pagination, tokens.length),
     ],
   };
@@ -102,7 +108,11 @@ const finder = (go) => {
   );
 };
 
-const STATUSES = [["WAITING", "Waiting"], ["COMPLETED", "Completed"], ["TIMED_OUT", "Timed out"]];
+const STATUSES = [
+  ["WAITING", "Waiting"],
+  ["COMPLETED", "Completed"],
+  ["TIMED_OUT", "Timed out"],
+];
 
 const filters = (query, go) => {
   const has = (name) => query.get(name) ?? "";
@@ -117,16 +127,28 @@ const filters = (query, go) => {
   };
   const group = (legend, ...children) => el("fieldset", {}, el("legend", {}, legend), el("div", { class: "row" }, children));
   const others = [
-    group("Status", STATUSES.map(([value, label]) => box(label, "filter[status]", { value, checked: chosen.includes(value) }))),
+    group(
+      "Status",
+      STATUSES.map(([value, label]) => box(label, "filter[status]", { value, checked: chosen.includes(value) })),
+    ),
     el(
       "div",
       { class: "row" },
       input("Tags, any of them", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
       input("Idempotency key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
-      select("Outcome", "filter[outputIsError]", [["", "Any"], ["true", "Failed or timed out"], ["false", "No error"]], {
-        value: has("filter[outputIsError]"),
-        hint: "What waits has no error.",
-      }),
+      select(
+        "Outcome",
+        "filter[outputIsError]",
+        [
+          ["", "Any"],
+          ["true", "Failed or timed out"],
+          ["false", "No error"],
+        ],
+        {
+          value: has("filter[outputIsError]"),
+          hint: "What waits has no error.",
+        },
+      ),
     ),
     group("Ended", instants("completedAt")),
   ];
@@ -148,18 +170,48 @@ const filters = (query, go) => {
     el(
       "div",
       { class: "row" },
-      select("Order", "sort", [["", "Newest first"], ["createdAt", "Oldest first"]], { value: has("sort") }),
-      select("Tokens on a page", "page[size]", [["10", "10"], ["", "25"], ["50", "50"], ["100", "100"]], { value: has("page[size]") }),
+      select(
+        "Order",
+        "sort",
+        [
+          ["", "Newest first"],
+          ["createdAt", "Oldest first"],
+        ],
+        { value: has("sort") },
+      ),
+      select(
+        "Tokens on a page",
+        "page[size]",
+        [
+          ["10", "10"],
+          ["", "25"],
+          ["50", "50"],
+          ["100", "100"],
+        ],
+        { value: has("page[size]") },
+      ),
     ),
   ];
-  const buttons = [el("button", { type: "submit", class: "primary" }, "Apply"), el("a", { href: "#/tokens", class: "button" }, "Clear")];
+  const buttons = [
+    el("button", { type: "submit", class: "primary" }, "Apply"),
+    el("a", { href: "#/tokens", class: "button" }, "Clear"),
+  ];
   const apply = async (data) => go(address(parametersOf(data)));
   const set = [...query].map(([name, value]) => el("span", { class: "tag" }, said(`${words(name)}: ${value}`)));
-  return el("details", { class: "filters" }, el("summary", {}, "Filter ", el("span", { class: "tags" }, set)), form(fields, buttons, apply));
+  return el(
+    "details",
+    { class: "filters" },
+    el("summary", {}, "Filter ", el("span", { class: "tags" }, set)),
+    form(fields, buttons, apply),
+  );
 };
 
 // "filter[createdAt][from]" as "createdAt from"
-const words = (name) => name.replace(/^filter/, "").replace(/[[\]]+/g, " ").trim();
+const words = (name) =>
+  name
+    .replace(/^filter/, "")
+    .replace(/[[\]]+/g, " ")
+    .trim();
 
 const parametersOf = (data) => {
   const parameters = {};
@@ -185,7 +237,15 @@ const table = (tokens) =>
     "table",
     { role: "table" },
     el("caption", { class: "hidden" }, "Tokens"),
-    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)))),
+    el(
+      "thead",
+      { role: "rowgroup" },
+      el(
+        "tr",
+        { role: "row" },
+        COLUMNS.map((name) => el("th", { scope: "col", role: "columnheader" }, name)),
+      ),
+    ),
     el("tbody", { role: "rowgroup" }, tokens.map(row)),
   );
 
@@ -197,7 +257,11 @@ const row = (token) => {
     time(token.createdAt),
     outcome(token),
   ];
-  return el("tr", { role: "row" }, cells.map((cell, at) => el("td", { role: "cell", "data-label": COLUMNS[at] }, cell)));
+  return el(
+    "tr",
+    { role: "row" },
+    cells.map((cell, at) => el("td", { role: "cell", "data-label": COLUMNS[at] }, cell)),
+  );
 };
 
 const outcome = (token) => {

@@ -42,7 +42,12 @@ export const fact = (term, ...description) =>
 
 export const facts = (...them) => el("dl", { class: "facts" }, ...them);
 
-export const tags = (names) => el("span", { class: "tags" }, names.map((name) => el("span", { class: "tag" }, said(name))));
+export const tags = (names) =>
+  el(
+    "span",
+    { class: "tags" },
+    names.map((name) => el("span", { class: "tag" }, said(name))),
+  );
 
 export const copyButton = (text, what, say) =>
   el("button", { type: "button", class: "small", click: () => copy(text, what, say), "aria-label": `Copy ${what}` }, "Copy");
@@ -62,7 +67,8 @@ const MOST = 100_000; // characters that are shown at once
 export const json = (text, what, say) => {
   const legible = pretty(text);
   const shown = el("pre", { class: "json", tabindex: "0", role: "group", "aria-label": what }, said(legible.slice(0, MOST)));
-  const more = legible.length > MOST && el("p", { class: "hint" }, `The first ${MOST.toLocaleString()} characters. Copy has all.`);
+  const more =
+    legible.length > MOST && el("p", { class: "hint" }, `The first ${MOST.toLocaleString()} characters. Copy has all.`);
   return el("div", { class: "output" }, copyButton(text, `the ${what.toLowerCase()}`, say), shown, more);
 };
 
@@ -88,7 +94,15 @@ export const input = (label, name, { hint, ...more } = {}) =>
 
 export const area = (label, name, { hint, value = "", rows = 5, ...more } = {}) =>
   labelled(label, hint, (shared) => {
-    const control = el("textarea", { name, rows, spellcheck: "false", autocapitalize: "off", class: "mono", ...shared, ...more });
+    const control = el("textarea", {
+      name,
+      rows,
+      spellcheck: "false",
+      autocapitalize: "off",
+      class: "mono",
+      ...shared,
+      ...more,
+    });
     control.value = value;
     return control;
   });
@@ -161,7 +175,10 @@ export const jsonOf = (data, name, what) => {
 
 // A JSON object's text of members' JSON texts; those that are undefined are left out.
 export const objectOf = (members) =>
-  `{${Object.entries(members).filter(([, text]) => text !== undefined).map(([name, text]) => `${JSON.stringify(name)}:${text}`).join(",")}}`;
+  `{${Object.entries(members)
+    .filter(([, text]) => text !== undefined)
+    .map(([name, text]) => `${JSON.stringify(name)}:${text}`)
+    .join(",")}}`;
 
 // The JSON text of a text field; undefined if it is empty.
 export const textOf = (data, name) => {

@@ -1,6 +1,11 @@
 // How values become texts.
 
-const UNITS = [["d", 86_400_000], ["h", 3_600_000], ["min", 60_000], ["s", 1_000]];
+const UNITS = [
+  ["d", 86_400_000],
+  ["h", 3_600_000],
+  ["min", 60_000],
+  ["s", 1_000],
+];
 
 // A duration in milliseconds, in its two largest units: "3 d 4 h", "1.2 s", "80 ms".
 export const duration = (ms) => {
@@ -28,9 +33,10 @@ export const relative = (instant) => {
   return ms < 0 ? `${rounded} ago` : `in ${rounded}`;
 };
 
-// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers. Joiners are not: emoji and
-// some scripts need them.
-const INVISIBLE = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
+// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers. Joiners are not: emoji
+// and some scripts need them.
+const INVISIBLE =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
 export const visible = (text) =>
   text.replace(INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 

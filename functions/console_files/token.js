@@ -2,8 +2,25 @@
 import { TOKENS } from "./api.js";
 import { el, outward, said } from "./dom.js";
 import {
-  age, area, badge, copyButton, dialog, exactMoment, execution, fact, facts, input, json, jsonOf, moment, objectOf, problem, stateBadge, tags,
-  textOf, time,
+  age,
+  area,
+  badge,
+  copyButton,
+  dialog,
+  exactMoment,
+  execution,
+  fact,
+  facts,
+  input,
+  json,
+  jsonOf,
+  moment,
+  objectOf,
+  problem,
+  stateBadge,
+  tags,
+  textOf,
+  time,
 } from "./parts.js";
 import { duration } from "./text.js";
 
@@ -51,7 +68,11 @@ const complete = (act) =>
     "Complete this token",
     [
       el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
-      area("Output, as JSON", "data", { value: "{}", rows: 8, hint: "Leave it empty to complete the token without an output." }),
+      area("Output, as JSON", "data", {
+        value: "{}",
+        rows: 8,
+        hint: "Leave it empty to complete the token without an output.",
+      }),
     ],
     ["Complete the token", "primary"],
     (data) => act("complete", objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
@@ -63,7 +84,10 @@ const fail = (act) =>
     [
       el("p", {}, "Every run that waits for it gets this error. This cannot be undone."),
       area("Message", "message", { required: true, rows: 3 }),
-      input("Name of the error", "name", { placeholder: "WaitpointFailedError", hint: "Optional. With unwrap, the state fails with it." }),
+      input("Name of the error", "name", {
+        placeholder: "WaitpointFailedError",
+        hint: "Optional. With unwrap, the state fails with it.",
+      }),
       input("Code", "code", { hint: "Optional." }),
     ],
     ["Fail the token", "danger full"],
@@ -79,8 +103,16 @@ const about = (token, say) =>
     { "aria-labelledby": "about" },
     el("h2", { id: "about" }, "About"),
     facts(
-      fact("Callback URL", el("div", { class: "secret" }, el("code", { class: "url" }, said(token.url)), copyButton(token.url, "the callback URL", say)),
-        el("p", { class: "hint" }, "Anyone who has it can complete the token, unless the token asks for a signature.")),
+      fact(
+        "Callback URL",
+        el(
+          "div",
+          { class: "secret" },
+          el("code", { class: "url" }, said(token.url)),
+          copyButton(token.url, "the callback URL", say),
+        ),
+        el("p", { class: "hint" }, "Anyone who has it can complete the token, unless the token asks for a signature."),
+      ),
       fact("Created", moment(token.createdAt)),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
@@ -95,23 +127,42 @@ const life = (token) => {
   const waiters = token.waiters ?? [];
   const name = (waiter) => (waiter.execution ? execution(waiter.execution) : el("code", {}, waiter.id));
   const events = [
-    event(token.createdAt, "new", ["Created"], token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout"),
+    event(
+      token.createdAt,
+      "new",
+      ["Created"],
+      token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout",
+    ),
     ...waiters.map((waiter) => event(waiter.registeredAt, "run", ["A run waits: ", name(waiter)])),
     ...(token.completedBy ? [settled(token)] : []),
-    ...waiters.filter((it) => it.resumedAt).map((it) => event(it.resumedAt, "run", ["Resumed: ", name(it)], lateness(it.lagMs))),
+    ...waiters
+      .filter((it) => it.resumedAt)
+      .map((it) => event(it.resumedAt, "run", ["Resumed: ", name(it)], lateness(it.lagMs))),
     ...others(token.otherDeliveries),
   ].sort((one, other) => one.at - other.at);
-  const undated = waiters.filter((it) => it.status === "GONE" || it.status === "UNDELIVERED").map((it) => unresumed(it, name(it)));
-  const open = token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
+  const undated = waiters
+    .filter((it) => it.status === "GONE" || it.status === "UNDELIVERED")
+    .map((it) => unresumed(it, name(it)));
+  const open =
+    token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
   return el(
     "section",
     { "aria-labelledby": "life" },
     el("h2", { id: "life" }, "Its life"),
-    el("ol", { class: "life" }, events.map(({ shown }) => shown), undated, open),
+    el(
+      "ol",
+      { class: "life" },
+      events.map(({ shown }) => shown),
+      undated,
+      open,
+    ),
   );
 };
 
-const event = (instant, kind, title, ...details) => ({ at: Date.parse(instant), shown: step(kind, instant, title, ...details) });
+const event = (instant, kind, title, ...details) => ({
+  at: Date.parse(instant),
+  shown: step(kind, instant, title, ...details),
+});
 
 const step = (kind, instant, title, ...details) =>
   el(
@@ -149,8 +200,14 @@ const settled = (token) => {
 
 const others = (them) => {
   if (!them) return [];
-  const title = them.count === 1 ? "1 delivery came that did not settle it" : `${them.count.toLocaleString()} deliveries came that did not settle it; the last one`;
-  const more = facts(fact("From", them.lastIp && said(them.lastIp)), fact("Delivery id", them.lastDeliveryId && said(them.lastDeliveryId)));
+  const title =
+    them.count === 1
+      ? "1 delivery came that did not settle it"
+      : `${them.count.toLocaleString()} deliveries came that did not settle it; the last one`;
+  const more = facts(
+    fact("From", them.lastIp && said(them.lastIp)),
+    fact("Delivery id", them.lastDeliveryId && said(them.lastDeliveryId)),
+  );
   return [event(them.lastAt, "other", [title], more)];
 };
 
@@ -159,12 +216,18 @@ const lateness = (ms) => (ms === undefined ? null : ms <= 0 ? "at once" : `${dur
 const unresumed = (waiter, name) =>
   waiter.status === "GONE"
     ? step("other", null, ["Gone: ", name], "Its state had ended or was retried, so nothing waited any more.")
-    : step("bad", null, ["Not resumed: ", name, " ", badge("bad", "Needs an operator")], "If it stays so, see docs/operation.md.");
+    : step(
+        "bad",
+        null,
+        ["Not resumed: ", name, " ", badge("bad", "Needs an operator")],
+        "If it stays so, see docs/operation.md.",
+      );
 
 const output = (token, call, say) => {
   if (token.status === "WAITING") return null;
   const heading = token.outputIsError ? "Error" : "Output";
-  const section = (...children) => el("section", { "aria-labelledby": "output" }, el("h2", { id: "output" }, heading), children);
+  const section = (...children) =>
+    el("section", { "aria-labelledby": "output" }, el("h2", { id: "output" }, heading), children);
   if (token.output === undefined) return section(el("p", { class: "hint" }, "None: it was completed without an output."));
   if (token.outputType === "application/json") return section(json(token.output, heading, say));
   const told = el("div", {});

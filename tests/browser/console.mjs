@@ -21,7 +21,8 @@ export const api = async (method, path, body) => {
 export const retrieve = async (id) => (await api("GET", `/api/v1/waitpoints/tokens/${id}`)).body;
 
 export const text = (tab, selector = "body") => tab.$eval(selector, (element) => element.innerText);
-export const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:")); // without the icons of Chromium's own controls
+// The URLs that a tab asked for, without the icons of Chromium's own controls; and those of the API.
+export const sent = (tab) => tab.requests.filter((url) => !url.startsWith("data:"));
 export const calls = (tab) => sent(tab).filter((url) => url.includes("/api/"));
 
 export const submitKey = async (tab, key) => {
@@ -56,7 +57,9 @@ export const visit = async (tab, view) => {
 };
 
 export const press = async (tab, label) => {
-  const button = await tab.waitForSelector(`::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`);
+  const button = await tab.waitForSelector(
+    `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,
+  );
   await button.click();
 };
 
@@ -65,7 +68,10 @@ export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.
 export const untroubled = (tab) => {
   assert.deepEqual(tab.refusals, []);
   assert.deepEqual(tab.messages, []);
-  assert.deepEqual(sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin), []);
+  assert.deepEqual(
+    sent(tab).filter((url) => new URL(url).origin !== new URL(API_URL).origin),
+    [],
+  );
 };
 
 export const picture = async (tab, name) => {

@@ -1,5 +1,6 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
-// `SCENE` is {"waiting", "failing", "hostile": ids, "execution": the first one's, "tag" and "texts": of the hostile one, "endpoint", "key"}.
+// `SCENE` is {"waiting", "failing", "hostile": ids, "execution": the first one's, "tag" and "texts": what the hostile one has,
+// "endpoint": a hostile one's name, "key": a free idempotency key}.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -7,8 +8,23 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { open, violations } from "./browser.mjs";
 import {
-  CONSOLE, TOKENS, WAITING_LONGEST, api, calls, launch, picture, press, retrieve, sent, shown, signedIn, submitKey, text, untilItSays,
-  untroubled, visit,
+  CONSOLE,
+  TOKENS,
+  WAITING_LONGEST,
+  api,
+  calls,
+  launch,
+  picture,
+  press,
+  retrieve,
+  sent,
+  shown,
+  signedIn,
+  submitKey,
+  text,
+  untilItSays,
+  untroubled,
+  visit,
 } from "./console.mjs";
 
 const { API_URL, API_KEY, STAGE_URL, SCENE } = process.env;
@@ -29,7 +45,11 @@ test("shows nothing before the API has accepted the key", async () => {
   assert.match(before, /^Waitpoints\s+Sign in to the console\s+API key/);
   assert.ok(!before.includes(scene.hostile));
 
-  for (const [wrong, said] of [["wrong", "The API does not accept this key."], ["with a space", "An API key has neither spaces"], ["ключ", "An API key has neither"]]) {
+  for (const [wrong, said] of [
+    ["wrong", "The API does not accept this key."],
+    ["with a space", "An API key has neither spaces"],
+    ["ключ", "An API key has neither"],
+  ]) {
     await submitKey(tab, wrong);
     await untilItSays(tab, said);
     assert.equal(await tab.$("header"), null);
@@ -45,7 +65,8 @@ test("shows nothing before the API has accepted the key", async () => {
 test("a key that the API no longer accepts, a reload and going away each sign out", async () => {
   const tab = await signedIn(browser);
   await tab.setRequestInterception(true);
-  const refuse = (request) => (request.url().includes("/api/") ? request.respond({ status: 401, body: '{"error":"no"}' }) : request.continue());
+  const refuse = (request) =>
+    request.url().includes("/api/") ? request.respond({ status: 401, body: '{"error":"no"}' }) : request.continue();
   tab.on("request", refuse);
   await press(tab, "Endpoints");
   await untilItSays(tab, "The API no longer accepts this key.");
@@ -101,8 +122,14 @@ test("keeps the key in no storage, URL or history, and nowhere on the disk after
     await tab.close();
     await own.close();
     const written = files(profile);
-    assert.ok(written.some((path) => readFileSync(path).includes("/console")), "the history was written");
-    assert.deepEqual(written.filter((path) => readFileSync(path).includes(API_KEY)), []);
+    assert.ok(
+      written.some((path) => readFileSync(path).includes("/console")),
+      "the history was written",
+    );
+    assert.deepEqual(
+      written.filter((path) => readFileSync(path).includes(API_KEY)),
+      [],
+    );
   } finally {
     rmSync(profile, { recursive: true, force: true });
   }
@@ -121,7 +148,10 @@ const VIEWS = {
   "no such token": "#/tokens/waitpoint_00000000000000000000000000",
 };
 
-for (const [name, options] of [["light, 1280 px", {}], ["dark, 320 px", { dark: true, width: 320, height: 720 }]]) {
+for (const [name, options] of [
+  ["light, 1280 px", {}],
+  ["dark, 320 px", { dark: true, width: 320, height: 720 }],
+]) {
   test(`no view violates WCAG 2.2 AA: ${name}`, async () => {
     const tab = await open(browser, options);
     await tab.goto(CONSOLE);
@@ -157,13 +187,22 @@ test("shows every value that an outsider can set as text, and its policy is neve
     dialog.dismiss();
   });
   const seen = [];
-  for (const view of [`#/tokens?filter%5Btags%5D=${scene.tag}`, `#/tokens/${scene.hostile}`, "#/endpoints", `#/endpoints/on/${scene.endpoint}`]) {
+  for (const view of [
+    `#/tokens?filter%5Btags%5D=${scene.tag}`,
+    `#/tokens/${scene.hostile}`,
+    "#/endpoints",
+    `#/endpoints/on/${scene.endpoint}`,
+  ]) {
     await visit(tab, view);
     seen.push(await text(tab, "main"));
     const made = await tab.$$eval("main script, main img, main iframe, main svg, main style, main link", (all) => all.length);
     assert.equal(made, 0, view);
     const addresses = await tab.$$eval("main a", (all) => all.map((it) => it.protocol));
-    assert.deepEqual([...new Set(addresses)].filter((it) => it !== "http:" && it !== "https:"), [], view);
+    assert.deepEqual(
+      [...new Set(addresses)].filter((it) => it !== "http:" && it !== "https:"),
+      [],
+      view,
+    );
   }
   const all = seen.join("\n").replace(/\s+/g, " ");
   for (const written of scene.texts) assert.ok(all.includes(written), `${written} is not shown`);
@@ -183,10 +222,17 @@ test("every filter of the form reaches the API under its own name", async () => 
   await tab.select('[name="filter[outputIsError]"]', "true");
   for (const name of ["createdAt", "completedAt"]) {
     await tab.type(`[name="filter[${name}][period]"]`, "7d");
-    for (const [end, value] of [["from", "2026-01-31T10:00:00"], ["to", "2027-01-31T10:00:00"]]) {
-      await tab.$eval(`[name="filter[${name}][${end}]"]`, (input, it) => {
-        input.value = it;
-      }, value);
+    for (const [end, value] of [
+      ["from", "2026-01-31T10:00:00"],
+      ["to", "2027-01-31T10:00:00"],
+    ]) {
+      await tab.$eval(
+        `[name="filter[${name}][${end}]"]`,
+        (input, it) => {
+          input.value = it;
+        },
+        value,
+      );
     }
   }
   await tab.select("[name=sort]", "createdAt");
@@ -213,8 +259,13 @@ test("every filter of the form reaches the API under its own name", async () => 
   ];
   assert.deepEqual([...new URL(asked).searchParams].sort(), wanted.sort());
   await tab.click("summary");
-  const filled = await tab.$$eval("details input, details select", (all) => all.map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]));
-  assert.deepEqual(filled.filter(([name]) => name === "filter[status]").map(([, on]) => on), [false, true, true]);
+  const filled = await tab.$$eval("details input, details select", (all) =>
+    all.map((it) => [it.name, it.type === "checkbox" ? it.checked : it.value]),
+  );
+  assert.deepEqual(
+    filled.filter(([name]) => name === "filter[status]").map(([, on]) => on),
+    [false, true, true],
+  );
   assert.match(new Map(filled).get("filter[createdAt][from]"), /^2026-01-31T10:00/);
 
   await tab.click('[name="filter[undelivered]"]'); // goes with createdAt, sort and page alone: the other fields are left out
@@ -223,7 +274,14 @@ test("every filter of the form reaches the API under its own name", async () => 
   await tab.waitForFunction(() => location.hash.includes("undelivered"));
   await shown(tab);
   const names = [...new URL(calls(tab)[0]).searchParams.keys()];
-  assert.deepEqual(names.sort(), ["filter[createdAt][from]", "filter[createdAt][period]", "filter[createdAt][to]", "filter[undelivered]", "page[size]", "sort"]);
+  assert.deepEqual(names.sort(), [
+    "filter[createdAt][from]",
+    "filter[createdAt][period]",
+    "filter[createdAt][to]",
+    "filter[undelivered]",
+    "page[size]",
+    "sort",
+  ]);
   untroubled(tab);
   await tab.browserContext().close();
 });
@@ -258,11 +316,18 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   assert.equal(await tab.$("dialog"), null);
   await press(tab, "Refresh");
   await untilItSays(tab, "Resumed: ");
-  assert.match(await text(tab, ".life"), /Created[^]*A run waits: [^]*Completed by a request with a credential[^]*Resumed: [^]*after the end/);
+  assert.match(
+    await text(tab, ".life"),
+    /Created[^]*A run waits: [^]*Completed by a request with a credential[^]*Resumed: [^]*after the end/,
+  );
   assert.equal((await retrieve(scene.waiting)).output, '{"approved": true, "amount": 12345678901234567890}');
   assert.match(await text(tab, ".json"), /"amount": 12345678901234567890/);
   const [address] = await tab.$$eval(".life a", (all) => all.map((it) => it.href));
-  assert.equal(address, `https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/${encodeURIComponent(scene.execution)}`);
+  assert.equal(
+    address,
+    "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/v2/executions/details/" +
+      encodeURIComponent(scene.execution),
+  );
   await picture(tab, "completed");
   untroubled(tab);
   await tab.browserContext().close();
@@ -280,7 +345,10 @@ test("a token is failed, and its page opens in a tab that cannot reach the conso
   await tab.waitForFunction(() => document.querySelector(".lead")?.innerText.includes("Failed"));
   const { output, outputIsError } = await retrieve(scene.failing);
   assert.equal(outputIsError, true);
-  assert.deepEqual([JSON.parse(output).message, JSON.parse(output).name, JSON.parse(output).code], ["The customer cancelled", "Waitpoint", "E1"]);
+  assert.deepEqual(
+    [JSON.parse(output).message, JSON.parse(output).name, JSON.parse(output).code],
+    ["The customer cancelled", "Waitpoint", "E1"],
+  );
 
   const opened = new Promise((resolve) => tab.browserContext().once("targetcreated", resolve));
   await press(tab, "Open its page");
@@ -319,7 +387,12 @@ test("a token is created with everything that the form takes", async () => {
 
   await visit(tab, "#/create");
   await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
-  const rules = { completeWhen: "body.ok", payloadSchema: '{"type": "object"}', taskToken: "", execution: "arn:aws:states:us-east-1:123456789012:execution:a:b" };
+  const rules = {
+    completeWhen: "body.ok",
+    payloadSchema: '{"type": "object"}',
+    taskToken: "",
+    execution: "arn:aws:states:us-east-1:123456789012:execution:a:b",
+  };
   for (const [name, value] of Object.entries(rules)) await tab.type(`[name=${name}]`, value);
   await tab.click("[name=context]");
   await press(tab, "Create the token");
@@ -363,7 +436,10 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Save");
   await untilItSays(tab, "The endpoint was changed");
   const { body } = await api("GET", `/api/v1/endpoints/${name}`);
-  assert.deepEqual([body.key, body.verify, body.completeWhen, body.keyTTL], ["body.id", "none", "headers.event == 'paid'", "0s"]);
+  assert.deepEqual(
+    [body.key, body.verify, body.completeWhen, body.keyTTL],
+    ["body.id", "none", "headers.event == 'paid'", "0s"],
+  );
 
   await tab.waitForFunction(() => !document.querySelector("dialog"));
   await press(tab, "Delete…");
@@ -378,6 +454,9 @@ test("it works under a path, as behind a stage or a custom domain", async () => 
   await tab.goto(`${STAGE_URL}/console`);
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("tbody a");
-  assert.deepEqual(sent(tab).filter((url) => !url.startsWith(`${STAGE_URL}/`)), []);
+  assert.deepEqual(
+    sent(tab).filter((url) => !url.startsWith(`${STAGE_URL}/`)),
+    [],
+  );
   await tab.browserContext().close();
 });
