@@ -58,7 +58,7 @@ export const endpoints = async ({ query, call }) => {
       el(
         "p",
         { class: "hint" },
-        "An endpoint is one URL for all deliveries of a provider's account. Each completes the token that was created with its key.",
+        "An endpoint is one URL for all deliveries of a provider's account. Each completes the token that has its key.",
       ),
       detailed.length ? el("ul", { class: "cards" }, detailed.map(card)) : el("p", { class: "empty" }, "No endpoint."),
       (after || next) &&
