@@ -563,17 +563,17 @@ class TestKeeping:
             kept_until=kept_until,
         )
 
-    def listed(self, store: AnyStore, token_id: str) -> bool:
+    def listed(self, store: AnyStore, token_id: str) -> list[str]:
+        """The lists in which a token is: of all, and of its key."""
         whole = IdRange(token_id, token_id, ascending=False)
-        filters = (Filter(), Filter(idempotency_key=self.name))
-        found = [bool(read(whole, 10)[0]) for wanted in filters for read in store.partitions(wanted, START)]
-        return any(found)
+        lists = {"all": Filter(), "key": Filter(idempotency_key=self.name)}
+        return [name for name, wanted in lists.items() if any(read(whole, 10)[0] for read in store.partitions(wanted, START))]
 
     def test_makes_a_settled_token_that_is_in_no_list(self, store: AnyStore) -> None:
         kept = self.completion()
         assert store.keep(kept, self.key(), START) is None
         assert store.get(kept.id) == kept
-        assert not self.listed(store, kept.id)
+        assert self.listed(store, kept.id) == []
 
     def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
         kept, token = self.completion(), self.token()
@@ -583,7 +583,7 @@ class TestKeeping:
         assert store.adopt(holder, token, TIMEOUT - 1)
         adopted = store.get(kept.id)
         assert adopted == replace(kept, kept_until=None, tags=("a", "b"))
-        assert self.listed(store, kept.id)
+        assert self.listed(store, kept.id) == ["all", "key"]
 
     def test_is_adopted_once(self, store: AnyStore) -> None:
         store.keep(self.completion(), self.key(), START)
@@ -684,7 +684,7 @@ class TestKeeping:
             ]
             adopted, refused = race(racers)
             assert (adopted, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
-            assert self.listed(store, kept.id)
+            assert self.listed(store, kept.id) == ["all", "key"]
 
     def test_that_ends_while_creates_come_is_adopted_or_replaced(self, store: AnyStore) -> None:
         """By a clock a millisecond before the end it is adopted, by one at the end it makes room, whichever comes first."""
@@ -949,6 +949,25 @@ def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack
     store.complete(token.id, Completed(START + 1000, OUTPUT), Unchecked.NONE)
     store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START + 1000)
     assert expires_at("token") == expires_at("replies") == str(START // 1000 + 1 + RETENTION)
+
+
+def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_adopts_it(stack: MotoStack) -> None:
+    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    store, key = Store(client, table, RETENTION), IdempotencyKey(ids.new_id(START), TIMEOUT)
+    kept = Token(id=ids.new_id(START), created_at=START, outcome=Completed(START, OUTPUT), kept_until=TIMEOUT)
+    store.keep(kept, key, START)
+
+    def expires_at(id_: str, item: str) -> int:
+        found = client.get_item(TableName=table, Key={"id": {"S": id_}, "item": {"S": item}})["Item"]
+        return int(found["expiresAt"]["N"])
+
+    key_id = f"idempotency#{digest(key.text)}"
+    assert expires_at(kept.id, "token") == expires_at(key_id, "key") == TIMEOUT // 1000 + 1
+    holder = store.key_holder(key)
+    assert holder is not None
+    assert store.adopt(holder, Token(id=ids.new_id(START), created_at=START), TIMEOUT - 1)
+    assert expires_at(kept.id, "token") == START // 1000 + RETENTION
+    assert expires_at(key_id, "key") == TIMEOUT // 1000 + 1
 
 
 @pytest.mark.parametrize(

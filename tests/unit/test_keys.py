@@ -27,6 +27,7 @@ from waitpoints.token import (
     TimedOut,
     Token,
     TokenError,
+    Verification,
     Waiter,
 )
 from waitpoints.tokens import Created, Ended, RulesApply, Settled
@@ -111,6 +112,11 @@ class TestACreateThatCameFirst:
         assert isinstance(complete(world, checked="another").result, RulesApply)
         assert world.tokens.retrieve(created.token_id).outcome is None
         assert complete(world, checked=created.token_id).result == Settled()
+
+    def test_with_rules_for_its_own_deliveries_is_completed(self, world: InMemory) -> None:
+        """`verify` and `completeWhen` are for the callback URL. A completion by key has a credential of its own."""
+        create(world, verify=Verification("github", "GITHUB"), complete_when="`false`")
+        assert complete(world).result == Settled()
 
     def test_with_a_schema_is_failed_without_a_check(self, world: InMemory) -> None:
         create(world, document=Document(DocumentKind.SCHEMA, "{}"))
