@@ -149,6 +149,7 @@ class TestACompletionThatCameFirst:
         create(world, tags=("a",))
         [listed] = world.tokens.list_page(ListQuery()).tokens
         assert (listed.id, listed.tags) == (kept.token_id, ("a",))
+        assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", world.clock() + HOUR)
         create(world, tags=("b",))
         assert world.tokens.retrieve(listed.id).tags == ("a",)
 
