@@ -53,6 +53,16 @@ def test_a_create_whose_dynamodb_answer_was_lost_is_reported_as_new(world: World
     assert world.token_ids() == [token["id"]]
 
 
+def test_a_completion_by_key_whose_dynamodb_answer_was_lost_is_reported_as_kept(world: World) -> None:
+    [lost_once] = [fault for fault in FAULTS if fault.name == "answer lost once"]
+    world.plan = lambda _, call: lost_once if call.endswith("TransactWriteItems") else None
+    with world.faulty():
+        completed = world.complete_key("order", SMALL)
+    assert completed == {"success": True, "id": world.token_ids()[0], "created": True}
+    assert [name for name, _ in world.lambdas.events] == ["complete_key"]
+    assert len(world.token_ids()) == 1
+
+
 def test_a_clock_set_back_during_a_call_does_not_lose_a_late_callback(world: World) -> None:
     """The callback finds the token due; by its next reading of the clock the token would be waiting again."""
     token = world.create(timeout="10m")

@@ -167,6 +167,15 @@ class TestACompletionThatCameFirst:
         assert created.token_id != kept
         assert not created.is_cached
 
+    @pytest.mark.parametrize("comes", [create, complete])
+    def test_is_followed_by_a_new_token_if_ttl_has_removed_it_before_its_key_expires(self, world: InMemory, comes: Any) -> None:
+        """The function's clock may be behind DynamoDB's."""
+        kept = str(complete(world).token_id)
+        world.store.remove(kept)
+        token_id = comes(world).token_id
+        assert token_id != kept
+        assert create(world) == Created(token_id, is_cached=True)
+
     def test_once_adopted_is_kept_like_any_other_token(self, world: InMemory) -> None:
         created = (complete(world), create(world))[1]
         world.clock.advance(RETENTION * 1000 - 1)
