@@ -131,7 +131,7 @@ const life = (token) => {
       token.createdAt,
       "new",
       ["Created"],
-      token.timeoutAt ? ["to time out: ", moment(token.timeoutAt)] : "without a timeout",
+      token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout",
     ),
     ...waiters.map((waiter) => event(waiter.registeredAt, "run", ["A run waits: ", name(waiter)])),
     ...(token.completedBy ? [settled(token)] : []),
