@@ -87,10 +87,10 @@ let placed = "";
 const place = (title, content) => {
   fill(main, content);
   document.title = `${title} · Waitpoints`;
-  if (placed === location.hash) return; // a refresh leaves the focus and the place
+  const isRefresh = placed === location.hash; // it leaves the place, and the focus unless that was on what is gone
   placed = location.hash;
-  scrollTo(0, 0);
-  main.querySelector("h1")?.focus({ preventScroll: true });
+  if (!isRefresh) scrollTo(0, 0);
+  if (!isRefresh || document.activeElement === document.body) main.querySelector("h1")?.focus({ preventScroll: true });
 };
 
 // Calls end with their view, and a key that is no longer accepted signs out.

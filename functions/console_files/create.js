@@ -24,7 +24,11 @@ export const create = async ({ call, go, say }) => {
     title: "Create a token",
     content: [
       el("h1", { tabindex: "-1" }, "Create a token"),
-      el("p", { class: "hint" }, "Every field is optional. What a field accepts is in the README and in docs/webhooks.md."),
+      el(
+        "p",
+        { class: "hint" },
+        "Every field is optional. The README, docs/webhooks.md and docs/pages.md say what each accepts.",
+      ),
       form(fields(), el("button", { type: "submit", class: "primary" }, "Create the token"), submit),
     ],
   };

@@ -71,7 +71,7 @@ const complete = (act) =>
       area("Output, as JSON", "data", {
         value: "{}",
         rows: 8,
-        hint: "Leave it empty to complete the token without an output.",
+        hint: `Empty: without an output. A page takes one of its actions: {"action": "approve", "fields": {}}.`,
       }),
     ],
     ["Complete the token", "primary"],

@@ -1,6 +1,6 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
-// `SCENE` is {"waiting", "failing", "hostile": ids, "execution": the first one's, "tag" and "texts": what the hostile one has,
-// "endpoint": a hostile one's name, "key": a free idempotency key}.
+// `SCENE` is {"waiting", "failing", "hostile", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile one has,
+// "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of an output}.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -314,6 +314,7 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   await untilItSays(tab, "The token was completed");
   await tab.waitForFunction(() => document.querySelector(".lead")?.innerText.includes("Completed"));
   assert.equal(await tab.$("dialog"), null);
+  await tab.waitForSelector("h1:focus"); // the button that had the focus is gone
   await press(tab, "Refresh");
   await untilItSays(tab, "Resumed: ");
   assert.match(
@@ -329,6 +330,17 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
       encodeURIComponent(scene.execution),
   );
   await picture(tab, "completed");
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("an output that is too large for an answer is a link", async () => {
+  const tab = await signedIn(browser, `#/tokens/${scene.large}`);
+  await press(tab, "Get a link to it");
+  const link = await tab.waitForSelector("section a[target=_blank]:focus");
+  const { href, rel } = await link.evaluate((it) => ({ href: it.href, rel: it.rel }));
+  assert.equal(rel, "noopener noreferrer");
+  assert.equal((await (await fetch(href)).text()).length, scene.largeLength);
   untroubled(tab);
   await tab.browserContext().close();
 });

@@ -23,6 +23,7 @@ SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "<img src=x onerror=window.pwned=2>"
 BIDI = "\u202egpj.exe\u2066"
 BIDI_SHOWN = r"\u202egpj.exe\u2066"
+LARGE = json.dumps('"' * 1_000_000)  # each mark is escaped twice more in an answer, which is too long then
 HEADERS = {
     "user-agent": f"{IMAGE} agent",
     "content-type": f"application/json; x={IMAGE}",
@@ -79,6 +80,12 @@ def hostile(api: Api) -> dict[str, Any]:
     return token
 
 
+def large(api: Api) -> dict[str, Any]:
+    token = api.create()
+    assert api.request("POST", token["url"], LARGE.encode(), key=None).status == 200
+    return token
+
+
 def waiting(api: Api) -> tuple[str, str]:
     token = api.create(tags=["console"])
     execution = api.start_waiting(token)
@@ -103,6 +110,8 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: p
         "execution": execution,
         "failing": failed,
         "hostile": hostile(api)["id"],
+        "large": large(api)["id"],
+        "largeLength": len(LARGE),
         "tag": "hostile",
         "endpoint": ENDPOINT,
         "texts": SHOWN,
