@@ -1,6 +1,6 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
-// `SCENE` is {"waiting", "failing", "hostile", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile one has,
-// "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of an output}.
+// `SCENE` is {"waiting", "failing", "hostile", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile
+// one has, "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of the large one's output}.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
