@@ -311,6 +311,22 @@ class TestAPerson:
         assert "secret-" not in log.getvalue()
         assert APPROVAL["title"] not in log.getvalue()
 
+    def test_whose_choice_another_one_overtakes_is_counted_and_shown_what_was_decided(
+        self, api: Api, world: InMemory, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The other choice comes while this one is checked against the page."""
+        document = world.store.document
+
+        def document_later(token_id: str, kind: Any) -> str | None:
+            monkeypatch.setattr(world.store, "document", document)
+            submit(api, token, action="reject")
+            return document(token_id, kind)
+
+        monkeypatch.setattr(world.store, "document", document_later)
+        assert submit(api, token).status == 303
+        assert output(api, token)["action"] == "reject"
+        assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
+
     def test_who_sends_too_much_is_told_so(self, api: Api, token: dict[str, Any]) -> None:
         answer = submit(api, token, {"field.note": "x" * 3_145_728})
         assert answer.status == 413
