@@ -15,7 +15,7 @@ const STATES = {
   TIMED_OUT: ["late", "Timed out"],
 };
 
-export const stateOf = (token) => (token.status === "COMPLETED" && token.outputIsError ? "FAILED" : token.status);
+const stateOf = (token) => (token.status === "COMPLETED" && token.outputIsError ? "FAILED" : token.status);
 
 export const badge = (kind, text) => el("span", { class: `badge ${kind}` }, text);
 
