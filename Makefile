@@ -29,7 +29,9 @@ check: lint ## Run the fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
-	@.venv/bin/python -m pytest --cov
+	@.venv/bin/python -m pytest -q -n 2 --cov tests/unit tests/integration
+	@.venv/bin/python -m pytest -q -n 2 tests/faults
+	@.venv/bin/python -m pytest tests/e2e
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy

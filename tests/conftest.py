@@ -1,5 +1,5 @@
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
@@ -12,6 +12,17 @@ if TYPE_CHECKING:
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("waitpoints")
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (sent := getattr(session.config, "workeroutput", None)) is not None:  # a process of `-n`
+        sent["figures"] = figures.shown()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    for figure in getattr(node, "workeroutput", {}).get("figures", ()):
+        figures.show(figure)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -1,9 +1,10 @@
 """Create a token from a request, which comes over HTTP or from a state machine."""
 
+from functools import partial
 from typing import Any
 
 from waitpoints import timeouts
-from waitpoints.api import rules
+from waitpoints.api import output_check, rules
 from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
 from waitpoints.wiring import services
@@ -18,6 +19,7 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
     public base URL. Raises InvalidTimeout.
     """
     now = services.now()
+    document = rules.document(wanted)
     new = NewToken(
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
         tags=wanted.tags,
@@ -25,9 +27,9 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
         waiter=_waiter(wanted, now),
         verify=rules.verification(wanted.verify),
         complete_when=rules.complete_when(wanted.complete_when),
-        document=rules.document(wanted),
+        document=document,
     )
-    created = services.tokens.create(new, now)
+    created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
     url = services.callback_urls.url(created.token_id, api_url)
     return {"id": created.token_id, "isCached": created.is_cached, "url": url}
 

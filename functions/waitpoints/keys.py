@@ -74,7 +74,7 @@ class Keys:
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
             kept = self._kept(key, result, origin, now)
-            holder = self._store.keep(kept, key, now, replaced_token=holder.token_id if holder else None)
+            holder = self._store.keep(kept, key, now, replaced=holder)
             if holder is None:
                 telemetry.note(tokenId=kept.id, kept=True)
                 telemetry.count("CompletionsKept")

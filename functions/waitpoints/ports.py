@@ -47,28 +47,28 @@ class TokenStore(Protocol):
         now: int,
         *,
         document: Document | None = None,
-        replaced_token: str | None = None,
+        replaced: KeyHolder | None = None,
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `document` is written with it. `replaced_token` is the id of a holder that retention has removed:
-        its key is free.
+        `document` is written with it. The key of `replaced` is free: retention has removed this holder, or it is a kept
+        completion that ended or that the create does not accept. It is not free if another create has adopted it meanwhile.
         """
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         """Write a completed token that no create has asked for, or return the token that already holds `key` (invariant 5).
 
-        Unlike `create`, an expired key is not free: its token may still be waiting. `replaced_token` is the id of a holder
-        that has ended, or that retention has removed.
+        Unlike `create`, an expired key is not free: its token may still be waiting. `replaced` is a holder that has ended, or
+        that retention has removed.
         """
 
     def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
         """The token that holds a key, even after the key has expired, read consistently."""
 
-    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
-        """Make the holder of a kept completion a token like any other, with the tags and the key of `token`.
+    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        """Make the holder of a kept completion a token like any other, with the tags of `token` and its `key`'s lifetime.
 
-        Returns whether the holder exists: False if its key has ended. Adopting it again changes nothing.
+        Returns whether the holder exists: False if it has ended. Adopting it again changes nothing.
         """
 
     def get(self, token_id: str) -> Token:

@@ -1,5 +1,6 @@
 """The operations on a token: create, complete, wait for it, and time it out."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import assert_never
 
@@ -24,6 +25,7 @@ from waitpoints.token import (
     Outcome,
     Output,
     Rules,
+    Source,
     Token,
     TokenError,
     Unchecked,
@@ -59,6 +61,9 @@ class RulesApply:
     rules: Rules
 
 
+Accepts = Callable[[str], bool]
+"""Whether a token's document accepts an output, which is a JSON text."""
+
 Completion = Settled | Ended | RulesApply
 """The result of an attempt to complete a token."""
 
@@ -70,15 +75,25 @@ class Tokens:
         self._delivery = delivery
         self._clock = clock
 
-    def create(self, new: NewToken, now: int) -> Created:
-        """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either."""
+    def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
+        """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
+
+        `accepts` says whether an output fits `new.document`. A kept completion that does not is only counted: the new token
+        waits, as it would if the completion came now.
+        """
         token, key = _token(new, now), new.key
+        refused: Completed | None = None
         holder = self._store.create(token, key, now, document=new.document)
-        while key and holder and self._is_gone(holder, token, now):  # another one may take the key first, and may be kept
-            holder = self._store.create(token, key, now, document=new.document, replaced_token=holder.token_id)
+        while key and holder:
+            refused = self._misfit(holder, accepts)
+            if not refused and not self._is_gone(holder, token, key, now):
+                break
+            holder = self._store.create(token, key, now, document=new.document, replaced=holder)  # if nobody was faster
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if holder is None:
             telemetry.count("TokensCreated")
+            if refused:
+                self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
             return Created(token.id, is_cached=False)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
@@ -215,10 +230,24 @@ class Tokens:
             telemetry.count("OrphansReleased")
         return True
 
-    def _is_gone(self, holder: KeyHolder, new: Token, now: int) -> bool:
+    def _misfit(self, holder: KeyHolder, accepts: Accepts | None) -> Completed | None:
+        """Return the outcome of a kept completion whose output the create does not accept."""
+        if not holder.is_kept or accepts is None:
+            return None
+        try:
+            outcome = self._store.get(holder.token_id).outcome
+        except TokenNotFound:
+            return None
+        if not isinstance(outcome, Completed):
+            return None
+        complete = self._delivery.with_output(outcome)
+        assert isinstance(complete, Completed)
+        return None if accepts(complete.output.json or "null") else outcome
+
+    def _is_gone(self, holder: KeyHolder, new: Token, key: IdempotencyKey, now: int) -> bool:
         """Whether the holder of a key no longer exists. A kept completion is adopted as the `new` token instead."""
         if holder.is_kept:
-            return not self._store.adopt(holder, new, now)
+            return not self._store.adopt(holder, new, key, now)
         may_be_removed = now - holder.since >= self._store.retention * 1000
         return may_be_removed and self._is_removed(holder.token_id, now)
 

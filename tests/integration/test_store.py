@@ -512,9 +512,9 @@ class TestIdempotencyKey:
     def test_is_released_once_its_token_is_known_to_be_removed(self, store: AnyStore) -> None:
         first, second, third = self.token(), self.token(), self.token()
         store.create(first, self.key(), START)
-        assert store.create(second, self.key(), START, replaced_token=second.id) is not None
-        assert store.create(second, self.key(), START, replaced_token=first.id) is None
-        holder = store.create(third, self.key(), START, replaced_token=first.id)  # too late: it was taken over
+        assert store.create(second, self.key(), START, replaced=held_by(second)) is not None
+        assert store.create(second, self.key(), START, replaced=held_by(first)) is None
+        holder = store.create(third, self.key(), START, replaced=held_by(first))  # too late: it was taken over
         assert holder is not None
         assert holder.token_id == second.id
 
@@ -576,25 +576,66 @@ class TestKeeping:
         assert self.listed(store, kept.id) == []
 
     def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
-        kept, token = self.completion(), self.token()
+        kept, token = self.completion(), replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9)
         store.keep(kept, self.key(), START)
         holder = store.create(token, self.key(), START + 1)
         assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
-        assert store.adopt(holder, token, TIMEOUT - 1)
+        assert store.adopt(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
         adopted = store.get(kept.id)
-        assert adopted == replace(kept, kept_until=None, tags=("a", "b"))
+        assert adopted == replace(kept, kept_until=None, tags=("a", "b"), idempotency_key_expires_at=TIMEOUT + 9)
         assert self.listed(store, kept.id) == ["all", "key"]
+
+    @pytest.mark.parametrize(("expires_at", "later"), [(None, 10**13), (TIMEOUT + 9, TIMEOUT + 8)])
+    def test_that_is_adopted_holds_its_key_as_long_as_the_create_asks(
+        self, store: AnyStore, expires_at: int | None, later: int
+    ) -> None:
+        kept, key = self.completion(), IdempotencyKey(self.name, expires_at, "a request")
+        store.keep(kept, self.key(), START)
+        holder = store.create(self.token(), key, START)
+        assert holder is not None
+        assert store.adopt(holder, self.token(), key, START)
+        again = KeyHolder(kept.id, START, False, expires_at)  # a retry of the request is told the same as the first try
+        assert store.create(self.token(), key, later) == again
+        if expires_at:
+            assert store.create(self.token(), key, later + 1) is None
+
+    def test_that_is_adopted_is_no_longer_replaced(self, store: AnyStore) -> None:
+        store.keep(kept := self.completion(), self.key(), START)
+        holder = store.key_holder(self.key())
+        assert holder is not None
+        assert store.adopt(holder, self.token(), self.key(), START)
+        for found in (
+            store.create(self.token(), self.key(), START, replaced=holder),
+            store.keep(self.completion(), self.key(), START, replaced=holder),
+        ):
+            assert found == KeyHolder(kept.id, START, False, TIMEOUT)
+
+    def test_is_adopted_or_replaced(self, store: AnyStore) -> None:
+        """One create accepts the kept completion, and another one does not: whichever is first, both get its token."""
+        for _ in range(20):
+            self.name = ids.new_id(START)
+            store.keep(kept := self.completion(), self.key(), START)
+            holder, new = store.key_holder(self.key()), self.token()
+            assert holder is not None
+            racers: list[Callable[[], object]] = [
+                partial(store.adopt, holder, self.token(), self.key(), START),
+                partial(store.create, new, self.key(), START, replaced=holder),
+            ]
+            assert race(racers) in ([True, KeyHolder(kept.id, START, False, TIMEOUT)], [False, None])
+            now_held = store.key_holder(self.key())
+            assert now_held is not None
+            assert (store.get(now_held.token_id).kept_until, now_held.is_kept) == (None, False)
 
     def test_is_adopted_once(self, store: AnyStore) -> None:
         store.keep(self.completion(), self.key(), START)
         holder = store.key_holder(self.key())
         assert holder is not None
         other = replace(self.token(), tags=("c",))
-        adopted = race([partial(store.adopt, holder, token, START) for token in (self.token(), other)])
+        adopted = race([partial(store.adopt, holder, token, self.key(TIMEOUT + 9), START) for token in (self.token(), other)])
         assert adopted == [True, True]
         tags = store.get(holder.token_id).tags
         assert tags in {("a", "b"), ("c",)}
-        assert store.adopt(holder, replace(self.token(), tags=("d",)), START)
+        assert store.adopt(holder, replace(self.token(), tags=("d",)), self.key(), START)
         assert store.get(holder.token_id).tags == tags
 
     @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
@@ -602,11 +643,11 @@ class TestKeeping:
         store.keep(self.completion(), self.key(), START)
         holder = store.key_holder(self.key())
         assert holder is not None
-        assert store.adopt(holder, self.token(), TIMEOUT + late) is exists
+        assert store.adopt(holder, self.token(), self.key(), TIMEOUT + late) is exists
 
     def test_is_not_adopted_after_ttl_removed_it(self, store: AnyStore) -> None:
         holder = KeyHolder(ids.new_id(START), START, False, TIMEOUT, is_kept=True)
-        assert not store.adopt(holder, self.token(), START)
+        assert not store.adopt(holder, self.token(), self.key(), START)
 
     def test_finds_the_holder_even_after_its_key_has_expired(self, store: AnyStore) -> None:
         token = self.token()
@@ -618,10 +659,10 @@ class TestKeeping:
         first, second, kept = self.token(), self.token(), self.completion(TIMEOUT + 9)
         store.create(first, self.key(), START)
         store.create(second, self.key(), TIMEOUT)
-        holder = store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced_token=first.id)
+        holder = store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(first))
         assert holder is not None
         assert holder.token_id == second.id
-        assert store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced_token=second.id) is None
+        assert store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(second)) is None
 
     def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
         assert store.key_holder(self.key()) is None
@@ -651,7 +692,7 @@ class TestKeeping:
             creates, completions = [self.token(), self.token()], [self.completion(TIMEOUT + 9) for _ in range(2)]
             racers: list[Callable[[], KeyHolder | None]] = [
                 *(partial(store.create, one, later, TIMEOUT) for one in creates),
-                *(partial(store.keep, one, later, TIMEOUT, replaced_token=ended.id) for one in completions),
+                *(partial(store.keep, one, later, TIMEOUT, replaced=held_by(ended)) for one in completions),
             ]
             self.assert_one_took_the_key(store, creates + completions, race(racers))
 
@@ -664,8 +705,8 @@ class TestKeeping:
             created, kept = self.token(), self.completion()
             found = race(
                 [
-                    partial(store.create, created, endless, START + 1, replaced_token=removed.id),
-                    partial(store.keep, kept, self.key(), START + 1, replaced_token=removed.id),
+                    partial(store.create, created, endless, START + 1, replaced=held_by(removed)),
+                    partial(store.keep, kept, self.key(), START + 1, replaced=held_by(removed)),
                 ]
             )
             self.assert_one_took_the_key(store, [created, kept], found)
@@ -679,7 +720,7 @@ class TestKeeping:
             assert holder is not None
             second = self.completion()
             racers: list[Callable[[], object]] = [
-                partial(store.adopt, holder, self.token(), TIMEOUT - 1),
+                partial(store.adopt, holder, self.token(), self.key(), TIMEOUT - 1),
                 partial(store.keep, second, self.key(), TIMEOUT - 1),
             ]
             adopted, refused = race(racers)
@@ -687,21 +728,21 @@ class TestKeeping:
             assert self.listed(store, kept.id) == ["all", "key"]
 
     def test_that_ends_while_creates_come_is_adopted_or_replaced(self, store: AnyStore) -> None:
-        """By a clock a millisecond before the end it is adopted, by one at the end it makes room, whichever comes first."""
+        """By a clock a millisecond before the end it is adopted, by one at the end it makes room: one of both happens."""
         for _ in range(20):
             self.name = ids.new_id(START)
             store.keep(kept := self.completion(), self.key(), START)
             holder, new = store.key_holder(self.key()), self.token()
             assert holder is not None
             racers: list[Callable[[], object]] = [
-                partial(store.adopt, holder, self.token(), TIMEOUT - 1),
+                partial(store.adopt, holder, self.token(), self.key(TIMEOUT + 9), TIMEOUT - 1),
                 partial(store.create, new, self.key(TIMEOUT + 9), TIMEOUT),
             ]
-            assert race(racers) == [True, None]
-            assert store.get(kept.id).kept_until is None
+            adopted, held = race(racers)
+            assert (adopted, held) in ((True, KeyHolder(kept.id, START, False, TIMEOUT + 9)), (False, None))
             now_held = store.key_holder(self.key())
             assert now_held is not None
-            assert (now_held.token_id, now_held.is_kept) == (new.id, False)
+            assert (now_held.token_id, now_held.is_kept) == (kept.id if adopted else new.id, False)
 
     def assert_one_took_the_key(self, store: AnyStore, made: list[Token], found: list[KeyHolder | None]) -> None:
         """One of the tokens was written and holds the key, each other request was given it, and no other token exists."""
@@ -715,6 +756,11 @@ class TestKeeping:
             if one is not winner:
                 with pytest.raises(TokenNotFound):
                     store.get(one.id)
+
+
+def held_by(token: Token) -> KeyHolder:
+    """The holder of a key that a caller saw earlier."""
+    return KeyHolder(token.id, START, False, is_kept=token.kept_until is not None)
 
 
 class TestDeliveries:
@@ -827,7 +873,7 @@ class TestReleasingAKey:
     def test_leaves_a_key_that_a_newer_token_holds(self, store: AnyStore) -> None:
         key, token, endless = self.held(store)
         newer = Token(id=ids.new_id(START), created_at=START)
-        assert store.create(newer, key, START, replaced_token=token.id) is None
+        assert store.create(newer, key, START, replaced=held_by(token)) is None
         assert not store.release(endless)
         holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
         assert holder is not None
@@ -840,7 +886,7 @@ class TestReleasingAKey:
             race(
                 [
                     lambda: store.release(endless),  # noqa: B023
-                    lambda: store.create(newer, key, START, replaced_token=token.id),  # noqa: B023
+                    lambda: store.create(newer, key, START, replaced=held_by(token)),  # noqa: B023
                 ]
             )
             holder = store.create(Token(id=ids.new_id(START), created_at=START), key, START)
@@ -965,9 +1011,8 @@ def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_adopts_it(st
     assert expires_at(kept.id, "token") == expires_at(key_id, "key") == TIMEOUT // 1000 + 1
     holder = store.key_holder(key)
     assert holder is not None
-    assert store.adopt(holder, Token(id=ids.new_id(START), created_at=START), TIMEOUT - 1)
-    assert expires_at(kept.id, "token") == START // 1000 + RETENTION
-    assert expires_at(key_id, "key") == TIMEOUT // 1000 + 1
+    assert store.adopt(holder, Token(id=ids.new_id(START), created_at=START), replace(key, expires_at=None), TIMEOUT - 1)
+    assert expires_at(kept.id, "token") == expires_at(key_id, "key") == START // 1000 + RETENTION
 
 
 @pytest.mark.parametrize(

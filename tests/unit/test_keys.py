@@ -149,9 +149,48 @@ class TestACompletionThatCameFirst:
         create(world, tags=("a",))
         [listed] = world.tokens.list_page(ListQuery()).tokens
         assert (listed.id, listed.tags) == (kept.token_id, ("a",))
-        assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", world.clock() + HOUR)
+        assert (listed.idempotency_key, listed.idempotency_key_expires_at) == ("a", None)
         create(world, tags=("b",))
         assert world.tokens.retrieve(listed.id).tags == ("a",)
+
+    def test_that_was_adopted_holds_its_key_as_long_as_the_create_asks(self, world: InMemory) -> None:
+        """A run that is started again after the TTL of the completion gets the same outcome, in whichever order they came."""
+        kept = str(complete(world).token_id)
+        create(world)
+        world.clock.advance(2 * HOUR)
+        assert create(world) == Created(kept, is_cached=True)
+        assert isinstance(complete(world).result, Ended)
+
+    @pytest.mark.parametrize("output", [OUTPUT, '"' + "x" * 200_000 + '"'])
+    def test_that_does_not_fit_the_create_is_only_counted(self, world: InMemory, output: str) -> None:
+        kept = str(complete(world, output).token_id)
+        asked: list[str] = []
+
+        def accepts(text: str) -> bool:
+            asked.append(text)
+            return False
+
+        waiter = world.new_waiter()
+        new = NewToken(key=IdempotencyKey("a"), waiter=waiter, document=Document(DocumentKind.SCHEMA, '{"required": ["ok"]}'))
+        created = world.tokens.create(new, world.clock(), accepts)
+        assert asked == [output]
+        assert created.token_id != kept
+        assert not created.is_cached
+        token = world.tokens.retrieve(created.token_id)
+        assert (token.outcome, token.other_deliveries and token.other_deliveries.count) == (None, 1)
+        assert world.step_functions.result(waiter.task_token) is None
+        assert complete(world, checked=created.token_id).result == Settled()
+        assert world.step_functions.result(waiter.task_token) == RESUMED
+
+    def test_that_fits_the_create_is_adopted(self, world: InMemory) -> None:
+        kept = str(complete(world).token_id)
+        new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
+        assert world.tokens.create(new, world.clock(), accepts=lambda _: True) == Created(kept, is_cached=True)
+
+    def test_that_failed_is_adopted_whatever_the_create_accepts(self, world: InMemory) -> None:
+        kept = str(complete(world, TokenError("no")).token_id)
+        new = NewToken(key=IdempotencyKey("a"), document=Document(DocumentKind.SCHEMA, "{}"))
+        assert world.tokens.create(new, world.clock(), accepts=lambda _: False) == Created(kept, is_cached=True)
 
     @pytest.mark.parametrize("removed_by_ttl", [False, True])
     def test_ends_with_its_key(self, world: InMemory, removed_by_ttl: bool) -> None:

@@ -126,21 +126,21 @@ class StreamedStore(MemoryStore):
         now: int,
         *,
         document: Document | None = None,
-        replaced_token: str | None = None,
+        replaced: KeyHolder | None = None,
     ) -> KeyHolder | None:
-        holder = super().create(token, key, now, document=document, replaced_token=replaced_token)
+        holder = super().create(token, key, now, document=document, replaced=replaced)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
-        holder = super().keep(token, key, now, replaced_token=replaced_token)
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
+        holder = super().keep(token, key, now, replaced=replaced)
         if holder is None:
             self.streams[token.id] = [self._record("INSERT", token)]
         return holder
 
-    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
-        adopted = super().adopt(holder, token, now)
+    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        adopted = super().adopt(holder, token, key, now)
         if adopted:
             self.streams[holder.token_id].append(self._record("MODIFY", self.tokens[holder.token_id]))
         return adopted

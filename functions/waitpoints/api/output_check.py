@@ -1,9 +1,9 @@
 """Whether an output is what its token asks for: by its payloadSchema, or by its page."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
 from waitpoints.errors import PayloadRefused, TokenNotFound
-from waitpoints.token import DocumentKind, Rules
+from waitpoints.token import Document, DocumentKind, Rules
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
@@ -21,6 +21,20 @@ def accepted(token_id: str, rules: Rules, output: str | None) -> str | None:
     if rules.has_schema:
         _check_schema(token_id, output or "null")
     return output
+
+
+def fits(document: Document, output: str) -> bool:
+    """Whether the document of a token that is about to be created accepts an output's JSON text."""
+    match document.kind:
+        case DocumentKind.PAGE:
+            from waitpoints.api import page_definition, page_form  # noqa: PLC0415 - only for tokens with `page`
+
+            return isinstance(page_form.of_json(page_definition.load(document.text), output), page_form.Submission)
+        case DocumentKind.SCHEMA:
+            from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
+
+            return payload_schema.violation(document.text, output) is None
+    assert_never(document.kind)
 
 
 def page_of(token_id: str) -> "Page":

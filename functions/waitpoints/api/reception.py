@@ -67,8 +67,8 @@ def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
-        result = _checked(completion.token_id, completion.result.rules, result)
-        completion = services.keys.complete(key, result, requester, checked=completion.token_id)
+        checked = _checked(completion.token_id, completion.result.rules, result)
+        completion = services.keys.complete(key, checked, requester, checked=completion.token_id)
     return completion
 
 

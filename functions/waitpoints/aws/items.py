@@ -129,6 +129,31 @@ def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dic
     return key_primary_key(key) | _item(named)
 
 
+def adopted_key_item(key: IdempotencyKey, holder: KeyHolder, expires_at: int) -> dict[str, Any]:
+    """Return the item of a key whose kept completion a create adopts: from now on it lives as the create's `key` does.
+
+    It names no request, so every retry of the create gets the same answer: the token existed. `expires_at` is the token's.
+    """
+    named = {
+        "tokenId": holder.token_id,
+        "createdAt": holder.since,
+        "keyExpiresAt": key.expires_at,
+        "expiresAt": expires_at,
+    }
+    return key_primary_key(key) | _item(named)
+
+
+def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[str, Any]:
+    """Return what a kept completion gets from the token that a create `wanted`. None removes an attribute."""
+    return {
+        **index_keys(token_id, wanted.idempotency_key),
+        "idempotencyKey": wanted.idempotency_key,
+        "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
+        "tags": list(wanted.tags) or None,
+        "expiresAt": expires_at,
+    }
+
+
 def _end_of_key_item(key: IdempotencyKey, token: Token, retention: int) -> int | None:
     """Return when TTL may remove a key's item, in epoch seconds. None: the doctor removes it after its token."""
     if key.expires_at is None:

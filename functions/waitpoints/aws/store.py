@@ -30,10 +30,11 @@ from waitpoints.aws.items import (
     TOKEN,
     UNDELIVERED,
     StoredStatus,
+    adopted_attributes,
+    adopted_key_item,
     attachment,
     digest,
     document_item,
-    index_keys,
     is_endless_attachment,
     key_holder,
     key_item,
@@ -72,7 +73,7 @@ from waitpoints.token import (
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
-    from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef
+    from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
 
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
 _ANY_INSTANT = 10**15  # epoch milliseconds, later than every token's end
@@ -88,6 +89,7 @@ HAS_ROOM = "waiterCount < :maxWaiters"
 IS_NEW_WAITER = "attribute_not_exists(waiters.#waiter)"
 KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare with the clock
 HELD_BY_REPLACED = "tokenId = :replacedToken"
+HELD_BY_REPLACED_KEPT = "tokenId = :replacedKept AND kept = :yes"  # no create has adopted it meanwhile
 IS_KEPT = "keptUntil > :now"
 
 IS_ATTACHED = "tokenId = :tokenId"
@@ -98,8 +100,9 @@ IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expi
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
 
-CREATE_MAY_TAKE_KEY = f"{IS_NEW} OR {KEY_HAS_EXPIRED} OR {HELD_BY_REPLACED}"
-COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED}"
+COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED} OR {HELD_BY_REPLACED_KEPT}"
+CREATE_MAY_TAKE_KEY = f"{COMPLETION_MAY_TAKE_KEY} OR {KEY_HAS_EXPIRED}"
+CREATE_MAY_ADOPT_KEY = HELD_BY_REPLACED_KEPT
 
 # What a list filters by. The indexes project neither `error` nor `output`.
 IS_COMPLETED = "#status = :completed"
@@ -155,7 +158,7 @@ class Store:
         now: int,
         *,
         document: Document | None = None,
-        replaced_token: str | None = None,
+        replaced: KeyHolder | None = None,
     ) -> KeyHolder | None:
         put_token: PutTypeDef = {
             "TableName": self._table,
@@ -174,11 +177,11 @@ class Store:
                 with suppress(self._client.exceptions.ConditionalCheckFailedException):
                     self._client.put_item(**put_token)
             return None
-        return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced_token, together)
+        return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced, together)
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         put_token: PutTypeDef = {"TableName": self._table, "Item": token_item(token), "ConditionExpression": IS_NEW}
-        return self._write_with_key(COMPLETION_MAY_TAKE_KEY, {}, key, token, now, replaced_token, [{"Put": put_token}])
+        return self._write_with_key(COMPLETION_MAY_TAKE_KEY, {}, key, token, now, replaced, [{"Put": put_token}])
 
     def _write_with_key(
         self,
@@ -187,7 +190,7 @@ class Store:
         key: IdempotencyKey,
         token: Token,
         now: int,
-        replaced_token: str | None,
+        replaced: KeyHolder | None,
         together: "list[TransactWriteItemTypeDef]",
     ) -> KeyHolder | None:
         """Write a token's items with its key's, or return the token that holds the key (invariants 3 and 5)."""
@@ -195,7 +198,7 @@ class Store:
             "TableName": self._table,
             "Item": key_item(key, token, now, self.retention),
             "ConditionExpression": condition,
-            "ExpressionAttributeValues": wire_values(replacedToken=replaced_token or "", **values),
+            "ExpressionAttributeValues": wire_values(**_replaced(replaced), **values),
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         held = self._write_together({"Put": put_key}, *together)
@@ -207,23 +210,36 @@ class Store:
         found = self._client.get_item(TableName=self._table, Key=key_primary_key(key), ConsistentRead=True).get("Item")
         return key_holder(plain(found), key) if found else None
 
-    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
-        keys = {name: value for name, value in index_keys(holder.token_id, token.idempotency_key).items() if value is not None}
-        values = {**keys, "expiresAt": self._expires_at(holder.since)} | ({"tags": list(token.tags)} if token.tags else {})
+    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+        expires_at = self._expires_at(holder.since)
+        put_key: PutTypeDef = {
+            "TableName": self._table,
+            "Item": adopted_key_item(key, holder, expires_at),
+            "ConditionExpression": CREATE_MAY_ADOPT_KEY,
+            "ExpressionAttributeValues": wire_values(replacedKept=holder.token_id, yes=True),
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        attributes = adopted_attributes(holder.token_id, token, expires_at)
+        present = {name: value for name, value in attributes.items() if value is not None}
+        absent = ["keptUntil", *(name for name, value in attributes.items() if value is None)]
+        update_token: UpdateTypeDef = {
+            "TableName": self._table,
+            "Key": primary_key(holder.token_id, TOKEN),
+            "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in present)} REMOVE {', '.join(absent)}",
+            "ConditionExpression": IS_KEPT,
+            "ExpressionAttributeValues": wire_values(now=now, **present),
+        }
         try:
-            _, adopted = self._update(
-                holder.token_id,
-                "SET " + ", ".join(f"{name} = :{name}" for name in values) + " REMOVE keptUntil",
-                IS_KEPT,
-                names={},
-                values={"now": now, **values},
-            )
-        except TokenNotFound:
-            return False
-        return adopted.kept_until is None
+            held = self._write_together({"Put": put_key}, {"Update": update_token})
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons: Any = error.response["CancellationReasons"]
+            if reasons[1]["Code"] == "ConditionalCheckFailed":
+                return False
+            raise
+        return held is None or held.get("tokenId") == holder.token_id  # the latter if another create has adopted it
 
     def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
-        """Write all items or none. If the condition on `first` fails, return the item that already exists.
+        """Write all items or none. If the condition on `first` fails, return the item as it is, empty if there is none.
 
         DynamoDB cancels a transaction that conflicts with another one on the same item, as concurrent creates with one
         key do. botocore does not retry that, so this method does.
@@ -234,7 +250,7 @@ class Store:
             except self._client.exceptions.TransactionCanceledException as error:
                 reasons: Any = error.response["CancellationReasons"]
                 if reasons[0]["Code"] == "ConditionalCheckFailed":
-                    return plain(reasons[0]["Item"])
+                    return plain(reasons[0].get("Item", {}))
                 if longest_pause is None or not {reason["Code"] for reason in reasons} & _PASSING:
                     raise
                 self._pause(random.uniform(0, longest_pause))  # noqa: S311 - jitter
@@ -462,6 +478,12 @@ class Store:
                 raise TokenNotFound from None
             return False, token_from(plain(response["Item"]))
         return True, token_from(plain(answer["Attributes"]))
+
+
+def _replaced(holder: KeyHolder | None) -> dict[str, Any]:
+    """The values of HELD_BY_REPLACED and HELD_BY_REPLACED_KEPT: one of both names the holder."""
+    replaced, kept = ("", holder.token_id) if holder and holder.is_kept else (holder.token_id if holder else "", "")
+    return {"replacedToken": replaced, "replacedKept": kept, "yes": True}
 
 
 def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:

@@ -51,12 +51,12 @@ class MemoryStore:
         now: int,
         *,
         document: Document | None = None,
-        replaced_token: str | None = None,
+        replaced: KeyHolder | None = None,
     ) -> KeyHolder | None:
         with self._lock:
             if key is not None:
                 holder = self._holder(key)
-                if holder and holder.token_id not in (token.id, replaced_token) and not holder.is_expired(now):
+                if holder and not self._may_replace(holder, token, replaced) and not holder.is_expired(now):
                     return holder
                 self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
@@ -64,10 +64,10 @@ class MemoryStore:
                 self._documents[token.id, document.kind] = document.text
         return None
 
-    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced_token: str | None = None) -> KeyHolder | None:
+    def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         with self._lock:
             holder = self._holder(key)
-            if holder and holder.token_id not in (token.id, replaced_token):
+            if holder and not self._may_replace(holder, token, replaced):
                 return holder
             self._keys[key.kind, key.text] = (token, key)
             self.tokens.setdefault(token.id, token)
@@ -77,14 +77,26 @@ class MemoryStore:
         with self._lock:
             return self._holder(key)
 
-    def adopt(self, holder: KeyHolder, token: Token, now: int) -> bool:
+    def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
         with self._lock:
-            kept = self.tokens.get(holder.token_id)
-            if kept is None or (kept.kept_until is not None and kept.kept_until <= now):
+            held, kept = self._holder(key), self.tokens.get(holder.token_id)
+            if held is None or held.token_id != holder.token_id:
                 return False
-            if kept.kept_until is not None:
-                self.tokens[kept.id] = replace(kept, kept_until=None, tags=token.tags)
+            if not held.is_kept:
+                return True
+            if kept is None or kept.kept_until is None or kept.kept_until <= now:
+                return False
+            end = token.idempotency_key_expires_at
+            adopted = replace(kept, kept_until=None, tags=token.tags, idempotency_key_expires_at=end)
+            self.tokens[kept.id] = adopted
+            self._keys[key.kind, key.text] = (adopted, replace(key, request=None))
             return True
+
+    @staticmethod
+    def _may_replace(holder: KeyHolder, token: Token, replaced: KeyHolder | None) -> bool:
+        if holder.token_id == token.id:
+            return True
+        return replaced is not None and replaced.token_id == holder.token_id and holder.is_kept >= replaced.is_kept
 
     def _holder(self, key: IdempotencyKey) -> KeyHolder | None:
         if (key.kind, key.text) not in self._keys:
