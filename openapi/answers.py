@@ -187,7 +187,8 @@ class EndpointDeliveries(AnswerModel):
 
     completed: EndpointDeliveriesOfAKind = _optional("Completed a token.")
     kept: EndpointDeliveriesOfAKind = _optional("Came before their token, and are kept for it.")
-    repeated: EndpointDeliveriesOfAKind = _optional("Their token had already ended.")
+    repeated: EndpointDeliveriesOfAKind = _optional("Their token had already been completed.")
+    late: EndpointDeliveriesOfAKind = _optional("Their token had already timed out.")
     notAwaited: EndpointDeliveriesOfAKind = _optional("No token has their key, and the endpoint keeps nothing.")
     notMatching: EndpointDeliveriesOfAKind = _optional("Do not match `completeWhen` or the token's payloadSchema.")
     noKey: EndpointDeliveriesOfAKind = _optional("`key` gave no text and no number.")
@@ -222,7 +223,7 @@ class EndpointTrial(AnswerModel):
     """What would become of a delivery. Every step is shown, also those after the one at which it would end."""
 
     outcome: Literal[
-        "completed", "kept", "repeated", "notAwaited", "notMatching", "noKey", "noOutput", "refused", "handshake"
+        "completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput", "refused", "handshake"
     ] = Field(description="As which kind the delivery would be counted; `handshake`: it would only be answered.")
     steps: list[TrialStep]
     key: str = _optional("The idempotency key.")

@@ -24,7 +24,8 @@ const SIZE = 20; // each is retrieved for its counts
 const KINDS = {
   completed: ["good", "Completed a token"],
   kept: ["good", "Kept for a token to come"],
-  repeated: ["plain", "Repeated: the token had ended"],
+  repeated: ["plain", "Repeated: the token had been completed"],
+  late: ["bad", "Late: the token had timed out"],
   notAwaited: ["plain", "Not awaited by a token"],
   notMatching: ["plain", "Did not match"],
   noKey: ["bad", "Had no key"],

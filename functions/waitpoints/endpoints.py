@@ -53,7 +53,8 @@ class DeliveryKind(StrEnum):
 
     COMPLETED = "completed"  # it settled a token
     KEPT = "kept"  # no token has its key yet
-    REPEATED = "repeated"  # the token with its key had already ended
+    REPEATED = "repeated"  # the token with its key had already been completed
+    LATE = "late"  # the token with its key had already timed out
     NOT_AWAITED = "notAwaited"  # no token has its key, and the endpoint keeps nothing
     NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema or page excludes it
     NO_KEY = "noKey"  # the key expression gave no text and no number

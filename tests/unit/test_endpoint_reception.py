@@ -15,7 +15,17 @@ from tests.support.fakes.secret import FakeSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
-from waitpoints.token import Completed, Document, DocumentKind, IdempotencyKey, NewToken, Output, Source, Verification
+from waitpoints.token import (
+    Completed,
+    Document,
+    DocumentKind,
+    IdempotencyKey,
+    NewToken,
+    Output,
+    Source,
+    TimedOut,
+    Verification,
+)
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -119,6 +129,15 @@ class TestADelivery:
         assert shown.outcome.output.json == BODY
         assert shown.other_deliveries is not None
         assert shown.other_deliveries.count == 1
+
+    def test_after_the_timeout_is_counted_as_late(self, world: InMemory, api: Api) -> None:
+        endpoint, token = put(world), create(world, timeout_at=world.clock() + 60_000)
+        world.clock.advance(60_000)
+        assert deliver(api, endpoint).status == 200
+        assert isinstance(world.tokens.retrieve(token).outcome, TimedOut)
+        assert counted(world, endpoint) == {"late": 1}
+        deliver(api, endpoint)
+        assert counted(world, endpoint) == {"late": 2}
 
     def test_that_does_not_match_changes_nothing(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world), create(world)
@@ -311,6 +330,16 @@ class TestATrial:
         create(world)
         deliver(api, endpoint)
         assert self.tried(api, body=BODY)["outcome"] == "repeated"
+
+    @pytest.mark.parametrize("is_stored", [True, False])
+    def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
+        put(world)
+        token = create(world, timeout_at=world.clock() + 60_000)
+        world.clock.advance(60_000)
+        if is_stored:
+            world.tokens.expire(token)
+        trial = self.tried(api, body=BODY)
+        assert (trial["outcome"], self.steps(trial)["token"]) == ("late", "late")
 
     def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, key_ttl="1h")

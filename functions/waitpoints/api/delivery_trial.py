@@ -113,17 +113,18 @@ def _match(endpoint: Endpoint, evaluation: Evaluation) -> Step:
 def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     """What would become of the key's token."""
     now = services.now()
-    if token is None or (token.outcome is not None and _key_has_expired(token, now)):
+    outcome = token.outcome_at(now) if token else None
+    if token is None or (outcome is not None and _key_has_expired(token, now)):
         if endpoint_reception.kept_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
-    match token.outcome:
+    match outcome:
         case None:
             return _waiting(token, output)
         case Completed(at) | Failed(at) | TimedOut(at):
-            detail = f"it has ended at {iso(at)} as {token.outcome.status}"
-            return Step("token", "repeated", detail, DeliveryKind.REPEATED)
-    assert_never(token.outcome)
+            kind = endpoint_reception.after_the_end(outcome)
+            return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
+    assert_never(outcome)
 
 
 def _waiting(token: Token, output: str) -> Step:

@@ -14,7 +14,7 @@ from waitpoints.api.origin import origin
 from waitpoints.endpoints import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.keys import Kept, NotAwaited
-from waitpoints.token import IdempotencyKey, Origin, Source
+from waitpoints.token import IdempotencyKey, Origin, Outcome, Source, TimedOut
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -49,6 +49,11 @@ def kept_until(endpoint: Endpoint, now: int, retention: int) -> int:
     return now + min(timeouts.duration(endpoint.key_ttl), retention * 1000)
 
 
+def after_the_end(outcome: Outcome | None) -> DeliveryKind:
+    """Return what a delivery is whose token has ended with `outcome`."""
+    return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
+
+
 def _verified(endpoint: Endpoint, request: Request, body: bytes) -> Response | None:
     if endpoint.verify is None:
         return None
@@ -75,7 +80,7 @@ def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None
         case Ended(outcome, _):
             assert completion.token_id is not None
             services.tokens.count_delivery(completion.token_id, outcome, sender)
-            kind = DeliveryKind.REPEATED
+            kind = after_the_end(outcome)
         case RulesApply():
             raise AssertionError("complete_key checks the rules")
         case never:
