@@ -10,8 +10,9 @@ CACHED_FOR = 60_000  # milliseconds: a changed or deleted endpoint takes effect 
 class EndpointCache:
     """Keeps what each lookup found, also nothing, for CACHED_FOR.
 
-    A secret id never returns, so an endpoint that is deleted and put again is found at once under its new URL. Look up only
-    what a valid URL names: the cache has one entry for each pair of name and secret id.
+    A secret id never returns, so an endpoint that is deleted and put again is found at once under its new URL. A read of the
+    new one also ends what was found under the old URL. Look up only what a valid URL names: the cache has one entry for each
+    pair of name and secret id.
     """
 
     def __init__(self, get: Callable[[str], Endpoint | None], clock: Callable[[], int]) -> None:
@@ -25,6 +26,13 @@ class EndpointCache:
         read_at, found = self._found.get((name, secret_id), (now - CACHED_FOR, None))
         if now - read_at >= CACHED_FOR:
             endpoint = self._get(name)
+            self._end_replaced(name, endpoint)
             found = endpoint if endpoint and endpoint.secret_id == secret_id else None
             self._found[name, secret_id] = now, found
         return found
+
+    def _end_replaced(self, name: str, current: Endpoint | None) -> None:
+        """Keep of what was found under a name only the endpoint that has it now."""
+        for key, (read_at, found) in self._found.items():
+            if found and found.name == name and (current is None or found.secret_id != current.secret_id):
+                self._found[key] = read_at, None  # that secret id never returns

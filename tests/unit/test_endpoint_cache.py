@@ -72,6 +72,19 @@ def test_an_endpoint_that_was_put_again_works_at_once_and_its_old_url_does_not_c
     assert cache.lookup("github", OLD) is None
 
 
+def test_a_read_of_the_new_endpoint_ends_the_old_url_at_once(cache: EndpointCache, table: Table) -> None:
+    stripe = table.endpoints["stripe"] = replace(GITHUB, name="stripe")
+    cache.lookup("stripe", OLD)
+    cache.lookup("github", OLD)
+    table.endpoints["github"] = replace(GITHUB, secret_id=NEW)
+    assert cache.lookup("github", OLD) == GITHUB  # the new one has not been read yet
+    cache.lookup("github", NEW)
+    assert cache.lookup("github", OLD) is None
+    assert cache.lookup("github", NEW) == replace(GITHUB, secret_id=NEW)
+    assert cache.lookup("stripe", OLD) == stripe
+    assert table.reads == 3
+
+
 def test_an_absent_endpoint_is_read_once_a_minute_too(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
     for name, secret_id in (("github", NEW), ("stripe", OLD)):
         for _ in range(5):
