@@ -193,7 +193,7 @@ class EndpointDeliveries(AnswerModel):
     notMatching: EndpointDeliveriesOfAKind = _optional("Do not match `completeWhen` or the token's payloadSchema.")
     noKey: EndpointDeliveriesOfAKind = _optional("`key` gave no text and no number.")
     noOutput: EndpointDeliveriesOfAKind = _optional("`output` failed, or its result is too large.")
-    refused: EndpointDeliveriesOfAKind = _optional("Their signature is wrong.")
+    refused: EndpointDeliveriesOfAKind = _optional("Their signature is wrong, or the secret of `verify` cannot be used.")
 
 
 class EndpointWithDeliveries(EndpointObject):

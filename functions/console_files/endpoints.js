@@ -30,7 +30,7 @@ const KINDS = {
   notMatching: ["plain", "Did not match"],
   noKey: ["bad", "Had no key"],
   noOutput: ["bad", "Had no output"],
-  refused: ["bad", "Refused: wrong signature"],
+  refused: ["bad", "Refused: not verified"],
   handshake: ["plain", "A sender's test, only answered"],
 };
 // "notMatching" as "not matching"

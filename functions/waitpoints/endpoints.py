@@ -59,7 +59,7 @@ class DeliveryKind(StrEnum):
     NOT_MATCHING = "notMatching"  # completeWhen or the token's payloadSchema or page excludes it
     NO_KEY = "noKey"  # the key expression gave no text and no number
     NO_OUTPUT = "noOutput"  # the output expression failed, or its result is too large
-    REFUSED = "refused"  # its signature is wrong
+    REFUSED = "refused"  # its signature is wrong, or cannot be checked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 from in_process.template import Template
 from tests.support.api_gateway import Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.secret import FakeSecret
+from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
@@ -194,6 +195,32 @@ class TestItsSender:
         assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
         assert world.tokens.retrieve(token).outcome is not None
         assert counted(world, endpoint) == {"refused": 1, "completed": 1}
+
+    @pytest.mark.parametrize(
+        ("secret", "detail"),
+        [
+            (MissingSecret(), "the secret waitpoints/github cannot be read"),
+            (MissingSecret("ThrottlingException"), "the secret waitpoints/github cannot be read"),
+            (FakeSecret("not base64"), "the secret waitpoints/github does not have the form that standard-webhooks needs"),
+        ],
+    )
+    def test_gets_503_if_its_secret_fails_and_is_counted(
+        self, world: InMemory, api: Api, log: io.StringIO, secret: FakeSecret | MissingSecret, detail: str
+    ) -> None:
+        endpoint = put(world, verify=Verification("standard-webhooks", "github"))
+        headers = sign("standard-webhooks", BODY.encode(), url_of(endpoint), int(time.time()), f"whsec_{'A' * 32}").headers
+        world.webhook_secrets["github"] = secret
+        assert deliver(api, endpoint, headers=headers).status == 503
+        assert not world.store.tokens
+        assert counted(world, endpoint) == {"refused": 1}
+        assert statistics(world, endpoint).last[DeliveryKind.REFUSED].detail == detail
+        line = json.loads(log.getvalue())
+        assert (line["endpoint"], line["delivery"], line["secret"]) == ("github", "refused", "waitpoints/github")
+        trial = api.post("/api/v1/endpoints/github/test", {"body": BODY, "headers": headers})
+        assert (trial.status, trial.json["outcome"]) == (200, "refused")
+        steps = {step["step"]: step for step in trial.json["steps"]}
+        assert steps["signature"] == {"step": "signature", "result": "refused", "detail": detail}
+        assert steps["token"]["result"] == "kept"
 
     def test_may_test_the_url_first(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, verify=GITHUB)

@@ -99,6 +99,9 @@ def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
         answer = verification.check(endpoint.verify, request, url, body)
     except WrongSignature as refusal:
         return Step("signature", "refused", refusal.message, DeliveryKind.REFUSED)
+    except verification.SECRET_FAILURES as failure:
+        detail = verification.secret_failure(endpoint.verify, failure)
+        return Step("signature", "refused", detail, DeliveryKind.REFUSED)
     return _answered(answer) if answer else Step("signature", "verified")
 
 

@@ -1,7 +1,7 @@
 """Receive a delivery to an endpoint: verify it, evaluate it, complete its key, and count what became of it.
 
 A delivery that is understood is answered 200, whether or not it ended something: a sender that gets errors gives the URL up.
-Only a wrong signature is refused.
+Only a delivery that is not verified is refused.
 """
 
 from typing import assert_never
@@ -20,14 +20,10 @@ from waitpoints.wiring import services
 
 
 def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
-    """Complete the token of the delivery's key. Raises WrongSignature."""
+    """Complete the token of the delivery's key. Raises WrongSignature, or a failure of the sender's secret."""
     sender = origin(request, Source.ENDPOINT)
-    try:
-        if answer := _verified(endpoint, request, body):
-            return answer
-    except WrongSignature as refusal:
-        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.reason)
-        raise
+    if answer := _verified(endpoint, request, body, sender):
+        return answer
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     match evaluation.result:
         case Evaluated(key, output):
@@ -54,13 +50,22 @@ def after_the_end(outcome: Outcome | None) -> DeliveryKind:
     return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
 
 
-def _verified(endpoint: Endpoint, request: Request, body: bytes) -> Response | None:
+def _verified(endpoint: Endpoint, request: Request, body: bytes, sender: Origin) -> Response | None:
+    """Verify a delivery, or count it as refused and raise the reason."""
     if endpoint.verify is None:
         return None
     from waitpoints.api import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
     url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
-    return verification.verified(endpoint.verify, request, url, body)
+    try:
+        return verification.verified(endpoint.verify, request, url, body)
+    except WrongSignature as refusal:
+        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.reason)
+        raise
+    except verification.SECRET_FAILURES as failure:
+        telemetry.note(secret=services.webhook_secret_name(endpoint.verify.secret))
+        _count(endpoint, DeliveryKind.REFUSED, sender, detail=verification.secret_failure(endpoint.verify, failure))
+        raise
 
 
 def _complete(endpoint: Endpoint, key: str, output: str, sender: Origin) -> None:

@@ -2,12 +2,17 @@
 
 import time
 
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
 from waitpoints import telemetry
 from waitpoints.api import handshake_signs, signatures
 from waitpoints.api.http import Request, Response
-from waitpoints.errors import WrongSignature
+from waitpoints.errors import UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 from waitpoints.wiring import services
+
+SECRET_FAILURES = (GetParameterError, UnusableSecret)
+"""What `check` and `verified` raise if the sender's secret cannot be read, or does not have the form that the scheme needs."""
 
 
 def verified(verify: Verification, request: Request, url: str, body: bytes) -> Response | None:
@@ -31,3 +36,11 @@ def check(verify: Verification, request: Request, url: str, body: bytes) -> Resp
 
     asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
     return handshakes.keyed_answer(verify.scheme, asked, secret.encode())
+
+
+def secret_failure(verify: Verification, failure: Exception) -> str:
+    """Say which secret failed. `failure` is one of SECRET_FAILURES."""
+    name = services.webhook_secret_name(verify.secret)
+    if isinstance(failure, UnusableSecret):
+        return f"the secret {name} does not have the form that {verify.scheme} needs"
+    return f"the secret {name} cannot be read"
