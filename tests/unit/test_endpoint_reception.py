@@ -191,10 +191,14 @@ class TestItsSender:
         refused = deliver(api, endpoint)
         assert refused.status == 401
         assert world.tokens.retrieve(token).outcome is None
-        assert statistics(world, endpoint).last[DeliveryKind.REFUSED].detail == "missing"
+        detail = statistics(world, endpoint).last[DeliveryKind.REFUSED].detail
+        assert detail == refused.json["error"] == "Invalid signature: no x-hub-signature-256 header"
+        deliver(api, endpoint, headers={"x-hub-signature-256": f"sha256={'0' * 64}"})
+        detail = statistics(world, endpoint).last[DeliveryKind.REFUSED].detail
+        assert detail == "Invalid signature: it does not match the delivery"
         assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
         assert world.tokens.retrieve(token).outcome is not None
-        assert counted(world, endpoint) == {"refused": 1, "completed": 1}
+        assert counted(world, endpoint) == {"refused": 2, "completed": 1}
 
     @pytest.mark.parametrize(
         ("secret", "detail"),

@@ -60,7 +60,7 @@ def _verified(endpoint: Endpoint, request: Request, body: bytes, sender: Origin)
     try:
         return verification.verified(endpoint.verify, request, url, body)
     except WrongSignature as refusal:
-        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.reason)
+        _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.message)
         raise
     except verification.SECRET_FAILURES as failure:
         telemetry.note(secret=services.webhook_secret_name(endpoint.verify.secret))
