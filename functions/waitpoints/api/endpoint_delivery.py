@@ -4,6 +4,7 @@
 No body makes an accepted expression raise an error. All expressions of one delivery share one budget of work.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,7 +18,8 @@ from waitpoints.endpoints import WHOLE_BODY, Endpoint
 from waitpoints.errors import InvalidRequest
 
 MAX_NAMES = 40  # in a shape
-MAX_NAME = 40  # characters of a name in a shape
+OTHER_NAMES = "(other names)"
+_IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]{0,39}")
 _EXACT = 2**53  # floats up to here have all the digits that were sent
 
 
@@ -145,11 +147,12 @@ def text_in_key(result: Any) -> str | None:
 
 
 def shape(value: Any) -> str:
-    """Return the JSON text of a value's members and types, without a value of any member.
+    """Return the JSON text of a value's names and types, without a value of any member.
 
-    It has two levels, the first 40 names, and 40 characters of each name. A list shows its first element:
+    It has two levels and the first 40 names. A name that does not look like an identifier may be data, such as an address:
+    such names are only counted. A list shows its first element:
 
-        [{"id": "number", "sender": {"login": "string"}, "labels": "array"}]
+        [{"id": "number", "sender": {"login": "string"}, "labels": "array", "(other names)": 2}]
     """
     is_list = isinstance(value, list) and bool(value)
     first = value[0] if is_list else value
@@ -157,15 +160,29 @@ def shape(value: Any) -> str:
     return json_text.dumps([shown] if is_list else shown)
 
 
-def _shape(members: Mapping[str, Any]) -> dict[str, Any]:
-    outer = list(members.items())[:MAX_NAMES]
-    left = MAX_NAMES - len(outer)
-    shown: dict[str, Any] = {}
-    for name, value in outer:
-        inner = list(value.items())[:left] if isinstance(value, dict) else []
-        left -= len(inner)
-        shown[name[:MAX_NAME]] = {one[:MAX_NAME]: _type(of) for one, of in inner} or _type(value)
+def _is_text_sent_as_form(members: Mapping[str, Any]) -> bool:
+    """Whether an object is what a form parser makes of a text that ends in `=`, as base64 does."""
+    return len(members) == 1 and all(isinstance(value, str) and not value.strip("=") for value in members.values())
+
+
+def _shape(members: Mapping[str, Any]) -> dict[str, Any] | str:
+    if _is_text_sent_as_form(members):
+        return "string"
+    shown = _types(members, MAX_NAMES)
+    left = MAX_NAMES - len(shown)
+    for name, value in members.items():
+        if name in shown and name != OTHER_NAMES and isinstance(value, dict) and left > 0:
+            inner = _types(value, left)
+            left -= len(inner)
+            shown[name] = inner or _type(value)
     return shown
+
+
+def _types(members: Mapping[str, Any], limit: int) -> dict[str, Any]:
+    """Return the types of the first `limit` members with a name to show, and how many have another name."""
+    names = [name for name in members if _IDENTIFIER.fullmatch(name)]
+    shown: dict[str, Any] = {name: _type(members[name]) for name in names[:limit]}
+    return {**shown, OTHER_NAMES: len(members) - len(names)} if len(names) < len(members) else shown
 
 
 def _type(value: Any) -> str:
