@@ -29,8 +29,10 @@ from waitpoints.api.expressions import (
     [
         ("body." + "a" * MAX_LENGTH, "256 characters"),
         ("", "not valid JMESPath"),
-        ("body.status = 'x'", "not valid JMESPath"),
-        ("body..a", "not valid JMESPath"),
+        ("body.status = 'x'", 'not valid JMESPath at character 13, "="'),
+        ("body..a", 'not valid JMESPath at character 6, "."'),
+        ("contains(body", "not valid JMESPath: it ends too early"),
+        ("body.", "not valid JMESPath: it ends too early"),
         ("(" * 17 + "a" + ")" * 17, "nested too deeply"),
         ("(" * 120 + "a" + ")" * 120, "nested too deeply"),
         ("!" * 255 + "a", "nodes"),
@@ -58,6 +60,34 @@ def test_what_is_not_accepted_is_named(expression: str, reason: str) -> None:
     with pytest.raises(ExpressionRefused) as refused:
         check(expression)
     assert reason in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("expression", "where"),
+    [
+        ("body.order-id", '11, "-"'),
+        ("headers.x-github-event == 'ping'", '10, "-"'),
+        ("body.a-1", '7, "-"'),
+        ("body.2nd", '6, "2"'),
+        ("body.@id", '6, "@"'),
+        ("body.soap:id", '10, ":"'),
+        ("body.größe", '8, "ö"'),
+    ],
+)
+def test_a_name_that_needs_quotes_is_refused_with_that_hint(expression: str, where: str) -> None:
+    with pytest.raises(ExpressionRefused) as refused:
+        check(expression)
+    assert str(refused.value) == (
+        f"it is not valid JMESPath at character {where}; a name with other characters than letters, digits and _ is written "
+        'in double quotes: body."order-id"'
+    )
+
+
+@pytest.mark.parametrize("expression", ["body.status = 'x'", "body..a", "body a", "body.a & body.b", "body.'a'", "body."])
+def test_another_mistake_is_refused_without_it(expression: str) -> None:
+    with pytest.raises(ExpressionRefused) as refused:
+        check(expression)
+    assert "double quotes" not in str(refused.value)
 
 
 def test_forty_nodes_are_accepted() -> None:

@@ -5,6 +5,7 @@ all expressions of one delivery take together: the nodes visited, and the charac
 read or write.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
@@ -42,6 +43,8 @@ _MULTI_SELECTS = ("multi_select_list", "multi_select_dict")
 _OPENING, _CLOSING = ("lbracket", "lbrace", "lparen", "filter"), ("rbracket", "rbrace", "rparen")
 _JSON_TYPES = {"NoneType": "null", "bool": "boolean", "int": "number", "float": "number", "str": "string", "list": "array"}
 """JMESPath names the type of an element of a list as Python does."""
+_ONLY_IN_QUOTED_NAMES = re.compile(r"[^A-Za-z_\s.,*\[\](){}|&<>=!'\"`]")  # no part of JMESPath's own syntax where it stands
+_QUOTED_NAMES = 'a name with other characters than letters, digits and _ is written in double quotes: body."order-id"'
 _DIGITS = 308  # a longer integer is read as a float
 
 Node = Mapping[str, Any]
@@ -84,8 +87,8 @@ def check(expression: str) -> None:
         _check_nesting(expression)
         tree = _tree(expression)
         nodes = list(_nodes(tree))
-    except exceptions.JMESPathError:
-        raise ExpressionRefused("it is not valid JMESPath") from None
+    except exceptions.JMESPathError as error:
+        raise ExpressionRefused(_invalid(expression, error)) from None
     except (ValueError, RecursionError):
         raise ExpressionRefused("it cannot be parsed") from None
     _check_counts(nodes)
@@ -169,6 +172,17 @@ class _Functions(functions.Functions):
             return json_text.parse(text, parse_int=_number)
         except json_text.NotJson:
             return None
+
+
+def _invalid(expression: str, error: exceptions.JMESPathError) -> str:
+    """Say where an expression stops to be JMESPath. Characters are counted from 1."""
+    if not isinstance(error, exceptions.ParseError):  # it is empty
+        return "it is not valid JMESPath"
+    found = expression[error.lex_position : error.lex_position + 1]
+    if not found:
+        return "it is not valid JMESPath: it ends too early"
+    where = f"it is not valid JMESPath at character {error.lex_position + 1}, {json_text.dumps(found)}"
+    return f"{where}; {_QUOTED_NAMES}" if _ONLY_IN_QUOTED_NAMES.fullmatch(found) else where
 
 
 def _check_nesting(expression: str) -> None:
