@@ -18,8 +18,10 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
-from waitpoints.api import completion, completion_filter
+from waitpoints.api import completion, completion_filter, expressions
+from waitpoints.api.endpoint_delivery import Evaluation, NoKey
 from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.endpoints import Endpoint
 from waitpoints.waiter_result import Success
 
 FUNCTIONS = Template.load().functions()
@@ -111,6 +113,26 @@ def test_every_answer_has_the_fields_of_the_api(shown: Any) -> None:
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_is_accepted(expression: str) -> None:
     completion_filter.check(expression)
+
+
+@pytest.mark.parametrize(
+    ("run", "key"),
+    [
+        ('{"id": 7, "run_attempt": 2}', "github:7-2"),
+        ('{"id": 7.0, "run_attempt": 2}', "github:7.0-2"),
+        ('{"id": 7}', None),
+        ('{"run_attempt": 2}', None),
+        ('{"id": "", "run_attempt": 2}', None),
+        ("null", None),
+    ],
+)
+def test_the_key_of_two_parts_needs_both(run: str, key: str | None) -> None:
+    found = re.search(r"into the key:\n\n`([^`\n]+)`$", PAGE, re.MULTILINE)
+    assert found is not None
+    endpoint = Endpoint(name="github", secret_id="0" * 24, key=found[1], verify=None, created_at=1, updated_at=1)
+    expressions.check(endpoint.key)
+    evaluated = Evaluation(endpoint, f'{{"workflow_run": {run}}}'.encode(), {}, "").key
+    assert evaluated == key if key else isinstance(evaluated, NoKey)
 
 
 def test_the_table_of_expressions_is_read() -> None:
