@@ -133,11 +133,17 @@ class PutEndpointRequest(BaseModel):  # the handler reads it without pydantic
     )
 
 
+TRIED_BODY = (
+    "The body: a text, exactly as the provider sends it, or any other JSON, which is written anew. Only a text can have the "
+    "signature that the provider made."
+)
+
+
 class TryEndpointRequest(BaseModel):  # the handler reads it without pydantic
     """A delivery. An unknown field is refused, also from the SDK."""
 
     model_config = ConfigDict(extra="forbid")
-    body: Any = Field(default="", description="The body: a text, exactly as the provider sends it, or any other JSON.")
+    body: Any = Field(default="", description=TRIED_BODY)
     headers: dict[str, str] = Field(default={}, description="The headers, of which a signature may need some.")
     query: str = Field(default="", description="The query, as it follows the question mark of the URL.")
 

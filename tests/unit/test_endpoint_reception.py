@@ -356,6 +356,10 @@ class TestATrial:
         endpoint = put(world, verify=GITHUB)
         assert self.steps(self.tried(api, body=BODY, headers=signature(endpoint)))["signature"] == "verified"
 
+    def test_can_only_verify_the_signature_of_a_text(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, verify=GITHUB)
+        assert self.steps(self.tried(api, body=json.loads(BODY), headers=signature(endpoint)))["signature"] == "refused"
+
     def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
         endpoint = put(world)
         create(world)
