@@ -130,7 +130,8 @@ def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
       statemachines/wait_for_webhook.asl.json > .local/mine.asl.json
 {_with_aws(stack) if has_aws else _with_boto3(stack)}
 
-  A state creates its own token with the function {stack.create_function_name}.
+  A state creates its own token with the function {stack.create_function_name},
+  and completes one with {stack.complete_function_name}.
   The credentials are test and test, the region is {stack.region}, and the role is that of the example.
 
   These values are in .local/stack.json while it runs.

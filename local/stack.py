@@ -44,6 +44,7 @@ class Stack:
     state_machine_arn: str
     wait_function_name: str
     create_function_name: str
+    complete_function_name: str
     output_bucket: str
 
     def client(self, service: str) -> Any:
@@ -208,6 +209,7 @@ def describe(endpoint_url: str, api_id_file: Path) -> Stack:
         state_machine_arn=outputs["StateMachineArn"],
         wait_function_name=outputs["WaitFunctionName"],
         create_function_name=outputs["CreateFunctionName"],
+        complete_function_name=outputs["CompleteFunctionName"],
         output_bucket=outputs["OutputBucketName"],
     )
 

@@ -27,6 +27,7 @@ KEYS = {
     "state_machine_arn",
     "wait_function_name",
     "create_function_name",
+    "complete_function_name",
     "output_bucket",
 }
 
