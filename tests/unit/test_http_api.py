@@ -105,6 +105,8 @@ class TestCreate:
             ({"taskToken": "t" * 700, "execution": None}, "execution"),
             ({"idempotencyKeyTTL": "1h"}, "idempotencyKeyTTL needs an idempotencyKey"),
             ({"unwrap": "yes"}, "unwrap"),
+            ({"unwrap": True}, "unwrap needs a taskToken"),
+            ({"context": True}, "context needs a taskToken"),
         ],
         ids=lambda value: repr(value)[:40],
     )

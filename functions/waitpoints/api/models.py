@@ -161,6 +161,9 @@ class CreateWaitpointTokenRequest(RequestModel):
             raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
         if self.execution is not None and self.task_token is None:
             raise ValueError("execution needs a taskToken: it names the execution that waits")
+        for name, value in (("unwrap", self.unwrap), ("context", self.context)):
+            if value and self.task_token is None:
+                raise ValueError(f"{name} needs a taskToken: it says what the state that waits with it gets")
         if self.unwrap and self.context:
             raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
         return self
