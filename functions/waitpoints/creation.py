@@ -16,9 +16,10 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
     """Create the requested token and return the response's fields.
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
-    public base URL. Raises InvalidTimeout.
+    public base URL. Raises InvalidTimeout, InvalidPage and what else the rules of the request raise.
     """
     now = services.now()
+    rules.check_together(wanted)
     document = rules.document(wanted)
     new = NewToken(
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),

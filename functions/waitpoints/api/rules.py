@@ -1,4 +1,4 @@
-"""Check the rules in a request to create a token. Each function returns None if its rule is absent."""
+"""Check the rules in a request to create a token. Each function that returns a rule returns None if it is absent."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -45,7 +45,7 @@ def complete_when(expression: str | None) -> str | None:
 def document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
     """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
     if wanted.page is not None:
-        return Document(DocumentKind.PAGE, _page(wanted))
+        return Document(DocumentKind.PAGE, _page(wanted.page))
     if wanted.payload_schema is not None:
         return Document(DocumentKind.SCHEMA, _schema(wanted.payload_schema))
     return None
@@ -59,13 +59,19 @@ def _schema(value: Any) -> str:
     return text
 
 
-def _page(wanted: "CreateWaitpointTokenRequest") -> str:
-    from waitpoints.api import page_definition, page_html  # noqa: PLC0415 - only for tokens with `page`
-
+def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
+    """Check that a page comes without other rules; call it before any rule is checked. Raises InvalidPage."""
+    if wanted.page is None:
+        return
     others = {"verify": wanted.verify, "completeWhen": wanted.complete_when, "payloadSchema": wanted.payload_schema}
     for name, value in others.items():
         if value is not None:
             raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
-    text = page_definition.parse(wanted.page)
+
+
+def _page(value: Any) -> str:
+    from waitpoints.api import page_definition, page_html  # noqa: PLC0415 - only for tokens with `page`
+
+    text = page_definition.parse(value)
     page_html.check_size(page_definition.load(text))
     return text
