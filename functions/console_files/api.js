@@ -4,6 +4,24 @@ const ROOT = new URL("../../", import.meta.url); // this file is /console/{versi
 export const TOKENS = "api/v1/waitpoints/tokens";
 export const ENDPOINTS = "api/v1/endpoints";
 
+// What the console reads of the answers: they have these members, of these types. A list's first member stands for each.
+const LISTED = { id: "", url: "", status: "", createdAt: "", tags: [""] };
+export const TOKEN_PAGE = { data: [LISTED], pagination: {} };
+export const TOKEN = { ...LISTED, outputType: "" };
+export const CREATED = { id: "" };
+export const ENDPOINT_PAGE = { data: [{ name: "", key: "" }], pagination: {} };
+export const ENDPOINT = { name: "", url: "", key: "", output: "", keyTTL: "", deliveries: {} };
+export const TRIAL = { outcome: "", steps: [{ step: "", result: "" }] };
+export const LINK = { presignedUrl: "" };
+
+const typeOf = (value) => (value === null ? "null" : Array.isArray(value) ? "list" : typeof value);
+
+const isLike = (value, example) => {
+  if (typeOf(value) !== typeOf(example)) return false;
+  if (typeOf(example) === "list") return value.every((it) => isLike(it, example[0]));
+  return typeOf(example) !== "object" || Object.entries(example).every(([name, its]) => isLike(value[name], its));
+};
+
 let key = null;
 
 export class Refusal extends Error {
@@ -23,20 +41,20 @@ export const signOut = () => {
 export const signIn = async (candidate) => {
   if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Refusal(401, "An API key has neither spaces nor special characters.");
   try {
-    await send(candidate, "GET", `${TOKENS}?page[size]=1`);
+    await send(candidate, "GET", `${TOKENS}?page[size]=1`, { like: TOKEN_PAGE });
   } catch (error) {
     throw error.status === 401 ? new Refusal(401, "The API does not accept this key.") : error;
   }
   key = candidate;
 };
 
-// The body of an answer. `json` is the text of a JSON body. Rejects with a Refusal.
-export const call = async (method, path, { json, signal } = {}) => {
+// The body of an answer, which is like the example `like`. `json` is the text of a JSON body. Rejects with a Refusal.
+export const call = async (method, path, options = {}) => {
   if (key === null) throw new Refusal(401, "Sign in first.");
-  return send(key, method, path, json, signal);
+  return send(key, method, path, options);
 };
 
-const send = async (credential, method, path, json, signal) => {
+const send = async (credential, method, path, { json, signal, like = {} }) => {
   const headers = {
     authorization: `Bearer ${credential}`,
     ...(json === undefined ? {} : { "content-type": "application/json" }),
@@ -49,7 +67,9 @@ const send = async (credential, method, path, json, signal) => {
     if (error.name === "AbortError") throw error;
     throw new Refusal(0, "The API cannot be reached.");
   }
-  const body = await answer.json().catch(() => ({}));
-  if (answer.ok) return body;
-  throw new Refusal(answer.status, body.error ?? body.message ?? `The API answered ${answer.status}.`);
+  const body = await answer.json().catch(() => null);
+  if (answer.ok && isLike(body, like)) return body;
+  const why = answer.ok ? null : (body?.error ?? body?.message);
+  const isSaid = typeof why === "string" && why !== "";
+  throw new Refusal(answer.status, isSaid ? why : `The API did not answer as expected (status ${answer.status}).`);
 };

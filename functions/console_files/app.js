@@ -94,9 +94,9 @@ const place = (title, content) => {
 };
 
 // Calls end with their view, and a key that is no longer accepted signs out.
-const call = (signal) => async (method, path, json) => {
+const call = (signal) => async (method, path, options) => {
   try {
-    return await api.call(method, path, { json, signal: method === "GET" ? signal : undefined });
+    return await api.call(method, path, { ...options, signal: method === "GET" ? signal : undefined });
   } catch (error) {
     if (error.status === 401) leave("The API no longer accepts this key.");
     throw error;

@@ -1,5 +1,5 @@
 // Create a token, with everything that the API takes.
-import { TOKENS } from "./api.js";
+import { CREATED, TOKENS } from "./api.js";
 import { el } from "./dom.js";
 import { area, box, form, input, jsonOf, objectOf, textOf, tokenAddress } from "./parts.js";
 
@@ -16,7 +16,7 @@ const SCHEMA = { type: "object", required: ["approved"], properties: { approved:
 
 export const create = async ({ call, go, say }) => {
   const submit = async (data) => {
-    const created = await call("POST", TOKENS, request(data));
+    const created = await call("POST", TOKENS, { json: request(data), like: CREATED });
     say(created.isCached ? "A token with this key existed already: this is it" : "The token was created");
     go(tokenAddress(created.id));
   };

@@ -1,5 +1,5 @@
 // Endpoints: their settings, what became of their deliveries, and their test.
-import { ENDPOINTS } from "./api.js";
+import { ENDPOINT, ENDPOINTS, ENDPOINT_PAGE, TRIAL } from "./api.js";
 import { verification, verifyOf } from "./create.js";
 import { el, fill, said } from "./dom.js";
 import {
@@ -42,9 +42,9 @@ const addressOf = (name) => `#/endpoints/on/${name}`;
 export const endpoints = async ({ query, call }) => {
   const after = query.get("page[after]");
   const asked = new URLSearchParams({ "page[size]": String(SIZE), ...(after ? { "page[after]": after } : {}) });
-  const { data, pagination } = await call("GET", `${ENDPOINTS}?${asked}`);
+  const { data, pagination } = await call("GET", `${ENDPOINTS}?${asked}`, { like: ENDPOINT_PAGE });
   const detailed = await Promise.all(
-    data.map((it) => call("GET", `${ENDPOINTS}/${it.name}`).catch((error) => gone(error, it))),
+    data.map((it) => call("GET", `${ENDPOINTS}/${it.name}`, { like: ENDPOINT }).catch((error) => gone(error, it))),
   );
   const next = pagination.next && `#/endpoints?${new URLSearchParams({ "page[after]": pagination.next })}`;
   return {
@@ -111,10 +111,10 @@ const card = (it) => {
 const unverified = (it) => it.verify === "none";
 
 export const endpoint = async ({ name, call, say, go, refresh }) => {
-  const it = await call("GET", `${ENDPOINTS}/${name}`);
+  const it = await call("GET", `${ENDPOINTS}/${name}`, { like: ENDPOINT });
   const change = () =>
     dialog(`Change ${name}`, settings(it), ["Save", "primary"], async (data) => {
-      await call("PUT", `${ENDPOINTS}/${name}`, request(data));
+      await call("PUT", `${ENDPOINTS}/${name}`, { json: request(data) });
       say("The endpoint was changed. Deliveries see it within a minute");
       refresh();
     });
@@ -215,7 +215,7 @@ const trial = (name, call, say) => {
       headers: JSON.stringify(headersOf(String(data.get("headers")))),
       query: JSON.stringify(String(data.get("query"))),
     });
-    fill(result, verdict(await call("POST", `${ENDPOINTS}/${name}/test`, body), say));
+    fill(result, verdict(await call("POST", `${ENDPOINTS}/${name}/test`, { json: body, like: TRIAL }), say));
   };
   const fields = [
     area("Body", "body", { rows: 8, hint: "As the provider sends it." }),
@@ -259,7 +259,7 @@ const verdict = (it, say) => [
 export const newEndpoint = async ({ call, go, say }) => {
   const submit = async (data) => {
     const name = String(data.get("name"));
-    await call("PUT", `${ENDPOINTS}/${encodeURIComponent(name)}`, request(data));
+    await call("PUT", `${ENDPOINTS}/${encodeURIComponent(name)}`, { json: request(data) });
     say("The endpoint was created");
     go(addressOf(name));
   };

@@ -1,5 +1,5 @@
 // The list of tokens. The parameters in its address are the API's own.
-import { TOKENS } from "./api.js";
+import { TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
 import { age, box, form, input, select, stateBadge, tags, time, tokenAddress, tokenLink } from "./parts.js";
 
@@ -78,7 +78,7 @@ const page = async (query, call) => {
   const [cursor, next] = asked.has("page[before]") ? ["page[before]", "previous"] : ["page[after]", "next"];
   let answer;
   for (let read = 0; read < FURTHER; read += 1) {
-    answer = await call("GET", `${TOKENS}?${asked}`);
+    answer = await call("GET", `${TOKENS}?${asked}`, { like: TOKEN_PAGE });
     if (answer.data.length || !answer.pagination[next]) break;
     asked.set(cursor, answer.pagination[next]);
   }

@@ -19,7 +19,7 @@ const stateOf = (token) => (token.status === "COMPLETED" && token.outputIsError 
 
 export const badge = (kind, text) => el("span", { class: `badge ${kind}` }, text);
 
-export const stateBadge = (token) => badge(...STATES[stateOf(token)]);
+export const stateBadge = (token) => badge(...(STATES[stateOf(token)] ?? ["plain", token.status]));
 
 export const tokenAddress = (id) => `#/tokens/${id}`;
 

@@ -1,5 +1,5 @@
 // One token: its life, its output, and what can be done with it.
-import { TOKENS } from "./api.js";
+import { LINK, TOKEN, TOKENS } from "./api.js";
 import { el, outward, said } from "./dom.js";
 import {
   age,
@@ -27,10 +27,10 @@ import { duration } from "./text.js";
 const PACKETS = "api/v1/packets";
 
 export const token = async ({ name: id, call, say, refresh }) => {
-  const token = await call("GET", `${TOKENS}/${id}`);
+  const token = await call("GET", `${TOKENS}/${id}`, { like: TOKEN });
   const waits = token.status === "WAITING";
-  const act = async (path, body, done) => {
-    await call("POST", `${TOKENS}/${id}/${path}`, body);
+  const act = async (json, done) => {
+    await call("POST", `${TOKENS}/${id}/complete`, { json });
     say(done);
     refresh();
   };
@@ -75,7 +75,7 @@ const complete = (act) =>
       }),
     ],
     ["Complete the token", "primary"],
-    (data) => act("complete", objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
+    (data) => act(objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
   );
 
 const fail = (act) =>
@@ -93,7 +93,7 @@ const fail = (act) =>
     ["Fail the token", "danger full"],
     (data) => {
       const error = objectOf({ message: textOf(data, "message"), name: textOf(data, "name"), code: textOf(data, "code") });
-      return act("complete", objectOf({ error }), "The token was failed");
+      return act(objectOf({ error }), "The token was failed");
     },
   );
 
@@ -233,7 +233,7 @@ const output = (token, call, say) => {
   const told = el("div", {});
   const fetchLink = async () => {
     try {
-      const { presignedUrl } = await call("GET", `${PACKETS}/${token.output}`);
+      const { presignedUrl } = await call("GET", `${PACKETS}/${token.output}`, { like: LINK });
       const link = outward(presignedUrl, {}, "Open the output in a new tab");
       told.replaceChildren(el("p", {}, link, el("span", { class: "hint" }, " The link is valid for five minutes.")));
       link.focus();

@@ -56,6 +56,21 @@ export const visit = async (tab, view) => {
   await shown(tab);
 };
 
+// Answer the tab's calls of the API: `answer` gets a request and returns what to respond with, or null to let it through.
+// Returns what ends that.
+export const intercept = async (tab, answer) => {
+  await tab.setRequestInterception(true);
+  const handle = async (request) => {
+    const made = request.url().includes("/api/") ? await answer(request) : null;
+    await (made ? request.respond(made) : request.continue());
+  };
+  tab.on("request", handle);
+  return async () => {
+    tab.off("request", handle);
+    await tab.setRequestInterception(false);
+  };
+};
+
 export const press = async (tab, label) => {
   const button = await tab.waitForSelector(
     `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,

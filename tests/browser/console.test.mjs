@@ -13,6 +13,7 @@ import {
   WAITING_LONGEST,
   api,
   calls,
+  intercept,
   launch,
   picture,
   press,
@@ -29,6 +30,7 @@ import {
 
 const { API_URL, API_KEY, STAGE_URL, SCENE } = process.env;
 const scene = JSON.parse(SCENE);
+const UNAUTHORIZED = { status: 401, contentType: "application/json", body: '{"error":"no"}' };
 
 let browser;
 before(async () => {
@@ -64,15 +66,11 @@ test("shows nothing before the API has accepted the key", async () => {
 
 test("a key that the API no longer accepts, a reload and going away each sign out", async () => {
   const tab = await signedIn(browser);
-  await tab.setRequestInterception(true);
-  const refuse = (request) =>
-    request.url().includes("/api/") ? request.respond({ status: 401, body: '{"error":"no"}' }) : request.continue();
-  tab.on("request", refuse);
+  const restore = await intercept(tab, () => UNAUTHORIZED);
   await press(tab, "Endpoints");
   await untilItSays(tab, "The API no longer accepts this key.");
   assert.equal(await tab.$("header"), null);
-  tab.off("request", refuse);
-  await tab.setRequestInterception(false);
+  await restore();
 
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("header");
@@ -85,6 +83,37 @@ test("a key that the API no longer accepts, a reload and going away each sign ou
   await tab.goBack();
   await untilItSays(tab, "Sign in to the console");
   assert.equal(await tab.$("header"), null);
+  await tab.browserContext().close();
+});
+
+test("an answer that is not the API's signs nobody in and is never shown as one", async () => {
+  const tab = await open(browser);
+  let odd = null;
+  const restore = await intercept(tab, () => odd);
+  await tab.goto(CONSOLE);
+  const ODD = [
+    [200, "<h1>Welcome to the hotel</h1>"],
+    [500, "null"],
+    [200, "{}"],
+    [502, '{"error":{}}'],
+    [200, "null"],
+  ];
+  for (const [status, body] of ODD) {
+    odd = { status, body };
+    await submitKey(tab, API_KEY);
+    await untilItSays(tab, `The API did not answer as expected (status ${status}).`);
+    assert.equal(await tab.$("header"), null, body);
+  }
+  odd = null;
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("header");
+  await shown(tab);
+  for (const view of ["#/tokens", `#/tokens/${scene.hostile}`, "#/endpoints", `#/endpoints/on/${scene.endpoint}`]) {
+    odd = { status: 200, body: '{"data":[{}],"pagination":{}}' };
+    await visit(tab, view);
+    assert.match(await text(tab, "main"), /The API did not answer as expected \(status 200\)\./, view);
+  }
+  await restore();
   await tab.browserContext().close();
 });
 
