@@ -5,7 +5,7 @@ import { create } from "./create.js";
 import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { list } from "./list.js";
-import { form, input, problem } from "./parts.js";
+import { finder, form, input, problem } from "./parts.js";
 import { token } from "./token.js";
 
 const ID = "waitpoint_[0-9a-z]{26}";
@@ -76,7 +76,9 @@ const show = async () => {
     if (error.name === "AbortError" || signal.aborted) return;
     if (error.status === 401) return;
     const again = el("button", { type: "button", click: show }, "Try again");
-    place("Not shown", [el("h1", { tabindex: "-1" }, "This cannot be shown"), problem(error), again]);
+    const heading = el("h1", { tabindex: "-1" }, "This cannot be shown");
+    const tools = el("div", { class: "tools" }, finder(go), again);
+    place("Not shown", [el("div", { class: "heading" }, heading, tools), problem(error)]);
   } finally {
     if (!signal.aborted) main.removeAttribute("aria-busy");
   }

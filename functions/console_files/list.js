@@ -1,7 +1,7 @@
 // The list of tokens. The parameters in its address are the API's own.
-import { TOKENS, TOKEN_PAGE } from "./api.js";
+import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
-import { age, box, form, input, select, stateBadge, tags, time, tokenAddress, tokenLink } from "./parts.js";
+import { age, box, finder, form, input, problem, select, stateBadge, tags, time, tokenLink } from "./parts.js";
 
 const SIZE = 25;
 const FURTHER = 8; // pages that are read at most until one has a token
@@ -40,14 +40,14 @@ const same = (query, parameters) => {
 };
 
 export const list = async ({ query, call, go, refresh }) => {
-  const { data, pagination } = await page(query, call);
+  const answer = await page(query, call).catch(refused);
   const filter = withoutPage(query);
   const [title, , about] = VIEWS.find(([, parameters]) => same(filter, parameters)) ?? [
     "Tokens",
     {},
     "The tokens that the filter selects.",
   ];
-  const tokens = [...data];
+  const tokens = [...(answer.data ?? [])];
   if ([...filter.keys()].some((name) => name.startsWith("filter[completedAt]"))) {
     tokens.sort((one, other) => String(other.completedAt).localeCompare(String(one.completedAt)));
   }
@@ -62,14 +62,24 @@ export const list = async ({ query, call, go, refresh }) => {
       ),
       quickViews(filter),
       el("p", { class: "hint" }, about),
-      filters(filter, go),
-      tokens.length
-        ? table(tokens)
-        : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
-      pager(query, pagination, tokens.length),
+      filters(filter, go, answer instanceof Refusal),
+      answer instanceof Refusal ? problem(answer) : found(query, tokens, answer.pagination),
     ],
   };
 };
+
+// A list that the API refuses keeps its filter and its tabs, so that they can be corrected.
+const refused = (error) => {
+  if (error instanceof Refusal && error.status !== 401) return error;
+  throw error;
+};
+
+const found = (query, tokens, pagination) => [
+  tokens.length
+    ? table(tokens)
+    : el("p", { class: "empty" }, pagination.next || pagination.previous ? "None found so far." : "No token."),
+  pager(query, pagination, tokens.length),
+];
 
 // A page of the API may be empty and have a cursor, since it takes a bounded number of reads: look further, for some pages.
 const page = async (query, call) => {
@@ -94,27 +104,13 @@ const quickViews = (filter) =>
     ),
   );
 
-// Opens a token by its id, or by anything that contains it, such as a callback URL.
-const finder = (go) => {
-  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "Id or callback URL" });
-  return el(
-    "div",
-    { class: "finder" },
-    form(field, el("button", { type: "submit" }, "Open"), async (data) => {
-      const [found] = /waitpoint_[0-9a-z]{26}/.exec(String(data.get("id"))) ?? [];
-      if (!found) throw new Error("This contains no token's id: waitpoint_ and 26 letters and digits.");
-      go(tokenAddress(found));
-    }),
-  );
-};
-
 const STATUSES = [
   ["WAITING", "Waiting"],
   ["COMPLETED", "Completed"],
   ["TIMED_OUT", "Timed out"],
 ];
 
-const filters = (query, go) => {
+const filters = (query, go, isOpen) => {
   const has = (name) => query.get(name) ?? "";
   const chosen = has("filter[status]").split(",");
   const instants = (which) => {
@@ -200,7 +196,7 @@ const filters = (query, go) => {
   const set = [...query].map(([name, value]) => el("span", { class: "tag" }, said(`${words(name)}: ${value}`)));
   return el(
     "details",
-    { class: "filters" },
+    { class: "filters", open: isOpen },
     el("summary", {}, "Filter ", el("span", { class: "tags" }, set)),
     form(fields, buttons, apply),
   );

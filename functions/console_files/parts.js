@@ -144,6 +144,20 @@ export const form = (children, buttons, act) => {
   return el("form", { submit, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));
 };
 
+// Opens a token by its id, or by anything that contains it, such as a callback URL.
+export const finder = (go) => {
+  const field = input("Open a token by its id or its callback URL", "id", { placeholder: "Id or callback URL" });
+  return el(
+    "div",
+    { class: "finder" },
+    form(field, el("button", { type: "submit" }, "Open"), async (data) => {
+      const [found] = /waitpoint_[0-9a-z]{26}/.exec(String(data.get("id"))) ?? [];
+      if (!found) throw new Error("This contains no token's id: waitpoint_ and 26 letters and digits.");
+      go(tokenAddress(found));
+    }),
+  );
+};
+
 // A dialog with a form. `act` is called with the form's data; if it does not reject, the dialog closes.
 export const dialog = (heading, children, [label, kind], act) => {
   fields += 1;

@@ -315,6 +315,29 @@ test("every filter of the form reaches the API under its own name", async () => 
   await tab.browserContext().close();
 });
 
+test("what the API refuses to show leaves what corrects it", async () => {
+  const tab = await signedIn(browser, "#/tokens?filter%5Bstatus%5D=WAITING&filter%5BcreatedAt%5D%5Bperiod%5D=soon");
+  await untilItSays(tab, "Query Error");
+  const period = '[name="filter[createdAt][period]"]';
+  assert.equal(await tab.$eval(period, (input) => input.value), "soon");
+  await tab.$eval(period, (input) => {
+    input.value = "7d";
+  });
+  await press(tab, "Apply");
+  await tab.waitForSelector("tbody a");
+  await visit(tab, "#/tokens?sort=size");
+  await press(tab, "Waiting longest");
+  await tab.waitForSelector("tbody a");
+
+  await visit(tab, "#/tokens/waitpoint_00000000000000000000000000");
+  await untilItSays(tab, "This cannot be shown");
+  await tab.type("[name=id]", scene.hostile);
+  await press(tab, "Open");
+  await tab.waitForSelector(".lead");
+  assert.equal(await text(tab, "h1"), scene.hostile);
+  await tab.browserContext().close();
+});
+
 test("a token is completed with the keyboard alone, exactly with what was typed", async () => {
   const tab = await open(browser);
   await tab.goto(`${CONSOLE}#/tokens/${scene.waiting}`);
