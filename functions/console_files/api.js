@@ -48,16 +48,18 @@ export const signIn = async (candidate) => {
   key = candidate;
 };
 
-// The body of an answer, which is like the example `like`. `json` is the text of a JSON body. Rejects with a Refusal.
+// The body of an answer, which is like the example `like`. `json` is the text of a JSON body; `deliveryId` goes with it, and the
+// token that it ends shows it. Rejects with a Refusal.
 export const call = async (method, path, options = {}) => {
   if (key === null) throw new Refusal(401, "Sign in first.");
   return send(key, method, path, options);
 };
 
-const send = async (credential, method, path, { json, signal, like = {} }) => {
+const send = async (credential, method, path, { json, deliveryId, signal, like = {} }) => {
   const headers = {
     authorization: `Bearer ${credential}`,
     ...(json === undefined ? {} : { "content-type": "application/json" }),
+    ...(deliveryId === undefined ? {} : { "idempotency-key": deliveryId }),
   };
   const options = { method, headers, body: json, signal, cache: "no-store", credentials: "omit", redirect: "error" };
   let answer;

@@ -30,8 +30,10 @@ export const token = async ({ name: id, call, say, refresh }) => {
   const token = await call("GET", `${TOKENS}/${id}`, { like: TOKEN });
   const waits = token.status === "WAITING";
   const act = async (json, done) => {
-    await call("POST", `${TOKENS}/${id}/complete`, { json });
-    say(done);
+    const deliveryId = `console-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+    await call("POST", `${TOKENS}/${id}/complete`, { json, deliveryId });
+    const ended = await call("GET", `${TOKENS}/${id}`, { like: TOKEN }).catch(() => null); // the refresh says why
+    if (ended) say(ended.completedBy?.deliveryId === deliveryId ? done : overtaken(ended));
     refresh();
   };
   return {
@@ -62,6 +64,12 @@ const summary = (token) =>
   token.completedAt
     ? ["ended ", time(token.completedAt), `, ${age(token.createdAt, Date.parse(token.completedAt))} after it was created`]
     : [`for ${age(token.createdAt)}`, token.timeoutAt ? [", times out ", time(token.timeoutAt)] : ", without a timeout"];
+
+// The API takes a completion of a token that has ended, and changes nothing.
+const overtaken = (token) => {
+  if (token.status === "TIMED_OUT") return "Nothing was changed: the token timed out first";
+  return `Nothing was changed: somebody else ${token.outputIsError ? "failed" : "completed"} the token first`;
+};
 
 const complete = (act) =>
   dialog(

@@ -386,6 +386,26 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   await tab.browserContext().close();
 });
 
+test("it says so if somebody else ended the token first", async () => {
+  const tab = await signedIn(browser);
+  for (const [label, body, said] of [
+    ["Complete", { error: { message: "no" } }, "somebody else failed the token first"],
+    ["Fail", { data: 1 }, "somebody else completed the token first"],
+  ]) {
+    const { id } = (await api("POST", "/api/v1/waitpoints/tokens", { tags: ["overtaken"] })).body;
+    await visit(tab, `#/tokens/${id}`);
+    await press(tab, `${label}…`);
+    await tab.waitForSelector("dialog textarea");
+    await tab.type("dialog textarea", " ");
+    assert.equal((await api("POST", `/api/v1/waitpoints/tokens/${id}/complete`, body)).status, 200);
+    await press(tab, `${label} the token`);
+    await untilItSays(tab, `Nothing was changed: ${said}`);
+    await tab.waitForFunction(() => !document.querySelector("dialog") && !document.body.innerText.includes("Complete…"));
+  }
+  untroubled(tab);
+  await tab.browserContext().close();
+});
+
 test("an output that is too large for an answer is a link", async () => {
   const tab = await signedIn(browser, `#/tokens/${scene.large}`);
   await press(tab, "Get a link to it");
