@@ -33,12 +33,22 @@ export const relative = (instant) => {
   return ms < 0 ? `${rounded} ago` : `in ${rounded}`;
 };
 
-// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers. Joiners are not: emoji
-// and some scripts need them.
+// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers: controls, all that Unicode
+// lets a font ignore, and blanks that are not spaces.
 const INVISIBLE =
-  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]/g;
-export const visible = (text) =>
-  text.replace(INVISIBLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  /[\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2800\ufff9-\ufffb\u{1d159}]/u;
+// Not where they join: in an emoji, and after a letter of a script that needs joiners.
+const EMOJI = /\u200d(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?.)(?=\p{Extended_Pictographic})/u;
+const STYLE = /\ufe0f(?<=\p{Extended_Pictographic}.)/u;
+const JOINING = ["Arab", "Beng", "Deva", "Gujr", "Guru", "Knda", "Mlym", "Orya", "Sinh", "Syrc", "Taml", "Telu"];
+const LETTERS = new RegExp(`[\\u200c\\u200d](?<=[${JOINING.map((it) => `\\p{scx=${it}}`).join("")}].)`, "u");
+const KEPT = [EMOJI, STYLE, LETTERS].map((it) => it.source).join("|");
+const SHOWN = new RegExp(`(${KEPT})|${INVISIBLE.source}`, "gu");
+const number = (character) => {
+  const hex = character.codePointAt(0).toString(16);
+  return hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`;
+};
+export const visible = (text) => text.replace(SHOWN, (character, kept) => kept ?? number(character));
 
 // JSON text with line breaks and indents. Its numbers, and keys that are repeated, stay as they were written, which JSON.parse
 // would change.

@@ -21,8 +21,9 @@ NEEDLE = "one-in-ten-thousand"
 ENDPOINT = "hostile"
 SCRIPT = "<script>window.pwned=1</script>"
 IMAGE = "<img src=x onerror=window.pwned=2>"
-BIDI = "\u202egpj.exe\u2066"
-BIDI_SHOWN = r"\u202egpj.exe\u2066"
+FAMILY = "\N{WOMAN}\u200d\N{GIRL}\N{HEAVY BLACK HEART}\ufe0f"  # its joiners are no disguise
+INVISIBLE = "\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\U000e0041" + FAMILY
+INVISIBLE_SHOWN = r"\u202egpj.exe\u2066\u3164\u2800\u115f\u034f\uffa0\u180b\u200d\u{e0041}" + FAMILY
 LARGE = json.dumps('"' * 1_000_000)  # each mark is escaped twice more in an answer, which is too long then
 HEADERS = {
     "user-agent": f"{IMAGE} agent",
@@ -30,15 +31,15 @@ HEADERS = {
     "x-github-delivery": f"{SCRIPT} delivery",
 }
 SHOWN = (
-    f"{SCRIPT}{BIDI_SHOWN} tag",
-    f"{IMAGE}{BIDI_SHOWN} key",
-    f"{SCRIPT}{BIDI_SHOWN} output",
+    f"{SCRIPT}{INVISIBLE_SHOWN} tag",
+    f"{IMAGE}{INVISIBLE_SHOWN} key",
+    f"{SCRIPT}{INVISIBLE_SHOWN} output",
     f"{IMAGE} agent",
     f"application/json; x={IMAGE}",
     f"{SCRIPT} delivery",
     f"{SCRIPT} late delivery",
     f"q={SCRIPT.replace(' ', '%20')}",
-    f"{IMAGE}{BIDI_SHOWN} endpoint key",
+    f"{IMAGE}{INVISIBLE_SHOWN} endpoint key",
     f"not_null(body.key, '{IMAGE}')",
 )
 
@@ -65,9 +66,9 @@ def write(stack: Stack, requests: list[dict[str, Any]]) -> None:
 
 def hostile(api: Api) -> dict[str, Any]:
     """A token, and an endpoint, with every value that an outsider can set."""
-    tag, key = f"{SCRIPT}{BIDI} tag", f"{IMAGE}{BIDI} key"
+    tag, key = f"{SCRIPT}{INVISIBLE} tag", f"{IMAGE}{INVISIBLE} key"
     token = api.create(tags=[tag, "hostile"], idempotencyKey=key)
-    body = json.dumps({"by": f"{SCRIPT}{BIDI} output", SCRIPT: IMAGE}, ensure_ascii=False).encode()
+    body = json.dumps({"by": f"{SCRIPT}{INVISIBLE} output", SCRIPT: IMAGE}, ensure_ascii=False).encode()
     url = token["url"] + "?q=" + SCRIPT
     assert api.request("POST", url, body, key=None, headers=HEADERS).status == 200
     late = {**HEADERS, "x-github-delivery": f"{SCRIPT} late delivery"}
@@ -75,7 +76,7 @@ def hostile(api: Api) -> dict[str, Any]:
     endpoint = {"key": f"not_null(body.key, '{IMAGE}')", "verify": "none"}
     answer = api.request("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)
     assert answer.status == 200, answer
-    delivery = {"key": f"{IMAGE}{BIDI} endpoint key"}
+    delivery = {"key": f"{IMAGE}{INVISIBLE} endpoint key"}
     assert api.request("POST", answer.body["url"], delivery, key=None, headers=HEADERS).status == 200
     return token
 
