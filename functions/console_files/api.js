@@ -48,8 +48,8 @@ export const signIn = async (candidate) => {
   key = candidate;
 };
 
-// The body of an answer, which is like the example `like`. `json` is the text of a JSON body; `deliveryId` goes with it, and the
-// token that it ends shows it. Rejects with a Refusal.
+// The body of an answer, which is like the example `like`. `json` is the text of a JSON body; `deliveryId` goes with it, and
+// the token that it ends shows it. Rejects with a Refusal.
 export const call = async (method, path, options = {}) => {
   if (key === null) throw new Refusal(401, "Sign in first.");
   return send(key, method, path, options);

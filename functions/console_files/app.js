@@ -5,7 +5,7 @@ import { create } from "./create.js";
 import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { list } from "./list.js";
-import { finder, form, input, problem } from "./parts.js";
+import { dialog, finder, form, input, problem } from "./parts.js";
 import { token } from "./token.js";
 
 const ID = "waitpoint_[0-9a-z]{26}";
@@ -21,6 +21,7 @@ const HOME = "#/tokens";
 const HINT =
   "The value of the secret that the stack's output ApiKeySecret names. It stays in this tab's memory: " +
   "reloading or closing the tab signs you out.";
+const NO_LONGER = "The API no longer accepts this key.";
 const SAID_FOR = 6_000; // milliseconds
 
 const main = el("main", { id: "main", tabindex: "-1" });
@@ -95,15 +96,36 @@ const place = (title, content) => {
   if (!isRefresh || document.activeElement === document.body) main.querySelector("h1")?.focus({ preventScroll: true });
 };
 
-// Calls end with their view, and a key that is no longer accepted signs out.
+// Calls end with their view. A key that is no longer accepted signs out, but what is sent may have been typed: it waits for
+// another key.
 const call = (signal) => async (method, path, options) => {
-  try {
-    return await api.call(method, path, { ...options, signal: method === "GET" ? signal : undefined });
-  } catch (error) {
-    if (error.status === 401) leave("The API no longer accepts this key.");
-    throw error;
+  const read = method === "GET";
+  for (;;) {
+    try {
+      return await api.call(method, path, { ...options, signal: read ? signal : undefined });
+    } catch (error) {
+      if (error.status !== 401) throw error;
+      if (read || !(await hasAnotherKey())) {
+        leave(NO_LONGER);
+        throw error;
+      }
+    }
   }
 };
+
+// Ask for a key over what is shown.
+const hasAnotherKey = () =>
+  new Promise((resolve) => {
+    api.signOut();
+    const field = keyField();
+    const about = el("p", {}, `${NO_LONGER} What you typed is sent once you have signed in again; Cancel forgets it.`);
+    const asked = dialog("Sign in again", [about, field], ["Sign in", "primary"], () => signIn(field));
+    asked.addEventListener("close", () => resolve(api.isSignedIn()));
+  });
+
+const keyField = () => input("API key", null, { type: "password", required: true, hint: HINT });
+
+const signIn = (field) => api.signIn(field.querySelector("input").value.trim());
 
 const enter = () => {
   const link = (address, text) => el("a", { href: address }, text);
@@ -130,14 +152,10 @@ const leave = (reason = "") => {
   main.replaceChildren();
   status.replaceChildren();
   document.title = "Sign in · Waitpoints";
-  const field = input("API key", null, {
-    type: "password",
-    required: true,
-    hint: HINT,
-  });
+  const field = keyField();
   const button = el("button", { type: "submit", class: "primary" }, "Sign in");
   const attempt = async () => {
-    await api.signIn(field.querySelector("input").value.trim());
+    await signIn(field);
     enter();
   };
   const told = reason ? el("p", { class: "problem", role: "alert" }, reason) : null;

@@ -158,7 +158,7 @@ export const finder = (go) => {
   );
 };
 
-// A dialog with a form. `act` is called with the form's data; if it does not reject, the dialog closes.
+// A dialog with a form, shown. `act` is called with the form's data; if it does not reject, the dialog closes.
 export const dialog = (heading, children, [label, kind], act) => {
   fields += 1;
   const id = `d${fields}`;
@@ -173,6 +173,7 @@ export const dialog = (heading, children, [label, kind], act) => {
   const made = el("dialog", { "aria-labelledby": id, close: remove }, el("h2", { id }, heading), form(children, buttons, send));
   document.body.append(made);
   made.showModal();
+  return made;
 };
 
 // A JSON text that a person typed, checked; undefined if there is none. Rejects with what is wrong.

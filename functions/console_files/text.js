@@ -33,8 +33,8 @@ export const relative = (instant) => {
   return ms < 0 ? `${rounded} ago` : `in ${rounded}`;
 };
 
-// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers: controls, all that Unicode
-// lets a font ignore, and blanks that are not spaces.
+// Characters that cannot be seen, or that change the direction of a text, are shown by their numbers: controls, all that
+// Unicode lets a font ignore, and blanks that are not spaces.
 const INVISIBLE =
   /[\p{Default_Ignorable_Code_Point}\p{Zl}\p{Zp}\u0000-\u0008\u000b-\u001f\u007f-\u009f\u2800\ufff9-\ufffb\u{1d159}]/u;
 // Not where they join: in an emoji, and after a letter of a script that needs joiners.

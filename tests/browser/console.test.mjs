@@ -386,6 +386,33 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   await tab.browserContext().close();
 });
 
+test("what was typed waits for another key when the API no longer accepts the first", async () => {
+  const { id } = (await api("POST", "/api/v1/waitpoints/tokens", { tags: ["another key"] })).body;
+  for (const isGiven of [false, true]) {
+    const tab = await signedIn(browser, `#/tokens/${id}`);
+    await press(tab, "Complete…");
+    await tab.waitForSelector("dialog textarea");
+    await tab.$eval("dialog textarea", (area) => {
+      area.value = '{"typed": "with care"}';
+    });
+    const restore = await intercept(tab, (request) => (request.method() === "POST" ? UNAUTHORIZED : null));
+    await press(tab, "Complete the token");
+    await untilItSays(tab, "The API no longer accepts this key.");
+    await restore();
+    assert.equal((await retrieve(id)).status, "WAITING");
+    if (isGiven) {
+      await submitKey(tab, API_KEY);
+      await untilItSays(tab, "The token was completed");
+      assert.equal((await retrieve(id)).output, '{"typed": "with care"}');
+    } else {
+      await tab.keyboard.press("Escape");
+      await untilItSays(tab, "Sign in to the console");
+      assert.equal(await tab.$("header, dialog"), null);
+    }
+    await tab.browserContext().close();
+  }
+});
+
 test("it says so if somebody else ended the token first", async () => {
   const tab = await signedIn(browser);
   for (const [label, body, said] of [
