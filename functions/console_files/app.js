@@ -1,7 +1,7 @@
 // The console: who is signed in, and which view is shown. A view's address is the part after `#`, which no server sees; it
 // holds the parameters of a list, never a credential.
 import * as api from "./api.js";
-import { create } from "./create.js";
+import { create, forgetDraft } from "./create.js";
 import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
 import { list } from "./list.js";
@@ -148,6 +148,7 @@ const brand = () => el("span", { class: "brand" }, el("span", { class: "mark", "
 // Forget the key and everything that is shown.
 const leave = (reason = "") => {
   api.signOut();
+  forgetDraft();
   current.abort();
   main.replaceChildren();
   status.replaceChildren();

@@ -14,12 +14,20 @@ const PAGE = {
 };
 const SCHEMA = { type: "object", required: ["approved"], properties: { approved: { type: "boolean" } } };
 
+let draft = null; // the form, with what was typed, until a token is created or somebody signs out
+
+export const forgetDraft = () => {
+  draft = null;
+};
+
 export const create = async ({ call, go, say }) => {
   const submit = async (data) => {
     const created = await call("POST", TOKENS, { json: request(data), like: CREATED });
+    forgetDraft();
     say(created.isCached ? "A token with this key existed already: this is it" : "The token was created");
     go(tokenAddress(created.id));
   };
+  draft ??= form(fields(), el("button", { type: "submit", class: "primary" }, "Create the token"), submit);
   return {
     title: "Create a token",
     content: [
@@ -27,9 +35,9 @@ export const create = async ({ call, go, say }) => {
       el(
         "p",
         { class: "hint" },
-        "Every field is optional. The README, docs/webhooks.md and docs/pages.md say what each accepts.",
+        "Every field is optional. The README says what each accepts. What you typed stays until you sign out.",
       ),
-      form(fields(), el("button", { type: "submit", class: "primary" }, "Create the token"), submit),
+      draft,
     ],
   };
 };
@@ -52,12 +60,12 @@ const fields = () => [
   ),
   group(
     "A page for a person",
-    "What somebody is shown who opens the callback URL. Not together with the rules for deliveries.",
+    "What somebody is shown who opens the callback URL (docs/pages.md). Not together with the rules for deliveries.",
     sample(area("Page, as JSON", "page", { rows: 10 }), PAGE),
   ),
   group(
     "Rules for deliveries",
-    "What does not meet them leaves the token waiting.",
+    "What does not meet them leaves the token waiting (docs/webhooks.md).",
     verification(),
     input("Complete when", "completeWhen", {
       class: "mono",

@@ -479,6 +479,11 @@ test("a token is created with everything that the form takes", async () => {
   await tab.type("[name=idempotencyKey]", scene.key);
   await tab.type("[name=idempotencyKeyTTL]", "1h");
   await press(tab, "Insert an example");
+  await press(tab, "Tokens"); // what was typed is there after a look at something else
+  await tab.waitForSelector("table");
+  await press(tab, "Create");
+  await shown(tab);
+  assert.equal(await tab.$eval("[name=idempotencyKey]", (input) => input.value), scene.key);
   await press(tab, "Create the token");
   await tab.waitForSelector(".problem:focus");
   assert.match(await text(tab, ".problem"), /timeout/i);
@@ -497,6 +502,7 @@ test("a token is created with everything that the form takes", async () => {
   assert.match(await page.text(), /Deploy 4\.2 to production\?/);
 
   await visit(tab, "#/create");
+  assert.equal(await tab.$eval("[name=idempotencyKey]", (input) => input.value), "");
   await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
   const rules = {
     completeWhen: "body.ok",
@@ -508,6 +514,10 @@ test("a token is created with everything that the form takes", async () => {
   await tab.click("[name=context]");
   await press(tab, "Create the token");
   await untilItSays(tab, "execution needs a taskToken");
+  await press(tab, "Sign out");
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector("[name=execution]");
+  assert.equal(await tab.$eval("[name=execution]", (input) => input.value), "");
   untroubled({ ...tab, messages: tab.messages.filter((it) => !/status of 4/.test(it)) });
   await tab.browserContext().close();
 });
