@@ -208,14 +208,21 @@ const delivered = (name, kind) =>
 // What would become of a delivery. Nothing changes.
 const trial = (name, call, say) => {
   const result = el("div", { class: "result", role: "status" });
+  let changes = 0;
+  const change = () => {
+    changes += 1;
+    result.replaceChildren(); // it was the verdict on another delivery
+  };
   const attempt = async (data) => {
+    const tested = changes;
     result.replaceChildren();
     const body = objectOf({
       body: JSON.stringify(String(data.get("body"))),
       headers: JSON.stringify(headersOf(String(data.get("headers")))),
       query: JSON.stringify(String(data.get("query"))),
     });
-    fill(result, verdict(await call("POST", `${ENDPOINTS}/${name}/test`, { json: body, like: TRIAL }), say));
+    const told = await call("POST", `${ENDPOINTS}/${name}/test`, { json: body, like: TRIAL });
+    fill(result, tested === changes ? verdict(told, say) : el("p", {}, "The delivery was changed meanwhile: test it again."));
   };
   const fields = [
     area("Body", "body", { rows: 8, hint: "As the provider sends it." }),
@@ -223,12 +230,14 @@ const trial = (name, call, say) => {
     input("Query", "query", { class: "mono" }),
   ];
   const button = el("button", { type: "submit", class: "primary" }, "Test it");
+  const asked = form(fields, button, attempt);
+  asked.addEventListener("input", change);
   return el(
     "section",
     { "aria-labelledby": "trial" },
     el("h2", { id: "trial" }, "Test a delivery"),
     el("p", { class: "hint" }, "Says what would become of it, step by step. Nothing changes, and nothing is counted."),
-    form(fields, button, attempt),
+    asked,
     result,
   );
 };

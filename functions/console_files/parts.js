@@ -128,7 +128,9 @@ export const form = (children, buttons, act) => {
     event.preventDefault();
     if (event.target.getAttribute("aria-busy") === "true") return;
     const chosen = event.submitter?.value ?? "";
+    const submits = event.target.querySelectorAll("button[type=submit]");
     event.target.setAttribute("aria-busy", "true");
+    for (const button of submits) button.setAttribute("aria-disabled", "true"); // it keeps the focus
     told.replaceChildren();
     try {
       await act(new FormData(event.target), chosen);
@@ -139,6 +141,7 @@ export const form = (children, buttons, act) => {
       shown.focus();
     } finally {
       event.target.removeAttribute("aria-busy");
+      for (const button of submits) button.removeAttribute("aria-disabled");
     }
   };
   return el("form", { submit, autocomplete: "off" }, told, children, el("div", { class: "buttons" }, buttons));

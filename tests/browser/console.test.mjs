@@ -539,7 +539,22 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Test it");
   await tab.waitForSelector(".result .lead");
   assert.match(await text(tab, ".result"), new RegExp(`It would be: Kept for a token to come[^]*${name}:<i>7</i>`));
+  let release;
+  const held = new Promise((resolve) => {
+    release = resolve;
+  });
+  const restore = await intercept(tab, () => held);
+  await press(tab, "Test it");
+  await tab.waitForSelector('form[aria-busy] button[type=submit][aria-disabled="true"]');
+  assert.equal(await text(tab, ".result"), "");
+  await tab.type("[name=body]", " ");
+  release(null);
+  await untilItSays(tab, "The delivery was changed meanwhile: test it again.");
+  await restore();
+  await press(tab, "Test it");
+  await tab.waitForSelector(".result .lead");
   await tab.type("[name=headers]", "\nnonsense");
+  assert.equal(await text(tab, ".result"), ""); // the verdict was on what was typed before
   await press(tab, "Test it");
   await untilItSays(tab, 'This line is not "Name: value": nonsense');
 
