@@ -164,6 +164,8 @@ NOT_DRAWN = {
         {"anyOf": [{"type": "string"}]},
         {"$ref": "#/x"},
         {"type": "string", "format": "uri"},
+        {"type": "string", "format": {}},
+        {"type": "string", "format": []},
         {"type": "array"},
         {"type": "array", "items": {"type": "string"}},
         True,

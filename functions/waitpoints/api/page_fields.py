@@ -285,7 +285,7 @@ def _kind(schema: Any, place: str) -> Kind:
     if "enum" in schema or "oneOf" in schema:
         return Kind.ONE_OF
     type_, format_ = schema.get("type"), schema.get("format")
-    if type_ == "string" and format_ in _FORMATS:
+    if type_ == "string" and isinstance(format_, str | None) and format_ in _FORMATS:
         return _FORMATS[format_]
     if type_ == "string":
         raise InvalidPage(f"{place}.format", "expected textarea, date or email, or no format")
