@@ -109,6 +109,16 @@ def test_a_browser_checks_only_what_the_schema_says() -> None:
     assert not re.fullmatch(code["pattern"], "aBC")
 
 
+@pytest.mark.parametrize(
+    ("kind", "least", "step", "shown"),
+    [("number", 1e30, 0.1, 0.1), ("integer", 1e300, 3, 1), ("integer", int("1" * 401), 7, 1), ("number", 0.3, 0.1, 0.1)],
+)
+def test_a_limit_of_any_size_is_compared_exactly(kind: str, least: float, step: float, shown: float) -> None:
+    schema = {"type": kind, "minimum": least, "multipleOf": step}
+    [field] = page_fields.parse({"properties": {"it": schema}}, "page.fields")
+    assert page_html._limits(field)["step"] == shown
+
+
 def test_enter_presses_none_of_several_buttons() -> None:
     two = {"title": "T", "actions": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}]}
     first = next(one for tag, one in HtmlPage(page_html.form(page(two), Look())).tags if tag == "button")

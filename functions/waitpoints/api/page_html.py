@@ -6,7 +6,7 @@ Each function returns an HTML document. A form has no address: it is posted to t
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
+from fractions import Fraction
 from math import ceil
 from typing import Any
 from urllib.parse import quote
@@ -363,7 +363,7 @@ def _pattern(field: Field) -> dict[str, str]:
 def _limits(field: Field) -> Mapping[str, int | float | str | None]:
     """Return min, max and step. A browser counts steps from min, so min must be a step too."""
     least, most, step = (field.schema.get(name) for name in ("minimum", "maximum", "multipleOf"))
-    if step is not None and (least is None or Decimal(str(least)) % Decimal(str(step)) == 0):
+    if step is not None and (least is None or Fraction(str(least)) % Fraction(str(step)) == 0):
         return {"min": least, "max": most, "step": step}
     if field.kind is Kind.INTEGER:
         return {"min": None if least is None else ceil(least), "max": most, "step": 1}
