@@ -333,6 +333,15 @@ class TestAPerson:
         assert "Your answer is too large" in page_of(answer).text
         is_untouched(api, token)
 
+    @pytest.mark.parametrize("text", ["'" * 3_000_000, "\\" * 3_000_000, "é" * 1_500_000])
+    def test_whose_answer_cannot_be_shown_again_is_told_that_it_is_too_large(
+        self, api: Api, token: dict[str, Any], text: str
+    ) -> None:
+        answer = api.post(token["url"], f"action=approve&field.amount=7&field.note={text}".encode(), FORM)
+        assert answer.status == (422 if text[0] == "é" else 413)
+        assert len(json.dumps(answer.text, ensure_ascii=False).encode()) < 6_200_000
+        is_untouched(api, token, 1)
+
 
 class TestConfirm:
     @pytest.fixture

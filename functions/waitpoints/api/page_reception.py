@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import assert_never
 
-from waitpoints import telemetry
+from waitpoints import json_text, telemetry
 from waitpoints.api import output_check, page_definition, page_form, page_html, page_words, reception
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page_definition import Page
@@ -17,6 +17,8 @@ from waitpoints.errors import PayloadRefused
 from waitpoints.token import Completed, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
+
+MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 
 
 def shown(request: Request, token_id: str) -> Response:
@@ -99,4 +101,7 @@ def _time(instant: int) -> datetime:
 
 
 def _answer(request: Request, document: str, status: int = 200) -> Response:
+    """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
+    if len(json_text.dumps(document).encode()) > MAX_ANSWER:
+        document, status = page_html.notice(413, look(request)), 413
     return Response(document, status, page_html.headers(look(request)))
