@@ -403,6 +403,24 @@ class TestAProgram:
         assert (answer.status, answer.json) == (200, {"success": True})
         assert output(api, token) == {"action": "reject", "fields": {"amount": 7, "urgent": False, "regions": ["eu"]}}
 
+    @pytest.mark.parametrize(
+        "number", ["0.12345678901234567890123", "12345678901234567890123.0", "12345678901234567890123", "1e3", "-0", "2.50"]
+    )
+    def test_sends_numbers_that_arrive_digit_for_digit(self, api: Api, token: dict[str, Any], number: str) -> None:
+        choice = f'{{"action": "approve", "fields": {{"share": 1, "amount": 7, "share": {number}}}}}'
+        assert api.post(token["url"], choice.encode(), JSON).status == 200
+        written = f'{{"action":"approve","fields":{{"amount":7,"share":{number},"urgent":false}}}}'
+        assert api.retrieve(token["id"])["output"] == written
+
+        token = api.create(page=APPROVAL)
+        api.request("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data": {choice}}}'.encode())
+        assert api.retrieve(token["id"])["output"] == written
+
+    def test_sends_a_number_that_no_double_holds_and_is_refused(self, api: Api, token: dict[str, Any]) -> None:
+        choice = b'{"action": "approve", "fields": {"amount": 7, "share": 1e999}}'
+        assert api.post(token["url"], choice, JSON).status == 422
+        is_untouched(api, token, 1)
+
     def test_too_late_gets_a_success_and_changes_nothing(self, api: Api, token: dict[str, Any]) -> None:
         submit(api, token)
         answer = api.post(token["url"], {"action": "reject", "fields": {"amount": 7}}, JSON)

@@ -27,15 +27,16 @@ Values = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A choice that settles the token."""
+    """A choice that settles the token. `fields` are JSON texts: a program's stay as they were sent, digit for digit."""
 
     action: Action
-    fields: Mapping[str, Any]
+    fields: Mapping[str, str]
 
     @property
     def output(self) -> str:
         """The JSON text that the run gets."""
-        return json_text.dumps({"action": self.action.id, "fields": self.fields})
+        fields = ",".join(f"{json_text.dumps(name)}:{text}" for name, text in self.fields.items())
+        return f'{{"action":{json_text.dumps(self.action.id)},"fields":{{{fields}}}}}'
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +85,9 @@ def read(page: Page, body: bytes, content_type: str) -> Submission | NotConfirme
 def of_json(page: Page, text: str) -> Submission | Errors:
     """Return what a program's JSON text says."""
     try:
-        return _of_json(page, json_text.parse(text))
+        return _of_json(page, json_text.parse(text), text)
     except json_text.NotJson:
-        return _of_json(page, None)
+        return _of_json(page, None, "")
 
 
 def _of_form(page: Page, pairs: list[tuple[str, str]]) -> Submission | NotConfirmed | GoBack | Errors:
@@ -101,13 +102,13 @@ def _of_form(page: Page, pairs: list[tuple[str, str]]) -> Submission | NotConfir
     if confirmed == ["no"]:
         return GoBack(values)
     found = {field.name: page_fields.from_texts(field, values[field.name]) for field in page.fields}
-    result = _result(page, action, found, values)
+    result = _result(page, action, found, values, {})
     if isinstance(result, Submission) and page.confirm and confirmed != ["yes"]:
         return NotConfirmed(result.action, values)
     return result
 
 
-def _of_json(page: Page, value: Any) -> Submission | Errors:
+def _of_json(page: Page, value: Any, text: str) -> Submission | Errors:
     fields = value.get("fields", {}) if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(fields, dict) or value.keys() - {"action", "fields"}:
         return Errors({}, {}, Problem("unreadable"), 'expected a JSON object {"action": "…", "fields": {…}}.')
@@ -115,14 +116,19 @@ def _of_json(page: Page, value: Any) -> Submission | Errors:
     if wrong := [name for name in fields if name not in names]:
         return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], names)}." if names else "the page has no fields.")
     found = {field.name: page_fields.from_json(field, fields) for field in page.fields}
-    return _result(page, page.action(value.get("action")), found, {})
+    own = json_text.members(json_text.members(text)["fields"]) if fields else {}
+    return _result(page, page.action(value.get("action")), found, {}, own)
 
 
-def _result(page: Page, action: Action | None, found: Mapping[str, Any], values: Values) -> Submission | Errors:
+def _result(
+    page: Page, action: Action | None, found: Mapping[str, Any], values: Values, own: Mapping[str, str]
+) -> Submission | Errors:
+    """`own` are the JSON texts of values that were sent as JSON."""
     problems = {name: one for name, one in found.items() if isinstance(one, Problem)}
     if action is None:
         expected = " or ".join(json_text.dumps(action.id) for action in page.actions)
         return Errors(values, problems, Problem("no_action"), f'expected "action" to be {expected}.')
     if problems:
         return Errors(values, problems)
-    return Submission(action, {name: value for name, value in found.items() if value is not None})
+    texts = {name: own.get(name) or json_text.dumps(value) for name, value in found.items() if value is not None}
+    return Submission(action, texts)
