@@ -11,7 +11,7 @@ yes or no     {"type": "boolean"}; "const": true must be ticked           true o
 one of        {"enum": [...]}, or {"oneOf": [{"const", "title"}, ...]}    the string or number of the choice
 several of    {"type": "array", "items": a one of}                        a list of them, each once
 
-A typed number is accepted if the run gets exactly that number: whole numbers up to 2**53, others if a double is that exact.
+A typed number is accepted if the run gets exactly that number: up to 2**53, with a fraction if a double is that exact.
 """
 
 import re
@@ -35,9 +35,8 @@ MAX_DESCRIPTION = 1000  # characters
 MAX_TEXT = 10_000  # characters that a person may type into a text, and the largest maxLength
 MAX_EMAIL = 254  # characters (RFC 5321)
 MAX_CHOICES = 200
-MAX_WHOLE = 2**53  # every reader of JSON knows the whole numbers up to it
+MAX_WHOLE = 2**53  # the largest number that a person may type: every reader of JSON knows the whole numbers up to it
 MAX_DIGITS = 100  # characters of a number
-_LARGEST_EXPONENT = 20  # more digits than MAX_WHOLE has
 
 
 class Kind(StrEnum):
@@ -244,8 +243,10 @@ def _number(kind: Kind, text: str) -> int | float | Problem:
     if not _NUMBER.fullmatch(text) or len(text) > MAX_DIGITS:
         return Problem(kind.value)
     typed = Decimal(text)
-    if typed.adjusted() <= _LARGEST_EXPONENT and typed == typed.to_integral_value():
-        return int(typed) if abs(typed) <= MAX_WHOLE else Problem("too_exact")
+    if abs(typed) > MAX_WHOLE:
+        return Problem("too_large", MAX_WHOLE) if typed > 0 else Problem("too_small", -MAX_WHOLE)
+    if typed == typed.to_integral_value():
+        return int(typed)
     if kind is Kind.INTEGER:
         return Problem(kind.value)
     return float(typed) if Decimal(repr(float(typed))) == typed else Problem("too_exact")
