@@ -240,6 +240,8 @@ class TestWords:
             "too_exact",
             "date",
             "email",
+            "control",
+            "twice",
         }
         for word in words:
             for language in page_words.WORDS:

@@ -375,6 +375,12 @@ class TestConfirm:
         assert api.post(token["url"], b"action=approve&confirmed=yes&field.amount=x", FORM).status == 422
         is_untouched(api, token, 2)
 
+    def test_does_not_ask_for_a_text_that_it_cannot_show(self, api: Api, token: dict[str, Any]) -> None:
+        answer = submit(api, token, {**FITTING, "field.note": "a\x0bb\x1b"})
+        assert answer.status == 422
+        assert "Remove the control characters" in page_of(answer).text
+        is_untouched(api, token, 1)
+
     def test_refuses_the_form_of_a_program_that_does_not_confirm(self, api: Api, token: dict[str, Any]) -> None:
         form = {"content-type": FORM["content-type"]}
         answer = api.post(token["url"], b"action=approve&field.amount=7", form)

@@ -51,6 +51,7 @@ class Kind(StrEnum):
     SEVERAL_OF = "several of"
 
 
+_NUMBERS = (Kind.NUMBER, Kind.INTEGER)
 _FORMATS = {None: Kind.TEXT, "textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
 _TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
 _LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
@@ -157,17 +158,17 @@ def from_texts(field: Field, texts: Sequence[str]) -> Any:
     """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem."""
     value = _read(field, texts)
     if value is None:
-        return Problem("missing_choice" if field.choices else "missing") if field.required else None
+        return _missing(field)
     return value if isinstance(value, Problem) else problem(field, value) or value
 
 
 def from_json(field: Field, values: Mapping[str, Any]) -> Any:
-    """Return a program's value for a field as `from_texts` does. A yes or no may be left out as a box may be unticked."""
-    if field.name in values:
-        return problem(field, values[field.name]) or values[field.name]
-    if field.kind is Kind.YES_NO:
+    """Return a program's value for a field as `from_texts` does: a blank text or an empty list is left out on a form, too."""
+    if field.name not in values and field.kind is Kind.YES_NO:
         return problem(field, False) or False
-    return Problem("missing") if field.required else None
+    if field.name not in values or _is_empty(field, values[field.name]):
+        return _missing(field)
+    return problem(field, values[field.name]) or values[field.name]
 
 
 def problem(field: Field, value: Any) -> Problem | None:
@@ -176,11 +177,15 @@ def problem(field: Field, value: Any) -> Problem | None:
 
     if isinstance(value, float) and not isfinite(value):
         return Problem("invalid")
+    if isinstance(value, str) and page_input.printable(value) != value:
+        return Problem("control")
     found = payload_schema.violation(json_text.dumps(field.schema), json_text.dumps(value))
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
         return Problem(_WORDS.get(found.keyword, "invalid"), limit if is_limit else None)
+    if field.kind is Kind.SEVERAL_OF and len(set(value)) < len(value):
+        return Problem("twice")
     if field.kind is Kind.DATE and not _is_date(value):
         return Problem("date")
     if field.kind is Kind.EMAIL and not _EMAIL.fullmatch(value):
@@ -250,6 +255,17 @@ def _number(kind: Kind, text: str) -> int | float | Problem:
     if kind is Kind.INTEGER:
         return Problem(kind.value)
     return float(typed) if Decimal(repr(float(typed))) == typed else Problem("too_exact")
+
+
+def _missing(field: Field) -> Problem | None:
+    return Problem("missing_choice" if field.choices else "missing") if field.required else None
+
+
+def _is_empty(field: Field, value: Any) -> bool:
+    """Whether a program's value is what a form sends for a field that was not filled in."""
+    if field.kind is Kind.SEVERAL_OF:
+        return value == []
+    return isinstance(value, str) and not value.strip() and field.kind not in (Kind.YES_NO, *_NUMBERS)
 
 
 def _is_date(text: str) -> bool:

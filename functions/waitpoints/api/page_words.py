@@ -67,6 +67,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "Enter a number with fewer digits.",
         "date": "Enter a date as year-month-day, such as 2026-01-31.",
         "email": "Enter an e-mail address, such as name@example.com.",
+        "control": "Remove the control characters: they cannot be shown.",
         "too_short": "Enter at least {limit} characters.",
         "too_long": "Enter at most {limit} characters.",
         "pattern": "Enter it in the form that is asked for.",
@@ -77,6 +78,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Enter a multiple of {limit}.",
         "too_few": "Choose at least {limit}.",
         "too_many": "Choose at most {limit}.",
+        "twice": "Choose each answer only once.",
     },
     "de": {
         "time": "{day}. {month} {year}, {clock} UTC",
@@ -128,6 +130,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "Geben Sie eine Zahl mit weniger Stellen ein.",
         "date": "Geben Sie ein Datum als Jahr-Monat-Tag ein, zum Beispiel 2026-01-31.",
         "email": "Geben Sie eine E-Mail-Adresse ein, zum Beispiel name@example.com.",
+        "control": "Entfernen Sie die Steuerzeichen: Sie können nicht angezeigt werden.",
         "too_short": "Geben Sie mindestens {limit} Zeichen ein.",
         "too_long": "Geben Sie höchstens {limit} Zeichen ein.",
         "pattern": "Geben Sie es in der verlangten Form ein.",
@@ -138,6 +141,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Geben Sie ein Vielfaches von {limit} ein.",
         "too_few": "Wählen Sie mindestens {limit}.",
         "too_many": "Wählen Sie höchstens {limit}.",
+        "twice": "Wählen Sie jede Antwort nur einmal.",
     },
     "fr": {
         "time": "{day} {month} {year}, {clock} UTC",
@@ -189,6 +193,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "Saisissez un nombre avec moins de chiffres.",
         "date": "Saisissez une date sous la forme année-mois-jour, par exemple 2026-01-31.",
         "email": "Saisissez une adresse e-mail, par exemple nom@example.com.",
+        "control": "Supprimez les caractères de contrôle : ils ne peuvent pas être affichés.",
         "too_short": "Saisissez au moins {limit} caractères.",
         "too_long": "Saisissez au plus {limit} caractères.",
         "pattern": "Respectez le format demandé.",
@@ -199,6 +204,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Saisissez un multiple de {limit}.",
         "too_few": "Choisissez-en au moins {limit}.",
         "too_many": "Choisissez-en au plus {limit}.",
+        "twice": "Choisissez chaque réponse une seule fois.",
     },
     "es": {
         "time": "{day} de {month} de {year}, {clock} UTC",
@@ -250,6 +256,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "Escriba un número con menos cifras.",
         "date": "Escriba una fecha como año-mes-día, por ejemplo 2026-01-31.",
         "email": "Escriba una dirección de correo, por ejemplo nombre@example.com.",
+        "control": "Elimine los caracteres de control: no se pueden mostrar.",
         "too_short": "Escriba al menos {limit} caracteres.",
         "too_long": "Escriba como máximo {limit} caracteres.",
         "pattern": "Escríbalo en el formato que se pide.",
@@ -260,6 +267,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Escriba un múltiplo de {limit}.",
         "too_few": "Elija al menos {limit}.",
         "too_many": "Elija como máximo {limit}.",
+        "twice": "Elija cada respuesta una sola vez.",
     },
     "ja": {
         "time": "{year}年{month}月{day}日 {clock} UTC",
@@ -311,6 +319,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "桁数を減らしてください。",
         "date": "日付を年-月-日の形で入力してください（例：2026-01-31）。",
         "email": "メールアドレスを入力してください（例：name@example.com）。",
+        "control": "表示できない制御文字を取り除いてください。",
         "too_short": "{limit}文字以上で入力してください。",
         "too_long": "{limit}文字以内で入力してください。",
         "pattern": "指定された形式で入力してください。",
@@ -321,6 +330,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "{limit}の倍数を入力してください。",
         "too_few": "{limit}個以上選択してください。",
         "too_many": "{limit}個以内で選択してください。",
+        "twice": "同じ回答は一度だけ選択してください。",
     },
     "zh": {
         "time": "{year}年{month}月{day}日 {clock} UTC",
@@ -371,6 +381,7 @@ WORDS: dict[str, dict[str, str]] = {
         "too_exact": "请减少数字的位数。",
         "date": "请按年-月-日的格式输入日期，例如 2026-01-31。",
         "email": "请输入电子邮件地址，例如 name@example.com。",
+        "control": "请删除无法显示的控制字符。",
         "too_short": "请至少输入 {limit} 个字符。",
         "too_long": "请最多输入 {limit} 个字符。",
         "pattern": "请按要求的格式输入。",
@@ -381,6 +392,7 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "请输入 {limit} 的倍数。",
         "too_few": "请至少选择 {limit} 项。",
         "too_many": "请最多选择 {limit} 项。",
+        "twice": "每个答案只能选择一次。",
     },
 }
 
