@@ -26,7 +26,7 @@ from typing import Any
 
 from waitpoints import json_text
 from waitpoints.api import page_input
-from waitpoints.errors import InvalidPage, InvalidPayloadSchema
+from waitpoints.errors import InvalidPage
 
 MAX_FIELDS = 30
 MAX_NAME = 100  # characters
@@ -58,14 +58,14 @@ _LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL
 
 _OF_ALL = ("type", "title", "description", "default")
 _OF_TEXTS = ("minLength", "maxLength", "pattern")
-_OF_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
+OF_NUMBERS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _KEYWORDS = {
     Kind.TEXT: _OF_TEXTS,
     Kind.LONG_TEXT: ("format", *_OF_TEXTS),
     Kind.DATE: ("format",),
     Kind.EMAIL: ("format", *_OF_TEXTS),
-    Kind.NUMBER: _OF_NUMBERS,
-    Kind.INTEGER: _OF_NUMBERS,
+    Kind.NUMBER: OF_NUMBERS,
+    Kind.INTEGER: OF_NUMBERS,
     Kind.YES_NO: ("const",),
     Kind.ONE_OF: ("enum", "oneOf"),
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
@@ -141,19 +141,6 @@ def parse(schema: Any, place: str) -> tuple[Field, ...]:
     )
 
 
-def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
-    """Raises InvalidPage unless `payload_schema` can check the schema too, and each default fits its own field."""
-    from waitpoints.api import payload_schema  # noqa: PLC0415 - a page can be shown without it
-
-    try:
-        payload_schema.check(json_text.dumps(schema))
-    except InvalidPayloadSchema as error:
-        raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
-    for field in fields:
-        if "default" in field.schema and problem(field, field.schema["default"]):
-            raise InvalidPage(f"{page_input.of_name(f'{place}.properties', field.name)}.default", "it does not fit the field")
-
-
 def from_texts(field: Field, texts: Sequence[str]) -> Any:
     """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem."""
     value = _read(field, texts)
@@ -166,7 +153,7 @@ def from_json(field: Field, values: Mapping[str, Any]) -> Any:
     """Return a program's value for a field as `from_texts` does: a blank text or an empty list is left out on a form, too."""
     if field.name not in values and field.kind is Kind.YES_NO:
         return problem(field, False) or False
-    if field.name not in values or _is_empty(field, values[field.name]):
+    if field.name not in values or is_empty(field, values[field.name]):
         return _missing(field)
     return problem(field, values[field.name]) or values[field.name]
 
@@ -261,10 +248,10 @@ def _missing(field: Field) -> Problem | None:
     return Problem("missing_choice" if field.choices else "missing") if field.required else None
 
 
-def _is_empty(field: Field, value: Any) -> bool:
+def is_empty(field: Field, value: Any) -> bool:
     """Whether a program's value is what a form sends for a field that was not filled in."""
     if field.kind is Kind.SEVERAL_OF:
-        return value == []
+        return bool(value == [])
     return isinstance(value, str) and not value.strip() and field.kind not in (Kind.YES_NO, *_NUMBERS)
 
 
