@@ -132,11 +132,13 @@ class TestGet:
         assert has_nothing_to_press(page)
 
     @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_of_a_token_that_ended_in_another_way_says_only_that(self, api: Api, asked: Any) -> None:
+    def test_of_a_token_that_was_failed_says_that_it_was_cancelled_and_no_more(self, api: Api, asked: Any) -> None:
         failed = api.create(**({"page": asked} if asked else {}))
         api.post(f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "secret-reason"}})
         page = opened(api, failed)
-        assert "This request has been completed" in page.text
+        assert "This request was cancelled" in page.text
+        assert "ompleted" not in page.text
+        assert [icon["class"] for tag, icon in page.tags if tag == "svg"] == ["icon alert"]
         assert "secret-reason" not in page.html
         assert has_nothing_to_press(page)
 

@@ -118,6 +118,12 @@ def ended(at: datetime, look: Look, *, page: Page | None = None) -> str:
     return _state(look, "good", look["completed_heading"], element("p", look["completed_text"]), _when(look, at), page=page)
 
 
+def failed(at: datetime, look: Look, *, page: Page | None = None) -> str:
+    """A token that was failed, with or without a page. Why is not for whoever opens the link."""
+    said = element("p", look["failed_text"])
+    return _state(look, "alert", look["failed_heading"], said, _when(look, at), page=page)
+
+
 def timed_out(at: datetime, look: Look, *, page: Page | None = None) -> str:
     """A token that timed out, with or without a page."""
     return _state(look, "clock", look["ended_heading"], element("p", look["ended_text"]), _when(look, at), page=page)

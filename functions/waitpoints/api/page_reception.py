@@ -89,7 +89,7 @@ def _page_of(token: Token, look: Look) -> str:
         case TimedOut(at):
             return page_html.timed_out(_time(at), look, page=page)
         case Failed(at):
-            return page_html.ended(_time(at), look, page=page)
+            return page_html.failed(_time(at), look, page=page)
         case Completed(at, Output(json)):
             action = page.decided(json) if page and json else None
             return page_html.decided(page, action, _time(at), look) if page else page_html.ended(_time(at), look)
