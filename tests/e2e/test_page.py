@@ -139,7 +139,7 @@ def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> Non
     assert form(api, token, action="approve", **sent).status == 200
     assert json.loads(api.retrieve(token)["output"]) == {"action": "approve", "fields": long}
     decided = api.deliver(token["url"], headers={"accept": HTML}, method="GET")
-    assert (decided.status, b"Already decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
+    assert (decided.status, b"Decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
 
 
 def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:

@@ -125,7 +125,7 @@ class TestGet:
     ) -> None:
         assert submit(api, token, {**FITTING, "field.note": "secret-note"}).status == 200
         page = opened(api, token)
-        assert "Already decided" in page.text
+        assert "Decided" in page.text
         assert "Approve it was chosen" in page.text
         assert "secret-note" not in page.html
         assert "192.0.2" not in page.html
@@ -273,6 +273,14 @@ class TestAPerson:
         assert "Approve it was chosen" in opened(api, token).text
         assert output(api, token) == {"action": "approve", "fields": GIVEN}
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
+
+    def test_who_presses_twice_is_shown_what_they_chose(self, api: Api, token: dict[str, Any]) -> None:
+        """The browser shows the answer to the second press only."""
+        submit(api, token)
+        assert submit(api, token).status == 303
+        page = opened(api, token)
+        assert "Decided" in page.texts
+        assert "Approve it was chosen. No further answer is needed." in page.text
 
     def test_who_comes_after_the_timeout_is_sent_to_the_page_that_says_so(
         self, api: Api, token: dict[str, Any], world: InMemory
