@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from local.stack import Stack
 from tests.e2e.api import Api
 from tests.sdk import node
 from tests.support.api_gateway import TOKENS
-from tests.support.readme import SNIPPETS, json_texts
+from tests.support.readme import README, SNIPPETS, json_texts
 
 PATIENCE = 60  # seconds
 
@@ -80,6 +81,24 @@ class TestTheApproval:
         execution = start(api, with_names(api.stack, SNIPPETS[name]), json.dumps({"token": token}))
 
         assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
+
+
+@pytest.mark.parametrize("name", ["approval", "approval in JSONata"])
+@pytest.mark.parametrize("action", ["approve", "reject"])
+def test_a_page_answers_the_approval(api: Api, name: str, action: str) -> None:
+    token = api.create(**json.loads(SNIPPETS["page"]))
+    definition = json.loads(with_names(api.stack, SNIPPETS[name]))
+    if name == "approval":
+        definition["States"] |= json.loads("{" + SNIPPETS["page choice"] + "}")
+    else:
+        [condition] = re.findall(r"In JSONata the condition is `(.*?)`", README)
+        definition["States"]["Approved?"]["Choices"][1]["Condition"] = condition
+    execution = start(api, json.dumps(definition), json.dumps({"token": token}))
+    api.wait_until_registered(token)
+
+    assert api.callback(token, {"action": action}).status == 200
+    approved = ("SUCCEEDED", {"ok": True, "output": {"action": "approve", "fields": {}}})
+    assert api.result(execution) == (approved if action == "approve" else ("FAILED", "Rejected"))
 
 
 def test_a_state_machine_creates_its_own_token(api: Api) -> None:

@@ -14,6 +14,7 @@ from waitpoints.api import page_definition, page_fields, page_html
 from waitpoints.api.page_fields import Kind
 
 PAGE = (ROOT / "docs" / "pages.md").read_text()
+STATE = re.search(r"<!-- state: approval -->\n```json\n(.*?)```", PAGE, re.DOTALL)
 _BLOCK = re.compile(r"<!-- (example|output|answer): ([^>]+) -->\n```json\n(.*?)```", re.DOTALL)
 BLOCKS = {(kind, name): json.loads(text) for kind, name, text in _BLOCK.findall(PAGE)}
 EXAMPLES = {name: body for (kind, name), body in BLOCKS.items() if kind == "example"}
@@ -38,6 +39,19 @@ def test_the_run_gets_what_the_page_says(api: Api) -> None:
     shown.fields = [(name, "25" if name == "field.share" else text) for name, text in shown.fields]
     assert api.post(token["url"], shown.press("Approve"), BROWSER).status == 200
     assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+
+
+def test_the_choice_state_is_that_of_the_readme_and_names_an_action() -> None:
+    assert STATE is not None
+    assert STATE[1] == SNIPPETS["page choice"]
+    machine = json.loads(SNIPPETS["approval"])["States"]
+    [(name, state)] = json.loads("{" + STATE[1] + "}").items()
+    following = {rule["Next"] for rule in state["Choices"]} | {state["Default"]}
+    assert name in machine
+    assert following <= machine.keys()
+    [action] = re.findall(r'"StringEquals": "(\w+)"', STATE[1])
+    for page in (EXAMPLES["approval"]["page"], json.loads(SNIPPETS["page"])["page"]):
+        assert action in [one["id"] for one in page["actions"]]
 
 
 def test_a_program_answers_as_the_page_says(api: Api) -> None:
