@@ -403,6 +403,44 @@ class TestConfirm:
         assert output(api, token)["action"] == "approve"
 
 
+class TestAnotherSite:
+    """A page of another site can make a browser post a form to the URL. The person is asked on our own page."""
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site", "Cross-Site"])
+    @pytest.mark.parametrize("confirmed", [{}, {"confirmed": "yes"}])
+    @pytest.mark.parametrize("confirm", [True, False])
+    def test_that_posts_a_form_makes_the_page_ask(self, api: Api, site: str, confirmed: dict[str, str], confirm: bool) -> None:
+        token = api.create(page={**APPROVAL, "confirm": confirm})
+        body = urlencode({"action": "approve", **FITTING, **confirmed}).encode()
+        asked = api.post(token["url"], body, {**FORM, "sec-fetch-site": site})
+        assert "You are about to choose Approve it." in page_of(asked).text
+        is_untouched(api, token)
+
+        back = page_of(api.post(token["url"], page_of(asked).press("Go back"), {**FORM, "sec-fetch-site": "same-origin"}))
+        assert back.fields == list(FITTING.items())
+        done = api.post(token["url"], page_of(asked).press("Confirm: Approve it"), {**FORM, "sec-fetch-site": "same-origin"})
+        assert "You chose Approve it." in page_of(done).text
+        assert output(api, token) == {"action": "approve", "fields": GIVEN}
+
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", FORM["content-type"], "application/json", "multipart/form-data; boundary=b"]
+    )
+    def test_that_posts_json_makes_the_page_show_its_form(self, api: Api, token: dict[str, Any], kind: str) -> None:
+        body = b'{"action":"approve","fields":{"amount":7,"note":"="}}'
+        headers = {**BROWSER, "content-type": kind, "sec-fetch-site": "cross-site"}
+        shown = page_of(api.post(token["url"], body, headers))
+        assert set(shown.buttons) == {"Approve it", "Reject it"}
+        is_untouched(api, token)
+        refused = api.post(token["url"], body, {**headers, "accept": "*/*"})
+        assert (refused.status, "another site" in refused.error) == (422, True)
+        is_untouched(api, token, 1)
+
+    @pytest.mark.parametrize("site", ["same-origin", "none"])
+    def test_is_not_our_own_page(self, api: Api, token: dict[str, Any], site: str) -> None:
+        body = urlencode({"action": "approve", **FITTING}).encode()
+        assert "You chose Approve it." in page_of(api.post(token["url"], body, {**FORM, "sec-fetch-site": site})).text
+
+
 class TestAProgram:
     @pytest.mark.parametrize(
         "headers",

@@ -110,7 +110,16 @@ class Request:
     def is_of_person(self) -> bool:
         """Whether a browser sent it that shows a page: it asks for HTML, and posts nothing but a form."""
         is_form = self.headers.get("content-type", "").strip().lower().startswith(FORM)
-        return "text/html" in self.headers.get("accept", "").lower() and (self.method == "GET" or is_form)
+        return self.accepts_html and (self.method == "GET" or is_form)
+
+    @property
+    def accepts_html(self) -> bool:
+        return "text/html" in self.headers.get("accept", "").lower()
+
+    @property
+    def is_of_another_site(self) -> bool:
+        """Whether a browser sent it for a page that is not of this API. Programs do not send the header."""
+        return self.headers.get("sec-fetch-site", "none").strip().lower() not in ("same-origin", "none")
 
     @property
     def authorization(self) -> str | None:

@@ -27,10 +27,14 @@ Values = Mapping[str, Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """A choice that settles the token. `fields` are JSON texts: a program's stay as they were sent, digit for digit."""
+    """A choice that settles the token. `fields` are JSON texts: a program's stay as they were sent, digit for digit.
+
+    `values` are the texts of a form, None for JSON.
+    """
 
     action: Action
     fields: Mapping[str, str]
+    values: Values | None = None
 
     @property
     def output(self) -> str:
@@ -102,7 +106,7 @@ def _of_form(page: Page, pairs: list[tuple[str, str]]) -> Submission | NotConfir
     if confirmed == ["no"]:
         return GoBack(values)
     found = {field.name: page_fields.from_texts(field, values[field.name]) for field in page.fields}
-    result = _result(page, action, found, values, {})
+    result = _result(page, action, found, values)
     if isinstance(result, Submission) and page.confirm and confirmed != ["yes"]:
         return NotConfirmed(result.action, values)
     return result
@@ -117,18 +121,18 @@ def _of_json(page: Page, value: Any, text: str) -> Submission | Errors:
         return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], names)}." if names else "the page has no fields.")
     found = {field.name: page_fields.from_json(field, fields) for field in page.fields}
     own = json_text.members(json_text.members(text)["fields"]) if fields else {}
-    return _result(page, page.action(value.get("action")), found, {}, own)
+    return _result(page, page.action(value.get("action")), found, None, own)
 
 
 def _result(
-    page: Page, action: Action | None, found: Mapping[str, Any], values: Values, own: Mapping[str, str]
+    page: Page, action: Action | None, found: Mapping[str, Any], values: Values | None, own: Mapping[str, str] | None = None
 ) -> Submission | Errors:
-    """`own` are the JSON texts of values that were sent as JSON."""
+    """`values` are the texts of a form, `own` the JSON texts of what was sent as JSON."""
     problems = {name: one for name, one in found.items() if isinstance(one, Problem)}
     if action is None:
         expected = " or ".join(json_text.dumps(action.id) for action in page.actions)
-        return Errors(values, problems, Problem("no_action"), f'expected "action" to be {expected}.')
+        return Errors(values or {}, problems, Problem("no_action"), f'expected "action" to be {expected}.')
     if problems:
-        return Errors(values, problems)
-    texts = {name: own.get(name) or json_text.dumps(value) for name, value in found.items() if value is not None}
-    return Submission(action, texts)
+        return Errors(values or {}, problems)
+    texts = {name: (own or {}).get(name) or json_text.dumps(one) for name, one in found.items() if one is not None}
+    return Submission(action, texts, values)

@@ -40,6 +40,8 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
     page = output_check.page_of(token_id)
     choice = page_form.read(page, body, request.headers.get("content-type", ""))
     match choice:
+        case Submission() if request.is_of_another_site:
+            return _asked_here(request, page, choice)
         case Submission():
             return _settled(request, token_id, page, choice, sender)
         case NotConfirmed() | GoBack() if not request.is_of_person:
@@ -62,6 +64,15 @@ def look(request: Request) -> Look:
     """The page's language, which the browser asks for, and the stack's brand."""
     name, color = services.brand
     return Look(page_words.language(request.headers.get("accept-language", "")), name, color)
+
+
+def _asked_here(request: Request, page: Page, choice: Submission) -> Response:
+    """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
+    if choice.values is not None and request.is_of_person:
+        return _answer(request, page_html.confirm(page, choice.action, choice.values, look(request)))
+    if request.accepts_html:
+        return _answer(request, page_html.form(page, look(request)))
+    raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
 def _settled(request: Request, token_id: str, page: Page, choice: Submission, sender: Origin) -> Response:
