@@ -103,7 +103,7 @@ def test_a_browser_checks_only_what_the_schema_says() -> None:
     assert [limits[name].get("step") for name in ("step", "odd", "half")] == ["0.5", "any", "1"]
     assert [limits["half"][name] for name in ("min", "max")] == ["1", "9"]
     code = limits["code"]
-    assert (code["minlength"], code["maxlength"], code["title"]) == ("2", "4", "Two letters")
+    assert (code["minlength"], code["title"]) == ("2", "Two letters")
     assert code["pattern"] is not None
     assert re.fullmatch(code["pattern"], "ABc")
     assert not re.fullmatch(code["pattern"], "aBC")
@@ -117,6 +117,17 @@ def test_a_limit_of_any_size_is_compared_exactly(kind: str, least: float, step: 
     schema = {"type": kind, "minimum": least, "multipleOf": step}
     [field] = page_fields.parse({"properties": {"it": schema}}, "page.fields")
     assert page_html._limits(field)["step"] == shown
+
+
+def test_a_browser_is_told_the_length_but_does_not_cut_what_is_pasted() -> None:
+    free = {"type": "string", "format": "textarea"}
+    fields = {"short": {"type": "string", "maxLength": 5, "description": "A word."}, "free": free, "one": {"enum": ["a"]}}
+    html = page_html.form(page({"title": "T", "fields": {"properties": fields}}), Look())
+    shown = HtmlPage(html)
+    assert shown.texts.count("Enter at most 5 characters.") == 1
+    assert attributes(html, "short")[0]["aria-describedby"] == "f0-hint f0-limit"
+    assert "Enter at most" not in shown.text.replace("Enter at most 5 characters.", "")
+    assert not any("maxlength" in one for _, one in shown.tags)
 
 
 def test_enter_presses_none_of_several_buttons() -> None:

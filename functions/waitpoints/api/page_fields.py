@@ -54,7 +54,7 @@ class Kind(StrEnum):
 _NUMBERS = (Kind.NUMBER, Kind.INTEGER)
 _FORMATS = {None: Kind.TEXT, "textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
 _TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
-_LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
+LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
 
 _OF_ALL = ("type", "title", "description", "default")
 _OF_TEXTS = ("minLength", "maxLength", "pattern")
@@ -266,8 +266,8 @@ def _field(name: str, schema: Any, required: bool, place: str) -> Field:
     page_input.text(name, f"{place} (its name)", MAX_NAME)
     kind = _kind(schema, place)
     page_input.members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
-    if kind in _LONGEST:
-        schema = {"maxLength": _LONGEST[kind], **schema}
+    if kind in LONGEST:
+        schema = {"maxLength": LONGEST[kind], **schema}
         if isinstance(schema["maxLength"], (int, float)) and schema["maxLength"] > MAX_TEXT:
             raise InvalidPage(f"{place}.maxLength", f"at most {MAX_TEXT:,} is accepted")
     if "const" in schema and not (schema["const"] is True and required):

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from waitpoints.api import page_form, page_style, page_words
 from waitpoints.api.page_definition import Action, Link, Page
-from waitpoints.api.page_fields import YES, Field, Kind, Problem
+from waitpoints.api.page_fields import LONGEST, YES, Field, Kind, Problem
 from waitpoints.api.page_form import Errors, Values
 from waitpoints.api.page_markup import Markup, element, join, literal
 from waitpoints.errors import InvalidPage
@@ -291,8 +291,11 @@ def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
 def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
     """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
     hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
+    longest = _longest(look, field)
+    limit = element("p", longest, class_="hint", id=f"f{at}-limit") if longest else None
     error = element("p", _problem(look, problem), class_="error", id=f"f{at}-error") if problem else None
-    described = " ".join(f"f{at}-{name}" for name, shown in (("hint", hint), ("error", error)) if shown) or None
+    parts = {"hint": hint, "limit": limit, "error": error}
+    described = " ".join(f"f{at}-{name}" for name, shown in parts.items() if shown) or None
     shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
     invalid = " invalid" if problem else ""
     if field.kind is Kind.YES_NO:
@@ -302,10 +305,17 @@ def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Pro
     title = join(element("bdi", field.title), optional)
     if kind := _group(field):
         choices = _choices(f"f{at}", kind, field, texts)
-        parts = [element("legend", title), hint, error, *choices]
-        return element("fieldset", parts, class_=f"field{invalid}", aria_describedby=described)
+        legend = element("legend", title)
+        return element("fieldset", legend, hint, error, choices, class_=f"field{invalid}", aria_describedby=described)
     control = _control(look, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
-    return element("div", element("label", title, for_=f"f{at}"), hint, error, control, class_=f"field{invalid}")
+    label = element("label", title, for_=f"f{at}")
+    return element("div", label, hint, limit, error, control, class_=f"field{invalid}")
+
+
+def _longest(look: Look, field: Field) -> str | None:
+    """Return the sentence that names a text's own maxLength."""
+    longest = field.schema.get("maxLength", 0)
+    return _problem(look, Problem("too_long", longest)) if longest < LONGEST.get(field.kind, 0) else None
 
 
 def _group(field: Field) -> str | None:
@@ -333,7 +343,8 @@ def _choice(id_: str, type_: str, field: Field, value: str, title: str, chosen: 
 def _control(look: Look, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
     shared = {"name": page_form.PREFIX + field.name, "required": field.required, "class_": "control", **attributes}
     schema = field.schema
-    lengths = {"minlength": schema.get("minLength"), "maxlength": schema.get("maxLength")}
+    # No maxlength: browsers count UTF-16 units, so an emoji is two, and cut what is pasted without a word.
+    lengths = {"minlength": schema.get("minLength")}
     match field.kind:
         case Kind.ONE_OF:
             options = [
