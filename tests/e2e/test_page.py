@@ -142,6 +142,13 @@ def test_a_choice_too_large_for_an_item_is_shown_as_decided_too(api: Api) -> Non
     assert (decided.status, b"Decided" in decided.body, b"Approve" in decided.body) == (200, True, True)
 
 
+def test_a_form_with_errors_is_shown_again_with_its_timeout(api: Api) -> None:
+    token = api.create(page=PAGE, timeout="1h")
+    again = form(api, token, action="approve")
+    assert (again.status, b"Open until" in again.body) == (422, True)
+    assert api.retrieve(token)["status"] == "WAITING"
+
+
 def test_robots_that_only_fetch_settle_nothing(api: Api) -> None:
     assert len(ROBOTS) == 30
     token = api.create(page={**PAGE, "fields": {"properties": {"note": {"type": "string"}}}})

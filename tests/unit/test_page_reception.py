@@ -231,6 +231,7 @@ class TestAPerson:
         assert answer.status == 422
         assert page.title == "Error: Deploy 4.2 to production? · Example Ltd"
         assert "Please check your answers" in page.text
+        assert "Open until " in page.text
         assert page.links[:2] == ["#f0", "#f1"]
         assert "Enter 1 or more." in page.text
         assert "Enter a number, such as 3.5." in page.text
@@ -356,7 +357,7 @@ class TestAPerson:
 class TestConfirm:
     @pytest.fixture
     def token(self, api: Api) -> dict[str, Any]:
-        created: dict[str, Any] = api.create(page={**APPROVAL, "confirm": True})
+        created: dict[str, Any] = api.create(page={**APPROVAL, "confirm": True}, timeout="1d")
         return created
 
     def test_asks_a_second_time_and_settles_only_then(self, api: Api, token: dict[str, Any]) -> None:
@@ -378,6 +379,7 @@ class TestConfirm:
         back = api.post(token["url"], page.press("Go back"), FORM)
         assert back.status == 200
         assert page_of(back).fields == sent
+        assert "Open until " in page_of(back).text
         is_untouched(api, token)
 
     def test_does_not_ask_for_what_does_not_fit(self, api: Api, token: dict[str, Any]) -> None:

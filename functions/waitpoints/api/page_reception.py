@@ -41,7 +41,7 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
     choice = page_form.read(page, body, request.headers.get("content-type", ""))
     match choice:
         case Submission() if request.is_of_another_site:
-            return _asked_here(request, page, choice)
+            return _asked_here(request, token_id, page, choice)
         case Submission():
             return _settled(request, token_id, page, choice, sender)
         case NotConfirmed() | GoBack() if not request.is_of_person:
@@ -49,13 +49,13 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
         case NotConfirmed(action, values):
             return _answer(request, page_html.confirm(page, action, values, look(request)))
         case GoBack(values):
-            return _answer(request, page_html.form(page, look(request), values=values))
+            return _answer(request, page_html.form(page, look(request), until=_until(token_id), values=values))
         case Errors():
             telemetry.count("PayloadsRefused")
             if not request.is_of_person:
                 raise PayloadRefused(choice.message)
             services.tokens.count_delivery(token_id, None, sender)
-            return _answer(request, page_html.form(page, look(request), errors=choice), 422)
+            return _answer(request, page_html.form(page, look(request), until=_until(token_id), errors=choice), 422)
         case never:
             assert_never(never)
 
@@ -66,12 +66,12 @@ def look(request: Request) -> Look:
     return Look(page_words.language(request.headers.get("accept-language", "")), name, color)
 
 
-def _asked_here(request: Request, page: Page, choice: Submission) -> Response:
+def _asked_here(request: Request, token_id: str, page: Page, choice: Submission) -> Response:
     """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
     if choice.values is not None and request.is_of_person:
         return _answer(request, page_html.confirm(page, choice.action, choice.values, look(request)))
     if request.accepts_html:
-        return _answer(request, page_html.form(page, look(request)))
+        return _answer(request, page_html.form(page, look(request), until=_until(token_id)))
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
@@ -93,7 +93,7 @@ def _settled(request: Request, token_id: str, page: Page, choice: Submission, se
 
 def _page_of(token: Token, look: Look) -> str:
     page = page_definition.load(token.page) if token.page else None
-    until = None if token.timeout_at is None else _time(token.timeout_at)
+    until = _timeout(token)
     match token.outcome:
         case None:
             return page_html.form(page, look, until=until) if page else page_html.waiting(look, until=until)
@@ -105,6 +105,15 @@ def _page_of(token: Token, look: Look) -> str:
             action = page.decided(json) if page and json else None
             return page_html.decided(page, action, _time(at), look) if page else page_html.ended(_time(at), look)
     assert_never(token.outcome)
+
+
+def _until(token_id: str) -> datetime | None:
+    """Return a token's timeout. Raises TokenNotFound."""
+    return _timeout(services.tokens.find(token_id))
+
+
+def _timeout(token: Token) -> datetime | None:
+    return None if token.timeout_at is None else _time(token.timeout_at)
 
 
 def _time(instant: int) -> datetime:
