@@ -160,6 +160,18 @@ def test_a_programs_values_are_taken_as_they_are(of: Field, sent: dict[str, Any]
     assert page_fields.from_json(of, sent) == found
 
 
+@pytest.mark.parametrize(
+    ("text", "value"), [("1,5", 1.5), ("-12,25", -12.25), ("0,125", 0.125), ("3,1415", 3.1415), ("2.5", 2.5), ("7", 7)]
+)
+def test_a_decimal_comma_is_read_where_the_language_has_one(text: str, value: float) -> None:
+    assert page_fields.from_texts(FREE, [text], comma=True) == value
+
+
+@pytest.mark.parametrize("text", ["1,500", "1.234,5", "1,2,3", ",5", "1,", "1,5e3", "1,234.5"])
+def test_a_comma_that_may_part_thousands_is_refused(text: str) -> None:
+    assert page_fields.from_texts(FREE, [text], comma=True) == Problem("number")
+
+
 @given(st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False)))
 def test_every_number_that_is_accepted_arrives_exactly(number: float) -> None:
     found = page_fields.from_texts(FREE, [repr(number)])

@@ -237,6 +237,13 @@ class TestWords:
             assert {it[1] for it in Formatter().parse(sentence)} == {it[1] for it in Formatter().parse(english[name])}, name
             assert sentence.strip() == sentence != ""
 
+    def test_a_limit_has_the_languages_decimal_mark(self) -> None:
+        assert page_words.problem("de", Problem("too_small", 2.5)) == "Geben Sie 2,5 oder mehr ein."
+        assert page_words.problem("en", Problem("too_small", 2.5)) == "Enter 2.5 or more."
+        for language in page_words.WORDS:
+            written = page_words.problem(language, Problem("number"))
+            assert ("3,5" in written) == (language in page_words.DECIMAL_COMMA)
+
     def test_there_are_the_six_languages(self) -> None:
         assert list(page_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]
 

@@ -244,6 +244,20 @@ class TestAPerson:
         fields = {"amount": 3, "note": "  a\n<b>", "urgent": True, "regions": ["us"]}
         assert output(api, token) == {"action": "reject", "fields": fields}
 
+    def test_types_numbers_as_their_language_writes_them(self, api: Api) -> None:
+        token = api.create(page={**APPROVAL, "confirm": True})
+        german = {**FORM, "accept-language": "de-AT,de;q=0.9"}
+        wrong = urlencode({"field.amount": "x", "field.share": "2,5", "action": "approve"}).encode()
+        assert api.post(token["url"], wrong, FORM).text.count("Enter a number, such as 3.5.") == 2
+        again = page_of(api.post(token["url"], wrong, german))
+        [share] = [one for _, one in again.tags if one.get("name") == "field.share"]
+        assert (share["type"], share["value"]) == ("text", "2,5")
+        again.fields[0] = ("field.amount", "7")
+        asked = page_of(api.post(token["url"], again.press("Approve it"), german))
+        assert "2,5" in asked.texts
+        assert api.post(token["url"], asked.press("Bestätigen: Approve it"), german).status == 200
+        assert output(api, token)["fields"]["share"] == 2.5
+
     @pytest.mark.parametrize(
         ("body", "said"),
         [

@@ -141,9 +141,12 @@ def parse(schema: Any, place: str) -> tuple[Field, ...]:
     )
 
 
-def from_texts(field: Field, texts: Sequence[str]) -> Any:
-    """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem."""
-    value = _read(field, texts)
+def from_texts(field: Field, texts: Sequence[str], comma: bool = False) -> Any:
+    """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem.
+
+    `comma`: the person's language writes 1,5 for 1.5. 1,500 stays refused, which may mean 1500.
+    """
+    value = _read(field, texts, comma)
     if value is None:
         return _missing(field)
     return value if isinstance(value, Problem) else problem(field, value) or value
@@ -197,6 +200,7 @@ _WORDS = {
 }
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
+_COMMA = re.compile(r"[+-]?(0,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,}))")  # a decimal comma, which cannot part thousands
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser and this module agree
     r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@"
@@ -204,7 +208,7 @@ _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser 
 )
 
 
-def _read(field: Field, texts: Sequence[str]) -> Any:
+def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
     """Return the value that a person meant, None for an empty field, or a Problem if its text cannot be read as its kind."""
     if field.kind is Kind.YES_NO:
         return bool(texts)
@@ -220,7 +224,8 @@ def _read(field: Field, texts: Sequence[str]) -> Any:
         case Kind.ONE_OF:
             return _chosen(field, text)
         case Kind.NUMBER | Kind.INTEGER:
-            return _number(field.kind, unicodedata.normalize("NFKC", text).strip())
+            typed = unicodedata.normalize("NFKC", text).strip()
+            return _number(field.kind, typed.replace(",", ".") if comma and _COMMA.fullmatch(typed) else typed)
         case Kind.DATE | Kind.EMAIL:
             return text.strip()
         case _:

@@ -3,6 +3,7 @@
 Each function returns an HTML document. A form has no address: it is posted to the URL at which the page was opened.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -361,12 +362,18 @@ def _control(look: Look, field: Field, text: str, problem: Problem | None, **att
             type_ = "date" if field.kind is Kind.DATE else "number"
             if problem and problem.word in _UNSHOWN:
                 type_ = "text"
+            if type_ == "number" and text and not _SHOWN.fullmatch(text):
+                type_ = "text"
             limits = _limits(field) if type_ == "number" else {}
             return element("input", type=type_, value=text, **limits, **(shared | {"class_": "control short"}))
 
 
 _UNSHOWN = ("number", "integer", "date", "multiple", "too_exact", "invalid")
 """Problems of a text that <input type=number> or date would not show again, or from which it would count its steps."""
+
+
+_SHOWN = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
+"""What <input type=number> shows again; anything else it empties."""
 
 
 def _pattern(field: Field) -> dict[str, str]:

@@ -38,7 +38,8 @@ def refused(request: Request, refusal: Response) -> Response:
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
     page = output_check.page_of(token_id)
-    choice = page_form.read(page, body, request.headers.get("content-type", ""))
+    comma = look(request).language in page_words.DECIMAL_COMMA
+    choice = page_form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
         case Submission() if request.is_of_another_site:
             return _asked_here(request, token_id, page, choice)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from waitpoints.api.page_fields import Problem
 
 DEFAULT = "en"
+DECIMAL_COMMA = ("de", "fr", "es")  # the languages that write 1,5
 _MAX_RANGES = 20  # of an Accept-Language header
 
 _MONTHS = {
@@ -129,7 +130,7 @@ WORDS: dict[str, dict[str, str]] = {
         "invalid": "Diese Angabe ist nicht möglich.",
         "not_a_choice": "Wählen Sie eine der gezeigten Antworten.",
         "not_ticked": "Setzen Sie hier ein Häkchen, um fortzufahren.",
-        "number": "Geben Sie eine Zahl ein, zum Beispiel 3.5.",
+        "number": "Geben Sie eine Zahl ein, zum Beispiel 3,5.",
         "integer": "Geben Sie eine ganze Zahl ein, zum Beispiel 3.",
         "too_exact": "Geben Sie eine Zahl mit weniger Stellen ein.",
         "date": "Geben Sie ein Datum als Jahr-Monat-Tag ein, zum Beispiel 2026-01-31.",
@@ -194,7 +195,7 @@ WORDS: dict[str, dict[str, str]] = {
         "invalid": "Cette réponse n’est pas acceptée.",
         "not_a_choice": "Choisissez l’une des réponses affichées.",
         "not_ticked": "Cochez cette case pour continuer.",
-        "number": "Saisissez un nombre, par exemple 3.5.",
+        "number": "Saisissez un nombre, par exemple 3,5.",
         "integer": "Saisissez un nombre entier, par exemple 3.",
         "too_exact": "Saisissez un nombre avec moins de chiffres.",
         "date": "Saisissez une date sous la forme année-mois-jour, par exemple 2026-01-31.",
@@ -259,7 +260,7 @@ WORDS: dict[str, dict[str, str]] = {
         "invalid": "Esta respuesta no se acepta.",
         "not_a_choice": "Elija una de las respuestas que se muestran.",
         "not_ticked": "Marque esta casilla para continuar.",
-        "number": "Escriba un número, por ejemplo 3.5.",
+        "number": "Escriba un número, por ejemplo 3,5.",
         "integer": "Escriba un número entero, por ejemplo 3.",
         "too_exact": "Escriba un número con menos cifras.",
         "date": "Escriba una fecha como año-mes-día, por ejemplo 2026-01-31.",
@@ -422,7 +423,8 @@ def language(accept_language: str) -> str:
 
 
 def problem(language: str, problem: Problem) -> str:
-    return WORDS[language][problem.word].format(limit=problem.limit)
+    limit = str(problem.limit).replace(".", ",") if language in DECIMAL_COMMA else problem.limit
+    return WORDS[language][problem.word].format(limit=limit)
 
 
 def time(language: str, at: datetime) -> str:
