@@ -1,8 +1,9 @@
 """How many faults were tried, printed at the end."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,6 +34,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.no_cover)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if (sent := getattr(session.config, "workeroutput", None)) is not None:  # a process of `-n`
+        sent["faults"] = asdict(_figures) | {"tried": dict(_figures.tried)}  # only plain types can be sent
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    if of_process := getattr(node, "workeroutput", {}).get("faults"):
+        _figures.flows.update(of_process["flows"])
+        _figures.tried.update(of_process["tried"])
+        _figures.storms.update(of_process["storms"])
+        _figures.interleaved += of_process["interleaved"]
+        _figures.lost += of_process["lost"]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -566,6 +566,18 @@ def create_in_a_state_what_is_completed(world: World) -> None:
     world.expect(execution, world.create(idempotencyKey=key), LARGE)
 
 
+@keyed
+def create_with_a_schema_that_a_kept_completion_does_not_fit(world: World) -> None:
+    key = a_key(world)
+    world.complete_key(key, "1")
+    with world.faulty():
+        token = world.create(idempotencyKey=key, payloadSchema={"type": "object"})
+        execution = world.wait(token)
+        assert world.complete_key(key, SMALL)["id"] == token["id"]
+        world.come_to_rest()
+    world.expect(execution, token, SMALL)
+
+
 @flow
 def create_after_a_completion_was_kept_in_vain(world: World) -> None:
     key = unique("order")

@@ -202,11 +202,11 @@ class TestACompletionByKey:
         counted.api.create(idempotencyKey="order-1")
         assert self.calls(counted, "order-1") == ["DynamoDB:GetItem", "DynamoDB:UpdateItem"]
 
-    def test_is_kept_with_one_transaction_and_adopted_with_one_update(self, counted: Bench) -> None:
+    def test_is_kept_with_one_transaction_and_adopted_with_another(self, counted: Bench) -> None:
         assert self.calls(counted, "order-2") == ["DynamoDB:GetItem", "DynamoDB:TransactWriteItems"]
         counted.api.create(idempotencyKey="order-2")
         operations = [call.operation for call in counted.meter.take()]
-        assert operations == ["DynamoDB:TransactWriteItems", "DynamoDB:UpdateItem"]
+        assert operations == ["DynamoDB:TransactWriteItems", "DynamoDB:TransactWriteItems"]
 
     def calls(self, counted: Bench, key: str) -> list[str]:
         """The calls of a completion by key in a function that has read its secrets."""

@@ -326,6 +326,31 @@ class TestOverHttp:
         token = api.post(COMPLETE, body).json["id"]
         assert world.store.get(token).kept_until == world.clock() + lifetime
 
+    @pytest.mark.parametrize(
+        ("rule", "fits", "misfits"),
+        [
+            ({"payloadSchema": {"type": "object", "required": ["ok"]}}, {"ok": 1}, {"bad": 1}),
+            (
+                {"page": {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}},
+                {"action": "approve", "fields": {}},
+                {"action": "other"},
+            ),
+        ],
+        ids=["payloadSchema", "page"],
+    )
+    def test_holds_a_kept_completion_to_the_schema_or_page_of_the_create(
+        self, world: InMemory, api: Api, rule: dict[str, Any], fits: Any, misfits: Any
+    ) -> None:
+        kept = api.post(COMPLETE, {"idempotencyKey": "a", "data": fits}).json["id"]
+        assert api.create(idempotencyKey="a", **rule)["id"] == kept
+        api.post(COMPLETE, {"idempotencyKey": "b", "data": misfits})
+        token = api.create(idempotencyKey="b", **rule)
+        assert not token["isCached"]
+        shown = api.retrieve(token["id"])
+        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
+        assert api.post(COMPLETE, {"idempotencyKey": "b", "data": fits}).json["id"] == token["id"]
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
         token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}')).token_id
         assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
