@@ -287,6 +287,13 @@ def test_a_field_that_no_browser_can_answer_is_refused_with_its_place(name: str,
     assert f"page.fields.properties.{name}" in refusal.value.message
 
 
+@pytest.mark.parametrize("pattern", [r"^\p{L}+$", "(", "(?=a)", r"(a)\1", "a{9999}", 1])
+def test_a_pattern_that_cannot_be_checked_is_refused_with_the_reason(pattern: Any) -> None:
+    fields = {"properties": {"code": {"type": "string", "pattern": pattern}}}
+    with pytest.raises(InvalidPage, match=r"page\.fields\.properties\.code\.pattern: .*look-around.*Unicode class"):
+        page_definition.parse({"title": "T", "fields": fields})
+
+
 @pytest.mark.parametrize(
     "schema",
     [

@@ -119,6 +119,31 @@ def test_a_limit_of_any_size_is_compared_exactly(kind: str, least: float, step: 
     assert page_html._limits(field)["step"] == shown
 
 
+@pytest.mark.parametrize(
+    ("pattern", "is_sent"),
+    [
+        ("^[A-Z]{2}", True),
+        (r"^[^0-9]*$", True),
+        (r"^\d{4}-\d{2}(?:-\d{2})?$", True),
+        (r"^[\w.\-]+@example\.com$", True),
+        (r"^(a|b)+?[!-]?", False),
+        (r"^[\w.-]+$", False),
+        (r"[a&&b]", False),
+        (r"[(]", False),
+        (r"a**", False),
+        (r"a}", False),
+        (r"(?i)a", False),
+        (r"(?P<n>a)", False),
+        (r"\x{61}", False),
+    ],
+)
+def test_a_browser_gets_only_a_pattern_that_it_reads_as_the_server_does(pattern: str, is_sent: bool) -> None:
+    """Browsers compile it with the flag v, and write an error to the console if they cannot."""
+    schema = {"type": "string", "pattern": pattern}
+    [shown] = attributes(page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look()), "it")
+    assert shown.get("pattern") == (rf"[\s\S]*(?:{pattern})[\s\S]*" if is_sent else None)
+
+
 def test_a_browser_is_told_the_length_but_does_not_cut_what_is_pasted() -> None:
     free = {"type": "string", "format": "textarea"}
     fields = {"short": {"type": "string", "maxLength": 5, "description": "A word."}, "free": free, "one": {"enum": ["a"]}}

@@ -15,6 +15,9 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
 
     A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
     """
+    for field in fields:
+        if "pattern" in field.schema:
+            _check_pattern(field.schema["pattern"], f"{page_input.of_name(f'{place}.properties', field.name)}.pattern")
     try:
         payload_schema.check(json_text.dumps(schema))
     except InvalidPayloadSchema as error:
@@ -33,6 +36,17 @@ def _check_field(field: Field, place: str) -> None:
         raise InvalidPage(place, "nothing that a person can enter is within its limits")
     if "default" in field.schema:
         _check_default(field, f"{place}.default")
+
+
+def _check_pattern(pattern: Any, place: str) -> None:
+    try:
+        payload_schema.check(json_text.dumps({"pattern": pattern}))
+    except InvalidPayloadSchema:
+        raise InvalidPage(
+            place,
+            "expected a regular expression without look-around and back-references, of limited size; "
+            r"a Unicode class such as \p{L} is too large",
+        ) from None
 
 
 def _choices_fit(field: Field) -> bool:

@@ -376,12 +376,23 @@ _SHOWN = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?
 """What <input type=number> shows again; anything else it empties."""
 
 
+# What JavaScript reads with the flag v as the server does, given that the server could compile it.
+_ESCAPED = r"\\[dDwWsS^$\\.*+?()\[\]{}|/]"
+_IN_CLASS = rf"(?:{_ESCAPED}|\\-|[A-Za-z0-9]-[A-Za-z0-9]|[A-Za-z0-9_ '\"]|(?P<mark>[!#$%&*+,.:;<=>?@`~])(?!(?P=mark)))"
+_ATOM = rf"(?:{_ESCAPED}|\[\^?{_IN_CLASS}+\]|[^\x00-\x1f\\^$.*+?()\[\]{{}}|/]|\.|\))"
+_PLAIN_PATTERN = re.compile(rf"(?:{_ATOM}(?:[*+?]|\{{[0-9]+(?:,[0-9]*)?\}})?\??|\((?:\?:)?|[|^$])*")
+
+
 def _pattern(field: Field) -> dict[str, str]:
-    """HTML's pattern is of the whole text, JSON Schema's of any part. Browsers show the title with their message."""
-    if "pattern" not in field.schema:
+    """HTML's pattern is of the whole text, JSON Schema's of any part. Browsers show the title with their message.
+
+    Browsers compile it with the flag v, which has stricter classes: another pattern is left to the server.
+    """
+    pattern = field.schema.get("pattern")
+    if pattern is None or not _PLAIN_PATTERN.fullmatch(pattern):
         return {}
     title = {"title": field.description} if field.description else {}
-    return {"pattern": rf"[\s\S]*(?:{field.schema['pattern']})[\s\S]*", **title}
+    return {"pattern": rf"[\s\S]*(?:{pattern})[\s\S]*", **title}
 
 
 def _limits(field: Field) -> Mapping[str, int | float | str | None]:
