@@ -152,6 +152,26 @@ test("two people at once: the second is told that it was decided, and what", asy
   assert.equal(JSON.parse((await retrieve(token)).output).action, "reject");
 });
 
+test("a form on another site makes the page ask, and settles nothing", async () => {
+  const token = await create({ page: { title: "Deploy?", actions: page.actions, fields: { properties: { note: { type: "string" } } } } });
+  const form = '<input name="action" value="approve"><input name="confirmed" value="yes">';
+  const json = `<input name='{"action":"approve","fields":{"note":"' value='"}}'>`;
+  for (const [type, inputs, asked, answer, status] of [
+    ["application/x-www-form-urlencoded", form, /You are about to choose Approve\./, 'button[value="no"]', "WAITING"],
+    ["text/plain", json, /Deploy\?/, REJECT, "COMPLETED"],
+  ]) {
+    const tab = await open(browser);
+    const site = `<main><form method="post" action="${token.url}" enctype="${type}">${inputs}<button>Win</button></form></main>`;
+    await tab.goto(`data:text/html,${encodeURIComponent(site)}`);
+    await press(tab, "button");
+    assert.match(await text(tab), asked);
+    assert.equal((await retrieve(token)).status, "WAITING");
+    await press(tab, answer);
+    assert.equal((await retrieve(token)).status, status);
+  }
+  assert.equal(JSON.parse((await retrieve(token)).output).action, "reject");
+});
+
 test("robots with a browser settle nothing: they load, wait, prefetch, prerender and frame", async () => {
   const token = await create({ page: { ...page, fields: undefined } });
   const tab = await open(browser);
