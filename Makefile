@@ -29,7 +29,7 @@ check: lint ## Run the fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
-	@.venv/bin/python -m pytest -q -n 2 --cov tests/unit tests/integration
+	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration --cov
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
 	@.venv/bin/python -m pytest tests/e2e
 
