@@ -7,6 +7,7 @@ in any order, and repeat themselves; timers come early, late and twice; Step Fun
 import json
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import ORIGIN, complete
-from waitpoints.api import reception
+from waitpoints.api import output_check, reception
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status
 from waitpoints.errors import CannotResumeNow, PayloadRefused, TokenNotFound
@@ -239,9 +240,15 @@ class Life(RuleBasedStateMachine):
         has_schema=st.booleans(),
     )
     def create_with_key(self, key: str, lifetime: int | None, timeout: int, waits: bool, has_schema: bool) -> None:
-        """It returns the token that holds the key, also if a completion made that one: then it is kept no longer."""
+        """It returns the token that holds the key, also if a completion made that one: then the create's TTL counts.
+
+        One that does not fit the create's schema makes room for a new token, which counts it.
+        """
         holder, until = self.keys.get(key, ("", 0))
-        is_new = until <= self.now or self.models[holder].removed
+        is_gone = until <= self.now or self.models[holder].removed
+        is_kept = not is_gone and self.models[holder].kept_until is not None
+        is_refused = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
+        is_new = is_gone or is_refused
         waiter = self.world.new_waiter() if waits else None
         expires_at = None if lifetime is None else self.now + lifetime
         new = NewToken(
@@ -251,12 +258,14 @@ class Life(RuleBasedStateMachine):
             document=SCHEMA if has_schema else None,
         )
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
-            created = self.world.tokens.create(new, self.now)
+            accepts = partial(output_check.fits, SCHEMA) if has_schema else None
+            created = self.world.tokens.create(new, self.now, accepts)
             holder = created.token_id if is_new else holder
             assert (created.token_id, created.is_cached) == (holder, not is_new)
         if is_new:
+            self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None, others=int(is_refused))
+        if is_new or is_kept:
             self.keys[key] = (holder, expires_at or FOREVER)
-            self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None)
         self.models[holder].kept_until = None
         if waiter:
             self.executions.append(Execution(holder, False, [waiter.task_token]))
