@@ -141,13 +141,15 @@ class World(Callers):
                 yield f"{token['id']} was given to a create, and ends as a kept completion does"
 
     def _wrong_with_keys(self) -> Iterator[str]:
-        holders: dict[str, tuple[str, int]] = {}
+        holders: dict[str, tuple[str, int, bool]] = {}
+        particular = {image["id"]["S"] for image in self._images("token") if image.get("deliveryRules")}
         for image in self._images("key"):
             key, holder = image["id"]["S"], image["tokenId"]["S"]
-            held_by, until = holders.get(key, (holder, 0))
-            if holder != held_by and int(image["createdAt"]["N"]) < until:
+            held_by, until, was_kept = holders.get(key, (holder, 0, False))
+            is_refused = was_kept and holder in particular  # what was kept did not fit the create's schema
+            if holder != held_by and int(image["createdAt"]["N"]) < until and not is_refused:
                 yield f"{key} has two live tokens"
-            holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]))
+            holders[key] = (holder, int(image.get("keyExpiresAt", {"N": 1 << 60})["N"]), "kept" in image)
         made = [image["idempotencyKey"]["S"] for image in self._images("token", "INSERT") if "idempotencyKey" in image]
         for key in set(made):
             changes = {
