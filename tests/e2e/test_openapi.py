@@ -33,11 +33,9 @@ def test_a_thousand_requests_are_answered_as_documented(stack: Stack, api: Api) 
                 "allow-extra-parameters": False,  # unknown headers are valid
             },
             "checks": {"positive_data_acceptance": {"enabled": False}},  # a schema cannot express a future date
-            "operations": [  # by any method, a callback URL with a wrong hash is 401: handshakes come by GET, too
-                {
-                    "include-operation-id": "complete_waitpoint_token_callback_v1",
-                    "checks": {"unsupported_method": {"enabled": False}},
-                }
+            "operations": [  # by any method, a URL with a wrong hash is 401: handshakes come by GET, too
+                {"include-operation-id": operation_id, "checks": {"unsupported_method": {"enabled": False}}}
+                for operation_id in ("complete_waitpoint_token_callback_v1", "accept_delivery_v1")
             ],
         }
     )
