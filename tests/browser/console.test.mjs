@@ -482,7 +482,7 @@ test("a token is created with everything that the form takes", async () => {
   await press(tab, "Tokens"); // what was typed is there after a look at something else
   await tab.waitForSelector("table");
   await press(tab, "Create");
-  await shown(tab);
+  await tab.waitForSelector("[name=idempotencyKey]");
   assert.equal(await tab.$eval("[name=idempotencyKey]", (input) => input.value), scene.key);
   await press(tab, "Create the token");
   await tab.waitForSelector(".problem:focus");
