@@ -46,8 +46,8 @@ class Deliveries:
         `name` is a step that counts its delivery.
         """
         from waitpoints import endpoint_tally  # noqa: PLC0415 - reads the stack's environment
-        from waitpoints.aws import secrets  # noqa: PLC0415
-        from waitpoints.endpoint_cache import CACHED_FOR  # noqa: PLC0415
+        from waitpoints.aws import secrets  # noqa: PLC0415 - reads the stack's environment
+        from waitpoints.endpoint_cache import CACHED_FOR  # noqa: PLC0415 - reads the stack's environment
 
         environments = math.ceil(rate * MILLISECONDS / 1000)
         counts = min(rate, environments * endpoint_tally.WRITES_PER_SECOND)
