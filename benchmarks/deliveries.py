@@ -14,6 +14,8 @@ from typing import Any
 from benchmarks.waits import MILLISECONDS, READ_UNIT, SECRET_READ, WRITE_UNIT, Bench, Step, Wait
 from openapi.operations import ENDPOINTS
 from tests.support import webhook_signer
+from waitpoints.aws import secrets
+from waitpoints.endpoint_cache import CACHED_FOR
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
 RATES = (1, 100, 1000)  # deliveries a second
@@ -46,8 +48,6 @@ class Deliveries:
         `name` is a step that counts its delivery.
         """
         from waitpoints import endpoint_tally  # noqa: PLC0415 - reads the stack's environment
-        from waitpoints.aws import secrets  # noqa: PLC0415 - reads the stack's environment
-        from waitpoints.endpoint_cache import CACHED_FOR  # noqa: PLC0415 - reads the stack's environment
 
         environments = math.ceil(rate * MILLISECONDS / 1000)
         counts = min(rate, environments * endpoint_tally.WRITES_PER_SECOND)
