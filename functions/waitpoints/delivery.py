@@ -1,4 +1,4 @@
-"""Resume the waiters of a settled token, and record Step Functions' replies.
+"""Resume the waiters of a settled token, and record AWS's replies.
 
 Fast path: the function that settles a token resumes its waiters at once. Guarantee: the table's stream then resumes
 every waiter without a recorded reply. A late waiter, which registers after the token has settled, is resumed at once.
@@ -11,10 +11,9 @@ from typing import assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.ports import TokenStore
-from waitpoints.token import Completed, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter
+from waitpoints.ports import Resumer, Resumers, TokenStore
+from waitpoints.token import Completed, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
 Clock = Callable[[], int]
@@ -25,17 +24,17 @@ PARALLEL_RESUMES = 16
 
 @dataclass(frozen=True, slots=True)
 class NotResumed:
-    """A waiter without a reply from Step Functions, and the reason."""
+    """A waiter without a reply from AWS, and the reason."""
 
     waiter: Waiter
     reason: CannotResume | CannotResumeNow
 
 
 class Delivery:
-    def __init__(self, store: TokenStore, outputs: Outputs, step_functions: StepFunctions, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, outputs: Outputs, resumers: Resumers, clock: Clock) -> None:
         self._store = store
         self._outputs = outputs
-        self._step_functions = step_functions
+        self._resumers = resumers
         self._clock = clock
 
     def resume_fast(self, token: Token) -> None:
@@ -61,7 +60,7 @@ class Delivery:
         """Resume one late waiter, which is not stored on the token.
 
         Raises CannotResume or CannotResumeNow. No stream backs up a late waiter: if its function cannot deliver the
-        result it fails, and the state's Retry runs it again.
+        result it fails, and the Retry of the state or step runs it again.
         """
         _, left = self._tell(token, [waiter])
         for failure in left:
@@ -77,11 +76,13 @@ class Delivery:
         assert_never(outcome)
 
     def _resume(self, waiter: Waiter, result: Success | Failure) -> ReplyKind:
+        resumer = resumer_for(waiter.kind, self._resumers)
         try:
-            return self._step_functions.resume(waiter.task_token, result)
+            return resumer.resume(waiter.handle, result)
         except OutputRefused:
-            telemetry.count("OutputsRefused")
-            return self._step_functions.resume(waiter.task_token, OUTPUT_REFUSED)
+            reply = resumer.resume(waiter.handle, OUTPUT_REFUSED)
+        telemetry.count("OutputsRefused")
+        return reply
 
     def _tell(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
         assert token.outcome is not None, "only a settled token has an outcome to tell"
@@ -110,6 +111,15 @@ class Delivery:
         for kind in ReplyKind:
             telemetry.count(_metric(kind), sum(reply.kind is kind for reply in replies.values()))
         return replies, left
+
+
+def resumer_for(kind: WaiterKind, resumers: Resumers) -> Resumer:
+    match kind:
+        case WaiterKind.STEP_FUNCTIONS:
+            return resumers.step_functions
+        case WaiterKind.DURABLE_FUNCTION:
+            return resumers.durable_functions
+    assert_never(kind)
 
 
 def _metric(kind: ReplyKind) -> str:

@@ -1,7 +1,7 @@
 """The exceptions of Waitpoints.
 
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
-status code. `state_task` reports it as the state's error, named after its class.
+status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
 
 
@@ -132,12 +132,12 @@ class CannotArm(Exception):
 
 
 class CannotResumeNow(Exception):
-    """Step Functions throttled, failed or did not respond. The waiter may or may not have been resumed."""
+    """AWS throttled, failed or did not respond. The waiter may or may not have been resumed."""
 
 
 class CannotResume(Exception):
-    """Step Functions rejected the request. Retrying won't fix it."""
+    """AWS rejected the request. Retrying won't fix it."""
 
 
 class OutputRefused(CannotResume):
-    """Step Functions does not accept this output for any waiter."""
+    """AWS does not accept this output for this kind of waiter."""

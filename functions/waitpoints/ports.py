@@ -16,10 +16,12 @@ from waitpoints.token import (
     Origin,
     Outcome,
     Reply,
+    ReplyKind,
     Token,
     Unchecked,
     Waiter,
 )
+from waitpoints.waiter_result import Failure, Success
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,23 @@ class TokenStore(Protocol):
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         """Record Step Functions' replies for some of a token's waiters."""
+
+
+class Resumer(Protocol):
+    """Resumes the waiters of one kind."""
+
+    def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
+        """Send a waiter its result in one call. Raises CannotResumeNow, CannotResume or OutputRefused."""
+
+
+class Resumers(Protocol):
+    """The resumer of each kind of waiter. Each is made when it is first used."""
+
+    @property
+    def step_functions(self) -> Resumer: ...
+
+    @property
+    def durable_functions(self) -> Resumer: ...
 
 
 class Secret(Protocol):

@@ -155,30 +155,39 @@ class OtherDeliveries:
     last_delivery_id: str | None = None
 
 
+class WaiterKind(StrEnum):
+    """What waits: a state of a Step Functions execution, or a Lambda durable function."""
+
+    STEP_FUNCTIONS = "STEP_FUNCTIONS"
+    DURABLE_FUNCTION = "DURABLE_FUNCTION"
+
+
 @dataclass(frozen=True, slots=True)
 class Waiter:
     """One paused execution.
 
-    With `unwrap`, its result is the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed
-    the token. `execution` is its ARN, as far as the state passed it.
+    `handle` is the secret that resumes it: Step Functions' task token, or Lambda's callback id. With `unwrap`, its result is
+    the bare output instead of `{"ok": …}`. With `context`, `{"ok": …}` also says who completed the token. `execution` is its
+    ARN, as far as it was passed.
     """
 
-    task_token: str
+    handle: str
     registered_at: int
     unwrap: bool = False
     context: bool = False
     execution: str | None = None
+    kind: WaiterKind = WaiterKind.STEP_FUNCTIONS
 
     @property
     def key(self) -> str:
-        """Identifies this waiter on its token without revealing the task token."""
-        return hashlib.sha256(self.task_token.encode()).hexdigest()[:16]
+        """Identifies this waiter on its token without revealing its handle."""
+        return hashlib.sha256(self.handle.encode()).hexdigest()[:16]
 
 
 class ReplyKind(StrEnum):
-    """Step Functions' reply to resuming a waiter.
+    """AWS's reply to resuming a waiter: Step Functions', or Lambda's for a durable function.
 
-    GONE: the task token is no longer valid. The execution was stopped, its state timed out or was retried with a new task
+    GONE: the handle is no longer valid. The execution was stopped, its wait timed out, its state was retried with a new task
     token, or an earlier call resumed it but lost the response.
     """
 
@@ -188,7 +197,7 @@ class ReplyKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """Step Functions' recorded reply for one waiter, and its time."""
+    """AWS's recorded reply for one waiter, and its time."""
 
     kind: ReplyKind
     at: int
@@ -292,7 +301,7 @@ class Token:
         return self.outcome
 
     def undelivered(self) -> list[Waiter]:
-        """Return the waiters without a recorded reply from Step Functions."""
+        """Return the waiters without a recorded reply."""
         return [waiter for key, waiter in self.waiters.items() if key not in self.replies]
 
 

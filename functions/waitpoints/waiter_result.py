@@ -9,7 +9,7 @@ from typing import assert_never
 
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso
 
-RESULT_LIMIT = 262_144  # bytes of UTF-8: Step Functions' limit for the output of a task
+RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"
 REFUSED_ERROR = "WaitpointOutputRefused"
 _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
@@ -17,33 +17,34 @@ _TIMEOUT_CODE = "TRIGGER_WAITPOINT_TIMEOUT"
 
 @dataclass(frozen=True, slots=True)
 class Success:
-    """The state succeeds with this JSON text as its result."""
+    """The wait succeeds with this JSON text as its result."""
 
     json: str
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """The state fails with this error, which `Retry` and `Catch` see."""
+    """The wait fails with this error. A state's `Retry` and `Catch` see it, without its code."""
 
     error: str
     cause: str
+    code: str | None = None
 
 
-OUTPUT_REFUSED = Failure(REFUSED_ERROR, "Step Functions rejected the output of the waitpoint. Retrieve the token to read it")
-"""Fail the waiter with this error if Step Functions rejects its result. `Catch` can match it."""
+OUTPUT_REFUSED = Failure(REFUSED_ERROR, "AWS rejected the output of the waitpoint. Retrieve the token to read it")
+"""Fail the waiter with this error if AWS rejects its result. `Catch` can match it."""
 
 
 def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:
     """Return the result for one waiter. The output in `outcome` must be loaded.
 
-    An output that is too large for Step Functions becomes a reference to the object in `bucket`.
+    An output that is too large for AWS becomes a reference to the object in `bucket`.
     """
     match outcome:
         case TimedOut() | Failed():
             error = outcome_error(outcome)
             if waiter.unwrap:
-                return Failure(error.name, error.message)
+                return Failure(error.name, error.message, error.code)
             return _result(outcome, waiter, "false", "error", json.dumps(_members(error)))
         case Completed(_, output):
             return _output_result(outcome, output, waiter, bucket)

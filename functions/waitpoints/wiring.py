@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waitpoints.api.callback_url import CallbackUrls
     from waitpoints.api.credentials import Credentials
     from waitpoints.aws.dead_letters import DeadLetters
+    from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
     from waitpoints.aws.outputs import Outputs
     from waitpoints.aws.secrets import RotatingSecret
@@ -73,7 +74,7 @@ class Services:
     def delivery(self) -> "Delivery":
         from waitpoints.delivery import Delivery
 
-        return Delivery(self.store, self.outputs, self.step_functions, self.now)
+        return Delivery(self.store, self.outputs, self, self.now)
 
     @cached_property
     def store(self) -> "Store":
@@ -115,6 +116,12 @@ class Services:
         from waitpoints.aws.step_functions import StepFunctions
 
         return StepFunctions(lambda: self.step_functions_client)
+
+    @cached_property
+    def durable_functions(self) -> "DurableFunctions":
+        from waitpoints.aws.durable_functions import DurableFunctions
+
+        return DurableFunctions(lambda: self.lambda_client)
 
     @cached_property
     def callback_urls(self) -> "CallbackUrls":
@@ -185,6 +192,10 @@ class Services:
         return _client("dynamodb")
 
     @cached_property
+    def lambda_client(self) -> Any:
+        return _client("lambda")
+
+    @cached_property
     def s3_client(self) -> Any:
         return session().client("s3", config=_S3_CONFIG)
 
@@ -225,7 +236,7 @@ class _Models(Loader):
     """Load only the botocore models that we use. botocore would search the folders of all 400 services first."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        return ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
+        return ["dynamodb", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
 
 
 @cache

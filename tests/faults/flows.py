@@ -981,7 +981,7 @@ def resume_what_is_not_recorded(world: World) -> None:
 def resume_what_is_denied(world: World) -> None:
     token = world.create()
     denied, other = world.wait(token), world.wait(token)
-    world.step_functions.fail_next(DENIED, times=1_000, task_token=denied.task_tokens[-1])
+    world.step_functions.fail_next(DENIED, times=1_000, handle=denied.task_tokens[-1])
     with world.faulty():
         world.callback(token, SMALL)
         world.come_to_rest()

@@ -10,8 +10,9 @@ from tests.faults.aws import unique
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World
-from tests.support.fakes.step_functions import DENIED, LOST_RESPONSE, THROTTLED
-from tests.support.fakes.step_functions import Fault as StepFunctionsFault
+from tests.support.fakes.step_functions import DENIED, THROTTLED
+from tests.support.fakes.waits import LOST_RESPONSE
+from tests.support.fakes.waits import Fault as StepFunctionsFault
 from waitpoints.token import MAX_WAITERS
 
 
@@ -105,7 +106,7 @@ def test_each_of_a_hundred_waiters_is_resumed_whatever_happens_to_the_others(wor
     for number, execution in enumerate(executions):
         if number % 3:
             fault = THROTTLED if number % 3 == 1 else LOST_RESPONSE
-            world.step_functions.fail_next(fault, times=3, task_token=execution.task_tokens[-1])
+            world.step_functions.fail_next(fault, times=3, handle=execution.task_tokens[-1])
     world.callback(token, SMALL)
     assert sum(result is not None for result in world.step_functions.results().values()) < MAX_WAITERS
     world.somebody_died = True  # after a lost answer, the retry gets "gone"
@@ -120,7 +121,7 @@ def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: 
     tokens = [world.create() for _ in range(3)]
     executions = [world.wait(token) for token in tokens]
     refused = StepFunctionsFault(lambda operation: ClientError({"Error": {"Code": code}}, operation))
-    world.step_functions.fail_next(refused, times=1_000, task_token=executions[1].task_tokens[-1])
+    world.step_functions.fail_next(refused, times=1_000, handle=executions[1].task_tokens[-1])
     for token in tokens:
         with world.without_fast_path():
             world.callback(token, SMALL)
@@ -134,8 +135,8 @@ def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: 
 def test_a_permanent_failure_that_is_left_alone_is_dead_lettered_once(world: World) -> None:
     token = world.create()
     denied, throttled = world.wait(token), world.wait(token)
-    world.step_functions.fail_next(DENIED, times=1_000, task_token=denied.task_tokens[-1])
-    world.step_functions.fail_next(THROTTLED, times=12, task_token=throttled.task_tokens[-1])
+    world.step_functions.fail_next(DENIED, times=1_000, handle=denied.task_tokens[-1])
+    world.step_functions.fail_next(THROTTLED, times=12, handle=throttled.task_tokens[-1])
     world.callback(token, SMALL)
     world.come_to_rest()
     assert world.dead_letters() == [(token["id"], "AccessDeniedException")]

@@ -115,7 +115,7 @@ class World(Callers):
         if outcomes and token.undelivered():
             yield f"{token.id} has {len(token.undelivered())} waiters without a record"
         for key, delivery in token.replies.items():
-            was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
+            was_resumed = self.step_functions.result(token.waiters[key].handle) is not None
             if delivery.kind is ReplyKind.RESUMED and not was_resumed:
                 yield f"{token.id} records as resumed what was not"
             if delivery.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:

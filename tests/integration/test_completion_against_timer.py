@@ -16,11 +16,11 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.support.fakes.bucket import FakeBucket
+from tests.support.fakes.in_memory import FakeResumers
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
 from tests.support.settling import complete
 from waitpoints.aws.outputs import Outputs
-from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.aws.store import Store
 from waitpoints.delivery import Delivery
 from waitpoints.token import NewToken, Status, Waiter
@@ -106,7 +106,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
         outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now
-        delivery = Delivery(store, outputs, StepFunctions(lambda: client), clock)
+        delivery = Delivery(store, outputs, FakeResumers(client), clock)
         return Tokens(store, outputs, delivery, clock)
 
     def waiter() -> Waiter:
@@ -127,7 +127,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     assert token.outcome is not None
     assert token.undelivered() == []
     for one in (first, second):
-        result: Any = step_functions.result(one.task_token)
+        result: Any = step_functions.result(one.handle)
         assert json.loads(result.json)["ok"] is (token.outcome.status is Status.COMPLETED)
     return token.outcome.status
 

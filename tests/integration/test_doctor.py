@@ -52,8 +52,8 @@ def test_finishes_undelivered_and_overdue_tokens(
     clock.advance(3 * MINUTE)
     answer = doctor()
     assert (answer["finished"], answer["undone"]) == (2, 0)
-    assert step_functions.result(waiter.task_token) == Success('{"ok":true,"output":1}')
-    assert step_functions.result(late.task_token) is not None
+    assert step_functions.result(waiter.handle) == Success('{"ok":true,"output":1}')
+    assert step_functions.result(late.handle) is not None
     assert services.store.get(overdue).outcome is not None
     assert doctor()["finished"] == 0
 
@@ -74,7 +74,7 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
     step_functions: FakeStepFunctions,
 ) -> None:
     tokens = [undelivered() for _ in range(3)]
-    step_functions.fail_next(DENIED, times=100, task_token=tokens[1][1].task_token)
+    step_functions.fail_next(DENIED, times=100, handle=tokens[1][1].handle)
     clock.advance(2 * MINUTE)
     answer = doctor()
     assert (answer["finished"], answer["undelivered"]) == (2, [tokens[1][0]])

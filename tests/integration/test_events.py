@@ -102,8 +102,8 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
-    assert step_functions.result(waiter.task_token) == Success('{"ok":true,"output":1}')
-    assert step_functions.calls[waiter.task_token] == 1
+    assert step_functions.result(waiter.handle) == Success('{"ok":true,"output":1}')
+    assert step_functions.calls[waiter.handle] == 1
 
 
 def test_the_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
@@ -128,7 +128,7 @@ def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, step_function
     settled = services.tokens.retrieve(token_id).outcome
     assert settled is not None
     assert settled.status is Status.TIMED_OUT
-    assert isinstance(step_functions.result(waiter.task_token), Failure)
+    assert isinstance(step_functions.result(waiter.handle), Failure)
 
 
 def test_the_sample_webhook_is_real_and_names_its_source() -> None:

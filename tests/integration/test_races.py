@@ -271,10 +271,10 @@ def test_the_hundred_and_first_waiter_fails_and_the_others_are_resumed(
     token = Token(id=ids.new_id(services.now()), created_at=services.now(), waiters=registered)
     services.store.create(token, None, services.now())
     for waiter in waiters[-2:]:
-        wait_for(stack, token.id, waiter.task_token)
-    refusal = step_functions.result(waiters[-1].task_token)
+        wait_for(stack, token.id, waiter.handle)
+    refusal = step_functions.result(waiters[-1].handle)
     assert isinstance(refusal, Failure)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
     assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200
-    results = {step_functions.result(waiter.task_token) for waiter in waiters[:-1]}
+    results = {step_functions.result(waiter.handle) for waiter in waiters[:-1]}
     assert results == {Success('{"ok":true,"output":1}')}

@@ -45,6 +45,7 @@ from waitpoints.token import (
     Unchecked,
     Verification,
     Waiter,
+    WaiterKind,
 )
 
 AnyStore = Store | MemoryStore
@@ -411,8 +412,11 @@ class TestAddWaiter:
         "task_token",
         ["AQ==", "AQ", "AR==", "a+b/", "a-b_", "cd3f0f3e-2b5e-4d1c-9a57-1a2b3c4d5e6f", " AQ==", "AQ==\n", "Größe", "A" * 2048],
     )
-    def test_keeps_its_task_token_exactly(self, store: AnyStore, create: Callable[..., Token], task_token: str) -> None:
-        token, one = create(), Waiter(task_token, START)
+    @pytest.mark.parametrize("kind", WaiterKind)
+    def test_keeps_its_handle_exactly(
+        self, store: AnyStore, create: Callable[..., Token], task_token: str, kind: WaiterKind
+    ) -> None:
+        token, one = create(), Waiter(task_token, START, kind=kind)
         store.add_waiter(token.id, one, START)
         assert store.get(token.id).waiters == {one.key: one}
 
@@ -432,7 +436,7 @@ class TestAddWaiter:
     def test_a_second_time_is_refused_and_keeps_the_first(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token, one = create(), waiter()
         store.add_waiter(token.id, one, START)
-        kept, was = store.add_waiter(token.id, Waiter(one.task_token, START + 9, unwrap=True), START + 9)
+        kept, was = store.add_waiter(token.id, Waiter(one.handle, START + 9, unwrap=True), START + 9)
         assert not kept
         assert was.waiters == {one.key: one} == store.get(token.id).waiters
 
@@ -1068,6 +1072,15 @@ class TestItems:
         token = self.make(written, waiters={one.key: one})
         [stored] = self.item(stack, token.id)["waiters"]["M"].values()
         assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap"}
+
+    def test_of_a_durable_functions_waiter_say_so_beside_those_of_before(self, stack: MotoStack, written: Store) -> None:
+        """A version that knows no kinds reads its callback id as a task token, which Step Functions refuses: InvalidToken."""
+        one = Waiter("AQ==", START, kind=WaiterKind.DURABLE_FUNCTION)
+        token = self.make(written, waiters={one.key: one})
+        [stored] = self.item(stack, token.id)["waiters"]["M"].values()
+        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap", "kind"}
+        assert stored["M"]["kind"] == {"S": "DURABLE_FUNCTION"}
+        assert stored["M"]["taskToken"] == {"B": b"\x01"}
 
     def test_of_a_failed_token_stored_as_completed_are_read_as_failed(self, stack: MotoStack, written: Store) -> None:
         """As they were stored before the status FAILED."""

@@ -180,11 +180,11 @@ class TestATimeoutOfAnyLength:
         assert token.outcome is not None
         assert token.outcome.status is Status.TIMED_OUT
         assert token.outcome.at == timeout_at
-        result = timers.step_functions.result(waiter.task_token)
+        result = timers.step_functions.result(waiter.handle)
         assert isinstance(result, Success)
         assert json.loads(result.json)["ok"] is False
         assert iso(timeout_at) in result.json
-        assert timers.step_functions.calls[waiter.task_token] == 1
+        assert timers.step_functions.calls[waiter.handle] == 1
         return settled_at - timeout_at
 
     @pytest.mark.parametrize("jitter", [0, 59_999])
@@ -340,7 +340,7 @@ class TestMessages:
         assert failures(timers.deliver(message(completed), message(completed))) == []
         assert timers.sent == []
         assert timers.status(completed) is Status.COMPLETED
-        assert timers.step_functions.result(waiter.task_token) == Success('{"ok":true,"output":"done"}')
+        assert timers.step_functions.result(waiter.handle) == Success('{"ok":true,"output":"done"}')
 
     def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, timers: SimulatedTimers) -> None:
         completed, _ = timers.create(timers.clock() + MINUTE)
@@ -375,7 +375,7 @@ class TestTheClockDecides:
         timers.clock.advance(MINUTE)
         complete(services.tokens, token_id, '"late"')
         assert timers.status(token_id) is Status.TIMED_OUT
-        result = timers.step_functions.result(waiter.task_token)
+        result = timers.step_functions.result(waiter.handle)
         assert isinstance(result, Success)
         assert "late" not in result.json
 
@@ -384,7 +384,7 @@ class TestTheClockDecides:
         timers.clock.advance(MINUTE)
         late = Waiter(timers.step_functions.start_task(), timers.clock())
         services.tokens.wait(token_id, late)
-        assert timers.step_functions.result(late.task_token) == timers.step_functions.result(first.task_token) is not None
+        assert timers.step_functions.result(late.handle) == timers.step_functions.result(first.handle) is not None
 
     def test_a_token_reads_as_timed_out_before_it_is_written(self, timers: SimulatedTimers) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))

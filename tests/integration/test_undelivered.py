@@ -10,7 +10,8 @@ from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.event_sources import Stream, failures
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions, Fault
+from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+from tests.support.fakes.waits import Fault
 from waitpoints import wiring
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
@@ -32,7 +33,7 @@ def settle(api: Api, clock: FakeClock, step_functions: FakeStepFunctions) -> Set
         clock.advance(1)
         task_token = step_functions.start_task()
         token = api.create(taskToken=task_token)
-        step_functions.fail_next(fault, times=1000, task_token=task_token)
+        step_functions.fail_next(fault, times=1000, handle=task_token)
         assert api.post(token["url"], {"n": 1}).status == 200
         return token["id"], task_token
 

@@ -87,7 +87,7 @@ class TestADelivery:
         endpoint, waiter = put(world), world.new_waiter()
         token = create(world, waiter=waiter)
         assert deliver(api, endpoint, headers={"x-github-delivery": "d-1", "user-agent": "GitHub"}).status == 200
-        assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{BODY}}}')
+        assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{BODY}}}')
         outcome = world.tokens.retrieve(token).outcome
         assert isinstance(outcome, Completed)
         assert outcome.origin is not None
@@ -100,7 +100,7 @@ class TestADelivery:
         assert deliver(api, endpoint).json == {"success": True}
         world.clock.advance(2 * 3_600_000 - 1)
         create(world, waiter=waiter)
-        assert world.step_functions.result(waiter.task_token) == Success(f'{{"ok":true,"output":{BODY}}}')
+        assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{BODY}}}')
         assert counted(world, endpoint) == {"kept": 1}
 
     def test_is_kept_until_its_ttl(self, world: InMemory, api: Api) -> None:

@@ -56,7 +56,7 @@ class TestACreateThatCameFirst:
         waiter = world.new_waiter()
         created = create(world, waiter=waiter)
         assert complete(world) == KeyCompletion(Settled(), created.token_id)
-        assert world.step_functions.result(waiter.task_token) == RESUMED
+        assert world.step_functions.result(waiter.handle) == RESUMED
 
     def test_is_completed_even_after_its_key_has_expired(self, world: InMemory) -> None:
         created = create(world, ttl=HOUR)
@@ -135,13 +135,13 @@ class TestACompletionThatCameFirst:
         kept, waiter = complete(world), world.new_waiter()
         assert isinstance(kept.result, Kept)
         assert create(world, waiter=waiter) == Created(str(kept.token_id), is_cached=True)
-        assert world.step_functions.result(waiter.task_token) == RESUMED
+        assert world.step_functions.result(waiter.handle) == RESUMED
 
     def test_is_given_to_a_run_that_waits_for_the_token_later(self, world: InMemory) -> None:
         complete(world)
         created, waiter = create(world), world.new_waiter()
         world.tokens.wait(created.token_id, waiter)
-        assert world.step_functions.result(waiter.task_token) == RESUMED
+        assert world.step_functions.result(waiter.handle) == RESUMED
 
     def test_is_in_no_list_until_a_create_adopts_it_with_its_tags(self, world: InMemory) -> None:
         kept = complete(world)
@@ -178,9 +178,9 @@ class TestACompletionThatCameFirst:
         assert not created.is_cached
         token = world.tokens.retrieve(created.token_id)
         assert (token.outcome, token.other_deliveries and token.other_deliveries.count) == (None, 1)
-        assert world.step_functions.result(waiter.task_token) is None
+        assert world.step_functions.result(waiter.handle) is None
         assert complete(world, checked=created.token_id).result == Settled()
-        assert world.step_functions.result(waiter.task_token) == RESUMED
+        assert world.step_functions.result(waiter.handle) == RESUMED
 
     def test_that_fits_the_create_is_adopted(self, world: InMemory) -> None:
         kept = str(complete(world).token_id)
@@ -261,7 +261,7 @@ class TestACompletionThatCameFirst:
         complete(world, TokenError("no", "OrderRejected"))
         waiter = world.new_waiter()
         create(world, waiter=waiter)
-        result = world.step_functions.result(waiter.task_token)
+        result = world.step_functions.result(waiter.handle)
         assert isinstance(result, Success)
         assert json.loads(result.json)["error"]["name"] == "OrderRejected"
 
@@ -283,7 +283,7 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
             completions = [pool.submit(completion), pool.submit(completion)]
             tokens = {created.result().token_id for created in creates} | {done.result().token_id for done in completions}
             assert len(tokens) == 1
-            assert world.step_functions.result(waiter.task_token) == RESUMED
+            assert world.step_functions.result(waiter.handle) == RESUMED
 
 
 def test_the_token_of_a_key_is_found(world: InMemory) -> None:

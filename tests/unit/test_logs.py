@@ -38,8 +38,8 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
     created = api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "secret-order", "tags": ["secret-tag"]})
     token, waiter = created.json, world.new_waiter()
     complete = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
-    FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": waiter.task_token})
-    FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "taskToken": world.new_waiter().task_token})
+    FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": waiter.handle})
+    FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "taskToken": world.new_waiter().handle})
     api.post(complete, '{"output": "secret-payload"}')
     api.post(complete, '{"data": "secret-payload"', {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"})
     api.post(complete, {"data": "x"}, {"authorization": "Bearer secret-wrong-key"})
@@ -53,7 +53,7 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
         world.api_key.current(),
         world.signing_key.current(),
         callback_hash,
-        waiter.task_token,
+        waiter.handle,
         created.headers["x-trigger-jwt"],
     ]
     assert token["id"] in written

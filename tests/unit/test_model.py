@@ -23,8 +23,9 @@ from openapi.operations import ENDPOINTS
 from operations.stream_filter import matches
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.step_functions import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
+from tests.support.fakes.step_functions import THROTTLED, UNAVAILABLE
 from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.waits import LOST_RESPONSE, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api import output_check, reception
 from waitpoints.api.representation import retrieved
@@ -268,7 +269,7 @@ class Life(RuleBasedStateMachine):
             self.keys[key] = (holder, expires_at or FOREVER)
         self.models[holder].kept_until = None
         if waiter:
-            self.executions.append(Execution(holder, False, [waiter.task_token]))
+            self.executions.append(Execution(holder, False, [waiter.handle]))
             self.retry_if_its_function_failed(self.executions[-1])
 
     @rule(key=st.sampled_from(KEYS), lifetime=st.integers(0, 8_000), result=st.sampled_from([MATCHING, "null", NO]))
@@ -455,7 +456,7 @@ class Life(RuleBasedStateMachine):
     def nothing_is_recorded_as_resumed_that_was_not(self) -> None:
         for token in self.store.tokens.values():
             for key, delivery in token.replies.items():
-                was_resumed = self.step_functions.result(token.waiters[key].task_token) is not None
+                was_resumed = self.step_functions.result(token.waiters[key].handle) is not None
                 assert was_resumed or delivery.kind is ReplyKind.GONE
 
     def teardown(self) -> None:
@@ -498,7 +499,7 @@ class Life(RuleBasedStateMachine):
     def retry_if_its_function_failed(self, execution: Execution) -> None:
         """If a function fails to deliver to its waiter, the state's Retry starts over, unless the result has arrived."""
         task_token = execution.task_tokens[-1]
-        waits = task_token in [waiter.task_token for waiter in self.store.get(execution.token_id).waiters.values()]
+        waits = task_token in [waiter.handle for waiter in self.store.get(execution.token_id).waiters.values()]
         if not waits and self.step_functions.result(task_token) is None:
             self.step_functions.stop(task_token)
             self.enter_state(execution)

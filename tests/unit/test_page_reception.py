@@ -207,7 +207,7 @@ class TestGet:
 class TestAPerson:
     def test_who_submits_is_told_what_they_chose_and_the_run_gets_exactly_that(self, api: Api, world: InMemory) -> None:
         waiter = world.new_waiter(context=True)
-        token = api.create(page=APPROVAL, taskToken=waiter.task_token, context=True)
+        token = api.create(page=APPROVAL, taskToken=waiter.handle, context=True)
         answer = submit(api, token, [*FITTING.items(), ("field.regions", "us"), ("field.regions", "eu")])
         page = page_of(answer)
         assert answer.status == 200
@@ -218,7 +218,7 @@ class TestAPerson:
         assert output(api, token) == expected
         completed_by = api.retrieve(token["id"])["completedBy"]
         assert (completed_by["source"], completed_by["ip"]) == ("callback", "192.0.2.1")
-        told = world.step_functions.result(waiter.task_token)
+        told = world.step_functions.result(waiter.handle)
         assert isinstance(told, Success)
         result = json.loads(told.json)
         assert result["output"] == expected

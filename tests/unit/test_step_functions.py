@@ -5,16 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.support.fakes.step_functions import (
-    DENIED,
-    LOST_RESPONSE,
-    OUTPUT_LIMIT,
-    THROTTLED,
-    UNAVAILABLE,
-    UNREACHABLE,
-    FakeStepFunctions,
-    Fault,
-)
+from tests.support.fakes.step_functions import DENIED, THROTTLED, UNAVAILABLE, FakeStepFunctions
+from tests.support.fakes.waits import LOST_RESPONSE, OUTPUT_LIMIT, UNREACHABLE, Fault
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
@@ -129,7 +121,7 @@ class TestTheFake:
 
     def test_fails_only_for_the_chosen_task(self, fake: FakeStepFunctions) -> None:
         one, other = fake.start_task(), fake.start_task()
-        fake.fail_next(THROTTLED, task_token=other)
+        fake.fail_next(THROTTLED, handle=other)
         fake.send_task_success(taskToken=one, output="1")
         with pytest.raises(ClientError, match="ThrottlingException"):
             fake.send_task_success(taskToken=other, output="1")

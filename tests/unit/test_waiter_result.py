@@ -38,7 +38,9 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
 
 
 def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
-    assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure("WaitpointTimeoutError", MESSAGE)
+    assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure(
+        "WaitpointTimeoutError", MESSAGE, "TRIGGER_WAITPOINT_TIMEOUT"
+    )
 
 
 def test_the_api_shows_a_timeout_as_the_sdk_reads_it() -> None:

@@ -2,7 +2,7 @@
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
-    waitpoint_<ulid>    replies    Step Functions' reply for each of its waiters
+    waitpoint_<ulid>    replies    AWS's reply for each of its waiters
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
@@ -45,6 +45,7 @@ from waitpoints.token import (
     TokenError,
     Verification,
     Waiter,
+    WaiterKind,
 )
 
 TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
@@ -198,8 +199,13 @@ def is_endless_attachment(item: Item) -> bool:
 
 
 def waiter_map(waiter: Waiter) -> dict[str, Any]:
-    packed = {"taskToken": _packed(waiter.task_token), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
-    return {**packed, **_present({"context": waiter.context or None, "execution": waiter.execution})}
+    """Return a waiter as it is stored. Its handle is named `taskToken` for every kind.
+
+    So a version that knows only Step Functions can read each waiter: it gets InvalidToken for a callback id, and keeps it.
+    """
+    packed = {"taskToken": _packed(waiter.handle), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
+    kind = None if waiter.kind is WaiterKind.STEP_FUNCTIONS else waiter.kind
+    return {**packed, **_present({"context": waiter.context or None, "execution": waiter.execution, "kind": kind})}
 
 
 def stored_status(outcome: Outcome) -> StoredStatus:
@@ -247,6 +253,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
                 waiter["unwrap"],
                 waiter.get("context", False),
                 waiter.get("execution"),
+                WaiterKind(waiter.get("kind", WaiterKind.STEP_FUNCTIONS)),
             )
             for key, waiter in item.get("waiters", {}).items()
         },
@@ -351,17 +358,17 @@ def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in attributes.items() if value is not None}
 
 
-def _packed(task_token: str) -> bytes | str:
-    """Store the task token as raw bytes if it is valid base64 (25 % smaller), else unchanged."""
+def _packed(handle: str) -> bytes | str:
+    """Store a waiter's handle as raw bytes if it is valid base64 (25 % smaller), else unchanged."""
     try:
-        packed = base64.b64decode(task_token, validate=True)
+        packed = base64.b64decode(handle, validate=True)
     except ValueError:
-        return task_token
-    return packed if base64.b64encode(packed).decode() == task_token else task_token
+        return handle
+    return packed if base64.b64encode(packed).decode() == handle else handle
 
 
-def _unpacked(task_token: Any) -> str:
-    return task_token if isinstance(task_token, str) else base64.b64encode(bytes(task_token)).decode()
+def _unpacked(handle: Any) -> str:
+    return handle if isinstance(handle, str) else base64.b64encode(bytes(handle)).decode()
 
 
 def _optional_int(number: Any) -> int | None:

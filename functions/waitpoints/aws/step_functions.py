@@ -48,14 +48,14 @@ class StepFunctions:
     def __init__(self, make_client: Callable[[], TaskClient]) -> None:
         self._make_client = make_client
 
-    def resume(self, task_token: str, result: Success | Failure) -> ReplyKind:
-        """Send a waiter its result in one call. Raises CannotResumeNow, CannotResume or OutputRefused as in the table above."""
+    def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
+        """Send the waiter with this task token its result in one call. Raises as in the table above."""
         try:
             match result:
                 case Success(json):
-                    self._client.send_task_success(taskToken=task_token, output=json)
+                    self._client.send_task_success(taskToken=handle, output=json)
                 case Failure(error, cause):
-                    self._client.send_task_failure(taskToken=task_token, error=error, cause=cause)
+                    self._client.send_task_failure(taskToken=handle, error=error, cause=cause)
                 case _:
                     assert_never(result)
         except ClientError as error:

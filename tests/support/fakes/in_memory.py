@@ -1,9 +1,12 @@
 """Waitpoints without AWS: the whole domain on fakes. After `install` the handlers use it."""
 
+from typing import Any
+
 import pytest
 
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
@@ -11,6 +14,7 @@ from tests.support.fakes.store import MemoryStore
 from waitpoints import wiring
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.credentials import Credentials
+from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.delivery import Delivery
@@ -26,10 +30,19 @@ BASE_URL = "https://hooks.example.com"
 RETENTION = 30 * 86_400  # seconds
 
 
+class FakeResumers:
+    """The resumers of both kinds, on fake clients."""
+
+    def __init__(self, step_functions: Any, durable_functions: Any = None) -> None:
+        self.step_functions = StepFunctions(lambda: step_functions)
+        self.durable_functions = DurableFunctions(lambda: durable_functions)
+
+
 class InMemory:
     def __init__(self, store: MemoryStore | None = None) -> None:
         self.clock = FakeClock()
         self.step_functions = FakeStepFunctions()
+        self.durable_functions = FakeDurableFunctions()
         self.bucket = FakeBucket()
         self.store = store or MemoryStore(RETENTION)
         self.endpoints = MemoryEndpointStore()
@@ -39,8 +52,8 @@ class InMemory:
         self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
-        self.resumer = StepFunctions(lambda: self.step_functions)
-        delivery = Delivery(self.store, self.outputs, self.resumer, self.clock)
+        self.resumers = FakeResumers(self.step_functions, self.durable_functions)
+        delivery = Delivery(self.store, self.outputs, self.resumers, self.clock)
         self.tokens = Tokens(self.store, self.outputs, delivery, self.clock)
         self.keys = Keys(self.store, self.tokens, self.clock)
 
@@ -70,7 +83,8 @@ class InMemory:
             "callback_urls": self.callback_urls,
             "credentials": self.credentials,
             "timeout_limits": limits,
-            "step_functions": self.resumer,
+            "step_functions": self.resumers.step_functions,
+            "durable_functions": self.resumers.durable_functions,
             "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
             "webhook_secret_name": lambda name: f"waitpoints/{name}",
         }.items():

@@ -1,0 +1,91 @@
+"""Resume a Lambda durable function through its callback, and classify the response.
+
+    response                                      meaning                   what follows
+    success                                       the function continues    recorded as RESUMED
+    CallbackTimeoutException,                     the waiter is gone        recorded as GONE, never retried
+    ResourceNotFoundException
+    InvalidParameterValueException for a result   the result is rejected    OutputRefused: the waiter fails instead
+    the same for a failure, AccessDenied, an      retrying won't fix it     CannotResume: dead letter, waiter kept
+    unusable KMS key
+    throttling, 5xx, no response                  may work later            CannotResumeNow: retried
+
+AWS returns CallbackTimeoutException both for a callback that is closed and for one that has expired, so GONE can mean either.
+InvalidParameterValueException names no parameter: if a failure without a result gets it too, the callback id is wrong.
+"""
+
+import json
+from collections.abc import Callable
+from functools import cached_property
+from typing import Protocol, TypedDict, assert_never
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
+from waitpoints.token import ReplyKind
+from waitpoints.waiter_result import Failure, Success
+
+_GONE = {"CallbackTimeoutException", "ResourceNotFoundException"}
+_INVALID = "InvalidParameterValueException"
+_NEVER = {
+    _INVALID,
+    "AccessDenied",
+    "AccessDeniedException",
+    "KMSAccessDeniedException",
+    "KMSDisabledException",
+    "KMSInvalidStateException",
+    "KMSNotFoundException",
+}
+
+
+class ErrorObject(TypedDict):
+    """Lambda's shape of an error. Python's SDK shows the function `ErrorMessage` and `ErrorData`."""
+
+    ErrorType: str
+    ErrorMessage: str
+    ErrorData: str
+
+
+class CallbackClient(Protocol):
+    """The part of boto3's Lambda client that ends a callback."""
+
+    def send_durable_execution_callback_success(self, *, CallbackId: str, Result: bytes) -> object: ...
+
+    def send_durable_execution_callback_failure(self, *, CallbackId: str, Error: ErrorObject) -> object: ...
+
+
+class DurableFunctions:
+    """Most stacks resume none, so the first request that does creates the client."""
+
+    def __init__(self, make_client: Callable[[], CallbackClient]) -> None:
+        self._make_client = make_client
+
+    def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
+        """Send the waiter with this callback id its result in one call. Raises as in the table above."""
+        try:
+            match result:
+                case Success(text):
+                    self._client.send_durable_execution_callback_success(CallbackId=handle, Result=text.encode())
+                case Failure():
+                    self._client.send_durable_execution_callback_failure(CallbackId=handle, Error=_error_object(result))
+                case _:
+                    assert_never(result)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code in _GONE:
+                return ReplyKind.GONE
+            if code == _INVALID and isinstance(result, Success):
+                raise OutputRefused(code) from None
+            raise (CannotResume if code in _NEVER else CannotResumeNow)(code) from None
+        except BotoCoreError as error:
+            raise CannotResumeNow(type(error).__name__) from None
+        return ReplyKind.RESUMED
+
+    @cached_property
+    def _client(self) -> CallbackClient:
+        return self._make_client()
+
+
+def _error_object(failure: Failure) -> ErrorObject:
+    members = {"name": failure.error, "code": failure.code, "message": failure.cause}
+    data = json.dumps({name: value for name, value in members.items() if value is not None})
+    return {"ErrorType": failure.error, "ErrorMessage": failure.cause, "ErrorData": data}
