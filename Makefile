@@ -26,15 +26,15 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 setup: .venv/ready .local/emulator/ready .local/sam/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
-	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration
+	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration clients/python/tests
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
-	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration --cov
+	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration clients/python/tests --cov
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
 	@.venv/bin/python -m pytest tests/e2e
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
@@ -78,7 +78,7 @@ $(UV):
 		|| $$python -m pip install -q --disable-pip-version-check --target .local/uv --upgrade uv==$(UV_VERSION) >>.local/uv.log 2>&1 \
 		|| { tail -n 3 .local/uv.log >&2; echo "uv could not be installed: python3 needs its venv or pip module, and the package registry must be reachable" >&2; exit 1; }
 
-.venv/ready: uv.lock $(UV)
+.venv/ready: uv.lock clients/python/pyproject.toml $(UV)
 	@echo "Installing the development environment"
 	@$(UV) sync -q --frozen && touch $@
 
