@@ -3,18 +3,20 @@
 The payload is `{"waitpointId": …, "taskToken": $$.Task.Token}`, with `"unwrap": true` for the bare output, or
 `"context": true` for who completed the token as well. With `"execution": $$.Execution.Id`, retrieve shows which execution
 waits. The state's result comes through the task token when the token settles, or at once when it has settled already.
+
+A durable function invokes it in the submitter of `wait_for_callback`, with `"callbackId"` in place of `"taskToken"`.
 """
 
 from typing import Any
 
-from waitpoints import execution, ids, task_token
+from waitpoints import execution, handles, ids
 from waitpoints.errors import InvalidRequest
 from waitpoints.known_names import refuse_unknown
 from waitpoints.state_task import state_task
-from waitpoints.token import Waiter
+from waitpoints.token import Waiter, WaiterKind
 from waitpoints.wiring import services
 
-FIELDS = ("waitpointId", "taskToken", "unwrap", "context", "execution")
+FIELDS = ("waitpointId", "taskToken", "callbackId", "unwrap", "context", "execution")
 
 services.build_at_start("tokens")
 
@@ -26,8 +28,19 @@ def handler(payload: dict[str, Any]) -> None:
     if unwrap and context:
         raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')
     arn = execution.check(payload["execution"]) if "execution" in payload else None
-    waiter = Waiter(task_token.check(payload.get("taskToken")), services.now(), unwrap, context, arn)
-    services.tokens.wait(waitpoint_id(payload), waiter)
+    kind, handle = what_waits(payload)
+    services.tokens.wait(waitpoint_id(payload), Waiter(handle, services.now(), unwrap, context, arn, kind))
+
+
+def what_waits(payload: dict[str, Any]) -> tuple[WaiterKind, str]:
+    """Return the kind of what waits, and what resumes it. Raises InvalidRequest unless the payload has exactly one of them."""
+    if "taskToken" in payload and "callbackId" in payload:
+        raise InvalidRequest('"taskToken" and "callbackId" exclude each other: a state waits, or a durable function')
+    if "callbackId" in payload:
+        return WaiterKind.DURABLE_FUNCTION, handles.callback_id(payload["callbackId"])
+    if "taskToken" in payload:
+        return WaiterKind.STEP_FUNCTIONS, handles.task_token(payload["taskToken"])
+    raise InvalidRequest('"taskToken" is missing (or "callbackId", if a durable function waits): nothing could be resumed')
 
 
 def waitpoint_id(payload: dict[str, Any]) -> str:
@@ -35,7 +48,7 @@ def waitpoint_id(payload: dict[str, Any]) -> str:
     text = payload.get("waitpointId")
     if not isinstance(text, str) or not text:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint')
-    if task_token.is_expression(text):
+    if handles.is_expression(text):
         raise InvalidRequest(
             '"waitpointId" is an expression that was not evaluated: write "waitpointId.$": "$.token.id" in JSONPath, or '
             '"waitpointId": "{% $states.input.token.id %}" in JSONata'

@@ -1,8 +1,8 @@
 """`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
 First creates a token with a timeout of one hour, and the endpoint `github`. In the event, WAITPOINT_ID and CALLBACK_HASH are
-replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key, and TASK_TOKEN by a task token
-that belongs to no execution.
+replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key, and TASK_TOKEN and CALLBACK_ID
+by ones that belong to no execution.
 """
 
 import base64
@@ -64,13 +64,13 @@ def filled_in(text: str, stack: MotoStack) -> str:
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
     endpoint_url = put_endpoint()
-    task_token = base64.b64encode(secrets.token_bytes(532)).decode()
     places = {
         "WAITPOINT_ID": created["id"],
         "CALLBACK_HASH": created["url"].rsplit("/", 1)[1],
         "ENDPOINT_HASH": endpoint_url.rsplit("/", 1)[1],
         "API_KEY": stack.secret("ApiKey"),
-        "TASK_TOKEN": task_token,
+        "TASK_TOKEN": base64.b64encode(secrets.token_bytes(532)).decode(),
+        "CALLBACK_ID": base64.b64encode(secrets.token_bytes(149)).decode(),
     }
     for name, value in places.items():
         text = text.replace(name, value)

@@ -52,14 +52,15 @@ class CreateWaitpointTokenResponse(AnswerModel):
 
 
 class Waiter(AnswerModel):
-    """A Step Functions execution that waits for the token."""
+    """An execution that waits for the token: of a state machine, or of a Lambda durable function."""
 
-    id: str = Field(description="Identifies the waiter without revealing its task token.", pattern="^[0-9a-f]{16}$")
+    id: str = Field(description="Identifies the waiter without revealing what resumes it.", pattern="^[0-9a-f]{16}$")
+    kind: Literal["STEP_FUNCTIONS", "DURABLE_FUNCTION"] = Field(description="What waits.")
     status: Literal["WAITING", "UNDELIVERED", "RESUMED", "GONE"] = Field(
-        description="GONE: its task token is no longer valid. UNDELIVERED: not resumed yet, though the token has settled."
+        description="GONE: what resumes it is no longer valid. UNDELIVERED: not resumed yet, though the token has settled."
     )
     registeredAt: Instant
-    resumedAt: Instant = _optional("When Step Functions accepted the outcome.")
+    resumedAt: Instant = _optional("When AWS accepted the outcome.")
     lagMs: int = _optional("Milliseconds from `completedAt` to `resumedAt`.")
     execution: str = _optional("The execution's ARN, if it was registered with it.")
 

@@ -75,12 +75,13 @@ const fields = () => [
     sample(area("Schema of the output, as JSON", "payloadSchema", { rows: 6 }), SCHEMA),
   ),
   group(
-    "A state that waits for it",
-    "For a task token of Step Functions that you have already.",
+    "A state or a durable function that waits for it",
+    "For a task token of Step Functions, or a callback id of a Lambda durable function, that you have already. One of them.",
     area("Task token", "taskToken", { rows: 3 }),
+    area("Callback id", "callbackId", { rows: 3 }),
     input("ARN of the execution", "execution", { placeholder: "arn:aws:states:…", class: "mono" }),
-    box("Give the state the bare output", "unwrap", { value: "true", hint: "unwrap: a timeout then fails the state." }),
-    box("Tell the state who completed the token", "context", { value: "true", hint: "context: not together with unwrap." }),
+    box("Give it the bare output", "unwrap", { value: "true", hint: "unwrap: a timeout then fails the wait." }),
+    box("Tell it who completed the token", "context", { value: "true", hint: "context: not together with unwrap." }),
   ),
 ];
 
@@ -124,7 +125,6 @@ const request = (data) => {
     .split(",")
     .map((tag) => tag.trim())
     .filter(Boolean);
-  const task = String(data.get("taskToken")).trim();
   return objectOf({
     timeout: textOf(data, "timeout"),
     tags: tags.length ? JSON.stringify(tags) : undefined,
@@ -134,9 +134,15 @@ const request = (data) => {
     verify: verifyOf(data),
     completeWhen: textOf(data, "completeWhen"),
     payloadSchema: jsonOf(data, "payloadSchema", "The schema"),
-    taskToken: task ? JSON.stringify(task) : undefined,
+    taskToken: trimmed(data, "taskToken"),
+    callbackId: trimmed(data, "callbackId"),
     execution: textOf(data, "execution"),
     unwrap: data.get("unwrap") ?? undefined,
     context: data.get("context") ?? undefined,
   });
+};
+
+const trimmed = (data, name) => {
+  const text = String(data.get(name)).trim();
+  return text ? JSON.stringify(text) : undefined;
 };

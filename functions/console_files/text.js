@@ -72,7 +72,7 @@ export const pretty = (json) => {
 };
 
 // The name of an execution, from its ARN.
-export const nameOf = (arn) => arn.split(":").pop() || arn;
+export const nameOf = (arn) => arn.split("/durable-execution/").pop().split(":").pop() || arn;
 
 const SITES = { "aws-cn": "console.amazonaws.cn", "aws-us-gov": "console.amazonaws-us-gov.com" };
 

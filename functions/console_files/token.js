@@ -130,6 +130,8 @@ const about = (token, say) =>
     ),
   );
 
+const WAITS = { DURABLE_FUNCTION: "A durable function waits: " };
+
 // What happened, in order. What has no time of its own stands after the end.
 const life = (token) => {
   const waiters = token.waiters ?? [];
@@ -141,7 +143,7 @@ const life = (token) => {
       ["Created"],
       token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout",
     ),
-    ...waiters.map((waiter) => event(waiter.registeredAt, "run", ["A run waits: ", name(waiter)])),
+    ...waiters.map((waiter) => event(waiter.registeredAt, "run", [WAITS[waiter.kind] ?? "A run waits: ", name(waiter)])),
     ...(token.completedBy ? [settled(token)] : []),
     ...waiters
       .filter((it) => it.resumedAt)

@@ -6,7 +6,7 @@ from typing import Any
 from waitpoints import timeouts
 from waitpoints.api import output_check, rules
 from waitpoints.api.models import CreateWaitpointTokenRequest
-from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter
+from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.wiring import services
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
@@ -36,9 +36,10 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
 
 
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
-    if wanted.task_token is None:
+    if wanted.handle is None:
         return None
-    return Waiter(wanted.task_token, now, wanted.unwrap, wanted.context, wanted.execution)
+    kind = WaiterKind.STEP_FUNCTIONS if wanted.callback_id is None else WaiterKind.DURABLE_FUNCTION
+    return Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:

@@ -1,20 +1,22 @@
-"""Lambda handlers that a state machine invokes, with or without a task token.
+"""Lambda handlers that a state machine or a durable function invokes, with or without a task token or a callback id.
 
 A rejected request must fail the state with an error named after its exception, which `Retry` and `Catch` can match.
 With a task token (`lambda:invoke.waitForTaskToken`), the handler reports the error through the task token and succeeds,
-because some Lambda integrations leave the state waiting when the function fails. Without a task token that Step
-Functions accepts, the invocation fails. It also fails on errors that a retry may fix; `Retry` sees those too.
+because some Lambda integrations leave the state waiting when the function fails. A durable function is told through its
+callback likewise. Without a task token or a callback id that AWS accepts, the invocation fails. It also fails on errors
+that a retry may fix; the `Retry` of the state or of the step sees those too.
 """
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, assert_never
+from typing import Any
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints import task_token, telemetry
+from waitpoints import handles, telemetry
+from waitpoints.delivery import resumer_for
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure
@@ -46,15 +48,8 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
 
 
 def _is_told(event: Any, refusal: WaitpointsError) -> bool:
-    """Report the error through the payload's task token. Returns False if that is impossible: the invocation must fail."""
-    task_token_text = event.get("taskToken") if isinstance(event, dict) else None
-    if not isinstance(task_token_text, str) or not task_token.is_plausible(task_token_text):
-        return False
+    """Report the error to what waits with this payload. Returns False if that is impossible: the invocation must fail."""
     failure = Failure(type(refusal).__name__, refusal.message)
-    reply = services.step_functions.resume(task_token_text, failure)
-    match reply:
-        case ReplyKind.RESUMED:
-            return True
-        case ReplyKind.GONE:
-            return False
-    assert_never(reply)
+    waiting = handles.in_payload(event) if isinstance(event, dict) else []
+    replies = [resumer_for(kind, services).resume(handle, failure) for kind, handle in waiting]
+    return bool(replies) and all(reply is ReplyKind.RESUMED for reply in replies)

@@ -12,7 +12,10 @@ import pytest
 from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import Api
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
+from waitpoints.token import WaiterKind
 
 PATIENCE = 10  # seconds
 
@@ -41,15 +44,27 @@ def clock(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> FakeClock:
 
 
 @pytest.fixture
-def step_functions(stack: MotoStack) -> Iterator[FakeStepFunctions]:
-    """A fake Step Functions as strict as AWS, instead of moto's."""
+def strict_fakes(stack: MotoStack) -> Iterator[tuple[FakeStepFunctions, FakeDurableFunctions]]:
+    """What waits, as strict as AWS: moto's Step Functions is too lenient, and its Lambda has no callbacks."""
     from waitpoints.wiring import services
 
-    strict = FakeStepFunctions()
+    fakes = FakeStepFunctions(), FakeDurableFunctions()
     services.reset()
-    vars(services)["step_functions_client"] = strict
-    yield strict
+    vars(services).update(zip(("step_functions_client", "lambda_client"), fakes, strict=True))
+    yield fakes
     services.reset()
+
+
+@pytest.fixture
+def step_functions(strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions]) -> FakeStepFunctions:
+    return strict_fakes[0]
+
+
+@pytest.fixture(params=WaiterKind)
+def waits(strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions], request: pytest.FixtureRequest) -> FakeWaits:
+    """What waits, of each kind."""
+    [one] = [fake for fake in strict_fakes if fake.kind is request.param]
+    return one
 
 
 class Runs:

@@ -14,7 +14,8 @@ from openapi.operations import OPERATIONS
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import named, put_example_endpoint, route_of, send
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.step_functions import DENIED, FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
 from waitpoints.wiring import services
@@ -123,23 +124,71 @@ def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: byt
         ({"waitpointId": "{id}", "execution": "arn:aws:states:us-east-1:123456789012:stateMachine:orders"}, "InvalidRequest"),
     ],
 )
-def test_a_state_with_invalid_input_fails_with_a_named_error(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any], error: str
+def test_what_waits_with_invalid_input_fails_with_a_named_error(
+    api: Api, stack: MotoStack, waits: FakeWaits, payload: dict[str, Any], error: str
 ) -> None:
-    token, task_token = api.create(), step_functions.start_task()
+    token, handle = api.create(), waits.start()
     before = items(stack, token["id"])
     written = {name: token["id"] if value == "{id}" else value for name, value in payload.items()}
-    assert stack.functions()["wait_for_token"].call({**written, "taskToken": task_token}) is None
-    result: Any = step_functions.result(task_token)
+    assert stack.functions()["wait_for_token"].call({**written, waits.member: handle}) is None
+    result: Any = waits.result(handle)
     assert result.error == error
     assert result.cause
     assert items(stack, token["id"]) == before
 
 
-@pytest.mark.parametrize("payload", [[], "text", None, {"waitpointId": UNKNOWN}, {"waitpointId": UNKNOWN, "taskToken": 5}])
-def test_a_state_without_a_task_token_fails_the_invocation(stack: MotoStack, payload: Any) -> None:
-    with pytest.raises(Exception, match=r"object|taskToken"):
+@pytest.mark.parametrize(
+    "payload",
+    [
+        [],
+        "text",
+        None,
+        {"waitpointId": UNKNOWN},
+        {"waitpointId": UNKNOWN, "taskToken": 5},
+        {"callbackId": "x"},
+        {"callbackId": None},
+    ],
+)
+def test_nothing_that_could_be_resumed_fails_the_invocation(stack: MotoStack, payload: Any) -> None:
+    with pytest.raises(InvalidRequest, match=r"object|taskToken|callbackId"):
         stack.functions()["wait_for_token"].call(payload)
+
+
+@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
+def test_a_state_and_a_durable_function_cannot_wait_in_one_call_and_both_are_told(
+    stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str
+) -> None:
+    handles = {waits.member: waits.start() for waits in strict_fakes}
+    payload = {"waitpointId": UNKNOWN} if function == "wait_for_token" else {}
+    assert stack.functions()[function].call({**payload, **handles}) is None
+    for waits in strict_fakes:
+        result: Any = waits.result(handles[waits.member])
+        assert (result.error, "exclude each other" in result.cause) == ("InvalidRequest", True)
+
+
+def test_a_refusal_that_reaches_only_one_of_both_fails_the_invocation(
+    stack: MotoStack, strict_fakes: tuple[FakeWaits, ...]
+) -> None:
+    handles = {waits.member: waits.start() for waits in strict_fakes}
+    strict_fakes[1].stop(handles["callbackId"])
+    with pytest.raises(InvalidRequest, match="exclude each other"):
+        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, **handles})
+
+
+@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
+@pytest.mark.parametrize(
+    "written", ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19]
+)
+def test_what_is_no_callback_id_fails_the_invocation(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, written: str
+) -> None:
+    token = api.create()
+    before = items(stack, token["id"])
+    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
+    with pytest.raises(InvalidRequest, match="wait_for_callback gives its submitter"):
+        stack.functions()[function].call({**payload, "callbackId": written})
+    assert items(stack, token["id"]) == before
+    assert sum(waits.calls.total() for waits in strict_fakes) == 0
 
 
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
@@ -158,15 +207,19 @@ def test_an_unevaluated_task_token_fails_the_invocation(
 
 
 @pytest.mark.parametrize("payload", [{"waitpointId": UNKNOWN}, {"waitpointId": "$.token.id"}])
-def test_an_undeliverable_refusal_fails_the_invocation(
-    stack: MotoStack, step_functions: FakeStepFunctions, payload: dict[str, Any]
-) -> None:
-    task_token = step_functions.start_task()
-    step_functions.stop(task_token)
+def test_an_undeliverable_refusal_fails_the_invocation(stack: MotoStack, waits: FakeWaits, payload: dict[str, Any]) -> None:
+    handle = waits.start()
+    waits.stop(handle)
     with pytest.raises((InvalidRequest, TokenNotFound)):
-        stack.functions()["wait_for_token"].call({**payload, "taskToken": task_token})
+        stack.functions()["wait_for_token"].call({**payload, waits.member: handle})
+    waits.fail_next(DENIED)
     with pytest.raises(CannotResume):
-        stack.functions()["wait_for_token"].call({**payload, "taskToken": "a task token of another account".replace(" ", "-")})
+        stack.functions()["wait_for_token"].call({**payload, waits.member: waits.start()})
+
+
+def test_a_task_token_of_another_account_fails_the_invocation(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
+    with pytest.raises(CannotResume):
+        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, "taskToken": "of-another-account-" * 2})
 
 
 def _throttled(**_: Any) -> None:

@@ -76,6 +76,7 @@ CREATE = {
     "timeout": every(422, but_200=["null"]),
     "tags": every(400, but_200=[*PLAIN_TEXTS, "an empty text", "an empty list", "null"]),
     "taskToken": every(400),
+    "callbackId": every(400),
     "execution": every(400),
     "unwrap": every(400),
     "context": every(400),
@@ -198,6 +199,7 @@ def test_an_unknown_claim_is_ignored_only_from_the_sdk(api: Api) -> None:
         ("idempotencykey", "idempotencyKey"),
         ("idempotencyKeyTtl", "idempotencyKeyTTL"),
         ("tasktoken", "taskToken"),
+        ("callbackID", "callbackId"),
         ("unWrap", "unwrap"),
     ],
 )

@@ -19,6 +19,9 @@ from waitpoints.errors import InvalidRequest
         "arn:aws:states:us-east-1:123456789012:express:orders:4711:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c",
         "arn:aws:states:us-east-1:123456789012:execution:orders:Größe",
         "arn:aws:states:us-east-1:123456789012:execution:orders:" + "x" * (2048 - 55),
+        "arn:aws:lambda:us-east-1:123456789012:function:orders:1/durable-execution/4711/0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c",
+        "arn:aws-cn:lambda:cn-north-1:123456789012:function:or_ders:$LATEST/durable-execution/4711/0d0c5b1e",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders:$LATEST.PUBLISHED/durable-execution/4711/0d0c5b1e",
     ],
 )
 def test_the_arn_of_an_execution_is_accepted(arn: str) -> None:
@@ -44,6 +47,9 @@ def test_an_unevaluated_expression_is_explained(expression: str) -> None:
         "arn:aws:states:us-east-1:123456789012:execution:orders:",
         "arn:aws:lambda:us-east-1:123456789012:execution:orders:4711",
         "arn:aws:states:us-east-1:1:execution:orders:4711",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders/durable-execution/4711/0d0c5b1e",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders:1",
+        "arn:aws:lambda:us-east-1:123456789012:function:orders:1/durable-execution/4711",
         " arn:aws:states:us-east-1:123456789012:execution:orders:4711",
         "arn:aws:states:us-east-1:123456789012:execution:orders:4711\n",
         "arn:aws:states:us-east-1:123456789012:execution:orders:47 11",

@@ -6,7 +6,7 @@ import pytest
 from waitpoints import wiring
 
 
-@pytest.mark.parametrize("service", ["dynamodb", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"])
+@pytest.mark.parametrize("service", ["dynamodb", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"])
 def test_a_trimmed_client_has_the_same_model_as_botocore(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     wiring.services.reset()

@@ -16,7 +16,7 @@ from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids
 from waitpoints.api.models import RequestModel
-from waitpoints.token import Waiter
+from waitpoints.token import Waiter, WaiterKind
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())
 SCHEMAS = DOCUMENT["components"]["schemas"]
@@ -96,8 +96,8 @@ def test_answers_match_their_schemas(api: Api, world: InMemory) -> None:
     plain, full = api.create(), api.create(timeout="1h", idempotencyKey="k", idempotencyKeyTTL="1h", tags=["b", "a"])
     for created in (plain, full):
         answers.CreateWaitpointTokenResponse.model_validate(created)
-    for task_token in ("one", "two"):
-        world.tokens.wait(full["id"], Waiter(task_token, world.clock()))
+    for kind in WaiterKind:
+        world.tokens.wait(full["id"], Waiter(kind, world.clock(), kind=kind))
     for token in (plain, full):
         answers.WaitpointTokenObject.model_validate(api.retrieve(token["id"]))
         completed = api.post(f"{TOKENS}/{token['id']}/complete", {"data": 1})

@@ -3,8 +3,10 @@
 import json
 from dataclasses import replace
 
+import pytest
+
 from waitpoints.api.representation import listed, retrieved
-from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, iso
+from waitpoints.token import Completed, Output, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind, iso
 
 CREATED = 1_800_000_000_005
 WAITING = Token(id="waitpoint_0", created_at=CREATED)
@@ -91,6 +93,12 @@ def test_waiters_show_their_status_and_never_their_task_token() -> None:
     assert "task token" not in json.dumps(list(shown.values()))
 
 
+@pytest.mark.parametrize("kind", WaiterKind)
+def test_a_waiter_shows_its_kind(kind: WaiterKind) -> None:
+    [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("handle", CREATED, kind=kind)}), URL)["waiters"]
+    assert shown["kind"] == kind.value
+
+
 def test_a_waiter_shows_its_execution_if_it_gave_one() -> None:
     arn = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
     [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("task token", CREATED, execution=arn)}), URL)["waiters"]
@@ -99,4 +107,4 @@ def test_a_waiter_shows_its_execution_if_it_gave_one() -> None:
 
 def test_a_waiter_of_a_waiting_token_waits() -> None:
     [shown] = retrieved(replace(WAITING, waiters={"a": Waiter("task token", CREATED + 1)}), URL)["waiters"]
-    assert shown == {"id": "a", "status": "WAITING", "registeredAt": "2027-01-15T08:00:00.006Z"}
+    assert shown == {"id": "a", "kind": "STEP_FUNCTIONS", "status": "WAITING", "registeredAt": "2027-01-15T08:00:00.006Z"}

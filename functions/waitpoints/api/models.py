@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from waitpoints import execution, key_text, task_token, timeouts
+from waitpoints import execution, handles, key_text, timeouts
 from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
 from waitpoints.known_names import unknown
 
@@ -56,7 +56,8 @@ IdempotencyKeyText = Annotated[
 ]
 
 ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]
-TaskTokenText = Annotated[str, AfterValidator(_checked(task_token.check))]
+TaskTokenText = Annotated[str, AfterValidator(_checked(handles.task_token))]
+CallbackIdText = Annotated[str, AfterValidator(_checked(handles.callback_id))]
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
 
@@ -101,20 +102,28 @@ class CreateWaitpointTokenRequest(RequestModel):
     task_token: TaskTokenText = Field(
         default=ABSENT,
         description="A Step Functions task token. Its execution is registered as a waiter in the same write.",
-        json_schema_extra={"minLength": task_token.SHORTEST, "maxLength": task_token.LONGEST},
+        json_schema_extra={"minLength": handles.SHORTEST, "maxLength": handles.LONGEST_TASK_TOKEN},
+    )
+    callback_id: CallbackIdText = Field(
+        default=ABSENT,
+        description="A callback id of a Lambda durable function, which is registered as a waiter. Not with `taskToken`.",
+        json_schema_extra={
+            "minLength": handles.SHORTEST,
+            "maxLength": handles.LONGEST_CALLBACK_ID,
+            "pattern": handles.CALLBACK_ID_PATTERN,
+        },
     )
     unwrap: bool = Field(
         default=False,
-        description='With `taskToken`: give the execution the bare output instead of `{"ok": …}`, and fail it on a timeout.',
+        description='Give what waits the bare output instead of `{"ok": …}`, and fail its wait on a timeout.',
     )
-
     context: bool = Field(
         default=False,
-        description="With `taskToken`: the execution also gets `completedBy`, who completed the token. Not with `unwrap`.",
+        description="What waits also gets `completedBy`, who completed the token. Not with `unwrap`.",
     )
     execution: ExecutionArn = Field(
         default=ABSENT,
-        description="With `taskToken`: the ARN of its execution (`$$.Execution.Id`), which retrieve then shows.",
+        description="The ARN of what waits (`$$.Execution.Id`, or a durable execution's), which retrieve then shows.",
         examples=["arn:aws:states:us-east-1:123456789012:execution:orders:4711"],
         json_schema_extra={"maxLength": execution.LONGEST, "pattern": execution.PATTERN},
     )
@@ -155,15 +164,22 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=[{"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]}],
     )
 
+    @property
+    def handle(self) -> str | None:
+        """What resumes the execution that waits, if one does."""
+        return self.callback_id if self.task_token is None else self.task_token
+
     @model_validator(mode="after")
     def _belong_together(self) -> Self:
         if self.idempotency_key_ttl is not None and self.idempotency_key is None:
             raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
-        if self.execution is not None and self.task_token is None:
-            raise ValueError("execution needs a taskToken: it names the execution that waits")
+        if self.task_token is not None and self.callback_id is not None:
+            raise ValueError("taskToken and callbackId exclude each other: a state waits, or a durable function")
+        if self.execution is not None and self.handle is None:
+            raise ValueError("execution needs a taskToken or a callbackId: it names the execution that waits")
         for name, value in (("unwrap", self.unwrap), ("context", self.context)):
-            if value and self.task_token is None:
-                raise ValueError(f"{name} needs a taskToken: it says what the state that waits with it gets")
+            if value and self.handle is None:
+                raise ValueError(f"{name} needs a taskToken or a callbackId: it says what the execution that waits gets")
         if self.unwrap and self.context:
             raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
         return self

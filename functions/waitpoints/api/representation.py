@@ -73,7 +73,9 @@ def _shared(token: Token, url: str) -> dict[str, Any]:
 
 def _waiter(token: Token, key: str) -> dict[str, Any]:
     waiter, reply = token.waiters[key], token.replies.get(key)
-    shown = without_none({"id": key, "registeredAt": iso(waiter.registered_at), "execution": waiter.execution})
+    shown = without_none(
+        {"id": key, "kind": waiter.kind, "registeredAt": iso(waiter.registered_at), "execution": waiter.execution}
+    )
     if reply is None:
         return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
     match reply.kind:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, Fault, refusal
 from waitpoints.aws.durable_functions import ErrorObject
+from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
 THROTTLED = Fault(refusal("TooManyRequestsException", "Rate exceeded", 429))
@@ -28,6 +29,11 @@ _INVALID = "InvalidParameterValueException"
 
 class FakeDurableFunctions(FakeWaits):
     """The part of boto3's Lambda client that ends callbacks, and the durable functions behind it."""
+
+    kind, member = WaiterKind.DURABLE_FUNCTION, "callbackId"
+
+    def start(self) -> str:
+        return self.start_callback()
 
     def start_callback(self, length: int = 200) -> str:
         """Begin a callback that waits. Its id has the alphabet of a real one, `+/=` among it; `length` is a multiple of 4."""

@@ -13,6 +13,7 @@ import secrets
 from typing import Any
 
 from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, Fault, refusal
+from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
 TASK_TOKEN_LIMIT, ERROR_LIMIT, CAUSE_LIMIT = 2048, 256, 32_768  # characters
@@ -24,6 +25,11 @@ OUTPUT_REFUSED = Fault(refusal("InvalidOutput", "Invalid Output: 'The output is 
 
 class FakeStepFunctions(FakeWaits):
     """The part of boto3's Step Functions client that resumes tasks, and the executions behind it."""
+
+    kind, member = WaiterKind.STEP_FUNCTIONS, "taskToken"
+
+    def start(self) -> str:
+        return self.start_task()
 
     def start_task(self, length: int = 712) -> str:
         """Begin a task that waits; its task token has the length and the alphabet of a real one, `+/=` among it."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
+from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
 OUTPUT_LIMIT = 262_144  # bytes of UTF-8
@@ -40,6 +41,10 @@ LOST_RESPONSE = Fault(_connection_closed, takes_effect=True)
 class FakeWaits:
     """Waits by their handles. Each takes one answer and no second one."""
 
+    kind: WaiterKind
+    member: str
+    """What a payload calls the handle."""
+
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._results: dict[str, Success | Failure | None] = {}
@@ -47,6 +52,10 @@ class FakeWaits:
         self._faults: list[tuple[Fault, str | None]] = []
         self.calls: Counter[str] = Counter()
         """How often each handle was answered, successfully or not."""
+
+    def start(self) -> str:
+        """Begin a wait. Returns its handle."""
+        raise NotImplementedError
 
     def stop(self, handle: str) -> None:
         """End a wait from elsewhere: its execution was stopped, or it timed out."""
