@@ -37,6 +37,7 @@ NAMELESS = {  # AWS generates an id instead
     "AWS::Lambda::Permission",
 }
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
+DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
 # The actions that this stack needs, and the resources that each can be granted on (the team's own secrets are named
 # `waitpoints/NAME` after the stack), by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
@@ -49,6 +50,8 @@ RESOURCE_OF = {
     "dynamodb:UpdateItem": TABLE,
     "iam:PassRole": r"arn:aws:iam::123456789012:role/[^*]+",
     "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
+    "lambda:SendDurableExecutionCallbackFailure": DURABLE_EXECUTIONS,
+    "lambda:SendDurableExecutionCallbackSuccess": DURABLE_EXECUTIONS,
     "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",

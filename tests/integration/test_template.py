@@ -1,6 +1,7 @@
 """What template.yaml promises to its owner, and that its names match the code."""
 
 import json
+from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
@@ -15,11 +16,33 @@ FUNCTIONS = TEMPLATE.functions()
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 
 
-def test_a_parameter_limits_which_state_machines_may_be_resumed(stack: MotoStack) -> None:
-    mine = "arn:aws:states:us-east-1:123456789012:stateMachine:mine-*"
-    chosen = MotoStack(Template.load({"ResumableStateMachines": mine}), stack.resources)
-    policy = chosen.resolve(TEMPLATE.resources("AWS::IAM::ManagedPolicy")["ResumePolicy"]["PolicyDocument"])
-    assert [statement["Resource"] for statement in policy["Statement"]] == [mine]
+RESUMABLE = {
+    "ResumableStateMachines": ("states:SendTask", "arn:aws:states:us-east-1:123456789012:stateMachine:mine-*"),
+    "ResumableFunctions": ("lambda:SendDurableExecutionCallback", "arn:aws:lambda:us-east-1:123456789012:function:mine:*"),
+}
+
+
+@pytest.mark.parametrize("parameter", RESUMABLE)
+def test_a_parameter_limits_which_executions_of_its_kind_may_be_resumed(stack: MotoStack, parameter: str) -> None:
+    actions, mine = RESUMABLE[parameter]
+    found = TEMPLATE.resources("AWS::IAM::ManagedPolicy")["ResumePolicy"]["PolicyDocument"]
+    chosen = MotoStack(Template.load({parameter: mine}), stack.resources).resolve(found)["Statement"]
+    narrowed = {statement["Resource"]: statement["Action"] for statement in chosen if statement["Resource"] == mine}
+    assert narrowed == {mine: [f"{actions}Success", f"{actions}Failure"]}
+    assert len(chosen) == len(RESUMABLE)
+
+
+def test_durable_executions_of_every_version_may_be_resumed(stack: MotoStack) -> None:
+    """Lambda authorizes a callback by the ARN of its durable execution, which no unqualified ARN of a function matches.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/durable-security.html
+    """
+    policy = stack.resolve(TEMPLATE.resources("AWS::IAM::ManagedPolicy")["ResumePolicy"]["PolicyDocument"])
+    [resource] = [it["Resource"] for it in policy["Statement"] if "lambda:SendDurableExecutionCallbackSuccess" in it["Action"]]
+    for version in ("$LATEST", "7"):
+        execution = f"arn:aws:lambda:us-east-1:123456789012:function:orders:{version}/durable-execution/4711/0d0c5b1e"
+        assert fnmatchcase(execution, resource)
+    assert not fnmatchcase("arn:aws:lambda:eu-west-1:123456789012:function:orders:7/durable-execution/4711/0d0c5b1e", resource)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
