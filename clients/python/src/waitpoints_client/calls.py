@@ -1,0 +1,231 @@
+"""The operations of the API, each described once: what is sent, and how its answer is read. Nothing here sends."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Final, Generic, TypeVar
+from urllib.parse import quote
+
+import httpx
+from typing_extensions import Unpack
+
+from waitpoints_client import models, wire
+from waitpoints_client.models import Answer
+from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
+
+Read = TypeVar("Read")
+Model = TypeVar("Model", bound=Answer)
+
+TOKENS: Final = "/api/v1/waitpoints/tokens"
+ENDPOINTS: Final = "/api/v1/endpoints"
+
+
+class Absent(Enum):
+    """The type of ABSENT."""
+
+    ABSENT = "ABSENT"
+
+
+ABSENT: Final = Absent.ABSENT
+"""No value, where None is one: JSON's null."""
+
+
+@dataclass(frozen=True)
+class Call(Generic[Read]):
+    """One request. `read` makes a value of its answer, and raises ValueError or KeyError for that of something else."""
+
+    method: str
+    path: str
+    read: Callable[[httpx.Response], Read]
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Any = ABSENT
+
+
+def create(**options: Unpack[CreateOptions]) -> Call[models.CreatedToken]:
+    """Create a token, or get the one that holds the `idempotency_key`."""
+    body = wire.members(options, CreateOptions.__annotations__)
+    return Call("POST", TOKENS, _created, body=body)
+
+
+def _created(answer: httpx.Response) -> models.CreatedToken:
+    members = {**answer.json(), "publicAccessToken": answer.headers.get("x-trigger-jwt", "")}
+    return models.CreatedToken.model_validate(members)
+
+
+def get(token: TokenOrId) -> Call[models.Token]:
+    """Retrieve a token. A large output is a path for `packet`."""
+    return Call("GET", _path(token), _as(models.Token))
+
+
+def packet(path: str) -> Call[str]:
+    """Get a link to a large output."""
+    return Call("GET", f"/api/v1/packets/{quote(path, safe='')}", lambda answer: str(answer.json()["presignedUrl"]))
+
+
+def list_tokens(filters: ListFilters) -> Call[models.Page[models.ListedToken]]:
+    """List a page of tokens."""
+    return Call("GET", TOKENS, _page(models.Page[models.ListedToken]), query=_query(filters))
+
+
+def next_page(filters: ListFilters, cursor: str | None) -> ListFilters:
+    """Return the filters of the page after `cursor`, or of the first one without it."""
+    if cursor is None:
+        return filters
+    return {**filters, "after": cursor, "before": None}
+
+
+def complete(token: TokenOrId, data: Any) -> Call[None]:
+    """Complete a token with `data`, or with no output if it is ABSENT."""
+    return Call("POST", f"{_path(token)}/complete", _nothing, body=_data(data))
+
+
+def fail(token: TokenOrId, message: str, name: str | None, code: str | None) -> Call[None]:
+    """Fail a token with an error."""
+    return Call("POST", f"{_path(token)}/complete", _nothing, body=_error(message, name, code))
+
+
+def complete_key(key: str, data: Any, ttl: wire.Duration | None) -> Call[models.KeyCompletion]:
+    """Complete the token of a key, or keep the completion for it."""
+    return _settle_key(key, ttl, _data(data))
+
+
+def fail_key(
+    key: str, message: str, name: str | None, code: str | None, ttl: wire.Duration | None
+) -> Call[models.KeyCompletion]:
+    """Fail the token of a key, or keep the failure for it."""
+    return _settle_key(key, ttl, _error(message, name, code))
+
+
+def create_public_token(token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str) -> Call[str]:
+    """Create a public access token for one token, for `scopes`, or for both."""
+    scopes = [*scopes, *([] if token is None else [f"write:waitpoints:{_id(token)}"])]
+    if isinstance(expires, datetime):
+        wire.instant(expires)  # refuses one without a time zone
+    end = int(expires.timestamp()) if isinstance(expires, datetime) else wire.duration(expires)
+    body = {"claims": {"scopes": scopes}, "expirationTime": end}
+    return Call("POST", "/api/v1/auth/jwt", lambda answer: str(answer.json()["token"]), body=body)
+
+
+def public_token_claims() -> Call[models.PublicTokenClaims]:
+    """Get the claims of the stack's public access tokens."""
+    return Call("POST", "/api/v1/auth/jwt/claims", _as(models.PublicTokenClaims))
+
+
+def put_endpoint(name: str, **options: Unpack[EndpointOptions]) -> Call[models.Endpoint]:
+    """Make an endpoint, or change its settings."""
+    body = wire.members(options, EndpointOptions.__annotations__)
+    return Call("PUT", _endpoint(name), _as(models.Endpoint), body=body)
+
+
+def get_endpoint(name: str) -> Call[models.EndpointWithDeliveries]:
+    """Retrieve an endpoint, and what became of its deliveries."""
+    return Call("GET", _endpoint(name), _as(models.EndpointWithDeliveries))
+
+
+def list_endpoints(page_size: int | None, after: str | None) -> Call[models.Page[models.Endpoint]]:
+    """List a page of endpoints, by name."""
+    query = _query({"page_size": page_size, "after": after})
+    return Call("GET", ENDPOINTS, _page(models.Page[models.Endpoint]), query=query)
+
+
+def delete_endpoint(name: str) -> Call[None]:
+    """Delete an endpoint."""
+    return Call("DELETE", _endpoint(name), _nothing)
+
+
+def test_endpoint(name: str, body: Any, headers: Mapping[str, str], query: str) -> Call[models.EndpointTrial]:
+    """Say what would become of a delivery."""
+    text = body.decode() if isinstance(body, bytes) else body
+    delivery = {"body": text, "headers": dict(headers), "query": query}
+    return Call("POST", f"{_endpoint(name)}/test", _as(models.EndpointTrial), body=delivery)
+
+
+def _as(model: type[Model]) -> Callable[[httpx.Response], Model]:
+    return lambda answer: model.model_validate(answer.json())
+
+
+def _page(model: type[Model]) -> Callable[[httpx.Response], Model]:
+    def read(answer: httpx.Response) -> Model:
+        found = answer.json()
+        return model.model_validate({"data": found["data"], **found["pagination"]})
+
+    return read
+
+
+def _nothing(answer: httpx.Response) -> None:
+    if answer.json().get("success") is not True:
+        raise ValueError("no success")
+
+
+def _id(token: TokenOrId) -> str:
+    return token if isinstance(token, str) else token.id
+
+
+def _path(token: TokenOrId) -> str:
+    return f"{TOKENS}/{_segment(_id(token), 'a token')}"
+
+
+def _endpoint(name: str) -> str:
+    return f"{ENDPOINTS}/{_segment(name, 'an endpoint')}"
+
+
+def _segment(text: str, what: str) -> str:
+    """Return a part of a path. Raises ValueError for one that would name another path."""
+    if text in ("", ".", ".."):
+        raise ValueError(f"'{text}' does not name {what}")
+    return quote(text, safe="")
+
+
+def _data(data: Any) -> dict[str, Any]:
+    return {} if data is ABSENT else {"data": data}
+
+
+def _error(message: str, name: str | None, code: str | None) -> dict[str, Any]:
+    given = {"message": message, "name": name, "code": code}
+    return {"error": {member: value for member, value in given.items() if value is not None}}
+
+
+def _settle_key(key: str, ttl: wire.Duration | None, outcome: Mapping[str, Any]) -> Call[models.KeyCompletion]:
+    body = {**wire.members({"idempotency_key": key, "idempotency_key_ttl": ttl}, CreateOptions.__annotations__), **outcome}
+    return Call("POST", "/api/v1/waitpoints/complete", _as(models.KeyCompletion), body=body)
+
+
+def _query(filters: Mapping[str, Any]) -> dict[str, str]:
+    """Return the query of a list. Raises TypeError for an unknown filter, ValueError for one that would be ignored."""
+    wire.refuse_unknown(filters, _FILTERS)
+    query = {}
+    for name, value in filters.items():
+        parameter, written = _FILTERS[name]
+        if value is None or (value is False and name != "failed"):
+            continue
+        query[parameter] = written(value)
+        if not query[parameter]:
+            raise ValueError(f"{name} is empty: leave it out to list all")
+    return query
+
+
+def _any_of(value: str | Sequence[str]) -> str:
+    values = [value] if isinstance(value, str) else list(value)
+    if with_comma := [it for it in values if "," in it]:
+        raise ValueError(f"'{with_comma[0]}' has a comma, at which the API separates values")
+    return ",".join(values)
+
+
+_FILTERS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {
+    "status": ("filter[status]", _any_of),
+    "tags": ("filter[tags]", _any_of),
+    "idempotency_key": ("filter[idempotencyKey]", str),
+    "created_within": ("filter[createdAt][period]", wire.duration),
+    "created_from": ("filter[createdAt][from]", wire.instant),
+    "created_to": ("filter[createdAt][to]", wire.instant),
+    "completed_within": ("filter[completedAt][period]", wire.duration),
+    "completed_from": ("filter[completedAt][from]", wire.instant),
+    "completed_to": ("filter[completedAt][to]", wire.instant),
+    "failed": ("filter[outputIsError]", lambda failed: str(failed).lower()),
+    "undelivered": ("filter[undelivered]", lambda _: "true"),
+    "oldest_first": ("sort", lambda _: "createdAt"),
+    "page_size": ("page[size]", str),
+    "after": ("page[after]", str),
+    "before": ("page[before]", str),
+}

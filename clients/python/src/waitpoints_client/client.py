@@ -1,0 +1,242 @@
+"""The sync client."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import httpx
+from typing_extensions import Self, Unpack
+
+from waitpoints_client import calls, models, settings
+from waitpoints_client.calls import ABSENT, Call
+from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.session import Flow, Heard, Pause, Session, Step, unanswered
+from waitpoints_client.version import USER_AGENT
+from waitpoints_client.wire import Duration
+
+if TYPE_CHECKING:
+    import boto3
+
+Read = TypeVar("Read")
+Item = TypeVar("Item")
+
+REQUEST_TIMEOUT = 35.0
+"""Seconds: API Gateway answers within 30."""
+
+
+class Pages(Generic[Item]):
+    """A list that is read page by page as it is iterated. Each iteration reads it anew."""
+
+    def __init__(self, read: Callable[[str | None], models.Page[Item]]) -> None:
+        """`read` returns the first page without a cursor, and the page after a cursor with one."""
+        self._read = read
+
+    def __iter__(self) -> Iterator[Item]:
+        """Yield the items of all pages."""
+        for page in self.pages():
+            yield from page.items
+
+    def pages(self) -> Iterator[models.Page[Item]]:
+        """Yield the pages. A page can be short, or empty, and not be the last one."""
+        page = self._read(None)
+        yield page
+        while page.next is not None:
+            page = self._read(page.next)
+            yield page
+
+
+class Waitpoints:
+    """A client of one stack.
+
+    Without arguments, the URL and the key are read from WAITPOINTS_URL and WAITPOINTS_API_KEY. As a context manager, it
+    closes its connections at the end. Threads can share it.
+
+    Every call can raise APIError and APIConnectionError. What can succeed later is tried up to five times within about ten
+    seconds, and a `create` whose answer was lost makes no second token.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        api_key: str | None = None,
+        *,
+        stack: str | None = None,
+        timeout: float = REQUEST_TIMEOUT,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
+        """Use the stack at `url` with `api_key`, which can be a public access token, or the one that is called `stack`.
+
+        `timeout` is for one request, in seconds. `transport` is httpx's: `testing.FakeWaitpoints`, for example. Raises
+        ConfigurationError.
+        """
+        self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
+        self._http = httpx.Client(timeout=timeout, transport=transport)
+        self.endpoints = Endpoints(self)
+
+    @classmethod
+    def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:
+        """Use the stack of this name, found with the user's AWS credentials. Needs the extra `aws`.
+
+        Without a `session` of boto3, the default profile and AWS_REGION are used. Raises ConfigurationError.
+        """
+        url, api_key = settings.of_stack(name, session)
+        return cls(url, api_key, timeout=timeout)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.url!r})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    @property
+    def url(self) -> str:
+        """The URL of the stack's API."""
+        return self._session.url
+
+    def create(self, **options: Unpack[CreateOptions]) -> models.CreatedToken:
+        """Create a token. `CreateOptions` lists the options, of which none is needed.
+
+        If a token already holds the `idempotency_key`, returns that one. Raises UnprocessableEntityError for a value that
+        cannot be used.
+        """
+        return self._send(calls.create(**options))
+
+    def get(self, token: TokenOrId) -> models.Token:
+        """Retrieve a token with its output, also a large one, and its waiters. Raises NotFoundError."""
+        return self._run(self._session.get(token))
+
+    def list(self, **filters: Unpack[ListFilters]) -> Pages[models.ListedToken]:
+        """List tokens, the newest first. `ListFilters` lists the filters. Requests are made as the result is iterated."""
+        first: ListFilters = filters
+
+        def read(cursor: str | None) -> models.Page[models.ListedToken]:
+            return self._send(calls.list_tokens(calls.next_page(first, cursor)))
+
+        return Pages(read)
+
+    def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
+        """Complete a token with `data`: any value that JSON has. Without `data` it has no output.
+
+        The first completion counts; a later one succeeds and changes nothing. Raises NotFoundError, and
+        UnprocessableEntityError if `data` does not fit the token's payload_schema or page.
+        """
+        self._send(calls.complete(token, data))
+
+    def fail(self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None) -> None:
+        """Fail a token: whatever waits for it gets the error. `name` is by default "WaitpointFailedError"."""
+        self._send(calls.fail(token, message, name, code))
+
+    def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
+        """Complete the token that was created with this idempotency key.
+
+        If no token has the key, the completion is kept for the `create` that comes later: for `ttl`, by default as long as
+        the stack keeps tokens.
+        """
+        return self._send(calls.complete_key(key, data, ttl))
+
+    def fail_key(
+        self,
+        key: str,
+        message: str,
+        *,
+        name: str | None = None,
+        code: str | None = None,
+        ttl: Duration | None = None,
+    ) -> models.KeyCompletion:
+        """Fail the token that was created with this idempotency key. Else as `complete_key`."""
+        return self._send(calls.fail_key(key, message, name, code, ttl))
+
+    def wait(
+        self, token: TokenOrId, *, poll: float | timedelta | None = None, timeout: float | timedelta | None = None
+    ) -> models.Result:
+        """Block until a token is completed, failed or timed out, and return `Ok(output)` or `Failed(error)`.
+
+        The token is looked at after half a second, then after ever longer pauses of up to ten seconds; with `poll`, always
+        after so many seconds. Raises WaitTimeoutError if it still waits after `timeout` seconds, NotFoundError.
+        """
+        return self._run(self._session.wait(token, poll, timeout))
+
+    def create_public_token(
+        self,
+        token: TokenOrId | None = None,
+        *,
+        scopes: Sequence[str] = (),
+        expires: datetime | timedelta | int | str = "1h",
+    ) -> str:
+        """Create a public access token: a key for a web page, that can complete only `token`, or what `scopes` say.
+
+        A scope is `action:type` or `action:type:id`, such as "write:waitpoints". It `expires` at most 30 days from now: at a
+        datetime, or after a timedelta, whole seconds or a text such as "15m".
+        """
+        return self._send(calls.create_public_token(token, scopes, expires))
+
+    def public_token_claims(self) -> models.PublicTokenClaims:
+        """Get the claims with which public access tokens are signed, for a program that signs them itself."""
+        return self._send(calls.public_token_claims())
+
+    def _send(self, call: Call[Read]) -> Read:
+        return self._run(self._session.send(call))
+
+    def _run(self, flow: Flow[Read]) -> Read:
+        heard: Heard = None
+        while True:
+            try:
+                step = flow.send(heard)
+            except StopIteration as end:
+                result: Read = end.value
+                return result
+            heard = self._take(step)
+
+    def _take(self, step: Step) -> Heard:
+        if isinstance(step, Pause):
+            time.sleep(step.seconds)
+            return None
+        try:
+            return self._http.request(step.method, step.url, params=step.params, headers=step.headers, content=step.content)
+        except httpx.RequestError as error:
+            return unanswered(step, error)
+
+
+class Endpoints:
+    """The endpoints of a stack: `waitpoints.endpoints`. An endpoint is one URL for a provider's whole account."""
+
+    def __init__(self, waitpoints: Waitpoints) -> None:
+        """Use a client's connections."""
+        self._send = waitpoints._send
+
+    def put(self, name: str, **options: Unpack[EndpointOptions]) -> models.Endpoint:
+        """Make an endpoint, or replace all settings of an existing one. `EndpointOptions` lists them.
+
+        `name` has 1 to 64 characters of a-z, 0-9 and -. Raises UnprocessableEntityError for a value that cannot be used.
+        """
+        return self._send(calls.put_endpoint(name, **options))
+
+    def get(self, name: str) -> models.EndpointWithDeliveries:
+        """Retrieve an endpoint, and what became of its deliveries. Raises NotFoundError."""
+        return self._send(calls.get_endpoint(name))
+
+    def list(self, *, page_size: int | None = None, after: str | None = None) -> Pages[models.Endpoint]:
+        """List endpoints by name. Requests are made as the result is iterated."""
+        return Pages(lambda cursor: self._send(calls.list_endpoints(page_size, cursor or after)))
+
+    def delete(self, name: str) -> None:
+        """Delete an endpoint. Its URL never becomes valid again. Raises NotFoundError."""
+        self._send(calls.delete_endpoint(name))
+
+    def test(
+        self, name: str, body: Any = "", *, headers: Mapping[str, str] | None = None, query: str = ""
+    ) -> models.EndpointTrial:
+        """Say what would become of a delivery, step by step, and change nothing. Raises NotFoundError.
+
+        `body` is a text or bytes, exactly as the provider sends them, or any other JSON, which is written anew: only a text
+        can have the signature that the provider made.
+        """
+        return self._send(calls.test_endpoint(name, body, headers or {}, query))

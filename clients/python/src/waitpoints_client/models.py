@@ -1,0 +1,259 @@
+"""What the API answers, as immutable values. Fields that a newer stack adds are ignored."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from waitpoints_client.errors import TokenFailedError, TokenTimedOutError
+from waitpoints_client.options import Status
+from waitpoints_client.wire import read_duration
+
+Item = TypeVar("Item")
+
+
+class Answer(BaseModel):
+    """A part of an answer of the API."""
+
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+
+
+class TokenError(Answer):
+    """The error of a token that was failed or timed out."""
+
+    message: str
+    name: str = "WaitpointTimeoutError"
+    """With `unwrap`, the state fails with this name."""
+    code: str = ""
+
+
+@dataclass(frozen=True)
+class Ok:
+    """A token was completed with this output."""
+
+    output: Any
+    """The parsed JSON, or None if the token was completed without an output."""
+    ok: Literal[True] = True
+
+    def unwrap(self) -> Any:
+        """Return the output."""
+        return self.output
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A token was failed with this error, or timed out."""
+
+    error: TokenError
+    timed_out: bool = False
+    ok: Literal[False] = False
+
+    def unwrap(self) -> Any:
+        """Raise the error as a TokenFailedError, or as a TokenTimedOutError after a timeout."""
+        error = TokenTimedOutError if self.timed_out else TokenFailedError
+        raise error(self.error.message, self.error.name, self.error.code)
+
+
+Result: TypeAlias = Ok | Failed
+"""What became of a token."""
+
+
+class CreatedToken(Answer):
+    """The answer to `create`."""
+
+    id: str
+    url: str = Field(repr=False)
+    """A POST to it completes the token, without a key. With a `page`, a person can open it. Treat it as a secret."""
+    is_cached: bool
+    """Whether an earlier call with the same `idempotency_key` created the token."""
+    public_access_token: str = Field(default="", repr=False)
+    """A key that can complete this token only, for 24 hours."""
+
+
+class Waiter(Answer):
+    """What waits for a token."""
+
+    id: str
+    status: str
+    """WAITING, RESUMED, GONE (it can no longer be resumed) or UNDELIVERED (the token has ended, but it was not resumed)."""
+    registered_at: datetime
+    resumed_at: datetime | None = None
+    lag_ms: int | None = None
+    """The milliseconds from the token's end until it was resumed."""
+    execution: str | None = None
+    """The ARN of its execution, if it was registered with it."""
+
+
+class CompletedBy(Answer):
+    """How and from where a token was completed."""
+
+    source: str
+    """callback, complete, endpoint or timeout."""
+    at: datetime
+    ip: str | None = None
+    user_agent: str | None = None
+    content_type: str | None = None
+    query: str | None = None
+    delivery_id: str | None = None
+    """The sender's own id of the delivery."""
+
+
+class OtherDeliveries(Answer):
+    """The deliveries to a token's URL that did not complete it."""
+
+    count: int
+    last_at: datetime
+    last_ip: str | None = None
+    last_delivery_id: str | None = None
+
+
+class ListedToken(Answer):
+    """A token as `list` has it: without its output."""
+
+    id: str
+    url: str = Field(repr=False)
+    """A POST to it completes the token, without a key. With a `page`, a person can open it. Treat it as a secret."""
+    status: Status
+    tags: tuple[str, ...]
+    created_at: datetime
+    timeout_at: datetime | None = None
+    completed_at: datetime | None = None
+    idempotency_key: str | None = None
+    idempotency_key_expires_at: datetime | None = None
+    output_is_error: bool = False
+
+    @property
+    def ok(self) -> bool | None:
+        """True if it was completed, False if it was failed or timed out, None while it waits."""
+        return None if self.status == "WAITING" else not self.output_is_error
+
+
+class Token(ListedToken):
+    """A token with its output and its waiters."""
+
+    output_text: str | None = Field(default=None, alias="output", repr=False)
+    """The output, or the error, as JSON text: exactly as it came, where `output` rounds long decimals."""
+    output_type: str = Field(default="application/json", repr=False)
+    waiters: tuple[Waiter, ...] = ()
+    completed_by: CompletedBy | None = None
+    other_deliveries: OtherDeliveries | None = None
+
+    @property
+    def output(self) -> Any:
+        """The parsed JSON; None while it waits, if it was failed or timed out, and if it was completed without an output."""
+        return json.loads(self.output_text) if self.ok and self.output_text is not None else None
+
+    @property
+    def error(self) -> TokenError | None:
+        """The error, if it was failed or timed out."""
+        return TokenError.model_validate_json(self.output_text or "{}") if self.ok is False else None
+
+    @property
+    def result(self) -> Result | None:
+        """What became of it, or None while it waits."""
+        if self.ok is None:
+            return None
+        return Failed(self.error, self.status == "TIMED_OUT") if self.error else Ok(self.output)
+
+
+class KeyCompletion(Answer):
+    """The answer to a completion by key."""
+
+    id: str
+    """The token that holds the key."""
+    created: bool
+    """Whether no token had the key, so that the completion is kept for the `create` that comes later."""
+
+
+class PublicTokenClaims(Answer):
+    """The claims of every public access token of a stack."""
+
+    sub: str
+    pub: bool
+
+
+def _verification(value: Any) -> Any:
+    return None if value == "none" else value
+
+
+class Verification(Answer):
+    """The signature that deliveries must have. `secret` is the name of a secret."""
+
+    scheme: str
+    secret: str
+    header: str | None = None
+
+
+class Endpoint(Answer):
+    """An endpoint: one URL for all deliveries of a provider's account."""
+
+    name: str
+    url: str = Field(repr=False)
+    """The URL for the provider. Treat it as a secret."""
+    key: str
+    verify: Annotated[Verification | None, BeforeValidator(_verification)]
+    """None if the URL alone may complete tokens."""
+    complete_when: str | None = None
+    output: str
+    key_ttl: Annotated[timedelta, BeforeValidator(read_duration)] = Field(alias="keyTTL")
+    """How long a delivery is kept that came before its token."""
+    created_at: datetime
+    updated_at: datetime
+
+
+class Deliveries(Answer):
+    """How many deliveries of one kind came, and the last one."""
+
+    count: int
+    last_at: datetime
+    last_ip: str | None = None
+    last_user_agent: str | None = None
+    last_delivery_id: str | None = None
+    last_key: str | None = None
+    last_detail: str | None = None
+
+
+class EndpointWithDeliveries(Endpoint):
+    """An endpoint, and what became of its deliveries."""
+
+    deliveries: Mapping[str, Deliveries]
+    """By kind, as the API names it: completed, kept, repeated, late, notAwaited, notMatching, noKey, noOutput, refused. A
+    kind that never came is absent."""
+
+
+class TrialStep(Answer):
+    """One step of a trial."""
+
+    step: str
+    result: str
+    detail: str | None = None
+
+
+class EndpointTrial(Answer):
+    """What would become of a delivery. Every step is shown, also those after the one at which it would end."""
+
+    outcome: str
+    """As which kind the delivery would be counted; "handshake" if it would only be answered."""
+    steps: tuple[TrialStep, ...]
+    key: str | None = None
+    token: str | None = None
+    """The id of the token that holds the key now."""
+    output_text: str | None = Field(default=None, alias="output", repr=False)
+    """What the run would get, as JSON text. None if it is over 256 KiB."""
+
+    @property
+    def output(self) -> Any:
+        """What the run would get, as parsed JSON."""
+        return None if self.output_text is None else json.loads(self.output_text)
+
+
+class Page(Answer, Generic[Item]):
+    """One page of a list. `next` and `previous` are cursors, and None where the list ends."""
+
+    items: tuple[Item, ...] = Field(alias="data")
+    next: str | None = None
+    previous: str | None = None

@@ -1,0 +1,151 @@
+"""What callers give, by name. Each option is declared here once, for the sync and the async client.
+
+An option that is None is left out.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol, TypeAlias
+
+from typing_extensions import NotRequired, Required, TypedDict
+
+from waitpoints_client.wire import Duration, Timeout
+
+Status: TypeAlias = Literal["WAITING", "COMPLETED", "TIMED_OUT"]
+"""A token's status. A token that was failed is COMPLETED, too."""
+
+
+class HasId(Protocol):
+    """A token that the client returned."""
+
+    @property
+    def id(self) -> str:
+        """The token's id."""
+
+
+TokenOrId: TypeAlias = str | HasId
+"""A token that the client returned, or its id, with or without `waitpoint_`."""
+
+
+class Verify(TypedDict):
+    """The signature that deliveries must have. `docs/webhooks.md` lists the schemes."""
+
+    scheme: str
+    """The sender's way to sign, such as "github"."""
+    secret: str
+    """The NAME of the secret `<stack name>/NAME` in Secrets Manager."""
+    header: NotRequired[str]
+    """For the scheme "token": the header that repeats the secret."""
+
+
+class Link(TypedDict):
+    """A link on a page."""
+
+    url: str
+    label: str
+
+
+class Action(TypedDict):
+    """A button of a page."""
+
+    id: str
+    """What the run gets as `action`."""
+    label: str
+    style: NotRequired[Literal["primary", "danger"]]
+
+
+class PageOptions(TypedDict):
+    """The page that a person sees who opens the token's URL. `docs/pages.md` has it all."""
+
+    title: str
+    """The question."""
+    text: NotRequired[str]
+    links: NotRequired[Sequence[Link]]
+    actions: NotRequired[Sequence[Action]]
+    """The buttons. By default there is one, with the id "submit"."""
+    fields: NotRequired[Mapping[str, Any]]
+    """A JSON Schema of an object, which is drawn as a form."""
+    confirm: NotRequired[bool]
+    """Whether a person is asked a second time."""
+
+
+class CreateOptions(TypedDict, total=False):
+    """The options of `create`."""
+
+    timeout: Timeout | None
+    """When the token times out. Without it, the stack's DefaultTimeout holds; unless that is set, it never does."""
+    tags: str | Sequence[str] | None
+    """Up to 10 labels by which `list` filters. A tag with a comma cannot be filtered by."""
+    idempotency_key: str | None
+    """While a token holds this key, `create` with the same key returns that token unchanged, with `is_cached`."""
+    idempotency_key_ttl: Duration | None
+    """How long the token holds its key. By default as long as it exists."""
+    verify: Verify | None
+    """Only deliveries that the sender signed complete the token."""
+    complete_when: str | None
+    """A JMESPath expression: only a delivery that matches completes the token."""
+    payload_schema: Mapping[str, Any] | None
+    """A JSON Schema: an output that does not fit is refused."""
+    page: PageOptions | None
+    """What a person sees who opens the token's URL, instead of the three rules above."""
+    task_token: str | None
+    """The Step Functions task token of a state that waits for this token."""
+    callback_id: str | None
+    """The callback id of a Lambda durable function that waits for this token."""
+    execution: str | None
+    """With a waiter: the ARN of its execution, which the token then shows."""
+    unwrap: bool | None
+    """With a waiter: it gets the bare output, and fails if the token does."""
+    context: bool | None
+    """With a waiter: it also gets who completed the token. Not with `unwrap`."""
+
+
+class ListFilters(TypedDict, total=False):
+    """The filters and the order of `list`. A token is listed if it passes all of them. Instants are inclusive."""
+
+    status: Status | Sequence[Status] | None
+    """One status, or any of several."""
+    tags: str | Sequence[str] | None
+    """A tag, or any of several."""
+    idempotency_key: str | None
+    """The key that the token was created with, even if it has expired."""
+    created_within: Duration | None
+    """Created within this time before now."""
+    created_from: datetime | str | None
+    """Created at this instant or later."""
+    created_to: datetime | str | None
+    """Created at this instant or earlier."""
+    completed_within: Duration | None
+    """Completed or timed out within this time before now."""
+    completed_from: datetime | str | None
+    """Completed or timed out at this instant or later."""
+    completed_to: datetime | str | None
+    """Completed or timed out at this instant or earlier."""
+    failed: bool | None
+    """True: only those that timed out or were failed. False: all others, also those that wait."""
+    undelivered: bool | None
+    """True: only those with a waiter that could not be resumed. Goes with `created_…` and `oldest_first` alone."""
+    oldest_first: bool | None
+    """True: in the order of creation. By default the newest comes first."""
+    page_size: int | None
+    """How many tokens one request asks for, 1 to 100. By default 25."""
+    after: str | None
+    """Begin after this cursor: `next` of a page."""
+    before: str | None
+    """Begin with the page before this cursor: `previous` of a page. It wins over `after`."""
+
+
+class EndpointOptions(TypedDict, total=False):
+    """The settings of an endpoint. `docs/webhooks.md` explains them."""
+
+    key: Required[str]
+    """A JMESPath expression over `body`, `headers` and `query` of a delivery. The endpoint's name, a colon and its result
+    are the key of the token that the delivery completes."""
+    verify: Required[Verify | Literal["none"]]
+    """"none" says on purpose that the URL alone may complete tokens."""
+    complete_when: str | None
+    """A JMESPath expression: any other delivery than one that matches is only counted."""
+    output: str | None
+    """A JMESPath expression that gives the token's output. By default the whole body."""
+    key_ttl: Duration | None
+    """How long a delivery is kept that came before its token. By default 24 hours; 0 keeps nothing."""
