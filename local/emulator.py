@@ -8,6 +8,7 @@ Usage: emulator.py PORT API_ID_FILE PARENT_PID. The deploying process writes the
 """
 
 import asyncio
+import copy
 import json
 import os
 import re
@@ -139,6 +140,20 @@ def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> Non
     stepfunctions._call_lambda, stepfunctions._invoke_with_callback = call_lambda_for_state, invoke_and_wait
 
 
+def give_branches_their_own_context(stepfunctions: Any) -> None:
+    """Give each branch of a Parallel state its own context object, as AWS does.
+
+    MiniStack 1.5.33 lets them share one. Two branches that start to wait at the same moment then pass on the same task token,
+    and one of them waits forever.
+    """
+    run = stepfunctions._run_sub_machine
+
+    def run_in_a_copy(states: Any, start_at: str, given: Any, execution: Any, context: Any) -> Any:
+        return run(states, start_at, given, execution, copy.deepcopy(context))
+
+    stepfunctions._run_sub_machine = run_in_a_copy
+
+
 def authorize_schedules_in_their_group(iam_actions: Any) -> None:
     """Authorize CreateSchedule against the schedule's own group, as AWS does.
 
@@ -251,6 +266,7 @@ def main() -> None:
     lead_options_to_their_route(apigateway)
     redeliver_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
+    give_branches_their_own_context(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     import_routes(provisioners)

@@ -16,6 +16,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
@@ -92,6 +93,25 @@ def error_of(call: Callable[..., Any], *arguments: Any) -> str:
     return ""
 
 
+def branches_that_wait_have_task_tokens_of_their_own() -> bool:
+    state = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
+    parallel = {"Type": "Parallel", "End": True, "Branches": [{"StartAt": "Wait", "States": {"Wait": state}}] * 2}
+    task_tokens: list[str] = []
+    evaluate, both = stepfunctions._apply_parameters, threading.Barrier(2)
+
+    def evaluate_when_both_have_begun(of_state: Any, *rest: Any) -> Any:
+        if of_state is state:
+            both.wait(10)
+        return evaluate(of_state, *rest)
+
+    with (
+        patch.object(stepfunctions, "_apply_parameters", evaluate_when_both_have_begun),
+        patch.object(stepfunctions, "_invoke_with_callback", lambda *given: task_tokens.append(given[2])),
+    ):
+        stepfunctions._execute_parallel(parallel, {}, {"events": []}, {"State": {}})
+    return len(set(task_tokens)) == 2
+
+
 def a_schedule_is_in_its_group() -> bool:
     body = json.dumps({"GroupName": "mine"}).encode()
     arn = iam_actions.extract_resource_arn("scheduler", "POST", "/schedules/s", {}, body, {}, REGION, ACCOUNT)
@@ -148,6 +168,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "fail_states_whose_function_fails": (
         [a_state_fails_with_its_function, an_error_has_the_name_of_its_class],
         lambda: emulator.fail_states_whose_function_fails(stepfunctions, lambda_svc),
+    ),
+    "give_branches_their_own_context": (
+        [branches_that_wait_have_task_tokens_of_their_own],
+        lambda: emulator.give_branches_their_own_context(stepfunctions),
     ),
     "authorize_schedules_in_their_group": (
         [a_schedule_is_in_its_group],
