@@ -1,7 +1,7 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
-Usually the function that settled the token has already resumed them, and nothing is left to do. `make redrive` invokes
-this function with `{"waitpointIds": […]}`.
+Usually the function that settled the token has already resumed them, and nothing is left to do. If the stack has an event
+bus, this also puts the token's event. `make redrive` invokes this function with `{"waitpointIds": […]}` or `{"eventsOf": […]}`.
 """
 
 from typing import Any, assert_never
@@ -16,20 +16,29 @@ from waitpoints.delivery import NotResumed
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "dead_letters", "step_functions_client")
+NO_WAITERS = {"N": "0"}
+
+services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    announcer = services.announcer
     if "waitpointIds" in event:  # the operator sees the response, so don't dead-letter again
         return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
-    return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
+    if "eventsOf" in event:
+        return {"notPut": announcer.announce_again(event["eventsOf"]) if announcer else 0}
+    # events first: they take a few requests, while waiters that cannot be resumed may take all the time
+    not_announced = announcer.announce(event["Records"]) if announcer else []
+    answer = process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
+    failed = [*answer["batchItemFailures"], *({"itemIdentifier": number} for number in not_announced)]
+    return {"batchItemFailures": failed}
 
 
 def record_handler(record: DynamoDBRecord) -> None:
-    keys = record.dynamodb.keys if record.dynamodb else None
-    if keys:
-        resume(keys["id"], services.dead_letters)
+    change = record.raw_event["dynamodb"]
+    if change["NewImage"].get("waiterCount") != NO_WAITERS:  # without a bus, the filter passes none of these
+        resume(change["Keys"]["id"]["S"], services.dead_letters)
 
 
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:

@@ -129,6 +129,12 @@ class Template:
             if event["Type"] == "HttpApi"
         }
 
+    def stream_filter(self, function: str) -> list[Any]:
+        """Return the patterns with which a function's mapping filters the table's stream."""
+        events = self.functions()[function].properties["Events"].values()
+        [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
+        return [json.loads(self.resolve(found["Pattern"], {})) for found in mapping["FilterCriteria"]["Filters"]]
+
     def route(self, method: str, path: str) -> Route | None:
         """Return the route that API Gateway selects: literal parts win over parameters, the method over ANY."""
         matches = []

@@ -1,8 +1,9 @@
 """`make redrive`: retry everything in the dead-letter queue, and everything that the doctor finds undone.
 
-The queue holds three kinds of message: a token whose waiters cannot be resumed (from `resume_waiters`), a timer that
-could not be handled (from the timer queue), and a batch of stream records that a function could not process (from
-Lambda; the message has only its position, so the stream is read again). A message is deleted only once its work is done.
+The queue holds four kinds of message: a token whose waiters cannot be resumed, or whose event could not be put (both from
+`resume_waiters`), a timer that could not be handled (from the timer queue), and a batch of stream records that a function could
+not process (from Lambda; the message has only its position, so the stream is read again). A message is deleted only once its
+work is done.
 
 A stream keeps its records for 24 hours. A message about expired records counts as done, because redrive always runs the
 doctor, which checks every token in the table.
@@ -83,6 +84,9 @@ def empty_the_queue(stack: Deployed) -> tuple[int, int]:
 
 def do_again(stack: Deployed, message: dict[str, Any]) -> None:
     """Retry one dead letter. Raises RecordsGone, or RuntimeError, KeyError, ValueError or ClientError if it fails again."""
+    if message.get("undone") == "event":
+        put_event(stack, message["waitpointId"])
+        return
     if "DDBStreamBatchInfo" not in message:
         finish(stack, message["waitpointId"])
         return
@@ -172,6 +176,12 @@ def finish(stack: Deployed, token_id: str) -> None:
         raise RuntimeError("the token cannot be timed out")
     if stack.invoke(stack.outputs["ResumeFunctionName"], {"waitpointIds": [token_id]})["undelivered"]:
         raise RuntimeError("Step Functions still rejects the resume of a waiter")
+
+
+def put_event(stack: Deployed, token_id: str) -> None:
+    """Put the token's event on the event bus, if the stack has one. Raises RuntimeError if that fails."""
+    if stack.invoke(stack.outputs["ResumeFunctionName"], {"eventsOf": [token_id]})["notPut"]:
+        raise RuntimeError("EventBridge still rejects the event of a token")
 
 
 if __name__ == "__main__":

@@ -141,3 +141,15 @@ class CannotResume(Exception):
 
 class OutputRefused(CannotResume):
     """AWS does not accept this output for this kind of waiter."""
+
+
+class CannotPutNow(Exception):
+    """EventBridge throttled, failed or did not respond. The event may or may not be on the bus."""
+
+
+class CannotPut(Exception):
+    """EventBridge rejected the event. Retrying won't fix it."""
+
+
+class DetailRefused(CannotPut):
+    """EventBridge does not accept the content of this event."""

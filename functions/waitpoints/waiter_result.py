@@ -45,7 +45,7 @@ def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Fa
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result(outcome, waiter, "false", "error", json.dumps(_members(error)))
+            return _result(outcome, waiter, "false", "error", json.dumps(error_members(error)))
         case Completed(_, output):
             return _output_result(outcome, output, waiter, bucket)
     assert_never(outcome)
@@ -62,7 +62,7 @@ def outcome_error(outcome: Failed | TimedOut) -> TokenError:
 
 def error_output(outcome: Failed | TimedOut) -> str:
     """Return the output that the API shows for a failed or timed-out token. The SDK reads its `message`."""
-    members = _members(outcome_error(outcome))
+    members = error_members(outcome_error(outcome))
     if isinstance(outcome, TimedOut):
         del members["name"]  # as in Trigger.dev
     return json.dumps(members, separators=(",", ":"))
@@ -106,7 +106,8 @@ def _result(outcome: Outcome, waiter: Waiter, ok: str, name: str, text: str) -> 
     return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
 
 
-def _members(error: TokenError) -> dict[str, str]:
+def error_members(error: TokenError) -> dict[str, str]:
+    """Return an error as results and events show it."""
     return {"name": error.name, "code": error.code, "message": error.message}
 
 

@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 from waitpoints.delivery import PARALLEL_RESUMES
 
 if TYPE_CHECKING:
+    from waitpoints.announcer import Announcer
     from waitpoints.api.callback_url import CallbackUrls
     from waitpoints.api.credentials import Credentials
     from waitpoints.aws.dead_letters import DeadLetters
@@ -182,6 +183,17 @@ class Services:
         return DeadLetters(self.sqs_client, os.environ["DEAD_LETTER_QUEUE_URL"])
 
     @cached_property
+    def announcer(self) -> "Announcer | None":
+        """None if the stack has no event bus: then nothing of it is imported or built."""
+        if not (bus := os.environ.get("EVENT_BUS_NAME")):
+            return None
+        from waitpoints.announcer import Announcer
+        from waitpoints.aws.event_bus import EventBus
+
+        event_bus = EventBus(lambda: self.events_client, bus)
+        return Announcer(event_bus, self.store, self.dead_letters, self.outputs.bucket, self.now)
+
+    @cached_property
     def timeout_limits(self) -> "Limits":
         from waitpoints.timeouts import Limits
 
@@ -194,6 +206,10 @@ class Services:
     @cached_property
     def lambda_client(self) -> Any:
         return _client("lambda")
+
+    @cached_property
+    def events_client(self) -> Any:
+        return _client("events")
 
     @cached_property
     def s3_client(self) -> Any:
@@ -236,7 +252,7 @@ class _Models(Loader):
     """Load only the botocore models that we use. botocore would search the folders of all 400 services first."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        return ["dynamodb", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
+        return ["dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
 
 
 @cache

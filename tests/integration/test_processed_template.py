@@ -1,6 +1,7 @@
 """template.yaml after SAM's transform, as CloudFormation gets it. Nothing is deployed."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -12,10 +13,12 @@ import pytest
 from samtranslator.translator.transform import transform
 
 from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+from operations.stream_filter import passes
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",
     "AWS::DynamoDB::Table": "TableName",
+    "AWS::Events::Rule": "Name",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::IAM::Role": "RoleName",
     "AWS::Lambda::Function": "FunctionName",
@@ -36,6 +39,7 @@ NAMELESS = {  # AWS generates an id instead
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Permission",
 }
+WITH_BUS = {"EventBusName": "orders"}
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
 # The actions that this stack needs, and the resources that each can be granted on (the team's own secrets are named
@@ -48,6 +52,7 @@ RESOURCE_OF = {
     "dynamodb:Query": rf"{TABLE}(/index/\*)?",
     "dynamodb:Scan": rf"{TABLE}(/index/\*)?",
     "dynamodb:UpdateItem": TABLE,
+    "events:PutEvents": "arn:aws:events:us-east-1:123456789012:event-bus/orders",
     "iam:PassRole": r"arn:aws:iam::123456789012:role/[^*]+",
     "lambda:InvokeFunction": r"arn:aws:lambda:us-east-1:123456789012:function:[^*]+\*?",  # SAM's own policy ends in *
     "lambda:SendDurableExecutionCallbackFailure": DURABLE_EXECUTIONS,
@@ -136,9 +141,9 @@ def attributes() -> dict[str, dict[str, str]]:
     return found
 
 
-def statements() -> list[tuple[str, Resource]]:
+def statements(parameters: dict[str, str] | None = None) -> list[tuple[str, Resource]]:
     """Every Allow statement with the logical id of its role or policy, its intrinsic functions resolved."""
-    template, known, found = processed(), attributes(), []
+    template, known, found = Template(processed().body, parameters), attributes(), []
     for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
         for logical_id, properties in template.resources(kind).items():
             policies = [properties, *properties.get("Policies", [])]
@@ -173,13 +178,47 @@ def test_no_resource_name_collides_with_a_second_stack() -> None:
 
 
 def test_every_statement_grants_an_action_on_a_resource_type_that_it_supports() -> None:
-    found = statements()
+    found = statements(WITH_BUS)
     assert {action for _, statement in found for action in texts(statement["Action"])} == RESOURCE_OF.keys()
     for whose, statement in found:
         assert statement["Effect"] == "Allow"
         for action in texts(statement["Action"]):
             for resource in texts(statement["Resource"]):
                 assert re.fullmatch(RESOURCE_OF[action], resource), f"{whose}: {action} on {resource}"
+
+
+def test_only_the_stream_consumer_puts_events_and_only_if_there_is_a_bus() -> None:
+    assert "events:PutEvents" not in [action for _, statement in statements() for action in texts(statement["Action"])]
+    having = [whose for whose, statement in statements(WITH_BUS) if "events:PutEvents" in texts(statement["Action"])]
+    assert having == ["ResumeWaitersRole"]
+
+
+def test_the_stream_passes_tokens_without_waiters_only_if_there_is_a_bus() -> None:
+    """As CloudFormation gets it: nobody pays for an invocation that has nothing to do."""
+    mapping = processed().resources("AWS::Lambda::EventSourceMapping")["ResumeWaitersSettledTokens"]
+    settled = {"status": {"S": "COMPLETED"}, "listShard": {"S": "0"}}
+    for parameters, waiters, expected in ({}, "0", False), ({}, "1", True), (WITH_BUS, "0", True), (WITH_BUS, "1", True):
+        criteria = Template(processed().body, parameters).resolve(mapping["FilterCriteria"], {})
+        patterns = [json.loads(found["Pattern"]) for found in criteria["Filters"]]
+        assert passes(patterns, {"dynamodb": {"NewImage": {**settled, "waiterCount": {"N": waiters}}}}) is expected
+
+
+def test_a_bus_that_does_not_exist_fails_the_deployment() -> None:
+    """PutEvents to such a bus succeeds and drops the event (aws/aws-sdk issue 186), but no rule can be made on it."""
+    rule = processed().body["Resources"]["EventBusExists"]
+    assert rule["Condition"] == "HasEventBus"
+    assert rule["Properties"]["EventBusName"] == {"Ref": "EventBusName"}
+    assert (rule["Properties"]["State"], "Targets" in rule["Properties"]) == ("DISABLED", False)
+
+
+@pytest.mark.parametrize("name", ["", "default", "orders", "my.bus_1-a"])
+def test_the_name_of_a_bus_is_accepted(name: str) -> None:
+    assert re.search(processed().body["Parameters"]["EventBusName"]["AllowedPattern"], name)
+
+
+@pytest.mark.parametrize("name", ["arn:aws:events:us-east-1:123456789012:event-bus/orders", "a b", "aws.partner/x/y"])
+def test_what_is_no_bus_of_this_account_and_region_is_refused(name: str) -> None:
+    assert not re.search(processed().body["Parameters"]["EventBusName"]["AllowedPattern"], name)
 
 
 @pytest.mark.parametrize("action", sorted(RESOURCE_OF.keys() - PERMISSION_ONLY))

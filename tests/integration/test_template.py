@@ -9,9 +9,12 @@ import pytest
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from operations.stream_filter import passes
-from waitpoints.aws.items import StoredStatus
+from waitpoints import ids
+from waitpoints.aws.items import StoredStatus, token_item
+from waitpoints.token import Completed, Output, Token
 
 TEMPLATE = Template.load()
+WITH_BUS = Template.load({"EventBusName": "orders"})
 FUNCTIONS = TEMPLATE.functions()
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 
@@ -91,15 +94,30 @@ def test_every_visibility_timeout_covers_the_timeout_of_the_function() -> None:
 @pytest.mark.parametrize("status", StoredStatus)
 def test_the_stream_hands_over_every_settled_token_with_a_waiter(status: StoredStatus) -> None:
     """A stored status that the filter does not name would lose the guarantee for its tokens."""
-    [event] = FUNCTIONS["resume_waiters"].properties["Events"].values()
-    patterns = [json.loads(found["Pattern"]) for found in event["Properties"]["FilterCriteria"]["Filters"]]
+    patterns = TEMPLATE.stream_filter("resume_waiters")
+    assert passes(patterns, record(status, waiters=1)) is (status is not StoredStatus.WAITING)
+    assert not passes(patterns, record(status, waiters=0))
 
-    def record(waiters: int) -> dict[str, Any]:
-        image = {"status": {"S": str(status)}, "waiterCount": {"N": str(waiters)}}
-        return {"eventName": "MODIFY", "dynamodb": {"NewImage": image}}
 
-    assert passes(patterns, record(1)) is (status is not StoredStatus.WAITING)
-    assert not passes(patterns, record(0))
+@pytest.mark.parametrize("status", StoredStatus)
+@pytest.mark.parametrize("waiters", [0, 1])
+def test_with_an_event_bus_the_stream_hands_over_every_settled_token(status: StoredStatus, waiters: int) -> None:
+    patterns = WITH_BUS.stream_filter("resume_waiters")
+    assert passes(patterns, record(status, waiters)) is (status is not StoredStatus.WAITING)
+
+
+def test_with_an_event_bus_a_kept_completion_is_handed_over_once_it_is_adopted() -> None:
+    patterns = WITH_BUS.stream_filter("resume_waiters")
+    completed = Completed(1, Output("{}"))
+    kept = Token(id=ids.new_id(1), created_at=1, outcome=completed, kept_until=2_000)
+    adopted = Token(id=ids.new_id(1), created_at=1, outcome=completed)
+    assert not passes(patterns, {"eventName": "INSERT", "dynamodb": {"NewImage": token_item(kept)}})
+    assert passes(patterns, {"eventName": "MODIFY", "dynamodb": {"NewImage": token_item(adopted)}})
+
+
+def record(status: StoredStatus, waiters: int) -> dict[str, Any]:
+    image = {"status": {"S": str(status)}, "waiterCount": {"N": str(waiters)}, "listShard": {"S": "0"}}
+    return {"eventName": "MODIFY", "dynamodb": {"NewImage": image}}
 
 
 @pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])

@@ -27,9 +27,7 @@ class Stream:
 
     def records(self, function: str) -> list[dict[str, Any]]:
         """Every record that passes the filter of this function's mapping, as Lambda gets it."""
-        events = self._stack.functions()[function].properties["Events"].values()
-        [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
-        patterns = [json.loads(found["Pattern"]) for found in mapping["FilterCriteria"]["Filters"]]
+        patterns = self._stack.template.stream_filter(function)
         return [record for record in self._read() if passes(patterns, record)]
 
     def _read(self) -> Iterator[dict[str, Any]]:

@@ -66,12 +66,7 @@ KEPT_FOR = 5_000  # milliseconds
 KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a"]
 HANDLERS = {module.__name__: module.handler for module in (resume_waiters, schedule_timeouts)}
 TEMPLATE = Template.load()
-FILTERS = {
-    name: [json.loads(found["Pattern"]) for found in event["Properties"]["FilterCriteria"]["Filters"]]
-    for name, function in TEMPLATE.functions().items()
-    for event in function.properties.get("Events", {}).values()
-    if event["Type"] == "DynamoDB"
-}
+FILTERS = {name: TEMPLATE.stream_filter(name) for name in HANDLERS}
 
 
 @dataclass

@@ -162,6 +162,25 @@ def test_records_that_fail_again_leave_the_message_in_the_queue(capsys: pytest.C
     assert "1 records of the stream failed again" in capsys.readouterr().out
 
 
+def test_an_event_is_put_without_looking_at_the_waiters_of_its_token() -> None:
+    stack = StuckStack([{"waitpointId": "w1", "reason": "ThrottlingException", "undone": "event"}], answer={"notPut": 0})
+
+    assert run(stack) == 0
+
+    assert stack.letters == []
+    assert stack.invocations == [("ResumeFunctionName", {"eventsOf": ["w1"]}), ("DoctorFunctionName", {})]
+
+
+def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
+    letter = {"waitpointId": "w1", "reason": "AccessDeniedException", "undone": "event"}
+    stack = StuckStack([letter], answer={"notPut": 1})
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter]
+    assert "EventBridge still rejects the event" in capsys.readouterr().out
+
+
 def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
 
@@ -171,13 +190,14 @@ def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.Ca
 
 
 def test_every_filter_of_the_template_is_supported() -> None:
-    functions = Template.load().functions().values()
-    sources = [event["Properties"] for function in functions for event in function.properties.get("Events", {}).values()]
-    filters = [found for source in sources for found in source.get("FilterCriteria", {}).get("Filters", [])]
+    templates = [Template.load(), Template.load({"EventBusName": "orders"})]
+    filters = [
+        found for it in templates for name in ("resume_waiters", "schedule_timeouts") for found in it.stream_filter(name)
+    ]
 
     for found in filters:
-        matches(json.loads(found["Pattern"]), {})
-    assert len(filters) >= 2
+        matches(found, {})
+    assert len(filters) >= 4
 
 
 def test_tokens_that_the_doctor_finished_are_counted(capsys: pytest.CaptureFixture[str]) -> None:

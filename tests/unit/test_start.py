@@ -4,6 +4,9 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
+
+import pytest
 
 from in_process.template import ROOT, Template
 
@@ -18,9 +21,30 @@ print(json.dumps(on))
 """
 
 
+START_CONSUMER = """
+import json, sys
+import resume_waiters
+from waitpoints.wiring import services
+print(json.dumps(["events_client" in vars(services), *sorted(set(sys.modules) & set(json.loads(sys.argv[1])))]))
+"""
+OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
+
+
+@pytest.mark.parametrize(("bus", "imported"), [("", [False]), ("orders", [False, *OF_EVENTS])])
+def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported: list[str | bool]) -> None:
+    """With one, the client is made for the first event."""
+    assert run(START_CONSUMER, OF_EVENTS, EVENT_BUS_NAME=bus) == imported
+
+
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
     template = Template.load()
     names = [name for name in template.functions() if name != "console"]  # it imports nothing that disables collection
+    assert run(IMPORT_ALL, names) == dict.fromkeys(names, True)
+
+
+def run(program: str, names: list[str], **more: str) -> Any:
+    """Run a program with the environment of a starting function. Returns what it printed."""
+    template = Template.load()
     functions = [template.body["Globals"]["Function"], *(function.properties for function in template.functions().values())]
     variables = {name for function in functions for name in function.get("Environment", {}).get("Variables", {})}
     environment = {
@@ -29,7 +53,8 @@ def test_garbage_collection_is_enabled_after_every_function_has_started() -> Non
         "AWS_LAMBDA_FUNCTION_NAME": "every",
         "AWS_DEFAULT_REGION": "us-east-1",
         "PYTHONPATH": str(ROOT / "functions"),
+        **more,
     }
-    command = [sys.executable, "-c", IMPORT_ALL, json.dumps(names)]
+    command = [sys.executable, "-c", program, json.dumps(names)]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    assert json.loads(printed) == dict.fromkeys(names, True)
+    return json.loads(printed.splitlines()[-1])

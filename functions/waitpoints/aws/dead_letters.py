@@ -15,5 +15,11 @@ class DeadLetters:
 
     def put(self, token_id: str, reason: str) -> None:
         """Record that a token needs an operator, and why. Its waiters stay on the token."""
-        body = json_text.dumps({"waitpointId": token_id, "reason": reason})
-        self._client.send_message(QueueUrl=self._queue_url, MessageBody=body)
+        self._send({"waitpointId": token_id, "reason": reason})
+
+    def put_event(self, token_id: str, reason: str) -> None:
+        """Record that a token's event is not on the event bus, and why. A redrive puts it."""
+        self._send({"waitpointId": token_id, "reason": reason, "undone": "event"})
+
+    def _send(self, letter: dict[str, str]) -> None:
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=json_text.dumps(letter))

@@ -1,0 +1,59 @@
+"""What the event of a settled token says, and its size as EventBridge counts it. See docs/events.md."""
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from waitpoints import json_text
+from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso
+from waitpoints.waiter_result import completed_by, error_members, outcome_error
+
+SOURCE = "waitpoints"
+_TIME_BYTES = 14
+
+
+@dataclass(frozen=True, slots=True)
+class SettledEvent:
+    """An event of the source SOURCE. `at` is when the token settled, in epoch milliseconds; `detail` is a JSON object."""
+
+    type: str
+    at: int
+    detail: str
+
+    @property
+    def size(self) -> int:
+        """Bytes, as the EventBridge User Guide counts an entry of PutEvents ("Calculating PutEvents event entry size")."""
+        return _TIME_BYTES + len(SOURCE) + len(self.type) + len(self.detail.encode())
+
+
+def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> SettledEvent:
+    """Return the event of a settled token. An output in `bucket` is only referred to.
+
+    Without its output, which EventBridge has refused, the event says `"outputRefused": true` instead.
+    """
+    assert token.outcome is not None, "only a settled token has an event"
+    name, text = _result(token.outcome, bucket)
+    if name == "output" and not with_output:
+        name, text = "outputRefused", "true"
+    members = {
+        "id": token.id,
+        "tags": list(token.tags),
+        "idempotencyKey": token.idempotency_key,
+        "createdAt": iso(token.created_at),
+        "completedAt": iso(token.outcome.at),
+        "completedBy": completed_by(token.outcome),
+        "ok": isinstance(token.outcome, Completed),
+    }
+    shown = json_text.dumps({name: value for name, value in members.items() if value is not None})
+    return SettledEvent(f"waitpoint.{token.status.lower()}", token.outcome.at, f'{shown[:-1]},"{name}":{text}}}')
+
+
+def _result(outcome: Outcome, bucket: str) -> tuple[str, str]:
+    """Return the name and the JSON text of the member that says how the token ended. An output is kept as its own text."""
+    match outcome:
+        case Failed() | TimedOut():
+            return "error", json_text.dumps(error_members(outcome_error(outcome)))
+        case Completed(_, Output(_, str(key))):
+            return "outputReference", json_text.dumps({"bucket": bucket, "key": key})
+        case Completed(_, output):
+            return "output", output.json or "null"
+    assert_never(outcome)

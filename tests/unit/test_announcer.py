@@ -1,0 +1,252 @@
+"""The stream's consumer with an event bus: which records become events, and which of them come again."""
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+import resume_waiters
+from in_process.template import Context
+from tests.support.fakes.event_bus import FakeEventBridge
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.step_functions import THROTTLED
+from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, Announcer
+from waitpoints.aws.event_bus import EventBus
+from waitpoints.aws.items import token_item
+from waitpoints.token import Completed, NewToken, Output, TimedOut, Token, Unchecked, Waiter
+from waitpoints.wiring import services
+
+CONTEXT: Any = Context("resume_waiters")
+
+
+@dataclass
+class DeadLetters:
+    letters: list[tuple[str, str]] = field(default_factory=list)
+    is_broken: bool = False
+
+    def put_event(self, token_id: str, reason: str) -> None:
+        if self.is_broken:
+            raise ConnectionError("no queue")
+        self.letters.append((token_id, reason))
+
+
+@dataclass
+class Consumer:
+    world: InMemory
+    eventbridge: FakeEventBridge
+    dead_letters: DeadLetters
+
+    def settle(self, output: str | None = "1", waiter: Waiter | None = None) -> Token:
+        """A token that was completed, and whose waiter nobody has resumed yet."""
+        token_id = self.world.tokens.create(NewToken(waiter=waiter), self.world.clock()).token_id
+        _, token = self.world.store.complete(token_id, Completed(self.world.clock(), Output(output)), Unchecked.NONE)
+        return token
+
+    def record(self, token: Token, written_at: int | None = None) -> dict[str, Any]:
+        """The stream's record of a token, as Lambda gets it."""
+        item = token_item(token) | {"waiters": {"M": {}}}
+        if token.outcome:
+            item["completedAt"] = {"N": str(token.outcome.at)}
+            if isinstance(token.outcome, Completed) and token.outcome.output.json is not None:
+                item["output"] = {"S": token.outcome.output.json}
+        change = {
+            "Keys": {name: item[name] for name in ("id", "item")},
+            "NewImage": item,
+            "SequenceNumber": token.id,
+            "ApproximateCreationDateTime": (self.world.clock() if written_at is None else written_at) / 1000,
+        }
+        return {"eventID": f"event {token.id}", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
+
+    def deliver(self, *records: dict[str, Any]) -> list[str]:
+        """Invoke the function. Returns the sequence numbers of the failed records, which are the ids of their tokens."""
+        answer = resume_waiters.handler({"Records": list(records)}, CONTEXT)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+    def told(self) -> list[str]:
+        """The ids of the tokens whose events are on the bus, in order."""
+        return [json.loads(entry["Detail"])["id"] for entry in self.eventbridge.entries]
+
+
+@pytest.fixture
+def consumer(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Consumer:
+    world.install(monkeypatch)
+    made = Consumer(world, FakeEventBridge(), DeadLetters())
+    dead_letters: Any = made.dead_letters
+    bus = EventBus(lambda: made.eventbridge, "orders")
+    announcer = Announcer(bus, world.store, dead_letters, "outputs", world.clock)
+    monkeypatch.setitem(vars(services), "announcer", announcer)
+    monkeypatch.setitem(vars(services), "dead_letters", dead_letters)
+    return made
+
+
+def ids_of(tokens: Sequence[Token]) -> list[str]:
+    return [token.id for token in tokens]
+
+
+def test_each_settled_token_is_put_whether_or_not_it_has_a_waiter(consumer: Consumer) -> None:
+    waiter = consumer.world.new_waiter()
+    tokens = [consumer.settle(), consumer.settle(waiter=waiter), consumer.settle(None)]
+    assert consumer.deliver(*map(consumer.record, tokens)) == []
+    assert consumer.told() == ids_of(tokens)
+    assert consumer.world.step_functions.result(waiter.handle) is not None
+
+
+def test_an_event_is_made_without_reading_the_table(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = consumer.settle()
+    monkeypatch.setattr(consumer.world.store, "get", None)
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.told() == [token.id]
+
+
+def test_a_kept_completion_has_no_event_until_it_is_adopted(consumer: Consumer) -> None:
+    now = consumer.world.clock()
+    token = consumer.settle()
+    kept = Token(id=token.id, created_at=now, outcome=token.outcome, kept_until=now + 1000)
+    assert consumer.deliver(consumer.record(kept)) == []
+    assert consumer.told() == []
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.told() == [token.id]
+
+
+def test_exactly_the_records_of_failed_entries_come_again(consumer: Consumer) -> None:
+    tokens = [consumer.settle(f'"{number}."') for number in range(25)]
+    for number in (3, 17):
+        consumer.eventbridge.fail_entries_with(f'"{number}."', "ThrottlingException")
+    assert consumer.deliver(*map(consumer.record, tokens)) == [tokens[3].id, tokens[17].id]
+
+    consumer.eventbridge.fail_no_more()
+    assert consumer.deliver(*map(consumer.record, tokens[3:])) == []  # Lambda sends again from the lowest failed one
+    assert sorted(consumer.told()) == sorted(ids_of(tokens))  # each once
+    assert consumer.dead_letters.letters == []
+
+
+def test_a_failed_event_does_not_keep_back_the_waiters(consumer: Consumer) -> None:
+    waiter = consumer.world.new_waiter()
+    token = consumer.settle(waiter=waiter)
+    consumer.eventbridge.be_unreachable()
+    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.world.step_functions.result(waiter.handle) is not None
+
+
+def test_a_failed_waiter_does_not_keep_back_the_event_nor_repeat_it(consumer: Consumer) -> None:
+    consumer.world.step_functions.fail_next(THROTTLED)
+    token = consumer.settle(waiter=consumer.world.new_waiter())
+    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.told() == [token.id]
+
+
+def test_an_error_in_making_events_does_not_keep_back_the_waiters(consumer: Consumer) -> None:
+    waiter = consumer.world.new_waiter()
+    token = consumer.settle(waiter=waiter)
+    record = consumer.record(token)
+    del record["dynamodb"]["NewImage"]["createdAt"]
+    assert consumer.deliver(record) == [token.id]
+    assert consumer.world.step_functions.result(waiter.handle) is not None
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "NotAuthorizedForSourceException"])
+def test_what_a_retry_does_not_fix_is_dead_lettered_at_once(consumer: Consumer, code: str) -> None:
+    """A retry would keep back the waiters of every later record of the shard."""
+    denied, other = consumer.settle('"denied"'), consumer.settle()
+    consumer.eventbridge.fail_entries_with('"denied"', code)
+    assert consumer.deliver(consumer.record(denied), consumer.record(other)) == []
+    assert consumer.dead_letters.letters == [(denied.id, code)]
+    assert consumer.told() == [other.id]
+
+
+def test_a_dead_letter_that_cannot_be_written_is_tried_again_with_its_record(consumer: Consumer) -> None:
+    token = consumer.settle()
+    consumer.eventbridge.fail_entries_with("id", "AccessDeniedException")
+    consumer.dead_letters.is_broken = True
+    assert consumer.deliver(consumer.record(token)) == [token.id]
+    consumer.dead_letters.is_broken = False
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.dead_letters.letters == [(token.id, "AccessDeniedException")]
+
+
+def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(consumer: Consumer) -> None:
+    token, written_at = consumer.settle(), consumer.world.clock()
+    consumer.eventbridge.be_unreachable()
+    for waited, failed in ((GIVE_UP_AFTER - 1, [token.id]), (GIVE_UP_AFTER, [])):
+        consumer.world.clock.now = written_at + waited
+        assert consumer.deliver(consumer.record(token, written_at)) == failed
+    assert consumer.dead_letters.letters == [(token.id, "ConnectionClosedError")]
+
+
+@pytest.mark.parametrize("code", ["MalformedDetail", "InvalidArgument"])
+def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, code: str, log: io.StringIO) -> None:
+    token, other = consumer.settle("123456789012345678901234567890"), consumer.settle()
+    consumer.eventbridge.fail_entries_with('"output":1234', code)
+    assert consumer.deliver(consumer.record(token), consumer.record(other)) == []
+    said = {one["id"]: one for one in (json.loads(entry["Detail"]) for entry in consumer.eventbridge.entries)}
+    assert said[token.id]["outputRefused"] is True
+    assert "output" in said[other.id]
+    assert consumer.dead_letters.letters == []
+
+
+def test_what_is_refused_even_without_its_output_is_dead_lettered(consumer: Consumer) -> None:
+    token = consumer.settle()
+    consumer.eventbridge.fail_entries_with("id", "MalformedDetail")
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.dead_letters.letters == [(token.id, "MalformedDetail")]
+
+
+def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> None:
+    tokens = [consumer.settle('"the payload"') for _ in range(3)]
+    consumer.eventbridge.fail_entries_with(tokens[1].id, "ThrottlingException")
+    consumer.deliver(*map(consumer.record, tokens))
+    consumer.eventbridge.fail_entries_with(tokens[1].id, "MalformedDetail")
+    consumer.deliver(consumer.record(tokens[1]))
+    assert "the payload" not in log.getvalue()
+    assert "repeat the detail" not in log.getvalue()
+    [first, *_] = [json.loads(line) for line in log.getvalue().splitlines() if '"announce"' in line]
+    assert (first["records"], first["notPut"], first["reason"]) == (3, 1, "ThrottlingException")
+
+
+def test_a_redrive_puts_the_event_of_a_token(consumer: Consumer) -> None:
+    token = consumer.settle()
+    waiting, removed = consumer.world.new_token(), "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"
+    asked = {"eventsOf": [token.id, waiting, removed]}
+    consumer.eventbridge.fail_entries_with(token.id, "AccessDeniedException")
+    assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 1}
+    assert consumer.dead_letters.letters == []  # the operator sees the response
+    consumer.eventbridge.fail_no_more()
+    assert resume_waiters.handler(asked, CONTEXT) == {"notPut": 0}
+    assert consumer.told() == [token.id]
+
+
+def test_without_a_bus_a_redrive_has_no_event_to_put(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.install(monkeypatch)
+    assert resume_waiters.handler({"eventsOf": [world.new_token()]}, CONTEXT) == {"notPut": 0}
+
+
+def test_a_record_without_waiters_reads_nothing_without_a_bus(
+    world: InMemory, consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It can come right after a bus was taken away."""
+    token = consumer.settle()
+    monkeypatch.setitem(vars(services), "announcer", None)
+    monkeypatch.setattr(world.store, "get", None)
+    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.told() == []
+
+
+def test_only_the_last_records_are_remembered(consumer: Consumer) -> None:
+    first, *others = [consumer.settle() for _ in range(REMEMBERED + 1)]
+    for one in first, *others:
+        consumer.deliver(consumer.record(one))
+    consumer.deliver(consumer.record(others[0]))
+    assert len(consumer.told()) == REMEMBERED + 1
+    consumer.deliver(consumer.record(first))
+    assert consumer.told()[-1] == first.id
+
+
+def test_a_timeout_has_an_event_as_well(consumer: Consumer) -> None:
+    now = consumer.world.clock()
+    token = Token(id=consumer.settle().id, created_at=now, timeout_at=now, outcome=TimedOut(now))
+    assert consumer.deliver(consumer.record(token)) == []
+    assert [entry["DetailType"] for entry in consumer.eventbridge.entries] == ["waitpoint.timed_out"]
