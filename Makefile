@@ -7,15 +7,17 @@ export UV_PYTHON_PREFERENCE ?= system
 UV_VERSION := 0.13.9
 UV := .local/uv/bin/uv
 LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group
+WAITPOINTS := .local/client/bin/waitpoints
+NAMED = $(if $(STACK),--stack "$$STACK")
 PORT ?= 8787
-export PORT
+export PORT STACK
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try it
 
-run: .local/emulator/ready .local/sam/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it)
+run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it)
 	@exec .local/emulator/bin/python -m local.run
 
 invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: FUNCTION=create_token EVENT=events/create_token.json
@@ -23,7 +25,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 ##@ Change it
 
-setup: .venv/ready .local/emulator/ready .local/sam/ready ## Install what every other command needs
+setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration clients/python/tests
@@ -51,14 +53,14 @@ clean: ## Remove everything that these commands made
 
 ##@ Deploy and operate it
 
-smoke: .local/emulator/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
-	@.local/emulator/bin/python -m operations.smoke
+smoke: .local/client/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
+	@$(WAITPOINTS) smoke $(NAMED)
 
-doctor: .local/emulator/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
-	@.local/emulator/bin/python -m operations.doctor
+doctor: .local/client/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
+	@$(WAITPOINTS) doctor $(NAMED)
 
-redrive: .local/emulator/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
-	@.local/emulator/bin/python -m operations.redrive
+redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue hold, in either place (STACK=name)
+	@$(WAITPOINTS) redrive $(NAMED)
 
 ##@ Measure it
 
@@ -82,6 +84,7 @@ $(UV):
 	@echo "Installing the development environment"
 	@$(UV) sync -q --frozen && touch $@
 
+.local/client/ready: clients/python/pyproject.toml
 .local/%/ready: uv.lock $(UV)
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import pytest
+from waitpoints_client.operations.caller import Caller
+from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operations.smoke import Line, prove
+from waitpoints_client.operations.smoke_checks import CHECKS, Check
 
 from local.stack import Stack
-from operations.caller import Caller
-from operations.deployed import Deployed
-from operations.smoke import Line, prove
-from operations.smoke_checks import CHECKS, Check
 from tests.e2e.api import Api
 from tests.e2e.operation import Operator
 from tests.e2e.permissions import denied
@@ -131,5 +131,5 @@ def test_an_unknown_stack_is_refused_with_what_to_check(stack: Stack, command: s
     status, output = Operator(stack).run(command, STACK="nope")
 
     assert status != 0
-    assert "No stack nope in us-east-1 of this account: check STACK, AWS_REGION and AWS_PROFILE" in output
+    assert "No stack nope in us-east-1 of this account: check its name, AWS_REGION and AWS_PROFILE" in output
     assert "Traceback" not in output

@@ -16,10 +16,10 @@ from typing import Any
 from unittest import mock
 
 import boto3
+from waitpoints_client.operations.stream_filter import matches
 
 from in_process.moto_stack import MotoStack
 from in_process.template import REGION, Function, Resource
-from operations.stream_filter import matches
 from tests.faults.wire import FAULTS, Killed, Wire
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions

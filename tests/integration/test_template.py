@@ -5,10 +5,10 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 import pytest
+from waitpoints_client.operations.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
-from operations.stream_filter import passes
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.token import Completed, Output, Token

@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any
 
 import boto3
+from waitpoints_client.operations.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import REGION
-from operations.stream_filter import passes
 
 
 class Stream:

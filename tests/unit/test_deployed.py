@@ -2,17 +2,17 @@
 
 import signal
 import socket
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
+from typer.testing import CliRunner
+from waitpoints_client.cli.program import program
+from waitpoints_client.operations.deployed import Deployed, NotFound, Outputs, invocation_config
 
-from operations import deployed, doctor, redrive, smoke
-from operations.deployed import Deployed, NotFound, Outputs, invocation_config
-
-COMMANDS = [smoke.main, doctor.main, redrive.main]
+COMMANDS = ["smoke", "doctor", "redrive"]
 
 
 @pytest.fixture(autouse=True)
@@ -22,51 +22,45 @@ def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    monkeypatch.setenv("STACK", "nope")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_missing_region_says_what_to_set(command: Callable[[], int], capsys: pytest.CaptureFixture[str]) -> None:
-    assert command() == 2
+def told(command: str, *arguments: str) -> str:
+    """What a command that cannot reach its stack says."""
+    result = CliRunner().invoke(program, [command, *arguments])
+    assert (result.exit_code, result.stdout) == (2, "")
+    return result.stderr.removeprefix("Error: ")
 
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_missing_region_says_what_to_set(command: str) -> None:
     expected = "No region: set AWS_REGION, such as AWS_REGION=eu-west-1, or choose a profile with a region with AWS_PROFILE\n"
-    assert capsys.readouterr().err == expected
+    assert told(command, "--stack", "nope") == expected
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_missing_credentials_say_what_to_set(
-    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_credentials_say_what_to_set(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
 
-    assert command() == 2
-
     expected = "No AWS credentials: set AWS_PROFILE, or log in with `aws configure` or `aws sso login`\n"
-    assert capsys.readouterr().err == expected
+    assert told(command, "--stack", "nope") == expected
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_an_unknown_profile_is_named(
-    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unknown_profile_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "absent")
 
-    assert command() == 2
-
-    assert capsys.readouterr().err == "The config profile (absent) could not be found\n"
+    assert told(command, "--stack", "nope") == "The config profile (absent) could not be found\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_a_stack_the_message_says_how_to_get_one(
-    command: Callable[[], int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Any
-) -> None:
-    monkeypatch.delenv("STACK")
-    monkeypatch.setattr(deployed, "LOCAL_STACK", tmp_path / "stack.json")
+def test_without_a_stack_the_message_says_how_to_get_one(command: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
 
-    assert command() == 2
+    message = told(command)
 
-    assert capsys.readouterr().err.startswith("No stack: start one with `make run`")
+    assert message.startswith("No stack: start one with `make run`")
+    assert str(tmp_path) in message
 
 
 class TestAStack:
@@ -81,7 +75,7 @@ class TestAStack:
         stack, answers = stubbed
         answers.add_client_error("describe_stacks", "ValidationError", "Stack with id nope does not exist")
 
-        with answers, pytest.raises(NotFound, match="No stack nope in eu-west-1 of this account: check STACK"):
+        with answers, pytest.raises(NotFound, match="No stack nope in eu-west-1 of this account: check its name"):
             _ = stack.outputs
 
     def test_without_the_expected_outputs_is_refused(self, stubbed: tuple[Deployed, Stubber]) -> None:

@@ -14,13 +14,13 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from waitpoints_client.operations.stream_filter import matches
 
 import expire_tokens
 import resume_waiters
 import schedule_timeouts
 from in_process.template import Context, Template
 from openapi.operations import ENDPOINTS
-from operations.stream_filter import matches
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.step_functions import THROTTLED, UNAVAILABLE

@@ -12,12 +12,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-
-from operations import smoke_checks
-from operations.caller import Caller, RawAnswer, Unexpected
-from operations.deployed import Outputs
-from operations.smoke import Line, prove
-from operations.smoke_checks import Check, Skipped
+from waitpoints_client.operations import smoke_checks
+from waitpoints_client.operations.caller import Caller, RawAnswer, Unexpected
+from waitpoints_client.operations.deployed import Outputs
+from waitpoints_client.operations.smoke import Line, prove
+from waitpoints_client.operations.smoke_checks import Check, Skipped
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
 OLD = "Boto3/1.40.4 md/Botocore#1.40.4 ua/2.1 os/linux lang/python#3.13.7 exec-env/AWS_Lambda_python3.13"
@@ -191,7 +190,7 @@ class TestTheDoctor:
             smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor={"items": 9, "finished": 0, "undone": 1})))
 
     def test_that_runs_too_long_is_skipped(self) -> None:
-        with pytest.raises(Skipped, match="make doctor"):
+        with pytest.raises(Skipped, match="run the doctor"):
             smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor=ReadTimeoutError(endpoint_url="x"))))
 
 

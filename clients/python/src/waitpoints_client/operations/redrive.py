@@ -1,4 +1,4 @@
-"""`make redrive`: retry everything in the dead-letter queue, and everything that the doctor finds undone.
+"""Retry everything in the dead-letter queue, and everything that the doctor finds undone.
 
 The queue holds four kinds of message: a token whose waiters cannot be resumed, or whose event could not be put (both from
 `resume_waiters`), a timer that could not be handled (from the timer queue), and a batch of stream records that a function could
@@ -11,15 +11,17 @@ doctor, which checks every token in the table.
 
 import base64
 import json
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
 
-from operations.deployed import PROBLEMS, Deployed, NotFound
-from operations.doctor import look
-from operations.stream_filter import passes
+from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operations.doctor import look
+from waitpoints_client.operations.stream_filter import passes
+
+Say = Callable[[str], Any]
 
 READ_AT_ONCE = 1000
 CHUNK_RECORDS = 100  # the mappings' BatchSize, which fits the functions' timeout
@@ -31,17 +33,23 @@ class RecordsGone(Exception):
     """The stream no longer has a batch's records: they are older than 24 hours, or the stream was replaced."""
 
 
-def main() -> int:
-    try:
-        return redrive(Deployed.chosen())
-    except (NotFound, *PROBLEMS) as error:
-        print(error, file=sys.stderr)
-        return 2
+@dataclass(frozen=True)
+class Redriven:
+    done: int
+    """Messages of the dead-letter queue whose work is done."""
+    left: int
+    """Messages and tokens that failed again."""
+    findings: dict[str, Any]
+    """The doctor's, after the queue was emptied."""
+
+    def __str__(self) -> str:
+        by_the_doctor = f"the doctor finished {self.findings['finished']} tokens and left {self.findings['undone']} undone"
+        return f"{self.done} messages done, {by_the_doctor}, {self.left} left"
 
 
-def redrive(stack: Deployed) -> int:
-    """Retry everything. Returns 0 if nothing is left undone, else 1."""
-    done, left = empty_the_queue(stack)
+def redrive(stack: Deployed, say: Say = print) -> Redriven:
+    """Retry everything. `say` is called with a line for each failure as it happens."""
+    done, left = empty_the_queue(stack, say)
     findings = look(stack)
     listed = [*findings["undelivered"], *findings["overdue"]]
     for token_id in listed:
@@ -49,16 +57,14 @@ def redrive(stack: Deployed) -> int:
             finish(stack, token_id)
         except RuntimeError as error:
             left += 1
-            print(f"  {token_id} failed again: {error}")
+            say(f"  {token_id} failed again: {error}")
     if findings["undone"] > len(listed):
         left += findings["undone"] - len(listed)
-        print(f"  the doctor listed only {len(listed)} tokens: run `make redrive` again")
-    found = f"the doctor finished {findings['finished']} tokens and left {findings['undone']} undone"
-    print(f"{done} messages done, {found}, {left} left")
-    return 1 if left else 0
+        say(f"  the doctor listed only {len(listed)} tokens: redrive again")
+    return Redriven(done, left, findings)
 
 
-def empty_the_queue(stack: Deployed) -> tuple[int, int]:
+def empty_the_queue(stack: Deployed, say: Say) -> tuple[int, int]:
     """Retry each dead letter. Returns how many are done, and how many stay in the queue."""
     queue, sqs = stack.outputs["DeadLetterQueueUrl"], stack.client("sqs")
     done = left = 0
@@ -72,10 +78,10 @@ def empty_the_queue(stack: Deployed) -> tuple[int, int]:
             try:
                 do_again(stack, json.loads(message["Body"]))
             except RecordsGone as gone:
-                print(f"  {gone}: the doctor checks its tokens")
+                say(f"  {gone}: the doctor checks its tokens")
             except (RuntimeError, KeyError, ValueError, ClientError) as error:
                 left += 1
-                print(f"  failed again: {error}")
+                say(f"  failed again: {error}")
                 continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             done += 1
@@ -182,7 +188,3 @@ def put_event(stack: Deployed, token_id: str) -> None:
     """Put the token's event on the event bus, if the stack has one. Raises RuntimeError if that fails."""
     if stack.invoke(stack.outputs["ResumeFunctionName"], {"eventsOf": [token_id]})["notPut"]:
         raise RuntimeError("EventBridge still rejects the event of a token")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

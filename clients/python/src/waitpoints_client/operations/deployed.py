@@ -1,11 +1,10 @@
-"""Access to a deployed stack: the one that runs on this machine, or one in an AWS account."""
+"""Access to a deployed stack through AWS's own API: the one that runs on this machine, or one in an AWS account."""
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
@@ -13,7 +12,6 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-LOCAL_STACK = Path(__file__).resolve().parent.parent / ".local" / "stack.json"
 LONGEST_INVOCATION = 900  # seconds: Lambda's longest timeout
 PROBLEMS = (BotoCoreError, ClientError, RuntimeError)
 """Raised by a call to a stack if AWS rejects it or does not respond, or if a function fails."""
@@ -30,16 +28,12 @@ class Deployed:
     endpoint: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def chosen(cls) -> "Deployed":
-        """Return the stack that STACK names in AWS, else the one that `make run` serves. Raises NotFound."""
-        if name := os.environ.get("STACK"):
-            return cls(name, session_of_the_environment())
-        if not LOCAL_STACK.exists():
-            raise NotFound("No stack: start one with `make run`, or name one in your AWS account with STACK=waitpoints")
-        return cls.local(json.loads(LOCAL_STACK.read_text()))
+    def named(cls, name: str) -> "Deployed":
+        """Return the stack of this name in AWS, with the user's own credentials and region. Raises NotFound."""
+        return cls(name, session_of_the_environment())
 
     @classmethod
-    def local(cls, stack: dict[str, str]) -> "Deployed":
+    def local(cls, stack: Mapping[str, str]) -> "Deployed":
         """Return the stack that a `stack.json` describes. Raises NotFound if it no longer runs."""
         try:
             urlopen(f"{stack['endpoint_url']}/_ministack/health", timeout=5).close()
@@ -60,8 +54,13 @@ class Deployed:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             where = f"{self.name} in {self.session.region_name}"
-            raise NotFound(f"No stack {where} of this account: check STACK, AWS_REGION and AWS_PROFILE") from None
+            raise NotFound(f"No stack {where} of this account: check its name, AWS_REGION and AWS_PROFILE") from None
         return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
+
+    def api_key(self) -> str:
+        """Return the stack's API key, from its secret."""
+        secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["ApiKeySecret"])
+        return str(secret["SecretString"])
 
     def resources(self, kind: str) -> Iterator[str]:
         """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""

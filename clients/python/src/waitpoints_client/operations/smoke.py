@@ -1,19 +1,14 @@
-"""`make smoke`: test a deployed stack, in an AWS account or on this machine, and print one line per check.
+"""Test a deployed stack, in an AWS account or on this machine, and show one line per check."""
 
-Exit status: 0 if no check failed, 1 if one did, 2 if the stack could not be reached, 130 after Ctrl-C.
-"""
-
-import signal
-import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from operations.caller import Caller, Unexpected
-from operations.deployed import PROBLEMS, Deployed, NotFound
-from operations.smoke_checks import CHECKS, Check, Skipped
+from waitpoints_client.operations.caller import Caller, Unexpected
+from waitpoints_client.operations.deployed import PROBLEMS, Deployed, NotFound
+from waitpoints_client.operations.smoke_checks import CHECKS, Check, Skipped
 
 COST = "This costs less than one US cent, plus about two cents per GB of the table for the doctor's scan."
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
@@ -32,22 +27,8 @@ class Line:
         return f"{said}\n           -> {self.advice} (docs/operation.md, Smoke test)" if self.advice else said
 
 
-def main() -> int:
-    for end in (signal.SIGINT, signal.SIGTERM):  # clean up after `kill` as after Ctrl-C
-        signal.signal(end, signal.default_int_handler)
-    try:
-        stack = Deployed.chosen()
-        caller = Caller(stack, api_key(stack))
-    except (NotFound, *PROBLEMS) as error:
-        print(error, file=sys.stderr)
-        return 2
-    print(f"Stack {stack.name} at {stack.outputs['ApiUrl']}. {COST}\n", flush=True)
-    return prove(caller)
-
-
-def api_key(stack: Deployed) -> str:
-    secret = stack.client("secretsmanager").get_secret_value(SecretId=stack.outputs["ApiKeySecret"])
-    return str(secret["SecretString"])
+def introduction(stack: Deployed) -> str:
+    return f"Stack {stack.name} at {stack.outputs['ApiUrl']}. {COST}\n"
 
 
 def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:
@@ -79,7 +60,3 @@ def outcome(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
     except (Unexpected, NotFound, KeyError, *PROBLEMS) as error:
         said = f"{error}" if not isinstance(error, KeyError) else f"a response lacks {error}"
         return Line(check.name, "failed", said, check.advice)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,4 +1,4 @@
-"""The checks of `make smoke`, one function each. A check returns the figure that its line shows.
+"""The checks of `waitpoints smoke`, one function each. A check returns the figure that its line shows.
 
 It raises Unexpected with what it saw instead, or Skipped with the reason if it can't tell.
 """
@@ -9,14 +9,14 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from operations.caller import TOKENS, Caller, Unexpected
-from operations.doctor import summary
+from waitpoints_client.operations.caller import TOKENS, Caller, Unexpected
+from waitpoints_client.operations.doctor import summary
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
@@ -110,7 +110,7 @@ def lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
 
 def instant(text: str) -> float:
     """Return a time from the API in epoch seconds."""
-    return datetime.fromisoformat(text).timestamp()
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()  # Python 3.10 knows no Z
 
 
 def refuses_a_wrong_hash(caller: Caller) -> str:
@@ -184,7 +184,7 @@ def has_nothing_undone(caller: Caller) -> str:
     try:
         findings = caller.stack.invoke(caller.stack.outputs["DoctorFunctionName"], {}, DOCTOR_SECONDS)
     except ReadTimeoutError:
-        raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run `make doctor`") from None
+        raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run the doctor by itself") from None
     if findings["undone"]:
         raise Unexpected(summary(findings))
     return summary(findings)
@@ -202,7 +202,7 @@ def logs_no_error(caller: Caller) -> str:
     found = [event for group in groups for word in ERRORS for event in events(logs, group, word, since)]
     if found:
         raise Unexpected(f"{len(found)} log lines with an error, such as {' '.join(found[0].split())[:200]}")
-    return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, UTC):%H:%M:%S} UTC"
+    return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, timezone.utc):%H:%M:%S} UTC"
 
 
 def events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
@@ -235,7 +235,7 @@ def newest_agent(trail: Any, secret: str) -> str | None:
     """Return the user agent of a Lambda function's newest call for this secret in the last day, or None."""
     pages = trail.get_paginator("lookup_events").paginate(
         LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetSecretValue"}],
-        StartTime=datetime.now(UTC) - timedelta(days=1),
+        StartTime=datetime.now(timezone.utc) - timedelta(days=1),
         PaginationConfig={"MaxItems": 200},  # CloudTrail allows two requests per second
     )
     for page in pages:
@@ -262,7 +262,7 @@ CHECKS = (
     Check("answers a key with its token", answers_a_key_with_its_token, _LOGS, _CREATES),
     Check("lists by tag", finds_the_tag, "wait until both indexes of the table are ACTIVE", _CREATES),
     Check("resumes promptly", resumes_promptly, _LOGS, _RESUMES),
-    Check("has nothing undone", has_nothing_undone, "run `make doctor`, fix the cause, then run `make redrive`"),
+    Check("has nothing undone", has_nothing_undone, "run the doctor, fix the cause, then redrive"),
     Check("logs no error", logs_no_error, "read the log group; if it is empty, check the functions' LoggingConfig", _CREATES),
     Check("has a new enough boto3", has_a_new_boto3, "wait until Lambda updates it, or add boto3 to the layer"),
 )

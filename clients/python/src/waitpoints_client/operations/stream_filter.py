@@ -33,4 +33,4 @@ def _matches_rule(rule: Any, found: Any) -> bool:
             return found is not None and found not in unwanted
         case str():
             return bool(found == rule)
-    raise ValueError(f"`make redrive` does not support the filter rule {rule!r}")
+    raise ValueError(f"redrive does not support the filter rule {rule!r}")

@@ -9,17 +9,18 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import Any
+from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from operations.deployed import PROBLEMS, Deployed
+from waitpoints_client.operations.deployed import PROBLEMS, Deployed
 
 TOKENS = "/api/v1/waitpoints/tokens"
 LONGEST_WAIT = "1h"  # if clean-up fails, the token times out and its execution ends
 POLL_SECONDS = 0.1
 API_PATIENCE = 30  # seconds: API Gateway's limit for a request
 CLEAN_UP_SECONDS = 30
+Found = TypeVar("Found")
 
 
 class Unexpected(Exception):
@@ -117,7 +118,7 @@ class Caller:
 
         return self.until(look, "the execution is still waiting")
 
-    def until[T](self, look: Callable[[], T | None], otherwise: str) -> T:
+    def until(self, look: Callable[[], Found | None], otherwise: str) -> Found:
         """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time."""
         started = time.monotonic()
         until = min(started + self.patience, self.deadline)
@@ -146,13 +147,13 @@ class Caller:
     def _stop(self, execution: str) -> bool:
         running: bool = self.step_functions.describe_execution(executionArn=execution)["status"] == "RUNNING"
         if running:
-            self.step_functions.stop_execution(executionArn=execution, cause="make smoke has ended")
+            self.step_functions.stop_execution(executionArn=execution, cause="The smoke test has ended")
         return running
 
     def _complete(self, token_id: str) -> bool:
         waiting: bool = self.retrieve({"id": token_id})["status"] == "WAITING"
         if waiting:
-            self.call("POST", f"{TOKENS}/{token_id}/complete", {"data": "make smoke has ended"})
+            self.call("POST", f"{TOKENS}/{token_id}/complete", {"data": "The smoke test has ended"})
         return waiting
 
 

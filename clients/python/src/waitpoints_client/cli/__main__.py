@@ -1,0 +1,3 @@
+from waitpoints_client.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""What a command says instead of a traceback, and its exit status."""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+
+class Problem(Exception):
+    """A command cannot go on. The message says what is wrong and what to do, in one sentence."""
+
+    def __init__(self, message: str, status: int = 1) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+@contextmanager
+def exiting_with(status: int) -> Iterator[None]:
+    """Exit with this status instead of 1 if the block fails."""
+    try:
+        yield
+    except (typer.Exit, typer.Abort, BrokenPipeError):
+        raise
+    except Exception as error:
+        raise Problem(sentence(error), status) from error
+
+
+def sentence(error: Exception) -> str:
+    """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
+    if isinstance(error, (Problem, OSError, *_reported())):
+        return " ".join(str(error).split())
+    if os.environ.get("WAITPOINTS_DEBUG"):
+        traceback.print_exception(error)
+    return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+
+
+def _reported() -> Iterator[type[Exception]]:
+    """Yield the errors whose messages are for the user, of the modules that this command has imported."""
+    if deployed := sys.modules.get("waitpoints_client.operations.deployed"):
+        yield from (deployed.NotFound, *deployed.PROBLEMS)
+    if definition := sys.modules.get("waitpoints_client.operations.definition"):
+        yield definition.Unusable

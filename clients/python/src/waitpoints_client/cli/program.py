@@ -1,0 +1,69 @@
+"""The program: its commands by their names, and how it ends.
+
+Start-up counts: a module imports at its top only what every command needs. boto3, Rich's tables and the client are imported
+by the commands that use them.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from waitpoints_client import __version__
+from waitpoints_client.cli import operate, show
+from waitpoints_client.cli.problems import sentence
+
+
+class Program(TyperGroup):
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
+        """Run a command and exit. Every error is one line on stderr, and none is a traceback."""
+        args = list(sys.argv[1:] if args is None else args) or ["--help"]
+        try:
+            status = super().main(args, *rest, **{**extra, "standalone_mode": False})
+            sys.stdout.flush()
+        except BrokenPipeError:  # `| head` has read enough
+            show.stop_writing()
+            status = 1
+        except typer.Abort:
+            status = show.error("Nothing was changed: answer y, or use --yes")
+        except typer.TyperException as usage:
+            status = show.error(_usage(usage), usage.exit_code)
+        except Exception as error:
+            status = show.error(sentence(error), getattr(error, "status", 1))
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage(error: typer.TyperException) -> str:
+    """Return what is wrong with the arguments, and which command's help says what is accepted."""
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "waitpoints"
+    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"waitpoints {__version__}")
+        raise typer.Exit
+
+
+program = typer.Typer(
+    cls=Program,
+    rich_markup_mode="rich" if show.is_terminal(sys.stdout) else None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@program.callback()
+def waitpoints(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+) -> None:
+    """Create waitpoint tokens, complete them and wait for them, and operate their stack.
+
+    The stack is the one that --stack names in your AWS account; else the one of WAITPOINTS_URL and WAITPOINTS_API_KEY; else
+    the one that `make run` serves (.local/stack.json in this folder or one above it).
+    """
+
+
+operate.add_to(program)

@@ -1,0 +1,46 @@
+"""Which stack a command is for."""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from waitpoints_client.cli.problems import Problem
+
+if TYPE_CHECKING:
+    from waitpoints_client.operations.deployed import Deployed
+
+LOCAL = Path(".local") / "stack.json"
+
+
+def deployed(name: str | None) -> "Deployed":
+    """Return the stack of this name in AWS, or the one that `make run` serves. Raises Problem or NotFound."""
+    try:
+        from waitpoints_client.operations.deployed import Deployed
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("boto3", "botocore"):
+            raise
+        raise Problem('This needs boto3: run `pip install "waitpoints-client[aws]"`') from None
+    if name:
+        return Deployed.named(name)
+    if path := local_file():
+        return Deployed.local(json.loads(path.read_text()))
+    raise Problem(
+        "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
+        f"is given, and neither {Path.cwd()} nor a folder above it has a {LOCAL}"
+    )
+
+
+def local_file() -> Path | None:
+    """Return the file in which `make run` describes its stack, or None."""
+    here = Path.cwd()
+    return next((folder / LOCAL for folder in (here, *here.parents) if (folder / LOCAL).is_file()), None)
+
+
+def from_environment() -> tuple[str, str] | None:
+    """Return the URL and the API key that the environment names, or None. Raises Problem if only one is set."""
+    names = ("WAITPOINTS_URL", "WAITPOINTS_API_KEY")
+    url, key = (os.environ.get(name, "") for name in names)
+    if bool(url) != bool(key):
+        raise Problem(f"{names[0] if url else names[1]} is set, but {names[1] if url else names[0]} is not: set both")
+    return (url, key) if url else None

@@ -1,0 +1,27 @@
+"""Find every settled token with an undelivered waiter, and every WAITING token past its timeout, and finish them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from waitpoints_client.operations.deployed import Deployed
+
+MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdue": "past its timeout"}
+
+
+def look(stack: Deployed) -> dict[str, Any]:
+    """Invoke the doctor. Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`."""
+    findings: dict[str, Any] = stack.invoke(stack.outputs["DoctorFunctionName"], {})
+    return findings
+
+
+def summary(findings: dict[str, Any]) -> str:
+    """Summarize the doctor's findings in one line."""
+    return f"{findings['items']} items checked: {findings['finished']} finished, {findings['undone']} left undone"
+
+
+def report(findings: dict[str, Any]) -> Iterator[str]:
+    """Yield the summary, then a line for each token that is left undone."""
+    yield summary(findings)
+    for kind, meaning in MEANINGS.items():
+        for token_id in findings[kind]:
+            yield f"  {token_id}  {meaning}"
