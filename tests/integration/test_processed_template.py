@@ -11,9 +11,9 @@ from typing import Any
 import boto3
 import pytest
 from samtranslator.translator.transform import transform
+from waitpoints_client.operations.stream_filter import passes
 
 from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
-from operations.stream_filter import passes
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",
