@@ -4,7 +4,9 @@ MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<i
 a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
 `/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
-Usage: emulator.py PORT API_ID_FILE PARENT_PID. The deploying process writes the file.
+`durable_mends.py` has what is mended of Lambda durable functions.
+
+Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID. The deploying process writes the file.
 """
 
 import asyncio
@@ -19,6 +21,8 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
+
+from local import durable_mends
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -260,7 +264,7 @@ def main() -> None:
     from ministack.app import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import apigateway, lambda_svc, stepfunctions  # noqa: PLC0415
+    from ministack.services import apigateway, lambda_durable, lambda_svc, stepfunctions  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
@@ -272,6 +276,12 @@ def main() -> None:
     import_routes(provisioners)
     let_invocations_queue(lambda_svc)
     poll_without_rest(esm_wake)
+    durable_mends.make_durable_functions(lambda_svc, provisioners)
+    durable_mends.take_zero_for_no_timeout(lambda_durable)
+    durable_mends.count_attempts(lambda_durable)
+    durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable)
+    durable_mends.close_callbacks_with_their_execution(lambda_durable)
+    durable_mends.authorize_callbacks(iam_actions, lambda_durable)
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

@@ -75,7 +75,8 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
     scratch.mkdir(parents=True)
     with open(folder / "emulator.log", "wb") as log:
         emulator = subprocess.Popen(
-            [program("emulator", "python"), str(ROOT / "local" / "emulator.py"), str(port), str(api_id_file), str(os.getpid())],
+            [program("emulator", "python"), "-m", "local.emulator", str(port), str(api_id_file), str(os.getpid())],
+            cwd=ROOT,
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,

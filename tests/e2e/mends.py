@@ -1,4 +1,4 @@
-"""Run by the emulator's own Python: what MiniStack does without each mend of local/emulator.py, and with it.
+"""Run by the emulator's own Python: what MiniStack does without each mend of the local run, and with it.
 
 Prints `{mend: [without, with]}`, where true means that MiniStack does as the mend's docstring says that AWS does.
 """
@@ -9,17 +9,14 @@ import io
 import json
 import os
 import string
-import sys
 import threading
 import time
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
@@ -27,6 +24,7 @@ from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from local import emulator
+from tests.e2e import durable_probes
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -182,13 +180,14 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
+    **durable_probes.PROBES,
 }
 
 
 def main() -> None:
     seen = {}
     for mend, (probes, apply) in PROBES.items():
-        if mend == "redeliver_failed_records":  # from here on nothing else runs a function
+        if mend == "redeliver_failed_records":  # from here on no real function runs
             lambda_svc._execute_function = reports_a_failure
         without = [probe() for probe in probes]
         apply()

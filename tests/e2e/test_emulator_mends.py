@@ -1,4 +1,4 @@
-"""Each mend in local/emulator.py works, and the installed MiniStack still needs it."""
+"""Each mend in local/emulator.py and local/durable_mends.py works, and the installed MiniStack still needs it."""
 
 import ast
 import json
@@ -15,7 +15,8 @@ NO_MENDS = {"with_api_at_root", "end_with_parent", "main"}  # needed by the loca
 @pytest.fixture(scope="module")
 def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     done = subprocess.run(
-        [program("emulator", "python"), str(ROOT / "tests" / "e2e" / "mends.py")],
+        [program("emulator", "python"), "-m", "tests.e2e.mends"],
+        cwd=ROOT,
         env=emulator_environment(tmp_path_factory.mktemp("mends")),
         capture_output=True,
         text=True,
@@ -36,6 +37,6 @@ def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
 
 
 def test_every_mend_has_a_probe(seen: dict[str, list[bool]]) -> None:
-    module = ast.parse(Path(ROOT / "local" / "emulator.py").read_text())
-    mends = {node.name for node in module.body if isinstance(node, ast.FunctionDef)} - NO_MENDS
-    assert {probe.partition(":")[0] for probe in seen} == mends
+    modules = [ast.parse(Path(ROOT / "local" / name).read_text()) for name in ("emulator.py", "durable_mends.py")]
+    functions = {node.name for module in modules for node in module.body if isinstance(node, ast.FunctionDef)}
+    assert {probe.partition(":")[0] for probe in seen} == functions - NO_MENDS

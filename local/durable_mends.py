@@ -1,0 +1,134 @@
+"""What MiniStack 1.5.33 does otherwise than AWS about Lambda durable functions, one function for each mend.
+
+`local/emulator.py` applies them. What AWS does is in Lambda's API reference and its guide "Durable functions".
+"""
+
+import contextvars
+import re
+import threading
+from typing import Any
+
+_CALLBACK = re.compile(r"/2025-12-01/durable-execution-callbacks/([^/]+)/(succeed|fail|heartbeat)")
+_VERBS = {"succeed": "Success", "fail": "Failure", "heartbeat": "Heartbeat"}
+CLOSED = "The callback has expired or is closed."
+
+
+def make_durable_functions(lambda_svc: Any, provisioners: Any) -> None:
+    """Make a function durable if the template gives it a `DurableConfig`, which alone does so on AWS.
+
+    MiniStack 1.5.33 drops the property from a template. From the API it asks for a member `Enabled`, which AWS does not have.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
+    create = handlers["create"]
+
+    def create_durable(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+        name, attributes = create(logical_id, properties, stack_name)
+        if config := properties.get("DurableConfig"):
+            lambda_svc._functions[name]["config"]["DurableConfig"] = {**config, "Enabled": True}
+        return name, attributes
+
+    handlers["create"] = create_durable
+
+
+def take_zero_for_no_timeout(lambda_durable: Any) -> None:
+    """Give a callback no deadline for a timeout of 0 seconds, which is AWS's default, and which the SDK sends.
+
+    MiniStack 1.5.33 ends such a callback at once.
+    """
+    apply_update = lambda_durable._apply_update
+
+    def apply_with_real_timeouts(execution: Any, update: dict[str, Any]) -> None:
+        options = update.get("CallbackOptions") or {}
+        apply_update(execution, {**update, "CallbackOptions": {name: seconds for name, seconds in options.items() if seconds}})
+
+    lambda_durable._apply_update = apply_with_real_timeouts
+
+
+def count_attempts(lambda_durable: Any) -> None:
+    """Count each attempt of a step, also one that is retried, so that the SDK's retries come to an end.
+
+    MiniStack 1.5.33 counts only the last one: a step that always fails is retried for as long as its execution runs.
+    """
+    apply_update = lambda_durable._apply_update
+
+    def apply_and_count(execution: Any, update: dict[str, Any]) -> None:
+        apply_update(execution, update)
+        if (update["Type"], update["Action"]) == ("STEP", "RETRY"):
+            step = next(operation for operation in execution["Operations"] if operation["Id"] == update["Id"])
+            step["StepDetails"]["Attempt"] += 1
+
+    lambda_durable._apply_update = apply_and_count
+
+
+def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any) -> None:
+    """Run each execution in invocations that follow one another, and any number of executions at the same time.
+
+    MiniStack 1.5.33 resumes the executions of all functions one by one. It ignores the answer of the first invocation if
+    it is asynchronous, so that an execution which ends in it runs for ever. And it invokes an execution again while an
+    invocation of it runs: that one then fails, because its checkpoint token has become invalid.
+    """
+    execute, invoke_later = lambda_svc._execute_function, lambda_svc.invoke_async_with_retry
+    resume, invoke = lambda_durable._resume_execution, lambda_svc.invoke_durable_resume
+    running = set[str]()
+
+    def execute_alone(function: Any, event: Any, *rest: Any, **named: Any) -> Any:
+        execution = event.get("DurableExecutionArn") if isinstance(event, dict) else None
+        try:
+            return execute(function, event, *rest, **named)
+        finally:  # what has ended meanwhile is found when MiniStack schedules the next invocation, after this
+            running.discard(execution)
+
+    def invoke_beside(function: str, execution: str, event: Any) -> None:
+        running.add(execution)
+        context = contextvars.copy_context()
+        threading.Thread(target=context.run, args=(invoke, function, execution, event), daemon=True).start()
+
+    def invoke_first(function: dict[str, Any], event: Any) -> None:
+        if isinstance(event, dict) and "DurableExecutionArn" in event:
+            invoke_beside(function["config"]["FunctionName"], event["DurableExecutionArn"], {})
+        else:
+            invoke_later(function, event)
+
+    def resume_between_invocations(execution: str, *scope: Any) -> None:
+        if execution not in running:
+            resume(execution, *scope)
+
+    lambda_svc._execute_function, lambda_svc.invoke_async_with_retry = execute_alone, invoke_first
+    lambda_durable._resume_execution, lambda_svc.invoke_durable_resume = resume_between_invocations, invoke_beside
+
+
+def close_callbacks_with_their_execution(lambda_durable: Any) -> None:
+    """Refuse to settle a callback whose execution has ended, as AWS does with CallbackTimeoutException.
+
+    MiniStack 1.5.33 answers with success, and nothing happens.
+    """
+    resolve = lambda_durable._resolve_callback
+
+    def resolve_of_running(callback_id: str) -> Any:
+        execution, operation, error = resolve(callback_id)
+        if not error and execution["Status"] != "RUNNING":
+            return None, None, lambda_durable.error_response_json("CallbackTimeoutException", CLOSED, 400)
+        return execution, operation, error
+
+    lambda_durable._resolve_callback = resolve_of_running
+
+
+def authorize_callbacks(iam_actions: Any, lambda_durable: Any) -> None:
+    """Ask a role's policies whether it may settle a callback of that durable execution.
+
+    The resource is the execution's ARN, which has the function's version in it. MiniStack 1.5.33 knows no action of
+    durable functions, and lets everybody in.
+    """
+    action_of, resource_of = iam_actions.extract_iam_action, iam_actions.extract_resource_arn
+
+    def action(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
+        if service == "lambda" and (callback := _CALLBACK.fullmatch(path)):
+            return f"lambda:SendDurableExecutionCallback{_VERBS[callback[2]]}"
+        return action_of(service, method, path, *rest, **named)
+
+    def resource(service: str, method: str, path: str, *rest: Any, **named: Any) -> Any:
+        if service == "lambda" and (callback := _CALLBACK.fullmatch(path)):
+            return lambda_durable._callback_index.get(callback[1], ["*"])[0]
+        return resource_of(service, method, path, *rest, **named)
+
+    iam_actions.extract_iam_action, iam_actions.extract_resource_arn = action, resource

@@ -1,0 +1,199 @@
+"""What MiniStack does without each mend of local/durable_mends.py, and with it. `mends.py` runs these.
+
+A script stands in for the code of the durable function: it answers each invocation of an execution.
+"""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from ministack.core import iam_actions
+from ministack.services import lambda_durable, lambda_svc
+from ministack.services.cloudformation import provisioners
+
+from local import durable_mends
+
+ACCOUNT, REGION, FUNCTION = "000000000000", "us-east-1", "durable"
+PENDING = {"body": {"Status": "PENDING"}}
+SUCCEEDED = {"body": {"Status": "SUCCEEDED", "Result": "1"}}
+PATIENCE = 2  # seconds
+
+Execution = dict[str, Any]
+Answer = dict[str, Any]
+Script = Callable[[Execution, int], Answer]
+"""Takes an execution and the number of its invocation, from 1."""
+
+_script: Script
+_invocations = Counter[str]()
+
+
+def execute(_: Any, event: Any) -> Answer:
+    execution = lambda_durable._executions[event["DurableExecutionArn"]]
+    _invocations[event["DurableExecutionArn"]] += 1
+    return _script(execution, _invocations[event["DurableExecutionArn"]])
+
+
+def started(script: Script) -> Execution:
+    """Start an execution asynchronously."""
+    global _script  # noqa: PLW0603
+    _script = script
+    before = set(lambda_durable._executions)
+    asyncio.run(lambda_svc._invoke(FUNCTION, {}, {"x-amz-invocation-type": "Event"}))
+    [arn] = set(lambda_durable._executions) - before
+    execution: Execution = lambda_durable._executions[arn]
+    return execution
+
+
+def in_time(condition: Callable[[], bool]) -> bool:
+    until = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < until:
+        time.sleep(0.01)
+    return condition()
+
+
+def ends(execution: Execution) -> bool:
+    return in_time(lambda: execution["Status"] == "SUCCEEDED")
+
+
+def new_execution() -> Execution:
+    arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{FUNCTION}"
+    execution: Execution = lambda_durable.create_execution_for_invoke(arn, "1", "{}")
+    return execution
+
+
+def open_callback(execution: Execution) -> dict[str, Any]:
+    update = {"Id": "1", "Type": "CALLBACK", "Action": "START", "CallbackOptions": {"HeartbeatTimeoutSeconds": 0}}
+    lambda_durable._apply_update(execution, update)
+    callback: dict[str, Any] = execution["Operations"][-1]
+    return callback
+
+
+def settle(callback: dict[str, Any]) -> tuple[int, bytes]:
+    status, _, body = lambda_durable.handle_callback_success(callback["CallbackDetails"]["CallbackId"], b"1")
+    return status, body
+
+
+def waits_once(execution: Execution, number: int) -> Answer:
+    if number > 1:
+        return SUCCEEDED
+    open_callback(execution)
+    return PENDING
+
+
+def is_open(execution: Execution) -> bool:
+    return any(operation["Type"] == "CALLBACK" for operation in execution["Operations"])
+
+
+def a_template_makes_a_function_durable() -> bool:
+    properties = {
+        "FunctionName": FUNCTION,
+        "Role": "arn:aws:iam::000000000000:role/r",
+        "DurableConfig": {"ExecutionTimeout": 60},
+    }
+    provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"]("Function", properties, "stack")
+    is_durable = bool(lambda_svc._functions[FUNCTION]["config"].get("DurableConfig", {}).get("Enabled"))
+    lambda_svc._functions[FUNCTION]["config"]["DurableConfig"] = {"Enabled": True}  # for the probes that follow
+    lambda_svc._execute_function = execute
+    return is_durable
+
+
+def a_timeout_of_zero_is_none() -> bool:
+    execution = new_execution()
+    callback = open_callback(execution)
+    lambda_durable._resume_execution(execution["DurableExecutionArn"])
+    return bool(callback["Status"] == "STARTED")
+
+
+def each_attempt_of_a_step_counts() -> bool:
+    execution = new_execution()
+    for action in ("START", "RETRY", "START", "RETRY"):
+        lambda_durable._apply_update(execution, {"Id": "1", "Type": "STEP", "Action": action})
+    return bool(execution["Operations"][-1]["StepDetails"]["Attempt"] == 2)
+
+
+def the_first_invocation_may_end_the_execution() -> bool:
+    return ends(started(lambda *_: SUCCEEDED))
+
+
+def invocations_of_an_execution_follow_one_another() -> bool:
+    ended = threading.Event()
+    in_order = []
+
+    def settled_while_it_runs(execution: Execution, number: int) -> Answer:
+        in_order.append(number == 1 or ended.is_set())
+        if number > 1:
+            return SUCCEEDED
+        settle(open_callback(execution))
+        time.sleep(0.3)
+        ended.set()
+        return PENDING
+
+    execution = started(settled_while_it_runs)
+    return in_time(lambda: len(in_order) == 2) and all(in_order) and ends(execution)
+
+
+def executions_do_not_wait_for_one_another() -> bool:
+    both = threading.Barrier(2)
+
+    def meets_the_other(execution: Execution, number: int) -> Answer:
+        if number == 1:
+            return waits_once(execution, number)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(PATIENCE / 2)
+            return SUCCEEDED
+        return PENDING
+
+    executions = [started(meets_the_other), started(meets_the_other)]
+    in_time(lambda: all(map(is_open, executions)))
+    for execution in executions:
+        settle(execution["Operations"][-1])
+    return all(map(ends, executions))
+
+
+def a_stopped_execution_has_no_open_callback() -> bool:
+    execution = new_execution()
+    callback = open_callback(execution)
+    lambda_durable.handle_stop(execution["DurableExecutionArn"], b"")
+    status, body = settle(callback)
+    return status == 400 and b"CallbackTimeoutException" in body
+
+
+def a_callback_needs_permission_for_its_execution() -> bool:
+    execution = new_execution()
+    path = f"/2025-12-01/durable-execution-callbacks/{open_callback(execution)['CallbackDetails']['CallbackId']}/succeed"
+    request: tuple[Any, ...] = ("lambda", "POST", path, {}, b"", {})
+    action, resource = iam_actions.extract_iam_action(*request), iam_actions.extract_resource_arn(*request, REGION, ACCOUNT)
+    return (action, resource) == ("lambda:SendDurableExecutionCallbackSuccess", execution["DurableExecutionArn"])
+
+
+PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
+    "make_durable_functions": (
+        [a_template_makes_a_function_durable],
+        lambda: durable_mends.make_durable_functions(lambda_svc, provisioners),
+    ),
+    "take_zero_for_no_timeout": (
+        [a_timeout_of_zero_is_none],
+        lambda: durable_mends.take_zero_for_no_timeout(lambda_durable),
+    ),
+    "count_attempts": ([each_attempt_of_a_step_counts], lambda: durable_mends.count_attempts(lambda_durable)),
+    "run_executions_side_by_side": (
+        [
+            the_first_invocation_may_end_the_execution,
+            invocations_of_an_execution_follow_one_another,
+            executions_do_not_wait_for_one_another,
+        ],
+        lambda: durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable),
+    ),
+    "close_callbacks_with_their_execution": (
+        [a_stopped_execution_has_no_open_callback],
+        lambda: durable_mends.close_callbacks_with_their_execution(lambda_durable),
+    ),
+    "authorize_callbacks": (
+        [a_callback_needs_permission_for_its_execution],
+        lambda: durable_mends.authorize_callbacks(iam_actions, lambda_durable),
+    ),
+}
