@@ -11,6 +11,7 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import Api
+from tests.support.durable_runs import DurableRuns
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
@@ -97,8 +98,33 @@ class Runs:
 
 
 @pytest.fixture(scope="session")
-def runs(stack: MotoStack) -> Runs:
+def state_machine_runs(stack: MotoStack) -> Runs:
     return Runs(stack.create_state_machine("WaitForWebhook"))
+
+
+@pytest.fixture(scope="session")
+def durable_runner(stack: MotoStack) -> Iterator[DurableRuns]:
+    runs = DurableRuns()
+    with runs.runner:
+        yield runs
+
+
+@pytest.fixture
+def durable_runs(durable_runner: DurableRuns) -> Iterator[DurableRuns]:
+    from waitpoints.wiring import services
+
+    services.reset()
+    vars(services)["lambda_client"] = durable_runner.client
+    yield durable_runner
+    services.reset()
+
+
+@pytest.fixture(params=WaiterKind)
+def runs(request: pytest.FixtureRequest) -> Runs | DurableRuns:
+    """Executions of each kind that wait for a token."""
+    fixtures = {WaiterKind.STEP_FUNCTIONS: "state_machine_runs", WaiterKind.DURABLE_FUNCTION: "durable_runs"}
+    found: Runs | DurableRuns = request.getfixturevalue(fixtures[request.param])
+    return found
 
 
 def start_execution(state_machine_arn: str, given: Any) -> str:

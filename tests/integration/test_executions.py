@@ -1,4 +1,7 @@
-"""Executions of statemachines/wait_for_webhook.asl.json that wait for a token, run by moto with the real handlers."""
+"""Executions that wait for a token, with the real handlers: of a state machine and of a durable function that do the same.
+
+moto runs statemachines/wait_for_webhook.asl.json, and AWS's own test runner the durable function.
+"""
 
 import json
 import threading
@@ -10,9 +13,11 @@ from in_process.moto_stack import MotoStack, start_state_machine
 from in_process.template import ROOT
 from tests.integration.conftest import Runs, eventually, start_execution
 from tests.support.api_gateway import Api
+from tests.support.durable_runs import DurableRuns
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 JSON = {"content-type": "application/json"}
+AnyRuns = Runs | DurableRuns
 
 
 def registered(api: Api, token_id: str, waiters: int = 1) -> None:
@@ -22,12 +27,12 @@ def registered(api: Api, token_id: str, waiters: int = 1) -> None:
 class TestTheWebhookResumesTheExecution:
     """In whatever order the wait and the webhook come, the result is the same."""
 
-    def ends_with_the_webhook(self, api: Api, runs: Runs, execution: str, token_id: str) -> None:
+    def ends_with_the_webhook(self, api: Api, runs: AnyRuns, execution: str, token_id: str) -> None:
         assert runs.end(execution) == ("SUCCEEDED", json.loads(WEBHOOK))
         assert runs.resumed(execution) == 1
         assert api.retrieve(token_id)["output"] == WEBHOOK.decode()
 
-    def test_that_waits_for_it(self, api: Api, runs: Runs) -> None:
+    def test_that_waits_for_it(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -36,13 +41,13 @@ class TestTheWebhookResumesTheExecution:
         [waiter] = api.retrieve(token["id"])["waiters"]
         assert (waiter["status"], waiter["execution"]) == ("RESUMED", execution)
 
-    def test_that_starts_after_the_webhook(self, api: Api, runs: Runs) -> None:
+    def test_that_starts_after_the_webhook(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
         assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
         execution = runs.start(token["id"])
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
-    def test_with_a_reference_if_the_payload_is_too_large_for_a_state(self, api: Api, stack: MotoStack, runs: Runs) -> None:
+    def test_with_a_reference_if_the_payload_is_too_large_for_a_state(self, api: Api, stack: MotoStack, runs: AnyRuns) -> None:
         token = api.create()
         assert api.post(token["url"], json.dumps("x" * 300_000).encode(), JSON).status == 200
         status, reference = runs.end(runs.start(token["id"]))
@@ -50,7 +55,7 @@ class TestTheWebhookResumesTheExecution:
         assert reference["key"].startswith(token["id"])
 
     @pytest.mark.parametrize("attempt", range(10))
-    def test_that_registers_at_the_same_moment(self, api: Api, runs: Runs, attempt: int) -> None:
+    def test_that_registers_at_the_same_moment(self, api: Api, runs: AnyRuns, attempt: int) -> None:
         token = api.create()
         posting = threading.Timer(attempt * 0.003, api.post, (token["url"], WEBHOOK, JSON))
         posting.start()
@@ -58,7 +63,7 @@ class TestTheWebhookResumesTheExecution:
         posting.join()
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
-    def test_that_waits_beside_others_for_the_same_token(self, api: Api, runs: Runs) -> None:
+    def test_that_waits_beside_others_for_the_same_token(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
         executions = [runs.start(token["id"]) for _ in range(3)]
         registered(api, token["id"], 3)
@@ -66,7 +71,7 @@ class TestTheWebhookResumesTheExecution:
         for execution in executions:
             self.ends_with_the_webhook(api, runs, execution, token["id"])
 
-    def test_once_when_the_webhook_comes_twice(self, api: Api, runs: Runs) -> None:
+    def test_once_when_the_webhook_comes_twice(self, api: Api, runs: AnyRuns) -> None:
         token = api.create()
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -75,7 +80,7 @@ class TestTheWebhookResumesTheExecution:
         self.ends_with_the_webhook(api, runs, execution, token["id"])
 
 
-def test_completing_over_the_api_resumes_the_execution_too(api: Api, runs: Runs) -> None:
+def test_completing_over_the_api_resumes_the_execution_too(api: Api, runs: AnyRuns) -> None:
     token = api.create()
     execution = runs.start(token["id"])
     registered(api, token["id"])
@@ -88,13 +93,13 @@ class TestATimeoutEndsTheExecution:
     def timed_out(self) -> tuple[str, tuple[str, str]]:
         return "FAILED", ("WaitpointTimeoutError", "Waitpoint timed out at {timeoutAt}")
 
-    def ended(self, api: Api, runs: Runs, execution: str, token_id: str, timed_out: Any) -> None:
+    def ended(self, api: Api, runs: AnyRuns, execution: str, token_id: str, timed_out: Any) -> None:
         status, (error, cause) = timed_out
         shown = api.retrieve(token_id)
         assert runs.end(execution) == (status, (error, cause.format(**shown)))
         assert (shown["status"], shown["completedAt"]) == ("TIMED_OUT", shown["timeoutAt"])
 
-    def test_when_the_timer_fires(self, api: Api, runs: Runs, clock: Any, stack: MotoStack, timed_out: Any) -> None:
+    def test_when_the_timer_fires(self, api: Api, runs: AnyRuns, clock: Any, stack: MotoStack, timed_out: Any) -> None:
         token = api.create(timeout="2s")
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -102,7 +107,7 @@ class TestATimeoutEndsTheExecution:
         expire(stack, token["id"])
         self.ended(api, runs, execution, token["id"], timed_out)
 
-    def test_when_the_webhook_comes_too_late(self, api: Api, runs: Runs, clock: Any, timed_out: Any) -> None:
+    def test_when_the_webhook_comes_too_late(self, api: Api, runs: AnyRuns, clock: Any, timed_out: Any) -> None:
         token = api.create(timeout="2s")
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -110,12 +115,12 @@ class TestATimeoutEndsTheExecution:
         assert api.post(token["url"], WEBHOOK, JSON).json == {"success": True}
         self.ended(api, runs, execution, token["id"], timed_out)
 
-    def test_that_starts_to_wait_too_late(self, api: Api, runs: Runs, clock: Any, timed_out: Any) -> None:
+    def test_that_starts_to_wait_too_late(self, api: Api, runs: AnyRuns, clock: Any, timed_out: Any) -> None:
         token = api.create(timeout="2s")
         clock.advance(2000)
         self.ended(api, runs, runs.start(token["id"]), token["id"], timed_out)
 
-    def test_unless_the_webhook_came_a_millisecond_before(self, api: Api, runs: Runs, clock: Any, stack: MotoStack) -> None:
+    def test_unless_the_webhook_came_a_millisecond_before(self, api: Api, runs: AnyRuns, clock: Any, stack: MotoStack) -> None:
         token = api.create(timeout="2s")
         execution = runs.start(token["id"])
         registered(api, token["id"])
@@ -137,7 +142,7 @@ def expire(stack: MotoStack, token_id: str) -> None:
     [("waitpoint_00000000000000000000000000", "TokenNotFound"), ("rubbish", "TokenNotFound"), ("", "InvalidRequest")],
 )
 def test_waiting_for_an_invalid_or_unknown_token_fails_with_an_error_that_catch_can_match(
-    runs: Runs, token_id: str, error: str
+    runs: AnyRuns, token_id: str, error: str
 ) -> None:
     status, (failure, _) = runs.end(runs.start(token_id))  # moto leaves the cause out
     assert (status, failure) == ("FAILED", error)
@@ -178,21 +183,23 @@ def parallel_runs(stack: MotoStack) -> str:
     return start_state_machine("waits-in-parallel", json.dumps(WAITS_IN_PARALLEL))
 
 
-def test_branches_can_wait_for_one_token_with_and_without_unwrap(api: Api, runs: Runs, parallel_runs: str) -> None:
+def test_branches_can_wait_for_one_token_with_and_without_unwrap(
+    api: Api, state_machine_runs: Runs, parallel_runs: str
+) -> None:
     token = api.create()
     execution = start_execution(parallel_runs, {"id": token["id"]})
     registered(api, token["id"], 2)
     api.post(token["url"], b'{"n":1}', JSON)
-    assert runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
+    assert state_machine_runs.end(execution) == ("SUCCEEDED", [{"ok": True, "output": {"n": 1}}, {"n": 1}])
 
 
 def test_a_state_with_unwrap_can_catch_the_timeout(
-    api: Api, runs: Runs, parallel_runs: str, clock: Any, stack: MotoStack
+    api: Api, state_machine_runs: Runs, parallel_runs: str, clock: Any, stack: MotoStack
 ) -> None:
     token = api.create(timeout="2s")
     execution = start_execution(parallel_runs, {"id": token["id"]})
     registered(api, token["id"], 2)
     clock.advance(2000)
     expire(stack, token["id"])
-    status, [value, caught] = runs.end(execution)
+    status, [value, caught] = state_machine_runs.end(execution)
     assert (status, value["ok"], caught) == ("SUCCEEDED", False, "too late")

@@ -1,0 +1,128 @@
+"""What a durable function gets that waits for a token, beyond what test_executions.py shows of it and a state machine."""
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.integration.conftest import eventually
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.durable_runs import DurableRuns
+from tests.support.fakes.clock import FakeClock
+from waitpoints.wiring import services
+
+JSON = {"content-type": "application/json"}
+
+
+def start(api: Api, durable_runs: DurableRuns, token_id: str, **options: bool) -> str:
+    """Start an execution that waits, and return it once it is registered."""
+    execution = durable_runs.start(token_id, **options)
+    eventually(lambda: api.retrieve(token_id)["waiters"])
+    return execution
+
+
+def callback_id(token_id: str) -> str:
+    """The callback id of a token's one waiter, which no answer of the API shows."""
+    [waiter] = services.store.get(token_id).waiters.values()
+    return waiter.handle
+
+
+def test_it_goes_on_with_a_delivery_to_an_endpoint(api: Api, durable_runs: DurableRuns) -> None:
+    url = api.request("PUT", "/api/v1/endpoints/orders", {"key": "body.id", "verify": "none"}).json["url"]
+    execution = start(api, durable_runs, api.create(idempotencyKey="orders:7")["id"])
+    assert api.post(url, b'{"id": 7}', JSON).status == 200
+    assert durable_runs.end(execution) == ("SUCCEEDED", {"id": 7})
+    api.request("DELETE", "/api/v1/endpoints/orders")
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_with_unwrap_it_gets_the_bare_output(api: Api, durable_runs: DurableRuns, early: bool) -> None:
+    token = api.create()
+    execution = None if early else start(api, durable_runs, token["id"], unwrap=True)
+    api.post(token["url"], b'{"approved": true}', JSON)
+    execution = execution or durable_runs.start(token["id"], unwrap=True)
+    assert durable_runs.end(execution) == ("SUCCEEDED", {"approved": True})
+
+
+def test_with_unwrap_a_failed_token_fails_its_wait_with_name_and_code(api: Api, durable_runs: DurableRuns) -> None:
+    token = api.create()
+    execution = start(api, durable_runs, token["id"], unwrap=True)
+    error = {"name": "OutOfStock", "code": "E_STOCK", "message": "Größe 🎈"}
+    assert api.post(f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+    found = durable_runs.result(execution)
+    assert found["failed"] == ["OutOfStock", "Größe 🎈"]
+    assert json.loads(found["data"]) == error
+
+
+def test_with_unwrap_a_timeout_fails_its_wait(api: Api, durable_runs: DurableRuns, clock: FakeClock) -> None:
+    token = api.create(timeout="2s")
+    clock.advance(2000)
+    found = durable_runs.result(durable_runs.start(token["id"], unwrap=True))
+    assert found["failed"][0] == "WaitpointTimeoutError"
+    assert json.loads(found["data"])["code"] == "TRIGGER_WAITPOINT_TIMEOUT"
+
+
+def test_without_unwrap_a_failed_token_is_a_value(api: Api, durable_runs: DurableRuns) -> None:
+    token = api.create()
+    execution = start(api, durable_runs, token["id"], context=True)
+    api.post(f"{TOKENS}/{token['id']}/complete", {"error": {"message": "no"}})
+    _, reply = durable_runs.end(execution)
+    assert (reply["ok"], reply["error"]["message"]) == (False, "no")
+
+
+def test_with_context_it_learns_who_completed_the_token(api: Api, durable_runs: DurableRuns) -> None:
+    token = api.create()
+    execution = start(api, durable_runs, token["id"], context=True)
+    api.post(token["url"], b"1", {**JSON, "user-agent": "Stripe/1.0", "x-github-delivery": "72d3162e"})
+    _, reply = durable_runs.end(execution)
+    assert (reply["ok"], reply["output"]) == (True, 1)
+    assert reply["completedBy"]["userAgent"] == "Stripe/1.0"
+    assert reply["completedBy"]["source"] == "callback"
+
+
+def test_a_wait_that_was_answered_elsewhere_is_gone_and_keeps_its_answer(api: Api, durable_runs: DurableRuns) -> None:
+    token = api.create()
+    execution = start(api, durable_runs, token["id"])
+    elsewhere = b'{"ok": true, "output": "elsewhere"}'
+    durable_runs.client.send_durable_execution_callback_success(CallbackId=callback_id(token["id"]), Result=elsewhere)
+    assert api.post(token["url"], b'"late"', JSON).json == {"success": True}
+    assert [shown["status"] for shown in api.retrieve(token["id"])["waiters"]] == ["GONE"]
+    assert durable_runs.end(execution) == ("SUCCEEDED", "elsewhere")
+
+
+def test_retrieve_shows_its_kind_its_execution_and_not_its_callback_id(api: Api, durable_runs: DurableRuns) -> None:
+    token = api.create()
+    execution = start(api, durable_runs, token["id"])
+    text = api.get(f"{TOKENS}/{token['id']}").text
+    [shown] = json.loads(text)["waiters"]
+    assert (shown["kind"], shown["status"], shown["execution"]) == ("DURABLE_FUNCTION", "WAITING", execution)
+    assert callback_id(token["id"]) not in text
+
+
+def test_a_wait_that_aws_throttled_is_registered_by_the_steps_retry(api: Api, durable_runs: DurableRuns) -> None:
+    token, failures = api.create(), [ClientError({"Error": {"Code": "ThrottlingException"}}, "UpdateItem")]
+
+    def throttled(**_: Any) -> None:
+        if failures:
+            raise failures.pop()
+
+    client = services.dynamodb_client
+    client.meta.events.register_first("before-call.dynamodb.UpdateItem", throttled)
+    try:
+        execution = start(api, durable_runs, token["id"])
+    finally:
+        client.meta.events.unregister("before-call.dynamodb.UpdateItem", throttled)
+    api.post(token["url"], b"1", JSON)
+    assert durable_runs.end(execution) == ("SUCCEEDED", 1)
+    assert failures == []
+
+
+def test_a_token_that_is_created_with_its_callback_id_resumes_it(api: Api, durable_runs: DurableRuns) -> None:
+    waits_for = api.create()["id"]
+    execution = start(api, durable_runs, waits_for)
+    token = api.create(callbackId=callback_id(waits_for), execution=execution)
+    api.post(token["url"], b'"created"', JSON)
+    assert durable_runs.end(execution) == ("SUCCEEDED", "created")
+    [shown] = api.retrieve(token["id"])["waiters"]
+    assert (shown["kind"], shown["status"], shown["execution"]) == ("DURABLE_FUNCTION", "RESUMED", execution)
