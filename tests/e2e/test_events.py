@@ -1,0 +1,181 @@
+"""The examples in examples/events_… on the deployed stack: no settled token is without its event.
+
+The emulator takes every entry, so failed entries are tested with a fake: `unit/test_announcer.py`.
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT, Stack
+from tests.e2e.api import Api
+from tests.support import figures
+from tests.support.api_gateway import TOKENS
+
+COUNT = 200
+PATIENCE = 120  # seconds
+CLIENTS = 8
+
+Settle = Callable[[Api], str]
+"""Settles a token of its own, in time. Returns the token's id."""
+
+
+def complete(api: Api) -> str:
+    token = api.create(tags=["no waiter"])
+    assert api.callback(token, {"approved": True}).status == 200
+    return str(token["id"])
+
+
+def complete_what_is_waited_for(api: Api) -> str:
+    token = api.create()
+    api.start_waiting(token)
+    api.wait_until_registered(token)
+    assert api.callback(token, {"approved": True}).status == 200
+    return str(token["id"])
+
+
+def fail(api: Api) -> str:
+    token = api.create()
+    error = {"message": "It is out of stock", "name": "OutOfStock"}
+    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+    return str(token["id"])
+
+
+def let_time_out(api: Api) -> str:
+    return str(api.create(timeout="1s")["id"])
+
+
+def adopt_a_completion(api: Api) -> str:
+    key = f"events:{time.monotonic_ns()}"
+    kept = api.request("POST", "/api/v1/waitpoints/complete", {"idempotencyKey": key, "data": 1})
+    assert api.create(idempotencyKey=key)["id"] == kept.body["id"]
+    return str(kept.body["id"])
+
+
+WAYS: list[Settle] = [complete, complete_what_is_waited_for, fail, let_time_out, adopt_a_completion]
+
+
+@pytest.fixture(scope="module")
+def bus(stack: Stack) -> Iterator[str]:
+    """A bus that the running stack is given, and that it has no more afterwards."""
+    name = f"settled-{time.time_ns()}"
+    stack.client("events").create_event_bus(Name=name)
+    give(stack, name)
+    yield name
+    give(stack, "")
+    stack.client("events").delete_event_bus(Name=name)
+
+
+def give(stack: Stack, bus: str) -> None:
+    """Update the stack's parameter EventBusName, and nothing else."""
+    cloudformation, name = stack.client("cloudformation"), stack.stack_name
+    [before] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    others = {parameter["ParameterKey"] for parameter in before["Parameters"]} - {"EventBusName"}
+    cloudformation.update_stack(
+        StackName=name,
+        UsePreviousTemplate=True,
+        Parameters=[
+            {"ParameterKey": "EventBusName", "ParameterValue": bus},
+            *({"ParameterKey": other, "UsePreviousValue": True} for other in others),
+        ],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+
+
+@contextmanager
+def example(stack: Stack, name: str, bus: str) -> Iterator[dict[str, str]]:
+    """Deploy an example as it is. Yields its outputs."""
+    cloudformation, stack_name = stack.client("cloudformation"), name.replace("_", "-")
+    cloudformation.create_stack(
+        StackName=stack_name,
+        TemplateBody=(ROOT / "examples" / name / "template.yaml").read_text(),
+        Parameters=[{"ParameterKey": "EventBusName", "ParameterValue": bus}],
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(StackName=stack_name, WaiterConfig={"Delay": 1})
+    [described] = cloudformation.describe_stacks(StackName=stack_name)["Stacks"]
+    try:
+        yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    finally:
+        cloudformation.delete_stack(StackName=stack_name)
+
+
+def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:
+    """Read events until each of these tokens has one, and return all that were read."""
+    found: list[Any] = []
+    until = time.monotonic() + PATIENCE
+    while missing := ids - {event["detail"]["id"] for event in found}:
+        assert time.monotonic() < until, f"{len(missing)} of {len(ids)} tokens are without an event"
+        found += read()
+    return found
+
+
+def started_by(stack: Stack, state_machine_arn: str) -> Callable[[], list[Any]]:
+    """Returns a function that returns the inputs of executions that it has not returned before."""
+    step_functions = stack.client("stepfunctions")
+    seen: set[str] = set()
+
+    def read() -> list[Any]:
+        pages = step_functions.get_paginator("list_executions").paginate(stateMachineArn=state_machine_arn)
+        new = {it["executionArn"] for page in pages for it in page["executions"]} - seen
+        seen.update(new)
+        time.sleep(0 if new else 0.2)
+        return [json.loads(step_functions.describe_execution(executionArn=arn)["input"]) for arn in new]
+
+    return read
+
+
+def queued(stack: Stack, url: str) -> list[Any]:
+    answer = stack.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+    return [json.loads(message["Body"]) for message in answer.get("Messages", [])]
+
+
+@pytest.fixture(scope="module")
+def settled(api: Api, bus: str) -> Iterator[tuple[dict[str, Settle], dict[str, str]]]:
+    """200 settled tokens, each with how it settled, and the outputs of the examples that were told of them."""
+    to_machine, to_queue = (example(api.stack, name, bus) for name in ("events_to_state_machine", "events_to_queue"))
+    with to_machine as machine, to_queue as queue:
+        ways = [way for _, way in zip(range(COUNT), cycle(WAYS), strict=False)]
+        with ThreadPoolExecutor(CLIENTS) as pool:
+            ids = list(pool.map(lambda way: way(api), ways))
+        yield dict(zip(ids, ways, strict=True)), {**machine, **queue}
+
+
+def test_a_rule_starts_a_state_machine_for_each_of_200_settled_tokens(
+    api: Api, settled: tuple[dict[str, Settle], dict[str, str]]
+) -> None:
+    ways, outputs = settled
+    assert len(ways) == COUNT
+    started = time.monotonic()
+    events = until_all(set(ways), started_by(api.stack, outputs["StateMachineArn"]))
+    lag = time.monotonic() - started
+    count = sum(event["detail"]["id"] in ways for event in events)
+    figures.show(f"events: {count} executions for {COUNT} settled tokens, the last {lag:.1f} s after the last request")
+    said = {event["detail"]["id"]: event for event in events}
+    assert said.keys() >= ways.keys()
+    for token_id, way in ways.items():
+        event = said[token_id]
+        assert event["source"] == "waitpoints"
+        assert event["detail-type"] == ("waitpoint.timed_out" if way is let_time_out else "waitpoint.completed")
+        assert event["detail"]["ok"] is (way not in (fail, let_time_out))
+        shown = api.retrieve({"id": token_id})
+        assert event["detail"]["completedBy"] == shown["completedBy"]
+        assert event["detail"]["completedAt"] == shown["completedAt"]
+
+
+def test_a_queue_gets_each_token_that_failed_or_timed_out_and_no_other(
+    api: Api, settled: tuple[dict[str, Settle], dict[str, str]]
+) -> None:
+    ways, outputs = settled
+    failed = {token_id for token_id, way in ways.items() if way in (fail, let_time_out)}
+    events = until_all(failed, partial(queued, api.stack, outputs["QueueUrl"]))
+    assert not {event["detail"]["id"] for event in events} & (ways.keys() - failed)
+    assert {event["detail"]["error"]["name"] for event in events} >= {"OutOfStock", "WaitpointTimeoutError"}
