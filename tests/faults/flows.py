@@ -7,7 +7,7 @@ from typing import Any
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Ending, Timeout, World
-from tests.support.fakes.step_functions import DENIED
+from tests.support.fakes.waits import DENIED
 from waitpoints.token import TokenError
 
 Flow = Callable[[World], None]

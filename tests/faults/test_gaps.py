@@ -10,8 +10,7 @@ from tests.faults.aws import unique
 from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World
-from tests.support.fakes.step_functions import DENIED, THROTTLED
-from tests.support.fakes.waits import LOST_RESPONSE
+from tests.support.fakes.waits import DENIED, LOST_RESPONSE, THROTTLED
 from tests.support.fakes.waits import Fault as StepFunctionsFault
 from waitpoints.token import MAX_WAITERS
 

@@ -14,8 +14,8 @@ from openapi.operations import OPERATIONS
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import named, put_example_endpoint, route_of, send
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import DENIED, FakeStepFunctions
-from tests.support.fakes.waits import FakeWaits
+from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import DENIED, FakeWaits
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
 from waitpoints.wiring import services

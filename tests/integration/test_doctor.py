@@ -8,7 +8,7 @@ import pytest
 from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import Api
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import DENIED, FakeStepFunctions
+from tests.support.fakes.waits import DENIED, FakeWaits
 from tests.support.settling import complete
 from waitpoints import audit
 from waitpoints.token import (
@@ -29,10 +29,10 @@ def doctor(stack: MotoStack) -> Callable[[], Any]:
 
 
 @pytest.fixture
-def undelivered(clock: FakeClock, step_functions: FakeStepFunctions) -> Callable[[], tuple[str, Waiter]]:
+def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, Waiter]]:
     def make() -> tuple[str, Waiter]:
         """A settled token whose waiter was never resumed."""
-        waiter = Waiter(step_functions.start_task(), clock())
+        waiter = Waiter(waits.start(), clock(), kind=waits.kind)
         token_id = services.tokens.create(NewToken(waiter=waiter), clock()).token_id
         services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
         return token_id, waiter
@@ -44,16 +44,16 @@ def test_finishes_undelivered_and_overdue_tokens(
     doctor: Callable[[], Any],
     undelivered: Callable[[], tuple[str, Waiter]],
     clock: FakeClock,
-    step_functions: FakeStepFunctions,
+    waits: FakeWaits,
 ) -> None:
     _, waiter = undelivered()
-    late = Waiter(step_functions.start_task(), clock())
+    late = Waiter(waits.start(), clock(), kind=waits.kind)
     overdue = services.tokens.create(NewToken(timeout_at=clock() + MINUTE, waiter=late), clock()).token_id
     clock.advance(3 * MINUTE)
     answer = doctor()
     assert (answer["finished"], answer["undone"]) == (2, 0)
-    assert step_functions.result(waiter.handle) == Success('{"ok":true,"output":1}')
-    assert step_functions.result(late.handle) is not None
+    assert waits.result(waiter.handle) == Success('{"ok":true,"output":1}')
+    assert waits.result(late.handle) is not None
     assert services.store.get(overdue).outcome is not None
     assert doctor()["finished"] == 0
 
@@ -71,14 +71,14 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
     doctor: Callable[[], Any],
     undelivered: Callable[[], tuple[str, Waiter]],
     clock: FakeClock,
-    step_functions: FakeStepFunctions,
+    waits: FakeWaits,
 ) -> None:
     tokens = [undelivered() for _ in range(3)]
-    step_functions.fail_next(DENIED, times=100, handle=tokens[1][1].handle)
+    waits.fail_next(DENIED, times=100, handle=tokens[1][1].handle)
     clock.advance(2 * MINUTE)
     answer = doctor()
     assert (answer["finished"], answer["undelivered"]) == (2, [tokens[1][0]])
-    step_functions.fail_no_more()
+    waits.fail_no_more()
     assert doctor()["undone"] == 0
 
 

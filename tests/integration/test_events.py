@@ -10,7 +10,7 @@ import pytest
 from in_process.invoke import filled_in
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
-from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
 from waitpoints.token import (
     Completed,
     NewToken,
@@ -91,10 +91,8 @@ def test_a_stream_record_holds_the_item_of_the_table(stack: MotoStack, name: str
     assert [types(one["M"]) for one in waiters[0]] == [types(one["M"]) for one in waiters[1]]
 
 
-def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
-    stack: MotoStack, step_functions: FakeStepFunctions
-) -> None:
-    now, waiter = services.now(), Waiter(step_functions.start_task(), services.now())
+def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(stack: MotoStack, waits: FakeWaits) -> None:
+    now, waiter = services.now(), Waiter(waits.start(), services.now(), kind=waits.kind)
     token_id = services.tokens.create(NewToken(waiter=waiter), now).token_id
     services.store.complete(
         token_id, Completed(now, Output("1")), Unchecked.NONE
@@ -102,8 +100,8 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(
     event = EVENTS["resume_waiters"].read_text().replace("WAITPOINT_ID", token_id)
     for _ in range(3):
         assert FUNCTIONS["resume_waiters"].call(json.loads(event)) == {"batchItemFailures": []}
-    assert step_functions.result(waiter.handle) == Success('{"ok":true,"output":1}')
-    assert step_functions.calls[waiter.handle] == 1
+    assert waits.result(waiter.handle) == Success('{"ok":true,"output":1}')
+    assert waits.calls[waiter.handle] == 1
 
 
 def test_the_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
@@ -119,8 +117,8 @@ def test_the_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
     assert json.loads(armed["Target"]["Input"]) == {"waitpointId": token_id}
 
 
-def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, step_functions: FakeStepFunctions, clock: Any) -> None:
-    waiter = Waiter(step_functions.start_task(), clock(), unwrap=True)
+def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, waits: FakeWaits, clock: Any) -> None:
+    waiter = Waiter(waits.start(), clock(), unwrap=True, kind=waits.kind)
     token_id = services.tokens.create(NewToken(timeout_at=clock() + 2000, waiter=waiter), clock()).token_id
     event = json.loads(EVENTS["expire_tokens"].read_text().replace("WAITPOINT_ID", token_id))
     clock.advance(2000)
@@ -128,7 +126,7 @@ def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, step_function
     settled = services.tokens.retrieve(token_id).outcome
     assert settled is not None
     assert settled.status is Status.TIMED_OUT
-    assert isinstance(step_functions.result(waiter.handle), Failure)
+    assert isinstance(waits.result(waiter.handle), Failure)
 
 
 def test_the_sample_webhook_is_real_and_names_its_source() -> None:

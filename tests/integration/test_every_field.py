@@ -18,7 +18,8 @@ from openapi.operation import Operation
 from openapi.operations import ENDPOINTS, OPERATIONS, by_id
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, put_example_endpoint, send
-from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
+from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import DENIED, THROTTLED
 from waitpoints import ids
 from waitpoints.endpoints import is_name
 

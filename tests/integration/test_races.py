@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from threading import Barrier
 from typing import Any
 
@@ -14,6 +15,7 @@ from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
 from waitpoints import ids, telemetry
 from waitpoints.endpoints import DeliveryKind
 from waitpoints.token import MAX_WAITERS, Token, Waiter
@@ -246,20 +248,22 @@ def test_one_hundred_callbacks_at_the_millisecond_of_the_timeout_change_nothing(
     assert step_functions.calls[task_token] == 1
 
 
-def test_one_hundred_executions_that_register_while_the_callback_comes_are_all_resumed(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+def test_one_hundred_executions_of_both_kinds_that_register_while_the_callback_comes_are_all_resumed(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], crowd: Any
 ) -> None:
-    token, task_tokens = api.create(), [step_functions.start_task() for _ in range(CROWD - 1)]
+    token, register = api.create(), stack.functions()["wait_for_token"].call
+    waiting = [(waits, waits.start()) for waits, _ in zip(cycle(strict_fakes), range(CROWD - 1), strict=False)]
 
     def request(number: int) -> HttpAnswer:
-        if number < len(task_tokens):
-            wait_for(stack, token["id"], task_tokens[number], unwrap=True)
+        if number < len(waiting):
+            waits, handle = waiting[number]
+            register({"waitpointId": token["id"], waits.member: handle, "unwrap": True})
             return HttpAnswer(200, {}, "")
         return api.post(token["url"], b'"done"', JSON)
 
     crowd(request)
-    assert {step_functions.result(task_token) for task_token in task_tokens} == {Success('"done"')}
-    assert set(step_functions.calls.values()) == {1}
+    assert {waits.result(handle) for waits, handle in waiting} == {Success('"done"')}
+    assert {count for waits in strict_fakes for count in waits.calls.values()} == {1}
     assert {waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]} <= {"RESUMED"}
 
 

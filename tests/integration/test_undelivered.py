@@ -10,8 +10,7 @@ from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.event_sources import Stream, failures
 from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import DENIED, THROTTLED, FakeStepFunctions
-from tests.support.fakes.waits import Fault
+from tests.support.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
 from waitpoints import wiring
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
@@ -27,15 +26,15 @@ def stream(stack: MotoStack) -> Stream:
 
 
 @pytest.fixture
-def settle(api: Api, clock: FakeClock, step_functions: FakeStepFunctions) -> Settle:
+def settle(api: Api, clock: FakeClock, waits: FakeWaits) -> Settle:
     def settle(fault: Fault = DENIED) -> tuple[str, str]:
-        """Complete a token whose waiter nothing can resume. Returns its id and the waiter's task token."""
+        """Complete a token whose waiter nothing can resume. Returns its id and the waiter's handle."""
         clock.advance(1)
-        task_token = step_functions.start_task()
-        token = api.create(taskToken=task_token)
-        step_functions.fail_next(fault, times=1000, handle=task_token)
+        handle = waits.start()
+        token = api.create(**{waits.member: handle})
+        waits.fail_next(fault, times=1000, handle=handle)
         assert api.post(token["url"], {"n": 1}).status == 200
-        return token["id"], task_token
+        return token["id"], handle
 
     return settle
 
@@ -54,9 +53,9 @@ def listed(api: Api, query: str = "") -> list[str]:
 
 
 def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(
-    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], waits: FakeWaits
 ) -> None:
-    token_id, task_token = settle()
+    token_id, handle = settle()
     assert listed(api) == []
     assert failures(resume()) == []
     assert listed(api) == [token_id]
@@ -65,9 +64,9 @@ def test_a_dead_lettered_token_is_listed_until_a_redrive_resumes_it(
     redrive = stack.functions()["resume_waiters"]
     assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 1}
     assert listed(api) == [token_id]
-    step_functions.fail_no_more()
+    waits.fail_no_more()
     assert redrive.call({"waitpointIds": [token_id]}) == {"undelivered": 0}
-    assert step_functions.result(task_token) == Success('{"ok":true,"output":{"n": 1}}')
+    assert waits.result(handle) == Success('{"ok":true,"output":{"n": 1}}')
     assert listed(api) == []
     assert marks() == []
 
@@ -79,14 +78,14 @@ def test_a_waiter_that_a_retry_may_resume_is_not_listed(api: Api, settle: Settle
 
 
 def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(
-    api: Api, stack: MotoStack, clock: FakeClock, settle: Settle, step_functions: FakeStepFunctions
+    api: Api, stack: MotoStack, clock: FakeClock, settle: Settle, waits: FakeWaits
 ) -> None:
     token_id, _ = settle(THROTTLED)
     clock.advance(2 * MINUTE)
     doctor = stack.functions()["doctor"]
     assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
     assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
-    step_functions.fail_no_more()
+    waits.fail_no_more()
     assert (doctor.call({})["finished"], marks()) == (1, [])
 
 
@@ -106,11 +105,11 @@ def test_pages_go_both_ways_in_both_orders(api: Api, settle: Settle, resume: Cal
 
 
 def test_a_mark_that_was_left_behind_shows_nothing_and_the_doctor_removes_it(
-    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], waits: FakeWaits
 ) -> None:
     token_id, _ = settle()
     resume()
-    step_functions.fail_no_more()
+    waits.fail_no_more()
     resume_without_marks(token_id)
     unknown = "waitpoint_" + "0" * 26
     services.store.mark_undelivered(unknown, services.now())
@@ -126,10 +125,10 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
     clock: FakeClock,
     settle: Settle,
     resume: Callable[[], Any],
-    step_functions: FakeStepFunctions,
+    waits: FakeWaits,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    token_id, task_token = settle()
+    token_id, handle = settle()
     letters: list[str] = []
     with monkeypatch.context() as broken:
         broken.setattr(services.dead_letters, "put", lambda token_id, _reason: letters.append(token_id))
@@ -140,9 +139,9 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
         assert marks() == []
         clock.advance(2 * MINUTE)
         assert stack.functions()["doctor"].call({})["undelivered"] == [token_id]
-        step_functions.fail_no_more()
+        waits.fail_no_more()
         assert stack.functions()["resume_waiters"].call({"waitpointIds": [token_id]}) == {"undelivered": 0}
-    assert step_functions.result(task_token) is not None
+    assert waits.result(handle) is not None
 
 
 def test_a_mark_expires_after_its_token_and_is_never_renewed(stack: MotoStack, clock: FakeClock, settle: Settle) -> None:
@@ -159,7 +158,7 @@ def test_a_mark_expires_after_its_token_and_is_never_renewed(stack: MotoStack, c
 
 
 def test_a_page_takes_a_query_and_one_for_each_token(
-    api: Api, settle: Settle, resume: Callable[[], Any], step_functions: FakeStepFunctions
+    api: Api, settle: Settle, resume: Callable[[], Any], waits: FakeWaits
 ) -> None:
     for _ in range(4):
         settle()
@@ -167,7 +166,6 @@ def test_a_page_takes_a_query_and_one_for_each_token(
     meter = Meter()
     services.reset()
     meter.watch(wiring.session())
-    vars(services)["step_functions_client"] = step_functions
     assert len(listed(api, "&page[size]=2")) == 2
     queries = [call for call in meter.take() if call.operation == "DynamoDB:Query"]
     assert len(queries) == 1 + 3  # the marks, and one token more than the page holds

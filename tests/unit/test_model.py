@@ -23,9 +23,8 @@ from in_process.template import Context, Template
 from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.step_functions import THROTTLED, UNAVAILABLE
 from tests.support.fakes.store import MemoryStore
-from tests.support.fakes.waits import LOST_RESPONSE, Fault
+from tests.support.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api import output_check, reception
 from waitpoints.api.representation import retrieved

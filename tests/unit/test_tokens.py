@@ -1,4 +1,4 @@
-"""The life of a token, on a clock that the tests move and a fake Step Functions that accepts one answer for each task."""
+"""The life of a token, on a clock that the tests move, with waiters of each kind, which accept one answer each."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.step_functions import DENIED, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE
-from tests.support.fakes.waits import LOST_RESPONSE, UNREACHABLE, Fault
+from tests.support.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
@@ -25,6 +24,7 @@ from waitpoints.token import (
     Status,
     TimedOut,
     Waiter,
+    WaiterKind,
     iso,
 )
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
@@ -33,8 +33,14 @@ COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
 OUTPUT = '{"n": 1.50}'
 
 
+@pytest.fixture(params=WaiterKind)
+def world(request: pytest.FixtureRequest) -> InMemory:
+    """With waiters of each kind."""
+    return InMemory(kind=request.param)
+
+
 def timed_out(world: InMemory, waiter: Waiter) -> bool:
-    result = world.step_functions.result(waiter.handle)
+    result = world.waits.result(waiter.handle)
     return isinstance(result, Success) and json.loads(result.json).get("ok") is False
 
 
@@ -42,21 +48,21 @@ class TestAWaiterIsResumed:
     def test_when_the_token_is_completed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
-        assert world.step_functions.result(waiter.handle) is None
+        assert world.waits.result(waiter.handle) is None
         complete(world.tokens, token, OUTPUT)
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
 
     def test_at_once_when_the_token_was_completed_before(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         complete(world.tokens, token, OUTPUT)
         world.tokens.wait(token, waiter)
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
 
     def test_when_it_came_with_the_create(self, world: InMemory) -> None:
         waiter = world.new_waiter()
         token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
         complete(world.tokens, token, OUTPUT)
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
 
     @pytest.mark.parametrize("completed_before", [False, True])
     def test_when_registered_by_a_create_with_a_used_key(self, world: InMemory, completed_before: bool) -> None:
@@ -68,39 +74,39 @@ class TestAWaiterIsResumed:
         if not completed_before:
             complete(world.tokens, first.token_id, OUTPUT)
         assert again.token_id == first.token_id
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
 
     def test_with_the_bare_output_if_unwrap_is_set(self, world: InMemory) -> None:
         token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
         world.tokens.wait(token, bare)
         world.tokens.wait(token, wrapped)
         complete(world.tokens, token, OUTPUT)
-        assert world.step_functions.result(bare.handle) == Success(OUTPUT)
-        assert world.step_functions.result(wrapped.handle) == COMPLETED
+        assert world.waits.result(bare.handle) == Success(OUTPUT)
+        assert world.waits.result(wrapped.handle) == COMPLETED
 
     def test_with_the_same_outcome_as_every_other_waiter(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
-        assert all(world.step_functions.result(waiter.handle) == COMPLETED for waiter in waiters)
-        assert set(world.step_functions.calls.values()) == {1}
+        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
+        assert set(world.waits.calls.values()) == {1}
         assert world.tokens.retrieve(token).undelivered() == []
 
-    def test_and_recorded_only_after_step_functions_confirmed(self, world: InMemory) -> None:
+    def test_and_recorded_only_after_aws_confirmed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
         delivery = world.tokens.retrieve(token).replies[waiter.key]
         assert (delivery.kind, delivery.at) == (ReplyKind.RESUMED, world.clock())
 
-    def test_through_its_newer_task_token_after_its_state_was_retried(self, world: InMemory) -> None:
+    def test_through_its_newer_handle_after_its_wait_was_retried(self, world: InMemory) -> None:
         token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
         world.tokens.wait(token, stale)
-        world.step_functions.stop(stale.handle)
+        world.waits.stop(stale.handle)
         world.tokens.wait(token, newer)
         complete(world.tokens, token, OUTPUT)
-        assert world.step_functions.result(newer.handle) == COMPLETED
+        assert world.waits.result(newer.handle) == COMPLETED
         assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
 
     def test_once_however_often_it_registered(self, world: InMemory) -> None:
@@ -109,9 +115,9 @@ class TestAWaiterIsResumed:
             world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
         assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
-        assert world.step_functions.calls[waiter.handle] == 1
+        assert world.waits.calls[waiter.handle] == 1
 
-    def test_with_a_reference_if_the_output_is_too_large_for_step_functions(self, world: InMemory) -> None:
+    def test_with_a_reference_if_the_output_is_too_large_for_aws(self, world: InMemory) -> None:
         large = json.dumps("x" * RESULT_LIMIT)
         token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
         world.tokens.wait(token, early)
@@ -120,7 +126,7 @@ class TestAWaiterIsResumed:
         [(key, stored)] = world.bucket.objects.items()
         reference = {"bucket": "outputs", "key": key}
         assert stored.decode() == large
-        result, bare = world.step_functions.result(early.handle), world.step_functions.result(late.handle)
+        result, bare = world.waits.result(early.handle), world.waits.result(late.handle)
         assert isinstance(result, Success)
         assert isinstance(bare, Success)
         assert json.loads(result.json) == {"ok": True, "outputReference": reference}
@@ -133,7 +139,7 @@ class TestAWaiterIsResumed:
         complete(world.tokens, token, large)
         world.tokens.wait(token, late)
         for waiter in (early, late):
-            assert world.step_functions.result(waiter.handle) == Success(f'{{"ok":true,"output":{large}}}')
+            assert world.waits.result(waiter.handle) == Success(f'{{"ok":true,"output":{large}}}')
 
 
 class TestCompleting:
@@ -145,7 +151,7 @@ class TestCompleting:
         world.clock.advance(seconds=1)
         complete(world.tokens, token, '"other"')
         assert world.tokens.retrieve(token) == before
-        assert world.step_functions.calls[waiter.handle] == 1
+        assert world.waits.calls[waiter.handle] == 1
 
     def test_an_unknown_token_says_that_there_is_none(self, world: InMemory) -> None:
         with pytest.raises(TokenNotFound):
@@ -173,8 +179,8 @@ class TestCompleting:
         settled = world.tokens.retrieve(token).outcome
         assert isinstance(settled, Completed)
         assert settled.output.json is not None
-        assert {world.step_functions.result(waiter.handle) for waiter in waiters} == {Success(settled.output.json)}
-        assert set(world.step_functions.calls.values()) == {1}
+        assert {world.waits.result(waiter.handle) for waiter in waiters} == {Success(settled.output.json)}
+        assert set(world.waits.calls.values()) == {1}
 
 
 class TestATimeout:
@@ -217,7 +223,7 @@ class TestATimeout:
         world.clock.advance(1)
         assert world.tokens.expire(token) is None
         assert world.tokens.retrieve(token).outcome == Completed(completed_at, Output(OUTPUT), ORIGIN)
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
 
     def test_resumes_every_waiter_when_the_timer_comes(self, world: InMemory) -> None:
         token, waiters = world.new_token(timeout=2000), [world.new_waiter(), world.new_waiter(unwrap=True)]
@@ -226,13 +232,14 @@ class TestATimeout:
         timeout_at = world.clock.advance(2000)
         assert world.tokens.expire(token) is None
         message = f"Waitpoint timed out at {iso(timeout_at)}"
-        result, bare = (world.step_functions.result(waiter.handle) for waiter in waiters)
+        result, bare = (world.waits.result(waiter.handle) for waiter in waiters)
         assert isinstance(result, Success)
         assert json.loads(result.json) == {
             "ok": False,
             "error": {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message},
         }
-        assert bare == Failure("WaitpointTimeoutError", message)
+        assert isinstance(bare, Failure)
+        assert (bare.error, bare.cause) == ("WaitpointTimeoutError", message)
 
     def test_resumes_a_late_waiter_at_once(self, world: InMemory) -> None:
         token, early, late = world.new_token(timeout=2000), world.new_waiter(), world.new_waiter()
@@ -259,7 +266,7 @@ class TestATimeout:
         world.clock.advance(2000)
         world.tokens.expire(token)
         world.tokens.expire(token)
-        assert world.step_functions.calls[waiter.handle] == 1
+        assert world.waits.calls[waiter.handle] == 1
 
     def test_never_happens_to_a_token_without_one(self, world: InMemory) -> None:
         token = world.new_token()
@@ -288,7 +295,7 @@ class TestWaiting:
         complete(world.tokens, token, OUTPUT)
         late = world.new_waiter()
         world.tokens.wait(token, late)
-        assert world.step_functions.result(late.handle) == COMPLETED
+        assert world.waits.result(late.handle) == COMPLETED
 
     @pytest.mark.parametrize(("fault", "refusal"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
     def test_for_a_settled_token_fails_if_the_outcome_cannot_be_delivered(
@@ -296,7 +303,7 @@ class TestWaiting:
     ) -> None:
         token = world.new_token()
         complete(world.tokens, token, OUTPUT)
-        world.step_functions.fail_next(fault)
+        world.waits.fail_next(fault)
         with pytest.raises(refusal):
             world.tokens.wait(token, world.new_waiter())
 
@@ -309,18 +316,18 @@ class TestWaiting:
             ]
             with ThreadPoolExecutor(2) as pool:
                 list(pool.map(lambda act: act(), both))
-            assert world.step_functions.result(waiter.handle) == COMPLETED
-            assert world.step_functions.calls[waiter.handle] == 1
+            assert world.waits.result(waiter.handle) == COMPLETED
+            assert world.waits.calls[waiter.handle] == 1
 
 
 NOT_NOW = [THROTTLED, UNAVAILABLE, UNREACHABLE]
 
 
-class TestWhenStepFunctionsFails:
+class TestWhenAwsFailsToResume:
     def settled_with_undelivered(self, world: InMemory, fault: Fault) -> tuple[str, Waiter]:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
-        world.step_functions.fail_next(fault)
+        world.waits.fail_next(fault)
         complete(world.tokens, token, OUTPUT)
         return token, waiter
 
@@ -342,7 +349,7 @@ class TestWhenStepFunctionsFails:
         with monkeypatch.context() as while_recording:
             while_recording.setattr(world.store, "record_replies", broken)
             complete(world.tokens, token, OUTPUT)
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
         assert world.tokens.retrieve(token).undelivered() == [waiter]
         world.tokens.resume_waiters(token)
         assert world.tokens.retrieve(token).undelivered() == []
@@ -351,33 +358,33 @@ class TestWhenStepFunctionsFails:
     def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
         assert world.tokens.resume_waiters(token) == []
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
         assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.RESUMED
 
     def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
         token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
         for waiter in waiters:
             world.tokens.wait(token, waiter)
-        world.step_functions.fail_next(THROTTLED, handle=waiters[1].handle)
+        world.waits.fail_next(THROTTLED, handle=waiters[1].handle)
         complete(world.tokens, token, OUTPUT)
         world.tokens.resume_waiters(token)
-        assert [world.step_functions.calls[waiter.handle] for waiter in waiters] == [1, 2, 1]
-        assert all(world.step_functions.result(waiter.handle) == COMPLETED for waiter in waiters)
+        assert [world.waits.calls[waiter.handle] for waiter in waiters] == [1, 2, 1]
+        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
 
     def test_a_waiter_whose_answer_was_lost_is_not_resumed_twice(self, world: InMemory) -> None:
         token, waiter = self.settled_with_undelivered(world, LOST_RESPONSE)
         assert world.tokens.resume_waiters(token) == []
-        assert world.step_functions.result(waiter.handle) == COMPLETED
+        assert world.waits.result(waiter.handle) == COMPLETED
         assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.GONE
         world.tokens.resume_waiters(token)
-        assert world.step_functions.calls[waiter.handle] == 2
+        assert world.waits.calls[waiter.handle] == 2
 
     @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
     def test_the_error_names_the_remaining_waiters_and_the_reason(
         self, world: InMemory, fault: Fault, reason: type[Exception]
     ) -> None:
         token, waiter = self.settled_with_undelivered(world, fault)
-        world.step_functions.fail_next(fault)
+        world.waits.fail_next(fault)
         [undelivered] = world.tokens.resume_waiters(token)
         assert undelivered.waiter == waiter
         assert isinstance(undelivered.reason, reason)
@@ -386,29 +393,33 @@ class TestWhenStepFunctionsFails:
     def test_a_waiter_that_is_gone_is_recorded_and_not_retried(self, world: InMemory) -> None:
         token, stopped = world.new_token(), world.new_waiter()
         world.tokens.wait(token, stopped)
-        world.step_functions.stop(stopped.handle)
+        world.waits.stop(stopped.handle)
         complete(world.tokens, token, OUTPUT)
         assert {delivery.kind for delivery in world.tokens.retrieve(token).replies.values()} == {ReplyKind.GONE}
         world.tokens.resume_waiters(token)
-        assert set(world.step_functions.calls.values()) == {1}
+        assert set(world.waits.calls.values()) == {1}
 
-    def test_a_waiter_whose_task_token_was_never_issued_stays_undelivered(self, world: InMemory) -> None:
-        token, foreign = world.new_token(), Waiter("of another account", world.clock())
+    def test_a_waiter_whose_handle_aws_does_not_accept_stays_undelivered(self, world: InMemory) -> None:
+        token, foreign = world.new_token(), Waiter("of another account", world.clock(), kind=world.waits.kind)
         world.tokens.wait(token, foreign)
         complete(world.tokens, token, OUTPUT)
         assert world.tokens.retrieve(token).undelivered() == [foreign]
         [left] = world.tokens.resume_waiters(token)
-        assert (left.waiter, str(left.reason)) == (foreign, "InvalidToken")
+        refusals = {
+            WaiterKind.STEP_FUNCTIONS: "InvalidToken",
+            WaiterKind.DURABLE_FUNCTION: "InvalidParameterValueException",
+        }
+        assert (left.waiter, str(left.reason)) == (foreign, refusals[world.waits.kind])
 
     @pytest.mark.parametrize("late", [False, True])
     def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: InMemory, late: bool) -> None:
         token, waiter = world.new_token(), world.new_waiter()
-        world.step_functions.fail_next(OUTPUT_REFUSED, handle=waiter.handle)
+        world.waits.fail_next(OUTPUT_REFUSED, handle=waiter.handle)
         if late:
             complete(world.tokens, token, OUTPUT)
         world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
-        result = world.step_functions.result(waiter.handle)
+        result = world.waits.result(waiter.handle)
         assert isinstance(result, Failure)
         assert result.error == "WaitpointOutputRefused"
         assert world.tokens.retrieve(token).undelivered() == []
@@ -418,7 +429,7 @@ class TestWhenStepFunctionsFails:
         world.tokens.wait(token, waiter)
         assert world.tokens.resume_waiters(token) == []
         assert world.tokens.resume_waiters(new_id(world.clock())) == []
-        assert world.step_functions.calls.total() == 0
+        assert world.waits.calls.total() == 0
 
 
 class TestAnIdempotencyKey:

@@ -14,16 +14,13 @@ import base64
 import json
 import re
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
-from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, Fault, refusal
+from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
 from waitpoints.aws.durable_functions import ErrorObject
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
-THROTTLED = Fault(refusal("TooManyRequestsException", "Rate exceeded", 429))
-UNAVAILABLE = Fault(refusal("ServiceException", "An internal error occurred", 500))
-DENIED = Fault(refusal("AccessDeniedException", "not authorized: lambda:SendDurableExecutionCallbackSuccess", 403))
 _INVALID = "InvalidParameterValueException"
 
 
@@ -31,6 +28,12 @@ class FakeDurableFunctions(FakeWaits):
     """The part of boto3's Lambda client that ends callbacks, and the durable functions behind it."""
 
     kind, member = WaiterKind.DURABLE_FUNCTION, "callbackId"
+    refusals: ClassVar = {
+        "throttled": refusal("TooManyRequestsException", "Rate exceeded", 429),
+        "unavailable": refusal("ServiceException", "An internal error occurred", 500),
+        "denied": refusal("AccessDeniedException", "not authorized: lambda:SendDurableExecutionCallbackSuccess", 403),
+        "output refused": refusal(_INVALID, "One of the parameters in the request is not valid"),
+    }
 
     def start(self) -> str:
         return self.start_callback()

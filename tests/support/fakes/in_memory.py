@@ -11,6 +11,7 @@ from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.waits import FakeWaits
 from waitpoints import wiring
 from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.credentials import Credentials
@@ -22,7 +23,7 @@ from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
 from waitpoints.timeouts import Limits
-from waitpoints.token import NewToken, Waiter
+from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
 from waitpoints.wiring import services
 
@@ -39,10 +40,13 @@ class FakeResumers:
 
 
 class InMemory:
-    def __init__(self, store: MemoryStore | None = None) -> None:
+    """Waiters are of one kind, unless a test makes others: `waits` is what they wait on."""
+
+    def __init__(self, store: MemoryStore | None = None, kind: WaiterKind = WaiterKind.STEP_FUNCTIONS) -> None:
         self.clock = FakeClock()
         self.step_functions = FakeStepFunctions()
         self.durable_functions = FakeDurableFunctions()
+        self.waits: FakeWaits = self.step_functions if kind is WaiterKind.STEP_FUNCTIONS else self.durable_functions
         self.bucket = FakeBucket()
         self.store = store or MemoryStore(RETENTION)
         self.endpoints = MemoryEndpointStore()
@@ -63,8 +67,8 @@ class InMemory:
         return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
 
     def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
-        """A task that waits, as its function is told of it."""
-        return Waiter(self.step_functions.start_task(), self.clock(), unwrap, context)
+        """What waits, as its function is told of it."""
+        return Waiter(self.waits.start(), self.clock(), unwrap, context, kind=self.waits.kind)
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:
         """Make the handlers use this."""

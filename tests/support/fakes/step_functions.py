@@ -10,23 +10,25 @@ and the output is no JSON, or too long  InvalidOutput, and the task waits on
 import base64
 import json
 import secrets
-from typing import Any
+from typing import Any, ClassVar
 
-from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, Fault, refusal
+from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
 TASK_TOKEN_LIMIT, ERROR_LIMIT, CAUSE_LIMIT = 2048, 256, 32_768  # characters
-THROTTLED = Fault(refusal("ThrottlingException", "Rate exceeded"))
-UNAVAILABLE = Fault(refusal("ServiceUnavailable", "The service is unavailable. Please try again shortly.", 503))
-DENIED = Fault(refusal("AccessDeniedException", "not authorized to perform: states:SendTaskSuccess"))
-OUTPUT_REFUSED = Fault(refusal("InvalidOutput", "Invalid Output: 'The output is not valid JSON'"))
 
 
 class FakeStepFunctions(FakeWaits):
     """The part of boto3's Step Functions client that resumes tasks, and the executions behind it."""
 
     kind, member = WaiterKind.STEP_FUNCTIONS, "taskToken"
+    refusals: ClassVar = {
+        "throttled": refusal("ThrottlingException", "Rate exceeded"),
+        "unavailable": refusal("ServiceUnavailable", "The service is unavailable. Please try again shortly.", 503),
+        "denied": refusal("AccessDeniedException", "not authorized to perform: states:SendTaskSuccess"),
+        "output refused": refusal("InvalidOutput", "Invalid Output: 'The output is not valid JSON'"),
+    }
 
     def start(self) -> str:
         return self.start_task()

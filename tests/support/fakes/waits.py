@@ -2,9 +2,9 @@
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from botocore.exceptions import ClientError, ConnectionClosedError
 
@@ -14,15 +14,22 @@ from waitpoints.waiter_result import Failure, Success
 OUTPUT_LIMIT = 262_144  # bytes of UTF-8
 
 
+MakeError = Callable[[str], Exception]
+"""Returns the error of an operation."""
+
+
 @dataclass(frozen=True)
 class Fault:
-    """How a call fails. One that `takes_effect` resumes the waiter, but its answer is lost."""
+    """How a call fails: with an error, or with the one by which its service refuses.
 
-    error: Callable[[str], Exception]
+    One that `takes_effect` resumes the waiter, but its answer is lost.
+    """
+
+    error: MakeError | str
     takes_effect: bool = False
 
 
-def refusal(code: str, message: str, status: int = 400) -> Callable[[str], Exception]:
+def refusal(code: str, message: str, status: int = 400) -> MakeError:
     def error(operation: str) -> Exception:
         response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": {"HTTPStatusCode": status}}
         return ClientError(response, operation)
@@ -34,6 +41,7 @@ def _connection_closed(operation: str) -> Exception:
     return ConnectionClosedError(endpoint_url="https://example.us-east-1.amazonaws.com/")
 
 
+THROTTLED, UNAVAILABLE, DENIED, OUTPUT_REFUSED = map(Fault, ("throttled", "unavailable", "denied", "output refused"))
 UNREACHABLE = Fault(_connection_closed)
 LOST_RESPONSE = Fault(_connection_closed, takes_effect=True)
 
@@ -44,6 +52,8 @@ class FakeWaits:
     kind: WaiterKind
     member: str
     """What a payload calls the handle."""
+    refusals: ClassVar[Mapping[str, MakeError]]
+    """How the service refuses, by the names above."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -89,7 +99,8 @@ class FakeWaits:
                 self._check(operation, handle, result)
                 self._results[handle] = result
             if fault:
-                raise fault.error(operation)
+                error = self.refusals[fault.error] if isinstance(fault.error, str) else fault.error
+                raise error(operation)
         return {}
 
     def _check(self, operation: str, handle: str, result: Success | Failure) -> None:
