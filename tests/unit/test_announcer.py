@@ -12,7 +12,7 @@ import resume_waiters
 from in_process.template import Context
 from tests.support.fakes.event_bus import FakeEventBridge
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.step_functions import THROTTLED
+from tests.support.fakes.waits import THROTTLED
 from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, Announcer
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item

@@ -32,7 +32,7 @@ def test_has_one_line_for_each_request(api: Api, world: InMemory, log: io.String
     assert all(line["requestId"] and line["ms"] >= 0 for line in (created, called_back, refused))
 
 
-def test_never_contains_payloads_hashes_keys_or_task_tokens(
+def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     created = api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "secret-order", "tags": ["secret-tag"]})
@@ -40,6 +40,9 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
     complete = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
     FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": waiter.handle})
     FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "taskToken": world.new_waiter().handle})
+    callback_ids = [world.durable_functions.start() for _ in range(2)]
+    FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "callbackId": callback_ids[0]})
+    FUNCTIONS["wait_for_token"].call({"waitpointId": "rubbish", "callbackId": callback_ids[1]})
     api.post(complete, '{"output": "secret-payload"}')
     api.post(complete, '{"data": "secret-payload"', {"authorization": f"Bearer {created.headers['x-trigger-jwt']}"})
     api.post(complete, {"data": "x"}, {"authorization": "Bearer secret-wrong-key"})
@@ -54,11 +57,12 @@ def test_never_contains_payloads_hashes_keys_or_task_tokens(
         world.signing_key.current(),
         callback_hash,
         waiter.handle,
+        *callback_ids,
         created.headers["x-trigger-jwt"],
     ]
     assert token["id"] in written
     assert [secret for secret in [*secrets, "secret-"] if secret in written] == []
-    assert len(lines(log)) == 9
+    assert len(lines(log)) == 11
 
 
 def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
