@@ -18,6 +18,7 @@ import string
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
@@ -242,6 +243,19 @@ def let_invocations_queue(lambda_svc: Any) -> None:
     lambda_svc.acquire_worker = acquire_patiently
 
 
+def name_log_events(cloudwatch_logs: Any) -> None:
+    """Give each event of a log an `eventId`, which FilterLogEvents returns and a program knows it again by.
+
+    AWS gives every event one. MiniStack 1.5.33 gives none to what functions log.
+    """
+    append = cloudwatch_logs._append_log_events
+
+    def append_named(stream: Any, events: Any) -> None:
+        append(stream, [{"eventId": uuid.uuid4().hex, **event} for event in events])
+
+    cloudwatch_logs._append_log_events = append_named
+
+
 def end_with_parent(parent: int) -> None:
     """Exit when the parent process ends, however it ends."""
 
@@ -264,7 +278,7 @@ def main() -> None:
     from ministack.app import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import apigateway, lambda_durable, lambda_svc, stepfunctions  # noqa: PLC0415
+    from ministack.services import apigateway, cloudwatch_logs, lambda_durable, lambda_svc, stepfunctions  # noqa: PLC0415
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
@@ -275,6 +289,7 @@ def main() -> None:
     exclude_punctuation(provisioners)
     import_routes(provisioners)
     let_invocations_queue(lambda_svc)
+    name_log_events(cloudwatch_logs)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
     durable_mends.take_zero_for_no_timeout(lambda_durable)

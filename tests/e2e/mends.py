@@ -20,7 +20,7 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
-from ministack.services import apigateway, dynamodb, lambda_svc, stepfunctions
+from ministack.services import apigateway, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
 from local import emulator
@@ -152,6 +152,14 @@ def processes_are_bounded() -> bool:
     return len(given) == emulator.WORKERS
 
 
+def a_logged_line_has_an_id() -> bool:
+    cloudwatch_logs._log_groups.clear()
+    lambda_svc._emit_lambda_logs({"config": {"FunctionName": "logs"}}, "1", "a line", False, 1)
+    _, _, body = cloudwatch_logs._filter_log_events({"logGroupName": "/aws/lambda/logs"})
+    events = json.loads(body)["events"]
+    return len(events) == 4 and all("eventId" in event for event in events)  # with START, END and REPORT
+
+
 def queues_are_polled_all_the_time() -> bool:
     polls = []
     lambda_svc._poll_sqs = lambda: polls.append(1)
@@ -178,6 +186,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
+    "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
     "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
     **durable_probes.PROBES,

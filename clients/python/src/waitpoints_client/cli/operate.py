@@ -1,13 +1,14 @@
 """Commands for the operator of a stack. They need AWS credentials, and for a stack in AWS the extra `aws`."""
 
 import signal
-from typing import Any
+import time
+from typing import Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import show, stacks
+from waitpoints_client.cli import durations, log_lines, show, stacks
 from waitpoints_client.cli.options import Json, Stack
-from waitpoints_client.cli.problems import exiting_with
+from waitpoints_client.cli.problems import Problem, exiting_with
 
 UNREACHABLE = 2
 
@@ -71,6 +72,68 @@ def smoke(stack: Stack = None, as_json: Json = False) -> None:
     raise typer.Exit(status)
 
 
+def rotate_key(
+    stack: Stack = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
+    show_key: Annotated[bool, typer.Option("--show", help="Print the new key.", show_default=False)] = False,
+    as_json: Json = False,
+) -> None:
+    """Make the next version of the API key.
+
+    Each key works until the second rotation after it was made, so callers have the time between two rotations to change to
+    the new one.
+    """
+    deployed = stacks.deployed(stack)
+    from waitpoints_client.operations.rotate_key import keys, rotate
+
+    before = keys(deployed)
+    show.note(f"Stack {deployed.name} at {deployed.outputs['ApiUrl']}.\n{before.consequences()}")
+    if not yes:
+        confirm("Rotate the API key?")
+    key = rotate(deployed)
+    stacks.note_local_key(deployed, key)
+    if as_json:
+        show.value({"secret": deployed.outputs["ApiKeySecret"], **({"apiKey": key} if show_key else {})})
+    elif show_key:
+        show.text(key)
+    else:
+        show.note(f"Rotated. The new key is in the secret {deployed.outputs['ApiKeySecret']}.")
+
+
+def logs(
+    text: Annotated[str, typer.Argument(help="Only lines that contain this, such as a token's id.", show_default=False)] = "",
+    since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30s, 10m, 2h, 1d.")] = "10m",
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.", show_default=False)
+    ] = False,
+    every: Annotated[bool, typer.Option("--all", help="Also Lambda's own lines and metrics.", show_default=False)] = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Show what the stack's functions have logged.
+
+    A terminal gets each line's time, level and fields; a pipe gets the line itself, with --json as an object with its time.
+    """
+    start = int((time.time() - durations.seconds(since)) * 1000)
+    deployed = stacks.deployed(stack)
+    from waitpoints_client.operations import logs as stack_logs
+
+    place = (deployed.client("logs"), stack_logs.log_group(deployed), start, text)
+    for line in stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place):
+        if every or not line.is_of_lambda:
+            log_lines.show_line(line, as_json=as_json)
+
+
+def confirm(question: str) -> None:
+    """Ask the person. Raises Problem unless the answer is yes."""
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort:  # nobody is there to answer
+        show.note("")
+    raise Problem("Not confirmed, so nothing was changed: answer y, or use --yes")
+
+
 def end_in_order() -> None:
     """Clean up after `kill` as after Ctrl-C."""
     for end in (signal.SIGINT, signal.SIGTERM):
@@ -78,5 +141,5 @@ def end_in_order() -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    for command in (doctor, redrive, smoke):
-        program.command(rich_help_panel="Operate a stack")(command)
+    for command in (logs, doctor, redrive, smoke, rotate_key):
+        program.command(command.__name__.replace("_", "-"), rich_help_panel="Operate a stack")(command)

@@ -26,8 +26,6 @@ class Program(TyperGroup):
         except BrokenPipeError:  # `| head` has read enough
             show.stop_writing()
             status = 1
-        except typer.Abort:
-            status = show.error("Nothing was changed: answer y, or use --yes")
         except typer.TyperException as usage:
             status = show.error(_usage(usage), usage.exit_code)
         except Exception as error:

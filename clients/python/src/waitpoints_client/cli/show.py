@@ -2,7 +2,9 @@
 
 import json
 import os
+import select
 import sys
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TextIO
 
@@ -22,7 +24,11 @@ def value(found: Any) -> None:
 
 def record(found: Any) -> None:
     """Print a JSON value as one of several lines."""
-    text(json.dumps(found, ensure_ascii=False))
+    text(json_text(found))
+
+
+def json_text(found: Any) -> str:
+    return json.dumps(found, ensure_ascii=False)
 
 
 def note(line: str) -> None:
@@ -32,9 +38,13 @@ def note(line: str) -> None:
 
 def error(message: str, status: int = 1) -> int:
     """Print an error, and return the exit status."""
-    red, plain = ("\x1b[31m", "\x1b[0m") if has_colours(sys.stderr) else ("", "")
-    note(f"{red}Error:{plain} {message}")
+    note(f"{styled('31', 'Error:', sys.stderr)} {message}")
     return status
+
+
+def styled(code: str, words: str, stream: TextIO | None = None) -> str:
+    """Return the words in a style of ECMA-48, such as "31" for red, if the stream (standard output) has colours."""
+    return f"\x1b[{code}m{words}\x1b[0m" if has_colours(stream or sys.stdout) else words
 
 
 def has_colours(stream: TextIO) -> bool:
@@ -74,6 +84,16 @@ def table(columns: Sequence[str], found: Iterable[Sequence[str]]) -> Any:
 
 
 STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
+
+
+def pause(seconds: float) -> None:
+    """Sleep, and raise BrokenPipeError if standard output is a pipe that nobody reads any more, as `tail -f` does."""
+    time.sleep(seconds)
+    if hasattr(select, "poll"):  # not on Windows
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)
+        if any(event & select.POLLERR for _, event in poll.poll(0)):
+            raise BrokenPipeError
 
 
 def stop_writing() -> None:

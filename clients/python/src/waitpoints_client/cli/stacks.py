@@ -31,6 +31,14 @@ def deployed(name: str | None) -> "Deployed":
     )
 
 
+def note_local_key(stack: "Deployed", key: str) -> None:
+    """Write a new API key of the stack of `make run` into the file in which other commands find it."""
+    for path in (local_file() or LOCAL).parent.glob("stack*.json"):
+        described = json.loads(path.read_text())
+        if described["endpoint_url"] == stack.endpoint.get("endpoint_url"):
+            path.write_text(json.dumps({**described, "api_key": key}, indent=2) + "\n")
+
+
 def local_file() -> Path | None:
     """Return the file in which `make run` describes its stack, or None."""
     here = Path.cwd()

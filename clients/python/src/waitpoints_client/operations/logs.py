@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -54,8 +54,8 @@ def read(logs: Any, group: str, since: int, text: str = "") -> Iterator[Line]:
                 yield Line(event["eventId"], event["timestamp"], event["message"].rstrip("\n"))
 
 
-def follow(logs: Any, group: str, since: int, text: str = "") -> Iterator[Line]:
-    """Yield what `read` does, then each later line as it comes, for as long as the caller goes on."""
+def follow(logs: Any, group: str, since: int, text: str = "", pause: Callable[[float], Any] = time.sleep) -> Iterator[Line]:
+    """Yield what `read` does, then each later line as it comes, until `pause` raises or the caller stops."""
     seen: dict[str, int] = {}
     newest = since
     while True:
@@ -65,4 +65,4 @@ def follow(logs: Any, group: str, since: int, text: str = "") -> Iterator[Line]:
                 newest = max(newest, line.milliseconds)
                 yield line
         seen = {known: at for known, at in seen.items() if at >= newest - LATE}
-        time.sleep(POLL_SECONDS)
+        pause(POLL_SECONDS)

@@ -1,0 +1,36 @@
+"""How a line of the log is printed."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from waitpoints_client.cli import show
+
+if TYPE_CHECKING:
+    from waitpoints_client.operations.logs import Line
+
+_COLOURS = {"WARNING": "33", "ERROR": "31", "CRITICAL": "31"}
+_LEFT_OUT = {"level", "message", "timestamp", "location", "service", "requestId"}
+"""What a person does not look for. `--json` has it."""
+
+
+def show_line(line: "Line", *, as_json: bool) -> None:
+    at = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    if as_json:
+        show.record({"at": at, "line": line.record or line.text})
+    elif show.is_terminal(sys.stdout):
+        show.text(f"{show.styled('2', f'{line.at:%H:%M:%S}')} {_readable(line)}")
+    else:
+        show.text(f"{at}\t{line.text}")
+
+
+def _readable(line: "Line") -> str:
+    record = line.record
+    if record is None:
+        return line.text
+    level = str(record.get("level", ""))
+    fields = [f"{show.styled('2', f'{name}=')}{_brief(value)}" for name, value in record.items() if name not in _LEFT_OUT]
+    return " ".join([show.styled(_COLOURS.get(level, "32"), f"{level:<7}"), str(record.get("message", "")), *fields])
+
+
+def _brief(value: Any) -> str:
+    return value if isinstance(value, str) else show.json_text(value)
