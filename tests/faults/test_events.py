@@ -1,0 +1,103 @@
+"""With an event bus: no settled token ends without its event, and no waiter without its result, whatever call fails."""
+
+import json
+import os
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+
+import boto3
+
+from in_process.moto_stack import MotoStack
+from in_process.template import Template
+from tests.faults.aws import unique
+from tests.faults.conftest import Figures
+from tests.faults.flows import LARGE, NO, SMALL
+from tests.faults.wire import FAULTS, Fault
+from tests.faults.world import Ending, Timeout, World
+
+KILLS = [fault for fault in FAULTS if fault.name.startswith("killed")]
+
+
+class Bus:
+    """A bus on moto with a rule that puts every event of the stack on a queue."""
+
+    def __init__(self) -> None:
+        self.name = unique("bus")
+        events, self._sqs = boto3.client("events"), boto3.client("sqs")
+        events.create_event_bus(Name=self.name)
+        self._url = self._sqs.create_queue(QueueName=self.name)["QueueUrl"]
+        attributes = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=["QueueArn"])["Attributes"]
+        rule: dict[str, Any] = {"Name": "all", "EventBusName": self.name}
+        events.put_rule(**rule, EventPattern=json.dumps({"source": ["waitpoints"]}))
+        events.put_targets(Rule="all", EventBusName=self.name, Targets=[{"Id": "queue", "Arn": attributes["QueueArn"]}])
+
+    def events(self) -> list[Any]:
+        """Every event since the last call."""
+        found: list[Any] = []
+        while messages := self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=10).get("Messages"):
+            found += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message["ReceiptHandle"])
+        return found
+
+
+def settle_in_every_way(world: World) -> None:
+    """Settle tokens with and without waiters; what the stream's consumers then do may fail."""
+    completed, large, failed, late = world.create(), world.create(), world.create(), world.create(timeout="10m")
+    executions = [world.wait(completed), world.wait(late)]
+    kept, adopted = unique("order"), unique("order")
+    with world.without_fast_path():
+        world.callback(completed, SMALL)
+    world.callback(large, LARGE)
+    world.fail(failed, NO)
+    for key in (kept, adopted):
+        world.complete_key(key, SMALL)
+    world.create(idempotencyKey=adopted)
+    with world.faulty():
+        world.come_to_rest()
+    world.pass_time(world.clock() + 600_000)
+    outcomes: list[Ending] = [SMALL, Timeout()]
+    for execution, token, outcome in zip(executions, (completed, late), outcomes, strict=True):
+        world.expect(execution, token, outcome)
+
+
+def run(stack: MotoStack, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:
+    """Run the flow with a fault in one call. Returns its calls, and what was lost."""
+    bus = Bus()
+    world = World(MotoStack(Template.load({"EventBusName": bus.name}), stack.resources))
+    world.plan = lambda place, _: fault if place == number else None
+
+    def written_at() -> datetime:
+        return datetime.fromtimestamp(world.clock() / 1000, UTC).replace(tzinfo=None)
+
+    with ExitStack() as until_the_end:
+        until_the_end.enter_context(mock.patch.dict(os.environ, {"EVENT_BUS_NAME": bus.name}))
+        until_the_end.enter_context(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
+        until_the_end.enter_context(world.alive())
+        settle_in_every_way(world)
+        told = {event["detail"]["id"] for event in bus.events()}
+        tokens = [world.token(token_id) for token_id in world.token_ids()]
+        expected = {token.id for token in tokens if token.kept_until is None}
+        lost = [f"{token_id} has no event" for token_id in expected - told]
+        lost += [f"{token_id} was kept and has an event" for token_id in told - expected]
+        assert len(expected) == 5
+        return world.wire.calls, world.lost() + lost
+
+
+def test_nothing_is_lost_with_an_event_bus(stack: MotoStack, figures: Figures) -> None:
+    calls, lost = run(stack)
+    assert lost == []
+    assert calls.count("events.PutEvents") >= 1
+    figures.flows["settle in every way, with an event bus"] = calls
+    problems = {}
+    for number, call in enumerate(calls):
+        for fault in FAULTS if call == "events.PutEvents" else KILLS:
+            if fault.can_happen_to(call):
+                figures.tried[fault.name] += 1
+                _, lost = run(stack, fault, number)
+                if lost:
+                    problems[f"{fault.name}, call {number}, {call}"] = lost
+    figures.lost += len(problems)
+    assert problems == {}
