@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import cycle
 from typing import Any
 from unittest import mock
 
@@ -22,10 +23,14 @@ from in_process.moto_stack import MotoStack
 from in_process.template import REGION, Function, Resource
 from tests.faults.wire import FAULTS, Killed, Wire
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
 from waitpoints import wiring
+from waitpoints.token import WaiterKind
 from waitpoints.wiring import services
 
+RESUMES = ("stepfunctions.", "lambda.")
 SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
 
 
@@ -192,13 +197,16 @@ class Aws:
     def __init__(self, stack: MotoStack) -> None:
         self.stack = stack
         self.clock = FakeClock()
-        self.step_functions = FakeStepFunctions()
-        self.wire = Wire(self.step_functions)
+        self.step_functions, self.durable_functions = FakeStepFunctions(), FakeDurableFunctions()
+        self.waits: dict[WaiterKind, FakeWaits] = {one.kind: one for one in (self.step_functions, self.durable_functions)}
+        self.in_turn = cycle(self.waits.values())
+        """What waits: states and durable functions."""
+        self.wire = Wire(self.step_functions, self.durable_functions)
         self.lambdas = Invocations(stack.functions(), self.wire)
         self.plan: Callable[[int, str], Any] = nothing
         self.meanwhile: Callable[[int, str], Any] = nothing
         self.somebody_died = False
-        """Set when a function was killed, so Step Functions' answer may not be recorded."""
+        """Set when a function was killed, so the answer to a resume may not be recorded."""
         self.table, stream_arn = _empty_table(stack)
         self._stream = Stream(stream_arn)
         self._history: list[dict[str, Any]] = []
@@ -248,8 +256,8 @@ class Aws:
 
     @contextmanager
     def without_fast_path(self) -> Iterator[None]:
-        """Within this, Step Functions cannot be reached."""
-        with self._failing(lambda call: call.startswith("stepfunctions.")):
+        """Within this, nothing that waits can be reached."""
+        with self._failing(lambda call: call.startswith(RESUMES)):
             yield
 
     @contextmanager
@@ -260,7 +268,7 @@ class Aws:
 
         def after_a_resume(call: str) -> bool:
             nonlocal resumed
-            recording, resumed = resumed, call.startswith("stepfunctions.")
+            recording, resumed = resumed, call.startswith(RESUMES)
             return recording
 
         with self._failing(after_a_resume):

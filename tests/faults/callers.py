@@ -13,8 +13,9 @@ from openapi.operations import ENDPOINTS
 from tests.faults.aws import Aws, unique
 from tests.faults.wire import Killed
 from tests.support.api_gateway import TOKENS, HttpAnswer, http_event
+from tests.support.fakes.waits import FakeWaits
 from tests.support.webhook_signer import sign
-from waitpoints.token import TokenError
+from waitpoints.token import TokenError, WaiterKind
 
 COMPLETE_KEY = "/api/v1/waitpoints/complete"
 PATIENCE = 40  # how often a caller or a state tries again
@@ -22,10 +23,24 @@ PATIENCE = 40  # how often a caller or a state tries again
 
 @dataclass
 class Execution:
-    """A run of a state machine whose state waits for a token. Its Retry gives each attempt a task token of its own."""
+    """A run that waits for a token: its state, or its durable function.
 
-    task_tokens: list[str] = field(default_factory=list)
+    The Retry of a state gives each attempt a task token of its own. The step of a durable function keeps its callback id.
+    """
+
+    waits: FakeWaits
+    handles: list[str] = field(default_factory=list)
     failed: str | None = None
+
+    def begin_attempt(self) -> str:
+        """Returns the handle of the attempt."""
+        if not self.handles or self.waits.kind is WaiterKind.STEP_FUNCTIONS:
+            self.handles.append(self.waits.start())
+        return self.handles[-1]
+
+    def end_attempt(self) -> None:
+        if self.waits.kind is WaiterKind.STEP_FUNCTIONS:
+            self.waits.stop(self.handles[-1])
 
 
 class Callers(Aws):
@@ -148,30 +163,31 @@ class Callers(Aws):
                     raise
         raise AssertionError("the state has given up")
 
-    def run_state(self, function: str, payload: dict[str, Any], execution: Execution | None = None) -> Execution:
-        """Enter a state that waits for a task token; retry it if its function fails before the task was answered."""
-        execution = execution or Execution()
+    def run_wait(self, function: str, payload: dict[str, Any], waits: FakeWaits | None = None) -> Execution:
+        """Enter a state or a durable function that waits, in turn; retry it if its function fails before it was answered."""
+        execution = Execution(waits or next(self.in_turn))
         for _ in range(PATIENCE):
-            task_token = self.step_functions.start_task()
-            execution.task_tokens.append(task_token)
+            handle = execution.begin_attempt()
             try:
-                self.lambdas.invoke(function, {**payload, "taskToken": task_token})
+                self.lambdas.invoke(function, {**payload, execution.waits.member: handle})
             except Killed:
                 error = "Sandbox.Timedout"
             except Exception as failure:
                 error = type(failure).__name__
             else:
                 return execution
-            if self.step_functions.result(task_token) is not None:
+            if execution.waits.result(handle) is not None:
                 return execution  # it was resumed before its function failed
-            self.step_functions.stop(task_token)
+            execution.end_attempt()
             if error not in self._retried:
                 break
         execution.failed = error
         return execution
 
-    def wait(self, token: dict[str, Any], unwrap: bool = False, context: bool = False) -> Execution:
-        return self.run_state("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context})
+    def wait(
+        self, token: dict[str, Any], unwrap: bool = False, context: bool = False, waits: FakeWaits | None = None
+    ) -> Execution:
+        return self.run_wait("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context}, waits)
 
     def _authorized(self) -> dict[str, str]:
         return {"authorization": f"Bearer {self.stack.secret('ApiKey')}", "content-type": "application/json"}

@@ -23,7 +23,15 @@ NO = TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK")
 
 
 def flow(function: Flow) -> Flow:
-    FLOWS[function.__name__.replace("_", " ")] = function
+    """States and durable functions wait in turn. In every second flow, a durable function is the first."""
+    turns = len(FLOWS) % 2
+
+    def run(world: World) -> None:
+        for _ in range(turns):
+            next(world.in_turn)
+        function(world)
+
+    FLOWS[function.__name__.replace("_", " ")] = run
     return function
 
 
@@ -113,7 +121,7 @@ def create_with_both_keys(world: World) -> None:
 def create_in_a_state_that_waits(world: World) -> None:
     key = unique("order")
     with world.faulty():
-        execution = world.run_state("create_token_in_state", {"idempotencyKey": key, "timeout": "2h"})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key, "timeout": "2h"})
     token = world.create(idempotencyKey=key)
     assert token["isCached"]
     goes_on_with_a_callback(world, token, execution)
@@ -123,7 +131,7 @@ def create_in_a_state_that_waits(world: World) -> None:
 def create_in_a_state_that_waits_until_the_timeout(world: World) -> None:
     key = unique("order")
     with world.faulty():
-        execution = world.run_state("create_token_in_state", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
         world.come_to_rest()
     world.pass_time(world.clock() + 2 * HOUR)
     world.expect(execution, world.create(idempotencyKey=key), Timeout(), unwrap=True)
@@ -135,7 +143,7 @@ def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
     token = world.create(idempotencyKey=key)
     world.callback(token, LARGE)
     with world.faulty():
-        execution = world.run_state("create_token_in_state", {"idempotencyKey": key})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key})
     world.expect(execution, token, LARGE)
 
 
@@ -562,7 +570,7 @@ def create_in_a_state_what_is_completed(world: World) -> None:
     key = a_key(world)
     world.complete_key(key, LARGE)
     with world.faulty():
-        execution = world.run_state("create_token_in_state", {"idempotencyKey": key})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key})
     world.expect(execution, world.create(idempotencyKey=key), LARGE)
 
 
@@ -981,13 +989,13 @@ def resume_what_is_not_recorded(world: World) -> None:
 def resume_what_is_denied(world: World) -> None:
     token = world.create()
     denied, other = world.wait(token), world.wait(token)
-    world.step_functions.fail_next(DENIED, times=1_000, handle=denied.task_tokens[-1])
+    denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
     with world.faulty():
         world.callback(token, SMALL)
         world.come_to_rest()
     assert set(world.dead_letters()) == {(token["id"], "AccessDeniedException")}
     assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
-    world.step_functions.fail_no_more()
+    denied.waits.fail_no_more()
     assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
     world.expect(denied, token, SMALL)
     world.expect(other, token, SMALL)

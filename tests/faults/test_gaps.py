@@ -11,8 +11,8 @@ from tests.faults.flows import SMALL
 from tests.faults.wire import FAULTS, Fault, cancels
 from tests.faults.world import Timeout, World
 from tests.support.fakes.waits import DENIED, LOST_RESPONSE, THROTTLED
-from tests.support.fakes.waits import Fault as StepFunctionsFault
-from waitpoints.token import MAX_WAITERS
+from tests.support.fakes.waits import Fault as ResumeFault
+from waitpoints.token import MAX_WAITERS, WaiterKind
 
 
 @pytest.fixture
@@ -105,9 +105,10 @@ def test_each_of_a_hundred_waiters_is_resumed_whatever_happens_to_the_others(wor
     for number, execution in enumerate(executions):
         if number % 3:
             fault = THROTTLED if number % 3 == 1 else LOST_RESPONSE
-            world.step_functions.fail_next(fault, times=3, handle=execution.task_tokens[-1])
+            execution.waits.fail_next(fault, times=3, handle=execution.handles[-1])
     world.callback(token, SMALL)
-    assert sum(result is not None for result in world.step_functions.results().values()) < MAX_WAITERS
+    results = [result for waits in world.waits.values() for result in waits.results().values()]
+    assert sum(result is not None for result in results) < MAX_WAITERS
     world.somebody_died = True  # after a lost answer, the retry gets "gone"
     world.come_to_rest()
     for execution in executions:
@@ -115,12 +116,21 @@ def test_each_of_a_hundred_waiters_is_resumed_whatever_happens_to_the_others(wor
     assert world.lost() == []
 
 
-@pytest.mark.parametrize("code", ["AccessDeniedException", "KmsAccessDeniedException", "KmsInvalidStateException"])
-def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: World, code: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        (WaiterKind.STEP_FUNCTIONS, "AccessDeniedException"),
+        (WaiterKind.STEP_FUNCTIONS, "KmsAccessDeniedException"),
+        (WaiterKind.STEP_FUNCTIONS, "KmsInvalidStateException"),
+        (WaiterKind.DURABLE_FUNCTION, "AccessDeniedException"),
+        (WaiterKind.DURABLE_FUNCTION, "KMSDisabledException"),
+    ],
+)
+def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: World, kind: WaiterKind, code: str) -> None:
     tokens = [world.create() for _ in range(3)]
-    executions = [world.wait(token) for token in tokens]
-    refused = StepFunctionsFault(lambda operation: ClientError({"Error": {"Code": code}}, operation))
-    world.step_functions.fail_next(refused, times=1_000, handle=executions[1].task_tokens[-1])
+    executions = [world.wait(token, waits=world.waits[kind]) for token in tokens]
+    refused = ResumeFault(lambda operation: ClientError({"Error": {"Code": code}}, operation))
+    world.waits[kind].fail_next(refused, times=1_000, handle=executions[1].handles[-1])
     for token in tokens:
         with world.without_fast_path():
             world.callback(token, SMALL)
@@ -134,8 +144,8 @@ def test_a_permanent_failure_is_dead_lettered_and_delays_no_other_waiter(world: 
 def test_a_permanent_failure_that_is_left_alone_is_dead_lettered_once(world: World) -> None:
     token = world.create()
     denied, throttled = world.wait(token), world.wait(token)
-    world.step_functions.fail_next(DENIED, times=1_000, handle=denied.task_tokens[-1])
-    world.step_functions.fail_next(THROTTLED, times=12, handle=throttled.task_tokens[-1])
+    denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
+    throttled.waits.fail_next(THROTTLED, times=12, handle=throttled.handles[-1])
     world.callback(token, SMALL)
     world.come_to_rest()
     assert world.dead_letters() == [(token["id"], "AccessDeniedException")]
@@ -143,9 +153,11 @@ def test_a_permanent_failure_that_is_left_alone_is_dead_lettered_once(world: Wor
     assert world.lost() == [f"{token['id']} has 1 waiters without a record"]
 
 
-def test_a_refusal_reaches_the_execution_even_when_step_functions_throttles(world: World) -> None:
-    """The state is retried by its Retry, and then fails with the name of the refusal."""
-    world.step_functions.fail_next(THROTTLED, times=3)
-    execution = world.run_state("wait_for_token", {"waitpointId": "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"})
-    results = [world.step_functions.result(task_token) for task_token in execution.task_tokens]
-    assert [getattr(result, "error", None) for result in results] == [None, "TokenNotFound"]
+@pytest.mark.parametrize("kind", WaiterKind)
+def test_a_refusal_reaches_the_execution_even_when_aws_throttles(world: World, kind: WaiterKind) -> None:
+    """The state or step is retried by its Retry, and then fails with the name of the refusal."""
+    waits = world.waits[kind]
+    waits.fail_next(THROTTLED, times=3)
+    execution = world.run_wait("wait_for_token", {"waitpointId": "waitpoint_01mcc5rm00hh7k2v9q3w8x5n4t"}, waits)
+    errors = [getattr(waits.result(handle), "error", None) for handle in execution.handles]
+    assert errors == {WaiterKind.STEP_FUNCTIONS: [None, "TokenNotFound"]}.get(kind, ["TokenNotFound"])

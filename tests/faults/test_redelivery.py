@@ -34,9 +34,9 @@ CHOSEN = [  # between them, every kind of event of every function
 
 
 def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
-    """Tokens with their outcomes, waiters and replies, and the result of every task. Late deliveries do count."""
+    """Tokens with their outcomes, waiters and replies, and the result of every wait. Late deliveries do count."""
     tokens = [services.tokens.retrieve(token_id) for token_id in token_ids]
-    return [replace(token, other_deliveries=None) for token in tokens], world.step_functions.results()
+    return [replace(token, other_deliveries=None) for token in tokens], [waits.results() for waits in world.waits.values()]
 
 
 @pytest.mark.parametrize("flow", CHOSEN)

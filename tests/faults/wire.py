@@ -1,7 +1,7 @@
 """Between botocore and AWS: records every call that a handler makes, and makes one of them fail.
 
-It stands below botocore's own retries, so a fault of one attempt is met by the next one, as it would be on AWS. Step
-Functions is the strict fake; everything else is moto.
+It stands below botocore's own retries, so a fault of one attempt is met by the next one, as it would be on AWS. What waits
+are the strict fakes; everything else is moto.
 """
 
 import io
@@ -20,6 +20,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
+from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
 
 EVERY_ATTEMPT = 1_000
@@ -56,6 +57,7 @@ def _throttles(service: str, _: str) -> Attempt:
         "dynamodb": ("ProvisionedThroughputExceededException", 400),
         "s3": ("SlowDown", 503),
         "sqs": ("RequestThrottled", 403),
+        "lambda": ("TooManyRequestsException", 429),
     }.get(service, ("ThrottlingException", 400))
     return _refused({"Error": {"Code": code, "Message": "Rate exceeded"}}, status)
 
@@ -94,8 +96,13 @@ FAULTS = [
 class Wire:
     """`calls` names every call that was made while it was watched, in order: `dynamodb.UpdateItem`."""
 
-    def __init__(self, step_functions: FakeStepFunctions) -> None:
-        self._step_functions = step_functions
+    def __init__(self, step_functions: FakeStepFunctions, durable_functions: FakeDurableFunctions) -> None:
+        self._resumes: dict[str, Callable[..., object]] = {
+            "SendTaskSuccess": step_functions.send_task_success,
+            "SendTaskFailure": step_functions.send_task_failure,
+            "SendDurableExecutionCallbackSuccess": durable_functions.send_durable_execution_callback_success,
+            "SendDurableExecutionCallbackFailure": durable_functions.send_durable_execution_callback_failure,
+        }
         self._lock = threading.Lock()
         self._this = threading.local()
         self._watching = False
@@ -146,8 +153,8 @@ class Wire:
             answer: Attempt = (None, None)
             if not fault or fault.after_effect:
                 answer = (
-                    self._answer_of_step_functions(operation, parameters)
-                    if service == "stepfunctions"
+                    self._answer_to_resume(operation, parameters)
+                    if operation in self._resumes
                     else do_get_response(endpoint, *request)
                 )
             try:
@@ -186,13 +193,9 @@ class Wire:
         if self._dead:
             raise Killed
 
-    def _answer_of_step_functions(self, operation: str, parameters: dict[str, Any]) -> Attempt:
-        send: dict[str, Callable[..., object]] = {
-            "SendTaskSuccess": self._step_functions.send_task_success,
-            "SendTaskFailure": self._step_functions.send_task_failure,
-        }
+    def _answer_to_resume(self, operation: str, parameters: dict[str, Any]) -> Attempt:
         try:
-            send[operation](**parameters)
+            self._resumes[operation](**parameters)
         except ClientError as error:
             return _refused(error.response, 400)
         return _response({}, 200)

@@ -9,7 +9,7 @@ from in_process.moto_stack import MotoStack
 from tests.faults.callers import Callers, Execution
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
-from waitpoints.token import Completed, Failed, Outcome, ReplyKind, Token, TokenError, iso
+from waitpoints.token import Completed, Failed, Outcome, ReplyKind, Token, TokenError, WaiterKind, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -69,7 +69,7 @@ class World(Callers):
     def _wrong_with_execution(
         self, execution: Execution, token_id: str, outcome: Ending, unwrap: bool, context: bool
     ) -> Iterator[str]:
-        results = [self.step_functions.result(task_token) for task_token in execution.task_tokens]
+        results = [execution.waits.result(handle) for handle in execution.handles]
         given = [result for result in results if result is not None]
         if execution.failed:
             yield f"an execution failed with {execution.failed}"
@@ -82,10 +82,10 @@ class World(Callers):
             assert token.outcome, "an execution was resumed before its token had an outcome"
             if self.outcomes_are_open:
                 outcome = _ending(token.outcome)
-            if given[0] != self._result(token, outcome, unwrap, context):
+            if given[0] != self._result(token, outcome, unwrap, context, execution.waits.kind):
                 yield f"an execution was resumed with {given[0]} and not with {outcome}"
 
-    def _result(self, token: Token, outcome: Ending, unwrap: bool, context: bool) -> Success | Failure:
+    def _result(self, token: Token, outcome: Ending, unwrap: bool, context: bool, kind: WaiterKind) -> Success | Failure:
         assert token.outcome
         completed_by = f',"completedBy":{json.dumps(retrieved(token, "")["completedBy"])}' if context else ""
         if isinstance(outcome, str):
@@ -96,7 +96,7 @@ class World(Callers):
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         if unwrap:
-            return Failure(outcome.name, outcome.message)
+            return Failure(outcome.name, outcome.message, outcome.code if kind is WaiterKind.DURABLE_FUNCTION else None)
         return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
 
     def _wrong_with_token(self, token: Token) -> Iterator[str]:
@@ -115,7 +115,8 @@ class World(Callers):
         if outcomes and token.undelivered():
             yield f"{token.id} has {len(token.undelivered())} waiters without a record"
         for key, delivery in token.replies.items():
-            was_resumed = self.step_functions.result(token.waiters[key].handle) is not None
+            waiter = token.waiters[key]
+            was_resumed = self.waits[waiter.kind].result(waiter.handle) is not None
             if delivery.kind is ReplyKind.RESUMED and not was_resumed:
                 yield f"{token.id} records as resumed what was not"
             if delivery.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:
