@@ -1,7 +1,8 @@
 """Events in any order end as a ten-line model predicts, and every execution is resumed once.
 
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
-in any order, and repeat themselves; timers come early, late and twice; Step Functions throttles and loses answers.
+in any order, and repeat themselves; timers come early, late and twice; states and durable functions wait; AWS throttles
+resumes and loses their answers.
 """
 
 import json
@@ -24,7 +25,7 @@ from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryStore
-from tests.support.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, Fault
+from tests.support.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api import output_check, reception
 from waitpoints.api.representation import retrieved
@@ -47,6 +48,7 @@ from waitpoints.token import (
     Token,
     TokenError,
     Waiter,
+    WaiterKind,
     iso,
 )
 from waitpoints.tokens import Ended, Settled
@@ -54,6 +56,7 @@ from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
 RUNS, STEPS = 250, 60
+KINDS = st.sampled_from(WaiterKind)
 MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
 SCHEMA = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
@@ -102,9 +105,23 @@ class Model:
 @dataclass
 class Execution:
     token_id: str
-    unwrap: bool
-    task_tokens: list[str] = field(default_factory=list)
+    waits: FakeWaits
+    unwrap: bool = False
     context: bool = False
+    handles: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """A state that is entered again has a new task token, and a durable function's step the same callback id."""
+        if self.handles and self.waits.kind is WaiterKind.STEP_FUNCTIONS:
+            self.waits.stop(self.handles[-1])
+        if not self.handles or self.waits.kind is WaiterKind.STEP_FUNCTIONS:
+            self.handles.append(self.waits.start())
+
+    def waiter(self, now: int) -> Waiter:
+        return Waiter(self.handles[-1], now, self.unwrap, self.context, kind=self.waits.kind)
+
+    def result(self) -> Success | Failure | None:
+        return self.waits.result(self.handles[-1])
 
 
 class StreamedStore(MemoryStore):
@@ -181,7 +198,10 @@ class Life(RuleBasedStateMachine):
         super().__init__()
         self.store, self.timers = StreamedStore(), Timers()
         self.world = InMemory(self.store)
-        self.clock, self.step_functions = self.world.clock, self.world.step_functions
+        self.clock = self.world.clock
+        self.waits: dict[WaiterKind, FakeWaits] = {
+            one.kind: one for one in (self.world.step_functions, self.world.durable_functions)
+        }
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
         self.api = Api(TEMPLATE, self.world.api_key.current())
@@ -231,10 +251,10 @@ class Life(RuleBasedStateMachine):
         key=st.sampled_from(KEYS),
         lifetime=st.none() | st.integers(1, 8_000),
         timeout=st.integers(1, 5_000),
-        waits=st.booleans(),
+        waits=st.none() | KINDS,
         has_schema=st.booleans(),
     )
-    def create_with_key(self, key: str, lifetime: int | None, timeout: int, waits: bool, has_schema: bool) -> None:
+    def create_with_key(self, key: str, lifetime: int | None, timeout: int, waits: WaiterKind | None, has_schema: bool) -> None:
         """It returns the token that holds the key, also if a completion made that one: then the create's TTL counts.
 
         One that does not fit the create's schema makes room for a new token, which counts it.
@@ -244,12 +264,14 @@ class Life(RuleBasedStateMachine):
         is_kept = not is_gone and self.models[holder].kept_until is not None
         is_refused = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
         is_new = is_gone or is_refused
-        waiter = self.world.new_waiter() if waits else None
+        execution = Execution("", self.waits[waits]) if waits else None
+        if execution:
+            execution.begin()
         expires_at = None if lifetime is None else self.now + lifetime
         new = NewToken(
             timeout_at=self.now + timeout,
             key=IdempotencyKey(key, expires_at),
-            waiter=waiter,
+            waiter=execution.waiter(self.now) if execution else None,
             document=SCHEMA if has_schema else None,
         )
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
@@ -262,9 +284,10 @@ class Life(RuleBasedStateMachine):
         if is_new or is_kept:
             self.keys[key] = (holder, expires_at or FOREVER)
         self.models[holder].kept_until = None
-        if waiter:
-            self.executions.append(Execution(holder, False, [waiter.handle]))
-            self.retry_if_its_function_failed(self.executions[-1])
+        if execution:
+            execution.token_id = holder
+            self.executions.append(execution)
+            self.retry_if_its_function_failed(execution)
 
     @rule(key=st.sampled_from(KEYS), lifetime=st.integers(0, 8_000), result=st.sampled_from([MATCHING, "null", NO]))
     def complete_by_key(self, key: str, lifetime: int, result: str | TokenError) -> None:
@@ -331,28 +354,27 @@ class Life(RuleBasedStateMachine):
         new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, document=document)
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
 
-    @rule(data=st.data(), unwrap=st.booleans(), context=st.booleans())
-    def register(self, data: st.DataObject, unwrap: bool, context: bool) -> None:
-        execution = Execution(data.draw(st.sampled_from(self.existing())), unwrap, context=context and not unwrap)
+    @rule(data=st.data(), kind=KINDS, unwrap=st.booleans(), context=st.booleans())
+    def register(self, data: st.DataObject, kind: WaiterKind, unwrap: bool, context: bool) -> None:
+        token_id = data.draw(st.sampled_from(self.existing()))
+        execution = Execution(token_id, self.waits[kind], unwrap, context and not unwrap)
         self.executions.append(execution)
-        self.enter_state(execution)
+        self.enter(execution)
 
     @precondition(lambda self: self.resumable())
     @rule(data=st.data())
     def register_the_same_again(self, data: st.DataObject) -> None:
         execution = data.draw(st.sampled_from(self.resumable()))
-        waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap, execution.context)
         with suppress(CannotResumeNow):
-            self.world.tokens.wait(execution.token_id, waiter)
+            self.world.tokens.wait(execution.token_id, execution.waiter(self.now))
         self.retry_if_its_function_failed(execution)
 
     @precondition(lambda self: self.resumable())
     @rule(data=st.data())
     def register_again_after_a_retry(self, data: st.DataObject) -> None:
         execution = data.draw(st.sampled_from(self.resumable()))
-        if self.step_functions.result(execution.task_tokens[-1]) is None:
-            self.step_functions.stop(execution.task_tokens[-1])
-            self.enter_state(execution)
+        if execution.result() is None:
+            self.enter(execution)
 
     @rule(data=st.data(), output=st.sampled_from(["null", '"yes"', '{"n": 1.50}']))
     def complete(self, data: st.DataObject, output: str) -> None:
@@ -398,9 +420,9 @@ class Life(RuleBasedStateMachine):
     def the_stream_tells(self, data: st.DataObject, function: str, repeated: int) -> None:
         self.deliver(data.draw(st.sampled_from(list(self.models))), function, repeated)
 
-    @rule(fault=st.sampled_from([THROTTLED, UNAVAILABLE, LOST_RESPONSE]))
-    def step_functions_will_fail(self, fault: Fault) -> None:
-        self.step_functions.fail_next(fault)
+    @rule(kind=KINDS, fault=st.sampled_from([THROTTLED, UNAVAILABLE, LOST_RESPONSE]))
+    def a_resume_will_fail(self, kind: WaiterKind, fault: Fault) -> None:
+        self.waits[kind].fail_next(fault)
 
     @rule()
     def answers_will_not_be_recorded(self) -> None:
@@ -442,7 +464,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nobody_is_resumed_twice_or_with_something_else(self) -> None:
         for execution in self.executions:
-            results = [self.step_functions.result(task_token) for task_token in execution.task_tokens]
+            results = [execution.waits.result(handle) for handle in execution.handles]
             given = [result for result in results if result is not None]
             assert not given or given == [self.expected_result(execution)]
 
@@ -450,7 +472,8 @@ class Life(RuleBasedStateMachine):
     def nothing_is_recorded_as_resumed_that_was_not(self) -> None:
         for token in self.store.tokens.values():
             for key, delivery in token.replies.items():
-                was_resumed = self.step_functions.result(token.waiters[key].handle) is not None
+                waiter = token.waiters[key]
+                was_resumed = self.waits[waiter.kind].result(waiter.handle) is not None
                 assert was_resumed or delivery.kind is ReplyKind.GONE
 
     def teardown(self) -> None:
@@ -476,27 +499,25 @@ class Life(RuleBasedStateMachine):
         self.nobody_is_resumed_twice_or_with_something_else()
         for execution in self.executions:
             if self.models[execution.token_id].outcome(self.now) is not None:
-                assert any(self.step_functions.result(task_token) for task_token in execution.task_tokens), "it hangs"
+                assert any(execution.waits.result(handle) for handle in execution.handles), "it hangs"
         for token in self.store.tokens.values():
             assert (token.outcome is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
             assert token.outcome is None or token.undelivered() == []
 
-    def enter_state(self, execution: Execution) -> None:
-        """The state's function is invoked with a new task token."""
-        execution.task_tokens.append(self.step_functions.start_task())
+    def enter(self, execution: Execution) -> None:
+        """The function that waits is invoked."""
+        execution.begin()
         with suppress(CannotResumeNow):
-            waiter = Waiter(execution.task_tokens[-1], self.now, execution.unwrap, execution.context)
-            self.world.tokens.wait(execution.token_id, waiter)
+            self.world.tokens.wait(execution.token_id, execution.waiter(self.now))
             return
         self.retry_if_its_function_failed(execution)
 
     def retry_if_its_function_failed(self, execution: Execution) -> None:
-        """If a function fails to deliver to its waiter, the state's Retry starts over, unless the result has arrived."""
-        task_token = execution.task_tokens[-1]
-        waits = task_token in [waiter.handle for waiter in self.store.get(execution.token_id).waiters.values()]
-        if not waits and self.step_functions.result(task_token) is None:
-            self.step_functions.stop(task_token)
-            self.enter_state(execution)
+        """If a function fails to deliver to its waiter, a Retry starts over, unless the result has arrived."""
+        waiters = self.store.get(execution.token_id).waiters.values()
+        waits = execution.handles[-1] in [waiter.handle for waiter in waiters]
+        if not waits and execution.result() is None:
+            self.enter(execution)
 
     def expected_result(self, execution: Execution) -> Success | Failure:
         outcome = self.models[execution.token_id].outcome(self.now)
@@ -513,7 +534,8 @@ class Life(RuleBasedStateMachine):
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
         if execution.unwrap:
-            return Failure(outcome.name, outcome.message)
+            code = outcome.code if execution.waits.kind is WaiterKind.DURABLE_FUNCTION else None
+            return Failure(outcome.name, outcome.message, code)
         return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
 
     def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
