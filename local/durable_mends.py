@@ -14,20 +14,25 @@ CLOSED = "The callback has expired or is closed."
 
 
 def make_durable_functions(lambda_svc: Any, provisioners: Any) -> None:
-    """Make a function durable if the template gives it a `DurableConfig`, which alone does so on AWS.
+    """Make a function durable that is created with a `DurableConfig`, from a template or by the API. AWS asks for no more.
 
-    MiniStack 1.5.33 drops the property from a template. From the API it asks for a member `Enabled`, which AWS does not have.
+    MiniStack 1.5.33 drops the property from a template, and asks for a member `Enabled`, which AWS does not have.
     """
     handlers = provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]
-    create = handlers["create"]
+    create, invoke = handlers["create"], lambda_svc._invoke
 
-    def create_durable(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
+    def create_with_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         name, attributes = create(logical_id, properties, stack_name)
         if config := properties.get("DurableConfig"):
-            lambda_svc._functions[name]["config"]["DurableConfig"] = {**config, "Enabled": True}
+            lambda_svc._functions[name]["config"]["DurableConfig"] = config
         return name, attributes
 
-    handlers["create"] = create_durable
+    async def invoke_enabled(name: str, *rest: Any, **named: Any) -> Any:
+        if config := lambda_svc._functions.get(name, {}).get("config", {}).get("DurableConfig"):
+            config["Enabled"] = True
+        return await invoke(name, *rest, **named)
+
+    handlers["create"], lambda_svc._invoke = create_with_config, invoke_enabled
 
 
 def take_zero_for_no_timeout(lambda_durable: Any) -> None:

@@ -27,20 +27,28 @@ Answer = dict[str, Any]
 Script = Callable[[Execution, int], Answer]
 """Takes an execution and the number of its invocation, from 1."""
 
-_script: Script
-_invocations = Counter[str]()
+
+class Function:
+    """The code of the durable function, which follows the script of the probe that runs."""
+
+    def __init__(self) -> None:
+        self.script: Script = lambda *_: SUCCEEDED
+        self._invocations = Counter[str]()
+
+    def __call__(self, _: Any, event: dict[str, Any]) -> Answer:
+        if "DurableExecutionArn" not in event:
+            return SUCCEEDED
+        execution = event["DurableExecutionArn"]
+        self._invocations[execution] += 1
+        return self.script(lambda_durable._executions[execution], self._invocations[execution])
 
 
-def execute(_: Any, event: Any) -> Answer:
-    execution = lambda_durable._executions[event["DurableExecutionArn"]]
-    _invocations[event["DurableExecutionArn"]] += 1
-    return _script(execution, _invocations[event["DurableExecutionArn"]])
+code = Function()
 
 
 def started(script: Script) -> Execution:
     """Start an execution asynchronously."""
-    global _script  # noqa: PLW0603
-    _script = script
+    code.script = script
     before = set(lambda_durable._executions)
     asyncio.run(lambda_svc._invoke(FUNCTION, {}, {"x-amz-invocation-type": "Event"}))
     [arn] = set(lambda_durable._executions) - before
@@ -89,16 +97,21 @@ def is_open(execution: Execution) -> bool:
 
 
 def a_template_makes_a_function_durable() -> bool:
-    properties = {
-        "FunctionName": FUNCTION,
-        "Role": "arn:aws:iam::000000000000:role/r",
-        "DurableConfig": {"ExecutionTimeout": 60},
-    }
+    lambda_svc._execute_function = code
+    properties = {"FunctionName": FUNCTION, "Role": f"arn:aws:iam::{ACCOUNT}:role/r", "DurableConfig": {"ExecutionTimeout": 60}}
     provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"]("Function", properties, "stack")
-    is_durable = bool(lambda_svc._functions[FUNCTION]["config"].get("DurableConfig", {}).get("Enabled"))
-    lambda_svc._functions[FUNCTION]["config"]["DurableConfig"] = {"Enabled": True}  # for the probes that follow
-    lambda_svc._execute_function = execute
-    return is_durable
+    return is_durable()
+
+
+def the_api_makes_a_function_durable() -> bool:
+    lambda_svc._functions[FUNCTION]["config"]["DurableConfig"] = {"ExecutionTimeout": 60}
+    return is_durable()
+
+
+def is_durable() -> bool:
+    before = len(lambda_durable._executions)
+    asyncio.run(lambda_svc._invoke(FUNCTION, {}, {"x-amz-invocation-type": "Event"}))
+    return len(lambda_durable._executions) > before
 
 
 def a_timeout_of_zero_is_none() -> bool:
@@ -172,7 +185,7 @@ def a_callback_needs_permission_for_its_execution() -> bool:
 
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "make_durable_functions": (
-        [a_template_makes_a_function_durable],
+        [a_template_makes_a_function_durable, the_api_makes_a_function_durable],
         lambda: durable_mends.make_durable_functions(lambda_svc, provisioners),
     ),
     "take_zero_for_no_timeout": (

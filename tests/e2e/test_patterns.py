@@ -173,7 +173,9 @@ class TestCreateAndWait:
         assert patterns.start("create_and_wait", {"job": job}).end() == ("SUCCEEDED", {"job": job, "result": {"rows": 3}})
 
     def test_a_failed_job_fails_the_state_with_its_own_name(self, api: Api, patterns: Patterns, job: str) -> None:
-        api.request("POST", BY_KEY, {"idempotencyKey": f"jobs:{job}", "error": {"name": "DiskFull", "message": "No space left"}})
+        api.request(
+            "POST", BY_KEY, {"idempotencyKey": f"jobs:{job}", "error": {"name": "DiskFull", "message": "No space left"}}
+        )
         assert patterns.start("create_and_wait", {"job": job}).end() == ("FAILED", "DiskFull")
 
     def test_it_goes_on_without_a_result_after_the_timeout(self, patterns: Patterns, job: str) -> None:
@@ -303,7 +305,10 @@ class TestBatch:
         status, output = run.end()
         assert status == "SUCCEEDED"
         assert output["succeeded"] == [{"item": it, "ok": True, "output": {"done": it}} for it in ("one", {"number": 4})]
-        assert [(it["item"], it["error"]["name"]) for it in output["failed"]] == [("two", "Unreadable"), ("refused", "ValueError")]
+        assert [(it["item"], it["error"]["name"]) for it in output["failed"]] == [
+            ("two", "Unreadable"),
+            ("refused", "ValueError"),
+        ]
 
     def test_it_fails_when_too_many_fail(self, patterns: Patterns) -> None:
         assert patterns.start("batch", {"items": self.ITEMS, "tolerate": 3}, timeout="1s").end() == ("FAILED", "TooManyFailed")
