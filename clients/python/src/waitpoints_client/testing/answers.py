@@ -1,0 +1,42 @@
+"""How the fake answers: a refusal with the stack's own words, and values as the API writes them."""
+
+from datetime import datetime, timedelta, timezone
+from difflib import get_close_matches
+from typing import Any
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+class Refusal(Exception):
+    """A request that the stack would refuse."""
+
+    def __init__(self, status: int, message: str, **more: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = {"error": message, **more}
+
+
+def iso(instant: int | None) -> str | None:
+    """Return epoch milliseconds as the API writes an instant."""
+    if instant is None:
+        return None
+    return (_EPOCH + timedelta(milliseconds=instant)).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def milliseconds(instant: datetime) -> int:
+    """Return an instant as epoch milliseconds."""
+    return (instant - _EPOCH) // timedelta(milliseconds=1)
+
+
+def without_none(members: dict[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value: the API omits the others."""
+    return {name: value for name, value in members.items() if value is not None}
+
+
+def refuse_unknown(names: Any, known: tuple[str, ...], kind: str = "field") -> None:
+    """Raises Refusal for the first name that is not known, with the nearest one."""
+    for name in names:
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.75)
+            help_ = f'did you mean "{near[0]}"?' if near else f"expected one of {', '.join(known)}"
+            raise Refusal(400, f'Validation error: unknown {kind} "{name}": {help_}')

@@ -1,0 +1,160 @@
+"""The fake's endpoints: their settings, and the deliveries to their URLs."""
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from waitpoints_client.testing import times
+from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
+
+FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
+_PATH = re.compile(r"(?:body|headers|query)(?:\.\w+)*", re.ASCII)
+_DAY = 86_400_000  # milliseconds
+
+
+@dataclass
+class FakeEndpoint:
+    """An endpoint. `deliveries` has the count and the last one of each kind."""
+
+    name: str
+    settings: Mapping[str, Any]
+    created_at: int
+    updated_at: int
+    hash: str = field(default_factory=lambda: secrets.token_hex(44))
+    deliveries: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def shown(self, url: str) -> dict[str, Any]:
+        """Return it as the API does."""
+        shown = {"name": self.name, "url": f"{url}/api/v1/endpoints/{self.name}/{self.hash}", **self.settings}
+        return {**shown, "createdAt": iso(self.created_at), "updatedAt": iso(self.updated_at)}
+
+
+class Endpoints:
+    """All endpoints, by name, and the tokens that their deliveries complete."""
+
+    def __init__(self, tokens: Tokens, retention: int, ignore_rules: bool) -> None:
+        self.all: dict[str, FakeEndpoint] = {}
+        self._tokens = tokens
+        self._retention = retention
+        self._ignore_rules = ignore_rules
+
+    def put(self, name: str, body: Mapping[str, Any], now: int) -> FakeEndpoint:
+        """Make an endpoint, or replace the settings of an existing one. Raises Refusal."""
+        settings = self._settings(name, body)
+        endpoint = self.all.setdefault(name, FakeEndpoint(name, settings, now, now))
+        endpoint.settings, endpoint.updated_at = settings, now
+        return endpoint
+
+    def get(self, name: str) -> FakeEndpoint:
+        """Return an endpoint. Raises Refusal."""
+        if name not in self.all:
+            raise Refusal(404, "Endpoint not found")
+        return self.all[name]
+
+    def page(self, size: int, after: str | None) -> tuple[list[FakeEndpoint], dict[str, str]]:
+        """Return the endpoints of a page, by name, and its `pagination`."""
+        ahead = [self.all[name] for name in sorted(self.all) if name > (after or "")]
+        shown = ahead[:size]
+        return shown, {"next": shown[-1].name} if len(ahead) > size else {}
+
+    def deliver(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> None:
+        """Complete the token of a delivery's key, or keep it for one, and count it."""
+        key, output = self._evaluated(endpoint, delivery)
+        kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
+        if key is not None and kind in ("completed", "kept"):
+            token, _ = self._tokens.complete_key(
+                key, Outcome(now, "endpoint", text_of(output)), self._kept_until(endpoint, now)
+            )
+        elif token is not None:
+            token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, now
+        count = endpoint.deliveries.get(kind, {}).get("count", 0) + 1
+        endpoint.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), "lastKey": key})
+
+    def tried(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> dict[str, Any]:
+        """Say what would become of a delivery."""
+        key, output = self._evaluated(endpoint, delivery)
+        steps = [
+            {"step": "signature", "result": "not asked for"},
+            {"step": "completeWhen", "result": "not asked for"},
+            {"step": "key", "result": key or "none"},
+            {"step": "output", "result": "found"},
+        ]
+        found: dict[str, Any] = {"steps": steps, "key": key, "output": text_of(output)}
+        if key is None:
+            return without_none({**found, "outcome": "noKey"})
+        kind, token = self._becomes(endpoint, key, now)
+        steps.append({"step": "token", "result": "not awaited" if kind == "notAwaited" else kind})
+        return without_none({**found, "outcome": kind, "token": token.id if token else None})
+
+    def _becomes(self, endpoint: FakeEndpoint, key: str, now: int) -> tuple[str, FakeToken | None]:
+        """Return as which kind a delivery would be counted, and the token that has its key."""
+        token = self._tokens.of_key(key)
+        outcome = as_of(token, now).outcome if token else None
+        if token is None or (outcome and not token.holds(now)):
+            return ("kept" if self._kept_until(endpoint, now) > now else "notAwaited"), token
+        if outcome is None:
+            return "completed", token
+        return ("late" if outcome.status == "TIMED_OUT" else "repeated"), token
+
+    def _evaluated(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any]) -> tuple[str | None, Any]:
+        """Return the key and the output of a delivery. Of expressions the fake knows paths only, such as `body.order.id`."""
+        settings = endpoint.settings
+        if (settings["verify"] != "none" or "completeWhen" in settings) and not self._ignore_rules:
+            raise NotImplementedError(f"FakeWaitpoints does not check `verify` or `completeWhen` of {endpoint.name}: {_HOW}")
+        found = _at(settings["key"], delivery)
+        is_key = isinstance(found, (str, int, float)) and not isinstance(found, bool) and found != ""
+        return f"{endpoint.name}:{found}" if is_key else None, _at(settings["output"], delivery)
+
+    def _kept_until(self, endpoint: FakeEndpoint, now: int) -> int:
+        return now + min(times.duration(endpoint.settings["keyTTL"]) or 0, self._retention)
+
+    def _settings(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        if not _NAME.fullmatch(name):
+            raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
+        refuse_unknown(body, FIELDS)
+        for member in ("key", "verify"):
+            if member not in body:
+                raise Refusal(400, f'Validation error: "{member}" is required')
+        if body["verify"] != "none" and not isinstance(body["verify"], dict):
+            accepted = 'an object with "scheme" and "secret", or "none" to accept every delivery to the URL'
+            raise Refusal(422, f"Invalid verify: expected {accepted}")
+        settings = {"output": "body", "keyTTL": "24h", **body}
+        if (length := times.duration(settings["keyTTL"])) is None:
+            accepted = 'a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'
+            raise Refusal(422, f"Invalid keyTTL: expected {accepted}")
+        if length > self._retention:
+            kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
+            raise Refusal(422, f"Invalid keyTTL: {kept}")
+        return settings
+
+
+_HOW = "make it with FakeWaitpoints(ignore_rules=True) to accept every delivery"
+
+
+def delivery_of(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
+    """Return a delivery as expressions see it."""
+    return {"body": value_of(body), "headers": dict(headers), "query": dict(query)}
+
+
+def value_of(body: bytes) -> Any:
+    """Return the value that a delivery's body is: JSON, or a text; `{}` if it is blank."""
+    text = body.decode("utf-8", "replace")
+    if not text.strip():
+        return {}
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _at(path: str, delivery: Any) -> Any:
+    if not _PATH.fullmatch(path):
+        raise NotImplementedError(f"FakeWaitpoints evaluates paths such as body.order.id only, not: {path}")
+    for name in path.split("."):
+        delivery = delivery.get(name) if isinstance(delivery, dict) else None
+    return delivery

@@ -1,0 +1,329 @@
+"""The fake as a transport of httpx: its routes, its credentials and its clock."""
+
+import hashlib
+import json
+import re
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import httpx
+
+from waitpoints_client.aio import AsyncWaitpoints
+from waitpoints_client.client import Waitpoints
+from waitpoints_client.testing import listing, times
+from waitpoints_client.testing.answers import Refusal, refuse_unknown
+from waitpoints_client.testing.endpoints import Endpoints, delivery_of, value_of
+from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
+
+TOKENS, ENDPOINTS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints"
+SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
+PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
+_OUTPUTS = "outputs.waitpoints.test"
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request: its path's parameters, its query, and its body."""
+
+    request: httpx.Request
+    path: Mapping[str, str]
+    body: bytes
+    now: int
+
+    @property
+    def query(self) -> dict[str, str]:
+        return dict(parse_qsl(self.request.url.query.decode(), keep_blank_values=True))
+
+    @property
+    def bearer(self) -> str:
+        return re.sub(r"^bearer ", "", self.request.headers.get("authorization", ""), flags=re.IGNORECASE).strip()
+
+    def json(self, limit: int, *, optional: bool = False) -> dict[str, Any]:
+        """Return the body's object. Raises Refusal."""
+        if len(self.body) > limit:
+            raise Refusal(413, f"Request body too large: the limit is {limit} bytes")
+        if not self.body.strip():
+            if optional:
+                return {}
+            raise Refusal(400, "Request body is empty")
+        try:
+            found = json.loads(self.body)
+        except ValueError as error:
+            raise Refusal(400, f"Invalid JSON: {error}") from None
+        if not isinstance(found, dict):
+            raise Refusal(400, "Validation error: Expected an object")
+        return found
+
+
+class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A Waitpoints stack in memory.
+
+    It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
+    registered one counts as resumed when its token ends. `advance` moves its clock.
+
+    It does not check `verify`, `complete_when`, `payload_schema` and `page`. What would need that raises
+    NotImplementedError; with `ignore_rules`, every delivery and output is accepted instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str = "https://waitpoints.test",
+        api_key: str = "fake-api-key",
+        retention: timedelta = timedelta(days=30),
+        ignore_rules: bool = False,
+    ) -> None:
+        """`retention` is the stack's RetentionDays: how long what came before its token is kept at most."""
+        self.url = url
+        self.api_key = api_key
+        self._retention = retention // timedelta(milliseconds=1)
+        self._ignore_rules = ignore_rules
+        self._tokens = Tokens()
+        self._endpoints = Endpoints(self._tokens, self._retention, ignore_rules)
+        self._public: dict[str, tuple[list[str], int]] = {}
+        self._ahead = 0.0
+        self._hash_key = secrets.token_hex(16)
+
+    def client(self) -> Waitpoints:
+        """Return a client of this stack."""
+        return Waitpoints(self.url, self.api_key, transport=self)
+
+    def async_client(self) -> AsyncWaitpoints:
+        """Return an async client of this stack."""
+        return AsyncWaitpoints(self.url, self.api_key, transport=self)
+
+    def advance(self, time: timedelta) -> None:
+        """Move the stack's clock forward, for example past a timeout."""
+        self._ahead += time.total_seconds()
+
+    def deliver(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """Post to the URL of a token or an endpoint, as a webhook provider does: bytes and texts as they are, else JSON."""
+        content = body if isinstance(body, (bytes, str)) else text_of(body)
+        request = httpx.Request("POST", url, headers=headers, content=b"" if body is None else content)
+        answer = self.handle_request(request)
+        answer.request = request
+        return answer
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request. httpx calls this."""
+        try:
+            return self._answer(request)
+        except Refusal as refusal:
+            return httpx.Response(refusal.status, json=refusal.body)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of the async client. httpx calls this."""
+        await request.aread()
+        return self.handle_request(request)
+
+    def _answer(self, request: httpx.Request) -> httpx.Response:
+        path = request.url.raw_path.decode().partition("?")[0]
+        if request.url.host == _OUTPUTS:
+            return self._download(request)
+        allowed = []
+        for method, pattern, answer in _ROUTES:
+            if match := re.fullmatch(pattern, path):
+                if method == request.method:
+                    named = {name: unquote(value) for name, value in match.groupdict().items()}
+                    return answer(self, _Asked(request, named, request.read(), self._now()))
+                allowed.append(method)
+        if allowed:
+            return httpx.Response(405, json={"error": "Method not allowed"}, headers={"allow": ", ".join(sorted(allowed))})
+        return httpx.Response(404, json={"message": "Not Found"})
+
+    def _now(self) -> int:
+        return round((time.time() + self._ahead) * 1000)
+
+    def _create(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
+        token, is_cached = self._tokens.create(asked.json(CREATE, optional=True), request_key, asked.now)
+        access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
+        headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
+        return _ok({"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}, headers)
+
+    def _list(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        alive = [self._tokens.get(token_id, asked.now) for token_id in self._tokens.all]
+        tokens, pagination = listing.page_of(alive, asked.query, asked.now)
+        shown = [{**token.shown(self._callback_url(token)), "tags": sorted(token.tags)} for token in tokens]
+        return _ok({"data": shown, "pagination": pagination})
+
+    def _retrieve(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        token = self._tokens.get(asked.path["id"], asked.now)
+        return _ok(token.retrieved(self._callback_url(token)))
+
+    def _complete(self, asked: _Asked) -> httpx.Response:
+        self._check_may_complete(asked)
+        outcome = requested(asked.json(PAYLOAD), asked.now)
+        token = self._tokens.get(asked.path["id"], asked.now)
+        if not outcome.is_error and token.outcome is None:
+            self._check_rules(token, ("payloadSchema", "page"))
+        settle(token, outcome)
+        return _ok({"success": True})
+
+    def _complete_key(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        body = asked.json(PAYLOAD)
+        refuse_unknown(body, ("idempotencyKey", "idempotencyKeyTTL", "data", "error"))
+        key, longest = key_text(body.pop("idempotencyKey", None)), asked.now + self._retention
+        kept_until = times.key_expires_at(body.pop("idempotencyKeyTTL", None), asked.now) or longest
+        if kept_until > longest:
+            kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
+            raise Refusal(422, f"Invalid idempotencyKeyTTL: {kept}")
+        outcome, holder = requested(body, asked.now), self._tokens.of_key(key)
+        if holder and holder.outcome is None and not outcome.is_error:
+            self._check_rules(holder, ("payloadSchema", "page"))
+        token, created = self._tokens.complete_key(key, outcome, kept_until)
+        return _ok({"success": True, "id": token.id, "created": created})
+
+    def _callback(self, asked: _Asked) -> httpx.Response:
+        if asked.path["hash"].lower() != self._hash(asked.path["id"]):
+            raise Refusal(401, "Invalid URL, hash doesn't match")
+        if len(asked.body) > PAYLOAD:
+            raise Refusal(413, f"Request body too large: the limit is {PAYLOAD} bytes")
+        token = self._tokens.get(asked.path["id"], asked.now)
+        if token.outcome is None:
+            self._check_rules(token, token.rules)
+        if not settle(token, Outcome(asked.now, "callback", text_of(value_of(asked.body)))):
+            token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, asked.now
+        return _ok({"success": True})
+
+    def _packet(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        token_id, _, _ = asked.path["path"].partition("/")
+        if token_id not in self._tokens.all or self._tokens.all[token_id].stored_at != asked.path["path"]:
+            raise Refusal(404, "Output not found: the path is wrong, or the output was deleted after its retention")
+        return _ok({"presignedUrl": f"https://{_OUTPUTS}/{asked.path['path']}?X-Amz-Signature={self._hash_key}"})
+
+    def _download(self, request: httpx.Request) -> httpx.Response:
+        """Answer as the bucket does, which refuses a request that is authorized twice."""
+        token = self._tokens.all.get(request.url.path.split("/")[1])
+        if "authorization" in request.headers or request.url.params.get("X-Amz-Signature") != self._hash_key:
+            return httpx.Response(400, text="<Error><Code>InvalidArgument</Code></Error>")
+        assert token is not None, "the link is to a token's output"
+        assert token.outcome is not None, "the link is to a token's output"
+        return httpx.Response(200, text=token.outcome.output, headers={"content-type": "application/json"})
+
+    def _claims(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        return _ok(_CLAIMS)
+
+    def _create_public_token(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        body = asked.json(SMALL)
+        refuse_unknown(body, ("claims", "expirationTime"))
+        wanted = body.get("expirationTime", "1h")
+        length = times.duration(wanted) if isinstance(wanted, str) else wanted * 1000 - asked.now
+        if not length or not 0 < length <= LONGEST_LIFETIME:
+            accepted = 'a time in epoch seconds or a duration such as "15m", in the next 30 days'
+            raise Refusal(422, f"Invalid expirationTime: expected {accepted}")
+        return _ok({"token": self._public_token(body.get("claims", {}).get("scopes", []), asked.now + length)})
+
+    def _put_endpoint(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        return _ok(self._endpoints.put(asked.path["name"], asked.json(SMALL), asked.now).shown(self.url))
+
+    def _get_endpoint(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        endpoint = self._endpoints.get(asked.path["name"])
+        return _ok({**endpoint.shown(self.url), "deliveries": endpoint.deliveries})
+
+    def _list_endpoints(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        refuse_unknown(asked.query, ("page[size]", "page[after]"), "parameter")
+        endpoints, pagination = self._endpoints.page(listing.page_size(asked.query), asked.query.get("page[after]"))
+        return _ok({"data": [endpoint.shown(self.url) for endpoint in endpoints], "pagination": pagination})
+
+    def _delete_endpoint(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        del self._endpoints.all[self._endpoints.get(asked.path["name"]).name]
+        return _ok({"success": True})
+
+    def _try_endpoint(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        endpoint, body = self._endpoints.get(asked.path["name"]), asked.json(PAYLOAD)
+        refuse_unknown(body, ("body", "headers", "query"))
+        given = body.get("body", "")
+        content = given.encode() if isinstance(given, str) else text_of(given).encode()
+        query = dict(parse_qsl(body.get("query", "").removeprefix("?")))
+        return _ok(self._endpoints.tried(endpoint, delivery_of(content, body.get("headers", {}), query), asked.now))
+
+    def _deliver(self, asked: _Asked) -> httpx.Response:
+        endpoint = self._endpoints.all.get(asked.path["name"])
+        if endpoint is None or endpoint.hash != asked.path["hash"].lower():
+            raise Refusal(401, "Invalid URL, hash doesn't match")
+        delivery = delivery_of(asked.body, dict(asked.request.headers), asked.query)
+        self._endpoints.deliver(endpoint, delivery, asked.now)
+        return _ok({"success": True})
+
+    def _check_key(self, asked: _Asked) -> None:
+        if not asked.bearer:
+            raise Refusal(401, "Invalid or missing API key: send `Authorization: Bearer <key>`")
+        if asked.bearer != self.api_key:
+            raise Refusal(401, "Invalid API key")
+
+    def _check_may_complete(self, asked: _Asked) -> None:
+        if asked.bearer not in self._public:
+            self._check_key(asked)
+            return
+        scopes, expires_at = self._public[asked.bearer]
+        if expires_at <= asked.now:
+            raise Refusal(401, "Public Access Token is invalid")
+        written = asked.path["id"].removeprefix("waitpoint_")
+        allowing = {"admin", "write:waitpoints", "write:all", "*:waitpoints", "*:all"}
+        if not any(scope in allowing or _is_of(scope, written) for scope in scopes):
+            raise Refusal(403, "Unauthorized", code="unauthorized", param="access_token", type="authorization")
+
+    def _check_rules(self, token: FakeToken, which: tuple[str, ...]) -> None:
+        if (unchecked := [rule for rule in token.rules if rule in which]) and not self._ignore_rules:
+            how = "make it with FakeWaitpoints(ignore_rules=True) to accept everything"
+            raise NotImplementedError(f"FakeWaitpoints does not check `{unchecked[0]}`: {how}")
+
+    def _public_token(self, scopes: list[str], expires_at: int) -> str:
+        token = f"{secrets.token_hex(8)}.{secrets.token_hex(8)}.fake"
+        self._public[token] = (scopes, expires_at)
+        return token
+
+    def _callback_url(self, token: FakeToken) -> str:
+        return f"{self.url}{TOKENS}/{token.id}/callback/{self._hash(token.id)}"
+
+    def _hash(self, token_id: str) -> str:
+        return hashlib.sha256(f"{self._hash_key}{token_id.removeprefix('waitpoint_')}".encode()).hexdigest()
+
+
+def _ok(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:
+    return httpx.Response(200, json=body, headers=headers)
+
+
+def _is_of(scope: str, bare_id: str) -> bool:
+    action, _, rest = scope.partition(":")
+    kind, _, scoped = rest.partition(":")
+    return action in ("write", "*") and kind in ("waitpoints", "all") and scoped.removeprefix("waitpoint_") == bare_id
+
+
+_CLAIMS = {"sub": "waitpoints", "pub": True}
+_ID, _NAME, _HASH = r"(?P<id>[^/]+)", r"(?P<name>[^/]+)", r"(?P<hash>[^/]+)"
+_ROUTES: tuple[tuple[str, str, Callable[[FakeWaitpoints, _Asked], httpx.Response]], ...] = (
+    ("POST", TOKENS, FakeWaitpoints._create),
+    ("GET", TOKENS, FakeWaitpoints._list),
+    ("GET", f"{TOKENS}/{_ID}", FakeWaitpoints._retrieve),
+    ("POST", f"{TOKENS}/{_ID}/complete", FakeWaitpoints._complete),
+    ("POST", f"{TOKENS}/{_ID}/callback/{_HASH}", FakeWaitpoints._callback),
+    ("POST", "/api/v1/waitpoints/complete", FakeWaitpoints._complete_key),
+    ("GET", "/api/v1/packets/(?P<path>.+)", FakeWaitpoints._packet),
+    ("POST", "/api/v1/auth/jwt/claims", FakeWaitpoints._claims),
+    ("POST", "/api/v1/auth/jwt", FakeWaitpoints._create_public_token),
+    ("GET", ENDPOINTS, FakeWaitpoints._list_endpoints),
+    ("PUT", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._put_endpoint),
+    ("GET", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._get_endpoint),
+    ("DELETE", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._delete_endpoint),
+    ("POST", f"{ENDPOINTS}/{_NAME}/test", FakeWaitpoints._try_endpoint),
+    ("POST", f"{ENDPOINTS}/{_NAME}/{_HASH}", FakeWaitpoints._deliver),
+)

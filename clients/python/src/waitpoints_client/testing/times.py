@@ -1,0 +1,54 @@
+"""The times in requests, as the stack reads them. All are epoch milliseconds."""
+
+import re
+from datetime import datetime, timezone
+from typing import Any
+
+from waitpoints_client.testing.answers import Refusal, milliseconds
+from waitpoints_client.wire import read_duration
+
+_DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
+_ACCEPTED = (
+    'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
+)
+
+
+def duration(text: Any) -> int | None:
+    """Return a duration, or None if it is none."""
+    if not isinstance(text, str) or not _DURATION.fullmatch(text):
+        return None
+    return round(read_duration(text).total_seconds() * 1000)
+
+
+def date(text: Any) -> int | None:
+    """Return an instant of ISO 8601, or None if it is none."""
+    try:
+        instant = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
+    except (ValueError, AttributeError):
+        return None
+    return milliseconds(instant if instant.tzinfo else instant.replace(tzinfo=timezone.utc))
+
+
+def timeout_at(text: Any, now: int) -> int | None:
+    """Return when a token times out, or None for never. Raises Refusal."""
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise Refusal(422, f"Invalid timeout: expected {_ACCEPTED}")
+    length = duration(text)
+    instant = date(text) if length is None else now + length
+    if instant is None:
+        raise Refusal(422, f'Invalid timeout "{text}": expected {_ACCEPTED}')
+    if instant <= now:
+        raise Refusal(422, f'Invalid timeout "{text}": it must be in the future; expected {_ACCEPTED}')
+    return instant
+
+
+def key_expires_at(text: Any, now: int) -> int | None:
+    """Return when a key expires, or None for never. Raises Refusal."""
+    if text is None:
+        return None
+    length = duration(text)
+    if not length:
+        raise Refusal(422, 'Invalid idempotencyKeyTTL: expected a duration such as "60s", "24h", "1w" (w, d, h, m, s)')
+    return now + length

@@ -1,0 +1,268 @@
+"""The tokens of the fake, and what a stack does to them. All times are epoch milliseconds."""
+
+import hashlib
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from waitpoints_client.testing import times
+from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+
+FIELDS = (
+    "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
+    "verify", "completeWhen", "payloadSchema", "page",
+)  # fmt: skip
+RULES = ("verify", "completeWhen", "payloadSchema", "page")
+REQUEST_KEY_LIFETIME = 3_600_000
+INLINE_LIMIT = 6_000_000  # bytes of an output, escaped twice
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_ID = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
+_ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a token ended: the JSON text of its output or error, if it has one, and what ended it."""
+
+    at: int
+    source: str
+    output: str | None = None
+    is_error: bool = False
+    status: str = "COMPLETED"
+
+
+@dataclass
+class FakeToken:
+    """A token. With `kept`, a completion by key made it, and no create has asked for it yet."""
+
+    id: str
+    created_at: int
+    timeout_at: int | None = None
+    tags: list[str] = field(default_factory=list)
+    key: str | None = None
+    key_expires_at: int | None = None
+    rules: tuple[str, ...] = ()
+    waiters: list[dict[str, Any]] = field(default_factory=list)
+    outcome: Outcome | None = None
+    other_deliveries: int = 0
+    last_delivery_at: int | None = None
+    kept: bool = False
+
+    def holds(self, now: int) -> bool:
+        """Whether it still holds its key."""
+        return self.key_expires_at is None or self.key_expires_at > now
+
+    def shown(self, url: str) -> dict[str, Any]:
+        """Return what retrieve and list have both."""
+        return without_none(
+            {
+                "id": self.id,
+                "url": url,
+                "status": self.outcome.status if self.outcome else "WAITING",
+                "completedAt": iso(self.outcome.at if self.outcome else None),
+                "timeoutAt": iso(self.timeout_at),
+                "completedAfter": iso(self.timeout_at),
+                "idempotencyKey": self.key,
+                "idempotencyKeyExpiresAt": iso(self.key_expires_at),
+                "tags": self.tags,
+                "createdAt": iso(self.created_at),
+                "outputIsError": bool(self.outcome and self.outcome.is_error),
+            }
+        )
+
+    def retrieved(self, url: str) -> dict[str, Any]:
+        """Return what retrieve has."""
+        text = self.outcome.output if self.outcome else None
+        is_large = text is not None and len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False)) > INLINE_LIMIT
+        output = self.stored_at if is_large else text
+        others = {"count": self.other_deliveries, "lastAt": iso(self.last_delivery_at)} if self.other_deliveries else None
+        by = {"source": self.outcome.source, "at": iso(self.outcome.at)} if self.outcome else None
+        more = {
+            "type": "MANUAL",
+            "userProvidedIdempotencyKey": self.key is not None,
+            "output": output,
+            "outputType": "application/store" if is_large else "application/json",
+            "completedBy": by,
+            "otherDeliveries": others,
+            "waiters": [self._waiter(waiter) for waiter in self.waiters],
+        }
+        return {**self.shown(url), **without_none(more)}
+
+    @property
+    def stored_at(self) -> str:
+        """The path of a large output."""
+        return f"{self.id}/{hashlib.sha256(self.id.encode()).hexdigest()[:16]}.json"
+
+    def _waiter(self, waiter: dict[str, Any]) -> dict[str, Any]:
+        if self.outcome is None:
+            return {**waiter, "status": "WAITING"}
+        return {**waiter, "status": "RESUMED", "resumedAt": iso(self.outcome.at), "lagMs": 0}
+
+
+class Tokens:
+    """All tokens, by id."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, FakeToken] = {}
+        self._by_key: dict[str, str] = {}
+        self._by_request: dict[str, tuple[str, int]] = {}
+        self._created_by: dict[str, str | None] = {}
+
+    def create(self, body: Mapping[str, Any], request_key: str | None, now: int) -> tuple[FakeToken, bool]:
+        """Create a token, or find the one of its key. Returns it and `isCached`. Raises Refusal."""
+        new = _new_token(body, now)
+        holder = self._holder(new, request_key, now)
+        if holder is None:
+            self.all[new.id] = new
+            self._created_by[new.id] = request_key
+            if new.key is not None:
+                self._by_key[new.key] = new.id
+            elif request_key:
+                self._by_request[request_key] = (new.id, now + REQUEST_KEY_LIFETIME)
+            return new, False
+        holder.waiters += new.waiters
+        if holder.kept:
+            holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
+        return holder, self._created_by.get(holder.id) != request_key or request_key is None
+
+    def _holder(self, new: FakeToken, request_key: str | None, now: int) -> FakeToken | None:
+        """Return the token that already holds the key of a create, or of its request."""
+        if new.key is not None:
+            holder = self.of_key(new.key)
+            return holder if holder and holder.holds(now) else None
+        token_id, until = self._by_request.get(request_key or "", ("", 0))
+        return self.all[token_id] if until > now else None
+
+    def of_key(self, key: str) -> FakeToken | None:
+        """Return the newest token of a key, even if the key has expired."""
+        token_id = self._by_key.get(key)
+        return self.all[token_id] if token_id else None
+
+    def get(self, written_id: str, now: int) -> FakeToken:
+        """Return a token as of now. Raises Refusal."""
+        match = _ID.fullmatch(written_id)
+        token = self.all.get(f"waitpoint_{match[1]}") if match else None
+        if token is None:
+            raise Refusal(404, "Waitpoint not found")
+        return as_of(token, now)
+
+    def complete_key(self, key: str, outcome: Outcome, kept_until: int) -> tuple[FakeToken, bool]:
+        """End the token of a key, or keep the outcome for it. Returns the token, and whether this made it."""
+        token = self.of_key(key)
+        if token and (as_of(token, outcome.at).outcome is None or token.holds(outcome.at)):
+            settle(token, outcome)
+            return token, False
+        kept = FakeToken(new_id(outcome.at), outcome.at, key=key, key_expires_at=kept_until, outcome=outcome, kept=True)
+        self.all[kept.id] = kept
+        self._by_key[key] = kept.id
+        return kept, True
+
+
+def as_of(token: FakeToken, now: int) -> FakeToken:
+    """Return a token after timing it out, if it is due."""
+    if token.outcome is None and token.timeout_at is not None and token.timeout_at <= now:
+        error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {iso(token.timeout_at)}"}
+        token.outcome = Outcome(token.timeout_at, "timeout", text_of(error), True, "TIMED_OUT")
+    return token
+
+
+def settle(token: FakeToken, outcome: Outcome) -> bool:
+    """End a token. Returns False, and changes nothing, if it has ended before."""
+    if as_of(token, outcome.at).outcome is not None:
+        return False
+    token.outcome = outcome
+    return True
+
+
+def requested(body: Mapping[str, Any], now: int) -> Outcome:
+    """Return the outcome that a request to complete asks for. Raises Refusal."""
+    refuse_unknown(body, ("data", "error"))
+    if "error" not in body:
+        return Outcome(now, "complete", text_of(body["data"]) if "data" in body else None)
+    if "data" in body:
+        raise Refusal(400, 'Validation error: expected "data" or "error", not both')
+    return Outcome(now, "complete", text_of(_error(body["error"])), is_error=True)
+
+
+def _error(error: Any) -> dict[str, str]:
+    if not isinstance(error, dict):
+        raise Refusal(400, 'Validation error: "error" must be an object with a "message"')
+    refuse_unknown(error, ("message", "name", "code"))
+    full = {"name": "WaitpointFailedError", "code": "WAITPOINT_FAILED", "message": "", **error}
+    for member, limit in (("message", 4096), ("code", 128)):
+        if not isinstance(full[member], str) or not 0 < len(full[member].encode()) <= limit:
+            raise Refusal(400, f'Validation error: "error.{member}" must be a string of 1 to {limit} bytes of UTF-8')
+    if not isinstance(full["name"], str) or not _ERROR_NAME.fullmatch(full["name"]):
+        raise Refusal(400, 'Validation error: "error.name" must be 1 to 64 letters and digits and start with a letter')
+    if full["name"] == "WaitpointTimeoutError":
+        raise Refusal(400, f'Validation error: "error.name" must not be {full["name"]}: the stack raises this error itself')
+    return full
+
+
+def key_text(key: Any) -> str:
+    """Return an idempotency key. Raises Refusal."""
+    if not isinstance(key, str):
+        raise Refusal(400, 'Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
+    if not key:
+        raise Refusal(400, 'Validation error: idempotencyKey must not be empty at "idempotencyKey"')
+    if len(key) > 2048:
+        raise Refusal(400, 'Validation error: idempotencyKey must be 2048 characters or less at "idempotencyKey"')
+    return key
+
+
+def text_of(value: Any) -> str:
+    """Return the JSON text of a value."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def new_id(now: int) -> str:
+    """Return an id for a token that is created now. Ids sort by the time of creation."""
+    number = now << 80 | secrets.randbits(80)
+    return "waitpoint_" + "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))
+
+
+def _new_token(body: Mapping[str, Any], now: int) -> FakeToken:
+    refuse_unknown(body, FIELDS)
+    ttl, key = body.get("idempotencyKeyTTL"), None
+    if "idempotencyKey" in body:
+        key = key_text(body["idempotencyKey"])
+    elif ttl is not None:
+        raise Refusal(400, "Validation error: idempotencyKeyTTL needs an idempotencyKey")
+    rules = tuple(name for name in RULES if name in body)
+    if "page" in rules and len(rules) > 1:
+        reason = "a page says itself which bodies complete the token"
+        raise Refusal(422, f"Invalid page: {rules[0]} is not accepted with it: {reason}")
+    return FakeToken(
+        new_id(now),
+        now,
+        timeout_at=times.timeout_at(body.get("timeout"), now),
+        tags=_tags(body.get("tags")),
+        key=key,
+        key_expires_at=times.key_expires_at(ttl, now),
+        rules=rules,
+        waiters=_waiters(body, now),
+    )
+
+
+def _tags(tags: Any) -> list[str]:
+    tags = [tags] if isinstance(tags, str) else tags or []
+    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+        raise Refusal(400, 'Validation error: Tags must be a string or a list of strings at "tags"')
+    if any(len(tag) > 128 for tag in tags):
+        raise Refusal(400, 'Validation error: Tags must be 128 characters or less at "tags"')
+    if len(tags) > 10:
+        raise Refusal(422, f"Waitpoints can only have 10 tags, you're trying to set {len(tags)}.")
+    return tags
+
+
+def _waiters(body: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
+    handle = body.get("taskToken") or body.get("callbackId")
+    if not isinstance(handle, str):
+        if lonely := [name for name in ("execution", "unwrap", "context") if body.get(name)]:
+            raise Refusal(400, f"Validation error: {lonely[0]} needs a taskToken")
+        return []
+    waiter_id = hashlib.sha256(handle.encode()).hexdigest()[:16]
+    return [without_none({"id": waiter_id, "registeredAt": iso(now), "execution": body.get("execution")})]

@@ -1,0 +1,467 @@
+"""What the client promises. The same tests run against the fake, here, and against a deployed stack, in `tests/e2e`.
+
+Each runs with the sync client and with the async one.
+"""
+
+import asyncio
+import inspect
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from waitpoints_client import (
+    AsyncPages,
+    AsyncWaitpoints,
+    AuthenticationError,
+    BadRequestError,
+    Failed,
+    NotFoundError,
+    Ok,
+    PermissionDeniedError,
+    TokenFailedError,
+    TokenTimedOutError,
+    UnprocessableEntityError,
+    Waitpoints,
+    WaitTimeoutError,
+)
+from waitpoints_client.testing import FakeWaitpoints
+
+UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a"
+
+
+@dataclass(frozen=True)
+class Served:
+    """A stack to call. `transport` makes what sends to it, and `pass_time` lets so many seconds go by."""
+
+    url: str
+    api_key: str
+    transport: Callable[[], Any]
+    pass_time: Callable[[float], object]
+
+    def deliver(self, url: str, body: bytes) -> int:
+        """Post to a URL as a webhook provider does. Returns the status."""
+        with httpx.Client(transport=self.transport()) as sender:
+            return sender.post(url, content=body).status_code
+
+
+@pytest.fixture
+def served() -> Served:
+    fake = FakeWaitpoints()
+    return Served(fake.url, fake.api_key, lambda: fake, lambda seconds: fake.advance(timedelta(seconds=seconds)))
+
+
+class Blocking:
+    """An async client that is called like the sync one, so that one test is for both."""
+
+    def __init__(self, inner: Any, loop: asyncio.AbstractEventLoop) -> None:
+        self._inner, self._loop = inner, loop
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._inner, name)
+        if name == "endpoints":
+            return Blocking(found, self._loop)
+        return self._blocking(found) if callable(found) else found
+
+    def _blocking(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*arguments: Any, **options: Any) -> Any:
+            result = call(*arguments, **options)
+            if inspect.isawaitable(result):
+                return self._loop.run_until_complete(result)
+            return BlockingPages(result, self._loop)
+
+        return called
+
+
+class BlockingPages:
+    def __init__(self, pages: AsyncPages[Any], loop: asyncio.AbstractEventLoop) -> None:
+        self._pages, self._loop = pages, loop
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._each(self._pages.__aiter__())
+
+    def pages(self) -> Iterator[Any]:
+        return self._each(self._pages.pages())
+
+    def _each(self, found: Any) -> Iterator[Any]:
+        async def following() -> Any:
+            return await found.__anext__()
+
+        while True:
+            try:
+                yield self._loop.run_until_complete(following())
+            except StopAsyncIteration:
+                return
+
+
+Connect = Callable[..., Waitpoints]
+
+
+@pytest.fixture(params=["sync", "async"])
+def connect(request: pytest.FixtureRequest, served: Served) -> Iterator[Connect]:
+    """Makes a client of the stack, with its key or another one."""
+
+    def synchronous(key: str = served.api_key, transport: Any = None) -> Waitpoints:
+        return Waitpoints(served.url, key, transport=transport or served.transport())
+
+    if request.param == "sync":
+        yield synchronous
+        return
+    loop = asyncio.new_event_loop()
+
+    def asynchronous(key: str = served.api_key, transport: Any = None) -> Waitpoints:
+        inner = AsyncWaitpoints(served.url, key, transport=transport or served.transport())
+        return cast("Waitpoints", Blocking(inner, loop))
+
+    yield asynchronous
+    loop.close()
+
+
+@pytest.fixture
+def waitpoints(connect: Connect) -> Iterator[Waitpoints]:
+    client = connect()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def tag() -> str:
+    """A tag, or a part of a key, that no other test has."""
+    return uuid.uuid4().hex
+
+
+def test_a_created_token_waits(waitpoints: Waitpoints, tag: str) -> None:
+    created = waitpoints.create(timeout=timedelta(days=1, hours=12), tags=[tag, "order-1"])
+
+    assert created.url.startswith("http")
+    assert not created.is_cached
+    token = waitpoints.get(created)
+    assert (token.id, token.status, token.url) == (created.id, "WAITING", created.url)
+    assert (token.ok, token.output, token.error, token.result) == (None, None, None, None)
+    assert set(token.tags) == {tag, "order-1"}
+    assert token.timeout_at == token.created_at + timedelta(days=1, hours=12)
+    assert (token.completed_at, token.completed_by, token.waiters) == (None, None, ())
+
+
+def test_a_token_needs_no_options(waitpoints: Waitpoints) -> None:
+    assert waitpoints.get(waitpoints.create().id).timeout_at is None
+
+
+def test_a_datetime_is_when_a_token_times_out(waitpoints: Waitpoints) -> None:
+    end = datetime(2040, 1, 31, 18, tzinfo=timezone(timedelta(hours=5)))
+
+    assert waitpoints.get(waitpoints.create(timeout=end)).timeout_at == end
+
+
+@pytest.mark.parametrize("data", [{"approved": True, "by": "Zoë"}, [1, 2.5, None], "text", "", 0, 2**70, None])
+def test_a_completed_token_has_its_output(waitpoints: Waitpoints, data: Any) -> None:
+    token = waitpoints.create()
+    waitpoints.complete(token, data)
+    waitpoints.complete(token, "too late")
+
+    completed = waitpoints.get(token)
+    assert (completed.status, completed.ok, completed.output) == ("COMPLETED", True, data)
+    assert completed.result == Ok(data)
+    assert completed.completed_by is not None
+    assert completed.completed_by.source == "complete"
+    assert completed.completed_at == completed.completed_by.at
+
+
+def test_a_token_can_be_completed_without_an_output(waitpoints: Waitpoints) -> None:
+    without, null = waitpoints.create(), waitpoints.create()
+    waitpoints.complete(without)
+    waitpoints.complete(null, None)
+
+    assert waitpoints.get(without).output_text is None
+    assert waitpoints.get(null).output_text == "null"
+    assert waitpoints.wait(without) == waitpoints.wait(null) == Ok(None)
+
+
+def test_a_failed_token_has_its_error(waitpoints: Waitpoints) -> None:
+    token = waitpoints.create()
+    waitpoints.fail(token, "rejected by legal", name="Rejected", code="LEGAL")
+
+    failed = waitpoints.get(token)
+    assert (failed.status, failed.ok, failed.output) == ("COMPLETED", False, None)
+    assert failed.error is not None
+    assert (failed.error.message, failed.error.name, failed.error.code) == ("rejected by legal", "Rejected", "LEGAL")
+    with pytest.raises(TokenFailedError, match="rejected by legal") as raised:
+        waitpoints.wait(token).unwrap()
+    assert (raised.value.name, raised.value.code) == ("Rejected", "LEGAL")
+
+
+def test_a_token_times_out(served: Served, waitpoints: Waitpoints) -> None:
+    token = waitpoints.create(timeout=timedelta(seconds=1))
+    served.pass_time(1)
+
+    result = waitpoints.wait(token, poll=0.05, timeout=30)
+    assert isinstance(result, Failed)
+    assert result.timed_out
+    assert result.error.name == "WaitpointTimeoutError"
+    assert waitpoints.get(token).status == "TIMED_OUT"
+    with pytest.raises(TokenTimedOutError, match="timed out at"):
+        result.unwrap()
+
+
+def test_wait_returns_what_is_posted_to_the_url(served: Served, waitpoints: Waitpoints) -> None:
+    token = waitpoints.create()
+    with pytest.raises(WaitTimeoutError, match=token.id):
+        waitpoints.wait(token, timeout=0)
+
+    assert served.deliver(token.url, b'{"approved": true}') == 200
+    assert served.deliver(token.url, b"again") == 200
+
+    assert waitpoints.wait(token, timeout=timedelta(seconds=30)) == Ok({"approved": True})
+    completed = waitpoints.get(token)
+    assert completed.completed_by is not None
+    assert completed.completed_by.source == "callback"
+    assert completed.other_deliveries is not None
+    assert completed.other_deliveries.count == 1
+
+
+def test_a_key_names_one_token(waitpoints: Waitpoints, tag: str) -> None:
+    first = waitpoints.create(idempotency_key=tag, idempotency_key_ttl="1h")
+    second = waitpoints.create(idempotency_key=tag, timeout="5m")
+
+    assert (first.is_cached, second.is_cached) == (False, True)
+    assert first.id == second.id
+    token = waitpoints.get(first)
+    assert (token.idempotency_key, token.timeout_at) == (tag, None)
+    assert token.idempotency_key_expires_at == token.created_at + timedelta(hours=1)
+
+
+def test_an_expired_key_makes_a_new_token(served: Served, waitpoints: Waitpoints, tag: str) -> None:
+    first = waitpoints.create(idempotency_key=tag, idempotency_key_ttl=1)
+    served.pass_time(1.1)
+
+    assert waitpoints.create(idempotency_key=tag).id != first.id
+
+
+class LosesTheFirstAnswer(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """A connection that breaks after the first request has arrived."""
+
+    def __init__(self, inner: Any) -> None:
+        self._inner = inner
+        self.answers: list[httpx.Response] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._kept(self._inner.handle_request(request))
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self._kept(await self._inner.handle_async_request(request))
+
+    def _kept(self, answer: httpx.Response) -> httpx.Response:
+        self.answers.append(answer)
+        if len(self.answers) == 1:
+            raise httpx.ReadError("connection reset by peer")
+        return answer
+
+
+def test_a_lost_answer_makes_no_second_token(
+    served: Served, connect: Connect, tag: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("waitpoints_client.session.FIRST_DELAY", 0.0)
+    transport = LosesTheFirstAnswer(served.transport())
+    client = connect(transport=transport)
+    created = client.create(tags=tag)
+
+    assert len(transport.answers) == 2
+    assert not created.is_cached
+    assert [token.id for token in client.list(tags=tag)] == [created.id]
+
+
+def test_a_list_has_every_token_once(waitpoints: Waitpoints, tag: str) -> None:
+    ids = [waitpoints.create(tags=tag).id for _ in range(5)]
+
+    oldest_first = [token.id for token in waitpoints.list(tags=tag, page_size=2, oldest_first=True)]
+    assert sorted(oldest_first) == oldest_first
+    assert set(oldest_first) == set(ids)
+    pages = list(waitpoints.list(tags=[tag, "no-such-tag"], page_size=2).pages())
+    assert [token.id for page in pages for token in page.items] == oldest_first[::-1]
+    [before] = list(waitpoints.list(tags=tag, page_size=2, before=pages[1].previous).pages())[:1]
+    assert before.items == pages[0].items
+
+
+def test_filters_choose_what_is_listed(waitpoints: Waitpoints, tag: str) -> None:
+    waiting = waitpoints.create(tags=tag, idempotency_key=tag)
+    completed, failed = waitpoints.create(tags=tag), waitpoints.create(tags=tag)
+    waitpoints.complete(completed, 1)
+    waitpoints.fail(failed, "no")
+    now = datetime.now(timezone.utc)
+    hour = timedelta(hours=1)
+
+    def ids(**filters: Any) -> set[str]:
+        return {token.id for token in waitpoints.list(tags=tag, **filters)}
+
+    everything = {waiting.id, completed.id, failed.id}
+    assert ids(status="WAITING") == ids(idempotency_key=tag) == {waiting.id}
+    assert ids(status=["COMPLETED", "TIMED_OUT"]) == ids(completed_within=hour) == {completed.id, failed.id}
+    assert ids(failed=True) == {failed.id}
+    assert ids(failed=False) == {waiting.id, completed.id}
+    assert ids(failed=None, created_within=hour) == ids(created_from=now - hour, created_to=now + hour) == everything
+    assert ids(created_to=now - hour) == ids(completed_from=now + hour) == ids(completed_to=now - hour) == set()
+    assert [token.id for token in waitpoints.list(undelivered=True, created_from=now + hour)] == []
+    [listed] = waitpoints.list(tags=tag, failed=True)
+    assert (listed.ok, listed.tags, listed.url) == (False, (tag,), failed.url)
+
+
+def test_a_key_can_be_completed_before_its_token_is_created(waitpoints: Waitpoints, tag: str) -> None:
+    kept = waitpoints.complete_key(tag, {"paid": True}, ttl=timedelta(hours=1))
+    token = waitpoints.create(idempotency_key=tag, tags=tag)
+
+    assert (kept.created, kept.id, token.is_cached) == (True, token.id, True)
+    assert waitpoints.wait(token) == Ok({"paid": True})
+    assert [listed.id for listed in waitpoints.list(tags=tag)] == [token.id]
+
+
+def test_a_key_can_be_completed_and_failed_after_its_token_is_created(waitpoints: Waitpoints, tag: str) -> None:
+    first, second = waitpoints.create(idempotency_key=tag), waitpoints.create(idempotency_key=f"{tag}-2")
+    completion, failure = waitpoints.complete_key(tag), waitpoints.fail_key(f"{tag}-2", "no", name="Rejected")
+
+    assert (completion.created, completion.id, failure.created, failure.id) == (False, first.id, False, second.id)
+    assert waitpoints.wait(first) == Ok(None)
+    failed = waitpoints.wait(second)
+    assert isinstance(failed, Failed)
+    assert (failed.error.name, failed.error.code) == ("Rejected", "WAITPOINT_FAILED")
+
+
+def test_a_public_access_token_completes_its_token_alone(waitpoints: Waitpoints, connect: Connect) -> None:
+    mine, other = waitpoints.create(), waitpoints.create()
+    public = connect(mine.public_access_token)
+    public.complete(mine, 1)
+
+    assert waitpoints.get(mine).output == 1
+    with pytest.raises(PermissionDeniedError) as denied:
+        public.complete(other, 1)
+    assert (denied.value.status, denied.value.code) == (403, "unauthorized")
+    with pytest.raises(AuthenticationError):
+        public.get(mine)
+
+
+@pytest.mark.parametrize("by", ["token", "scope"])
+def test_a_public_access_token_is_created_for_a_token_or_for_scopes(waitpoints: Waitpoints, connect: Connect, by: str) -> None:
+    token = waitpoints.create()
+    if by == "token":
+        key = waitpoints.create_public_token(token, expires=timedelta(minutes=5))
+    else:
+        key = waitpoints.create_public_token(
+            scopes=["write:waitpoints"], expires=datetime.now(timezone.utc) + timedelta(minutes=5)
+        )
+    connect(key).complete(token, by)
+
+    assert waitpoints.get(token).output == by
+    with pytest.raises(UnprocessableEntityError, match="30 days"):
+        waitpoints.create_public_token(token, expires=timedelta(days=31))
+
+
+def test_the_claims_of_public_access_tokens_can_be_read(waitpoints: Waitpoints) -> None:
+    claims = waitpoints.public_token_claims()
+
+    assert claims.sub
+    assert claims.pub is True
+
+
+def test_a_refusal_is_an_exception_of_its_status(waitpoints: Waitpoints, connect: Connect) -> None:
+    with pytest.raises(NotFoundError, match="404: Waitpoint not found"):
+        waitpoints.get(UNKNOWN)
+    with pytest.raises(NotFoundError, match="Waitpoint not found"):
+        waitpoints.complete("no id", 1)
+    with pytest.raises(NotFoundError, match="Waitpoint not found"):
+        waitpoints.wait(UNKNOWN)
+    with pytest.raises(AuthenticationError, match="Invalid API key"):
+        connect("another-key").get(UNKNOWN)
+    with pytest.raises(UnprocessableEntityError, match="Invalid timeout"):
+        waitpoints.create(timeout="soon")
+    with pytest.raises(UnprocessableEntityError, match="must be in the future"):
+        waitpoints.create(timeout=datetime(2020, 1, 1, tzinfo=timezone.utc))
+    with pytest.raises(UnprocessableEntityError, match="only have 10 tags"):
+        waitpoints.create(tags=[str(number) for number in range(11)])
+    with pytest.raises(BadRequestError, match="idempotencyKeyTTL needs an idempotencyKey"):
+        waitpoints.create(idempotency_key_ttl="1h")
+    with pytest.raises(BadRequestError, match="idempotencyKey must not be empty"):
+        waitpoints.create(idempotency_key="")
+    with pytest.raises(BadRequestError, match=r"error\.name"):
+        waitpoints.fail(UNKNOWN, "no", name="No Name")
+    with pytest.raises(BadRequestError, match=r"page\[size\]"):
+        list(waitpoints.list(page_size=101))
+    with pytest.raises(BadRequestError, match="Invalid status values: LOST"):
+        list(waitpoints.list(status=cast("Any", "LOST")))
+    with pytest.raises(UnprocessableEntityError, match="Invalid page"):
+        waitpoints.create(page={"title": "Go on?"}, complete_when="body")
+
+
+def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> None:
+    by_rules = waitpoints.create(complete_when="body.status == 'done'", payload_schema={"type": "object"})
+    by_page = waitpoints.create(
+        page={
+            "title": "Deploy?",
+            "text": "All checks passed",
+            "links": [{"url": "https://example.com", "label": "Notes"}],
+            "actions": [{"id": "approve", "label": "Approve", "style": "primary"}],
+            "fields": {"type": "object", "properties": {"note": {"type": "string"}}},
+            "confirm": True,
+        }
+    )
+
+    assert waitpoints.get(by_rules).status == waitpoints.get(by_page).status == "WAITING"
+
+
+def test_a_large_output_is_downloaded(waitpoints: Waitpoints) -> None:
+    token, large = waitpoints.create(), '"' * 800_000
+    waitpoints.complete(token, large)
+
+    assert waitpoints.get(token).output == large
+
+
+def test_an_endpoint_completes_the_token_of_each_delivery(served: Served, waitpoints: Waitpoints, tag: str) -> None:
+    name = f"orders-{tag}"
+    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none", key_ttl=timedelta(days=2), output="body.paid")
+    assert (endpoint.name, endpoint.key, endpoint.verify, endpoint.output) == (name, "body.order", None, "body.paid")
+    assert endpoint.key_ttl == timedelta(days=2)
+    waiting = waitpoints.create(idempotency_key=f"{name}:1")
+
+    trial = waitpoints.endpoints.test(name, {"order": 1, "paid": True})
+    assert (trial.outcome, trial.key, trial.token, trial.output) == ("completed", f"{name}:1", waiting.id, True)
+    assert [(step.step, step.result) for step in trial.steps][-1] == ("token", "completed")
+    assert waitpoints.endpoints.test(name, b"{}").outcome == "noKey"
+    for body in (b'{"order": 1, "paid": true}', b'{"order": 1, "paid": false}', b'{"order": 2, "paid": true}', b"{}"):
+        assert served.deliver(endpoint.url, body) == 200
+
+    assert waitpoints.wait(waiting) == Ok(True)
+    early = waitpoints.create(idempotency_key=f"{name}:2")
+    assert (early.is_cached, waitpoints.get(early).output) == (True, True)
+    deliveries = waitpoints.endpoints.get(name).deliveries
+    assert {kind: found.count for kind, found in deliveries.items()} == {"completed": 1, "repeated": 1, "kept": 1, "noKey": 1}
+    assert deliveries["kept"].last_key == f"{name}:2"
+    waitpoints.endpoints.delete(name)
+
+
+def test_endpoints_are_listed_changed_and_deleted(waitpoints: Waitpoints, tag: str) -> None:
+    names = [f"{tag}-{number}" for number in range(3)]
+    made = [waitpoints.endpoints.put(name, key="body.id", verify="none") for name in names]
+    changed = waitpoints.endpoints.put(names[0], key="body.number", verify="none", complete_when=None)
+
+    assert (changed.url, changed.key, changed.created_at) == (made[0].url, "body.number", made[0].created_at)
+    assert changed.key_ttl == timedelta(hours=24)
+    after = f"{tag}-"
+    listed = [endpoint.name for endpoint in waitpoints.endpoints.list(page_size=2, after=after) if endpoint.name in names]
+    assert listed == names
+    for name in names:
+        waitpoints.endpoints.delete(name)
+    with pytest.raises(NotFoundError, match="Endpoint not found"):
+        waitpoints.endpoints.get(names[0])
+    with pytest.raises(UnprocessableEntityError, match="Invalid name"):
+        waitpoints.endpoints.put("No Name", key="body.id", verify="none")
+    with pytest.raises(UnprocessableEntityError, match="Invalid keyTTL"):
+        waitpoints.endpoints.put(names[0], key="body.id", verify="none", key_ttl="soon")
+
+
+def test_a_request_is_made_when_a_list_is_iterated(waitpoints: Waitpoints, tag: str) -> None:
+    tokens = waitpoints.list(tags=tag)
+    token = waitpoints.create(tags=tag)
+
+    assert [listed.id for listed in tokens] == [token.id]

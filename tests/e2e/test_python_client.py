@@ -1,0 +1,49 @@
+"""What the Python client promises, on the deployed stack."""
+
+import time
+
+import boto3
+import httpx
+import pytest
+
+pytest.register_assert_rewrite("clients.python.tests.test_contract")
+from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
+from clients.python.tests.test_contract import Connect, Served  # noqa: E402
+from local.stack import Stack  # noqa: E402
+from waitpoints_client import Waitpoints  # noqa: E402
+
+pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # the async client differs only in how it sends
+
+
+class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """The transports that httpx has itself."""
+
+    def __init__(self) -> None:
+        self._sync = httpx.HTTPTransport()
+        self._async = httpx.AsyncHTTPTransport()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        return self._sync.handle_request(request)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return await self._async.handle_async_request(request)
+
+    def close(self) -> None:
+        self._sync.close()
+
+    async def aclose(self) -> None:
+        await self._async.aclose()
+
+
+@pytest.fixture  # type: ignore[no-redef] # in place of the fake
+def served(stack: Stack) -> Served:
+    return Served(stack.api_url, stack.api_key, Transport, time.sleep)
+
+
+def test_a_stack_is_found_by_its_name(stack: Stack, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint_url)
+    session = boto3.Session("test", "test", region_name=stack.region)
+
+    with Waitpoints.from_stack(stack.stack_name, session=session) as waitpoints:
+        token = waitpoints.create()
+        assert connect().get(token).id == token.id

@@ -1,0 +1,39 @@
+"""What the Python client promises, on the real handlers, in memory."""
+
+import time
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+pytest.register_assert_rewrite("clients.python.tests.test_contract")
+from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
+from clients.python.tests.test_contract import Served  # noqa: E402
+from tests.support.api_gateway import Api  # noqa: E402
+from tests.support.fakes.in_memory import BASE_URL, InMemory  # noqa: E402
+
+
+class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
+    """Sends what httpx sends to the handlers, and downloads from the bucket."""
+
+    def __init__(self, api: Api, world: InMemory) -> None:
+        self._api = api
+        self._world = world
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url, headers = str(request.url), dict(request.headers)
+        if not url.startswith(BASE_URL):
+            assert "authorization" not in headers, "the bucket gets no key"
+            return httpx.Response(200, content=self._world.bucket.objects[urlsplit(url).path[1:]])
+        answer = self._api.request(request.method, url.removeprefix(BASE_URL), request.read(), headers)
+        return httpx.Response(answer.status, headers=answer.headers, text=answer.text)
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        return self.handle_request(request)
+
+
+@pytest.fixture  # type: ignore[no-redef] # in place of the fake
+def served(api: Api, world: InMemory) -> Served:
+    world.clock.now = round(time.time() * 1000)
+    transport = Handlers(api, world)
+    return Served(BASE_URL, world.api_key.current(), lambda: transport, lambda seconds: world.clock.advance(seconds=seconds))
