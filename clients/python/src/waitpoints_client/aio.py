@@ -96,12 +96,8 @@ class AsyncWaitpoints:
 
     def list(self, **filters: Unpack[ListFilters]) -> AsyncPages[models.ListedToken]:
         """As `Waitpoints.list`, iterated with `async for`."""
-        first: ListFilters = filters
-
-        async def read(cursor: str | None) -> models.Page[models.ListedToken]:
-            return await self._send(calls.list_tokens(calls.next_page(first, cursor)))
-
-        return AsyncPages(read)
+        listing = calls.list_tokens(filters)
+        return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
 
     async def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
         """As `Waitpoints.complete`."""
@@ -189,7 +185,8 @@ class AsyncEndpoints:
 
     def list(self, *, page_size: int | None = None, after: str | None = None) -> AsyncPages[models.Endpoint]:
         """As `Endpoints.list`, iterated with `async for`."""
-        return AsyncPages(lambda cursor: self._send(calls.list_endpoints(page_size, cursor or after)))
+        listing = calls.list_endpoints(page_size, after)
+        return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
 
     async def delete(self, name: str) -> None:
         """As `Endpoints.delete`."""

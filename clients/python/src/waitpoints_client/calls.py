@@ -42,6 +42,24 @@ class Call(Generic[Read]):
     body: Any = ABSENT
 
 
+@dataclass(frozen=True)
+class Listing(Generic[Read]):
+    """A list that comes in pages."""
+
+    path: str
+    page: type[models.Page[Read]]
+    query: Mapping[str, str]
+
+    def after(self, cursor: str | None) -> Call[models.Page[Read]]:
+        """Get the page after a cursor, or the first one."""
+        later = {name: value for name, value in self.query.items() if name != "page[before]"}  # it would win over `after`
+        return Call("GET", self.path, self._read, self.query if cursor is None else {**later, "page[after]": cursor})
+
+    def _read(self, answer: httpx.Response) -> models.Page[Read]:
+        found = answer.json()
+        return self.page.model_validate({"data": found["data"], **found["pagination"]})
+
+
 def create(**options: Unpack[CreateOptions]) -> Call[models.CreatedToken]:
     """Create a token, or get the one that holds the `idempotency_key`."""
     body = wire.members(options, CreateOptions.__annotations__)
@@ -63,16 +81,9 @@ def packet(path: str) -> Call[str]:
     return Call("GET", f"/api/v1/packets/{quote(path, safe='')}", lambda answer: str(answer.json()["presignedUrl"]))
 
 
-def list_tokens(filters: ListFilters) -> Call[models.Page[models.ListedToken]]:
-    """List a page of tokens."""
-    return Call("GET", TOKENS, _page(models.Page[models.ListedToken]), query=_query(filters))
-
-
-def next_page(filters: ListFilters, cursor: str | None) -> ListFilters:
-    """Return the filters of the page after `cursor`, or of the first one without it."""
-    if cursor is None:
-        return filters
-    return {**filters, "after": cursor, "before": None}
+def list_tokens(filters: ListFilters) -> Listing[models.ListedToken]:
+    """List tokens. Raises TypeError for an unknown filter, ValueError for one that would be ignored."""
+    return Listing(TOKENS, models.Page[models.ListedToken], _query(filters))
 
 
 def complete(token: TokenOrId, data: Any) -> Call[None]:
@@ -123,10 +134,9 @@ def get_endpoint(name: str) -> Call[models.EndpointWithDeliveries]:
     return Call("GET", _endpoint(name), _as(models.EndpointWithDeliveries))
 
 
-def list_endpoints(page_size: int | None, after: str | None) -> Call[models.Page[models.Endpoint]]:
-    """List a page of endpoints, by name."""
-    query = _query({"page_size": page_size, "after": after})
-    return Call("GET", ENDPOINTS, _page(models.Page[models.Endpoint]), query=query)
+def list_endpoints(page_size: int | None, after: str | None) -> Listing[models.Endpoint]:
+    """List endpoints, by name."""
+    return Listing(ENDPOINTS, models.Page[models.Endpoint], _query({"page_size": page_size, "after": after}))
 
 
 def delete_endpoint(name: str) -> Call[None]:
@@ -143,14 +153,6 @@ def test_endpoint(name: str, body: Any, headers: Mapping[str, str], query: str) 
 
 def _as(model: type[Model]) -> Callable[[httpx.Response], Model]:
     return lambda answer: model.model_validate(answer.json())
-
-
-def _page(model: type[Model]) -> Callable[[httpx.Response], Model]:
-    def read(answer: httpx.Response) -> Model:
-        found = answer.json()
-        return model.model_validate({"data": found["data"], **found["pagination"]})
-
-    return read
 
 
 def _nothing(answer: httpx.Response) -> None:
@@ -192,7 +194,7 @@ def _settle_key(key: str, ttl: wire.Duration | None, outcome: Mapping[str, Any])
 
 
 def _query(filters: Mapping[str, Any]) -> dict[str, str]:
-    """Return the query of a list. Raises TypeError for an unknown filter, ValueError for one that would be ignored."""
+    """Return the query of a list. Raises as `list_tokens`."""
     wire.refuse_unknown(filters, _FILTERS)
     query = {}
     for name, value in filters.items():
@@ -209,7 +211,7 @@ def _any_of(value: str | Sequence[str]) -> str:
     values = [value] if isinstance(value, str) else list(value)
     if with_comma := [it for it in values if "," in it]:
         raise ValueError(f"'{with_comma[0]}' has a comma, at which the API separates values")
-    return ",".join(values)
+    return ",".join(values) if all(values) else ""
 
 
 _FILTERS: Final[Mapping[str, tuple[str, Callable[[Any], str]]]] = {

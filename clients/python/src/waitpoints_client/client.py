@@ -115,12 +115,8 @@ class Waitpoints:
 
     def list(self, **filters: Unpack[ListFilters]) -> Pages[models.ListedToken]:
         """List tokens, the newest first. `ListFilters` lists the filters. Requests are made as the result is iterated."""
-        first: ListFilters = filters
-
-        def read(cursor: str | None) -> models.Page[models.ListedToken]:
-            return self._send(calls.list_tokens(calls.next_page(first, cursor)))
-
-        return Pages(read)
+        listing = calls.list_tokens(filters)
+        return Pages(lambda cursor: self._send(listing.after(cursor)))
 
     def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.
@@ -225,7 +221,8 @@ class Endpoints:
 
     def list(self, *, page_size: int | None = None, after: str | None = None) -> Pages[models.Endpoint]:
         """List endpoints by name. Requests are made as the result is iterated."""
-        return Pages(lambda cursor: self._send(calls.list_endpoints(page_size, cursor or after)))
+        listing = calls.list_endpoints(page_size, after)
+        return Pages(lambda cursor: self._send(listing.after(cursor)))
 
     def delete(self, name: str) -> None:
         """Delete an endpoint. Its URL never becomes valid again. Raises NotFoundError."""

@@ -1,0 +1,63 @@
+"""Every public name says what it is, and the async client has what the sync one has."""
+
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import waitpoints_client
+from waitpoints_client import testing
+
+CLIENTS = [
+    (waitpoints_client.Waitpoints, waitpoints_client.AsyncWaitpoints),
+    (waitpoints_client.Endpoints, waitpoints_client.AsyncEndpoints),
+    (waitpoints_client.Pages, waitpoints_client.AsyncPages),
+]
+
+
+def public(module: ModuleType) -> Iterator[tuple[str, Any]]:
+    """Yield the classes that a module exports, and their public methods and properties."""
+    for name in module.__all__:
+        found = getattr(module, name)
+        if inspect.isclass(found):
+            yield name, found
+            for member, value in vars(found).items():
+                if not member.startswith("_") and (inspect.isfunction(value) or isinstance(value, (property, classmethod))):
+                    yield f"{name}.{member}", value
+
+
+@pytest.mark.parametrize(
+    ("name", "found"), [*public(waitpoints_client), *public(testing)], ids=lambda it: it if isinstance(it, str) else ""
+)
+def test_every_public_name_is_documented(name: str, found: Any) -> None:
+    documented = inspect.getdoc(found) or ""
+    inherited = inspect.getdoc(found.__mro__[1]) if inspect.isclass(found) else None
+
+    assert documented.endswith((".", ":", "}"))
+    assert documented != inherited, f"{name} has only what it inherits"
+
+
+def members(cls: type) -> dict[str, Any]:
+    return {name: value for name, value in inspect.getmembers(cls) if not name.startswith("_") or name == "__init__"}
+
+
+@pytest.mark.parametrize(("sync", "asynchronous"), CLIENTS)
+def test_the_async_client_has_every_call_with_the_same_parameters(sync: type, asynchronous: type) -> None:
+    assert members(sync).keys() == members(asynchronous).keys()
+    for name, call in members(sync).items():
+        if callable(call):
+            ours, theirs = (inspect.signature(it).parameters for it in (call, members(asynchronous)[name]))
+            assert list(ours) == list(theirs), name
+            assert [it.default for it in ours.values()] == [it.default for it in theirs.values()], name
+
+
+def test_boto3_is_not_imported_unless_a_stack_is_looked_up() -> None:
+    program = (
+        "import sys, waitpoints_client, waitpoints_client.testing; print('boto3' in sys.modules, 'botocore' in sys.modules)"
+    )
+    printed = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert printed.stdout.split() == ["False", "False"]

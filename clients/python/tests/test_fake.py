@@ -1,0 +1,97 @@
+"""What only the fake has."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from waitpoints_client import NotFoundError, Ok
+from waitpoints_client.testing import FakeWaitpoints
+
+
+def test_the_example_of_its_documentation() -> None:
+    fake = FakeWaitpoints()
+    with fake.client() as waitpoints:
+        token = waitpoints.create(timeout="1h")
+        fake.deliver(token.url, {"approved": True})
+        assert waitpoints.get(token).output == {"approved": True}
+
+
+def test_its_clock_moves_forward() -> None:
+    fake = FakeWaitpoints()
+    token = fake.client().create(timeout=timedelta(days=400))
+    fake.advance(timedelta(days=400))
+
+    assert fake.client().get(token).status == "TIMED_OUT"
+
+
+def test_a_waiter_is_resumed_when_its_token_ends() -> None:
+    fake = FakeWaitpoints()
+    client = fake.client()
+    token = client.create(task_token="t" * 20, execution="arn:aws:states:us-east-1:123456789012:execution:orders:1")
+
+    [waiter] = client.get(token).waiters
+    assert (waiter.status, waiter.resumed_at) == ("WAITING", None)
+    client.complete(token)
+    [waiter] = client.get(token).waiters
+    assert (waiter.status, waiter.lag_ms) == ("RESUMED", 0)
+
+
+@pytest.mark.parametrize(
+    ("rule", "options"),
+    [
+        ("verify", {"verify": {"scheme": "github", "secret": "github"}}),
+        ("completeWhen", {"complete_when": "body.done"}),
+        ("payloadSchema", {"payload_schema": {"type": "object"}}),
+        ("page", {"page": {"title": "Go on?"}}),
+    ],
+)
+def test_a_rule_is_not_ignored_unless_it_is_said(rule: str, options: dict[str, Any]) -> None:
+    fake, lenient = FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)
+    with pytest.raises(NotImplementedError, match=rf"does not check `{rule}`.*ignore_rules=True"):
+        fake.deliver(fake.client().create(**options).url, {})
+
+    token = lenient.client().create(**options)
+    lenient.deliver(token.url, {"a": 1})
+    assert lenient.client().wait(token) == Ok({"a": 1})
+
+
+def test_a_rule_for_outputs_holds_for_every_way_to_complete() -> None:
+    client = FakeWaitpoints().client()
+    token = client.create(payload_schema={"type": "object"}, idempotency_key="k")
+
+    with pytest.raises(NotImplementedError):
+        client.complete(token, {})
+    with pytest.raises(NotImplementedError):
+        client.complete_key("k", {})
+    client.fail(token, "no")
+
+
+def test_it_evaluates_paths_and_says_so_for_other_expressions() -> None:
+    fake = FakeWaitpoints()
+    endpoint = fake.client().endpoints.put("a", key="join('-', body.ids)", verify="none")
+
+    with pytest.raises(NotImplementedError, match="paths such as"):
+        fake.deliver(endpoint.url, {"ids": ["1"]})
+
+
+def test_an_unknown_url_is_refused_as_a_stack_does() -> None:
+    fake = FakeWaitpoints()
+    token = fake.client().create()
+
+    assert fake.deliver(token.url[:-64] + "0" * 64, {}).status_code == 401
+    assert fake.deliver(f"{fake.url}/api/v1/endpoints/none/{'0' * 88}", {}).status_code == 401
+    wrong_method = fake.handle_request(httpx.Request("PUT", f"{fake.url}/api/v1/waitpoints/tokens"))
+    assert (wrong_method.status_code, wrong_method.headers["allow"]) == (405, "GET, POST")
+    assert fake.deliver(f"{fake.url}/api/v1/nothing", {}).status_code == 404
+    with pytest.raises(NotFoundError, match="Waitpoint not found"):
+        FakeWaitpoints().client().get(token)
+
+
+def test_a_delivery_is_kept_as_a_stack_keeps_it() -> None:
+    fake = FakeWaitpoints()
+    for body, output in ((b"", {}), (b"text", "text"), (b"[1]", [1]), (None, {})):
+        token = fake.client().create()
+        fake.deliver(token.url, body)
+        assert fake.client().get(token).output == output

@@ -1,0 +1,101 @@
+"""Which stack a client calls, and with which key."""
+
+import sys
+from typing import Any
+
+import pytest
+
+from waitpoints_client import AsyncWaitpoints, ConfigurationError, Waitpoints
+
+URL = "https://stack.example.com"
+
+
+@pytest.fixture(autouse=True)
+def _environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WAITPOINTS_URL", raising=False)
+    monkeypatch.delenv("WAITPOINTS_API_KEY", raising=False)
+
+
+def key_of(client: Waitpoints | AsyncWaitpoints) -> str:
+    return client._session.api_key
+
+
+def test_the_url_and_the_key_are_those_of_the_environment_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WAITPOINTS_URL", f"{URL}/")
+    monkeypatch.setenv("WAITPOINTS_API_KEY", " the-key\n")
+
+    assert (Waitpoints().url, key_of(Waitpoints())) == (URL, "the-key")
+    assert (AsyncWaitpoints().url, key_of(AsyncWaitpoints())) == (URL, "the-key")
+    assert (Waitpoints("http://127.0.0.1:8787").url, key_of(Waitpoints(api_key="another"))) == (
+        "http://127.0.0.1:8787",
+        "another",
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"api_key": "key"}, "No URL: give url=…, or set WAITPOINTS_URL to the stack's output ApiUrl"),
+        ({"url": "", "api_key": "key"}, "No URL"),
+        ({"url": URL}, "No API key: give api_key=…, or set WAITPOINTS_API_KEY"),
+        ({"url": URL, "api_key": " "}, "No API key"),
+        ({"url": "stack.example.com", "api_key": "key"}, "must begin with https:// or http://: stack.example.com"),
+        ({"url": "https://", "api_key": "key"}, "must begin with https://"),
+        ({"url": URL, "stack": "waitpoints"}, "Give a stack, or a url and an api_key, not both"),
+    ],
+)
+def test_what_is_missing_is_said(given: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        Waitpoints(**given)
+
+
+def test_a_client_closes_its_connections_at_the_end() -> None:
+    with Waitpoints(URL, "key") as client:
+        assert not client._http.is_closed
+    assert client._http.is_closed
+
+
+class TestAStack:
+    class Session:
+        """boto3's, of an account with one stack."""
+
+        def __init__(self, outputs: dict[str, str], failure: Exception | None = None) -> None:
+            self._outputs, self._failure = outputs, failure
+
+        def client(self, service: str) -> "TestAStack.Session":
+            return self
+
+        def describe_stacks(self, StackName: str) -> dict[str, Any]:
+            if self._failure:
+                raise self._failure
+            outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self._outputs.items()]
+            return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
+
+        def get_secret_value(self, SecretId: str) -> dict[str, str]:
+            return {"SecretString": f"the key in {SecretId}"}
+
+    def test_is_found_by_its_name(self) -> None:
+        pytest.importorskip("boto3")
+        session: Any = self.Session({"ApiUrl": URL, "ApiKeySecret": "arn"})
+
+        client = Waitpoints.from_stack("waitpoints", session=session)
+        assert (client.url, key_of(client)) == (URL, "the key in arn")
+        assert key_of(AsyncWaitpoints.from_stack("waitpoints", session=session)) == "the key in arn"
+        other: Any = self.Session({"Bucket": "b"})
+        with pytest.raises(ConfigurationError, match="it is not a Waitpoints stack"):
+            Waitpoints.from_stack("other", session=other)
+
+    def test_that_cannot_be_read_is_said_to_be_one(self) -> None:
+        exceptions = pytest.importorskip("botocore.exceptions")
+        failure = {"Error": {"Code": "ValidationError", "Message": "Stack with id w does not exist"}}
+        for raised in (exceptions.ClientError(failure, "DescribeStacks"), exceptions.NoCredentialsError()):
+            session: Any = self.Session({}, raised)
+            with pytest.raises(ConfigurationError, match=r"The stack w could not be read: (Stack with id|Unable to locate)"):
+                Waitpoints.from_stack("w", session=session)
+
+    @pytest.mark.parametrize("client", [Waitpoints, AsyncWaitpoints])
+    def test_needs_the_extra(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setitem(sys.modules, "boto3", None)
+
+        with pytest.raises(ConfigurationError, match=r'install the extra: pip install "waitpoints-client\[aws\]"'):
+            client(stack="waitpoints")

@@ -1,0 +1,141 @@
+"""Python's values as texts of the API."""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
+
+import httpx
+import pytest
+
+from waitpoints_client import Waitpoints, wire
+from waitpoints_client.session import _encoded
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (timedelta(days=7), "7d"),
+        (timedelta(days=1, hours=12), "1d12h"),
+        (timedelta(weeks=1, hours=2, minutes=3, seconds=4), "7d2h3m4s"),
+        (timedelta(seconds=90), "1m30s"),
+        (timedelta(0), "0s"),
+        (timedelta(milliseconds=2000), "2s"),
+        (90, "1m30s"),
+        (0, "0s"),
+        ("1w", "1w"),
+    ],
+)
+def test_a_duration_is_written_exactly(value: Any, text: str) -> None:
+    assert wire.duration(value) == text
+    assert wire.read_duration(text) == (
+        wire.read_duration(value) if isinstance(value, str) else timedelta(seconds=1) * _seconds(value)
+    )
+
+
+def _seconds(value: int | timedelta) -> float:
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (timedelta(seconds=-1), ValueError, "A duration cannot be negative: -1 day, 23:59:59"),
+        (-1, ValueError, "cannot be negative"),
+        (timedelta(milliseconds=1500), ValueError, r"whole number of seconds: 1\.5 s"),
+        (timedelta(microseconds=1), ValueError, "whole number of seconds"),
+        (1.5, TypeError, "whole seconds or a text such as '10m', not float"),
+        (True, TypeError, "not bool"),
+        (datetime(2030, 1, 1, tzinfo=timezone.utc), TypeError, "not datetime"),
+    ],
+)
+def test_a_duration_that_the_api_cannot_say_is_refused(value: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        wire.duration(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "duration"),
+    [
+        ("1w2d", timedelta(days=9)),
+        ("24h", timedelta(days=1)),
+        ("2hr", timedelta(hours=2)),
+        ("1d2d", timedelta(days=1)),
+        ("0s", timedelta(0)),
+    ],
+)
+def test_a_duration_of_the_api_is_read(text: str, duration: timedelta) -> None:
+    assert wire.read_duration(text) == duration
+
+
+def test_an_instant_is_written_in_utc_and_to_the_millisecond() -> None:
+    instant = datetime(2030, 1, 31, 18, 0, 0, 123_999, tzinfo=timezone(timedelta(hours=-5)))
+
+    assert wire.instant(instant) == wire.timeout(instant) == "2030-01-31T23:00:00.123Z"
+    assert wire.instant("2030") == "2030"
+    with pytest.raises(ValueError, match=r"2030-01-31T00:00:00 has no time zone: use for example datetime.now\(timezone.utc\)"):
+        wire.timeout(datetime(2030, 1, 31))
+
+
+def sent(**options: Any) -> str:
+    """The body of a create."""
+    bodies = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content.decode())
+        return httpx.Response(200, json={"id": "waitpoint_1", "url": "u", "isCached": False})
+
+    Waitpoints("https://stack.example.com", "key", transport=httpx.MockTransport(answer)).create(**options)
+    [body] = bodies
+    return body
+
+
+def test_options_are_sent_under_the_names_of_the_api() -> None:
+    assert sent(timeout=60, idempotency_key="k", idempotency_key_ttl=timedelta(days=1), task_token="t", unwrap=False) == (
+        '{"timeout":"1m","idempotencyKey":"k","idempotencyKeyTTL":"1d","taskToken":"t","unwrap":false}'
+    )
+
+
+def test_an_option_that_is_none_is_left_out() -> None:
+    assert sent(timeout=None, tags=None, page=None) == "{}"
+
+
+def test_an_unknown_option_is_refused_with_the_nearest_one() -> None:
+    with pytest.raises(TypeError, match=r"Unknown option 'time_out': did you mean 'timeout'\?"):
+        sent(time_out="7d")
+
+
+def client() -> Waitpoints:
+    return Waitpoints("https://stack.example.com", "key", transport=httpx.MockTransport(lambda _: httpx.Response(500)))
+
+
+@pytest.mark.parametrize(
+    ("filters", "message"),
+    [
+        ({"tags": []}, "tags is empty: leave it out to list all"),
+        ({"tags": ""}, "tags is empty"),
+        ({"tags": ["a", ""]}, "tags is empty"),
+        ({"status": ()}, "status is empty"),
+        ({"idempotency_key": ""}, "idempotency_key is empty"),
+        ({"tags": "a,b"}, "'a,b' has a comma, at which the API separates values"),
+        ({"created_from": datetime(2030, 1, 1)}, "has no time zone"),
+        ({"created_within": timedelta(-1)}, "cannot be negative"),
+    ],
+)
+def test_a_filter_that_would_choose_something_else_is_refused(filters: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        client().list(**cast("Any", filters))
+
+
+def test_an_unknown_filter_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Unknown option 'tag': did you mean 'tags'\?"):
+        client().list(**cast("Any", {"tag": "a"}))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), object(), {1, 2}])
+def test_what_is_no_json_is_refused(value: Any) -> None:
+    with pytest.raises((ValueError, TypeError)):
+        client().complete("waitpoint_1", value)
+
+
+def test_a_body_is_utf_8_unless_it_has_half_of_a_surrogate_pair() -> None:
+    assert _encoded({"a": "é"}) == '{"a":"é"}'.encode()
+    assert _encoded("é\ud800") == b'"\\u00e9\\ud800"'
