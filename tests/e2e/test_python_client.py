@@ -7,10 +7,11 @@ import httpx
 import pytest
 
 pytest.register_assert_rewrite("clients.python.tests.test_contract")
+from waitpoints_client import Waitpoints  # noqa: E402
+
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Connect, Served  # noqa: E402
 from local.stack import Stack  # noqa: E402
-from waitpoints_client import Waitpoints  # noqa: E402
 
 pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # the async client differs only in how it sends
 

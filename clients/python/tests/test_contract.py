@@ -384,6 +384,10 @@ def test_a_refusal_is_an_exception_of_its_status(waitpoints: Waitpoints, connect
         waitpoints.create(idempotency_key_ttl="1h")
     with pytest.raises(BadRequestError, match="idempotencyKey must not be empty"):
         waitpoints.create(idempotency_key="")
+    with pytest.raises(BadRequestError, match="taskToken and callbackId exclude each other"):
+        waitpoints.create(task_token="t" * 20, callback_id="c" * 20)
+    with pytest.raises(BadRequestError, match="unwrap needs a taskToken or a callbackId"):
+        waitpoints.create(unwrap=True)
     with pytest.raises(BadRequestError, match=r"error\.name"):
         waitpoints.fail(UNKNOWN, "no", name="No Name")
     with pytest.raises(BadRequestError, match=r"page\[size\]"):

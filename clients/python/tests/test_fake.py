@@ -32,10 +32,12 @@ def test_a_waiter_is_resumed_when_its_token_ends() -> None:
     token = client.create(task_token="t" * 20, execution="arn:aws:states:us-east-1:123456789012:execution:orders:1")
 
     [waiter] = client.get(token).waiters
-    assert (waiter.status, waiter.resumed_at) == ("WAITING", None)
+    assert (waiter.kind, waiter.status, waiter.resumed_at) == ("STEP_FUNCTIONS", "WAITING", None)
     client.complete(token)
     [waiter] = client.get(token).waiters
     assert (waiter.status, waiter.lag_ms) == ("RESUMED", 0)
+    [waiter] = client.get(client.create(callback_id="c" * 20)).waiters
+    assert waiter.kind == "DURABLE_FUNCTION"
 
 
 @pytest.mark.parametrize(

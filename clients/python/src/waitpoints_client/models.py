@@ -78,6 +78,8 @@ class Waiter(Answer):
     """What waits for a token."""
 
     id: str
+    kind: str = "STEP_FUNCTIONS"
+    """STEP_FUNCTIONS or DURABLE_FUNCTION."""
     status: str
     """WAITING, RESUMED, GONE (it can no longer be resumed) or UNDELIVERED (the token has ended, but it was not resumed)."""
     registered_at: datetime

@@ -259,10 +259,16 @@ def _tags(tags: Any) -> list[str]:
 
 
 def _waiters(body: Mapping[str, Any], now: int) -> list[dict[str, Any]]:
-    handle = body.get("taskToken") or body.get("callbackId")
-    if not isinstance(handle, str):
+    kinds = {"taskToken": "STEP_FUNCTIONS", "callbackId": "DURABLE_FUNCTION"}
+    given = [(kind, body[name]) for name, kind in kinds.items() if name in body]
+    if len(given) > 1:
+        raise Refusal(
+            400, "Validation error: taskToken and callbackId exclude each other: a state waits, or a durable function"
+        )
+    if not given:
         if lonely := [name for name in ("execution", "unwrap", "context") if body.get(name)]:
-            raise Refusal(400, f"Validation error: {lonely[0]} needs a taskToken")
+            raise Refusal(400, f"Validation error: {lonely[0]} needs a taskToken or a callbackId")
         return []
-    waiter_id = hashlib.sha256(handle.encode()).hexdigest()[:16]
-    return [without_none({"id": waiter_id, "registeredAt": iso(now), "execution": body.get("execution")})]
+    [(kind, handle)] = given
+    waiter_id = hashlib.sha256(str(handle).encode()).hexdigest()[:16]
+    return [without_none({"id": waiter_id, "kind": kind, "registeredAt": iso(now), "execution": body.get("execution")})]
