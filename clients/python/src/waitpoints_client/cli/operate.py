@@ -7,8 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
-from waitpoints_client.cli.options import Json, Stack
-from waitpoints_client.cli.problems import Problem, exiting_with
+from waitpoints_client.cli.options import Json, Stack, Yes, argument, option
+from waitpoints_client.cli.problems import confirm, exiting_with
 
 UNREACHABLE = 2
 
@@ -74,8 +74,8 @@ def smoke(stack: Stack = None, as_json: Json = False) -> None:
 
 def rotate_key(
     stack: Stack = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.", show_default=False)] = False,
-    show_key: Annotated[bool, typer.Option("--show", help="Print the new key.", show_default=False)] = False,
+    yes: Yes = False,
+    show_key: Annotated[bool, option("--show", help="Print the new key.")] = False,
     as_json: Json = False,
 ) -> None:
     """Make the next version of the API key.
@@ -101,12 +101,10 @@ def rotate_key(
 
 
 def logs(
-    text: Annotated[str, typer.Argument(help="Only lines that contain this, such as a token's id.", show_default=False)] = "",
+    text: Annotated[str, argument("[TEXT]", "Only lines that contain this, such as a token's id.")] = "",
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30s, 10m, 2h, 1d.")] = "10m",
-    follow: Annotated[
-        bool, typer.Option("--follow", "-f", help="Go on with new lines until Ctrl-C.", show_default=False)
-    ] = False,
-    every: Annotated[bool, typer.Option("--all", help="Also Lambda's own lines and metrics.", show_default=False)] = False,
+    follow: Annotated[bool, option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
+    every: Annotated[bool, option("--all", help="Also Lambda's own lines and metrics.")] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
@@ -122,16 +120,6 @@ def logs(
     for line in stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place):
         if every or not line.is_of_lambda:
             log_lines.show_line(line, as_json=as_json)
-
-
-def confirm(question: str) -> None:
-    """Ask the person. Raises Problem unless the answer is yes."""
-    try:
-        if typer.confirm(question, err=True):
-            return
-    except typer.Abort:  # nobody is there to answer
-        show.note("")
-    raise Problem("Not confirmed, so nothing was changed: answer y, or use --yes")
 
 
 def end_in_order() -> None:

@@ -1,8 +1,39 @@
-"""The options that commands share."""
+"""The options and arguments that commands share."""
 
-from typing import Annotated
+from collections.abc import Callable
+from enum import Enum
+from typing import Annotated, Any
 
 import typer
 
-Stack = Annotated[str | None, typer.Option("--stack", metavar="NAME", help="A stack in your AWS account.", show_default=False)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.", show_default=False)]
+
+def option(*names: str, help: str, **more: Any) -> Any:
+    return typer.Option(*names, help=help, show_default=False, **more)
+
+
+def argument(name: str, help: str) -> Any:
+    return typer.Argument(metavar=name, help=help, show_default=False)
+
+
+Command = Callable[..., None]
+
+
+class Status(str, Enum):
+    WAITING = "WAITING"
+    COMPLETED = "COMPLETED"
+    TIMED_OUT = "TIMED_OUT"
+
+
+Stack = Annotated[str | None, option("--stack", metavar="NAME", help="A stack in your AWS account.")]
+Json = Annotated[bool, option("--json", help="Print JSON, and nothing else.")]
+Yes = Annotated[bool, option("--yes", "-y", help="Do not ask.")]
+Token = Annotated[str, argument("TOKEN", "The token's id.")]
+Data = Annotated[str | None, argument("[DATA]", "JSON; @FILE reads a file, - standard input. Without it there is no output.")]
+Text = Annotated[bool, option("--text", help="DATA is a text, not JSON.")]
+Key = Annotated[str, argument("KEY", "The idempotency key of the token.")]
+Name = Annotated[str, argument("NAME", "The endpoint's name: a-z, 0-9 and -.")]
+Tags = Annotated[list[str] | None, option("--tag", "-t", metavar="TAG", help="A tag. Repeat it for several.")]
+Verify = Annotated[
+    str | None, option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB.")
+]
+When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]

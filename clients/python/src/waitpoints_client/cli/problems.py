@@ -28,6 +28,16 @@ def exiting_with(status: int) -> Iterator[None]:
         raise Problem(sentence(error), status) from error
 
 
+def confirm(question: str) -> None:
+    """Ask the person. Raises Problem unless the answer is yes."""
+    try:
+        if typer.confirm(question, err=True):
+            return
+    except typer.Abort:  # nobody is there to answer
+        print(file=sys.stderr)
+    raise Problem("Not confirmed, so nothing was changed: answer y, or use --yes")
+
+
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if isinstance(error, (Problem, OSError, *_reported())):
@@ -39,6 +49,8 @@ def sentence(error: Exception) -> str:
 
 def _reported() -> Iterator[type[Exception]]:
     """Yield the errors whose messages are for the user, of the modules that this command has imported."""
+    if errors := sys.modules.get("waitpoints_client.errors"):
+        yield errors.WaitpointsError
     if deployed := sys.modules.get("waitpoints_client.operations.deployed"):
         yield from (deployed.NotFound, *deployed.PROBLEMS)
     if definition := sys.modules.get("waitpoints_client.operations.definition"):

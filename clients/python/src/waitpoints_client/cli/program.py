@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from waitpoints_client import __version__
-from waitpoints_client.cli import operate, show
+from waitpoints_client.cli import endpoints, operate, show, tokens
 from waitpoints_client.cli.problems import sentence
 
 
@@ -64,4 +64,5 @@ def waitpoints(
     """
 
 
-operate.add_to(program)
+for module in (tokens, endpoints, operate):
+    module.add_to(program)

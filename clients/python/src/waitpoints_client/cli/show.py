@@ -6,7 +6,14 @@ import select
 import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TextIO
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, TextIO
+
+if TYPE_CHECKING:
+    from waitpoints_client.models import Answer
+
+_STATUS_COLOURS = {"WAITING": "33", "COMPLETED": "32", "FAILED": "31", "TIMED_OUT": "31"}
+_SPANS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -20,6 +27,16 @@ def text(line: object) -> None:
 def value(found: Any) -> None:
     """Print a JSON value for a program."""
     text(json.dumps(found, indent=2, ensure_ascii=False))
+
+
+def answer(found: "Answer") -> None:
+    """Print an answer of the API for a program."""
+    value(as_value(found))
+
+
+def as_value(found: "Answer") -> Any:
+    """Return an answer of the API as JSON with the API's names, without the fields that are absent."""
+    return json.loads(found.model_dump_json(by_alias=True, exclude_none=True))
 
 
 def record(found: Any) -> None:
@@ -44,7 +61,7 @@ def error(message: str, status: int = 1) -> int:
 
 def styled(code: str, words: str, stream: TextIO | None = None) -> str:
     """Return the words in a style of ECMA-48, such as "31" for red, if the stream (standard output) has colours."""
-    return f"\x1b[{code}m{words}\x1b[0m" if has_colours(stream or sys.stdout) else words
+    return f"\x1b[{code}m{words}\x1b[0m" if code and has_colours(stream or sys.stdout) else words
 
 
 def has_colours(stream: TextIO) -> bool:
@@ -79,11 +96,8 @@ def table(columns: Sequence[str], found: Iterable[Sequence[str]]) -> Any:
     for number, column in enumerate(columns):
         made.add_column(column, no_wrap=True, overflow="ellipsis" if number else "fold")
     for row in found:
-        made.add_row(*(Text(cell, style=STYLES.get(cell, "")) for cell in row))
+        made.add_row(*(Text.from_ansi(status(cell)) for cell in row))
     return made
-
-
-STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
 
 
 def pause(seconds: float) -> None:
@@ -94,6 +108,26 @@ def pause(seconds: float) -> None:
         poll.register(sys.stdout.fileno(), 0)
         if any(event & select.POLLERR for _, event in poll.poll(0)):
             raise BrokenPipeError
+
+
+def status(name: str) -> str:
+    return styled(_STATUS_COLOURS.get(name, ""), name)
+
+
+def instant(at: datetime | None) -> str:
+    """Return a time as "3m ago" or "in 2d" on a terminal, in ISO 8601 in a pipe."""
+    if at is None:
+        return ""
+    if not is_terminal(sys.stdout):
+        return at.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    seconds = (at - datetime.now(timezone.utc)).total_seconds()
+    near = _span(abs(seconds))
+    return f"in {near}" if seconds > 0 else f"{near} ago"
+
+
+def _span(seconds: float) -> str:
+    unit, length = next(((unit, length) for unit, length in _SPANS if seconds >= length), ("s", 1))
+    return f"{seconds // length:.0f}{unit}"
 
 
 def stop_writing() -> None:

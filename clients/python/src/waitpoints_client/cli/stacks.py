@@ -8,9 +8,31 @@ from typing import TYPE_CHECKING
 from waitpoints_client.cli.problems import Problem
 
 if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
     from waitpoints_client.operations.deployed import Deployed
 
 LOCAL = Path(".local") / "stack.json"
+
+
+def client(name: str | None) -> "Waitpoints":
+    """Return a client of the stack of this name in AWS, else of the environment's, else of the one that `make run` serves.
+
+    Raises Problem that says what was tried.
+    """
+    from waitpoints_client import Waitpoints
+
+    if name:
+        stack = deployed(name)
+        return Waitpoints(stack.outputs["ApiUrl"], stack.api_key())
+    if given := from_environment():
+        return Waitpoints(*given)
+    if path := local_file():
+        described = json.loads(path.read_text())
+        return Waitpoints(described["api_url"], described["api_key"])
+    raise Problem(
+        "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
+        f"`make run`; no --stack is given, the two are not set, and {_nowhere()}"
+    )
 
 
 def deployed(name: str | None) -> "Deployed":
@@ -27,8 +49,12 @@ def deployed(name: str | None) -> "Deployed":
         return Deployed.local(json.loads(path.read_text()))
     raise Problem(
         "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
-        f"is given, and neither {Path.cwd()} nor a folder above it has a {LOCAL}"
+        f"is given, and {_nowhere()}"
     )
+
+
+def _nowhere() -> str:
+    return f"neither {Path.cwd()} nor a folder above it has a {LOCAL}"
 
 
 def note_local_key(stack: "Deployed", key: str) -> None:

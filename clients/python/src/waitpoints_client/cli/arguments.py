@@ -1,0 +1,55 @@
+"""Values as they are typed: JSON, files, and the signature that deliveries must have."""
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from waitpoints_client.cli.problems import Problem
+
+if TYPE_CHECKING:
+    from waitpoints_client.options import Verify
+
+USAGE = 2
+
+
+def content(argument: str) -> str:
+    """Return an argument's text: of the file in `@file`, of standard input for `-`, else the argument itself."""
+    if argument == "-":
+        return sys.stdin.read()
+    return file(argument[1:]) if argument.startswith("@") else argument
+
+
+def file(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except OSError as error:
+        raise Problem(f"{name} cannot be read: {error.strerror}", USAGE) from None
+    except UnicodeDecodeError:
+        raise Problem(f"{name} is not text in UTF-8", USAGE) from None
+
+
+def json_value(argument: str, name: str) -> Any:
+    """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
+    text = content(argument)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise Problem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
+
+
+def _example(text: str) -> str:
+    """Say how to write the JSON that was probably meant."""
+    is_word = text.strip() and not text.lstrip().startswith(("{", "["))
+    return f"'{json.dumps(text.strip())}' for a text" if is_word and len(text) < 40 else """'{"approved": true}', for example"""
+
+
+def verification(argument: str) -> "Verify":
+    """Return the signature that `SCHEME:SECRET` or `token:SECRET:HEADER` asks for."""
+    parts = argument.split(":")
+    if len(parts) == 2 and all(parts):
+        return {"scheme": parts[0], "secret": parts[1]}
+    if len(parts) == 3 and all(parts):
+        return {"scheme": parts[0], "secret": parts[1], "header": parts[2]}
+    raise Problem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB", USAGE)

@@ -1,0 +1,133 @@
+"""`waitpoints endpoints …`."""
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waitpoints_client.cli import arguments, show, stacks
+from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, argument, option
+from waitpoints_client.cli.problems import Problem, confirm
+
+if TYPE_CHECKING:
+    from waitpoints_client.models import Endpoint
+
+endpoints = typer.Typer(help="One URL for all deliveries of a provider's account.")
+
+
+def put(
+    name: Name,
+    key: Annotated[str, option("--key", metavar="EXPR", help="JMESPath: what a delivery's key is, such as body.order.")],
+    verify: Annotated[str, option("--verify", metavar="SCHEME:SECRET", help="How the provider signs, or none.")],
+    complete_when: When = None,
+    output: Annotated[str | None, option("--output", metavar="EXPR", help="JMESPath: the output. Default: the body.")] = None,
+    key_ttl: Annotated[
+        str | None, option("--key-ttl", metavar="TIME", help="How long to keep a delivery that comes first. Default: 24h.")
+    ] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Make an endpoint, or replace its settings.
+
+    A delivery completes the token that was created with the key NAME:KEY. --verify none lets the URL alone complete tokens.
+    """
+    options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl}
+    checked: Any = "none" if verify == "none" else arguments.verification(verify)
+    with stacks.client(stack) as waitpoints:
+        made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
+    show.answer(made) if as_json else show.fields(_settings(made))
+
+
+def get(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+    """Show an endpoint, and what became of its deliveries."""
+    with stacks.client(stack) as waitpoints:
+        found = waitpoints.endpoints.get(name)
+    if as_json:
+        show.answer(found)
+        return
+    show.fields(_settings(found))
+    kinds = sorted(found.deliveries.items())
+    show.rows(
+        ("DELIVERIES", "COUNT", "LAST", "KEY", "WHY"),
+        [(kind, str(it.count), show.instant(it.last_at), it.last_key or "", it.last_detail or "") for kind, it in kinds],
+    )
+
+
+def list_endpoints(stack: Stack = None, as_json: Json = False) -> None:
+    """List endpoints by name."""
+    with stacks.client(stack) as waitpoints:
+        found = list(waitpoints.endpoints.list())
+    if as_json:
+        show.value([show.as_value(endpoint) for endpoint in found])
+    else:
+        rows = [(it.name, it.key, it.verify.scheme if it.verify else "none", show.instant(it.updated_at)) for it in found]
+        show.rows(("NAME", "KEY", "VERIFY", "UPDATED"), rows)
+
+
+def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
+    """Delete an endpoint. Its URL never becomes valid again."""
+    if not yes:
+        confirm(f"Delete {name}? Its URL never becomes valid again.")
+    with stacks.client(stack) as waitpoints:
+        waitpoints.endpoints.delete(name)
+    if as_json:
+        show.value({"success": True})
+
+
+def try_delivery(
+    name: Name,
+    body: Annotated[str, argument("[BODY]", "The delivery's body, unchanged; @FILE reads a file, - standard input.")] = "",
+    header: Annotated[
+        list[str] | None, option("--header", "-H", metavar="'NAME: VALUE'", help="Repeat it for several.")
+    ] = None,
+    query: Annotated[str, option("--query", metavar="TEXT", help="The query string.")] = "",
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Say what would become of a delivery, and change nothing."""
+    headers = dict(_header(text) for text in header or ())
+    with stacks.client(stack) as waitpoints:
+        trial = waitpoints.endpoints.test(name, arguments.content(body), headers=headers, query=query)
+    if as_json:
+        show.answer(trial)
+        return
+    token = {"token": trial.token} if trial.token else {}
+    output = {"output": trial.output_text} if trial.output_text is not None else {}
+    show.fields({"outcome": trial.outcome, **token, **output})
+    show.rows(("STEP", "RESULT", "WHY"), [(it.step, it.result, it.detail or "") for it in trial.steps])
+
+
+def url(name: Name, stack: Stack = None, as_json: Json = False) -> None:
+    """Print an endpoint's URL, for the provider. Treat it as a secret."""
+    with stacks.client(stack) as waitpoints:
+        found = waitpoints.endpoints.get(name).url
+    show.value({"url": found}) if as_json else show.text(found)
+
+
+def _settings(endpoint: "Endpoint") -> dict[str, str]:
+    from waitpoints_client.wire import duration
+
+    verify = endpoint.verify
+    when = {"complete when": endpoint.complete_when} if endpoint.complete_when else {}
+    secret = f"{verify.scheme} with the secret {verify.secret}" if verify else "none"
+    settings = {"name": endpoint.name, "key": endpoint.key, "verify": secret, **when, "output": endpoint.output}
+    return {
+        **settings,
+        "kept for": duration(endpoint.key_ttl),
+        "updated": show.instant(endpoint.updated_at),
+        "url": endpoint.url,
+    }
+
+
+def _header(text: str) -> tuple[str, str]:
+    name, colon, value = text.partition(":")
+    if not colon or not name.strip():
+        raise Problem(f"--header {text!r} has another form than 'Name: value'", 2)
+    return name.strip(), value.strip()
+
+
+def add_to(program: typer.Typer) -> None:
+    commands: dict[str, Command] = {"put": put, "get": get, "list": list_endpoints}
+    commands |= {"delete": delete, "test": try_delivery, "url": url}
+    for name, command in commands.items():
+        endpoints.command(name)(command)
+    program.add_typer(endpoints, name="endpoints", rich_help_panel="Endpoints")

@@ -1,0 +1,86 @@
+"""How tokens are printed."""
+
+import sys
+from collections.abc import Callable, Sequence
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
+
+from waitpoints_client.cli import show
+
+if TYPE_CHECKING:
+    from waitpoints_client.models import ListedToken, Result, Token
+
+COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY")
+WATCH_SECONDS = 2.0
+
+
+def status(token: "ListedToken") -> str:
+    """Return its status, or FAILED, which the API says beside the status COMPLETED."""
+    return "FAILED" if token.status == "COMPLETED" and token.output_is_error else token.status
+
+
+def row(token: "ListedToken") -> Sequence[str]:
+    ends = token.timeout_at if token.status == "WAITING" or not show.is_terminal(sys.stdout) else None
+    return (
+        token.id,
+        status(token),
+        show.instant(token.created_at),
+        show.instant(ends),
+        ",".join(token.tags),
+        token.idempotency_key or "",
+    )
+
+
+def details(token: "Token") -> dict[str, Any]:
+    found: dict[str, Any] = {"id": token.id, "status": show.status(status(token)), "created": show.instant(token.created_at)}
+    if token.timeout_at and token.status == "WAITING":
+        found["times out"] = show.instant(token.timeout_at)
+    if token.completed_at:
+        by = f" by {token.completed_by.source}" if token.completed_by else ""
+        found["ended"] = f"{show.instant(token.completed_at)}{by}"
+    found |= {"tags": ",".join(token.tags)} if token.tags else {}
+    found |= {"key": token.idempotency_key} if token.idempotency_key else {}
+    if token.ok and token.output_text is not None:
+        found["output"] = token.output_text
+    if token.error:
+        found["error"] = f"{token.error.name}: {token.error.message}"
+    for number, waiter in enumerate(token.waiters, 1):
+        found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
+    if token.other_deliveries:
+        found["other deliveries"] = f"{token.other_deliveries.count}, the last {show.instant(token.other_deliveries.last_at)}"
+    return {**found, "url": token.url}
+
+
+def result_value(result: "Result") -> dict[str, Any]:
+    if result.ok:
+        return {"ok": True, "output": result.output}
+    return {"ok": False, "timedOut": result.timed_out, "error": show.as_value(result.error)}
+
+
+def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
+    """Show the tokens again and again: a table that changes on a terminal, else a line for each that has changed."""
+    if show.is_terminal(sys.stdout) and not as_json:
+        _watch_table(read)
+    known: dict[str, Any] = {}
+    while True:
+        for token in read():
+            if known.get(token.id) != token:
+                known[token.id] = token
+                show.record(show.as_value(token)) if as_json else show.text("\t".join(row(token)))
+        show.pause(WATCH_SECONDS)
+
+
+def _watch_table(read: Callable[[], list[Any]]) -> None:
+    from rich.console import Console, Group
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console()
+    with Live(console=console, auto_refresh=False, screen=True) as live:
+        while True:
+            tokens = read()
+            shown = tokens[: max(console.height - 3, 1)]
+            left_out = f", {len(tokens) - len(shown)} more than fit" if len(shown) < len(tokens) else ""
+            heading = f"{len(tokens)} tokens at {datetime.now(timezone.utc):%H:%M:%S} UTC{left_out}. Ctrl-C ends."
+            live.update(Group(Text(heading, style="dim"), show.table(COLUMNS, map(row, shown))), refresh=True)
+            show.pause(WATCH_SECONDS)

@@ -1,0 +1,233 @@
+"""Commands for tokens."""
+
+from itertools import islice
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waitpoints_client.cli import arguments, durations, show, stacks, token_views
+from waitpoints_client.cli.options import (
+    Command,
+    Data,
+    Json,
+    Key,
+    Stack,
+    Status,
+    Tags,
+    Text,
+    Token,
+    Verify,
+    When,
+    argument,
+    option,
+)
+from waitpoints_client.cli.problems import Problem
+
+if TYPE_CHECKING:
+    from waitpoints_client.options import ListFilters
+
+NOT_IN_TIME = 2
+
+
+def create(
+    timeout: Annotated[str | None, option("--timeout", metavar="TIME", help="7d, 1h30m, or a date in ISO 8601.")] = None,
+    tag: Tags = None,
+    key: Annotated[str | None, option("--key", help="An idempotency key: the same key gets the same token.")] = None,
+    key_ttl: Annotated[str | None, option("--key-ttl", metavar="TIME", help="How long the token holds its key.")] = None,
+    verify: Verify = None,
+    complete_when: When = None,
+    schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or @FILE.")] = None,
+    page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or @FILE.")] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Create a token.
+
+    A POST to its URL completes it. With --page, a person can open the URL and answer there.
+    """
+    options: Any = {"timeout": timeout, "tags": tag, "idempotency_key": key, "idempotency_key_ttl": key_ttl}
+    options |= {"complete_when": complete_when, "verify": arguments.verification(verify) if verify else None}
+    options |= {
+        "payload_schema": arguments.json_value(schema, "--schema") if schema else None,
+        "page": arguments.json_value(page, "--page") if page else None,
+    }
+    with stacks.client(stack) as waitpoints:
+        created = waitpoints.create(**options)
+    if as_json:
+        show.answer(created)
+    else:
+        show.fields({"id": created.id, "url": created.url, **({"cached": "yes"} if created.is_cached else {})})
+
+
+def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
+    """Show a token: its status, its output, and what waits for it.
+
+    With --json its output is JSON text, as in the API.
+    """
+    with stacks.client(stack) as waitpoints:
+        found = waitpoints.get(token)
+    if as_json:
+        show.answer(found)
+    else:
+        show.fields(token_views.details(found))
+
+
+def list_tokens(
+    status: Annotated[list[Status] | None, option("--status", help="Repeat it for several.", case_sensitive=False)] = None,
+    tag: Tags = None,
+    key: Annotated[str | None, option("--key", help="The idempotency key that it was created with.")] = None,
+    since: Annotated[str | None, option("--since", metavar="TIME", help="Created within: 30m, 2h, 7d.")] = None,
+    failed: Annotated[bool, option("--failed", help="Only tokens that timed out or were failed.")] = False,
+    undelivered: Annotated[bool, option("--undelivered", help="Only tokens with a waiter that could not be resumed.")] = False,
+    oldest_first: Annotated[bool, option("--oldest-first", help="In the order of creation.")] = False,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 25,
+    watch: Annotated[bool, option("--watch", "-w", help="Show them again every two seconds, until Ctrl-C.")] = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """List tokens, the newest first.
+
+    A terminal gets a table. A pipe gets a line for each, separated by tabs: id, status, created, times out, tags, key. With
+    --watch it gets each token again that has changed.
+    """
+    filters: ListFilters = {
+        "status": [one.value for one in status or ()] or None,
+        "tags": tag or None,
+        "idempotency_key": key,
+        "created_within": since,
+        "failed": failed or None,
+        "undelivered": undelivered or None,
+        "oldest_first": oldest_first or None,
+        "page_size": min(limit, 100),
+    }
+    with stacks.client(stack) as waitpoints:
+
+        def read() -> list[Any]:
+            return list(islice(waitpoints.list(**filters), limit))
+
+        if watch:
+            token_views.watch(read, as_json=as_json)
+        elif as_json:
+            show.value([show.as_value(token) for token in read()])
+        else:
+            show.rows(token_views.COLUMNS, map(token_views.row, read()))
+
+
+def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
+    """Complete a token. What waits for it gets DATA.
+
+    The first completion counts; a later one changes nothing.
+    """
+    output = given(data, text=text)
+    with stacks.client(stack) as waitpoints:
+        waitpoints.complete(token, *output)
+    done(as_json)
+
+
+def fail(
+    token: Token,
+    message: Annotated[str, argument("MESSAGE", "What waits for it gets this message.")],
+    name: Annotated[str | None, option("--name", help="The error's name, which Catch can match.")] = None,
+    code: Annotated[str | None, option("--code", help="The error's code.")] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Fail a token. What waits for it gets the error."""
+    with stacks.client(stack) as waitpoints:
+        waitpoints.fail(token, message, name=name, code=code)
+    done(as_json)
+
+
+def complete_key(
+    key: Key,
+    data: Data = None,
+    text: Text = False,
+    ttl: Annotated[str | None, option("--ttl", metavar="TIME", help="How long to keep it if no token has the key.")] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Complete the token of a key, or keep DATA for it.
+
+    If no token has the key yet, the completion is kept for the token that is created with it.
+    """
+    output = given(data, text=text)
+    with stacks.client(stack) as waitpoints:
+        completion = waitpoints.complete_key(key, *output, ttl=ttl)
+    if as_json:
+        show.answer(completion)
+    else:
+        show.fields(
+            {"id": completion.id, **({"kept": "for the token that is created with this key"} if completion.created else {})}
+        )
+
+
+def wait(
+    token: Token,
+    limit: Annotated[str | None, option("--for", metavar="TIME", help="Wait at most so long: 30s, 10m, 2h.")] = None,
+    poll: Annotated[float | None, option("--poll", metavar="SECONDS", min=0.1, help="Look so often.")] = None,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Wait until a token ends, and print its output.
+
+    Exit status: 0 if it was completed; 1 if it was failed, and after any error; 2 if it timed out, or still waits after the
+    time of --for. Wrong options have the exit status 2, too, but only before the wait.
+    """
+    seconds = None if limit is None else durations.seconds(limit)
+    with stacks.client(stack) as waitpoints:
+        from waitpoints_client.errors import WaitTimeoutError
+
+        try:
+            result = waitpoints.wait(token, poll=poll, timeout=seconds)
+        except WaitTimeoutError:
+            raise Problem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
+    if as_json:
+        show.value(token_views.result_value(result))
+    elif result.ok:
+        show.value(result.output)
+    if not result.ok:
+        status = NOT_IN_TIME if result.timed_out else 1
+        if as_json:
+            raise typer.Exit(status)
+        raise Problem(f"{result.error.name}: {result.error.message}", status)
+
+
+def url(token: Token, stack: Stack = None, as_json: Json = False) -> None:
+    """Print a token's callback URL.
+
+    Anyone who has it can complete the token.
+    """
+    with stacks.client(stack) as waitpoints:
+        found = waitpoints.get(token).url
+    show.value({"url": found}) if as_json else show.text(found)
+
+
+def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
+    """Open a token's page in the browser."""
+    with stacks.client(stack) as waitpoints:
+        found = waitpoints.get(token).url
+    import webbrowser
+
+    if not webbrowser.open(found):
+        raise Problem(f"No browser could be started: open {found} yourself")
+    if as_json:
+        show.value({"url": found})
+
+
+def given(data: str | None, *, text: bool) -> tuple[Any, ...]:
+    """Return the output as the client's argument: none at all if there is no DATA."""
+    if data is None:
+        return ()
+    return (arguments.content(data) if text else arguments.json_value(data, "DATA"),)
+
+
+def done(as_json: bool) -> None:
+    if as_json:
+        show.value({"success": True})
+
+
+def add_to(program: typer.Typer) -> None:
+    commands: dict[str, Command] = {"create": create, "get": get, "list": list_tokens, "complete": complete}
+    commands |= {"complete-key": complete_key, "fail": fail, "wait": wait, "url": url, "open": open_page}
+    for name, command in commands.items():
+        program.command(name, rich_help_panel="Tokens")(command)
