@@ -36,11 +36,22 @@ RULES: dict[str, dict[str, Any]] = {
 }
 
 
+EVENTS: dict[str, dict[str, Any]] = {
+    "200 bytes, a run waited": {"payload": 200, "waits": True},
+    "200 bytes, no run waited": {"payload": 200, "waits": False},
+    "100 KB, no run waited": {"payload": 100_000, "waits": False},
+}
+
+
 def figures(counted: Bench) -> str:
-    """Run one wait of each case, one with each set of rules, one retrieve, and what completes by key. Returns Markdown."""
+    """Run one wait of each case and with each set of rules, one retrieve, and what completes by key or puts an event.
+
+    Returns Markdown.
+    """
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
     ruled = {name: counted.wait(timeout="24h", rules=rules) for name, rules in RULES.items()}
-    return "\n\n".join([report(waits, ruled, counted.retrieve()), report_deliveries(count_deliveries(counted))])
+    shown = [report(waits, ruled, counted.retrieve()), report_deliveries(count_deliveries(counted)), report_events(counted)]
+    return "\n\n".join(shown)
 
 
 def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> str:
@@ -116,6 +127,28 @@ def report_deliveries(counted: Deliveries) -> str:
                         "their creates with a key, waits and guarantees",
                         *(f"{counted.monthly_around(rate):,.2f}" for rate in RATES),
                     ],
+                ],
+            ),
+        ]
+    )
+
+
+def report_events(counted: Bench) -> str:
+    """Return, as Markdown, what an event bus adds to each settled token."""
+    announced = {name: counted.announce(**case) for name, case in EVENTS.items()}
+    return "\n\n".join(
+        [
+            "What an event bus adds to a settled token, with its dollars for a million of them:",
+            table(
+                ["settled token", "calls with a bus", "calls without", "dollars"],
+                [
+                    [
+                        name,
+                        ", ".join(one.with_bus["guarantee"].operations()),
+                        ", ".join(step.operations()[0] for step in one.without_bus.steps) or "no invocation",
+                        f"{one.dollars():.2f}",
+                    ]
+                    for name, one in announced.items()
                 ],
             ),
         ]

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import math
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
@@ -12,10 +14,12 @@ from unittest import mock
 
 from benchmarks.meter import Call, Meter
 from in_process.moto_stack import MotoStack
+from in_process.template import Template
 from tests.support import webhook_signer
 from tests.support.api_gateway import Api
 from tests.support.event_sources import Stream, queue_event
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.event_bus import FakeEventBridge
 from tests.support.fakes.secret import FakeSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
 
@@ -33,6 +37,7 @@ API_REQUEST, INVOCATION, GB_SECOND = 1.00, 0.20, 13.3334
 WRITE_UNIT, READ_UNIT, TABLE_GB, BACKUP_GB = 0.625, 0.125, 0.25, 0.20
 SQS_REQUEST, SCHEDULE, LOG_GB = 0.40, 1.00, 0.50
 TRANSITION, SECRET_READ = 25.00, 5.00
+EVENT, EVENT_BYTES = 1.00, 64 * 1024  # each begun 64 KiB of an event counts as one
 
 
 @dataclass
@@ -94,6 +99,20 @@ class Wait:
             "Logs": logs / 1000 * LOG_GB,
             "Storage, a month": self.stored_bytes / 1000 * (TABLE_GB + BACKUP_GB) + self.index_bytes / 1000 * TABLE_GB,
         }
+
+
+@dataclass
+class Announcement:
+    """What the stream's consumer does for one token with an event bus, and without; and the size of the event in bytes."""
+
+    with_bus: Wait
+    without_bus: Wait
+    detail_bytes: int
+
+    def dollars(self) -> float:
+        """Return what the bus adds to the cost of a million tokens, in dollars."""
+        events = math.ceil(self.detail_bytes / EVENT_BYTES) * EVENT
+        return sum(self.with_bus.dollars().values()) - sum(self.without_bus.dollars().values()) + events
 
 
 class Bench:
@@ -165,6 +184,34 @@ class Bench:
     def guarantee(self, wait: Wait, stream: Stream) -> None:
         self._invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
 
+    def announce(self, payload: int, waits: bool) -> "Announcement":
+        """Settle one token on a stack with an event bus, and run what its stream's record makes the function do."""
+        with_bus = MotoStack(Template.load({"EventBusName": "orders"}), self._stack.resources)
+        wait, without, stream = Wait(), Wait(), Stream(with_bus)
+        created: Any = self.api.create()
+        if waits:
+            self.register(Wait(), created["id"])
+        self.api.post(created["url"], json.dumps({"body": "x" * (payload - 11)}), {"content-type": "application/json"})
+        records = {"Records": stream.records("resume_waiters")}
+        self.meter.take()
+        if waits:
+            self._invoke(without, "guarantee", "resume_waiters", records)
+        with self._event_bus() as entries:
+            self._invoke(wait, "guarantee", "resume_waiters", records)
+        [entry] = entries
+        return Announcement(wait, without, len(entry["Detail"].encode()))
+
+    @contextmanager
+    def _event_bus(self) -> Iterator[list[Any]]:
+        """Give the functions an event bus. Yields the entries that are put on it."""
+        from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
+
+        eventbridge = CountedEventBridge(self.meter)
+        with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": "orders"}), mock.patch.dict(vars(services)):
+            vars(services).pop("announcer", None)
+            vars(services)["events_client"] = eventbridge
+            yield eventbridge.entries
+
     def retrieve(self) -> Step:
         wait = Wait()
         created = self.step(wait, "create", "create_token", self.api.create, over_http=True)
@@ -214,6 +261,16 @@ class CountedStepFunctions(FakeStepFunctions):
     def send_task_success(self, **arguments: Any) -> dict[str, Any]:
         self._meter.count("SFN:SendTaskSuccess")
         return super().send_task_success(**arguments)
+
+
+class CountedEventBridge(FakeEventBridge):
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def put_events(self, **arguments: Any) -> dict[str, Any]:
+        self._meter.count("EventBridge:PutEvents")
+        return super().put_events(**arguments)
 
 
 @contextmanager
