@@ -46,6 +46,9 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, 
 openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
+pictures: .venv/ready ## Draw the state machines of docs/patterns.md from their definitions
+	@.venv/bin/python -m statemachines.picture
+
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt
 	@$(LAYER) public-keys > layers/public_keys/requirements.txt
@@ -91,4 +94,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run invoke setup check test lint openapi layer clean smoke doctor redrive bench costs
+.PHONY: help run invoke setup check test lint openapi pictures layer clean smoke doctor redrive bench costs
