@@ -4,12 +4,14 @@ import json
 import re
 import shlex
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 import yaml
+from botocore import xform_name
 from statelint.linter import Linter
 
 from local.stack import REGION, ROOT
@@ -120,6 +122,24 @@ class TestThePictures:
             picture.flowchart({"StartAt": "A", "States": {"A": {"Type": "Loop"}}})
 
 
+def before_aws(example: str) -> list[str]:
+    """The commands of an example, up to the one of the AWS CLI and from there on."""
+    return re.split(r"^(?=(?:local_)?aws )", patterns_page.COMMANDS[example], flags=re.MULTILINE)
+
+
+def options_of(command: str, operation: str) -> dict[str, str]:
+    """The options of a command of the AWS CLI, which may not be installed, held against the service's model."""
+    _, service, verb, *words = shlex.split(command.replace("\\\n", ""))
+    client = boto3.client(service, region_name=REGION)
+    assert client.meta.method_to_api_mapping[verb.replace("-", "_")] == operation
+    shape = client.meta.service_model.operation_model(operation).input_shape
+    members = {xform_name(member, "-") for member in shape.members} | {"zip-file"}
+    required = {xform_name(member, "-") for member in shape.required_members} - {"code"}
+    options = {name.removeprefix("--"): value for name, value in zip(words[::2], words[1::2], strict=True)}
+    assert required <= set(options) <= members
+    return options
+
+
 class TestThePage:
     def test_says_what_every_placeholder_is(self) -> None:
         used = {name for pattern in PATTERNS for name in placeholders(pattern)}
@@ -138,18 +158,22 @@ class TestThePage:
         assert invoked == set(names.values()) - {names["Partition"]}
 
     def test_its_commands_create_a_state_machine(self, tmp_path: Path) -> None:
-        """`aws` is not installed everywhere, so the second command is held against the service's model."""
-        sed, create = re.split(r"^(?=aws )", patterns_page.COMMANDS["approval_with_escalation"], flags=re.MULTILINE)
+        fill, create = before_aws("approval_with_escalation")
         (tmp_path / "statemachines").symlink_to(picture.FOLDER)
-        subprocess.run(["sh", "-euc", sed], cwd=tmp_path, check=True)
-        assert "${" not in (tmp_path / "approval.asl.json").read_text()
-        _, service, command, *options = shlex.split(create)
-        client = boto3.client(service, region_name=REGION)
-        operation = client.meta.service_model.operation_model("CreateStateMachine")
-        given = {re.sub(r"-(\w)", lambda found: found[1].upper(), option[2:]) for option in options[::2]}
-        assert command == "create-state-machine"
-        assert set(operation.input_shape.required_members) <= given <= set(operation.input_shape.members)
-        assert options[-1] == "file://approval.asl.json"
+        subprocess.run(["sh", "-euc", fill], cwd=tmp_path, check=True)
+        options = options_of(create, "CreateStateMachine")
+        assert "${" not in (tmp_path / options["definition"].removeprefix("file://")).read_text()
+
+    def test_its_commands_create_a_function_that_returns_what_it_is_given(self, tmp_path: Path) -> None:
+        pack, create = before_aws("stand-in")
+        subprocess.run(["sh", "-euc", pack], cwd=tmp_path, check=True)
+        options = options_of(create, "CreateFunction")
+        module, name = options["handler"].split(".")
+        run = f"import {module}; print({module}.{name}({{'url': 1}}, None))"
+        environment = {"PYTHONPATH": options["zip-file"].removeprefix("fileb://")}
+        done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, env=environment, capture_output=True, check=True)
+        assert done.stdout == b"{'url': 1}\n"
+        assert f"/{options['function-name']}/" in patterns_page.COMMANDS["approval_with_escalation"]
 
     def test_is_where_the_readme_sends_its_reader(self) -> None:
         readme = (ROOT / "README.md").read_text()
