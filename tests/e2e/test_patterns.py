@@ -21,7 +21,6 @@ from tests.support.patterns_page import INPUTS
 
 BY_KEY = "/api/v1/waitpoints/complete"
 TIMED_OUT = ("FAILED", "WaitpointTimeoutError")
-WORKFLOW = {"repository": "octo-org/octo-repo", "workflow": "deploy.yml", "ref": "main"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +34,7 @@ def patterns(api: Api, secrets: Secrets) -> Patterns:
 def unanswered(patterns: Patterns) -> dict[str, Run]:
     """Each pattern started side by side, with tokens that nobody completes and that time out after a second."""
     own_key = {"payment": {**INPUTS["payment"], "orderId": uuid4().hex}, "create_and_wait": {"job": uuid4().hex}}
-    given = {**INPUTS, **own_key, "github_workflow": WORKFLOW, "batch": {"items": ["one"]}}
+    given = {**INPUTS, **own_key, "batch": {"items": ["one"]}}
     return {name: patterns.start(name, given[name], timeout="1s") for name in given}
 
 
@@ -107,11 +106,13 @@ def github(api: Api, patterns: Patterns) -> Iterator[str]:
 
 
 class TestGitHubWorkflow:
+    GIVEN = INPUTS["github_workflow"]
+
     @pytest.mark.parametrize("conclusion", ["success", "failure"])
     def test_it_ends_as_the_workflow_does(self, api: Api, patterns: Patterns, github: str, conclusion: str) -> None:
-        execution = patterns.start("github_workflow", WORKFLOW)
+        execution = patterns.start("github_workflow", self.GIVEN)
         [call] = execution.calls()
-        assert call["given"] == WORKFLOW
+        assert call["given"] == self.GIVEN
         run = {"id": call["workflow_run_id"], "conclusion": conclusion, "html_url": "https://github.com/octo-org/octo-repo/1"}
         assert post_signed(api, "github", github, {"action": "in_progress", "workflow_run": {**run, "conclusion": None}}) == 200
         assert post_signed(api, "github", github, {"action": "completed", "workflow_run": run}) == 200
