@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from waitpoints_client import __version__
-from waitpoints_client.cli import endpoints, operate, show, tokens
+from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
 from waitpoints_client.cli.problems import sentence
 
 
@@ -64,5 +64,5 @@ def waitpoints(
     """
 
 
-for module in (tokens, endpoints, operate):
+for module in (tokens, try_machine, endpoints, operate):
     module.add_to(program)

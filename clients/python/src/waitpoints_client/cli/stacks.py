@@ -27,12 +27,19 @@ def client(name: str | None) -> "Waitpoints":
     if given := from_environment():
         return Waitpoints(*given)
     if path := local_file():
-        described = json.loads(path.read_text())
-        return Waitpoints(described["api_url"], described["api_key"])
+        return local_client(path)
     raise Problem(
         "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
-        f"`make run`; no --stack is given, the two are not set, and {_nowhere()}"
+        f"`make run`; no --stack is given, the two are not set, and {nowhere()}"
     )
+
+
+def local_client(path: Path) -> "Waitpoints":
+    """Return a client of the stack that a file of `make run` describes."""
+    from waitpoints_client import Waitpoints
+
+    described = json.loads(path.read_text())
+    return Waitpoints(described["api_url"], described["api_key"])
 
 
 def deployed(name: str | None) -> "Deployed":
@@ -49,11 +56,12 @@ def deployed(name: str | None) -> "Deployed":
         return Deployed.local(json.loads(path.read_text()))
     raise Problem(
         "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
-        f"is given, and {_nowhere()}"
+        f"is given, and {nowhere()}"
     )
 
 
-def _nowhere() -> str:
+def nowhere() -> str:
+    """Say where no stack of `make run` was found."""
     return f"neither {Path.cwd()} nor a folder above it has a {LOCAL}"
 
 

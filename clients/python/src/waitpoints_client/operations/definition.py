@@ -52,8 +52,9 @@ def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
     def replacement(found: re.Match[str]) -> str:
         name = found[1] or found[2]
         if name not in values:
-            near = get_close_matches(name, values, 1) or _USUAL
-            raise Unusable(f"{source}: no value for the placeholder {found[0]}: known are {', '.join(near)}")
+            near = get_close_matches(name, values, 1, 0.8)
+            known = f"did you mean {near[0]}?" if near else f"known are {', '.join(_USUAL)}; --set {name}=… gives another one"
+            raise Unusable(f"{source}: no value for the placeholder {found[0]}: {known}")
         return values[name]
 
     return _PLACEHOLDER.sub(replacement, value)

@@ -64,11 +64,15 @@ class Deployed:
 
     def resources(self, kind: str) -> Iterator[str]:
         """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
+        return (one["PhysicalResourceId"] for one in self._summaries() if one["ResourceType"] == kind)
+
+    def physical_ids(self) -> dict[str, str]:
+        """Return the physical ids of the stack's resources by their names in the template."""
+        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in self._summaries()}
+
+    def _summaries(self) -> Iterator[dict[str, Any]]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
-        for page in pages:
-            for resource in page["StackResourceSummaries"]:
-                if resource["ResourceType"] == kind:
-                    yield resource["PhysicalResourceId"]
+        return (resource for page in pages for resource in page["StackResourceSummaries"])
 
     def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
         """Invoke a function and return its result. Raises RuntimeError with the function's error, BotoCoreError on timeout."""

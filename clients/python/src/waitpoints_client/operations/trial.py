@@ -1,0 +1,161 @@
+"""Run a user's own state machine on the local stack, and tell what it does until it ends."""
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from waitpoints_client import Token, Waitpoints
+from waitpoints_client.operations.definition import Definition, Unusable
+from waitpoints_client.operations.deployed import PROBLEMS, Deployed
+
+POLL_SECONDS = 0.25
+ENDED = "The trial has ended"
+_WAITING = ".waitForTaskToken"
+_ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
+_NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that the execution did. Absent values are None."""
+
+    kind: str
+    """token, entered, waits, resumed, failed (a task), or how it ended: SUCCEEDED, FAILED, TIMED_OUT, ABORTED."""
+    at: datetime
+    state: str | None = None
+    token: Token | None = None
+    output: str | None = None
+    """JSON text."""
+    error: str | None = None
+    cause: str | None = None
+
+    @property
+    def is_the_end(self) -> bool:
+        return self.kind.isupper()
+
+
+def placeholders(stack: Deployed) -> dict[str, str]:
+    """Return what a definition can name: the stack's outputs and resources, and some of AWS's pseudo parameters."""
+    _, partition, _, region, account, *_ = ("", *stack.outputs["StateMachineArn"].split(":", 5)[1:])
+    return {**stack.physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
+
+
+@dataclass
+class Trial:
+    stack: Deployed
+    waitpoints: Waitpoints
+    definition: Definition
+    token: Token | None = None
+    """The token of its input."""
+    machine: str = ""
+    execution: str = ""
+    _is_ours: bool = False
+    _shown: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.step_functions = self.stack.client("stepfunctions")
+
+    def given(self, value: Any, timeout: str) -> Any:
+        """Return the input, with a token if the machine needs one: not if the input has one or a state creates it.
+
+        Raises Unusable if the input has no room for a token.
+        """
+        if isinstance(value, dict) and isinstance(value.get("token"), dict) and "id" in value["token"]:
+            self.token = self.waitpoints.get(str(value["token"]["id"]))
+            return value
+        if self._creates_tokens or not self.definition.invokes(self.stack.outputs["WaitFunctionName"]):
+            return value
+        if not isinstance(value, dict):
+            raise Unusable("The input must be an object: the token that the machine waits for is put into it as `token`")
+        created = self.waitpoints.create(timeout=timeout, tags=["try"])
+        self.token, self._is_ours = self.waitpoints.get(created), True
+        return {**value, "token": {"id": created.id, "url": created.url}}
+
+    def start(self, name: str, value: Any) -> None:
+        """Create the state machine, with the role of the example, and start it."""
+        example = self.stack.outputs["StateMachineArn"]
+        role = self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"]
+        name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
+        made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=role)
+        self.machine = made["stateMachineArn"]
+        started = self.step_functions.start_execution(stateMachineArn=self.machine, input=json.dumps(value))
+        self.execution = started["executionArn"]
+
+    def follow(self) -> Iterator[Event]:
+        """Yield what the execution does, until it ends."""
+        seen, waiting = 0, 0
+        while True:
+            events = self._history()
+            for happened in map(read_event, events[seen:]):
+                if happened is None:
+                    continue
+                waiting += {"waits": 1, "resumed": -1}.get(happened.kind, 0)
+                yield happened
+                if happened.is_the_end:
+                    return
+                if happened.kind == "waits" and self.token:
+                    yield from self._once(self.token, happened.at)
+            seen = len(events)
+            if waiting > 0 and self._creates_tokens:
+                yield from self._found_tokens(events)
+            time.sleep(POLL_SECONDS)
+
+    def stop(self) -> None:
+        self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
+
+    def clean_up(self) -> str | None:
+        """Delete the state machine, and end the token that was created for it. Returns the machine's ARN if that failed."""
+        if self.token and self._is_ours and self.waitpoints.get(self.token).status == "WAITING":
+            self.waitpoints.fail(self.token, ENDED)
+        try:
+            if self.machine:
+                self.step_functions.delete_state_machine(stateMachineArn=self.machine)
+        except PROBLEMS:
+            return self.machine
+        return None
+
+    @property
+    def _creates_tokens(self) -> bool:
+        return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
+
+    def _history(self) -> list[Mapping[str, Any]]:
+        pages = self.step_functions.get_paginator("get_execution_history").paginate(executionArn=self.execution)
+        return [event for page in pages for event in page["events"]]
+
+    def _found_tokens(self, events: list[Mapping[str, Any]]) -> Iterator[Event]:
+        """Yield the tokens that a state has created and that this execution waits for."""
+        for listed in self.waitpoints.list(status="WAITING", created_from=events[0]["timestamp"]):
+            if listed.id not in self._shown:
+                token = self.waitpoints.get(listed)
+                if any(waiter.execution == self.execution for waiter in token.waiters):
+                    yield from self._once(token, token.created_at)
+
+    def _once(self, token: Token, at: datetime) -> Iterator[Event]:
+        if token.id not in self._shown:
+            self._shown.add(token.id)
+            yield Event("token", at, token=token)
+
+
+def read_event(event: Mapping[str, Any]) -> Event | None:
+    """Return what one event of the history says; None for those that say nothing new."""
+    kind, at = event["type"], event["timestamp"]
+    details: Mapping[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
+    said = {"output": details.get("output"), "error": details.get("error"), "cause": details.get("cause")}
+    if kind.endswith("StateEntered"):
+        return Event("entered", at, state=details["name"])
+    if kind in _ENDS:
+        return Event(_upper(kind.removeprefix("Execution")), at, **said)
+    if kind in ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut"):
+        return Event("failed", at, **said)
+    if kind in ("TaskScheduled", "TaskSucceeded") and str(details.get("resource")).endswith(_WAITING):
+        return Event("waits" if kind == "TaskScheduled" else "resumed", at)
+    return None
+
+
+def _upper(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
