@@ -54,8 +54,9 @@ class Announcer:
             return sum(reason is not None for reason in self._put(tokens))
 
     def _announce(self, records: Sequence[Record]) -> list[str]:
-        settled = [(record, token) for record in records if is_announced(token := _token(record))]
-        again: list[str] = []
+        read = [(record, _token(record)) for record in records]
+        again = [_sequence_number(record) for record, token in read if token is None]
+        settled = [(record, token) for record, token in read if token is not None and is_announced(token)]
         for (record, token), reason in zip(settled, self._put([token for _, token in settled]), strict=True):
             if isinstance(reason, CannotPutNow) and not self._is_old(record):
                 again.append(_sequence_number(record))
@@ -100,9 +101,14 @@ def is_announced(token: Token) -> bool:
     return token.outcome is not None and token.kept_until is None
 
 
-def _token(record: Record) -> Token:
+def _token(record: Record) -> Token | None:
+    """Return the settled token without its waiters, or None if this version cannot read it, as right after a rollback."""
     image = record["dynamodb"]["NewImage"]
-    return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))
+    try:
+        return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))
+    except (KeyError, TypeError, ValueError) as error:
+        telemetry.note(unread=type(error).__name__)
+        return None
 
 
 def _sequence_number(record: Record) -> str:

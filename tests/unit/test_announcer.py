@@ -139,12 +139,22 @@ def test_a_failed_waiter_does_not_keep_back_the_event_nor_repeat_it(consumer: Co
     assert consumer.told() == [token.id]
 
 
-def test_an_error_in_making_events_does_not_keep_back_the_waiters(consumer: Consumer) -> None:
+def test_an_error_in_putting_events_does_not_keep_back_the_waiters(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
     waiter = consumer.world.new_waiter()
     token = consumer.settle(waiter=waiter)
+    monkeypatch.setattr(consumer.eventbridge, "put_events", None)
+    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.world.step_functions.result(waiter.handle) is not None
+
+
+def test_a_record_that_cannot_be_read_keeps_back_no_other(consumer: Consumer) -> None:
+    """Such as one that a newer version wrote, right after a rollback."""
+    waiter = consumer.world.new_waiter()
+    token, other = consumer.settle(waiter=waiter), consumer.settle()
     record = consumer.record(token)
-    del record["dynamodb"]["NewImage"]["createdAt"]
-    assert consumer.deliver(record) == [token.id]
+    record["dynamodb"]["NewImage"]["completedBy"] = {"M": {"source": {"S": "something new"}}}
+    assert consumer.deliver(record, consumer.record(other)) == [token.id]
+    assert consumer.told() == [other.id]
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
 
