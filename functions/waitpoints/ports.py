@@ -110,7 +110,7 @@ class TokenStore(Protocol):
         """Remove the mark, if there is one."""
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
-        """Record Step Functions' replies for some of a token's waiters."""
+        """Record AWS's replies for some of a token's waiters."""
 
 
 class Resumer(Protocol):

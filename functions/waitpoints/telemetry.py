@@ -1,7 +1,7 @@
 """Logs and metrics: one canonical log line per request or record.
 
-Both contain only ids and counts, never payloads, callback hashes, keys or task tokens. A waiter is identified by the
-hash of its task token.
+Both contain only ids and counts, never payloads, callback hashes, keys, task tokens or callback ids. A waiter is
+identified by the hash of its handle.
 """
 
 import time

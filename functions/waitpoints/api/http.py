@@ -250,7 +250,7 @@ def _refusal(error: Exception) -> Response:
         telemetry.note(error=type(error).__name__, awsCode=_aws_code(error))
         error = TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")
     elif isinstance(error, CannotResume):
-        error = InvalidRequest("Step Functions rejected taskToken: this stack may lack permission to resume that execution")
+        error = InvalidRequest("AWS rejected taskToken or callbackId: this stack may lack permission to resume that execution")
     if not isinstance(error, WaitpointsError):
         telemetry.logger.exception("Unexpected error: please report it as a bug in Waitpoints")
         return Response({"error": "Internal Server Error"}, 500)

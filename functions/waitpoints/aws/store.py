@@ -417,7 +417,7 @@ class Store:
         self._client.delete_item(TableName=self._table, Key=primary_key(UNDELIVERED, token_id))
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
-        """Record Step Functions' replies for some of a token's waiters.
+        """Record AWS's replies for some of a token's waiters.
 
         Recording a reply twice is harmless. GONE never replaces RESUMED: if two calls resume the same waiter, the slower
         one gets GONE.

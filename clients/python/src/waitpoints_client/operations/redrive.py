@@ -155,7 +155,7 @@ def plain(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:
 
 
 def _base64(value: bytes) -> str:
-    """Encode a binary attribute, such as a waiter's task token, as in a Lambda event. boto3 returns it as bytes."""
+    """Encode a binary attribute, such as a waiter's handle, as in a Lambda event. boto3 returns it as bytes."""
     return base64.b64encode(value).decode()
 
 
@@ -181,7 +181,7 @@ def finish(stack: Deployed, token_id: str) -> None:
     if answer["batchItemFailures"]:
         raise RuntimeError("the token cannot be timed out")
     if stack.invoke(stack.outputs["ResumeFunctionName"], {"waitpointIds": [token_id]})["undelivered"]:
-        raise RuntimeError("Step Functions still rejects the resume of a waiter")
+        raise RuntimeError("AWS still rejects the resume of a waiter")
 
 
 def put_event(stack: Deployed, token_id: str) -> None:
