@@ -35,6 +35,9 @@ test: setup ## Run the whole suite (unit, integration, faults, end to end) and m
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
 	@.venv/bin/python -m pytest tests/e2e
 
+client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
+	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
+
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
 	@SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 .local/sam/bin/sam validate --lint
@@ -94,4 +97,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run invoke setup check test lint openapi pictures layer clean smoke doctor redrive bench costs
+.PHONY: help run invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs

@@ -55,47 +55,9 @@ def test_a_client_closes_its_connections_at_the_end() -> None:
     assert client._http.is_closed
 
 
-class TestAStack:
-    class Session:
-        """boto3's, of an account with one stack."""
+@pytest.mark.parametrize("client", [Waitpoints, AsyncWaitpoints])
+def test_a_stack_needs_the_extra(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
 
-        def __init__(self, outputs: dict[str, str], failure: Exception | None = None) -> None:
-            self._outputs, self._failure = outputs, failure
-
-        def client(self, service: str) -> "TestAStack.Session":
-            return self
-
-        def describe_stacks(self, StackName: str) -> dict[str, Any]:
-            if self._failure:
-                raise self._failure
-            outputs = [{"OutputKey": name, "OutputValue": value} for name, value in self._outputs.items()]
-            return {"Stacks": [{"StackName": StackName, "Outputs": outputs}]}
-
-        def get_secret_value(self, SecretId: str) -> dict[str, str]:
-            return {"SecretString": f"the key in {SecretId}"}
-
-    def test_is_found_by_its_name(self) -> None:
-        pytest.importorskip("boto3")
-        session: Any = self.Session({"ApiUrl": URL, "ApiKeySecret": "arn"})
-
-        client = Waitpoints.from_stack("waitpoints", session=session)
-        assert (client.url, key_of(client)) == (URL, "the key in arn")
-        assert key_of(AsyncWaitpoints.from_stack("waitpoints", session=session)) == "the key in arn"
-        other: Any = self.Session({"Bucket": "b"})
-        with pytest.raises(ConfigurationError, match="it is not a Waitpoints stack"):
-            Waitpoints.from_stack("other", session=other)
-
-    def test_that_cannot_be_read_is_said_to_be_one(self) -> None:
-        exceptions = pytest.importorskip("botocore.exceptions")
-        failure = {"Error": {"Code": "ValidationError", "Message": "Stack with id w does not exist"}}
-        for raised in (exceptions.ClientError(failure, "DescribeStacks"), exceptions.NoCredentialsError()):
-            session: Any = self.Session({}, raised)
-            with pytest.raises(ConfigurationError, match=r"The stack w could not be read: (Stack with id|Unable to locate)"):
-                Waitpoints.from_stack("w", session=session)
-
-    @pytest.mark.parametrize("client", [Waitpoints, AsyncWaitpoints])
-    def test_needs_the_extra(self, client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setitem(sys.modules, "boto3", None)
-
-        with pytest.raises(ConfigurationError, match=r'install the extra: pip install "waitpoints-client\[aws\]"'):
-            client(stack="waitpoints")
+    with pytest.raises(ConfigurationError, match=r'install the extra: pip install "waitpoints-client\[aws\]"'):
+        client(stack="waitpoints")
