@@ -1,61 +1,66 @@
 """A client for a Waitpoints stack: create tokens, complete them, and wait for what becomes of them."""
 
-from waitpoints_client.aio import AsyncEndpoints, AsyncPages, AsyncWaitpoints
-from waitpoints_client.client import Endpoints, Pages, Waitpoints
-from waitpoints_client.errors import (
-    APIConnectionError,
-    APIError,
-    APITimeoutError,
-    AuthenticationError,
-    BadRequestError,
-    ConfigurationError,
-    ConflictError,
-    InvalidAnswerError,
-    NotFoundError,
-    PermissionDeniedError,
-    RateLimitError,
-    ServerError,
-    TokenFailedError,
-    TokenTimedOutError,
-    UnprocessableEntityError,
-    WaitpointsError,
-    WaitTimeoutError,
-)
-from waitpoints_client.models import (
-    CompletedBy,
-    CreatedToken,
-    Deliveries,
-    Endpoint,
-    EndpointTrial,
-    EndpointWithDeliveries,
-    Failed,
-    KeyCompletion,
-    ListedToken,
-    Ok,
-    OtherDeliveries,
-    Page,
-    PublicTokenClaims,
-    Result,
-    Token,
-    TokenError,
-    TrialStep,
-    Verification,
-    Waiter,
-)
-from waitpoints_client.options import (
-    Action,
-    CreateOptions,
-    EndpointOptions,
-    HasId,
-    Link,
-    ListFilters,
-    PageOptions,
-    Status,
-    TokenOrId,
-    Verify,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from waitpoints_client.version import __version__
-from waitpoints_client.wire import Duration, Timeout
+
+if TYPE_CHECKING:
+    from waitpoints_client.aio import AsyncEndpoints, AsyncPages, AsyncWaitpoints
+    from waitpoints_client.client import Endpoints, Pages, Waitpoints
+    from waitpoints_client.errors import (
+        APIConnectionError,
+        APIError,
+        APITimeoutError,
+        AuthenticationError,
+        BadRequestError,
+        ConfigurationError,
+        ConflictError,
+        InvalidAnswerError,
+        NotFoundError,
+        PermissionDeniedError,
+        RateLimitError,
+        ServerError,
+        TokenFailedError,
+        TokenTimedOutError,
+        UnprocessableEntityError,
+        WaitpointsError,
+        WaitTimeoutError,
+    )
+    from waitpoints_client.models import (
+        CompletedBy,
+        CreatedToken,
+        Deliveries,
+        Endpoint,
+        EndpointTrial,
+        EndpointWithDeliveries,
+        Failed,
+        KeyCompletion,
+        ListedToken,
+        Ok,
+        OtherDeliveries,
+        Page,
+        PublicTokenClaims,
+        Result,
+        Token,
+        TokenError,
+        TrialStep,
+        Verification,
+        Waiter,
+    )
+    from waitpoints_client.options import (
+        Action,
+        CreateOptions,
+        EndpointOptions,
+        HasId,
+        Link,
+        ListFilters,
+        PageOptions,
+        Status,
+        TokenOrId,
+        Verify,
+    )
+    from waitpoints_client.wire import Duration, Timeout
 
 __all__ = [
     "APIConnectionError",
@@ -114,3 +119,15 @@ __all__ = [
     "WaitpointsError",
     "__version__",
 ]
+
+_MODULES = ("errors", "options", "models", "wire", "client", "aio")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when it is first used: the command line shows its help without httpx and pydantic."""
+    if name in __all__:
+        for module in map(import_module, (f"{__name__}.{module}" for module in _MODULES)):
+            if hasattr(module, name):
+                globals()[name] = getattr(module, name)
+                return globals()[name]
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

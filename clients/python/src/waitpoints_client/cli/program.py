@@ -11,9 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from waitpoints_client import __version__
 from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
-from waitpoints_client.cli.problems import sentence
+from waitpoints_client.cli.problems import Problem, sentence
+from waitpoints_client.version import __version__
 
 
 class Program(TyperGroup):
@@ -29,7 +29,7 @@ class Program(TyperGroup):
         except typer.TyperException as usage:
             status = show.error(_usage(usage), usage.exit_code)
         except Exception as error:
-            status = show.error(sentence(error), getattr(error, "status", 1))
+            status = show.error(sentence(error), error.status if isinstance(error, Problem) else 1)
         sys.exit(status if isinstance(status, int) else 0)
 
 

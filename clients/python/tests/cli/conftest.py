@@ -1,0 +1,58 @@
+"""Commands run against a stack in memory, as from a pipe."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from waitpoints_client import Waitpoints
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.testing import FakeWaitpoints
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints()
+
+
+@pytest.fixture
+def waitpoints(fake: FakeWaitpoints) -> Waitpoints:
+    return fake.client()
+
+
+@pytest.fixture
+def run(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command of this stack. Returns its exit code, its standard output and its standard error."""
+    monkeypatch.setattr(stacks, "client", lambda _: fake.client())
+
+    def run(*arguments: str, input: str | None = None) -> Result:
+        return CliRunner().invoke(program, arguments, input=input, prog_name="waitpoints")
+
+    return run
+
+
+@pytest.fixture
+def printed(run: Run) -> Callable[..., Any]:
+    """Run a command with --json. Returns the JSON that it prints: nothing else is on standard output."""
+
+    def printed(*arguments: str, status: int = 0, input: str | None = None) -> Any:
+        result = run(*arguments, "--json", input=input)
+        assert result.exit_code == status, result.output
+        return json.loads(result.stdout)
+
+    return printed
+
+
+@pytest.fixture
+def no_stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder without a stack, and an environment without one."""
+    for name in ("WAITPOINTS_URL", "WAITPOINTS_API_KEY", "AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path

@@ -1,0 +1,62 @@
+"""The definition of a state machine for `waitpoints try`: its placeholders, and what is wrong with it."""
+
+import json
+from typing import Any
+
+import pytest
+
+from waitpoints_client.operations.definition import Unusable, read
+
+VALUES = {"WaitFunctionName": "wait", "CreateFunctionName": "create", "CompleteFunctionName": "complete"}
+VALUES |= {"WaitForToken": "wait", "Partition": "aws"}
+
+
+def machine(**states: Any) -> str:
+    return json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}, **states}})
+
+
+@pytest.mark.parametrize(
+    ("text", "replaced"),
+    [
+        ("${WaitForToken}", "wait"),
+        ("<WaitFunctionName>", "wait"),
+        ("arn:${Partition}:states:::lambda:invoke", "arn:aws:states:::lambda:invoke"),
+        ("arn:aws:lambda:eu-west-1:1:function:<CreateFunctionName>", "arn:aws:lambda:eu-west-1:1:function:create"),
+        ("arn:aws:lambda:eu-west-1:1:function:<CreateFunctionName>:live", "arn:aws:lambda:eu-west-1:1:function:create:live"),
+        ("<b>No placeholder</b>, and neither is {% $sum(x) %} or States.Format('{}', $.a)", None),
+    ],
+)
+def test_placeholders_are_replaced(text: str, replaced: str | None) -> None:
+    found = json.loads(read(machine(A={"Type": "Pass", "Result": [text]}), "m.json", VALUES).text)
+    assert found["States"]["A"]["Result"] == [replaced or text]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"StartAt":\n  ]', "m.json, line 2, column 3: not JSON (Expecting value)"),
+        ("[]", "m.json: expected an object with StartAt and States"),
+        ('{"StartAt": "A"}', "m.json: States is missing: an object of states by their names"),
+        ('{"States": {"A": {}}}', 'm.json: StartAt is missing: the name of the first state, such as "A"'),
+        ('{"StartAt": "B", "States": {"A": {}}}', 'm.json: StartAt names "B", which is no state'),
+        (machine(B={"Next": "a"}), 'm.json: the state "B" goes on with "a", which is no state'),
+        (
+            machine(Approved={}, B={"Default": "Aproved"}),
+            'm.json: the state "B" goes on with "Aproved", which is no state: Approved?',
+        ),
+        (machine(B={"Choices": [{"Next": "C"}]}), 'm.json: the state "B" goes on with "C", which is no state'),
+        (machine(B={"Catch": [{"Next": "C"}]}), 'm.json: the state "B" goes on with "C", which is no state'),
+        (
+            machine(B={"Branches": [{"States": {"C": {}}}]}),
+            'StartAt is missing in "B": the name of the first state',
+        ),
+        (machine(B={"ItemProcessor": {"StartAt": "C"}}), 'States is missing in "B": an object of states by their names'),
+        (machine(B={"x": "${WaitForTken}"}), "m.json: no value for the placeholder ${WaitForTken}: did you mean WaitForToken?"),
+        (machine(B={"x": "<Notify>"}), "no value for the placeholder <Notify>: known are WaitFunctionName, CreateFunctionName"),
+    ],
+)
+def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
+    with pytest.raises(Unusable) as refused:
+        read(text, "m.json", VALUES)
+    assert said in str(refused.value)
+    assert "\n" not in str(refused.value)

@@ -1,0 +1,70 @@
+"""`waitpoints endpoints …`, against a stack in memory."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import Result
+
+from waitpoints_client import NotFoundError, Waitpoints
+from waitpoints_client.testing import FakeWaitpoints
+
+Run = Callable[..., Result]
+Printed = Callable[..., Any]
+PUT = ("endpoints", "put", "orders", "--key", "body.order", "--verify", "none")
+
+
+def test_an_endpoint_is_made_shown_and_listed(run: Run, printed: Printed, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
+    made = dict(line.split("\t") for line in run(*PUT, "--output", "body.paid", "--key-ttl", "2h").stdout.splitlines())
+    url = waitpoints.endpoints.get("orders").url
+    assert {name: value for name, value in made.items() if name != "updated"} == {
+        "name": "orders",
+        "key": "body.order",
+        "verify": "none",
+        "output": "body.paid",
+        "kept for": "2h",
+        "url": url,
+    }
+    assert run("endpoints", "url", "orders").stdout == f"{url}\n"
+    assert printed("endpoints", "url", "orders") == {"url": url}
+    assert run("endpoints", "list").stdout.split("\t")[:3] == ["orders", "body.order", "none"]
+    assert [endpoint["name"] for endpoint in printed("endpoints", "list")] == ["orders"]
+
+    fake.deliver(url, {"order": 1, "paid": True})
+    assert "kept\t1\t" in run("endpoints", "get", "orders").stdout
+    assert printed("endpoints", "get", "orders")["deliveries"]["kept"]["lastKey"] == "orders:1"
+
+
+def test_a_signature_is_asked_for(printed: Printed) -> None:
+    made = printed(*PUT[:-1], "token:HOOK:X-Token")
+    assert made["verify"] == {"scheme": "token", "secret": "HOOK", "header": "X-Token"}
+
+
+def test_how_a_provider_signs_must_be_said(run: Run) -> None:
+    result = run(*PUT[:-2])
+    assert (result.exit_code, result.stderr) == (
+        2,
+        "Error: Missing option '--verify' (see `waitpoints endpoints put --help`)\n",
+    )
+
+
+def test_a_delivery_is_tried_out(run: Run, printed: Printed) -> None:
+    run(*PUT)
+    lines = run("endpoints", "test", "orders", '{"order": 1}', "-H", "X-A: b", "--query", "c=d").stdout.splitlines()
+    assert lines[0] == "outcome\tkept"
+    assert "key\torders:1\t" in lines
+    assert printed("endpoints", "test", "orders", "-", input='{"order": 2}')["key"] == "orders:2"
+    assert run("endpoints", "test", "orders", "{}", "-H", "wrong").exit_code == 2
+
+
+def test_deletion_asks_first(run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+    run(*PUT)
+
+    refused = run("endpoints", "delete", "orders", input="n\n")
+    assert refused.exit_code == 1
+    assert refused.stderr.endswith("Error: Not confirmed, so nothing was changed: answer y, or use --yes\n")
+    assert waitpoints.endpoints.get("orders").name == "orders"
+
+    assert printed("endpoints", "delete", "orders", "--yes") == {"success": True}
+    with pytest.raises(NotFoundError):
+        waitpoints.endpoints.get("orders")

@@ -1,0 +1,144 @@
+"""How every command ends, what a start costs, and that its help is complete."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+from typer.testing import CliRunner, Result
+
+from waitpoints_client import __version__
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+
+Run = Callable[..., Result]
+NEVER = ("boto3", "botocore", "webbrowser")
+NOT_FOR_HELP = ("httpx", "pydantic", "rich", "asyncio")
+
+
+PROGRAM = get_command(program)
+
+
+def commands(group: Any, path: tuple[str, ...] = ()) -> list[tuple[tuple[str, ...], Any]]:
+    """Every command with its words."""
+    found: list[tuple[tuple[str, ...], Any]] = []
+    for name, command in group.commands.items():
+        words = (*path, name)
+        found += commands(command, words) if hasattr(command, "commands") else [(words, command)]
+    return found
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("WAITPOINTS_")}
+    return subprocess.run(
+        [sys.executable, "-m", "waitpoints_client.cli", *arguments],
+        env={**clean, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)
+def test_every_command_and_option_has_help(words: tuple[str, ...]) -> None:
+    command = dict(commands(PROGRAM))[words]
+    assert command.help
+    assert [parameter.name for parameter in command.params if not getattr(parameter, "help", None)] == []
+
+
+@pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)
+def test_every_command_prints_json_on_demand(words: tuple[str, ...]) -> None:
+    assert "--json" in [option for parameter in dict(commands(PROGRAM))[words].params for option in parameter.opts]
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert CliRunner().invoke(program, ["--version"]).stdout == f"waitpoints {__version__}\n"
+
+
+def test_without_a_command_it_shows_its_help() -> None:
+    result = CliRunner().invoke(program, [])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Usage:" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["lst"], "No such command 'lst'. Did you mean 'list'? (see `waitpoints --help`)"),
+        (["get"], "Missing argument 'TOKEN' (see `waitpoints get --help`)"),
+        (
+            ["list", "-n", "0"],
+            "Invalid value for '--limit' / '-n': Input should be greater than or equal to 1 (see `waitpoints list --help`)",
+        ),
+    ],
+)
+def test_wrong_usage_is_one_sentence_and_status_2(run: Run, arguments: list[str], said: str) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {said}\n")
+
+
+def test_a_mistake_of_the_program_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise KeyError("oops")
+
+    monkeypatch.setattr(stacks, "client", fail)
+    result = run("list")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(
+        "Error: KeyError: 'oops' (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+    )
+
+    monkeypatch.setenv("WAITPOINTS_DEBUG", "1")
+    assert "Traceback" in run("list").stderr
+
+
+def test_ctrl_c_is_quiet_and_has_status_130(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stacks, "client", interrupt)
+    result = run("list")
+    assert (result.exit_code, result.output) == (130, "")
+
+
+def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
+    errors = tmp_path / "errors"
+    with (
+        subprocess.Popen([sys.executable, "-c", "import os; os.close(0); print(1)"], stdout=subprocess.PIPE) as closed,
+        errors.open("wb") as stderr,
+    ):
+        assert closed.stdout
+        read, write = os.pipe()
+        os.close(read)
+        done = subprocess.run(
+            [sys.executable, "-m", "waitpoints_client.cli", "--help"], stdout=write, stderr=stderr, timeout=60, check=False
+        )
+        os.close(write)
+    assert (done.returncode, errors.read_bytes()) == (1, b"")
+
+
+def test_completion_is_made_for_shells() -> None:
+    shown = process("--show-completion", "bash", _WAITPOINTS_COMPLETE="")
+    assert "complete" in shown.stdout or shown.returncode == 0
+    names = process(_WAITPOINTS_COMPLETE="complete_bash", COMP_WORDS="waitpoints comp", COMP_CWORD="1")
+    assert names.stdout.split() == ["complete", "complete-key"]
+
+
+@pytest.mark.parametrize(("arguments", "unwanted"), [(["--help"], NEVER + NOT_FOR_HELP), (["create"], NEVER)])
+def test_a_start_imports_no_more_than_it_needs(no_stack: Path, arguments: list[str], unwanted: tuple[str, ...]) -> None:
+    code = f"""
+import sys
+from waitpoints_client.cli.program import program
+try:
+    program({arguments!r})
+except SystemExit:
+    pass
+print([name for name in {unwanted!r} if name in sys.modules], file=sys.stderr)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr.splitlines()[-1] == "[]"

@@ -1,0 +1,63 @@
+"""Which stack a command is for."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.program import program
+
+
+def serve(folder: Path, port: int = 8787) -> None:
+    """Leave the file with which `make run` describes its stack."""
+    (folder / ".local").mkdir()
+    (folder / ".local" / "stack.json").write_text(json.dumps({"api_url": f"http://127.0.0.1:{port}", "api_key": "local"}))
+
+
+def test_the_stack_of_make_run_is_found_from_a_folder_below(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(no_stack)
+    (no_stack / "a" / "b").mkdir(parents=True)
+    monkeypatch.chdir(no_stack / "a" / "b")
+
+    assert stacks.client(None).url == "http://127.0.0.1:8787"
+
+
+def test_the_environment_comes_before_the_stack_of_make_run(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    serve(no_stack)
+    monkeypatch.setenv("WAITPOINTS_URL", "https://waitpoints.example")
+    monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
+
+    assert stacks.client(None).url == "https://waitpoints.example"
+
+
+@pytest.mark.parametrize(("one", "other"), [("WAITPOINTS_URL", "WAITPOINTS_API_KEY"), ("WAITPOINTS_API_KEY", "WAITPOINTS_URL")])
+def test_half_of_the_environment_is_refused(no_stack: Path, monkeypatch: pytest.MonkeyPatch, one: str, other: str) -> None:
+    serve(no_stack)
+    monkeypatch.setenv(one, "https://waitpoints.example")
+
+    with pytest.raises(Problem, match=f"{one} is set, but {other} is not: set both"):
+        stacks.client(None)
+
+
+def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None:
+    result = CliRunner().invoke(program, ["list"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    for tried in ("--stack", "WAITPOINTS_URL", "WAITPOINTS_API_KEY", "make run", str(no_stack), ".local/stack.json"):
+        assert tried in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [["list", "--stack", "s"], ["doctor"], ["logs"], ["rotate-key"]])
+def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.delitem(sys.modules, "waitpoints_client.operations.deployed", raising=False)
+    monkeypatch.setitem(sys.modules, "boto3", None)  # as if it was not installed
+
+    result = CliRunner().invoke(program, command)
+
+    assert result.exit_code != 0
+    assert 'pip install "waitpoints-client[aws]"' in result.stderr

@@ -1,0 +1,296 @@
+"""The commands for tokens, against a stack in memory."""
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from typer.testing import Result
+
+from waitpoints_client import Waitpoints
+from waitpoints_client.cli import show
+from waitpoints_client.testing import FakeWaitpoints
+
+Run = Callable[..., Result]
+Printed = Callable[..., Any]
+
+
+def fields(result: Result) -> dict[str, str]:
+    """What a command printed in a pipe: a name and a value in each line."""
+    assert result.exit_code == 0, result.output
+    return dict(line.split("\t") for line in result.stdout.splitlines())
+
+
+class TestCreate:
+    def test_prints_the_id_and_the_url(self, run: Run, waitpoints: Waitpoints) -> None:
+        created = fields(run("create", "--timeout", "1h", "-t", "a", "--tag", "b"))
+
+        token = waitpoints.get(created["id"])
+        assert created == {"id": token.id, "url": token.url}
+        assert token.tags == ("a", "b")
+        assert token.timeout_at == token.created_at + timedelta(hours=1)
+
+    def test_says_that_a_key_has_a_token(self, run: Run) -> None:
+        first = fields(run("create", "--key", "order-1", "--key-ttl", "1h"))
+        assert fields(run("create", "--key", "order-1")) == {**first, "cached": "yes"}
+
+    def test_passes_rules_on(
+        self, printed: Printed, fake: FakeWaitpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        sent: list[Any] = []
+        answer = fake.handle_request
+
+        def note(request: httpx.Request) -> httpx.Response:
+            sent.append(json.loads(request.read()))
+            return answer(request)
+
+        monkeypatch.setattr(fake, "handle_request", note)
+        (tmp_path / "schema.json").write_text('{"type": "object"}')
+
+        printed("create", "--verify", "github:GITHUB", "--complete-when", "body.a", "--schema", f"@{tmp_path / 'schema.json'}")
+        printed("create", "--page", "-", input='{"title": "Deploy?"}')
+
+        verify = {"scheme": "github", "secret": "GITHUB"}
+        assert sent[0] == {"verify": verify, "completeWhen": "body.a", "payloadSchema": {"type": "object"}}
+        assert sent[1] == {"page": {"title": "Deploy?"}}
+
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (
+                ["--page", "{'title': 1}"],
+                "--page is not JSON (Expecting property name",
+            ),
+            (["--page", "@nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
+            (["--verify", "github"], "--verify github has another form than SCHEME:SECRET"),
+            (["--tme", "1h"], "No such option: --tme"),
+        ],
+    )
+    def test_refuses_wrong_options_with_status_2(self, run: Run, arguments: list[str], said: str) -> None:
+        result = run("create", *arguments)
+
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr.startswith(f"Error: {said}")
+        assert len(result.stderr.splitlines()) == 1
+
+    def test_repeats_what_the_api_refuses_with_status_1(self, run: Run) -> None:
+        result = run("create", "--timeout", "soon")
+
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert 'Invalid timeout "soon"' in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+
+
+class TestGet:
+    def test_shows_what_became_of_a_token(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(tags=["a", "b"], idempotency_key="k")
+        assert fields(run("get", token.id))["status"] == "WAITING"
+
+        waitpoints.complete(token, {"approved": True})
+        found = fields(run("get", token.id))
+        assert {name: found[name] for name in ("status", "tags", "key", "output", "url")} == {
+            "status": "COMPLETED",
+            "tags": "a,b",
+            "key": "k",
+            "output": '{"approved":true}',
+            "url": token.url,
+        }
+
+    def test_shows_the_error_of_a_failed_token(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        waitpoints.fail(token, "no", name="Rejected")
+
+        found = fields(run("get", token.id))
+        assert (found["status"], found["error"]) == ("FAILED", "Rejected: no")
+
+    def test_prints_the_answer_of_the_api_as_json(self, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        waitpoints.complete(token, [1])
+
+        found = printed("get", token.id)
+        assert (found["id"], found["status"], found["output"], found["outputIsError"]) == (token.id, "COMPLETED", "[1]", False)
+        assert "timeoutAt" not in found
+
+    def test_says_that_a_token_does_not_exist(self, run: Run) -> None:
+        result = run("get", "waitpoint_01jd3rj5v0000000000000000a")
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: 404: Waitpoint not found\n")
+
+
+class TestList:
+    def test_is_a_line_for_each_token_in_a_pipe(self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
+        first = waitpoints.create(tags=["a", "b"], idempotency_key="k", timeout="1h")
+        fake.advance(timedelta(seconds=1))
+        second = waitpoints.create()
+        waitpoints.fail(second, "no")
+
+        lines = [line.split("\t") for line in run("list").stdout.splitlines()]
+
+        found = waitpoints.get(first)
+        assert found.timeout_at is not None
+        instants = [at.isoformat(timespec="milliseconds").replace("+00:00", "Z") for at in (found.created_at, found.timeout_at)]
+        assert lines[1] == [first.id, "WAITING", *instants, "a,b", "k"]
+        assert (lines[0][0], lines[0][1]) == (second.id, "FAILED")
+
+    def test_filters(self, printed: Printed, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
+        waiting = waitpoints.create(tags=["a"], idempotency_key="k")
+        fake.advance(timedelta(seconds=1))
+        done = waitpoints.create(tags=["b"])
+        waitpoints.complete(done)
+
+        def listed(*arguments: str) -> list[str]:
+            return [token["id"] for token in printed("list", *arguments)]
+
+        assert listed() == [done.id, waiting.id]
+        assert listed("--oldest-first") == [waiting.id, done.id]
+        assert listed("-n", "1") == [done.id]
+        assert listed("--status", "waiting") == listed("--tag", "a") == listed("--key", "k") == [waiting.id]
+        assert listed("--status", "WAITING", "--status", "COMPLETED", "--since", "1h") == [done.id, waiting.id]
+        assert listed("--failed") == listed("--undelivered") == []
+
+    def test_reads_more_than_one_page(self, printed: Printed, waitpoints: Waitpoints) -> None:
+        for _ in range(120):
+            waitpoints.create()
+        assert len(printed("list", "-n", "110")) == 110
+
+    def test_watched_in_a_pipe_shows_what_changes(
+        self, run: Run, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = waitpoints.create()
+        pauses = iter(range(3))
+
+        def pause(_: float) -> None:
+            match next(pauses):
+                case 1:
+                    waitpoints.complete(token)
+                case 2:
+                    raise KeyboardInterrupt
+
+        monkeypatch.setattr(show, "pause", pause)
+        result = run("list", "--watch")
+
+        assert result.exit_code == 130
+        assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [[token.id, "WAITING"], [token.id, "COMPLETED"]]
+
+
+class TestComplete:
+    @pytest.mark.parametrize(
+        ("arguments", "output"),
+        [
+            (['{"approved": true}'], {"approved": True}),
+            (["12"], 12),
+            (["--text", "fine"], "fine"),
+            (["-"], {"from": "stdin"}),
+            ([], None),
+        ],
+    )
+    def test_gives_the_output(self, run: Run, waitpoints: Waitpoints, arguments: list[str], output: Any) -> None:
+        token = waitpoints.create()
+
+        result = run("complete", token.id, *arguments, input='{"from": "stdin"}')
+
+        assert (result.exit_code, result.output) == (0, "")
+        assert waitpoints.get(token).output == output
+
+    def test_refuses_a_word_that_is_no_json_and_says_how_to_write_it(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+
+        result = run("complete", token.id, "approved")
+
+        assert result.exit_code == 2
+        assert result.stderr.endswith("""write '"approved"' for a text\n""")
+        assert waitpoints.get(token).status == "WAITING"
+
+    def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:
+        assert printed("complete", waitpoints.create().id) == {"success": True}
+        assert printed("fail", waitpoints.create().id, "no") == {"success": True}
+
+    def test_fails_a_token(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        assert run("fail", token.id, "too late", "--name", "Rejected", "--code", "E1").exit_code == 0
+
+        error = waitpoints.get(token).error
+        assert error is not None
+        assert (error.message, error.name, error.code) == ("too late", "Rejected", "E1")
+
+    def test_by_key_keeps_what_comes_first(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        kept = fields(run("complete-key", "orders:1", '{"paid": true}', "--ttl", "1h"))
+        assert kept["kept"] == "for the token that is created with this key"
+
+        created = waitpoints.create(idempotency_key="orders:1")
+        assert (created.id, waitpoints.get(created).output) == (kept["id"], {"paid": True})
+        assert printed("complete-key", "orders:1") == {"id": created.id, "created": False}
+
+
+class TestWait:
+    def test_prints_the_output(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        waitpoints.complete(token, {"approved": True})
+
+        assert json.loads(run("wait", token.id).stdout) == {"approved": True}
+        assert printed("wait", token.id) == {"ok": True, "output": {"approved": True}}
+
+    def test_exits_with_1_if_the_token_failed(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        waitpoints.fail(token, "no", name="Rejected")
+
+        result = run("wait", token.id)
+        assert (result.exit_code, result.stdout, result.stderr) == (1, "", "Error: Rejected: no\n")
+        assert printed("wait", token.id, status=1)["error"]["message"] == "no"
+
+    def test_exits_with_2_if_the_token_timed_out(
+        self, run: Run, printed: Printed, fake: FakeWaitpoints, waitpoints: Waitpoints
+    ) -> None:
+        token = waitpoints.create(timeout="1h")
+        fake.advance(timedelta(hours=2))
+
+        assert run("wait", token.id).exit_code == 2
+        assert printed("wait", token.id, status=2)["timedOut"] is True
+
+    def test_exits_with_2_if_the_token_still_waits(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+
+        result = run("wait", token.id, "--for", "0s")
+
+        assert (result.exit_code, result.stderr) == (2, f"Error: {token.id} still waits after 0s\n")
+
+    def test_says_in_its_help_what_each_status_means(self, run: Run) -> None:
+        said = " ".join(run("wait", "--help").stdout.split())
+        assert "0 if it was completed; 1 if it was failed, and after any error; 2 if it timed out" in said
+
+    def test_refuses_what_is_no_duration(self, run: Run, waitpoints: Waitpoints) -> None:
+        result = run("wait", waitpoints.create().id, "--for", "soon")
+        assert (result.exit_code, result.stderr) == (2, "Error: 'soon' is no duration: write 30s, 10m, 2h, 1d or 1h30m\n")
+
+
+class TestUrl:
+    def test_is_printed_alone(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        assert run("url", token.id).stdout == f"{token.url}\n"
+        assert printed("url", token.id) == {"url": token.url}
+
+    def test_is_opened_in_the_browser(
+        self, run: Run, printed: Printed, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = waitpoints.create()
+        opened: list[str] = []
+
+        def browse(url: str) -> bool:
+            opened.append(url)
+            return True
+
+        monkeypatch.setattr("webbrowser.open", browse)
+
+        assert run("open", token.id).output == ""
+        assert printed("open", token.id) == {"url": token.url}
+        assert opened == [token.url, token.url]
+
+    def test_is_shown_if_there_is_no_browser(self, run: Run, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+        token = waitpoints.create()
+        monkeypatch.setattr("webbrowser.open", lambda _: False)
+
+        result = run("open", token.id)
+
+        assert (result.exit_code, result.stderr) == (1, f"Error: No browser could be started: open {token.url} yourself\n")

@@ -1,0 +1,238 @@
+"""The operator's commands on fakes of AWS: what they print, and their exit status."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+from waitpoints_client.cli import operate, show, stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.operations import logs as stack_logs
+from waitpoints_client.operations import smoke_checks
+from waitpoints_client.operations.deployed import Outputs
+
+SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
+FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
+UNDONE = {"items": 3, "finished": 0, "undone": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
+NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
+CURRENT, PREVIOUS = (
+    {"VersionStages": ["AWSCURRENT"], "CreatedDate": NOON},
+    {"VersionStages": ["AWSPREVIOUS"], "CreatedDate": NOON.replace(day=1)},
+)
+
+
+def logged(number: int, message: Any) -> dict[str, Any]:
+    """An event of CloudWatch, a second after the one before it."""
+    text = message if isinstance(message, str) else json.dumps(message)
+    return {"eventId": str(number), "timestamp": int(NOON.timestamp() * 1000) + number * 1000, "message": f"{text}\n"}
+
+
+@dataclass
+class OperatedStack:
+    """A deployed stack, and the AWS services that its operator calls."""
+
+    name: str = "s"
+    findings: dict[str, Any] = field(default_factory=lambda: dict(FOUND))
+    versions: list[dict[str, Any]] = field(default_factory=lambda: [CURRENT])
+    pages: list[list[dict[str, Any]]] = field(default_factory=list)
+    """What each read of the log returns, as pages of events."""
+    put: list[str] = field(default_factory=list)
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    endpoint: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        names = ("DoctorFunctionName", "DeadLetterQueueUrl", "ExpireFunctionName", "ResumeFunctionName")
+        self.outputs = Outputs(ApiUrl="https://a", ApiKeySecret=SECRET, **{name: name for name in names})
+
+    def client(self, service: str) -> Any:
+        return self
+
+    def invoke(self, function: str, payload: Any) -> Any:
+        if function == "DoctorFunctionName":
+            return self.findings
+        return {"batchItemFailures": [{}]}
+
+    def receive_message(self, **_: Any) -> Any:
+        return {}
+
+    def list_secret_version_ids(self, *, SecretId: str) -> Any:
+        assert SecretId == SECRET
+        return {"Versions": self.versions}
+
+    def put_secret_value(self, *, SecretId: str, SecretString: str) -> None:
+        assert SecretId == SECRET
+        self.put.append(SecretString)
+
+    def describe_stack_resource(self, *, StackName: str, LogicalResourceId: str) -> Any:
+        assert (StackName, LogicalResourceId) == ("s", "LogGroup")
+        return {"StackResourceDetail": {"PhysicalResourceId": "the-log-group"}}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "filter_log_events"
+        return self
+
+    def paginate(self, **asked: Any) -> Iterator[Any]:
+        self.asked.append(asked)
+        yield from ({"events": events} for events in self.pages)
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OperatedStack:
+    stack = OperatedStack()
+    monkeypatch.setattr(stacks, "deployed", lambda _: stack)
+    monkeypatch.chdir(tmp_path)
+    return stack
+
+
+def run(*arguments: str, input: str | None = None) -> Result:
+    return CliRunner().invoke(program, arguments, input=input)
+
+
+class TestDoctor:
+    def test_that_finishes_everything_has_status_0(self, stack: OperatedStack) -> None:
+        result = run("doctor")
+        assert (result.exit_code, result.output) == (0, "3 items checked: 1 finished, 0 left undone\n")
+
+    def test_that_leaves_work_lists_it_and_has_status_1(self, stack: OperatedStack) -> None:
+        stack.findings = UNDONE
+        result = run("doctor")
+        assert result.exit_code == 1
+        assert "  waitpoint_1  settled, but a waiter has not been resumed\n  waitpoint_2  past its timeout\n" in result.stdout
+
+    def test_prints_json(self, stack: OperatedStack) -> None:
+        assert json.loads(run("doctor", "--json").stdout) == FOUND
+
+    def test_that_aws_rejects_has_status_2(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        def rejected(*_: Any) -> None:
+            raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, "Invoke")
+
+        monkeypatch.setattr(OperatedStack, "invoke", rejected)
+        result = run("doctor")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == "Error: An error occurred (AccessDenied) when calling the Invoke operation: no\n"
+
+
+class TestRedrive:
+    def test_says_what_it_did(self, stack: OperatedStack) -> None:
+        result = run("redrive")
+        said = "0 messages done, the doctor finished 1 tokens and left 0 undone, 0 left\n"
+        assert (result.exit_code, result.output) == (0, said)
+
+    def test_that_leaves_work_prints_why_as_json(self, stack: OperatedStack) -> None:
+        stack.findings = UNDONE
+        result = run("redrive", "--json")
+        assert result.exit_code == 1
+        found = json.loads(result.stdout)
+        assert (found["done"], found["left"], found["doctor"]) == (0, 2, UNDONE)
+        assert found["problems"][0] == "waitpoint_1 failed again: the token cannot be timed out"
+
+
+class TestSmoke:
+    def test_prints_each_check_as_json(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        checks = (smoke_checks.Check("works", lambda _: "in 1 s", ""),)
+        monkeypatch.setattr("waitpoints_client.operations.smoke.CHECKS", checks)
+        monkeypatch.setattr("waitpoints_client.operations.smoke.prove.__defaults__", (checks, print))
+        monkeypatch.setattr(OperatedStack, "api_key", lambda _: "key", raising=False)
+        monkeypatch.setattr(operate, "end_in_order", lambda: None)
+        result = run("smoke", "--json")
+        assert (result.exit_code, json.loads(result.stdout)) == (
+            0,
+            [{"name": "works", "outcome": "ok", "figure": "in 1 s", "advice": ""}],
+        )
+
+
+class TestRotateKey:
+    def test_says_what_stops_working_and_asks(self, stack: OperatedStack) -> None:
+        stack.versions = [CURRENT, PREVIOUS]
+
+        result = run("rotate-key", input="n\n")
+
+        assert result.exit_code == 1
+        assert stack.put == []
+        said = " ".join(result.stderr.split())
+        assert "The current key, of 2030-01-31 12:00, keeps working until the rotation after this one." in said
+        assert "The key before it, of 2030-01-01 12:00, stops working within five minutes" in said
+
+    def test_says_that_no_key_stops_working_the_first_time(self, stack: OperatedStack) -> None:
+        assert "No key stops working" in run("rotate-key", input="").stderr
+        assert stack.put == []
+
+    def test_does_not_print_the_key(self, stack: OperatedStack) -> None:
+        result = run("rotate-key", "--yes")
+
+        [key] = stack.put
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert key not in result.output
+        assert SECRET in result.stderr
+        assert json.loads(run("rotate-key", "--yes", "--json").stdout) == {"secret": SECRET}
+
+    def test_prints_the_key_on_demand(self, stack: OperatedStack) -> None:
+        assert run("rotate-key", "--yes", "--show").stdout == f"{stack.put[0]}\n"
+        assert json.loads(run("rotate-key", "--yes", "--show", "--json").stdout)["apiKey"] == stack.put[1]
+        assert len({*stack.put}) == 2
+        assert all(len(key) == 48 and key.isalnum() for key in stack.put)
+
+    def test_gives_the_new_key_to_the_commands_of_the_local_stack(self, stack: OperatedStack, tmp_path: Path) -> None:
+        (tmp_path / ".local").mkdir()
+        ours, other = (tmp_path / ".local" / name for name in ("stack.json", "stack.9.json"))
+        ours.write_text('{"endpoint_url": "http://127.0.0.1:1", "api_key": "old"}')
+        other.write_text('{"endpoint_url": "http://127.0.0.1:9", "api_key": "other"}')
+        stack.endpoint = {"endpoint_url": "http://127.0.0.1:1"}
+
+        run("rotate-key", "--yes")
+
+        assert json.loads(ours.read_text())["api_key"] == stack.put[0]
+        assert json.loads(other.read_text())["api_key"] == "other"
+
+
+class TestLogs:
+    RECORD: dict[str, Any] = {"level": "INFO", "message": "request", "tokenId": "waitpoint_1"}  # noqa: RUF012 - not changed
+    START, METRICS = "START RequestId: 1 Version: $LATEST", {"_aws": {}, "TokensCreated": [1.0]}
+
+    def test_are_the_lines_of_all_pages_without_lambdas_own(self, stack: OperatedStack) -> None:
+        stack.pages = [[logged(0, self.START), logged(1, self.RECORD)], [logged(2, self.METRICS), logged(3, "Traceback")]]
+
+        assert run("logs").stdout.splitlines() == [
+            f"2030-01-31T12:00:01.000Z\t{json.dumps(self.RECORD)}",
+            "2030-01-31T12:00:03.000Z\tTraceback",
+        ]
+        assert len(run("logs", "--all").stdout.splitlines()) == 4
+        lines = [json.loads(line) for line in run("logs", "--json").stdout.splitlines()]
+        assert lines == [
+            {"at": "2030-01-31T12:00:01.000Z", "line": self.RECORD},
+            {"at": "2030-01-31T12:00:03.000Z", "line": "Traceback"},
+        ]
+
+    def test_are_searched_from_a_time_on(self, stack: OperatedStack) -> None:
+        run("logs", "waitpoint_1", "--since", "1h")
+
+        [asked] = stack.asked
+        assert (asked["logGroupName"], asked["filterPattern"]) == ("the-log-group", '"waitpoint_1"')
+        assert abs(asked["startTime"] - (datetime.now(UTC).timestamp() - 3600) * 1000) < 60_000
+
+    def test_followed_show_each_line_once_also_one_that_comes_late(
+        self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        reads: Iterator[list[list[dict[str, Any]]]] = iter(
+            [[[logged(30, "a")]], [[logged(25, "late"), logged(30, "a")], [logged(31, "b")]]]
+        )
+        stack.pages = next(reads)
+
+        def pause(_: float) -> None:
+            try:
+                stack.pages = next(reads)
+            except StopIteration:
+                raise KeyboardInterrupt from None
+
+        monkeypatch.setattr(show, "pause", pause)
+        result = run("logs", "-f", "--since", "1d")
+
+        assert result.exit_code == 130
+        assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["a", "late", "b"]
+        newest = logged(30, "a")["timestamp"]
+        assert stack.asked[1]["startTime"] == newest - stack_logs.LATE
