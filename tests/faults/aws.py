@@ -17,10 +17,15 @@ from typing import Any
 from unittest import mock
 
 import boto3
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.utilities import dynamo_to_dict
+from moto.scheduler.models import scheduler_backends
+from moto.secretsmanager.models import secretsmanager_backends
+from moto.sqs.models import sqs_backends
 from waitpoints_client.operations.stream_filter import matches
 
 from in_process.moto_stack import MotoStack
-from in_process.template import REGION, Function, Resource
+from in_process.template import ACCOUNT, REGION, Function, Resource
 from tests.faults.wire import FAULTS, Killed, Wire
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.durable_functions import FakeDurableFunctions
@@ -111,13 +116,14 @@ class QueueSource:
         self._url = url
         self._lambdas = lambdas
         self._sqs = client("sqs")
+        self._queue = sqs_backends[ACCOUNT][REGION].get_queue(url.rsplit("/", 1)[-1])
 
     def deliver(self) -> bool:
         """Invoke the function with the visible messages. Returns False if there were none."""
-        received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
-        messages = received.get("Messages", [])
-        if not messages:
+        if not self._queue.messages:
             return False
+        received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
+        messages = received["Messages"]
         records = [self._record(message) for message in messages]
         try:
             answer = self._lambdas.invoke(self.name, {"Records": records})
@@ -147,43 +153,35 @@ class SchedulerSource:
     """EventBridge Scheduler: puts the input of a one-off schedule on the queue, up to a minute late."""
 
     def __init__(self, group: str, queue_url: str, clock: FakeClock) -> None:
-        self._group = group
+        self._schedules = scheduler_backends[ACCOUNT][REGION].get_schedule_group(group).schedules
         self._queue_url = queue_url
         self._clock = clock
-        self._scheduler, self._sqs = client("scheduler"), client("sqs")
 
     def deliver(self) -> bool:
         fired = False
-        for name in self._names():
-            schedule = self._scheduler.get_schedule(Name=name, GroupName=self._group)
-            at = datetime.fromisoformat(schedule["ScheduleExpression"][3:-1]).replace(tzinfo=UTC)
+        for name, schedule in list(self._schedules.items()):
+            at = datetime.fromisoformat(schedule.schedule_expression[3:-1]).replace(tzinfo=UTC)
             if (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + SCHEDULER_LATENESS <= self._clock():
-                assert schedule["ActionAfterCompletion"] == "DELETE"
-                self._scheduler.delete_schedule(Name=name, GroupName=self._group)
-                self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=schedule["Target"]["Input"])
+                assert schedule.action_after_completion == "DELETE"
+                del self._schedules[name]
+                client("sqs").send_message(QueueUrl=self._queue_url, MessageBody=schedule.target["Input"])
                 fired = True
         return fired
-
-    def _names(self) -> list[str]:
-        return [schedule["Name"] for schedule in self._scheduler.list_schedules(GroupName=self._group)["Schedules"]]
 
 
 class Stream:
     """The changes of a table, as its stream reports them."""
 
-    def __init__(self, arn: str) -> None:
-        self._client = client("dynamodbstreams")
-        self._arn = arn
-        self._shard = self._client.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-        self._read_up_to: dict[str, Any] = {"ShardIteratorType": "TRIM_HORIZON"}
+    def __init__(self, table: str) -> None:
+        self._table = table
+        self._read = 0
 
     def read(self) -> list[dict[str, Any]]:
-        """The records since the last call. A new iterator each time, as moto's break after a cancelled transaction."""
-        made = self._client.get_shard_iterator(StreamArn=self._arn, ShardId=self._shard, **self._read_up_to)
-        records: list[Any] = self._client.get_records(ShardIterator=made["ShardIterator"])["Records"]
-        if records:
-            last = records[-1]["dynamodb"]["SequenceNumber"]
-            self._read_up_to = {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "SequenceNumber": last}
+        """The records since the last call. A cancelled transaction replaces the table, so it is looked up each time."""
+        shard = dynamodb_backends[ACCOUNT][REGION].get_table(self._table).stream_shard
+        assert shard
+        records = [dynamo_to_dict(record.record) for record in shard.items[self._read :]]
+        self._read = len(shard.items)
         return list(json.loads(json.dumps(records, default=_as_lambda_has_it)))
 
 
@@ -207,8 +205,8 @@ class Aws:
         self.meanwhile: Callable[[int, str], Any] = nothing
         self.somebody_died = False
         """Set when a function was killed, so the answer to a resume may not be recorded."""
-        self.table, stream_arn = _empty_table(stack)
-        self._stream = Stream(stream_arn)
+        self.table = _empty_table(stack)
+        self._stream = Stream(self.table)
         self._history: list[dict[str, Any]] = []
         self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
         self.streams: dict[str, StreamSource] = {}
@@ -318,6 +316,11 @@ class Aws:
         _forget_all_but_clients()
         services.store._pause = nothing
 
+    def secret(self, logical_id: str) -> str:
+        """The current value of a secret of the template."""
+        found = secretsmanager_backends[ACCOUNT][REGION].get_secret_value(self.stack.resources[logical_id]["Id"], "", "")
+        return str(found["SecretString"])
+
     def make_webhook_secret(self, value: str) -> str:
         """A secret that the team makes for its senders. Returns the name by which tokens know it."""
         name = unique("sender")
@@ -339,16 +342,17 @@ def _forget_all_but_clients() -> None:
         del vars(services)[part]
 
 
-def _empty_table(stack: MotoStack) -> tuple[str, str]:
-    """The table of the template, emptied. Returns its name and its stream."""
+def _empty_table(stack: MotoStack) -> str:
+    """The table of the template, emptied. Returns its name."""
     [properties] = stack.template.resources("AWS::DynamoDB::Table").values()
     needed = ("BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "StreamSpecification")
-    made = client("dynamodb").create_table(
-        TableName=unique("Table"),
+    name = unique("Table")
+    client("dynamodb").create_table(
+        TableName=name,
         **{name: properties[name] for name in needed}
         | {"StreamSpecification": {**properties["StreamSpecification"], "StreamEnabled": True}},
-    )["TableDescription"]
-    return made["TableName"], made["LatestStreamArn"]
+    )
+    return name
 
 
 def _empty_queue(stack: MotoStack, logical_id: str) -> str:

@@ -190,7 +190,7 @@ class Callers(Aws):
         return self.run_wait("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context}, waits)
 
     def _authorized(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.stack.secret('ApiKey')}", "content-type": "application/json"}
+        return {"authorization": f"Bearer {self.secret('ApiKey')}", "content-type": "application/json"}
 
 
 def _names_in_retry(stack: MotoStack) -> set[str]:

@@ -198,14 +198,15 @@ class Wire:
             self._resumes[operation](**parameters)
         except ClientError as error:
             return _refused(error.response, 400)
-        return _response({}, 200)
+        return response({}, 200)
 
 
 def _refused(parsed: Any, status: int) -> Attempt:
-    return _response(parsed, status)
+    return response(parsed, status)
 
 
-def _response(parsed: Any, status: int) -> Attempt:
+def response(parsed: Any, status: int) -> Attempt:
+    """What botocore's endpoint returns for a response that is parsed already."""
     metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
     return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
 

@@ -1,0 +1,83 @@
+"""moto's answers without HTTP: what a request means is handed to moto's own handler, and what that returns to botocore.
+
+Parsing requests and serializing answers is most of moto's work, and the fault tests make 200,000 requests. The services that
+are not named here take the ordinary way.
+"""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest import mock
+
+from botocore.endpoint import Endpoint
+from botocore.signers import RequestSigner
+from moto.core.exceptions import JsonRESTError
+from moto.core.responses import ActionResult
+from moto.core.utils import camelcase_to_underscores
+from moto.dynamodb.responses import DynamoHandler
+from moto.secretsmanager.responses import SecretsManagerResponse
+
+from in_process.template import ACCOUNT, REGION
+from tests.faults.wire import Attempt, response
+
+_HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
+_turn = threading.RLock()
+
+
+@contextmanager
+def without_http() -> Iterator[None]:
+    """Within this, moto answers directly, and only requests to S3 are signed: moto refuses them otherwise."""
+    endpoint: Any = Endpoint  # the type stubs omit private members
+    ordinarily, sign = endpoint._do_get_response, RequestSigner.sign
+
+    def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
+        handler = _HANDLERS.get(operation.service_model.service_name)
+        if handler is None:
+            passed_on: Attempt = ordinarily(self, request, operation, context)
+            return passed_on
+        with _turn:
+            try:
+                result = _call(handler(), request, operation)
+            except JsonRESTError as error:
+                return response(_parsed(self, error.description, operation, error.code), error.code)
+        if isinstance(result, ActionResult):
+            return response(_known(result.result or {}, operation), 200)
+        return response(_parsed(self, result, operation), 200)
+
+    def sign_for_s3(self: Any, *request: Any, **options: Any) -> None:
+        if self.signing_name == "s3":
+            sign(self, *request, **options)
+
+    with (
+        mock.patch.object(endpoint, "_do_get_response", answer),
+        mock.patch.object(RequestSigner, "sign", sign_for_s3),
+        # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
+        mock.patch("aws_lambda_powertools.shared.user_agent.register_feature_to_client"),
+    ):
+        yield
+
+
+def _call(handler: Any, request: Any, operation: Any) -> Any:
+    handler.region, handler.current_account = REGION, ACCOUNT
+    handler.querystring, handler.uri_match, handler.headers = {}, {}, {}
+    handler.body = request.body.decode()
+    if handler.automated_parameter_parsing:
+        handler.body = handler.params = json.loads(handler.body)
+    return getattr(handler, camelcase_to_underscores(operation.name))()
+
+
+def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict[str, Any]:
+    """What botocore makes of a text."""
+    parser = endpoint._response_parser_factory.create_parser(operation.service_model.resolved_protocol)
+    received = {"status_code": status, "headers": {}, "body": text.encode()}
+    parsed: dict[str, Any] = parser.parse(received, operation.output_shape)
+    if status >= 300:
+        endpoint._add_modeled_error_fields(received, parsed, operation, parser)
+    return parsed
+
+
+def _known(content: Any, operation: Any) -> dict[str, Any]:
+    """What botocore makes of an answer: the members that it knows."""
+    return {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
