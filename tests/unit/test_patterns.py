@@ -13,7 +13,9 @@ import pytest
 import yaml
 from botocore import xform_name
 from statelint.linter import Linter
+from waitpoints_client.operations import definition
 
+from in_process.template import Template
 from local.stack import REGION, ROOT
 from statemachines import picture
 from tests.support import patterns_page
@@ -91,6 +93,14 @@ def test_every_wait_says_which_execution_waits(name: str) -> None:
     for task in tasks(name):
         payload = arguments(task)["Payload"]
         assert picture.waits(task) == ("taskToken" in json.dumps(payload)) == ("execution" in json.dumps(payload))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_waitpoints_try_knows_every_placeholder_but_the_users_functions(name: str) -> None:
+    of_the_user = {placeholder for placeholder in placeholders(name) if placeholder.endswith("Function")}
+    values = dict.fromkeys([*Template.load().body["Resources"], "Partition", *of_the_user], "value")
+    text = (picture.FOLDER / f"{name}.asl.json").read_text()
+    assert "${" not in definition.read(text, name, values).text
 
 
 class TestThePictures:
@@ -174,6 +184,16 @@ class TestThePage:
         done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, env=environment, capture_output=True, check=True)
         assert done.stdout == b"{'url': 1}\n"
         assert f"/{options['function-name']}/" in patterns_page.COMMANDS["approval_with_escalation"]
+
+    def test_its_command_tries_a_pattern_with_a_stand_in(self) -> None:
+        program, command, file, *words = shlex.split(patterns_page.COMMANDS["try"])
+        options = dict(zip(words[::2], words[1::2], strict=True))
+        assert (program, command) == ("waitpoints", "try")
+        assert options.pop("--input") == "input.json"
+        placeholder, _, stand_in = options.pop("--set").partition("=")
+        assert not options
+        assert {name for name in placeholders(Path(file).name.split(".")[0]) if name.endswith("Function")} == {placeholder}
+        assert f"--function-name {stand_in} " in patterns_page.COMMANDS["stand-in"]
 
     def test_is_where_the_readme_sends_its_reader(self) -> None:
         readme = (ROOT / "README.md").read_text()
