@@ -478,6 +478,11 @@ test("a token is created with everything that the form takes", async () => {
   await tab.type("[name=tags]", "console, <b>bold</b>");
   await tab.type("[name=idempotencyKey]", scene.key);
   await tab.type("[name=idempotencyKeyTTL]", "1h");
+  await tab.type("[name=callbackId]", ` ${"QWI5".repeat(8)} `); // of no durable function
+  await tab.type(
+    "[name=execution]",
+    "arn:aws:lambda:us-east-1:123456789012:function:orders:7/durable-execution/order-4711/0d0c5b1e",
+  );
   await press(tab, "Insert an example");
   await press(tab, "Tokens"); // what was typed is there after a look at something else
   await tab.waitForSelector("table");
@@ -498,6 +503,8 @@ test("a token is created with everything that the form takes", async () => {
   assert.deepEqual([made.tags, made.idempotencyKey, made.status], [["console", "<b>bold</b>"], scene.key, "WAITING"]);
   assert.equal(Date.parse(made.timeoutAt) - Date.parse(made.createdAt), 7_200_000);
   assert.ok(made.idempotencyKeyExpiresAt);
+  assert.equal(made.waiters[0].kind, "DURABLE_FUNCTION");
+  assert.match(await text(tab, ".life"), /A durable function waits: order-4711\/0d0c5b1e/);
   const page = await fetch(made.url, { headers: { accept: "text/html" } });
   assert.match(await page.text(), /Deploy 4\.2 to production\?/);
 
