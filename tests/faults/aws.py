@@ -15,6 +15,7 @@ from functools import cache
 from itertools import cycle
 from typing import Any
 from unittest import mock
+from urllib.parse import urlparse
 
 import boto3
 from moto.dynamodb.models import dynamodb_backends
@@ -220,7 +221,7 @@ class Aws:
                 elif event["Type"] == "SQS":
                     self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
         self.timer_group = unique("TimerGroup")
-        client("scheduler").create_schedule_group(Name=self.timer_group)
+        scheduler_backends[ACCOUNT][REGION].create_schedule_group(self.timer_group, [])
         self.scheduler = SchedulerSource(self.timer_group, self.timer_queue, self.clock)
 
     @contextmanager
@@ -358,8 +359,8 @@ def _empty_table(stack: MotoStack) -> str:
 def _empty_queue(stack: MotoStack, logical_id: str) -> str:
     """A queue of the template, emptied. Returns its URL."""
     timeout = stack.template.resources("AWS::SQS::Queue")[logical_id].get("VisibilityTimeout", 30)
-    made = client("sqs").create_queue(QueueName=unique(logical_id), Attributes={"VisibilityTimeout": str(timeout)})
-    return str(made["QueueUrl"])
+    queue = sqs_backends[ACCOUNT][REGION].create_queue(unique(logical_id), {}, VisibilityTimeout=timeout)
+    return queue.url(urlparse(f"https://sqs.{REGION}.amazonaws.com/"))
 
 
 def unique(name: str) -> str:
