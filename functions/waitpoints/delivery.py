@@ -19,8 +19,6 @@ from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_re
 Clock = Callable[[], int]
 """Now, in epoch milliseconds."""
 
-PARALLEL_RESUMES = 16
-
 
 @dataclass(frozen=True, slots=True)
 class NotResumed:
@@ -31,11 +29,14 @@ class NotResumed:
 
 
 class Delivery:
-    def __init__(self, store: TokenStore, outputs: Outputs, resumers: Resumers, clock: Clock) -> None:
+    """`parallel` is how many waiters of a token are resumed at once."""
+
+    def __init__(self, store: TokenStore, outputs: Outputs, resumers: Resumers, clock: Clock, parallel: int) -> None:
         self._store = store
         self._outputs = outputs
         self._resumers = resumers
         self._clock = clock
+        self._parallel = parallel
 
     def resume_fast(self, token: Token) -> None:
         """Resume the waiters of a token that was just settled. The stream retries anything that fails here."""
@@ -98,7 +99,7 @@ class Delivery:
 
         replies: dict[str, Reply] = {}
         left: list[NotResumed] = []
-        for waiter, told in zip(waiters, _in_parallel(tell, waiters), strict=True):
+        for waiter, told in zip(waiters, self._in_parallel(tell, waiters), strict=True):
             match told:
                 case NotResumed():
                     left.append(told)
@@ -111,6 +112,12 @@ class Delivery:
         for kind in ReplyKind:
             telemetry.count(_metric(kind), sum(reply.kind is kind for reply in replies.values()))
         return replies, left
+
+    def _in_parallel[Result](self, do: Callable[[Waiter], Result], waiters: Sequence[Waiter]) -> list[Result]:
+        if len(waiters) < 2:
+            return [do(waiter) for waiter in waiters]
+        with ThreadPoolExecutor(min(len(waiters), self._parallel)) as pool:
+            return list(pool.map(do, waiters))
 
 
 def resumer_for(kind: WaiterKind, resumers: Resumers) -> Resumer:
@@ -129,10 +136,3 @@ def _metric(kind: ReplyKind) -> str:
         case ReplyKind.GONE:
             return "WaitersGone"
     assert_never(kind)
-
-
-def _in_parallel[Result](do: Callable[[Waiter], Result], waiters: Sequence[Waiter]) -> list[Result]:
-    if len(waiters) < 2:
-        return [do(waiter) for waiter in waiters]
-    with ThreadPoolExecutor(min(len(waiters), PARALLEL_RESUMES)) as pool:
-        return list(pool.map(do, waiters))

@@ -5,11 +5,8 @@ complete and the execution would never resume.
 """
 
 import re
-from collections.abc import Mapping
-from typing import Any
 
 from waitpoints.errors import InvalidRequest
-from waitpoints.token import WaiterKind
 
 SHORTEST = 20  # characters; AWS documents only the maximum, and issues more
 LONGEST_TASK_TOKEN, LONGEST_CALLBACK_ID = 2048, 1024  # characters
@@ -39,16 +36,6 @@ def callback_id(text: object) -> str:
         f'"callbackId" {wrong}: pass the id that wait_for_callback gives its submitter, unchanged. It has {SHORTEST} to '
         f"{LONGEST_CALLBACK_ID} characters of standard base64 (A-Z a-z 0-9 + / =)"
     )
-
-
-def in_payload(payload: Mapping[str, Any]) -> list[tuple[WaiterKind, str]]:
-    """Return what a payload can resume, whatever else is wrong with it."""
-    found = []
-    if is_task_token(payload.get("taskToken")):
-        found.append((WaiterKind.STEP_FUNCTIONS, payload["taskToken"]))
-    if is_callback_id(payload.get("callbackId")):
-        found.append((WaiterKind.DURABLE_FUNCTION, payload["callbackId"]))
-    return found
 
 
 def is_task_token(text: object) -> bool:

@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from waitpoints import handles, telemetry
 from waitpoints.delivery import resumer_for
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
-from waitpoints.token import ReplyKind
+from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services
 
@@ -50,6 +50,16 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
 def _is_told(event: Any, refusal: WaitpointsError) -> bool:
     """Report the error to what waits with this payload. Returns False if that is impossible: the invocation must fail."""
     failure = Failure(type(refusal).__name__, refusal.message)
-    waiting = handles.in_payload(event) if isinstance(event, dict) else []
+    waiting = _waiting(event) if isinstance(event, dict) else []
     replies = [resumer_for(kind, services).resume(handle, failure) for kind, handle in waiting]
     return bool(replies) and all(reply is ReplyKind.RESUMED for reply in replies)
+
+
+def _waiting(payload: dict[str, Any]) -> list[tuple[WaiterKind, str]]:
+    """Return what waits with a payload, and what resumes it, whatever is wrong with the payload."""
+    found = []
+    if handles.is_task_token(payload.get("taskToken")):
+        found.append((WaiterKind.STEP_FUNCTIONS, payload["taskToken"]))
+    if handles.is_callback_id(payload.get("callbackId")):
+        found.append((WaiterKind.DURABLE_FUNCTION, payload["callbackId"]))
+    return found

@@ -11,8 +11,6 @@ import botocore.session
 from botocore.config import Config
 from botocore.loaders import Loader
 
-from waitpoints.delivery import PARALLEL_RESUMES
-
 if TYPE_CHECKING:
     from waitpoints.announcer import Announcer
     from waitpoints.api.callback_url import CallbackUrls
@@ -32,12 +30,13 @@ if TYPE_CHECKING:
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
 
+CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries.
 _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 3},
     connect_timeout=2,
     read_timeout=5,
-    max_pool_connections=PARALLEL_RESUMES,
+    max_pool_connections=CONNECTIONS,
 )
 # Every region accepts signature version 4. Virtual-hosted URLs are regional; links to the global host fail outside
 # us-east-1.
@@ -75,7 +74,7 @@ class Services:
     def delivery(self) -> "Delivery":
         from waitpoints.delivery import Delivery
 
-        return Delivery(self.store, self.outputs, self, self.now)
+        return Delivery(self.store, self.outputs, self, self.now, CONNECTIONS)
 
     @cached_property
     def store(self) -> "Store":

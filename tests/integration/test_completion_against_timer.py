@@ -106,7 +106,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
 
     def tokens(now: int, store: Any = in_turns) -> Tokens:
         outputs, clock = Outputs(FakeBucket, "outputs"), lambda: now
-        delivery = Delivery(store, outputs, FakeResumers(client), clock)
+        delivery = Delivery(store, outputs, FakeResumers(client), clock, parallel=2)
         return Tokens(store, outputs, delivery, clock)
 
     def waiter() -> Waiter:

@@ -197,7 +197,7 @@ class Life(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.store, self.timers = StreamedStore(), Timers()
-        self.world = InMemory(self.store)
+        self.world = InMemory(self.store, parallel=1)  # so that a failing run can be repeated
         self.clock = self.world.clock
         self.waits: dict[WaiterKind, FakeWaits] = {
             one.kind: one for one in (self.world.step_functions, self.world.durable_functions)
@@ -206,7 +206,6 @@ class Life(RuleBasedStateMachine):
         self.world.install(self.patches)
         self.api = Api(TEMPLATE, self.world.api_key.current())
         self.patches.setitem(vars(services), "timers", self.timers)
-        self.patches.setattr("waitpoints.delivery.PARALLEL_RESUMES", 1)  # so that a failing run can be repeated
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}
         self.keys: dict[str, tuple[str, int]] = {}  # the newest token of each key, and when the key expires

@@ -7,13 +7,15 @@ It is accepted by the complete route only.
 import hmac
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jwt
 
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
-from waitpoints.ports import Secret
+
+if TYPE_CHECKING:
+    from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
@@ -21,7 +23,7 @@ TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is
 
 
 class Credentials:
-    def __init__(self, api_key: Secret, environment: str) -> None:
+    def __init__(self, api_key: "Secret", environment: str) -> None:
         self._api_key = api_key
         self.environment = environment
 

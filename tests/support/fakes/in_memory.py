@@ -42,7 +42,9 @@ class FakeResumers:
 class InMemory:
     """Waiters are of one kind, unless a test makes others: `waits` is what they wait on."""
 
-    def __init__(self, store: MemoryStore | None = None, kind: WaiterKind = WaiterKind.STEP_FUNCTIONS) -> None:
+    def __init__(
+        self, store: MemoryStore | None = None, kind: WaiterKind = WaiterKind.STEP_FUNCTIONS, parallel: int = 16
+    ) -> None:
         self.clock = FakeClock()
         self.step_functions = FakeStepFunctions()
         self.durable_functions = FakeDurableFunctions()
@@ -57,7 +59,7 @@ class InMemory:
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
-        delivery = Delivery(self.store, self.outputs, self.resumers, self.clock)
+        delivery = Delivery(self.store, self.outputs, self.resumers, self.clock, parallel)
         self.tokens = Tokens(self.store, self.outputs, delivery, self.clock)
         self.keys = Keys(self.store, self.tokens, self.clock)
 
