@@ -5,7 +5,8 @@
 
 import contextvars
 import re
-import threading
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from typing import Any
 
 _CALLBACK = re.compile(r"/2025-12-01/durable-execution-callbacks/([^/]+)/(succeed|fail|heartbeat)")
@@ -33,6 +34,22 @@ def make_durable_functions(lambda_svc: Any, provisioners: Any) -> None:
         return await invoke(name, *rest, **named)
 
     handlers["create"], lambda_svc._invoke = create_with_config, invoke_enabled
+
+
+def name_started_executions(lambda_svc: Any) -> None:
+    """Answer an asynchronous invocation with the ARN of the durable execution that it started, as AWS does.
+
+    MiniStack 1.5.33 does so only for synchronous ones.
+    """
+    invoke = lambda_svc._invoke
+
+    async def invoke_and_name(name: str, *rest: Any, **named: Any) -> Any:
+        lambda_svc._durable_ctx.set(None)
+        status, headers, body = await invoke(name, *rest, **named)
+        started = lambda_svc._durable_ctx.get() if status == HTTPStatus.ACCEPTED else None
+        return status, {**headers, "X-Amz-Durable-Execution-Arn": started["arn"]} if started else headers, body
+
+    lambda_svc._invoke = invoke_and_name
 
 
 def take_zero_for_no_timeout(lambda_durable: Any) -> None:
@@ -65,8 +82,8 @@ def count_attempts(lambda_durable: Any) -> None:
     lambda_durable._apply_update = apply_and_count
 
 
-def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any) -> None:
-    """Run each execution in invocations that follow one another, and any number of executions at the same time.
+def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: int) -> None:
+    """Run each execution in invocations that follow one another, and several executions at the same time.
 
     MiniStack 1.5.33 resumes the executions of all functions one by one. It ignores the answer of the first invocation if
     it is asynchronous, so that an execution which ends in it runs for ever. And it invokes an execution again while an
@@ -74,7 +91,7 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any) -> None:
     """
     execute, invoke_later = lambda_svc._execute_function, lambda_svc.invoke_async_with_retry
     resume, invoke = lambda_durable._resume_execution, lambda_svc.invoke_durable_resume
-    running = set[str]()
+    running, threads = set[str](), ThreadPoolExecutor(at_once)
 
     def execute_alone(function: Any, event: Any, *rest: Any, **named: Any) -> Any:
         execution = event.get("DurableExecutionArn") if isinstance(event, dict) else None
@@ -85,8 +102,7 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any) -> None:
 
     def invoke_beside(function: str, execution: str, event: Any) -> None:
         running.add(execution)
-        context = contextvars.copy_context()
-        threading.Thread(target=context.run, args=(invoke, function, execution, event), daemon=True).start()
+        threads.submit(contextvars.copy_context().run, invoke, function, execution, event)
 
     def invoke_first(function: dict[str, Any], event: Any) -> None:
         if isinstance(event, dict) and "DurableExecutionArn" in event:

@@ -292,9 +292,10 @@ def main() -> None:
     name_log_events(cloudwatch_logs)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
+    durable_mends.name_started_executions(lambda_svc)
     durable_mends.take_zero_for_no_timeout(lambda_durable)
     durable_mends.count_attempts(lambda_durable)
-    durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable)
+    durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable, WORKERS)
     durable_mends.close_callbacks_with_their_execution(lambda_durable)
     durable_mends.authorize_callbacks(iam_actions, lambda_durable)
 

@@ -160,8 +160,8 @@ def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log
     raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
 
 
-def sam(command: str, *arguments: str, endpoint_url: str, folder: Path) -> None:
-    """Run the SAM CLI with the `local` environment of samconfig.toml. Raises LocalError with its last line."""
+def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
+    """Run the SAM CLI in a project with the `local` environment of samconfig.toml. Raises LocalError with its last line."""
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     directories = ["--build-dir", str(folder / "build")] if command == "build" else []
     template = ["--template-file", str(folder / "build" / "template.yaml")] if command == "deploy" else []
@@ -181,7 +181,7 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path) -> None:
     }
     done = subprocess.run(
         [program("sam", "python"), "-m", "samcli", command, *config, *directories, *template, *arguments],
-        cwd=ROOT,
+        cwd=project,
         env=environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,

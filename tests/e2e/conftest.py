@@ -13,6 +13,7 @@ import pytest
 
 from local.stack import LOCAL, Stack, free_port, running
 from tests.e2e.api import Api
+from tests.e2e.durable import Durable
 from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 
@@ -39,3 +40,8 @@ def secrets(stack: Stack) -> Secrets:
 @pytest.fixture(scope="session")
 def runs(api: Api) -> Runs:
     return Runs(api)
+
+
+@pytest.fixture(scope="session")
+def durable(stack: Stack) -> Durable:
+    return Durable(stack)

@@ -114,6 +114,12 @@ def is_durable() -> bool:
     return len(lambda_durable._executions) > before
 
 
+def an_asynchronous_invocation_says_what_it_started() -> bool:
+    before = set(lambda_durable._executions)
+    _, headers, _ = asyncio.run(lambda_svc._invoke(FUNCTION, {}, {"x-amz-invocation-type": "Event"}))
+    return {headers.get("X-Amz-Durable-Execution-Arn")} == set(lambda_durable._executions) - before
+
+
 def a_timeout_of_zero_is_none() -> bool:
     execution = new_execution()
     callback = open_callback(execution)
@@ -188,6 +194,10 @@ PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
         [a_template_makes_a_function_durable, the_api_makes_a_function_durable],
         lambda: durable_mends.make_durable_functions(lambda_svc, provisioners),
     ),
+    "name_started_executions": (
+        [an_asynchronous_invocation_says_what_it_started],
+        lambda: durable_mends.name_started_executions(lambda_svc),
+    ),
     "take_zero_for_no_timeout": (
         [a_timeout_of_zero_is_none],
         lambda: durable_mends.take_zero_for_no_timeout(lambda_durable),
@@ -199,7 +209,7 @@ PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
             invocations_of_an_execution_follow_one_another,
             executions_do_not_wait_for_one_another,
         ],
-        lambda: durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable),
+        lambda: durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable, 2),
     ),
     "close_callbacks_with_their_execution": (
         [a_stopped_execution_has_no_open_callback],

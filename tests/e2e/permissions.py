@@ -16,14 +16,14 @@ def denied(stack: Stack, action_prefix: str, *functions: str) -> Iterator[None]:
     """Within this, the roles of these functions (logical ids) lack every action that begins with `action_prefix`."""
     iam, functions_client = stack.client("iam"), stack.client("lambda")
     deny = '{"Version": "2012-10-17", "Statement": [{"Effect": "Deny", "Action": "' + action_prefix + '*", "Resource": "*"}]}'
-    roles = []
+    policy, roles = f"without-{action_prefix.replace(':', '.')}", []
     for function in functions:
         configuration = functions_client.get_function_configuration(FunctionName=physical_name(stack, function))
         roles.append(configuration["Role"].rpartition("/")[2])
     try:
         for role in roles:
-            iam.put_role_policy(RoleName=role, PolicyName="taken-away", PolicyDocument=deny)
+            iam.put_role_policy(RoleName=role, PolicyName=policy, PolicyDocument=deny)
         yield
     finally:
         for role in roles:
-            iam.delete_role_policy(RoleName=role, PolicyName="taken-away")
+            iam.delete_role_policy(RoleName=role, PolicyName=policy)

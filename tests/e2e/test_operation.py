@@ -7,6 +7,7 @@ import pytest
 
 from local.stack import Stack
 from tests.e2e.api import Api
+from tests.e2e.durable import Durable
 from tests.e2e.operation import Operator
 from tests.e2e.permissions import denied, physical_name
 from tests.support.api_gateway import TOKENS
@@ -25,33 +26,36 @@ def undelivered(api: Api) -> list[str]:
     return [token["id"] for token in answer.body["data"]]
 
 
-def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator) -> None:
+def test_a_denied_resume_is_dead_lettered_and_finished_by_one_command(api: Api, operator: Operator, durable: Durable) -> None:
+    """A state machine and a durable function wait for the same token."""
     token = api.create()
-    execution = api.start_waiting(token)
-    api.wait_until_registered(token)
+    execution, durable_execution = api.start_waiting(token), durable.wait(token)
+    api.wait_until_registered(token, waiters=2)
 
-    with denied(api.stack, "states:SendTask", "AcceptCallback", "ResumeWaiters", "Doctor"):
+    resuming = ("AcceptCallback", "ResumeWaiters", "Doctor")
+    with denied(api.stack, "states:SendTask", *resuming), denied(api.stack, "lambda:SendDurable", *resuming):
         assert api.callback(token, {"paid": True}).status == 200  # settled: the sender has done its part
         until = time.monotonic() + PATIENCE
         while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
             assert time.monotonic() < until, "no dead letter"
             time.sleep(0.2)
-        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
         assert token["id"] in undelivered(api)
         operator.set_back(token["id"], "completedAt", 61_000)
         status, output = operator.run("doctor")
         assert (status, token["id"] in output) == (2, True), output  # 2: make's status for a failed command
         status, output = operator.run("redrive")
         assert status != 0
-        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"]
+        assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["UNDELIVERED"] * 2
 
     time.sleep(1)
     status, output = operator.run("redrive")
     assert status == 0, output
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+    assert durable.result(durable_execution) == ("SUCCEEDED", [{"ok": True, "output": {"paid": True}}])
     assert token["id"] not in undelivered(api)
-    assert [waiter["execution"] for waiter in api.retrieve(token)["waiters"]] == [execution]
-    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
+    waiters = api.retrieve(token)["waiters"]
+    assert {waiter["execution"]: waiter["status"] for waiter in waiters} == {execution: "RESUMED", durable_execution: "RESUMED"}
     status, output = operator.run("doctor")
     assert token["id"] not in output
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_client import ConfigurationError, Failed, Ok
+from waitpoints_client import ConfigurationError, Failed, Ok, durable
 from waitpoints_client.durable import NotRegisteredError, StoredOutput, wait_for_token
 
 ARN = "arn:aws:lambda:us-east-1:123456789012:function:orders:1/durable-execution/orders/4711"
@@ -48,6 +48,7 @@ class Lambda:
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> Lambda:
     functions = Lambda()
+    durable._functions.cache_clear()
     monkeypatch.setenv("WAITPOINTS_WAIT_FUNCTION", "WaitForToken")
     monkeypatch.setitem(sys.modules, "boto3", SimpleNamespace(client={"lambda": functions}.__getitem__))
     return functions

@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from waitpoints_client.errors import ConfigurationError, WaitpointsError
@@ -61,8 +62,8 @@ def wait_for_token(
     `function` is the stack's wait function, by default that of the environment variable WAITPOINTS_WAIT_FUNCTION. `name`
     and `config` are those of the SDK's `wait_for_callback`. The output of an Ok is a StoredOutput if it is over 256 KiB.
 
-    Raises the SDK's CallbackError if the stack refuses to wait (its `error_type` says why, such as TokenNotFound), if the
-    `timeout` of `config` is over, and with `unwrap` if the token was failed or timed out: `data` has its name and code.
+    Raises the SDK's CallbackError if the stack refuses to wait, if the `timeout` of `config` is over, and with `unwrap` if
+    the token was failed or timed out. Its `data` is JSON with the error's `name`, such as TokenNotFound, its message and code.
     """
     wait_function = function or os.environ.get(WAIT_FUNCTION)
     if not wait_function:
@@ -79,11 +80,16 @@ def wait_for_token(
 
 def _invoke(function: str, payload: dict[str, Any]) -> None:
     """Invoke the wait function. Raises NotRegisteredError, also for an error that Lambda answers with success."""
-    import boto3  # noqa: PLC0415 - part of the extra
-
-    answer = boto3.client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    answer = _functions().invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     if "FunctionError" in answer:
         raise NotRegisteredError(answer["Payload"].read().decode())
+
+
+@cache
+def _functions() -> Any:
+    import boto3  # noqa: PLC0415 - part of the extra
+
+    return boto3.client("lambda")
 
 
 def _result(found: dict[str, Any]) -> Result:

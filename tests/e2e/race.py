@@ -1,0 +1,95 @@
+"""Waiters that register and callbacks that arrive at the same moment."""
+
+import json
+import random
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import batched
+from typing import Any
+
+from tests.e2e.api import Api
+from tests.support import figures
+
+TOKENS_OF_A_RACE = 1_000
+BATCH = 100
+CLIENTS = 16
+PATIENCE = 120  # seconds
+SHUFFLED = random.Random(4)  # noqa: S311
+RUNNING = object()
+
+Start = Callable[[Any], str]
+
+
+class Race:
+    """Tokens whose waiters register and whose callbacks arrive at the same moment, in random order.
+
+    An execution takes its time until its waiter registers. So a callback gives it a random head start, of a length that
+    is tuned after every batch until about as many come first on either side.
+    """
+
+    def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
+        self.api, self.pool, self.start = api, pool, start
+        self.executions: dict[int, str] = {}
+        self.tokens: list[dict[str, Any]] = []
+        self.head_start = 0.2  # seconds at most
+        self.waiters = 1  # of each token
+        self.before = 0
+        self._step_functions = api.stack.client("stepfunctions")
+
+    def run(self, tokens: int = TOKENS_OF_A_RACE, waiters: int = 1) -> None:
+        self.waiters, started_at = waiters, time.monotonic()
+        for batch in batched(range(tokens), BATCH, strict=False):
+            self.tokens += self.pool.map(lambda _: self.api.create(), batch)
+            acts = []
+            for number in batch:
+                pair = [partial(self.register, number), partial(self.callback, number, self.pause())]
+                SHUFFLED.shuffle(pair)
+                acts += pair
+            for done in [self.pool.submit(act) for act in acts]:
+                done.result()
+            self.results(batch)
+            before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
+            self.head_start *= 1.5 if before < waiters * len(batch) / 2 else 0.7
+            self.before += before
+        self.seconds = time.monotonic() - started_at
+
+    def pause(self) -> float:
+        return SHUFFLED.uniform(0, self.head_start)
+
+    def register(self, number: int) -> None:
+        self.executions[number] = self.start({"token": {"id": self.tokens[number]["id"]}})
+
+    def callback(self, number: int, pause: float) -> None:
+        time.sleep(pause)
+        assert self.api.callback(self.tokens[number], {"number": number}).status == 200
+
+    def results(self, numbers: Iterable[int] | None = None) -> dict[int, Any]:
+        """Wait for the end of each execution, up to a limit. Returns their results."""
+        until = time.monotonic() + PATIENCE
+
+        def result(number: int) -> tuple[int, Any]:
+            while (found := self.result(self.executions[number])) is RUNNING:
+                if time.monotonic() > until:
+                    return number, "it hangs"
+                time.sleep(0.1)
+            return number, found
+
+        return dict(self.pool.map(result, list(self.executions if numbers is None else numbers)))
+
+    def result(self, execution: str) -> Any:
+        """RUNNING, the result of an execution, or how else it ended."""
+        described = self._step_functions.describe_execution(executionArn=execution)
+        if described["status"] == "RUNNING":
+            return RUNNING
+        return json.loads(described["output"]) if described["status"] == "SUCCEEDED" else described
+
+    def was_close(self, name: str) -> bool:
+        """Whether either side came first often enough for a race."""
+        told_at_once = self.waiters * len(self.tokens) - self.before
+        figures.show(
+            f"{name}: {len(self.tokens)} tokens in {self.seconds:.0f} s, {len(self.executions)} executions resumed; "
+            f"{self.before} waiters were there before the callback, {told_at_once} came after it"
+        )
+        return min(self.before, told_at_once) > len(self.tokens) // 10

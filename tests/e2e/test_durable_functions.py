@@ -1,0 +1,161 @@
+"""Lambda durable functions wait for tokens, through the client and AWS's own SDK."""
+
+import json
+import re
+import shlex
+import subprocess
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from openapi.operations import ENDPOINTS
+from tests.e2e.api import Api
+from tests.e2e.durable import Durable
+from tests.e2e.permissions import denied
+from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
+from tests.support.api_gateway import TOKENS
+
+APPROVED = {"approved": True}
+OK = {"ok": True, "output": APPROVED}
+
+
+@pytest.fixture
+def mail(api: Api, durable: Durable) -> Iterator[Any]:
+    """Returns the text of the next message that the example sends."""
+    sqs, sns = api.stack.client("sqs"), api.stack.client("sns")
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    queue = sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex}", Attributes={"Policy": policy})["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    subscription = sns.subscribe(TopicArn=durable.topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
+
+    def next_message() -> str:
+        [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
+        return str(json.loads(message["Body"])["Message"])
+
+    yield next_message
+    sns.unsubscribe(SubscriptionArn=subscription)
+    sqs.delete_queue(QueueUrl=queue)
+
+
+def test_the_example_asks_and_goes_on_when_somebody_has_answered(durable: Durable, mail: Any) -> None:
+    execution = durable.start(durable.approval, {"order": "4711"})
+    answered = subprocess.run(shlex.split(mail()), capture_output=True, text=True, check=True)
+    assert json.loads(answered.stdout)["success"] is True
+    assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": "approved"})
+
+
+def test_the_example_goes_on_after_the_timeout(durable: Durable) -> None:
+    execution = durable.start(durable.approval, {"order": "4712", "timeout": "2s"})
+    status, result = durable.result(execution)
+    assert (status, result["status"]) == ("SUCCEEDED", "not approved")
+    assert re.match(r"Waitpoint timed out at .*Z", result["reason"])
+
+
+def test_a_callback_resumes_every_execution_that_waits(api: Api, durable: Durable) -> None:
+    token = api.create()
+    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
+    api.wait_until_registered(token, waiters=2)
+    assert api.callback(token, APPROVED).status == 200
+    assert [durable.result(execution) for execution in executions] == [("SUCCEEDED", [OK]), ("SUCCEEDED", [APPROVED])]
+    shown = {(waiter["kind"], waiter["execution"], waiter["status"]) for waiter in api.retrieve(token)["waiters"]}
+    assert shown == {("DURABLE_FUNCTION", execution, "RESUMED") for execution in executions}
+
+
+def test_an_endpoint_resumes_it(api: Api, durable: Durable) -> None:
+    name = f"orders-{uuid.uuid4()}"
+    url = api.request("PUT", f"{ENDPOINTS}/{name}", {"key": "body.order", "verify": "none"}).body["url"]
+    token = api.create(idempotencyKey=f"{name}:1001")
+    execution = durable.wait(token)
+    api.wait_until_registered(token)
+    assert api.request("POST", url, {"order": 1001}, key=None).status == 200
+    assert durable.result(execution) == ("SUCCEEDED", [{"ok": True, "output": {"order": 1001}}])
+    api.request("DELETE", f"{ENDPOINTS}/{name}")
+
+
+def test_a_token_that_was_completed_before_does_not_wait(api: Api, durable: Durable) -> None:
+    token = api.create()
+    api.callback(token, APPROVED)
+    assert durable.result(durable.wait(token)) == ("SUCCEEDED", [OK])
+    assert api.retrieve(token)["waiters"] == []
+
+
+def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: Api, durable: Durable) -> None:
+    token = api.create()
+    executions = [durable.wait(token), durable.wait(token, unwrap=True)]
+    api.wait_until_registered(token, waiters=2)
+    error = {"message": "It is out of stock", "name": "OutOfStock"}
+    assert api.request("POST", f"{TOKENS}/{token['id']}/complete", {"error": error}).status == 200
+    (_, [result]), (_, [raised]) = map(durable.result, executions)
+    assert (result["error"]["name"], result["error"]["message"], result["timed_out"]) == ("OutOfStock", error["message"], False)
+    assert (raised["raised"], raised["message"]) == ("CallbackExternalError", error["message"])
+    assert json.loads(raised["data"])["name"] == "OutOfStock"  # AWS's SDK does not show the type of a callback's error
+
+
+def test_a_wrong_id_is_refused_at_once(durable: Durable) -> None:
+    status, [raised] = durable.result(durable.wait({"id": "waitpoint_01jd3rj5v0000000000000000a"}))
+    assert (status, raised["raised"], json.loads(raised["data"])["name"]) == (
+        "SUCCEEDED",
+        "CallbackExternalError",
+        "TokenNotFound",
+    )
+
+
+def test_a_large_output_arrives_as_its_place_in_the_bucket(api: Api, durable: Durable) -> None:
+    token = api.create()
+    assert api.callback(token, {"text": "x" * 300_000}).status == 200
+    _, [result] = durable.result(durable.wait(token))
+    assert result["output"][0] == api.stack.output_bucket
+
+
+def test_branches_of_one_execution_wait_for_their_own_tokens(api: Api, durable: Durable) -> None:
+    tokens = [api.create() for _ in range(10)]
+    execution = durable.wait(*tokens)
+    for number, token in reversed(list(enumerate(tokens))):
+        api.callback(token, number)
+    assert durable.result(execution) == ("SUCCEEDED", [{"ok": True, "output": number} for number in range(10)])
+
+
+def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, durable: Durable) -> None:
+    token = api.create()
+    stopped, other = durable.wait(token), durable.wait(token)
+    api.wait_until_registered(token, waiters=2)
+    durable.stop(stopped)
+    api.callback(token, APPROVED)
+    assert durable.result(other) == ("SUCCEEDED", [OK])
+    assert durable.result(stopped)[0] == "STOPPED"
+    statuses = {waiter["execution"]: waiter["status"] for waiter in api.retrieve(token)["waiters"]}
+    assert statuses == {stopped: "GONE", other: "RESUMED"}
+
+
+def test_without_the_fast_path_the_stream_resumes_it(api: Api, durable: Durable) -> None:
+    token = api.create()
+    execution = durable.wait(token)
+    api.wait_until_registered(token)
+    with denied(api.stack, "lambda:SendDurable", "AcceptCallback"):
+        assert api.callback(token, APPROVED).status == 200
+        assert durable.result(execution) == ("SUCCEEDED", [OK])
+
+
+class DurableRace(Race):
+    def __init__(self, api: Api, pool: ThreadPoolExecutor, durable: Durable) -> None:
+        super().__init__(api, pool, lambda given: durable.wait(given["token"]))
+        self._durable = durable
+
+    def result(self, execution: str) -> Any:
+        found = self._durable.describe(execution)
+        if found["Status"] == "RUNNING":
+            return RUNNING
+        return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
+
+
+def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable) -> None:
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        race = DurableRace(api, pool, durable)
+        race.run()
+        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in range(TOKENS_OF_A_RACE)}
+    assert len(set(race.executions.values())) == TOKENS_OF_A_RACE
+    assert race.was_close("Durable functions")
