@@ -1,4 +1,4 @@
-"""Lambda durable functions on the deployed stack: the example as its users deploy it, and one that the tests script."""
+"""Lambda durable functions on the deployed stack: the example as its users deploy it, and others with its libraries."""
 
 import io
 import json
@@ -12,6 +12,8 @@ from typing import Any
 from local.stack import LOCAL, ROOT, Stack, sam
 from tests.e2e.api import PATIENCE
 
+FOLDER = LOCAL / "e2e" / "durable"
+BUILT = FOLDER / "build" / "Approval"
 EXAMPLE = ROOT / "examples" / "durable_approval"
 STACK_NAME = "durable-approval"
 WAITER = "durable-waiter"
@@ -21,20 +23,21 @@ IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 class Durable:
     def __init__(self, stack: Stack) -> None:
         self._stack, self._functions = stack, stack.client("lambda")
-        self._deploy(LOCAL / "e2e" / "durable")
+        self._deploy()
         described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
         self.approval, self.topic = outputs["Approval"], outputs["RequestsTopic"]
-        self._create_waiter(LOCAL / "e2e" / "durable" / "build" / "Approval")
+        self.create(WAITER, Path(__file__).with_name("durable_waiter.py").read_text())
 
     def start(self, function: str, given: Any) -> str:
-        """Start an execution. Returns its ARN."""
+        """Start an execution of a function, by its name or by an alias' ARN. Returns the execution's ARN."""
+        function = function if function.startswith("arn:") else f"{function}:$LATEST"
         started = self._functions.invoke(FunctionName=function, InvocationType="Event", Payload=json.dumps(given))
         return str(started["DurableExecutionArn"])
 
     def wait(self, *tokens: dict[str, Any], unwrap: bool = False) -> str:
         """Start an execution that waits for each token. Its result is a list of what each wait returned or raised."""
-        return self.start(f"{WAITER}:$LATEST", {"tokens": [token["id"] for token in tokens], "unwrap": unwrap})
+        return self.start(WAITER, {"tokens": [token["id"] for token in tokens], "unwrap": unwrap})
 
     def result(self, execution: str) -> tuple[str, Any]:
         """The status of an execution once it has ended, and its result or its error."""
@@ -50,38 +53,38 @@ class Durable:
     def stop(self, execution: str) -> None:
         self._functions.stop_durable_execution(DurableExecutionArn=execution)
 
-    def _deploy(self, folder: Path) -> None:
+    def _deploy(self) -> None:
         """`sam build` and `sam deploy` as the example's README says."""
-        folder.mkdir(parents=True, exist_ok=True)
-        of_it = partial(sam, endpoint_url=self._stack.endpoint_url, folder=folder, project=EXAMPLE)
-        of_it("build", "--cache-dir", str(folder / "cache"))
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        of_it = partial(sam, endpoint_url=self._stack.endpoint_url, folder=FOLDER, project=EXAMPLE)
+        of_it("build", "--cache-dir", str(FOLDER / "cache"))
         names = {"CreateFunctionName": self._stack.create_function_name, "WaitFunctionName": self._stack.wait_function_name}
         parameters = [f"{name}={value}" for name, value in names.items()]
         of_it("deploy", "--stack-name", STACK_NAME, "--parameter-overrides", *parameters)
 
-    def _create_waiter(self, built: Path) -> None:
+    def create(self, name: str, code: str) -> None:
+        """Create a durable function with this module, the libraries and the role of the example. One of the same name goes."""
         with suppress(self._functions.exceptions.ResourceNotFoundException):
-            self._functions.delete_function(FunctionName=WAITER)  # of an earlier run on the same stack
+            self._functions.delete_function(FunctionName=name)
         approval = self._functions.get_function_configuration(FunctionName=self.approval.rpartition(":")[0])
         self._functions.create_function(
-            FunctionName=WAITER,
+            FunctionName=name,
             Runtime="python3.13",
-            Handler="durable_waiter.handler",
+            Handler="function.handler",
             Role=approval["Role"],
             Timeout=60,
             Environment={"Variables": {"WAITPOINTS_WAIT_FUNCTION": self._stack.wait_function_name}},
             DurableConfig={"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1},
-            Code={"ZipFile": _zipped(built)},
+            Code={"ZipFile": _zipped(code)},
         )
 
 
-def _zipped(built: Path) -> bytes:
-    """The script with the libraries of the example."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w", zipfile.ZIP_STORED) as archive:
-        archive.write(Path(__file__).with_name("durable_waiter.py"), "durable_waiter.py")
-        for path in built.rglob("*"):
-            relative = path.relative_to(built)
+def _zipped(code: str) -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("function.py", code)
+        for path in BUILT.rglob("*"):
+            relative = path.relative_to(BUILT)
             if relative.parts[0] not in IN_THE_RUNTIME and path.suffix != ".pyc":
                 archive.write(path, relative)
-    return code.getvalue()
+    return package.getvalue()

@@ -17,6 +17,7 @@ from tests.e2e.durable import Durable
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
 from tests.support.api_gateway import TOKENS
+from tests.support.readme import DURABLE_SNIPPETS
 
 APPROVED = {"approved": True}
 OK = {"ok": True, "output": APPROVED}
@@ -93,6 +94,12 @@ def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: 
     assert (result["error"]["name"], result["error"]["message"], result["timed_out"]) == ("OutOfStock", error["message"], False)
     assert (raised["raised"], raised["message"]) == ("CallbackExternalError", error["message"])
     assert json.loads(raised["data"])["name"] == "OutOfStock"  # AWS's SDK does not show the type of a callback's error
+
+
+def test_the_documented_way_to_the_name_of_an_error(api: Api, durable: Durable) -> None:
+    durable.create("documented", DURABLE_SNIPPETS["callback error"])
+    token = api.create(timeout="1s")
+    assert durable.result(durable.start("documented", {"token": {"id": token["id"]}})) == ("SUCCEEDED", "WaitpointTimeoutError")
 
 
 def test_a_wrong_id_is_refused_at_once(durable: Durable) -> None:

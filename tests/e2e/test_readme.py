@@ -13,6 +13,7 @@ import pytest
 
 from local.stack import Stack
 from tests.e2e.api import Api
+from tests.e2e.durable import Durable
 from tests.sdk import node
 from tests.support.api_gateway import TOKENS
 from tests.support.readme import README, SNIPPETS, json_texts
@@ -97,6 +98,18 @@ def test_a_page_answers_the_approval(api: Api, name: str, action: str) -> None:
     assert api.callback(token, {"action": action}).status == 200
     approved = ("SUCCEEDED", {"ok": True, "output": {"action": "approve", "fields": {}}})
     assert api.result(execution) == (approved if action == "approve" else ("FAILED", "Rejected"))
+
+
+def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable) -> None:
+    durable.create("readme", SNIPPETS["durable function"])
+    answered, timed_out = api.create(timeout="1h"), api.create(timeout="1s")
+    given = json.loads(SNIPPETS["input"].replace("waitpoint_01jd3rj5v0000000000000000a", answered["id"]))
+    executions = [durable.start("readme", given), durable.start("readme", {"token": {"id": timed_out["id"]}})]
+    api.wait_until_registered(answered)
+    api.callback(answered, {"approved": True})
+    (approved, failed) = map(durable.result, executions)
+    assert approved == ("SUCCEEDED", "approved")
+    assert failed[1].startswith("failed or timed out: Waitpoint timed out at")
 
 
 def test_a_state_machine_creates_its_own_token(api: Api) -> None:

@@ -35,9 +35,10 @@ def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
     assert sums is not None
     case = [name.strip() for name in columns[1].split("|")].index("24 h, completed")
     ours = float(sums[1].split("|")[case].strip(" *"))
-    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in " ".join(
-        README.split()
-    )
+    text = " ".join(README.split())
+    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in text
+    assert f"the ${round(ours + 24)} ${round(ours)} and $24 for the durable function's wait" in text
+    assert f"${round(ours + 24)} with Waitpoints" in text
 
 
 def test_the_limits_are_those_of_the_code() -> None:
@@ -45,7 +46,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{models.MAX_TAGS} tags for a token, {models.MAX_TAG_LENGTH} characters each" in README
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
     assert f"at most {key_text.MAX_LENGTH:,} characters" in README
-    assert f"a state is at most {RESULT_LIMIT // 1024} KiB" in README
+    assert f"of a durable function's wait, is at most {RESULT_LIMIT // 1024} KiB" in README
 
 
 def test_docs_scaling_has_the_limits_of_the_stack() -> None:
