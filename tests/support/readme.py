@@ -1,4 +1,4 @@
-"""The snippets of README.md and of docs/durable.md, each under the name that the comment above it gives, and what they print."""
+"""The snippets of README.md and docs/durable.md, each under the name that the comment above it gives, and what they print."""
 
 import json
 import re
