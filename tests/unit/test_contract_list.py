@@ -11,7 +11,8 @@ import pytest
 from local.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
-PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser)/[\w.]+)::([^`]+)`", CONTRACT)))
+CLIENT = ROOT / "clients" / "python" / "tests"
+PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser|client)/[\w.]+)::([^`]+)`", CONTRACT)))
 ROWS = re.findall(r"^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$", CONTRACT, re.MULTILINE)
 IDS = {identifier for identifier, _ in ROWS}
 
@@ -46,7 +47,8 @@ def references() -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize(("file", "name"), PROOFS)
 def test_every_test_that_the_contract_names_exists(file: str, name: str) -> None:
-    text = (ROOT / "tests" / file).read_text()
+    folder, _, below = file.partition("/")
+    text = (CLIENT / below if folder == "client" else ROOT / "tests" / file).read_text()
     pattern = rf'test\("{re.escape(name)}"' if file.endswith(".mjs") else rf"(?:def|class) {name}\b"
     assert re.search(pattern, text)
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Annotated, Any, Generic, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, ClassVar, Generic, Literal, TypeAlias, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
@@ -37,7 +37,7 @@ class Ok:
 
     output: Any
     """The parsed JSON, or None if the token was completed without an output."""
-    ok: Literal[True] = True
+    ok: ClassVar[Literal[True]] = True
 
     def unwrap(self) -> Any:
         """Return the output."""
@@ -50,7 +50,7 @@ class Failed:
 
     error: TokenError
     timed_out: bool = False
-    ok: Literal[False] = False
+    ok: ClassVar[Literal[False]] = False
 
     def unwrap(self) -> Any:
         """Raise the error as a TokenFailedError, or as a TokenTimedOutError after a timeout."""
