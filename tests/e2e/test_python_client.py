@@ -1,5 +1,6 @@
 """What the Python client promises, on the deployed stack."""
 
+import asyncio
 import time
 
 import boto3
@@ -7,13 +8,13 @@ import httpx
 import pytest
 
 pytest.register_assert_rewrite("clients.python.tests.test_contract")
-from waitpoints_client import Waitpoints  # noqa: E402
+from waitpoints_client import AsyncWaitpoints, Ok, Waitpoints  # noqa: E402
 
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Connect, Served  # noqa: E402
 from local.stack import Stack  # noqa: E402
 
-pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # the async client differs only in how it sends
+pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # one test below is for the async client
 
 
 class Transport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -48,3 +49,14 @@ def test_a_stack_is_found_by_its_name(stack: Stack, connect: Connect, monkeypatc
     with Waitpoints.from_stack(stack.stack_name, session=session) as waitpoints:
         token = waitpoints.create()
         assert connect().get(token).id == token.id
+
+
+def test_the_async_client_sends_what_the_sync_one_does(served: Served, connect: Connect) -> None:
+    async def completed() -> str:
+        async with AsyncWaitpoints(served.url, served.api_key) as waitpoints:
+            token = await waitpoints.create()
+            await waitpoints.complete(token, "done")
+            assert await waitpoints.wait(token) == Ok("done")
+            return token.id
+
+    assert connect().get(asyncio.run(completed())).output == "done"

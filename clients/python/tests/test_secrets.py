@@ -43,6 +43,13 @@ def test_a_key_that_no_header_can_have_is_refused_unseen(key: str) -> None:
     assert key not in said(raised.value).replace("\\n", "\n")
 
 
+def test_a_key_that_is_given_as_the_url_is_refused_unseen() -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Waitpoints(f"{KEY}-1", "https://stack.example.com")
+
+    assert KEY not in str(raised.value)
+
+
 def test_a_client_and_its_answers_are_shown_without_them() -> None:
     created = CreatedToken(id="waitpoint_1", url=URL, is_cached=False, public_access_token="a.b.c")
     token = Token.model_validate(

@@ -39,7 +39,7 @@ def test_the_url_and_the_key_are_those_of_the_environment_unless_given(monkeypat
         ({"url": "", "api_key": "key"}, "No URL"),
         ({"url": URL}, "No API key: give api_key=…, or set WAITPOINTS_API_KEY"),
         ({"url": URL, "api_key": " "}, "No API key"),
-        ({"url": "stack.example.com", "api_key": "key"}, "must begin with https:// or http://: stack.example.com"),
+        ({"url": "stack.example.com", "api_key": "key"}, "The URL must begin with https:// or http://"),
         ({"url": "https://", "api_key": "key"}, "must begin with https://"),
         ({"url": URL, "stack": "waitpoints"}, "Give a stack, or a url and an api_key, not both"),
     ],

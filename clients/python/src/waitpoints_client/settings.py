@@ -50,7 +50,7 @@ def _checked_url(url: str | None) -> str:
     if not url:
         raise ConfigurationError(f"No URL: give url=…, or set {URL} to the stack's output ApiUrl")
     if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ConfigurationError(f"The URL must begin with https:// or http://: {url}")
+        raise ConfigurationError("The URL must begin with https:// or http://")  # not shown: it may be the key by mistake
     return url.rstrip("/")
 
 
