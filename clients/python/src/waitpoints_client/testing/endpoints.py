@@ -117,12 +117,14 @@ class Endpoints:
         if not _NAME.fullmatch(name):
             raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
         refuse_unknown(body, FIELDS)
-        for member in ("key", "verify"):
+        accepted = 'expected an object with "scheme" and "secret", or "none" to accept every delivery to the URL'
+        for member, hint in (("key", ""), ("verify", f": {accepted}")):
             if member not in body:
-                raise Refusal(400, f'Validation error: "{member}" is required')
-        if body["verify"] != "none" and not isinstance(body["verify"], dict):
-            accepted = 'an object with "scheme" and "secret", or "none" to accept every delivery to the URL'
-            raise Refusal(422, f"Invalid verify: expected {accepted}")
+                raise Refusal(400, f'Validation error: "{member}" is required{hint}')
+        if not isinstance(body["verify"], (str, dict)):
+            raise Refusal(400, f'Validation error: {accepted} at "verify"')
+        if isinstance(body["verify"], str) and body["verify"] != "none":
+            raise Refusal(422, f"Invalid verify: {accepted}")
         settings = {"output": "body", "keyTTL": "24h", **body}
         if (length := times.duration(settings["keyTTL"])) is None:
             accepted = 'a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'

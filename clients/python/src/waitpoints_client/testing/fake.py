@@ -43,8 +43,8 @@ class _Asked:
     def bearer(self) -> str:
         return re.sub(r"^bearer ", "", self.request.headers.get("authorization", ""), flags=re.IGNORECASE).strip()
 
-    def json(self, limit: int, *, optional: bool = False) -> dict[str, Any]:
-        """Return the body's object. Raises Refusal."""
+    def json(self, limit: int, *, optional: bool = False, expected: str = "Invalid JSON: expected an object") -> dict[str, Any]:
+        """Return the body's object. Raises Refusal, which says what is `expected` of a body that is none."""
         if len(self.body) > limit:
             raise Refusal(413, f"Request body too large: the limit is {limit} bytes")
         if not self.body.strip():
@@ -53,10 +53,10 @@ class _Asked:
             raise Refusal(400, "Request body is empty")
         try:
             found = json.loads(self.body)
-        except ValueError as error:
-            raise Refusal(400, f"Invalid JSON: {error}") from None
+        except json.JSONDecodeError as error:
+            raise Refusal(400, f"Invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
         if not isinstance(found, dict):
-            raise Refusal(400, "Validation error: Expected an object")
+            raise Refusal(400, expected)
         return found
 
 
@@ -142,7 +142,9 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _create(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
-        token, is_cached = self._tokens.create(asked.json(CREATE, optional=True), request_key, asked.now)
+        token, is_cached = self._tokens.create(
+            asked.json(CREATE, optional=True, expected="Validation error: Expected an object"), request_key, asked.now
+        )
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
         return _ok({"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}, headers)
@@ -228,7 +230,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _put_endpoint(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
-        return _ok(self._endpoints.put(asked.path["name"], asked.json(SMALL), asked.now).shown(self.url))
+        body = asked.json(SMALL, expected='Validation error: expected an object with "key" and "verify"')
+        return _ok(self._endpoints.put(asked.path["name"], body, asked.now).shown(self.url))
 
     def _get_endpoint(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)

@@ -10,7 +10,7 @@ from waitpoints_client.testing.tokens import FakeToken
 
 STATUSES = ("WAITING", "COMPLETED", "TIMED_OUT")
 _CURSOR = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
-_BESIDE_UNDELIVERED = ("filter[undelivered]", "sort", "page[", "filter[createdAt]")
+_BESIDE_UNDELIVERED = ("sort", "page[", "filter[createdAt]")
 PARAMETERS = (
     "page[size]", "page[after]", "page[before]", "sort", "filter[status]", "filter[idempotencyKey]", "filter[tags]",
     "filter[createdAt][period]", "filter[createdAt][from]", "filter[createdAt][to]", "filter[completedAt][period]",
@@ -55,10 +55,13 @@ def _pagination(next_: str | None, previous: str | None) -> dict[str, str]:
 
 
 def _filter(query: Mapping[str, str], now: int) -> Callable[[FakeToken], bool]:
-    undelivered = _choice(query, "filter[undelivered]", ("true",))
-    others = [name for name, text in query.items() if text and not name.startswith(_BESIDE_UNDELIVERED)]
+    undelivered = _choice(query, "filter[undelivered]", ("true",), ", or absent for every token")
+    others = [
+        name for name, text in query.items() if text and not name.startswith(("filter[undelivered]", *_BESIDE_UNDELIVERED))
+    ]
     if undelivered and others:
-        _refuse("filter[undelivered]", f"goes with page, sort and filter[createdAt] alone, not with {others[0]}")
+        beside = ["sort", *(name for name in PARAMETERS if name.startswith(_BESIDE_UNDELIVERED[1:]))]
+        _refuse("filter[undelivered]", f"goes with {', '.join(beside)} alone, not with {others[0]}")
     statuses, tags = _list(query, "filter[status]"), _list(query, "filter[tags]")
     if wrong := [status for status in statuses if status not in STATUSES]:
         _refuse("filter[status]", f"Invalid status values: {', '.join(wrong)}; expected {', '.join(STATUSES)}")
@@ -101,10 +104,10 @@ def _instant(query: Mapping[str, str], name: str, default: float) -> float:
     return instant
 
 
-def _choice(query: Mapping[str, str], name: str, accepted: tuple[str, ...]) -> str:
+def _choice(query: Mapping[str, str], name: str, accepted: tuple[str, ...], hint: str = "") -> str:
     value = query.get(name, "")
     if value not in ("", *accepted):
-        _refuse(name, f"must be {' or '.join(accepted)}")
+        _refuse(name, f"must be {' or '.join(accepted)}{hint}")
     return value
 
 
@@ -113,7 +116,7 @@ def _list(query: Mapping[str, str], name: str) -> list[str]:
 
 
 def _oldest(query: Mapping[str, str]) -> bool:
-    return _choice(query, "sort", ("-createdAt", "createdAt")) == "createdAt"
+    return _choice(query, "sort", ("-createdAt", "createdAt"), ": newest or oldest first") == "createdAt"
 
 
 def _cursor(query: Mapping[str, str], name: str) -> str:

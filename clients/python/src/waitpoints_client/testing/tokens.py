@@ -249,8 +249,10 @@ def _new_token(body: Mapping[str, Any], now: int) -> FakeToken:
 
 def _tags(tags: Any) -> list[str]:
     tags = [tags] if isinstance(tags, str) else tags or []
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+    if not isinstance(tags, list):
         raise Refusal(400, 'Validation error: Tags must be a string or a list of strings at "tags"')
+    if wrong := [place for place, tag in enumerate(tags, start=1) if not isinstance(tag, str)]:
+        raise Refusal(400, f'Validation error: Tag {wrong[0]} must be a string at "tags"')
     if any(len(tag) > 128 for tag in tags):
         raise Refusal(400, 'Validation error: Tags must be 128 characters or less at "tags"')
     if len(tags) > 10:
