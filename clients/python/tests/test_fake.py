@@ -1,12 +1,13 @@
 """What only the fake has."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 
-from waitpoints_client import NotFoundError, Ok
+from waitpoints_client import AuthenticationError, NotFoundError, Ok, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
 
@@ -97,3 +98,36 @@ def test_a_delivery_is_kept_as_a_stack_keeps_it() -> None:
         token = fake.client().create()
         fake.deliver(token.url, body)
         assert fake.client().get(token).output == output
+
+
+def test_its_limits_are_those_of_a_stack() -> None:
+    fake = FakeWaitpoints()
+    client = fake.client()
+    token, endpoint = client.create(), client.endpoints.put("a", key="body.id", verify="none")
+
+    assert fake.deliver(token.url, b"x" * 3_145_729).status_code == 413
+    assert fake.deliver(endpoint.url, b"x" * 3_145_729).status_code == 413
+    public = client.create_public_token(token, expires="1h")
+    fake.advance(timedelta(hours=1))
+    with pytest.raises(AuthenticationError, match="Public Access Token is invalid"):
+        Waitpoints(fake.url, public, transport=fake).complete(token)
+
+
+def test_the_rules_of_an_endpoint_are_not_ignored_unless_it_is_said() -> None:
+    for fake in (FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)):
+        endpoint = fake.client().endpoints.put("a", key="body.id", verify="none", complete_when="body.done")
+        if fake.ignore_rules:
+            assert fake.deliver(endpoint.url, {"id": 1}).status_code == 200
+        else:
+            with pytest.raises(NotImplementedError, match="does not check `verify` or `completeWhen` of a"):
+                fake.deliver(endpoint.url, {"id": 1})
+
+
+def test_it_has_an_async_client() -> None:
+    fake = FakeWaitpoints()
+
+    async def create() -> str:
+        async with fake.async_client() as waitpoints:
+            return (await waitpoints.create()).id
+
+    assert fake.client().get(asyncio.run(create())).status == "WAITING"

@@ -43,10 +43,14 @@ class _Asked:
     def bearer(self) -> str:
         return re.sub(r"^bearer ", "", self.request.headers.get("authorization", ""), flags=re.IGNORECASE).strip()
 
-    def json(self, limit: int, *, optional: bool = False, expected: str = "Invalid JSON: expected an object") -> dict[str, Any]:
-        """Return the body's object. Raises Refusal, which says what is `expected` of a body that is none."""
+    def check_size(self, limit: int) -> None:
+        """Raises Refusal."""
         if len(self.body) > limit:
             raise Refusal(413, f"Request body too large: the limit is {limit} bytes")
+
+    def json(self, limit: int, *, optional: bool = False, expected: str = "Invalid JSON: expected an object") -> dict[str, Any]:
+        """Return the body's object. Raises Refusal, which says what is `expected` of a body that is none."""
+        self.check_size(limit)
         if not self.body.strip():
             if optional:
                 return {}
@@ -82,7 +86,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.url = url
         self.api_key = api_key
         self._retention = retention // timedelta(milliseconds=1)
-        self._ignore_rules = ignore_rules
+        self.ignore_rules = ignore_rules
         self._tokens = Tokens()
         self._endpoints = Endpoints(self._tokens, self._retention, ignore_rules)
         self._public: dict[str, tuple[list[str], int]] = {}
@@ -188,8 +192,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _callback(self, asked: _Asked) -> httpx.Response:
         if asked.path["hash"].lower() != self._hash(asked.path["id"]):
             raise Refusal(401, "Invalid URL, hash doesn't match")
-        if len(asked.body) > PAYLOAD:
-            raise Refusal(413, f"Request body too large: the limit is {PAYLOAD} bytes")
+        asked.check_size(PAYLOAD)
         token = self._tokens.get(asked.path["id"], asked.now)
         if token.outcome is None:
             self._check_rules(token, token.rules)
@@ -262,6 +265,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         endpoint = self._endpoints.all.get(asked.path["name"])
         if endpoint is None or endpoint.hash != asked.path["hash"].lower():
             raise Refusal(401, "Invalid URL, hash doesn't match")
+        asked.check_size(PAYLOAD)
         delivery = delivery_of(asked.body, dict(asked.request.headers), asked.query)
         self._endpoints.deliver(endpoint, delivery, asked.now)
         return _ok({"success": True})
@@ -285,7 +289,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise Refusal(403, "Unauthorized", code="unauthorized", param="access_token", type="authorization")
 
     def _check_rules(self, token: FakeToken, which: tuple[str, ...]) -> None:
-        if (unchecked := [rule for rule in token.rules if rule in which]) and not self._ignore_rules:
+        if (unchecked := [rule for rule in token.rules if rule in which]) and not self.ignore_rules:
             how = "make it with FakeWaitpoints(ignore_rules=True) to accept everything"
             raise NotImplementedError(f"FakeWaitpoints does not check `{unchecked[0]}`: {how}")
 
