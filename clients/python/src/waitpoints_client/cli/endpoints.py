@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, argument, option
+from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, add, argument, option
 from waitpoints_client.cli.problems import Problem, confirm
 
 if TYPE_CHECKING:
@@ -126,8 +126,13 @@ def _header(text: str) -> tuple[str, str]:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {"put": put, "get": get, "list": list_endpoints}
-    commands |= {"delete": delete, "test": try_delivery, "url": url}
-    for name, command in commands.items():
-        endpoints.command(name)(command)
+    commands: dict[str, Command] = {
+        "put": put,
+        "get": get,
+        "list": list_endpoints,
+        "delete": delete,
+        "test": try_delivery,
+        "url": url,
+    }
+    add(endpoints, commands)
     program.add_typer(endpoints, name="endpoints", rich_help_panel="Endpoints")

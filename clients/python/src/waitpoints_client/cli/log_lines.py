@@ -20,17 +20,17 @@ def show_line(line: "Line", *, as_json: bool) -> None:
     elif show.is_terminal(sys.stdout):
         show.text(f"{show.styled('2', f'{line.at:%H:%M:%S}')} {_readable(line)}")
     else:
-        show.text(f"{at}\t{line.text}")
+        show.text(f"{at}\t{show.cell(line.text)}")
 
 
 def _readable(line: "Line") -> str:
     record = line.record
     if record is None:
-        return line.text
+        return show.cell(line.text)
     level = str(record.get("level", ""))
     fields = [f"{show.styled('2', f'{name}=')}{_brief(value)}" for name, value in record.items() if name not in _LEFT_OUT]
-    return " ".join([show.styled(_COLOURS.get(level, "32"), f"{level:<7}"), str(record.get("message", "")), *fields])
+    return " ".join([show.styled(_COLOURS.get(level, "32"), f"{level:<7}"), show.cell(str(record.get("message", ""))), *fields])
 
 
 def _brief(value: Any) -> str:
-    return value if isinstance(value, str) else show.json_text(value)
+    return show.cell(value) if isinstance(value, str) else show.json_text(value)

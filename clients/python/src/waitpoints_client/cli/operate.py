@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
-from waitpoints_client.cli.options import Json, Stack, Yes, argument, option
+from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, option
 from waitpoints_client.cli.problems import confirm, exiting_with
 
 UNREACHABLE = 2
@@ -129,5 +129,11 @@ def end_in_order() -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    for command in (logs, doctor, redrive, smoke, rotate_key):
-        program.command(command.__name__.replace("_", "-"), rich_help_panel="Operate a stack")(command)
+    commands: dict[str, Command] = {
+        "logs": logs,
+        "doctor": doctor,
+        "redrive": redrive,
+        "smoke": smoke,
+        "rotate-key": rotate_key,
+    }
+    add(program, commands, "Operate a stack")

@@ -1,6 +1,7 @@
 """The options and arguments that commands share."""
 
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Annotated, Any
 
@@ -16,6 +17,17 @@ def argument(name: str, help: str) -> Any:
 
 
 Command = Callable[..., None]
+
+
+def add(app: typer.Typer, commands: Mapping[str, Command], panel: str | None = None) -> None:
+    """Add commands by their names. Their docstrings are their help, as wide as the terminal."""
+    for name, command in commands.items():
+        app.command(name, help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
+
+
+def flowing(text: str) -> str:
+    """Return a docstring whose paragraphs are one line each."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in inspect.cleandoc(text).split("\n\n"))
 
 
 class Status(str, Enum):

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import typer
 
+from waitpoints_client.cli import show
+
 
 class Problem(Exception):
     """A command cannot go on. The message says what is wrong and what to do, in one sentence."""
@@ -41,7 +43,7 @@ def confirm(question: str) -> None:
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if isinstance(error, (Problem, OSError, *_reported())):
-        return " ".join(str(error).split())
+        return show.cell(" ".join(str(error).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         traceback.print_exception(error)
     return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"

@@ -12,6 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
+from waitpoints_client.cli.options import flowing
 from waitpoints_client.cli.problems import Problem, sentence
 from waitpoints_client.version import __version__
 
@@ -53,15 +54,19 @@ program = typer.Typer(
 )
 
 
-@program.callback()
+HELP = """
+Create waitpoint tokens, complete them and wait for them, and operate their stack.
+
+The stack is the one that --stack names in your AWS account; else that of WAITPOINTS_URL and WAITPOINTS_API_KEY; else the
+one that `make run` serves (.local/stack.json in this folder or one above it).
+"""
+
+
+@program.callback(help=flowing(HELP))
 def waitpoints(
     version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
 ) -> None:
-    """Create waitpoint tokens, complete them and wait for them, and operate their stack.
-
-    The stack is the one that --stack names in your AWS account; else the one of WAITPOINTS_URL and WAITPOINTS_API_KEY; else
-    the one that `make run` serves (.local/stack.json in this folder or one above it).
-    """
+    """Take the options of the program itself."""
 
 
 for module in (tokens, try_machine, endpoints, operate):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import select
 import sys
 import time
@@ -12,7 +13,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 if TYPE_CHECKING:
     from waitpoints_client.models import Answer
 
-_STATUS_COLOURS = {"WAITING": "33", "COMPLETED": "32", "FAILED": "31", "TIMED_OUT": "31"}
+_STATUS_STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
+_CODES = {"yellow": "33", "green": "32", "red": "31"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_FREE = {"TAGS", "KEY", "WHY", "RESULT"}
+"""Columns that can be shortened."""
+_GAP = "  "  # between columns
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60))
 
 
@@ -61,7 +67,7 @@ def error(message: str, status: int = 1) -> int:
 
 def styled(code: str, words: str, stream: TextIO | None = None) -> str:
     """Return the words in a style of ECMA-48, such as "31" for red, if the stream (standard output) has colours."""
-    return f"\x1b[{code}m{words}\x1b[0m" if code and has_colours(stream or sys.stdout) else words
+    return f"\x1b[{code}m{words}\x1b[0m" if has_colours(stream or sys.stdout) else words
 
 
 def has_colours(stream: TextIO) -> bool:
@@ -72,32 +78,52 @@ def has_colours(stream: TextIO) -> bool:
 def fields(found: Mapping[str, Any]) -> None:
     """Print names and values: aligned on a terminal, separated by tabs in a pipe."""
     width = max(map(len, found), default=0) if is_terminal(sys.stdout) else 0
-    for name, member in found.items():
+    for name, member in ((name, member if name == "status" else cell(str(member))) for name, member in found.items()):
         text(f"{name:<{width}}  {member}" if width else f"{name}\t{member}")
+
+
+def cell(found: str) -> str:
+    """Return a text without what would break a line, a column or the terminal: a tag can have any character."""
+    return _CONTROL.sub(" ", found)
 
 
 def rows(columns: Sequence[str], found: Iterable[Sequence[str]]) -> None:
     """Print a table on a terminal, and lines without a heading, separated by tabs, in a pipe."""
-    if is_terminal(sys.stdout):
+    if not is_terminal(sys.stdout):
+        for row in found:
+            text("\t".join(map(cell, row)))
+    elif made := list(found):
         from rich.console import Console
 
-        Console().print(table(columns, found))
-        return
-    for row in found:
-        text("\t".join(row))
+        console = Console()
+        console.print(table(columns, made, console.width))
+    else:
+        note("None found")
 
 
-def table(columns: Sequence[str], found: Iterable[Sequence[str]]) -> Any:
-    """Return a Rich table. A status is coloured; no text of a row is taken for markup."""
+def table(columns: Sequence[str], found: Iterable[Sequence[str]], width: int) -> Any:
+    """Return a Rich table for a terminal of this width. A status is coloured; no text of a row is taken for markup."""
     from rich.table import Table
     from rich.text import Text
 
+    rows = [[cell(text) for text in row] for row in found]
     made = Table(box=None, header_style="bold", pad_edge=False)
-    for number, column in enumerate(columns):
-        made.add_column(column, no_wrap=True, overflow="ellipsis" if number else "fold")
-    for row in found:
-        made.add_row(*(Text.from_ansi(status(cell)) for cell in row))
+    for column, size in zip(columns, _widths(columns, rows, width), strict=True):
+        made.add_column(column, no_wrap=True, overflow="ellipsis", width=size)
+    for row in rows:
+        made.add_row(*(Text(text, style=_STATUS_STYLES.get(text, "")) for text in row))
     return made
+
+
+def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Return the columns' widths. Columns of free text share what is left: an id must be whole, to be copied."""
+    widths = [max(len(text) for text in texts) for texts in zip(columns, *rows, strict=True)]
+    free = sorted((number for number, column in enumerate(columns) if column in _FREE), key=lambda number: widths[number])
+    left = width - len(_GAP) * (len(columns) - 1) - sum(size for number, size in enumerate(widths) if number not in free)
+    for place, number in enumerate(free):
+        widths[number] = max(min(widths[number], left // (len(free) - place)), len(columns[number]))
+        left -= widths[number]
+    return widths
 
 
 def pause(seconds: float) -> None:
@@ -111,7 +137,7 @@ def pause(seconds: float) -> None:
 
 
 def status(name: str) -> str:
-    return styled(_STATUS_COLOURS.get(name, ""), name)
+    return styled(_CODES[_STATUS_STYLES[name]], name)
 
 
 def instant(at: datetime | None) -> str:
@@ -127,7 +153,7 @@ def instant(at: datetime | None) -> str:
 
 def _span(seconds: float) -> str:
     unit, length = next(((unit, length) for unit, length in _SPANS if seconds >= length), ("s", 1))
-    return f"{seconds // length:.0f}{unit}"
+    return f"{seconds / length:.0f}{unit}"
 
 
 def stop_writing() -> None:

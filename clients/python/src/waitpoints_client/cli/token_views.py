@@ -66,7 +66,7 @@ def watch(read: Callable[[], list[Any]], *, as_json: bool) -> None:
         for token in read():
             if known.get(token.id) != token:
                 known[token.id] = token
-                show.record(show.as_value(token)) if as_json else show.text("\t".join(row(token)))
+                show.record(show.as_value(token)) if as_json else show.rows(COLUMNS, [row(token)])
         show.pause(WATCH_SECONDS)
 
 
@@ -82,5 +82,5 @@ def _watch_table(read: Callable[[], list[Any]]) -> None:
             shown = tokens[: max(console.height - 3, 1)]
             left_out = f", {len(tokens) - len(shown)} more than fit" if len(shown) < len(tokens) else ""
             heading = f"{len(tokens)} tokens at {datetime.now(timezone.utc):%H:%M:%S} UTC{left_out}. Ctrl-C ends."
-            live.update(Group(Text(heading, style="dim"), show.table(COLUMNS, map(row, shown))), refresh=True)
+            live.update(Group(Text(heading, style="dim"), show.table(COLUMNS, map(row, shown), console.width)), refresh=True)
             show.pause(WATCH_SECONDS)

@@ -18,6 +18,7 @@ from waitpoints_client.cli.options import (
     Token,
     Verify,
     When,
+    add,
     argument,
     option,
 )
@@ -229,5 +230,4 @@ def done(as_json: bool) -> None:
 def add_to(program: typer.Typer) -> None:
     commands: dict[str, Command] = {"create": create, "get": get, "list": list_tokens, "complete": complete}
     commands |= {"complete-key": complete_key, "fail": fail, "wait": wait, "url": url, "open": open_page}
-    for name, command in commands.items():
-        program.command(name, rich_help_panel="Tokens")(command)
+    add(program, commands, "Tokens")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Json, argument, option
+from waitpoints_client.cli.options import Json, add, argument, option
 from waitpoints_client.cli.problems import Problem
 
 if TYPE_CHECKING:
@@ -111,4 +111,4 @@ def curl(url: str) -> str:
 
 
 def add_to(program: typer.Typer) -> None:
-    program.command("try", rich_help_panel="Tokens")(try_machine)
+    add(program, {"try": try_machine}, "Tokens")

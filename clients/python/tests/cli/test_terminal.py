@@ -1,0 +1,138 @@
+"""What a person sees on a terminal, and a program in a pipe: the same command, through a pseudo-terminal and without one."""
+
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from functools import cache
+
+PROGRAM = r"""
+import sys
+from datetime import timedelta
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.testing import FakeWaitpoints
+
+fake = FakeWaitpoints()
+waitpoints = fake.client()
+waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d")
+fake.advance(timedelta(seconds=1))
+waitpoints.complete(waitpoints.create(idempotency_key="a-long-key-" * 10))
+stacks.client = lambda _: fake.client()
+program(sys.argv[1:], prog_name="waitpoints")
+"""
+COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")
+
+
+class Terminal:
+    """A command that runs on a pseudo-terminal."""
+
+    def __init__(self, *arguments: str, columns: int = 120, **environment: str) -> None:
+        self._reader, writer = pty.openpty()
+        clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *arguments],
+            stdin=writer,
+            stdout=writer,
+            stderr=writer,
+            env={**clean, "TERM": "xterm-256color", "COLUMNS": str(columns), "LINES": "24", **environment},
+            start_new_session=True,
+        )
+        os.close(writer)
+
+    def read_until(self, text: str) -> str:
+        """Return what is shown until this text is, or until the command ends if it never is."""
+        shown = b""
+        while not text or text.encode() not in shown:
+            try:
+                found = os.read(self._reader, 65_536)
+            except OSError:  # Linux's way to say that the other side is closed
+                found = b""
+            if not found:
+                break
+            shown += found
+        return shown.decode()
+
+    def end(self) -> tuple[int, str]:
+        """Return the exit status, and what is shown until the end."""
+        shown = self.read_until("")
+        os.close(self._reader)
+        return self.process.wait(20), shown
+
+
+@cache
+def shown(*arguments: str, columns: int = 120, **environment: str) -> str:
+    return Terminal(*arguments, columns=columns, **environment).end()[1]
+
+
+@cache
+def piped(*arguments: str, **environment: str) -> str:
+    clean = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "FORCE_COLOR")}
+    command = [sys.executable, "-c", PROGRAM, *arguments]
+    done = subprocess.run(
+        command, env={**clean, "TERM": "xterm-256color", **environment}, capture_output=True, text=True, timeout=60, check=False
+    )
+    return done.stdout + done.stderr
+
+
+def test_a_terminal_gets_a_table_with_colours() -> None:
+    table = shown("list")
+    assert re.search(r"ID +STATUS +CREATED +TIMES OUT +TAGS +KEY", re.sub(r"\x1b\[\d*m", "", table))
+    assert "\x1b[33mWAITING" in table
+    assert "in 7d" in table
+
+
+def test_a_pipe_gets_lines_without_colours_and_heading() -> None:
+    lines = piped("list").splitlines()
+    assert [len(line.split("\t")) for line in lines] == [6, 6]
+    assert [line.split("\t")[1] for line in lines] == ["COMPLETED", "WAITING"]
+    assert not re.search(r"\x1b|ID +STATUS", "".join(lines))
+
+
+def test_no_color_is_obeyed() -> None:
+    assert COLOUR.search(shown("list")) is not None
+    assert COLOUR.search(shown("list", NO_COLOR="1")) is None
+
+
+def test_a_dumb_terminal_gets_what_a_pipe_gets() -> None:
+    assert "\x1b" not in shown("list", TERM="dumb")
+
+
+def test_a_tag_is_neither_markup_nor_a_command_to_the_terminal() -> None:
+    assert "[red]a" in shown("list")
+    assert "\x1b[31mred" not in shown("list")
+    assert "[red]a,tab and [31mred" in piped("list")
+
+
+def test_a_narrow_terminal_shortens_free_text_and_no_id() -> None:
+    table = shown("list", columns=90)
+    assert len(re.findall(r"waitpoint_\w{26}\b", table)) == 2
+    assert re.search(r"a-long\S*…", table)
+
+
+def test_an_error_is_red_on_a_terminal_only() -> None:
+    assert shown("get", "nothing").startswith("\x1b[31mError:\x1b[0m 404")
+    assert piped("get", "nothing").startswith("Error: 404")
+
+
+def test_help_has_frames_on_a_terminal_only() -> None:
+    assert "╭─" in shown("--help")
+    assert not re.search(r"[\x1b╭│]", piped("--help"))
+
+
+def test_json_has_no_colours_on_a_terminal() -> None:
+    assert "\x1b" not in shown("list", "--json")
+
+
+def test_watch_leaves_the_screen_as_it_was() -> None:
+    terminal = Terminal("list", "--watch")
+    assert "2 tokens at" in terminal.read_until("Ctrl-C ends.")
+    time.sleep(0.1)
+    terminal.process.send_signal(signal.SIGINT)
+    status, rest = terminal.end()
+    assert status == 130
+    assert "\x1b[?1049l" in rest  # back from the alternate screen
+    assert "Traceback" not in rest
