@@ -1,0 +1,183 @@
+"""The command `waitpoints` that make installs, against the deployed stack, as an operator runs it."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import ROOT, Stack
+from tests.e2e.api import Api
+from tests.support.readme import SNIPPETS
+
+COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
+PATIENCE = 60  # seconds
+
+
+class CommandLine:
+    """Runs commands in a folder of their own, which has the file that `make run` leaves, and nothing of this environment."""
+
+    def __init__(self, stack: Stack, folder: Path) -> None:
+        self.stack, self.folder = stack, folder
+        (folder / ".local").mkdir()
+        (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
+        kept = ("HOME", "LANG", "NO_PROXY")
+        self.environment = {name: os.environ[name] for name in kept if name in os.environ}
+        self.environment["PATH"] = os.pathsep.join([str(COMMAND.parent), os.environ["PATH"]])
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+
+    def json(self, *arguments: str, **environment: str) -> Any:
+        done = self.run(*arguments, "--json", **environment)
+        assert (done.returncode, done.stderr) == (0, "")
+        return json.loads(done.stdout)
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [COMMAND, *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def by_name(self) -> dict[str, str]:
+        """The environment with which --stack finds this stack, as it finds one in AWS."""
+        return {
+            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
+            "AWS_REGION": self.stack.region,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+        }
+
+
+@pytest.fixture
+def waitpoints(stack: Stack, tmp_path: Path) -> CommandLine:
+    return CommandLine(stack, tmp_path)
+
+
+def test_a_token_is_created_awaited_and_completed(waitpoints: CommandLine) -> None:
+    token = waitpoints.json("create", "--timeout", "1h", "--tag", "cli")
+    with waitpoints.start("wait", token["id"]) as waiting:
+        assert waitpoints.run("complete", token["id"], '{"approved": true}').returncode == 0
+        printed, errors = waiting.communicate(timeout=PATIENCE)
+    assert (waiting.returncode, json.loads(printed), errors) == (0, {"approved": True}, "")
+
+    named = waitpoints.by_name()  # from here on by --stack: the outputs and the secret
+    assert waitpoints.json("get", token["id"], "--stack", waitpoints.stack.stack_name, **named)["status"] == "COMPLETED"
+    by_url = {"WAITPOINTS_URL": waitpoints.stack.api_url, "WAITPOINTS_API_KEY": waitpoints.stack.api_key}
+    assert token["id"] in [listed["id"] for listed in waitpoints.json("list", "--tag", "cli", **by_url)]
+
+
+def test_a_failed_token_and_an_unknown_stack_have_their_own_statuses(waitpoints: CommandLine) -> None:
+    token = waitpoints.json("create")
+    waitpoints.run("fail", token["id"], "by legal", "--name", "Rejected")
+    failed = waitpoints.run("wait", token["id"])
+    assert (failed.returncode, failed.stdout, failed.stderr) == (1, "", "Error: Rejected: by legal\n")
+
+    unknown = waitpoints.run("get", token["id"], "--stack", "nope", **waitpoints.by_name())
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith("Error: No stack nope in us-east-1 of this account: check its name")
+
+
+def test_the_page_is_opened_in_the_browser(waitpoints: CommandLine) -> None:
+    opened = waitpoints.folder / "opened"
+    browser = waitpoints.folder / "browser"
+    browser.write_text(f'#!/bin/sh\nprintf %s "$1" > {opened}\n')
+    browser.chmod(0o755)
+    token = waitpoints.json("create", "--page", '{"title": "Deploy?"}')
+
+    assert waitpoints.run("open", token["id"], BROWSER=str(browser)).returncode == 0
+    assert opened.read_text() == token["url"]
+
+
+def test_logs_have_the_lines_about_a_token(waitpoints: CommandLine) -> None:
+    token = waitpoints.json("create")
+    with waitpoints.start("logs", token["id"], "--follow", "--json") as logs:
+        assert logs.stdout
+        lines = [json.loads(logs.stdout.readline()) for _ in range(1)]
+        waitpoints.run("complete", token["id"])
+        while "won" not in lines[-1]["line"]:
+            lines.append(json.loads(logs.stdout.readline()))
+        logs.send_signal(signal.SIGINT)
+        rest, errors = logs.communicate(timeout=PATIENCE)
+    assert (logs.returncode, errors) == (130, "")
+    assert {line["line"]["tokenId"] for line in lines} == {token["id"]}
+    texts = [json.dumps(line) for line in lines] + rest.splitlines()
+    assert len(texts) == len(set(texts)) >= 2  # each once
+
+
+class TestTry:
+    @pytest.mark.parametrize("snippet", ["approval", "approval in JSONata"])
+    def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, snippet: str) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(SNIPPETS[snippet])
+        with waitpoints.start("try", "machine.asl.json") as trial:
+            shown = self.until(trial, r"^ +curl ")
+            line = shown.splitlines()[-1].strip()
+            pasted = subprocess.run(["sh", "-euc", line], capture_output=True, text=True, timeout=PATIENCE, check=True)
+            rest, errors = trial.communicate(timeout=PATIENCE)
+        assert json.loads(pasted.stdout) == {"success": True}
+        assert (trial.returncode, errors) == (0, "")
+        assert "Wait for approval" in shown
+        assert re.search(r"resumed\n.*Approved\?\n.*Approved\n.*SUCCEEDED\n", rest)
+        assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"approved": True}}
+        assert self.machines(waitpoints) == []
+
+    def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
+        shutil.copy(ROOT / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
+        (waitpoints.folder / "input.json").write_text(json.dumps({"job": f"cli-{time.time_ns()}"}))
+        with waitpoints.start("try", "machine.asl.json", "--input", "input.json", "--json") as trial:
+            [*_, event] = map(json.loads, self.until(trial, '"event": "token"').splitlines())
+            assert [waiter["status"] for waiter in api.retrieve(event["token"])["waiters"]] == ["WAITING"]
+            trial.send_signal(signal.SIGINT)
+            _, errors = trial.communicate(timeout=PATIENCE)
+        assert (trial.returncode, errors) == (130, "Interrupted: the execution is stopped\n")
+        assert self.machines(waitpoints) == []
+
+    @staticmethod
+    def until(process: subprocess.Popen[str], pattern: str) -> str:
+        """What it prints until a line matches, with that line."""
+        assert process.stdout
+        shown = ""
+        for line in process.stdout:
+            shown += line
+            if re.search(pattern, line):
+                return shown
+        raise AssertionError(shown)
+
+    @staticmethod
+    def machines(waitpoints: CommandLine) -> list[str]:
+        found = waitpoints.stack.client("stepfunctions").list_state_machines()["stateMachines"]
+        return [machine["name"] for machine in found if machine["name"].startswith("try-")]
+
+
+def test_a_rotated_key_works_and_the_one_before_it_still_does(waitpoints: CommandLine, api: Api) -> None:
+    done = waitpoints.run("rotate-key", "--yes", "--show", "--json")
+    rotated = json.loads(done.stdout)
+    try:
+        assert "keeps working until the rotation after this one" in done.stderr
+        assert json.loads((waitpoints.folder / ".local" / "stack.json").read_text())["api_key"] == rotated["apiKey"]
+        assert waitpoints.run("create").returncode == 0  # with the new key
+        assert api.create()["id"]  # with the one before it
+    finally:  # for the tests that come later
+        secrets = api.stack.client("secretsmanager")
+        secrets.put_secret_value(SecretId=rotated["secret"], SecretString=api.stack.api_key)

@@ -1,0 +1,233 @@
+"""`waitpoints try` on a fake of Step Functions: what it starts, what it tells, and what it leaves behind."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+from waitpoints_client import Waitpoints
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.operations import trial
+from waitpoints_client.operations.deployed import Outputs
+from waitpoints_client.testing import FakeWaitpoints
+
+EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
+EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
+NOW = datetime.now(UTC)
+WAITS = {
+    "StartAt": "Wait",
+    "States": {"Wait": {"Type": "Task", "Parameters": {"FunctionName": "${WaitForToken}"}, "End": True}},
+}
+CREATES = {
+    "StartAt": "Both",
+    "States": {"Both": {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>"}, "End": True}},
+}
+PASSES = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
+
+
+def event(seconds: float, kind: str, **details: Any) -> dict[str, Any]:
+    name = "stateEnteredEventDetails" if kind.endswith("StateEntered") else f"{kind[0].lower()}{kind[1:]}EventDetails"
+    return {"type": kind, "timestamp": NOW + timedelta(seconds=seconds), name: details}
+
+
+STARTED = event(0, "ExecutionStarted", input="{}")
+ENTERED = event(0.1, "TaskStateEntered", name="Wait")
+SCHEDULED = event(0.2, "TaskScheduled", resource="invoke.waitForTaskToken", resourceType="lambda")
+RESUMED = event(5, "TaskSucceeded", resource="invoke.waitForTaskToken", output="{}")
+SUCCEEDED = event(5.1, "ExecutionSucceeded", output='{"approved": true}')
+FAILED = event(5.1, "ExecutionFailed", error="Rejected", cause="by legal")
+
+
+@dataclass
+class TriedStack:
+    """The local stack, and Step Functions, whose history grows by one part with each look."""
+
+    waitpoints: Waitpoints
+    history: list[list[dict[str, Any]]] = field(default_factory=list)
+    machines: list[dict[str, str]] = field(default_factory=list)
+    made: list[dict[str, str]] = field(default_factory=list)
+    """Every machine that was created, also those that were deleted."""
+    given: Any = None
+    stopped: list[str] = field(default_factory=list)
+    keeps_machines: bool = False
+
+    def __post_init__(self) -> None:
+        self.outputs = Outputs(StateMachineArn=EXAMPLE, WaitFunctionName="stack-Wait-1", CreateFunctionName="stack-Create-1")
+        self._seen: list[dict[str, Any]] = []
+
+    def physical_ids(self) -> dict[str, str]:
+        return {"WaitForToken": "stack-Wait-1"}
+
+    def client(self, service: str) -> Any:
+        assert service == "stepfunctions"
+        return self
+
+    def describe_state_machine(self, *, stateMachineArn: str) -> Any:
+        assert stateMachineArn == EXAMPLE
+        return {"roleArn": "the-role"}
+
+    def create_state_machine(self, **machine: str) -> Any:
+        self.machines.append(machine)
+        self.made.append(machine)
+        return {"stateMachineArn": f"arn:{machine['name']}"}
+
+    def start_execution(self, *, stateMachineArn: str, input: str) -> Any:
+        self.given = json.loads(input)
+        return {"executionArn": EXECUTION}
+
+    def get_paginator(self, operation: str) -> Any:
+        assert operation == "get_execution_history"
+        return self
+
+    def paginate(self, *, executionArn: str) -> Iterator[Any]:
+        if not self.history:
+            raise KeyboardInterrupt
+        self._seen += self.history.pop(0)
+        half = len(self._seen) // 2
+        return iter([{"events": self._seen[:half]}, {"events": self._seen[half:]}])
+
+    def stop_execution(self, *, executionArn: str, cause: str) -> None:
+        self.stopped.append(executionArn)
+
+    def delete_state_machine(self, *, stateMachineArn: str) -> None:
+        if self.keeps_machines:
+            raise ClientError({"Error": {"Code": "Throttled", "Message": ""}}, "DeleteStateMachine")
+        self.machines = [machine for machine in self.machines if f"arn:{machine['name']}" != stateMachineArn]
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
+    fake = FakeWaitpoints()
+    stack = TriedStack(fake.client())
+    monkeypatch.setattr(stacks, "deployed", lambda _: stack)
+    monkeypatch.setattr(stacks, "local_file", lambda: tmp_path / "stack.json")
+    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    monkeypatch.setattr(trial, "POLL_SECONDS", 0)
+    monkeypatch.chdir(tmp_path)
+    return stack
+
+
+def run(definition: Any, *arguments: str, given: Any = None) -> Result:
+    Path("mine.asl.json").write_text(definition if isinstance(definition, str) else json.dumps(definition))
+    if given is not None:
+        Path("input.json").write_text(json.dumps(given))
+        arguments = (*arguments, "--input", "input.json")
+    return CliRunner().invoke(program, ["try", "mine.asl.json", *arguments])
+
+
+def test_a_token_is_put_into_the_input_and_its_line_shown(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED], [RESUMED, SUCCEEDED]]
+
+    result = run(WAITS, "--timeout", "2h", given={"order": 1})
+
+    [token] = stack.waitpoints.list()
+    assert stack.given == {"order": 1, "token": {"id": token.id, "url": token.url}}
+    assert token.timeout_at == token.created_at + timedelta(hours=2)
+    assert result.exit_code == 0
+    lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
+    assert lines[0] == "0.00 s  Wait"
+    assert lines[1] == "0.10 s    waits. Paste this into another terminal, to complete it:"
+    assert lines[2] == f"""curl -sw '\\n' -X POST {token.url} -d '{{"approved": true}}'"""
+    assert lines[3:5] == ["4.90 s    resumed", "5.00 s  SUCCEEDED"]
+    assert json.loads("".join(lines[5:])) == {"approved": True}
+
+
+def test_the_machine_has_the_role_of_the_example_and_is_deleted(stack: TriedStack) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+
+    run(WAITS, "--name", "of mine")
+
+    [machine] = stack.made
+    assert (machine["roleArn"], machine["name"][:-8]) == ("the-role", "try-of-mine-")
+    assert json.loads(machine["definition"])["States"]["Wait"]["Parameters"]["FunctionName"] == "stack-Wait-1"
+    assert stack.machines == []
+
+
+def test_a_token_of_the_input_is_used(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]]
+    token = stack.waitpoints.create()
+
+    result = run(WAITS, given={"token": {"id": token.id}})
+
+    assert stack.given == {"token": {"id": token.id}}
+    assert token.url in result.stdout
+    assert [listed.status for listed in stack.waitpoints.list()] == ["WAITING"]  # it is not the trial's to end
+
+
+@pytest.mark.parametrize("definition", [PASSES, CREATES])
+def test_no_token_is_created_for_a_machine_that_needs_none(stack: TriedStack, definition: Any) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    assert run(definition).exit_code == 0
+    assert stack.given == {}
+    assert list(stack.waitpoints.list()) == []
+
+
+def test_a_token_that_a_state_creates_is_found_by_its_waiter(stack: TriedStack) -> None:
+    other = stack.waitpoints.create(task_token="a" * 100)
+    token = stack.waitpoints.create(task_token="b" * 100, execution=EXECUTION)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+
+    printed = run(CREATES, "--json").stdout.splitlines()
+
+    events = [json.loads(line) for line in printed]
+    assert [it["event"] for it in events] == ["entered", "waits", "token", "resumed", "SUCCEEDED"]
+    assert (events[2]["token"]["id"], events[2]["token"]["url"]) == (token.id, token.url)
+    assert events[4]["output"] == {"approved": True}
+    assert other.id not in "".join(printed)
+
+
+def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "TaskFailed", error="Lambda.Unknown", cause="no such function"), FAILED]]
+    result = run(PASSES)
+    assert result.exit_code == 1
+    assert "failed Lambda.Unknown: no such function" in result.stdout
+    assert "FAILED Rejected: by legal" in result.stdout
+
+
+def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED]]  # then the fake interrupts
+    result = run(WAITS)
+    assert result.exit_code == 130
+    assert stack.stopped == [EXECUTION]
+    assert stack.machines == []
+    assert [(token.status, token.ok) for token in stack.waitpoints.list()] == [("COMPLETED", False)]
+
+
+def test_a_machine_that_cannot_be_deleted_is_named(stack: TriedStack) -> None:
+    stack.history, stack.keeps_machines = [[STARTED, SUCCEEDED]], True
+    result = run(PASSES)
+    assert f"The state machine could not be deleted: arn:{stack.machines[0]['name']}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("definition", "given", "said"),
+    [
+        ('{"StartAt":', None, "mine.asl.json, line 1, column 12: not JSON"),
+        ({"States": {"A": {}}}, None, "mine.asl.json: StartAt is missing"),
+        ({**PASSES, "Comment": "${Nothing}"}, None, "no value for the placeholder ${Nothing}"),
+        (WAITS, [1], "The input must be an object"),
+    ],
+)
+def test_a_mistake_starts_nothing(stack: TriedStack, definition: Any, given: Any, said: str) -> None:
+    result = run(definition, given=given)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert said in result.stderr
+    assert (stack.machines, stack.given, list(stack.waitpoints.list())) == ([], None, [])
+
+
+def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    assert run({**PASSES, "Comment": "${Nothing}"}, "--set", "Nothing=something").exit_code == 0
+    assert run(PASSES, "--set", "Nothing").exit_code == 2
+
+
+def test_it_runs_on_the_local_stack_only(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stacks, "local_file", lambda: None)
+    assert "runs on the local stack only: start it with `make run`" in run(PASSES).stderr
+    assert "No such option: --stack" in run(PASSES, "--stack", "production").stderr
