@@ -28,6 +28,13 @@ def stack() -> Iterator[Stack]:
 
 
 @pytest.fixture(scope="session")
+def stack_folder(stack: Stack) -> Path:
+    """The folder from which the stack was deployed. `build` in it is what `sam build` made for ARCHITECTURE."""
+    path = os.environ.get("WAITPOINTS_STACK")
+    return Path(path).parent if path else LOCAL / "e2e"
+
+
+@pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
     return Api(stack)
 

@@ -19,13 +19,11 @@ SECOND = "waitpoints-second"
 
 
 @pytest.fixture(scope="module")
-def second(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The outputs of a second stack in the same account and region, deployed without a public base URL."""
-    folder: Path = tmp_path_factory.mktemp("second")
+def second(stack: Stack, stack_folder: Path) -> Iterator[dict[str, str]]:
+    """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
     overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} AlarmEmail=ops@example.com"
     cloudformation = stack.client("cloudformation")
-    sam("build", overrides, endpoint_url=stack.endpoint_url, folder=folder)
-    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=folder)
+    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=stack_folder)
     described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
     yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     cloudformation.delete_stack(StackName=SECOND)
