@@ -3,7 +3,6 @@
 The input is `{"tokens": [ids], "unwrap": true or false}`.
 """
 
-from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -28,5 +27,5 @@ def wait(context: DurableContext, token: str, unwrap: bool) -> Any:
     except CallbackError as error:
         return {"raised": type(error).__name__, "message": error.message, "data": error.data}
     if isinstance(result, Failed):
-        return {"error": result.error.model_dump(), "timed_out": result.timed_out}
-    return asdict(result)
+        return {"ok": result.ok, "error": result.error.model_dump(), "timed_out": result.timed_out}
+    return {"ok": result.ok, "output": result.output}
