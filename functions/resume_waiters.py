@@ -1,11 +1,13 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and nothing is left to do. If the stack has an event
-bus, this also puts the token's event. `make redrive` invokes this function with `{"waitpointIds": […]}` or `{"eventsOf": […]}`.
+bus, this also puts the token's event. `make redrive` invokes this function with `{"waitpointIds": […]}` or `{"eventsOf": […]}`,
+and `make smoke` with `{"runtime": true}`.
 """
 
 from typing import Any, assert_never
 
+import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -28,6 +30,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
     if "eventsOf" in event:
         return {"notPut": announcer.announce_again(event["eventsOf"]) if announcer else 0}
+    if "runtime" in event:
+        return {"boto3": boto3.__version__, "resumesDurableFunctions": services.durable_functions.can_resume}
     # events first: they take a few requests, while waiters that cannot be resumed may take all the time
     not_announced = announcer.announce(event["Records"]) if announcer else []
     answer = process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)

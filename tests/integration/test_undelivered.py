@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from benchmarks.meter import Meter
@@ -10,8 +11,11 @@ from in_process.moto_stack import MotoStack
 from tests.support.api_gateway import TOKENS, Api
 from tests.support.event_sources import Stream, failures
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.durable_functions import FakeDurableFunctions
+from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
 from waitpoints import wiring
+from waitpoints.errors import CannotResume
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -169,6 +173,39 @@ def test_a_page_takes_a_query_and_one_for_each_token(
     assert len(listed(api, "&page[size]=2")) == 2
     queries = [call for call in meter.take() if call.operation == "DynamoDB:Query"]
     assert len(queries) == 1 + 3  # the marks, and one token more than the page holds
+
+
+def test_a_boto3_without_callbacks_loses_no_durable_function_and_resumes_states(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeStepFunctions, FakeDurableFunctions], resume: Callable[[], Any]
+) -> None:
+    """The Lambda runtime's own boto3 may be older than 1.42.1, the first that knows callbacks."""
+    states, durable_functions = strict_fakes
+    resume_waiters, wait = stack.functions()["resume_waiters"], stack.functions()["wait_for_token"]
+    handles = {"taskToken": states.start(), "callbackId": durable_functions.start()}
+    token = api.create()
+    for member, handle in handles.items():
+        wait.call({"waitpointId": token["id"], member: handle})
+    vars(services)["lambda_client"] = object()
+
+    assert resume_waiters.call({"runtime": True}) == {"boto3": boto3.__version__, "resumesDurableFunctions": False}
+    assert api.post(token["url"], {"n": 1}).status == 200
+    assert failures(resume()) == []
+    [shown] = api.get(UNDELIVERED).json["data"]
+    assert shown["id"] == token["id"]
+    assert {one["kind"]: one["status"] for one in api.retrieve(token["id"])["waiters"]} == {
+        "STEP_FUNCTIONS": "RESUMED",
+        "DURABLE_FUNCTION": "UNDELIVERED",
+    }
+    with pytest.raises(CannotResume, match="Boto3TooOld"):
+        wait.call({"waitpointId": token["id"], "callbackId": durable_functions.start()})  # so the step is retried
+
+    vars(services)["lambda_client"] = durable_functions  # as in an environment that starts with a newer one
+    del vars(services)["durable_functions"]
+    assert resume_waiters.call({"runtime": True})["resumesDurableFunctions"] is True
+    assert resume_waiters.call({"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+    assert durable_functions.result(handles["callbackId"]) == Success('{"ok":true,"output":{"n": 1}}')
+    assert sum(states.calls.values()) == 1
+    assert marks() == []
 
 
 def marks() -> list[str]:

@@ -1,6 +1,5 @@
 """The smoke test itself: a failed check never stops the others, and each reports what it saw or could not see."""
 
-import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -18,21 +17,17 @@ from waitpoints_client.operations.deployed import Outputs
 from waitpoints_client.operations.smoke import Line, prove
 from waitpoints_client.operations.smoke_checks import Check, Skipped
 
-SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
-OLD = "Boto3/1.40.4 md/Botocore#1.40.4 ua/2.1 os/linux lang/python#3.13.7 exec-env/AWS_Lambda_python3.13"
-NEW = OLD.replace("1.40.4", "1.42.1")
-
 
 @dataclass
 class FakeDeployed:
-    """Fakes of CloudWatch Logs, CloudTrail and the doctor."""
+    """Fakes of CloudWatch Logs, and of the functions that the checks invoke."""
 
     messages: Sequence[str] = ()
-    calls: Sequence[dict[str, Any]] | None = ()
-    """None: CloudTrail may not be read."""
-    doctor: Any = None
+    answer: Any = None
+    """What an invoked function returns, or what invoking it raises."""
+    invoked: list[tuple[str, Any]] = field(default_factory=list)
     outputs: Outputs = field(
-        default_factory=lambda: Outputs(ApiKeySecret=SECRET, DoctorFunctionName="doctor", ApiUrl="http://x")
+        default_factory=lambda: Outputs(DoctorFunctionName="doctor", ResumeFunctionName="resume", ApiUrl="http://x")
     )
 
     def client(self, service: str) -> Any:
@@ -45,16 +40,15 @@ class FakeDeployed:
         return self
 
     def paginate(self, *, filterPattern: str = "", **_: Any) -> list[dict[str, Any]]:
-        if self.calls is None:
-            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": ""}}, "LookupEvents")
         word = filterPattern.strip('"').lower()  # finds more than AWS does, as the emulator
         found = [{"message": message} for message in self.messages if word in message.lower()]
-        return [{"events": found, "Events": [{"CloudTrailEvent": json.dumps(call)} for call in self.calls]}]
+        return [{"events": found}]
 
-    def invoke(self, function: str, payload: Any, seconds: int) -> Any:
-        if isinstance(self.doctor, Exception):
-            raise self.doctor
-        return self.doctor
+    def invoke(self, function: str, payload: Any, seconds: int = 0) -> Any:
+        self.invoked.append((function, payload))
+        if isinstance(self.answer, Exception):
+            raise self.answer
+        return self.answer
 
 
 def caller(stack: FakeDeployed | None = None) -> Caller:
@@ -158,40 +152,28 @@ class TestTheLog:
         assert message in str(failure.value)
 
 
-class TestBoto3:
-    @staticmethod
-    def call(agent: str, secret: str = SECRET) -> dict[str, Any]:
-        return {"userAgent": agent, "requestParameters": {"secretId": secret}}
+class TestDurableFunctions:
+    def test_with_a_boto3_that_knows_their_callbacks_passes(self) -> None:
+        stack = FakeDeployed(answer={"boto3": "1.42.1", "resumesDurableFunctions": True})
 
-    def test_that_is_new_enough_passes(self) -> None:
-        assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW)]))) == "1.42.1, at least 1.42.1"
+        assert "1.42.1" in smoke_checks.can_resume_durable_functions(caller(stack))
+        assert stack.invoked == [("resume", {"runtime": True})]
 
-    def test_that_is_too_old_fails(self) -> None:
-        with pytest.raises(Unexpected, match=r"1\.40\.4 is older than 1\.42\.1"):
-            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(OLD)])))
+    def test_with_one_that_is_too_old_fails(self) -> None:
+        stack = FakeDeployed(answer={"boto3": "1.40.4", "resumesDurableFunctions": False})
 
-    def test_is_judged_by_the_newest_call(self) -> None:
-        assert smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[self.call(NEW), self.call(OLD)])))
-
-    def test_ignores_calls_by_an_operator_or_for_another_secret(self) -> None:
-        operator, other = self.call(OLD.replace("exec-env/AWS_Lambda_python3.13", "")), self.call(OLD, "another")
-
-        with pytest.raises(Skipped, match="run this again"):
-            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=[operator, other, {"userAgent": OLD}])))
-
-    def test_is_skipped_without_permission_to_look_it_up(self) -> None:
-        with pytest.raises(Skipped, match="AccessDeniedException"):
-            smoke_checks.has_a_new_boto3(caller(FakeDeployed(calls=None)))
+        with pytest.raises(Unexpected, match=r"1\.40\.4 does not know"):
+            smoke_checks.can_resume_durable_functions(caller(stack))
 
 
 class TestTheDoctor:
     def test_with_findings_fails(self) -> None:
         with pytest.raises(Unexpected, match="1 left undone"):
-            smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor={"items": 9, "finished": 0, "undone": 1})))
+            smoke_checks.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "finished": 0, "undone": 1})))
 
     def test_that_runs_too_long_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="run the doctor"):
-            smoke_checks.has_nothing_undone(caller(FakeDeployed(doctor=ReadTimeoutError(endpoint_url="x"))))
+            smoke_checks.has_nothing_undone(caller(FakeDeployed(answer=ReadTimeoutError(endpoint_url="x"))))
 
 
 class TestTheCaller:

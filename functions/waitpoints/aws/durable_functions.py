@@ -6,7 +6,7 @@
     ResourceNotFoundException
     InvalidParameterValueException for a result   the result is rejected    OutputRefused: the waiter fails instead
     the same for a failure, AccessDenied, an      retrying won't fix it     CannotResume: dead letter, waiter kept
-    unusable KMS key
+    unusable KMS key, a boto3 that is too old
     throttling, 5xx, no response                  may work later            CannotResumeNow: retried
 
 AWS returns CallbackTimeoutException both for a callback that is closed and for one that has expired, so GONE can mean either.
@@ -46,7 +46,7 @@ class ErrorObject(TypedDict):
 
 
 class CallbackClient(Protocol):
-    """The part of boto3's Lambda client that ends a callback."""
+    """The part of boto3's Lambda client that ends a callback. Clients before boto3 1.42.1 lack it."""
 
     def send_durable_execution_callback_success(self, *, CallbackId: str, Result: bytes) -> object: ...
 
@@ -61,6 +61,8 @@ class DurableFunctions:
 
     def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
         """Send the waiter with this callback id its result in one call. Raises as in the table above."""
+        if not self.can_resume:
+            raise CannotResume("Boto3TooOld")
         try:
             match result:
                 case Success(text):
@@ -79,6 +81,11 @@ class DurableFunctions:
         except BotoCoreError as error:
             raise CannotResumeNow(type(error).__name__) from None
         return ReplyKind.RESUMED
+
+    @cached_property
+    def can_resume(self) -> bool:
+        """Whether boto3 knows callbacks. The Lambda runtime has a boto3 of its own, which AWS updates."""
+        return hasattr(self._client, "send_durable_execution_callback_success")
 
     @cached_property
     def _client(self) -> CallbackClient:

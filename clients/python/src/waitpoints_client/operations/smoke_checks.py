@@ -9,11 +9,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError, ReadTimeoutError
+from botocore.exceptions import ReadTimeoutError
 
 from waitpoints_client.operations.caller import TOKENS, Caller, Unexpected
 from waitpoints_client.operations.doctor import summary
@@ -24,7 +24,6 @@ SAMPLES = 10
 TIMEOUTS = (5, 6, 7)  # seconds
 LATE = 10.0  # seconds: more than a cold start takes
 DOCTOR_SECONDS = 60
-BOTO3_LEAST = (1, 42, 1)
 ERRORS = ("ERROR", "CRITICAL", "Traceback", "Task timed out", "Runtime exited")
 
 
@@ -216,35 +215,11 @@ def events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
                 yield event["message"]
 
 
-def has_a_new_boto3(caller: Caller) -> str:
-    """Read the Lambda runtime's boto3 version from the user agent that CloudTrail records for GetSecretValue."""
-    try:
-        agent = newest_agent(caller.stack.client("cloudtrail"), caller.stack.outputs["ApiKeySecret"])
-    except ClientError as error:
-        raise Skipped(f"CloudTrail can't be read ({error.response['Error']['Code']})") from None
-    version = re.search(r"Boto3/(\d+)\.(\d+)\.(\d+)", agent or "")
-    if not version:
-        raise Skipped("CloudTrail shows no call yet, which can take 15 minutes: run this again then")
-    said, least = ".".join(version.groups()), ".".join(map(str, BOTO3_LEAST))
-    if tuple(map(int, version.groups())) < BOTO3_LEAST:
-        raise Unexpected(f"{said} is older than {least}")
-    return f"{said}, at least {least}"
-
-
-def newest_agent(trail: Any, secret: str) -> str | None:
-    """Return the user agent of a Lambda function's newest call for this secret in the last day, or None."""
-    pages = trail.get_paginator("lookup_events").paginate(
-        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetSecretValue"}],
-        StartTime=datetime.now(timezone.utc) - timedelta(days=1),
-        PaginationConfig={"MaxItems": 200},  # CloudTrail allows two requests per second
-    )
-    for page in pages:
-        for event in page["Events"]:
-            seen = json.loads(event["CloudTrailEvent"])
-            by_lambda = "exec-env/AWS_Lambda" in seen.get("userAgent", "")
-            if by_lambda and (seen.get("requestParameters") or {}).get("secretId") == secret:
-                return str(seen["userAgent"])
-    return None
+def can_resume_durable_functions(caller: Caller) -> str:
+    runtime = caller.stack.invoke(caller.stack.outputs["ResumeFunctionName"], {"runtime": True})
+    if not runtime["resumesDurableFunctions"]:
+        raise Unexpected(f"the functions' boto3 {runtime['boto3']} does not know the callbacks of durable functions")
+    return f"boto3 {runtime['boto3']} knows their callbacks"
 
 
 _LOGS = "search the stack's log group for the token's id"
@@ -264,5 +239,5 @@ CHECKS = (
     Check("resumes promptly", resumes_promptly, _LOGS, _RESUMES),
     Check("has nothing undone", has_nothing_undone, "run the doctor, fix the cause, then redrive"),
     Check("logs no error", logs_no_error, "read the log group; if it is empty, check the functions' LoggingConfig", _CREATES),
-    Check("has a new enough boto3", has_a_new_boto3, "wait until Lambda updates it, or add boto3 to the layer"),
+    Check("can resume durable functions", can_resume_durable_functions, "add boto3 to the layer until Lambda updates its own"),
 )
