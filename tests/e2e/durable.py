@@ -27,7 +27,7 @@ class Durable:
         described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
         outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
         self.approval, self.topic = outputs["Approval"], outputs["RequestsTopic"]
-        self.create(WAITER, Path(__file__).with_name("durable_waiter.py").read_text())
+        self.create(WAITER, code_of("durable_waiter.py"))
 
     def start(self, function: str, given: Any) -> str:
         """Start an execution of a function, by its name or by an alias' ARN. Returns the execution's ARN."""
@@ -49,6 +49,11 @@ class Durable:
 
     def describe(self, execution: str) -> Any:
         return self._functions.get_durable_execution(DurableExecutionArn=execution)
+
+    def history(self, execution: str) -> list[str]:
+        """The types of an execution's events."""
+        events = self._functions.get_durable_execution_history(DurableExecutionArn=execution)["Events"]
+        return [event["EventType"] for event in events]
 
     def stop(self, execution: str) -> None:
         self._functions.stop_durable_execution(DurableExecutionArn=execution)
@@ -77,6 +82,11 @@ class Durable:
             DurableConfig={"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1},
             Code={"ZipFile": _zipped(code)},
         )
+
+
+def code_of(name: str) -> str:
+    """The code of one of the functions beside this module."""
+    return Path(__file__).with_name(name).read_text()
 
 
 def _zipped(code: str) -> bytes:

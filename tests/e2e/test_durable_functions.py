@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,10 @@ from typing import Any
 import pytest
 
 from openapi.operations import ENDPOINTS
-from tests.e2e.api import Api
-from tests.e2e.durable import Durable
+from tests.e2e.api import PATIENCE, Api
+from tests.e2e.durable import WAITER, Durable, code_of
+from tests.e2e.operation import Operator
+from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
 from tests.support.api_gateway import TOKENS
@@ -102,6 +105,16 @@ def test_the_documented_way_to_the_name_of_an_error(api: Api, durable: Durable) 
     assert durable.result(durable.start("documented", {"token": {"id": token["id"]}})) == ("SUCCEEDED", "WaitpointTimeoutError")
 
 
+def test_with_unwrap_a_timeout_is_an_error(api: Api, durable: Durable) -> None:
+    token = api.create(timeout="2s")
+    execution = durable.wait(token, unwrap=True)
+    status, [raised] = durable.result(execution)
+    assert (status, raised["raised"]) == ("SUCCEEDED", "CallbackExternalError")
+    assert re.match(r"Waitpoint timed out at .*Z", raised["message"])
+    assert json.loads(raised["data"])["name"] == "WaitpointTimeoutError"
+    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
+
+
 def test_a_wrong_id_is_refused_at_once(durable: Durable) -> None:
     status, [raised] = durable.result(durable.wait({"id": "waitpoint_01jd3rj5v0000000000000000a"}))
     assert (status, raised["raised"], json.loads(raised["data"])["name"]) == (
@@ -136,6 +149,67 @@ def test_the_waiter_of_a_stopped_execution_does_not_block_the_others(api: Api, d
     assert durable.result(stopped)[0] == "STOPPED"
     statuses = {waiter["execution"]: waiter["status"] for waiter in api.retrieve(token)["waiters"]}
     assert statuses == {stopped: "GONE", other: "RESUMED"}
+
+
+@pytest.fixture(scope="module")
+def submitter(durable: Durable) -> str:
+    """A durable function that invokes the wait function by itself."""
+    durable.create("durable-submitter", code_of("durable_submitter.py"))
+    return "durable-submitter"
+
+
+def test_a_step_that_is_tried_again_after_a_lost_answer_counts_once(api: Api, durable: Durable, submitter: str) -> None:
+    token = api.create()
+    execution = durable.start(submitter, {"payload": {"waitpointId": token["id"]}, "answersLost": 2})
+    until = time.monotonic() + PATIENCE
+    while "StepSucceeded" not in (history := durable.history(execution)):
+        assert time.monotonic() < until, history
+        time.sleep(0.1)
+    assert history.count("InvocationCompleted") >= 2  # each attempt but the last has an invocation of its own
+    api.callback(token, APPROVED)
+    assert durable.result(execution) == ("SUCCEEDED", OK)
+    assert [waiter["status"] for waiter in api.retrieve(token)["waiters"]] == ["RESUMED"]
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ({"callbackId": "$.callbackId"}, "an expression that was not evaluated"),
+        ({"callbackId": "{callback_id}"}, "pass the id that wait_for_callback gives its submitter"),
+        ({"callbackId": None}, "pass the id that wait_for_callback gives its submitter"),
+        ({"taskToken": "a-task-token-of-a-state"}, "exclude each other"),
+    ],
+)
+def test_what_is_no_callback_id_fails_the_step(
+    api: Api, durable: Durable, submitter: str, written: dict[str, Any], said: str
+) -> None:
+    token = api.create()
+    execution = durable.start(submitter, {"payload": {"waitpointId": token["id"], **written}})
+    status, found = durable.result(execution)
+    assert (status, found["raised"]) == ("SUCCEEDED", "CallbackSubmitterError")
+    assert said in found["message"]
+    assert api.retrieve(token)["waiters"] == []
+
+
+def test_only_functions_that_the_stack_may_resume_are_resumed(api: Api, durable: Durable) -> None:
+    durable.create("durable-other", code_of("durable_waiter.py"))
+    operator, token = Operator(api.stack), api.create()
+    allowed, other = durable.wait(token), durable.start("durable-other", {"tokens": [token["id"]]})
+    api.wait_until_registered(token, waiters=2)
+
+    with given(api.stack, "ResumableFunctions", f"arn:aws:lambda:us-east-1:000000000000:function:{WAITER}:*"):
+        api.callback(token, APPROVED)
+        assert durable.result(allowed) == ("SUCCEEDED", [OK])
+        until = time.monotonic() + PATIENCE
+        while {"waitpointId": token["id"], "reason": "AccessDeniedException"} not in operator.dead_letters():
+            assert time.monotonic() < until, "no dead letter"
+            time.sleep(0.2)
+        statuses = {waiter["execution"]: waiter["status"] for waiter in api.retrieve(token)["waiters"]}
+        assert statuses == {allowed: "RESUMED", other: "UNDELIVERED"}
+
+    status, output = operator.run("redrive")
+    assert status == 0, output
+    assert durable.result(other) == ("SUCCEEDED", [OK])
 
 
 def test_without_the_fast_path_the_stream_resumes_it(api: Api, durable: Durable) -> None:

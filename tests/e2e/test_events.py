@@ -16,6 +16,7 @@ import pytest
 
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
+from tests.e2e.parameters import given
 from tests.support import figures
 from tests.support.api_gateway import TOKENS
 
@@ -67,27 +68,9 @@ def bus(stack: Stack) -> Iterator[str]:
     """A bus that the running stack is given, and that it has no more afterwards."""
     name = f"settled-{time.time_ns()}"
     stack.client("events").create_event_bus(Name=name)
-    give(stack, name)
-    yield name
-    give(stack, "")
+    with given(stack, "EventBusName", name):
+        yield name
     stack.client("events").delete_event_bus(Name=name)
-
-
-def give(stack: Stack, bus: str) -> None:
-    """Update the stack's parameter EventBusName, and nothing else."""
-    cloudformation, name = stack.client("cloudformation"), stack.stack_name
-    [before] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    others = {parameter["ParameterKey"] for parameter in before["Parameters"]} - {"EventBusName"}
-    cloudformation.update_stack(
-        StackName=name,
-        UsePreviousTemplate=True,
-        Parameters=[
-            {"ParameterKey": "EventBusName", "ParameterValue": bus},
-            *({"ParameterKey": other, "UsePreviousValue": True} for other in others),
-        ],
-        Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-    cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """Bad input, on the deployed handlers and a real table: a clear error, and the token is unchanged."""
 
+import base64
 from typing import Any
 
 import boto3
@@ -15,14 +16,16 @@ from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import named, put_example_endpoint, route_of, send
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import DENIED, FakeWaits
+from tests.support.fakes.waits import DENIED, FakeWaits, Fault, refusal
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
+from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}
 NOBODY: dict[str, str] = {}
 TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
+INVALID = "InvalidParameterValueException"
 UNKNOWN = "waitpoint_" + "0" * 26
 
 BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
@@ -189,6 +192,23 @@ def test_what_is_no_callback_id_fails_the_invocation(
         stack.functions()[function].call({**payload, "callbackId": written})
     assert items(stack, token["id"]) == before
     assert sum(waits.calls.total() for waits in strict_fakes) == 0
+
+
+@pytest.mark.parametrize(("code", "status"), [("ResourceNotFoundException", "GONE"), (INVALID, "UNDELIVERED")])
+def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], code: str, status: str
+) -> None:
+    """Only Lambda can tell them apart, since both are base64. AWS does not document which of these it answers."""
+    functions, (_, durable_functions) = stack.functions(), strict_fakes
+    token, task_token, callback_id = api.create(), base64.b64encode(b"task token" * 50).decode(), durable_functions.start()
+    for handle in (task_token, callback_id):
+        functions["wait_for_token"].call({"waitpointId": token["id"], "callbackId": handle})
+    durable_functions.fail_next(Fault(refusal(code, "as the test says")), times=10, handle=task_token)
+    assert api.post(token["url"], b'"approved"', JSON).status == 200
+    left = functions["resume_waiters"].call({"waitpointIds": [token["id"]]})
+    assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
+    assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]
+    assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')
 
 
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
