@@ -1,5 +1,6 @@
-"""The Python client in a clean environment of the oldest Python on this machine, installed and used as the README says.
+"""The Python client in clean environments of Python 3.10 and 3.13, installed and used as the READMEs say.
 
+A version that is not installed is skipped; `.github/workflows/ci.yml` has the client's own tests on every version.
 `make client PYTHON=3.12` runs this for another one.
 """
 
@@ -14,7 +15,8 @@ import pytest
 from local.stack import ROOT, Stack
 from tests.support.readme import SNIPPETS
 
-VERSIONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
+OLDEST, OURS = "3.10", "3.13"
+CHOSEN = os.environ.get("CLIENT_PYTHON")
 PATIENCE = 300  # seconds
 
 
@@ -27,19 +29,14 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def chosen() -> str:
-    if version := os.environ.get("CLIENT_PYTHON"):
-        found = interpreter(version)
-        assert found, f"Python {version} is not on this machine"
-        return found
-    return next(found for version in VERSIONS if (found := interpreter(version)))
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[CHOSEN] if CHOSEN else [OLDEST, OURS])
+def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that has nothing but pip."""
+    found = interpreter(request.param)
+    if not found:
+        (pytest.fail if CHOSEN else pytest.skip)(f"Python {request.param} with venv is not installed")
     folder = tmp_path_factory.mktemp("client")
-    subprocess.run([chosen(), "-m", "venv", folder], check=True)
+    subprocess.run([found, "-m", "venv", folder], check=True)
     return folder / "bin"
 
 
@@ -63,3 +60,15 @@ def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_enviro
 
     tests = shell(environment, stack, "pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider")
     assert re.search(r"^\d+ passed", tests, re.MULTILINE), tests
+
+
+def test_an_extra_adds_what_it_is_for(stack: Stack, environment: Path) -> None:
+    credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
+    account = f"AWS_ENDPOINT_URL={stack.endpoint_url} AWS_REGION={stack.region} {credentials}"
+    lookup = f"from waitpoints_client import Waitpoints; print(Waitpoints(stack='{stack.stack_name}').create().id)"
+    printed = shell(environment, stack, f'pip install -q "./clients/python[aws]" && {account} python -c "{lookup}"')
+    assert re.fullmatch(r"waitpoint_\w+\n", printed)
+
+    installed = shell(environment, stack, 'pip install -q "./clients/python[durable]" && pip list && python -V')
+    [minor] = map(int, re.findall(r"^Python 3\.(\d+)", installed, re.MULTILINE))
+    assert ("aws-durable-execution-sdk-python" in installed) == (minor >= 11)

@@ -112,3 +112,9 @@ def test_without_a_wait_function_the_error_says_what_to_set(functions: Lambda, m
     with pytest.raises(ConfigurationError, match="WAITPOINTS_WAIT_FUNCTION"):
         wait({"ok": True, "output": 1})
     assert functions.invoked == []
+
+
+def test_without_the_extra_the_error_says_what_to_install(functions: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(ConfigurationError, match=r"Python 3\.11 or newer\): pip install \"waitpoints-client\[durable\]\""):
+        wait({"ok": True, "output": 1})

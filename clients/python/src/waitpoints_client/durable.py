@@ -1,4 +1,7 @@
-"""Wait for a token in a Lambda durable function. Needs the extra `[durable]`: boto3 and AWS's SDK for durable functions."""
+"""Wait for a token in a Lambda durable function. Needs the extra `durable`: boto3 and AWS's SDK for durable functions.
+
+The SDK needs Python 3.11. On 3.10 the extra installs nothing.
+"""
 
 import json
 import os
@@ -87,7 +90,12 @@ def _invoke(function: str, payload: dict[str, Any]) -> None:
 
 @cache
 def _functions() -> Any:
-    import boto3  # noqa: PLC0415 - part of the extra
+    try:
+        import boto3  # noqa: PLC0415 - part of the extra
+    except ImportError:
+        raise ConfigurationError(
+            'To wait in a durable function, install the extra (Python 3.11 or newer): pip install "waitpoints-client[durable]"'
+        ) from None
 
     return boto3.client("lambda")
 

@@ -1,6 +1,7 @@
 """How every command ends, what a start costs, and that its help is complete."""
 
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -122,9 +123,11 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert (done.returncode, errors.read_bytes()) == (1, b"")
 
 
-def test_completion_is_made_for_shells() -> None:
-    shown = process("--show-completion", "bash", _WAITPOINTS_COMPLETE="")
-    assert "complete" in shown.stdout or shown.returncode == 0
+def test_completion_is_made_for_the_shell_that_asks() -> None:
+    line = f"{shlex.quote(sys.executable)} -m waitpoints_client.cli --show-completion; exit $?"
+    shown = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
+    assert "complete -o default -F _waitpoints_completion waitpoints" in shown.stdout
+
     names = process(_WAITPOINTS_COMPLETE="complete_bash", COMP_WORDS="waitpoints comp", COMP_CWORD="1")
     assert names.stdout.split() == ["complete", "complete-key"]
 
