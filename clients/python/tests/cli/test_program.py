@@ -1,7 +1,7 @@
 """How every command ends, what a start costs, and that its help is complete."""
 
 import os
-import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -123,13 +123,35 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert (done.returncode, errors.read_bytes()) == (1, b"")
 
 
-def test_completion_is_made_for_the_shell_that_asks() -> None:
-    line = f"{shlex.quote(sys.executable)} -m waitpoints_client.cli --show-completion; exit $?"
-    shown = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60, check=True)
-    assert "complete -o default -F _waitpoints_completion waitpoints" in shown.stdout
+class TestCompletion:
+    @pytest.mark.parametrize(
+        ("typed", "offered"),
+        [
+            ("comp", ["complete", "complete-key"]),
+            ("list --st", ["--status", "--stack"]),
+            ("list --status T", ["TIMED_OUT"]),
+            ("endpoints ", ["put", "get", "list", "delete", "test", "url"]),
+        ],
+    )
+    def test_offers_what_fits(self, typed: str, offered: list[str]) -> None:
+        words = f"waitpoints {typed}"
+        found = process(_WAITPOINTS_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(words.count(" ")))
+        assert found.stdout.split() == offered
 
-    names = process(_WAITPOINTS_COMPLETE="complete_bash", COMP_WORDS="waitpoints comp", COMP_CWORD="1")
-    assert names.stdout.split() == ["complete", "complete-key"]
+    @pytest.mark.skipif(not shutil.which("bash"), reason="bash is missing")
+    def test_is_installed_into_bash(self, tmp_path: Path) -> None:
+        lines = """
+            waitpoints --install-completion >/dev/null
+            . ~/.bashrc
+            COMP_WORDS=(waitpoints comp) COMP_CWORD=1
+            $(complete -p waitpoints | sed 's/.*-F //')  # the function, with the command as its argument
+            echo "${COMPREPLY[@]}"
+        """
+        environment = {"HOME": str(tmp_path), "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])}
+        done = subprocess.run(
+            ["bash", "--norc", "-ec", lines], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert (done.stdout, done.stderr) == ("complete complete-key\n", "")
 
 
 @pytest.mark.parametrize(("arguments", "unwanted"), [(["--help"], NEVER + NOT_FOR_HELP), (["create"], NEVER)])
