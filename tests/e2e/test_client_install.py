@@ -1,19 +1,21 @@
-"""The Python client in clean environments of Python 3.10 and 3.13, installed and used as the READMEs say.
+"""The Python client and its command line in clean environments of Python 3.10 and 3.13, installed and used as the READMEs say.
 
 A version that is not installed is skipped; `.github/workflows/ci.yml` has the client's own tests on every version.
 `make client PYTHON=3.12` runs this for another one.
 """
 
+import json
 import os
 import re
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from local.stack import ROOT, Stack
-from tests.support.readme import SNIPPETS
+from tests.support.readme import SNIPPETS, json_texts
 
 OLDEST, OURS = "3.10", "3.13"
 CHOSEN = os.environ.get("CLIENT_PYTHON")
@@ -40,35 +42,81 @@ def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPat
     return folder / "bin"
 
 
-def shell(programs: Path, stack: Stack, lines: str) -> str:
-    """Run lines in a shell, as a reader would who has activated the environment. Returns their output."""
-    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
-    variables = {**os.environ, "PATH": path, "API": stack.api_url, "KEY": stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
-    done = subprocess.run(
-        ["sh", "-euc", lines], env=variables, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+class Shell:
+    """Runs lines as a reader would who has activated the environment, in a folder that looks like a clone with `make run`."""
+
+    def __init__(self, programs: Path, stack: Stack, folder: Path) -> None:
+        self.folder = folder
+        for name in ("clients", "statemachines"):
+            (folder / name).symlink_to(ROOT / name)
+        (folder / ".local").mkdir()
+        (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
+        path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+        self.variables = {**os.environ, "PATH": path, "API": stack.api_url, "KEY": stack.api_key}
+        self.variables["NO_PROXY"] = "127.0.0.1,localhost"
+
+    def run(self, lines: str) -> str:
+        """Run lines, and return their output. What they print on stderr is an error."""
+        with self.start(lines) as process:
+            printed, errors = process.communicate(timeout=PATIENCE)
+        assert process.returncode == 0, printed + errors
+        return printed
+
+    def start(self, lines: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["sh", "-euc", lines],
+            env=self.variables,
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
 
 
-def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_environment(stack: Stack, environment: Path) -> None:
-    program = environment.parent / "tokens.py"
+@pytest.fixture
+def shell(environment: Path, stack: Stack, tmp_path: Path) -> Shell:
+    return Shell(environment, stack, tmp_path)
+
+
+def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_environment(shell: Shell) -> None:
+    program = shell.folder / "tokens.py"
     program.write_text(SNIPPETS["Python"])
-    printed = shell(environment, stack, f"{SNIPPETS['Python install']}\npython {program}")
+    printed = shell.run(f"{SNIPPETS['Python install']}\npython {program}")
     [newest, *_] = printed.partition("completed with {'approved': True}\n")[2].splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d 0:00:\d\d\.\d+", newest), printed
 
-    tests = shell(environment, stack, "pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider")
+    tests = shell.run("pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider")
     assert re.search(r"^\d+ passed", tests, re.MULTILINE), tests
 
 
-def test_an_extra_adds_what_it_is_for(stack: Stack, environment: Path) -> None:
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
+def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) -> None:
+    shell.run(SNIPPETS["shell install"])
+
+    listed, _, rest = shell.run(SNIPPETS["shell"]).partition("status 2\n")
+    posted, output, found = json_texts(rest.replace("go on\n", ""))
+    assert [line.split("\t")[0] for line in listed.splitlines()][:1] == [found["id"]]
+    assert posted == {"success": True}
+    assert json.loads(found["output"]) == output == {"approved": True}
+    assert "go on\n" in rest
+
+    with shell.start(SNIPPETS["try"]) as trial:
+        assert trial.stdout
+        line = next(line for line in trial.stdout if line.lstrip().startswith("curl "))
+        shell.run(line)
+        rest, errors = trial.communicate(timeout=PATIENCE)
+    assert (trial.returncode, errors) == (0, "")
+    assert "SUCCEEDED" in rest
+
+
+def test_an_extra_adds_what_it_is_for(shell: Shell, stack: Stack) -> None:
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     account = f"AWS_ENDPOINT_URL={stack.endpoint_url} AWS_REGION={stack.region} {credentials}"
     lookup = f"from waitpoints_client import Waitpoints; print(Waitpoints(stack='{stack.stack_name}').create().id)"
-    printed = shell(environment, stack, f'pip install -q "./clients/python[aws]" && {account} python -c "{lookup}"')
+    printed = shell.run(f'pip install -q "./clients/python[aws]" && {account} python -c "{lookup}"')
     assert re.fullmatch(r"waitpoint_\w+\n", printed)
 
-    installed = shell(environment, stack, 'pip install -q "./clients/python[durable]" && pip list && python -V')
+    installed = shell.run('pip install -q "./clients/python[durable]" && pip list && python -V')
     [minor] = map(int, re.findall(r"^Python 3\.(\d+)", installed, re.MULTILINE))
     assert ("aws-durable-execution-sdk-python" in installed) == (minor >= 11)

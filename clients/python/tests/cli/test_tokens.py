@@ -33,6 +33,11 @@ class TestCreate:
         assert token.tags == ("a", "b")
         assert token.timeout_at == token.created_at + timedelta(hours=1)
 
+    def test_prints_the_id_alone_for_a_script(self, run: Run, waitpoints: Waitpoints) -> None:
+        printed = run("create", "--quiet").stdout
+        [token] = waitpoints.list()
+        assert printed == f"{token.id}\n"
+
     def test_says_that_a_key_has_a_token(self, run: Run) -> None:
         first = fields(run("create", "--key", "order-1", "--key-ttl", "1h"))
         assert fields(run("create", "--key", "order-1")) == {**first, "cached": "yes"}

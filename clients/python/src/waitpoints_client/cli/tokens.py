@@ -39,6 +39,7 @@ def create(
     complete_when: When = None,
     schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or @FILE.")] = None,
     page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or @FILE.")] = None,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print the id alone.")] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
@@ -56,6 +57,8 @@ def create(
         created = waitpoints.create(**options)
     if as_json:
         show.answer(created)
+    elif quiet:
+        show.text(created.id)
     else:
         show.fields({"id": created.id, "url": created.url, **({"cached": "yes"} if created.is_cached else {})})
 
