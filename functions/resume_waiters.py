@@ -1,8 +1,8 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and nothing is left to do. If the stack has an event
-bus, this also puts the token's event. `make redrive` invokes this function with `{"waitpointIds": […]}` or `{"eventsOf": […]}`,
-and `make smoke` with `{"runtime": true}`.
+bus, this also puts the token's event. `waitpoints redrive` invokes this function with `{"waitpointIds": […]}` or
+`{"eventsOf": […]}`, and `waitpoints smoke` with `{"runtime": true}`.
 """
 
 from typing import Any, assert_never

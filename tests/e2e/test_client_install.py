@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT, Stack
-from tests.support.readme import SNIPPETS, json_texts
+from tests.support.readme import CLIENT_SNIPPETS, SNIPPETS, json_texts
 
 OLDEST, OURS = "3.10", "3.13"
 CHOSEN = os.environ.get("CLIENT_PYTHON")
@@ -100,6 +100,10 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
     assert posted == {"success": True}
     assert json.loads(found["output"]) == output == {"approved": True}
     assert "go on\n" in rest
+
+    answers = json_texts(shell.run(CLIENT_SNIPPETS["shell"]).replace("go on\n", ""))
+    assert isinstance(next(answers), list)
+    assert next(answers) == {"approved": True}
 
     with shell.start(SNIPPETS["try"]) as trial:
         assert trial.stdout

@@ -1,4 +1,4 @@
-"""The snippets of README.md and docs/durable.md, each under the name that the comment above it gives, and what they print."""
+"""The snippets of README.md, of the client's and of docs/durable.md, by the names above them, and what they print."""
 
 import json
 import re
@@ -10,6 +10,7 @@ from local.stack import ROOT
 README = (ROOT / "README.md").read_text()
 _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
 SNIPPETS = dict(_SNIPPET.findall(README))
+CLIENT_SNIPPETS = dict(_SNIPPET.findall((ROOT / "clients" / "python" / "README.md").read_text()))
 DURABLE_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "durable.md").read_text()))
 
 

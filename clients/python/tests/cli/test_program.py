@@ -50,6 +50,7 @@ def test_every_command_and_option_has_help(words: tuple[str, ...]) -> None:
     command = dict(commands(PROGRAM))[words]
     assert command.help
     assert [parameter.name for parameter in command.params if not getattr(parameter, "help", None)] == []
+    assert [parameter.name for parameter in command.params if not (parameter.metavar or parameter.is_flag)] == []
 
 
 @pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)

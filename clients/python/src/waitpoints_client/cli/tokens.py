@@ -33,7 +33,9 @@ NOT_IN_TIME = 2
 def create(
     timeout: Annotated[str | None, option("--timeout", metavar="TIME", help="7d, 1h30m, or a date in ISO 8601.")] = None,
     tag: Tags = None,
-    key: Annotated[str | None, option("--key", help="An idempotency key: the same key gets the same token.")] = None,
+    key: Annotated[
+        str | None, option("--key", metavar="KEY", help="An idempotency key: the same key gets the same token.")
+    ] = None,
     key_ttl: Annotated[str | None, option("--key-ttl", metavar="TIME", help="How long the token holds its key.")] = None,
     verify: Verify = None,
     complete_when: When = None,
@@ -77,14 +79,19 @@ def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
 
 
 def list_tokens(
-    status: Annotated[list[Status] | None, option("--status", help="Repeat it for several.", case_sensitive=False)] = None,
+    status: Annotated[
+        list[Status] | None,
+        option(
+            "--status", metavar="STATUS", help="WAITING, COMPLETED or TIMED_OUT. Repeat it for several.", case_sensitive=False
+        ),
+    ] = None,
     tag: Tags = None,
-    key: Annotated[str | None, option("--key", help="The idempotency key that it was created with.")] = None,
+    key: Annotated[str | None, option("--key", metavar="KEY", help="The idempotency key that it was created with.")] = None,
     since: Annotated[str | None, option("--since", metavar="TIME", help="Created within: 30m, 2h, 7d.")] = None,
     failed: Annotated[bool, option("--failed", help="Only tokens that timed out or were failed.")] = False,
     undelivered: Annotated[bool, option("--undelivered", help="Only tokens with a waiter that could not be resumed.")] = False,
     oldest_first: Annotated[bool, option("--oldest-first", help="In the order of creation.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="At most so many.")] = 25,
+    limit: Annotated[int, typer.Option("--limit", "-n", metavar="NUMBER", min=1, help="At most so many.")] = 25,
     watch: Annotated[bool, option("--watch", "-w", help="Show them again every two seconds, until Ctrl-C.")] = False,
     stack: Stack = None,
     as_json: Json = False,
@@ -131,8 +138,8 @@ def complete(token: Token, data: Data = None, text: Text = False, stack: Stack =
 def fail(
     token: Token,
     message: Annotated[str, argument("MESSAGE", "What waits for it gets this message.")],
-    name: Annotated[str | None, option("--name", help="The error's name, which Catch can match.")] = None,
-    code: Annotated[str | None, option("--code", help="The error's code.")] = None,
+    name: Annotated[str | None, option("--name", metavar="NAME", help="The error's name, which Catch can match.")] = None,
+    code: Annotated[str | None, option("--code", metavar="CODE", help="The error's code.")] = None,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:

@@ -24,7 +24,7 @@ def try_machine(
     file: Annotated[str, argument("FILE", "The definition in the States Language, such as machine.asl.json.")],
     given: Annotated[str, option("--input", metavar="FILE", help="A file with the input. Default: {}.")] = "",
     values: Annotated[list[str] | None, option("--set", metavar="NAME=VALUE", help="Another placeholder's value.")] = None,
-    name: Annotated[str, option("--name", help="The state machine's name. Default: the file's.")] = "",
+    name: Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")] = "",
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")] = "1h",
     as_json: Json = False,
 ) -> None:
