@@ -12,7 +12,7 @@ from local.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "contract.md").read_text()
 CLIENT = ROOT / "clients" / "python" / "tests"
-PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser|client)/[\w.]+)::([^`]+)`", CONTRACT)))
+PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser|client)/[\w./]+)::([^`]+)`", CONTRACT)))
 ROWS = re.findall(r"^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$", CONTRACT, re.MULTILINE)
 IDS = {identifier for identifier, _ in ROWS}
 
