@@ -15,6 +15,7 @@ import pytest
 
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
+from tests.support.patterns_page import INPUTS
 from tests.support.readme import SNIPPETS
 
 COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
@@ -141,6 +142,29 @@ class TestTry:
         assert re.search(r"resumed\n.*Approved\?\n.*Approved\n.*SUCCEEDED\n", rest)
         assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"approved": True}}
         assert self.machines(waitpoints) == []
+
+    @pytest.mark.parametrize("pattern", sorted(INPUTS))
+    def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
+        file, given = ROOT / "statemachines" / f"{pattern}.asl.json", json.dumps({**INPUTS[pattern], **self.another(pattern)})
+        with waitpoints.start("try", str(file), "--input", given, "--json") as trial:
+            assert trial.stdout
+            events = []
+            for event in map(json.loads, trial.stdout):
+                events.append(event)
+                if event["event"] == "token":
+                    pasted = ["sh", "-euc", event["token"]["command"]]
+                    subprocess.run(pasted, cwd=waitpoints.folder, env=waitpoints.environment, timeout=PATIENCE, check=True)
+            _, told = trial.communicate(timeout=PATIENCE)
+        assert trial.returncode == 0, (events, told)
+        assert events[-1]["event"] == "SUCCEEDED"
+        made = waitpoints.stack.client("lambda").list_functions()["Functions"]
+        assert [function["FunctionName"] for function in made if function["FunctionName"].startswith("try-")] == []
+        assert self.machines(waitpoints) == []
+
+    @staticmethod
+    def another(pattern: str) -> dict[str, str]:
+        """What makes the key of this run one that no other test has used."""
+        return {name: f"cli-{time.time_ns()}" for name in {"payment": ["orderId"], "create_and_wait": ["job"]}.get(pattern, ())}
 
     def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
         shutil.copy(ROOT / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")

@@ -4,7 +4,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -174,26 +173,11 @@ class TestThePage:
         options = options_of(create, "CreateStateMachine")
         assert "${" not in (tmp_path / options["definition"].removeprefix("file://")).read_text()
 
-    def test_its_commands_create_a_function_that_returns_what_it_is_given(self, tmp_path: Path) -> None:
-        pack, create = before_aws("stand-in")
-        subprocess.run(["sh", "-euc", pack], cwd=tmp_path, check=True)
-        options = options_of(create, "CreateFunction")
-        module, name = options["handler"].split(".")
-        run = f"import {module}; print({module}.{name}({{'url': 1}}, None))"
-        environment = {"PYTHONPATH": options["zip-file"].removeprefix("fileb://")}
-        done = subprocess.run([sys.executable, "-c", run], cwd=tmp_path, env=environment, capture_output=True, check=True)
-        assert done.stdout == b"{'url': 1}\n"
-        assert f"/{options['function-name']}/" in patterns_page.COMMANDS["approval_with_escalation"]
-
-    def test_its_command_tries_a_pattern_with_a_stand_in(self) -> None:
-        program, command, file, *words = shlex.split(patterns_page.COMMANDS["try"])
-        options = dict(zip(words[::2], words[1::2], strict=True))
-        assert (program, command) == ("waitpoints", "try")
-        assert options.pop("--input") == "input.json"
-        placeholder, _, stand_in = options.pop("--set").partition("=")
-        assert not options
-        assert {name for name in placeholders(Path(file).name.split(".")[0]) if name.endswith("Function")} == {placeholder}
-        assert f"--function-name {stand_in} " in patterns_page.COMMANDS["stand-in"]
+    def test_its_command_tries_a_pattern_with_its_input(self) -> None:
+        program, command, file, option, given = shlex.split(patterns_page.COMMANDS["try"].replace("\\\n", ""))
+        assert (program, command, option) == ("waitpoints", "try", "--input")
+        assert json.loads(given) == patterns_page.INPUTS[Path(file).name.split(".")[0]]
+        assert (ROOT / file).exists()
 
     def test_is_where_the_readme_sends_its_reader(self) -> None:
         readme = (ROOT / "README.md").read_text()

@@ -1,17 +1,20 @@
 """`waitpoints try` on a fake of Step Functions: what it starts, what it tells, and what it leaves behind."""
 
+import io
 import json
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 from waitpoints_client import Waitpoints
-from waitpoints_client.cli import stacks
+from waitpoints_client.cli import stacks, try_machine
 from waitpoints_client.cli.program import program
 from waitpoints_client.operations import trial
 from waitpoints_client.operations.deployed import Outputs
@@ -44,6 +47,11 @@ SUCCEEDED = event(5.1, "ExecutionSucceeded", output='{"approved": true}')
 FAILED = event(5.1, "ExecutionFailed", error="Rejected", cause="by legal")
 
 
+class NotThere(ClientError):
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "ResourceNotFoundException", "Message": ""}}, "Get")
+
+
 @dataclass
 class TriedStack:
     """The local stack, and Step Functions, whose history grows by one part with each look."""
@@ -56,6 +64,11 @@ class TriedStack:
     given: Any = None
     stopped: list[str] = field(default_factory=list)
     keeps_machines: bool = False
+    functions: list[dict[str, Any]] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    """The names of functions."""
+    secrets: list[str] = field(default_factory=list)
+    name: str = "stack"
 
     def __post_init__(self) -> None:
         self.outputs = Outputs(StateMachineArn=EXAMPLE, WaitFunctionName="stack-Wait-1", CreateFunctionName="stack-Create-1")
@@ -65,8 +78,34 @@ class TriedStack:
         return {"WaitForToken": "stack-Wait-1"}
 
     def client(self, service: str) -> Any:
-        assert service == "stepfunctions"
         return self
+
+    @property
+    def exceptions(self) -> Any:
+        return SimpleNamespace(ResourceNotFoundException=NotThere)
+
+    def get_function(self, *, FunctionName: str) -> Any:
+        if FunctionName != "mine":
+            raise NotThere
+
+    def create_function(self, **function: Any) -> None:
+        assert function["Role"] == "the-role"
+        self.functions.append(function)
+
+    def delete_function(self, *, FunctionName: str) -> None:
+        self.deleted.append(FunctionName)
+
+    def describe_secret(self, *, SecretId: str) -> None:
+        if SecretId not in self.secrets:
+            raise NotThere
+
+    def create_secret(self, *, Name: str, SecretString: str) -> None:
+        assert SecretString.startswith("whsec_")
+        self.secrets.append(Name)
+
+    def delete_secret(self, *, SecretId: str, ForceDeleteWithoutRecovery: bool) -> None:
+        assert ForceDeleteWithoutRecovery
+        self.secrets.remove(SecretId)
 
     def describe_state_machine(self, *, stateMachineArn: str) -> Any:
         assert stateMachineArn == EXAMPLE
@@ -109,6 +148,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
     monkeypatch.setattr(stacks, "local_file", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
     monkeypatch.setattr(trial, "POLL_SECONDS", 0)
+    monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
     monkeypatch.chdir(tmp_path)
     return stack
 
@@ -132,10 +172,11 @@ def test_a_token_is_put_into_the_input_and_its_line_shown(stack: TriedStack) -> 
     assert result.exit_code == 0
     lines = [line.strip() for line in result.stdout.splitlines() if line.strip()]
     assert lines[0] == "0.00 s  Wait"
-    assert lines[1] == "0.10 s    waits. Paste this into another terminal, to complete it:"
-    assert lines[2] == f"""curl -sw '\\n' -X POST {token.url} -d '{{"approved": true}}'"""
-    assert lines[3:5] == ["4.90 s    resumed", "5.00 s  SUCCEEDED"]
-    assert json.loads("".join(lines[5:])) == {"approved": True}
+    assert lines[1] == "0.10 s    waits"
+    assert lines[2] == f"To complete {token.id}, paste this into another terminal:"
+    assert lines[3] == f"""curl -sw '\\n' -d '{{"approved": true}}' {token.url}"""
+    assert lines[4:6] == ["4.90 s    resumed", "5.00 s  SUCCEEDED"]
+    assert json.loads("".join(lines[6:])) == {"approved": True}
 
 
 def test_the_machine_has_the_role_of_the_example_and_is_deleted(stack: TriedStack) -> None:
@@ -188,6 +229,103 @@ def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) ->
     assert result.exit_code == 1
     assert "failed Lambda.Unknown: no such function" in result.stdout
     assert "FAILED Rejected: by legal" in result.stdout
+
+
+def test_an_error_is_said_once_and_the_message_of_a_function_for_people(stack: TriedStack) -> None:
+    refused = {"error": "NotFound", "cause": json.dumps({"errorMessage": "no token", "errorType": "NotFound"})}
+    stack.history = [[STARTED, event(1, "TaskFailed", **refused), event(2, "ExecutionFailed", **refused)]]
+    lines = run(PASSES).stdout.splitlines()
+    assert [line.strip() for line in lines] == ["0.00 s    failed NotFound: no token", "1.00 s  FAILED NotFound"]
+
+
+def test_a_machine_that_misses_its_input_is_told_how_to_give_it(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "ExecutionFailed", error="States.Runtime", cause="no $.orderId")]]
+    result = run({**PASSES, "Comment": 'Input: {"orderId": "1"}'})
+    assert result.stderr == 'Its input was {}. Give it another with --input. Its comment: Input: {"orderId": "1"}\n'
+
+
+def test_the_input_can_be_json_or_a_file(stack: TriedStack) -> None:
+    stack.history = [[STARTED, SUCCEEDED], [STARTED, SUCCEEDED]]
+    run(PASSES, "--input", '{"a": 1}')
+    assert stack.given == {"a": 1}
+    run(PASSES, given={"a": 2})
+    assert stack.given == {"a": 2}
+
+
+def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]]
+    fake = FakeWaitpoints(ignore_rules=True)
+    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    printed = run(WAITS, "--page", '{"title": "Deploy?", "actions": [{"id": "yes", "label": "Yes"}]}').stdout
+    [token] = fake.client().list()
+    assert f"Open {token.url}\n" in printed
+    assert """curl -sw '\\n' -d '{"action": "yes"}' http""" in printed
+
+
+def test_a_token_that_must_be_signed_for_is_completed_with_the_key(stack: TriedStack) -> None:
+    payload = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
+    creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload}, "Next": "Wait"}
+    waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
+    token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
+    made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
+    entered = event(0, "TaskStateEntered", name="Create")
+    started = {**STARTED, "timestamp": NOW - timedelta(hours=1)}
+    stack.history = [[started, entered, made, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+
+    result = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}})
+
+    assert f"""complete {token.id} '{{"action": "closed"}}'\n""" in result.stdout
+    assert stack.secrets == []  # the stand-in is deleted
+    assert "The secret GITHUB is a stand-in" in result.stderr
+
+
+class TestAStandIn:
+    INVOKES: ClassVar = {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Arguments": {"FunctionName": "${StartFunction}"},
+        "Output": "{% $states.result.Payload.run_id %}",
+        "End": True,
+    }
+    MACHINE: ClassVar = {"StartAt": "A", "States": {"A": INVOKES}}
+
+    def test_returns_what_it_is_given_and_what_the_machine_reads(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        result = run(self.MACHINE)
+        [function] = stack.functions
+        answered = call(function, {"a": 1})
+        assert set(answered) == {"a", "run_id"}
+        assert call(function, {"run_id": 1}) == {"run_id": 1}
+        said = "StartFunction is a stand-in that returns what it is given, with run_id "
+        assert result.stderr.startswith(f"{said}{answered['run_id']}. Name a function of yours with --set StartFunction=…")
+        assert function["FunctionName"].startswith("try-StartFunction-")
+        assert function["FunctionName"] in stack.made[0]["definition"]
+        assert stack.deleted == [function["FunctionName"]]
+
+    def test_returns_the_json_that_is_given(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        result = run(self.MACHINE, "--set", 'StartFunction={"run_id": 7}')
+        assert call(stack.functions[0], {"a": 1}) == {"run_id": 7}
+        assert result.stderr == 'StartFunction is a stand-in that returns {"run_id": 7}.\n'
+
+    def test_is_not_made_for_a_function_that_is_named(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        run(self.MACHINE, "--set", "StartFunction=mine")
+        assert stack.functions == []
+
+    def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
+        text = json.dumps(self.MACHINE).replace("${StartFunction}", "arn:aws:lambda:us-east-1:1:function:f")
+        result = run(text)
+        assert (result.exit_code, stack.machines) == (1, [])
+        assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
+
+
+def call(function: dict[str, Any], event: Any) -> Any:
+    """Run the code of a function that was created."""
+    names: dict[str, Any] = {}
+    with zipfile.ZipFile(io.BytesIO(function["Code"]["ZipFile"])) as code:
+        exec(code.read("stand_in.py"), names)  # noqa: S102
+    return names["handler"](event, None)
 
 
 def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:

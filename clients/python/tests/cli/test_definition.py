@@ -52,7 +52,7 @@ def test_placeholders_are_replaced(text: str, replaced: str | None) -> None:
         ),
         (machine(B={"ItemProcessor": {"StartAt": "C"}}), 'States is missing in "B": an object of states by their names'),
         (machine(B={"x": "${WaitForTken}"}), "m.json: no value for the placeholder ${WaitForTken}: did you mean WaitForToken?"),
-        (machine(B={"x": "<Notify>"}), "no value for the placeholder <Notify>: known are WaitFunctionName, CreateFunctionName"),
+        (machine(B={"x": "<Notify>"}), "no value for the placeholder <Notify>: give it one with --set Notify=…; known are"),
     ],
 )
 def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
@@ -60,3 +60,34 @@ def test_a_mistake_is_told_with_its_place(text: str, said: str) -> None:
         read(text, "m.json", VALUES)
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def invoking(function: str, **state: Any) -> dict[str, Any]:
+    return {
+        "Type": "Task",
+        "Resource": "arn:${Partition}:states:::lambda:invoke",
+        "Arguments": {"FunctionName": function},
+        **state,
+    }
+
+
+def test_a_function_of_the_user_gets_a_stand_in_and_anything_else_must_be_given() -> None:
+    branch = {"StartAt": "C", "States": {"C": invoking("<NotifyFunction>")}}
+    text = machine(A=invoking("${WaitForToken}"), B={"Resource": "${Old}", "Branches": [branch]})
+
+    found = read(text, "m.json", VALUES, lambda name: f"arn:{name}", ["Wanted"])
+
+    assert found.stand_ins == {name: f"arn:{name}" for name in ("NotifyFunction", "Old", "Wanted")}
+    assert found.machine["States"]["B"]["Resource"] == "arn:Old"
+    assert [name for name, _ in found.states_that_invoke("arn:NotifyFunction")] == ["C"]
+    assert [name for name, _ in found.states_that_invoke("wait")] == ["A"]
+    with pytest.raises(Unusable, match=r"\$\{WaitForTken\}: did you mean WaitForToken\?"):
+        read(machine(A=invoking("${WaitForTken}")), "m.json", VALUES, lambda name: name)
+    with pytest.raises(Unusable, match="no value for the placeholder \\$\\{TopicArn}"):
+        read(machine(A={"Arguments": {"TopicArn": "${TopicArn}"}}), "m.json", VALUES, lambda name: name)
+
+
+def test_a_function_with_a_value_gets_no_stand_in() -> None:
+    found = read(machine(A=invoking("${NotifyFunction}")), "m.json", {**VALUES, "NotifyFunction": "mine"}, lambda name: name)
+    assert found.stand_ins == {}
+    assert found.invokes("mine")

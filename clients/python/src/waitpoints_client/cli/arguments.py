@@ -20,6 +20,12 @@ def content(argument: str) -> str:
     return file(argument[1:]) if argument.startswith("@") else argument
 
 
+def content_or_file(argument: str) -> str:
+    """Return an argument that is JSON, or the text of the file that it names; `@file` and `-` as for other arguments."""
+    is_content = argument.lstrip().startswith(("{", "[", "@")) or argument == "-"
+    return content(argument) if is_content else file(argument)
+
+
 def file(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8")

@@ -2,53 +2,68 @@
 
 import json
 import shlex
+import shutil
+import sys
+from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
+from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, argument, option
 from waitpoints_client.cli.problems import Problem
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from waitpoints_client.operations.trial import Event, Trial
+    from waitpoints_client.operations.trial import Completion, Event, Trial
 
 INTERRUPTED = 130
+INDENT = " " * 12
 _COLOURS = {"SUCCEEDED": "32", "failed": "31", "FAILED": "31", "TIMED_OUT": "31", "ABORTED": "31"}
 
 
 def try_machine(
     file: Annotated[str, argument("FILE", "The definition in the States Language, such as machine.asl.json.")],
-    given: Annotated[str, option("--input", metavar="FILE", help="A file with the input. Default: {}.")] = "",
-    values: Annotated[list[str] | None, option("--set", metavar="NAME=VALUE", help="Another placeholder's value.")] = None,
+    given: Annotated[str, option("--input", metavar="JSON", help="The input, or the name of its file. Default: {}.")] = "{}",
+    values: Annotated[
+        list[str] | None,
+        option("--set", metavar="NAME=VALUE", help="A placeholder's value; a function's can be JSON that it returns."),
+    ] = None,
     name: Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")] = "",
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")] = "1h",
+    page: Annotated[str, option("--page", metavar="JSON", help="A page for its token, or @FILE.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run your own state machine on the stack of `make run`.
 
     Replaces placeholders such as <WaitFunctionName> and ${WaitForToken}, creates a token, starts an execution with
     {"token": {"id", "url"}} added to its input, and prints the line that completes the token. Then it shows what the
-    execution does until it ends. No token is created if the input has one, or if a state creates it. The state machine is
-    deleted at the end. It never runs in AWS.
+    execution does until it ends. No token is created if the input has one, or if a state creates it. Functions of yours that
+    --set does not name get stand-ins, which return what they are given. The state machine and the stand-ins are deleted at the
+    end. Nothing of this is done in AWS.
 
     Exit status: 0 if the execution succeeded, 1 if not.
     """
-    text, value = arguments.file(file), arguments.file(given) if given else "{}"
+    end_in_order()
+    text, value = arguments.file(file), arguments.content_or_file(given)
+    token_page = arguments.json_value(page, "--page") if page else None
     path = stacks.local_file()
     if path is None:
         raise Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
     deployed = stacks.deployed(None)
-    from waitpoints_client.operations import definition
-    from waitpoints_client.operations.trial import Trial, placeholders
+    from waitpoints_client.operations import definition, trial
 
-    machine = definition.read(text, file, {**placeholders(deployed), **dict(map(_placeholder, values or ()))})
+    known, results = _split(map(_placeholder, values or ()))
+    known = {**trial.placeholders(deployed), **known}
+    machine = definition.read(text, file, known, partial(trial.stand_in, deployed), results)
     with stacks.local_client(path) as waitpoints:
-        trial = Trial(deployed, waitpoints, machine)
-        _run(trial, name or Path(file).name.split(".")[0], definition.parse(value, given), timeout, as_json)
+        tried = trial.Trial(deployed, waitpoints, machine, page=token_page)
+        parsed = definition.parse(value, "--input" if value == given else given)
+        _run(tried, name or Path(file).name.split(".")[0], parsed, timeout, results, as_json)
 
 
 def _placeholder(text: str) -> tuple[str, str]:
@@ -58,56 +73,113 @@ def _placeholder(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _run(trial: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> None:
+def _split(given: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the values of placeholders, and what stand-ins return."""
+    values: dict[str, str] = {}
+    results: dict[str, Any] = {}
+    for name, value in given:
+        if value.startswith("{"):
+            results[name] = arguments.json_value(value, f"--set {name}=…")
+        else:
+            values[name] = value
+    return values, results
+
+
+def _run(tried: "Trial", name: str, value: Any, timeout: str, results: dict[str, Any], as_json: bool) -> None:
+    from waitpoints_client.operations import stand_ins
+
     status = INTERRUPTED
     try:
-        trial.start(name, trial.given(value, timeout))
-        status = _follow(trial, as_json)
+        with stand_ins.made(tried.stack, tried.definition, tried.role, results) as told:
+            for line in told:
+                show.note(line)
+            tried.start(name, tried.given(value, timeout))
+            status = _follow(tried, value, as_json)
     except KeyboardInterrupt:
-        if trial.execution:
-            trial.stop()
+        if tried.execution:
+            tried.stop()
         show.note("Interrupted: the execution is stopped")
     finally:
-        if left := trial.clean_up():
+        if left := tried.clean_up():
             show.note(f"The state machine could not be deleted: {left}")
     raise typer.Exit(status)
 
 
-def _follow(trial: "Trial", as_json: bool) -> int:
-    start = None
-    for event in trial.follow():
+def _follow(tried: "Trial", value: Any, as_json: bool) -> int:
+    start, said = None, ""
+    for event in tried.follow():
         start = start or event.at
-        show.record(_as_value(event)) if as_json else show.text(_as_text(event, start))
+        why = _why(event)
+        show.record(_as_value(event)) if as_json else show.text(_as_text(event, start, event.error if why == said else why))
+        said = why
         if event.is_the_end:
+            if value == {} and (event.error or "").startswith("States."):
+                show.note(_about_the_input(tried.definition.machine))
             return 0 if event.kind == "SUCCEEDED" else 1
     return 1
 
 
-def _as_text(event: "Event", start: "datetime") -> str:
-    if event.token:
-        return f"\n{' ' * 12}{curl(event.token.url)}\n"
+def _about_the_input(machine: Any) -> str:
+    comment = machine.get("Comment")
+    return "Its input was {}. Give it another with --input" + (f". Its comment: {show.cell(str(comment))}" if comment else "")
+
+
+def _as_text(event: "Event", start: "datetime", why: str | None) -> str:
+    if event.completion:
+        return _how_to_complete(event.completion)
     when = show.styled("2", f"{(event.at - start).total_seconds():8.2f} s")
-    why = ": ".join(part for part in (event.error, event.cause) if part)
     if event.is_the_end:
         output = [json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)] if event.output else []
-        return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why}".rstrip(), *output])
+        return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why or ''}".rstrip(), *output])
     if event.state:
-        return f"{when}  {show.styled('1', event.state)}"
-    said = {"waits": "waits. Paste this into another terminal, to complete it:", "resumed": "resumed"}.get(event.kind, "")
-    return f"{when}    {said or show.styled('31', f'failed {why}')}"
+        return f"{when}  {show.styled('1', show.cell(event.state))}"
+    return f"{when}    {event.kind if event.kind != 'failed' else show.styled('31', f'failed {why}')}"
+
+
+def _how_to_complete(completion: "Completion") -> str:
+    opened = [f"Open {completion.token.url}", "or paste this into another terminal:"]
+    pasted = [f"To complete {completion.token.id}, paste this into another terminal:"]
+    lines = [*(opened if completion.has_page else pasted), "", command(completion)]
+    return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
+
+
+def _why(event: "Event") -> str:
+    """Return an error with its cause. A function's cause is JSON, of which its message is for people."""
+    cause = event.cause or ""
+    try:
+        found = json.loads(cause)
+        cause = str(found["errorMessage"])
+    except (ValueError, TypeError, KeyError):
+        pass
+    return show.cell(": ".join(part for part in (event.error, cause) if part))
 
 
 def _as_value(event: "Event") -> dict[str, Any]:
     """Return an event as JSON, without what is absent."""
-    token = {"id": event.token.id, "url": event.token.url, "curl": curl(event.token.url)} if event.token else None
     at = event.at.isoformat(timespec="milliseconds")
     output = {"output": json.loads(event.output)} if event.output else {}
-    named = {"state": event.state, "token": token, "error": event.error, "cause": event.cause}
+    named = {"state": event.state, "token": _token_value(event.completion), "error": event.error, "cause": event.cause}
     return {"event": event.kind, "at": at, **{name: value for name, value in named.items() if value is not None}, **output}
 
 
-def curl(url: str) -> str:
-    return f"""curl -sw '\\n' -X POST {shlex.quote(url)} -d '{{"approved": true}}'"""
+def _token_value(completion: "Completion | None") -> dict[str, Any] | None:
+    if completion is None:
+        return None
+    token = completion.token
+    return {"id": token.id, "url": token.url, "fits": completion.output, "command": command(completion)}
+
+
+def command(completion: "Completion") -> str:
+    """Return the line that completes a token: with its URL alone if that does it."""
+    data = shlex.quote(json.dumps(completion.output, ensure_ascii=False))
+    if completion.by_post:
+        return f"curl -sw '\\n' -d {data} {shlex.quote(completion.token.url)}"
+    return f"{_program()} complete {completion.token.id} {data}"
+
+
+def _program() -> str:
+    """Return the word that runs this program in another terminal."""
+    return "waitpoints" if shutil.which("waitpoints") else shlex.quote(sys.argv[0])
 
 
 def add_to(program: typer.Typer) -> None:

@@ -2,13 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}|(?<![^:])<([A-Z]\w*)>(?=:|\Z)")
 """`${Name}` anywhere in a text; `<Name>` as a whole text, or as the end of an ARN."""
+_INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _USUAL = ("WaitFunctionName", "CreateFunctionName", "CompleteFunctionName")
 
 
@@ -20,9 +21,18 @@ class Unusable(Exception):
 class Definition:
     text: str
     """The definition with every placeholder replaced."""
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    """The ARNs of stand-ins by the placeholders of the functions that they stand for. They are still to be made."""
+
+    @property
+    def machine(self) -> Any:
+        return json.loads(self.text)
 
     def invokes(self, function: str) -> bool:
         return function in self.text
+
+    def states_that_invoke(self, function: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        return ((name, state) for name, state in states(self.machine) if function in invoked(state))
 
 
 def parse(text: str, source: str) -> Any:
@@ -33,12 +43,61 @@ def parse(text: str, source: str) -> Any:
         raise Unusable(f"{source}, line {error.lineno}, column {error.colno}: not JSON ({error.msg})") from None
 
 
-def read(text: str, source: str, values: Mapping[str, str]) -> Definition:
-    """Replace the placeholders of a definition by the `values` of their names. Raises Unusable."""
-    machine = _filled(parse(text, source), source, values)
-    if problem := next(_problems(machine), None):
+def read(
+    text: str, source: str, values: Mapping[str, str], stand_in: Callable[[str], str] | None = None, wanted: Iterable[str] = ()
+) -> Definition:
+    """Replace the placeholders of a definition by the `values` of their names. Raises Unusable.
+
+    `stand_in` returns the ARN of a stand-in: for the placeholders that are `wanted`, and for those that name a function that
+    a state invokes and have no value.
+    """
+    found = parse(text, source)
+    if problem := next(_problems(found), None):
         raise Unusable(f"{source}: {problem}")
-    return Definition(json.dumps(machine, ensure_ascii=False))
+    named = (name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text)))
+    missing = {name for name in named if name not in values and not _nearest(name, values)}
+    stand_ins = {name: stand_in(name) for name in sorted({*missing, *wanted})} if stand_in else {}
+    machine = _filled(found, source, {**values, **stand_ins})
+    return Definition(json.dumps(machine, ensure_ascii=False), stand_ins)
+
+
+def states(machine: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each state with its name, those of branches and of Map states too."""
+    for name, state in machine["States"].items():
+        yield name, state
+        for inner in _inner(state):
+            yield from states(inner)
+
+
+def _inner(state: Mapping[str, Any]) -> list[Any]:
+    return [*state.get("Branches", []), *(state[kind] for kind in ("ItemProcessor", "Iterator") if kind in state)]
+
+
+def payload(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a state gives the function that it invokes, as the definition has it."""
+    given = arguments(state).get("Payload")
+    return given if isinstance(given, dict) else {}
+
+
+def arguments(state: Mapping[str, Any]) -> dict[str, Any]:
+    given = state.get("Arguments", state.get("Parameters"))
+    return given if isinstance(given, dict) else {}
+
+
+def invoked(state: Mapping[str, Any]) -> list[str]:
+    """Return the texts by which a state names the function that it invokes: its Resource is one, or an integration's."""
+    resource = str(state.get("Resource", ""))
+    named = str(arguments(state).get("FunctionName", ""))
+    return [text for text in (named, resource) if text and (text == named or not _INTEGRATION.match(text))]
+
+
+def _whole_placeholder(text: str) -> str | None:
+    found = _PLACEHOLDER.fullmatch(text)
+    return (found[1] or found[2]) if found else None
+
+
+def _nearest(name: str, values: Mapping[str, str]) -> str | None:
+    return next(iter(get_close_matches(name, values, 1, 0.8)), None)
 
 
 def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
@@ -52,8 +111,8 @@ def _filled(value: Any, source: str, values: Mapping[str, str]) -> Any:
     def replacement(found: re.Match[str]) -> str:
         name = found[1] or found[2]
         if name not in values:
-            near = get_close_matches(name, values, 1, 0.8)
-            known = f"did you mean {near[0]}?" if near else f"known are {', '.join(_USUAL)}; --set {name}=… gives another one"
+            near = _nearest(name, values)
+            known = f"did you mean {near}?" if near else f"give it one with --set {name}=…; known are {', '.join(_USUAL)}"
             raise Unusable(f"{source}: no value for the placeholder {found[0]}: {known}")
         return values[name]
 
@@ -84,6 +143,5 @@ def _problems_of_a_state(name: str, state: dict[str, Any], states: dict[str, Any
         if target is not None and target not in states:
             near = get_close_matches(str(target), states, 1)
             yield f'the state "{name}" goes on with "{target}", which is no state{f": {near[0]}?" if near else ""}'
-    inner = [*state.get("Branches", []), *(state[kind] for kind in ("ItemProcessor", "Iterator") if kind in state)]
-    for machine in inner:
+    for machine in _inner(state):
         yield from _problems(machine, f' in "{name}"')

@@ -7,11 +7,13 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from waitpoints_client import Token, Waitpoints
-from waitpoints_client.operations.definition import Definition, Unusable
+from waitpoints_client.operations.definition import Definition, Unusable, payload
 from waitpoints_client.operations.deployed import PROBLEMS, Deployed
+from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
 
 POLL_SECONDS = 0.25
 ENDED = "The trial has ended"
@@ -28,7 +30,7 @@ class Event:
     """token, entered, waits, resumed, failed (a task), or how it ended: SUCCEEDED, FAILED, TIMED_OUT, ABORTED."""
     at: datetime
     state: str | None = None
-    token: Token | None = None
+    completion: "Completion | None" = None
     output: str | None = None
     """JSON text."""
     error: str | None = None
@@ -37,6 +39,25 @@ class Event:
     @property
     def is_the_end(self) -> bool:
         return self.kind.isupper()
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How to complete a token that the execution waits for."""
+
+    token: Token
+    output: Any
+    """What fits, as far as the token's rules and the machine's Choice states say so."""
+    by_post: bool
+    """Whether a POST to its URL completes it. Else a person with the API key does."""
+    has_page: bool
+
+
+def stand_in(stack: Deployed, placeholder: str) -> str:
+    """Return an ARN for a function that stands for one of the user's."""
+    values = placeholders(stack)
+    place = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
+    return f"{place}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"
 
 
 def placeholders(stack: Deployed) -> dict[str, str]:
@@ -52,6 +73,8 @@ class Trial:
     definition: Definition
     token: Token | None = None
     """The token of its input."""
+    page: Any = None
+    """The page of the token that is created for it."""
     machine: str = ""
     execution: str = ""
     _is_ours: bool = False
@@ -72,16 +95,14 @@ class Trial:
             return value
         if not isinstance(value, dict):
             raise Unusable("The input must be an object: the token that the machine waits for is put into it as `token`")
-        created = self.waitpoints.create(timeout=timeout, tags=["try"])
+        created = self.waitpoints.create(timeout=timeout, tags=["try"], page=self.page)
         self.token, self._is_ours = self.waitpoints.get(created), True
         return {**value, "token": {"id": created.id, "url": created.url}}
 
     def start(self, name: str, value: Any) -> None:
         """Create the state machine, with the role of the example, and start it."""
-        example = self.stack.outputs["StateMachineArn"]
-        role = self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"]
         name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
-        made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=role)
+        made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=self.role)
         self.machine = made["stateMachineArn"]
         started = self.step_functions.start_execution(stateMachineArn=self.machine, input=json.dumps(value))
         self.execution = started["executionArn"]
@@ -99,7 +120,7 @@ class Trial:
                 if happened.is_the_end:
                     return
                 if happened.kind == "waits" and self.token:
-                    yield from self._once(self.token, happened.at)
+                    yield from self._once(self.token, happened.at, {"page": self.page} if self.page else {})
             seen = len(events)
             if waiting > 0 and self._creates_tokens:
                 yield from self._found_tokens(events)
@@ -119,6 +140,12 @@ class Trial:
             return self.machine
         return None
 
+    @cached_property
+    def role(self) -> str:
+        """The role of the example."""
+        example = self.stack.outputs["StateMachineArn"]
+        return str(self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"])
+
     @property
     def _creates_tokens(self) -> bool:
         return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
@@ -133,12 +160,25 @@ class Trial:
             if listed.id not in self._shown:
                 token = self.waitpoints.get(listed)
                 if any(waiter.execution == self.execution for waiter in token.waiters):
-                    yield from self._once(token, token.created_at)
+                    yield from self._once(token, token.created_at, self._created(token, events))
 
-    def _once(self, token: Token, at: datetime) -> Iterator[Event]:
+    def _created(self, token: Token, events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """Return the fields of the create that made this token, as its state has them; none if the state is not known."""
+        creating = dict(self.definition.states_that_invoke(self.stack.outputs["CreateFunctionName"]))
+        entered = ""
+        for event in events:
+            entered = event.get("stateEnteredEventDetails", {}).get("name", entered)
+            if token.id in event.get("taskSucceededEventDetails", {}).get("output", "") and entered in creating:
+                return payload(creating[entered])
+        waiting = [payload(state) for state in creating.values() if str(state.get("Resource")).endswith(_WAITING)]
+        return waiting[0] if len(waiting) == 1 else {}
+
+    def _once(self, token: Token, at: datetime, created: Mapping[str, Any]) -> Iterator[Event]:
         if token.id not in self._shown:
             self._shown.add(token.id)
-            yield Event("token", at, token=token)
+            output = fitting_output(self.definition.machine, created)
+            completion = Completion(token, output, accepts_any_post(created, output), "page" in created)
+            yield Event("token", at, completion=completion)
 
 
 def read_event(event: Mapping[str, Any]) -> Event | None:

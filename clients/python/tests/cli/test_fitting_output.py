@@ -1,0 +1,62 @@
+"""The output that `waitpoints try` proposes for a token: what lets its execution go on."""
+
+from typing import Any
+
+import pytest
+
+from waitpoints_client.operations.fitting_output import DEFAULT, accepts_any_post, fitting_output
+
+
+def asking(*rules: dict[str, Any]) -> Any:
+    """A machine whose Choice state, in a branch, has these rules."""
+    inner = {"StartAt": "C", "States": {"C": {"Type": "Choice", "Choices": list(rules)}}}
+    return {"StartAt": "A", "States": {"A": {"Type": "Parallel", "Branches": [inner]}}}
+
+
+@pytest.mark.parametrize(
+    ("created", "output"),
+    [
+        ({"page": {"actions": [{"id": "reject"}, {"id": "approve"}]}}, {"action": "reject"}),
+        ({"page": {"title": "Deploy?"}}, {"action": "submit"}),
+        ({"page": {"actions": "{% $actions %}"}}, {"action": "submit"}),
+        ({"completeWhen": "body.status == 'passed'"}, {"status": "passed"}),
+        ({"completeWhen": "body.a.b == 'x' && body.a.n == `2` && body.ok == `true`"}, {"a": {"b": "x", "n": 2}, "ok": True}),
+        ({"completeWhen": "body.status == 'succeeded' || body.status == 'failed'"}, {"status": "succeeded"}),
+        ({"completeWhen": "contains(['done', 'failed'], body.status)"}, {"status": "done"}),
+        ({"completeWhen": "body.a == 'x' && body.a.b == 'y'"}, {"a": "x"}),
+    ],
+)
+def test_follows_the_rules_of_the_token(created: dict[str, Any], output: Any) -> None:
+    machine = asking({"Condition": "{% $states.input.output.never = 'this' %}"})
+    assert fitting_output(machine, created) == output
+    assert accepts_any_post(created, output)
+
+
+@pytest.mark.parametrize(
+    ("rule", "output"),
+    [
+        ({"Condition": "{% $states.input.output.conclusion = 'success' %}"}, {"conclusion": "success"}),
+        ({"Condition": "{% $states.input.output.a.b = true and $states.input.output.n = 1.5 %}"}, {"a": {"b": True}, "n": 1.5}),
+        ({"Condition": '{% $states.input.output.a = "" or $states.input.output.b = 1 %}'}, {"a": ""}),
+        ({"Variable": "$.output.approved", "BooleanEquals": True}, {"approved": True}),
+        (
+            {
+                "And": [
+                    {"Variable": "$.payment.output.s", "IsPresent": True},
+                    {"Variable": "$.payment.output.s", "StringEquals": "p"},
+                ]
+            },
+            {"s": "p"},
+        ),
+        ({"Variable": "$.ok", "BooleanEquals": False}, DEFAULT),
+        ({"Condition": "{% $states.input.ok %}"}, DEFAULT),
+    ],
+)
+def test_follows_the_first_rule_of_a_choice_that_asks_for_an_output(rule: dict[str, Any], output: Any) -> None:
+    assert fitting_output(asking({"Variable": "$.ok", "BooleanEquals": False}, rule), {}) == output
+    assert accepts_any_post({}, output)
+
+
+@pytest.mark.parametrize("created", [{"verify": {"scheme": "github"}}, {"completeWhen": "length(body.items) > `3`"}])
+def test_knows_when_no_post_to_the_url_does_it(created: dict[str, Any]) -> None:
+    assert not accepts_any_post(created, fitting_output(asking(), created))
