@@ -106,69 +106,41 @@ def call(url: str, body: Any, api_key: str | None = None) -> Any:
 
 def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
     """Shell commands that run unedited, in the order in which they are printed."""
-    tokens = '"$API/api/v1/waitpoints/tokens'
-    key = '-H "authorization: Bearer $KEY"'
     return f"""
   Paste these into another terminal, in this folder.
 
   Create a token, POST to its callback URL, and look at it:
 
+    PATH="$PWD/.local/client/bin:$PATH"
+    ID=$(waitpoints create --timeout 1h --tag demo --quiet)
+    curl -sw '\\n' -d '{{"approved": true}}' "$(waitpoints url "$ID")"
+    waitpoints get "$ID"
+    waitpoints list --tag demo
+
+  Run a state machine of your own on that token. It ends at once, since the token is completed. Without --input it gets a
+  token of its own, and prints the line that completes it. Edit .local/mine.asl.json as you like:
+
+    cp statemachines/wait_for_webhook.asl.json .local/mine.asl.json
+    waitpoints try .local/mine.asl.json --input "{{\\"token\\": {{\\"id\\": \\"$ID\\"}}}}"
+    waitpoints logs "$ID"
+
+  For curl and SDKs, and for {stack.api_url}/console, which takes the key:
+
     export API={stack.api_url} KEY={stack.api_key}
-    R=$(curl -s -X POST {tokens}" {key} -d '{{"timeout": "1h", "tags": ["demo"]}}')
-    ID=$(printf %s "$R" | sed 's/.*"id": *"\\([^"]*\\)".*/\\1/')
-    URL=$(printf %s "$R" | sed 's/.*"url": *"\\([^"]*\\)".*/\\1/')
-    curl -sw '\\n' -X POST "$URL" -d '{{"approved": true}}'
-    curl -sw '\\n' {tokens}/$ID" {key}
-    curl -sgw '\\n' {tokens}?filter[tags]=demo" {key}
-
-  Open {stack.api_url}/console in a browser, and paste the key to see what you did.
-
-  Start a state machine of your own on that token. It ends at once, since the token is completed. After the first
-  command, edit .local/mine.asl.json as you like:
-
-    sed 's/${{Partition}}/aws/; s/${{WaitForToken}}/{stack.wait_function_name}/' \\
-      statemachines/wait_for_webhook.asl.json > .local/mine.asl.json
-{_with_aws(stack) if has_aws else _with_boto3(stack)}
-
-  A state creates its own token with the function {stack.create_function_name},
-  and completes one with {stack.complete_function_name}.
-  The credentials are test and test, the region is {stack.region}, and the role is that of the example.
-
-  These values are in .local/stack.json while it runs.
+{_for_aws(stack) if has_aws else ""}
+  waitpoints --help lists every command. The values of this stack are in .local/stack.json while it runs.
   Ctrl-C ends it and forgets everything: tokens, executions, state machines and keys.
 """
 
 
-def _with_aws(stack: Stack) -> str:
+def _for_aws(stack: Stack) -> str:
     credentials = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={stack.region}"
-    return f"""\
+    return f"""
+  For the AWS CLI:
+
     local_aws() {{ {credentials} aws --endpoint-url {stack.endpoint_url} --output text "$@"; }}
-    ROLE=$(local_aws stepfunctions describe-state-machine --query roleArn --state-machine-arn {stack.state_machine_arn})
-    MINE=$(local_aws stepfunctions create-state-machine --query stateMachineArn --name "mine-$(date +%s)" --role-arn "$ROLE" \\
-      --definition file://.local/mine.asl.json)
-    RUN=$(local_aws stepfunctions start-execution --query executionArn --state-machine-arn "$MINE" \\
-      --input "{{\\"token\\": {{\\"id\\": \\"$ID\\"}}}}")
-    sleep 2; local_aws stepfunctions describe-execution --execution-arn "$RUN" --query '[status, output]'
-    GROUP=$(local_aws cloudformation describe-stack-resource --stack-name {stack.stack_name} --logical-resource-id LogGroup \\
-      --query StackResourceDetail.PhysicalResourceId)
-    local_aws logs filter-log-events --log-group-name "$GROUP" --query 'events[].[message]'"""
-
-
-def _with_boto3(stack: Stack) -> str:
-    """The same for a machine without the AWS CLI, with the Python that the local run has installed."""
-    return f"""\
-    .local/emulator/bin/python - "$ID" <<'END'
-import boto3, json, sys, time
-sfn = boto3.client("stepfunctions", endpoint_url="{stack.endpoint_url}", region_name="{stack.region}",
-                   aws_access_key_id="test", aws_secret_access_key="test")
-role = sfn.describe_state_machine(stateMachineArn="{stack.state_machine_arn}")["roleArn"]
-mine = sfn.create_state_machine(name=f"mine-{{time.time():.0f}}", roleArn=role, definition=open(".local/mine.asl.json").read())
-token = json.dumps({{"token": {{"id": sys.argv[1]}}}})
-run = sfn.start_execution(stateMachineArn=mine["stateMachineArn"], input=token)
-time.sleep(2)
-found = sfn.describe_execution(executionArn=run["executionArn"])
-print(found["status"], found.get("output"))
-END"""
+    local_aws stepfunctions list-state-machines --query 'stateMachines[].name'
+"""
 
 
 @contextmanager

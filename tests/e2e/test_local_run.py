@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -65,25 +66,25 @@ def processes_of(folder: Path) -> list[int]:
 
 
 def commands(printed: str) -> str:
-    """The commands among what `make run` printed: what is indented, after the demonstration, and documents within."""
+    """The commands among what `make run` printed: what is indented, after the demonstration."""
     lines = printed[printed.index("Paste these") :].splitlines()
-    found, inside = [], False
-    for line in lines:
-        if inside or line.startswith("    "):
-            found.append(line.removeprefix("    "))
-        inside = line.endswith("<<'END'") or (inside and line != "END")
-    return "\n".join(found)
+    return "\n".join(line for line in lines if line.startswith("    "))
 
 
-def paste(text: str) -> str:
-    return subprocess.run(
-        ["sh", "-eu"], input=text, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=True
-    ).stdout
+def paste(text: str, folder: Path, stack: Stack) -> str:
+    """Run commands as in a clone with this stack."""
+    (folder / ".local").mkdir(parents=True)
+    (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
+    (folder / ".local" / "client").symlink_to(ROOT / ".local" / "client")
+    (folder / "statemachines").symlink_to(ROOT / "statemachines")
+    done = subprocess.run(["sh", "-eu"], input=text, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
 
 
-def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack) -> None:
+def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_path: Path) -> None:
     printed = how_to_go_on(stack, has_aws=False)
-    assert 'SUCCEEDED {"approved": true}' in paste(commands(printed))
+    assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)
 
 
 def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
@@ -114,10 +115,11 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         assert set(stack) == KEYS
         assert stack["api_url"] == f"http://127.0.0.1:{port}"
         assert Stack(**stack).output_bucket
-        pasted = paste(commands(printed))
+        pasted = paste(commands(printed), tmp_path / "clone", Stack(**stack))
         assert '{"success":true}' in pasted
-        assert '"status":"COMPLETED"' in pasted
-        assert re.search(r'^SUCCEEDED\s\{"approved": true\}$', pasted, re.MULTILINE)
+        assert "status\tCOMPLETED" in pasted
+        assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in pasted
+        assert '"isNew":true' in pasted  # the log
         assert processes_of(tmp_path)
 
         os.killpg(run.pid, signal.SIGINT)
