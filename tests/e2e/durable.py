@@ -5,17 +5,15 @@ import json
 import time
 import zipfile
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL, ROOT, Stack, sam
+from local.durable_run import EXAMPLE, deploy
+from local.stack import LOCAL, Stack
 from tests.e2e.api import PATIENCE
 
 FOLDER = LOCAL / "e2e" / "durable"
 BUILT = FOLDER / "build" / "Approval"
-EXAMPLE = ROOT / "examples" / "durable_approval"
-STACK_NAME = "durable-approval"
 WAITER = "durable-waiter"
 IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 
@@ -23,10 +21,8 @@ IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 class Durable:
     def __init__(self, stack: Stack) -> None:
         self._stack, self._functions = stack, stack.client("lambda")
-        self._deploy()
-        described = stack.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-        self.approval, self.topic = outputs["Approval"], outputs["RequestsTopic"]
+        self.outputs = deploy(stack, EXAMPLE, FOLDER)
+        self.approval = self.outputs["Approval"]
         self.create(WAITER, code_of("durable_waiter.py"))
 
     def start(self, function: str, given: Any) -> str:
@@ -57,15 +53,6 @@ class Durable:
 
     def stop(self, execution: str) -> None:
         self._functions.stop_durable_execution(DurableExecutionArn=execution)
-
-    def _deploy(self) -> None:
-        """`sam build` and `sam deploy` as the example's README says."""
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        of_it = partial(sam, endpoint_url=self._stack.endpoint_url, folder=FOLDER, project=EXAMPLE)
-        of_it("build", "--cache-dir", str(FOLDER / "cache"))
-        names = {"CreateFunctionName": self._stack.create_function_name, "WaitFunctionName": self._stack.wait_function_name}
-        parameters = [f"{name}={value}" for name, value in names.items()]
-        of_it("deploy", "--stack-name", STACK_NAME, "--parameter-overrides", *parameters)
 
     def create(self, name: str, code: str) -> None:
         """Create a durable function with this module, the libraries and the role of the example. One of the same name goes."""

@@ -98,9 +98,10 @@ def is_open(execution: Execution) -> bool:
 
 def a_template_makes_a_function_durable() -> bool:
     lambda_svc._execute_function = code
-    properties = {"FunctionName": FUNCTION, "Role": f"arn:aws:iam::{ACCOUNT}:role/r", "DurableConfig": {"ExecutionTimeout": 60}}
+    durable = {"ExecutionTimeout": 60}
+    properties = {"FunctionName": FUNCTION, "Role": f"arn:aws:iam::{ACCOUNT}:role/r", "DurableConfig": durable}
     provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"]("Function", properties, "stack")
-    return is_durable()
+    return is_durable() and durable == {"ExecutionTimeout": 60}  # else an update of the stack would replace the function
 
 
 def the_api_makes_a_function_durable() -> bool:

@@ -1,6 +1,7 @@
 """Lambda durable functions wait for tokens, through the client and AWS's own SDK."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -8,10 +9,13 @@ import time
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from local.durable_run import Mail
+from local.stack import ROOT
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import WAITER, Durable, code_of
@@ -27,29 +31,38 @@ OK = {"ok": True, "output": APPROVED}
 
 
 @pytest.fixture
-def mail(api: Api, durable: Durable) -> Iterator[Any]:
-    """Returns the text of the next message that the example sends."""
-    sqs, sns = api.stack.client("sqs"), api.stack.client("sns")
-    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
-    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    queue = sqs.create_queue(QueueName=f"mail-{uuid.uuid4().hex}", Attributes={"Policy": policy})["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    subscription = sns.subscribe(TopicArn=durable.topic, Protocol="sqs", Endpoint=arn)["SubscriptionArn"]
-
-    def next_message() -> str:
-        [message] = sqs.receive_message(QueueUrl=queue, WaitTimeSeconds=20)["Messages"]
-        return str(json.loads(message["Body"])["Message"])
-
-    yield next_message
-    sns.unsubscribe(SubscriptionArn=subscription)
-    sqs.delete_queue(QueueUrl=queue)
+def mail(api: Api, durable: Durable) -> Iterator[Mail]:
+    """What the example publishes."""
+    mail = Mail(api.stack, durable.outputs)
+    yield mail
+    mail.close()
 
 
-def test_the_example_asks_and_goes_on_when_somebody_has_answered(durable: Durable, mail: Any) -> None:
+def test_the_example_asks_and_goes_on_when_somebody_has_answered(durable: Durable, mail: Mail) -> None:
     execution = durable.start(durable.approval, {"order": "4711"})
-    answered = subprocess.run(shlex.split(mail()), capture_output=True, text=True, check=True)
+    [line] = mail.messages(20)
+    answered = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
     assert json.loads(answered.stdout)["success"] is True
     assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": "approved"})
+
+
+def test_make_durable_runs_the_example_to_its_end(stack_folder: Path, durable: Durable) -> None:
+    environment = {**os.environ, "STACK_FOLDER": str(stack_folder), "INPUT": '{"order": "4713"}'}
+    with subprocess.Popen(["make", "durable"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = next(text.strip() for text in process.stdout if "curl" in text)
+        subprocess.run(shlex.split(line), capture_output=True, check=True)
+        rest = process.stdout.read()
+    assert (process.returncode, "SUCCEEDED" in rest) == (0, True), rest
+    assert '{"order": "4713", "status": "approved"}' in rest
+
+
+def test_make_durable_says_that_nothing_is_served(tmp_path: Path) -> None:
+    environment = {**os.environ, "STACK_FOLDER": str(tmp_path)}
+    done = subprocess.run(["make", "durable"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "start one with `make run`" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_example_goes_on_after_the_timeout(durable: Durable) -> None:
@@ -103,6 +116,20 @@ def test_the_documented_way_to_the_name_of_an_error(api: Api, durable: Durable) 
     durable.create("documented", DURABLE_SNIPPETS["callback error"])
     token = api.create(timeout="1s")
     assert durable.result(durable.start("documented", {"token": {"id": token["id"]}})) == ("SUCCEEDED", "WaitpointTimeoutError")
+
+
+def test_the_documented_way_to_the_first_of_several(api: Api, durable: Durable) -> None:
+    durable.create("first", DURABLE_SNIPPETS["first of several"])
+    failed, first, late = tokens = [api.create() for _ in range(3)]
+    execution = durable.start("first", {"tokens": [token["id"] for token in tokens]})
+    for token in tokens:
+        api.wait_until_registered(token)
+    assert api.request("POST", f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "on leave"}}).status == 200
+    api.callback(first, APPROVED)
+    assert durable.result(execution) == ("SUCCEEDED", APPROVED)
+    assert durable.result(durable.start("first", {"tokens": [failed["id"]]})) == ("SUCCEEDED", "nobody answered")
+    api.callback(late, APPROVED)
+    assert [waiter["status"] for waiter in api.retrieve(late)["waiters"]] == ["GONE"]
 
 
 def test_with_unwrap_a_timeout_is_an_error(api: Api, durable: Durable) -> None:

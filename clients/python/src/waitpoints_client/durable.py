@@ -65,6 +65,8 @@ def wait_for_token(
     `function` is the stack's wait function, by default that of the environment variable WAITPOINTS_WAIT_FUNCTION. `name`
     and `config` are those of the SDK's `wait_for_callback`. The output of an Ok is a StoredOutput if it is over 256 KiB.
 
+    The SDK cannot keep an Ok or a Failed, so a branch of `parallel` or `map` must return something of it.
+
     Raises the SDK's CallbackError if the stack refuses to wait, if the `timeout` of `config` is over, and with `unwrap` if
     the token was failed or timed out. Its `data` is JSON with the error's `name`, such as TokenNotFound, its message and code.
     """
