@@ -25,7 +25,9 @@ def make_durable_functions(lambda_svc: Any, provisioners: Any) -> None:
     def create_with_config(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         name, attributes = create(logical_id, properties, stack_name)
         if config := properties.get("DurableConfig"):
-            lambda_svc._functions[name]["config"]["DurableConfig"] = {**config}  # MiniStack compares the template's at an update
+            lambda_svc._functions[name]["config"]["DurableConfig"] = {
+                **config
+            }  # MiniStack compares the template's at an update
         return name, attributes
 
     async def invoke_enabled(name: str, *rest: Any, **named: Any) -> Any:

@@ -7,6 +7,7 @@ CreateFunctionName and WaitFunctionName, and must have the ARN of the function's
 import json
 import os
 import sys
+import textwrap
 import time
 import uuid
 from collections.abc import Iterator
@@ -82,11 +83,17 @@ def follow(stack: Stack, execution: str, mail: Mail) -> tuple[str, str]:
     functions = stack.client("lambda")
     while (found := functions.get_durable_execution(DurableExecutionArn=execution))["Status"] == "RUNNING":
         for message in mail.messages():
-            print(f"\n  Published:\n\n    {message}\n", flush=True)
+            print(f"\n  Published:\n\n{textwrap.indent(message, '    ')}\n", flush=True)
     return found["Status"], found.get("Result") or json.dumps(found.get("Error"))
 
 
 def run(step: Steps, project: Path, given: str) -> int:
+    if not (project / "template.yaml").exists():
+        raise LocalError(f"FOLDER={project} has no template.yaml")
+    try:
+        json.loads(given)
+    except ValueError:
+        raise LocalError(f"INPUT={given} is not JSON") from None
     stack = served()
     outputs = deploy(stack, project, LOCAL / "durable" / project.name, step)
     functions, mail = stack.client("lambda"), Mail(stack, outputs)
@@ -100,6 +107,7 @@ def run(step: Steps, project: Path, given: str) -> int:
         status, result = follow(stack, execution, mail)
     except KeyboardInterrupt:
         functions.stop_durable_execution(DurableExecutionArn=execution)
+        print("\n  Stopped.")
         raise
     finally:
         mail.close()

@@ -57,11 +57,15 @@ def test_make_durable_runs_the_example_to_its_end(stack_folder: Path, durable: D
     assert '{"order": "4713", "status": "approved"}' in rest
 
 
-def test_make_durable_says_that_nothing_is_served(tmp_path: Path) -> None:
-    environment = {**os.environ, "STACK_FOLDER": str(tmp_path)}
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [({}, "start one with `make run`"), ({"INPUT": "{"}, "not JSON"), ({"FOLDER": "x"}, "x has no")],
+)
+def test_make_durable_says_what_is_missing(tmp_path: Path, variables: dict[str, str], said: str) -> None:
+    environment = {**os.environ, "STACK_FOLDER": str(tmp_path), **variables}
     done = subprocess.run(["make", "durable"], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode != 0
-    assert "start one with `make run`" in done.stderr
+    assert said in done.stderr
     assert "Traceback" not in done.stderr
 
 
