@@ -127,6 +127,23 @@ def test_access_denied_is_permanent(wire: Wire, result: Success | Failure) -> No
 
 
 @pytest.mark.parametrize("result", [DONE, ERROR])
+def test_a_boto3_without_callbacks_is_permanent(result: Success | Failure) -> None:
+    too_old: Any = object()
+    durable_functions = DurableFunctions(lambda: too_old)
+    assert not durable_functions.can_resume
+    with pytest.raises(CannotResume, match="Boto3TooOld"):
+        durable_functions.resume(CALLBACK_ID, result)
+
+
+def test_a_client_that_cannot_be_made_now_is_retried() -> None:
+    def fails() -> Any:
+        raise ReadTimeoutError(endpoint_url="x")  # of the credentials' endpoint
+
+    with pytest.raises(CannotResumeNow, match="ReadTimeoutError"):
+        DurableFunctions(fails).resume(CALLBACK_ID, DONE)
+
+
+@pytest.mark.parametrize("result", [DONE, ERROR])
 def test_a_waiting_callback_is_resumed_with_the_result(
     fake: FakeDurableFunctions, durable_functions: DurableFunctions, result: Success | Failure
 ) -> None:

@@ -61,9 +61,9 @@ class DurableFunctions:
 
     def resume(self, handle: str, result: Success | Failure) -> ReplyKind:
         """Send the waiter with this callback id its result in one call. Raises as in the table above."""
-        if not self.can_resume:
-            raise CannotResume("Boto3TooOld")
         try:
+            if not self.can_resume:
+                raise CannotResume("Boto3TooOld")
             match result:
                 case Success(text):
                     self._client.send_durable_execution_callback_success(CallbackId=handle, Result=text.encode())
