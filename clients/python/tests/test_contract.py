@@ -5,8 +5,10 @@ Each runs with the sync client and with the async one.
 
 import asyncio
 import inspect
+import json
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
@@ -23,6 +25,7 @@ from waitpoints_client import (
     NotFoundError,
     Ok,
     PermissionDeniedError,
+    Result,
     TokenFailedError,
     TokenTimedOutError,
     UnprocessableEntityError,
@@ -157,7 +160,7 @@ def test_a_datetime_is_when_a_token_times_out(waitpoints: Waitpoints) -> None:
     assert waitpoints.get(waitpoints.create(timeout=end)).timeout_at == end
 
 
-@pytest.mark.parametrize("data", [{"approved": True, "by": "Zoë"}, [1, 2.5, None], "text", "", 0, 2**70, None])
+@pytest.mark.parametrize("data", [{"approved": True, "by": "Zoë"}, [1, 2.5, None], "text", "", 0, 2**70, None, "half: \ud800"])
 def test_a_completed_token_has_its_output(waitpoints: Waitpoints, data: Any) -> None:
     token = waitpoints.create()
     waitpoints.complete(token, data)
@@ -179,6 +182,26 @@ def test_a_token_can_be_completed_without_an_output(waitpoints: Waitpoints) -> N
     assert waitpoints.get(without).output_text is None
     assert waitpoints.get(null).output_text == "null"
     assert waitpoints.wait(without) == waitpoints.wait(null) == Ok(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ('{"id": 1, "id": 2}', {"id": 2}),
+        ("0.1000000000000000055511151231257827", 0.1),
+        ("[1e400, -1e400]", [float("inf"), float("-inf")]),
+        ("-" + "9" * 5_000, float("-inf")),
+        (' {"spaces": 1 }\n', {"spaces": 1}),
+        ("[" * 490 + "]" * 490, json.loads("[" * 490 + "]" * 490)),
+    ],
+    ids=["repeated key", "long decimal", "beyond floats", "beyond Python's integers", "spaces", "deep"],
+)
+def test_whatever_is_posted_can_be_read(served: Served, waitpoints: Waitpoints, text: str, output: Any) -> None:
+    token = waitpoints.create()
+    assert served.deliver(token.url, text.encode()) == 200
+
+    assert waitpoints.wait(token, timeout=30) == Ok(output)
+    assert waitpoints.get(token).output_text == text
 
 
 def test_a_failed_token_has_its_error(waitpoints: Waitpoints) -> None:
@@ -239,6 +262,33 @@ def test_an_expired_key_makes_a_new_token(served: Served, waitpoints: Waitpoints
     served.pass_time(1.1)
 
     assert waitpoints.create(idempotency_key=tag).id != first.id
+
+
+def test_threads_share_a_client(served: Served, connect: Connect) -> None:
+    client = Waitpoints(served.url, served.api_key, transport=served.transport())
+
+    def completed(number: int) -> str:
+        token = client.create()
+        client.complete(token, number)
+        assert client.wait(token, timeout=30) == Ok(number)
+        return token.id
+
+    with ThreadPoolExecutor(8) as threads:
+        ids = list(threads.map(completed, range(16)))
+    assert [connect().get(token_id).output for token_id in ids] == list(range(16))
+
+
+def test_a_cancelled_wait_can_be_made_again(served: Served, connect: Connect) -> None:
+    token = connect().create()
+
+    async def cancelled_and_made_again() -> Result:
+        async with AsyncWaitpoints(served.url, served.api_key, transport=served.transport()) as waitpoints:
+            with pytest.raises(asyncio.TimeoutError):
+                await asyncio.wait_for(waitpoints.wait(token, poll=0.01), 0.2)
+            await waitpoints.complete(token, "done")
+            return await waitpoints.wait(token)
+
+    assert asyncio.run(cancelled_and_made_again()) == Ok("done")
 
 
 class LosesTheFirstAnswer(httpx.BaseTransport, httpx.AsyncBaseTransport):

@@ -114,6 +114,11 @@ def test_without_a_wait_function_the_error_says_what_to_set(functions: Lambda, m
     assert functions.invoked == []
 
 
+def test_a_number_of_any_length_can_be_read(functions: Lambda) -> None:
+    context: Any = Context('{"ok":true,"output":' + "9" * 5_000 + "}")
+    assert wait_for_token(context, "waitpoint_01") == Ok(float("inf"))
+
+
 def test_without_the_extra_the_error_says_what_to_install(functions: Lambda, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
     with pytest.raises(ConfigurationError, match=r"Python 3\.11 or newer\): pip install \"waitpoints-client\[durable\]\""):

@@ -50,6 +50,15 @@ def test_a_key_that_is_given_as_the_url_is_refused_unseen() -> None:
     assert KEY not in str(raised.value)
 
 
+@pytest.mark.parametrize("url", [URL, f"https://user:{KEY}@stack.example.com", f"https://stack.example.com?key={KEY}"])
+def test_a_url_that_holds_a_secret_is_refused_unseen(url: str) -> None:
+    with pytest.raises(ConfigurationError) as raised:
+        Waitpoints(url, "another-key")
+
+    assert KEY not in said(raised.value)
+    assert HASH not in said(raised.value)
+
+
 def test_a_client_and_its_answers_are_shown_without_them() -> None:
     created = CreatedToken(id="waitpoint_1", url=URL, is_cached=False, public_access_token="a.b.c")
     token = Token.model_validate(
@@ -95,7 +104,7 @@ def test_a_redirect_is_not_followed() -> None:
         assert request.url.host == "stack.example.com"
         return httpx.Response(302, headers={"location": "https://elsewhere.example.com"})
 
-    with pytest.raises(APIError, match="302"):
+    with pytest.raises(APIError, match=r"^302: Found: a redirect is not followed\. Check the URL"):
         client(answer).create()
 
 

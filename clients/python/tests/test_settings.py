@@ -21,7 +21,7 @@ def key_of(client: Waitpoints | AsyncWaitpoints) -> str:
 
 
 def test_the_url_and_the_key_are_those_of_the_environment_unless_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WAITPOINTS_URL", f"{URL}/")
+    monkeypatch.setenv("WAITPOINTS_URL", f" {URL}/\n")
     monkeypatch.setenv("WAITPOINTS_API_KEY", " the-key\n")
 
     assert (Waitpoints().url, key_of(Waitpoints())) == (URL, "the-key")
@@ -41,12 +41,25 @@ def test_the_url_and_the_key_are_those_of_the_environment_unless_given(monkeypat
         ({"url": URL, "api_key": " "}, "No API key"),
         ({"url": "stack.example.com", "api_key": "key"}, "The URL must begin with https:// or http://"),
         ({"url": "https://", "api_key": "key"}, "must begin with https://"),
+        ({"url": " ", "api_key": "key"}, "No URL"),
+        ({"url": "https://stack.example.com:port", "api_key": "key"}, "a host or a port that no URL has"),
+        ({"url": "https://stack.example.com:99999", "api_key": "key"}, "a host or a port that no URL has"),
+        ({"url": "https://[::1", "api_key": "key"}, "a host or a port that no URL has"),
+        ({"url": "https://stack.example.com/\0", "api_key": "key"}, "characters that no URL has"),
+        ({"url": "https://stack example.com", "api_key": "key"}, "characters that no URL has"),
+        ({"url": f"{URL}?a=1", "api_key": "key"}, "must be the stack's output ApiUrl"),
+        ({"url": f"{URL}#a", "api_key": "key"}, "must be the stack's output ApiUrl"),
+        ({"url": f"{URL}/api/v1", "api_key": "key"}, "must be the stack's output ApiUrl"),
         ({"url": URL, "stack": "waitpoints"}, "Give a stack, or a url and an api_key, not both"),
     ],
 )
 def test_what_is_missing_is_said(given: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         Waitpoints(**given)
+
+
+def test_a_stack_can_be_below_a_path() -> None:
+    assert Waitpoints(f"{URL}/waits/", "key").url == f"{URL}/waits"
 
 
 def test_a_client_closes_its_connections_at_the_end() -> None:

@@ -40,6 +40,8 @@ def _seconds(value: int | timedelta) -> float:
     [
         (timedelta(seconds=-1), ValueError, "A duration cannot be negative: -1 day, 23:59:59"),
         (-1, ValueError, "cannot be negative"),
+        (10**20, ValueError, "cannot be so long"),
+        (timedelta.max, ValueError, "whole number of seconds"),
         (timedelta(milliseconds=1500), ValueError, r"whole number of seconds: 1\.5 s"),
         (timedelta(microseconds=1), ValueError, "whole number of seconds"),
         (1.5, TypeError, "whole seconds or a text such as '10m', not float"),
@@ -73,6 +75,18 @@ def test_an_instant_is_written_in_utc_and_to_the_millisecond() -> None:
     assert wire.instant("2030") == "2030"
     with pytest.raises(ValueError, match=r"2030-01-31T00:00:00 has no time zone: use for example datetime.now\(timezone.utc\)"):
         wire.timeout(datetime(2030, 1, 31))
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T23:59:59-01:00", "0001-01-01T00:00:00+01:00"])
+def test_an_instant_that_utc_does_not_have_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="not in the years 1 to 9999 of UTC"):
+        wire.instant(datetime.fromisoformat(text))
+
+
+@pytest.mark.parametrize("token", [None, 1, b"waitpoint_1"])
+def test_what_is_no_token_is_refused(token: Any) -> None:
+    with pytest.raises(TypeError, match=f"Expected a token or its id, not {type(token).__name__}"):
+        Waitpoints("https://stack.example.com", "key").get(token)
 
 
 def sent(**options: Any) -> str:

@@ -46,7 +46,10 @@ class AsyncPages(Generic[Item]):
 
 
 class AsyncWaitpoints:
-    """A client of one stack, for asyncio. `Waitpoints` says what each call does."""
+    """A client of one stack, for asyncio. `Waitpoints` says what each call does.
+
+    It belongs to one event loop: make one in each `asyncio.run`. A call that is cancelled leaves it usable.
+    """
 
     def __init__(
         self,

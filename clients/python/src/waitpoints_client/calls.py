@@ -110,7 +110,7 @@ def fail_key(
 
 def create_public_token(token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str) -> Call[str]:
     """Create a public access token for one token, for `scopes`, or for both."""
-    scopes = [*scopes, *([] if token is None else [f"write:waitpoints:{_id(token)}"])]
+    scopes = [*scopes, *([] if token is None else [f"write:waitpoints:{id_of(token)}"])]
     if isinstance(expires, datetime):
         wire.instant(expires)  # refuses one without a time zone
     end = int(expires.timestamp()) if isinstance(expires, datetime) else wire.duration(expires)
@@ -160,12 +160,16 @@ def _nothing(answer: httpx.Response) -> None:
         raise ValueError("no success")
 
 
-def _id(token: TokenOrId) -> str:
-    return token if isinstance(token, str) else token.id
+def id_of(token: TokenOrId) -> str:
+    """Return the id of a token. Raises TypeError for anything else."""
+    found = token if isinstance(token, str) else getattr(token, "id", None)
+    if not isinstance(found, str):
+        raise TypeError(f"Expected a token or its id, not {type(token).__name__}")
+    return found
 
 
 def _path(token: TokenOrId) -> str:
-    return f"{TOKENS}/{_segment(_id(token), 'a token')}"
+    return f"{TOKENS}/{_segment(id_of(token), 'a token')}"
 
 
 def _endpoint(name: str) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 from waitpoints_client.errors import ConfigurationError, WaitpointsError
 from waitpoints_client.models import Failed, Ok, Result, TokenError
 from waitpoints_client.options import TokenOrId
+from waitpoints_client.wire import read_json
 
 if TYPE_CHECKING:
     from aws_durable_execution_sdk_python import DurableContext
@@ -80,7 +81,7 @@ def wait_for_token(
         _invoke(wait_function, {**payload, "callbackId": callback_id})
 
     text = context.wait_for_callback(register, name=name, config=config)
-    return json.loads(text) if unwrap else _result(json.loads(text))
+    return read_json(text) if unwrap else _result(read_json(text))
 
 
 def _invoke(function: str, payload: dict[str, Any]) -> None:

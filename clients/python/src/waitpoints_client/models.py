@@ -1,6 +1,5 @@
 """What the API answers, as immutable values. Fields that a newer stack adds are ignored."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,7 +10,7 @@ from pydantic.alias_generators import to_camel
 
 from waitpoints_client.errors import TokenFailedError, TokenTimedOutError
 from waitpoints_client.options import Status
-from waitpoints_client.wire import read_duration
+from waitpoints_client.wire import read_duration, read_json
 
 Item = TypeVar("Item")
 
@@ -138,7 +137,8 @@ class Token(ListedToken):
     """A token with its output and its waiters."""
 
     output_text: str | None = Field(default=None, alias="output", repr=False)
-    """The output, or the error, as JSON text: exactly as it came, where `output` rounds long decimals."""
+    """The output, or the error, as JSON text: exactly as it came, where `output` rounds long decimals and
+    takes a number beyond all floats, or a whole number of over 4,300 digits, for infinite."""
     output_type: str = Field(default="application/json", repr=False)
     waiters: tuple[Waiter, ...] = ()
     completed_by: CompletedBy | None = None
@@ -147,7 +147,7 @@ class Token(ListedToken):
     @property
     def output(self) -> Any:
         """The parsed JSON; None while it waits, if it was failed or timed out, and if it was completed without an output."""
-        return json.loads(self.output_text) if self.ok and self.output_text is not None else None
+        return read_json(self.output_text) if self.ok and self.output_text is not None else None
 
     @property
     def error(self) -> TokenError | None:
@@ -250,7 +250,7 @@ class EndpointTrial(Answer):
     @property
     def output(self) -> Any:
         """What the run would get, as parsed JSON."""
-        return None if self.output_text is None else json.loads(self.output_text)
+        return None if self.output_text is None else read_json(self.output_text)
 
 
 class Page(Answer, Generic[Item]):

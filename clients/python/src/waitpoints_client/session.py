@@ -85,7 +85,7 @@ class Session:
         answer = yield from self._answered(request)
         try:
             return call.read(answer)
-        except (ValidationError, ValueError, KeyError, TypeError, AttributeError):
+        except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             message = f"{request.host} did not answer as the Waitpoints API does: check the URL"
             raise InvalidAnswerError(answer.status_code, message) from None
 
@@ -106,7 +106,7 @@ class Session:
         while (result := (yield from self.get(token)).result) is None:
             left = pause if until is None else until - time.monotonic()
             if left <= 0:
-                raise WaitTimeoutError(f"{token if isinstance(token, str) else token.id} still waits")
+                raise WaitTimeoutError(f"{calls.id_of(token)} still waits")
             yield Pause(min(pause, left))
             pause = min(pause * LOOK_FACTOR, LONGEST_LOOK) if poll is None else pause
         return result
@@ -146,6 +146,8 @@ class Session:
             message = code = None
         if not isinstance(message, str):
             message = answer.reason_phrase or "no reason"
+        if answer.has_redirect_location:
+            message += ": a redirect is not followed. Check the URL, also whether it begins with https://"
         message = _SECRET.sub(r"\1…", message.replace(self.api_key, "…"))
         return error_class(answer.status_code)(answer.status_code, message, code if isinstance(code, str) else None)
 
@@ -195,6 +197,6 @@ def _encoded(body: Any) -> bytes:
 
 def _seconds(name: str, value: float | timedelta) -> float:
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if seconds < 0:
-        raise ValueError(f"{name} cannot be negative: {value}")
+    if not seconds >= 0:  # NaN is not, either
+        raise ValueError(f"{name} must be zero or more seconds: {value}")
     return seconds

@@ -47,10 +47,21 @@ def _reason(error: Any) -> str:
 
 
 def _checked_url(url: str | None) -> str:
-    if not url:
+    """Return the URL without white space around it. A wrong one is not shown: it may be the key, or a callback URL."""
+    if not url or not url.strip():
         raise ConfigurationError(f"No URL: give url=…, or set {URL} to the stack's output ApiUrl")
-    if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
-        raise ConfigurationError("The URL must begin with https:// or http://")  # not shown: it may be the key by mistake
+    url = url.strip()
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise ConfigurationError("The URL has a host or a port that no URL has") from None
+    if parts.scheme not in ("http", "https") or not host:
+        raise ConfigurationError("The URL must begin with https:// or http://")
+    if not url.isprintable() or " " in url:
+        raise ConfigurationError("The URL has characters that no URL has")
+    if "@" in parts.netloc or parts.query or parts.fragment or "/api/v1/" in f"{parts.path}/":
+        raise ConfigurationError("The URL must be the stack's output ApiUrl, with no user, query or path of a request")
     return url.rstrip("/")
 
 

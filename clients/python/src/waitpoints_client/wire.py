@@ -1,5 +1,6 @@
 """Python's values as the API's texts, and back: durations, instants, and names in camel case."""
 
+import json
 import re
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta, timezone
@@ -27,7 +28,10 @@ def duration(value: Duration) -> str:
         return value
     if isinstance(value, bool) or not isinstance(value, (int, timedelta)):
         raise TypeError(f"Expected a timedelta, whole seconds or a text such as '10m', not {type(value).__name__}")
-    length = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    try:
+        length = value if isinstance(value, timedelta) else timedelta(seconds=value)
+    except OverflowError:
+        raise ValueError(f"A duration cannot be so long: {value} s") from None
     if length < timedelta(0):
         raise ValueError(f"A duration cannot be negative: {length}")
     if length.microseconds:
@@ -55,12 +59,28 @@ def instant(value: datetime | str) -> str:
         return value
     if value.utcoffset() is None:
         raise ValueError(f"{value.isoformat()} has no time zone: use for example datetime.now(timezone.utc)")
-    return value.astimezone(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    try:
+        in_utc = value.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(f"{value.isoformat()} is not in the years 1 to 9999 of UTC") from None
+    return in_utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def timeout(value: Timeout) -> str:
     """Return a timeout as the API reads it. Raises ValueError or TypeError as `duration` and `instant` do."""
     return instant(value) if isinstance(value, datetime) else duration(value)
+
+
+def read_json(text: str) -> Any:
+    """Return the value of a JSON text. A whole number with so many digits that Python refuses to read it becomes infinite."""
+    return json.loads(text, parse_int=_whole)
+
+
+def _whole(digits: str) -> int | float:
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)
 
 
 def members(options: Mapping[str, Any], known: Collection[str]) -> dict[str, Any]:

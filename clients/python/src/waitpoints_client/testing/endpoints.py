@@ -10,6 +10,7 @@ from typing import Any
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
+from waitpoints_client.wire import read_json
 
 FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
@@ -140,18 +141,23 @@ _HOW = "make it with FakeWaitpoints(ignore_rules=True) to accept every delivery"
 
 def delivery_of(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
     """Return a delivery as expressions see it."""
-    return {"body": value_of(body), "headers": dict(headers), "query": dict(query)}
+    return {"body": read_json(output_of(body)), "headers": dict(headers), "query": dict(query)}
 
 
-def value_of(body: bytes) -> Any:
-    """Return the value that a delivery's body is: JSON, or a text; `{}` if it is blank."""
-    text = body.decode("utf-8", "replace")
+def output_of(body: bytes) -> str:
+    """Return a delivery's body as an output: the same text if it is JSON, `{}` if it is blank, else a JSON string."""
+    text = body.decode("utf-8-sig", "replace")
     if not text.strip():
-        return {}
+        return "{}"
     try:
-        return json.loads(text)
-    except ValueError:
-        return text
+        json.loads(text, parse_constant=_refuse, parse_int=str, parse_float=str)
+    except (ValueError, RecursionError):
+        return text_of(text)
+    return text
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _at(path: str, delivery: Any) -> Any:

@@ -214,8 +214,13 @@ def key_text(key: Any) -> str:
 
 
 def text_of(value: Any) -> str:
-    """Return the JSON text of a value."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    """Return the JSON text of a value. Half of a surrogate pair, which UTF-8 does not have, is escaped."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":"))
+    return text
 
 
 def new_id(now: int) -> str:
