@@ -63,7 +63,7 @@ class AsyncWaitpoints:
         """As `Waitpoints`. A `stack` is looked up here, which blocks for a moment."""
         self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
         self._http = httpx.AsyncClient(timeout=timeout, transport=transport)
-        self.endpoints = AsyncEndpoints(self)
+        self.endpoints: AsyncEndpoints = AsyncEndpoints(self)
 
     @classmethod
     def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:

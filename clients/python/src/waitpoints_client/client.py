@@ -72,7 +72,7 @@ class Waitpoints:
         """
         self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
         self._http = httpx.Client(timeout=timeout, transport=transport)
-        self.endpoints = Endpoints(self)
+        self.endpoints: Endpoints = Endpoints(self)
 
     @classmethod
     def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:

@@ -18,7 +18,9 @@ Item = TypeVar("Item")
 class Answer(BaseModel):
     """A part of an answer of the API."""
 
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="ignore", frozen=True
+    )
 
 
 class TokenError(Answer):

@@ -13,7 +13,7 @@ class Refusal(Exception):
     def __init__(self, status: int, message: str, **more: str) -> None:
         super().__init__(message)
         self.status = status
-        self.body = {"error": message, **more}
+        self.body: dict[str, str] = {"error": message, **more}
 
 
 def iso(instant: int | None) -> str | None:

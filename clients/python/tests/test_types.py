@@ -1,0 +1,101 @@
+"""What a type checker knows of a user's program. `make lint` runs mypy over it; here it runs, too."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from typing_extensions import assert_never, assert_type
+
+from waitpoints_client import (
+    AsyncPages,
+    AsyncWaitpoints,
+    CompletedBy,
+    CreatedToken,
+    CreateOptions,
+    Deliveries,
+    Endpoint,
+    Failed,
+    HasId,
+    ListedToken,
+    ListFilters,
+    Ok,
+    Pages,
+    Result,
+    Status,
+    Token,
+    TokenError,
+    Waitpoints,
+)
+from waitpoints_client.testing import FakeWaitpoints
+
+
+def decide(result: Result) -> str:
+    match result:
+        case Ok({"approved": True}):
+            return "approved"
+        case Ok():
+            return "rejected"
+        case Failed(error, timed_out):
+            assert_type(error, TokenError)
+            assert_type(timed_out, bool)
+            return error.name
+        case _:
+            assert_never(result)
+
+
+def test_every_result_is_matched() -> None:
+    failed = Failed(TokenError(message="no", name="Rejected"))
+
+    assert [decide(it) for it in (Ok({"approved": True}), Ok(None), failed)] == ["approved", "rejected", "Rejected"]
+
+
+def said(result: Result) -> str:
+    if result.ok is True:  # pyright needs the `is`
+        assert_type(result, Ok)
+        return str(result.output)
+    assert_type(result, Failed)
+    return result.error.message
+
+
+def test_ok_tells_the_results_apart() -> None:
+    assert [said(it) for it in (Ok(1), Failed(TokenError(message="no")))] == ["1", "no"]
+
+
+def test_each_answer_has_its_type() -> None:
+    with FakeWaitpoints().client() as waitpoints:
+        assert_type(waitpoints, Waitpoints)
+        options: CreateOptions = {"timeout": "7d", "tags": ("a",)}
+        created = assert_type(waitpoints.create(**options), CreatedToken)
+        waitpoints.complete(created)
+        token = assert_type(waitpoints.get(created), Token)
+        assert_type(token.status, Status)
+        assert_type(token.result, Result | None)
+        assert_type(token.completed_by, CompletedBy | None)
+        assert_type(waitpoints.wait(token), Result)
+        filters: ListFilters = {"status": "COMPLETED"}
+        assert_type(waitpoints.list(**filters), Pages[ListedToken])
+        made = assert_type(waitpoints.endpoints.put("orders", key="body.id", verify="none"), Endpoint)
+        assert_type(waitpoints.endpoints.get(made.name).deliveries, Mapping[str, Deliveries])
+        answered: list[HasId] = [created, token, *waitpoints.list()]
+        assert {it.id for it in answered} == {created.id}
+
+
+def test_each_answer_of_the_async_client_has_its_type() -> None:
+    async def answers() -> None:
+        async with FakeWaitpoints().async_client() as waitpoints:
+            assert_type(waitpoints, AsyncWaitpoints)
+            created = assert_type(await waitpoints.create(), CreatedToken)
+            await waitpoints.fail(created, "no")
+            assert_type(await waitpoints.wait(created), Result)
+            tokens = assert_type(waitpoints.list(), AsyncPages[ListedToken])
+            assert [token.id async for token in tokens] == [created.id]
+
+    asyncio.run(answers())
+
+
+def test_what_no_call_takes_is_an_error() -> None:
+    waitpoints = FakeWaitpoints().client()
+    with pytest.raises(TypeError, match="timout"):
+        waitpoints.create(timout="7d")  # type: ignore[call-arg]
+    with pytest.raises(TypeError, match="not float"):
+        waitpoints.create(timeout=1.5)  # type: ignore[arg-type]
