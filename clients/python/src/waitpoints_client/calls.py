@@ -26,6 +26,9 @@ class Absent(Enum):
 
     ABSENT = "ABSENT"
 
+    def __repr__(self) -> str:
+        return self.value
+
 
 ABSENT: Final = Absent.ABSENT
 """No value, where None is one: JSON's null."""
