@@ -46,10 +46,10 @@ class Served:
     transport: Callable[[], Any]
     pass_time: Callable[[float], object]
 
-    def deliver(self, url: str, body: bytes) -> int:
+    def deliver(self, url: str, body: bytes, content_type: str = "application/octet-stream") -> int:
         """Post to a URL as a webhook provider does. Returns the status."""
         with httpx.Client(transport=self.transport()) as sender:
-            return sender.post(url, content=body).status_code
+            return sender.post(url, content=body, headers={"content-type": content_type}).status_code
 
 
 @pytest.fixture
@@ -202,6 +202,30 @@ def test_whatever_is_posted_can_be_read(served: Served, waitpoints: Waitpoints, 
 
     assert waitpoints.wait(token, timeout=30) == Ok(output)
     assert waitpoints.get(token).output_text == text
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "output"),
+    [
+        (b"a=1&b=2&b=&c=%C3%BC+x", f"{FORM}; charset=utf-8", {"a": "1", "b": ["2", ""], "c": "ü x"}),
+        (b'{"a": 1}', FORM, {"a": 1}),
+        (b"a form has =, this=1&that has none", FORM, "a form has =, this=1&that has none"),
+        (b"NaN", "application/json", "NaN"),
+        (b" \n", "text/plain", {}),
+        (b"\xef\xbb\xbf[1]", "application/json", [1]),
+        (b"\xff\x00", "application/octet-stream", {"base64": "/wA="}),
+    ],
+)
+def test_a_body_that_is_no_json_becomes_json(
+    served: Served, waitpoints: Waitpoints, body: bytes, content_type: str, output: Any
+) -> None:
+    token = waitpoints.create()
+    assert served.deliver(token.url, body, content_type) == 200
+
+    assert waitpoints.wait(token, timeout=30) == Ok(output)
 
 
 def test_a_failed_token_has_its_error(waitpoints: Waitpoints) -> None:

@@ -100,6 +100,12 @@ def test_a_delivery_is_kept_as_a_stack_keeps_it() -> None:
         assert fake.client().get(token).output == output
 
 
+def test_a_form_with_files_is_not_taken_for_text() -> None:
+    fake = FakeWaitpoints()
+    with pytest.raises(NotImplementedError, match="does not read multipart/form-data"):
+        fake.deliver(fake.client().create().url, "--b", {"content-type": "multipart/form-data; boundary=b"})
+
+
 def test_its_limits_are_those_of_a_stack() -> None:
     fake = FakeWaitpoints()
     client = fake.client()

@@ -1,6 +1,5 @@
 """The fake's endpoints: their settings, and the deliveries to their URLs."""
 
-import json
 import re
 import secrets
 from collections.abc import Mapping
@@ -9,6 +8,7 @@ from typing import Any
 
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
 from waitpoints_client.wire import read_json
 
@@ -141,23 +141,8 @@ _HOW = "make it with FakeWaitpoints(ignore_rules=True) to accept every delivery"
 
 def delivery_of(body: bytes, headers: Mapping[str, str], query: Mapping[str, str]) -> dict[str, Any]:
     """Return a delivery as expressions see it."""
-    return {"body": read_json(output_of(body)), "headers": dict(headers), "query": dict(query)}
-
-
-def output_of(body: bytes) -> str:
-    """Return a delivery's body as an output: the same text if it is JSON, `{}` if it is blank, else a JSON string."""
-    text = body.decode("utf-8-sig", "replace")
-    if not text.strip():
-        return "{}"
-    try:
-        json.loads(text, parse_constant=_refuse, parse_int=str, parse_float=str)
-    except (ValueError, RecursionError):
-        return text_of(text)
-    return text
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    content_type = next((value for name, value in headers.items() if name.lower() == "content-type"), "")
+    return {"body": read_json(output_of(body, content_type)), "headers": dict(headers), "query": dict(query)}
 
 
 def _at(path: str, delivery: Any) -> Any:

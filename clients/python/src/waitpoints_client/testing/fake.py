@@ -17,7 +17,8 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.testing import listing, times
 from waitpoints_client.testing.answers import Refusal, refuse_unknown
-from waitpoints_client.testing.endpoints import Endpoints, delivery_of, output_of
+from waitpoints_client.testing.bodies import output_of
+from waitpoints_client.testing.endpoints import Endpoints, delivery_of
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
 
 TOKENS, ENDPOINTS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints"
@@ -196,7 +197,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         token = self._tokens.get(asked.path["id"], asked.now)
         if token.outcome is None:
             self._check_rules(token, token.rules)
-        if not settle(token, Outcome(asked.now, "callback", output_of(asked.body))):
+        output = output_of(asked.body, asked.request.headers.get("content-type", ""))
+        if not settle(token, Outcome(asked.now, "callback", output)):
             token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, asked.now
         return _ok({"success": True})
 
