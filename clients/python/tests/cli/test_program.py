@@ -1,6 +1,7 @@
 """How every command ends, what a start costs, and that its help is complete."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -168,3 +169,14 @@ print([name for name in {unwanted!r} if name in sys.modules], file=sys.stderr)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr.splitlines()[-1] == "[]"
+
+
+def test_help_shows_no_python_types(run: Run) -> None:
+    for words in (["--help"], ["list", "--help"], ["fail", "--help"]):
+        assert not re.search(r"<\w+", run(*words).stdout)
+
+
+def test_a_group_without_a_command_shows_its_help(run: Run) -> None:
+    result = run("endpoints")
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert "Make an endpoint, or replace its settings." in result.stdout

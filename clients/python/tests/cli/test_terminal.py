@@ -113,6 +113,11 @@ def test_a_narrow_terminal_shortens_free_text_and_no_id() -> None:
     assert re.search(r"a-long\S*…", table)
 
 
+def test_a_table_leaves_out_columns_without_a_value() -> None:
+    table = re.sub(r"\x1b\[\d*m", "", shown("list", "--tag", "[red]a"))
+    assert re.match(r"ID +STATUS +CREATED +TIMES OUT +TAGS *\r\n", table)
+
+
 def test_an_error_is_red_on_a_terminal_only() -> None:
     assert shown("get", "nothing").startswith("\x1b[31mError:\x1b[0m 404")
     assert piped("get", "nothing").startswith("Error: 404")

@@ -5,13 +5,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, add, argument, option
+from waitpoints_client.cli.options import Command, Json, Name, PlainGroup, Stack, When, Yes, add, argument, option
 from waitpoints_client.cli.problems import Problem, confirm
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Endpoint
 
-endpoints = typer.Typer(help="One URL for all deliveries of a provider's account.")
+endpoints = typer.Typer(cls=PlainGroup)
+
+
+@endpoints.callback(invoke_without_command=True, help="One URL for all deliveries of a provider's account.")
+def show_help(context: typer.Context) -> None:
+    """Show the group's help if no command of it is named."""
+    if context.invoked_subcommand is None:
+        print(context.get_help(), end="")  # on a terminal, get_help prints by itself
 
 
 def put(

@@ -6,6 +6,7 @@ from enum import Enum
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 
 def option(*names: str, help: str, **more: Any) -> Any:
@@ -16,13 +17,33 @@ def argument(name: str, help: str) -> Any:
     return typer.Argument(metavar=name, help=help, show_default=False)
 
 
+class PlainCommand(TyperCommand):
+    """A command whose help leaves out the Python types that Typer shows, such as <str> and <bool>."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _without_types(super().get_params(ctx))
+
+
+class PlainGroup(TyperGroup):
+    """A group of commands, with the same help."""
+
+    def get_params(self, ctx: Any) -> Any:
+        return _without_types(super().get_params(ctx))
+
+
+def _without_types(parameters: list[Any]) -> list[Any]:
+    for parameter in parameters:
+        vars(parameter)["display_type"] = lambda _: ""  # takes the place of its method
+    return parameters
+
+
 Command = Callable[..., None]
 
 
 def add(app: typer.Typer, commands: Mapping[str, Command], panel: str | None = None) -> None:
     """Add commands by their names. Their docstrings are their help, as wide as the terminal."""
     for name, command in commands.items():
-        app.command(name, help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
+        app.command(name, cls=PlainCommand, help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
 
 
 def flowing(text: str) -> str:

@@ -9,15 +9,14 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
 from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
-from waitpoints_client.cli.options import flowing
+from waitpoints_client.cli.options import PlainGroup, flowing
 from waitpoints_client.cli.problems import Problem, sentence
 from waitpoints_client.version import __version__
 
 
-class Program(TyperGroup):
+class Program(PlainGroup):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> Any:
         """Run a command and exit. Every error is one line on stderr, and none is a traceback."""
         args = list(sys.argv[1:] if args is None else args) or ["--help"]

@@ -106,13 +106,19 @@ def table(columns: Sequence[str], found: Iterable[Sequence[str]], width: int) ->
     from rich.table import Table
     from rich.text import Text
 
-    rows = [[cell(text) for text in row] for row in found]
+    columns, rows = _without_empty(columns, [[cell(text) for text in row] for row in found])
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column, size in zip(columns, _widths(columns, rows, width), strict=True):
         made.add_column(column, no_wrap=True, overflow="ellipsis", width=size)
     for row in rows:
         made.add_row(*(Text(text, style=_STATUS_STYLES.get(text, "")) for text in row))
     return made
+
+
+def _without_empty(columns: Sequence[str], rows: list[list[str]]) -> tuple[Sequence[str], list[list[str]]]:
+    """Leave out the columns without a single value: on a terminal of 80 columns there is little room."""
+    kept = [number for number in range(len(columns)) if any(row[number] for row in rows)] if rows else range(len(columns))
+    return [columns[number] for number in kept], [[row[number] for number in kept] for row in rows]
 
 
 def _widths(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> list[int]:
