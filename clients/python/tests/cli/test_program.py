@@ -73,6 +73,11 @@ def test_without_a_command_it_shows_its_help() -> None:
     ("arguments", "said"),
     [
         (["lst"], "No such command 'lst'. Did you mean 'list'? (see `waitpoints --help`)"),
+        (
+            ["list", "--status", "x"],
+            "Invalid value for '--status': 'x' is not one of 'waiting', 'completed', 'timed_out'"
+            " (see `waitpoints list --help`)",
+        ),
         (["get"], "Missing argument 'TOKEN' (see `waitpoints get --help`)"),
         (
             ["list", "-n", "0"],

@@ -21,6 +21,8 @@ waitpoints = fake.client()
 waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d")
 fake.advance(timedelta(seconds=1))
 waitpoints.complete(waitpoints.create(idempotency_key="a-long-key-" * 10))
+orders = waitpoints.endpoints.put("orders", key="body.order", verify="none")
+fake.deliver(orders.url, {"other": 1})
 stacks.client = lambda _: fake.client()
 program(sys.argv[1:], prog_name="waitpoints")
 """
@@ -116,6 +118,13 @@ def test_a_narrow_terminal_shortens_free_text_and_no_id() -> None:
 def test_a_table_leaves_out_columns_without_a_value() -> None:
     table = re.sub(r"\x1b\[\d*m", "", shown("list", "--tag", "[red]a"))
     assert re.match(r"ID +STATUS +CREATED +TIMES OUT +TAGS *\r\n", table)
+
+
+def test_a_reason_is_wrapped_and_never_cut() -> None:
+    table = shown("endpoints", "get", "orders", columns=60)
+    [reason] = [line.split("\t")[4] for line in piped("endpoints", "get", "orders").splitlines() if line.startswith("noKey")]
+    assert "…" not in table
+    assert set(reason.split()) <= set(table.split())
 
 
 def test_an_error_is_red_on_a_terminal_only() -> None:

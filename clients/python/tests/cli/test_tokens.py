@@ -155,6 +155,10 @@ class TestList:
         assert listed("--status", "WAITING", "--status", "COMPLETED", "--since", "1h") == [done.id, waiting.id]
         assert listed("--failed") == listed("--undelivered") == []
 
+    def test_refuses_what_is_no_duration(self, run: Run) -> None:
+        result = run("list", "--since", "5")
+        assert (result.exit_code, result.stderr) == (2, "Error: '5' is no duration: write 30s, 10m, 2h, 1d or 1h30m\n")
+
     def test_reads_more_than_one_page(self, printed: Printed, waitpoints: Waitpoints) -> None:
         for _ in range(120):
             waitpoints.create()
@@ -298,4 +302,7 @@ class TestUrl:
 
         result = run("open", token.id)
 
-        assert (result.exit_code, result.stderr) == (1, f"Error: No browser could be started: open {token.url} yourself\n")
+        assert (result.exit_code, result.stderr) == (
+            1,
+            f"Error: No browser could be started, so open it yourself: {token.url}\n",
+        )

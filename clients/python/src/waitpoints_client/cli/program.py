@@ -37,7 +37,8 @@ def _usage(error: typer.TyperException) -> str:
     """Return what is wrong with the arguments, and which command's help says what is accepted."""
     context = getattr(error, "ctx", None)
     command = context.command_path if context else "waitpoints"
-    return f"{error.format_message().rstrip('.')} (see `{command} --help`)"
+    message = error.format_message().rstrip(".").replace("Value error, ", "")  # pydantic's words
+    return f"{message} (see `{command} --help`)"
 
 
 def _version(wanted: bool) -> None:

@@ -109,7 +109,7 @@ def table(columns: Sequence[str], found: Iterable[Sequence[str]], width: int) ->
     columns, rows = _without_empty(columns, [[cell(text) for text in row] for row in found])
     made = Table(box=None, header_style="bold", pad_edge=False)
     for column, size in zip(columns, _widths(columns, rows, width), strict=True):
-        made.add_column(column, no_wrap=True, overflow="ellipsis", width=size)
+        made.add_column(column, no_wrap=column != "WHY", overflow="ellipsis", width=size)
     for row in rows:
         made.add_row(*(Text(text, style=_STATUS_STYLES.get(text, "")) for text in row))
     return made

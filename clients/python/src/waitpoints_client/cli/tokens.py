@@ -105,7 +105,7 @@ def list_tokens(
         "status": [one.value for one in status or ()] or None,
         "tags": tag or None,
         "idempotency_key": key,
-        "created_within": since,
+        "created_within": None if since is None else durations.seconds(since),
         "failed": failed or None,
         "undelivered": undelivered or None,
         "oldest_first": oldest_first or None,
@@ -220,7 +220,7 @@ def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     import webbrowser
 
     if not webbrowser.open(found):
-        raise Problem(f"No browser could be started: open {found} yourself")
+        raise Problem(f"No browser could be started, so open it yourself: {found}")
     if as_json:
         show.value({"url": found})
 
