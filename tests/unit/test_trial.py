@@ -223,6 +223,28 @@ def test_a_token_that_a_state_creates_is_found_by_its_waiter(stack: TriedStack) 
     assert other.id not in "".join(printed)
 
 
+def test_a_token_is_found_if_its_wait_does_not_name_the_execution(stack: TriedStack) -> None:
+    creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {}}, "Next": "Wait"}
+    waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
+    stack.waitpoints.create(task_token="a" * 100)
+    token = stack.waitpoints.create(task_token="b" * 100)
+    made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
+    started = {**STARTED, "timestamp": NOW - timedelta(hours=1)}
+    stack.history = [[started, made, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+
+    printed = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}}, "--json").stdout
+
+    assert [it["token"]["id"] for it in map(json.loads, printed.splitlines()) if it["event"] == "token"] == [token.id]
+
+
+def test_a_token_is_found_if_one_state_creates_and_waits_without_a_name(stack: TriedStack) -> None:
+    both = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
+    both |= {"Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token"}}}
+    token = stack.waitpoints.create(task_token="b" * 100)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+    assert f"To complete {token.id}, paste this" in run({"StartAt": "Both", "States": {"Both": both}}).stdout
+
+
 def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) -> None:
     stack.history = [[STARTED, event(1, "TaskFailed", error="Lambda.Unknown", cause="no such function"), FAILED]]
     result = run(PASSES)

@@ -19,6 +19,7 @@ POLL_SECONDS = 0.25
 ENDED = "The trial has ended"
 _WAITING = ".waitForTaskToken"
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
+_TOKEN_ID = re.compile(r'"id": *"(waitpoint_\w+)"')
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -146,6 +147,11 @@ class Trial:
         example = self.stack.outputs["StateMachineArn"]
         return str(self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"])
 
+    @cached_property
+    def _creating(self) -> dict[str, dict[str, Any]]:
+        """The states that create tokens, by their names."""
+        return dict(self.definition.states_that_invoke(self.stack.outputs["CreateFunctionName"]))
+
     @property
     def _creates_tokens(self) -> bool:
         return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
@@ -155,22 +161,28 @@ class Trial:
         return [event for page in pages for event in page["events"]]
 
     def _found_tokens(self, events: list[Mapping[str, Any]]) -> Iterator[Event]:
-        """Yield the tokens that a state has created and that this execution waits for."""
+        """Yield the tokens that a state has created and that this execution waits for.
+
+        A wait need not name its execution. So a token counts, too, whose id a state has returned; and if a state that creates
+        and waits does not name it, every token that is waited for without a name.
+        """
+        outputs = [event.get("taskSucceededEventDetails", {}).get("output", "") for event in events]
+        returned = {found for output in outputs for found in _TOKEN_ID.findall(output)}
+        executions = {self.execution, *([None] if any(map(_waits_unnamed, self._creating.values())) else [])}
         for listed in self.waitpoints.list(status="WAITING", created_from=events[0]["timestamp"]):
             if listed.id not in self._shown:
                 token = self.waitpoints.get(listed)
-                if any(waiter.execution == self.execution for waiter in token.waiters):
+                if token.waiters and (token.id in returned or executions & {waiter.execution for waiter in token.waiters}):
                     yield from self._once(token, token.created_at, self._created(token, events))
 
     def _created(self, token: Token, events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
         """Return the fields of the create that made this token, as its state has them; none if the state is not known."""
-        creating = dict(self.definition.states_that_invoke(self.stack.outputs["CreateFunctionName"]))
         entered = ""
         for event in events:
             entered = event.get("stateEnteredEventDetails", {}).get("name", entered)
-            if token.id in event.get("taskSucceededEventDetails", {}).get("output", "") and entered in creating:
-                return payload(creating[entered])
-        waiting = [payload(state) for state in creating.values() if str(state.get("Resource")).endswith(_WAITING)]
+            if token.id in event.get("taskSucceededEventDetails", {}).get("output", "") and entered in self._creating:
+                return payload(self._creating[entered])
+        waiting = [payload(state) for state in self._creating.values() if str(state.get("Resource")).endswith(_WAITING)]
         return waiting[0] if len(waiting) == 1 else {}
 
     def _once(self, token: Token, at: datetime, created: Mapping[str, Any]) -> Iterator[Event]:
@@ -179,6 +191,11 @@ class Trial:
             output = fitting_output(self.definition.machine, created)
             completion = Completion(token, output, accepts_any_post(created, output), "page" in created)
             yield Event("token", at, completion=completion)
+
+
+def _waits_unnamed(state: Mapping[str, Any]) -> bool:
+    named = any(name.startswith("execution") for name in payload(state))
+    return str(state.get("Resource")).endswith(_WAITING) and not named
 
 
 def read_event(event: Mapping[str, Any]) -> Event | None:
