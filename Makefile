@@ -99,4 +99,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs
+.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs
