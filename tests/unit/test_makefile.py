@@ -35,6 +35,17 @@ def test_help_fits_the_line_length() -> None:
     assert [line for line in HELP if len(line) > 128] == []
 
 
+def test_sam_build_gets_no_argument_of_make(tmp_path: Path) -> None:
+    layer, ours = tmp_path / "layer.mk", tmp_path / "ours.mk"
+    layer.write_text("PYTHON := python3.13\nall:\n\t@echo $(PYTHON)\n")
+    ours.write_text(f"include Makefile\nbuild:\n\t@make -s -f {layer}\n")
+
+    built = subprocess.run(
+        ["make", "-s", "-f", ours, "PYTHON=3.10", "build"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert "python3.13" in built.stdout.splitlines()
+
+
 def test_uv_trusts_the_system_certificates() -> None:
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["uv"]["system-certs"] is True
 
