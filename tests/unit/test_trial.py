@@ -384,6 +384,7 @@ def test_a_mistake_starts_nothing(stack: TriedStack, definition: Any, given: Any
 def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
     stack.history = [[STARTED, SUCCEEDED]]
     assert run({**PASSES, "Comment": "${Nothing}"}, "--set", "Nothing=something").exit_code == 0
+    assert "--set Nothing=…: mine.asl.json has no placeholder of this name" in run(PASSES, "--set", "Nothing=something").stderr
     assert run(PASSES, "--set", "Nothing").exit_code == 2
 
 

@@ -75,19 +75,29 @@ def test_a_function_of_the_user_gets_a_stand_in_and_anything_else_must_be_given(
     branch = {"StartAt": "C", "States": {"C": invoking("<NotifyFunction>")}}
     text = machine(A=invoking("${WaitForToken}"), B={"Resource": "${Old}", "Branches": [branch]})
 
-    found = read(text, "m.json", VALUES, lambda name: f"arn:{name}", ["Wanted"])
+    found = read(text, "m.json", VALUES, {"Old": '{"a": 1}'}, lambda name: f"arn:{name}")
 
-    assert found.stand_ins == {name: f"arn:{name}" for name in ("NotifyFunction", "Old", "Wanted")}
+    assert found.stand_ins == {name: f"arn:{name}" for name in ("NotifyFunction", "Old")}
+    assert found.results == {"Old": {"a": 1}}
     assert found.machine["States"]["B"]["Resource"] == "arn:Old"
     assert [name for name, _ in found.states_that_invoke("arn:NotifyFunction")] == ["C"]
     assert [name for name, _ in found.states_that_invoke("wait")] == ["A"]
     with pytest.raises(Unusable, match=r"\$\{WaitForTken\}: did you mean WaitForToken\?"):
-        read(machine(A=invoking("${WaitForTken}")), "m.json", VALUES, lambda name: name)
+        read(machine(A=invoking("${WaitForTken}")), "m.json", VALUES, {}, lambda name: name)
     with pytest.raises(Unusable, match="no value for the placeholder \\$\\{TopicArn}"):
-        read(machine(A={"Arguments": {"TopicArn": "${TopicArn}"}}), "m.json", VALUES, lambda name: name)
+        read(machine(A={"Arguments": {"TopicArn": "${TopicArn}"}}), "m.json", VALUES, {}, lambda name: name)
 
 
 def test_a_function_with_a_value_gets_no_stand_in() -> None:
-    found = read(machine(A=invoking("${NotifyFunction}")), "m.json", {**VALUES, "NotifyFunction": "mine"}, lambda name: name)
+    found = read(machine(A=invoking("${NotifyFunction}")), "m.json", VALUES, {"NotifyFunction": "mine"}, lambda name: name)
     assert found.stand_ins == {}
     assert found.invokes("mine")
+
+
+def test_a_value_that_is_given_comes_before_the_stacks_and_must_have_a_placeholder() -> None:
+    text = machine(A={"Comment": "<WaitFunctionName>", "Result": "${Text}"})
+    found = read(text, "m.json", VALUES, {"WaitFunctionName": "mine", "Text": '{"a": 1}'}, lambda name: name)
+    assert (found.machine["States"]["A"]["Comment"], found.machine["States"]["A"]["Result"]) == ("mine", '{"a": 1}')
+    assert found.stand_ins == {}
+    with pytest.raises(Unusable, match=r"--set Other=…: m\.json has no placeholder of this name"):
+        read(text, "m.json", VALUES, {"Text": "", "Other": ""})

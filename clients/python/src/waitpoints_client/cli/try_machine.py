@@ -4,7 +4,6 @@ import json
 import shlex
 import shutil
 import sys
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,13 +56,12 @@ def try_machine(
     deployed = stacks.deployed(None)
     from waitpoints_client.operations import definition, trial
 
-    known, results = _split(map(_placeholder, values or ()))
-    known = {**trial.placeholders(deployed), **known}
-    machine = definition.read(text, file, known, partial(trial.stand_in, deployed), results)
+    known, named = trial.placeholders(deployed), dict(map(_placeholder, values or ()))
+    machine = definition.read(text, file, known, named, partial(trial.stand_in, deployed))
     with stacks.local_client(path) as waitpoints:
         tried = trial.Trial(deployed, waitpoints, machine, page=token_page)
         parsed = definition.parse(value, "--input" if value == given else given)
-        _run(tried, name or Path(file).name.split(".")[0], parsed, timeout, results, as_json)
+        _run(tried, name or Path(file).name.split(".")[0], parsed, timeout, as_json)
 
 
 def _placeholder(text: str) -> tuple[str, str]:
@@ -73,24 +71,12 @@ def _placeholder(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _split(given: Iterable[tuple[str, str]]) -> tuple[dict[str, str], dict[str, Any]]:
-    """Return the values of placeholders, and what stand-ins return."""
-    values: dict[str, str] = {}
-    results: dict[str, Any] = {}
-    for name, value in given:
-        if value.startswith("{"):
-            results[name] = arguments.json_value(value, f"--set {name}=…")
-        else:
-            values[name] = value
-    return values, results
-
-
-def _run(tried: "Trial", name: str, value: Any, timeout: str, results: dict[str, Any], as_json: bool) -> None:
+def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> None:
     from waitpoints_client.operations import stand_ins
 
     status = INTERRUPTED
     try:
-        with stand_ins.made(tried.stack, tried.definition, tried.role, results) as told:
+        with stand_ins.made(tried.stack, tried.definition, tried.role) as told:
             for line in told:
                 show.note(line)
             tried.start(name, tried.given(value, timeout))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -23,6 +23,8 @@ class Definition:
     """The definition with every placeholder replaced."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     """The ARNs of stand-ins by the placeholders of the functions that they stand for. They are still to be made."""
+    results: Mapping[str, Any] = field(default_factory=dict)
+    """What some of them return, by their placeholders."""
 
     @property
     def machine(self) -> Any:
@@ -44,21 +46,31 @@ def parse(text: str, source: str) -> Any:
 
 
 def read(
-    text: str, source: str, values: Mapping[str, str], stand_in: Callable[[str], str] | None = None, wanted: Iterable[str] = ()
+    text: str,
+    source: str,
+    values: Mapping[str, str],
+    given: Mapping[str, str] | None = None,
+    stand_in: Callable[[str], str] | None = None,
 ) -> Definition:
-    """Replace the placeholders of a definition by the `values` of their names. Raises Unusable.
+    """Replace the placeholders of a definition by the `values` of their names, or those that are `given`. Raises Unusable.
 
-    `stand_in` returns the ARN of a stand-in: for the placeholders that are `wanted`, and for those that name a function that
-    a state invokes and have no value.
+    `stand_in` returns the ARN of a stand-in. A function that a state invokes gets one if its placeholder has no value, or if
+    the value that is given is the JSON object that it returns.
     """
-    found = parse(text, source)
+    found, given = parse(text, source), given or {}
     if problem := next(_problems(found), None):
         raise Unusable(f"{source}: {problem}")
-    named = (name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text)))
-    missing = {name for name in named if name not in values and not _nearest(name, values)}
-    stand_ins = {name: stand_in(name) for name in sorted({*missing, *wanted})} if stand_in else {}
-    machine = _filled(found, source, {**values, **stand_ins})
-    return Definition(json.dumps(machine, ensure_ascii=False), stand_ins)
+    if unknown := [name for name in given if f"${{{name}}}" not in text and f"<{name}>" not in text]:
+        raise Unusable(f"--set {unknown[0]}=…: {source} has no placeholder of this name")
+    functions = {name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text))}
+    results = {
+        name: parse(value, f"--set {name}=…") for name, value in given.items() if name in functions and value.startswith("{")
+    }
+    named = {**values, **{name: value for name, value in given.items() if name not in results}}
+    missing = {name for name in functions if name not in named and not _nearest(name, named)}
+    stand_ins = {name: stand_in(name) for name in sorted(missing | results.keys())} if stand_in else {}
+    machine = _filled(found, source, {**named, **stand_ins})
+    return Definition(json.dumps(machine, ensure_ascii=False), stand_ins, results)
 
 
 def states(machine: Any) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -29,10 +29,10 @@ def handler(event, context):
 
 
 @contextmanager
-def made(stack: Deployed, definition: Definition, role: str, results: Mapping[str, Any]) -> Iterator[list[str]]:
+def made(stack: Deployed, definition: Definition, role: str) -> Iterator[list[str]]:
     """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
 
-    A function returns its `results`. Without one it returns what it is given, with the fields that the states read. Raises
+    A function returns its result. Without one it returns what it is given, with the fields that the states read. Raises
     Unusable if a state invokes a function that does not exist.
     """
     told: list[str] = []
@@ -40,9 +40,10 @@ def made(stack: Deployed, definition: Definition, role: str, results: Mapping[st
         raise Unusable(problem)
     with ExitStack() as deletions:
         for name, arn in definition.stand_ins.items():
-            sample = {} if name in results else _sample(definition, arn)
-            _make_function(stack, arn, role, results.get(name, sample), echoes=name not in results, deletions=deletions)
-            told.append(_about(name, results.get(name), sample))
+            result = definition.results.get(name)
+            sample = _sample(definition, arn) if result is None else {}
+            _make_function(stack, arn, role, result or sample, echoes=result is None, deletions=deletions)
+            told.append(_about(name, result, sample))
         for name in sorted(_missing_secrets(stack, definition)):
             _make_secret(stack, name, deletions)
             told.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
