@@ -82,6 +82,8 @@ def test_a_function_of_the_user_gets_a_stand_in_and_anything_else_must_be_given(
     assert found.machine["States"]["B"]["Resource"] == "arn:Old"
     assert [name for name, _ in found.states_that_invoke("arn:NotifyFunction")] == ["C"]
     assert [name for name, _ in found.states_that_invoke("wait")] == ["A"]
+    by_arn = read(machine(A=invoking("arn:aws:lambda:eu-west-1:1:function:<WaitFunctionName>")), "m.json", VALUES)
+    assert [name for name, _ in by_arn.states_that_invoke("wait")] == ["A"]
     with pytest.raises(Unusable, match=r"\$\{WaitForTken\}: did you mean WaitForToken\?"):
         read(machine(A=invoking("${WaitForTken}")), "m.json", VALUES, {}, lambda name: name)
     with pytest.raises(Unusable, match="no value for the placeholder \\$\\{TopicArn}"):

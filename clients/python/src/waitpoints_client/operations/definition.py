@@ -34,7 +34,10 @@ class Definition:
         return function in self.text
 
     def states_that_invoke(self, function: str) -> Iterator[tuple[str, dict[str, Any]]]:
-        return ((name, state) for name, state in states(self.machine) if function in invoked(state))
+        """Yield the states that invoke a function, by its name or by an ARN that ends with it."""
+        for name, state in states(self.machine):
+            if any(text == function or text.endswith(f":{function}") for text in invoked(state)):
+                yield name, state
 
 
 def parse(text: str, source: str) -> Any:
