@@ -2,9 +2,8 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from waitpoints.listing import Filter, ReadRange
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -22,6 +21,9 @@ from waitpoints.token import (
     Waiter,
 )
 from waitpoints.waiter_result import Failure, Success
+
+if TYPE_CHECKING:
+    from waitpoints.listing import Filter, ReadRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ class TokenStore(Protocol):
     def release(self, attachment: Attachment) -> bool:
         """Delete an attachment if it still belongs to its token. Returns whether it did."""
 
-    def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
+    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:

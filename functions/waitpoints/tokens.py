@@ -2,14 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
 from waitpoints.delivery import Clock, Delivery, NotResumed
 from waitpoints.errors import TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
-from waitpoints.listing import ListQuery, Page, page
 from waitpoints.ports import TokenStore
 from waitpoints.token import (
     MAX_WAITERS,
@@ -31,6 +30,9 @@ from waitpoints.token import (
     Unchecked,
     Waiter,
 )
+
+if TYPE_CHECKING:
+    from waitpoints.listing import ListQuery, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,10 @@ class Tokens:
         if self._is_removed(token_id, self._clock()):
             raise TokenNotFound
 
-    def list_page(self, query: ListQuery) -> Page:
+    def list_page(self, query: "ListQuery") -> "Page":
         """Return a page of tokens as of now, without their outputs and waiters."""
+        from waitpoints.listing import page  # noqa: PLC0415 - only for lists
+
         now = self._clock()
         found = page(self._store.partitions(query.filter, now), query)
         live = [token for token in found.tokens if not self._is_past_retention(token, now)]

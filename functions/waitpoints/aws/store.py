@@ -50,7 +50,6 @@ from waitpoints.aws.items import (
     wire_values,
 )
 from waitpoints.errors import TokenNotFound
-from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import ScannedPage
 from waitpoints.token import (
     MAX_WAITERS,
@@ -74,6 +73,8 @@ from waitpoints.token import (
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import PutTypeDef, TransactWriteItemTypeDef, UpdateTypeDef
+
+    from waitpoints.listing import Filter, IdRange, ReadRange
 
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}  # cancellation reasons worth a retry
 _ANY_INSTANT = 10**15  # epoch milliseconds, later than every token's end
@@ -308,7 +309,7 @@ class Store:
             return False
         return True
 
-    def partitions(self, wanted: Filter, now: int) -> list[ReadRange]:
+    def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
             return [self._undelivered]
@@ -316,10 +317,10 @@ class Store:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
 
-    def _partition(self, index: str, attribute: str, partition: str, wanted: Filter, now: int) -> ReadRange:
+    def _partition(self, index: str, attribute: str, partition: str, wanted: "Filter", now: int) -> "ReadRange":
         expression, values = _filter(wanted, now)
 
-        def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+        def read(within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
             answer = self._client.query(
                 TableName=self._table,
                 IndexName=index,
@@ -334,7 +335,7 @@ class Store:
 
         return read
 
-    def _undelivered(self, within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+    def _undelivered(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
         """Read marks, and then each of their tokens, because a mark may outlive what it says."""
         answer = self._client.query(
             TableName=self._table,
@@ -509,7 +510,7 @@ def _may_be_completed(unchecked: Unchecked) -> str:
     assert_never(unchecked)
 
 
-def _filter(wanted: Filter, now: int) -> tuple[_FilterArguments, dict[str, Any]]:
+def _filter(wanted: "Filter", now: int) -> tuple[_FilterArguments, dict[str, Any]]:
     """Return a filter as query arguments and their values. A due token counts as timed out even before that is stored."""
     parts: list[str] = []
     known: dict[str, Any] = {"now": now} | {status.lower(): status for status in StoredStatus}
