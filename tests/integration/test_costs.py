@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from benchmarks import costs
 from benchmarks.waits import bench
 from in_process.moto_stack import MotoStack
@@ -9,6 +11,7 @@ from in_process.moto_stack import MotoStack
 IS_DOLLARS = re.compile(r"^\|.*\d\.\d\d\D*\|$")
 
 
+@pytest.mark.thorough
 def test_the_figures_are_those_that_make_costs_counts(stack: MotoStack) -> None:
     """All but the dollars, which depend on the length of log lines, and so on how many digits a duration has."""
     with bench(stack) as counted:

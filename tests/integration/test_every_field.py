@@ -23,6 +23,8 @@ from tests.support.fakes.waits import DENIED, THROTTLED
 from waitpoints import ids
 from waitpoints.endpoints import is_name
 
+pytestmark = pytest.mark.thorough
+
 COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
 ENDPOINT = f"{ENDPOINTS}/github"
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
@@ -571,7 +573,6 @@ ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.
 ALMOST = st.sampled_from(["10m", "2030-01-01", 60, ["a"], {"scopes": ["admin"]}, "", 10**20, "9" * 50 + "d", "key", -1, 2**63])
 
 
-@pytest.mark.thorough
 @given(body=st.dictionaries(st.sampled_from(FIELDS) | st.text(), ANYTHING | ALMOST, max_size=4), escaped=st.booleans())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200)
 def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) -> None:
@@ -584,7 +585,6 @@ def test_no_body_is_answered_500(api: Api, body: dict[str, Any], escaped: bool) 
             answer.text.encode()
 
 
-@pytest.mark.thorough
 @given(
     pairs=st.lists(
         st.tuples(st.sampled_from(QUERY_PARAMETERS), st.text(max_size=30) | st.sampled_from(list(RUBBISH.values()))), max_size=4

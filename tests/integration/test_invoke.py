@@ -10,6 +10,8 @@ import pytest
 from in_process.invoke import main
 from in_process.template import ROOT
 
+pytestmark = pytest.mark.thorough
+
 EVENT = str(ROOT / "events" / "retrieve_token.json")
 
 

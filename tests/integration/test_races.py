@@ -22,6 +22,8 @@ from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
+pytestmark = pytest.mark.thorough
+
 CROWD = 100
 COMPLETE = "/api/v1/waitpoints/complete"
 JSON = {"content-type": "application/json"}

@@ -9,6 +9,10 @@ import sys
 import time
 from functools import cache
 
+import pytest
+
+pytestmark = pytest.mark.thorough
+
 PROGRAM = r"""
 import sys
 from datetime import timedelta
