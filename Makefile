@@ -11,14 +11,14 @@ LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-g
 WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 PORT ?= 8787
-export PORT STACK FOLDER INPUT
+export PORT STACK FOLDER INPUT PARAMETERS
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Try it
 
-run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it)
+run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it, PARAMETERS="NAME=VALUE …")
 	@exec .local/emulator/bin/python -m local.run
 
 durable: .local/emulator/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'

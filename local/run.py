@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import signal
 import sys
@@ -158,7 +160,7 @@ def interruptible() -> Iterator[None]:
 def main() -> int:
     step = Steps()
     try:
-        with interruptible(), running(chosen_port(), FOLDER, step) as stack:
+        with interruptible(), running(chosen_port(), FOLDER, step, chosen_parameters()) as stack:
             status, output = main_job(stack, step)
             succeeded = status == "SUCCEEDED" and output == json.loads(PAYLOAD.read_bytes())
             print(f"\n  {status}, with this output:\n")
@@ -185,6 +187,18 @@ def chosen_port() -> int:
     if not written.isascii() or not written.isdigit() or not 1024 <= int(written) <= 65535:
         raise LocalError(f"PORT={written} is not a port: choose a number from 1024 to 65535")
     return int(written)
+
+
+def chosen_parameters() -> list[str]:
+    """Return the template's parameters in PARAMETERS, as `sam deploy` reads them. Raises LocalError for another form."""
+    written = os.environ.get("PARAMETERS", "")
+    try:
+        found = shlex.split(written)
+    except ValueError:
+        found = [written]
+    if wrong := [text for text in found if not re.fullmatch(r"[A-Za-z]+=[^\"']*", text)]:
+        raise LocalError(f"PARAMETERS has {wrong[0]!r}: write NAME=VALUE, with quotes around a value that has spaces")
+    return [re.sub("=(.*)", r'="\1"', text) for text in found]
 
 
 def shortened(text: str, lines: int = 24) -> list[str]:

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -63,8 +63,11 @@ def client(endpoint_url: str, service: str) -> Any:
 
 
 @contextmanager
-def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
-    """Deploy a stack on 127.0.0.1:`port` with its files in `folder`. On exit, ends every process it started."""
+def running(port: int, folder: Path, step: Step = str, parameters: Sequence[str] = ()) -> Iterator[Stack]:
+    """Deploy a stack on 127.0.0.1:`port` with its files in `folder`. On exit, ends every process it started.
+
+    `parameters` are the template's, each as `sam deploy --parameter-overrides` reads it: NAME="VALUE".
+    """
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
@@ -89,7 +92,7 @@ def running(port: int, folder: Path, step: Step = str) -> Iterator[Stack]:
         step("sam build")
         sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url=endpoint_url, folder=folder)
         step("sam deploy")
-        overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*"]
+        overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*", *parameters]
         sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
         stack = describe(endpoint_url, api_id_file)
         own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")

@@ -11,15 +11,18 @@ from waitpoints.errors import InvalidRequest
 SHORTEST = 20  # characters; AWS documents only the maximum, and issues more
 LONGEST_TASK_TOKEN, LONGEST_CALLBACK_ID = 2048, 1024  # characters
 CALLBACK_ID_PATTERN = "^[A-Za-z0-9+/]+={0,2}$"  # of Lambda's service model
+_OTHER_TEXTS = ("arn:", "http:", "https:", "waitpoint_")
+"""How texts begin that are passed by mistake: the execution's ARN, the callback URL, the id of the token."""
 
 
 def task_token(text: object) -> str:
     """Return `text` if it can be a task token. Raises InvalidRequest, which says what to write instead."""
     if is_task_token(text):
         return str(text)
-    if is_expression(text):
+    if is_expression(text) or _is_other_text(text):
+        wrong = "an expression that was not evaluated" if is_expression(text) else "an ARN, a URL or the id of a waitpoint"
         raise InvalidRequest(
-            '"taskToken" is an expression that was not evaluated: write "taskToken.$": "$$.Task.Token" in JSONPath, or '
+            f'"taskToken" is {wrong}: write "taskToken.$": "$$.Task.Token" in JSONPath, or '
             '"taskToken": "{% $states.context.Task.Token %}" in JSONata'
         )
     raise InvalidRequest(
@@ -39,7 +42,7 @@ def callback_id(text: object) -> str:
 
 
 def is_task_token(text: object) -> bool:
-    if not isinstance(text, str) or is_expression(text):
+    if not isinstance(text, str) or is_expression(text) or _is_other_text(text):
         return False
     return SHORTEST <= len(text) <= LONGEST_TASK_TOKEN and not any(character.isspace() for character in text)
 
@@ -53,3 +56,7 @@ def is_callback_id(text: object) -> bool:
 def is_expression(text: object) -> bool:
     """Whether `text` is an unevaluated JSONPath or JSONata expression."""
     return isinstance(text, str) and text.lstrip().startswith(("$", "{%"))
+
+
+def _is_other_text(text: object) -> bool:
+    return isinstance(text, str) and text.startswith(_OTHER_TEXTS)

@@ -17,7 +17,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import handles, telemetry
 from waitpoints.delivery import resumer_for
-from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
+from waitpoints.errors import CannotResume, InvalidRequest, TryAgain, WaitpointsError
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services
@@ -48,10 +48,17 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
 
 
 def _is_told(event: Any, refusal: WaitpointsError) -> bool:
-    """Report the error to what waits with this payload. Returns False if that is impossible: the invocation must fail."""
+    """Report the error to what waits with this payload. Returns False if that is impossible: the invocation must fail.
+
+    Raises CannotResumeNow if a retry of the invocation may report it.
+    """
     failure = Failure(type(refusal).__name__, refusal.message)
     waiting = _waiting(event) if isinstance(event, dict) else []
-    replies = [resumer_for(kind, services).resume(handle, failure) for kind, handle in waiting]
+    try:
+        replies = [resumer_for(kind, services).resume(handle, failure) for kind, handle in waiting]
+    except CannotResume as reason:
+        telemetry.note(notTold=str(reason))
+        return False
     return bool(replies) and all(reply is ReplyKind.RESUMED for reply in replies)
 
 

@@ -101,7 +101,7 @@ def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None
 
 def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
     port = free_port()
-    with make_run(tmp_path, PORT=str(port)) as run:
+    with make_run(tmp_path, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as run:
         assert run.stdout is not None
         printed = ""
         until = time.monotonic() + PATIENCE
@@ -115,6 +115,9 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         assert set(stack) == KEYS
         assert stack["api_url"] == f"http://127.0.0.1:{port}"
         assert Stack(**stack).output_bucket
+        [described] = Stack(**stack).client("cloudformation").describe_stacks(StackName=stack["stack_name"])["Stacks"]
+        given = {parameter["ParameterKey"]: parameter["ParameterValue"] for parameter in described["Parameters"]}
+        assert (given["EventBusName"], given["BrandName"]) == ("default", "Acme Ltd")
         pasted = paste(commands(printed), tmp_path / "clone", Stack(**stack))
         assert '{"success":true}' in pasted
         assert "status\tCOMPLETED" in pasted
@@ -164,3 +167,12 @@ def test_an_invalid_port_is_refused_with_the_accepted_range(tmp_path: Path, port
 
     assert run.returncode != 0
     assert "choose a number from 1024 to 65535" in output
+
+
+@pytest.mark.parametrize("parameters", ["EventBusName", "BrandName='Acme", "EventBusName: default"])
+def test_an_invalid_parameter_is_refused_with_the_accepted_form(tmp_path: Path, parameters: str) -> None:
+    with make_run(tmp_path, PORT=str(free_port()), PARAMETERS=parameters) as run:
+        output, _ = run.communicate(timeout=PATIENCE)
+
+    assert run.returncode != 0
+    assert "write NAME=VALUE" in output

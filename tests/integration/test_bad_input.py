@@ -18,7 +18,7 @@ from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import DENIED, FakeWaits, Fault, refusal
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.errors import CannotResume, InvalidRequest, TokenNotFound
+from waitpoints.errors import InvalidRequest, TokenNotFound
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -212,8 +212,18 @@ def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
 
 
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
-@pytest.mark.parametrize("written", ["$$.Task.Token", "$states.context.Task.Token", "{% $states.context.Task.Token %}"])
-def test_an_unevaluated_task_token_fails_the_invocation(
+@pytest.mark.parametrize(
+    "written",
+    [
+        "$$.Task.Token",
+        "$states.context.Task.Token",
+        "{% $states.context.Task.Token %}",
+        "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
+        UNKNOWN,
+        f"https://hooks.example.com/api/v1/waitpoints/tokens/{UNKNOWN}/callback/0",
+    ],
+)
+def test_what_is_no_task_token_fails_the_invocation(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
 ) -> None:
     """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
@@ -233,12 +243,12 @@ def test_an_undeliverable_refusal_fails_the_invocation(stack: MotoStack, waits: 
     with pytest.raises((InvalidRequest, TokenNotFound)):
         stack.functions()["wait_for_token"].call({**payload, waits.member: handle})
     waits.fail_next(DENIED)
-    with pytest.raises(CannotResume):
+    with pytest.raises((InvalidRequest, TokenNotFound)):
         stack.functions()["wait_for_token"].call({**payload, waits.member: waits.start()})
 
 
 def test_a_task_token_of_another_account_fails_the_invocation(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
-    with pytest.raises(CannotResume):
+    with pytest.raises(TokenNotFound):
         stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, "taskToken": "of-another-account-" * 2})
 
 

@@ -79,6 +79,19 @@ def test_a_token_that_was_failed_or_timed_out_is_failed(functions: Lambda, error
     assert (result.error.model_dump(), result.timed_out) == (error, timed_out)
 
 
+def test_only_the_stack_can_say_that_a_token_timed_out(functions: Lambda) -> None:
+    """Whoever fails a token chooses its code, but not this name."""
+    assert not wait({"ok": False, "error": {**REJECTED, "code": TIMED_OUT["code"]}}).timed_out
+
+
+@pytest.mark.parametrize("token", [None, {"id": "waitpoint_01"}, 7])
+def test_what_is_no_token_is_refused(functions: Lambda, token: Any) -> None:
+    context: Any = Context("{}")
+    with pytest.raises(TypeError, match="Expected a token or its id"):
+        wait_for_token(context, token)
+    assert not functions.invoked
+
+
 def test_with_unwrap_the_result_is_the_output(functions: Lambda) -> None:
     assert wait({"ok": False}, unwrap=True) == {"ok": False}
     [(_, payload)] = functions.invoked

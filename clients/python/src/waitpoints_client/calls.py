@@ -12,7 +12,7 @@ from typing_extensions import Unpack
 
 from waitpoints_client import models, wire
 from waitpoints_client.models import Answer
-from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
+from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId, id_of
 
 Read = TypeVar("Read")
 Model = TypeVar("Model", bound=Answer)
@@ -161,14 +161,6 @@ def _as(model: type[Model]) -> Callable[[httpx.Response], Model]:
 def _nothing(answer: httpx.Response) -> None:
     if answer.json().get("success") is not True:
         raise ValueError("no success")
-
-
-def id_of(token: TokenOrId) -> str:
-    """Return the id of a token. Raises TypeError for anything else."""
-    found = token if isinstance(token, str) else getattr(token, "id", None)
-    if not isinstance(found, str):
-        raise TypeError(f"Expected a token or its id, not {type(token).__name__}")
-    return found
 
 
 def _path(token: TokenOrId) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, overload
 
 from waitpoints_client.errors import ConfigurationError, WaitpointsError
 from waitpoints_client.models import Failed, Ok, Result, TokenError
-from waitpoints_client.options import TokenOrId
+from waitpoints_client.options import TokenOrId, id_of
 from waitpoints_client.wire import read_json
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aws_durable_execution_sdk_python.config import WaitForCallbackConfig
 
 WAIT_FUNCTION = "WAITPOINTS_WAIT_FUNCTION"
-_TIMEOUT = "TRIGGER_WAITPOINT_TIMEOUT"
+_TIMEOUT = "WaitpointTimeoutError"  # a name that only the stack gives
 
 
 class NotRegisteredError(WaitpointsError):
@@ -74,8 +74,7 @@ def wait_for_token(
     wait_function = function or os.environ.get(WAIT_FUNCTION)
     if not wait_function:
         raise ConfigurationError(f"No wait function: give function=…, or set {WAIT_FUNCTION} to the output WaitFunctionName")
-    token_id = token if isinstance(token, str) else token.id
-    payload = {"waitpointId": token_id, "unwrap": unwrap, "execution": context.execution_context.durable_execution_arn}
+    payload = {"waitpointId": id_of(token), "unwrap": unwrap, "execution": context.execution_context.durable_execution_arn}
 
     def register(callback_id: str, _: object) -> None:
         _invoke(wait_function, {**payload, "callbackId": callback_id})
@@ -106,5 +105,5 @@ def _functions() -> Any:
 def _result(found: dict[str, Any]) -> Result:
     if not found["ok"]:
         error = TokenError.model_validate(found["error"])
-        return Failed(error, timed_out=error.code == _TIMEOUT)
+        return Failed(error, timed_out=error.name == _TIMEOUT)
     return Ok(StoredOutput(**found["outputReference"]) if "outputReference" in found else found["output"])

@@ -27,6 +27,14 @@ TokenOrId: TypeAlias = str | HasId
 """A token that the client returned, or its id, with or without `waitpoint_`."""
 
 
+def id_of(token: TokenOrId) -> str:
+    """Return the id of a token. Raises TypeError for anything else."""
+    found = token if isinstance(token, str) else getattr(token, "id", None)
+    if not isinstance(found, str):
+        raise TypeError(f"Expected a token or its id, not {type(token).__name__}")
+    return found
+
+
 class Verify(TypedDict):
     """The signature that deliveries must have. `docs/webhooks.md` lists the schemes."""
 

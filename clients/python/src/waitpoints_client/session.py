@@ -28,7 +28,7 @@ from waitpoints_client.errors import (
     error_class,
 )
 from waitpoints_client.models import Result, Token
-from waitpoints_client.options import TokenOrId
+from waitpoints_client.options import TokenOrId, id_of
 
 Read = TypeVar("Read")
 
@@ -106,7 +106,7 @@ class Session:
         while (result := (yield from self.get(token)).result) is None:
             left = pause if until is None else until - time.monotonic()
             if left <= 0:
-                raise WaitTimeoutError(f"{calls.id_of(token)} still waits")
+                raise WaitTimeoutError(f"{id_of(token)} still waits")
             yield Pause(min(pause, left))
             pause = min(pause * LOOK_FACTOR, LONGEST_LOOK) if poll is None else pause
         return result
