@@ -18,7 +18,7 @@ help: ## List the commands
 
 ##@ Try it
 
-run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1 to exit after it, PARAMETERS="NAME=VALUE …")
+run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
 	@exec .local/emulator/bin/python -m local.run
 
 durable: .local/emulator/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'

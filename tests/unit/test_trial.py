@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,6 +246,23 @@ def test_a_token_is_found_if_one_state_creates_and_waits_without_a_name(stack: T
     assert f"To complete {token.id}, paste this" in run({"StartAt": "Both", "States": {"Both": both}}).stdout
 
 
+def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on."""
+    token = stack.waitpoints.create(task_token="b" * 100)
+    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * trial.LOOKS)), [SUCCEEDED]]
+    found = stack.waitpoints.get(token)
+    [waiter] = found.waiters
+    gone = found.model_copy(update={"completed_at": NOW, "waiters": (waiter.model_copy(update={"status": "GONE"}),)})
+    answers = iter([found])
+    tried = SimpleNamespace(**{name: getattr(stack.waitpoints, name) for name in ("create", "list", "fail")})
+    tried.get = lambda _: next(answers, gone)
+    monkeypatch.setattr(stacks, "local_client", lambda _: nullcontext(tried))
+
+    lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
+
+    assert len([line for line in lines if "lost the result: its waiter is GONE." in line and "$$.Task.Token" in line]) == 1
+
+
 def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) -> None:
     stack.history = [[STARTED, event(1, "TaskFailed", error="Lambda.Unknown", cause="no such function"), FAILED]]
     result = run(PASSES)
@@ -334,6 +352,12 @@ class TestAStandIn:
         stack.history = [[STARTED, SUCCEEDED]]
         run(self.MACHINE, "--set", "StartFunction=mine")
         assert stack.functions == []
+
+    def test_is_not_waited_for(self, stack: TriedStack) -> None:
+        waits = {**self.INVOKES, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
+        result = run({"StartAt": "A", "States": {"A": waits}})
+        assert (result.exit_code, stack.machines, stack.functions) == (1, [], [])
+        assert 'the state "A" waits for StartFunction to return its task token, which a stand-in never does' in result.stderr
 
     def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
         text = json.dumps(self.MACHINE).replace("${StartFunction}", "arn:aws:lambda:us-east-1:1:function:f")

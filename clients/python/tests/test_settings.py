@@ -72,5 +72,5 @@ def test_a_client_closes_its_connections_at_the_end() -> None:
 def test_a_stack_needs_the_extra(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "boto3", None)
 
-    with pytest.raises(ConfigurationError, match=r'install the extra: pip install "waitpoints-client\[aws\]"'):
+    with pytest.raises(ConfigurationError, match=r'the extra "aws": in a clone, pip install "\./clients/python\[aws\]"'):
         client(stack="waitpoints")

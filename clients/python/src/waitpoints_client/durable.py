@@ -96,7 +96,8 @@ def _functions() -> Any:
         import boto3  # noqa: PLC0415 - part of the extra
     except ImportError:
         raise ConfigurationError(
-            'To wait in a durable function, install the extra (Python 3.11 or newer): pip install "waitpoints-client[durable]"'
+            'To wait in a durable function, install the extra "durable" (Python 3.11 or newer): in a clone, '
+            'pip install "./clients/python[durable]"'
         ) from None
 
     return boto3.client("lambda")

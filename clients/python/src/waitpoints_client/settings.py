@@ -28,7 +28,7 @@ def of_stack(name: str, session: "boto3.Session | None" = None) -> tuple[str, st
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
     except ImportError:
         raise ConfigurationError(
-            'To find a stack by its name, install the extra: pip install "waitpoints-client[aws]"'
+            'To find a stack by its name, install the extra "aws": in a clone, pip install "./clients/python[aws]"'
         ) from None
     session = session or boto3.Session(region_name=os.environ.get("AWS_REGION"))
     try:

@@ -52,6 +52,17 @@ def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None
     assert len(result.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("command", [["create"], ["list"], ["doctor"], ["rotate-key", "--yes"]])
+def test_an_empty_name_is_no_other_stack(no_stack: Path, command: list[str]) -> None:
+    """As `--stack "$STACK"` gives it, with STACK unset."""
+    serve(no_stack)
+
+    result = CliRunner().invoke(program, [*command, "--stack", ""])
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Error: --stack is empty: name a stack in your AWS account, or leave it out")
+
+
 @pytest.mark.parametrize("command", [["list", "--stack", "s"], ["doctor"], ["logs"], ["rotate-key"]])
 def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
     monkeypatch.delitem(sys.modules, "waitpoints_client.operations.deployed", raising=False)
@@ -60,4 +71,4 @@ def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: 
     result = CliRunner().invoke(program, command)
 
     assert result.exit_code != 0
-    assert 'pip install "waitpoints-client[aws]"' in result.stderr
+    assert 'pip install "./clients/python[aws]"' in result.stderr

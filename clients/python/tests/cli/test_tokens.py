@@ -1,6 +1,7 @@
 """The commands for tokens, against a stack in memory."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -12,6 +13,8 @@ from typer.testing import Result
 
 from waitpoints_client import Waitpoints
 from waitpoints_client.cli import show
+from waitpoints_client.cli.arguments import content
+from waitpoints_client.cli.problems import Problem
 from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
@@ -212,6 +215,36 @@ class TestComplete:
         assert result.stderr.endswith("""write '"approved"' for a text\n""")
         assert waitpoints.get(token).status == "WAITING"
 
+    @pytest.mark.parametrize(
+        ("data", "said"),
+        [
+            ("NaN", "DATA has NaN, which is not JSON"),
+            ("[-Infinity]", "DATA has -Infinity, which is not JSON"),
+            ("[" * 100_000 + "]" * 100_000, "DATA is nested too deep"),
+            ("9" * 5000, "DATA has a whole number of more than 4,300 digits"),
+        ],
+    )
+    def test_refuses_what_no_answer_could_hold(self, run: Run, waitpoints: Waitpoints, data: str, said: str) -> None:
+        token = waitpoints.create()
+
+        result = run("complete", token.id, "-", input=data)
+
+        assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (2, "", 1)
+        assert result.stderr.startswith(f"Error: {said}")
+        assert waitpoints.get(token).status == "WAITING"
+
+    def test_refuses_an_empty_id_as_wrong_usage(self, run: Run) -> None:
+        """As `waitpoints complete "$ID"` gives it, with ID unset."""
+        result = run("complete", "")
+
+        assert (result.exit_code, result.output) == (2, "Error: '' does not name a token\n")
+
+    def test_refuses_a_standard_input_that_is_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+
+        with pytest.raises(Problem, match="- reads standard input, which is closed"):
+            content("-")
+
     def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:
         assert printed("complete", waitpoints.create().id) == {"success": True}
         assert printed("fail", waitpoints.create().id, "no") == {"success": True}
@@ -258,12 +291,13 @@ class TestWait:
         assert run("wait", token.id).exit_code == 2
         assert printed("wait", token.id, status=2)["timedOut"] is True
 
-    def test_exits_with_2_if_the_token_still_waits(self, run: Run, waitpoints: Waitpoints) -> None:
+    def test_exits_with_2_if_the_token_still_waits(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
         token = waitpoints.create()
 
         result = run("wait", token.id, "--for", "0s")
 
         assert (result.exit_code, result.stderr) == (2, f"Error: {token.id} still waits after 0s\n")
+        assert printed("wait", token.id, "--for", "0s", status=2) == {"ok": False, "waiting": True}
 
     def test_says_in_its_help_what_each_status_means(self, run: Run) -> None:
         said = " ".join(run("wait", "--help").stdout.split())

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,14 @@ USAGE = 2
 def content(argument: str) -> str:
     """Return an argument's text: of the file in `@file`, of standard input for `-`, else the argument itself."""
     if argument == "-":
-        return sys.stdin.read()
+        return standard_input()
     return file(argument[1:]) if argument.startswith("@") else argument
+
+
+def standard_input() -> str:
+    if sys.stdin is None:
+        raise Problem("- reads standard input, which is closed", USAGE)
+    return sys.stdin.read()
 
 
 def content_or_file(argument: str) -> str:
@@ -39,10 +46,20 @@ def json_value(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
     text = content(argument)
     try:
-        return json.loads(text)
+        return json.loads(text, parse_constant=partial(_refuse_constant, name))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise Problem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
+    except RecursionError:
+        raise Problem(f"{name} is nested too deep: a stack takes 500 levels", USAGE) from None
+    except ValueError:  # Python's limit of digits
+        raise Problem(
+            f"{name} has a whole number of more than 4,300 digits: post it to the token's URL instead", USAGE
+        ) from None
+
+
+def _refuse_constant(name: str, constant: str) -> None:
+    raise Problem(f"{name} has {constant}, which is not JSON: write a number, null or a text in quotes", USAGE)
 
 
 def _example(text: str) -> str:

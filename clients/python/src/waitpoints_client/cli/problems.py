@@ -42,11 +42,21 @@ def confirm(question: str) -> None:
 
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
-    if isinstance(error, (Problem, OSError, *_reported())):
+    if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
         return show.cell(" ".join(str(error).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         traceback.print_exception(error)
     return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+
+
+def status_of(error: Exception) -> int:
+    """Return the exit status for any error."""
+    return error.status if isinstance(error, Problem) else 2 if _is_about_an_argument(error) else 1
+
+
+def _is_about_an_argument(error: Exception) -> bool:
+    """Whether the client refused an argument. The errors of libraries are of subclasses."""
+    return type(error) is ValueError
 
 
 def _reported() -> Iterator[type[Exception]]:

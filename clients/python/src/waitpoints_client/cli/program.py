@@ -12,7 +12,7 @@ import typer
 
 from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
 from waitpoints_client.cli.options import PlainGroup, flowing
-from waitpoints_client.cli.problems import Problem, sentence
+from waitpoints_client.cli.problems import sentence, status_of
 from waitpoints_client.version import __version__
 
 
@@ -29,7 +29,7 @@ class Program(PlainGroup):
         except typer.TyperException as usage:
             status = show.error(_usage(usage), usage.exit_code)
         except Exception as error:
-            status = show.error(sentence(error), error.status if isinstance(error, Problem) else 1)
+            status = show.error(sentence(error), status_of(error))
         sys.exit(status if isinstance(status, int) else 0)
 
 

@@ -21,7 +21,7 @@ def client(name: str | None) -> "Waitpoints":
     """
     from waitpoints_client import Waitpoints
 
-    if name:
+    if name is not None:
         stack = deployed(name)
         return Waitpoints(stack.outputs["ApiUrl"], stack.api_key())
     if given := from_environment():
@@ -49,8 +49,10 @@ def deployed(name: str | None) -> "Deployed":
     except ModuleNotFoundError as missing:
         if missing.name not in ("boto3", "botocore"):
             raise
-        raise Problem('This needs boto3: run `pip install "waitpoints-client[aws]"`') from None
-    if name:
+        raise Problem('This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`') from None
+    if name is not None:
+        if not name:
+            raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
         return Deployed.named(name)
     if path := local_file():
         return Deployed.local(json.loads(path.read_text()))

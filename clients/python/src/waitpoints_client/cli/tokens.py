@@ -191,6 +191,8 @@ def wait(
         try:
             result = waitpoints.wait(token, poll=poll, timeout=seconds)
         except WaitTimeoutError:
+            if as_json:
+                show.value({"ok": False, "waiting": True})
             raise Problem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
     if as_json:
         show.value(token_views.result_value(result))

@@ -119,7 +119,7 @@ def _as_text(event: "Event", start: "datetime", why: str | None) -> str:
         return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why or ''}".rstrip(), *output])
     if event.state:
         return f"{when}  {show.styled('1', show.cell(event.state))}"
-    return f"{when}    {event.kind if event.kind != 'failed' else show.styled('31', f'failed {why}')}"
+    return f"{when}    {show.styled('31', f'{event.kind} {why}') if why else event.kind}"
 
 
 def _how_to_complete(completion: "Completion") -> str:

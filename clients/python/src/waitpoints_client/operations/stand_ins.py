@@ -33,10 +33,10 @@ def made(stack: Deployed, definition: Definition, role: str) -> Iterator[list[st
     """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
 
     A function returns its result. Without one it returns what it is given, with the fields that the states read. Raises
-    Unusable if a state invokes a function that does not exist.
+    Unusable if a state invokes a function that does not exist, or waits for a stand-in.
     """
     told: list[str] = []
-    if problem := next(_foreign(stack, definition), None):
+    if problem := next(_silent(definition), None) or next(_foreign(stack, definition), None):
         raise Unusable(problem)
     with ExitStack() as deletions:
         for name, arn in definition.stand_ins.items():
@@ -48,6 +48,15 @@ def made(stack: Deployed, definition: Definition, role: str) -> Iterator[list[st
             _make_secret(stack, name, deletions)
             told.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
         yield told
+
+
+def _silent(definition: Definition) -> Iterator[str]:
+    """Yield what to do about each stand-in that a state would wait for without end."""
+    for placeholder, arn in definition.stand_ins.items():
+        for name, state in definition.states_that_invoke(arn):
+            if str(state.get("Resource")).endswith(".waitForTaskToken"):
+                never = f"waits for {placeholder} to return its task token, which a stand-in never does"
+                yield f'the state "{name}" {never}: write <WaitFunctionName> or <CreateFunctionName> to wait for a token'
 
 
 def _foreign(stack: Deployed, definition: Definition) -> Iterator[str]:

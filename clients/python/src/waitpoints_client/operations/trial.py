@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import count
 from typing import Any
 
 from waitpoints_client import Token, Waitpoints
@@ -16,6 +17,8 @@ from waitpoints_client.operations.deployed import PROBLEMS, Deployed
 from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
 
 POLL_SECONDS = 0.25
+LOOKS = 8  # at the execution, for each at its tokens
+LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
 ENDED = "The trial has ended"
 _WAITING = ".waitForTaskToken"
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
@@ -28,7 +31,8 @@ class Event:
     """One thing that the execution did. Absent values are None."""
 
     kind: str
-    """token, entered, waits, resumed, failed (a task), or how it ended: SUCCEEDED, FAILED, TIMED_OUT, ABORTED."""
+    """token, entered, waits, resumed, lost (the result), failed (a task), or how it ended: SUCCEEDED, FAILED, TIMED_OUT or
+    ABORTED."""
     at: datetime
     state: str | None = None
     completion: "Completion | None" = None
@@ -79,7 +83,8 @@ class Trial:
     machine: str = ""
     execution: str = ""
     _is_ours: bool = False
-    _shown: set[str] = field(default_factory=set)
+    _shown: dict[str, Token] = field(default_factory=dict)
+    """The tokens that were told, by their ids."""
 
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
@@ -111,7 +116,7 @@ class Trial:
     def follow(self) -> Iterator[Event]:
         """Yield what the execution does, until it ends."""
         seen, waiting = 0, 0
-        while True:
+        for look in count():
             events = self._history()
             for happened in map(read_event, events[seen:]):
                 if happened is None:
@@ -125,6 +130,8 @@ class Trial:
             seen = len(events)
             if waiting > 0 and self._creates_tokens:
                 yield from self._found_tokens(events)
+            if waiting > 0 and look % LOOKS == LOOKS - 1:
+                yield from self._lost()
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -185,9 +192,19 @@ class Trial:
         waiting = [payload(state) for state in self._creating.values() if str(state.get("Resource")).endswith(_WAITING)]
         return waiting[0] if len(waiting) == 1 else {}
 
+    def _lost(self) -> Iterator[Event]:
+        """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""
+        for token in [self.waitpoints.get(shown) for shown in self._shown.values() if shown.status == "WAITING"]:
+            statuses = {waiter.status for waiter in token.waiters}
+            if token.completed_at and statuses and statuses <= {"GONE", "UNDELIVERED"}:
+                self._shown[token.id] = token
+                yield Event(
+                    "lost", token.completed_at, cause=f"the result: its waiter is {' and '.join(sorted(statuses))}. {LOST}"
+                )
+
     def _once(self, token: Token, at: datetime, created: Mapping[str, Any]) -> Iterator[Event]:
         if token.id not in self._shown:
-            self._shown.add(token.id)
+            self._shown[token.id] = token
             output = fitting_output(self.definition.machine, created)
             completion = Completion(token, output, accepts_any_post(created, output), "page" in created)
             yield Event("token", at, completion=completion)
