@@ -44,6 +44,8 @@ def local_client(path: Path) -> "Waitpoints":
 
 def deployed(name: str | None) -> "Deployed":
     """Return the stack of this name in AWS, or the one that `make run` serves. Raises Problem or NotFound."""
+    if name == "":
+        raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
     try:
         from waitpoints_client.operations.deployed import Deployed
     except ModuleNotFoundError as missing:
@@ -51,8 +53,6 @@ def deployed(name: str | None) -> "Deployed":
             raise
         raise Problem('This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`') from None
     if name is not None:
-        if not name:
-            raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
         return Deployed.named(name)
     if path := local_file():
         return Deployed.local(json.loads(path.read_text()))
