@@ -77,22 +77,13 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
             "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
             table(
                 ["step", "function", "calls", "write units", "read units"],
-                [
-                    [
-                        step.name,
-                        f"`{step.function}`",
-                        ", ".join(step.operations()) or "none",
-                        f"{step.write_units}",
-                        f"{step.read_units:g}",
-                    ]
-                    for step in shown.values()
-                ],
+                [[step.name, f"`{step.function}`", *asked(step)] for step in shown.values()],
             ),
             "What a token's rules add, with a 24 h timeout, a payload of 200 bytes and a schema of 90 bytes:",
             table(
                 ["rules", "step", "calls", "write units", "read units"],
                 [
-                    [rules, step.name, ", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
+                    [rules, step.name, *asked(step)]
                     for rules, wait in ruled.items()
                     for step in wait.steps
                     if step.function in ("create_token", "accept_callback")
@@ -100,6 +91,11 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
             ),
         ]
     )
+
+
+def asked(step: Step) -> list[str]:
+    """Return what a step asks of AWS: its calls, write units and read units."""
+    return [", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
 
 
 def report_deliveries(counted: Deliveries) -> str:
