@@ -74,8 +74,8 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 
 ##@ Measure it
 
-bench: .venv/ready .local/sam/ready ## Measure each public function's cold start against bare boto3; fails where a budget is missed
-	@.venv/bin/python -m benchmarks.cold_start
+bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
+	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks $(BENCH)
 
 costs: .venv/ready ## Count the AWS requests of a wait and of deliveries, and write them with list prices into docs/costs.md
 	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs

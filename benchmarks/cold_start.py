@@ -1,4 +1,4 @@
-"""`make bench`: measure the cold start of each public function against a bare module with the same boto3 clients.
+"""Measure the cold start of each public function against a bare module with the same boto3 clients.
 
 Measures the function and layer of a plain `sam build`, with boto3 and its bytecode on the path as in Lambda's runtime.
 The figure is the CPU time of a whole process: the interpreter starts, imports the handler with the environment of a
@@ -11,8 +11,6 @@ budget lies between the quartiles of these ratios, up to MOST_ROUNDS rounds foll
 starts at a different call depth: Python allocates its stack in blocks, and an import that runs at the end of a block
 allocates the next one at every call, which costs up to 20 ms. The depth in Lambda is unknown.
 
-Exits with 1 if a budget is missed.
-
     python -m benchmarks.cold_start [FUNCTION ...]
 """
 
@@ -23,15 +21,17 @@ import shutil
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
+from benchmarks.page import Figures, table
 from in_process.template import Function, Template
 from local.stack import ARCHITECTURE, LOCAL, sam
 
-FOLDER = LOCAL / "bench"
+FOLDER = LOCAL / "cold-start"
 RUNTIME = FOLDER / "runtime"
 RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
 ROUNDS, MOST_ROUNDS = 15, 45
@@ -122,14 +122,11 @@ class Measured:
             self.own.append(self.run(own)[0])
             self.bare.append(self.run(bare)[0])
 
-    def line(self) -> str:
+    def cells(self) -> list[str]:
         low, median, high = self.quartiles
         own, bare = statistics.median(self.own), statistics.median(self.bare)
-        verdict = "missed" if self.missed else "ok"
-        return (
-            f"{self.function.name:<22}{median:>7.2f}   {low:.2f} to {high:.2f}{self.budget:>9.2f}   {verdict:<8}"
-            f"{own:>6.0f}{bare:>6.0f}{len(self.own):>8}   {', '.join(self.services)}"
-        )
+        figures = [f"**{median:.2f}**", f"{low:.2f} to {high:.2f}", f"{self.budget:.2f}", f"{own:.0f}", f"{bare:.0f}"]
+        return [f"`{self.function.name}`", *figures, f"{len(self.own)}", ", ".join(self.services)]
 
 
 def build() -> None:
@@ -193,10 +190,10 @@ def value_of(template: Template, value: object) -> str:
             return "none"
 
 
-def main() -> int:
+def run(wanted: Sequence[str] = ()) -> Figures:
+    """Measure the public functions, or those that are named."""
     template = Template.load()
     build()
-    wanted = sys.argv[1:]
     functions = [function for function in public_functions(template) if not wanted or function.name in wanted]
     measured = [Measured(function, environment(template, function)) for function in functions]
     for function in measured:
@@ -207,12 +204,10 @@ def main() -> int:
     while borderline := [function for function in measured if function.borderline]:
         for function in borderline:
             function.measure()
-    print("Cold start against a bare module with the same clients (medians; the spread is between the quartiles)\n")
-    print(f"{'function':<22}{'ratio':>7}   {'spread':<12}{'budget':>9}   {'':<8}{'ms':>6}{'bare':>6}{'rounds':>8}   clients")
-    for function in measured:
-        print(function.line())
-    return int(any(function.missed for function in measured))
+    head = ["function", "ratio", "between the quartiles", "budget", "CPU, ms", "bare, ms", "rounds", "clients"]
+    missed = [f"{function.function.name} starts in {function.quartiles[1]:.2f}" for function in measured if function.missed]
+    return Figures(table(head, [function.cells() for function in measured]), tuple(missed))
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    print(run(sys.argv[1:]).markdown)

@@ -3,18 +3,16 @@
 Runs each function of a wait once, on moto and with a fake clock, and counts its calls to AWS.
 """
 
-import re
 from contextlib import redirect_stdout
 from io import StringIO
-from pathlib import Path
 from typing import Any
 
 from benchmarks.deliveries import RATES, Deliveries, count_deliveries
+from benchmarks.page import DOCS, table, write
 from benchmarks.waits import Bench, Step, Wait, bench
 from in_process.moto_stack import moto_stack
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "costs.md"
-FIGURES = re.compile(r"(?<=<!-- figures: make costs -->\n).*?(?=<!-- end of figures -->)", re.DOTALL)
+PAGE = DOCS / "costs.md"
 
 CASES: dict[str, dict[str, Any]] = {
     "no timeout": {},
@@ -157,17 +155,10 @@ def _monthly(counted: Deliveries, name: str) -> list[list[str]]:
     return [*rows, ["**all together**", *(f"**{sum(month.values()):,.2f}**" for month in months)]]
 
 
-def table(head: list[str], rows: list[list[str]]) -> str:
-    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
 def main() -> None:
-    text = PAGE.read_text()
-    assert FIGURES.search(text), f"{PAGE} lacks the markers for the figures"
     with moto_stack() as stack, bench(stack) as counted, redirect_stdout(StringIO()):
         written = figures(counted)
-    PAGE.write_text(FIGURES.sub(lambda _: f"\n{written}\n\n", text))
+    write(PAGE, "make costs", written)
     print(written)
 
 
