@@ -1,18 +1,20 @@
 """Pages of tokens, newest or oldest first (contract L1), in a bounded number of reads.
 
-An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition.
-Because a filter may skip any number of tokens, each partition is read with at most MAX_READS queries of READ_AHEAD
-tokens. If that limit is reached, the page may be short or even empty, and its cursor continues where reading stopped.
+An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition, and
+reads all partitions at the same time. Because a filter may skip any number of tokens, each partition is read again, and
+further each time, as READ_AHEAD says. After the last time the page may be short or even empty, and its cursor continues
+where reading stopped.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import repeat
 
 from waitpoints import ids
 from waitpoints.token import Status, Token
 
-MAX_READS = 4
-READ_AHEAD = 500
+READ_AHEAD = (100, 300, 500)  # tokens that each query of a partition examines
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,20 +74,26 @@ ReadRange = Callable[[IdRange, int], tuple[list[Token], str | None]]
 reading order, and the last id examined if there may be more."""
 
 
-def page(partitions: Iterable[ReadRange], query: ListQuery) -> Page:
+@dataclass(slots=True)
+class _Partition:
+    """What has been read of a partition. `stopped_at` is the last id examined, if there may be more."""
+
+    read: ReadRange
+    unread: IdRange
+    found: list[Token] = field(default_factory=list)
+    stopped_at: str | None = None
+
+    def read_on(self, limit: int) -> None:
+        tokens, self.stopped_at = self.read(self.unread, limit)
+        self.found += tokens
+        if self.stopped_at:
+            self.unread = _beyond(self.stopped_at, self.unread)
+
+
+def page(partitions: Sequence[ReadRange], query: ListQuery) -> Page:
     """Return the requested page, merged from the partitions of an index."""
     within = _id_range(query)
-    found: list[Token] = []
-    read_to: list[str] = []
-    for read in partitions if within.first <= within.last else ():
-        tokens, stopped_at = _read_far_enough(read, within, query)
-        found += tokens
-        if stopped_at:
-            read_to.append(stopped_at)
-    # A partition that stopped early may lack tokens beyond that point, so cut the page at the nearest one.
-    nearest = (min if within.ascending else max)(read_to, default=None)
-    known = [token for token in found if not nearest or (token.id <= nearest if within.ascending else token.id >= nearest)]
-    known.sort(key=lambda token: token.id, reverse=not within.ascending)
+    known, nearest = _read(partitions, within, query) if within.first <= within.last else ([], None)
     shown = known[: query.size]
     further = shown[-1].id if len(known) > query.size else nearest
     if query.before is not None:
@@ -110,18 +118,37 @@ def _id_range(query: ListQuery) -> IdRange:
     return IdRange(first, last, ascending)
 
 
-def _read_far_enough(read: ReadRange, within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
-    """Read one token more than the page holds, if there are so many. Also returns the last id examined if there may be more."""
-    found: list[Token] = []
-    limit = READ_AHEAD if query.filter.may_skip else query.size + 1
-    for _ in range(MAX_READS):
-        tokens, stopped_at = read(within, limit)
-        found += tokens
-        if stopped_at is None or len(found) > query.size:
-            return found, stopped_at
-        step = ids.next_to(stopped_at, 1 if within.ascending else -1)
-        within = IdRange(step, within.last, True) if within.ascending else IdRange(within.first, step, False)
-    return found, stopped_at
+def _read(readers: Sequence[ReadRange], within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
+    """Return the matching tokens in reading order: more than a page of them, if there are so many.
+
+    Also returns the id up to which they are complete, or None if nothing is left to read.
+    """
+    limits = READ_AHEAD if query.filter.may_skip else (query.size + 1,) * len(READ_AHEAD)
+    partitions = unfinished = [_Partition(read, within) for read in readers]
+    with ThreadPoolExecutor(len(partitions)) as threads:
+        for limit in limits:
+            list(threads.map(_Partition.read_on, unfinished, repeat(limit)))  # raises what a read raised
+            known, nearest = _merged(partitions, within.ascending)
+            unfinished = [one for one in partitions if one.stopped_at and len(one.found) <= query.size]
+            if len(known) > query.size or not unfinished:
+                break
+    return known, nearest
+
+
+def _merged(partitions: list[_Partition], ascending: bool) -> tuple[list[Token], str | None]:
+    """A partition that stopped early may lack tokens beyond that point, so cut all of them at the nearest one."""
+    nearest = (min if ascending else max)((one.stopped_at for one in partitions if one.stopped_at), default=None)
+    found = [token for one in partitions for token in one.found]
+    known = [token for token in found if not nearest or (token.id <= nearest if ascending else token.id >= nearest)]
+    known.sort(key=lambda token: token.id, reverse=not ascending)
+    return known, nearest
+
+
+def _beyond(token_id: str, within: IdRange) -> IdRange:
+    """Return what is left to read of a range after this id."""
+    if within.ascending:
+        return IdRange(ids.next_to(token_id, 1), within.last, True)
+    return IdRange(within.first, ids.next_to(token_id, -1), False)
 
 
 def _cursor(token_id: str | None) -> str | None:

@@ -1,5 +1,6 @@
 """Pages of tokens: each token once, in both orders, in both directions and with every filter."""
 
+import threading
 from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
@@ -15,7 +16,7 @@ from tests.support.settling import complete
 from waitpoints import ids
 from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest
-from waitpoints.listing import Filter, IdRange, ListQuery, Page, page
+from waitpoints.listing import READ_AHEAD, Filter, IdRange, ListQuery, Page, page
 from waitpoints.token import Status, TimedOut, Token
 
 NOW = 1_800_000_000_000
@@ -23,10 +24,10 @@ SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
 
 
 class Partitions:
-    """An index of a few partitions, which counts how often it is read."""
+    """An index of a few partitions, which notes the limit of each read."""
 
     def __init__(self, tokens: list[Token], wanted: Filter = Filter(), shards: int = 4) -> None:
-        self.reads = 0
+        self.limits: list[int] = []
         self._wanted = wanted
         self._shards: list[list[Token]] = [tokens[shard::shards] for shard in range(shards)]
 
@@ -34,7 +35,7 @@ class Partitions:
         return [lambda within, limit, tokens=tokens: self._read(tokens, within, limit) for tokens in self._shards]
 
     def _read(self, tokens: list[Token], within: IdRange, limit: int) -> tuple[list[Token], str | None]:
-        self.reads += 1
+        self.limits.append(limit)
         inside = [token for token in tokens if within.first <= token.id <= within.last]
         inside.sort(key=lambda token: token.id, reverse=not within.ascending)
         looked_at = inside[:limit]
@@ -104,15 +105,59 @@ def test_the_order_does_not_change_which_creation_times_are_listed() -> None:
         assert sorted(shown) == [token.id for token in every[2:7]]
 
 
-def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are() -> None:
-    every = tokens([False] * 9_000)
-    partitions = Partitions(every, Filter(tags=frozenset({"a"})))
-    for oldest_first in (False, True):
-        partitions.reads = 0
-        found = page(partitions(), ListQuery(Filter(tags=frozenset({"a"})), oldest_first=oldest_first))
-        assert found.tokens == []
-        assert found.next is not None
-        assert partitions.reads <= 16
+RARE = Filter(tags=frozenset({"a"}))
+
+
+@pytest.mark.parametrize("oldest_first", [False, True])
+def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are(oldest_first: bool) -> None:
+    partitions = Partitions(tokens([False] * 9_000), RARE)
+    found = page(partitions(), ListQuery(RARE, oldest_first=oldest_first))
+    assert found.tokens == []
+    assert found.next is not None
+    assert sorted(partitions.limits) == sorted(READ_AHEAD * 4)
+    assert len(partitions.limits) <= 12
+    assert sum(partitions.limits) <= 4_000  # about 80 read units
+
+
+def test_a_page_without_a_filter_reads_each_partition_once_and_no_further_than_a_page() -> None:
+    partitions = Partitions(tokens([True] * 9_000))
+    page(partitions(), ListQuery(size=25))
+    assert partitions.limits == [26] * 4
+
+
+def test_a_filter_that_matches_much_reads_no_further_than_it_needs() -> None:
+    partitions = Partitions(tokens([number % 10 == 0 for number in range(9_000)]), RARE, shards=3)
+    assert len(page(partitions(), ListQuery(RARE, size=25)).tokens) == 25
+    assert partitions.limits == [READ_AHEAD[0]] * 3
+
+
+def test_a_partition_that_has_a_page_already_is_not_read_on() -> None:
+    every = tokens([False] * 2_000 + [True] * 500)
+    rare, common = Partitions(every[:2_000], RARE, shards=1), Partitions(every[2_000:], RARE, shards=1)
+    page([*common(), *rare()], ListQuery(RARE, oldest_first=True))
+    assert common.limits == [READ_AHEAD[0]]
+    assert rare.limits == list(READ_AHEAD)
+
+
+def test_all_partitions_are_read_at_the_same_time() -> None:
+    together = threading.Barrier(4)
+
+    def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+        together.wait(timeout=10)  # raises if the others do not come
+        return [], None
+
+    assert page([read] * 4, ListQuery()).tokens == []
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_a_page_fails_if_one_partition_cannot_be_read(failing: int) -> None:
+    def read(within: IdRange, limit: int) -> tuple[list[Token], str | None]:
+        raise ConnectionError
+
+    readers = Partitions(tokens([True] * 40))()
+    readers[failing] = read
+    with pytest.raises(ConnectionError):
+        page(readers, ListQuery())
 
 
 def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
