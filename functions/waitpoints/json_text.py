@@ -6,7 +6,6 @@ execution unchanged. RFC 8259 defines what is valid: NaN and Infinity are not.
 
 import gc
 import json
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
@@ -27,7 +26,7 @@ def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
 
 def check(text: str) -> None:
     """Raises NotJson unless the text is JSON. Numbers may have any size."""
-    _decode(_number_blind_decoder, text)
+    _decode(_checker, text)
 
 
 def members(text: str) -> dict[str, str]:
@@ -55,12 +54,14 @@ def _refuse_constant(name: str) -> Never:
 
 
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
-_number_blind_decoder = JSONDecoder(parse_constant=_refuse_constant, parse_int=str, parse_float=str)
+# Keeps no number and no object, which would take most of the time and memory. `len` is the cheapest function for that.
+_checker = JSONDecoder(parse_constant=_refuse_constant, parse_int=len, parse_float=len, object_pairs_hook=len)
 _SPACE = {" ", "\t", "\n", "\r"}
 _TOO_DEEP = f"nested deeper than {MAX_DEPTH} levels"
-_STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"')
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
-_STEPS = bytes.maketrans(b"[{]}", bytes([1, 1, 255, 255]))  # as signed bytes, +1 and -1
+_SQUARE = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKET_OR_QUOTE = bytes(set(range(256)) - set(b'[]{}"'))
+_STEPS = bytes.maketrans(b"[]", bytes([1, 255]))  # as signed bytes, +1 and -1
+_PART = 256  # brackets
 
 
 def _decode(decoder: JSONDecoder, text: str) -> Any:
@@ -104,9 +105,9 @@ def _members(text: str, at: int) -> tuple[dict[str, str], int]:
             at = _skip_space(text, _expect(",", text, at))
         if text[at : at + 1] != '"':
             raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
-        name, at = _number_blind_decoder.raw_decode(text, at)
+        name, at = _checker.raw_decode(text, at)
         start = _skip_space(text, _expect(":", text, _skip_space(text, at)))
-        _, at = _number_blind_decoder.raw_decode(text, start)
+        _, at = _checker.raw_decode(text, start)
         found[name] = text[start:at]
         at = _skip_space(text, at)
     return found, at + 1
@@ -125,11 +126,29 @@ def _skip_space(text: str, at: int) -> int:
 
 
 def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") > MAX_DEPTH and _depth(text) > MAX_DEPTH:
-        raise NotJson(_TOO_DEEP)
+    """Raises NotJson if a JSON text nests too deeply.
+
+    Most of its brackets are never looked at one by one: a part with few opening ones cannot reach the limit.
+    """
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
+    brackets, depth = _brackets(text), 0
+    for start in range(0, len(brackets), _PART):
+        part = brackets[start : start + _PART]
+        opening = part.count(b"[")
+        if depth + opening > MAX_DEPTH and depth + _deepest(part) > MAX_DEPTH:
+            raise NotJson(_TOO_DEEP)
+        depth += opening - (len(part) - opening)
 
 
-def _depth(text: str) -> int:
-    outside_strings = _STRING.sub("", text) if '"' in text else text
-    steps = outside_strings.encode("utf-8", "surrogatepass").translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(memoryview(steps).cast("b")), default=0)
+def _brackets(text: str) -> bytes:
+    """Return the brackets of a JSON text that are not in strings, braces as square ones."""
+    encoded = text.encode("utf-8", "surrogatepass")
+    if b"\\" in encoded:
+        encoded = encoded.replace(rb"\\", b"").replace(rb"\"", b"")
+    marks = encoded.translate(_SQUARE, _NO_BRACKET_OR_QUOTE).replace(b'""', b"")  # whatever is in a string stays there
+    return b"".join(marks.split(b'"')[::2])
+
+
+def _deepest(brackets: bytes) -> int:
+    return max(accumulate(memoryview(brackets.translate(_STEPS)).cast("b")))

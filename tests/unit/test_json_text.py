@@ -4,6 +4,7 @@ import json
 import math
 import time
 from typing import Any
+from unittest import mock
 
 import pytest
 from hypothesis import given
@@ -16,6 +17,12 @@ VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
     max_leaves=12,
+)
+CONFUSING = st.text('[]{}"\\,ü', max_size=6)
+NESTED = st.recursive(
+    st.integers() | CONFUSING,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(CONFUSING, inner, max_size=4),
+    max_leaves=20,
 )
 NOT_JSON = [
     "",
@@ -34,6 +41,12 @@ NOT_JSON = [
     "undefined",
     "{1:2}",
 ]
+
+
+def depth(value: Any) -> int:
+    """How many lists and objects are around the innermost value, and itself if it is one."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return 0 if inner is None else 1 + max(map(depth, inner), default=0)
 
 
 @given(VALUES, st.sampled_from([None, 2]), st.booleans())
@@ -105,6 +118,17 @@ class TestDepth:
     def test_does_not_count_brackets_in_strings_or_side_by_side(self) -> None:
         json_text.check(json.dumps(["[" * 2000, '"[' * 2000, "\\[" * 2000]))
         json_text.check(json.dumps([[]] * 2000))
+
+    @given(NESTED, st.sampled_from([None, 1]), st.integers(0, 5), st.sampled_from([1, 2, 3, 256]))
+    def test_is_that_of_the_value_whatever_strings_hold(self, value: Any, indent: int | None, limit: int, part: int) -> None:
+        """With other limits, and when the brackets are counted in other parts."""
+        text = json.dumps(value, indent=indent)
+        with mock.patch.multiple(json_text, MAX_DEPTH=limit, _PART=part):
+            if depth(value) > limit:
+                with pytest.raises(NotJson):
+                    json_text.check(text)
+            else:
+                json_text.check(text)
 
     def test_of_the_largest_body_is_measured_quickly(self) -> None:
         text = json.dumps(["[" * 1_500_000, [{}] * 400_000])
