@@ -2,7 +2,8 @@
 
 moto reports no capacity, so it is computed as DynamoDB's documentation says. A write is billed by the larger of the item
 before and after, in units of 1 KB, and twice in a transaction. If its condition fails, it is billed by the existing item.
-Each index is billed for changes in its projection. A query reads the sum of its items in units of 4 KB.
+Each index is billed for changes in its projection. A query reads the sum of its items in units of 4 KB, and a batch of gets
+reads each item by itself, also one that does not exist.
 """
 
 import math
@@ -66,6 +67,8 @@ class Meter:
         if service == "DynamoDB":
             if model.name in ("Query", "Scan", "GetItem"):
                 self._count_read(call, parsed)
+            elif model.name == "BatchGetItem":
+                self._count_batch(call, parsed)
             else:
                 self._count_write(call, model.name)
         self.calls.append(call)
@@ -74,6 +77,12 @@ class Meter:
         items = parsed.get("Items", [parsed["Item"]] if "Item" in parsed else [])
         units = max(1, math.ceil(sum(map(item_size, items)) / READ_UNIT))
         call.read_units = units if self._params.get("ConsistentRead") else units / 2
+
+    def _count_batch(self, call: Call, parsed: Any) -> None:
+        for table, wanted in self._params["RequestItems"].items():
+            found = [math.ceil(item_size(item) / READ_UNIT) for item in parsed["Responses"].get(table, [])]
+            missing = len(wanted["Keys"]) - len(found)
+            call.read_units += (sum(found) + missing) * (1 if wanted.get("ConsistentRead") else 0.5)
 
     def _count_write(self, call: Call, operation: str) -> None:
         times = 2 if operation == "TransactWriteItems" else 1

@@ -1,8 +1,8 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
-Usually the function that settled the token has already resumed them, and nothing is left to do. If the stack has an event
-bus, this also puts the token's event. `waitpoints redrive` invokes this function with `{"waitpointIds": […]}` or
-`{"eventsOf": […]}`, and `waitpoints smoke` with `{"runtime": true}`.
+Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
+left to do. If the stack has an event bus, this also puts the token's event. `waitpoints redrive` invokes this function with
+`{"waitpointIds": […]}` or `{"eventsOf": […]}`, and `waitpoints smoke` with `{"runtime": true}`.
 """
 
 from typing import Any, assert_never
@@ -14,11 +14,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.items import waiter_count
 from waitpoints.delivery import NotResumed
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.wiring import services
-
-NO_WAITERS = {"N": "0"}
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
@@ -34,15 +33,31 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
         return {"boto3": boto3.__version__, "resumesDurableFunctions": services.durable_functions.can_resume}
     # events first: they take a few requests, while waiters that cannot be resumed may take all the time
     not_announced = announcer.announce(event["Records"]) if announcer else []
-    answer = process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
-    failed = [*answer["batchItemFailures"], *({"itemIdentifier": number} for number in not_announced)]
+    failed: list[Any] = [{"itemIdentifier": number} for number in not_announced]
+    if left := unfinished(event["Records"]):
+        answer = process_partial_response({"Records": left}, record_handler, stream, context)
+        failed += answer["batchItemFailures"]
     return {"batchItemFailures": failed}
 
 
+def unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the records of tokens that may have a waiter without a reply. A settled token gets no more waiters."""
+    counts = [(id_of(record), waiter_count(record["dynamodb"]["NewImage"])) for record in records]
+    waiters = {token_id: count for token_id, count in counts if count}
+    if not waiters:  # with an event bus, the stream's filter also passes tokens without waiters
+        return []
+    with telemetry.canonical_line("check", tokens=len(waiters)):
+        left = services.tokens.unfinished(waiters)
+        telemetry.note(unfinished=len(left))
+    return [record for record in records if id_of(record) in left]
+
+
+def id_of(record: dict[str, Any]) -> str:
+    return str(record["dynamodb"]["Keys"]["id"]["S"])
+
+
 def record_handler(record: DynamoDBRecord) -> None:
-    change = record.raw_event["dynamodb"]
-    if change["NewImage"].get("waiterCount") != NO_WAITERS:  # without a bus, the filter passes none of these
-        resume(change["Keys"]["id"]["S"], services.dead_letters)
+    resume(id_of(record.raw_event), services.dead_letters)
 
 
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:

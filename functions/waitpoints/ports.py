@@ -1,6 +1,6 @@
 """The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -113,6 +113,12 @@ class TokenStore(Protocol):
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
         """Record AWS's replies for some of a token's waiters."""
+
+    def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
+        """How many waiters of each of these tokens, at most a hundred, have a recorded reply.
+
+        Reads all of them at once and may miss the latest replies, or leave a token out.
+        """
 
 
 class Resumer(Protocol):

@@ -1,6 +1,6 @@
 """The operations on a token: create, complete, wait for it, and time it out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
@@ -199,6 +199,19 @@ class Tokens:
         except TokenNotFound:
             return None
         return token.timeout_at if token.outcome is None else None
+
+    def unfinished(self, waiters: Mapping[str, int]) -> set[str]:
+        """Return which settled tokens may have a waiter without a reply. `waiters` is how many waiters each token has.
+
+        One read serves all of them. If it fails, or misses the latest replies, more tokens are returned than need be, so
+        look at each with `resume_waiters`.
+        """
+        replies: Mapping[str, int] = {}
+        try:
+            replies = self._store.count_replies(waiters)
+        except Exception as error:
+            telemetry.logger.warning("Replies not read", tokens=len(waiters), error=type(error).__name__)
+        return {token_id for token_id, count in waiters.items() if replies.get(token_id, 0) < count}
 
     def resume_waiters(self, token_id: str) -> list[NotResumed]:
         """Resume every waiter of a settled token that has no recorded reply. Returns those that still have none."""

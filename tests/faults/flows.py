@@ -999,3 +999,18 @@ def resume_what_is_denied(world: World) -> None:
     assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
     world.expect(denied, token, SMALL)
     world.expect(other, token, SMALL)
+
+
+@flow
+def resume_a_part_of_a_batch(world: World) -> None:
+    """The stream's next batch has tokens whose waiters are resumed already, and others."""
+    payloads = (SMALL, "null", LARGE)
+    done = [(world.create(), payload) for payload in payloads]
+    waiting = [(world.wait(token), token, payload) for token, payload in done]
+    for token, payload in done:
+        world.callback(token, payload)
+    waiting += settled_without_a_resume(world, SMALL)
+    with world.faulty():
+        world.come_to_rest()
+    for execution, token, payload in waiting:
+        world.expect(execution, token, payload)

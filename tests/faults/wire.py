@@ -73,6 +73,11 @@ def _conflicts(*_: str) -> Attempt:
     return cancels("TransactionConflict")
 
 
+def _leaves_out(*_: str) -> Attempt:
+    """A batch of gets of which no key was processed."""
+    return response({"Responses": {}, "UnprocessedKeys": {}}, 200)
+
+
 def _kills(*_: str) -> Attempt:
     raise Killed
 
@@ -90,6 +95,7 @@ FAULTS = [
     Fault("killed after", _kills, after_effect=True),
     Fault("conflict once", _conflicts, attempts=1, only="TransactWriteItems"),
     Fault("conflict", _conflicts, only="TransactWriteItems"),
+    Fault("left out", _leaves_out, only="BatchGetItem"),
 ]
 
 

@@ -51,7 +51,20 @@ def test_settling_resuming_and_recording_take_three_calls(wait: Wait) -> None:
 
 
 def test_the_stream_function_only_reads_when_there_is_nothing_left_to_do(wait: Wait) -> None:
-    assert wait["guarantee"].operations() == ["DynamoDB:Query"]
+    assert wait["guarantee"].operations() == ["DynamoDB:BatchGetItem"]
+    assert wait["guarantee"].read_units == 0.5
+
+
+def test_the_stream_function_reads_once_for_a_whole_batch(counted: Bench) -> None:
+    batch, stream = Wait(), counted.stream()
+    for _ in range(20):
+        token: Any = counted.api.create()
+        counted.register(Wait(), token["id"])
+        counted.api.post(token["url"], "1", {})
+    counted.meter.take()
+    counted.guarantee(batch, stream)
+    [read] = batch["guarantee"].calls
+    assert (read.operation, read.read_units) == ("DynamoDB:BatchGetItem", 10)
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,7 @@ DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …
 # `waitpoints/NAME` after the stack), by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
 RESOURCE_OF = {
+    "dynamodb:BatchGetItem": TABLE,
     "dynamodb:DeleteItem": TABLE,
     "dynamodb:GetItem": TABLE,
     "dynamodb:PutItem": TABLE,

@@ -801,6 +801,21 @@ class TestDeliveries:
             assert deliveries.items() <= store.get(token.id).replies.items()
 
 
+class TestCountReplies:
+    def test_of_many_tokens_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        none, one, two = create(), create(), create()
+        store.record_replies(one.id, {"a": Reply(ReplyKind.GONE, START)}, START)
+        store.record_replies(two.id, {"a": Reply(ReplyKind.RESUMED, START), "b": Reply(ReplyKind.GONE, START)}, START)
+        counted = store.count_replies([none.id, one.id, two.id, ids.new_id(START)])
+        assert [counted.get(token.id, 0) for token in (none, one, two)] == [0, 1, 2]
+
+    def test_of_a_hundred_tokens(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        tokens = [create() for _ in range(100)]
+        for token in tokens:
+            store.record_replies(token.id, {"a": Reply(ReplyKind.RESUMED, START)}, START)
+        assert store.count_replies([token.id for token in tokens]) == {token.id: 1 for token in tokens}
+
+
 class TestScan:
     SEGMENTS = 3
 

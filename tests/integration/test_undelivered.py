@@ -31,12 +31,12 @@ def stream(stack: MotoStack) -> Stream:
 
 @pytest.fixture
 def settle(api: Api, clock: FakeClock, waits: FakeWaits) -> Settle:
-    def settle(fault: Fault = DENIED) -> tuple[str, str]:
-        """Complete a token whose waiter nothing can resume. Returns its id and the waiter's handle."""
+    def settle(fault: Fault = DENIED, times: int = 1000) -> tuple[str, str]:
+        """Complete a token whose waiter cannot be resumed that many times. Returns its id and the waiter's handle."""
         clock.advance(1)
         handle = waits.start()
         token = api.create(**{waits.member: handle})
-        waits.fail_next(fault, times=1000, handle=handle)
+        waits.fail_next(fault, times=times, handle=handle)
         assert api.post(token["url"], {"n": 1}).status == 200
         return token["id"], handle
 
@@ -79,6 +79,28 @@ def test_a_waiter_that_a_retry_may_resume_is_not_listed(api: Api, settle: Settle
     settle(THROTTLED)
     assert len(failures(resume())) == 1
     assert listed(api) == []
+
+
+def test_one_waiter_that_fails_does_not_delay_the_others_of_its_batch(
+    settle: Settle, resume: Callable[[], Any], waits: FakeWaits
+) -> None:
+    others = [settle(THROTTLED, times=1), settle(THROTTLED, times=1)]
+    poison = settle(THROTTLED)
+    others.append(settle(THROTTLED, times=1))
+    assert len(failures(resume())) == 1
+    assert waits.result(poison[1]) is None
+    assert all(waits.result(handle) is not None for _, handle in others)
+
+
+@pytest.mark.parametrize("answer", [lambda _: 1 / 0, lambda _: {}], ids=["fails", "leaves all out"])
+def test_waiters_are_resumed_whatever_becomes_of_the_read_of_the_replies(
+    settle: Settle, resume: Callable[[], Any], waits: FakeWaits, monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]
+) -> None:
+    _, handle = settle()
+    waits.fail_no_more()
+    monkeypatch.setattr(services.store, "count_replies", answer)
+    assert failures(resume()) == []
+    assert waits.result(handle) is not None
 
 
 def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(

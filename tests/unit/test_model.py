@@ -6,6 +6,7 @@ resumes and loses their answers.
 """
 
 import json
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -125,12 +126,16 @@ class Execution:
 
 
 class StreamedStore(MemoryStore):
-    """The store in memory, with a stream for each item; `lose_records` makes the next recording of answers fail."""
+    """The store in memory, with a stream for each item; `lose_records` makes the next recording of answers fail.
+
+    `miss_replies` makes the next read of many tokens' answers miss them.
+    """
 
     def __init__(self) -> None:
         super().__init__(RETENTION)
         self.streams: dict[str, list[dict[str, Any]]] = {}
         self.lose_records = 0
+        self.miss_replies = 0
 
     def create(
         self,
@@ -163,6 +168,12 @@ class StreamedStore(MemoryStore):
             self.lose_records -= 1
             raise ConnectionError("the answers are not recorded")
         super().record_replies(token_id, deliveries, now)
+
+    def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
+        if self.miss_replies:
+            self.miss_replies -= 1
+            return {}
+        return super().count_replies(token_ids)
 
     def _keep(self, token: Token) -> Token:
         self.streams[token.id].append(self._record("MODIFY", token))
@@ -426,6 +437,10 @@ class Life(RuleBasedStateMachine):
     @rule()
     def answers_will_not_be_recorded(self) -> None:
         self.store.lose_records = 1
+
+    @rule()
+    def answers_will_not_be_seen(self) -> None:
+        self.store.miss_replies = 1
 
     @invariant()
     def everybody_sees_what_the_model_says(self) -> None:

@@ -1,7 +1,7 @@
 """The life of a token, on a clock that the tests move, with waiters of each kind, which accept one answer each."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -423,6 +423,36 @@ class TestWhenAwsFailsToResume:
         assert isinstance(result, Failure)
         assert result.error == "WaitpointOutputRefused"
         assert world.tokens.retrieve(token).undelivered() == []
+
+    def test_what_is_unfinished_is_known_from_one_read(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        left, _ = self.settled_with_undelivered(world, DENIED)
+        done, one, other = world.new_token(), world.new_waiter(), world.new_waiter()
+        world.tokens.wait(done, one)
+        world.tokens.wait(done, other)
+        complete(world.tokens, done, OUTPUT)
+        reads: list[list[str]] = []
+        count = world.store.count_replies
+
+        def read(token_ids: Collection[str]) -> Mapping[str, int]:
+            reads.append(sorted(token_ids))
+            return count(token_ids)
+
+        monkeypatch.setattr(world.store, "count_replies", read)
+        assert world.tokens.unfinished({left: 1, done: 2}) == {left}
+        assert world.tokens.unfinished({done: 3}) == {done}
+        assert reads == [sorted([left, done]), [done]]
+
+    @pytest.mark.parametrize("read", [lambda _: {}, lambda _: 1 / 0])
+    def test_a_read_that_misses_replies_or_fails_makes_more_tokens_unfinished(
+        self, world: InMemory, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
+    ) -> None:
+        done, waiter = world.new_token(), world.new_waiter()
+        world.tokens.wait(done, waiter)
+        complete(world.tokens, done, OUTPUT)
+        monkeypatch.setattr(world.store, "count_replies", read)
+        assert world.tokens.unfinished({done: 1}) == {done}
+        assert world.tokens.resume_waiters(done) == []
+        assert world.waits.calls[waiter.handle] == 1
 
     def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()

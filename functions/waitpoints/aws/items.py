@@ -269,6 +269,16 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
     )
 
 
+def waiter_count(item: Mapping[str, Any]) -> int:
+    """How many waiters a token's item has. The item is in DynamoDB JSON."""
+    return int(item["waiterCount"]["N"])
+
+
+def count_replies(item: Mapping[str, Any]) -> int:
+    """How many replies are in a `replies` item, which is in DynamoDB JSON."""
+    return sum("M" in value for value in item.values())
+
+
 def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 

@@ -4,7 +4,7 @@
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import assert_never
 
@@ -160,6 +160,10 @@ class MemoryStore:
                 if reply.kind is not ReplyKind.GONE or key not in recorded:
                     recorded[key] = reply
             self.tokens[token_id] = replace(self._token(token_id), replies=recorded)
+
+    def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
+        with self._lock:
+            return {token_id: len(self.tokens[token_id].replies) for token_id in token_ids if token_id in self.tokens}
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
         if segment:
