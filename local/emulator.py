@@ -20,6 +20,7 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +82,61 @@ def poll_without_rest(wake: threading.Event) -> None:
             wake.set()
 
     threading.Thread(target=tick, daemon=True).start()
+
+
+@dataclass
+class _Batch:
+    """What a mapping has gathered: the places in the stream of the records that pass its filter, and since when."""
+
+    read_to: int
+    places: list[int] = field(default_factory=list)
+    first: int = -1
+    since: float = 0
+
+
+def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
+    """Invoke a stream's function once its batching window is over or its batch is full.
+
+    AWS gathers the records that pass the filter for up to `MaximumBatchingWindowInSeconds`. MiniStack 1.5.33 ignores it.
+    """
+    poll, mappings, polling = lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms, threading.local()
+    batches: dict[str, _Batch] = {}
+
+    def poll_streams() -> Any:
+        polling.streams = True
+        try:
+            return poll()
+        finally:
+            polling.streams = False
+
+    def mappings_with_a_batch() -> Any:
+        for account, region, mapping in mappings():
+            has_window = mapping.get("MaximumBatchingWindowInSeconds") and mapping["UUID"] in positions()
+            if not getattr(polling, "streams", False) or not has_window:
+                yield account, region, mapping
+            elif length := batch_length(account, region, mapping):
+                yield account, region, {**mapping, "BatchSize": length}
+
+    def batch_length(account: str, region: str, mapping: Any) -> int:
+        """Return how many records of the stream the batch spans, or 0 while it is gathered."""
+        start, full = positions()[mapping["UUID"]], mapping["BatchSize"]
+        batch = batches.setdefault(mapping["UUID"], _Batch(start))
+        table, everything = mapping["EventSourceArn"].split("/")[1], sys.maxsize
+        new = dynamodb.stream_records_since(table, batch.read_to, everything, account_id=account, region=region)
+        passing = [n for n, record in enumerate(new) if lambda_svc._apply_filter_criteria([record], mapping)]
+        batch.places = [place for place in batch.places if place >= start] + [batch.read_to + n for n in passing]
+        batch.read_to += len(new)
+        if batch.places and batch.places[0] != batch.first:
+            batch.first, batch.since = batch.places[0], time.monotonic()
+        if len(batch.places) >= full:
+            return int(batch.places[full - 1] + 1 - start)
+        is_over = time.monotonic() - batch.since >= mapping["MaximumBatchingWindowInSeconds"]
+        return batch.read_to - start if batch.places and is_over else 0
+
+    def positions() -> Any:
+        return lambda_svc._dynamodb_stream_positions
+
+    lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms = poll_streams, mappings_with_a_batch
 
 
 def redeliver_failed_records(lambda_svc: Any) -> None:
@@ -278,10 +334,18 @@ def main() -> None:
     from ministack.app import app  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import apigateway, cloudwatch_logs, lambda_durable, lambda_svc, stepfunctions  # noqa: PLC0415
+    from ministack.services import (  # noqa: PLC0415
+        apigateway,
+        cloudwatch_logs,
+        dynamodb,
+        lambda_durable,
+        lambda_svc,
+        stepfunctions,
+    )
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
     lead_options_to_their_route(apigateway)
+    gather_batches(lambda_svc, dynamodb)
     redeliver_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)

@@ -41,6 +41,41 @@ def options_reach_the_route() -> bool:
     return bool(asyncio.run(request)[0] != 403)
 
 
+def a_batch_is_gathered() -> bool:
+    """Within its window, only a full batch is passed on: of two records here. The records that no filter passes don't count."""
+    arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/G/stream/2026-01-01T00:00:00.000"
+    mapping = {"UUID": "gathers", "EventSourceArn": arn, "FunctionName": "f", "BatchSize": 2}
+    mapping |= {
+        "MaximumBatchingWindowInSeconds": 0.2,
+        "FilterCriteria": {"Filters": [{"Pattern": '{"eventName": ["MODIFY"]}'}]},
+    }
+    records: list[dict[str, Any]] = []
+    invoked: list[int] = []
+
+    def invoke(_: Any, event: Any) -> dict[str, Any]:
+        invoked.append(len(event["Records"]))
+        return {}
+
+    def poll_after(*names: str) -> list[int]:
+        records.extend({"eventName": name} for name in names)
+        lambda_svc._poll_dynamodb_streams()
+        return invoked
+
+    with (
+        patch.dict(lambda_svc._esms._data, {(ACCOUNT, REGION, "gathers"): mapping}, clear=True),
+        patch.dict(lambda_svc._dynamodb_stream_positions, {"gathers": 0}),
+        patch.object(lambda_svc, "_get_func_record_for_qualifier", lambda *_: ({}, {})),
+        patch.object(lambda_svc, "_execute_function", invoke),
+        patch.object(dynamodb, "_tables", {"G": {"LatestStreamArn": arn}}),
+        patch.object(dynamodb, "stream_start_position", lambda _: 0),
+        patch.object(dynamodb, "stream_end_position", lambda _: len(records)),
+        patch.object(dynamodb, "stream_records_since", lambda _, start, limit, **__: records[start : start + limit]),
+    ):
+        seen = [list(poll_after("INSERT", "MODIFY")), list(poll_after("MODIFY", "INSERT", "MODIFY")), list(poll_after())]
+        time.sleep(0.25)
+        return [*seen, poll_after()] == [[], [2], [2], [2, 1]]
+
+
 def failed_records_come_again() -> bool:
     arn = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/T/stream/2026-01-01T00:00:00.000"
     mapping = {"UUID": "1", "EventSourceArn": arn, "FunctionName": "f", "StartingPosition": "TRIM_HORIZON"}
@@ -187,6 +222,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
+    "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
     "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
     **durable_probes.PROBES,

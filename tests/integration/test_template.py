@@ -128,6 +128,20 @@ def test_a_stream_record_is_retried_for_half_a_day(name: str) -> None:
     assert event["Properties"]["DestinationConfig"]["OnFailure"]["Type"] == "SQS"
 
 
+def test_only_the_guarantee_waits_for_more_records_and_a_timer_is_armed_at_once() -> None:
+    resume, arm = (
+        next(iter(FUNCTIONS[name].properties["Events"].values()))["Properties"]
+        for name in ("resume_waiters", "schedule_timeouts")
+    )
+    assert (resume["MaximumBatchingWindowInSeconds"], arm.get("MaximumBatchingWindowInSeconds", 0)) == (1, 0)
+
+
+def test_a_batch_of_the_stream_fits_into_one_batch_of_gets() -> None:
+    """BatchGetItem takes at most 100 keys."""
+    [event] = FUNCTIONS["resume_waiters"].properties["Events"].values()
+    assert event["Properties"]["BatchSize"] <= 100
+
+
 def test_a_failed_timer_does_not_delay_the_others() -> None:
     [event] = FUNCTIONS["expire_tokens"].properties["Events"].values()
     assert event["Properties"]["BatchSize"] == 1
