@@ -4,16 +4,15 @@ import copy
 import json
 import re
 from collections.abc import Iterator
-from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 import boto3
 import pytest
-from samtranslator.translator.transform import transform
 from waitpoints_client.operations.stream_filter import passes
 
-from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
+from in_process.template import REGION, Template
+from tests.support.processed_template import process, processed, statements, texts
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -38,6 +37,7 @@ NAMELESS = {  # AWS generates an id instead
     "AWS::Lambda::EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping",
     "AWS::Lambda::Permission",
+    "AWS::S3::BucketPolicy",
 }
 WITH_BUS = {"EventBusName": "orders"}
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
@@ -72,31 +72,6 @@ OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
 PERMISSION_ONLY = {"iam:PassRole"}
 
 
-class NoManagedPolicies:
-    def load(self) -> dict[str, str]:
-        return {}
-
-
-def process(body: Any) -> dict[str, Any]:
-    """A template after SAM's transform, as if its code were uploaded."""
-    body = copy.deepcopy(body)
-    for part in (
-        body["Globals"]["Function"],
-        *(resource["Properties"] for resource in body["Resources"].values() if "Properties" in resource),
-    ):
-        for uri in part.keys() & {"CodeUri", "ContentUri", "DefinitionUri"}:
-            part[uri] = "s3://code/key"
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_DEFAULT_REGION", REGION)
-        processed: dict[str, Any] = transform(body, {}, NoManagedPolicies())
-    return processed
-
-
-@cache
-def processed() -> Template:
-    return Template(process(Template.load().body))
-
-
 def references(value: Any) -> Iterator[str]:
     """Every name that a part of a template refers to."""
     if isinstance(value, list):
@@ -122,39 +97,6 @@ def references(value: Any) -> Iterator[str]:
 def check_order(resources: dict[str, Any]) -> None:
     """Raise CycleError if the resources depend on each other in a circle."""
     TopologicalSorter({name: set(references(it)) & resources.keys() for name, it in resources.items()}).prepare()
-
-
-def attributes() -> dict[str, dict[str, str]]:
-    """What Ref and GetAtt return for each resource, in the form of AWS."""
-    arn_of = {
-        "AWS::DynamoDB::Table": f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{{}}",
-        "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{{}}",
-        "AWS::Lambda::Function": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{{}}",
-        "AWS::S3::Bucket": "arn:aws:s3:::{}",
-        "AWS::SQS::Queue": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{{}}",
-        "AWS::SecretsManager::Secret": f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:{{}}",
-    }
-    found = {}
-    for logical_id, resource in processed().body["Resources"].items():
-        name = f"{STACK_NAME}-{logical_id}"
-        arn = arn_of.get(resource["Type"], "{}").format(name)
-        found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn}
-    return found
-
-
-def statements(parameters: dict[str, str] | None = None) -> list[tuple[str, Resource]]:
-    """Every Allow statement with the logical id of its role or policy, its intrinsic functions resolved."""
-    template, known, found = Template(processed().body, parameters), attributes(), []
-    for kind in ("AWS::IAM::Role", "AWS::IAM::ManagedPolicy"):
-        for logical_id, properties in template.resources(kind).items():
-            policies = [properties, *properties.get("Policies", [])]
-            for policy in template.resolve([it["PolicyDocument"] for it in policies if "PolicyDocument" in it], known):
-                found += [(logical_id, statement) for statement in policy["Statement"]]
-    return found
-
-
-def texts(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)
 
 
 def test_the_resources_have_no_circular_dependency() -> None:
