@@ -157,6 +157,7 @@ def _table(logical_id: str, properties: Resource) -> Attributes:
     name = f"{STACK_NAME}-{logical_id}"
     time_to_live = properties.pop("TimeToLiveSpecification")
     properties.pop("PointInTimeRecoverySpecification")
+    properties.pop("SSESpecification")
     properties["StreamSpecification"]["StreamEnabled"] = True
     client = boto3.client("dynamodb")
     described = client.create_table(TableName=name, **properties)["TableDescription"]

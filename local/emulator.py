@@ -312,6 +312,15 @@ def name_log_events(cloudwatch_logs: Any) -> None:
     cloudwatch_logs._append_log_events = append_named
 
 
+def count_as_tls(app_module: Any) -> None:
+    """Let `aws:SecureTransport` be true for every request: nobody else reads what is sent over the loopback interface.
+
+    The bucket's policy denies requests without TLS, and the local run has no certificate.
+    """
+    pin = app_module.pin_request_origin
+    app_module.pin_request_origin = lambda source_ip, _: pin(source_ip, True)
+
+
 def end_with_parent(parent: int) -> None:
     """Exit when the parent process ends, however it ends."""
 
@@ -331,7 +340,7 @@ def main() -> None:
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415
-    from ministack.app import app  # noqa: PLC0415
+    from ministack import app as app_module  # noqa: PLC0415
     from ministack.core import iam_actions  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import (  # noqa: PLC0415
@@ -344,6 +353,7 @@ def main() -> None:
     )
     from ministack.services.cloudformation import provisioners  # noqa: PLC0415
 
+    count_as_tls(app_module)
     lead_options_to_their_route(apigateway)
     gather_batches(lambda_svc, dynamodb)
     redeliver_failed_records(lambda_svc)
@@ -367,7 +377,7 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    asyncio.run(serve(with_api_at_root(app, api_id_file), config))
+    asyncio.run(serve(with_api_at_root(app_module.app, api_id_file), config))
 
 
 if __name__ == "__main__":

@@ -210,3 +210,15 @@ def test_every_throttled_route_exists() -> None:
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     assert stage["RouteSettings"]
     assert stage["RouteSettings"].keys() <= Template.load().routes().keys()
+
+
+def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
+    """Each has a limit of its own, and together they stay below the smallest default quota of an account, 2,500 a second.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    limits = processed().resolve(stage["RouteSettings"], {})
+    functions = {"accept_callback", "show_callback", "accept_delivery", "console"}
+    assert limits.keys() == {key for key, function in Template.load().routes().items() if function.name in functions}
+    assert sum(int(limit["ThrottlingRateLimit"]) for limit in limits.values()) <= 2_500 - 500

@@ -1,14 +1,16 @@
 """What template.yaml promises to its owner, and that its names match the code."""
 
 import json
+import re
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from waitpoints_client.operations.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
+from openapi.operations import OPERATIONS
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.token import Completed, Output, Token
@@ -77,6 +79,66 @@ def test_the_table_can_be_restored() -> None:
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
     assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_everything_stored_is_encrypted_without_a_charge() -> None:
+    """With keys that AWS owns or manages. A KMS key of the account would be billed for each use."""
+    table, bucket = (TEMPLATE.body["Resources"][name]["Properties"] for name in ("Table", "OutputBucket"))
+    assert table["SSESpecification"] == {"SSEEnabled": False}
+    [rule] = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+    assert rule == {"ServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
+    queues = TEMPLATE.resources("AWS::SQS::Queue")
+    assert {name: it["SqsManagedSseEnabled"] for name, it in queues.items()} == dict.fromkeys(queues, True)
+
+
+def test_the_bucket_is_reached_only_with_tls(stack: MotoStack) -> None:
+    [policy] = TEMPLATE.resources("AWS::S3::BucketPolicy").values()
+    [statement] = stack.resolve(policy["PolicyDocument"])["Statement"]
+    bucket = stack.resources["OutputBucket"]["Arn"]
+    assert (statement["Effect"], statement["Principal"], statement["Action"]) == ("Deny", "*", "s3:*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert statement["Resource"] == [bucket, f"{bucket}/*"]
+
+
+class TestConcurrency:
+    """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
+
+    RESERVED: ClassVar = {
+        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "console"},
+        "ResumeConcurrency": {"resume_waiters", "schedule_timeouts", "expire_tokens"},
+    }
+
+    def reserved(self, **parameters: str) -> dict[str, str]:
+        template, key = Template.load(parameters), "ReservedConcurrentExecutions"
+        having = {name: it.properties for name, it in template.functions().items() if key in it.properties}
+        resolved = {name: template.resolve({key: properties[key]}, {}) for name, properties in having.items()}
+        return {name: properties[key] for name, properties in resolved.items() if properties}
+
+    def test_is_not_reserved_unless_asked_for(self) -> None:
+        assert self.reserved() == {}
+
+    @pytest.mark.parametrize("parameter", RESERVED)
+    def test_is_reserved_for_the_functions_of_the_parameter(self, parameter: str) -> None:
+        assert self.reserved(**{parameter: "20"}) == dict.fromkeys(self.RESERVED[parameter], "20")
+
+    def test_of_the_functions_that_anyone_can_call_is_limited(self) -> None:
+        without_a_key = [it for it in OPERATIONS if not it.credentials and it.method != "OPTIONS"]
+        routes = [TEMPLATE.route(it.method, it.example_path()) for it in without_a_key]
+        open_to_all = {route.function.name for route in routes if route} | {"console"}
+        assert open_to_all == self.RESERVED["CallbackConcurrency"]
+
+    def test_of_the_timers_is_never_more_than_is_reserved(self) -> None:
+        """A message that Lambda throttles counts as received, and goes to the dead-letter queue in the end."""
+        for parameters, expected in ({}, None), ({"ResumeConcurrency": "20"}, {"MaximumConcurrency": "20"}):
+            [event] = FUNCTIONS["expire_tokens"].properties["Events"].values()
+            scaling = {"ScalingConfig": event["Properties"]["ScalingConfig"]}
+            assert Template.load(parameters).resolve(scaling, {}).get("ScalingConfig") == expected
+
+    @pytest.mark.parametrize("parameter", RESERVED)
+    @pytest.mark.parametrize(("value", "accepted"), [("", True), ("20", True), ("1000", True), ("0", False), ("-1", False)])
+    def test_is_a_number(self, parameter: str, value: str, accepted: bool) -> None:
+        """0 would stop the function. An event source takes 2 to 1,000."""
+        assert bool(re.search(TEMPLATE.body["Parameters"][parameter]["AllowedPattern"], value)) is accepted
 
 
 def test_deployment_is_non_interactive() -> None:
