@@ -29,7 +29,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 ##@ Change it
 
-setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready ## Install what every other command needs
+setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
 	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration clients/python/tests
@@ -44,7 +44,7 @@ client: setup ## Install the Python client into a clean environment of PYTHON=3.
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
-	@.local/sam/bin/cfn-lint --regions us-east-1 -- template.yaml examples/*/template.yaml # as `sam validate --lint`, once for all
+	@.local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml # as `sam validate --lint`, once for all
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
 

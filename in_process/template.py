@@ -50,8 +50,9 @@ _Loader.add_multi_constructor("!", _short_form)
 
 
 @cache
-def _read() -> Any:
-    return yaml.load((ROOT / "template.yaml").read_text(), _Loader)  # noqa: S506 - a SafeLoader
+def read(path: Path) -> Any:
+    """Return a template, with CloudFormation's short forms as their long forms."""
+    return yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Template:
 
     @classmethod
     def load(cls, parameters: Mapping[str, str] | None = None) -> "Template":
-        return cls(_read(), parameters)
+        return cls(read(ROOT / "template.yaml"), parameters)
 
     def resources(self, kind: str) -> dict[str, Resource]:
         """Return the properties of every resource of a type, by logical id."""

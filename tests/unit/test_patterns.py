@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import subprocess
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from botocore import xform_name
 from statelint.linter import Linter
 from waitpoints_client.operations import definition
 
-from in_process.template import Template
+from in_process.template import Template, read
 from local.stack import REGION, ROOT
 from statemachines import picture
 from tests.support import patterns_page
 from tests.support.patterns_page import PAGE
+from tests.support.readme import SNIPPETS
 from waitpoints import timeouts
 
 EXAMPLE = "wait_for_webhook"
@@ -48,6 +50,19 @@ def problems(definition: Any) -> list[str]:
 @pytest.mark.parametrize("name", NAMES)
 def test_every_state_machine_is_valid(name: str) -> None:
     assert problems(picture.definition(name)) == []
+
+
+def test_every_state_machine_of_an_example_is_valid() -> None:
+    found = [read(path)["Resources"].values() for path in sorted((ROOT / "examples").glob("*/template.yaml"))]
+    machines = [it["Properties"]["Definition"] for it in chain(*found) if it["Type"] == "AWS::Serverless::StateMachine"]
+    assert machines
+    assert [problems(machine) for machine in machines] == [[]] * len(machines)
+
+
+def test_every_state_machine_of_the_readme_is_valid() -> None:
+    machines = [text for text in SNIPPETS.values() if '"StartAt"' in text]
+    assert machines
+    assert [problems(json.loads(text)) for text in machines] == [[]] * len(machines)
 
 
 @pytest.mark.parametrize(
