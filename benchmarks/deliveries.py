@@ -7,11 +7,12 @@ each function environment), the configuration (read once a minute in each) and t
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from benchmarks.waits import MILLISECONDS, READ_UNIT, SECRET_READ, WRITE_UNIT, Bench, Step, Wait
+from benchmarks.prices import READ_UNIT, SECRET_READ, WRITE_UNIT
+from benchmarks.waits import MILLISECONDS, Bench, Step, Wait
 from openapi.operations import ENDPOINTS
 from tests.support import webhook_signer
 from waitpoints.aws import secrets
@@ -64,7 +65,7 @@ class Deliveries:
 
 
 def without_count(step: Step) -> Step:
-    return Step(step.name, step.function, step.over_http, step.calls[:-1], step.log_bytes)
+    return replace(step, calls=step.calls[:-1])
 
 
 def count_deliveries(bench: Bench) -> Deliveries:

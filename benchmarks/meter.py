@@ -26,6 +26,7 @@ class Call:
     read_units: float = 0
     item_bytes: int = 0
     """The size of the largest item written."""
+    parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -56,14 +57,14 @@ class Meter:
         return [item_size(item) for item in items], [item_size(copy) for copy in copies if copy]
 
     def _look(self, params: dict[str, Any], model: Any, **_: Any) -> None:
+        self._params = dict(params)  # as the function gave them: botocore changes some
         if model.service_model.service_name != "dynamodb":
             return
-        self._params = params
         self._before = {key: self._item(*key) for key in _keys_written(model.name, params)}
 
     def _count(self, parsed: Any, model: Any, **_: Any) -> None:
         service = model.service_model.service_id.replace(" ", "")
-        call = Call(f"{service}:{model.name}")
+        call = Call(f"{service}:{model.name}", parameters=self._params)
         if service == "DynamoDB":
             if model.name in ("Query", "Scan", "GetItem"):
                 self._count_read(call, parsed)

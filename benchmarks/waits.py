@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 from unittest import mock
 
+from benchmarks import prices
 from benchmarks.meter import Call, Meter
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
@@ -19,25 +21,22 @@ from tests.support import webhook_signer
 from tests.support.api_gateway import Api
 from tests.support.event_sources import Stream, queue_event
 from tests.support.fakes.clock import FakeClock
+from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.event_bus import FakeEventBridge
 from tests.support.fakes.secret import FakeSecret
 from tests.support.fakes.step_functions import FakeStepFunctions
+from tests.support.fakes.waits import FakeWaits
 
-DAY = 86_400_000
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
 MILLISECONDS = 20  # of one warm invocation; the only assumed figure
 MEMORY = 0.5  # GB
+INVOCATION = prices.INVOCATION + MILLISECONDS / 1000 * MEMORY * prices.GB_SECOND  # dollars for a million warm ones
 PLATFORM_LOG = 350  # bytes: Lambda's START, END and REPORT lines per invocation
 ACCESS_LOG = 180  # bytes: API Gateway's line per request
 NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # cached for minutes; read by Lambda free of charge
 POLL = 2  # SQS requests of the event source mapping per message: receive and delete
-
-# us-east-1, in dollars per million (or per GB): the first tiers, without the free tier
-API_REQUEST, INVOCATION, GB_SECOND = 1.00, 0.20, 13.3334
-WRITE_UNIT, READ_UNIT, TABLE_GB, BACKUP_GB = 0.625, 0.125, 0.25, 0.20
-SQS_REQUEST, SCHEDULE, LOG_GB = 0.40, 1.00, 0.50
-TRANSITION, SECRET_READ = 25.00, 5.00
-EVENT, EVENT_BYTES = 1.00, 64 * 1024  # each begun 64 KiB of an event counts as one
+ARMS = ("SQS:SendMessage", "Scheduler:CreateSchedule")  # the calls that arm a timer
+SCHEDULED_AT = "at(%Y-%m-%dT%H:%M:%S)"
 
 
 @dataclass
@@ -49,7 +48,20 @@ class Step:
     over_http: bool
     calls: list[Call]
     log_bytes: int
+    metrics: frozenset[str] = frozenset()
+    """The names of the custom metrics in its log lines."""
+    body_bytes: int = 0
+    """Of its request, which the HTTP API may count as several."""
     from_queue: bool = False
+
+    @property
+    def http_requests(self) -> int:
+        """How many requests the HTTP API bills."""
+        return max(1, math.ceil(self.body_bytes / prices.HTTP_METERED)) if self.over_http else 0
+
+    @property
+    def stored_object_bytes(self) -> int:
+        return sum(len(call.parameters["Body"]) for call in self.calls if call.operation == "S3:PutObject")
 
     @property
     def write_units(self) -> int:
@@ -80,24 +92,37 @@ class Wait:
     def write_units(self) -> int:
         return sum(step.write_units for step in self.steps)
 
+    @property
+    def read_units(self) -> float:
+        return sum(step.read_units for step in self.steps)
+
+    @property
+    def http_requests(self) -> int:
+        return sum(step.http_requests for step in self.steps)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        return frozenset(name for step in self.steps for name in step.metrics)
+
     def dollars(self) -> dict[str, float]:
         """Return the cost of a million such waits in dollars, by service."""
         calls = Counter(operation for step in self.steps for operation in step.operations())
         schedules = calls["Scheduler:CreateSchedule"]
         messages = calls["SQS:SendMessage"] + schedules
         sqs = messages + POLL * sum(step.from_queue for step in self.steps)
-        reads = sum(step.read_units for step in self.steps)
         logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in self.steps)
-        lambda_ = len(self.steps) * (INVOCATION + MILLISECONDS / 1000 * MEMORY * GB_SECOND)
+        tables = self.stored_bytes * (prices.TABLE_GB_MONTH + prices.BACKUP_GB_MONTH) + self.index_bytes * prices.TABLE_GB_MONTH
+        objects = sum(step.stored_object_bytes for step in self.steps) * prices.OBJECT_GB_MONTH
         return {
-            "HTTP API": sum(step.over_http for step in self.steps) * API_REQUEST,
-            "Lambda": lambda_,
-            "DynamoDB writes": self.write_units * WRITE_UNIT,
-            "DynamoDB reads": reads * READ_UNIT,
-            "SQS": sqs * SQS_REQUEST,
-            "Scheduler": schedules * SCHEDULE,
-            "Logs": logs / 1000 * LOG_GB,
-            "Storage, a month": self.stored_bytes / 1000 * (TABLE_GB + BACKUP_GB) + self.index_bytes / 1000 * TABLE_GB,
+            "HTTP API": self.http_requests * prices.HTTP_REQUEST,
+            "Lambda": len(self.steps) * INVOCATION,
+            "DynamoDB writes": self.write_units * prices.WRITE_UNIT,
+            "DynamoDB reads": self.read_units * prices.READ_UNIT,
+            "S3": calls["S3:PutObject"] * prices.PUT_OBJECT + calls["S3:GetObject"] * prices.GET_OBJECT,
+            "SQS": sqs * prices.SQS_REQUEST,
+            "Scheduler": schedules * prices.SCHEDULE,
+            "Logs": logs / 1000 * prices.LOG_GB,
+            "Storage, a month": (tables + objects) / 1000,
         }
 
 
@@ -111,18 +136,18 @@ class Announcement:
 
     def dollars(self) -> float:
         """Return what the bus adds to the cost of a million tokens, in dollars."""
-        events = math.ceil(self.detail_bytes / EVENT_BYTES) * EVENT
+        events = math.ceil(self.detail_bytes / prices.EVENT_METERED) * prices.EVENT
         return sum(self.with_bus.dollars().values()) - sum(self.without_bus.dollars().values()) + events
 
 
 class Bench:
     """The functions on moto, with their calls counted."""
 
-    def __init__(self, stack: MotoStack, meter: Meter, clock: FakeClock, step_functions: "CountedStepFunctions") -> None:
+    def __init__(self, stack: MotoStack, meter: Meter, clock: FakeClock, fakes: "Fakes") -> None:
         self._stack = stack
         self.meter = meter
         self.clock = clock
-        self._step_functions = step_functions
+        self._fakes = fakes
         self.api = Api(stack.template, stack.secret("ApiKey"))
 
     def wait(
@@ -135,11 +160,15 @@ class Bench:
         execution: str | None = None,
         ends: bool = True,
         rules: Mapping[str, Any] | None = None,
+        others: bool = True,
+        webhook: Mapping[str, Any] | None = None,
+        waiters: int = 1,
+        durable: bool = False,
     ) -> Wait:
         """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out.
 
-        `rules` are what the token asks of deliveries. If it asks anything, one that does not fit comes first, and if it
-        ends, one more comes late.
+        `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
+        first, and one is late. `webhook` is posted instead of a payload. The waiters are executions, or `durable` functions.
         """
         wait, stream = Wait(), self.stream()
         table_before, indexes_before = self._stored()
@@ -148,34 +177,38 @@ class Bench:
         body = {name: value for name, value in options.items() if value is not None}
         created: Any = self.step(wait, "create", "create_token", lambda: self.api.create(**body), over_http=True)
         token_id = created["id"]
-        task = self.register(wait, token_id, task_token, execution)
+        handles = [self.register(wait, token_id, task_token, execution, durable) for _ in range(waiters)]
         if timeout:
             self._invoke(wait, "arm the timer", "schedule_timeouts", {"Records": stream.records("schedule_timeouts")})
         if ends:
-            webhook = json.dumps({"body": "x" * (payload - 11)})
-            if rules:
-                self._deliver(wait, "a delivery that does not fit", created["url"], "{}")
-            self._deliver(wait, "settle and resume", created["url"], webhook)
-            if rules:
-                self._deliver(wait, "a late delivery", created["url"], webhook)
+            self._complete(wait, created["url"], json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
-            self.clock.advance(DAY - 90_000)
-            self._timer(wait, "timer, nothing to do" if ends else "timer, early", token_id)
-            if not ends:
-                self.clock.advance(90_000)
-                self._timer(wait, "timer, due", token_id)
+            self._run_timers(wait, token_id)
         self.guarantee(wait, stream)
-        assert self._step_functions.result(task) is not None
+        assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
         table_after, indexes_after = self._stored()
         wait.stored_bytes, wait.index_bytes = table_after - table_before, indexes_after - indexes_before
         return wait
 
-    def register(self, wait: Wait, token_id: str, task_token: int = 700, execution: str | None = None) -> str:
-        """Wait for a token with a task token of that many characters. Returns the task token."""
-        task = self._step_functions.start_task(task_token)
+    def register(
+        self, wait: Wait, token_id: str, task_token: int = 700, execution: str | None = None, durable: bool = False
+    ) -> str:
+        """Wait for a token: an execution with a task token of that many characters, or a durable function.
+
+        Returns the handle.
+        """
+        fake = self._fakes.of(durable)
+        handle = fake.start() if durable else self._fakes.step_functions.start_task(task_token)
         named = {} if execution is None else {"execution": execution}
-        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, "taskToken": task, **named})
-        return task
+        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, fake.member: handle, **named})
+        return handle
+
+    def open_page(self, page: Mapping[str, Any]) -> Step:
+        """Have a person open the page of a token."""
+        wait, url = Wait(), self.api.create(page=page)["url"]
+        self.meter.take()
+        self.step(wait, "open the page", "show_callback", lambda: self.api.get(url, {"accept": "text/html"}), over_http=True)
+        return wait["open the page"]
 
     def stream(self) -> Stream:
         """The table's stream from now on."""
@@ -191,7 +224,7 @@ class Bench:
         created: Any = self.api.create()
         if waits:
             self.register(Wait(), created["id"])
-        self.api.post(created["url"], json.dumps({"body": "x" * (payload - 11)}), {"content-type": "application/json"})
+        self.api.post(created["url"], json.dumps(payload_of(payload)), {"content-type": "application/json"})
         records = {"Records": stream.records("resume_waiters")}
         self.meter.take()
         if waits:
@@ -218,16 +251,30 @@ class Bench:
         self.step(wait, "retrieve", "retrieve_token", lambda: self.api.retrieve(created["id"]), over_http=True)
         return wait["retrieve"]
 
+    def _complete(self, wait: Wait, url: str, webhook: str, others: bool) -> None:
+        if others:
+            self._deliver(wait, "a delivery that does not fit", url, "{}")
+        self._deliver(wait, "settle and resume", url, webhook)
+        if others:
+            self._deliver(wait, "a late delivery", url, webhook)
+
     def _deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
         """Post a webhook that GitHub signed."""
         signed = webhook_signer.sign("github", webhook.encode(), url, 0)
         headers = {"content-type": "application/json", **signed.headers}
         self.step(wait, name, "accept_callback", lambda: self.api.post(url, webhook, headers), over_http=True)
+        wait[name].body_bytes = len(webhook.encode())
 
-    def _timer(self, wait: Wait, name: str, token_id: str) -> None:
+    def _run_timers(self, wait: Wait, token_id: str) -> None:
+        """Deliver the message that the timer sends, at its time, and each one that the token's next timer sends."""
         event = queue_event([json.dumps({"waitpointId": token_id})])
-        self._invoke(wait, name, "expire_tokens", event)
-        wait[name].from_queue = True
+        [armed] = wait["arm the timer"].calls
+        while armed.operation in ARMS:
+            self.clock.now = due_at(armed, self.clock.now)
+            self._invoke(wait, "", "expire_tokens", event)
+            timer = wait.steps[-1]
+            timer.name, timer.from_queue = f"timer, {_what_it_did(timer)}", True
+            armed = timer.calls[-1]
 
     def _invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
         self.step(wait, name, function, lambda: self._stack.functions()[function].call(event))
@@ -237,13 +284,40 @@ class Bench:
         with redirect_stdout(StringIO()) as logged, log_to(logged):
             result = run()
         calls = [call for call in self.meter.take() if not call.operation.startswith(NOT_PER_WAIT)]
-        wait.steps.append(Step(name, function, over_http, calls, len(logged.getvalue())))
+        log = logged.getvalue()
+        wait.steps.append(Step(name, function, over_http, calls, len(log), metrics_in(log)))
         return result
 
     def _stored(self) -> tuple[int, int]:
         """The bytes in the table and in its indexes, with what DynamoDB adds to each item."""
         table, indexes = self.meter.stored(self._stack.resources["Table"]["Ref"])
         return sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
+
+
+def payload_of(length: int) -> dict[str, str]:
+    """Return a payload of that many bytes, at least 12."""
+    return {"body": "x" * (length - 12)}
+
+
+def due_at(call: Call, now: int) -> int:
+    """Return when the message of a call that arms a timer arrives, in epoch milliseconds as `now`."""
+    if call.operation == "SQS:SendMessage":
+        return now + int(call.parameters["DelaySeconds"]) * 1000
+    at = datetime.strptime(call.parameters["ScheduleExpression"], SCHEDULED_AT).replace(tzinfo=UTC)
+    return int(at.timestamp()) * 1000
+
+
+def _what_it_did(timer: Step) -> str:
+    if timer.write_units:
+        return "due"
+    return "early" if timer.operations()[-1] in ARMS else "nothing to do"
+
+
+def metrics_in(log: str) -> frozenset[str]:
+    """Return the names of the custom metrics in log lines in CloudWatch's embedded metric format."""
+    embedded = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
+    directives = [directive for line in embedded for directive in line["_aws"]["CloudWatchMetrics"]]
+    return frozenset(metric["Name"] for directive in directives for metric in directive["Metrics"])
 
 
 class CountedStepFunctions(FakeStepFunctions):
@@ -261,6 +335,27 @@ class CountedStepFunctions(FakeStepFunctions):
     def send_task_success(self, **arguments: Any) -> dict[str, Any]:
         self._meter.count("SFN:SendTaskSuccess")
         return super().send_task_success(**arguments)
+
+
+class CountedDurableFunctions(FakeDurableFunctions):
+    def __init__(self, meter: Meter) -> None:
+        super().__init__()
+        self._meter = meter
+
+    def send_durable_execution_callback_success(self, **arguments: Any) -> dict[str, Any]:
+        self._meter.count("Lambda:SendDurableExecutionCallbackSuccess")
+        return super().send_durable_execution_callback_success(**arguments)
+
+
+@dataclass(frozen=True)
+class Fakes:
+    """What waits."""
+
+    step_functions: CountedStepFunctions
+    durable_functions: CountedDurableFunctions
+
+    def of(self, durable: bool) -> FakeWaits:
+        return self.durable_functions if durable else self.step_functions
 
 
 class CountedEventBridge(FakeEventBridge):
@@ -287,13 +382,14 @@ def bench(stack: MotoStack) -> Iterator[Bench]:
     from waitpoints import wiring  # noqa: PLC0415 - reads the stack's environment
 
     meter = Meter()
-    step_functions, clock = CountedStepFunctions(meter), FakeClock()
+    fakes, clock = Fakes(CountedStepFunctions(meter), CountedDurableFunctions(meter)), FakeClock()
     wiring.services.reset()
     meter.watch(wiring.session())
     replaced = {
-        "step_functions_client": step_functions,
+        "step_functions_client": fakes.step_functions,
+        "lambda_client": fakes.durable_functions,
         "_webhook_secrets": {"GITHUB": FakeSecret(webhook_signer.secret_of("github"))},
     }
     with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
-        yield Bench(stack, meter, clock, step_functions)
+        yield Bench(stack, meter, clock, fakes)
     wiring.services.reset()

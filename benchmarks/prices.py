@@ -1,0 +1,31 @@
+"""AWS's list prices in us-east-1, in dollars for a million of something unless a name or a comment says otherwise.
+
+Without the free tier. Of the prices that fall with the quantity, the HTTP API's is the first to do so; the others begin to
+fall far above what `make costs` is asked for (Lambda's at 7.5 billion GB-seconds a month, logs' at 10 TB).
+docs/costs.md says where each price was read.
+"""
+
+HTTP_REQUEST, HTTP_REQUEST_OVER_TIER, HTTP_TIER = 1.00, 0.90, 300e6  # requests a month
+HTTP_METERED = 512 * 1024  # bytes: each begun part of a request counts as one
+INVOCATION, GB_SECOND = 0.20, 13.3334  # arm64
+WRITE_UNIT, READ_UNIT = 0.625, 0.125  # on demand
+SQS_REQUEST, SCHEDULE = 0.40, 1.00
+TRANSITION, DURABLE_OPERATION = 25.00, 8.00
+PUT_OBJECT, GET_OBJECT = 5.00, 0.40
+SECRET_READ = 5.00
+EVENT, EVENT_METERED = 1.00, 64 * 1024  # bytes: each begun part of an event counts as one
+
+# dollars for a GB, and for a GB kept for a month
+LOG_GB = 0.50
+TABLE_GB_MONTH, BACKUP_GB_MONTH, OBJECT_GB_MONTH = 0.25, 0.20, 0.023
+DURABLE_GB, DURABLE_GB_MONTH = 0.25, 0.15
+
+# dollars a month for one
+BY_RESOURCE = {"AWS::SecretsManager::Secret": 0.40, "AWS::CloudWatch::Alarm": 0.10, "AWS::CloudWatch::Dashboard": 3.00}
+METRIC = 0.30
+
+
+def http_requests(requests: float) -> float:
+    """Return the dollars for the HTTP API's requests of a month."""
+    over = max(0.0, requests - HTTP_TIER)
+    return ((requests - over) * HTTP_REQUEST + over * HTTP_REQUEST_OVER_TIER) / 1e6
