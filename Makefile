@@ -10,6 +10,7 @@ UV := .local/uv/bin/uv
 LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-group
 WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
+SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
 PORT ?= 8787
 export PORT STACK FOLDER INPUT PARAMETERS
 
@@ -77,8 +78,8 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
 	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks $(BENCH)
 
-costs: .venv/ready ## Count the AWS requests of a wait and of deliveries, and write them with list prices into docs/costs.md
-	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs
+costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …
+	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs $(SETTINGS)
 
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):

@@ -1,15 +1,23 @@
 """`make costs`: compute the cost of a wait on AWS from counted calls and list prices, and update docs/costs.md.
 
-Runs each function of a wait once, on moto and with a fake clock, and counts its calls to AWS.
+Runs each function of a wait once, on moto and with a fake clock, and counts its calls to AWS. With settings, it prints the
+cost of a month of such waits instead:
+
+    make costs WAITS=1000000 TIMEOUT=24h PAYLOAD=200
 """
 
-from contextlib import redirect_stdout
+import sys
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from benchmarks.alternatives import alternatives
+from benchmarks.calculator import Asked, NotAccepted, asked, count, price
+from benchmarks.calculator import report as report_month
 from benchmarks.deliveries import RATES, Deliveries, count_deliveries
+from benchmarks.options import FILTERED, SHAPED, SIGNED, Added, count_options
 from benchmarks.page import DOCS, table, write
-from benchmarks.waits import Bench, Step, Wait, bench
+from benchmarks.waits import Bench, Step, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
 
 PAGE = DOCS / "costs.md"
@@ -23,16 +31,12 @@ CASES: dict[str, dict[str, Any]] = {
     "24 h, longest task token": {"timeout": "24h", "task_token": 2048},
 }
 
-SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
-FILTERED = {"completeWhen": "body.body"}
-SHAPED = {"payloadSchema": {"type": "object", "properties": {"body": {"type": "string"}}, "required": ["body"]}}
 RULES: dict[str, dict[str, Any]] = {
     "none": {},
     "`verify` and `completeWhen`": SIGNED | FILTERED,
     "`payloadSchema`": SHAPED,
     "all three": SIGNED | FILTERED | SHAPED,
 }
-
 
 EVENTS: dict[str, dict[str, Any]] = {
     "200 bytes, a run waited": {"payload": 200, "waits": True},
@@ -41,15 +45,31 @@ EVENTS: dict[str, dict[str, Any]] = {
 }
 
 
-def figures(counted: Bench) -> str:
-    """Run one wait of each case and with each set of rules, one retrieve, and what completes by key or puts an event.
+def figures(counted: Bench) -> dict[str, str]:
+    """Run one wait of each case, with each set of rules and with each option, and what completes by key or puts an event.
 
-    Returns Markdown.
+    Returns Markdown for each part of the page.
     """
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
     ruled = {name: counted.wait(timeout="24h", rules=rules) for name, rules in RULES.items()}
-    shown = [report(waits, ruled, counted.retrieve()), report_deliveries(count_deliveries(counted)), report_events(counted)]
-    return "\n\n".join(shown)
+    retrieve, deliveries = counted.retrieve(), count_deliveries(counted)
+    ours = sum(waits["24 h, completed"].dollars().values())
+    shown = [report(waits, ruled, retrieve), report_deliveries(deliveries), report_events(counted)]
+    return {
+        "make costs": "\n\n".join(shown),
+        "make costs: options": report_options(count_options(counted, deliveries)),
+        "make costs: alternatives": report_alternatives(ours),
+    }
+
+
+def report_options(added: Mapping[str, Added]) -> str:
+    head = ["option", "calls", "write units", "read units", "dollars for a million"]
+    return table(head, [[name, *option.cells()] for name, option in added.items()])
+
+
+def report_alternatives(waitpoints: float) -> str:
+    head = ["what waits", "what is billed", "dollars for a million"]
+    return table(head, [one.cells() for one in alternatives(waitpoints)], texts=2)
 
 
 def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> str:
@@ -60,7 +80,7 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
     rows.append(["**all together**", *(f"**{sum(dollars[name].values()):.2f}**" for name in names)])
     units = [
         ["write units", *(str(waits[name].write_units) for name in names)],
-        ["read units", *(f"{sum(step.read_units for step in waits[name].steps):g}" for name in names)],
+        ["read units", *(f"{waits[name].read_units:g}" for name in names)],
         ["bytes kept in the table", *(f"{waits[name].stored_bytes:,}" for name in names)],
         ["bytes kept in the indexes", *(f"{waits[name].index_bytes:,}" for name in names)],
     ]
@@ -75,13 +95,13 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
             "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
             table(
                 ["step", "function", "calls", "write units", "read units"],
-                [[step.name, f"`{step.function}`", *asked(step)] for step in shown.values()],
+                [[step.name, f"`{step.function}`", *asks(step)] for step in shown.values()],
             ),
             "What a token's rules add, with a 24 h timeout, a payload of 200 bytes and a schema of 90 bytes:",
             table(
                 ["rules", "step", "calls", "write units", "read units"],
                 [
-                    [rules, step.name, *asked(step)]
+                    [rules, step.name, *asks(step)]
                     for rules, wait in ruled.items()
                     for step in wait.steps
                     if step.function in ("create_token", "accept_callback")
@@ -91,7 +111,7 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
     )
 
 
-def asked(step: Step) -> list[str]:
+def asks(step: Step) -> list[str]:
     """Return what a step asks of AWS: its calls, write units and read units."""
     return [", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
 
@@ -104,11 +124,7 @@ def report_deliveries(counted: Deliveries) -> str:
             "What a completion by key and a delivery to an endpoint ask of AWS, with a payload of 200 bytes:",
             table(
                 ["request", "case", "calls", "write units", "read units"],
-                [
-                    [request, step.name, ", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
-                    for request, wait in shown
-                    for step in wait.steps
-                ],
+                [[request, step.name, *asks(step)] for request, wait in shown for step in wait.steps],
             ),
             "Dollars a month for deliveries to one endpoint that match nothing:",
             table(["", *(f"{rate:,} a second" for rate in RATES)], _monthly(counted, "matches nothing")),
@@ -155,12 +171,33 @@ def _monthly(counted: Deliveries, name: str) -> list[list[str]]:
     return [*rows, ["**all together**", *(f"**{sum(month.values()):,.2f}**" for month in months)]]
 
 
-def main() -> None:
-    with moto_stack() as stack, bench(stack) as counted, redirect_stdout(StringIO()):
+def write_page() -> None:
+    with moto_stack() as stack, bench(stack) as counted, log_to(StringIO()):
         written = figures(counted)
-    write(PAGE, "make costs", written)
-    print(written)
+    for command, markdown in written.items():
+        write(PAGE, command, markdown)
+        print(f"{markdown}\n")
+
+
+def calculate(month: Asked) -> None:
+    with moto_stack() as stack, bench(stack) as counted:
+        with log_to(StringIO()):
+            one = count(counted, month)
+        print(report_month(month, price(month, one, stack.template)))
+
+
+def main(settings: Sequence[str]) -> int:
+    if not settings:
+        write_page()
+        return 0
+    try:
+        month = asked(settings)
+    except NotAccepted as refusal:
+        print(refusal, file=sys.stderr)
+        return 2
+    calculate(month)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main(sys.argv[1:]))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.deliveries import COMPLETE_BY_KEY
+from benchmarks.deliveries import COMPLETE_BY_KEY, count_deliveries
 from benchmarks.meter import Meter
+from benchmarks.options import count_options
 from benchmarks.waits import Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
@@ -18,6 +19,24 @@ from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.wiring import services
 
 COUNT = "DynamoDB:UpdateItem"  # of a delivery to an endpoint
+OPTIONS = {  # the calls, write units and read units that an option adds to a plain wait at most
+    "`timeout` of up to 15 minutes": (2, 0, 1),  # the timer is armed, and looks once
+    "`timeout` of up to a year": (2, 0, 1),
+    "the same, and it times out": (4, 0, 2),
+    "`idempotencyKey`": (0, 6, 0),
+    "the same, and it is completed by the key": (1, 6, 1),
+    "the same, by a delivery to an endpoint": (2, 7, 1),
+    "`verify`": (1, 2, 0),  # one refused update
+    "`completeWhen`": (1, 2, 0),
+    "`payloadSchema` of 90 bytes": (2, 5, 1),
+    "`page`, opened once and answered": (3, 4, 2),
+    "`execution`, the waiter's ARN": (0, 1, 0),
+    "each further waiter (the second)": (2, 3, 0),
+    "a durable function waits, not a state": (0, 0, 0),
+    "a payload of 20 KB": (0, 20, 5),
+    "a payload of 300 KB, in the bucket": (1, 0, 0),
+    "an event bus (`EventBusName`)": (1, 0, 0),
+}
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +117,16 @@ def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Ben
     assert [len(step.calls) for step in named.steps] == [len(step.calls) for step in wait.steps]
     assert named["wait"].calls[0].item_bytes - wait["wait"].calls[0].item_bytes < len(arn) + 20
     assert named.write_units <= wait.write_units + 1
+
+
+def test_an_option_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
+    added = count_options(counted, count_deliveries(counted))
+    over = {
+        option: (one.calls, one.write_units, one.read_units)
+        for option, one in added.items()
+        if one.calls > OPTIONS[option][0] or one.write_units > OPTIONS[option][1] or one.read_units > OPTIONS[option][2]
+    }
+    assert over == {}
 
 
 def test_who_completed_a_token_takes_less_than_a_hundred_bytes_of_its_item(counted: Bench) -> None:

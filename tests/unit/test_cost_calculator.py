@@ -1,0 +1,186 @@
+"""`make costs` with settings: what it accepts, and how it prices a month."""
+
+import pytest
+
+from benchmarks import costs, prices
+from benchmarks.alternatives import alternatives
+from benchmarks.calculator import Asked, Counted, Month, NotAccepted, asked, price, report
+from benchmarks.meter import Call
+from benchmarks.waits import Step, Wait, due_at, metrics_in
+from in_process.template import Template
+
+MILLION = 1_000_000
+WAIT = Wait(
+    [
+        Step("create", "create_token", True, [Call("DynamoDB:PutItem", write_units=2)], 400, frozenset({"TokensCreated"})),
+        Step("settle and resume", "accept_callback", True, [Call("DynamoDB:UpdateItem", write_units=4)], 600),
+    ],
+    stored_bytes=1000,
+    index_bytes=200,
+)
+
+
+def month(**options: object) -> Month:
+    return price(Asked(**options), Counted(WAIT, events=1.5), Template.load())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ([], Asked()),
+        (["WAITS=5000"], Asked(waits=5000)),
+        (["TIMEOUT=1d12h", "TIMED_OUT=1"], Asked(timeout="1d12h", timed_out=True)),
+        (["TIMEOUT=none", "TIMED_OUT=0"], Asked(timeout=None)),
+        (["PAYLOAD=12", "KEY=1", "WAITERS=100"], Asked(payload=12, key=True, waiters=100)),
+        (["DURABLE=1", "STATES=3", "EVENTS=1"], Asked(durable=True, states=3, events=True)),
+        (["COLD=0", "RETENTION=7", "DOCTOR=1d"], Asked(cold=0, retention=7, doctor=86_400_000)),
+    ],
+)
+def test_each_setting_is_accepted(settings: list[str], expected: Asked) -> None:
+    assert asked(settings) == expected
+
+
+@pytest.mark.parametrize(
+    ("setting", "accepted"),
+    [
+        ("WAITS=0", "from 1 to 10000000000"),
+        ("WAITS=1e6", "a number of waits"),
+        ("WAITS=-5", "a number of waits"),
+        ("WAITS", "a number of waits"),
+        ("WAITS=", "a number of waits"),
+        ("WAITS=٣", "a number of waits"),
+        ("TIMEOUT=0s", "such as 10m, 24h or 1d12h, or none"),
+        ("TIMEOUT=1y", "such as 10m, 24h or 1d12h, or none"),
+        ("TIMEOUT=3651d", "at most 3650d"),
+        ("TIMED_OUT=yes", "1 if the waits time out, or 0"),
+        ("PAYLOAD=11", "from 12 to 3145728"),
+        ("PAYLOAD=3145729", "from 12 to 3145728"),
+        ("KEY=order-1", "1 if tokens are created with a key, or 0"),
+        ("WAITERS=101", "from 1 to 100"),
+        ("DURABLE=2", "1 if Lambda durable functions wait"),
+        ("STATES=-1", "from 0 to 25000"),
+        ("EVENTS=orders", "1 if the stack has an event bus"),
+        ("COLD=101", "from 0 to 100"),
+        ("RETENTION=0", "from 1 to 3650"),
+        ("DOCTOR=25h", "at most 1d"),
+        ("WAIT=1", "make costs accepts WAITS, TIMEOUT, TIMED_OUT, PAYLOAD"),
+        ("waits=1", "make costs accepts WAITS, TIMEOUT, TIMED_OUT, PAYLOAD"),
+    ],
+)
+def test_anything_else_gets_one_sentence_that_says_what_is_accepted(
+    setting: str, accepted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert costs.main([setting]) == 2
+    said = capsys.readouterr()
+    assert accepted in said.err
+    assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_a_wait_without_a_timeout_cannot_time_out() -> None:
+    with pytest.raises(NotAccepted, match="needs a TIMEOUT"):
+        asked(["TIMED_OUT=1", "TIMEOUT=none"])
+
+
+class TestAMonth:
+    def test_multiplies_what_a_wait_costs(self) -> None:
+        one, three = month(waits=MILLION).waits, month(waits=3 * MILLION).waits
+        assert one["DynamoDB writes"] == 6 * prices.WRITE_UNIT
+        assert three["DynamoDB writes"] == 3 * one["DynamoDB writes"]
+        assert three["EventBridge"] == 4.5
+
+    def test_has_the_second_tier_of_the_http_api(self) -> None:
+        assert month(waits=150 * MILLION).waits["HTTP API"] == 300.00
+        assert month(waits=200 * MILLION).waits["HTTP API"] == pytest.approx(300.00 + 100 * 0.90)
+
+    def test_keeps_tokens_for_the_retention(self) -> None:
+        stored = 0.45 + 0.05  # a KB in the table with its backup, and 200 bytes in the indexes
+        assert month().waits["Storage, a month"] == pytest.approx(stored)
+        assert month(retention=90).waits["Storage, a month"] == pytest.approx(3 * stored)
+
+    def test_pays_a_transition_for_each_execution_that_waits_or_as_many_as_are_asked_for(self) -> None:
+        assert sum(month(waiters=2).waiting.values()) == 50.00
+        assert sum(month(waiters=2, states=5).waiting.values()) == 125.00
+
+    def test_pays_three_operations_for_each_durable_function_that_waits(self) -> None:
+        assert sum(month(waiters=2, durable=True).waiting.values()) == 48.00
+
+    def test_pays_cold_starts(self) -> None:
+        [cold] = [dollars for name, dollars in month(cold=100).waits.items() if name.startswith("Cold")]
+        assert cold == pytest.approx(2 * 0.4 * 0.5 * 13.3334)
+
+    def test_reads_secrets_once_in_five_minutes_and_not_more_often_than_there_are_waits(self) -> None:
+        assert month(waits=100).waits["Secrets, read"] == pytest.approx(3 * 100 / 1e6 * 5.00)
+        assert month(waits=MILLION).waits["Secrets, read"] == pytest.approx(3 * 8760 / 1e6 * 5.00)
+        assert month(waits=300 * MILLION).waits["Secrets, read"] == pytest.approx(3 * 3 * 8760 / 1e6 * 5.00)
+
+    def test_has_what_the_stack_costs_without_a_wait(self) -> None:
+        template = Template.load()
+        alarms = len(template.resources("AWS::CloudWatch::Alarm"))
+        stack = month(waits=1).stack
+        assert stack["Secrets, 2"] == 0.80
+        assert stack[f"Alarms, {alarms}"] == pytest.approx(alarms * 0.10)
+        assert stack["Custom metrics, 2"] == 0.60  # TokensCreated, and the doctor's
+        assert stack["Timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
+
+    def test_has_the_doctor_of_the_table_that_results(self) -> None:
+        """A round reads a GB for $0.015, and takes an estimated $0.003 of Lambda."""
+        one = month(waits=MILLION)
+        assert one.table_gb == 1.0
+        assert one.stack["Doctor, a table of 1.0 GB"] == pytest.approx(730 * (0.01526 + 0.00299), rel=0.01)
+        daily = month(waits=MILLION, doctor=86_400_000).stack["Doctor, a table of 1.0 GB"]
+        assert daily == pytest.approx(one.stack["Doctor, a table of 1.0 GB"] / 24)
+
+    def test_is_shown_with_its_sums(self) -> None:
+        shown = report(Asked(waits=2 * MILLION, key=True), month(waits=2 * MILLION))
+        lines = {
+            line[:40].strip(): float(line[40:].replace(",", ""))
+            for line in shown.splitlines()
+            if line[40:].strip()[-3:-2] == "."
+        }
+        parts = [amount for name, amount in lines.items() if "together" not in name]
+        assert lines["all together"] == pytest.approx(sum(parts), abs=0.1)
+        assert lines["what waits, together"] == 50.00
+        assert shown.startswith(
+            "2,000,000 waits a month: a timeout of 24h and a key, completed with 200 bytes, 1 waiting execution\n"
+        )
+
+    def test_says_when_the_doctor_cannot_read_the_table_in_time(self) -> None:
+        small, large = (report(Asked(), month(waits=waits)) for waits in (MILLION, 10 * MILLION))
+        assert "more than 900 s" not in small
+        assert "more than 900 s" in large
+
+
+class TestAWaitCounts:
+    def test_a_large_request_as_several(self) -> None:
+        step = Step("settle and resume", "accept_callback", True, [], 0)
+        step.body_bytes = 512 * 1024
+        assert step.http_requests == 1
+        step.body_bytes += 1
+        assert step.http_requests == 2
+
+    def test_an_output_in_the_bucket(self) -> None:
+        put = Call("S3:PutObject", parameters={"Body": b"x" * 300_000})
+        dollars = Wait([Step("settle and resume", "accept_callback", True, [put], 0)]).dollars()
+        assert dollars["S3"] == 5.00
+        assert dollars["Storage, a month"] == pytest.approx(300 * 0.023)
+
+    def test_when_the_message_of_a_timer_arrives(self) -> None:
+        assert due_at(Call("SQS:SendMessage", parameters={"DelaySeconds": 30}), 1000) == 31_000
+        schedule = Call("Scheduler:CreateSchedule", parameters={"ScheduleExpression": "at(1970-01-02T00:00:05)"})
+        assert due_at(schedule, 1000) == 86_405_000
+
+    def test_the_metrics_in_its_log_lines(self) -> None:
+        log = '{"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"A"},{"Name":"B"}]}]},"A":[1]}\n{"message":"request"}\n'
+        assert metrics_in(log) == {"A", "B"}
+
+
+def test_the_same_wait_elsewhere_is_priced_by_the_formula_beside_it() -> None:
+    dollars = {one.name.strip("*"): one.dollars for one in alternatives(13.00)}
+    receiver = 1.00 + 0.09 + 0.3333 + 0.25  # an HTTP request and its log line, an invocation and its log lines
+    assert dollars["Step Functions callback, stateless"] == pytest.approx((25 + 0.5833 + receiver,), abs=0.01)
+    assert dollars["Waitpoints, Step Functions"] == (38.00,)
+    assert dollars["Waitpoints, durable function"] == pytest.approx((37.13,), abs=0.01)
+    assert dollars["Temporal Cloud"] == pytest.approx(((150 + 4.03 + 3.02) * 1.1 + receiver,), abs=0.01)
+    assert dollars["Trigger.dev Cloud"] == pytest.approx((41.90, 58.80))
+    assert dollars["Upstash Workflow"] == pytest.approx((20 + 3 * receiver, 30 + 3 * receiver), abs=0.01)
+    assert dollars["Inngest"] == pytest.approx((99 + 50 + 2 * receiver,), abs=0.01)
