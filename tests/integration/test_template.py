@@ -19,6 +19,7 @@ TEMPLATE = Template.load()
 WITH_BUS = Template.load({"EventBusName": "orders"})
 FUNCTIONS = TEMPLATE.functions()
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
+RUNBOOK = (ROOT / "docs" / "operation.md").read_text()
 
 
 RESUMABLE = {
@@ -222,6 +223,43 @@ def test_a_failed_timer_does_not_delay_the_others() -> None:
 def test_every_alarm_notifies_every_given_recipient(name: str, parameters: dict[str, str], told: list[str]) -> None:
     template = Template.load(parameters)
     assert template.resolve(ALARMS[name]["AlarmActions"], {"AlarmTopic": {"Ref": "topic of the stack"}}) == told
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_every_alarm_leads_to_its_entry_in_the_runbook(name: str) -> None:
+    """It begins with what users see: that is what the operator is asked about first."""
+    assert ALARMS[name]["AlarmDescription"].endswith(f" See docs/operation.md#{name.lower()}.")
+    entry = RUNBOOK.split(f"\n### {name}\n")[1].split("\n#")[0]
+    assert re.findall(r"^- \*\*(.*?)\*\*", entry, re.MULTILINE) == ["Users see", "What happened", "Do", "Over when"]
+
+
+def test_the_runbook_has_no_entry_of_an_alarm_that_is_gone() -> None:
+    assert sorted(re.findall(r"^### (\w+Alarm)$", RUNBOOK, re.MULTILINE)) == sorted(ALARMS)
+
+
+def test_docs_costs_has_the_price_of_the_alarms() -> None:
+    secrets = len(TEMPLATE.resources("AWS::SecretsManager::Secret"))
+    words = {2: "Two", 10: "ten"}
+    row = f"| {words[secrets]} secrets, {words[len(ALARMS)]} alarms | ${0.40 * secrets + 0.10 * len(ALARMS):.2f} a month |"
+    assert row in (ROOT / "docs" / "costs.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "metric", "dimension"),
+    [
+        ("ApiFailedAlarm", ("AWS/ApiGateway", "5xx"), {"Name": "ApiId", "Value": {"Ref": "Api"}}),
+        ("WaitFailedAlarm", ("AWS/Lambda", "Errors"), {"Name": "FunctionName", "Value": {"Ref": "WaitForToken"}}),
+        ("FinishedByDoctorAlarm", ("Waitpoints", "FinishedByDoctor"), {"Name": "service", "Value": {"Ref": "AWS::StackName"}}),
+    ],
+)
+def test_what_callers_and_executions_notice_raises_an_alarm(
+    name: str, metric: tuple[str, str], dimension: dict[str, Any]
+) -> None:
+    """Throttled functions, too: API Gateway answers 503 then, and what is asynchronous is late."""
+    alarm = ALARMS[name]
+    assert (alarm["Namespace"], alarm["MetricName"]) == metric
+    assert alarm["Dimensions"] == [dimension]
+    assert (alarm["Statistic"], alarm["TreatMissingData"]) == ("Sum", "notBreaching")
 
 
 def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it() -> None:
