@@ -68,12 +68,39 @@ def running(port: int, folder: Path, step: Step = str, parameters: Sequence[str]
 
     `parameters` are the template's, each as `sam deploy --parameter-overrides` reads it: NAME="VALUE".
     """
+    own_file = folder / f"stack.{port}.json"
+    with emulating(port, folder, step) as emulator:
+        own_file.unlink(missing_ok=True)  # left by a killed run
+        try:
+            step("sam build")
+            build(emulator.url, folder)
+            step("sam deploy")
+            deploy(emulator.url, folder, parameters)
+            stack = describe(emulator)
+            own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")
+            shutil.copy(own_file, folder / "stack.json")
+            yield stack
+        finally:
+            own_file.unlink(missing_ok=True)
+            hand_over(folder)
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator: its URL, and the file that names the API which it serves at the root."""
+
+    url: str
+    api_id_file: Path
+
+
+@contextmanager
+def emulating(port: int, folder: Path, step: Step = str) -> Iterator[Emulator]:
+    """Run an emulator without a stack on 127.0.0.1:`port`, with its log in `folder`. On exit, ends every process it started."""
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
-    api_id_file, own_file, scratch = folder / f"api_id.{port}", folder / f"stack.{port}.json", folder / "tmp" / str(port)
-    for left_by_a_killed_run in (api_id_file, own_file):
-        left_by_a_killed_run.unlink(missing_ok=True)
+    api_id_file, scratch = folder / f"api_id.{port}", folder / "tmp" / str(port)
+    api_id_file.unlink(missing_ok=True)  # left by a killed run
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     with open(folder / "emulator.log", "wb") as log:
@@ -87,23 +114,25 @@ def running(port: int, folder: Path, step: Step = str, parameters: Sequence[str]
             env=emulator_environment(scratch),
         )
     try:
-        endpoint_url = f"http://127.0.0.1:{port}"
-        wait_until_serving(endpoint_url, emulator, folder / "emulator.log")
-        step("sam build")
-        sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url=endpoint_url, folder=folder)
-        step("sam deploy")
-        overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*", *parameters]
-        sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
-        stack = describe(endpoint_url, api_id_file)
-        own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")
-        shutil.copy(own_file, folder / "stack.json")
-        yield stack
+        url = f"http://127.0.0.1:{port}"
+        wait_until_serving(url, emulator, folder / "emulator.log")
+        yield Emulator(url, api_id_file)
     finally:
-        own_file.unlink(missing_ok=True)
-        hand_over(folder)
         end(emulator)
         api_id_file.unlink(missing_ok=True)
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def build(endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
+    """Build a project's template into `folder`/build, for this machine."""
+    architecture = f"--parameter-overrides=Architecture={ARCHITECTURE}"
+    sam("build", architecture, endpoint_url=endpoint_url, folder=folder, project=project)
+
+
+def deploy(endpoint_url: str, folder: Path, parameters: Sequence[str] = ()) -> None:
+    """Deploy what was built into `folder`/build, or update the stack that is there."""
+    overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*", *parameters]
+    sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
 
 
 def hand_over(folder: Path) -> None:
@@ -197,16 +226,16 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
         raise LocalError(f"`sam {command}` failed ({' '.join(last_line)}): see {folder / f'sam-{command}.log'}")
 
 
-def describe(endpoint_url: str, api_id_file: Path) -> Stack:
+def describe(emulator: Emulator) -> Stack:
     """Return the deployed stack, and serve its API at the root of the port."""
-    described = client(endpoint_url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    described = client(emulator.url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    api_id_file.write_text(outputs["ApiId"])
-    secret = client(endpoint_url, "secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
+    emulator.api_id_file.write_text(outputs["ApiId"])
+    secret = client(emulator.url, "secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
     return Stack(
         api_url=outputs["ApiUrl"],
         api_key=secret["SecretString"],
-        endpoint_url=endpoint_url,
+        endpoint_url=emulator.url,
         region=REGION,
         stack_name=STACK_NAME,
         table_name=outputs["TableName"],
