@@ -281,6 +281,42 @@ def import_routes(provisioners: Any) -> None:
     handlers["create"], handlers["update"] = create_with_routes, update_with_routes
 
 
+def update_between_invocations(lambda_svc: Any, lambda_runtime: Any) -> None:
+    """Let invocations finish while their function is updated, and give every later one the new code, as AWS does.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/functions-states.html. MiniStack 1.5.33 kills the processes of running
+    invocations. One that waits for a process meanwhile starts it with the old code, which then serves later ones, too.
+    """
+    acquire, release, leaving = lambda_svc.acquire_worker, lambda_svc.release_worker, set[Any]()
+
+    def acquire_current(name: str, config: Any, code: Any, qualifier: str = "$LATEST", **named: Any) -> Any:
+        if qualifier == "$LATEST" and (function := lambda_svc._functions.get(name)):
+            config, code = function["config"], function["code_zip"]
+        return acquire(name, config, code, qualifier=qualifier, **named)
+
+    def invalidate_worker(name: str, qualifier: str | None = None, **scope: Any) -> None:
+        with lambda_runtime._lock:
+            keys = [key for key in lambda_runtime._workers if _is_of(key, name, qualifier)]
+            workers = [worker for key in keys for worker in lambda_runtime._workers.pop(key)]
+            running = {worker for worker in workers if worker.in_use and worker._proc and worker._proc.poll() is None}
+            leaving.update(running)
+        lambda_runtime.kill_workers([worker for worker in workers if worker not in running])
+
+    def release_worker(worker: Any) -> None:
+        release(worker)
+        if worker in leaving:
+            leaving.discard(worker)
+            lambda_runtime.kill_workers([worker])
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_current, release_worker
+    lambda_svc.invalidate_worker = invalidate_worker
+
+
+def _is_of(worker_key: str, name: str, qualifier: str | None) -> bool:
+    *_, function, version = worker_key.split(":")
+    return function == name and qualifier in (None, version)
+
+
 def let_invocations_queue(lambda_svc: Any) -> None:
     """Run at most WORKERS processes per function; a further invocation waits for a free one.
 
@@ -341,7 +377,7 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app as app_module  # noqa: PLC0415
-    from ministack.core import iam_actions  # noqa: PLC0415
+    from ministack.core import iam_actions, lambda_runtime  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import (  # noqa: PLC0415
         apigateway,
@@ -362,6 +398,7 @@ def main() -> None:
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     import_routes(provisioners)
+    update_between_invocations(lambda_svc, lambda_runtime)
     let_invocations_queue(lambda_svc)
     name_log_events(cloudwatch_logs)
     poll_without_rest(esm_wake)

@@ -11,6 +11,7 @@ import os
 import string
 import threading
 import time
+import uuid
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -103,19 +104,27 @@ def a_state_fails_with_its_function() -> bool:
 
 
 def an_error_has_the_name_of_its_class() -> bool:
+    make_function("refuses", "class Refused(Exception): pass\ndef handler(event, context): raise Refused('no')\n")
+    return error_of(stepfunctions._call_lambda, "refuses", {}) == "Refused"
+
+
+def make_function(name: str, code: str) -> None:
     _, role = provisioners._RESOURCE_HANDLERS["AWS::IAM::Role"]["create"]("Role", {"AssumeRolePolicyDocument": {}}, "stack")
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("f.py", "class Refused(Exception): pass\ndef handler(event, context): raise Refused('no')\n")
     function = {
-        "FunctionName": "refuses",
+        "FunctionName": name,
         "Runtime": "python3.13",
         "Handler": "f.handler",
         "Role": role["Arn"],
-        "Code": {"ZipFile": base64.b64encode(code.getvalue()).decode()},
+        "Code": {"ZipFile": zipped(code)},
     }
     asyncio.run(lambda_svc.handle_request("POST", "/2015-03-31/functions", {}, json.dumps(function).encode(), {}))
-    return error_of(stepfunctions._call_lambda, "refuses", {}) == "Refused"
+
+
+def zipped(code: str) -> str:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("f.py", code)
+    return base64.b64encode(package.getvalue()).decode()
 
 
 def error_of(call: Callable[..., Any], *arguments: Any) -> str:
@@ -173,6 +182,31 @@ def route_keys(api_id: str) -> list[str]:
     return sorted(route["routeKey"] for route in apigateway._routes[api_id].values())
 
 
+def an_invocation_outlives_an_update() -> bool:
+    name, function = made_for_an_update()
+    worker, _ = lambda_svc.acquire_worker(name, function["config"], function["code_zip"])
+    lambda_runtime.ensure_spawned(worker)
+    process = worker._proc
+    lambda_svc._update_code(name, {"ZipFile": zipped("after = True\n")})
+    outlived = process.poll() is None
+    lambda_svc.release_worker(worker)
+    return outlived and process.poll() is not None
+
+
+def who_waits_during_an_update_gets_the_new_code() -> bool:
+    name, function = made_for_an_update()
+    before = {**function}
+    lambda_svc._update_code(name, {"ZipFile": zipped("after = True\n")})
+    worker, _ = lambda_svc.acquire_worker(name, before["config"], before["code_zip"])
+    return bool(worker.code_zip != before["code_zip"])
+
+
+def made_for_an_update() -> tuple[str, dict[str, Any]]:
+    name = f"updated-{uuid.uuid4().hex}"
+    make_function(name, "def handler(event, context): pass\n")
+    return name, lambda_svc._functions[name]
+
+
 def processes_are_bounded() -> bool:
     configuration = {"Runtime": "python3.13", "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bounded"}
     given: list[Any] = []
@@ -220,6 +254,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     ),
     "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
+    "update_between_invocations": (
+        [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
+        lambda: emulator.update_between_invocations(lambda_svc, lambda_runtime),
+    ),
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
