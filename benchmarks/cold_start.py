@@ -23,6 +23,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -33,7 +34,8 @@ from local.stack import ARCHITECTURE, LOCAL, sam
 
 FOLDER = LOCAL / "cold-start"
 RUNTIME = FOLDER / "runtime"
-RUNTIME_PACKAGES = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
+SDK = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "six")
+RUNTIME_PACKAGES = (*SDK, "awslambdaric", "runtime_client", "simplejson")
 ROUNDS, MOST_ROUNDS = 15, 45
 DEPTH, STACK_BLOCK = 7, 150  # calls: the step between rounds, and about one block of Python's stack
 BUDGETS = {"accept_callback": 1.10, "accept_delivery": 1.10}
@@ -129,8 +131,9 @@ class Measured:
         return [f"`{self.function.name}`", *figures, f"{len(self.own)}", ", ".join(self.services)]
 
 
+@cache
 def build() -> None:
-    """Run a plain `sam build` for this machine's architecture, and install boto3 as in the Lambda runtime."""
+    """Run a plain `sam build` for this machine's architecture, and install what the Lambda runtime has. Does so once."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
     sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url="", folder=FOLDER)

@@ -1,0 +1,80 @@
+"""The two requests on which functions are measured, and the bare handlers that they are measured against.
+
+Both run from a plain `sam build`, each in a process of its own with the environment of a Lambda function.
+"""
+
+import compileall
+import hashlib
+import hmac
+import json
+import os
+import shutil
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks import aws_stub, cold_start
+from in_process.template import ROOT, Template
+
+BARE = cold_start.FOLDER / "bare"
+_ID = aws_stub.WAITPOINT_ID
+
+
+@dataclass(frozen=True)
+class Case:
+    """A function with a request, and the module of `benchmarks/bare` that is asked the same."""
+
+    title: str
+    function: str
+    bare: str
+    event: str
+
+
+def callback() -> Case:
+    """A callback with a small JSON body, for a token with one waiter."""
+    hash_in_url = hmac.new(aws_stub.KEY.encode(), _ID.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
+    event = _event("accept_callback", WAITPOINT_ID=_ID, CALLBACK_HASH=hash_in_url)
+    event["headers"]["content-type"] = "application/json"
+    return Case("callback with a waiter", "accept_callback", "callback", json.dumps({**event, **_body('{"approved": true}')}))
+
+
+def create() -> Case:
+    """A create without an idempotency key, as a program without the SDK sends it."""
+    event = _event("create_token", API_KEY=aws_stub.KEY)
+    del event["headers"]["x-trigger-request-idempotency-key"]
+    body = _body('{"timeout": "7d", "tags": ["order", "approval"]}')
+    return Case("create", "create_token", "create", json.dumps({**event, **body}))
+
+
+def _event(name: str, **places: str) -> dict[str, Any]:
+    text = (ROOT / "events" / f"{name}.json").read_text()
+    for place, value in places.items():
+        text = text.replace(place, value)
+    event: dict[str, Any] = json.loads(text)
+    return event
+
+
+def _body(text: str) -> dict[str, Any]:
+    return {"body": text, "isBase64Encoded": False}
+
+
+def build() -> None:
+    """Run `sam build`, and compile the bare handlers as it compiles ours."""
+    cold_start.build()
+    shutil.copytree(Path(__file__).parent / "bare", BARE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    compileall.compile_dir(BARE, quiet=2)
+
+
+def environment(case: Case, endpoint_url: str, *more_paths: Path) -> dict[str, str]:
+    """Return the environment of a case's function, with AWS at this URL."""
+    template = Template.load()
+    found = cold_start.environment(template, template.functions()[case.function])
+    path = [found["PYTHONPATH"], BARE, *more_paths]
+    return {**found, "PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url}
+
+
+def quartiles(own: Sequence[float], bare: Sequence[float]) -> list[float]:
+    """Return the quartiles of the paired ratios."""
+    return statistics.quantiles([ours / theirs for ours, theirs in zip(own, bare, strict=True)], n=4)

@@ -1,0 +1,81 @@
+"""Measure what a request costs a warm function beyond boto3's calls, and against a bare handler.
+
+The processor time of one thread, with AWS stubbed at the socket (`aws_stub`). Function and bare handler take turns.
+"""
+
+import json
+import statistics
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from typing import Any
+
+from benchmarks import measured_requests
+from benchmarks.measured_requests import Case, environment, quartiles
+from benchmarks.page import Figures, table
+from in_process.template import ROOT
+
+ROUNDS, REQUESTS = 11, 2000
+BUDGETS = {"accept_callback": 0.15, "create_token": 0.35}
+"""The share of a request's processor time that is not boto3's."""
+
+
+@dataclass
+class Warm:
+    """What a request took in each round, in microseconds."""
+
+    case: Case
+    own: list[float] = field(default_factory=list)
+    calls: list[float] = field(default_factory=list)
+    bare: list[float] = field(default_factory=list)
+
+    def measure(self) -> None:
+        own = serve(self.case, f"{self.case.function}.handler", REQUESTS)
+        bare = serve(self.case, f"{self.case.bare}.handler", REQUESTS)
+        self.own.append(own["request"])
+        self.calls.append(own["calls"])
+        self.bare.append(bare["request"])
+
+    @property
+    def share(self) -> float:
+        """The median share of a request that is spent outside boto3's calls."""
+        return statistics.median(1 - calls / own for own, calls in zip(self.own, self.calls, strict=True))
+
+    @property
+    def missed(self) -> list[str]:
+        budget = BUDGETS[self.case.function]
+        return [f"{self.case.title} spends {self.share:.0%} outside boto3's calls"] if self.share > budget else []
+
+    def cells(self) -> list[str]:
+        own, calls, bare = (statistics.median(figures) for figures in (self.own, self.calls, self.bare))
+        ratio = quartiles(self.own, self.bare)[1]
+        share = [f"**{self.share:.1%}**", f"{BUDGETS[self.case.function]:.0%}"]
+        return [self.case.title, *share, f"{own:.0f}", f"{calls:.0f}", f"{bare:.0f}", f"{ratio:.2f}"]
+
+
+def serve(case: Case, handler: str, requests: int) -> dict[str, Any]:
+    """Serve a case's request many times in a process of its own, and return what `warm_process` measured."""
+    process = subprocess.run(
+        [sys.executable, "-S", "-m", "benchmarks.warm_process", handler, str(requests)],
+        env=environment(case, "http://aws.invalid", ROOT),
+        input=case.event,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        raise SystemExit(f"{handler} failed: {process.stderr}")
+    figures: dict[str, Any] = json.loads(process.stderr)
+    return figures
+
+
+def run() -> Figures:
+    measured_requests.build()
+    measured = [Warm(case) for case in (measured_requests.callback(), measured_requests.create())]
+    for _ in range(ROUNDS):
+        for warm in measured:
+            warm.measure()
+    head = ["request", "beyond boto3", "budget", "request, µs", "of it boto3, µs", "bare handler, µs", "ratio"]
+    missed = [line for warm in measured for line in warm.missed]
+    return Figures(table(head, [warm.cells() for warm in measured]), tuple(missed))
