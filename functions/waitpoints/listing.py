@@ -1,9 +1,8 @@
 """Pages of tokens, newest or oldest first (contract L1), in a bounded number of reads.
 
 An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition, and
-reads all partitions at the same time. Because a filter may skip any number of tokens, each partition is read again, and
-further each time, as READ_AHEAD says. After the last time the page may be short or even empty, and its cursor continues
-where reading stopped.
+reads all partitions at the same time. Because a filter may skip any number of tokens, each partition is read once more and
+further, as READ_AHEAD says. After that the page may be short or even empty, and its cursor continues where reading stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,7 +13,7 @@ from itertools import repeat
 from waitpoints import ids
 from waitpoints.token import Status, Token
 
-READ_AHEAD = (100, 300, 500)  # tokens that each query of a partition examines
+READ_AHEAD = (100, 800)  # tokens that each query of a partition examines
 
 
 @dataclass(frozen=True, slots=True)
