@@ -238,9 +238,8 @@ class Aws:
             }
             until_the_end.enter_context(mock.patch.dict(os.environ, own))
             until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
-            _forget_all_but_clients()
+            self.forget()
             until_the_end.callback(_forget_all_but_clients)
-            services.store._pause = nothing
             yield
 
     @contextmanager
@@ -298,6 +297,12 @@ class Aws:
                 return
         raise AssertionError("it never comes to rest")
 
+    def deliver_once(self, function: str) -> None:
+        """Deliver what the table's stream has for a function, which must be done with it at once."""
+        self._history += self._stream.read()
+        self.streams[function].deliver()
+        assert not self.streams[function].pending, "it is not done with its records"
+
     def pass_time(self, until: int) -> None:
         """Move the clock to an instant, with a stop wherever a timer may fire."""
         for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
@@ -314,6 +319,10 @@ class Aws:
         """Rotate a secret, and clear the functions' caches."""
         value = unique(logical_id).ljust(64, "x")
         client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
+        self.forget()
+
+    def forget(self) -> None:
+        """Clear the functions' caches, as a cold start does."""
         _forget_all_but_clients()
         services.store._pause = nothing
 

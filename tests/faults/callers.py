@@ -61,11 +61,11 @@ class Callers(Aws):
 
     def http(self, method: str, url: str, body: bytes, headers: dict[str, str]) -> HttpAnswer:
         """Send a request, and retry it unchanged if the answer is a 5xx or is lost."""
-        path = urlsplit(url).path
+        _, _, path, query, _ = urlsplit(url)
         route = self.stack.template.route(method, path)
         assert route
         for _ in range(PATIENCE):
-            event = http_event(method, path, "", body, headers, route.route_key, route.path_parameters)
+            event = http_event(method, path, query, body, headers, route.route_key, route.path_parameters)
             with suppress(Killed):
                 answer = self.lambdas.invoke(route.function.name, event)
                 if answer["statusCode"] < 500:

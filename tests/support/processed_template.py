@@ -1,6 +1,6 @@
 """template.yaml after SAM's transform, as CloudFormation gets it, and the permissions that it grants."""
 
-import copy
+import json
 from functools import cache
 from typing import Any
 
@@ -17,7 +17,7 @@ class NoManagedPolicies:
 
 def process(body: Any) -> dict[str, Any]:
     """A template after SAM's transform, as if its code were uploaded."""
-    body = copy.deepcopy(body)
+    body = json.loads(json.dumps(body))  # as `sam build` expands merge keys: SAM would change what two resources share
     for part in (
         body["Globals"]["Function"],
         *(resource["Properties"] for resource in body["Resources"].values() if "Properties" in resource),

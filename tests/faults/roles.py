@@ -1,0 +1,148 @@
+"""The roles of the functions, enforced on every call of a handler as IAM does it, with one permission taken away if asked.
+
+A permission is one action on one resource in the role of one function, as the processed template grants it. What a call needs
+is in the Service Authorization Reference (docs.aws.amazon.com/service-authorization). AWS's own managed policies are not
+looked at: they let Lambda write logs and read the stream and the queue, which no handler does.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+from unittest import mock
+
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError
+
+from in_process.template import ACCOUNT, REGION, STACK_NAME, Template
+from tests.faults.world import World
+from tests.support.processed_template import attributes, processed, texts
+
+WITH_BUS = {"EventBusName": "orders"}
+HERE = f"{REGION}:{ACCOUNT}"
+_IAM_NAMES = {"stepfunctions": "states"}
+_EXECUTIONS = {  # what waits is faked, so its ARN is any that the template may mean
+    "stepfunctions": f"arn:aws:states:{HERE}:stateMachine:orders",
+    "lambda": f"arn:aws:lambda:{HERE}:function:orders:7/durable-execution/4711/0d0c5b1e",
+}
+
+
+@dataclass(frozen=True)
+class Permission:
+    function: str
+    action: str
+    resource: str
+
+    def __str__(self) -> str:
+        return f"{self.function} {self.action} {self.resource.split(':', 5)[-1]}"
+
+    def allows(self, action: str, arn: str) -> bool:
+        return action == self.action and fnmatchcase(arn, self.resource)
+
+
+def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> list[Permission]:
+    """Every permission of a stack with an event bus, in the order of the template. `resources` are named as in `attributes`."""
+    template, known = Template(processed().body, WITH_BUS), resources or attributes()
+    roles, policies = template.resources("AWS::IAM::Role"), template.resources("AWS::IAM::ManagedPolicy")
+    found: dict[Permission, None] = {}
+    for function in Template.load().functions().values():
+        role = roles[f"{function.logical_id}Role"]
+        managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
+        for policy in [*role.get("Policies", []), *managed]:
+            for statement in template.resolve(policy["PolicyDocument"], known)["Statement"]:
+                for action in texts(statement["Action"]):
+                    found |= {Permission(function.name, action, arn): None for arn in texts(statement["Resource"])}
+    return list(found)
+
+
+def label(number: int) -> str:
+    return str(permissions()[number])
+
+
+@contextmanager
+def enforced(world: World, without: int | None = None) -> Iterator[None]:
+    """Within this, a call that its function's role does not allow is refused. `without` is the number of a permission.
+
+    Every invocation is a cold start, so that no secret is known from before.
+    """
+    granted = permissions(_resources(world))
+    allowed = [permission for number, permission in enumerate(granted) if number != without]
+    running: list[str] = []
+    invoke, make_api_call = world.lambdas.invoke, BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def invoke_cold(name: str, event: Any) -> Any:
+        world.forget()
+        running.append(name)
+        try:
+            return invoke(name, event)
+        finally:
+            running.pop()
+
+    def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if running:
+            for action, arn in _needed(client.meta.service_model.service_name, operation, parameters):
+                if not any(it.function == running[-1] and it.allows(action, arn) for it in allowed):
+                    raise _refusal(running[-1], action, arn, operation)
+        return make_api_call(client, operation, parameters)
+
+    with (
+        mock.patch.object(world.lambdas, "invoke", invoke_cold),
+        mock.patch.object(BaseClient, "_make_api_call", call),
+    ):
+        yield
+
+
+def _resources(world: World) -> dict[str, Mapping[str, str]]:
+    """What Ref and GetAtt return in this world."""
+
+    def queue(url: str) -> dict[str, str]:
+        return {"Ref": url, "Arn": f"arn:aws:sqs:{HERE}:{url.rsplit('/', 1)[-1]}"}
+
+    return {
+        **attributes(),
+        **{name: world.stack.resources[name] for name in ("ApiKey", "SigningKey", "OutputBucket", "TimerRole")},
+        "Table": {"Ref": world.table, "Arn": f"arn:aws:dynamodb:{HERE}:table/{world.table}"},
+        "TimerGroup": {"Ref": world.timer_group},
+        "TimerQueue": queue(world.timer_queue),
+        "DeadLetterQueue": queue(world.dead_letter_queue),
+    }
+
+
+def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The actions that a call needs, each with the ARN of what it is done to."""
+    match service:
+        case "dynamodb" if operation == "TransactWriteItems":
+            [*writes] = [(name, it) for item in parameters["TransactItems"] for name, it in item.items()]
+            return [needed for name, it in writes for needed in _needed(service, f"{name}Item", it)]
+        case "dynamodb":
+            index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
+            return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{parameters['TableName']}{index}")]
+        case "s3":
+            action = "s3:GetObject" if operation == "HeadObject" else f"s3:{operation}"
+            return [(action, f"arn:aws:s3:::{parameters['Bucket']}/{parameters['Key']}")]
+        case "secretsmanager":
+            name = parameters["SecretId"]
+            return [(f"{service}:{operation}", name if name.startswith("arn:") else f"arn:aws:{service}:{HERE}:secret:{name}")]
+        case "sqs":
+            return [(f"sqs:{operation}", f"arn:aws:sqs:{HERE}:{parameters['QueueUrl'].rsplit('/', 1)[-1]}")]
+        case "scheduler":
+            schedule = f"arn:aws:scheduler:{HERE}:schedule/{parameters['GroupName']}/{parameters['Name']}"
+            return [(f"scheduler:{operation}", schedule), ("iam:PassRole", parameters["Target"]["RoleArn"])]
+        case "events":
+            buses = {entry["EventBusName"] for entry in parameters["Entries"]}
+            return [(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
+        case "stepfunctions" | "lambda":
+            return [(f"{_IAM_NAMES.get(service, service)}:{operation}", _EXECUTIONS[service])]
+    raise NotImplementedError(f"which permission does {service}.{operation} need?")
+
+
+def _refusal(function: str, action: str, arn: str, operation: str) -> ClientError:
+    message = (
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{STACK_NAME}-{function} is not authorized to perform: {action} on {arn}"
+    )
+    response: Any = {
+        "Error": {"Code": "AccessDeniedException", "Message": message},
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    return ClientError(response, operation)

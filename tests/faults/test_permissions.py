@@ -1,0 +1,362 @@
+"""Each permission of each function is needed: take it away, and a request is no longer served.
+
+REQUESTS has what is asked of each function. A permission that none of them needs fails the test, and so does a call that the
+template does not permit.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from itertools import product
+from typing import Any
+from unittest import mock
+
+import pytest
+from botocore.exceptions import ClientError
+
+from in_process.moto_stack import MotoStack
+from in_process.template import Template
+from openapi.operations import ENDPOINTS, TOKENS
+from tests.faults.aws import client, unique
+from tests.faults.callers import Execution
+from tests.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
+from tests.faults.roles import WITH_BUS, enforced, label, permissions
+from tests.faults.world import World
+from tests.support.fakes.waits import DENIED
+from tests.support.webhook_signer import sign
+from waitpoints.aws.items import UNDELIVERED, primary_key
+from waitpoints.aws.timers import Timers
+from waitpoints.errors import CannotArm
+from waitpoints.token import WaiterKind
+from waitpoints.tokens import Tokens
+
+Ask = Callable[[World], None]
+"""Makes a request and checks that it is served."""
+
+SCHEMA = {"type": "string"}
+REQUESTS: dict[str, list[Ask]] = {function.name: [] for function in Template.load().functions().values()}
+
+
+def of(function: str) -> Callable[[Ask], Ask]:
+    def add(ask: Ask) -> Ask:
+        REQUESTS[function].append(ask)
+        return ask
+
+    return add
+
+
+def api(world: World, method: str, path: str, body: Any = None) -> Any:
+    headers = {"authorization": f"Bearer {world.secret('ApiKey')}", "content-type": "application/json"}
+    answer = world.http(method, path, b"" if body is None else json.dumps(body).encode(), headers)
+    assert answer.status == 200, answer
+    return answer.json
+
+
+def four_waits(world: World, token: dict[str, Any]) -> list[Execution]:
+    """A state and a durable function, each of which waits for a result and for a success."""
+    return [world.wait(token, unwrap, waits=waits) for waits in world.waits.values() for unwrap in (False, True)]
+
+
+def check_told(executions: list[Execution]) -> None:
+    assert all(it.waits.result(it.handles[-1]) is not None for it in executions)
+
+
+# Past its timeout, a token is timed out by whoever looks first, and all its waiters are told at once
+
+
+def finds_it_due(function: str, look: Callable[[World, dict[str, Any], str], object]) -> None:
+    def ask(world: World) -> None:
+        endpoint = world.put_endpoint()
+        key = f"{endpoint['name']}:1"
+        token = world.create(timeout="10m", idempotencyKey=key) | {"endpoint": endpoint}
+        executions = four_waits(world, token)
+        world.clock.advance(seconds=700)
+        look(world, token, key)
+        check_told(executions)
+
+    of(function)(ask)
+
+
+def late_waiter(world: World) -> str:
+    return world.waits[WaiterKind.STEP_FUNCTIONS].start()
+
+
+finds_it_due(
+    "create_token", lambda world, _, key: api(world, "POST", TOKENS, {"idempotencyKey": key, "taskToken": late_waiter(world)})
+)
+finds_it_due("create_token_in_state", lambda world, _, key: world.run_wait("create_token_in_state", {"idempotencyKey": key}))
+finds_it_due("complete_token", lambda world, token, _: world.complete(token, SMALL))
+finds_it_due("complete_key", lambda world, _, key: world.complete_key(key, SMALL))
+finds_it_due("accept_callback", lambda world, token, _: world.callback(token, SMALL))
+finds_it_due("accept_delivery", lambda world, token, _: world.deliver(token["endpoint"], '{"id": 1}'))
+finds_it_due(
+    "complete_token_in_state",
+    lambda world, token, _: world.run_task("complete_token_in_state", {"waitpointId": token["id"], "data": 1}),
+)
+finds_it_due("wait_for_token", lambda world, token, _: world.wait(token))
+finds_it_due("expire_tokens", lambda world, token, _: expire(world, token))
+finds_it_due("doctor", lambda world, *_: examine(world))
+
+
+def expire(world: World, token: dict[str, Any]) -> None:
+    client("sqs").send_message(QueueUrl=world.timer_queue, MessageBody=json.dumps({"waitpointId": token["id"]}))
+    world.queues["expire_tokens"].deliver()
+
+
+def examine(world: World) -> None:
+    assert world.lambdas.invoke("doctor", {})["undone"] == 0
+
+
+# Create
+
+
+def create_by(world: World, function: str, **body: Any) -> Any:
+    return api(world, "POST", TOKENS, body) if function == "create_token" else world.run_task(function, body)
+
+
+for creates in ("create_token", "create_token_in_state"):
+
+    @of(creates)
+    def ask_for_a_token(world: World, creates: str = creates) -> None:
+        create_by(world, creates)
+
+    @of(creates)
+    def ask_for_a_token_whose_sender_signs(world: World, creates: str = creates) -> None:
+        create_by(world, creates, verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
+
+    @of(creates)
+    def ask_for_a_token_that_was_completed_by_what_does_not_fit(world: World, creates: str = creates) -> None:
+        for output in (SMALL, LARGE):
+            key = unique("order")
+            world.complete_key(key, output)
+            create_by(world, creates, idempotencyKey=key, payloadSchema={"type": "number"})
+
+
+@of("create_token")
+def ask_for_a_token_that_was_completed_before(world: World) -> None:
+    key = unique("order")
+    world.complete_key(key, SMALL)
+    assert world.create(idempotencyKey=key)["isCached"]
+
+
+# Complete
+
+
+for completes, send in {
+    "complete_token": lambda world, token, _, data: world.complete(token, data),
+    "complete_key": lambda world, _, key, data: world.complete_key(key, data),
+    "accept_callback": lambda world, token, _, data: world.callback(token, data),
+    "accept_delivery": lambda world, token, _, data: world.deliver(token["endpoint"], f'{{"id": 1, "data": {data}}}'),
+    "complete_token_in_state": lambda world, _, key, data: world.run_task(
+        "complete_token_in_state", {"idempotencyKey": key, "data": json.loads(data)}
+    ),
+}.items():
+
+    @of(completes)
+    def complete_with_a_large_output_that_fits(world: World, send: Callable[..., object] = send) -> None:
+        endpoint = world.put_endpoint(output="body.data")
+        key = f"{endpoint['name']}:1"
+        token = world.create(idempotencyKey=key, payloadSchema=SCHEMA) | {"endpoint": endpoint}
+        executions = four_waits(world, token)
+        send(world, token, key, LARGE)
+        check_told(executions)
+
+
+@of("complete_key")
+@of("complete_token_in_state")
+@of("accept_delivery")
+def complete_what_nobody_has_created(world: World) -> None:
+    world.complete_key(unique("order"), SMALL)
+    world.run_task("complete_token_in_state", {"idempotencyKey": unique("order"), "data": 1})
+    verify = {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
+    world.deliver(world.put_endpoint(verify=verify), '{"id": 1}', signed_with=SECRET)
+
+
+@of("accept_callback")
+def send_a_signed_callback(world: World) -> None:
+    token = world.create(verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
+    world.callback(token, SMALL, signed_with=SECRET)
+
+
+@of("accept_callback")
+@of("show_callback")
+def choose_on_a_page(world: World) -> None:
+    names = [f"part{number}" for number in range(11)]  # together they are too large for the item
+    fields = {"properties": {name: {"type": "string", "maxLength": 10_000} for name in names}}
+    token = world.create(page={**PAGE, "fields": fields})
+    world.look(token)
+    world.choose(token, CHOICE[0], *((f"field.{name}", "x" * 10_000) for name in names))
+    assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
+    assert "Approve" in world.look(token).text
+    world.choose(world.create(page=PAGE), CHOICE[0], status=422)
+
+
+# Read
+
+
+@of("wait_for_token")
+def wait_for_a_large_output_that_is_there(world: World) -> None:
+    token = world.create()
+    world.callback(token, LARGE)
+    check_told(four_waits(world, token))
+
+
+@of("retrieve_token")
+@of("list_tokens")
+@of("wait_in_run")
+@of("get_packet")
+def look_at_a_large_output(world: World) -> None:
+    token = world.create()
+    world.callback(token, LARGE)
+    shown = api(world, "GET", f"{TOKENS}/{token['id']}")
+    assert shown["output"] == LARGE
+    assert [it["id"] for it in api(world, "GET", TOKENS)["data"]] == [token["id"]]
+    api(world, "POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
+    stored_at = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=token["id"])["Contents"][0]["Key"]
+    api(world, "GET", f"/api/v1/packets/{stored_at}")
+
+
+@of("public_token_claims")
+@of("create_public_token")
+def ask_for_public_tokens(world: World) -> None:
+    api(world, "POST", "/api/v1/auth/jwt/claims")
+    api(world, "POST", "/api/v1/auth/jwt", {"claims": {"scopes": ["write:waitpoints:waitpoint_1"]}})
+
+
+@of("list_tokens")
+def list_what_is_undelivered(world: World) -> None:
+    token, _ = undelivered(world)
+    assert [it["id"] for it in api(world, "GET", f"{TOKENS}?filter[undelivered]=true")["data"]] == [token["id"]]
+
+
+# Endpoints
+
+
+@of("put_endpoint")
+@of("list_endpoints")
+@of("retrieve_endpoint")
+@of("try_endpoint")
+@of("delete_endpoint")
+def keep_an_endpoint(world: World) -> None:
+    endpoint = world.put_endpoint(verify={"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)})
+    path = f"{ENDPOINTS}/{endpoint['name']}"
+    world.create(idempotencyKey=f"{endpoint['name']}:1")
+    body = '{"id": 1}'
+    headers = sign("stripe", body.encode(), endpoint["url"], time.time(), SECRET).headers
+    assert api(world, "POST", f"{path}/test", {"body": body, "headers": headers})["outcome"] == "completed"
+    world.deliver(endpoint, body, signed_with=SECRET)
+    assert endpoint["name"] in [it["name"] for it in api(world, "GET", ENDPOINTS)["data"]]
+    assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
+    world.delete_endpoint(endpoint)
+
+
+# Streams and timers
+
+
+@of("resume_waiters")
+@of("doctor")
+def resume_what_was_left(world: World) -> None:
+    by: list[Callable[[], None]] = [lambda: world.deliver_once("resume_waiters"), lambda: examine(world)]
+    settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.callback(token, LARGE)]
+    for resume, end in product(by, settle):
+        token = world.create()
+        executions = four_waits(world, token)
+        with world.without_fast_path():
+            end(token)
+        world.clock.advance(seconds=61)
+        resume()
+        check_told(executions)
+
+
+def undelivered(world: World) -> tuple[dict[str, Any], Execution]:
+    """A token whose waiter cannot be resumed, and the waiter."""
+    token = world.create()
+    execution = world.wait(token)
+    execution.waits.fail_next(DENIED, times=100)
+    world.callback(token, SMALL)
+    world.deliver_once("resume_waiters")
+    return token, execution
+
+
+def is_marked(world: World, token: dict[str, Any]) -> bool:
+    key = primary_key(UNDELIVERED, token["id"])
+    return "Item" in client("dynamodb").get_item(TableName=world.table, Key=key, ConsistentRead=True)
+
+
+@of("resume_waiters")
+@of("doctor")
+def resume_what_could_not_be_resumed(world: World) -> None:
+    by: list[Callable[[Any], None]] = [lambda token: resume_again(world, token), lambda _: examine(world)]
+    for resume in by:
+        token, execution = undelivered(world)
+        assert token["id"] in [token_id for token_id, _ in world.dead_letters()]
+        assert is_marked(world, token)
+        execution.waits.fail_no_more()
+        world.clock.advance(seconds=61)
+        resume(token)
+        assert not is_marked(world, token)
+
+
+def resume_again(world: World, token: dict[str, Any]) -> None:
+    assert world.lambdas.invoke("resume_waiters", {"waitpointIds": [token["id"]]}) == {"undelivered": 0}
+
+
+@of("resume_waiters")
+def announce(world: World) -> None:
+    with suppress(client("events").exceptions.ResourceAlreadyExistsException):
+        client("events").create_event_bus(Name=WITH_BUS["EventBusName"])
+    with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_BUS["EventBusName"]}):
+        world.callback(world.create(), SMALL)
+        world.deliver_once("resume_waiters")
+    assert world.dead_letters() == []
+
+
+@of("schedule_timeouts")
+def arm_timers(world: World) -> None:
+    for timeout in ("10m", "1h"):
+        world.create(timeout=timeout)
+        world.deliver_once("schedule_timeouts")
+    token = world.create(timeout="1h")
+    with mock.patch.object(Timers, "arm", side_effect=CannotArm("ServiceQuotaExceededException")):
+        world.deliver_once("schedule_timeouts")
+    assert world.dead_letters() == [(token["id"], "ServiceQuotaExceededException")]
+
+
+@of("expire_tokens")
+def arm_timers_again(world: World) -> None:
+    for timeout, delayed in ("1h", "0"), ("10m", "1"):
+        expire(world, world.create(timeout=timeout))
+        queue = client("sqs").get_queue_attributes(QueueUrl=world.timer_queue, AttributeNames=["All"])["Attributes"]
+        assert (queue["ApproximateNumberOfMessagesDelayed"], queue["ApproximateNumberOfMessagesNotVisible"]) == (delayed, "0")
+
+
+@of("expire_tokens")
+def come_again_soon_after_a_failure(world: World) -> None:
+    with mock.patch.object(Tokens, "expire", side_effect=ClientError({}, "UpdateItem")):
+        expire(world, world.create(timeout="10m"))
+    world.clock.advance(seconds=2)
+    assert client("sqs").receive_message(QueueUrl=world.timer_queue)["Messages"]
+
+
+def served(stack: MotoStack, ask: Ask, without: int | None = None) -> bool:
+    world = World(MotoStack(Template.load(WITH_BUS), stack.resources))
+    with world.alive(), mock.patch("tests.faults.callers.PATIENCE", 2), enforced(world, without):
+        ask(world)
+    return True
+
+
+@pytest.mark.parametrize("ask", sorted({it for of in REQUESTS.values() for it in of}, key=id), ids=lambda it: it.__qualname__)
+def test_every_request_is_served_by_what_the_template_permits(stack: MotoStack, ask: Ask) -> None:
+    served(stack, ask)
+
+
+@pytest.mark.parametrize("number", range(len(permissions())), ids=label)
+def test_every_permission_is_needed(stack: MotoStack, number: int) -> None:
+    for ask in REQUESTS[permissions()[number].function]:
+        with suppress(AssertionError, ClientError, KeyError):
+            served(stack, ask, without=number)
+            continue
+        return
+    pytest.fail("every request of the function is served without it")
