@@ -21,7 +21,8 @@ def output(body: bytes, content_type: str = "") -> str:
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError:
-        return _form(body, content_type) or json_text.dumps({"base64": base64.b64encode(body).decode()})
+        # base64 needs no escapes, which `dumps` would look for in every character
+        return _form(body, content_type) or f'{{"base64":"{base64.b64encode(body).decode()}"}}'
     if not text.strip(_SPACE):
         return "{}"
     try:
