@@ -60,7 +60,7 @@ layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) public-keys > layers/public_keys/requirements.txt
 
 clean: ## Remove everything that these commands made
-	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules
+	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules
 
 ##@ Deploy and operate it
 
