@@ -21,8 +21,6 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, assert_never
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -283,9 +281,22 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def wire(value: Any) -> Any:
-    """Return a value in DynamoDB JSON."""
-    return _serializer.serialize(value)
+def wire(value: Any) -> dict[str, Any]:
+    """Return a text, a whole number, a boolean, bytes, or a dict or list of them in DynamoDB JSON."""
+    match value:
+        case str():
+            return {"S": value}
+        case bool():
+            return {"BOOL": value}
+        case int():
+            return {"N": str(value)}
+        case bytes():
+            return {"B": value}
+        case dict():
+            return {"M": {name: wire(member) for name, member in value.items()}}
+        case list():
+            return {"L": [wire(member) for member in value]}
+    raise TypeError(f"no item holds a {type(value).__name__}")
 
 
 def wire_values(**values: Any) -> dict[str, Any]:
@@ -295,7 +306,19 @@ def wire_values(**values: Any) -> dict[str, Any]:
 
 def plain(item: Item) -> dict[str, Any]:
     """Return an item in DynamoDB JSON without its type descriptors."""
-    return {name: _deserializer.deserialize(value) for name, value in item.items()}
+    return {name: _plain(value) for name, value in item.items()}
+
+
+def _plain(value: Item) -> Any:
+    [(kind, content)] = value.items()
+    match kind:
+        case "N":
+            return int(content)
+        case "M":
+            return plain(content)
+        case "L":
+            return [_plain(member) for member in content]
+    return content
 
 
 def _outcome(item: Item) -> Outcome | None:
@@ -383,6 +406,3 @@ def _unpacked(handle: Any) -> str:
 
 def _optional_int(number: Any) -> int | None:
     return None if number is None else int(number)
-
-
-_serializer, _deserializer = TypeSerializer(), TypeDeserializer()
