@@ -12,7 +12,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger()
+logger = Logger(json_deserializer=str)  # by default each message is parsed, in case it is JSON
 metrics = Metrics(namespace="Waitpoints")
 _line: dict[str, Any] = {}
 
