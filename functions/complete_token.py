@@ -7,6 +7,7 @@ from waitpoints import ids
 from waitpoints.api import completion, reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.origin import origin
+from waitpoints.api.public_access_token import check_may_complete
 from waitpoints.token import Source, TokenError
 from waitpoints.wiring import services
 
@@ -16,7 +17,7 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 @http_handler("POST", browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
-    services.credentials.check_may_complete(request.authorization, written_id)
+    check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
     requested = completion.requested(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)

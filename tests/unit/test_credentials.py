@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.credentials import AUDIENCE, ISSUER, write_scope
+from waitpoints.api.public_access_token import check_may_complete
 from waitpoints.errors import Forbidden, Unauthenticated
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
@@ -29,7 +30,7 @@ def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **
 
 
 def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> None:
-    world.credentials.check_may_complete(f"Bearer {bearer}", written_id)
+    check_may_complete(world.credentials, f"Bearer {bearer}", written_id)
 
 
 class TestScopes:
@@ -148,11 +149,11 @@ class TestTheApiKey:
     def test_is_accepted_with_and_without_bearer(self, world: InMemory) -> None:
         for written in (f"Bearer {world.api_key.current()}", world.api_key.current(), f"Bearer  {world.api_key.current()} "):
             world.credentials.check_api_key(written)
-            world.credentials.check_may_complete(written, TOKEN)
+            check_may_complete(world.credentials, written, TOKEN)
 
     @pytest.mark.parametrize("written", [None, "", " ", "Bearer", "Bearer ", "Bearer   "])
     def test_is_required(self, world: InMemory, written: str | None) -> None:
-        for check_it in (world.credentials.check_api_key, lambda it: world.credentials.check_may_complete(it, TOKEN)):
+        for check_it in (world.credentials.check_api_key, lambda it: check_may_complete(world.credentials, it, TOKEN)):
             with pytest.raises(Unauthenticated):
                 check_it(written)
 
@@ -183,3 +184,11 @@ def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(
     claims = jwt.decode(bearer, world.api_key.current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
     assert (claims["exp"] - claims["iat"], claims["pub"], claims["sub"]) == (86_400, True, "waitpoints")
     assert jwt.get_unverified_header(bearer)["alg"] == "HS256"
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=()))))
+def test_what_is_signed_is_a_jwt_whatever_its_scopes_are(scopes: list[str]) -> None:
+    credentials = InMemory().credentials
+    signed_token = credentials.public_access_token(scopes)
+    claims = jwt.decode(signed_token, credentials.api_key.current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
+    assert claims["scopes"] == scopes
