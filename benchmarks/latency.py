@@ -1,0 +1,374 @@
+"""Measure callbacks and resumes on the emulator, against handlers that promise less.
+
+Each wait is a real execution of `statemachines/wait_for_webhook.asl.json`, which waits before its callback is sent. The
+variants take turns: in each round, every one of them gets the same number of callbacks over the same number of connections.
+Between two runs, the emulator works off what the first left behind, such as the table's stream.
+
+    python -m benchmarks.latency
+"""
+
+import json
+import os
+import statistics
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.client import HTTPConnection
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+from benchmarks.page import Figures, table
+from local.stack import LOCAL, REGION, ROOT, Stack, free_port, running, sam
+
+FOLDER = LOCAL / "latency"
+COMPARISON = ROOT / "benchmarks" / "comparison"
+LEVELS = {1: 50, 8: 160, 32: 200}  # connections, and the callbacks of one run: longer than the stream gathers records
+ROUNDS = 3
+CALLBACK_BUDGETS = {1: 1.15, 8: 1.30, 32: 1.30}
+RESUME_BUDGET = 1.10
+BODY = json.dumps({"approved": True, "text": "x" * 150})
+AT_ONCE = 16  # clients that prepare
+QUIET, WINDOW = 0.2, 1.0  # seconds: without processor time of the functions, and in which the stream gathers records
+PATIENCE = 60
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """One execution that waits, and the path of the request that resumes it."""
+
+    execution: str
+    path: str
+    headers: dict[str, str] = field(default_factory=lambda: {"content-type": "application/json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Of one callback, in milliseconds from the moment at which it was sent."""
+
+    answered: float
+    succeeded: float
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The callbacks of one variant in one round, and the processor time in seconds of each function meanwhile."""
+
+    times: list[Times]
+    seconds: float
+    processor: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """`prepare` makes waits, `functions` are those whose processor time counts, by their logical ids."""
+
+    name: str
+    prepare: Callable[[int], list[Wait]]
+    functions: Sequence[str]
+
+
+class Deployed:
+    """Our stack and the handlers that it is compared with, on one emulator."""
+
+    def __init__(self, stack: Stack, own: dict[str, str], other: dict[str, str]) -> None:
+        self._stack = stack
+        self._own, self._other = own, other
+        self._clients = threading.local()
+        self._counter = iter(range(10**9))
+        key = self.client("secretsmanager").get_secret_value(SecretId=other["SigningKey"])["SecretString"]
+        self._key = key.encode()
+
+    @property
+    def host(self) -> str:
+        return urlsplit(self._stack.endpoint_url).netloc
+
+    def client(self, service: str) -> Any:
+        """Return a client of this thread."""
+        made = vars(self._clients)
+        if service not in made:
+            made[service] = self._stack.client(service)
+        return made[service]
+
+    def variants(self) -> list[Variant]:
+        from benchmarks.comparison.functions import signed_url  # noqa: PLC0415 - makes clients, which need a region
+
+        def signed(_: str, task_token: str) -> str:
+            data = signed_url.signed(task_token, time.time() + 3600, self._key)
+            return f"/signed-url?data={quote(data)}"
+
+        return [
+            Variant("Waitpoints", self._own_waits, ["AcceptCallback", "ResumeWaiters", "ScheduleTimeouts"]),
+            Variant("(a) update and send", self._compared(lambda name, _: f"/update-and-send/{name}"), ["UpdateAndSend"]),
+            Variant(
+                "(c) update, send, record",
+                self._compared(lambda name, _: f"/update-send-and-record/{name}"),
+                ["UpdateSendAndRecord"],
+            ),
+            Variant("(b) only send", self._compared(lambda _, task_token: f"/send?token={quote(task_token)}"), ["Send"]),
+            Variant("signed URL", self._compared(signed), ["SignedUrl"]),
+        ]
+
+    def ended(self, wait: Wait) -> float:
+        """Return when the execution succeeded, in epoch seconds."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            described = self.client("stepfunctions").describe_execution(executionArn=wait.execution)
+            if described["status"] == "SUCCEEDED":
+                return float(described["stopDate"].timestamp())
+            if described["status"] != "RUNNING":
+                break
+            time.sleep(0.05)
+        raise SystemExit(f"An execution is {described['status']}")
+
+    def _own_waits(self, count: int) -> list[Wait]:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            return list(pool.map(self._own_wait, range(count)))
+
+    def _own_wait(self, _: int) -> Wait:
+        authorization = {"authorization": f"Bearer {self._stack.api_key}", "content-type": "application/json"}
+        token = json.loads(send(connection(self.host), "/api/v1/waitpoints/tokens", "{}", authorization))
+        execution = self._start(self._stack.state_machine_arn, token["id"])
+        self._item(self._stack.table_name, {"id": token["id"], "item": "token"}, lambda item: item["waiterCount"]["N"] == "1")
+        return Wait(execution, urlsplit(token["url"]).path)
+
+    def _compared(self, path: Callable[[str, str], str]) -> Callable[[int], list[Wait]]:
+        def prepare_one(name: str) -> Wait:
+            execution = self._start(self._other["StateMachineArn"], name)
+            item = self._item(self._other["TableName"], {"id": name}, lambda _: True)
+            prefix = f"/_aws/execute-api/{self._other['ApiId']}/$default"
+            return Wait(execution, prefix + path(name, item["taskToken"]["S"]))
+
+        def prepare(count: int) -> list[Wait]:
+            names = [f"wait-{next(self._counter)}" for _ in range(count)]
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                return list(pool.map(prepare_one, names))
+
+        return prepare
+
+    def _start(self, machine: str, name: str) -> str:
+        given = json.dumps({"token": {"id": name}})
+        started = self.client("stepfunctions").start_execution(stateMachineArn=machine, input=given)
+        return str(started["executionArn"])
+
+    def _item(self, name: str, key: dict[str, str], is_ready: Callable[[Any], bool]) -> Any:
+        """Return an item once it is ready: then its execution waits."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            wire = {attribute: {"S": value} for attribute, value in key.items()}
+            found = self.client("dynamodb").get_item(TableName=name, Key=wire, ConsistentRead=True).get("Item")
+            if found and is_ready(found):
+                return found
+            time.sleep(0.01)
+        raise SystemExit("An execution does not wait")
+
+
+def outputs(stack: Stack, name: str) -> dict[str, str]:
+    described = stack.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+
+
+@contextmanager
+def deployed() -> Iterator[tuple[Deployed, "Processors"]]:
+    with running(free_port(), FOLDER) as stack:
+        template = f"--template-file={COMPARISON / 'template.yaml'}"
+        sam("deploy", template, "--stack-name=comparison", endpoint_url=stack.endpoint_url, folder=FOLDER)
+        made = Deployed(stack, outputs(stack, stack.stack_name), outputs(stack, "comparison"))
+        yield made, Processors(stack)
+
+
+class Processors:
+    """The processor time of the functions' processes."""
+
+    def __init__(self, stack: Stack) -> None:
+        self._endpoint = f"AWS_ENDPOINT_URL={stack.endpoint_url}"
+        self._names = {
+            resource["PhysicalResourceId"]: resource["LogicalResourceId"]
+            for name in (stack.stack_name, "comparison")
+            for page in stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == "AWS::Lambda::Function"
+        }
+
+    def used(self) -> dict[str, float]:
+        """Return the seconds that each function has used, by its logical id."""
+        seconds: dict[str, float] = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
+                if self._endpoint not in variables:
+                    continue
+                name = next(found for found in variables if found.startswith("AWS_LAMBDA_FUNCTION_NAME=")).partition("=")[2]
+                logical_id, used = self._names[name], processor_seconds((process / "stat").read_text())
+                seconds[logical_id] = seconds.get(logical_id, 0) + used
+            except (OSError, StopIteration, KeyError):  # it has ended, or is no function's
+                continue
+        return seconds
+
+    def at_rest(self, quiet: float) -> dict[str, float]:
+        """Return what they have used once they have used nothing for so many seconds."""
+        until, before, since = time.monotonic() + PATIENCE, self.used(), time.monotonic()
+        while time.monotonic() < until:
+            time.sleep(0.1)
+            now = self.used()
+            if now != before:
+                before, since = now, time.monotonic()
+            elif time.monotonic() - since > quiet:
+                return now
+        raise SystemExit("The emulator does not come to rest")
+
+
+def measure(made: Deployed, processors: Processors, variant: Variant, connections: int, count: int) -> Run:
+    waits = variant.prepare(count)
+    before = processors.at_rest(QUIET)
+    seen, seconds = drive(made.host, waits, connections)
+    after = processors.at_rest(QUIET + (WINDOW if len(variant.functions) > 1 else 0))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ends = pool.map(made.ended, waits)
+        times = [
+            Times(*(1000 * (at - seen[wait.execution][0]) for at in (seen[wait.execution][1], end)))
+            for wait, end in zip(waits, ends, strict=True)
+        ]
+    return Run(times, seconds, {name: used - before.get(name, 0) for name, used in after.items()})
+
+
+def processor_seconds(stat: str) -> float:
+    """Return the user and system time in the text of /proc/PID/stat."""
+    after_name = stat.rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / TICKS
+
+
+def connection(host: str) -> HTTPConnection:
+    return HTTPConnection(host, timeout=PATIENCE)
+
+
+def send(over: HTTPConnection, path: str, body: str, headers: dict[str, str]) -> bytes:
+    over.request("POST", path, body, headers)
+    response = over.getresponse()
+    content = response.read()
+    if response.status != 200:
+        raise SystemExit(f"{path.partition('?')[0]} answered {response.status}: {content!r}")
+    return content
+
+
+def drive(host: str, waits: Sequence[Wait], connections: int) -> tuple[dict[str, tuple[float, float]], float]:
+    """Send each callback. Returns when each was sent and answered, by execution, in epoch seconds, and the seconds of all."""
+    queue: SimpleQueue[Wait] = SimpleQueue()
+    for wait in waits:
+        queue.put(wait)
+    seen: dict[str, tuple[float, float]] = {}
+
+    def work(_: int) -> None:
+        over = connection(host)
+        over.connect()
+        with suppress(Empty):
+            while True:
+                wait = queue.get_nowait()
+                sent = time.time()
+                send(over, wait.path, BODY, wait.headers)
+                seen[wait.execution] = (sent, time.time())
+        over.close()
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(connections) as pool:
+        list(pool.map(work, range(connections)))
+    return seen, time.perf_counter() - started
+
+
+@dataclass
+class Compared:
+    """Every run of one variant over one number of connections, by round."""
+
+    variant: Variant
+    connections: int
+    runs: list[Run] = field(default_factory=list)
+
+    def every(self, what: str) -> list[float]:
+        return [getattr(times, what) for run in self.runs for times in run.times]
+
+    def medians(self, what: str) -> list[float]:
+        """The median of each run."""
+        return [statistics.median(getattr(times, what) for times in run.times) for run in self.runs]
+
+    def processor(self, names: Sequence[str]) -> float:
+        """The processor time of a callback in these functions, in milliseconds."""
+        used = sum(run.processor.get(name, 0) for run in self.runs for name in names)
+        return 1000 * used / sum(len(run.times) for run in self.runs)
+
+    def a_second(self) -> float:
+        return statistics.median(len(run.times) / run.seconds for run in self.runs)
+
+
+def ratio(one: Compared, other: Compared, what: str) -> float:
+    """Return the median, over the rounds, of the ratios of the medians."""
+    pairs = zip(one.medians(what), other.medians(what), strict=True)
+    return statistics.median(mine / its for mine, its in pairs)
+
+
+def percentiles(values: Sequence[float]) -> list[float]:
+    """Return the 50th, 95th and 99th."""
+    cuts = statistics.quantiles(values, n=100, method="inclusive")
+    return [cuts[49], cuts[94], cuts[98]]
+
+
+def cells(one: Compared, base: Compared) -> list[str]:
+    def of(what: str) -> list[str]:
+        return [" / ".join(f"{value:.0f}" for value in percentiles(one.every(what))), f"**{ratio(one, base, what):.2f}**"]
+
+    first, *stream = one.variant.functions
+    processor = f"{one.processor([first]):.1f}" + (f" + {one.processor(stream):.1f}" if stream else "")
+    columns = [*of("answered"), *of("succeeded"), f"{one.a_second():.0f}", processor]
+    return [one.variant.name, str(one.connections), *columns]
+
+
+def missed(own: Compared, base: Compared) -> list[str]:
+    budgets = {"answered": CALLBACK_BUDGETS[own.connections], "succeeded": RESUME_BUDGET}
+    ratios = {what: ratio(own, base, what) for what in budgets}
+    return [
+        f"{what} takes {ratios[what]:.2f} of (a) over {own.connections} connections, more than {budget:.2f}"
+        for what, budget in budgets.items()
+        if ratios[what] > budget
+    ]
+
+
+def draw(found: Mapping[tuple[str, int], Compared]) -> None:
+    from benchmarks.plots import plot  # noqa: PLC0415 - the environment of the tests has no matplotlib
+
+    names = list(dict.fromkeys(name for name, _ in found))
+    for what, title in (("answered", "Callback: sent to answered"), ("succeeded", "Resume: sent to SUCCEEDED")):
+        with plot(f"latency-{what}") as axes:
+            for name in names:
+                middle, high, _ = zip(*(percentiles(found[name, level].every(what)) for level in LEVELS), strict=True)
+                [line] = axes.plot(range(len(LEVELS)), middle, marker="o", label=name)
+                axes.plot(range(len(LEVELS)), high, linestyle=":", color=line.get_color())
+            axes.set_xticks(range(len(LEVELS)), [str(level) for level in LEVELS])
+            axes.set(title=title, xlabel="connections", ylabel="ms (dotted: 95th percentile)", ylim=(0, None))
+            axes.legend()
+
+
+def run() -> Figures:
+    os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
+    with deployed() as (made, processors):
+        variants = made.variants()
+        for variant in variants:  # starts every process
+            measure(made, processors, variant, max(LEVELS), 2 * max(LEVELS))
+        found = {(variant.name, level): Compared(variant, level) for level in LEVELS for variant in variants}
+        for turn in range(ROUNDS):
+            for level, count in LEVELS.items():
+                for variant in variants[turn:] + variants[:turn]:
+                    found[variant.name, level].runs.append(measure(made, processors, variant, level, count))
+    draw(found)
+    own, base = (variant.name for variant in variants[:2])
+    rows = [cells(one, found[base, one.connections]) for one in found.values()]
+    head = ["", "connections", "answered, ms", "to (a)", "SUCCEEDED, ms", "to (a)", "a second", "CPU, ms"]
+    over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
+    return Figures(table(head, rows), tuple(over))
+
+
+if __name__ == "__main__":
+    print(run().markdown)

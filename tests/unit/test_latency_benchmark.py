@@ -1,0 +1,48 @@
+"""What `make bench BENCH=latency` computes from its samples."""
+
+import pytest
+
+from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, percentiles, processor_seconds, ratio
+
+OWN = Variant("Waitpoints", lambda _: [], ["AcceptCallback", "ResumeWaiters"])
+BARE = Variant("(a)", lambda _: [], ["Bare"])
+
+
+def compared(variant: Variant, *rounds: list[tuple[float, float]], connections: int = 1) -> Compared:
+    processor = {"AcceptCallback": 0.006, "ResumeWaiters": 0.002, "Bare": 0.004}
+    return Compared(variant, connections, [Run([Times(*times) for times in run], 0.5, processor) for run in rounds])
+
+
+def test_the_ratio_is_of_the_runs_of_one_round_and_their_median_counts() -> None:
+    own = compared(OWN, [(10, 1), (12, 1), (50, 1)], [(120, 1)], [(30, 1)])
+    bare = compared(BARE, [(10, 1), (10, 1)], [(100, 1)], [(10, 1)])
+    assert ratio(own, bare, "answered") == pytest.approx(1.2)
+
+
+def test_the_percentiles_are_of_all_samples() -> None:
+    assert percentiles([*range(101)]) == [50, 95, 99]
+
+
+def test_the_processor_time_is_that_of_one_callback_in_the_function_and_in_those_of_the_stream() -> None:
+    own = compared(OWN, [(10, 5)] * 2, [(10, 5)] * 2)
+    assert (own.processor(["AcceptCallback"]), own.processor(["ResumeWaiters"])) == pytest.approx((3, 1))
+    expected = ["Waitpoints", "1", "10 / 10 / 10", "**1.00**", "5 / 5 / 5", "**1.00**", "4", "3.0 + 1.0"]
+    assert cells(own, own) == expected
+
+
+@pytest.mark.parametrize(
+    ("connections", "times", "over"),
+    [
+        (1, (11.5, 11), []),
+        (1, (11.6, 11), ["answered takes 1.16 of (a) over 1 connections, more than 1.15"]),
+        (32, (13, 11.2), ["succeeded takes 1.12 of (a) over 32 connections, more than 1.10"]),
+    ],
+)
+def test_a_ratio_over_its_budget_is_named(connections: int, times: tuple[float, float], over: list[str]) -> None:
+    base = compared(BARE, [(10, 10)], connections=connections)
+    assert missed(compared(OWN, [times], connections=connections), base) == over
+
+
+def test_the_processor_time_of_a_process_is_read_although_its_name_has_spaces_and_brackets() -> None:
+    fields = ["S", *["0"] * 10, "150", "50", *["0"] * 30]
+    assert processor_seconds(f"17 (a (strange) name) {' '.join(fields)}") == 2.0
