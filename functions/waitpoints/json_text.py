@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
-from json.decoder import JSONDecoder
+from json import JSONDecoder, JSONEncoder
 from typing import Any, Never
 
 MAX_DEPTH = 500  # a parser with the usual limit of 1,000 levels can still read it inside an envelope
@@ -41,7 +41,7 @@ def members(text: str) -> dict[str, str]:
 
 def dumps(value: Any) -> str:
     """Return compact JSON. Escapes non-ASCII only if a lone surrogate, which UTF-8 can't encode, requires it."""
-    text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    text = _encoder.encode(value)
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -53,6 +53,7 @@ def _refuse_constant(name: str) -> Never:
     raise NotJson(f"{name} is not JSON")
 
 
+_encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
 # Keeps no number and no object, which would take most of the time and memory. `len` is the cheapest function for that.
 _checker = JSONDecoder(parse_constant=_refuse_constant, parse_int=len, parse_float=len, object_pairs_hook=len)

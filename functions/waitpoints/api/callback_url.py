@@ -10,7 +10,6 @@ so neither can be used as the other. It has its own signing key, so rotating the
 never stored: rejecting a forged URL needs no database call.
 """
 
-import hashlib
 import hmac
 import re
 
@@ -84,4 +83,4 @@ def _endpoint(name: str, secret_id: str) -> str:
 
 
 def _hash(key: str, signed: str) -> str:
-    return hmac.new(key.encode(), signed.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return hmac.digest(key.encode(), signed.encode("utf-8", "surrogatepass"), "sha256").hex()

@@ -59,10 +59,12 @@ def bearer(authorization: str | None) -> str:
 
 def _signed(claims: dict[str, Any], key: str) -> str:
     """Return an HS256 JWT (RFC 7515, section 3.1). PyJWT, which every function would load for it, is for checking them."""
-    parts = (json_text.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    signed = b".".join(map(_base64url, parts))
+    signed = b".".join((_HEADER, _base64url(json_text.dumps(claims).encode())))
     return b".".join((signed, _base64url(hmac.digest(key.encode(), signed, "sha256")))).decode()
 
 
 def _base64url(part: bytes) -> bytes:
     return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+
+_HEADER = _base64url(b'{"alg":"HS256","typ":"JWT"}')
