@@ -70,9 +70,9 @@ class Delivery:
     def with_output(self, outcome: Outcome) -> Outcome:
         """Return the outcome with its output loaded."""
         match outcome:
-            case Completed():
-                return replace(outcome, output=self._outputs.load(outcome.output))
-            case Failed() | TimedOut():
+            case Completed(_, output) if not output.is_loaded:
+                return replace(outcome, output=self._outputs.load(output))
+            case Completed() | Failed() | TimedOut():
                 return outcome
         assert_never(outcome)
 

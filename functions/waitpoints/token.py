@@ -32,6 +32,10 @@ class Output:
     json: str | None = None
     stored_at: str | None = None
 
+    @property
+    def is_loaded(self) -> bool:
+        return self.stored_at is None or self.json is not None
+
 
 class Source(StrEnum):
     """What settled a token."""

@@ -49,8 +49,9 @@ class Outputs:
 
     def load(self, output: Output) -> Output:
         """Return the output with its JSON loaded."""
-        if output.stored_at is None or output.json is not None:
+        if output.is_loaded:
             return output
+        assert output.stored_at is not None, "only an output in the bucket is not loaded"
         body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
         return Output(body.read().decode(), output.stored_at)
 
