@@ -7,6 +7,7 @@ reads each item by itself, also one that does not exist.
 """
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,6 +27,8 @@ class Call:
     read_units: float = 0
     item_bytes: int = 0
     """The size of the largest item written."""
+    units_of: Counter[str] = field(default_factory=Counter)
+    """The write units of each of the table's partition keys, and of each index."""
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -91,14 +94,17 @@ class Meter:
             after = self._item(*key)
             size = max(item_size(before), item_size(after))
             call.item_bytes = max(call.item_bytes, size)
-            call.write_units += times * max(1, math.ceil(size / WRITE_UNIT)) + self._index_units(before, after)
+            _, partition_key, _ = key
+            call.units_of[partition_key] += times * max(1, math.ceil(size / WRITE_UNIT))
+            call.units_of += self._index_units(before, after)
+        call.write_units = call.units_of.total()
 
-    def _index_units(self, before: Item, after: Item) -> int:
-        units = 0
+    def _index_units(self, before: Item, after: Item) -> Counter[str]:
+        units: Counter[str] = Counter()
         for index in self._indexes():
             old, new = _projected(index, before), _projected(index, after)
             if old != new:
-                units += max(1, math.ceil(max(item_size(old), item_size(new)) / WRITE_UNIT))
+                units[index["IndexName"]] += max(1, math.ceil(max(item_size(old), item_size(new)) / WRITE_UNIT))
         return units
 
     def _indexes(self) -> list[Any]:
