@@ -1,0 +1,123 @@
+"""The parameters of the model: AWS's default quotas, each with its source, and what had to be assumed."""
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
+
+from benchmarks.page import table
+
+_DOCS = "https://docs.aws.amazon.com"
+SOURCES: Final = MappingProxyType(
+    {
+        "api": f"[Amazon API Gateway quotas]({_DOCS}/apigateway/latest/developerguide/limits.html)",
+        "lambda": f"[Lambda quotas]({_DOCS}/lambda/latest/dg/gettingstarted-limits.html)",
+        "scaling": f"[Lambda scaling behavior]({_DOCS}/lambda/latest/dg/scaling-behavior.html)",
+        "partition": f"[Partition keys]({_DOCS}/amazondynamodb/latest/developerguide/bp-partition-key-design.html)",
+        "ondemand": f"[On-demand capacity]({_DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html)",
+        "table": f"[DynamoDB quotas]({_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html)",
+        "states": f"[Step Functions quotas]({_DOCS}/step-functions/latest/dg/service-quotas.html)",
+        "scheduler": f"[Scheduler quotas]({_DOCS}/scheduler/latest/UserGuide/scheduler-quotas.html)",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A default of AWS. `elsewhere` holds outside the largest regions; `code` names it in Service Quotas."""
+
+    name: str
+    value: float
+    source: str
+    code: str = ""
+    elsewhere: float | None = None
+
+    def cells(self) -> list[str]:
+        elsewhere = f"{self.elsewhere:,.0f}" if self.elsewhere else ""
+        code = f"`{self.code}`" if self.code else ""
+        return [self.name, f"{self.value:,.0f}", elsewhere, code, SOURCES[self.source]]
+
+
+API_RATE = Quota("requests a second to all APIs of the account", 10_000, "api", "L-8A5B8E43", 2_500)
+API_BURST = Quota("their burst", 5_000, "api", elsewhere=1_250)
+CONCURRENCY = Quota("Lambda invocations at once", 1_000, "lambda", "L-B99A9384")
+SCALING = Quota("Lambda environments that a function gains in 10 s", 1_000, "scaling")
+SEND_TASK_RATE = Quota("`SendTaskSuccess` a second", 500, "states", "L-EACE83FA", 300)
+SEND_TASK_BUCKET = Quota("their bucket", 3_000, "states", "L-630CF084", 1_500)
+START_RATE = Quota("`StartExecution` a second", 300, "states", "L-1B55A735", 150)
+TRANSITION_RATE = Quota("state transitions a second", 5_000, "states", "L-AD9B4E93", 800)
+PARTITION_WRITES = Quota("write units a second of a partition", 1_000, "partition")
+NEW_TABLE_WRITES = Quota("write units a second of a new table", 4_000, "ondemand")
+TABLE_WRITES = Quota("write units a second of a table", 40_000, "table", "L-AB614373")
+SCHEDULE_RATE = Quota("`CreateSchedule` a second", 5_000, "scheduler", elsewhere=250)
+SCHEDULES = Quota("schedules of a region", 10_000_000, "scheduler")
+
+QUOTAS: Final = (
+    API_RATE,
+    API_BURST,
+    CONCURRENCY,
+    SCALING,
+    SEND_TASK_RATE,
+    SEND_TASK_BUCKET,
+    START_RATE,
+    TRANSITION_RATE,
+    PARTITION_WRITES,
+    NEW_TABLE_WRITES,
+    TABLE_WRITES,
+    SCHEDULE_RATE,
+    SCHEDULES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """Seconds that AWS does not promise. A call takes between three quarters and five quarters of its time."""
+
+    own: float = 0.010
+    """A function's own work, with Lambda's."""
+    start: float = 0.7
+    """A cold start on top of it."""
+    dynamodb: float = 0.005
+    transaction: float = 0.010
+    step_functions: float = 0.015
+    poll: float = 0.25
+    """Lambda polls a shard four times a second (with-ddb in the Lambda guide)."""
+    stream_retry: float = 1.0
+    """Before a batch that failed, or that Lambda's limit refused, comes again. AWS documents no pause."""
+
+    def cells(self) -> list[list[str]]:
+        return [
+            ["a function's own work", _milliseconds(self.own)],
+            ["a cold start on top", _milliseconds(self.start)],
+            ["a call to DynamoDB", _milliseconds(self.dynamodb)],
+            ["a transaction", _milliseconds(self.transaction)],
+            ["a call to Step Functions", _milliseconds(self.step_functions)],
+            ["from a record to its batch, at most, but for the batching window", _milliseconds(self.poll)],
+            ["before a failed batch comes again", _milliseconds(self.stream_retry)],
+        ]
+
+
+class Sdk:
+    """boto3's standard retries of a throttled call, as `wiring` configures them. A test compares them with those installed."""
+
+    ATTEMPTS: Final = 3
+    FIRST_PAUSE: Final = 1.0
+    """The longest pause before the second attempt, in seconds. It doubles with each attempt, and the pause is random."""
+    QUOTA: Final = 500
+    """What the retries of a client may use up until its calls succeed again, in each environment."""
+    RETRY_COST: Final = 5
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.0f} ms"
+
+
+def markdown() -> str:
+    """Return the tables of quotas and of what is assumed."""
+    head = ["quota", "default", "elsewhere", "in Service Quotas", "source"]
+    return "\n\n".join(
+        [
+            table(head, [quota.cells() for quota in QUOTAS]),
+            "Assumed, because AWS promises no times:",
+            table(["", "time"], Assumed().cells()),
+        ]
+    )

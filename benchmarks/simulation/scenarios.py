@@ -1,0 +1,163 @@
+"""The bursts of docs/scaling.md, as the model sees them."""
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
+
+from benchmarks.page import table
+from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, SENDERS, Sender
+from benchmarks.simulation.stack import Stack, Throttle
+from benchmarks.simulation.world import LARGE_REGION, SMALL_REGION, Found, Setting, World, happened_by, percentile
+
+BURST: Final = 100_000
+MINUTE: Final = 60.0
+RAISED: Final = Throttle(2_000, 2_000)  # of the callback route
+NEW_ACCOUNT: Final = 10  # invocations at once
+KEY_RATES: Final = (100, 500, 800, 1_000)  # creates a second
+KEY_SECONDS: Final = 30.0
+GROWN: Final = 40  # partitions of a table that has had that much traffic
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A scenario that has run, and held: nothing was lost."""
+
+    name: str
+    world: World
+    found: Found
+
+    def settled(self) -> list[float]:
+        return sorted(token.settled_at for token in self.found.tokens if token.settled_at is not None)
+
+    def resumed(self) -> list[float]:
+        return sorted(token.resumed_at for token in self.found.tokens if token.resumed_at is not None)
+
+
+def burst(name: str, setting: Setting, sender: Sender = FOUR_HOURS, number: int = BURST, within: float = MINUTE) -> Run:
+    world = World(setting)
+    found = world.callbacks(number, within, sender)
+    found.audit()
+    return Run(name, world, found)
+
+
+def as_deployed(stack: Stack) -> list[Run]:
+    """A hundred thousand callbacks in a minute, with the throttles of the template, by sender."""
+    runs = [burst(sender.name, Setting(stack), sender) for sender in SENDERS]
+    new = Setting(stack, concurrency=NEW_ACCOUNT, send_task=SMALL_REGION)
+    return [*runs, burst("a new account, 10 invocations at once; as Shopify", new)]
+
+
+def raised(stack: Stack) -> list[Run]:
+    """The same burst, with a callback route that lets it in."""
+    setting = Setting(replace(stack, callbacks=RAISED))
+    small = replace(setting, send_task=SMALL_REGION)
+    few = replace(small.stack, reserved={**stack.reserved, "accept_callback": 300})
+    return [
+        burst("500 `SendTaskSuccess` a second, bucket 3,000", replace(setting, send_task=LARGE_REGION)),
+        burst("300 a second, bucket 1,500", small),
+        burst("300 a second, 4,000 invocations at once", replace(small, concurrency=4_000)),
+        burst("300 a second, `CallbackConcurrency=300`", replace(small, stack=few)),
+        burst("raised to 2,500 a second", replace(setting, send_task=Throttle(2_500, 5_000))),
+    ]
+
+
+def list_index(stack: Stack) -> list[Run]:
+    """Four thousand callbacks a second for a quarter of a minute, where every other quota has been raised."""
+    wide = Throttle(10_000, 10_000)
+    setting = Setting(replace(stack, callbacks=wide), send_task=wide, account=wide, concurrency=10_000, partitions=GROWN)
+    cases = {
+        "a new table: four partitions": replace(setting, partitions=4),
+        "a grown table, each list shard on a partition of its own": setting,
+        "a grown table, two list shards on one partition": replace(setting, list_partitions=(0, 0, 1, 2)),
+        "a grown table, all four on one": replace(setting, list_partitions=(0, 0, 0, 0)),
+    }
+    return [burst(name, case, number=60_000, within=MINUTE / 4) for name, case in cases.items()]
+
+
+def hot_key(stack: Stack) -> list[Run]:
+    """Creates with one idempotency key, which a token holds."""
+    runs = []
+    for rate, sender in itertools.product(KEY_RATES, (NEVER, SDK)):
+        world = World(Setting(replace(stack, stage=RAISED)))
+        runs.append(Run(f"{rate:,} a second; {sender.name}", world, world.creates_of_one_key(rate, KEY_SECONDS, sender)))
+    return runs
+
+
+def report(stack: Stack) -> tuple[str, list[Run], list[Run]]:
+    """Run all scenarios. Returns Markdown, and the runs to draw."""
+    senders, regions = as_deployed(stack), raised(stack)
+    parts = [
+        "A burst of 100,000 callbacks in a minute, as deployed, by what the sender does after 429:",
+        table(_SENDER_HEAD, [_sender_cells(run) for run in senders]),
+        "The same burst with the callback route raised to 2,000 a second, by quota:",
+        table(_LAG_HEAD, [_lag_cells(run) for run in regions]),
+        "A list index that throttles: 4,000 callbacks a second for 15 s, with every other quota raised:",
+        table(_LAG_HEAD, [_lag_cells(run) for run in list_index(stack)]),
+        "Creates with one idempotency key for 30 s, with the stage raised to 2,000 a second:",
+        table(_KEY_HEAD, [_key_cells(run) for run in hot_key(stack)]),
+    ]
+    return "\n\n".join(parts), senders, regions
+
+
+_SENDER_HEAD = [
+    "sender",
+    "settled in the first minute",
+    "in 10 minutes",
+    "the last after",
+    "given up",
+    "answered 429",
+    "503",
+    "longest lag",
+]
+
+
+def _sender_cells(run: Run) -> list[str]:
+    settled = run.settled()
+    first, ten = happened_by(settled, [MINUTE, 10 * MINUTE])
+    answers = run.found.answers
+    counts = [
+        f"{first:,}",
+        f"{ten:,}",
+        _duration(settled[-1]),
+        f"{run.found.given_up:,}",
+        f"{answers[429]:,}",
+        f"{answers[503]:,}",
+    ]
+    return [run.name, *counts, _duration(run.found.lags()[-1])]
+
+
+_LAG_HEAD = ["", "settled after", "resumed after", "lag, median", "99th", "longest", "answered 503", "answer, 99th"]
+
+
+def _lag_cells(run: Run) -> list[str]:
+    lags, answered = run.found.lags(), sorted(run.found.answered_in)
+    shown = [run.settled()[-1], run.resumed()[-1], percentile(lags, 0.5), percentile(lags, 0.99), lags[-1]]
+    return [run.name, *map(_duration, shown), f"{run.found.answers[503]:,}", _duration(percentile(answered, 0.99))]
+
+
+_KEY_HEAD = ["creates", "answered 200", "503", "429", "given up", "answer, median", "99th"]
+
+
+def _key_cells(run: Run) -> list[str]:
+    answers, answered = run.found.answers, sorted(run.found.answered_in)
+    counts = [f"{answers[status]:,}" for status in (200, 503, 429)]
+    return [run.name, *counts, f"{run.found.given_up:,}", *(_duration(percentile(answered, share)) for share in (0.5, 0.99))]
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+
+
+def longest_wait(run: Run, at: Iterable[float]) -> list[float]:
+    """Return at each of these instants how long the execution that has waited longest since its token settled has waited."""
+    pairs = [(token.settled_at, token.resumed_at) for token in run.found.tokens]
+    order = sorted((settled, resumed) for settled, resumed in pairs if settled is not None and resumed is not None)
+    waits, first = [], 0
+    for instant in at:
+        while first < len(order) and order[first][1] <= instant:
+            first += 1
+        waits.append(max(0.0, instant - order[first][0]) if first < len(order) else 0.0)
+    return waits

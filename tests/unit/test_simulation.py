@@ -1,0 +1,264 @@
+"""The model of docs/scaling.md: its arithmetic, what it reads from the template, and that nothing is lost in it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from botocore.retries import quota, standard
+from waitpoints_client import session
+
+from benchmarks.simulation import limits, quotas, scenarios
+from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
+from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
+from benchmarks.simulation.quotas import Assumed, Sdk
+from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, STEADY, doubling
+from benchmarks.simulation.stack import CALLBACK_ROUTE, Consumer, Stack, Throttle
+from benchmarks.simulation.world import SMALL_REGION, STORE_PAUSES, Found, Setting, Token, World, happened_by, percentile
+from in_process.template import Template
+from local.throttle import TokenBucket
+from waitpoints import wiring
+from waitpoints.aws import store
+
+OPEN = Throttle(10**6, 10**6)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Stack:
+    return Stack.of(Template.load())
+
+
+@pytest.fixture
+def setting(stack: Stack) -> Setting:
+    """Nothing throttles but what the test says."""
+    return Setting(replace(stack, callbacks=OPEN), send_task=OPEN, account=OPEN, concurrency=10_000, partitions=40)
+
+
+def sum_of(flow: tuple[Call, ...]) -> int:
+    return sum(call.write_units for call in flow)
+
+
+class TestTokenBucket:
+    @pytest.mark.parametrize("interval", [0.0001, 0.001, 0.01])
+    def test_gives_its_capacity_and_then_its_rate(self, interval: float) -> None:
+        bucket, seconds = TokenBucket(rate=50, capacity=20), 10
+        taken = sum(bucket.take(number * interval) for number in range(int(seconds / interval)))
+        assert taken == pytest.approx(20 + 50 * seconds, abs=1)
+
+    def test_holds_no_more_than_its_capacity(self) -> None:
+        bucket = TokenBucket(rate=50, capacity=20)
+        assert [bucket.take(1000, 20), bucket.take(1000)] == [True, False]
+
+    def test_gives_all_or_nothing(self) -> None:
+        bucket = TokenBucket(rate=1, capacity=3)
+        assert [bucket.take(0, 4), bucket.take(0, 3)] == [False, True]
+
+
+class TestStack:
+    def test_is_what_the_template_says(self, stack: Stack) -> None:
+        properties = Template.load().functions()["resume_waiters"].properties
+        mapping = properties["Events"]["SettledTokens"]["Properties"]
+        assert (stack.consumer.batch, stack.consumer.lanes) == (mapping["BatchSize"], mapping["ParallelizationFactor"])
+        assert stack.consumer.longest_age == mapping["MaximumRecordAgeInSeconds"] < 24 * 3600
+        assert stack.consumer.window == mapping.get("MaximumBatchingWindowInSeconds", 0)
+        assert stack.callbacks.rate < stack.stage.rate
+
+    def test_follows_the_template(self, stack: Stack) -> None:
+        body = Template.load().body
+        api = body["Resources"]["Api"]["Properties"]
+        routes = {**api["RouteSettings"], CALLBACK_ROUTE: {"ThrottlingRateLimit": {"Ref": "Rate"}, "ThrottlingBurstLimit": 9}}
+        resources = {
+            **body["Resources"],
+            "Api": {"Type": "AWS::Serverless::HttpApi", "Properties": {**api, "RouteSettings": routes}},
+        }
+        accept = resources["AcceptCallback"]
+        limited = {**accept, "Properties": {**accept["Properties"], "ReservedConcurrentExecutions": {"Ref": "Most"}}}
+        parameters = {**body["Parameters"], "Rate": {"Default": 7}, "Most": {"Default": 50}}
+        changed = Template({**body, "Parameters": parameters, "Resources": {**resources, "AcceptCallback": limited}})
+        assert Stack.of(changed) == replace(stack, callbacks=Throttle(7, 9), reserved={**stack.reserved, "accept_callback": 50})
+
+
+class TestParameters:
+    def test_retries_are_those_of_the_installed_sdk_and_of_the_wiring(self) -> None:
+        scales = vars(standard.ExponentialBackoff)["_DEFAULT_BACKOFF_CONFIG"]
+        assert scales["throttling_base_scale"] == Sdk.FIRST_PAUSE
+        assert vars(standard.RetryQuotaChecker)["_THROTTLING_RETRY_COST"] == Sdk.RETRY_COST
+        assert quota.RetryQuota.INITIAL_CAPACITY == Sdk.QUOTA
+        assert vars(wiring._CONFIG)["retries"]["total_max_attempts"] == Sdk.ATTEMPTS
+
+    def test_pauses_are_those_of_the_store_and_of_the_client(self) -> None:
+        assert store._PAUSES == STORE_PAUSES
+        expected = tuple(session.FIRST_DELAY * session.DELAY_FACTOR**number for number in range(session.ATTEMPTS - 1))
+        assert expected == SDK.pauses
+
+    def test_doubling_pauses_add_up(self) -> None:
+        pauses = doubling(8, 4 * 3600)
+        assert (len(pauses), pauses[7] / pauses[6]) == (8, 2)
+        assert sum(pauses) == pytest.approx(4 * 3600)
+
+
+class TestServices:
+    def test_a_function_gains_as_many_environments_as_lambda_gives(self, setting: Setting) -> None:
+        env = World(setting).env
+        function = Function(env, Concurrency(10_000), start=0.5)
+        entered = [env.process(function.enter()) for _ in range(1_500)]
+        env.run()
+        assert (function.running, function.throttled) == (1_000, 500)
+        idle: Any = entered[0].value
+        function.leave(idle)
+        env.run(until=env.process(function.enter()))
+        assert (env.now, function.running) == (0.5, 1_000)  # the idle environment starts at once
+
+    def test_an_account_runs_no_more_at_once(self, setting: Setting) -> None:
+        env = World(setting).env
+        account = Concurrency(10)
+        functions = Function(env, account, 0), Function(env, account, 0)
+        for function in functions:
+            for _ in range(8):
+                env.process(function.enter())
+        env.run()
+        assert [(function.running, function.throttled) for function in functions] == [(8, 0), (2, 6)]
+
+    def test_a_client_stops_retrying_until_its_calls_succeed_again(self) -> None:
+        environment = Environment()
+        retries = Sdk.QUOTA // Sdk.RETRY_COST
+        assert [environment.may_retry("SFN") for _ in range(retries + 1)] == [True] * retries + [False]
+        assert environment.may_retry("DynamoDB")
+        environment.succeeded("SFN", retried=True)
+        assert [environment.may_retry("SFN"), environment.may_retry("SFN")] == [True, False]
+
+    def test_a_throttled_index_throttles_the_write_and_nothing_else(self) -> None:
+        table = Table(partitions=40, list_partitions=(0, 0, 0, 0))
+        settled = sum(table.write(0, SETTLE, token) for token in range(2_000))
+        recorded = sum(table.write(0, RECORD, token) for token in range(2_000))
+        assert (settled, recorded, table.written) == (1_000, 2_000, 4_000)
+
+    def test_a_throttled_write_takes_no_units(self) -> None:
+        table = Table(partitions=1, list_partitions=(0,))
+        assert not table.write(0, Call("DynamoDB:PutItem", token=1_001, list_index=1), 0)
+        assert table.write(0, Call("DynamoDB:PutItem", token=1_000, list_index=1_000), 0)
+
+
+class TestWorld:
+    def test_is_the_same_for_the_same_seed(self, setting: Setting) -> None:
+        first, second, other = (
+            World(replace(setting, seed=seed, send_task=Throttle(20, 20))).callbacks(500, 5).lags() for seed in (1, 1, 2)
+        )
+        assert first == second != other
+
+    def test_without_throttles_each_execution_goes_on_at_once(self, setting: Setting) -> None:
+        found = World(setting).callbacks(500, 5)
+        found.audit()
+        assert (found.answers, found.given_up) == ({200: 500}, 0)
+        assert found.lags()[-1] < 2 * setting.assumed.step_functions
+
+    def test_callbacks_and_repairs_take_the_write_units_of_their_flows(self, setting: Setting) -> None:
+        world = World(setting)
+        repaired = world.callbacks(500, 5).repaired
+        assert world.table.written == 500 * sum_of(CALLBACK) + repaired * sum_of(REPAIR)
+        assert repaired < 10
+
+    def test_resumes_follow_the_quota(self, setting: Setting) -> None:
+        """They take as long as the closed form says, and never more than the bucket had."""
+        number, throttle = 2_000, Throttle(rate=50, burst=300)
+        world = World(replace(setting, send_task=throttle))
+        found = world.callbacks(number, 5)
+        found.audit()
+        sent = world.step_functions.sent_at
+        least = (number - throttle.burst) / throttle.rate
+        assert least <= max(token.resumed_at or 0 for token in found.tokens) <= 1.1 * least
+        assert all(place < throttle.burst + throttle.rate * at + 1 for place, at in enumerate(sent))
+
+    def test_nothing_is_lost_in_a_burst_with_every_throttle(self, stack: Stack) -> None:
+        setting = Setting(replace(stack, callbacks=Throttle(100, 50)), send_task=Throttle(20, 10), concurrency=10)
+        found = World(setting).callbacks(1_000, 2, STEADY)
+        found.audit()
+        assert found.answers[429]
+        assert found.answers[503]
+        assert len(found.settled) + found.given_up == 1_000
+
+    def test_a_sender_that_never_tries_again_gives_up(self, setting: Setting) -> None:
+        found = World(setting.with_callbacks(rate=10, burst=10)).callbacks(200, 10, NEVER)
+        found.audit()
+        assert len(found.settled) == pytest.approx(110, abs=12)
+        assert found.given_up == 200 - len(found.settled)
+
+    def test_a_sender_without_an_answer_in_time_sends_again_and_settles_once(self, setting: Setting) -> None:
+        impatient = replace(STEADY, patience=0.0)
+        found = World(setting).callbacks(10, 1, impatient)
+        found.audit()
+        assert (found.answers, len(found.settled)) == ({200: 10 * (len(STEADY.pauses) + 1)}, 10)
+
+    def test_a_stack_with_reserved_concurrency_keeps_the_rest_for_the_stream(self, setting: Setting) -> None:
+        stack = replace(setting.stack, reserved={"accept_callback": 20})
+        world = World(replace(setting, stack=stack, concurrency=100, send_task=Throttle(20, 20)))
+        world.callbacks(1_000, 2, STEADY).audit()
+        assert (world.accept_callback.most, world.resume_waiters.throttled) == (20, 0)
+        assert world.accept_callback.throttled
+
+    def test_one_partition_decides_how_often_a_key_may_be_created(self, setting: Setting) -> None:
+        """A create with a key that is held takes two units of the key's partition, so 500 a second fit."""
+        stack = replace(setting.stack, stage=OPEN)
+        few, many = (World(replace(setting, stack=stack)).creates_of_one_key(rate, 10, NEVER) for rate in (400, 1_000))
+        assert few.answers[503] == 0
+        assert many.answers[200] == pytest.approx(500 * 10 + 500, rel=0.1)
+
+    def test_nothing_is_lost_when_resume_waiters_times_out(self, setting: Setting) -> None:
+        consumer = Consumer(batch=100, window=1, lanes=1, longest_age=43_200, timeout=2)
+        stack = replace(setting.stack, consumer=consumer)
+        found = World(replace(setting, stack=stack, partitions=1, send_task=Throttle(20, 1))).callbacks(200, 1)
+        found.audit()
+        assert found.timeouts
+
+    def test_records_that_grow_too_old_are_noticed(self, setting: Setting) -> None:
+        consumer = Consumer(batch=100, window=0, lanes=1, longest_age=5, timeout=60)
+        stack = replace(setting.stack, consumer=consumer)
+        found = World(replace(setting, stack=stack, partitions=1, send_task=Throttle(2, 1))).callbacks(100, 1)
+        assert found.expired
+        with pytest.raises(AssertionError):
+            found.audit()
+
+
+@pytest.mark.parametrize(
+    "token",
+    [Token(1, settled_at=1), Token(1, settled_at=1, resumed_at=2), Token(1)],
+    ids=["not resumed", "no reply", "not settled"],
+)
+def test_the_audit_sees_what_is_lost(token: Token) -> None:
+    found = Found(tokens=[token])
+    found.answers[200] = 1
+    with pytest.raises(AssertionError):
+        found.audit()
+
+
+class TestLimits:
+    def test_are_sorted_by_which_comes_first(self, stack: Stack) -> None:
+        shares = [limit.share(1_000) for limit in limits.limits(stack)]
+        assert shares == sorted(shares, reverse=True)
+
+    def test_are_computed_from_the_flows(self, stack: Stack) -> None:
+        found = {limit.name: limit for limit in limits.limits(stack, Assumed(own=0.02, dynamodb=0.01, step_functions=0.03))}
+        assert found[quotas.SEND_TASK_RATE.name].share(1_000) == 2
+        assert found[quotas.NEW_TABLE_WRITES.name].share(1_000) == 1
+        assert found["callbacks"].share(10) == 10 / stack.callbacks.rate
+        assert found[quotas.CONCURRENCY.name].share(1_000) == pytest.approx(0.24)
+        assert found[quotas.SCHEDULES.name].share(1) == pytest.approx(86_400 / 10_000_000)
+
+
+def test_the_longest_wait_is_that_of_the_first_token_that_still_waits(setting: Setting) -> None:
+    world = World(setting)
+    found = Found(tokens=[Token(1, 0, 1, 1), Token(1, 2, 9, 9), Token(1, 3, 4, 4)])
+    assert scenarios.longest_wait(scenarios.Run("", world, found), [0.5, 1.5, 5, 9]) == [0.5, 0, 3, 0]
+
+
+def test_percentiles_and_counts() -> None:
+    assert [percentile([1, 2, 3, 4], share) for share in (0, 0.5, 1)] == [1, 3, 4]
+    assert happened_by([1, 2, 2, 5], [0, 2, 9]) == [0, 3, 4]
+
+
+def test_a_small_region_takes_longer(stack: Stack) -> None:
+    raised = Setting(replace(stack, callbacks=OPEN), concurrency=10_000)
+    runs = [
+        scenarios.burst("", replace(raised, send_task=quota), FOUR_HOURS, 6_000, 6)
+        for quota in (raised.send_task, SMALL_REGION)
+    ]
+    assert runs[1].resumed()[-1] > 1.3 * runs[0].resumed()[-1]
