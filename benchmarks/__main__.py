@@ -11,7 +11,17 @@ from importlib import import_module
 from benchmarks.page import DOCS, Figures, where_and_when, write
 
 # Each is a module with `run() -> Figures`, and a section of docs/benchmarks.md. Imported only to be run.
-NAMES = ("cold_start", "first_invocation", "warm", "memory", "listing", "growth", "large_bodies", "latency")
+NAMES = (
+    "cold_start",
+    "first_invocation",
+    "warm",
+    "memory",
+    "listing",
+    "growth",
+    "large_bodies",
+    "latency",
+    "throttled_burst",
+)
 
 
 def main() -> int:

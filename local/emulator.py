@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import durable_mends
+from local import durable_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -43,6 +43,30 @@ def with_api_at_root(app: App, api_id_file: Path) -> App:
         await app(scope, receive, send)
 
     return serve
+
+
+def with_throttled_resumes(app: App, quota_file: Path) -> App:
+    """Throttle SendTaskSuccess as AWS does above the account's quota, while a test of bursts has written one."""
+    buckets: dict[tuple[float, float], throttle.TokenBucket] = {}
+
+    async def serve(scope: Scope, receive: Any, send: Any) -> None:
+        is_resume = scope["type"] == "http" and (b"x-amz-target", b"AWSStepFunctions.SendTaskSuccess") in scope["headers"]
+        if is_resume and (quota := throttle.quota_in(quota_file)):
+            bucket = buckets.setdefault(quota, throttle.TokenBucket(*quota, time.monotonic()))
+            if not bucket.take(time.monotonic()):
+                await _answer_throttled(receive, send)
+                return
+        await app(scope, receive, send)
+
+    return serve
+
+
+async def _answer_throttled(receive: Any, send: Any) -> None:
+    while (await receive()).get("more_body"):
+        pass
+    headers = [(b"content-type", b"application/x-amz-json-1.0")]
+    await send({"type": "http.response.start", "status": 400, "headers": headers})
+    await send({"type": "http.response.body", "body": b'{"__type": "ThrottlingException", "message": "Rate exceeded"}'})
 
 
 class _Method(str):
@@ -414,7 +438,8 @@ def main() -> None:
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    asyncio.run(serve(with_api_at_root(app_module.app, api_id_file), config))
+    throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
+    asyncio.run(serve(with_api_at_root(throttled, api_id_file), config))
 
 
 if __name__ == "__main__":

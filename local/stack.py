@@ -16,6 +16,8 @@ from typing import Any
 
 import boto3
 
+from local import throttle
+
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 REGION = "us-east-1"
@@ -100,7 +102,8 @@ def emulating(port: int, folder: Path, step: Step = str) -> Iterator[Emulator]:
     check_port(port)
     step("Starting the emulator")
     api_id_file, scratch = folder / f"api_id.{port}", folder / "tmp" / str(port)
-    api_id_file.unlink(missing_ok=True)  # left by a killed run
+    for left_by_a_killed_run in (api_id_file, throttle.file_of(folder, port)):
+        left_by_a_killed_run.unlink(missing_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     with open(folder / "emulator.log", "wb") as log:

@@ -70,7 +70,7 @@ def limits(stack: Stack, assumed: Assumed | None = None) -> list[Limit]:
             indexed,
             LIST_SHARDS * quotas.PARTITION_WRITES.value,
             "503; callers send again. Replies and waits do not touch it",
-            "`LIST_SHARDS` in `items.py`, for a new table",
+            "`LIST_SHARDS` in `items.py`; each page of a list then reads more partitions",
         ),
         _of(quotas.TABLE_WRITES, written, "503 and `TryAgain`; callers and states try again"),
         _of(quotas.SCHEDULE_RATE, 1, "the stream arms timers later; `TimerLateAlarm`"),

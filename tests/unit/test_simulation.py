@@ -1,12 +1,15 @@
 """The model of docs/scaling.md: its arithmetic, what it reads from the template, and that nothing is lost in it."""
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import waitpoints_client as client
 from botocore.retries import quota, standard
 from waitpoints_client import session
 
+from benchmarks import throttled_burst
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
 from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
@@ -262,3 +265,30 @@ def test_a_small_region_takes_longer(stack: Stack) -> None:
         for quota in (raised.send_task, SMALL_REGION)
     ]
     assert runs[1].resumed()[-1] > 1.3 * runs[0].resumed()[-1]
+
+
+class TestThrottledBurst:
+    """The burst on the emulator, with which the model is tested."""
+
+    def test_counts_from_the_first_token_that_settled(self) -> None:
+        tokens = [settled_token(at, resumed_after) for at, resumed_after in ((10, 0.5), (12, 3), (11, 0))]
+        course = throttled_burst.course_of(tokens)
+        assert (course.resumed, course.lags) == ([0.5, 1, 5], [0, 0.5, 3])
+
+    def test_compares_with_the_median_of_the_predictions(self) -> None:
+        predicted = [throttled_burst.Course([10.0 * factor], [1.0 * factor]) for factor in (1, 2, 9)]
+        compared = throttled_burst.Compared(throttled_burst.Course([30.0], [5.0]), predicted)
+        assert (set(compared.times()), compared.mean_lags()) == ({(30, 20)}, (5, 2))
+
+    def test_is_predicted_to_take_what_the_quota_gives(self) -> None:
+        burst, rate = throttled_burst.QUOTA.burst, throttled_burst.QUOTA.rate
+        course = throttled_burst.predict(seed=1)
+        assert course.after(1) == pytest.approx((throttled_burst.WAITS - burst) / rate, rel=0.1)
+
+
+def settled_token(at: int, resumed_after: float) -> client.Token:
+    instant = datetime.fromtimestamp(at, UTC)
+    resumed = instant + timedelta(seconds=resumed_after)
+    waiter = {"id": "1", "status": "RESUMED", "registeredAt": instant, "resumedAt": resumed, "lagMs": int(resumed_after * 1000)}
+    token = {"id": "waitpoint_1", "status": "COMPLETED", "createdAt": instant, "completedAt": instant, "waiters": [waiter]}
+    return client.Token.model_validate({"url": "", "tags": [], **token})
