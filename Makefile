@@ -81,6 +81,9 @@ bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and
 costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …
 	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs $(SETTINGS)
 
+simulate: .local/bench/ready ## Simulate bursts of callbacks against AWS's quotas, and write limits, predictions and plots into docs/scaling.md
+	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks.simulation
+
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):
 	@echo "Installing uv $(UV_VERSION)"
@@ -100,4 +103,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs
+.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs simulate

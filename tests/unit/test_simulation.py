@@ -10,11 +10,12 @@ from botocore.retries import quota, standard
 from waitpoints_client import session
 
 from benchmarks import throttled_burst
+from benchmarks.page import DOCS, read
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
 from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
 from benchmarks.simulation.quotas import Assumed, Sdk
-from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, STEADY, doubling
+from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, SENDERS, STEADY, doubling
 from benchmarks.simulation.stack import CALLBACK_ROUTE, Consumer, Stack, Throttle
 from benchmarks.simulation.world import SMALL_REGION, STORE_PAUSES, Found, Setting, Token, World, happened_by, percentile
 from in_process.template import Template
@@ -23,6 +24,7 @@ from waitpoints import wiring
 from waitpoints.aws import store
 
 OPEN = Throttle(10**6, 10**6)
+SCALING = DOCS / "scaling.md"
 
 
 @pytest.fixture(scope="module")
@@ -265,6 +267,21 @@ def test_a_small_region_takes_longer(stack: Stack) -> None:
         for quota in (raised.send_task, SMALL_REGION)
     ]
     assert runs[1].resumed()[-1] > 1.3 * runs[0].resumed()[-1]
+
+
+class TestThePage:
+    """docs/scaling.md. `make simulate` writes it."""
+
+    def test_has_the_limits_of_the_template_and_the_code(self, stack: Stack) -> None:
+        assert read(SCALING, "limits, by make simulate") == limits.markdown(stack)
+
+    def test_has_the_quotas_of_the_model(self) -> None:
+        assert read(SCALING, "quotas, by make simulate") == quotas.markdown()
+
+    def test_has_every_scenario(self) -> None:
+        bursts = read(SCALING, "bursts, by make simulate")
+        assert all(f"| {sender.name} |" in bursts for sender in SENDERS)
+        assert bursts.count("| --- |") == 4
 
 
 class TestThrottledBurst:
