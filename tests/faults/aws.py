@@ -5,11 +5,12 @@ delivered again from the lowest failed record, and a message comes back after it
 """
 
 import base64
+import io
 import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import cycle
@@ -32,7 +33,7 @@ from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import FakeWaits
-from waitpoints import wiring
+from waitpoints import telemetry, wiring
 from waitpoints.token import WaiterKind
 from waitpoints.wiring import services
 
@@ -206,6 +207,9 @@ class Aws:
         self.meanwhile: Callable[[int, str], Any] = nothing
         self.somebody_died = False
         """Set when a function was killed, so the answer to a resume may not be recorded."""
+        self.log = io.StringIO()
+        self.secrets = {self.secret(name) for name in stack.template.resources("AWS::SecretsManager::Secret")}
+        """Every value that a secret has had: of the stack, and of the team's senders."""
         self.table = _empty_table(stack)
         self._stream = Stream(self.table)
         self._history: list[dict[str, Any]] = []
@@ -228,6 +232,7 @@ class Aws:
     def alive(self) -> Iterator[None]:
         """Within this, handlers use this clock and this AWS, with empty caches."""
         with ExitStack() as until_the_end:
+            until_the_end.enter_context(self._logging())
             until_the_end.enter_context(self.wire.plugged_in())
             until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
             own = {
@@ -241,6 +246,18 @@ class Aws:
             self.forget()
             until_the_end.callback(_forget_all_but_clients)
             yield
+
+    @contextmanager
+    def _logging(self) -> Iterator[None]:
+        """Within this, `log` gets what the functions log and measure. Afterwards it is printed, for a test that fails."""
+        handler: Any = telemetry.logger.registered_handler
+        before = handler.setStream(self.log)
+        try:
+            with redirect_stdout(self.log):
+                yield
+        finally:
+            handler.setStream(before)
+            print(self.log.getvalue())
 
     @contextmanager
     def faulty(self) -> Iterator[None]:
@@ -317,7 +334,8 @@ class Aws:
 
     def rotate(self, logical_id: str) -> None:
         """Rotate a secret, and clear the functions' caches."""
-        value = unique(logical_id).ljust(64, "x")
+        value = unique(logical_id).ljust(64, "0")
+        self.secrets.add(value)
         client("secretsmanager").put_secret_value(SecretId=self.stack.resources[logical_id]["Id"], SecretString=value)
         self.forget()
 
@@ -333,6 +351,7 @@ class Aws:
 
     def make_webhook_secret(self, value: str) -> str:
         """A secret that the team makes for its senders. Returns the name by which tokens know it."""
+        self.secrets.add(value)
         name = unique("sender")
         client("secretsmanager").create_secret(Name=services.webhook_secret_name(name), SecretString=value)
         return name

@@ -52,6 +52,10 @@ class Callers(Aws):
         """The answers of create that the callers got."""
         self.keys: list[str] = []
         """The idempotency keys that the callers have said."""
+        self.urls: list[str] = []
+        """Callback URLs and the URLs of endpoints."""
+        self.answers: list[str] = []
+        """The bodies of all answers to HTTP requests."""
         self._retried = _names_in_retry(stack)
 
     def say_key(self, key: str) -> str:
@@ -68,6 +72,7 @@ class Callers(Aws):
             event = http_event(method, path, query, body, headers, route.route_key, route.path_parameters)
             with suppress(Killed):
                 answer = self.lambdas.invoke(route.function.name, event)
+                self.answers.append(answer["body"])
                 if answer["statusCode"] < 500:
                     return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
                 assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
@@ -80,6 +85,7 @@ class Callers(Aws):
         answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
         assert answer.status == 200, answer
         self.tokens.append(created := answer.json)
+        self.urls.append(created["url"])
         return dict(created)
 
     def callback(self, token: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
@@ -124,6 +130,7 @@ class Callers(Aws):
     def put_endpoint_again(self, name: str, **settings: Any) -> dict[str, Any]:
         answer = self.http("PUT", f"{ENDPOINTS}/{name}", json.dumps(settings).encode(), self._authorized())
         assert answer.status == 200, answer
+        self.urls.append(answer.json["url"])
         return dict(answer.json)
 
     def delete_endpoint(self, endpoint: dict[str, Any]) -> None:

@@ -19,6 +19,9 @@ class Timeout:
     """The outcome of a token that nobody completed in time."""
 
 
+PAYLOADS = ("Ünïcode", r"\u00dcn\u00efcode", "x" * 16, "out of stock", "Deploy?")
+"""Parts of what is sent in the flows: outputs, an error and a page."""
+
 Ending = str | Timeout | TokenError
 """The JSON text of an output, a timeout, or the error that a token was failed with."""
 
@@ -52,8 +55,23 @@ class World(Callers):
         self._history += self._stream.read()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
         problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept()]
+        problems += self._told()
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
+
+    def _told(self) -> Iterator[str]:
+        """Secrets where nobody may find them: in the log and the metrics, in answers, and in what executions were given."""
+        handles = {handle for waits in self.waits.values() for handle in waits.results()}
+        hashes = {url.rsplit("/", 1)[1] for url in self.urls}
+        given = [str(result) for waits in self.waits.values() for result in waits.results().values()]
+        logged = self.log.getvalue()
+        for secret in (*self.secrets, *handles, *hashes, *self.keys, *PAYLOADS):
+            if secret in logged:
+                yield f"the log has {secret}"
+        for secret in (*self.secrets, *handles):
+            if any(secret in text for text in (*self.answers, *given)):
+                yield f"an answer has {secret}"
+        yield from (f"an execution was given {secret}" for secret in hashes if any(secret in text for text in given))
 
     def token(self, token_id: str) -> Token:
         """A token with its outcome and its output, even after retention."""
