@@ -281,16 +281,19 @@ def import_routes(provisioners: Any) -> None:
     handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
     create, update = handlers["create"], handlers["update"]
 
+    apis = provisioners._apigw_v2
+
     def import_body(api_id: str, properties: dict[str, Any], stack_name: str) -> None:
-        provisioners._apigw_v2._routes[api_id] = {}
-        provisioners._apigw_v2._integrations[api_id] = {}
+        imported = f"{api_id} imported"  # built apart, because requests arrive while a stack is updated
         for path, operations in properties.get("Body", {}).get("paths", {}).items():
             for method, operation in operations.items():
                 verb = "ANY" if method == "x-amazon-apigateway-any-method" else method.upper()
-                integration = {"ApiId": api_id, "IntegrationUri": operation["x-amazon-apigateway-integration"]["uri"]}
+                integration = {"ApiId": imported, "IntegrationUri": operation["x-amazon-apigateway-integration"]["uri"]}
                 target, _ = provisioners._apigw_v2_integration_create(path, integration, stack_name)
-                route = {"ApiId": api_id, "RouteKey": f"{verb} {path}", "Target": f"integrations/{target}"}
+                route = {"ApiId": imported, "RouteKey": f"{verb} {path}", "Target": f"integrations/{target}"}
                 provisioners._apigw_v2_route_create(path, route, stack_name)
+        apis._integrations.setdefault(api_id, {}).update(apis._integrations.pop(imported, {}))
+        apis._routes[api_id] = apis._routes.pop(imported, {})
 
     def create_with_routes(logical_id: str, properties: dict[str, Any], stack_name: str) -> Any:
         api_id, attributes = create(logical_id, properties, stack_name)
@@ -322,7 +325,7 @@ def update_between_invocations(lambda_svc: Any, lambda_runtime: Any) -> None:
         with lambda_runtime._lock:
             keys = [key for key in lambda_runtime._workers if _is_of(key, name, qualifier)]
             workers = [worker for key in keys for worker in lambda_runtime._workers.pop(key)]
-            running = {worker for worker in workers if worker.in_use and worker._proc and worker._proc.poll() is None}
+            running = {worker for worker in workers if worker.in_use and not (worker._proc and worker._proc.poll() is not None)}
             leaving.update(running)
         lambda_runtime.kill_workers([worker for worker in workers if worker not in running])
 
@@ -339,6 +342,14 @@ def update_between_invocations(lambda_svc: Any, lambda_runtime: Any) -> None:
 def _is_of(worker_key: str, name: str, qualifier: str | None) -> bool:
     *_, function, version = worker_key.split(":")
     return function == name and qualifier in (None, version)
+
+
+def update_stacks_beside_requests(stacks: Any) -> None:
+    """Answer requests while a stack is created or updated, one resource after the other, as AWS does.
+
+    MiniStack 1.5.33 answers none until the whole update is done, except for the types that it provisions in a thread.
+    """
+    stacks._runs_on_worker_thread = lambda _: True
 
 
 def let_invocations_queue(lambda_svc: Any) -> None:
@@ -411,7 +422,7 @@ def main() -> None:
         lambda_svc,
         stepfunctions,
     )
-    from ministack.services.cloudformation import provisioners  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415
 
     count_as_tls(app_module)
     lead_options_to_their_route(apigateway)
@@ -423,6 +434,7 @@ def main() -> None:
     exclude_punctuation(provisioners)
     import_routes(provisioners)
     update_between_invocations(lambda_svc, lambda_runtime)
+    update_stacks_beside_requests(stacks)
     let_invocations_queue(lambda_svc)
     name_log_events(cloudwatch_logs)
     poll_without_rest(esm_wake)

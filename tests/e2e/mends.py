@@ -21,8 +21,8 @@ os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
-from ministack.services import apigateway, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
-from ministack.services.cloudformation import provisioners
+from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
+from ministack.services.cloudformation import provisioners, stacks
 
 from local import emulator
 from tests.e2e import durable_probes
@@ -207,6 +207,26 @@ def made_for_an_update() -> tuple[str, dict[str, Any]]:
     return name, lambda_svc._functions[name]
 
 
+def requests_are_answered_during_an_update() -> bool:
+    cloudformation._stacks["updated"] = {"StackName": "updated", "Tags": []}
+    template = {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+
+    def provision(*_: Any) -> Any:
+        time.sleep(0.3)
+        return ("queue", {}), ""
+
+    async def count() -> int:
+        updating = asyncio.create_task(stacks._deploy_stack_async("updated", "id", template, {}, True, []))
+        answered = 0
+        while not updating.done():
+            answered += 1
+            await asyncio.sleep(0.01)
+        return answered
+
+    with patch.object(stacks, "_provision_keeping_seed", provision):
+        return asyncio.run(count()) > 3
+
+
 def processes_are_bounded() -> bool:
     configuration = {"Runtime": "python3.13", "FunctionArn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:bounded"}
     given: list[Any] = []
@@ -257,6 +277,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "update_between_invocations": (
         [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
         lambda: emulator.update_between_invocations(lambda_svc, lambda_runtime),
+    ),
+    "update_stacks_beside_requests": (
+        [requests_are_answered_during_an_update],
+        lambda: emulator.update_stacks_beside_requests(stacks),
     ),
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
