@@ -49,10 +49,15 @@ def _short_form(loader: _Loader, name: str, node: yaml.Node) -> Any:
 _Loader.add_multi_constructor("!", _short_form)
 
 
+def parse(text: str) -> Any:
+    """Return a template, with CloudFormation's short forms as their long forms."""
+    return yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
+
+
 @cache
 def read(path: Path) -> Any:
-    """Return a template, with CloudFormation's short forms as their long forms."""
-    return yaml.load(path.read_text(), _Loader)  # noqa: S506 - a SafeLoader
+    """Return the template in a file, as `parse` does."""
+    return parse(path.read_text())
 
 
 @dataclass(frozen=True)

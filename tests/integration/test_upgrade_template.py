@@ -1,0 +1,157 @@
+"""What an update from the previous version's template to this one keeps, from both as CloudFormation gets them."""
+
+import copy
+import json
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from in_process.template import REGION, Template, parse
+from local.stack import LOCAL
+from tests.support import previous
+from tests.support.processed_template import process
+
+# What holds data, or has an address that callers keep. CloudFormation deletes it when it replaces it.
+KEPT = {
+    "AWS::ApiGatewayV2::Api",
+    "AWS::DynamoDB::Table",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Function",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::Scheduler::ScheduleGroup",
+    "AWS::SecretsManager::Secret",
+    "AWS::StepFunctions::StateMachine",
+}
+Body = dict[str, Any]
+
+
+@cache
+def before() -> Body:
+    return parse(previous.read("template.yaml"))  # type: ignore[no-any-return]
+
+
+@cache
+def processed_before() -> Body:
+    return process(before())
+
+
+@cache
+def processed_now() -> Body:
+    return process(Template.load().body)
+
+
+@cache
+def create_only(kind: str) -> frozenset[str]:
+    """The properties of a type whose change is a replacement, by AWS's resource provider schemas, which cfn-lint has."""
+    [schemas] = (LOCAL / "sam").glob("lib/python*/site-packages/cfnlint/data/schemas")
+    name = json.loads((schemas / "providers" / f"{REGION}.json").read_text())[kind]
+    schema = json.loads((Path(schemas) / "resources" / f"{name}.json").read_text())
+    paths = schema.get("createOnlyProperties", []) + schema.get("conditionalCreateOnlyProperties", [])
+    return frozenset(path.split("/")[2] for path in paths)
+
+
+def lost(old: Body, new: Body) -> list[str]:
+    """The resources of an old processed template that a new one removes or replaces, though they must be kept."""
+    found = []
+    for name, resource in old["Resources"].items():
+        if resource["Type"] not in KEPT:
+            continue
+        after = new["Resources"].get(name)
+        if after is None or after["Type"] != resource["Type"] or after.get("Condition") != resource.get("Condition"):
+            found.append(f"{name} goes")
+            continue
+        properties, properties_after = resource.get("Properties", {}), after.get("Properties", {})
+        changed = [it for it in sorted(create_only(resource["Type"])) if properties.get(it) != properties_after.get(it)]
+        found += [f"{name} is replaced: {it}" for it in changed]
+    return found
+
+
+def test_nothing_that_holds_data_or_an_address_goes_or_is_replaced() -> None:
+    assert {resource["Type"] for resource in processed_before()["Resources"].values()} >= KEPT
+    assert lost(processed_before(), processed_now()) == []
+
+
+def rename_queue(resources: Body) -> None:
+    resources["TimerQueue"]["Properties"]["QueueName"] = "timers"
+
+
+def change_key(resources: Body) -> None:
+    resources["Table"]["Properties"]["KeySchema"].pop()
+
+
+def remove_secret(resources: Body) -> None:
+    del resources["ApiKey"]
+
+
+def move_mapping(resources: Body) -> None:
+    resources["ExpireTokensTimers"]["Properties"]["EventSourceArn"] = {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (rename_queue, "TimerQueue is replaced: QueueName"),
+        (change_key, "Table is replaced: KeySchema"),
+        (remove_secret, "ApiKey goes"),
+        (move_mapping, "ExpireTokensTimers is replaced: EventSourceArn"),
+    ],
+)
+def test_a_change_that_loses_something_is_found(change: Callable[[Body], None], found: str) -> None:
+    changed = copy.deepcopy(processed_now())
+    change(changed["Resources"])
+    assert lost(processed_before(), changed) == [found]
+
+
+def table(processed: Body) -> Body:
+    properties: Body = processed["Resources"]["Table"]["Properties"]
+    return properties
+
+
+def test_the_table_keeps_its_indexes_and_gets_one_more_at_most() -> None:
+    """UpdateTable takes one new index at a time, and an index's projection cannot be changed."""
+    old, new = ({index["IndexName"]: index for index in table(it)["GlobalSecondaryIndexes"]} for it in both())
+    assert {name: new.get(name) for name in old} == old
+    assert len(new.keys() - old.keys()) <= 1
+
+
+def test_the_table_keeps_its_stream_and_its_time_to_live() -> None:
+    """Another view makes another stream: the consumers would lose the records of the old one."""
+    old, new = both()
+    for name in ("StreamSpecification", "TimeToLiveSpecification", "BillingMode"):
+        assert table(new)[name] == table(old)[name]
+
+
+def test_no_secret_gets_another_value() -> None:
+    """CloudFormation generates a new one when GenerateSecretString changes."""
+    old, new = both()
+    for name in [name for name, it in old["Resources"].items() if it["Type"] == "AWS::SecretsManager::Secret"]:
+        rules = [it["Resources"][name]["Properties"]["GenerateSecretString"] for it in (old, new)]
+        assert rules[0] == rules[1], name
+
+
+def test_every_route_stays_with_its_function() -> None:
+    """A route that moved would be answered 500 until API Gateway may invoke its new function."""
+    old, new = Template(before()).routes(), Template.load().routes()
+    assert {key: new[key].logical_id if key in new else None for key in old} == {
+        key: function.logical_id for key, function in old.items()
+    }
+
+
+def test_parameters_and_outputs_keep_their_names() -> None:
+    for part in ("Parameters", "Outputs"):
+        assert before()[part].keys() <= Template.load().body[part].keys()
+
+
+def test_a_parameter_keeps_its_default() -> None:
+    """Otherwise an upgrade changes what nobody asked it to change."""
+    defaults = {name: parameter["Default"] for name, parameter in before()["Parameters"].items()}
+    assert {name: Template.load().body["Parameters"][name]["Default"] for name in defaults} == defaults
+
+
+def both() -> tuple[Body, Body]:
+    return processed_before(), processed_now()

@@ -1,0 +1,41 @@
+"""The version of this project from which its tests upgrade a stack, read from git."""
+
+import io
+import os
+import subprocess
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+
+PREVIOUS = "f8386cb7e432082c6e823eb0c6119a95c5303291"
+"""The oldest version that can be upgraded. No release has been made since, so each later one can be, too."""
+
+
+def need_history() -> None:
+    """Skip the test if this checkout does not have the previous version. With CI=true, fail."""
+    known = subprocess.run(["git", "cat-file", "-e", f"{PREVIOUS}^{{commit}}"], cwd=ROOT, capture_output=True, check=False)
+    if known.returncode == 0:
+        return
+    missing = f"The checkout has no commit {PREVIOUS}: fetch the whole history with `git fetch --unshallow`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    pytest.skip(missing)
+
+
+def read(path: str) -> str:
+    """The text of one of the previous version's files."""
+    need_history()
+    return subprocess.run(["git", "show", f"{PREVIOUS}:{path}"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+def checkout(folder: Path) -> Path:
+    """Write the previous version's files into a folder, unless they are there already. Returns the folder."""
+    need_history()
+    if not (folder / "template.yaml").exists():
+        archived = subprocess.run(["git", "archive", PREVIOUS], cwd=ROOT, capture_output=True, check=True).stdout
+        with tarfile.open(fileobj=io.BytesIO(archived)) as archive:
+            archive.extractall(folder, filter="data")
+    return folder
