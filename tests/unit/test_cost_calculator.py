@@ -1,10 +1,12 @@
 """`make costs` with settings: what it accepts, and how it prices a month."""
 
+import re
+
 import pytest
 
 from benchmarks import costs, prices
 from benchmarks.alternatives import alternatives
-from benchmarks.calculator import Asked, Counted, Month, NotAccepted, asked, price, report
+from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
 from benchmarks.meter import Call
 from benchmarks.waits import Step, Wait, due_at, metrics_in
 from in_process.template import Template
@@ -74,6 +76,10 @@ def test_anything_else_gets_one_sentence_that_says_what_is_accepted(
     said = capsys.readouterr()
     assert accepted in said.err
     assert (said.out, said.err.count("\n")) == ("", 1)
+
+
+def test_docs_costs_explains_every_setting_in_their_order() -> None:
+    assert re.findall(r"^\| `([A-Z_]+)` \|", costs.PAGE.read_text(), re.MULTILINE) == list(SETTINGS)
 
 
 def test_a_wait_without_a_timeout_cannot_time_out() -> None:
