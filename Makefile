@@ -52,8 +52,9 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, 
 openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
-pictures: .venv/ready ## Draw the state machines of docs/patterns.md from their definitions
-	@.venv/bin/python -m statemachines.picture
+pictures: .local/bench/ready ## Draw the state machines of docs/patterns.md and the dashboard of docs/operation.md
+	@.local/bench/bin/python -m statemachines.picture
+	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks.dashboard
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt

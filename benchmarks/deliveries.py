@@ -97,7 +97,7 @@ def _deliver(bench: Bench, counted: Deliveries) -> None:
     bench.meter.take()
 
     def deliver(wait: Wait, name: str, body: Mapping[str, Any]) -> None:
-        post = partial(bench.api.post, url, *_signed(body, url))
+        post = partial(bench.api.post, url, *signed(body, url))
         answer = bench.step(wait, name, "accept_delivery", post, over_http=True)
         assert answer.status == 200, answer.text
 
@@ -124,7 +124,7 @@ def _put(bench: Bench) -> str:
     return str(put.json["url"])
 
 
-def _signed(body: Mapping[str, Any], url: str) -> tuple[str, dict[str, str]]:
+def signed(body: Mapping[str, Any], url: str) -> tuple[str, dict[str, str]]:
     """Return the text, of 200 bytes, and the headers of a delivery that GitHub signed."""
     missing = 200 - len(json.dumps({**body, "filler": ""}))
     text = json.dumps({**body, "filler": "x" * missing})

@@ -1,0 +1,162 @@
+"""The dashboard of template.yaml shows what the code emits and what AWS documents, of every function and alarm."""
+
+import json
+import re
+from itertools import combinations
+from typing import Any
+
+import pytest
+
+from benchmarks.dashboard_body import Metric, Recorded, Widget, dashboard, spelled_out
+from in_process.moto_stack import MotoStack
+from in_process.template import ROOT, STACK_NAME, Template
+from waitpoints.delivery import _metric
+from waitpoints.token import ReplyKind, Source
+
+TEMPLATE = Template.load()
+[PROPERTIES] = TEMPLATE.resources("AWS::CloudWatch::Dashboard").values()
+BODY = PROPERTIES["DashboardBody"]["Fn::Sub"]
+WIDGETS = json.loads(BODY)["widgets"]
+METRICS = [metric for widget in WIDGETS for metric in spelled_out(widget["properties"].get("metrics", []))]
+STACK = "${AWS::StackName}"
+# What AWS measures, by which dimensions: the type of the resource, or the values
+DOCUMENTED = {
+    # docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
+    ("AWS/Lambda", "Errors", "FunctionName"): "AWS::Serverless::Function",
+    ("AWS/Lambda", "Invocations", "FunctionName"): "AWS::Serverless::Function",
+    ("AWS/Lambda", "IteratorAge", "FunctionName"): "AWS::Serverless::Function",
+    ("AWS/Lambda", "Throttles", "FunctionName"): "AWS::Serverless::Function",
+    # docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+    ("AWS/ApiGateway", "4xx", "ApiId"): "AWS::Serverless::HttpApi",
+    ("AWS/ApiGateway", "5xx", "ApiId"): "AWS::Serverless::HttpApi",
+    ("AWS/ApiGateway", "Count", "ApiId"): "AWS::Serverless::HttpApi",
+    ("AWS/ApiGateway", "Latency", "ApiId"): "AWS::Serverless::HttpApi",
+    # docs.aws.amazon.com/amazondynamodb/latest/developerguide/metrics-dimensions.html
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", "TableName"): "AWS::DynamoDB::Table",
+    # docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName"): "AWS::SQS::Queue",
+    # docs.aws.amazon.com/scheduler/latest/UserGuide/monitoring-cloudwatch.html
+    ("AWS/Scheduler", "InvocationAttemptCount", "ScheduleGroup"): "AWS::Scheduler::ScheduleGroup",
+}
+BY_NAME = {"QueueName"}  # dimensions that hold an attribute of the resource, not what Ref returns
+
+
+def emitted() -> set[str]:
+    """The name of every metric that a function emits."""
+    code = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
+    names = set(re.findall(r'telemetry\.(?:count|measure|milliseconds)\(\s*"(\w+)"', code))
+    assert code.count('telemetry.count(f"') == 1, "a name that is made up: add what it can be"
+    names |= {f"TokensSettledBy{source.capitalize()}" for source in Source}
+    return names | {_metric(kind) for kind in ReplyKind}
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda metric: f"{metric.name} {metric.dimensions}")
+def test_every_metric_exists(metric: Metric) -> None:
+    if metric.namespace == "Waitpoints":
+        assert metric.name in emitted()
+        assert metric.dimensions == (("service", STACK),)
+        return
+    (dimension, value), *index = metric.dimensions
+    kind = DOCUMENTED[metric.namespace, metric.name, dimension]
+    logical_id, _, attribute = value.removeprefix("${").removesuffix("}").partition(".")
+    assert logical_id in TEMPLATE.resources(kind)
+    assert attribute == (dimension if dimension in BY_NAME else "")
+    if index:
+        [table] = TEMPLATE.resources("AWS::DynamoDB::Table").values()
+        names = {it["IndexName"] for it in table["GlobalSecondaryIndexes"]}
+        assert index[0][0] == "GlobalSecondaryIndexName"
+        assert index[0][1] in names
+
+
+@pytest.mark.parametrize("metric", ["Errors", "Throttles", "Invocations"])
+def test_every_function_is_shown(metric: str) -> None:
+    shown = [dict(it.dimensions)["FunctionName"] for it in METRICS if (it.namespace, it.name) == ("AWS/Lambda", metric)]
+    assert sorted(shown) == sorted(f"${{{function.logical_id}}}" for function in TEMPLATE.functions().values())
+
+
+def test_every_index_is_shown() -> None:
+    [table] = TEMPLATE.resources("AWS::DynamoDB::Table").values()
+    shown = {dict(it.dimensions).get("GlobalSecondaryIndexName") for it in METRICS if it.namespace == "AWS/DynamoDB"}
+    assert shown == {None, *(index["IndexName"] for index in table["GlobalSecondaryIndexes"])}
+
+
+def test_every_alarm_is_shown() -> None:
+    [widget] = [it for it in WIDGETS if it["type"] == "alarm"]
+    assert sorted(widget["properties"]["alarms"]) == sorted(
+        f"${{{name}.Arn}}" for name in TEMPLATE.resources("AWS::CloudWatch::Alarm")
+    )
+
+
+def test_the_widgets_fit_beside_each_other() -> None:
+    for one in WIDGETS:
+        assert one["x"] + one["width"] <= 24
+    for one, other in combinations(WIDGETS, 2):
+        beside = one["x"] + one["width"] <= other["x"] or other["x"] + other["width"] <= one["x"]
+        assert beside or one["y"] + one["height"] <= other["y"] or other["y"] + other["height"] <= one["y"]
+
+
+def test_a_stack_has_none_unless_it_asks_for_one() -> None:
+    assert TEMPLATE.body["Resources"]["OperatorDashboard"]["Condition"] == "HasDashboard"
+    assert not TEMPLATE.resolve({"Condition": "HasDashboard"}, {})
+    assert Template.load({"Dashboard": "on"}).resolve({"Condition": "HasDashboard"}, {})
+
+
+def test_the_page_lists_every_metric_that_is_emitted() -> None:
+    page = (ROOT / "docs" / "operation.md").read_text()
+    rows = page.split("| metric (namespace `Waitpoints`) |")[1].split("\n\n")[0]
+    names: list[str] = []
+    for name in re.findall(r"`(…?\w+)`", "\n".join(row.split("|")[1] for row in rows.splitlines()[2:])):
+        names.append(name if name[0] != "…" else "TokensSettled" + name[1:])
+    assert sorted(names) == sorted(emitted())
+
+
+def test_the_picture_shows_these_widgets() -> None:
+    picture = (ROOT / "docs" / "images" / "dashboard.svg").read_text()
+    for widget in WIDGETS:
+        assert widget["properties"]["title"] in picture, "stale: run `make pictures`"
+
+
+class TestRecorded:
+    """What a picture is drawn from."""
+
+    def test_short_forms_are_spelled_out(self) -> None:
+        short: list[list[Any]] = [
+            ["N", "A", "x", "1", "y", "2"],
+            [".", "B", ".", "3"],
+            ["...", "4", {"stat": "p50"}],
+            ["...", {"stat": "p99"}],
+        ]
+        assert [(it.name, it.dimensions) for it in spelled_out(short)] == [
+            ("A", (("x", "1"), ("y", "2"))),
+            ("B", (("x", "3"),)),
+            ("B", (("x", "4"),)),
+            ("B", (("x", "4"),)),
+        ]
+
+    def test_a_statistic_is_of_each_period(self) -> None:
+        recorded, metric = Recorded(), Metric("N", "A", (("x", "1"),))
+        for at, value in (0, 3), (59, 5), (60, 7):
+            recorded.add(at, "N", "A", {"x": "1"}, value)
+        assert recorded.series(metric, "Sum", 60) == [(0, 8), (60, 7)]
+        assert recorded.series(metric, "Maximum", 120) == [(0, 7)]
+        assert recorded.series(metric, "p50", 120) == [(0, 5)]
+
+    def test_metrics_are_read_from_what_a_function_logs(self) -> None:
+        logged = {
+            "_aws": {
+                "CloudWatchMetrics": [{"Namespace": "Waitpoints", "Dimensions": [["service"]], "Metrics": [{"Name": "A"}]}]
+            },
+            "service": "mine",
+            "A": [2.0, 3.0],
+        }
+        recorded = Recorded()
+        for line in (json.dumps(logged), '{"message": "request"}', "START"):
+            recorded.add_embedded(0, line)
+        assert recorded.series(Metric("Waitpoints", "A", (("service", "mine"),)), "Sum", 60) == [(0, 5)]
+
+
+def test_the_names_of_a_stacks_resources_are_filled_in(stack: MotoStack) -> None:
+    widgets: list[Widget] = dashboard(stack)
+    filled = {value for widget in widgets for metric in widget.metrics for _, value in metric.dimensions}
+    assert {STACK_NAME, stack.resources["Table"]["Ref"], stack.resources["DeadLetterQueue"]["QueueName"]} <= filled
+    assert not any("${" in value for value in filled)
