@@ -2,7 +2,8 @@
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
 left to do. If the stack has an event bus, this also puts the token's event. `waitpoints redrive` invokes this function with
-`{"waitpointIds": […]}` or `{"eventsOf": […]}`, and `waitpoints smoke` with `{"runtime": true}`.
+`{"waitpointIds": […]}` or `{"eventsOf": […]}`, `waitpoints give-up` with `{"giveUp": […]}`, and `waitpoints smoke` with
+`{"runtime": true}`.
 """
 
 from typing import Any, assert_never
@@ -27,6 +28,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     announcer = services.announcer
     if "waitpointIds" in event:  # the operator sees the response, so don't dead-letter again
         return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
+    if "giveUp" in event:
+        return {"givenUp": sum(give_up(token_id) for token_id in event["giveUp"])}
     if "eventsOf" in event:
         return {"notPut": announcer.announce_again(event["eventsOf"]) if announcer else 0}
     if "runtime" in event:
@@ -82,3 +85,11 @@ def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotRe
             telemetry.count("WaitersDeadLettered", len(left))
             dead_letters.put(token_id, str(left[0].reason))
         return left
+
+
+def give_up(token_id: str) -> int:
+    """Have the waiters of a token that nothing can resume reported no longer. Returns how many."""
+    with telemetry.canonical_line("give up", tokenId=token_id):
+        given_up = services.tokens.give_up(token_id)
+        telemetry.note(givenUp=given_up)
+        return given_up

@@ -67,6 +67,12 @@ class Delivery:
         for failure in left:
             raise failure.reason
 
+    def give_up(self, token_id: str, waiters: Sequence[Waiter]) -> None:
+        """Record that nothing waits behind these waiters any longer."""
+        now = self._clock()
+        self._store.record_replies(token_id, {waiter.key: Reply(ReplyKind.GONE, now) for waiter in waiters}, now)
+        telemetry.count(_metric(ReplyKind.GONE), len(waiters))
+
     def with_output(self, outcome: Outcome) -> Outcome:
         """Return the outcome with its output loaded."""
         match outcome:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, assert_never
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
 from waitpoints.delivery import Clock, Delivery, NotResumed
-from waitpoints.errors import TokenNotFound, TooManyWaiters
+from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.token import (
@@ -226,6 +226,20 @@ class Tokens:
         if not left:
             self.unmark_undelivered(token_id)
         return left
+
+    def give_up(self, token_id: str) -> int:
+        """Record that nothing waits behind the waiters that AWS does not let us resume, after one more try. Returns how many.
+
+        Raises CannotResumeNow, and gives nothing up, while retrying may still resume a waiter.
+        """
+        left = self.resume_waiters(token_id)
+        for waiter in left:
+            if isinstance(waiter.reason, CannotResumeNow):
+                raise waiter.reason
+        if left:
+            self._delivery.give_up(token_id, [failure.waiter for failure in left])
+            self.unmark_undelivered(token_id)
+        return len(left)
 
     def mark_undelivered(self, token_id: str) -> None:
         """List a token among those with a waiter that could not be resumed. Failures are only logged: the doctor repeats it."""

@@ -15,7 +15,7 @@ from tests.support.fakes.durable_functions import FakeDurableFunctions
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
 from waitpoints import wiring
-from waitpoints.errors import CannotResume
+from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -113,6 +113,40 @@ def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(
     assert (doctor.call({})["undone"], listed(api)) == (1, [token_id])
     waits.fail_no_more()
     assert (doctor.call({})["finished"], marks()) == (1, [])
+
+
+def test_what_nothing_can_resume_is_reported_no_longer_once_it_is_given_up(
+    api: Api, stack: MotoStack, clock: FakeClock, settle: Settle, resume: Callable[[], Any]
+) -> None:
+    token_id, _ = settle()
+    resume()
+    clock.advance(2 * MINUTE)
+    functions = stack.functions()
+    assert (functions["doctor"].call({})["undone"], listed(api)) == (1, [token_id])
+
+    assert functions["resume_waiters"].call({"giveUp": [token_id, "waitpoint_" + "0" * 26]}) == {"givenUp": 1}
+
+    assert (functions["doctor"].call({})["undone"], listed(api), marks()) == (0, [], [])
+    assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["GONE"]
+    assert functions["resume_waiters"].call({"waitpointIds": [token_id]}) == {"undelivered": 0}
+
+
+def test_what_can_be_resumed_is_resumed_and_not_given_up(
+    api: Api, stack: MotoStack, settle: Settle, resume: Callable[[], Any], waits: FakeWaits
+) -> None:
+    token_id, handle = settle()
+    resume()
+    waits.fail_no_more()
+    assert stack.functions()["resume_waiters"].call({"giveUp": [token_id]}) == {"givenUp": 0}
+    assert waits.result(handle) is not None
+    assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["RESUMED"]
+
+
+def test_what_a_retry_may_resume_cannot_be_given_up(api: Api, stack: MotoStack, settle: Settle) -> None:
+    token_id, _ = settle(THROTTLED)
+    with pytest.raises(CannotResumeNow):
+        stack.functions()["resume_waiters"].call({"giveUp": [token_id]})
+    assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["UNDELIVERED"]
 
 
 def test_pages_go_both_ways_in_both_orders(api: Api, settle: Settle, resume: Callable[[], Any]) -> None:
