@@ -1,74 +1,20 @@
 """The command `waitpoints` that make installs, against the deployed stack, as an operator runs it."""
 
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
 import time
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
+from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_page import INPUTS
 from tests.support.readme import SNIPPETS
-
-COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
-PATIENCE = 60  # seconds
-
-
-class CommandLine:
-    """Runs commands in a folder of their own, which has the file that `make run` leaves, and nothing of this environment."""
-
-    def __init__(self, stack: Stack, folder: Path) -> None:
-        self.stack, self.folder = stack, folder
-        (folder / ".local").mkdir()
-        (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
-        kept = ("HOME", "LANG", "NO_PROXY")
-        self.environment = {name: os.environ[name] for name in kept if name in os.environ}
-        self.environment["PATH"] = os.pathsep.join([str(COMMAND.parent), os.environ["PATH"]])
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env={**self.environment, **environment},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
-
-    def json(self, *arguments: str, **environment: str) -> Any:
-        done = self.run(*arguments, "--json", **environment)
-        assert (done.returncode, done.stderr) == (0, "")
-        return json.loads(done.stdout)
-
-    def start(self, *arguments: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [COMMAND, *arguments],
-            cwd=self.folder,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def by_name(self) -> dict[str, str]:
-        """The environment with which --stack finds this stack, as it finds one in AWS."""
-        return {
-            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
-            "AWS_REGION": self.stack.region,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from local.stack import ARCHITECTURE, Stack, sam
 from tests.e2e.api import Api
+from tests.e2e.command_line import CommandLine
 from tests.e2e.permissions import physical_name
 from tests.support.api_gateway import TOKENS
 
@@ -21,7 +23,8 @@ SECOND = "waitpoints-second"
 @pytest.fixture(scope="module")
 def second(stack: Stack, stack_folder: Path) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
-    overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} AlarmEmail=ops@example.com"
+    parameters = "AlarmEmail=ops@example.com Dashboard=on ResumableStateMachines=*"
+    overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} {parameters}"
     cloudformation = stack.client("cloudformation")
     sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=stack_folder)
     described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
@@ -36,7 +39,7 @@ def resources(stack: Stack, name: str) -> dict[str, str]:
 
 def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str, str]) -> None:
     mine, other = resources(stack, stack.stack_name), resources(stack, SECOND)
-    assert mine.keys() == other.keys() - {"AlarmTopic"}
+    assert mine.keys() == other.keys() - {"AlarmTopic", "OperatorDashboard"}
     shared = set(mine.values()) & set(other.values())
     assert shared <= {"$default"}, shared  # a stage is named within its API
 
@@ -57,6 +60,60 @@ def test_a_state_machine_gets_a_callback_url_of_its_own_stack(stack: Stack, seco
     answer = stack.client("lambda").invoke(FunctionName=second["CreateFunctionName"], Payload="{}")
     created = json.load(answer["Payload"])
     assert created["url"].startswith(f"{second['ApiUrl']}{TOKENS}/{created['id']}/callback/")
+
+
+@pytest.fixture
+def restored(stack: Stack) -> Iterator[str]:
+    """A table as from a backup: with the keys of the stack's own, without its indexes and its stream."""
+    dynamodb, name = stack.client("dynamodb"), "restored"
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "item", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": it, "AttributeType": "S"} for it in ("id", "item")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield name
+    dynamodb.delete_table(TableName=name)
+
+
+def back_up(stack: Stack, token: dict[str, Any], table: str) -> None:
+    """Write what the stack's table has about a token into another one."""
+    dynamodb = stack.client("dynamodb")
+    for page in dynamodb.get_paginator("scan").paginate(TableName=stack.table_name):
+        for item in page["Items"]:
+            if token["id"] in (item["id"]["S"], item.get("tokenId", {}).get("S")):
+                dynamodb.put_item(TableName=table, Item=item)
+
+
+def test_a_new_stack_takes_over_the_waits_of_a_lost_one(
+    stack: Stack, api: Api, second: dict[str, str], restored: str, tmp_path: Path
+) -> None:
+    """With the table's items and both keys, as docs/operation.md says."""
+    overdue = api.create(timeout="2s", tags=["restored"])
+    token = api.create(timeout="1h", tags=["restored"], idempotencyKey="restored")
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    for one in (overdue, token):
+        back_up(stack, one, restored)
+    secrets = stack.client("secretsmanager")
+    for name in ("ApiKey", "SigningKey"):
+        old = secrets.get_secret_value(SecretId=resources(stack, stack.stack_name)[name])["SecretString"]
+        secrets.put_secret_value(SecretId=resources(stack, SECOND)[name], SecretString=old)
+
+    operator = CommandLine(stack, tmp_path)
+    done = operator.run("restore", restored, "--stack", SECOND, "--yes", "--json", **operator.by_name())
+
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"read": 3, "written": 3})  # two tokens and a key
+    root = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
+    assert api.request("POST", root + urlsplit(token["url"]).path, {"paid": True}, key=None).status == 200
+    assert api.result(execution) == ("SUCCEEDED", {"paid": True})
+    assert api.request("POST", root + TOKENS, {"idempotencyKey": "restored"}).body["id"] == token["id"]
+    time.sleep(2)  # until the other is due
+    listed = api.request("GET", f"{root}{TOKENS}?filter[tags]=restored").body["data"]
+    assert {it["id"]: it["status"] for it in listed} == {token["id"]: "COMPLETED", overdue["id"]: "TIMED_OUT"}
+    group = resources(stack, SECOND)["TimerGroup"]
+    schedules = stack.client("scheduler").list_schedules(GroupName=group, NamePrefix=token["id"])["Schedules"]
+    assert len(schedules) == 1  # armed again, by the stack's stream
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from waitpoints_client.cli.program import program
 from waitpoints_client.operations import logs as stack_logs
 from waitpoints_client.operations import smoke_checks
 from waitpoints_client.operations.deployed import Outputs
+from waitpoints_client.operations.restore import Copied
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
 FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
@@ -42,6 +43,7 @@ class OperatedStack:
     pages: list[list[dict[str, Any]]] = field(default_factory=list)
     """What each read of the log returns, as pages of events."""
     put: list[str] = field(default_factory=list)
+    given_up: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
     endpoint: dict[str, str] = field(default_factory=dict)
 
@@ -55,6 +57,9 @@ class OperatedStack:
     def invoke(self, function: str, payload: Any) -> Any:
         if function == "DoctorFunctionName":
             return self.findings
+        if "giveUp" in payload:
+            self.given_up += payload["giveUp"]
+            return {"givenUp": len(payload["giveUp"])}
         return {"batchItemFailures": [{}]}
 
     def receive_message(self, **_: Any) -> Any:
@@ -130,6 +135,51 @@ class TestRedrive:
         found = json.loads(result.stdout)
         assert (found["done"], found["left"], found["doctor"]) == (0, 2, UNDONE)
         assert found["problems"][0] == "waitpoint_1 failed again: the token cannot be timed out"
+
+
+class TestGiveUp:
+    def test_asks_first_and_then_says_how_many(self, stack: OperatedStack) -> None:
+        refused = run("give-up", "waitpoint_1", input="n\n")
+        assert (refused.exit_code, stack.given_up) == (1, [])
+        assert "nothing will resume what still waits for waitpoint_1." in refused.stderr
+
+        result = run("give-up", "waitpoint_1", "waitpoint_2", "--yes")
+
+        assert (result.exit_code, result.stdout) == (0, "2 waiters given up\n")
+        assert stack.given_up == ["waitpoint_1", "waitpoint_2"]
+
+    def test_prints_json(self, stack: OperatedStack) -> None:
+        assert json.loads(run("give-up", "waitpoint_1", "--yes", "--json").stdout) == {"givenUp": 1}
+
+
+class TestRestore:
+    """What is copied is tested with the real table, in integration/test_restore.py."""
+
+    @pytest.fixture
+    def copied(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+        asked: list[Any] = []
+
+        def copy(_stack: OperatedStack, table: str, region: str | None, say: Any) -> Copied:
+            asked.append((table, region))
+            say("1 items read, 1 copied")
+            return Copied(3, 2)
+
+        stack.outputs["TableName"] = "mine"
+        monkeypatch.setattr("waitpoints_client.operations.restore.copy", copy)
+        return asked
+
+    def test_names_both_tables_and_asks(self, copied: list[Any]) -> None:
+        result = run("restore", "restored", input="n\n")
+        assert (result.exit_code, copied) == (1, [])
+        assert "its table mine gets the items of restored that it lacks" in " ".join(result.stderr.split())
+
+    def test_says_how_far_it_is_and_what_it_did(self, copied: list[Any]) -> None:
+        result = run("restore", "restored", "--region", "eu-west-1", "--yes")
+        assert (result.exit_code, result.stdout, copied) == (0, "3 items read, 2 copied\n", [("restored", "eu-west-1")])
+        assert "1 items read, 1 copied" in result.stderr
+
+    def test_prints_json(self, copied: list[Any]) -> None:
+        assert json.loads(run("restore", "restored", "--yes", "--json").stdout) == {"read": 3, "written": 2}
 
 
 class TestSmoke:

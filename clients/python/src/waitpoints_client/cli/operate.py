@@ -51,6 +51,54 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
     raise typer.Exit(1 if redriven.left else 0)
 
 
+def give_up(
+    tokens: Annotated[list[str], argument("TOKEN…", "The ids of the tokens, as `waitpoints doctor` lists them.")],
+    stack: Stack = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Record that nothing waits for a token whose waiters cannot be resumed.
+
+    For executions that have ended in another way, or whose task token is invalid. Each waiter is tried once more. What still
+    cannot be resumed is reported no longer, and never tried again.
+    """
+    deployed = stacks.deployed(stack)
+    show.note(f"Stack {deployed.name}: nothing will resume what still waits for {', '.join(tokens)}.")
+    if not yes:
+        confirm("Give up?")
+    given_up = deployed.invoke(deployed.outputs["ResumeFunctionName"], {"giveUp": tokens})["givenUp"]
+    if as_json:
+        show.value({"givenUp": given_up})
+    else:
+        show.text(f"{given_up} waiters given up")
+
+
+def restore(
+    table: Annotated[str, argument("TABLE", "The name of the table to copy from.")],
+    region: Annotated[
+        str | None, option("--region", metavar="REGION", help="The table's region, if it is another one.")
+    ] = None,
+    stack: Stack = None,
+    yes: Yes = False,
+    as_json: Json = False,
+) -> None:
+    """Copy the items of a restored table into the stack's own.
+
+    What the stack's table has already stays as it is, so the command can be run again.
+    """
+    deployed = stacks.deployed(stack)
+    from waitpoints_client.operations.restore import copy
+
+    show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
+    if not yes:
+        confirm("Copy?")
+    copied = copy(deployed, table, region, show.note)
+    if as_json:
+        show.value(copied.__dict__)
+    else:
+        show.text(copied)
+
+
 def smoke(stack: Stack = None, as_json: Json = False) -> None:
     """Prove a deployed stack by using it, in about two minutes.
 
@@ -133,6 +181,8 @@ def add_to(program: typer.Typer) -> None:
         "logs": logs,
         "doctor": doctor,
         "redrive": redrive,
+        "give-up": give_up,
+        "restore": restore,
         "smoke": smoke,
         "rotate-key": rotate_key,
     }

@@ -1,0 +1,49 @@
+"""Copy the items of another table, such as one restored from a backup, into a stack's own table.
+
+An item that the stack's table has already stays as it is, so this can be run again, and on a stack in use. What belongs to a
+token is written before the token: once that appears, the stream's consumers arm its timer, and look for the replies of its
+waiters. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from waitpoints_client.operations.deployed import Deployed
+
+AT_ONCE = 16  # writes
+
+
+@dataclass
+class Copied:
+    read: int = 0
+    written: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.read} items read, {self.written} copied"
+
+
+def copy(stack: Deployed, table: str, region: str | None = None, say: Callable[[str], Any] = print) -> Copied:
+    """Copy a table of this account. `region` is the table's, if it is another than the stack's."""
+    source = stack.session.client("dynamodb", region_name=region, **stack.endpoint)
+    target, own = stack.client("dynamodb"), stack.outputs["TableName"]
+    copied = Copied()
+
+    def put(item: Any) -> bool:
+        try:
+            target.put_item(TableName=own, Item=item, ConditionExpression="attribute_not_exists(id)")
+        except target.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
+            tokens = [item for item in page["Items"] if item["item"]["S"] == "token"]
+            others = [item for item in page["Items"] if item["item"]["S"] != "token"]
+            for items in (others, tokens):
+                copied.written += sum(pool.map(put, items))
+            copied.read += len(page["Items"])
+            if "LastEvaluatedKey" in page:
+                say(str(copied))
+    return copied
