@@ -12,7 +12,7 @@ WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS
+export PORT STACK FOLDER INPUT PARAMETERS ENV
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ clean: ## Remove everything that these commands made
 
 ##@ Deploy and operate it
 
+deploy: .local/sam/ready ## Build the stack and deploy it to an environment of samconfig.toml, prod gradually (ENV=dev, staging, prod)
+	@.local/sam/bin/python -m local.deploy
+
 smoke: .local/client/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
 	@$(WAITPOINTS) smoke $(NAMED)
 
@@ -104,4 +107,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate

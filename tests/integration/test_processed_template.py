@@ -3,16 +3,14 @@
 import copy
 import json
 import re
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from graphlib import CycleError
 
 import boto3
 import pytest
 from waitpoints_client.operations.stream_filter import passes
 
 from in_process.template import REGION, Template
-from tests.support.processed_template import process, processed, statements, texts
+from tests.support.processed_template import check_order, process, processed, statements, texts
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -71,33 +69,6 @@ RESOURCE_OF = {
 SERVICE_OF = {"states": "stepfunctions"}  # botocore's name, where it is not the one that IAM knows
 OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
 PERMISSION_ONLY = {"iam:PassRole"}
-
-
-def references(value: Any) -> Iterator[str]:
-    """Every name that a part of a template refers to."""
-    if isinstance(value, list):
-        for item in value:
-            yield from references(item)
-    if not isinstance(value, dict):
-        return
-    for name, argument in value.items():
-        if name == "Ref":
-            yield argument
-        elif name == "Fn::GetAtt":
-            yield argument[0] if isinstance(argument, list) else argument.split(".")[0]
-        elif name == "DependsOn":
-            yield from [argument] if isinstance(argument, str) else argument
-        elif name == "Fn::Sub":
-            text = argument if isinstance(argument, str) else argument[0]
-            yield from (found.split(".")[0] for found in re.findall(r"\$\{([^!}]+)\}", text))
-            yield from references(argument)
-        else:
-            yield from references(argument)
-
-
-def check_order(resources: dict[str, Any]) -> None:
-    """Raise CycleError if the resources depend on each other in a circle."""
-    TopologicalSorter({name: set(references(it)) & resources.keys() for name, it in resources.items()}).prepare()
 
 
 def test_the_resources_have_no_circular_dependency() -> None:

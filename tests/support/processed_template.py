@@ -1,7 +1,10 @@
 """template.yaml after SAM's transform, as CloudFormation gets it, and the permissions that it grants."""
 
 import json
+import re
+from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
@@ -66,3 +69,30 @@ def statements(parameters: dict[str, str] | None = None) -> list[tuple[str, Reso
 
 def texts(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
+
+
+def references(value: Any) -> Iterator[str]:
+    """Every name that a part of a template refers to."""
+    if isinstance(value, list):
+        for item in value:
+            yield from references(item)
+    if not isinstance(value, dict):
+        return
+    for name, argument in value.items():
+        if name == "Ref":
+            yield argument
+        elif name == "Fn::GetAtt":
+            yield argument[0] if isinstance(argument, list) else argument.split(".")[0]
+        elif name == "DependsOn":
+            yield from [argument] if isinstance(argument, str) else argument
+        elif name == "Fn::Sub":
+            text = argument if isinstance(argument, str) else argument[0]
+            yield from (found.split(".")[0] for found in re.findall(r"\$\{([^!}]+)\}", text))
+            yield from references(argument)
+        else:
+            yield from references(argument)
+
+
+def check_order(resources: dict[str, Any]) -> None:
+    """Raise CycleError if the resources depend on each other in a circle."""
+    TopologicalSorter({name: set(references(it)) & resources.keys() for name, it in resources.items()}).prepare()

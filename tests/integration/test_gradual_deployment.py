@@ -1,0 +1,127 @@
+"""What `make deploy` hands to AWS: the environments of samconfig.toml, and a template that is deployed gradually."""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from in_process.template import ROOT, Template, read
+from local import deploy
+from local.deploy import ALARMS, GRADUAL, environments, gradual
+from local.stack import LocalError
+from tests.support.processed_template import check_order, process, processed
+
+CONFIGURED = tomllib.loads((ROOT / "samconfig.toml").read_text())
+TEXT = (ROOT / "template.yaml").read_text()
+FUNCTIONS = [function.logical_id for function in Template.load().functions().values()]
+
+
+@cache
+def gradually(release: str = "'2030-01-31T12:00:00Z'") -> dict[str, Any]:
+    """The resources of a gradual deployment, after SAM's transform."""
+    with TemporaryDirectory() as folder:
+        copy = Path(folder) / "gradual.yaml"
+        copy.write_text(gradual(TEXT, GRADUAL["prod"], release))
+        resources: dict[str, Any] = process(read(copy))["Resources"]
+    return resources
+
+
+def of_kind(kind: str) -> dict[str, Any]:
+    return {name: it for name, it in gradually().items() if it["Type"] == kind}
+
+
+def test_a_usual_deployment_has_none_of_it() -> None:
+    kinds = {resource["Type"] for resource in processed().body["Resources"].values()}
+    assert "AWS::Lambda::Function" in kinds
+    assert not {kind for kind in kinds if "CodeDeploy" in kind or kind in ("AWS::Lambda::Alias", "AWS::Lambda::Version")}
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_each_function_is_shifted_to_its_new_version(function: str) -> None:
+    alias, group = gradually()[f"{function}Aliaslive"], gradually()[f"{function}DeploymentGroup"]["Properties"]
+    assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] == {"Ref": f"{function}DeploymentGroup"}
+    assert GRADUAL["prod"] in str(group["DeploymentConfigName"])
+    assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
+    alarms = {str(alarm["Name"]) for alarm in group["AlarmConfiguration"]["Alarms"]}
+    assert alarms == {str(name_of(alarm)) for alarm in ALARMS}
+
+
+def name_of(alarm: str) -> Any:
+    """How a deployment refers to an alarm: by the name that the template gives it, if it does."""
+    return Template.load().resources("AWS::CloudWatch::Alarm")[alarm].get("AlarmName", {"Ref": alarm})
+
+
+def test_the_resources_have_no_circular_dependency() -> None:
+    check_order(gradually())
+
+
+def test_whatever_invokes_a_function_by_itself_invokes_the_alias() -> None:
+    invoked = [it["Properties"]["FunctionName"] for it in of_kind("AWS::Lambda::EventSourceMapping").values()]
+    invoked += [it["Properties"]["FunctionName"] for it in of_kind("AWS::Lambda::Permission").values()]
+    invoked += [it["Properties"]["Target"]["Arn"] for it in of_kind("AWS::Scheduler::Schedule").values()]
+    assert len(invoked) > len(FUNCTIONS) - 5
+    assert [it for it in invoked if not it.get("Ref", "").endswith("Aliaslive")] == []
+    [api] = of_kind("AWS::ApiGatewayV2::Api").values()
+    routes = re.findall(r"functions/\$\{(\w+)(\.\w+)?\}", str(api["Properties"]["Body"]))
+    assert {f"{function.logical_id}Aliaslive" for function in Template.load().routes().values()} == {name for name, _ in routes}
+
+
+def test_each_deployment_publishes_versions_also_if_only_a_parameter_changed() -> None:
+    def versions(release: str) -> set[str]:
+        return {name for name, it in gradually(release).items() if it["Type"] == "AWS::Lambda::Version"}
+
+    first, second = versions("'2030-01-31T12:00:00Z'"), versions("'2030-01-31T13:00:00Z'")
+    assert len(first) == len(FUNCTIONS)
+    assert not first & second
+
+
+def test_nothing_else_is_changed() -> None:
+    added = {"AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
+    kept = {name for name, it in gradually().items() if it["Type"] not in added} - {"CodeDeployServiceRole"}
+    permissions = {re.sub("Permission.*", "", name) for name in kept}  # SAM names some after the alias
+    assert permissions == {re.sub("Permission.*", "", name) for name in processed().body["Resources"]}
+
+
+@pytest.mark.parametrize("environment", ["default", "dev", "staging", "prod"])
+def test_each_environment_is_a_stack_of_its_own_with_parameters_of_the_template(environment: str) -> None:
+    assert environments() == ["default", "dev", "staging", "prod"]
+    configured = CONFIGURED[environment]
+    names = [CONFIGURED[name]["global"]["parameters"]["stack_name"] for name in environments()]
+    assert len({*names}) == len(names)
+    assert configured["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
+    declared = Template.load().body["Parameters"]
+    for override in configured["deploy"]["parameters"].get("parameter_overrides", []):
+        name, _, value = override.partition("=")
+        allowed = declared[name].get("AllowedValues", [value])
+        assert value in map(str, allowed)
+
+
+def test_prod_alone_is_gradual_and_its_copy_of_the_template_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[tuple[str, ...]] = []
+    copies: list[bool] = []
+
+    def sam(*arguments: str) -> None:
+        ran.append(arguments)
+        copies.append(deploy.COPY.exists())
+
+    monkeypatch.setattr(deploy, "COPY", tmp_path / "gradual.yaml")
+    monkeypatch.setattr(deploy, "sam", sam)
+    for environment in ("dev", "prod"):
+        deploy.deploy(environment)
+    assert ran == [
+        ("build", "--config-env", "dev", "--template-file", str(ROOT / "template.yaml")),
+        ("deploy", "--config-env", "dev"),
+        ("build", "--config-env", "prod", "--template-file", str(tmp_path / "gradual.yaml")),
+        ("deploy", "--config-env", "prod"),
+    ]
+    assert copies == [False, False, True, True]
+    assert not deploy.COPY.exists()
+
+
+def test_an_environment_that_is_not_configured_is_refused() -> None:
+    with pytest.raises(LocalError, match="ENV is one of default, dev, staging, prod"):
+        deploy.deploy("production")
