@@ -48,6 +48,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, 
 	@.local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml # as `sam validate --lint`, once for all
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
+	@$(LAYER) tracing --prune botocore | diff - layers/dependencies/tracing.txt
 
 openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
@@ -59,6 +60,7 @@ pictures: .local/bench/ready ## Draw the state machines of docs/patterns.md and 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt
 	@$(LAYER) public-keys > layers/public_keys/requirements.txt
+	@$(LAYER) tracing --prune botocore > layers/dependencies/tracing.txt
 
 clean: ## Remove everything that these commands made
 	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules

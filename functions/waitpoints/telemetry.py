@@ -1,9 +1,10 @@
-"""Logs and metrics: one canonical log line per request or record.
+"""Logs and metrics: one canonical log line per request or record; and traces, if the stack asks for them.
 
-Both contain only ids and counts, never payloads, callback hashes, keys, task tokens or callback ids. A waiter is
+They contain only ids and counts, never payloads, callback hashes, keys, task tokens or callback ids. A waiter is
 identified by the hash of its handle.
 """
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,9 @@ from aws_lambda_powertools.metrics import MetricUnit
 logger = Logger(json_deserializer=str)  # by default each message is parsed, in case it is JSON
 metrics = Metrics(namespace="Waitpoints")
 _line: dict[str, Any] = {}
+_traces = os.environ.get("TRACING") == "Active"
+if _traces:
+    from waitpoints import tracing
 
 
 @contextmanager
@@ -23,6 +27,8 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
     _line.clear()
     _line.update(fields)
     started = time.perf_counter()
+    if _traces:
+        tracing.begin(message)
     try:
         yield
     except BaseException as error:
@@ -32,6 +38,8 @@ def canonical_line(message: str, **fields: Any) -> Iterator[None]:
         logger.info(message, ms=round((time.perf_counter() - started) * 1000, 1), **_line)
         if metrics.metric_set:
             metrics.flush_metrics()
+        if _traces:
+            tracing.end(_line.get("tokenId"), failed="error" in _line)
 
 
 def note(**fields: Any) -> None:

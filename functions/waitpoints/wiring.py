@@ -259,6 +259,10 @@ def session() -> boto3.Session:
     """Return the session that creates every AWS client."""
     core = botocore.session.get_session()
     core.register_component("data_loader", _Models())
+    if os.environ.get("TRACING") == "Active":
+        from waitpoints.tracing import trace_calls
+
+        trace_calls(core)
     return boto3.Session(botocore_session=core)
 
 

@@ -64,7 +64,8 @@ def test_only_the_functions_that_check_signatures_have_cryptography() -> None:
     """PyJWT imports it wherever it finds it, which slows the start of a function that signs tokens."""
     with_it = {name for name, it in FUNCTIONS.items() if {"Ref": "PublicKeyLayer"} in it.properties.get("Layers", [])}
     assert with_it == {"accept_callback", "accept_delivery", "try_endpoint"}
-    assert TEMPLATE.body["Globals"]["Function"]["Layers"] == [{"Ref": "DependencyLayer"}]
+    usual = TEMPLATE.resolve(TEMPLATE.body["Globals"]["Function"]["Layers"], {"DependencyLayer": {"Ref": "the libraries"}})
+    assert usual == ["the libraries"]
     assert "cryptography" in (ROOT / "layers/public_keys/requirements.txt").read_text()
     assert "cryptography" not in (ROOT / "layers/dependencies/requirements.txt").read_text()
 

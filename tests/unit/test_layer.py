@@ -8,7 +8,9 @@ import pytest
 
 LAYER = Path("layers/dependencies")
 LOCKED = {package["name"]: package for package in tomllib.loads(Path("uv.lock").read_text())["package"]}
-REQUIREMENTS = [line.partition("==")[0] for line in (LAYER / "requirements.txt").read_text().split()]
+REQUIREMENTS = [
+    line.partition("==")[0] for name in ("requirements.txt", "tracing.txt") for line in (LAYER / name).read_text().split()
+]
 
 
 @pytest.mark.parametrize("processor", ["arm64", "x86_64"])

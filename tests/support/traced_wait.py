@@ -1,0 +1,38 @@
+"""Run as a program: one wait on moto with traces, as functions in Lambda send them to the daemon of X-Ray.
+
+Prints, as JSON, the token's id and what no trace may contain.
+"""
+
+import json
+import os
+import sys
+from contextlib import redirect_stdout
+
+ROOTS = {"create": "1-67891233-abcdef012345678912345678", "callback": "1-67891234-abcdef012345678912345678"}
+PARENT = "53995c3f42cd8ad8"
+TASK_TOKEN = "AQCEAAAAKgAAAAMAAAAAsecretTaskToken"
+
+
+def main() -> None:
+    from in_process.moto_stack import moto_stack
+    from tests.support.api_gateway import Api
+
+    with redirect_stdout(sys.stderr), moto_stack({"Tracing": "Active"}) as stack:
+        api = Api(stack.template, stack.secret("ApiKey"))
+        begin("create")
+        token = api.create(taskToken=TASK_TOKEN)
+        begin("callback")
+        body = {"payload": "a secret payload", "filler": "x" * 120_000}  # too large for the item: it goes to the bucket
+        answer = api.post(token["url"], body, {"content-type": "application/json"})
+        assert answer.status == 200, answer
+        secrets = [stack.secret("ApiKey"), stack.secret("SigningKey"), token["url"].rpartition("/")[2]]
+    print(json.dumps({"id": token["id"], "secrets": [*secrets, TASK_TOKEN, "a secret payload"]}))
+
+
+def begin(name: str) -> None:
+    """Begin an invocation: Lambda gives each its trace."""
+    os.environ["_X_AMZN_TRACE_ID"] = f"Root={ROOTS[name]};Parent={PARENT};Sampled=1"
+
+
+if __name__ == "__main__":
+    main()
