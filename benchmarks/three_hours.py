@@ -7,6 +7,7 @@ resume is denied until an operator mends it.
 
 import json
 import random
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
@@ -17,7 +18,7 @@ import boto3
 
 from benchmarks.dashboard_body import Recorded
 from benchmarks.deliveries import SETTINGS, signed
-from benchmarks.meter import Item, Meter
+from benchmarks.meter import Meter
 from benchmarks.waits import log_to
 from in_process.moto_stack import MotoStack
 from in_process.template import STACK_NAME, Function
@@ -35,6 +36,7 @@ THROTTLED_IN = range(13, 16)
 WRONG_SECRET_IN = range(19, 22)
 DENIED_IN, REDRIVEN_IN = 22, 30
 HOURLY = 12  # periods
+INDEXES = ("list", "idempotencyKey")
 ENDS = ("callback", "callback", "callback", "complete", "nobody")
 
 
@@ -54,23 +56,8 @@ class Clock:
         return self.now / 1000
 
 
-class UnitsByIndex(Meter):
-    """Counts the write units of each index by themselves, as CloudWatch does."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.by_index: dict[str, int] = {}
-
-    def _index_units(self, before: Item, after: Item) -> int:
-        for index in self._indexes():
-            with mock.patch.object(self, "_indexes", return_value=[index]):
-                units = super()._index_units(before, after)
-            self.by_index[index["IndexName"]] = self.by_index.get(index["IndexName"], 0) + units
-        return 0
-
-
 class ThreeHours:
-    def __init__(self, stack: MotoStack, step_functions: FakeStepFunctions, meter: UnitsByIndex, clock: Clock) -> None:
+    def __init__(self, stack: MotoStack, step_functions: FakeStepFunctions, meter: Meter, clock: Clock) -> None:
         self.recorded = Recorded()
         self._chance = random.Random(13)  # noqa: S311 - a load, not a secret
         self._stack, self._step_functions, self._meter, self._clock = stack, step_functions, meter, clock
@@ -197,12 +184,14 @@ class ThreeHours:
             for metric, value in requests.items():
                 self._add("AWS/ApiGateway", metric, api, value)
         table = {"TableName": self._name("Table")}
-        units = sum(call.write_units for call in self._meter.take())
-        self._add("AWS/DynamoDB", "ConsumedWriteCapacityUnits", table, units)
-        for index, of_index in self._meter.by_index.items():
+        units: Counter[str] = Counter()
+        for call in self._meter.take():
+            units += call.units_of
+        of_indexes = {index: units.pop(index) for index in INDEXES if index in units}
+        self._add("AWS/DynamoDB", "ConsumedWriteCapacityUnits", table, units.total())
+        for index, of_index in of_indexes.items():
             dimensions = {**table, "GlobalSecondaryIndexName": index}
             self._add("AWS/DynamoDB", "ConsumedWriteCapacityUnits", dimensions, of_index)
-        self._meter.by_index.clear()
 
     def _add(self, namespace: str, name: str, dimensions: dict[str, str], value: float) -> None:
         self.recorded.add(self._clock.seconds, namespace, name, dimensions, value)
@@ -221,7 +210,7 @@ def three_hours(stack: MotoStack) -> Recorded:
     """Let the stack live for three hours. Returns the metrics that CloudWatch would have."""
     from waitpoints import telemetry, wiring  # noqa: PLC0415 - reads the stack's environment
 
-    step_functions, meter = FakeStepFunctions(), UnitsByIndex()
+    step_functions, meter = FakeStepFunctions(), Meter()
     clock = Clock(random.Random(4))  # noqa: S311 - a load, not a secret
     wiring.services.reset()
     meter.watch(wiring.session())
