@@ -1,7 +1,8 @@
 """POST /api/v1/auth/jwt: create a public access token for a caller that can't sign its own."""
 
 from waitpoints.api.http import PUBLIC_TOKEN_LIMIT, Request, Response, http_handler
-from waitpoints.api.models import CreatePublicTokenRequest, validated
+from waitpoints.api.public_token_request import CreatePublicTokenRequest
+from waitpoints.api.request_model import validated
 from waitpoints.wiring import services
 
 services.build_at_start("credentials")

@@ -3,7 +3,8 @@
 from waitpoints import json_text
 from waitpoints.api.credentials import write_scope
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
-from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api.request_model import validated
 from waitpoints.creation import create
 from waitpoints.wiring import services
 

@@ -15,7 +15,7 @@ from tests.support.api_gateway import Api
 from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids
-from waitpoints.api.models import RequestModel
+from waitpoints.api.request_model import RequestModel
 from waitpoints.token import Waiter, WaiterKind
 
 DOCUMENT: dict[str, Any] = yaml.safe_load(openapi.FILE.read_text())

@@ -20,7 +20,8 @@ from tests.support.readme import SNIPPETS
 from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
 from waitpoints.api import completion, completion_filter, expressions
 from waitpoints.api.endpoint_delivery import Evaluation, NoKey
-from waitpoints.api.models import CreateWaitpointTokenRequest, validated
+from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api.request_model import validated
 from waitpoints.endpoints import Endpoint
 from waitpoints.waiter_result import Success
 

@@ -1,25 +1,19 @@
-"""The request bodies that pydantic validates, named as in Trigger.dev's specification.
+"""The request to create a token, named as in Trigger.dev's specification. `openapi.yaml` is generated from it."""
 
-`openapi.yaml` is generated from these models. Field names are Trigger.dev's (contract C2, R1), in camel case on the wire.
-"""
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic.alias_generators import to_camel
+from pydantic import AfterValidator, Field, model_validator
 
-from waitpoints import execution, handles, key_text, timeouts
-from waitpoints.errors import InvalidRequest, InvalidTimeout, TooManyTags
-from waitpoints.known_names import unknown
+from waitpoints import execution, handles, key_text
+from waitpoints.api.request_model import ABSENT, RequestModel
+from waitpoints.errors import InvalidRequest, TooManyTags
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
-    from pydantic_core import ErrorDetails
 
 MAX_TAG_LENGTH = 128
 MAX_TAGS = 10
-MAX_LIFETIME = 30 * 86_400  # seconds
 
 
 def _checked[Value, Result](check: Callable[[Value], Result]) -> Callable[[Value], Result]:
@@ -58,12 +52,6 @@ IdempotencyKeyText = Annotated[
 ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]
 TaskTokenText = Annotated[str, AfterValidator(_checked(handles.task_token))]
 CallbackIdText = Annotated[str, AfterValidator(_checked(handles.callback_id))]
-
-ABSENT: Any = None  # the field may be absent but not null, which its type rejects
-
-
-class RequestModel(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid")
 
 
 class CreateWaitpointTokenRequest(RequestModel):
@@ -183,71 +171,3 @@ class CreateWaitpointTokenRequest(RequestModel):
         if self.unwrap and self.context:
             raise ValueError("unwrap and context exclude each other: the bare output has no room for completedBy")
         return self
-
-
-class PublicTokenScopes(RequestModel):
-    scopes: list[str] = Field(
-        default=[],
-        description="What the token allows, as `action:type` or `action:type:id`.",
-        examples=[["write:waitpoints:waitpoint_01jd3rj5v0000000000000000a"]],
-    )
-
-
-class CreatePublicTokenRequest(RequestModel):
-    claims: PublicTokenScopes = Field(default=PublicTokenScopes())
-    expiration_time: int | str = Field(
-        default="1h",
-        description='A time in epoch seconds, or a duration from now such as "15m"; at most 30 days away.',
-        examples=["15m"],
-    )
-
-    @property
-    def scopes(self) -> list[str]:
-        return self.claims.scopes
-
-    def lifetime(self, now: int) -> int:
-        """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
-        try:
-            if isinstance(self.expiration_time, str):
-                lifetime = timeouts.duration(self.expiration_time) // 1000
-            else:
-                lifetime = self.expiration_time - now // 1000
-        except InvalidTimeout:
-            lifetime = 0
-        if not 0 < lifetime <= MAX_LIFETIME:
-            raise InvalidTimeout(
-                'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'
-            )
-        return lifetime
-
-
-def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
-    """Return `value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
-    try:
-        return model.model_validate(value, extra="ignore" if ignore_unknown else "forbid")
-    except ValidationError as error:
-        problems = [_problem(model, problem) for problem in error.errors(include_url=False)]
-        raise InvalidRequest("Validation error: " + ", or ".join(problems)) from None
-
-
-def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
-    """Describe one validation error. Drops the union member that pydantic adds to the location."""
-    location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return unknown(str(location[-1]), _fields(model, location[:-1]))
-    if problem["type"] == "model_type":
-        message = "Expected an object"
-    where = ""
-    for part in location:
-        if isinstance(part, int):
-            where += f"[{part}]"
-        elif part not in ("str", "int"):
-            where += f".{part}" if where else part
-    return f'{message} at "{where}"' if where else message
-
-
-def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """The field names of the model nested at `path`."""
-    by_name = {field.alias or name: field for name, field in model.model_fields.items()}
-    inner = by_name[str(path[0])].annotation if path else None
-    return _fields(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else list(by_name)
