@@ -180,7 +180,9 @@ class LargeTable:
         options = ["--path", str(self._data), "--createTableMs", "0"]
         server = subprocess.Popen([*program, *options], cwd=FOLDER, stdout=subprocess.DEVNULL)
         try:
-            config = Config(max_pool_connections=wiring.CONNECTIONS, read_timeout=300, retries={"total_max_attempts": 1})
+            # Node.js closes connections that were idle for five seconds, and then a call must be sent again
+            retries: Any = {"mode": "standard", "total_max_attempts": 3}
+            config = Config(max_pool_connections=wiring.CONNECTIONS, read_timeout=300, retries=retries)
             client = wiring.session().client("dynamodb", endpoint_url=f"http://127.0.0.1:{port}", config=config)
             _wait_for(client)
             yield client
