@@ -27,6 +27,12 @@ import resume_waiters
 from waitpoints.wiring import services
 print(json.dumps(["events_client" in vars(services), *sorted(set(sys.modules) & set(json.loads(sys.argv[1])))]))
 """
+START = """
+import importlib, json, sys
+importlib.import_module(sys.argv[2])
+print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
+"""
+HEAVY = ["jwt", "waitpoints.api.models", "waitpoints.api.public_token_request"]
 OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
 
 
@@ -36,13 +42,27 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
     assert run(START_CONSUMER, OF_EVENTS, EVENT_BUS_NAME=bus) == imported
 
 
+@pytest.mark.parametrize(
+    ("function", "loaded"),
+    [
+        ("accept_callback", []),
+        ("retrieve_token", []),
+        ("create_token", ["waitpoints.api.models"]),
+        ("create_public_token", ["waitpoints.api.public_token_request"]),
+        ("complete_token", ["jwt"]),
+    ],
+)
+def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:
+    assert run(START, HEAVY, function) == loaded
+
+
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
     template = Template.load()
     names = [name for name in template.functions() if name != "console"]  # it imports nothing that disables collection
     assert run(IMPORT_ALL, names) == dict.fromkeys(names, True)
 
 
-def run(program: str, names: list[str], **more: str) -> Any:
+def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:
     """Run a program with the environment of a starting function. Returns what it printed."""
     template = Template.load()
     functions = [template.body["Globals"]["Function"], *(function.properties for function in template.functions().values())]
@@ -55,6 +75,6 @@ def run(program: str, names: list[str], **more: str) -> Any:
         "PYTHONPATH": str(ROOT / "functions"),
         **more,
     }
-    command = [sys.executable, "-c", program, json.dumps(names)]
+    command = [sys.executable, "-c", program, json.dumps(names), *arguments]
     printed = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
     return json.loads(printed.splitlines()[-1])
