@@ -147,7 +147,8 @@ def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
         batch = batches.setdefault(mapping["UUID"], _Batch(start))
         table, everything = mapping["EventSourceArn"].split("/")[1], sys.maxsize
         new = dynamodb.stream_records_since(table, batch.read_to, everything, account_id=account, region=region)
-        passing = [n for n, record in enumerate(new) if lambda_svc._apply_filter_criteria([record], mapping)]
+        kept = {id(record) for record in lambda_svc._apply_filter_criteria(new, mapping)}
+        passing = [n for n, record in enumerate(new) if id(record) in kept]
         batch.places = [place for place in batch.places if place >= start] + [batch.read_to + n for n in passing]
         batch.read_to += len(new)
         if batch.places and batch.places[0] != batch.first:
