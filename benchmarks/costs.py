@@ -76,7 +76,8 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
     """Return, as Markdown, what waits cost, and what each of their steps asks of AWS."""
     names = list(waits)
     dollars = {name: wait.dollars() for name, wait in waits.items()}
-    rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in next(iter(dollars.values()))]
+    services = [service for service in dollars[names[0]] if any(dollars[name][service] for name in names)]
+    rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in services]
     rows.append(["**all together**", *(f"**{sum(dollars[name].values()):.2f}**" for name in names)])
     units = [
         ["write units", *(str(waits[name].write_units) for name in names)],
