@@ -4,7 +4,8 @@ make costs WAITS=1000000 TIMEOUT=24h PAYLOAD=200
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -197,14 +198,19 @@ def _secret_reads(waits: int, wait: Wait) -> float:
 
 def _standing(wait: Wait, template: Template) -> dict[str, float]:
     """Return what the stack costs however many waits there are."""
-    numbers = {kind: len(template.resources(kind)) for kind in prices.BY_RESOURCE}
+    numbers = Counter(resource["Type"] for resource in template.body["Resources"].values() if _exists(resource, template))
     metrics = wait.metrics | {DOCTOR_METRIC}
     polls = POLLERS * MONTH / POLL_SECONDS
     return {
-        **{f"{kind.rpartition('::')[2]}s, {number}": number * prices.BY_RESOURCE[kind] for kind, number in numbers.items()},
+        **{f"{kind.rpartition('::')[2]}s, {numbers[kind]}": numbers[kind] * each for kind, each in prices.BY_RESOURCE.items()},
         f"Custom metrics, {len(metrics)}": len(metrics) * prices.METRIC,
         "Timer queue, polled while idle": polls / 1e6 * prices.SQS_REQUEST,
     }
+
+
+def _exists(resource: Mapping[str, Any], template: Template) -> bool:
+    """Whether a stack with these parameters has the resource."""
+    return "Condition" not in resource or bool(template.resolve({"Condition": resource["Condition"]}, {}))
 
 
 def _doctor(table_gb: float, rounds: float) -> float:

@@ -128,6 +128,10 @@ class TestAMonth:
         assert stack["Custom metrics, 2"] == 0.60  # TokensCreated, and the doctor's
         assert stack["Timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
 
+    def test_has_the_dashboard_of_a_stack_that_has_one(self) -> None:
+        off, on = (price(Asked(), Counted(WAIT), Template.load({"Dashboard": chosen})).stack for chosen in ("off", "on"))
+        assert sum(on.values()) - sum(off.values()) == pytest.approx(3.00)
+
     def test_has_the_doctor_of_the_table_that_results(self) -> None:
         """A round reads a GB for $0.015, and takes an estimated $0.003 of Lambda."""
         one = month(waits=MILLION)
