@@ -17,10 +17,9 @@ def begin(message: str) -> None:
 
 
 def end(token_id: str | None, *, failed: bool) -> None:
-    part = _recorder.current_subsegment()
-    if token_id is not None:
+    if token_id is not None and (part := _recorder.current_subsegment()):
         part.put_annotation("tokenId", token_id)
-    _end(part, failed=failed)
+    _end(failed=failed)
 
 
 def trace_calls(session: Any) -> None:
@@ -36,16 +35,18 @@ def _begin_call(model: Any, **_: Any) -> None:  # what it returned would be take
 
 
 def _end_call(http_response: Any, **_: Any) -> None:
-    part = _recorder.current_subsegment()
-    part.put_http_meta("status", http_response.status_code)
-    _end(part, failed=False)  # the status says it
+    if part := _recorder.current_subsegment():
+        part.put_http_meta("status", http_response.status_code)
+    _end(failed=False)  # the status says it
 
 
 def _end_failed_call(**_: Any) -> None:
-    _end(_recorder.current_subsegment(), failed=True)
+    _end(failed=True)
 
 
-def _end(part: Any, *, failed: bool) -> None:
-    if failed:
-        part.add_fault_flag()
-    _recorder.end_subsegment()
+def _end(*, failed: bool) -> None:
+    """End the current part. There is none if the invocation has no trace, or while the function starts."""
+    if part := _recorder.current_subsegment():
+        if failed:
+            part.add_fault_flag()
+        _recorder.end_subsegment()

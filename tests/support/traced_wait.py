@@ -19,6 +19,8 @@ def main() -> None:
 
     with redirect_stdout(sys.stderr), moto_stack({"Tracing": "Active"}) as stack:
         api = Api(stack.template, stack.secret("ApiKey"))
+        os.environ.pop("_X_AMZN_TRACE_ID", None)
+        api.create()  # an invocation without a trace
         begin("create")
         token = api.create(taskToken=TASK_TOKEN)
         begin("callback")
