@@ -446,6 +446,7 @@ def main() -> None:
     durable_mends.run_executions_side_by_side(lambda_svc, lambda_durable, WORKERS)
     durable_mends.close_callbacks_with_their_execution(lambda_durable)
     durable_mends.authorize_callbacks(iam_actions, lambda_durable)
+    durable_mends.refuse_callback_ids_as_task_tokens(stepfunctions, lambda_durable)
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
