@@ -35,24 +35,26 @@ class RotatingSecret:
 
     def accepted(self) -> Iterator[str]:
         """Yield the versions to verify with, likeliest first. Fetches each only when the caller asks for it."""
-        current = self.current()
-        yield current
+        yield self.current()
         yield from self._previous()
         now = time.monotonic()
         if now >= self._refetch_from:
             self._refetch_from = now + REFETCH_AFTER
-            fresh = self._current(force_fetch=True)
-            if fresh != current:
-                yield fresh
-                yield from self._previous()
+            yield self._current(force_fetch=True)
+            self._forget_previous()  # it may have been read while the secret was rotated
+            yield from self._previous()
 
     def _current(self, force_fetch: bool = False) -> str:
         """The current version. Once it is another one, what is known of the previous version no longer holds."""
         value = self._get("AWSCURRENT", force_fetch)
         if value != self._known:
-            self._known, self._missing_until = value, 0.0
-            self._stages["AWSPREVIOUS"].clear_cache()  # type: ignore[no-untyped-call]
+            self._known = value
+            self._forget_previous()
         return value
+
+    def _forget_previous(self) -> None:
+        self._missing_until = 0.0
+        self._stages["AWSPREVIOUS"].clear_cache()  # type: ignore[no-untyped-call]
 
     def _previous(self) -> Iterator[str]:
         if time.monotonic() < self._missing_until:
