@@ -6,7 +6,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 
 `durable_mends.py` has what is mended of Lambda durable functions.
 
-Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID. The deploying process writes the file.
+Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
+emulator the second one.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import threading
 import time
 import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -393,6 +395,31 @@ def count_as_tls(app_module: Any) -> None:
     app_module.pin_request_origin = lambda source_ip, _: pin(source_ip, True)
 
 
+def record_decisions(iam_evaluator: Any, path: Path) -> None:
+    """Append each decision about a role to a file, once: the ARN of the role's session, the action, and what IAM decided."""
+    evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+    seen: set[tuple[str, str, str]] = set()
+    request: ContextVar[list[Any]] = ContextVar("request")
+
+    def evaluate_and_note(context: Any, *policies: Any) -> Any:
+        request.get([]).append(context)
+        return evaluate(context, *policies)
+
+    def enforce_and_record(*args: Any, **named: Any) -> Any:
+        evaluated: list[Any] = []
+        request.set(evaluated)
+        denied = enforce(*args, **named)
+        if evaluated:  # by the role's policies, and then by the resource's: nothing is evaluated for the root user
+            decision = (evaluated[0].principal_arn, evaluated[0].action, denied.decision if denied else "Allow")
+            if decision not in seen:
+                seen.add(decision)
+                with open(path, "a") as file:
+                    file.write(json.dumps(decision) + "\n")
+        return denied
+
+    iam_evaluator.evaluate, iam_evaluator.enforce = evaluate_and_note, enforce_and_record
+
+
 def end_with_parent(parent: int) -> None:
     """Exit when the parent process ends, however it ends."""
 
@@ -405,7 +432,7 @@ def end_with_parent(parent: int) -> None:
 
 
 def main() -> None:
-    port, api_id_file, parent = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    port, api_id_file, parent, decisions = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
     end_with_parent(parent)
@@ -413,7 +440,7 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415
     from ministack import app as app_module  # noqa: PLC0415
-    from ministack.core import iam_actions, lambda_runtime  # noqa: PLC0415
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import (  # noqa: PLC0415
         apigateway,
@@ -426,6 +453,7 @@ def main() -> None:
     from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415
 
     count_as_tls(app_module)
+    record_decisions(iam_evaluator, decisions)
     lead_options_to_their_route(apigateway)
     gather_batches(lambda_svc, dynamodb)
     redeliver_failed_records(lambda_svc)

@@ -23,6 +23,8 @@ LOCAL = ROOT / ".local"
 REGION = "us-east-1"
 STACK_NAME = "waitpoints"
 STARTUP_SECONDS = 60
+DECISIONS = "decisions.jsonl"
+"""The file in a stack's folder with what each role was allowed and denied."""
 ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
 Step = Callable[[str], Any]
@@ -101,14 +103,14 @@ def emulating(port: int, folder: Path, step: Step = str) -> Iterator[Emulator]:
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
     step("Starting the emulator")
-    api_id_file, scratch = folder / f"api_id.{port}", folder / "tmp" / str(port)
-    for left_by_a_killed_run in (api_id_file, throttle.file_of(folder, port)):
+    api_id_file, scratch, decisions = folder / f"api_id.{port}", folder / "tmp" / str(port), folder / DECISIONS
+    for left_by_a_killed_run in (api_id_file, throttle.file_of(folder, port), decisions):
         left_by_a_killed_run.unlink(missing_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
     with open(folder / "emulator.log", "wb") as log:
         emulator = subprocess.Popen(
-            [program("emulator", "python"), "-m", "local.emulator", str(port), str(api_id_file), str(os.getpid())],
+            [program("emulator", "python"), "-m", "local.emulator", *map(str, (port, api_id_file, os.getpid(), decisions))],
             cwd=ROOT,
             stdout=log,
             stderr=log,

@@ -18,6 +18,11 @@ from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Run the tests that look back on the session after all others."""
+    items.sort(key=lambda item: item.path.name == "test_afterwards.py")
+
+
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     if path := os.environ.get("WAITPOINTS_STACK"):

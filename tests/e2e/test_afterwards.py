@@ -1,0 +1,141 @@
+"""Run last: what all the tests before left behind in the logs, and what the roles of the functions were denied.
+
+The emulator writes no access log. `tests/integration/test_processed_template.py` checks what that would hold.
+"""
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.stack import DECISIONS, Stack
+from tests.e2e.permissions import physical_name
+from tests.support import figures
+from tests.support.processed_template import processed
+from waitpoints.api.callback_url import CallbackUrls
+from waitpoints.aws.items import plain, token_from
+from waitpoints.token import Completed, Failed, Token
+
+SHORTEST = 16  # characters of a payload that are looked for: less may be in a log by chance
+MOST_LINES = 10_000  # in one answer
+DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
+
+
+class Key:
+    """One version of the signing key."""
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def current(self) -> str:
+        return self._value
+
+    def accepted(self) -> Iterator[str]:
+        yield self._value
+
+
+def decisions(stack_folder: Path) -> set[tuple[str, str, str]]:
+    """The name of a role as the template has it, an action, and what IAM decided."""
+    found = [json.loads(line) for line in (stack_folder / DECISIONS).read_text().splitlines()]
+    roles = [(re.search(r"/waitpoints-(\w+)-", principal), action, decision) for principal, action, decision in found]
+    return {(role[1], action, decision) for role, action, decision in roles if role}
+
+
+def test_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) -> None:
+    """A test that takes a permission away denies it explicitly, or detaches the policy that resumes executions."""
+    stack.client("cloudformation").describe_stacks(StackName=stack.stack_name)
+    found = decisions(stack_folder)
+    assert [it for it in found if it[2] == "Allow"], "no function has called AWS"
+    resumes = ("states:SendTask", "lambda:SendDurableExecutionCallback")
+    denied = {it for it in found if it[2] == "ImplicitDeny"}
+    assert {it for it in denied if it[0] not in DETACHED or not it[1].startswith(resumes)} == set()
+    roles = processed().resources("AWS::IAM::Role")
+    used = {(role, action) for role, action, decision in found if decision == "Allow" and role in roles}
+    figures.show(f"{len(used)} actions of roles were used on the emulator, each allowed by the role's own policies")
+
+
+def test_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
+    logged = "\n".join(messages(stack))
+    assert logged.count('"message":"request"') + logged.count('"message": "request"') > 0, "no function has logged a request"
+    secrets = {*values_of_secrets(stack), *of_tokens(stack)}
+    escaped = {json.dumps(secret)[1:-1] for secret in secrets}
+    assert [secret for secret in sorted(secrets | escaped) if secret in logged] == []
+    figures.show(f"{len(secrets)} secrets, keys and payloads are in none of {len(logged.splitlines())} lines of log")
+
+
+def messages(stack: Stack) -> Iterator[str]:
+    """Every line in every log group."""
+    client = stack.client("logs")
+    until = time.time_ns() // 1_000_000 + 60_000
+    for groups in client.get_paginator("describe_log_groups").paginate():
+        for group in groups["logGroups"]:
+            yield from lines(client, group["logGroupName"], group["creationTime"], until)
+
+
+def lines(client: Any, group: str, since: int, until: int) -> Iterator[str]:
+    """The lines of a period. The emulator returns at most 10,000, so a period with more is halved."""
+    found = client.filter_log_events(logGroupName=group, startTime=since, endTime=until)["events"]
+    if len(found) < MOST_LINES or until - since < 2:
+        yield from (event["message"] for event in found)
+        return
+    middle = (since + until) // 2
+    yield from lines(client, group, since, middle)
+    yield from lines(client, group, middle, until)
+
+
+def values_of_secrets(stack: Stack) -> Iterator[str]:
+    """Every version of every secret: of the stack, and of webhook senders."""
+    client = stack.client("secretsmanager")
+    for page in client.get_paginator("list_secrets").paginate():
+        for secret in page["SecretList"]:
+            yield from versions(client, secret["ARN"])
+
+
+def versions(client: Any, secret_id: str) -> Iterator[str]:
+    for version in client.list_secret_version_ids(SecretId=secret_id, IncludeDeprecated=True)["Versions"]:
+        value = client.get_secret_value(SecretId=secret_id, VersionId=version["VersionId"])
+        if "SecretString" in value:
+            yield value["SecretString"]
+
+
+def of_tokens(stack: Stack) -> Iterator[str]:
+    """What the table knows of each token: its callback hashes, what waits for it, its key, and what it was completed with."""
+    urls = [CallbackUrls("", Key(key)) for key in versions(stack.client("secretsmanager"), physical_name(stack, "SigningKey"))]
+    scanned = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table_name)
+    items = [plain(item) for page in scanned for item in page["Items"] if item["item"]["S"] == "token"]
+    for token in map(token_from, items):
+        yield from (url.url(token.id, "").rsplit("/", 1)[1] for url in urls)
+        yield from (waiter.handle for waiter in token.waiters.values())
+        yield from (text for text in payloads(token) if len(text) >= SHORTEST and "waitpoint_" not in text)
+
+
+def payloads(token: Token) -> Iterator[str]:
+    yield token.idempotency_key or ""
+    match token.outcome:
+        case Completed(_, output):
+            yield output.json or ""
+            yield from leaves(json.loads(output.json or "null"))
+        case Failed(_, error):
+            yield error.message
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every text in a JSON value."""
+    match value:
+        case str():
+            yield value
+        case list():
+            for item in value:
+                yield from leaves(item)
+        case dict():
+            for item in value.values():
+                yield from leaves(item)
+
+
+@pytest.fixture(autouse=True)
+def without_aws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
