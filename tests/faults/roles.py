@@ -115,6 +115,8 @@ def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list
         case "dynamodb" if operation == "TransactWriteItems":
             [*writes] = [(name, it) for item in parameters["TransactItems"] for name, it in item.items()]
             return [needed for name, it in writes for needed in _needed(service, f"{name}Item", it)]
+        case "dynamodb" if operation == "BatchGetItem":
+            return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{name}") for name in parameters["RequestItems"]]
         case "dynamodb":
             index = f"/index/{parameters['IndexName']}" if "IndexName" in parameters else ""
             return [(f"dynamodb:{operation}", f"arn:aws:dynamodb:{HERE}:table/{parameters['TableName']}{index}")]

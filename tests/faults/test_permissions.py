@@ -9,7 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import product
+from itertools import chain, product
 from typing import Any
 from unittest import mock
 
@@ -76,6 +76,7 @@ def finds_it_due(function: str, look: Callable[[World, dict[str, Any], str], obj
         look(world, token, key)
         check_told(executions)
 
+    ask.__name__ = f"{function}_finds_it_due"
     of(function)(ask)
 
 
@@ -270,6 +271,17 @@ def resume_what_was_left(world: World) -> None:
         check_told(executions)
 
 
+@of("resume_waiters")
+def see_at_once_that_nothing_is_left_to_resume(world: World) -> None:
+    for _ in range(2):
+        token = world.create()
+        world.wait(token)
+        world.callback(token, SMALL)
+    with world.faulty():
+        world.deliver_once("resume_waiters")
+    assert world.wire.calls == ["dynamodb.BatchGetItem"]
+
+
 def undelivered(world: World) -> tuple[dict[str, Any], Execution]:
     """A token whose waiter cannot be resumed, and the waiter."""
     token = world.create()
@@ -347,7 +359,7 @@ def served(stack: MotoStack, ask: Ask, without: int | None = None) -> bool:
     return True
 
 
-@pytest.mark.parametrize("ask", sorted({it for of in REQUESTS.values() for it in of}, key=id), ids=lambda it: it.__qualname__)
+@pytest.mark.parametrize("ask", dict.fromkeys(chain(*REQUESTS.values())), ids=lambda it: it.__name__)
 def test_every_request_is_served_by_what_the_template_permits(stack: MotoStack, ask: Ask) -> None:
     served(stack, ask)
 
