@@ -247,7 +247,7 @@ def describe(emulator: Emulator) -> Stack:
         state_machine_arn=outputs["StateMachineArn"],
         wait_function_name=outputs["WaitFunctionName"],
         create_function_name=outputs["CreateFunctionName"],
-        complete_function_name=outputs["CompleteFunctionName"],
+        complete_function_name=outputs.get("CompleteFunctionName", ""),  # an older version has none
         output_bucket=outputs["OutputBucketName"],
     )
 

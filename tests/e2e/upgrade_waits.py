@@ -1,0 +1,162 @@
+"""Waits of every kind that both versions know, made before a stack is updated and ended after it."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
+from typing import Any
+from urllib.parse import urlencode
+
+from tests.e2e.api import PATIENCE, Api
+from tests.e2e.operation import Operator
+from tests.support.api_gateway import TOKENS
+
+CLIENTS = 8
+RUNS = 5  # of a token for which several wait
+DUE = 40  # seconds: when the update is about to end, or has ended
+
+Token = dict[str, Any]
+Result = tuple[str, Any]
+Way = Callable[[Api, Token], Result]
+"""Ends a token. Returns how the executions that wait for it should end."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    kind: str
+    token: Token
+    executions: list[str]
+
+
+class Machines:
+    """State machines of a user, which no update of the stack touches."""
+
+    def __init__(self, api: Api) -> None:
+        self._client = api.stack.client("stepfunctions")
+        example = self._client.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)
+        self._role, definition = example["roleArn"], json.loads(example["definition"])
+        [wait, *_] = definition["States"].values()
+        create = {"taskToken.$": "$$.Task.Token", "idempotencyKey.$": "$.key", "timeout": "1d", "unwrap": True}
+        arguments = {"FunctionName": api.stack.create_function_name, "Payload": create}
+        state = {"Type": "Task", "Resource": wait["Resource"], "Parameters": arguments, "Retry": wait["Retry"], "End": True}
+        self._waits = self._made(definition)
+        self._creates = self._made({"StartAt": "Create", "States": {"Create": state}})
+
+    def _made(self, definition: Any) -> str:
+        name = f"users-{uuid.uuid4().hex}"
+        made = self._client.create_state_machine(name=name, roleArn=self._role, definition=json.dumps(definition))
+        return str(made["stateMachineArn"])
+
+    def wait(self, token: Token) -> str:
+        """Start an execution that waits for a token. Returns its ARN."""
+        return self._start(self._waits, {"token": {"id": token["id"]}})
+
+    def create(self, key: str) -> str:
+        """Start an execution that creates its token itself."""
+        return self._start(self._creates, {"key": key})
+
+    def _start(self, machine: str, given: Any) -> str:
+        return str(self._client.start_execution(stateMachineArn=machine, input=json.dumps(given))["executionArn"])
+
+
+class Waits:
+    """Executions that wait, as many of each kind."""
+
+    def __init__(self, api: Api, machines: Machines, of_each_kind: int) -> None:
+        self._api, self._machines = api, machines
+        kinds: dict[str, Callable[[], Wait]] = {
+            "no timeout": partial(self._wait, "no timeout"),
+            "timer": partial(self._wait, "timer", timeout="10m"),
+            "schedule": partial(self._wait, "schedule", timeout="30d"),
+            "key": self._wait_for_key,
+            "created by its state": self._wait_in_create,
+            "several runs": partial(self._wait, "several runs", runs=RUNS, tags=["several"]),
+            "due": partial(self._wait, "due", timeout=f"{DUE}s"),
+        }
+        self._pool = ThreadPoolExecutor(CLIENTS)
+        tokens = dict.fromkeys(kinds, of_each_kind) | {"several runs": of_each_kind // RUNS}
+        begun = [self._pool.submit(kinds[kind]) for kind in kinds for _ in range(tokens[kind])]
+        self.all = [wait.result() for wait in begun]
+        for waits in self._pool.map(self._waits_or_has_ended, self.all):
+            assert waits, "a waiter was never registered"
+
+    def _wait(self, kind: str, runs: int = 1, **options: Any) -> Wait:
+        token = self._api.create(**options)
+        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)])
+
+    def _waits_or_has_ended(self, wait: Wait) -> bool:
+        """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            found = self._api.retrieve(wait.token)
+            if len(found["waiters"]) == len(wait.executions) or found["status"] != "WAITING":
+                return True
+            time.sleep(0.1)
+        return False
+
+    def _wait_for_key(self) -> Wait:
+        return self._wait("key", idempotencyKey=uuid.uuid4().hex, tags=["by key"])
+
+    def _wait_in_create(self) -> Wait:
+        key = uuid.uuid4().hex
+        execution = self._machines.create(key)
+        path = f"{TOKENS}?{urlencode({'filter[idempotencyKey]': key})}"
+        until = time.monotonic() + PATIENCE
+        while not (found := self._api.request("GET", path).body["data"]):
+            assert time.monotonic() < until, "the token was never created"
+            time.sleep(0.1)
+        return Wait("created by its state", found[0], [execution])
+
+    def end(self, *ways: Way) -> tuple[dict[str, Result], dict[str, Result]]:
+        """End each wait in one of these ways in turn, a schedule's also by it; the due ones end by themselves.
+
+        Returns how each execution ended, and how it should have.
+        """
+        chosen = {kind: cycle(ways) for kind in {wait.kind for wait in self.all}}
+        chosen |= {"schedule": cycle((*ways, by_its_schedule)), "due": cycle([by_its_timer])}
+        ends = [(wait, next(chosen[wait.kind])) for wait in self.all]
+        expected = self._pool.map(lambda end: end[1](self._api, end[0].token), ends)
+        should = {run: result for (wait, _), result in zip(ends, expected, strict=True) for run in wait.executions}
+        return dict(zip(should, self._pool.map(self._api.result, should), strict=True)), should
+
+
+TIMED_OUT: Result = ("FAILED", "WaitpointTimeoutError")
+
+
+def by_its_timer(api: Api, token: Token) -> Result:
+    """Leave a token alone, whose timer runs meanwhile."""
+    return TIMED_OUT
+
+
+def by_callback(api: Api, token: Token) -> Result:
+    answer = api.callback(token, {"of": token["id"]})
+    assert answer.status == 200, answer
+    return "SUCCEEDED", {"of": token["id"]}
+
+
+def by_completion(api: Api, token: Token) -> Result:
+    answer = api.request("POST", f"{TOKENS}/{token['id']}/complete", {"data": [token["id"]]})
+    assert answer.status == 200, answer
+    return "SUCCEEDED", [token["id"]]
+
+
+def by_failing(api: Api, token: Token) -> Result:
+    error = {"name": "Declined", "message": "No stock"}
+    answer = api.request("POST", f"{TOKENS}/{token['id']}/complete", {"error": error})
+    assert answer.status == 200, answer
+    return "FAILED", "Declined"
+
+
+def by_its_schedule(api: Api, token: Token) -> Result:
+    """Time out a token now: set its timeout back, and send the message that its schedule would send."""
+    scheduler, sqs = api.stack.client("scheduler"), api.stack.client("sqs")
+    [schedule] = scheduler.list_schedules(NamePrefix=token["id"])["Schedules"]
+    target = scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]
+    Operator(api.stack).set_back(token["id"], "timeoutAt", 31 * 86_400_000)
+    queue = sqs.get_queue_url(QueueName=target["Arn"].rpartition(":")[2])["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody=target["Input"])
+    return TIMED_OUT
