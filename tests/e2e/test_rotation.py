@@ -10,6 +10,8 @@ from contextlib import ExitStack, contextmanager
 from itertools import cycle
 from typing import Any
 
+import pytest
+
 from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
@@ -88,16 +90,23 @@ def rotated(stack: Stack, logical_id: str) -> Iterator[str]:
         client.put_secret_value(SecretId=secret_id, SecretString=before)
 
 
-def restart(stack: Stack, *functions: str) -> None:
-    """Let functions start anew: one may still sign with a value from before a rotation in another test."""
+@pytest.fixture
+def signing_anew(stack: Stack) -> Iterator[None]:
+    """The functions start anew before the test and after it: one may sign for minutes with a value from before a rotation."""
+    restart(stack)
+    yield
+    restart(stack)
+
+
+def restart(stack: Stack) -> None:
     client = stack.client("lambda")
-    for name in (physical_name(stack, function) for function in functions):
+    for name in (physical_name(stack, function) for function in ("CreateToken", "AcceptCallback", "CompleteToken")):
         memory = client.get_function_configuration(FunctionName=name)["MemorySize"]
         client.update_function_configuration(FunctionName=name, MemorySize=memory)
 
 
+@pytest.mark.usefixtures("signing_anew")
 def test_no_request_with_a_valid_credential_is_refused_while_both_keys_are_rotated(api: Api) -> None:
-    restart(api.stack, "CreateToken", "AcceptCallback", "CompleteToken")
     load = Load(api)
     with ExitStack() as until_the_end, load.running():
         load.stage()
