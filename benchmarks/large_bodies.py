@@ -7,8 +7,6 @@ import base64
 import json
 import random
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +14,6 @@ from benchmarks import measured_requests
 from benchmarks.large_body_process import PARSER
 from benchmarks.measured_requests import Case
 from benchmarks.page import Figures, table
-from in_process.template import ROOT
 
 LIMIT = 3_145_728  # bytes (contract K1)
 ROUNDS = 3
@@ -100,19 +97,7 @@ def bodies() -> list[Body]:
 
 def handled(case: Case, handler: str, event: str) -> dict[str, Any]:
     """Handle a request in a process of its own, and return what `large_body_process` measured."""
-    process = subprocess.run(
-        [sys.executable, "-S", "-m", "benchmarks.large_body_process", handler],
-        env=measured_requests.environment(case, "http://aws.invalid", ROOT),
-        input=event,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(f"{handler} failed: {process.stderr}")
-    figures: dict[str, Any] = json.loads(process.stderr)
-    return figures
+    return measured_requests.in_process_of_its_own(case, "large_body_process", handler, event=event)
 
 
 def run() -> Figures:

@@ -10,6 +10,8 @@ import json
 import os
 import shutil
 import statistics
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,6 +75,23 @@ def environment(case: Case, endpoint_url: str, *more_paths: Path) -> dict[str, s
     found = cold_start.environment(template, template.functions()[case.function])
     path = [found["PYTHONPATH"], BARE, *more_paths]
     return {**found, "PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url}
+
+
+def in_process_of_its_own(case: Case, module: str, *arguments: str, event: str) -> dict[str, Any]:
+    """Run a module of `benchmarks` as the case's function, with the event as its input. Returns the figures that it prints."""
+    process = subprocess.run(
+        [sys.executable, "-S", "-m", f"benchmarks.{module}", *arguments],
+        env=environment(case, "http://aws.invalid", ROOT),
+        input=event,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if process.returncode:
+        raise SystemExit(f"{' '.join((module, *arguments))} failed: {process.stderr}")
+    figures: dict[str, Any] = json.loads(process.stderr)
+    return figures
 
 
 def quartiles(own: Sequence[float], bare: Sequence[float]) -> list[float]:

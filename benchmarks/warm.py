@@ -3,17 +3,13 @@
 The processor time of one thread, with AWS stubbed at the socket (`aws_stub`). Function and bare handler take turns.
 """
 
-import json
 import statistics
-import subprocess
-import sys
 from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import measured_requests
-from benchmarks.measured_requests import Case, environment, quartiles
+from benchmarks.measured_requests import Case, in_process_of_its_own, quartiles
 from benchmarks.page import Figures, table
-from in_process.template import ROOT
 
 ROUNDS, REQUESTS = 9, 2000
 BUDGETS = {"accept_callback": 0.15, "create_token": 0.30}
@@ -55,19 +51,7 @@ class Warm:
 
 def serve(case: Case, handler: str, requests: int) -> dict[str, Any]:
     """Serve a case's request many times in a process of its own, and return what `warm_process` measured."""
-    process = subprocess.run(
-        [sys.executable, "-S", "-m", "benchmarks.warm_process", handler, str(requests)],
-        env=environment(case, "http://aws.invalid", ROOT),
-        input=case.event,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        check=False,
-    )
-    if process.returncode:
-        raise SystemExit(f"{handler} failed: {process.stderr}")
-    figures: dict[str, Any] = json.loads(process.stderr)
-    return figures
+    return in_process_of_its_own(case, "warm_process", handler, str(requests), event=case.event)
 
 
 def run() -> Figures:

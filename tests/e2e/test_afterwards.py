@@ -23,6 +23,8 @@ from waitpoints.token import Completed, Failed, Token
 
 SHORTEST = 16  # characters that are looked for: less may be in a log by chance
 MOST_LINES = 10_000  # in one answer
+FEW = 4  # different characters: zeros are in the id of every trace
+NAME_OF_ENDPOINT = re.compile(r'"endpoint": ?"[^"]*"')  # logged on purpose, and tests make keys of them
 BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
 DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
 
@@ -66,9 +68,13 @@ def test_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) 
     reason="SEARCH_LOGS=1 searches the logs of the session; it may find texts that logs have by chance",
 )
 def test_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
-    logged = "\n".join(messages(stack))
+    logged = NAME_OF_ENDPOINT.sub("", "\n".join(messages(stack)))
     assert logged.count('"message":"request"') + logged.count('"message": "request"') > 0, "no function has logged a request"
-    secrets = {text for text in (*values_of_secrets(stack), *of_tokens(stack)) if len(text) >= SHORTEST}
+    secrets = {
+        text for text in (*values_of_secrets(stack), *of_tokens(stack)) if len(text) >= SHORTEST and len(set(text)) > FEW
+    }
+    names = endpoints(stack)
+    secrets = {text for text in secrets if not any(text in name for name in names)}
     escaped = {json.dumps(secret)[1:-1] for secret in secrets}
     found = [secret for secret in sorted(secrets | escaped) if secret in logged]
     assert [line for line in logged.splitlines() if any(secret in line for secret in found)] == []
