@@ -97,4 +97,4 @@ def connect_to_stub() -> None:
         ends.append(other)
         return _Socket(fileno=ours.detach())
 
-    HTTPConnection._new_conn = connect  # type: ignore[assignment, method-assign]
+    HTTPConnection._new_conn = connect  # type: ignore[assignment, method-assign]  # a socket of our own

@@ -160,7 +160,7 @@ class LargeTable:
 
     def _copies(self, position: int) -> Iterator[Item]:
         from waitpoints import ids  # noqa: PLC0415 - as above
-        from waitpoints.aws.items import TOKEN, index_keys  # noqa: PLC0415
+        from waitpoints.aws.items import TOKEN, index_keys  # noqa: PLC0415 - as above
 
         now = self.clock()
         token_id, key = ids.new_id(now), f"order {position}" if position % KEY_EACH == 0 else None

@@ -125,6 +125,7 @@ def test_what_nothing_can_resume_is_reported_no_longer_once_it_is_given_up(
     assert (functions["doctor"].call({})["undone"], listed(api)) == (1, [token_id])
 
     assert functions["resume_waiters"].call({"giveUp": [token_id, "waitpoint_" + "0" * 26]}) == {"givenUp": 1}
+    assert marks() == []
 
     assert (functions["doctor"].call({})["undone"], listed(api), marks()) == (0, [], [])
     assert [waiter["status"] for waiter in api.retrieve(token_id)["waiters"]] == ["GONE"]
