@@ -24,7 +24,8 @@ from waitpoints.token import Completed, Failed, Token
 SHORTEST = 16  # characters that are looked for: less may be in a log by chance
 MOST_LINES = 10_000  # in one answer
 FEW = 4  # different characters: zeros are in the id of every trace
-NAME_OF_ENDPOINT = re.compile(r'"endpoint": ?"[^"]*"')  # logged on purpose, and tests make keys of them
+# Logged on purpose: an endpoint's name, of which tests make keys; the names of a body's members, which may be values elsewhere
+NAMES = re.compile(r'"(?:endpoint|shape)": ?"(?:[^"\\]|\\.)*"')
 BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
 DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
 
@@ -68,7 +69,7 @@ def test_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) 
     reason="SEARCH_LOGS=1 searches the logs of the session; it may find texts that logs have by chance",
 )
 def test_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
-    logged = NAME_OF_ENDPOINT.sub("", "\n".join(messages(stack)))
+    logged = NAMES.sub("", "\n".join(messages(stack)))
     assert logged.count('"message":"request"') + logged.count('"message": "request"') > 0, "no function has logged a request"
     known = {*values_of_secrets(stack), *of_tokens(stack)}
     secrets = {text for text in known if len(text) >= SHORTEST and len(set(text)) > FEW}
