@@ -40,7 +40,9 @@ _CONFIG = Config(
 )
 # Every region accepts signature version 4. Virtual-hosted URLs are regional; links to the global host fail outside
 # us-east-1.
-_S3_CONFIG = _CONFIG.merge(Config(signature_version="s3v4", s3={"addressing_style": "virtual"}))
+_S3_CONFIG = _CONFIG.merge(
+    Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
+)
 
 
 def now() -> int:
@@ -248,10 +250,19 @@ class Services:
 
 
 class _Models(Loader):
-    """Load only the botocore models that we use. botocore would search the folders of all 400 services first."""
+    """Load only the botocore models that we use. botocore would search the folders of all 400 services first.
+
+    Nor is its older table of every service's hosts read: each service has rules of its own, which decide where its calls go.
+    """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         return ["dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
+
+    def load_data_with_path(self, name: str) -> tuple[Any, str]:
+        if name == "endpoints":
+            return {"version": 3, "partitions": []}, self.BUILTIN_DATA_PATH
+        loaded: tuple[Any, str] = super().load_data_with_path(name)
+        return loaded
 
 
 @cache

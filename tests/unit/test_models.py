@@ -1,17 +1,86 @@
-"""The botocore models of the services that functions call."""
+"""The botocore models of the services that functions call, and the hosts that they are called at."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
 
 from waitpoints import wiring
 
+QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/queue"
+CALLS: dict[str, tuple[str, dict[str, Any]]] = {
+    "dynamodb": ("get_item", {"TableName": "tokens", "Key": {"id": {"S": "1"}}}),
+    "events": ("put_events", {"Entries": [{"Source": "waitpoints"}]}),
+    "lambda": ("send_durable_execution_callback_success", {"CallbackId": "callback-id"}),
+    "s3": ("get_object", {"Bucket": "outputs", "Key": "1"}),
+    "scheduler": ("get_schedule", {"Name": "timer"}),
+    "secretsmanager": ("get_secret_value", {"SecretId": "key"}),
+    "sqs": ("send_message", {"QueueUrl": QUEUE, "MessageBody": "{}"}),
+    "stepfunctions": ("send_task_success", {"taskToken": "token", "output": "{}"}),
+}
+REGIONS = ["us-east-1", "eu-central-1", "mx-central-1", "us-gov-west-1", "cn-north-1"]  # of each partition that people use
 
-@pytest.mark.parametrize("service", ["dynamodb", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"])
-def test_a_trimmed_client_has_the_same_model_as_botocore(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+
+@pytest.fixture(autouse=True)
+def fresh_session(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     wiring.services.reset()
-    ours, theirs = wiring.session().client(service).meta, boto3.client(service).meta
+    yield
     wiring.services.reset()
+
+
+@pytest.mark.parametrize("service", CALLS)
+def test_a_trimmed_client_has_the_same_model_as_botocore(service: str) -> None:
+    ours, theirs = wiring.session().client(service).meta, boto3.client(service).meta
     assert ours.service_model.api_version == theirs.service_model.api_version
     assert ours.service_model.operation_names == theirs.service_model.operation_names
-    assert ours.endpoint_url == theirs.endpoint_url
+
+
+@pytest.mark.parametrize("region", REGIONS)
+def test_calls_go_to_the_hosts_and_are_signed_for_the_region_that_botocore_chooses(region: str) -> None:
+    """Without botocore's table of hosts, which `_Models` leaves out."""
+    sent = destinations(boto3.Session(), region)
+    assert all(region in url and f"/{region}/" in scope for url, scope in sent.values())
+    assert destinations(wiring.session(), region) == sent
+
+
+@pytest.mark.parametrize("variant", ["AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"])
+def test_calls_go_to_the_variants_of_hosts_that_botocore_chooses(variant: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = destinations(boto3.Session(), "us-east-1")
+    monkeypatch.setenv(variant, "true")
+    sent = destinations(boto3.Session(), "us-east-1")
+    assert sent != usual
+    assert destinations(wiring.session(), "us-east-1") == sent
+
+
+class Sent(Exception):
+    """Instead of an answer."""
+
+
+def destinations(session: boto3.Session, region: str) -> dict[str, tuple[str, str]]:
+    configs = {"s3": wiring._S3_CONFIG}
+    clients = {name: session.client(name, region_name=region, config=configs.get(name, wiring._CONFIG)) for name in CALLS}
+    return {name: destination(client, *CALLS[name]) for name, client in clients.items()}
+
+
+def destination(client: Any, operation: str, parameters: dict[str, Any]) -> tuple[str, str]:
+    """Return the URL that the operation would send its request to, and what its signature is for."""
+    requests = []
+
+    def stop(request: Any, **_: object) -> None:
+        requests.append(request)
+        raise Sent
+
+    client.meta.events.register("before-send", stop)
+    with pytest.raises(Sent):
+        getattr(client, operation)(**parameters)
+    [request] = requests
+    authorization = request.headers["Authorization"]
+    text = authorization.decode() if isinstance(authorization, bytes) else authorization
+    scope = re.search(r"Credential=\w+/\d+(/[^,]+)", text)
+    assert scope
+    return request.url, scope[1]
