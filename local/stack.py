@@ -1,5 +1,6 @@
 """Run the whole stack on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
 
+import fcntl
 import json
 import os
 import platform
@@ -9,7 +10,7 @@ import socket
 import subprocess
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -216,19 +217,29 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
         "SAM_CLI_TELEMETRY": "0",
         "NO_PROXY": "127.0.0.1,localhost",
     }
-    done = subprocess.run(
-        [program("sam", "python"), "-m", "samcli", command, *config, *directories, *template, *arguments],
-        cwd=project,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with one_build_at_a_time() if command == "build" else nullcontext():
+        done = subprocess.run(
+            [program("sam", "python"), "-m", "samcli", command, *config, *directories, *template, *arguments],
+            cwd=project,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     (folder / f"sam-{command}.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         last_line = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise LocalError(f"`sam {command}` failed ({' '.join(last_line)}): see {folder / f'sam-{command}.log'}")
+
+
+@contextmanager
+def one_build_at_a_time() -> Iterator[None]:
+    """Wait while another process builds: a build deletes from SAM's cache what it has no use for itself."""
+    LOCAL.mkdir(exist_ok=True)
+    with open(LOCAL / "build.lock", "wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def describe(emulator: Emulator) -> Stack:

@@ -19,8 +19,14 @@ from tests.e2e.secrets import Secrets
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run the tests that look back on the session after all others."""
+    """Run the tests that look back on the session after all others.
+
+    With two processes (`-n 2 --dist loadgroup`) one has all tests of the shared stack, the other those with a stack of their own.
+    """
     items.sort(key=lambda item: item.path.name == "test_afterwards.py")
+    for item in items:
+        shares = "stack" in getattr(item, "fixturenames", ())
+        item.add_marker(pytest.mark.xdist_group("stack" if shares else item.path.name))
 
 
 @pytest.fixture(scope="session")

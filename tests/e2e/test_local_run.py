@@ -17,7 +17,7 @@ import pytest
 from local.run import how_to_go_on
 from local.stack import ROOT, Stack, free_port
 
-PATIENCE = 120  # seconds
+PATIENCE = 300  # seconds, in which another process may build first
 KEYS = {
     "api_url",
     "api_key",

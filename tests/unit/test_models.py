@@ -1,5 +1,6 @@
 """The botocore models of the services that functions call, and the hosts that they are called at."""
 
+import copy
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -62,8 +63,9 @@ class Sent(Exception):
 
 
 def destinations(session: boto3.Session, region: str) -> dict[str, tuple[str, str]]:
-    configs = {"s3": wiring._S3_CONFIG}
-    clients = {name: session.client(name, region_name=region, config=configs.get(name, wiring._CONFIG)) for name in CALLS}
+    """Where each call would go. The configuration is copied, because botocore writes into what S3 is configured with."""
+    configs = {name: copy.deepcopy(wiring._S3_CONFIG if name == "s3" else wiring._CONFIG) for name in CALLS}
+    clients = {name: session.client(name, region_name=region, config=configs[name]) for name in CALLS}
     return {name: destination(client, *CALLS[name]) for name, client in clients.items()}
 
 
