@@ -57,11 +57,12 @@ class Times:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """The callbacks of one variant in one round, and the processor time in seconds of each function meanwhile."""
+    """The callbacks of one variant in one round, and the processor time in seconds of each function and of the emulator."""
 
     times: list[Times]
     seconds: float
     processor: dict[str, float]
+    emulator: float
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,7 @@ class Processors:
 
     def __init__(self, stack: Stack) -> None:
         self._endpoint = f"AWS_ENDPOINT_URL={stack.endpoint_url}"
+        self._emulator = emulator_process(urlsplit(stack.endpoint_url).port)
         self._names = {
             resource["PhysicalResourceId"]: resource["LogicalResourceId"]
             for name in (stack.stack_name, "comparison")
@@ -194,6 +196,10 @@ class Processors:
             for resource in page["StackResourceSummaries"]
             if resource["ResourceType"] == "AWS::Lambda::Function"
         }
+
+    def of_emulator(self) -> float:
+        """Return the seconds that the emulator itself has used."""
+        return processor_seconds((self._emulator / "stat").read_text())
 
     def used(self) -> dict[str, float]:
         """Return the seconds that each function has used, by its logical id."""
@@ -225,8 +231,9 @@ class Processors:
 
 def measure(made: Deployed, processors: Processors, variant: Variant, connections: int, count: int) -> Run:
     waits = variant.prepare(count)
-    before = processors.at_rest(QUIET)
+    before, emulator_before = processors.at_rest(QUIET), processors.of_emulator()
     seen, seconds = drive(made.host, waits, connections)
+    emulator = processors.of_emulator() - emulator_before
     after = processors.at_rest(QUIET + (WINDOW if len(variant.functions) > 1 else 0))
     with ThreadPoolExecutor(AT_ONCE) as pool:
         ends = pool.map(made.ended, waits)
@@ -234,7 +241,17 @@ def measure(made: Deployed, processors: Processors, variant: Variant, connection
             Times(*(1000 * (at - seen[wait.execution][0]) for at in (seen[wait.execution][1], end)))
             for wait, end in zip(waits, ends, strict=True)
         ]
-    return Run(times, seconds, {name: used - before.get(name, 0) for name, used in after.items()})
+    return Run(times, seconds, {name: used - before.get(name, 0) for name, used in after.items()}, emulator)
+
+
+def emulator_process(port: int | None) -> Path:
+    """Return the folder in /proc of the emulator that serves this port."""
+    command = ["-m", "local.emulator", str(port)]
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (process / "cmdline").read_text().split("\0")[1:4] == command:
+                return process
+    raise SystemExit("The emulator has no process")
 
 
 def processor_seconds(stat: str) -> float:
@@ -300,6 +317,10 @@ class Compared:
         used = sum(run.processor.get(name, 0) for run in self.runs for name in names)
         return 1000 * used / sum(len(run.times) for run in self.runs)
 
+    def emulator(self) -> float:
+        """The processor time of a callback in the emulator, in milliseconds."""
+        return 1000 * sum(run.emulator for run in self.runs) / sum(len(run.times) for run in self.runs)
+
     def a_second(self) -> float:
         return statistics.median(len(run.times) / run.seconds for run in self.runs)
 
@@ -322,7 +343,7 @@ def cells(one: Compared, base: Compared) -> list[str]:
 
     first, *stream = one.variant.functions
     processor = f"{one.processor([first]):.1f}" + (f" + {one.processor(stream):.1f}" if stream else "")
-    columns = [*of("answered"), *of("succeeded"), f"{one.a_second():.0f}", processor]
+    columns = [*of("answered"), *of("succeeded"), f"{one.a_second():.0f}", processor, f"{one.emulator():.1f}"]
     return [one.variant.name, str(one.connections), *columns]
 
 
@@ -365,7 +386,7 @@ def run() -> Figures:
     draw(found)
     own, base = (variant.name for variant in variants[:2])
     rows = [cells(one, found[base, one.connections]) for one in found.values()]
-    head = ["", "connections", "answered, ms", "to (a)", "SUCCEEDED, ms", "to (a)", "a second", "CPU, ms"]
+    head = ["", "connections", "answered, ms", "to (a)", "SUCCEEDED, ms", "to (a)", "a second", "CPU, ms", "emulator, ms"]
     over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
     return Figures(table(head, rows), tuple(over))
 

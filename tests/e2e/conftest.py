@@ -21,7 +21,7 @@ from tests.e2e.secrets import Secrets
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that look back on the session after all others.
 
-    With two processes (`-n 2 --dist loadgroup`) one has all tests of the shared stack, the other those with a stack of their own.
+    With `-n 2 --dist loadgroup`, one process has all tests of the shared stack, the other those with a stack of their own.
     """
     items.sort(key=lambda item: item.path.name == "test_afterwards.py")
     for item in items:

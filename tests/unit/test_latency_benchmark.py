@@ -10,7 +10,7 @@ BARE = Variant("(a)", lambda _: [], ["Bare"])
 
 def compared(variant: Variant, *rounds: list[tuple[float, float]], connections: int = 1) -> Compared:
     processor = {"AcceptCallback": 0.006, "ResumeWaiters": 0.002, "Bare": 0.004}
-    return Compared(variant, connections, [Run([Times(*times) for times in run], 0.5, processor) for run in rounds])
+    return Compared(variant, connections, [Run([Times(*times) for times in run], 0.5, processor, 0.01) for run in rounds])
 
 
 def test_the_ratio_is_of_the_runs_of_one_round_and_their_median_counts() -> None:
@@ -23,10 +23,10 @@ def test_the_percentiles_are_of_all_samples() -> None:
     assert percentiles([*range(101)]) == [50, 95, 99]
 
 
-def test_the_processor_time_is_that_of_one_callback_in_the_function_and_in_those_of_the_stream() -> None:
+def test_the_processor_time_is_that_of_one_callback_in_the_function_in_those_of_the_stream_and_in_the_emulator() -> None:
     own = compared(OWN, [(10, 5)] * 2, [(10, 5)] * 2)
     assert (own.processor(["AcceptCallback"]), own.processor(["ResumeWaiters"])) == pytest.approx((3, 1))
-    expected = ["Waitpoints", "1", "10 / 10 / 10", "**1.00**", "5 / 5 / 5", "**1.00**", "4", "3.0 + 1.0"]
+    expected = ["Waitpoints", "1", "10 / 10 / 10", "**1.00**", "5 / 5 / 5", "**1.00**", "4", "3.0 + 1.0", "5.0"]
     assert cells(own, own) == expected
 
 
