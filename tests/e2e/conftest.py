@@ -18,6 +18,7 @@ from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the tests that look back on the session after all others.
 
