@@ -38,7 +38,7 @@ check: lint ## Run the fast part: lint, types, unit and integration tests
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration clients/python/tests --cov
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
-	@.venv/bin/python -m pytest -q -n 2 --dist loadgroup tests/e2e
+	@.venv/bin/python -m pytest -q -n 2 --dist loadfile tests/e2e
 
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py

@@ -1,6 +1,5 @@
 """Run the whole stack on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
 
-import fcntl
 import json
 import os
 import platform
@@ -18,6 +17,7 @@ from typing import Any
 import boto3
 
 from local import throttle
+from local.turns import one_at_a_time
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
@@ -217,7 +217,8 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
         "SAM_CLI_TELEMETRY": "0",
         "NO_PROXY": "127.0.0.1,localhost",
     }
-    with one_build_at_a_time() if command == "build" else nullcontext():
+    # a build deletes from SAM's cache what it has no use for itself, and so what another one needs
+    with one_at_a_time("build") if command == "build" else nullcontext():
         done = subprocess.run(
             [program("sam", "python"), "-m", "samcli", command, *config, *directories, *template, *arguments],
             cwd=project,
@@ -231,15 +232,6 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
     if done.returncode:
         last_line = (done.stdout + done.stderr).strip().splitlines()[-1:]
         raise LocalError(f"`sam {command}` failed ({' '.join(last_line)}): see {folder / f'sam-{command}.log'}")
-
-
-@contextmanager
-def one_build_at_a_time() -> Iterator[None]:
-    """Wait while another process builds: a build deletes from SAM's cache what it has no use for itself."""
-    LOCAL.mkdir(exist_ok=True)
-    with open(LOCAL / "build.lock", "wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def describe(emulator: Emulator) -> Stack:

@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from local.durable_run import EXAMPLE, deploy
-from local.stack import LOCAL, Stack
+from local.stack import Stack
 from tests.e2e.api import PATIENCE
+from tests.e2e.place import FOLDER
 
-FOLDER = LOCAL / "e2e" / "durable"
-BUILT = FOLDER / "build" / "Approval"
+PROJECT = FOLDER / "durable"
+BUILT = PROJECT / "build" / "Approval"
 WAITER = "durable-waiter"
 IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 
@@ -21,7 +22,7 @@ IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 class Durable:
     def __init__(self, stack: Stack) -> None:
         self._stack, self._functions = stack, stack.client("lambda")
-        self.outputs = deploy(stack, EXAMPLE, FOLDER)
+        self.outputs = deploy(stack, EXAMPLE, PROJECT)
         self.approval = self.outputs["Approval"]
         self.create(WAITER, code_of("durable_waiter.py"))
 

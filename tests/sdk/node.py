@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from local.turns import one_at_a_time
+
 FOLDER = Path(__file__).resolve().parent
 _OLDEST = 20
 # Where Linux distributions and macOS keep the certificates of the system's store as one file.
@@ -49,6 +51,11 @@ def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:
 
 
 def _install(folder: Path) -> None:
+    with one_at_a_time(f"npm-{folder.name}"):
+        _install_alone(folder)
+
+
+def _install_alone(folder: Path) -> None:
     lock = (folder / "package-lock.json").read_bytes()
     installed = folder / "node_modules" / ".installed"  # a copy of the lock file that was installed
     if installed.exists() and installed.read_bytes() == lock:

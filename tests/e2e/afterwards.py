@@ -1,4 +1,4 @@
-"""Run last: what all the tests before left behind in the logs, and what the roles of the functions were denied.
+"""After all tests of a stack: what they left behind in its logs, and what the roles of its functions were denied.
 
 The emulator writes no access log. `tests/integration/test_processed_template.py` checks what that would hold.
 """
@@ -9,8 +9,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from local.stack import DECISIONS, Stack
 from tests.e2e.permissions import physical_name
@@ -50,27 +48,33 @@ def decisions(stack_folder: Path) -> set[tuple[str, str, str]]:
     return {(role[1], action, decision) for role, action, decision in roles if role}
 
 
-def test_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) -> None:
+def check(stack: Stack, stack_folder: Path) -> None:
+    check_that_no_role_was_denied_what_it_asked_for(stack, stack_folder)
+    check_that_no_secret_payload_or_key_was_logged(stack)
+
+
+def check_that_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) -> None:
     """A test that takes a permission away denies it explicitly, or detaches the policy that resumes executions."""
     stack.client("cloudformation").describe_stacks(StackName=stack.stack_name)
     found = decisions(stack_folder)
     assert [it for it in found if it[2] == "Allow"], "no function has called AWS"
     resumes = ("states:SendTask", "lambda:SendDurableExecutionCallback")
     denied = {it for it in found if it[2] == "ImplicitDeny"}
-    assert {it for it in denied if it[0] not in DETACHED or not it[1].startswith(resumes)} == set()
+    unexpected = {it for it in denied if it[0] not in DETACHED or not it[1].startswith(resumes)}
+    assert not unexpected, unexpected
     roles = processed().resources("AWS::IAM::Role")
     used = {(role, action) for role, action, decision in found if decision == "Allow" and role in roles}
     figures.show(f"{len(used)} actions of roles were used on the emulator, each allowed by the role's own policies")
 
 
-def test_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
+def check_that_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
     logged = NAMES.sub("", "\n".join(messages(stack)))
     assert logged.count('"message":"request"') + logged.count('"message": "request"') > 0, "no function has logged a request"
     known = {*values_of_secrets(stack), *of_tokens(stack)}
     secrets = {text for text in known if len(text) >= SHORTEST and len(set(text)) > FEW}
     escaped = {json.dumps(secret)[1:-1] for secret in secrets}
     found = found_in(logged, secrets | escaped)
-    assert [line for line in logged.splitlines() if any(secret in line for secret in found)] == []
+    assert not found, [line for line in logged.splitlines() if any(secret in line for secret in found)]
     figures.show(f"{len(secrets)} secrets, keys and payloads are in none of {len(logged.splitlines())} lines of log")
 
 
@@ -150,8 +154,3 @@ def leaves(value: Any) -> Iterator[str]:
         case dict():
             for item in value.values():
                 yield from leaves(item)
-
-
-@pytest.fixture(autouse=True)
-def without_aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
