@@ -1,3 +1,4 @@
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -39,3 +40,15 @@ def stack() -> Iterator["MotoStack"]:
 
     with moto_stack() as stack:
         yield stack
+
+
+@pytest.fixture
+def log() -> Iterator[io.StringIO]:
+    """What the functions log."""
+    from waitpoints import telemetry
+
+    handler: Any = telemetry.logger.registered_handler
+    log = io.StringIO()
+    before = handler.setStream(log)
+    yield log
+    handler.setStream(before)

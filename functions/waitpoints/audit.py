@@ -89,7 +89,7 @@ def _left[Found](found: list[Found], finish_one: Callable[[Found], bool], has_ti
 
 
 def _is_finished[Found](one: Found, finish_one: Callable[[Found], bool]) -> bool:
-    with telemetry.canonical_line("finish"):
+    with telemetry.canonical_line("finish", tokenId=one.token_id if isinstance(one, Attachment) else one):
         try:
             return finish_one(one)
         except Exception as error:  # a failure must not stop the other tokens

@@ -16,6 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import handles, telemetry
+from waitpoints.aws.error_code import error_code
 from waitpoints.delivery import resumer_for
 from waitpoints.errors import CannotResume, InvalidRequest, TryAgain, WaitpointsError
 from waitpoints.token import ReplyKind, WaiterKind
@@ -41,7 +42,7 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                     raise
                 return None
             except (ClientError, BotoCoreError, GetParameterError) as error:
-                telemetry.note(awsError=type(error).__name__)
+                telemetry.note(awsError=type(error).__name__, awsCode=error_code(error))
                 raise TryAgain("AWS throttled or failed. Nothing was lost: retry the state") from None
 
     return handler

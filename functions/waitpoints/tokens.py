@@ -221,9 +221,11 @@ class Tokens:
             return []
         if token.outcome is None or not token.undelivered():
             return []
-        telemetry.count("WaitersRepaired", len(token.undelivered()))
         left = self._delivery.resume(token)
-        if not left:
+        telemetry.count("WaitersRepaired", len(token.undelivered()) - len(left))
+        if left:
+            telemetry.note(left=len(left), reason=str(left[0].reason))
+        else:
             self.unmark_undelivered(token_id)
         return left
 

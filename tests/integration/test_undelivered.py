@@ -1,5 +1,7 @@
 """The runs that could not be resumed: who marks their tokens, who lists them, and what happens if a mark cannot be written."""
 
+import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -101,6 +103,31 @@ def test_waiters_are_resumed_whatever_becomes_of_the_read_of_the_replies(
     monkeypatch.setattr(services.store, "count_replies", answer)
     assert failures(resume()) == []
     assert waits.result(handle) is not None
+
+
+@pytest.mark.parametrize(
+    ("fault", "reasons"),
+    [(DENIED, {"AccessDeniedException"}), (THROTTLED, {"ThrottlingException", "TooManyRequestsException"})],
+)
+def test_the_log_names_the_token_and_the_reason_whoever_tries_to_resume(
+    stack: MotoStack,
+    clock: FakeClock,
+    settle: Settle,
+    resume: Callable[[], Any],
+    log: io.StringIO,
+    fault: Fault,
+    reasons: set[str],
+) -> None:
+    """docs/operation.md tells operators to look there."""
+    token_id, _ = settle(fault)
+    resume()
+    clock.advance(2 * MINUTE)
+    stack.functions()["doctor"].call({})
+    found = [json.loads(line) for line in log.getvalue().splitlines()]
+    told = {
+        line["message"]: (line["tokenId"], line["left"]) for line in found if line.get("reason") in reasons and "left" in line
+    }
+    assert told == {"resume": (token_id, 1), "finish": (token_id, 1)}
 
 
 def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(

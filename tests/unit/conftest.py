@@ -1,15 +1,10 @@
 """Waitpoints in memory, for tests that need neither AWS nor time."""
 
-import io
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 
 from in_process.template import Template
 from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
-from waitpoints import telemetry
 
 
 @pytest.fixture
@@ -22,13 +17,3 @@ def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The HTTP API on `world`."""
     world.install(monkeypatch)
     return Api(Template.load(), world.api_key.current())
-
-
-@pytest.fixture
-def log() -> Iterator[io.StringIO]:
-    """What the functions log."""
-    handler: Any = telemetry.logger.registered_handler
-    log = io.StringIO()
-    before = handler.setStream(log)
-    yield log
-    handler.setStream(before)

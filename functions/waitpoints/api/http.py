@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import json_text, telemetry
+from waitpoints.aws.error_code import error_code
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,
@@ -247,7 +248,7 @@ def _cors(request: Request) -> dict[str, str]:
 
 def _refusal(error: Exception) -> Response:
     if isinstance(error, (ClientError, BotoCoreError, GetParameterError, CannotResumeNow)):
-        telemetry.note(error=type(error).__name__, awsCode=_aws_code(error))
+        telemetry.note(error=type(error).__name__, awsCode=error_code(error))
         error = TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")
     elif isinstance(error, CannotResume):
         error = InvalidRequest("AWS rejected taskToken or callbackId: this stack may lack permission to resume that execution")
@@ -262,7 +263,3 @@ def _refusal(error: Exception) -> Response:
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)
     return Response({"error": error.message, **extra}, _STATUS[type(error)], headers)
-
-
-def _aws_code(error: Exception) -> str | None:
-    return str(error.response["Error"]["Code"]) if isinstance(error, ClientError) else None

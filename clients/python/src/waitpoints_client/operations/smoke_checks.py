@@ -223,7 +223,7 @@ def can_resume_durable_functions(caller: Caller) -> str:
 
 
 _LOGS = "search the stack's log group for the token's id"
-_MAY_RESUME = "see CannotResume in the log: ResumableStateMachines must cover the state machine"
+_MAY_RESUME = "see `reason` in the log: ResumableStateMachines must cover the state machine"
 _CREATES = "creates a token"
 _RESUMES = "resumes with what is posted"
 CHECKS = (
