@@ -124,9 +124,8 @@ def test_the_log_names_the_token_and_the_reason_whoever_tries_to_resume(
     clock.advance(2 * MINUTE)
     stack.functions()["doctor"].call({})
     found = [json.loads(line) for line in log.getvalue().splitlines()]
-    told = {
-        line["message"]: (line["tokenId"], line["left"]) for line in found if line.get("reason") in reasons and "left" in line
-    }
+    found = [line for line in found if "left" in line and line["reason"] in reasons]
+    told = {line["message"]: (line["tokenId"], line["left"]) for line in found}
     assert told == {"resume": (token_id, 1), "finish": (token_id, 1)}
 
 

@@ -133,10 +133,10 @@ class TestAMonth:
         assert sum(on.values()) - sum(off.values()) == pytest.approx(3.00)
 
     def test_has_the_doctor_of_the_table_that_results(self) -> None:
-        """A round reads a GB for $0.015, and takes an estimated $0.003 of Lambda."""
+        """A round reads a GB for $0.015, and takes $0.0046 of Lambda."""
         one = month(waits=MILLION)
         assert one.table_gb == 1.0
-        assert one.stack["Doctor, a table of 1.0 GB"] == pytest.approx(730 * (0.01526 + 0.00299), rel=0.01)
+        assert one.stack["Doctor, a table of 1.0 GB"] == pytest.approx(730 * (0.01526 + 0.00460), rel=0.01)
         daily = month(waits=MILLION, doctor=86_400_000).stack["Doctor, a table of 1.0 GB"]
         assert daily == pytest.approx(one.stack["Doctor, a table of 1.0 GB"] / 24)
 
