@@ -1,4 +1,5 @@
 import io
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -35,10 +36,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @pytest.fixture(scope="session")
 def stack() -> Iterator["MotoStack"]:
-    """The stack on moto, shared by all tests: the resources of template.yaml and the deployed handlers."""
+    """The stack on moto, shared by all tests: the resources of template.yaml and the deployed handlers.
+
+    With TRACING=Active it traces.
+    """
     from in_process.moto_stack import moto_stack  # imported here, as most tests need no moto
 
-    with moto_stack() as stack:
+    with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack:
         yield stack
 
 

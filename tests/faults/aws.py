@@ -28,6 +28,7 @@ from waitpoints_client.operations.stream_filter import matches
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ACCOUNT, REGION, Function, Resource
+from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.durable_functions import FakeDurableFunctions
@@ -233,6 +234,7 @@ class Aws:
         """Within this, handlers use this clock and this AWS, with empty caches."""
         with ExitStack() as until_the_end:
             until_the_end.enter_context(self._logging())
+            until_the_end.enter_context(traces.kept_in(self.log))
             until_the_end.enter_context(self.wire.plugged_in())
             until_the_end.enter_context(mock.patch.object(wiring, "now", self.clock))
             own = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from in_process.moto_stack import MotoStack
+from tests.faults import traces
 from tests.faults.callers import Callers, Execution
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
@@ -60,7 +61,7 @@ class World(Callers):
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
 
     def _told(self) -> Iterator[str]:
-        """Secrets where nobody may find them: in the log and the metrics, in answers, and in what executions were given."""
+        """Secrets where nobody may find them: in logs, metrics, traces and answers, and in what executions were given."""
         handles = {handle for waits in self.waits.values() for handle in waits.results()}
         hashes = {url.rsplit("/", 1)[1] for url in self.urls}
         given = [str(result) for waits in self.waits.values() for result in waits.results().values()]
@@ -68,6 +69,8 @@ class World(Callers):
         for secret in (*self.secrets, *handles, *hashes, *self.keys, *PAYLOADS):
             if secret in logged:
                 yield f"the log has {secret}"
+        if traces.ACTIVE and traces.MARK not in logged:
+            yield "nothing was traced"
         for secret in (*self.secrets, *handles):
             if any(secret in text for text in (*self.answers, *given)):
                 yield f"an answer has {secret}"
