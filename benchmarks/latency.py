@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from benchmarks.comparison.functions import signed_url
 from benchmarks.page import Figures, table
 from local.stack import LOCAL, REGION, ROOT, Stack, free_port, running, sam
 
@@ -97,8 +98,6 @@ class Deployed:
         return made[service]
 
     def variants(self) -> list[Variant]:
-        from benchmarks.comparison.functions import signed_url  # noqa: PLC0415 - makes clients, which need a region
-
         def signed(_: str, task_token: str) -> str:
             data = signed_url.signed(task_token, time.time() + 3600, self._key)
             return f"/signed-url?data={quote(data)}"

@@ -12,12 +12,14 @@ import shutil
 import statistics
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks import aws_stub, cold_start
+from benchmarks.comparison.functions import signed_url
 from in_process.template import ROOT, Template
 
 BARE = cold_start.FOLDER / "bare"
@@ -39,6 +41,8 @@ def callback() -> Case:
     hash_in_url = hmac.new(aws_stub.KEY.encode(), _ID.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
     event = _event("accept_callback", WAITPOINT_ID=_ID, CALLBACK_HASH=hash_in_url)
     event["headers"]["content-type"] = "application/json"
+    data = signed_url.signed(aws_stub.TASK_TOKEN, time.time() + 86_400, aws_stub.KEY.encode())
+    event["queryStringParameters"] = {"data": data}  # for the design of sfn-callback-urls; ours does not look at it
     return Case("callback with a waiter", "accept_callback", "callback", json.dumps({**event, **_body('{"approved": true}')}))
 
 
@@ -65,7 +69,9 @@ def _body(text: str) -> dict[str, Any]:
 def build() -> None:
     """Run `sam build`, and compile the bare handlers as it compiles ours."""
     cold_start.build()
-    shutil.copytree(Path(__file__).parent / "bare", BARE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    here = Path(__file__).parent
+    shutil.copytree(here / "bare", BARE, ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True)
+    shutil.copy(here / "comparison" / "functions" / "signed_url.py", BARE)
     compileall.compile_dir(BARE, quiet=2)
 
 
@@ -74,7 +80,8 @@ def environment(case: Case, endpoint_url: str, *more_paths: Path) -> dict[str, s
     template = Template.load()
     found = cold_start.environment(template, template.functions()[case.function])
     path = [found["PYTHONPATH"], BARE, *more_paths]
-    return {**found, "PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url}
+    more = {"PYTHONPATH": os.pathsep.join(map(str, path)), "AWS_ENDPOINT_URL": endpoint_url, "SIGNING_KEY": "key"}
+    return {**found, **more}
 
 
 def in_process_of_its_own(case: Case, module: str, *arguments: str, event: str) -> dict[str, Any]:

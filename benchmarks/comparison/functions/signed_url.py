@@ -11,7 +11,8 @@ from typing import Any
 
 import boto3
 
-secrets, step_functions = boto3.client("secretsmanager"), boto3.client("stepfunctions")
+region = os.environ.get("AWS_REGION", "us-east-1")  # Lambda sets it; programs import this module to sign
+secrets, step_functions = boto3.client("secretsmanager", region_name=region), boto3.client("stepfunctions", region_name=region)
 
 
 def handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
