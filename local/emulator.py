@@ -361,16 +361,25 @@ def let_invocations_queue(lambda_svc: Any) -> None:
     MiniStack starts a process for each concurrent invocation. AWS easily handles a hundred requests at once, but a
     hundred starting Python processes keep one machine busy for minutes.
     """
-    acquire = lambda_svc.acquire_worker
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    turns: dict[tuple[str, str], threading.Semaphore] = {}
+    here = threading.local()  # MiniStack releases a process in the thread that has acquired it
 
-    def acquire_patiently(*args: Any, **named: Any) -> Any:
-        while True:
-            worker, how = acquire(*args, **{**named, "max_concurrency": WORKERS})
-            if worker is not None:
-                return worker, how
-            time.sleep(0.002)
+    def acquire_in_turn(name: str, config: Any, code: Any, qualifier: str = "$LATEST", **named: Any) -> Any:
+        turn = turns.setdefault((name, qualifier), threading.Semaphore(WORKERS))
+        turn.acquire()
+        here.taken = [*getattr(here, "taken", []), turn]
+        try:
+            return acquire(name, config, code, qualifier=qualifier, **named)
+        except BaseException:
+            here.taken.pop().release()
+            raise
 
-    lambda_svc.acquire_worker = acquire_patiently
+    def release_turn(worker: Any) -> None:
+        release(worker)
+        here.taken.pop().release()
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_turn
 
 
 def name_log_events(cloudwatch_logs: Any) -> None:
