@@ -10,7 +10,7 @@ from itertools import pairwise
 from benchmarks.large_table import Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
 from tests.support.api_gateway import TOKENS as LIST
-from waitpoints.audit import SEGMENTS
+from waitpoints.audit import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)
 MOST_UNITS, MOST_TIME = 0.05, 0.5  # by how much more than the table the units and the time of a round may grow
@@ -66,14 +66,14 @@ def over_budget(sizes: list[Size]) -> list[str]:
     for name in ("page", "create", "callback"):
         if len({tuple(sorted(getattr(size, name).units)) for size in sizes}) > 1:
             missed.append(f"growth: a {name} costs more in a larger table")
-    for smaller, larger in pairwise(sizes[1:]):  # the smallest table is less than a page for each segment
+    for smaller, larger in pairwise(sizes[1:]):  # the smallest table is less than a page for each part
         growth = larger.tokens / smaller.tokens
         if larger.round.total > smaller.round.total * growth * (1 + MOST_UNITS):
             missed.append(f"growth: the doctor's read units grow faster than the table, at {larger.tokens:,} tokens")
         if larger.cpu_seconds > smaller.cpu_seconds * growth * (1 + MOST_TIME):
             missed.append(f"growth: the doctor's time grows faster than the table, at {larger.tokens:,} tokens")
-    if sizes[-1].round.most_at_once < SEGMENTS:
-        missed.append(f"growth: the doctor read only {sizes[-1].round.most_at_once} segments at once")
+    if sizes[-1].round.most_at_once < AT_ONCE:
+        missed.append(f"growth: the doctor read only {sizes[-1].round.most_at_once} parts at once")
     return missed
 
 

@@ -73,7 +73,8 @@ class Context:
         return f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:{self.function_name}"
 
     def get_remaining_time_in_millis(self) -> int:
-        return 60_000
+        """As much as Lambda gives at most."""
+        return 900_000
 
 
 @dataclass(frozen=True)

@@ -19,35 +19,49 @@ from waitpoints.token import Attachment, Token
 from waitpoints.tokens import Tokens
 
 GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
-SEGMENTS = 8  # scanned in parallel
+PARTS = 32  # of the table. A round that runs out of time has read some of them, and the next round others
+AT_ONCE = 8  # parts
 LOOKED_AT = 1 / 24  # share of old attachments checked per run: each check costs a read, and none is urgent
 
 
 @dataclass(slots=True)
 class Findings:
-    """The number of items read, the ids of tokens with unfinished work, attachments that may be orphans, and marked tokens."""
+    """The number of items read, the ids of tokens with unfinished work, attachments that may be orphans, and marked tokens.
+
+    `unread` is the number of parts of the table that were not read to their end.
+    """
 
     items: int = 0
+    unread: int = 0
     undelivered: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
     marked: list[str] = field(default_factory=list)
 
 
-def search(store: TokenStore, now: int, chance: Callable[[], float] = random.random) -> Findings:
-    """Scan the whole table in parallel segments. `now` is in epoch milliseconds; `chance` returns a number in [0, 1)."""
+def search(store: TokenStore, now: int, has_time: Callable[[], bool], chance: Callable[[], float] = random.random) -> Findings:
+    """Scan the table part by part, in random order, several parts at once. Reads no further once `has_time` returns False.
 
-    def search_segment(segment: int) -> Findings:
+    `now` is in epoch milliseconds; `chance` returns a number in [0, 1).
+    """
+
+    def search_part(part: int) -> Findings:
         findings = Findings()
-        for page in store.scan(segment, SEGMENTS, now):
+        pages = store.scan(part, PARTS, now)
+        while has_time():
+            page = next(pages, None)
+            if page is None:
+                return findings
             _sort_in(findings, page, now)
             findings.old_attachments += [one for one in page.attachments if _is_old(one, store, now) and chance() < LOOKED_AT]
+        findings.unread = 1
         return findings
 
     total = Findings()
-    with ThreadPoolExecutor(SEGMENTS) as pool:
-        for part in pool.map(search_segment, range(SEGMENTS)):
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for part in pool.map(search_part, sorted(range(PARTS), key=lambda _: chance())):
             total.items += part.items
+            total.unread += part.unread
             total.undelivered += part.undelivered
             total.overdue += part.overdue
             total.old_attachments += part.old_attachments
@@ -62,6 +76,7 @@ def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> 
     """
     return Findings(
         items=findings.items,
+        unread=findings.unread,
         overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
         undelivered=_left(findings.undelivered, lambda token_id: _resume(tokens, token_id), has_time),
         marked=_left(sorted({*findings.marked} - {*findings.undelivered}), lambda id: _remove_mark(tokens, id), has_time),

@@ -1,11 +1,14 @@
 """The doctor finishes what was left undone, and reports what it could not finish."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
+from doctor import LAST_READ, TableTooLarge
 from in_process.moto_stack import MotoStack
+from in_process.template import Context
 from tests.support.api_gateway import Api
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.waits import DENIED, FakeWaits
@@ -85,9 +88,53 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
 def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
-    found = audit.search(services.store, clock())
+    found = audit.search(services.store, clock(), has_time=lambda: True)
     left = audit.finish(services.tokens, found, has_time=lambda: False)
     assert left.undelivered == [token_id]
+
+
+class TestATableThatIsTooLargeForOneRound:
+    @pytest.fixture
+    def round_of(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
+        """A round that has time for so many parts of the table."""
+
+        def run(parts: int) -> Any:
+            left = iter([1] * 3 * parts)  # it is asked before a part's page, its last token, and its end
+            monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: LAST_READ + next(left, 0))
+            return stack.functions()["doctor"].call({})
+
+        monkeypatch.setattr(audit, "AT_ONCE", 1)
+        return run
+
+    def test_what_was_found_is_finished_and_the_round_fails(
+        self,
+        round_of: Callable[[int], Any],
+        undelivered: Callable[[], tuple[str, Waiter]],
+        clock: FakeClock,
+        waits: FakeWaits,
+    ) -> None:
+        waiters = [undelivered()[1] for _ in range(20)]
+        clock.advance(2 * MINUTE)
+        with pytest.raises(TableTooLarge, match=r"no time to read \d+ of 32 parts of the table"):
+            round_of(16)
+        resumed = [waiter for waiter in waiters if waits.result(waiter.handle) is not None]
+        assert 0 < len(resumed) < len(waiters)
+
+    def test_each_part_is_read_by_one_of_the_next_rounds(
+        self,
+        round_of: Callable[[int], Any],
+        undelivered: Callable[[], tuple[str, Waiter]],
+        clock: FakeClock,
+        waits: FakeWaits,
+    ) -> None:
+        waiters = [undelivered()[1] for _ in range(20)]
+        clock.advance(2 * MINUTE)
+        for _ in range(60):
+            with suppress(TableTooLarge):
+                round_of(8)
+            if all(waits.result(waiter.handle) is not None for waiter in waiters):
+                return
+        pytest.fail("a part is never read")
 
 
 def test_removes_a_key_without_expiry_once_its_token_is_gone(

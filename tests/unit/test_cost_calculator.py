@@ -156,8 +156,8 @@ class TestAMonth:
 
     def test_says_when_the_doctor_cannot_read_the_table_in_time(self) -> None:
         small, large = (report(Asked(), month(waits=waits)) for waits in (MILLION, 10 * MILLION))
-        assert "more than 900 s" not in small
-        assert "more than 900 s" in large
+        assert "more than 660 s" not in small
+        assert "more than 660 s" in large
 
 
 class TestAWaitCounts:
