@@ -447,8 +447,8 @@ def main() -> None:
     end_with_parent(parent)
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
-    from hypercorn.config import Config  # noqa: PLC0415
-    from ministack import app as app_module  # noqa: PLC0415
+    from hypercorn.config import Config  # noqa: PLC0415 - as above
+    from ministack import app as app_module  # noqa: PLC0415 - as above
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import (  # noqa: PLC0415

@@ -23,6 +23,7 @@ MOST_LINES = 10_000  # in one answer
 FEW = 4  # different characters: zeros are in the id of every trace
 # Logged on purpose: an endpoint's name, of which tests make keys; the names of a body's members, which may be values elsewhere
 NAMES = re.compile(r'"(?:endpoint|shape)": ?"(?:[^"\\]|\\.)*"')
+REQUEST = re.compile(r'"message": ?"request"')
 BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
 DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
 
@@ -49,8 +50,11 @@ def decisions(stack_folder: Path) -> set[tuple[str, str, str]]:
 
 
 def check(stack: Stack, stack_folder: Path) -> None:
+    logged = "\n".join(messages(stack))
+    if not REQUEST.search(logged) and not (stack_folder / DECISIONS).exists():
+        return  # a run of few tests, none of which has called a function
     check_that_no_role_was_denied_what_it_asked_for(stack, stack_folder)
-    check_that_no_secret_payload_or_key_was_logged(stack)
+    check_that_no_secret_payload_or_key_was_logged(stack, logged)
 
 
 def check_that_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: Path) -> None:
@@ -67,9 +71,9 @@ def check_that_no_role_was_denied_what_it_asked_for(stack: Stack, stack_folder: 
     figures.show(f"{len(used)} actions of roles were used on the emulator, each allowed by the role's own policies")
 
 
-def check_that_no_secret_payload_or_key_was_logged(stack: Stack) -> None:
-    logged = NAMES.sub("", "\n".join(messages(stack)))
-    assert logged.count('"message":"request"') + logged.count('"message": "request"') > 0, "no function has logged a request"
+def check_that_no_secret_payload_or_key_was_logged(stack: Stack, logged: str) -> None:
+    assert REQUEST.search(logged), "no function has logged a request"
+    logged = NAMES.sub("", logged)
     known = {*values_of_secrets(stack), *of_tokens(stack)}
     secrets = {text for text in known if len(text) >= SHORTEST and len(set(text)) > FEW}
     escaped = {json.dumps(secret)[1:-1] for secret in secrets}

@@ -106,29 +106,24 @@ class TestATableThatIsTooLargeForOneRound:
         monkeypatch.setattr(audit, "AT_ONCE", 1)
         return run
 
-    def test_what_was_found_is_finished_and_the_round_fails(
-        self,
-        round_of: Callable[[int], Any],
-        undelivered: Callable[[], tuple[str, Waiter]],
-        clock: FakeClock,
-        waits: FakeWaits,
-    ) -> None:
-        waiters = [undelivered()[1] for _ in range(20)]
+    @pytest.fixture
+    def waiters(self, undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> list[Waiter]:
+        """What was not resumed, in all parts of the table."""
+        made = [undelivered()[1] for _ in range(20)]
         clock.advance(2 * MINUTE)
+        return made
+
+    def test_what_was_found_is_finished_and_the_round_fails(
+        self, round_of: Callable[[int], Any], waiters: list[Waiter], waits: FakeWaits
+    ) -> None:
         with pytest.raises(TableTooLarge, match=r"no time to read \d+ of 32 parts of the table"):
             round_of(16)
         resumed = [waiter for waiter in waiters if waits.result(waiter.handle) is not None]
         assert 0 < len(resumed) < len(waiters)
 
     def test_each_part_is_read_by_one_of_the_next_rounds(
-        self,
-        round_of: Callable[[int], Any],
-        undelivered: Callable[[], tuple[str, Waiter]],
-        clock: FakeClock,
-        waits: FakeWaits,
+        self, round_of: Callable[[int], Any], waiters: list[Waiter], waits: FakeWaits
     ) -> None:
-        waiters = [undelivered()[1] for _ in range(20)]
-        clock.advance(2 * MINUTE)
         for _ in range(60):
             with suppress(TableTooLarge):
                 round_of(8)

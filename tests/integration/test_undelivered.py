@@ -129,6 +129,18 @@ def test_the_log_names_the_token_and_the_reason_whoever_tries_to_resume(
     assert told == {"resume": (token_id, 1), "finish": (token_id, 1)}
 
 
+def test_a_waiter_counts_as_repaired_only_once_it_is_resumed(
+    settle: Settle, resume: Callable[[], Any], waits: FakeWaits, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settle(THROTTLED)
+    resume()
+    assert "WaitersRepaired" not in capsys.readouterr().out
+    waits.fail_no_more()
+    settle(times=1)
+    resume()
+    assert '"WaitersRepaired":[1.0]' in capsys.readouterr().out
+
+
 def test_the_doctor_lists_what_it_could_not_finish_and_removes_it_later(
     api: Api, stack: MotoStack, clock: FakeClock, settle: Settle, waits: FakeWaits
 ) -> None:

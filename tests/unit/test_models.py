@@ -3,10 +3,12 @@
 import copy
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from waitpoints import wiring
 
@@ -40,6 +42,20 @@ def test_a_trimmed_client_has_the_same_model_as_botocore(service: str) -> None:
     ours, theirs = wiring.session().client(service).meta, boto3.client(service).meta
     assert ours.service_model.api_version == theirs.service_model.api_version
     assert ours.service_model.operation_names == theirs.service_model.operation_names
+
+
+def test_the_table_of_hosts_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    load = JSONFileLoader.load_file
+
+    def load_and_note(loader: JSONFileLoader, path: str) -> Any:
+        read.append(Path(path).name)
+        return load(loader, path)
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", load_and_note)
+    wiring.session().client("dynamodb")
+    assert "service-2" in read
+    assert "endpoints" not in read
 
 
 @pytest.mark.parametrize("region", REGIONS)

@@ -32,6 +32,13 @@ import importlib, json, sys
 importlib.import_module(sys.argv[2])
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
+START_WITHOUT_SEARCH = """
+import importlib.metadata, json, sys
+def search(**_): raise AssertionError("searched for plugins")
+importlib.metadata.entry_points = search
+import create_token
+print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
+"""
 HEAVY = ["jwt", "waitpoints.api.models", "waitpoints.api.public_token_request"]
 OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
 
@@ -54,6 +61,10 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
 )
 def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:
     assert run(START, HEAVY, function) == loaded
+
+
+def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
+    assert run(START_WITHOUT_SEARCH, ["waitpoints.api.models"]) == ["waitpoints.api.models"]
 
 
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
