@@ -1,6 +1,6 @@
 """GET /api/v1/endpoints: return a page of endpoints, by name."""
 
-from waitpoints.api import endpoint_query
+from waitpoints.api import list_query
 from waitpoints.api.endpoint_representation import configured
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
@@ -11,7 +11,7 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 @http_handler("GET")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    size, after = endpoint_query.parse(request.raw_query)
+    size, after = list_query.parse_endpoints(request.raw_query)
     page, next_after = services.endpoints.page(after, size)
     urls = services.callback_urls
     data = [configured(it, urls.endpoint_url(it.name, it.secret_id, request.api_url)) for it in page]

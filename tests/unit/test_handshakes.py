@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.handshake_signs import MAX_BODY, may_be_handshake
+from waitpoints.api.handshake_signs import may_be_handshake
 from waitpoints.api.handshakes import Asked, answer, keyed_answer
-from waitpoints.api.http import Response
+from waitpoints.api.http import HANDSHAKE_LIMIT, Response
 
 GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 522a8e7e-096a-494c"
 KEY = b"secret"
@@ -123,8 +123,8 @@ def test_cloud_events_gets_its_origin_and_the_rate_it_asked_for(rate: str | None
         asked(aeg_event_type="Notification", body=EVENT_GRID),
         asked(body={"Type": "SubscriptionConfirmation", "SubscribeURL": "https://sns.example.com"}),
         asked(body={"event": "endpoint.url_validation", "payload": {"plainToken": "a"}}),
-        asked(body={"challenge": "a", " " * MAX_BODY: 1}),
-        asked(body=b'{"challenge":"a"' + b" " * MAX_BODY + b"}"),
+        asked(body={"challenge": "a", " " * HANDSHAKE_LIMIT: 1}),
+        asked(body=b'{"challenge":"a"' + b" " * HANDSHAKE_LIMIT + b"}"),
         asked(body=b"\xff"),
         asked(body=[1]),
         asked(body={"type": 1}),
@@ -194,7 +194,7 @@ def test_no_byte_outside_the_alphabet_is_repeated(method: str, sent_headers: dic
 def test_an_ordinary_delivery_does_not_look_like_a_handshake() -> None:
     assert not may_be_handshake("POST", {"x-github-event": "push"}, "a=1", b'{"action":"opened"}')
     assert not may_be_handshake("PUT", {}, "challenge=a", b"")
-    assert not may_be_handshake("POST", {}, "", b'{"challenge":"a"}' + b" " * MAX_BODY)
+    assert not may_be_handshake("POST", {}, "", b'{"challenge":"a"}' + b" " * HANDSHAKE_LIMIT)
 
 
 @pytest.mark.parametrize(

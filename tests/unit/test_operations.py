@@ -14,7 +14,7 @@ from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api
 from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api import completion, endpoint_query, endpoint_request, list_query
+from waitpoints.api import completion, endpoint_request, list_query
 from waitpoints.endpoints import DeliveryKind
 
 TEMPLATE = Template.load()
@@ -67,7 +67,7 @@ def test_the_list_route_reads_the_documented_parameters() -> None:
 
 
 def test_the_list_of_endpoints_reads_the_documented_parameters() -> None:
-    assert by_id("list_endpoints_v1").names("query") == endpoint_query.PARAMETERS
+    assert by_id("list_endpoints_v1").names("query") == list_query.ENDPOINT_PARAMETERS
 
 
 def test_the_put_route_reads_the_documented_fields() -> None:

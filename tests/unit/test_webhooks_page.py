@@ -18,7 +18,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
-from waitpoints.api import completion, completion_filter, expressions
+from waitpoints.api import completion, expressions
 from waitpoints.api.endpoint_delivery import Evaluation, NoKey
 from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.api.request_model import validated
@@ -113,7 +113,7 @@ def test_every_answer_has_the_fields_of_the_api(shown: Any) -> None:
 
 @pytest.mark.parametrize("expression", EXPRESSIONS)
 def test_every_expression_is_accepted(expression: str) -> None:
-    completion_filter.check(expression)
+    expressions.check(expression)
 
 
 @pytest.mark.parametrize(

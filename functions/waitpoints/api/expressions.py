@@ -122,6 +122,14 @@ def evaluate(expression: str, value: Mapping[str, Any], work: Work) -> Any:
         raise EvaluationFailed("it does not fit the types of the values") from None
 
 
+def matches(expression: str, value: Mapping[str, Any]) -> bool:
+    """Whether an expression that `check` accepted is true of a delivery. It is not if it has no result for it."""
+    try:
+        return is_true(evaluate(expression, value, Work()))
+    except EvaluationFailed:
+        return False
+
+
 def is_true(result: Any) -> bool:
     """Whether a result counts as true in JMESPath: it is not null, false or empty. The number 0 is true."""
     is_empty = isinstance(result, (str, list, dict)) and not result

@@ -2,10 +2,9 @@
 
 from collections.abc import Mapping
 
-from waitpoints.api.http import Request, Response
+from waitpoints.api.http import HANDSHAKE_LIMIT, Request, Response
 
 KEYED = ("zoom", "xero", "discord")  # schemes whose handshake needs the key
-MAX_BODY = 16_384  # bytes; handshakes have less than 1 KB
 _HEADERS = ("x-hook-secret", "smartsheet-hook-challenge", "aeg-event-type")
 _WORDS = (b'"challenge"', b'"verification_token"', b'"validation_code"')
 
@@ -23,6 +22,6 @@ def may_be_handshake(method: str, headers: Mapping[str, str], raw_query: str, bo
     """Whether this may be a handshake that needs no key. False is certain. Header names are in lower case."""
     if method != "POST":
         return method in ("GET", "HEAD", "OPTIONS")
-    if len(body) > MAX_BODY:
+    if len(body) > HANDSHAKE_LIMIT:
         return any(name in headers for name in _HEADERS)
     return "validationToken" in raw_query or any(name in headers for name in _HEADERS) or any(word in body for word in _WORDS)

@@ -36,8 +36,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from waitpoints import json_text
-from waitpoints.api.handshake_signs import MAX_BODY
-from waitpoints.api.http import Response
+from waitpoints.api.http import HANDSHAKE_LIMIT, Response
 
 _CHALLENGE = re.compile(r"[A-Za-z0-9._~:+/=-]{1,1024}")
 _SPOKEN = re.compile(r"[A-Za-z0-9._~:+/= -]{1,1024}")  # Microsoft Graph's challenge contains spaces
@@ -214,7 +213,7 @@ def _query(raw_query: str) -> dict[str, str]:
 
 
 def _json(body: bytes) -> Any:
-    if len(body) > MAX_BODY:
+    if len(body) > HANDSHAKE_LIMIT:
         return None
     try:
         return json_text.parse(body.decode("utf-8-sig"))

@@ -68,6 +68,7 @@ CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 ENDPOINT_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
+HANDSHAKE_LIMIT = 16_384  # bytes of body; handshakes have less than 1 KB
 
 
 FORM = "application/x-www-form-urlencoded"

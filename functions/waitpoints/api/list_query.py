@@ -1,10 +1,11 @@
-"""The query string of the list route (contract L4). If a parameter is repeated, the last one counts."""
+"""The query strings of the two lists: tokens (contract L4), endpoints (N6). If a parameter is repeated, the last one counts."""
 
 import re
 from typing import Never
 from urllib.parse import parse_qsl
 
 from waitpoints import ids, timeouts
+from waitpoints.endpoints import is_name
 from waitpoints.errors import InvalidRequest, InvalidTimeout
 from waitpoints.known_names import refuse_unknown
 from waitpoints.listing import Filter, ListQuery
@@ -51,6 +52,8 @@ PARAMETERS = (
 )
 
 
+ENDPOINT_PARAMETERS = ("page[size]", "page[after]")
+
 BESIDE_UNDELIVERED = (
     "filter[undelivered]",
     "sort",
@@ -73,7 +76,7 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
             output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
             undelivered=_undelivered(parameters),
         ),
-        size=page_size(parameters.get("page[size]")),
+        size=_page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),
         before=_cursor(parameters, "page[before]"),
         created_from=_start(parameters, "filter[createdAt]", now),
@@ -82,7 +85,17 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
     )
 
 
-def page_size(value: str | None) -> int:
+def parse_endpoints(raw_query: str) -> tuple[int, str | None]:
+    """Return the size of the page and the name after which it begins. Raises InvalidRequest as `parse` does."""
+    parameters = dict(parse_qsl(raw_query, keep_blank_values=True))
+    refuse_unknown(parameters, ENDPOINT_PARAMETERS, "parameter")
+    after = parameters.get("page[after]") or None
+    if after is not None and not is_name(after):
+        _refuse("page[after]", "must be a cursor from pagination.next, which is an endpoint's name")
+    return _page_size(parameters.get("page[size]")), after
+
+
+def _page_size(value: str | None) -> int:
     """Return the number of items that `page[size]` asks for. Raises InvalidRequest."""
     if value is None:
         return DEFAULT_SIZE

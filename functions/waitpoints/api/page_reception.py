@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from waitpoints import json_text, telemetry
-from waitpoints.api import output_check, page_definition, page_form, page_html, page_words, reception
+from waitpoints.api import output_check, page_definition, page_form, page_html, page_words
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page_definition import Page
 from waitpoints.api.page_form import Errors, GoBack, NotConfirmed, Submission
@@ -61,6 +61,13 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
             assert_never(never)
 
 
+def after_end(request: Request) -> Response:
+    """The answer to a choice that came too late. The browser is sent to the page itself, which says what was decided."""
+    if not request.is_of_person:
+        return RECEIVED
+    return Response("", 303, {"location": request.path["hash"].lower(), "cache-control": "no-store"})
+
+
 def look(request: Request) -> Look:
     """The page's language, which the browser asks for, and the stack's brand."""
     name, color = services.brand
@@ -85,7 +92,7 @@ def _settled(request: Request, token_id: str, page: Page, choice: Submission, se
             return _answer(request, page_html.done(page, choice.action, _time(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return reception.after_end(request)
+            return after_end(request)
         case RulesApply():
             raise AssertionError("the choice was checked against the page, which is the token's only rule")
         case never:

@@ -35,7 +35,7 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
             return RECEIVED
         case Ended(outcome, rules):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return after_end(request) if rules and rules.has_page else RECEIVED
+            return _after_end(request) if rules and rules.has_page else RECEIVED
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, sender)
@@ -98,18 +98,16 @@ def _verified(verify: Verification, request: Request, token_id: str, body: bytes
     return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
 
 
-def after_end(request: Request) -> Response:
-    """The answer to a choice that came too late. The browser is sent to the page itself, which says what was decided."""
-    if not request.is_of_person:
-        return RECEIVED
-    return Response("", 303, {"location": request.path["hash"].lower(), "cache-control": "no-store"})
+def _after_end(request: Request) -> Response:
+    from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
+
+    return page_reception.after_end(request)
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:
-    from waitpoints.api import completion_filter, expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
-    delivery = expressions.delivery(output.json or "null", request.headers, request.raw_query)
-    return completion_filter.matches(expression, delivery)
+    return expressions.matches(expression, expressions.delivery(output.json or "null", request.headers, request.raw_query))
 
 
 def _checked(token_id: str, rules: Rules, output: str | None) -> str | None:

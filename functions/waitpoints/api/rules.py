@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 
 from waitpoints import json_text
 from waitpoints.aws.secrets import is_unusable
-from waitpoints.errors import InvalidPage, InvalidVerification
+from waitpoints.errors import InvalidCompleteWhen, InvalidPage, InvalidVerification
 from waitpoints.token import Document, DocumentKind, Verification
 from waitpoints.wiring import services
 
@@ -36,9 +36,12 @@ def complete_when(expression: str | None) -> str | None:
     """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
-    from waitpoints.api import completion_filter  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
-    completion_filter.check(expression)
+    try:
+        expressions.check(expression)
+    except expressions.ExpressionRefused as refusal:
+        raise InvalidCompleteWhen(f"Invalid completeWhen: {refusal}") from None
     return expression
 
 

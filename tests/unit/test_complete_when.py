@@ -4,15 +4,15 @@ import json
 
 import pytest
 
-from waitpoints.api.completion_filter import check, matches
-from waitpoints.api.expressions import delivery
+from waitpoints.api import rules
+from waitpoints.api.expressions import delivery, matches
 from waitpoints.errors import InvalidCompleteWhen
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})
 
 
 def settles(expression: str, body: str, headers: dict[str, str] | None = None, query: str = "") -> bool:
-    check(expression)
+    assert rules.complete_when(expression) == expression
     return matches(expression, delivery(body, headers or {}, query))
 
 
@@ -56,5 +56,5 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
 
 def test_a_refusal_names_the_field_and_what_is_accepted() -> None:
     with pytest.raises(InvalidCompleteWhen) as refused:
-        check("body." + "a" * 256)
+        rules.complete_when("body." + "a" * 256)
     assert refused.value.message == "Invalid completeWhen: at most 256 characters are accepted"
