@@ -1,13 +1,10 @@
 """Whether an output is what its token asks for: by its payloadSchema, or by its page."""
 
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
-from waitpoints.errors import PayloadRefused, TokenNotFound
+from waitpoints.errors import PayloadRefused
 from waitpoints.token import Document, DocumentKind, Rules
 from waitpoints.wiring import services
-
-if TYPE_CHECKING:
-    from waitpoints.api.page_definition import Page
 
 
 def accepted(token_id: str, rules: Rules, output: str | None) -> str | None:
@@ -37,20 +34,11 @@ def fits(document: Document, output: str) -> bool:
     assert_never(document.kind)
 
 
-def page_of(token_id: str) -> "Page":
-    """Return the page of a waiting token. Raises TokenNotFound."""
-    from waitpoints.api import page_definition  # noqa: PLC0415 - only for tokens with `page`
-
-    text = services.tokens.document(token_id, DocumentKind.PAGE)
-    if text is None:
-        raise TokenNotFound
-    return page_definition.load(text)
-
-
 def _as_chosen(token_id: str, output: str) -> str:
-    from waitpoints.api import page_form  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api import page_definition, page_form  # noqa: PLC0415 - only for tokens with `page`
 
-    choice = page_form.of_json(page_of(token_id), output)
+    page = page_definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
+    choice = page_form.of_json(page, output)
     if isinstance(choice, page_form.Errors):
         raise PayloadRefused(choice.message)
     return choice.output

@@ -12,7 +12,7 @@ from typing import Any
 from waitpoints import json_text
 from waitpoints.api import page_fields, page_input
 from waitpoints.api.page_fields import Field
-from waitpoints.errors import InvalidPage
+from waitpoints.errors import InvalidPage, TokenNotFound
 
 MAX_BYTES = 16_384  # of the definition as JSON text
 MAX_TITLE = 200  # characters
@@ -80,8 +80,10 @@ def parse(value: Any) -> str:
     return text
 
 
-def load(text: str) -> Page:
-    """Return the page of a text that `parse` returned."""
+def load(text: str | None) -> Page:
+    """Return the page of a text that `parse` returned. Raises TokenNotFound without one: its token was removed meanwhile."""
+    if text is None:
+        raise TokenNotFound
     return _page(json_text.parse(text))
 
 

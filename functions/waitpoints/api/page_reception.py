@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from waitpoints import json_text, telemetry
-from waitpoints.api import output_check, page_definition, page_form, page_html, page_words
+from waitpoints.api import page_definition, page_form, page_html, page_words
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page_definition import Page
 from waitpoints.api.page_form import Errors, GoBack, NotConfirmed, Submission
 from waitpoints.api.page_html import Look
 from waitpoints.errors import PayloadRefused
-from waitpoints.token import Completed, Failed, Origin, Output, TimedOut, Token
+from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
 
@@ -37,7 +37,7 @@ def refused(request: Request, refusal: Response) -> Response:
 
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
-    page = output_check.page_of(token_id)
+    page = page_definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
     comma = look(request).language in page_words.DECIMAL_COMMA
     choice = page_form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
