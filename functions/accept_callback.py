@@ -3,8 +3,9 @@
 Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
 """
 
-from waitpoints.api import handshake_signs, reception
+from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
@@ -12,7 +13,7 @@ services.build_at_start("tokens", "callback_urls", "step_functions_client")
 
 
 def _page(request: Request, refusal: Response) -> Response:
-    from waitpoints.api import page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
+    from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
 
     return page_reception.refused(request, refusal)
 
@@ -21,7 +22,7 @@ def _page(request: Request, refusal: Response) -> Response:
 def handler(request: Request) -> Response:
     token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
     body = request.body(PAYLOAD_LIMIT)
-    if answer := handshake_signs.answer(request, body):
+    if answer := maybe_handshake.answer(request, body):
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")

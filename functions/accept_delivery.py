@@ -3,8 +3,9 @@
 Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle a token.
 """
 
-from waitpoints.api import endpoint_reception, handshake_signs
+from waitpoints.api.endpoints import reception as endpoint_reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.senders import maybe_handshake
 from waitpoints.endpoints import Endpoint
 from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
 from waitpoints.wiring import services
@@ -16,7 +17,7 @@ services.build_at_start("keys", "callback_urls", "endpoint_cache", "endpoint_tal
 def handler(request: Request) -> Response:
     endpoint = found(request)
     body = request.body(PAYLOAD_LIMIT)
-    if answer := handshake_signs.answer(request, body):
+    if answer := maybe_handshake.answer(request, body):
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")

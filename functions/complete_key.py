@@ -1,8 +1,9 @@
 """POST /api/v1/waitpoints/complete: complete the token of an idempotency key, or keep the completion for it."""
 
-from waitpoints.api import completion, reception
+from waitpoints.api import complete_request
+from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.api.origin import origin
+from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
 
@@ -13,5 +14,5 @@ services.build_at_start("keys", "credentials", "step_functions_client")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     members = request.json_members(PAYLOAD_LIMIT)
-    key, result = completion.requested_by_key(members, services.now(), services.store.retention)
+    key, result = complete_request.requested_by_key(members, services.now(), services.store.retention)
     return Response(reception.complete_key(key, result, origin(request, Source.COMPLETE)).answer)

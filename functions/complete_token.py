@@ -4,10 +4,11 @@ Browsers may call this route: a web page can complete a token with the token's p
 """
 
 from waitpoints import ids
-from waitpoints.api import completion, reception
+from waitpoints.api import complete_request
+from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.api.origin import origin
 from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source, TokenError
 from waitpoints.wiring import services
 
@@ -19,7 +20,7 @@ def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
-    requested = completion.requested(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
+    requested = complete_request.requested(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
     reception.complete(token_id, result, origin(request, Source.COMPLETE))
     return Response({"success": True})

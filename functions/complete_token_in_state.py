@@ -6,7 +6,8 @@ The payload is that of the HTTP routes: `{"waitpointId": …}` or `{"idempotency
 from typing import Any
 
 from waitpoints import ids, json_text
-from waitpoints.api import completion, reception
+from waitpoints.api import complete_request
+from waitpoints.api.deliveries import reception
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task
 from waitpoints.token import Origin, Source, TokenError
@@ -26,7 +27,7 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint, unless there is an "idempotencyKey"')
     token_id = ids.parse(written_id)
     members = {name: json_text.dumps(value) for name, value in payload.items() if name != "waitpointId"}
-    requested = completion.requested(members)
+    requested = complete_request.requested(members)
     result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
     reception.complete(token_id, result, Origin(source=Source.COMPLETE))
     return {"success": True}
@@ -34,6 +35,6 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
 
 def _complete_key(payload: dict[str, Any]) -> dict[str, Any]:
     members = {name: json_text.dumps(value) for name, value in payload.items()}
-    key, result = completion.requested_by_key(members, services.now(), services.store.retention)
+    key, result = complete_request.requested_by_key(members, services.now(), services.store.retention)
     completed = reception.complete_key(key, result, Origin(source=Source.COMPLETE))
     return completed.answer

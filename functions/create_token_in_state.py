@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api.create import create
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.request_model import validated
-from waitpoints.creation import create
 from waitpoints.state_task import state_task
 from waitpoints.wiring import services
 

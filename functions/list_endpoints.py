@@ -1,7 +1,7 @@
 """GET /api/v1/endpoints: return a page of endpoints, by name."""
 
 from waitpoints.api import list_query
-from waitpoints.api.endpoint_representation import configured
+from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.wiring import services
 

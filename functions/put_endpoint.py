@@ -1,8 +1,9 @@
 """PUT /api/v1/endpoints/{name}: make an endpoint, or change the settings of an existing one. Its URL stays the same."""
 
 from waitpoints import telemetry
-from waitpoints.api import endpoint_request, rules
-from waitpoints.api.endpoint_representation import configured
+from waitpoints.api.deliveries import rules
+from waitpoints.api.endpoints import settings as endpoint_settings
+from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
 from waitpoints.endpoints import Endpoint, new_secret_id
 from waitpoints.wiring import services
@@ -14,8 +15,8 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     name = request.path["name"]
-    endpoint_request.check_name(name)
-    wanted = endpoint_request.parse(request.json_value(ENDPOINT_LIMIT), services.retention)
+    endpoint_settings.check_name(name)
+    wanted = endpoint_settings.parse(request.json_value(ENDPOINT_LIMIT), services.retention)
     now = services.now()
     endpoint = services.endpoints.put(
         Endpoint(

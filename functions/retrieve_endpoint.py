@@ -1,6 +1,6 @@
 """GET /api/v1/endpoints/{name}: return one endpoint, with what became of its deliveries."""
 
-from waitpoints.api.endpoint_representation import with_deliveries
+from waitpoints.api.endpoints.representation import with_deliveries
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.endpoints import is_name
 from waitpoints.errors import EndpointNotFound

@@ -3,8 +3,9 @@
 Senders that test a URL by GET are answered here too. A request that does not accept HTML is 405.
 """
 
-from waitpoints.api import handshake_signs, page_reception
 from waitpoints.api.http import Request, Response, http_handler
+from waitpoints.api.page import reception as page_reception
+from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
@@ -14,7 +15,7 @@ services.build_at_start("tokens", "callback_urls", "brand")
 @http_handler("GET", allow=("POST",), for_person=page_reception.refused)
 def handler(request: Request) -> Response:
     token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
-    if answer := handshake_signs.answer(request, b""):
+    if answer := maybe_handshake.answer(request, b""):
         return answer
     if not request.is_of_person:
         raise MethodNotAllowed("POST")

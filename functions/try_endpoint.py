@@ -1,6 +1,6 @@
 """POST /api/v1/endpoints/{name}/test: say what would become of a delivery to an endpoint. Nothing changes."""
 
-from waitpoints.api import delivery_trial
+from waitpoints.api.endpoints import trial
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
@@ -11,8 +11,8 @@ services.build_at_start("keys", "callback_urls", "credentials")
 @http_handler("POST")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    sent = delivery_trial.delivery(request.json_value(PAYLOAD_LIMIT), request)
+    sent = trial.delivery(request.json_value(PAYLOAD_LIMIT), request)
     endpoint = services.endpoints.get(request.path["name"])
     if endpoint is None:
         raise EndpointNotFound
-    return Response(delivery_trial.tried(endpoint, sent, sent.body(PAYLOAD_LIMIT)))
+    return Response(trial.tried(endpoint, sent, sent.body(PAYLOAD_LIMIT)))

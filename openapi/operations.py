@@ -27,10 +27,10 @@ from openapi.operation import (
     too_large,
 )
 from waitpoints import key_text
-from waitpoints.api.completion import MAX_CODE, MAX_MESSAGE
+from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.models import CreateWaitpointTokenRequest
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.api.request_model import ABSENT
 from waitpoints.endpoints import DEFAULT_KEY_TTL, WHOLE_BODY

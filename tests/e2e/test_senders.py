@@ -31,7 +31,7 @@ from tests.support import webhook_signer as signer
 from tests.support.api_gateway import TOKENS
 from tests.support.webhook_signer import Signed
 from waitpoints import json_text
-from waitpoints.api.signature_schemes import SCHEMES
+from waitpoints.api.senders.schemes import SCHEMES
 
 BODY = '{"event": "päid",  "amount": 12.50}'.encode()
 BODY_IS_NOT_SIGNED = ("token",)

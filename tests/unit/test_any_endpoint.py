@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.expressions import HEAVIEST, LARGEST, expressions_of_deliveries, json_values
-from waitpoints.api import endpoint_delivery
-from waitpoints.api.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
+from waitpoints.api.deliveries.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
+from waitpoints.api.endpoints import evaluation as endpoint_evaluation
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.token import ORIGIN_TEXT
 
@@ -54,7 +54,7 @@ def works(monkeypatch: pytest.MonkeyPatch) -> list[Work]:
         made.append(Work())
         return made[-1]
 
-    monkeypatch.setattr(endpoint_delivery, "Work", make)
+    monkeypatch.setattr(endpoint_evaluation, "Work", make)
     return made
 
 

@@ -12,7 +12,7 @@ from waitpoints_client.testing import FakeWaitpoints
 from openapi import answers
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
-from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from waitpoints.api import rules
-from waitpoints.api.expressions import delivery, matches
+from waitpoints.api.deliveries import rules
+from waitpoints.api.deliveries.expressions import delivery, matches
 from waitpoints.errors import InvalidCompleteWhen
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.expressions import expressions, json_values
 from waitpoints import key_text
-from waitpoints.api.endpoint_delivery import (
+from waitpoints.api.deliveries.expressions import ExpressionRefused, check
+from waitpoints.api.endpoints.evaluation import (
     MAX_NAMES,
     Evaluated,
     Evaluation,
@@ -19,7 +20,6 @@ from waitpoints.api.endpoint_delivery import (
     shape,
     text_in_key,
 )
-from waitpoints.api.expressions import ExpressionRefused, check
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import Endpoint
 

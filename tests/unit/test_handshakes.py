@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.handshake_signs import may_be_handshake
-from waitpoints.api.handshakes import Asked, answer, keyed_answer
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
+from waitpoints.api.senders.handshakes import Asked, answer, keyed_answer
+from waitpoints.api.senders.maybe_handshake import may_be_handshake
 
 GRAPH_TOKEN = "Validation: Testing client application reachability for subscription Request-Id: 522a8e7e-096a-494c"
 KEY = b"secret"

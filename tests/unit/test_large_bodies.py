@@ -12,7 +12,7 @@ from benchmarks import measured_requests
 from benchmarks.large_bodies import BRACKETS, BYTES, FORM, JSON, LIMIT, MOST_MEMORY, MOST_TIME, NESTED, TEXT, Body, bodies
 from benchmarks.large_body_process import PARSER, peak_of
 from in_process.template import ROOT
-from waitpoints.api import callback_body
+from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import PAYLOAD_LIMIT
 
 MEBIBYTE = 1024 * 1024

@@ -28,7 +28,7 @@ from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.settling import ORIGIN, complete
-from waitpoints.api import output_check, reception
+from waitpoints.api.deliveries import output_check, reception
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status
 from waitpoints.errors import CannotResumeNow, PayloadRefused, TokenNotFound

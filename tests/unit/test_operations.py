@@ -14,7 +14,8 @@ from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api
 from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api import completion, endpoint_request, list_query
+from waitpoints.api import complete_request, list_query
+from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.endpoints import DeliveryKind
 
 TEMPLATE = Template.load()
@@ -73,7 +74,7 @@ def test_the_list_of_endpoints_reads_the_documented_parameters() -> None:
 def test_the_put_route_reads_the_documented_fields() -> None:
     body = by_id("put_endpoint_v1").body
     assert body is not None
-    assert body.fields == endpoint_request.FIELDS
+    assert body.fields == endpoint_settings.FIELDS
 
 
 def test_every_kind_of_delivery_is_documented() -> None:
@@ -83,7 +84,7 @@ def test_every_kind_of_delivery_is_documented() -> None:
 def test_the_complete_route_reads_the_documented_fields() -> None:
     body = by_id("complete_waitpoint_token_v1").body
     assert body is not None
-    assert body.fields == completion.FIELDS
+    assert body.fields == complete_request.FIELDS
 
 
 def test_the_wait_function_reads_every_field_that_the_examples_send() -> None:

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api import page_definition, page_fields
-from waitpoints.api.page_fields import Field, Kind, Problem
+from waitpoints.api.page import definition as page_definition
+from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page.fields import Field, Kind, Problem
 from waitpoints.errors import InvalidPage
 
 

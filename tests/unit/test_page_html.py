@@ -10,11 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.html_page import HtmlPage
-from waitpoints.api import page_definition, page_fields, page_form, page_html, page_style, page_words
-from waitpoints.api.page_definition import Page
-from waitpoints.api.page_fields import Problem
-from waitpoints.api.page_html import Look
-from waitpoints.api.page_markup import element, join, literal
+from waitpoints.api.page import definition as page_definition
+from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import form as page_form
+from waitpoints.api.page import html as page_html
+from waitpoints.api.page import style as page_style
+from waitpoints.api.page import words as page_words
+from waitpoints.api.page.definition import Page
+from waitpoints.api.page.fields import Problem
+from waitpoints.api.page.html import Look
+from waitpoints.api.page.markup import element, join, literal
 from waitpoints.errors import InvalidPage
 
 AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)

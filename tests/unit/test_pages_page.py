@@ -10,8 +10,10 @@ from local.stack import ROOT
 from tests.support.api_gateway import Api
 from tests.support.html_page import HtmlPage
 from tests.support.readme import SNIPPETS
-from waitpoints.api import page_definition, page_fields, page_html
-from waitpoints.api.page_fields import Kind
+from waitpoints.api.page import definition as page_definition
+from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import html as page_html
+from waitpoints.api.page.fields import Kind
 
 PAGE = (ROOT / "docs" / "pages.md").read_text()
 STATE = re.search(r"<!-- state: approval -->\n```json\n(.*?)```", PAGE, re.DOTALL)

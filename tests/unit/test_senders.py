@@ -17,8 +17,8 @@ from tests.support import webhook_signer
 from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret, MissingSecret
-from waitpoints.api import callback_body
-from waitpoints.api.origin import _DELIVERY_IDS
+from waitpoints.api.deliveries import callback_body
+from waitpoints.api.senders.origin import _DELIVERY_IDS
 from waitpoints.token import iso
 from waitpoints.waiter_result import Failure, Success
 

@@ -18,10 +18,10 @@ from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from tests.support import webhook_signer as signer
-from waitpoints.api import signatures
-from waitpoints.api.secret_forms import P256_SPKI
-from waitpoints.api.signature_schemes import ALIASES, SCHEMES, Header
-from waitpoints.api.signatures import Delivery, check, check_secret, parse_verify
+from waitpoints.api.senders import signatures
+from waitpoints.api.senders.schemes import ALIASES, SCHEMES, Header
+from waitpoints.api.senders.secret_forms import P256_SPKI
+from waitpoints.api.senders.signatures import Delivery, check, check_secret, parse_verify
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
@@ -591,10 +591,10 @@ class TestWhatIsImported:
 
     def test_is_light(self) -> None:
         heavy = {"cryptography", "jwt", "pydantic", "boto3", "botocore", "aws_lambda_powertools", "difflib"}
-        assert not heavy & self.imported("import waitpoints.api.signatures")
+        assert not heavy & self.imported("import waitpoints.api.senders.signatures")
 
     def test_is_cryptography_once_a_scheme_needs_it(self) -> None:
-        assert "cryptography" in self.imported("import waitpoints.api.public_keys")
+        assert "cryptography" in self.imported("import waitpoints.api.senders.public_keys")
 
 
 PAGE = (ROOT / "docs/webhooks.md").read_text()

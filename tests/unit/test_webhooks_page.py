@@ -18,9 +18,10 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
-from waitpoints.api import completion, expressions
-from waitpoints.api.endpoint_delivery import Evaluation, NoKey
-from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api import complete_request
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.deliveries import expressions
+from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
 from waitpoints.api.request_model import validated
 from waitpoints.endpoints import Endpoint
 from waitpoints.waiter_result import Success
@@ -86,7 +87,7 @@ def test_every_endpoint_is_accepted(body: Any, page_api: Api) -> None:
 
 @pytest.mark.parametrize("body", of_kind("complete"))
 def test_every_completion_is_accepted(body: Any, page_api: Api) -> None:
-    completion.requested({name: json.dumps(value) for name, value in body.items()})
+    complete_request.requested({name: json.dumps(value) for name, value in body.items()})
     token = page_api.create()
     assert page_api.post(f"{TOKENS}/{token['id']}/complete", body).status == 200
     shown = page_api.retrieve(token["id"])

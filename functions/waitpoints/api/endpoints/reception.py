@@ -7,10 +7,10 @@ Only a delivery that is not verified is refused.
 from typing import assert_never
 
 from waitpoints import telemetry, timeouts
-from waitpoints.api import reception
-from waitpoints.api.endpoint_delivery import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
+from waitpoints.api.deliveries import reception
+from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.origin import origin
+from waitpoints.api.senders.origin import origin
 from waitpoints.endpoints import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.keys import Kept, NotAwaited
@@ -54,7 +54,7 @@ def _verified(endpoint: Endpoint, request: Request, body: bytes, sender: Origin)
     """Verify a delivery, or count it as refused and raise the reason."""
     if endpoint.verify is None:
         return None
-    from waitpoints.api import verification  # noqa: PLC0415 - only for endpoints with `verify`
+    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
     url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:

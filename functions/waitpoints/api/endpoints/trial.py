@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.api import endpoint_reception, handshake_signs, output_check, verification
-from waitpoints.api.endpoint_delivery import Evaluation, NoKey, NoOutput
+from waitpoints.api.deliveries import output_check
+from waitpoints.api.endpoints import reception
+from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
+from waitpoints.api.senders import maybe_handshake, verification
 from waitpoints.endpoints import DeliveryKind, Endpoint
 from waitpoints.errors import InvalidRequest, PayloadRefused, WrongSignature
 from waitpoints.known_names import refuse_unknown
@@ -83,7 +85,7 @@ def tried(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
 
 
 def _handshake(request: Request, body: bytes) -> list[Step]:
-    answer = handshake_signs.answer(request, body)
+    answer = maybe_handshake.answer(request, body)
     return [_answered(answer)] if answer else []
 
 
@@ -118,14 +120,14 @@ def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     now = services.now()
     outcome = token.outcome_at(now) if token else None
     if token is None or (outcome is not None and _key_has_expired(token, now)):
-        if endpoint_reception.kept_until(endpoint, now, services.store.retention) <= now:
+        if reception.kept_until(endpoint, now, services.store.retention) <= now:
             return Step("token", "not awaited", "no token has the key, and keyTTL is 0s", DeliveryKind.NOT_AWAITED)
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:
         case None:
             return _waiting(token, output)
         case Completed(at) | Failed(at) | TimedOut(at):
-            kind = endpoint_reception.after_the_end(outcome)
+            kind = reception.after_the_end(outcome)
             return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
     assert_never(outcome)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import timeouts
-from waitpoints.api import expressions
+from waitpoints.api.deliveries import expressions
 from waitpoints.endpoints import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidRequest, InvalidTimeout, InvalidVerification
 from waitpoints.known_names import refuse_unknown

@@ -12,10 +12,11 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from waitpoints import json_text
-from waitpoints.api import page_fields, page_words
 from waitpoints.api.http import FORM
-from waitpoints.api.page_definition import Action, Page
-from waitpoints.api.page_fields import Problem
+from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import words
+from waitpoints.api.page.definition import Action, Page
+from waitpoints.api.page.fields import Problem
 from waitpoints.known_names import unknown
 
 PREFIX = "field."
@@ -70,8 +71,8 @@ class Errors:
     @property
     def message(self) -> str:
         """What a program is answered. Has nothing of the values."""
-        of_fields = [f'field "{name}": {page_words.problem("en", found)}' for name, found in self.problems.items()]
-        of_whole = [self.detail or page_words.problem("en", self.whole)] if self.whole else []
+        of_fields = [f'field "{name}": {words.problem("en", found)}' for name, found in self.problems.items()]
+        of_whole = [self.detail or words.problem("en", self.whole)] if self.whole else []
         return " ".join(["The body does not fit the token's page:", *of_whole, *of_fields])
 
 

@@ -11,14 +11,14 @@ from waitpoints.token import Document, DocumentKind, Verification
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
-    from waitpoints.api.models import CreateWaitpointTokenRequest
+    from waitpoints.api.create_request import CreateWaitpointTokenRequest
 
 
 def verification(value: Any) -> Verification | None:
     """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
-    from waitpoints.api import signatures  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.senders import signatures  # noqa: PLC0415 - only for tokens with `verify`
 
     verify = signatures.parse_verify(value)
     try:
@@ -36,7 +36,7 @@ def complete_when(expression: str | None) -> str | None:
     """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
-    from waitpoints.api import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
     try:
         expressions.check(expression)
@@ -73,7 +73,8 @@ def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
 
 
 def _page(value: Any) -> str:
-    from waitpoints.api import page_definition, page_html  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import html as page_html  # noqa: PLC0415 - only for tokens with `page`
 
     text = page_definition.parse(value)
     page_html.check_size(page_definition.load(text))

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api import page_fields, page_input
-from waitpoints.api.page_fields import Field
+from waitpoints.api.page import fields as page_fields
+from waitpoints.api.page import input
+from waitpoints.api.page.fields import Field
 from waitpoints.errors import InvalidPage, TokenNotFound
 
 MAX_BYTES = 16_384  # of the definition as JSON text
@@ -74,9 +75,9 @@ def parse(value: Any) -> str:
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
     if page.fields:
-        from waitpoints.api import page_field_checks  # noqa: PLC0415 - a page can be shown without it
+        from waitpoints.api.page import field_checks  # noqa: PLC0415 - a page can be shown without it
 
-        page_field_checks.check(value["fields"], page.fields, "page.fields")
+        field_checks.check(value["fields"], page.fields, "page.fields")
     return text
 
 
@@ -88,14 +89,14 @@ def load(text: str | None) -> Page:
 
 
 def _page(value: Any) -> Page:
-    given = page_input.members(value, "page", _MEMBERS)
+    given = input.members(value, "page", _MEMBERS)
     confirm = given.get("confirm", False)
     if not isinstance(confirm, bool):
         raise InvalidPage("page.confirm", "expected true or false")
-    links = page_input.items(given.get("links", []), "page.links", MAX_LINKS)
+    links = input.items(given.get("links", []), "page.links", MAX_LINKS)
     return Page(
-        title=page_input.text(given.get("title"), "page.title", MAX_TITLE),
-        text=page_input.text(given.get("text", ""), "page.text", MAX_TEXT, 0),
+        title=input.text(given.get("title"), "page.title", MAX_TITLE),
+        text=input.text(given.get("text", ""), "page.text", MAX_TEXT, 0),
         links=tuple(_link(link, place) for link, place in links),
         actions=_actions(given["actions"]) if "actions" in given else (Action(DEFAULT_ACTION, None),),
         fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
@@ -104,15 +105,15 @@ def _page(value: Any) -> Page:
 
 
 def _link(value: Any, place: str) -> Link:
-    link = page_input.members(value, place, ("label", "url"))
-    url = page_input.text(link.get("url"), f"{place}.url", MAX_URL)
+    link = input.members(value, place, ("label", "url"))
+    url = input.text(link.get("url"), f"{place}.url", MAX_URL)
     if not _URL.fullmatch(url):
         raise InvalidPage(f"{place}.url", "expected an absolute URL of the scheme https, http or mailto, without spaces")
-    return Link(page_input.text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
+    return Link(input.text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
 
 
 def _actions(value: Any) -> tuple[Action, ...]:
-    listed = page_input.items(value, "page.actions", MAX_ACTIONS, 1)
+    listed = input.items(value, "page.actions", MAX_ACTIONS, 1)
     actions = tuple(_action(action, place) for action, place in listed)
     if len({action.id for action in actions}) < len(actions):
         raise InvalidPage("page.actions", "the same id twice")
@@ -120,10 +121,10 @@ def _actions(value: Any) -> tuple[Action, ...]:
 
 
 def _action(value: Any, place: str) -> Action:
-    action = page_input.members(value, place, ("id", "label", "style"))
+    action = input.members(value, place, ("id", "label", "style"))
     identifier, style = action.get("id"), action.get("style")
     if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         raise InvalidPage(f"{place}.id", "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
     if "style" in action and style not in STYLES:
         raise InvalidPage(f"{place}.style", f"expected one of {', '.join(STYLES)}, or no style")
-    return Action(identifier, page_input.text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)
+    return Action(identifier, input.text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)

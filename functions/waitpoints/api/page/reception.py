@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from typing import assert_never
 
 from waitpoints import json_text, telemetry
-from waitpoints.api import page_definition, page_form, page_html, page_words
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page_definition import Page
-from waitpoints.api.page_form import Errors, GoBack, NotConfirmed, Submission
-from waitpoints.api.page_html import Look
+from waitpoints.api.page import definition, form, html, words
+from waitpoints.api.page.definition import Page
+from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission
+from waitpoints.api.page.html import Look
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
@@ -29,17 +29,17 @@ def shown(request: Request, token_id: str) -> Response:
 
 def refused(request: Request, refusal: Response) -> Response:
     """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
-    if refusal.status not in page_html.NOTICES:
+    if refusal.status not in html.NOTICES:
         return refusal
-    answer = _answer(request, page_html.notice(refusal.status, look(request)), refusal.status)
+    answer = _answer(request, html.notice(refusal.status, look(request)), refusal.status)
     return replace(answer, headers={**refusal.headers, **answer.headers})
 
 
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
-    page = page_definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
-    comma = look(request).language in page_words.DECIMAL_COMMA
-    choice = page_form.read(page, body, request.headers.get("content-type", ""), comma)
+    page = definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
+    comma = look(request).language in words.DECIMAL_COMMA
+    choice = form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
         case Submission() if request.is_of_another_site:
             return _asked_here(request, token_id, page, choice)
@@ -48,15 +48,15 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
         case NotConfirmed() | GoBack() if not request.is_of_person:
             raise PayloadRefused('The page asks a second time: add "confirmed=yes" to the form, or send JSON.')
         case NotConfirmed(action, values):
-            return _answer(request, page_html.confirm(page, action, values, look(request)))
+            return _answer(request, html.confirm(page, action, values, look(request)))
         case GoBack(values):
-            return _answer(request, page_html.form(page, look(request), until=_until(token_id), values=values))
+            return _answer(request, html.form(page, look(request), until=_until(token_id), values=values))
         case Errors():
             telemetry.count("PayloadsRefused")
             if not request.is_of_person:
                 raise PayloadRefused(choice.message)
             services.tokens.count_delivery(token_id, None, sender)
-            return _answer(request, page_html.form(page, look(request), until=_until(token_id), errors=choice), 422)
+            return _answer(request, html.form(page, look(request), until=_until(token_id), errors=choice), 422)
         case never:
             assert_never(never)
 
@@ -71,15 +71,15 @@ def after_end(request: Request) -> Response:
 def look(request: Request) -> Look:
     """The page's language, which the browser asks for, and the stack's brand."""
     name, color = services.brand
-    return Look(page_words.language(request.headers.get("accept-language", "")), name, color)
+    return Look(words.language(request.headers.get("accept-language", "")), name, color)
 
 
 def _asked_here(request: Request, token_id: str, page: Page, choice: Submission) -> Response:
     """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
     if choice.values is not None and request.is_of_person:
-        return _answer(request, page_html.confirm(page, choice.action, choice.values, look(request)))
+        return _answer(request, html.confirm(page, choice.action, choice.values, look(request)))
     if request.accepts_html:
-        return _answer(request, page_html.form(page, look(request), until=_until(token_id)))
+        return _answer(request, html.form(page, look(request), until=_until(token_id)))
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
@@ -89,7 +89,7 @@ def _settled(request: Request, token_id: str, page: Page, choice: Submission, se
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return _answer(request, page_html.done(page, choice.action, _time(services.now()), look(request)))
+            return _answer(request, html.done(page, choice.action, _time(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
             return after_end(request)
@@ -100,18 +100,18 @@ def _settled(request: Request, token_id: str, page: Page, choice: Submission, se
 
 
 def _page_of(token: Token, look: Look) -> str:
-    page = page_definition.load(token.page) if token.page else None
+    page = definition.load(token.page) if token.page else None
     until = _timeout(token)
     match token.outcome:
         case None:
-            return page_html.form(page, look, until=until) if page else page_html.waiting(look, until=until)
+            return html.form(page, look, until=until) if page else html.waiting(look, until=until)
         case TimedOut(at):
-            return page_html.timed_out(_time(at), look, page=page)
+            return html.timed_out(_time(at), look, page=page)
         case Failed(at):
-            return page_html.failed(_time(at), look, page=page)
+            return html.failed(_time(at), look, page=page)
         case Completed(at, Output(json)):
             action = page.decided(json) if page and json else None
-            return page_html.decided(page, action, _time(at), look) if page else page_html.ended(_time(at), look)
+            return html.decided(page, action, _time(at), look) if page else html.ended(_time(at), look)
     assert_never(token.outcome)
 
 
@@ -131,5 +131,5 @@ def _time(instant: int) -> datetime:
 def _answer(request: Request, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
     if len(json_text.dumps(document).encode()) > MAX_ANSWER:
-        document, status = page_html.notice(413, look(request)), 413
-    return Response(document, status, page_html.headers(look(request)))
+        document, status = html.notice(413, look(request)), 413
+    return Response(document, status, html.headers(look(request)))

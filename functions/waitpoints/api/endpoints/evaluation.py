@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from waitpoints import json_text, key_text
-from waitpoints.api import callback_body, expressions
-from waitpoints.api.expressions import EvaluationFailed, Work
+from waitpoints.api.deliveries import callback_body, expressions
+from waitpoints.api.deliveries.expressions import EvaluationFailed, Work
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoints import WHOLE_BODY, Endpoint
 from waitpoints.errors import InvalidRequest

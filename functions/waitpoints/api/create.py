@@ -4,8 +4,8 @@ from functools import partial
 from typing import Any
 
 from waitpoints import timeouts
-from waitpoints.api import output_check, rules
-from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.deliveries import output_check, rules
 from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.wiring import services
 

@@ -24,7 +24,8 @@ def fits(document: Document, output: str) -> bool:
     """Whether the document of a token that is about to be created accepts an output's JSON text."""
     match document.kind:
         case DocumentKind.PAGE:
-            from waitpoints.api import page_definition, page_form  # noqa: PLC0415 - only for tokens with `page`
+            from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
+            from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
 
             return isinstance(page_form.of_json(page_definition.load(document.text), output), page_form.Submission)
         case DocumentKind.SCHEMA:
@@ -35,7 +36,8 @@ def fits(document: Document, output: str) -> bool:
 
 
 def _as_chosen(token_id: str, output: str) -> str:
-    from waitpoints.api import page_definition, page_form  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
 
     page = page_definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
     choice = page_form.of_json(page, output)

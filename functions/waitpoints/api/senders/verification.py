@@ -5,8 +5,8 @@ import time
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 
 from waitpoints import telemetry
-from waitpoints.api import handshake_signs, signatures
 from waitpoints.api.http import Request, Response
+from waitpoints.api.senders import maybe_handshake, signatures
 from waitpoints.errors import UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 from waitpoints.wiring import services
@@ -30,9 +30,9 @@ def check(verify: Verification, request: Request, url: str, body: bytes) -> Resp
     address = url + (f"?{request.raw_query}" if request.raw_query else "")
     delivery = signatures.Delivery(body, request.headers, address)
     secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
-    if verify.scheme not in handshake_signs.KEYED:
+    if verify.scheme not in maybe_handshake.KEYED:
         return None
-    from waitpoints.api import handshakes  # noqa: PLC0415 - only for these schemes
+    from waitpoints.api.senders import handshakes  # noqa: PLC0415 - only for these schemes
 
     asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
     return handshakes.keyed_answer(verify.scheme, asked, secret.encode())

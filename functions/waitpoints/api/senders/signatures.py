@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from waitpoints import json_text
-from waitpoints.api import secret_forms
-from waitpoints.api.signature_schemes import ALIASES, PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
+from waitpoints.api.senders import secret_forms
+from waitpoints.api.senders.schemes import ALIASES, PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
@@ -279,7 +279,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 
 
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
-    from waitpoints.api import public_keys  # noqa: PLC0415 - cryptography is slow to import
+    from waitpoints.api.senders import public_keys  # noqa: PLC0415 - cryptography is slow to import
 
     verify = public_keys.ed25519 if scheme.primitive == "ed25519" else public_keys.ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))

@@ -12,11 +12,13 @@ from math import ceil
 from typing import Any
 from urllib.parse import quote
 
-from waitpoints.api import page_form, page_style, page_words
-from waitpoints.api.page_definition import Action, Link, Page
-from waitpoints.api.page_fields import LONGEST, YES, Field, Kind, Problem
-from waitpoints.api.page_form import Errors, Values
-from waitpoints.api.page_markup import Markup, element, join, literal
+from waitpoints.api.page import form as page_form
+from waitpoints.api.page import style as page_style
+from waitpoints.api.page import words
+from waitpoints.api.page.definition import Action, Link, Page
+from waitpoints.api.page.fields import LONGEST, YES, Field, Kind, Problem
+from waitpoints.api.page.form import Errors, Values
+from waitpoints.api.page.markup import Markup, element, join, literal
 from waitpoints.errors import InvalidPage
 
 MAX_BYTES = 50_000  # of the form before a person fills it in
@@ -28,12 +30,12 @@ _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a doc
 class Look:
     """The page's language, one of `page_words.WORDS`, and the stack's brand. `color` is `#rrggbb`; `name` may be empty."""
 
-    language: str = page_words.DEFAULT
+    language: str = words.DEFAULT
     name: str = ""
     color: str = "#2457d6"
 
     def __getitem__(self, word: str) -> str:
-        return page_words.WORDS[self.language][word]
+        return words.WORDS[self.language][word]
 
 
 def headers(look: Look) -> dict[str, str]:
@@ -54,7 +56,7 @@ def headers(look: Look) -> dict[str, str]:
 
 def check_size(page: Page) -> None:
     """Raises InvalidPage if the form of a page is too large. Its longest language counts."""
-    longest = max(len(form(page, Look(language, "x" * 100)).encode()) for language in page_words.WORDS)
+    longest = max(len(form(page, Look(language, "x" * 100)).encode()) for language in words.WORDS)
     if longest > MAX_BYTES:
         raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
 
@@ -198,7 +200,7 @@ def _sentence(sentence: str, **parts: Markup) -> Markup:
 
 def _time(look: Look, at: datetime) -> Markup:
     machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return element("time", page_words.time(look.language, at), datetime=machine)
+    return element("time", words.time(look.language, at), datetime=machine)
 
 
 def _when(look: Look, at: datetime) -> Markup:
@@ -271,7 +273,7 @@ def _summary(look: Look, page: Page, errors: Errors) -> Markup:
 
 
 def _problem(look: Look, problem: Problem) -> str:
-    return page_words.problem(look.language, problem)
+    return words.problem(look.language, problem)
 
 
 def _answers(look: Look, page: Page, values: Values) -> Markup:

@@ -14,9 +14,9 @@ needs, so only tokens with that rule pay for it.
 from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
-from waitpoints.api import callback_body
+from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.origin import origin
+from waitpoints.api.senders.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.token import IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, RulesApply, Settled
@@ -74,7 +74,7 @@ def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester
 
 def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes, output: Output, sender: Origin) -> Response:
     if rules.has_page:
-        from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
+        from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 
         return page_reception.receive(request, token_id, body, sender)
     if rules.verify and (answer := _verified(rules.verify, request, token_id, body)):
@@ -93,26 +93,26 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
 
 
 def _verified(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
-    from waitpoints.api import verification  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for tokens with `verify`
 
     return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
 
 
 def _after_end(request: Request) -> Response:
-    from waitpoints.api import page_reception  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 
     return page_reception.after_end(request)
 
 
 def _matches(expression: str, request: Request, output: Output) -> bool:
-    from waitpoints.api import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
+    from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
     return expressions.matches(expression, expressions.delivery(output.json or "null", request.headers, request.raw_query))
 
 
 def _checked(token_id: str, rules: Rules, output: str | None) -> str | None:
     """Return the output that the run gets. Raises PayloadRefused unless it fits the token's payloadSchema or page."""
-    from waitpoints.api import output_check  # noqa: PLC0415 - only for tokens with rules
+    from waitpoints.api.deliveries import output_check  # noqa: PLC0415 - only for tokens with rules
 
     try:
         return output_check.accepted(token_id, rules, output)

@@ -5,8 +5,9 @@ from math import ceil
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api import page_input, payload_schema
-from waitpoints.api.page_fields import MAX_CHOICES, MAX_WHOLE, OF_NUMBERS, Field, Kind, from_texts, is_empty, problem
+from waitpoints.api import payload_schema
+from waitpoints.api.page import input
+from waitpoints.api.page.fields import MAX_CHOICES, MAX_WHOLE, OF_NUMBERS, Field, Kind, from_texts, is_empty, problem
 from waitpoints.errors import InvalidPage, InvalidPayloadSchema
 
 
@@ -17,13 +18,13 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
     """
     for field in fields:
         if "pattern" in field.schema:
-            _check_pattern(field.schema["pattern"], f"{page_input.of_name(f'{place}.properties', field.name)}.pattern")
+            _check_pattern(field.schema["pattern"], f"{input.of_name(f'{place}.properties', field.name)}.pattern")
     try:
         payload_schema.check(json_text.dumps(schema))
     except InvalidPayloadSchema as error:
         raise InvalidPage(place, error.message.removeprefix("Invalid payloadSchema").lstrip(": ")) from None
     for field in fields:
-        _check_field(field, page_input.of_name(f"{place}.properties", field.name))
+        _check_field(field, input.of_name(f"{place}.properties", field.name))
 
 
 def _check_field(field: Field, place: str) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from waitpoints.api.page_fields import Problem
+from waitpoints.api.page.fields import Problem
 
 DEFAULT = "en"
 DECIMAL_COMMA = ("de", "fr", "es")  # the languages that write 1,5
