@@ -10,7 +10,7 @@ from itertools import pairwise
 from benchmarks.large_table import Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
 from tests.support.api_gateway import TOKENS as LIST
-from waitpoints.audit import AT_ONCE
+from waitpoints.unfinished import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)
 MOST_UNITS, MOST_TIME = 0.05, 0.5  # by how much more than the table the units and the time of a round may grow

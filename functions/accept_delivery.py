@@ -6,7 +6,7 @@ Senders may test the URL first, with any method: the handler answers such handsh
 from waitpoints.api.endpoints import reception as endpoint_reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.senders import maybe_handshake
-from waitpoints.endpoints import Endpoint
+from waitpoints.endpoint import Endpoint
 from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
 from waitpoints.wiring import services
 

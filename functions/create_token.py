@@ -3,9 +3,9 @@
 from waitpoints import json_text
 from waitpoints.api.create import create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.credentials import write_scope
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validated
+from waitpoints.credentials import write_scope
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "callback_urls", "credentials")

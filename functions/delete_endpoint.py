@@ -2,7 +2,7 @@
 
 from waitpoints import telemetry
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.endpoints import is_name
+from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import audit, telemetry
+from waitpoints import telemetry, unfinished
 from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in the response
@@ -23,8 +23,8 @@ class TableTooLarge(Exception):
 
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    found = audit.search(services.store, services.now(), lambda: context.get_remaining_time_in_millis() > LAST_READ)
-    left = audit.finish(services.tokens, found, lambda: context.get_remaining_time_in_millis() > LAST_START)
+    found = unfinished.search(services.store, services.now(), lambda: context.get_remaining_time_in_millis() > LAST_READ)
+    left = unfinished.finish(services.tokens, found, lambda: context.get_remaining_time_in_millis() > LAST_START)
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
         undone = len(left.undelivered) + len(left.overdue)
         finished = len(found.undelivered) + len(found.overdue) - undone
@@ -33,8 +33,8 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         telemetry.note(items=found.items, finished=finished, undelivered=len(left.undelivered), overdue=len(left.overdue))
         if found.unread:
             raise TableTooLarge(
-                f"no time to read {found.unread} of {audit.PARTS} parts of the table. In the others {finished} tokens were "
-                f"finished and {undone} left undone. The next round begins elsewhere"
+                f"no time to read {found.unread} of {unfinished.PARTS} parts of the table. In the others {finished} tokens "
+                f"were finished and {undone} left undone. The next round begins elsewhere"
             )
         return {
             "items": found.items,

@@ -5,7 +5,7 @@ from waitpoints.api.deliveries import rules
 from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.api.endpoints.representation import configured
 from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
-from waitpoints.endpoints import Endpoint, new_secret_id
+from waitpoints.endpoint import Endpoint, new_secret_id
 from waitpoints.wiring import services
 
 services.build_at_start("endpoints", "callback_urls", "credentials")

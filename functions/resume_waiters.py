@@ -16,8 +16,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import waiter_count
-from waitpoints.delivery import NotResumed
 from waitpoints.errors import CannotResume, CannotResumeNow
+from waitpoints.resuming import NotResumed
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer")

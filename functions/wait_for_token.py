@@ -11,9 +11,9 @@ from typing import Any
 
 from waitpoints import execution, handles, ids
 from waitpoints.errors import InvalidRequest
-from waitpoints.known_names import refuse_unknown
 from waitpoints.state_task import state_task
 from waitpoints.token import Waiter, WaiterKind
+from waitpoints.unknown_names import refuse_unknown
 from waitpoints.wiring import services
 
 FIELDS = ("waitpointId", "taskToken", "callbackId", "unwrap", "context", "execution")

@@ -79,7 +79,7 @@ def filled_in(text: str, stack: MotoStack) -> str:
 
 def put_endpoint() -> str:
     """Make the endpoint that the events name. Returns its URL."""
-    from waitpoints.endpoints import Endpoint, new_secret_id  # noqa: PLC0415 - `functions` is on the path now
+    from waitpoints.endpoint import Endpoint, new_secret_id  # noqa: PLC0415 - `functions` is on the path now
     from waitpoints.wiring import services  # noqa: PLC0415
 
     key, now = "body.workflow_run.id", services.now()

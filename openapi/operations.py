@@ -26,14 +26,14 @@ from openapi.operation import (
     header,
     too_large,
 )
-from waitpoints import key_text
+from waitpoints import idempotency_key
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.api.request_model import ABSENT
-from waitpoints.endpoints import DEFAULT_KEY_TTL, WHOLE_BODY
+from waitpoints.endpoint import DEFAULT_KEY_TTL, WHOLE_BODY
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -79,7 +79,7 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
     idempotencyKey: str = Field(
         description="The key that names what is awaited.",
         min_length=1,
-        max_length=key_text.MAX_LENGTH,
+        max_length=idempotency_key.MAX_LENGTH,
         examples=["order-1234567"],
     )
     idempotencyKeyTTL: str | None = Field(

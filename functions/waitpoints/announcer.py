@@ -12,9 +12,9 @@ from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.event_bus import EventBus, NotPut
 from waitpoints.aws.items import plain, token_from
-from waitpoints.delivery import Clock
 from waitpoints.errors import CannotPutNow, DetailRefused, TokenNotFound
 from waitpoints.ports import TokenStore
+from waitpoints.resuming import Clock
 from waitpoints.settled_event import settled_event
 from waitpoints.token import Token
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from waitpoints.endpoints import Endpoint
+from waitpoints.endpoint import Endpoint
 
 CACHED_FOR = 60_000  # milliseconds: a changed or deleted endpoint takes effect within this time
 

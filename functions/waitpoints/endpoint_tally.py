@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from waitpoints import telemetry
-from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 
 BURST = 10
 WRITES_PER_SECOND = 2

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import telemetry
-from waitpoints.delivery import Clock
 from waitpoints.errors import TokenNotFound, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
+from waitpoints.resuming import Clock
 from waitpoints.token import Completed, Failed, IdempotencyKey, KeyHolder, Origin, Token, TokenError, Unchecked
 from waitpoints.tokens import Completion, Ended, Tokens
 

@@ -17,8 +17,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import handles, telemetry
 from waitpoints.aws.error_code import error_code
-from waitpoints.delivery import resumer_for
 from waitpoints.errors import CannotResume, InvalidRequest, TryAgain, WaitpointsError
+from waitpoints.resuming import resumer_for
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import Failure
 from waitpoints.wiring import services

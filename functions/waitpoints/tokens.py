@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.delivery import Clock, Delivery, NotResumed
 from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
+from waitpoints.resuming import Clock, Delivery, NotResumed
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,

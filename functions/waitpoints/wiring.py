@@ -13,8 +13,6 @@ from botocore.loaders import Loader
 
 if TYPE_CHECKING:
     from waitpoints.announcer import Announcer
-    from waitpoints.api.callback_url import CallbackUrls
-    from waitpoints.api.credentials import Credentials
     from waitpoints.aws.dead_letters import DeadLetters
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
@@ -23,12 +21,14 @@ if TYPE_CHECKING:
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
-    from waitpoints.delivery import Delivery
+    from waitpoints.credentials import Credentials
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
+    from waitpoints.resuming import Delivery
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
+    from waitpoints.urls import CallbackUrls
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries.
@@ -74,7 +74,7 @@ class Services:
 
     @cached_property
     def delivery(self) -> "Delivery":
-        from waitpoints.delivery import Delivery
+        from waitpoints.resuming import Delivery
 
         return Delivery(self.store, self.outputs, self, self.now, CONNECTIONS)
 
@@ -127,8 +127,8 @@ class Services:
 
     @cached_property
     def callback_urls(self) -> "CallbackUrls":
-        from waitpoints.api.callback_url import CallbackUrls
         from waitpoints.aws.secrets import RotatingSecret
+        from waitpoints.urls import CallbackUrls
 
         return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
@@ -144,8 +144,8 @@ class Services:
 
     @cached_property
     def credentials(self) -> "Credentials":
-        from waitpoints.api.credentials import Credentials
         from waitpoints.aws.secrets import RotatingSecret
+        from waitpoints.credentials import Credentials
 
         return Credentials(RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
 

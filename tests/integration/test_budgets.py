@@ -14,8 +14,8 @@ from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
 from tests.support.api_gateway import TOKENS, Api
 from waitpoints import endpoint_tally
+from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR
-from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.wiring import services
 
 COUNT = "DynamoDB:UpdateItem"  # of a delivery to an endpoint

@@ -22,7 +22,7 @@ from tests.support.fakes.store import MemoryStore
 from tests.support.settling import complete
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.store import Store
-from waitpoints.delivery import Delivery
+from waitpoints.resuming import Delivery
 from waitpoints.token import NewToken, Status, Waiter
 from waitpoints.tokens import Tokens
 

@@ -10,7 +10,7 @@ import pytest
 from benchmarks.dashboard_body import Metric, Recorded, Widget, dashboard, spelled_out
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, STACK_NAME, Template
-from waitpoints.delivery import _metric
+from waitpoints.resuming import _metric
 from waitpoints.token import ReplyKind, Source
 
 TEMPLATE = Template.load()

@@ -13,7 +13,7 @@ from tests.support.api_gateway import Api
 from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.waits import DENIED, FakeWaits
 from tests.support.settling import complete
-from waitpoints import audit
+from waitpoints import unfinished
 from waitpoints.token import (
     Completed,
     NewToken,
@@ -88,8 +88,8 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
 def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
-    found = audit.search(services.store, clock(), has_time=lambda: True)
-    left = audit.finish(services.tokens, found, has_time=lambda: False)
+    found = unfinished.search(services.store, clock(), has_time=lambda: True)
+    left = unfinished.finish(services.tokens, found, has_time=lambda: False)
     assert left.undelivered == [token_id]
 
 
@@ -103,7 +103,7 @@ class TestATableThatIsTooLargeForOneRound:
             monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: LAST_READ + next(left, 0))
             return stack.functions()["doctor"].call({})
 
-        monkeypatch.setattr(audit, "AT_ONCE", 1)
+        monkeypatch.setattr(unfinished, "AT_ONCE", 1)
         return run
 
     @pytest.fixture
@@ -135,7 +135,7 @@ class TestATableThatIsTooLargeForOneRound:
 def test_removes_a_key_without_expiry_once_its_token_is_gone(
     stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "LOOKED_AT", 2)  # all of them
+    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
     retention = services.store.retention * 1000
     gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
     complete(services.tokens, gone["id"], "1")
@@ -152,7 +152,7 @@ def test_removes_a_key_without_expiry_once_its_token_is_gone(
 def test_removes_a_schema_and_a_count_once_their_token_is_gone(
     api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(audit, "LOOKED_AT", 2)  # all of them
+    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
     wanted = {"payloadSchema": {"type": "object"}, "completeWhen": "body.done"}
     gone, waiting = api.create(**wanted), api.create(**wanted)
     for token in (gone, waiting):

@@ -12,7 +12,7 @@ from in_process.moto_stack import MotoStack
 from tests.integration.test_store import race
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
-from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
 AnyStore = EndpointStore | MemoryEndpointStore

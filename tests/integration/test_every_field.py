@@ -21,7 +21,7 @@ from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_B
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import DENIED, THROTTLED
 from waitpoints import ids
-from waitpoints.endpoints import is_name
+from waitpoints.endpoint import is_name
 
 pytestmark = pytest.mark.thorough
 

@@ -17,7 +17,7 @@ from tests.support.fakes.clock import FakeClock
 from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.waits import FakeWaits
 from waitpoints import ids, telemetry
-from waitpoints.endpoints import DeliveryKind
+from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services

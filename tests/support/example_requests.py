@@ -8,7 +8,7 @@ from in_process.template import Route, Template
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from tests.support.api_gateway import Api, HttpAnswer
-from waitpoints.endpoints import Endpoint
+from waitpoints.endpoint import Endpoint
 from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]

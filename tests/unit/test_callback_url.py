@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from tests.support.fakes.secret import FakeSecret
 from waitpoints import ids
-from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
+from waitpoints.urls import CallbackUrls
 
 KEY = "signing-key"
 API_URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 from waitpoints.errors import Forbidden, Unauthenticated
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26

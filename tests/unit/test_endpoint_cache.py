@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tests.support.fakes.clock import FakeClock
+from waitpoints.endpoint import Endpoint
 from waitpoints.endpoint_cache import CACHED_FOR, EndpointCache
-from waitpoints.endpoints import Endpoint
 
 OLD, NEW = "a" * 24, "b" * 24
 GITHUB = Endpoint(name="github", secret_id=OLD, key="body.id", verify=None, created_at=1, updated_at=1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.expressions import expressions, json_values
-from waitpoints import key_text
+from waitpoints import idempotency_key
 from waitpoints.api.deliveries.expressions import ExpressionRefused, check
 from waitpoints.api.endpoints.evaluation import (
     MAX_NAMES,
@@ -21,7 +21,7 @@ from waitpoints.api.endpoints.evaluation import (
     text_in_key,
 )
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.endpoints import Endpoint
+from waitpoints.endpoint import Endpoint
 
 JSON = {"Content-Type": "application/json"}
 
@@ -79,7 +79,7 @@ class TestTheKey:
         assert result.reason == f"key gives {given}; a text that is not empty, or a number, is needed"
 
     def test_has_at_most_the_length_of_a_key(self) -> None:
-        longest = "k" * (key_text.MAX_LENGTH - len("shop:"))
+        longest = "k" * (idempotency_key.MAX_LENGTH - len("shop:"))
         assert isinstance(evaluate({"id": longest}), Evaluated)
         too_long = evaluate({"id": longest + "k"})
         assert isinstance(too_long, NoKey)
@@ -193,7 +193,7 @@ def test_no_accepted_expression_fails_on_any_body(key: str, when: str, output: s
         return
     match evaluate({"id": body}, key=key, when=when, output=output):
         case Evaluated(found, text):
-            assert key_text.check(found).startswith("shop:")
+            assert idempotency_key.check(found).startswith("shop:")
             json.loads(text)
         case NoKey(_, shown):
             json.loads(shown)

@@ -15,7 +15,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
+from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
 from waitpoints.token import (
     Completed,
     Document,

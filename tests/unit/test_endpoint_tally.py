@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from tests.support.fakes.clock import FakeClock
 from waitpoints import telemetry
+from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_tally import BURST, WRITES_PER_SECOND, EndpointTally
-from waitpoints.endpoints import DeliveryKind, EndpointStatistics, LastDelivery
 
 COMPLETED, KEPT, REFUSED = DeliveryKind.COMPLETED, DeliveryKind.KEPT, DeliveryKind.REFUSED
 BUSY, QUIET = "a" * 24, "b" * 24

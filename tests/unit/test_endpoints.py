@@ -12,10 +12,10 @@ from tests.support.api_gateway import DOMAIN, TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.secret import FakeSecret, MissingSecret
 from waitpoints import telemetry
-from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.http import ENDPOINT_LIMIT
-from waitpoints.endpoints import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification, iso
+from waitpoints.urls import CallbackUrls
 from waitpoints.wiring import services
 
 GITHUB = f"{ENDPOINTS}/github"

@@ -15,9 +15,9 @@ from openapi.operations import OPERATIONS, methods
 from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.callback_url import CallbackUrls
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
 from waitpoints.timeouts import Limits
+from waitpoints.urls import CallbackUrls
 from waitpoints.wiring import services
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"

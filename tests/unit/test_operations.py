@@ -16,7 +16,7 @@ from tests.support.example_requests import named, places, put_example_endpoint, 
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api import complete_request, list_query
 from waitpoints.api.endpoints import settings as endpoint_settings
-from waitpoints.endpoints import DeliveryKind
+from waitpoints.endpoint import DeliveryKind
 
 TEMPLATE = Template.load()
 CONSOLE = {"ANY /console", "ANY /console/{version}/{file}"}

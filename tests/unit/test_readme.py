@@ -9,7 +9,7 @@ import pytest
 from in_process.template import Template
 from local.stack import ROOT
 from tests.support.readme import README, SNIPPETS
-from waitpoints import endpoint_cache, endpoint_tally, key_text, token
+from waitpoints import endpoint_cache, endpoint_tally, idempotency_key, token
 from waitpoints.api import create_request, list_query
 from waitpoints.aws import endpoint_store
 from waitpoints.waiter_result import RESULT_LIMIT
@@ -45,7 +45,7 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"{token.MAX_WAITERS} waiters for a token" in README
     assert f"{create_request.MAX_TAGS} tags for a token, {create_request.MAX_TAG_LENGTH} characters each" in README
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
-    assert f"at most {key_text.MAX_LENGTH:,} characters" in README
+    assert f"at most {idempotency_key.MAX_LENGTH:,} characters" in README
     assert f"of a durable function's wait, is at most {RESULT_LIMIT // 1024} KiB" in README
 
 

@@ -23,7 +23,7 @@ from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import expressions
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
 from waitpoints.api.request_model import validated
-from waitpoints.endpoints import Endpoint
+from waitpoints.endpoint import Endpoint
 from waitpoints.waiter_result import Success
 
 FUNCTIONS = Template.load().functions()

@@ -4,10 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from waitpoints import errors, json_text, key_text, timeouts
+from waitpoints import errors, idempotency_key, json_text, timeouts
 from waitpoints.errors import InvalidRequest
-from waitpoints.known_names import refuse_unknown
 from waitpoints.token import FAILED_CODE, FAILED_ERROR, IdempotencyKey, TokenError
+from waitpoints.unknown_names import refuse_unknown
 from waitpoints.waiter_result import REFUSED_ERROR, TIMEOUT_ERROR
 
 FIELDS = ("data", "error")
@@ -46,7 +46,7 @@ def requested_by_key(members: Mapping[str, str], now: int, retention: int) -> tu
     if not isinstance(text, str):
         raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
     kept_until = timeouts.kept_until(_value(members.get("idempotencyKeyTTL", "null")), now, retention)
-    key = IdempotencyKey(key_text.check(text), kept_until)
+    key = IdempotencyKey(idempotency_key.check(text), kept_until)
     return key, requested({name: value for name, value in members.items() if name in FIELDS})
 
 

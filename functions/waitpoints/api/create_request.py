@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from waitpoints import execution, handles, key_text
+from waitpoints import execution, handles
 from waitpoints.api.request_model import ABSENT, RequestModel
 from waitpoints.errors import InvalidRequest, TooManyTags
+from waitpoints.idempotency_key import MAX_LENGTH as MAX_KEY_LENGTH
+from waitpoints.idempotency_key import check as check_key
+from waitpoints.idempotency_key import utf16_units
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -35,7 +38,7 @@ def _tags(value: Any) -> tuple[str, ...]:
     tags = (value,) if isinstance(value, str) else tuple(value or ())
     if wrong := [place for place, tag in enumerate(tags) if not isinstance(tag, str)]:
         raise InvalidRequest(f"Tag {wrong[0] + 1} must be a string")
-    if any(key_text.utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
+    if any(utf16_units(tag) > MAX_TAG_LENGTH for tag in tags):
         raise InvalidRequest(f"Tags must be {MAX_TAG_LENGTH} characters or less")
     if len(tags) > MAX_TAGS:
         raise TooManyTags(f"Waitpoints can only have {MAX_TAGS} tags, you're trying to set {len(tags)}.")
@@ -45,8 +48,8 @@ def _tags(value: Any) -> tuple[str, ...]:
 _TAG_SCHEMA: "JsonDict" = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 IdempotencyKeyText = Annotated[
     str,
-    AfterValidator(_checked(key_text.check)),
-    Field(json_schema_extra={"minLength": 1, "maxLength": key_text.MAX_LENGTH}),
+    AfterValidator(_checked(check_key)),
+    Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH}),
 ]
 
 ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]

@@ -5,11 +5,11 @@ from typing import Never
 from urllib.parse import parse_qsl
 
 from waitpoints import ids, timeouts
-from waitpoints.endpoints import is_name
+from waitpoints.endpoint import is_name
 from waitpoints.errors import InvalidRequest, InvalidTimeout
-from waitpoints.known_names import refuse_unknown
 from waitpoints.listing import Filter, ListQuery
 from waitpoints.token import Status
+from waitpoints.unknown_names import refuse_unknown
 
 DEFAULT_SIZE, MAX_SIZE = 25, 100
 SORTS = ("-createdAt", "createdAt")

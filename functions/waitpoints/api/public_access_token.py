@@ -2,7 +2,7 @@
 
 import jwt
 
-from waitpoints.api.credentials import AUDIENCE, ISSUER, Credentials, bearer
+from waitpoints.credentials import AUDIENCE, ISSUER, Credentials, bearer
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 

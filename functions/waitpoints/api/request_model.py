@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
 from waitpoints.errors import InvalidRequest
-from waitpoints.known_names import unknown
+from waitpoints.unknown_names import unknown
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import plain, primary_key, wire_values
-from waitpoints.endpoints import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification
 
 if TYPE_CHECKING:

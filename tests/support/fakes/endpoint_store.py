@@ -6,7 +6,7 @@
 import threading
 from dataclasses import replace
 
-from waitpoints.endpoints import Endpoint, EndpointStatistics
+from waitpoints.endpoint import Endpoint, EndpointStatistics
 
 
 class MemoryEndpointStore:

@@ -13,18 +13,18 @@ from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
 from tests.support.fakes.waits import FakeWaits
 from waitpoints import wiring
-from waitpoints.api.callback_url import CallbackUrls
-from waitpoints.api.credentials import Credentials
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
-from waitpoints.delivery import Delivery
+from waitpoints.credentials import Credentials
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
+from waitpoints.resuming import Delivery
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
+from waitpoints.urls import CallbackUrls
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"

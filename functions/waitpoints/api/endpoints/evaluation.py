@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from waitpoints import json_text, key_text
+from waitpoints import idempotency_key, json_text
 from waitpoints.api.deliveries import callback_body, expressions
 from waitpoints.api.deliveries.expressions import EvaluationFailed, Work
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.endpoints import WHOLE_BODY, Endpoint
+from waitpoints.endpoint import WHOLE_BODY, Endpoint
 from waitpoints.errors import InvalidRequest
 
 MAX_NAMES = 40  # in a shape
@@ -120,7 +120,7 @@ class Evaluation:
         if text is None:
             raise EvaluationFailed(f"key gives {_described(result)}; a text that is not empty, or a number, is needed")
         try:
-            key_text.check(f"{self._endpoint.name}:{text}")
+            idempotency_key.check(f"{self._endpoint.name}:{text}")
         except InvalidRequest as error:
             raise EvaluationFailed(f"key gives a text that is not accepted: {error}") from None
         return text

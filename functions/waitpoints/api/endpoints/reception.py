@@ -11,7 +11,7 @@ from waitpoints.api.deliveries import reception
 from waitpoints.api.endpoints.evaluation import Evaluated, Evaluation, NoKey, NoOutput, NotMatching
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.senders.origin import origin
-from waitpoints.endpoints import DeliveryKind, Endpoint, LastDelivery
+from waitpoints.endpoint import DeliveryKind, Endpoint, LastDelivery
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.keys import Kept, NotAwaited
 from waitpoints.token import IdempotencyKey, Origin, Outcome, Source, TimedOut

@@ -3,7 +3,7 @@
 from typing import Any
 
 from waitpoints.api.representation import without_none
-from waitpoints.endpoints import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
+from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification, iso
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from waitpoints import timeouts
 from waitpoints.api.deliveries import expressions
-from waitpoints.endpoints import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
+from waitpoints.endpoint import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidRequest, InvalidTimeout, InvalidVerification
-from waitpoints.known_names import refuse_unknown
+from waitpoints.unknown_names import refuse_unknown
 
 FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
 _DAY = 86_400  # seconds

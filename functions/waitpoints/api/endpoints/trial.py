@@ -9,10 +9,10 @@ from waitpoints.api.endpoints import reception
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
 from waitpoints.api.senders import maybe_handshake, verification
-from waitpoints.endpoints import DeliveryKind, Endpoint
+from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import InvalidRequest, PayloadRefused, WrongSignature
-from waitpoints.known_names import refuse_unknown
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
+from waitpoints.unknown_names import refuse_unknown
 from waitpoints.wiring import services
 
 HANDSHAKE = "handshake"

@@ -17,7 +17,7 @@ from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Problem
-from waitpoints.known_names import unknown
+from waitpoints.unknown_names import unknown
 
 PREFIX = "field."
 MAX_PAIRS = 30 * 200 + 10  # every choice of every field

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from typing import Any
 
 from waitpoints.errors import InvalidPage
-from waitpoints.known_names import unknown
+from waitpoints.unknown_names import unknown
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
