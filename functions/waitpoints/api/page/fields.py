@@ -116,7 +116,7 @@ YES = "yes"  # the value of a ticked box
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why a value is not accepted: the name of a sentence in `page_words`, and the limit in it. Has nothing of the value."""
+    """Why a value is not accepted: the name of a sentence in `words`, and the limit in it. Has nothing of the value."""
 
     word: str
     limit: int | float | None = None

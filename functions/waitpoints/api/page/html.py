@@ -28,7 +28,7 @@ _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a doc
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """The page's language, one of `page_words.WORDS`, and the stack's brand. `color` is `#rrggbb`; `name` may be empty."""
+    """The page's language, one of `words.WORDS`, and the stack's brand. `color` is `#rrggbb`; `name` may be empty."""
 
     language: str = words.DEFAULT
     name: str = ""

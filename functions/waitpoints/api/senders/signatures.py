@@ -1,4 +1,4 @@
-"""Verify that the expected sender signed a delivery, using the table in `signature_schemes`.
+"""Verify that the expected sender signed a delivery, using the table in `schemes`.
 
 This module is independent of HTTP frameworks and AWS. `check` takes the delivery as received and an iterable of secrets, so
 that secrets are read only as needed. Signatures cover the raw body and are compared in constant time.
