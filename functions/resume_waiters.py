@@ -1,11 +1,11 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
-left to do. If the stack has an event bus, this also puts the token's event. `waitpoints redrive` invokes this function with
-`{"waitpointIds": […]}` or `{"eventsOf": […]}`, `waitpoints give-up` with `{"giveUp": […]}`, and `waitpoints smoke` with
-`{"runtime": true}`.
+left to do. If the stack has an event bus, this also puts the token's event. `waitpoints redrive`, `give-up` and `smoke` invoke
+this function too: see `COMMANDS`.
 """
 
+from collections.abc import Callable
 from typing import Any, assert_never
 
 import boto3
@@ -25,16 +25,11 @@ stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_ba
 
 
 def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    announcer = services.announcer
-    if "waitpointIds" in event:  # the operator sees the response, so don't dead-letter again
-        return {"undelivered": sum(len(resume(token_id)) for token_id in event["waitpointIds"])}
-    if "giveUp" in event:
-        return {"givenUp": sum(give_up(token_id) for token_id in event["giveUp"])}
-    if "eventsOf" in event:
-        return {"notPut": announcer.announce_again(event["eventsOf"]) if announcer else 0}
-    if "runtime" in event:
-        return {"boto3": boto3.__version__, "resumesDurableFunctions": services.durable_functions.can_resume}
+    for name, command in COMMANDS.items():
+        if name in event:
+            return command(event[name])
     # events first: they take a few requests, while waiters that cannot be resumed may take all the time
+    announcer = services.announcer
     not_announced = announcer.announce(event["Records"]) if announcer else []
     failed: list[Any] = [{"itemIdentifier": number} for number in not_announced]
     if left := unfinished(event["Records"]):
@@ -93,3 +88,29 @@ def give_up(token_id: str) -> int:
         given_up = services.tokens.give_up(token_id)
         telemetry.note(givenUp=given_up)
         return given_up
+
+
+def resume_again(token_ids: list[str]) -> dict[str, int]:
+    """Resume the waiters of these tokens. Nothing is dead-lettered again: the operator sees the response."""
+    return {"undelivered": sum(len(resume(token_id)) for token_id in token_ids)}
+
+
+def give_up_all(token_ids: list[str]) -> dict[str, int]:
+    return {"givenUp": sum(give_up(token_id) for token_id in token_ids)}
+
+
+def announce_again(token_ids: list[str]) -> dict[str, int]:
+    return {"notPut": services.announcer.announce_again(token_ids) if services.announcer else 0}
+
+
+def describe_runtime(_: Any) -> dict[str, Any]:
+    return {"boto3": boto3.__version__, "resumesDurableFunctions": services.durable_functions.can_resume}
+
+
+COMMANDS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "waitpointIds": resume_again,
+    "giveUp": give_up_all,
+    "eventsOf": announce_again,
+    "runtime": describe_runtime,
+}
+"""What an operator's command invokes this function with."""

@@ -4,7 +4,7 @@ import gc
 import os
 import time
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import boto3
 import botocore.session
@@ -43,6 +43,24 @@ _CONFIG = Config(
 _S3_CONFIG = _CONFIG.merge(
     Config(signature_version="s3v4", s3={"addressing_style": "virtual", "us_east_1_regional_endpoint": "regional"})
 )
+
+type Part = Literal[
+    "announcer",
+    "brand",
+    "callback_urls",
+    "credentials",
+    "dead_letters",
+    "endpoint_cache",
+    "endpoint_tally",
+    "endpoints",
+    "keys",
+    "outputs",
+    "s3_client",
+    "step_functions_client",
+    "timers",
+    "tokens",
+]
+"""A service that a function may build while it starts."""
 
 
 def now() -> int:
@@ -232,7 +250,7 @@ class Services:
     def step_functions_client(self) -> Any:
         return _client("stepfunctions")
 
-    def build_at_start(self, *parts: str) -> None:
+    def build_at_start(self, *parts: Part) -> None:
         """Build these services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
 
         Name only what every request of the function uses.
@@ -240,8 +258,7 @@ class Services:
         if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
             for part in parts:
                 getattr(self, part)
-            gc.freeze()  # what exists now is never garbage, so exclude it from collection
-            gc.enable()
+            _collect_garbage_again()
 
     def reset(self) -> None:
         """Drop every service, for tests that change the environment."""
@@ -263,6 +280,12 @@ class _Models(Loader):
             return {"version": 3, "partitions": []}, self.BUILTIN_DATA_PATH
         loaded: tuple[Any, str] = super().load_data_with_path(name)
         return loaded
+
+
+def _collect_garbage_again() -> None:
+    """End the start: `waitpoints/__init__.py` has turned garbage collection off."""
+    gc.freeze()  # what exists now is never garbage, so exclude it from collection
+    gc.enable()
 
 
 @cache
