@@ -28,8 +28,8 @@ class NotResumed:
     reason: CannotResume | CannotResumeNow
 
 
-class Delivery:
-    """`parallel` is how many waiters of a token are resumed at once."""
+class Resuming:
+    """Resumes the waiters of a settled token, `parallel` of them at once."""
 
     def __init__(self, store: TokenStore, outputs: Outputs, resumers: Resumers, clock: Clock, parallel: int) -> None:
         self._store = store
@@ -52,18 +52,18 @@ class Delivery:
 
     def resume(self, token: Token) -> list[NotResumed]:
         """Resume every waiter without a reply and record the new replies. Returns the waiters that still have none."""
-        replies, left = self._tell(token, token.undelivered())
+        replies, left = self._resume_each(token, token.undelivered())
         if replies:
             self._store.record_replies(token.id, replies, self._clock())
         return left
 
-    def tell_late(self, token: Token, waiter: Waiter) -> None:
+    def resume_late(self, token: Token, waiter: Waiter) -> None:
         """Resume one late waiter, which is not stored on the token.
 
-        Raises CannotResume or CannotResumeNow. No stream backs up a late waiter: if its function cannot deliver the
-        result it fails, and the Retry of the state or step runs it again.
+        Raises CannotResume or CannotResumeNow. No stream backs up a late waiter: if its function cannot resume it,
+        the function fails, and the Retry of the state or step runs it again.
         """
-        _, left = self._tell(token, [waiter])
+        _, left = self._resume_each(token, [waiter])
         for failure in left:
             raise failure.reason
 
@@ -91,11 +91,11 @@ class Delivery:
         telemetry.count("OutputsRefused")
         return reply
 
-    def _tell(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
-        assert token.outcome is not None, "only a settled token has an outcome to tell"
+    def _resume_each(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
+        assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.with_output(token.outcome)
 
-        def tell(waiter: Waiter) -> Reply | NotResumed:
+        def resume_one(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket)
             try:
                 kind = self._resume(waiter, result)
@@ -105,16 +105,16 @@ class Delivery:
 
         replies: dict[str, Reply] = {}
         left: list[NotResumed] = []
-        for waiter, told in zip(waiters, self._in_parallel(tell, waiters), strict=True):
-            match told:
+        for waiter, answer in zip(waiters, self._in_parallel(resume_one, waiters), strict=True):
+            match answer:
                 case NotResumed():
-                    left.append(told)
+                    left.append(answer)
                 case Reply(kind, at):
-                    replies[waiter.key] = told
+                    replies[waiter.key] = answer
                     if kind is ReplyKind.RESUMED:
                         telemetry.milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
                 case _:
-                    assert_never(told)
+                    assert_never(answer)
         for kind in ReplyKind:
             telemetry.count(_metric(kind), sum(reply.kind is kind for reply in replies.values()))
         return replies, left

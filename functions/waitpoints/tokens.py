@@ -9,7 +9,7 @@ from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
-from waitpoints.resuming import Clock, Delivery, NotResumed
+from waitpoints.resuming import Clock, NotResumed, Resuming
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -71,10 +71,10 @@ Completion = Settled | Ended | RulesApply
 
 
 class Tokens:
-    def __init__(self, store: TokenStore, outputs: Outputs, delivery: Delivery, clock: Clock) -> None:
+    def __init__(self, store: TokenStore, outputs: Outputs, resuming: Resuming, clock: Clock) -> None:
         self._store = store
         self._outputs = outputs
-        self._delivery = delivery
+        self._resuming = resuming
         self._clock = clock
 
     def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
@@ -105,7 +105,7 @@ class Tokens:
         """Return the token as of now, with its output. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
         token = self.find(token_id)
-        return replace(token, outcome=token.outcome and self._delivery.with_output(token.outcome))
+        return replace(token, outcome=token.outcome and self._resuming.with_output(token.outcome))
 
     def find(self, token_id: str) -> Token:
         """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
@@ -142,7 +142,7 @@ class Tokens:
         telemetry.note(tokenId=token_id, won=won)
         if won:
             telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
-            self._delivery.resume_fast(token)
+            self._resuming.resume_fast(token)
             return Settled()
         if token.outcome_at(now) is None:
             assert token.rules is not None, "only rules prevent the completion of a waiting token"
@@ -184,7 +184,7 @@ class Tokens:
             raise TokenNotFound
         if token.outcome is None:
             token = self._time_out(token_id, now)
-        self._delivery.tell_late(token, waiter)
+        self._resuming.resume_late(token, waiter)
 
     def expire(self, token_id: str) -> int | None:
         """Time a token out if it is due. Returns its timeout (epoch milliseconds) if that is still in the future, else None.
@@ -221,7 +221,7 @@ class Tokens:
             return []
         if token.outcome is None or not token.undelivered():
             return []
-        left = self._delivery.resume(token)
+        left = self._resuming.resume(token)
         telemetry.count("WaitersRepaired", len(token.undelivered()) - len(left))
         if left:
             telemetry.note(left=len(left), reason=str(left[0].reason))
@@ -239,7 +239,7 @@ class Tokens:
             if isinstance(waiter.reason, CannotResumeNow):
                 raise waiter.reason
         if left:
-            self._delivery.give_up(token_id, [failure.waiter for failure in left])
+            self._resuming.give_up(token_id, [failure.waiter for failure in left])
             self.unmark_undelivered(token_id)
         return len(left)
 
@@ -273,7 +273,7 @@ class Tokens:
             return None
         if not isinstance(outcome, Completed):
             return None
-        complete = self._delivery.with_output(outcome)
+        complete = self._resuming.with_output(outcome)
         assert isinstance(complete, Completed)
         return None if accepts(complete.output.json or "null") else outcome
 
@@ -305,7 +305,7 @@ class Tokens:
         telemetry.note(tokenId=token_id, timedOut=won)
         if won:
             telemetry.count("TokensSettledByTimeout")
-            self._delivery.resume_fast(token)
+            self._resuming.resume_fast(token)
         return token
 
 

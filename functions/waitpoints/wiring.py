@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
-    from waitpoints.resuming import Delivery
+    from waitpoints.resuming import Resuming
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
     from waitpoints.urls import CallbackUrls
@@ -82,7 +82,7 @@ class Services:
     def tokens(self) -> "Tokens":
         from waitpoints.tokens import Tokens
 
-        return Tokens(self.store, self.outputs, self.delivery, self.now)
+        return Tokens(self.store, self.outputs, self.resuming, self.now)
 
     @cached_property
     def keys(self) -> "Keys":
@@ -91,10 +91,10 @@ class Services:
         return Keys(self.store, self.tokens, self.now)
 
     @cached_property
-    def delivery(self) -> "Delivery":
-        from waitpoints.resuming import Delivery
+    def resuming(self) -> "Resuming":
+        from waitpoints.resuming import Resuming
 
-        return Delivery(self.store, self.outputs, self, self.now, CONNECTIONS)
+        return Resuming(self.store, self.outputs, self, self.now, CONNECTIONS)
 
     @cached_property
     def store(self) -> "Store":

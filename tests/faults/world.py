@@ -80,7 +80,7 @@ class World(Callers):
         """A token with its outcome and its output, even after retention."""
         token = services.store.get(token_id)
         outcome = token.outcome_at(self.clock())
-        return replace(token, outcome=outcome and services.delivery.with_output(outcome))
+        return replace(token, outcome=outcome and services.resuming.with_output(outcome))
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""

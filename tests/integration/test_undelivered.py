@@ -308,7 +308,7 @@ def marks() -> list[str]:
 
 
 def resume_without_marks(token_id: str) -> None:
-    assert services.delivery.resume(services.store.get(token_id)) == []
+    assert services.resuming.resume(services.store.get(token_id)) == []
 
 
 def items(stack: MotoStack) -> list[Any]:

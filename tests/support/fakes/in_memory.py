@@ -20,7 +20,7 @@ from waitpoints.credentials import Credentials
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
-from waitpoints.resuming import Delivery
+from waitpoints.resuming import Resuming
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
@@ -59,8 +59,8 @@ class InMemory:
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
-        delivery = Delivery(self.store, self.outputs, self.resumers, self.clock, parallel)
-        self.tokens = Tokens(self.store, self.outputs, delivery, self.clock)
+        resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
+        self.tokens = Tokens(self.store, self.outputs, resuming, self.clock)
         self.keys = Keys(self.store, self.tokens, self.clock)
 
     def new_token(self, timeout: int | None = None) -> str:
