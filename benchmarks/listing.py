@@ -1,6 +1,6 @@
-"""Count what a page of the list reads, and time it against the reader of version 0.1.0.
+"""Count what a list reads, and time it against the reader of version 0.1.0.
 
-That one read one partition after the other, and went on until each had a page of matching tokens. Both read the same table
+That one read one partition after the other, and went on until each had enough matching tokens. Both read the same table
 of TOKENS tokens. For the times, each query is answered with what dynalite has answered to it, after a pause as long as a
 query of DynamoDB takes, so that no time is the engine's.
 """
@@ -19,7 +19,7 @@ from botocore.compat import HTTPHeaders
 from benchmarks.large_table import KEY_EACH, RARE, RARE_EACH, WAITING_EACH, Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
 from waitpoints import ids
-from waitpoints.listing import Filter, IdRange, ListQuery, ReadRange, page
+from waitpoints.listing import Filter, IdRange, ListQuery, ReadRange, read_slice
 from waitpoints.token import Status, Token
 
 TOKENS = 50_000
@@ -78,7 +78,7 @@ class Read:
 
 
 def now(readers: Sequence[ReadRange], query: ListQuery) -> Sequence[Token]:
-    return page(readers, query).tokens
+    return read_slice(readers, query).tokens
 
 
 def before(readers: Sequence[ReadRange], query: ListQuery) -> Sequence[Token]:
@@ -99,7 +99,7 @@ def before(readers: Sequence[ReadRange], query: ListQuery) -> Sequence[Token]:
 
 
 def measure(large: LargeTable, replay: Replay, wanted: Filter) -> tuple[Read, Read]:
-    """Read a page as now and as before."""
+    """Read the list as now and as before."""
     from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
 
     query = ListQuery(wanted)
@@ -129,7 +129,7 @@ def run() -> Figures:
             replay = Replay(client)
             for name, wanted in FILTERS.items():
                 own, old = measure(large, replay, wanted)
-                assert own.shown == old.shown[: len(own.shown)], f"{name}: another page"
+                assert own.shown == old.shown[: len(own.shown)], f"{name}: other tokens"
                 rows.append(cells(name, own, old))
                 missed += over_budget(name, wanted, own, old)
     head = ["filter", "shown", "queries", "rounds", "read units", "ms", "time, to 0.1.0", "queries of 0.1.0", "its read units"]
@@ -146,7 +146,7 @@ def cells(name: str, own: Read, old: Read) -> list[str]:
 
 
 def over_budget(name: str, wanted: Filter, own: Read, old: Read) -> list[str]:
-    """A page whose filter matches little has a budget of time and units, any other must not read more than before."""
+    """A list whose filter matches little has a budget of time and units, any other must not read more than before."""
     matches_little = bool(wanted.tags)
     most_units = old.calls.total * (MOST_UNITS if matches_little else 1)
     missed = [f"list, {name}: {own.calls.total:g} read units"] if own.calls.total > most_units else []

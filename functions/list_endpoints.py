@@ -1,4 +1,4 @@
-"""GET /api/v1/endpoints: return a page of endpoints, by name."""
+"""GET /api/v1/endpoints: return endpoints by name."""
 
 from waitpoints.api import list_query
 from waitpoints.api.endpoints.representation import configured
@@ -12,7 +12,7 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
     size, after = list_query.parse_endpoints(request.raw_query)
-    page, next_after = services.endpoints.page(after, size)
+    found, next_after = services.endpoints.list_endpoints(after, size)
     urls = services.callback_urls
-    data = [configured(it, urls.endpoint_url(it.name, it.secret_id, request.api_url)) for it in page]
+    data = [configured(it, urls.endpoint_url(it.name, it.secret_id, request.api_url)) for it in found]
     return Response({"data": data, "pagination": {"next": next_after} if next_after else {}})

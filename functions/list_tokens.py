@@ -1,4 +1,4 @@
-"""GET /api/v1/waitpoints/tokens: return a page of tokens, newest first."""
+"""GET /api/v1/waitpoints/tokens: return tokens, newest first."""
 
 from waitpoints.api import list_query
 from waitpoints.api.http import Request, Response, http_handler
@@ -11,7 +11,7 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 @http_handler("GET")
 def handler(request: Request) -> Response:
     services.credentials.check_api_key(request.authorization)
-    page = services.tokens.list_page(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
-    pagination = {name: cursor for name, cursor in (("next", page.next), ("previous", page.previous)) if cursor}
-    data = [listed(token, services.callback_urls.url(token.id, request.api_url)) for token in page.tokens]
+    found = services.tokens.list_tokens(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
+    pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
+    data = [listed(token, services.callback_urls.url(token.id, request.api_url)) for token in found.tokens]
     return Response({"data": data, "pagination": pagination})

@@ -1,8 +1,8 @@
-"""Pages of tokens, newest or oldest first (contract L1), in a bounded number of reads.
+"""Slices of the list of tokens, newest or oldest first (contract L1), in a bounded number of reads.
 
-An index keeps tokens in a few partitions, each sorted by id. A page merges one range of ids from each partition, and
+An index keeps tokens in a few partitions, each sorted by id. A slice merges one range of ids from each partition, and
 reads all partitions at the same time. Because a filter may skip any number of tokens, each partition is read once more and
-further, as READ_AHEAD says. After that the page may be short or even empty, and its cursor continues where reading stopped.
+further, as READ_AHEAD says. After that the slice may be short or even empty, and its cursor continues where reading stopped.
 """
 
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ class IdRange:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class Slice:
     tokens: Sequence[Token] = ()
     next: str | None = None
     previous: str | None = None
@@ -89,8 +89,8 @@ class _Partition:
             self.unread = _beyond(self.stopped_at, self.unread)
 
 
-def page(partitions: Sequence[ReadRange], query: ListQuery) -> Page:
-    """Return the requested page, merged from the partitions of an index."""
+def read_slice(partitions: Sequence[ReadRange], query: ListQuery) -> Slice:
+    """Return the requested tokens, merged from the partitions of an index."""
     within = _id_range(query)
     known, nearest = _read(partitions, within, query) if within.first <= within.last else ([], None)
     shown = known[: query.size]
@@ -98,8 +98,8 @@ def page(partitions: Sequence[ReadRange], query: ListQuery) -> Page:
     if query.before is not None:
         shown.reverse()
         back_again = shown[-1].id if shown else query.before
-        return Page(shown, next=_cursor(back_again), previous=_cursor(further))
-    return Page(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
+        return Slice(shown, next=_cursor(back_again), previous=_cursor(further))
+    return Slice(shown, next=_cursor(further), previous=_cursor(shown[0].id) if shown and query.after else None)
 
 
 def _id_range(query: ListQuery) -> IdRange:
@@ -108,7 +108,7 @@ def _id_range(query: ListQuery) -> IdRange:
         first = ids.first_of(query.created_from)
     if query.created_to is not None:
         last = ids.last_of(query.created_to)
-    ascending = query.oldest_first is (query.before is None)  # the page before a cursor is read against the order
+    ascending = query.oldest_first is (query.before is None)  # what comes before a cursor is read against the order
     if cursor := query.before or query.after:
         if ascending:
             first = max(first, ids.next_to(ids.PREFIX + cursor, 1))
@@ -118,7 +118,7 @@ def _id_range(query: ListQuery) -> IdRange:
 
 
 def _read(readers: Sequence[ReadRange], within: IdRange, query: ListQuery) -> tuple[list[Token], str | None]:
-    """Return the matching tokens in reading order: more than a page of them, if there are so many.
+    """Return the matching tokens in reading order: more than the query asks for, if there are so many.
 
     Also returns the id up to which they are complete, or None if nothing is left to read.
     """

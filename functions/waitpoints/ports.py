@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ScannedPage:
+class Scanned:
     """How many items were read, and those that may need attention: due tokens, settled ones with waiters, attachments.
 
     `marked` are the ids of tokens that are marked as undelivered.
@@ -78,7 +78,7 @@ class TokenStore(Protocol):
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
         """Yield the pages of one of `segments` parts of the table, eventually consistent."""
 
     def release(self, attachment: Attachment) -> bool:

@@ -32,7 +32,7 @@ from waitpoints.token import (
 )
 
 if TYPE_CHECKING:
-    from waitpoints.listing import ListQuery, Page
+    from waitpoints.listing import ListQuery, Slice
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +119,12 @@ class Tokens:
         if self._is_removed(token_id, self._clock()):
             raise TokenNotFound
 
-    def list_page(self, query: "ListQuery") -> "Page":
-        """Return a page of tokens as of now, without their outputs and waiters."""
-        from waitpoints.listing import page  # noqa: PLC0415 - only for lists
+    def list_tokens(self, query: "ListQuery") -> "Slice":
+        """Return tokens as of now, without their outputs and waiters."""
+        from waitpoints.listing import read_slice  # noqa: PLC0415 - only for lists
 
         now = self._clock()
-        found = page(self._store.partitions(query.filter, now), query)
+        found = read_slice(self._store.partitions(query.filter, now), query)
         live = [token for token in found.tokens if not self._is_past_retention(token, now)]
         return replace(found, tokens=[replace(token, outcome=token.outcome_at(now)) for token in live])
 

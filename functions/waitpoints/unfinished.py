@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from waitpoints import telemetry
-from waitpoints.ports import ScannedPage, TokenStore
+from waitpoints.ports import Scanned, TokenStore
 from waitpoints.token import Attachment, Token
 from waitpoints.tokens import Tokens
 
@@ -47,13 +47,15 @@ def search(store: TokenStore, now: int, has_time: Callable[[], bool], chance: Ca
 
     def search_part(part: int) -> Findings:
         findings = Findings()
-        pages = store.scan(part, PARTS, now)
+        reads = store.scan(part, PARTS, now)
         while has_time():
-            page = next(pages, None)
-            if page is None:
+            scanned = next(reads, None)
+            if scanned is None:
                 return findings
-            _sort_in(findings, page, now)
-            findings.old_attachments += [one for one in page.attachments if _is_old(one, store, now) and chance() < LOOKED_AT]
+            _sort_in(findings, scanned, now)
+            findings.old_attachments += [
+                one for one in scanned.attachments if _is_old(one, store, now) and chance() < LOOKED_AT
+            ]
         findings.unread = 1
         return findings
 
@@ -116,11 +118,11 @@ def _is_old(attachment: Attachment, store: TokenStore, now: int) -> bool:
     return attachment.since + store.retention * 1000 <= now
 
 
-def _sort_in(findings: Findings, page: ScannedPage, now: int) -> None:
-    findings.items += page.items
-    findings.marked += page.marked
-    findings.undelivered += [token.id for token in page.tokens if is_undelivered(token, now)]
-    findings.overdue += [token.id for token in page.tokens if is_overdue(token, now)]
+def _sort_in(findings: Findings, scanned: Scanned, now: int) -> None:
+    findings.items += scanned.items
+    findings.marked += scanned.marked
+    findings.undelivered += [token.id for token in scanned.tokens if is_undelivered(token, now)]
+    findings.overdue += [token.id for token in scanned.tokens if is_overdue(token, now)]
 
 
 def is_undelivered(token: Token, now: int) -> bool:

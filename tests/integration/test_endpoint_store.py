@@ -112,7 +112,7 @@ class TestDelete:
 
 class TestPage:
     def test_of_no_endpoints_is_empty(self, store: AnyStore) -> None:
-        assert store.page(None, 2) == ([], None)
+        assert store.list_endpoints(None, 2) == ([], None)
 
     def test_goes_through_all_endpoints_by_name(self, store: AnyStore) -> None:
         names = ["-", "0", "a", "a-b", "z" * 64]
@@ -120,7 +120,7 @@ class TestPage:
             store.put(replace(PLAIN, name=name))
         found, after = [], None
         for size in (2, 2, 1):
-            page, after = store.page(after, 2)
+            page, after = store.list_endpoints(after, 2)
             assert len(page) == size
             found += page
         assert [endpoint.name for endpoint in found] == names
@@ -128,12 +128,12 @@ class TestPage:
 
     def test_that_ends_with_the_last_endpoint_has_no_next_one(self, store: AnyStore) -> None:
         store.put(PLAIN)
-        assert store.page(None, 1) == ([PLAIN], None)
+        assert store.list_endpoints(None, 1) == ([PLAIN], None)
 
     def test_after_a_name_without_an_endpoint_begins_behind_it(self, store: AnyStore) -> None:
         store.put(PLAIN)
-        assert store.page("a", 1) == ([PLAIN], None)
-        assert store.page("z", 1) == ([], None)
+        assert store.list_endpoints("a", 1) == ([PLAIN], None)
+        assert store.list_endpoints("z", 1) == ([], None)
 
 
 def deliveries(kind: DeliveryKind, number: int, last: LastDelivery) -> EndpointStatistics:

@@ -163,7 +163,7 @@ class TestPut:
         assert put(api, {**SMALLEST, "keyTTL": key_ttl})["keyTTL"] == key_ttl
 
     def nothing_was_made(self, world: InMemory) -> None:
-        assert world.endpoints.page(None, 1) == ([], None)
+        assert world.endpoints.list_endpoints(None, 1) == ([], None)
 
 
 class TestRetrieve:

@@ -16,7 +16,7 @@ from tests.support.settling import complete
 from waitpoints import ids
 from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest
-from waitpoints.listing import READ_AHEAD, Filter, IdRange, ListQuery, Page, page
+from waitpoints.listing import READ_AHEAD, Filter, IdRange, ListQuery, Slice, read_slice
 from waitpoints.token import Status, TimedOut, Token
 
 NOW = 1_800_000_000_000
@@ -48,11 +48,11 @@ def tokens(tagged: list[bool]) -> list[Token]:
     return sorted(made, key=lambda token: token.id)
 
 
-def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Page]:
-    """Every page from the query's page on, in one direction."""
+def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Slice]:
+    """Every slice from the query on, in one direction."""
     pages = []
     while True:
-        found = page(partitions(), query)
+        found = read_slice(partitions(), query)
         pages.append(found)
         cursor = found.next if forward else found.previous
         if cursor is None:
@@ -93,7 +93,7 @@ def test_previous_returns_from_each_page_to_the_one_before(tagged: list[bool], q
     partitions = Partitions(tokens(tagged), query.filter)
     pages = walk(partitions, query)
     for earlier, later in pairwise(pages):
-        back = page(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
+        back = read_slice(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
         assert back.tokens == earlier.tokens
 
 
@@ -109,9 +109,9 @@ RARE = Filter(tags=frozenset({"a"}))
 
 
 @pytest.mark.parametrize("oldest_first", [False, True])
-def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are(oldest_first: bool) -> None:
+def test_a_list_takes_a_bounded_number_of_reads_however_rare_matches_are(oldest_first: bool) -> None:
     partitions = Partitions(tokens([False] * 9_000), RARE)
-    found = page(partitions(), ListQuery(RARE, oldest_first=oldest_first))
+    found = read_slice(partitions(), ListQuery(RARE, oldest_first=oldest_first))
     assert found.tokens == []
     assert found.next is not None
     assert sorted(partitions.limits) == sorted(READ_AHEAD * 4)
@@ -121,20 +121,20 @@ def test_a_page_takes_a_bounded_number_of_reads_however_rare_matches_are(oldest_
 
 def test_a_page_without_a_filter_reads_each_partition_once_and_no_further_than_a_page() -> None:
     partitions = Partitions(tokens([True] * 9_000))
-    page(partitions(), ListQuery(size=25))
+    read_slice(partitions(), ListQuery(size=25))
     assert partitions.limits == [26] * 4
 
 
 def test_a_filter_that_matches_much_reads_no_further_than_it_needs() -> None:
     partitions = Partitions(tokens([number % 10 == 0 for number in range(9_000)]), RARE, shards=3)
-    assert len(page(partitions(), ListQuery(RARE, size=25)).tokens) == 25
+    assert len(read_slice(partitions(), ListQuery(RARE, size=25)).tokens) == 25
     assert partitions.limits == [READ_AHEAD[0]] * 3
 
 
 def test_a_partition_that_has_a_page_already_is_not_read_on() -> None:
     every = tokens([False] * 2_000 + [True] * 500)
     rare, common = Partitions(every[:2_000], RARE, shards=1), Partitions(every[2_000:], RARE, shards=1)
-    page([*common(), *rare()], ListQuery(RARE, oldest_first=True))
+    read_slice([*common(), *rare()], ListQuery(RARE, oldest_first=True))
     assert common.limits == [READ_AHEAD[0]]
     assert rare.limits == list(READ_AHEAD)
 
@@ -146,7 +146,7 @@ def test_all_partitions_are_read_at_the_same_time() -> None:
         together.wait(timeout=10)  # raises if the others do not come
         return [], None
 
-    assert page([read] * 4, ListQuery()).tokens == []
+    assert read_slice([read] * 4, ListQuery()).tokens == []
 
 
 @pytest.mark.parametrize("failing", range(4))
@@ -157,11 +157,11 @@ def test_a_page_fails_if_one_partition_cannot_be_read(failing: int) -> None:
     readers = Partitions(tokens([True] * 40))()
     readers[failing] = read
     with pytest.raises(ConnectionError):
-        page(readers, ListQuery())
+        read_slice(readers, ListQuery())
 
 
 def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
-    """With any of them a read may return few tokens, so it must examine more than a page."""
+    """With any of them a read may return few tokens, so it must examine more than was asked for."""
     others: dict[str, Any] = {
         "statuses": frozenset({Status.WAITING}),
         "tags": frozenset({"a"}),
@@ -186,7 +186,7 @@ def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
 def test_before_wins_over_after() -> None:
     every = tokens([True] * 5)
     cursor = every[2].id.removeprefix("waitpoint_")
-    both = page(Partitions(every)(), ListQuery(after=cursor, before=cursor))
+    both = read_slice(Partitions(every)(), ListQuery(after=cursor, before=cursor))
     assert [token.id for token in both.tokens] == [every[4].id, every[3].id]
 
 

@@ -535,7 +535,7 @@ class TestAfterRetention:
             world.tokens.check_exists(token)
         with pytest.raises(TokenNotFound):
             world.tokens.wait(token, world.new_waiter())
-        assert world.tokens.list_page(ListQuery()).tokens == []
+        assert world.tokens.list_tokens(ListQuery()).tokens == []
 
     def test_a_waiting_token_stays(self, world: InMemory) -> None:
         token = world.new_token()

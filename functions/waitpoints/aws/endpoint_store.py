@@ -4,7 +4,7 @@
     endpoints             <name>      the configuration of one endpoint
     endpoint#<secret id>  00 to 15    counts of its deliveries and the last one of each kind, from some function environments
 
-All configurations share a partition, so a page of them is one query. Statistics are spread over shards because an item takes
+All configurations share a partition, so listing them is one query. Statistics are spread over shards because an item takes
 1,000 writes a second. They belong to the secret id, so an endpoint that is deleted and put again starts at zero. TTL removes
 a shard 400 days after its last delivery. None of these items has a status, a timeout or a token, so the stream's filters and
 the doctor pass over them.
@@ -61,8 +61,8 @@ class EndpointStore:
         found = self._client.get_item(TableName=self._table, Key=primary_key(PARTITION, name), ConsistentRead=True).get("Item")
         return _endpoint(plain(found)) if found else None
 
-    def page(self, after: str | None, size: int) -> tuple[list[Endpoint], str | None]:
-        """Return up to `size` endpoints by name, of those after `after`, and the `after` of the next page if there is one."""
+    def list_endpoints(self, after: str | None, size: int) -> tuple[list[Endpoint], str | None]:
+        """Return up to `size` endpoints by name, of those after `after`, and the `after` that continues if there are more."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="id = :partition AND #item > :after",

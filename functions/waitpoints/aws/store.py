@@ -51,7 +51,7 @@ from waitpoints.aws.items import (
     wire_values,
 )
 from waitpoints.errors import TokenNotFound
-from waitpoints.ports import ScannedPage
+from waitpoints.ports import Scanned
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -284,7 +284,7 @@ class Store:
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return found[kind]["S"] if found else None
 
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
         """Yield pages of 1 MB from one of `segments` parts of the table, eventually consistent."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table,
@@ -499,16 +499,16 @@ def _replaced(holder: KeyHolder | None) -> dict[str, Any]:
     return {"replacedToken": replaced, "replacedKept": kept, "yes": True}
 
 
-def _scanned(count: int, items: list[dict[str, Any]]) -> ScannedPage:
-    page = ScannedPage(count, [], [])
+def _scanned(count: int, items: list[dict[str, Any]]) -> Scanned:
+    scanned = Scanned(count, [], [])
     for id_, group in groupby(items, key=lambda item: item["id"]):
         by_kind = {item["item"]: item for item in group}
         if id_ == UNDELIVERED:
-            page.marked.extend(by_kind)
+            scanned.marked.extend(by_kind)
         if TOKEN in by_kind:
-            page.tokens.append(token_from(by_kind[TOKEN], by_kind))
-        page.attachments.extend(attachment(item) for item in by_kind.values() if is_endless_attachment(item))
-    return page
+            scanned.tokens.append(token_from(by_kind[TOKEN], by_kind))
+        scanned.attachments.extend(attachment(item) for item in by_kind.values() if is_endless_attachment(item))
+    return scanned
 
 
 def _may_be_completed(unchecked: Unchecked) -> str:

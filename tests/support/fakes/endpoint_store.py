@@ -25,7 +25,7 @@ class MemoryEndpointStore:
     def get(self, name: str) -> Endpoint | None:
         return self._endpoints.get(name)
 
-    def page(self, after: str | None, size: int) -> tuple[list[Endpoint], str | None]:
+    def list_endpoints(self, after: str | None, size: int) -> tuple[list[Endpoint], str | None]:
         with self._lock:
             names = sorted(name for name in self._endpoints if after is None or name > after)
             found = [self._endpoints[name] for name in names[:size]]

@@ -10,7 +10,7 @@ from typing import assert_never
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
-from waitpoints.ports import ScannedPage
+from waitpoints.ports import Scanned
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -165,7 +165,7 @@ class MemoryStore:
         with self._lock:
             return {token_id: len(self.tokens[token_id].replies) for token_id in token_ids if token_id in self.tokens}
 
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[ScannedPage]:
+    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
         if segment:
             return
         with self._lock:
@@ -176,7 +176,7 @@ class MemoryStore:
                 if _is_endless(holder, key)
             ]
             marked = list(self.marked)
-        yield ScannedPage(len(self.tokens) + len(self._keys), tokens, keys, marked)
+        yield Scanned(len(self.tokens) + len(self._keys), tokens, keys, marked)
 
     def release(self, attachment: Attachment) -> bool:
         kind, _, text = attachment.id.partition("#")
