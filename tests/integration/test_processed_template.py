@@ -191,6 +191,6 @@ def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
     """
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     limits = processed().resolve(stage["RouteSettings"], {})
-    functions = {"accept_callback", "show_callback", "accept_delivery", "console"}
+    functions = {"accept_callback", "show_callback", "accept_delivery", "show_console"}
     assert limits.keys() == {key for key, function in Template.load().routes().items() if function.name in functions}
     assert sum(int(limit["ThrottlingRateLimit"]) for limit in limits.values()) <= 2_500 - 500

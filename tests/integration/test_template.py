@@ -60,6 +60,11 @@ def test_every_handler_has_its_function() -> None:
     assert {path.stem for path in (ROOT / "functions").glob("*.py")} == set(FUNCTIONS)
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_handler_is_named_as_its_function(name: str) -> None:
+    assert name == re.sub(r"(?<!^)(?=[A-Z])", "_", FUNCTIONS[name].logical_id).lower()
+
+
 def test_only_the_functions_that_check_signatures_have_cryptography() -> None:
     """PyJWT imports it wherever it finds it, which slows the start of a function that signs tokens."""
     with_it = {name for name, it in FUNCTIONS.items() if {"Ref": "PublicKeyLayer"} in it.properties.get("Layers", [])}
@@ -106,7 +111,7 @@ class TestConcurrency:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 
     RESERVED: ClassVar = {
-        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "console"},
+        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "show_console"},
         "ResumeConcurrency": {"resume_waiters", "schedule_timeouts", "expire_tokens"},
     }
 
@@ -126,7 +131,7 @@ class TestConcurrency:
     def test_of_the_functions_that_anyone_can_call_is_limited(self) -> None:
         without_a_key = [it for it in OPERATIONS if not it.credentials and it.method != "OPTIONS"]
         routes = [TEMPLATE.route(it.method, it.example_path()) for it in without_a_key]
-        open_to_all = {route.function.name for route in routes if route} | {"console"}
+        open_to_all = {route.function.name for route in routes if route} | {"show_console"}
         assert open_to_all == self.RESERVED["CallbackConcurrency"]
 
     def test_of_the_timers_is_never_more_than_is_reserved(self) -> None:

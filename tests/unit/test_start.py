@@ -69,7 +69,7 @@ def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
 
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
     template = Template.load()
-    names = [name for name in template.functions() if name != "console"]  # it imports nothing that disables collection
+    names = [name for name in template.functions() if name != "show_console"]  # it imports nothing that disables collection
     assert run(IMPORT_ALL, names) == dict.fromkeys(names, True)
 
 

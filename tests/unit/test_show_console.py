@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-import console
+import show_console
 from in_process.template import ROOT
 from tests.support.api_gateway import Api, HttpAnswer, http_event
 
@@ -76,8 +76,8 @@ def test_every_answer_allows_only_what_the_console_needs(api: Api) -> None:
         "nothing.js",
         "index.html",
         "..",
-        "..%2Fconsole.py",
-        "%2e%2e%2fconsole.py",
+        "..%2Fshow_console.py",
+        "%2e%2e%2fshow_console.py",
         "%2Fetc%2Fpasswd",
         "app.js%00",
         "APP.JS",
@@ -120,10 +120,10 @@ def test_a_stack_without_it_shows_nothing(api: Api, monkeypatch: pytest.MonkeyPa
 
 def test_a_changed_file_has_another_version(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "app.js").write_text("one")
-    monkeypatch.setattr(console, "FOLDER", str(tmp_path))
-    before = console.version_of(console.read_files())
+    monkeypatch.setattr(show_console, "FOLDER", str(tmp_path))
+    before = show_console.version_of(show_console.read_files())
     (tmp_path / "app.js").write_text("two")
-    assert console.version_of(console.read_files()) != before
+    assert show_console.version_of(show_console.read_files()) != before
 
 
 def test_the_page_names_every_file_once_by_a_relative_address(api: Api) -> None:
@@ -140,7 +140,7 @@ def test_the_files_make_no_markup_of_texts_and_keep_nothing() -> None:
 
 
 def test_a_start_imports_nothing_of_the_domain() -> None:
-    code = "import console, json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
+    code = "import show_console, json, sys; print(json.dumps([name.split('.')[0] for name in sys.modules]))"
     environment = {"PYTHONPATH": str(ROOT / "functions")}
     imported = json.loads(subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout)
     assert not {"waitpoints", "boto3", "botocore", "aws_lambda_powertools", "pydantic"} & set(imported)
@@ -148,4 +148,4 @@ def test_a_start_imports_nothing_of_the_domain() -> None:
 
 def test_a_request_without_path_parameters_is_answered() -> None:
     event: dict[str, Any] = http_event("GET", "/console", "", b"", {}, "ANY /console", {})
-    assert console.handler({**event, "pathParameters": None}, None)["statusCode"] == 200
+    assert show_console.handler({**event, "pathParameters": None}, None)["statusCode"] == 200
