@@ -1,6 +1,7 @@
 """POST /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: complete a token by its callback URL.
 
 Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle the token.
+The hash in the URL is the credential.
 """
 
 from waitpoints.api.deliveries import reception
@@ -18,7 +19,7 @@ def _page(request: Request, refusal: Response) -> Response:
     return page_reception.refused(request, refusal)
 
 
-@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), for_person=_page)
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_page)
 def handler(request: Request) -> Response:
     token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
     body = request.body(PAYLOAD_LIMIT)

@@ -1,6 +1,7 @@
 """POST /api/v1/endpoints/{name}/{hash}: complete the tokens whose keys a provider's deliveries name.
 
 Senders may test the URL first, with any method: the handler answers such handshakes. Only a POST can settle a token.
+The hash in the URL is the credential.
 """
 
 from waitpoints.api.endpoints import reception as endpoint_reception
@@ -13,7 +14,7 @@ from waitpoints.wiring import services
 services.build_at_start("keys", "callback_urls", "endpoint_cache", "endpoint_tally", "step_functions_client")
 
 
-@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",))
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False)
 def handler(request: Request) -> Response:
     endpoint = found(request)
     body = request.body(PAYLOAD_LIMIT)

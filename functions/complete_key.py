@@ -12,7 +12,6 @@ services.build_at_start("keys", "credentials", "step_functions_client")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     members = request.json_members(PAYLOAD_LIMIT)
     key, result = complete_request.requested_by_key(members, services.now(), services.store.retention)
     return Response(reception.complete_key(key, result, origin(request, Source.COMPLETE)).answer)

@@ -1,6 +1,7 @@
 """POST /api/v1/waitpoints/tokens/{waitpointId}/complete: complete a token with data, or fail it with an error.
 
-Browsers may call this route: a web page can complete a token with the token's public access token.
+The credential is the API key, or the token's public access token. Browsers may call this route: a web page can complete a
+token with the latter.
 """
 
 from waitpoints import ids
@@ -15,7 +16,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "credentials", "step_functions_client")
 
 
-@http_handler("POST", browsers=True)
+@http_handler("POST", api_key_required=False, browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     check_may_complete(services.credentials, request.authorization, written_id)

@@ -10,6 +10,5 @@ services.build_at_start("credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     wanted = validated(CreatePublicTokenRequest, request.json_value(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
     return Response({"token": services.credentials.public_access_token(wanted.scopes, wanted.lifetime(services.now()))})

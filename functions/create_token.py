@@ -13,7 +13,6 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 
 @http_handler("POST", allow=("GET", "POST"))
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     body = request.json_value(CREATE_LIMIT, optional=True)
     wanted = validated(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     created = create(wanted, request.headers.get("x-trigger-request-idempotency-key"), request.api_url)

@@ -11,7 +11,6 @@ services.build_at_start("endpoints", "credentials")
 
 @http_handler("DELETE")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     name = request.path["name"]
     if not (is_name(name) and services.endpoints.delete(name)):
         raise EndpointNotFound

@@ -10,7 +10,6 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     size, after = list_query.parse_endpoints(request.raw_query)
     found, next_after = services.endpoints.list_endpoints(after, size)
     urls = services.callback_urls

@@ -10,7 +10,6 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     found = services.tokens.list_tokens(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
     data = [listed(token, services.callback_urls.url(token.id, request.api_url)) for token in found.tokens]

@@ -13,7 +13,6 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 
 @http_handler("PUT", allow=("DELETE", "GET", "PUT"))
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     name = request.path["name"]
     endpoint_settings.check_name(name)
     wanted = endpoint_settings.parse(request.json_value(ENDPOINT_LIMIT), services.retention)

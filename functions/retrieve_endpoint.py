@@ -11,7 +11,6 @@ services.build_at_start("endpoints", "callback_urls", "credentials")
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     name = request.path["name"]
     endpoint = services.endpoints.get(name) if is_name(name) else None
     if endpoint is None:

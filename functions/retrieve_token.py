@@ -10,6 +10,5 @@ services.build_at_start("tokens", "callback_urls", "credentials")
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))
     return Response(retrieved(token, services.callback_urls.url(token.id, request.api_url)))

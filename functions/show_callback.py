@@ -1,6 +1,7 @@
 """GET /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}: show a person what the URL is for. It never settles a token.
 
 Senders that test a URL by GET are answered here too. A request that does not accept HTML is 405.
+The hash in the URL is the credential.
 """
 
 from waitpoints.api.http import Request, Response, http_handler
@@ -12,7 +13,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "callback_urls", "brand")
 
 
-@http_handler("GET", allow=("POST",), for_person=page_reception.refused)
+@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_reception.refused)
 def handler(request: Request) -> Response:
     token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
     if answer := maybe_handshake.answer(request, b""):

@@ -10,7 +10,6 @@ services.build_at_start("keys", "callback_urls", "credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    services.credentials.check_api_key(request.authorization)
     sent = trial.delivery(request.json_value(PAYLOAD_LIMIT), request)
     endpoint = services.endpoints.get(request.path["name"])
     if endpoint is None:

@@ -15,7 +15,7 @@ from openapi.operations import OPERATIONS, methods
 from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.timeouts import Limits
 from waitpoints.urls import CallbackUrls
 from waitpoints.wiring import services
@@ -395,6 +395,33 @@ def test_without_a_valid_credential_every_route_but_the_callback_is_401(
     assert answer.status == 401
     assert answer.error
     assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=named)
+def test_a_route_checks_the_api_key_alone_exactly_if_it_is_the_only_credential(
+    api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, operation: Operation
+) -> None:
+    token, checked = api.create(), list[str | None]()
+    monkeypatch.setattr(world.credentials, "check_api_key", checked.append)
+    send(api, operation, token, {})
+    assert checked == ([None] if operation.credentials == ("secretKey",) else [])
+
+
+@pytest.mark.usefixtures("api")
+@pytest.mark.parametrize(
+    ("decorate", "status"), [(http_handler("POST"), 401), (http_handler("POST", api_key_required=False), 200)]
+)
+def test_a_new_route_is_closed_unless_it_says_otherwise(decorate: Any, status: int) -> None:
+    reached = []
+
+    def answer(request: Request) -> Response:
+        reached.append(request.method)
+        return Response({})
+
+    post, get = (http_event(method, "/new", "", b"", {}, "ANY /new", {}) for method in ("POST", "GET"))
+    assert decorate(answer)(post, Context("New"))["statusCode"] == status
+    assert decorate(answer)(get, Context("New"))["statusCode"] == 405  # before the credential is looked at
+    assert reached == ["POST"] * (status == 200)
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)

@@ -39,6 +39,7 @@ from waitpoints.errors import (
     WrongCallbackHash,
     WrongSignature,
 )
+from waitpoints.wiring import services
 
 _STATUS = {
     InvalidRequest: 400,
@@ -193,27 +194,33 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 def http_handler(
     *methods: str,
     allow: tuple[str, ...] = (),
+    api_key_required: bool = True,
     browsers: bool = False,
     for_person: Callable[[Request, Response], Response] | None = None,
 ) -> Callable[[Callable[[Request], Response]], Handler]:
-    """Decorate a function that answers requests with these methods as a Lambda handler.
+    """Decorate a function that answers requests with these methods as a Lambda handler, which checks the API key first.
 
-    `allow` lists all methods of the path if other functions serve some of them. `browsers` allows web pages of any origin
-    (CORS). That is safe because credentials are sent in a header, never in a cookie. `for_person` makes a page of a refusal.
+    `allow` lists all methods of the path if other functions serve some of them. Without `api_key_required`, the function checks
+    another credential itself. `browsers` allows web pages of any origin (CORS). That is safe because credentials are sent in a
+    header, never in a cookie. `for_person` makes a page of a refusal.
     """
 
     def decorate(answer: Callable[[Request], Response]) -> Handler:
+        def respond(request: Request) -> Response:
+            if browsers and request.method == "OPTIONS":
+                return _preflight(request)
+            if request.method not in methods:
+                raise MethodNotAllowed(*(allow or methods))
+            if api_key_required:
+                services.credentials.check_api_key(request.authorization)
+            return answer(request)
+
         @wraps(answer)
         def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             with telemetry.canonical_line("request", requestId=context.aws_request_id, route=event.get("routeKey")):
                 request = Request.of(event)
                 try:
-                    if browsers and request.method == "OPTIONS":
-                        response = _preflight(request)
-                    elif request.method not in methods:
-                        raise MethodNotAllowed(*(allow or methods))
-                    else:
-                        response = answer(request)
+                    response = respond(request)
                 except Exception as error:
                     response = _refusal(error)
                     if for_person and request.is_of_person:
