@@ -1,4 +1,4 @@
-# Every command installs what it needs below .venv and .local. Only make, Python and the package registries are needed.
+# Every command installs what it needs inside this folder. Only make, Python and the package registries are needed.
 SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
@@ -43,7 +43,7 @@ test: setup ## Run the whole suite (unit, integration, faults, end to end) and m
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
 
-lint: .venv/ready .local/sam/ready ## Check style, format, types, the template, and that generated files are up to date
+lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates, and that pinned requirements are up to date
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
 	@.local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml # as `sam validate --lint`, once for all
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt

@@ -1,4 +1,4 @@
-"""GET /api/v1/waitpoints/tokens: return tokens, newest first."""
+"""GET /api/v1/waitpoints/tokens: return tokens, newest or oldest first."""
 
 from waitpoints.api import list_query
 from waitpoints.api.http import Request, Response, http_handler

@@ -1,4 +1,4 @@
-"""The code that the handlers share. Only this package uses boto3, DynamoDB's JSON and HTTP status codes."""
+"""The code that the handlers share."""
 
 import gc
 import os

@@ -45,7 +45,7 @@ class InvalidPage(WaitpointsError):
 
 
 class PayloadRefused(WaitpointsError):
-    """The body does not match the token's payloadSchema."""
+    """The token's payloadSchema or page does not accept the output."""
 
 
 class BodyTooLarge(WaitpointsError):
@@ -69,7 +69,7 @@ class Forbidden(WaitpointsError):
 
 
 class WrongCallbackHash(WaitpointsError):
-    """The callback URL was not made by this stack."""
+    """The URL was not made by this stack, or its endpoint was deleted."""
 
     def __init__(self) -> None:
         super().__init__("Invalid URL, hash doesn't match")

@@ -1,6 +1,6 @@
 """Logs and metrics: one canonical log line per request or record; and traces, if the stack asks for them.
 
-They contain only ids and counts, never payloads, callback hashes, keys, task tokens or callback ids. A waiter is
+They contain ids, names and counts, never payloads, callback hashes, keys, task tokens or callback ids. A waiter is
 identified by the hash of its handle.
 """
 

@@ -23,7 +23,7 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """A token's output: JSON exactly as received, inline or in the bucket.
+    """A token's output: a JSON text, inline or in the bucket.
 
     `stored_at` is the object key if the output is in the bucket. `json` is None if the output is absent (`complete`
     without `data`) or has not been loaded from the bucket.

@@ -169,7 +169,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """`body` is answered as JSON, or as plain text if it is a text."""
+    """`body` is answered as JSON, or as plain text if it is a text, unless `headers` say otherwise."""
 
     body: Mapping[str, Any] | str
     status: int = 200

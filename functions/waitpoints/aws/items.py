@@ -1,4 +1,4 @@
-"""The table's items, and the conversion between items and tokens.
+"""The items of tokens, and the conversion between the two. `endpoint_store` has the items of endpoints.
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters

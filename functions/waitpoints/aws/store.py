@@ -144,7 +144,9 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, except `scan`, and `create` if its transaction conflicts."""
+    """Tokens in one DynamoDB table. Each method makes one call, but for `scan` and the list of undelivered tokens, and a
+    transaction that conflicts is repeated.
+    """
 
     def __init__(
         self,
