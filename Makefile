@@ -53,9 +53,8 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates,
 openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
-pictures: .local/bench/ready ## Draw the state machines of docs/patterns.md and the dashboard of docs/operation.md
-	@.local/bench/bin/python -m statemachines.picture
-	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks.dashboard
+pictures: .venv/ready ## Draw the state machines of docs/patterns.md
+	@.venv/bin/python -m statemachines.picture
 
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt

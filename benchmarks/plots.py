@@ -1,6 +1,6 @@
 """Draw plots as SVG into docs/images/. Each looks the same and is the same file for the same figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,19 +30,5 @@ def plot(name: str) -> Iterator[Any]:
     with plt.rc_context(STYLE):
         figure, axes = plt.subplots(layout="constrained")
         yield axes
-        figure.savefig(DOCS / "images" / f"{name}.svg", metadata={"Date": None})
-        plt.close(figure)
-
-
-@contextmanager
-def grid(name: str, places: Sequence[tuple[int, int, int, int]]) -> Iterator[list[Any]]:
-    """Yield axes at places (x, y, width, height) of 24 columns, as of a CloudWatch dashboard, in docs/images/NAME.svg."""
-    rows = max(y + height for _, y, _, height in places)
-    with plt.rc_context(STYLE):
-        figure = plt.figure(figsize=(16, rows * 0.42))
-        yield [
-            figure.add_axes(((x + 0.9) / 24, 1 - (y + height - 0.8) / rows, (width - 1.6) / 24, (height - 1.6) / rows))
-            for x, y, width, height in places
-        ]
         figure.savefig(DOCS / "images" / f"{name}.svg", metadata={"Date": None})
         plt.close(figure)

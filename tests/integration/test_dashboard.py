@@ -2,16 +2,40 @@
 
 import json
 import re
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import pytest
 
-from benchmarks.dashboard_body import Metric, Recorded, Widget, dashboard, spelled_out
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, STACK_NAME, Template
 from waitpoints.resuming import _metric
 from waitpoints.token import ReplyKind, Source
+
+
+@dataclass(frozen=True)
+class Metric:
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+def spelled_out(short: list[list[Any]]) -> list[Metric]:
+    """Return metrics without the short forms of CloudWatch's "Dashboard Body Structure and Syntax".
+
+    "." repeats what stands in the same place of the metric before, and "..." everything but the last value.
+    """
+    found, before = [], [""]
+    for entry in short:
+        given = [value for value in entry if not isinstance(value, dict)]
+        if given[0] == "...":
+            given = before[: len(before) + 1 - len(given)] + given[1:]
+        before = [before[place] if value == "." else value for place, value in enumerate(given)]
+        namespace, name, *rest = before
+        found.append(Metric(namespace, name, tuple(zip(rest[::2], rest[1::2], strict=True))))
+    return found
+
 
 TEMPLATE = Template.load()
 [PROPERTIES] = TEMPLATE.resources("AWS::CloudWatch::Dashboard").values()
@@ -110,53 +134,24 @@ def test_the_page_lists_every_metric_that_is_emitted() -> None:
     assert sorted(names) == sorted(emitted())
 
 
-def test_the_picture_shows_these_widgets() -> None:
-    picture = (ROOT / "docs" / "images" / "dashboard.svg").read_text()
-    for widget in WIDGETS:
-        assert widget["properties"]["title"] in picture, "stale: run `make pictures`"
-
-
-class TestRecorded:
-    """What a picture is drawn from."""
-
-    def test_short_forms_are_spelled_out(self) -> None:
-        short: list[list[Any]] = [
-            ["N", "A", "x", "1", "y", "2"],
-            [".", "B", ".", "3"],
-            ["...", "4", {"stat": "p50"}],
-            ["...", {"stat": "p99"}],
-        ]
-        assert [(it.name, it.dimensions) for it in spelled_out(short)] == [
-            ("A", (("x", "1"), ("y", "2"))),
-            ("B", (("x", "3"),)),
-            ("B", (("x", "4"),)),
-            ("B", (("x", "4"),)),
-        ]
-
-    def test_a_statistic_is_of_each_period(self) -> None:
-        recorded, metric = Recorded(), Metric("N", "A", (("x", "1"),))
-        for at, value in (0, 3), (59, 5), (60, 7):
-            recorded.add(at, "N", "A", {"x": "1"}, value)
-        assert recorded.series(metric, "Sum", 60) == [(0, 8), (60, 7)]
-        assert recorded.series(metric, "Maximum", 120) == [(0, 7)]
-        assert recorded.series(metric, "p50", 120) == [(0, 5)]
-
-    def test_metrics_are_read_from_what_a_function_logs(self) -> None:
-        logged = {
-            "_aws": {
-                "CloudWatchMetrics": [{"Namespace": "Waitpoints", "Dimensions": [["service"]], "Metrics": [{"Name": "A"}]}]
-            },
-            "service": "mine",
-            "A": [2.0, 3.0],
-        }
-        recorded = Recorded()
-        for line in (json.dumps(logged), '{"message": "request"}', "START"):
-            recorded.add_embedded(0, line)
-        assert recorded.series(Metric("Waitpoints", "A", (("service", "mine"),)), "Sum", 60) == [(0, 5)]
+def test_short_forms_are_spelled_out() -> None:
+    short: list[list[Any]] = [
+        ["N", "A", "x", "1", "y", "2"],
+        [".", "B", ".", "3"],
+        ["...", "4", {"stat": "p50"}],
+        ["...", {"stat": "p99"}],
+    ]
+    assert [(it.name, it.dimensions) for it in spelled_out(short)] == [
+        ("A", (("x", "1"), ("y", "2"))),
+        ("B", (("x", "3"),)),
+        ("B", (("x", "4"),)),
+        ("B", (("x", "4"),)),
+    ]
 
 
 def test_the_names_of_a_stacks_resources_are_filled_in(stack: MotoStack) -> None:
-    widgets: list[Widget] = dashboard(stack)
-    filled = {value for widget in widgets for metric in widget.metrics for _, value in metric.dimensions}
+    widgets = json.loads(stack.resolve(PROPERTIES["DashboardBody"]))["widgets"]
+    metrics = [metric for widget in widgets for metric in spelled_out(widget["properties"].get("metrics", []))]
+    filled = {value for metric in metrics for _, value in metric.dimensions}
     assert {STACK_NAME, stack.resources["Table"]["Ref"], stack.resources["DeadLetterQueue"]["QueueName"]} <= filled
     assert not any("${" in value for value in filled)
