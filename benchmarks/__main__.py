@@ -20,7 +20,6 @@ NAMES = (
     "growth",
     "large_bodies",
     "latency",
-    "throttled_burst",
 )
 
 

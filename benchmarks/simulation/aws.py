@@ -67,25 +67,6 @@ class Function:
         self._idle.append(environment)
 
 
-class Workers(Function):
-    """A function of the emulator: a fixed number of processes, for which invocations wait."""
-
-    def __init__(self, env: simpy.Environment, number: int) -> None:
-        super().__init__(env, Concurrency(number), 0)
-        self._processes = simpy.Store(env)
-        self._processes.items.extend(Environment() for _ in range(number))
-
-    def enter(self) -> Process:
-        process = yield self._processes.get()
-        self.running += 1
-        self.most = max(self.most, self.running)
-        return process
-
-    def leave(self, environment: Environment) -> None:
-        self.running -= 1
-        self._processes.put(environment)
-
-
 class Table:
     """The table's partitions, and those of its list index. A write takes its units of all of them, or is throttled.
 

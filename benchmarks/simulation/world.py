@@ -10,16 +10,7 @@ from typing import Final
 import simpy
 
 from benchmarks.simulation import flows
-from benchmarks.simulation.aws import (
-    Concurrency,
-    Environment,
-    Function,
-    Process,
-    StepFunctions,
-    Table,
-    Workers,
-    sdk_pause,
-)
+from benchmarks.simulation.aws import Concurrency, Environment, Function, Process, StepFunctions, Table, sdk_pause
 from benchmarks.simulation.flows import RESUME, Call
 from benchmarks.simulation.quotas import API_BURST, API_RATE, CONCURRENCY, SEND_TASK_BUCKET, SEND_TASK_RATE, Assumed, Sdk
 from benchmarks.simulation.senders import FOUR_HOURS, Sender
@@ -46,8 +37,6 @@ class Setting:
     """Of the table: one for each 1,000 write units a second."""
     list_partitions: tuple[int, ...] = (0, 1, 2, 3)
     assumed: Assumed = field(default_factory=Assumed)
-    workers: int = 0
-    """Processes of each function on the emulator, for which invocations wait. 0: Lambda."""
     seed: int = 1
 
     def with_callbacks(self, rate: float, burst: float) -> "Setting":
@@ -304,8 +293,6 @@ class World:
         return self._random.random() * self._time.poll
 
     def _function(self, name: str, shared: Concurrency) -> Function:
-        if self.setting.workers:
-            return Workers(self.env, self.setting.workers)
         reserved = self.setting.stack.reserved.get(name)
         return Function(self.env, shared if reserved is None else Concurrency(reserved), self._time.start)
 

@@ -1,39 +1,65 @@
-"""A burst of callbacks while Step Functions throttles: nothing is lost, and executions go on as the model predicts."""
+"""A burst of callbacks while Step Functions throttles: every execution goes on, as soon as the quota lets it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from waitpoints_client import Token
 
-from benchmarks.throttled_burst import QUOTA, WAITS, Compared, compare, measure
 from local.stack import Stack
+from local.throttle import file_of, throttled_resumes
+from tests.e2e.api import PATIENCE, Api
 
-TIMES, LAGS = 1.3, 1.6  # how far a measured time, or the mean lag, may be from the predicted one, as a ratio
+WAITS = 60
+RATE, AT_ONCE = 5, 20  # SendTaskSuccess that the emulator takes
+CONNECTIONS = 8  # more than it has processes for the callback
+
+Json = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def tokens(stack: Stack, stack_folder: Path) -> list[Token]:
-    """The tokens after the burst, each of an execution that has gone on with its callback's body."""
-    return measure(stack, stack_folder)
+def waiters(api: Api, stack: Stack, stack_folder: Path) -> list[tuple[Json, Json]]:
+    """Each token after the burst, with its waiter, whose execution has gone on with its callback's body."""
+
+    def wait(_: int) -> tuple[Json, str]:
+        token = api.create()
+        execution = api.start_waiting(token)
+        api.wait_until_registered(token)
+        return token, execution
+
+    def call_back(number: int) -> None:
+        assert api.callback(waits[number][0], {"number": number}).status == 200
+
+    def went_on(number: int) -> tuple[Json, Json]:
+        token, execution = waits[number]
+        assert api.result(execution) == ("SUCCEEDED", {"number": number})
+        return replied(api, token)
+
+    file = file_of(stack_folder, urlsplit(stack.endpoint_url).port or 0)
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        waits = list(pool.map(wait, range(WAITS)))
+        with throttled_resumes(file, RATE, AT_ONCE):
+            list(pool.map(call_back, range(WAITS)))
+            return list(pool.map(went_on, range(WAITS)))
 
 
-@pytest.fixture(scope="module")
-def compared(tokens: list[Token]) -> Compared:
-    return compare(tokens)
+def replied(api: Api, token: Json) -> tuple[Json, Json]:
+    """Return the token and its waiter once the reply is recorded, which is shortly after the execution has gone on."""
+    until = time.monotonic() + PATIENCE
+    while (found := api.retrieve(token))["waiters"][0]["status"] == "UNDELIVERED":
+        assert time.monotonic() < until, "no reply was recorded"
+        time.sleep(0.05)
+    return found, found["waiters"][0]
 
 
-def test_no_execution_is_lost(tokens: list[Token]) -> None:
-    assert [waiter.status for token in tokens for waiter in token.waiters] == ["RESUMED"] * WAITS
+def test_no_execution_is_lost(waiters: list[tuple[Json, Json]]) -> None:
+    assert [waiter["status"] for _, waiter in waiters] == ["RESUMED"] * WAITS
 
 
-def test_no_more_executions_go_on_than_the_quota_lets(compared: Compared) -> None:
-    assert all(place <= QUOTA.burst + QUOTA.rate * (at + 1) for place, at in enumerate(compared.measured.resumed))
-
-
-def test_executions_go_on_when_the_model_says(compared: Compared) -> None:
-    assert all(1 / TIMES < measured / predicted < TIMES for measured, predicted in compared.times()), compared.times()
-
-
-def test_they_are_as_late_as_the_model_says(compared: Compared) -> None:
-    measured, predicted = compared.mean_lags()
-    assert 1 / LAGS < measured / predicted < LAGS, (measured, predicted)
+def test_no_more_executions_go_on_than_the_quota_lets(waiters: list[tuple[Json, Json]]) -> None:
+    begin = min(datetime.fromisoformat(token["completedAt"]) for token, _ in waiters)
+    resumed = sorted((datetime.fromisoformat(waiter["resumedAt"]) - begin).total_seconds() for _, waiter in waiters)
+    assert all(place <= AT_ONCE + RATE * (at + 1) for place, at in enumerate(resumed))

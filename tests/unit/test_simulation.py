@@ -1,25 +1,21 @@
 """The model of docs/scaling.md: its arithmetic, what it reads from the template, and that nothing is lost in it."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import waitpoints_client as client
 from botocore.retries import quota, standard
 from waitpoints_client import session
 
-from benchmarks import throttled_burst
 from benchmarks.page import DOCS, read
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
 from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
 from benchmarks.simulation.quotas import Assumed, Sdk
-from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, SENDERS, STEADY, doubling
-from benchmarks.simulation.stack import CALLBACK_ROUTE, Consumer, Stack, Throttle
-from benchmarks.simulation.world import SMALL_REGION, STORE_PAUSES, Found, Setting, Token, World, happened_by, percentile
+from benchmarks.simulation.senders import NEVER, SDK, SENDERS, STEADY, doubling
+from benchmarks.simulation.stack import Consumer, Stack, Throttle
+from benchmarks.simulation.world import STORE_PAUSES, Found, Setting, Token, World, happened_by, percentile
 from in_process.template import Template
-from local.throttle import TokenBucket
 from waitpoints import wiring
 from waitpoints.aws import store
 
@@ -42,22 +38,6 @@ def sum_of(flow: tuple[Call, ...]) -> int:
     return sum(call.write_units for call in flow)
 
 
-class TestTokenBucket:
-    @pytest.mark.parametrize("interval", [0.0001, 0.001, 0.01])
-    def test_gives_its_capacity_and_then_its_rate(self, interval: float) -> None:
-        bucket, seconds = TokenBucket(rate=50, capacity=20), 10
-        taken = sum(bucket.take(number * interval) for number in range(int(seconds / interval)))
-        assert taken == pytest.approx(20 + 50 * seconds, abs=1)
-
-    def test_holds_no_more_than_its_capacity(self) -> None:
-        bucket = TokenBucket(rate=50, capacity=20)
-        assert [bucket.take(1000, 20), bucket.take(1000)] == [True, False]
-
-    def test_gives_all_or_nothing(self) -> None:
-        bucket = TokenBucket(rate=1, capacity=3)
-        assert [bucket.take(0, 4), bucket.take(0, 3)] == [False, True]
-
-
 class TestStack:
     def test_is_what_the_template_says(self, stack: Stack) -> None:
         properties = Template.load().functions()["resume_waiters"].properties
@@ -66,20 +46,6 @@ class TestStack:
         assert stack.consumer.longest_age == mapping["MaximumRecordAgeInSeconds"] < 24 * 3600
         assert stack.consumer.window == mapping.get("MaximumBatchingWindowInSeconds", 0)
         assert stack.callbacks.rate < stack.stage.rate
-
-    def test_follows_the_template(self, stack: Stack) -> None:
-        body = Template.load().body
-        api = body["Resources"]["Api"]["Properties"]
-        routes = {**api["RouteSettings"], CALLBACK_ROUTE: {"ThrottlingRateLimit": {"Ref": "Rate"}, "ThrottlingBurstLimit": 9}}
-        resources = {
-            **body["Resources"],
-            "Api": {"Type": "AWS::Serverless::HttpApi", "Properties": {**api, "RouteSettings": routes}},
-        }
-        accept = resources["AcceptCallback"]
-        limited = {**accept, "Properties": {**accept["Properties"], "ReservedConcurrentExecutions": {"Ref": "Most"}}}
-        parameters = {**body["Parameters"], "Rate": {"Default": 7}, "Most": {"Default": 50}}
-        changed = Template({**body, "Parameters": parameters, "Resources": {**resources, "AcceptCallback": limited}})
-        assert Stack.of(changed) == replace(stack, callbacks=Throttle(7, 9), reserved={**stack.reserved, "accept_callback": 50})
 
 
 class TestParameters:
@@ -260,15 +226,6 @@ def test_percentiles_and_counts() -> None:
     assert happened_by([1, 2, 2, 5], [0, 2, 9]) == [0, 3, 4]
 
 
-def test_a_small_region_takes_longer(stack: Stack) -> None:
-    raised = Setting(replace(stack, callbacks=OPEN), concurrency=10_000)
-    runs = [
-        scenarios.burst("", replace(raised, send_task=quota), FOUR_HOURS, 6_000, 6)
-        for quota in (raised.send_task, SMALL_REGION)
-    ]
-    assert runs[1].resumed()[-1] > 1.3 * runs[0].resumed()[-1]
-
-
 class TestThePage:
     """docs/scaling.md. `make simulate` writes it."""
 
@@ -282,30 +239,3 @@ class TestThePage:
         bursts = read(SCALING, "bursts, by make simulate")
         assert all(f"| {sender.name} |" in bursts for sender in SENDERS)
         assert bursts.count("| --- |") == 4
-
-
-class TestThrottledBurst:
-    """The burst on the emulator, with which the model is tested."""
-
-    def test_counts_from_the_first_token_that_settled(self) -> None:
-        tokens = [settled_token(at, resumed_after) for at, resumed_after in ((10, 0.5), (12, 3), (11, 0))]
-        course = throttled_burst.course_of(tokens)
-        assert (course.resumed, course.lags) == ([0.5, 1, 5], [0, 0.5, 3])
-
-    def test_compares_with_the_median_of_the_predictions(self) -> None:
-        predicted = [throttled_burst.Course([10.0 * factor], [1.0 * factor]) for factor in (1, 2, 9)]
-        compared = throttled_burst.Compared(throttled_burst.Course([30.0], [5.0]), predicted)
-        assert (set(compared.times()), compared.mean_lags()) == ({(30, 20)}, (5, 2))
-
-    def test_is_predicted_to_take_what_the_quota_gives(self) -> None:
-        burst, rate = throttled_burst.QUOTA.burst, throttled_burst.QUOTA.rate
-        course = throttled_burst.predict(seed=1)
-        assert course.after(1) == pytest.approx((throttled_burst.WAITS - burst) / rate, rel=0.1)
-
-
-def settled_token(at: int, resumed_after: float) -> client.Token:
-    instant = datetime.fromtimestamp(at, UTC)
-    resumed = instant + timedelta(seconds=resumed_after)
-    waiter = {"id": "1", "status": "RESUMED", "registeredAt": instant, "resumedAt": resumed, "lagMs": int(resumed_after * 1000)}
-    token = {"id": "waitpoint_1", "status": "COMPLETED", "createdAt": instant, "completedAt": instant, "waiters": [waiter]}
-    return client.Token.model_validate({"url": "", "tags": [], **token})
