@@ -77,31 +77,13 @@ def over_budget(sizes: list[Size]) -> list[str]:
     return missed
 
 
-def draw(sizes: list[Size]) -> None:
-    from benchmarks.plots import plot  # noqa: PLC0415 - only the benchmarks' own environment has what it needs
-
-    tokens = [size.tokens for size in sizes]
-    lines = {
-        "the doctor's round": "round",
-        "a page of the list": "page",
-        "a callback with a waiter": "callback",
-        "a create": "create",
-    }
-    with plot("growth") as axes:
-        for label, name in lines.items():
-            axes.plot(tokens, [getattr(size, name).total for size in sizes], marker="o", label=label)
-        axes.set(xscale="log", yscale="log", xlabel="tokens in the table", ylabel="read or write units")
-        axes.legend()
-
-
 def run() -> Figures:
     with large_table() as large:
         sizes = [measure(large, tokens) for tokens in SIZES]
-    draw(sizes)
     requests = ["a page", "a create", "a callback"]
     doctor = ["doctor: read units", "pages", "at once", "seconds", "CPU, s"]
     last = sizes[-1]
     shown = table(["tokens", *requests, *doctor], [size.cells() for size in sizes])
     units = last.round.total / len(last.round.units)
     sentence = f"A page of the doctor's scan takes {units:.0f} read units and {last.cpu_of_a_page:.0f} ms of processor time."
-    return Figures(f"{shown}\n\n{sentence}\n\n![Units by the number of tokens](images/growth.svg)", tuple(over_budget(sizes)))
+    return Figures(f"{shown}\n\n{sentence}", tuple(over_budget(sizes)))

@@ -12,7 +12,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -356,21 +356,6 @@ def missed(own: Compared, base: Compared) -> list[str]:
     ]
 
 
-def draw(found: Mapping[tuple[str, int], Compared]) -> None:
-    from benchmarks.plots import plot  # noqa: PLC0415 - the environment of the tests has no matplotlib
-
-    names = list(dict.fromkeys(name for name, _ in found))
-    for what, title in (("answered", "Callback: sent to answered"), ("succeeded", "Resume: sent to SUCCEEDED")):
-        with plot(f"latency-{what}") as axes:
-            for name in names:
-                middle, high, _ = zip(*(percentiles(found[name, level].every(what)) for level in LEVELS), strict=True)
-                [line] = axes.plot(range(len(LEVELS)), middle, marker="o", label=name)
-                axes.plot(range(len(LEVELS)), high, linestyle=":", color=line.get_color())
-            axes.set_xticks(range(len(LEVELS)), [str(level) for level in LEVELS])
-            axes.set(title=title, xlabel="connections", ylabel="ms (dotted: 95th percentile)", ylim=(0, None))
-            axes.legend()
-
-
 def run() -> Figures:
     os.environ.setdefault("AWS_DEFAULT_REGION", REGION)
     with deployed() as (made, processors):
@@ -382,13 +367,8 @@ def run() -> Figures:
             for level, count in LEVELS.items():
                 for variant in variants[turn:] + variants[:turn]:
                     found[variant.name, level].runs.append(measure(made, processors, variant, level, count))
-    draw(found)
     own, base = (variant.name for variant in variants[:2])
     rows = [cells(one, found[base, one.connections]) for one in found.values()]
     head = ["", "connections", "answered, ms", "to (a)", "SUCCEEDED, ms", "to (a)", "a second", "CPU, ms", "emulator, ms"]
     over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
     return Figures(table(head, rows), tuple(over))
-
-
-if __name__ == "__main__":
-    print(run().markdown)

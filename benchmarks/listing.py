@@ -1,155 +1,60 @@
-"""Count what a list reads, and time it against the reader of version 0.1.0.
+"""Count what a list reads in a table of TOKENS tokens."""
 
-That one read one partition after the other, and went on until each had enough matching tokens. Both read the same table
-of TOKENS tokens. For the times, each query is answered with what dynalite has answered to it, after a pause as long as a
-query of DynamoDB takes, so that no time is the engine's.
-"""
-
-import statistics
-import threading
-import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
-
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
+from urllib.parse import urlencode
 
 from benchmarks.large_table import KEY_EACH, RARE, RARE_EACH, WAITING_EACH, Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
-from waitpoints import ids
-from waitpoints.listing import Filter, IdRange, ListQuery, ReadRange, read_slice
-from waitpoints.token import Status, Token
+from openapi.operations import TOKENS as LIST
 
 TOKENS = 50_000
-PAUSE = 0.005  # seconds: a query of DynamoDB takes a few milliseconds
-ROUNDS = 15
-READS, READ_AHEAD = 4, 500  # of each partition in version 0.1.0
-MOST_TIME, MOST_UNITS = 0.25, 0.5  # of those of version 0.1.0, if few tokens match
+ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Budget:
+    """The most that a list may take. A round is queries that run at the same time."""
+
+    queries: int
+    rounds: int
+    units: float
+
+
+# The filter, by its name on the page, and what it may take
 FILTERS = {
-    "no filter": Filter(),
-    f"a status, 1 in {WAITING_EACH}": Filter(statuses=frozenset({Status.WAITING})),
-    f"a tag, 1 in {RARE_EACH:,}": Filter(tags=frozenset({RARE})),
-    "an idempotency key": Filter(idempotency_key=f"order {KEY_EACH}"),
+    "no filter": ({}, Budget(4, 1, 2)),
+    f"a status, 1 in {WAITING_EACH}": ({"filter[status]": "WAITING"}, Budget(4, 1, 8)),
+    f"a tag, 1 in {RARE_EACH:,}": ({"filter[tags]": RARE}, Budget(8, 2, 64)),
+    "an idempotency key": ({"filter[idempotencyKey]": f"order {KEY_EACH}"}, Budget(1, 1, 0.5)),
 }
-Reader = Callable[[Sequence[ReadRange], ListQuery], Sequence[Token]]
 
 
-class Replay:
-    """Note the answers of a client's calls. Once there is a `pause`, answer the same calls with them after it."""
-
-    def __init__(self, client: Any) -> None:
-        self.pause: float | None = None
-        self._answers: dict[bytes, bytes] = {}
-        self._asked = threading.local()
-        client.meta.events.register("before-send.dynamodb", self._answer)
-        client.meta.events.register("after-call.dynamodb", self._note)
-
-    def _answer(self, request: Any, **_: Any) -> AWSResponse | None:
-        self._asked.body = request.body
-        if self.pause is None:
-            return None
-        time.sleep(self.pause)
-        return AWSResponse(request.url, 200, HTTPHeaders(), Raw(self._answers[request.body]))
-
-    def _note(self, http_response: AWSResponse, **_: Any) -> None:
-        self._answers[self._asked.body] = http_response.content
-
-
-class Raw(BytesIO):
-    """A body as urllib3 gives it to botocore."""
-
-    def stream(self, **_: Any) -> Iterator[bytes]:
-        yield self.read()
-
-
-@dataclass
-class Read:
-    """What a reader returned and what it called, and how long it took, in milliseconds."""
-
-    shown: Sequence[str]
-    calls: Calls
-    milliseconds: list[float]
-
-    @property
-    def median(self) -> float:
-        return statistics.median(self.milliseconds)
-
-
-def now(readers: Sequence[ReadRange], query: ListQuery) -> Sequence[Token]:
-    return read_slice(readers, query).tokens
-
-
-def before(readers: Sequence[ReadRange], query: ListQuery) -> Sequence[Token]:
-    """Read the newest tokens as version 0.1.0 did."""
-    found: list[Token] = []
-    for read in readers:
-        matching: list[Token] = []
-        last = ids.LAST
-        for _ in range(READS):
-            limit = READ_AHEAD if query.filter.may_skip else query.size + 1
-            tokens, stopped_at = read(IdRange(ids.FIRST, last, ascending=False), limit)
-            matching += tokens
-            if stopped_at is None or len(matching) > query.size:
-                break
-            last = ids.next_to(stopped_at, -1)
-        found += matching
-    return sorted(found, key=lambda token: token.id, reverse=True)[: query.size]
-
-
-def measure(large: LargeTable, replay: Replay, wanted: Filter) -> tuple[Read, Read]:
-    """Read the list as now and as before."""
-    from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
-
-    query = ListQuery(wanted)
-    readers = services.store.partitions(wanted, large.clock())
+def read(large: LargeTable, wanted: dict[str, str]) -> tuple[int, Calls]:
+    """Read the list. Returns how many tokens it shows, and the calls of the read with the fewest rounds."""
     reads = []
-    replay.pause = None
-    for reader in (now, before):
-        large.calls.take()
-        shown = [token.id for token in reader(readers, query)]
-        reads.append(Read(shown, large.calls.take(), []))
-    replay.pause = PAUSE
-    for round_ in range(ROUNDS):
-        order = (0, 1) if round_ % 2 else (1, 0)  # they take turns at being the first
-        for which in order:
-            started = time.perf_counter()
-            (now, before)[which](readers, query)
-            reads[which].milliseconds.append((time.perf_counter() - started) * 1000)
-            reads[which].calls.rounds = min(reads[which].calls.rounds, large.calls.take().rounds)
-    return reads[0], reads[1]
+    for _ in range(ROUNDS):
+        answer = large.api.get(f"{LIST}?{urlencode(wanted)}")
+        assert answer.status == 200, answer.text
+        reads.append(large.calls.take())
+    return len(answer.json["data"]), min(reads, key=lambda calls: calls.rounds)
+
+
+def over_budget(name: str, calls: Calls, most: Budget) -> list[str]:
+    found = {"queries": len(calls.units), "rounds": calls.rounds, "read units": calls.total}
+    limits = (most.queries, most.rounds, most.units)
+    return [
+        f"list, {name}: {value:g} {what}" for (what, value), limit in zip(found.items(), limits, strict=True) if value > limit
+    ]
 
 
 def run() -> Figures:
     rows, missed = [], []
     with large_table() as large:
         large.grow(TOKENS)
-        with large.served() as client:
-            replay = Replay(client)
-            for name, wanted in FILTERS.items():
-                own, old = measure(large, replay, wanted)
-                assert own.shown == old.shown[: len(own.shown)], f"{name}: other tokens"
-                rows.append(cells(name, own, old))
-                missed += over_budget(name, wanted, own, old)
-    head = ["filter", "shown", "queries", "rounds", "read units", "ms", "time, to 0.1.0", "queries of 0.1.0", "its read units"]
-    return Figures(table(head, rows), tuple(missed))
-
-
-def ratio(own: Read, old: Read) -> float:
-    return statistics.median(one / other for one, other in zip(own.milliseconds, old.milliseconds, strict=True))
-
-
-def cells(name: str, own: Read, old: Read) -> list[str]:
-    counts = [f"{len(own.shown)}", f"{len(own.calls.units)}", f"{own.calls.rounds}", f"{own.calls.total:g}"]
-    return [name, *counts, f"{own.median:.0f}", f"**{ratio(own, old):.2f}**", f"{len(old.calls.units)}", f"{old.calls.total:g}"]
-
-
-def over_budget(name: str, wanted: Filter, own: Read, old: Read) -> list[str]:
-    """A list whose filter matches little has a budget of time and units, any other must not read more than before."""
-    matches_little = bool(wanted.tags)
-    most_units = old.calls.total * (MOST_UNITS if matches_little else 1)
-    missed = [f"list, {name}: {own.calls.total:g} read units"] if own.calls.total > most_units else []
-    if matches_little and ratio(own, old) > MOST_TIME:
-        missed.append(f"list, {name}: {ratio(own, old):.2f} of the time of 0.1.0")
-    return missed
+        with large.served():
+            read(large, {})  # reads the secrets
+            for name, (wanted, most) in FILTERS.items():
+                shown, calls = read(large, wanted)
+                rows.append([name, f"{shown}", f"{len(calls.units)}", f"{calls.rounds}", f"{calls.total:g}"])
+                missed += over_budget(name, calls, most)
+    return Figures(table(["filter", "shown", "queries", "rounds", "read units"], rows), tuple(missed))
