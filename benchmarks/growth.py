@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from benchmarks.large_table import Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
-from tests.support.api_gateway import TOKENS as LIST
+from in_process.api_gateway import TOKENS as LIST
 from waitpoints.unfinished import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)

@@ -25,12 +25,12 @@ import boto3
 from botocore.config import Config
 
 from benchmarks.waits import log_to
+from in_process.api_gateway import Api
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack, moto_stack
 from local.stack import LOCAL, free_port
 from tests.sdk import node
-from tests.support.api_gateway import Api
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import FakeStepFunctions
 
 FOLDER = Path(__file__).resolve().parent / "dynalite"
 PATIENCE = 30  # seconds until the server answers

@@ -15,17 +15,17 @@ from unittest import mock
 
 from benchmarks import prices
 from benchmarks.meter import Call, Meter
+from in_process.api_gateway import Api
+from in_process.event_sources import Stream, queue_event
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.durable_functions import FakeDurableFunctions
+from in_process.fakes.event_bus import FakeEventBridge
+from in_process.fakes.secret import FakeSecret
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from tests.support import webhook_signer
-from tests.support.api_gateway import Api
-from tests.support.event_sources import Stream, queue_event
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.durable_functions import FakeDurableFunctions
-from tests.support.fakes.event_bus import FakeEventBridge
-from tests.support.fakes.secret import FakeSecret
-from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import FakeWaits
 
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
 MILLISECONDS = 20  # of one warm invocation; the only assumed figure

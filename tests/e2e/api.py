@@ -10,8 +10,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from in_process.api_gateway import TOKENS
 from local.stack import Stack
-from tests.support.api_gateway import TOKENS
 
 PATIENCE = 60  # seconds
 

@@ -14,9 +14,9 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import uuid4
 
+from in_process.api_gateway import TOKENS
 from local.stack import ROOT
 from tests.e2e.api import PATIENCE, Api
-from tests.support.api_gateway import TOKENS
 
 STAND_IN = """
 import random

@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.key_runs import Runs
@@ -20,7 +21,6 @@ from tests.e2e.secrets import Secrets
 from tests.senders.github_examples import Example, examples
 from tests.senders.official import Delivery, signed
 from tests.support import figures
-from tests.support.api_gateway import TOKENS
 
 TIMES = 3
 AT_ONCE = 8

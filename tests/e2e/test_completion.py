@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from tests.e2e.api import Api, DeployedAnswer
 from tests.e2e.permissions import physical_name
-from tests.support.api_gateway import TOKENS
 
 SUCCESS = b'{"success":true}'
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import ARCHITECTURE, Stack, sam
 from tests.e2e.api import Api
 from tests.e2e.command_line import CommandLine
 from tests.e2e.permissions import physical_name
-from tests.support.api_gateway import TOKENS
 
 PATIENCE = 30  # seconds
 SECOND = "waitpoints-second"

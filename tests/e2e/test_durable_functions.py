@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.durable_run import Mail
 from local.stack import ROOT
 from openapi.operations import ENDPOINTS
@@ -23,7 +24,6 @@ from tests.e2e.operation import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
-from tests.support.api_gateway import TOKENS
 from tests.support.readme import DURABLE_SNIPPETS
 
 APPROVED = {"approved": True}

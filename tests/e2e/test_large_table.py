@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from benchmarks.large_table import RARE, LargeTable, large_table
-from tests.support.api_gateway import TOKENS
+from in_process.api_gateway import TOKENS
 
 NUMBER = 2_500
 

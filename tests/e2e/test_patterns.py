@@ -11,12 +11,12 @@ from uuid import uuid4
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.pattern_runs import Patterns, Run
 from tests.e2e.secrets import Secrets
 from tests.support import patterns_page, webhook_signer, webhooks_page
-from tests.support.api_gateway import TOKENS
 from tests.support.patterns_page import INPUTS
 
 BY_KEY = "/api/v1/waitpoints/complete"

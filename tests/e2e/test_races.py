@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 from tests.e2e.race import BATCH, CLIENTS, SHUFFLED, TOKENS_OF_A_RACE, Race, Start
 from tests.support import figures
-from tests.support.api_gateway import TOKENS
 
 ROUNDS, AT_ONCE = 10, 5
 

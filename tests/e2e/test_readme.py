@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
-from tests.support.api_gateway import TOKENS
 from tests.support.readme import README, SNIPPETS, json_texts
 
 PATIENCE = 60  # seconds

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from tests.e2e.api import Api
 from tests.support import figures
-from tests.support.api_gateway import TOKENS
 
 TOKENS_TO_TIME_OUT = 200
 SHORTEST, LONGEST = 2, 20  # seconds

@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import LOCAL, Emulator, build, deploy, describe, emulating, free_port
 from tests.e2e.api import Api, DeployedAnswer
 from tests.e2e.durable import Durable
@@ -23,7 +24,6 @@ from tests.e2e.permissions import physical_name
 from tests.e2e.upgrade_load import Load
 from tests.e2e.upgrade_waits import Machines, Waits, by_callback, by_completion, by_failing
 from tests.support import figures, previous
-from tests.support.api_gateway import TOKENS
 
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state

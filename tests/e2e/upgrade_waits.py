@@ -11,9 +11,9 @@ from itertools import cycle
 from typing import Any
 from urllib.parse import urlencode
 
+from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.operation import Operator
-from tests.support.api_gateway import TOKENS
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait

@@ -26,14 +26,14 @@ from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from waitpoints_client.operations.stream_filter import matches
 
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.durable_functions import FakeDurableFunctions
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import ACCOUNT, REGION, Function, Resource
 from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.durable_functions import FakeDurableFunctions
-from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import FakeWaits
 from waitpoints import telemetry, wiring
 from waitpoints.token import WaiterKind
 from waitpoints.wiring import services

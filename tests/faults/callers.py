@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from in_process.api_gateway import TOKENS, HttpAnswer, http_event
+from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT
 from openapi.operations import ENDPOINTS
 from tests.faults.aws import Aws, unique
 from tests.faults.wire import Killed
-from tests.support.api_gateway import TOKENS, HttpAnswer, http_event
-from tests.support.fakes.waits import FakeWaits
 from tests.support.webhook_signer import sign
 from waitpoints.token import TokenError, WaiterKind
 

@@ -4,10 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from in_process.fakes.waits import DENIED
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Ending, Timeout, World
-from tests.support.fakes.waits import DENIED
 from waitpoints.token import TokenError
 
 Flow = Callable[[World], None]

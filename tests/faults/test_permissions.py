@@ -16,6 +16,7 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
+from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from openapi.operations import ENDPOINTS, TOKENS
@@ -24,7 +25,6 @@ from tests.faults.callers import Execution
 from tests.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
 from tests.faults.roles import WITH_BUS, enforced, label, permissions
 from tests.faults.world import World
-from tests.support.fakes.waits import DENIED
 from tests.support.webhook_signer import sign
 from waitpoints.aws.items import UNDELIVERED, primary_key
 from waitpoints.aws.timers import Timers

@@ -20,8 +20,8 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 from botocore.retries.quota import RetryQuota
 from botocore.retries.standard import ExponentialBackoff
 
-from tests.support.fakes.durable_functions import FakeDurableFunctions
-from tests.support.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.durable_functions import FakeDurableFunctions
+from in_process.fakes.step_functions import FakeStepFunctions
 
 EVERY_ATTEMPT = 1_000
 

@@ -7,16 +7,16 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import DENIED, FakeWaits, Fault, refusal
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from openapi import answers
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS
-from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import named, put_example_endpoint, route_of, send
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import DENIED, FakeWaits, Fault, refusal
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.errors import InvalidRequest, TokenNotFound
 from waitpoints.waiter_result import Success

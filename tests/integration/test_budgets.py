@@ -10,9 +10,9 @@ from benchmarks.deliveries import COMPLETE_BY_KEY, count_deliveries
 from benchmarks.meter import Meter
 from benchmarks.options import count_options
 from benchmarks.waits import Bench, Wait, bench
+from in_process.api_gateway import TOKENS, Api
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
-from tests.support.api_gateway import TOKENS, Api
 from waitpoints import endpoint_tally
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR

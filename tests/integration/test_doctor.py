@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 from doctor import LAST_READ, TableTooLarge
+from in_process.api_gateway import Api
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Context
-from tests.support.api_gateway import Api
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.waits import DENIED, FakeWaits
 from tests.support.settling import complete
 from waitpoints import unfinished
 from waitpoints.token import (

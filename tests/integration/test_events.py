@@ -7,10 +7,10 @@ from typing import Any
 import boto3
 import pytest
 
+from in_process.fakes.waits import FakeWaits
 from in_process.invoke import filled_in
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
-from tests.support.fakes.waits import FakeWaits
 from waitpoints.token import (
     Completed,
     NewToken,

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import Api
 from in_process.moto_stack import MotoStack, start_state_machine
 from in_process.template import ROOT
 from tests.integration.conftest import Runs, eventually, start_execution
-from tests.support.api_gateway import Api
 from tests.support.durable_runs import DurableRuns
 
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()

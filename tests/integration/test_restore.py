@@ -9,11 +9,11 @@ import pytest
 from waitpoints_client.operations.deployed import Deployed, Outputs
 from waitpoints_client.operations.restore import copy
 
+from in_process.api_gateway import TOKENS, Api
+from in_process.event_sources import Stream
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
-from tests.support.api_gateway import TOKENS, Api
-from tests.support.event_sources import Stream
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.waits import FakeWaits
 from waitpoints import wiring
 from waitpoints.waiter_result import Success
 

@@ -11,10 +11,10 @@ import pytest
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import ClientError
 
+from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from in_process.template import STACK_NAME
-from tests.support.api_gateway import TOKENS, Api
-from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.webhook_signer import sign
 from waitpoints import ids
 from waitpoints.aws import secrets

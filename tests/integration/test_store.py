@@ -12,9 +12,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.step_functions import FakeStepFunctions
 from tests.support.fakes.store import MemoryStore
 from waitpoints import ids
 from waitpoints.aws.items import digest

@@ -9,13 +9,13 @@ import boto3
 import pytest
 
 from benchmarks.meter import Meter
+from in_process.api_gateway import TOKENS, Api
+from in_process.event_sources import Stream, failures
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.durable_functions import FakeDurableFunctions
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
 from in_process.moto_stack import MotoStack
-from tests.support.api_gateway import TOKENS, Api
-from tests.support.event_sources import Stream, failures
-from tests.support.fakes.clock import FakeClock
-from tests.support.fakes.durable_functions import FakeDurableFunctions
-from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import DENIED, THROTTLED, FakeWaits, Fault
 from waitpoints import wiring
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.waiter_result import Success

@@ -2,8 +2,8 @@
 
 import pytest
 
+from in_process.api_gateway import Api
 from in_process.template import Template
-from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
 
 

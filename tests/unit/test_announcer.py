@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 import resume_waiters
+from in_process.fakes.event_bus import FakeEventBridge
+from in_process.fakes.waits import THROTTLED
 from in_process.template import Context
-from tests.support.fakes.event_bus import FakeEventBridge
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.waits import THROTTLED
 from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, Announcer
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from in_process.api_gateway import DOMAIN, TOKENS, Api
 from openapi.operations import ENDPOINTS
-from tests.support.api_gateway import DOMAIN, TOKENS, Api
 from tests.support.expressions import HEAVIEST, LARGEST, expressions_of_deliveries, json_values
 from waitpoints.api.deliveries.expressions import MAX_SELECTED, MAX_TEXT, MAX_VISITS, Work, is_constant
 from waitpoints.api.endpoints import evaluation as endpoint_evaluation

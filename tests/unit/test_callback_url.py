@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.fakes.secret import FakeSecret
+from in_process.fakes.secret import FakeSecret
 from waitpoints import ids
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
 from waitpoints.urls import CallbackUrls

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from waitpoints_client.testing import FakeWaitpoints
 
-from tests.support.api_gateway import TOKENS, Api
+from in_process.api_gateway import TOKENS, Api
 
 BY_KEY, ENDPOINT, PUBLIC = "/api/v1/waitpoints/complete", "/api/v1/endpoints/orders", "/api/v1/auth/jwt"
 LONG = "x" * 2049

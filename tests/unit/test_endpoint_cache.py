@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.fakes.clock import FakeClock
+from in_process.fakes.clock import FakeClock
 from waitpoints.endpoint import Endpoint
 from waitpoints.endpoint_cache import CACHED_FOR, EndpointCache
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import Api, HttpAnswer
+from in_process.fakes.secret import FakeSecret, MissingSecret
 from in_process.template import Template
-from tests.support.api_gateway import Api, HttpAnswer
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.secret import FakeSecret, MissingSecret
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import DOMAIN, TOKENS, Api, HttpAnswer
+from in_process.fakes.secret import FakeSecret, MissingSecret
 from openapi import answers
 from openapi.operations import ENDPOINTS
-from tests.support.api_gateway import DOMAIN, TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.secret import FakeSecret, MissingSecret
 from waitpoints import telemetry
 from waitpoints.api.http import ENDPOINT_LIMIT
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.support.fakes.event_bus import FakeEventBridge
+from in_process.fakes.event_bus import FakeEventBridge
 from waitpoints.aws.event_bus import MAX_ENTRIES, REQUEST_LIMIT, EventBus, batches
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.settled_event import SettledEvent

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from in_process.api_gateway import DOMAIN, TOKENS, Api, http_event
 from in_process.template import Context, Template
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, methods
-from tests.support.api_gateway import DOMAIN, TOKENS, Api, http_event
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, Request, Response, http_handler

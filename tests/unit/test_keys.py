@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 import complete_token_in_state
+from in_process.api_gateway import Api
 from in_process.template import Context, Template
-from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.settling import ORIGIN
 from waitpoints.aws.outputs import IN_ITEM_LIMIT

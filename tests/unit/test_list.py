@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.api_gateway import TOKENS, Api
+from in_process.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
 from tests.support.settling import complete
 from waitpoints import ids

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
-from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.secret import FakeSecret
 from tests.support.webhook_signer import sign
 
 FUNCTIONS = Template.load().functions()

@@ -21,12 +21,12 @@ from waitpoints_client.operations.stream_filter import matches
 import expire_tokens
 import resume_waiters
 import schedule_timeouts
+from in_process.api_gateway import Api
+from in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from in_process.template import Context, Template
 from openapi.operations import ENDPOINTS
-from tests.support.api_gateway import Api
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryStore
-from tests.support.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api.deliveries import output_check, reception
 from waitpoints.api.representation import retrieved

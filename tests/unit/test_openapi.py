@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 import yaml
 
+from in_process.api_gateway import Api
 from in_process.template import ROOT, Template
 from openapi import answers
 from openapi import document as openapi
 from openapi.operations import TOKENS
-from tests.support.api_gateway import Api
 from tests.support.example_requests import WITH_JSON_BODY, route_of
 from tests.support.fakes.in_memory import InMemory
 from waitpoints import ids

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import wait_for_token
+from in_process.api_gateway import Api
 from in_process.template import ROOT, Template
 from openapi import answers, document
 from openapi.operation import Operation, nameless
 from openapi.operations import OPERATIONS, by_id
-from tests.support.api_gateway import Api
 from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api import complete_request, list_query

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.html_page import HtmlPage
 from waitpoints.errors import TryAgain

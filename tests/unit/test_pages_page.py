@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from in_process.api_gateway import Api
 from local.stack import ROOT
-from tests.support.api_gateway import Api
 from tests.support.html_page import HtmlPage
 from tests.support.readme import SNIPPETS
 from waitpoints.api.page import definition as page_definition

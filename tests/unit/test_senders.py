@@ -12,11 +12,11 @@ import pytest
 from hypothesis import HealthCheck, event, given, settings
 from hypothesis import strategies as st
 
+from in_process.api_gateway import TOKENS, Api, HttpAnswer, http_event
+from in_process.fakes.secret import FakeSecret, MissingSecret
 from in_process.template import Template
 from tests.support import webhook_signer
-from tests.support.api_gateway import TOKENS, Api, HttpAnswer, http_event
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.secret import FakeSecret, MissingSecret
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.senders.origin import _DELIVERY_IDS
 from waitpoints.token import iso

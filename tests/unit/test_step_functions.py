@@ -5,8 +5,8 @@ import json
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from tests.support.fakes.step_functions import FakeStepFunctions
-from tests.support.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters

@@ -9,13 +9,13 @@ from urllib.parse import urlencode
 
 import pytest
 
+from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
 from local.stack import ROOT
 from openapi import answers
 from tests.support import webhook_signer
-from tests.support.api_gateway import TOKENS, Api
 from tests.support.fakes.in_memory import InMemory
-from tests.support.fakes.secret import FakeSecret
 from tests.support.readme import SNIPPETS
 from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
 from waitpoints.api import complete_request

@@ -16,7 +16,7 @@ import re
 import secrets
 from typing import Any, ClassVar
 
-from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
+from in_process.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
 from waitpoints.aws.durable_functions import ErrorObject
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success

@@ -37,7 +37,7 @@ def refusal(code: str, message: str, status: int = 400) -> MakeError:
     return error
 
 
-def _connection_closed(operation: str) -> Exception:
+def _connection_closed(_: str) -> Exception:
     return ConnectionClosedError(endpoint_url="https://example.us-east-1.amazonaws.com/")
 
 

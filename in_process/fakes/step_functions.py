@@ -12,7 +12,7 @@ import json
 import secrets
 from typing import Any, ClassVar
 
-from tests.support.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
+from in_process.fakes.waits import OUTPUT_LIMIT, FakeWaits, refusal
 from waitpoints.token import WaiterKind
 from waitpoints.waiter_result import Failure, Success
 
