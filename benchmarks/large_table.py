@@ -29,8 +29,8 @@ from in_process.api_gateway import Api
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack, moto_stack
+from local import node
 from local.stack import LOCAL, free_port
-from tests.sdk import node
 
 FOLDER = Path(__file__).resolve().parent / "dynalite"
 PATIENCE = 30  # seconds until the server answers
@@ -102,7 +102,7 @@ class LargeTable:
         self.api = Api(stack.template, stack.secret("ApiKey"))
         self._number = 0
         self._samples = self._make_samples()
-        self._node = node.node(FOLDER)
+        self._node = node.program(FOLDER)
         with self._served() as client:
             self._create(client)
 

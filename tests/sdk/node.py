@@ -1,20 +1,13 @@
-"""Node.js and the packages of a folder's package-lock.json, for the tests in JavaScript."""
+"""Node.js for the tests in JavaScript. Without it they are skipped, and fail in CI."""
 
 import os
-import re
-import shutil
-import subprocess
-from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from local.turns import one_at_a_time
+from local.node import Missing, program
 
 FOLDER = Path(__file__).resolve().parent
-_OLDEST = 20
-# Where Linux distributions and macOS keep the certificates of the system's store as one file.
-_CERTIFICATES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem")
 
 
 def missing(what: str) -> None:
@@ -26,14 +19,11 @@ def missing(what: str) -> None:
 
 def node(folder: Path = FOLDER) -> str:
     """The path of Node.js, the packages of `folder` installed."""
-    found = shutil.which("node")
-    version = subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout if found else ""
-    match = re.match(r"v(\d+)\.", version)
-    if not found or not match or int(match[1]) < _OLDEST or not shutil.which("npm"):
-        missing(f"Node.js {_OLDEST} or newer with npm")
-    _install(folder)
-    assert found
-    return found
+    try:
+        return program(folder)
+    except Missing as error:
+        missing(str(error))
+        raise
 
 
 def environment(**variables: str) -> dict[str, str]:
@@ -41,28 +31,3 @@ def environment(**variables: str) -> dict[str, str]:
     steering = ("TRIGGER_", "VERCEL_", "NODE_OPTIONS", "NODE_TEST_CONTEXT")
     clean = {name: value for name, value in os.environ.items() if not name.startswith(steering)}
     return {**clean, "NO_PROXY": "127.0.0.1,localhost", **variables}
-
-
-def trusting_the_system(variables: Mapping[str, str]) -> dict[str, str]:
-    """`variables`, plus what makes npm trust the system's certificates: Node.js 24 by an option, older ones by a file."""
-    files = [path for path in _CERTIFICATES if Path(path).exists()]
-    extra = {"NODE_EXTRA_CA_CERTS": files[0]} if files else {}
-    return {"NODE_USE_SYSTEM_CA": "1", **extra, **variables}
-
-
-def _install(folder: Path) -> None:
-    with one_at_a_time(f"npm-{folder.name}"):
-        _install_alone(folder)
-
-
-def _install_alone(folder: Path) -> None:
-    lock = (folder / "package-lock.json").read_bytes()
-    installed = folder / "node_modules" / ".installed"  # a copy of the lock file that was installed
-    if installed.exists() and installed.read_bytes() == lock:
-        return
-    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-    trusting = trusting_the_system(os.environ)
-    done = subprocess.run(command, cwd=folder, env=trusting, capture_output=True, text=True, check=False)
-    if done.returncode:
-        pytest.fail(f"npm could not install {folder.name}: {done.stderr.strip()[-500:]}", pytrace=False)
-    installed.write_bytes(lock)

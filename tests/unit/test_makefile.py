@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from local import node
 from local.stack import ROOT
-from tests.sdk import node
 
 MAKEFILE = (ROOT / "Makefile").read_text()
 TARGETS = re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE)
