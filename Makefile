@@ -33,10 +33,10 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
-	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration clients/python/tests
+	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration benchmarks/tests clients/python/tests
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
-	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration clients/python/tests --cov
+	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration benchmarks/tests clients/python/tests --cov
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
 	@.venv/bin/python -m pytest -q -n 2 --dist loadfile tests/e2e
 

@@ -7,7 +7,7 @@ each count was read, and how old the source is.
 from dataclasses import dataclass
 
 from benchmarks import prices
-from benchmarks.waits import ACCESS_LOG, INVOCATION, PLATFORM_LOG
+from benchmarks.bill import ACCESS_LOG, INVOCATION, PLATFORM_LOG
 
 PAYLOAD = 200  # bytes
 LOG_LINE = 150  # bytes: the one line of a small function of one's own

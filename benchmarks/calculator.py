@@ -9,10 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from benchmarks import prices
-from benchmarks.deliveries import MONTH
-from benchmarks.meter import READ_UNIT
-from benchmarks.waits import MEMORY, MILLISECONDS, Bench, Wait
+from benchmarks import bill, prices
+from benchmarks.bill import MEMORY, MILLISECONDS, MONTH
+from in_process.counting.meter import READ_UNIT
+from in_process.counting.waits import Bench, Wait
 from in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
@@ -20,7 +20,7 @@ from waitpoints.aws.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
 from waitpoints.token import MAX_WAITERS
 
-STORAGE_DAYS = 30  # that `Wait.dollars` prices
+STORAGE_DAYS = 30  # that `bill.dollars` prices
 INIT = 0.4  # seconds that Lambda bills for the start of a function
 POLLERS, POLL_SECONDS = 5, 20  # Lambda polls an idle queue on five connections, each for 20 s
 DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as `make bench` measured them
@@ -168,13 +168,13 @@ def count(bench: Bench, month: Asked) -> Counted:
         waiters=month.waiters,
         durable=month.durable,
     )
-    return Counted(wait, bench.announce(month.payload, waits=True).dollars() if month.events else 0)
+    return Counted(wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
 
 
 def price(asked: Asked, counted: Counted, template: Template) -> Month:
     wait, millions = counted.wait, asked.waits / 1e6
-    month = Month({service: dollars * millions for service, dollars in wait.dollars().items()})
-    month.waits["HTTP API"] = prices.http_requests(wait.http_requests * asked.waits)
+    month = Month({service: dollars * millions for service, dollars in bill.dollars(wait).items()})
+    month.waits["HTTP API"] = prices.http_requests(sum(map(bill.http_requests, wait.steps)) * asked.waits)
     month.waits["Storage, a month"] *= asked.retention / STORAGE_DAYS
     month.waits["EventBridge"] = counted.events * millions
     cold = len(wait.steps) * asked.cold / 100

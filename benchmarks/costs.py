@@ -11,16 +11,18 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
+from benchmarks import bill
 from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, NotAccepted, asked, count, price
 from benchmarks.calculator import report as report_month
-from benchmarks.deliveries import RATES, Deliveries, count_deliveries
-from benchmarks.options import FILTERED, SHAPED, SIGNED, Added, count_options
 from benchmarks.page import DOCS, table, write
-from benchmarks.waits import Bench, Step, Wait, bench, log_to
+from in_process.counting.deliveries import Deliveries, count_deliveries
+from in_process.counting.options import FILTERED, SHAPED, SIGNED, count_options
+from in_process.counting.waits import Added, Bench, Step, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
 
 PAGE = DOCS / "costs.md"
+RATES = (1, 100, 1000)  # deliveries a second
 
 CASES: dict[str, dict[str, Any]] = {
     "no timeout": {},
@@ -53,7 +55,7 @@ def figures(counted: Bench) -> dict[str, str]:
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
     ruled = {name: counted.wait(timeout="24h", rules=rules) for name, rules in RULES.items()}
     retrieve, deliveries = counted.retrieve(), count_deliveries(counted)
-    ours = sum(waits["24 h, completed"].dollars().values())
+    ours = bill.total(waits["24 h, completed"])
     shown = [report(waits, ruled, retrieve), report_deliveries(deliveries), report_events(counted)]
     return {
         "make costs": "\n\n".join(shown),
@@ -64,7 +66,12 @@ def figures(counted: Bench) -> dict[str, str]:
 
 def report_options(added: Mapping[str, Added]) -> str:
     head = ["option", "calls", "write units", "read units", "dollars for a million"]
-    return table(head, [[name, *option.cells()] for name, option in added.items()])
+    return table(head, [[name, *_added(option)] for name, option in added.items()])
+
+
+def _added(option: Added) -> list[str]:
+    counts = (option.calls, option.write_units, option.read_units)
+    return [*(f"{count:+g}" if count else "0" for count in counts), f"{bill.added(option):+.2f}"]
 
 
 def report_alternatives(waitpoints: float) -> str:
@@ -75,7 +82,7 @@ def report_alternatives(waitpoints: float) -> str:
 def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> str:
     """Return, as Markdown, what waits cost, and what each of their steps asks of AWS."""
     names = list(waits)
-    dollars = {name: wait.dollars() for name, wait in waits.items()}
+    dollars = {name: bill.dollars(wait) for name, wait in waits.items()}
     services = [service for service in dollars[names[0]] if any(dollars[name][service] for name in names)]
     rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in services]
     rows.append(["**all together**", *(f"**{sum(dollars[name].values()):.2f}**" for name in names)])
@@ -136,7 +143,7 @@ def report_deliveries(counted: Deliveries) -> str:
                     *_monthly(counted, "completes a token, a run waits"),
                     [
                         "their creates with a key, waits and guarantees",
-                        *(f"{counted.monthly_around(rate):,.2f}" for rate in RATES),
+                        *(f"{bill.monthly_around(counted, rate):,.2f}" for rate in RATES),
                     ],
                 ],
             ),
@@ -155,9 +162,9 @@ def report_events(counted: Bench) -> str:
                 [
                     [
                         name,
-                        ", ".join(one.with_bus["guarantee"].operations()),
-                        ", ".join(step.operations()[0] for step in one.without_bus.steps) or "no invocation",
-                        f"{one.dollars():.2f}",
+                        ", ".join(one.with_it["guarantee"].operations()),
+                        ", ".join(step.operations()[0] for step in one.without.steps) or "no invocation",
+                        f"{bill.added(one):.2f}",
                     ]
                     for name, one in announced.items()
                 ],
@@ -167,7 +174,7 @@ def report_events(counted: Bench) -> str:
 
 
 def _monthly(counted: Deliveries, name: str) -> list[list[str]]:
-    months = [counted.monthly(name, rate) for rate in RATES]
+    months = [bill.monthly(counted, name, rate) for rate in RATES]
     rows = [[service, *(f"{month[service]:,.2f}" for month in months)] for service in months[0]]
     return [*rows, ["**all together**", *(f"**{sum(month.values()):,.2f}**" for month in months)]]
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 from benchmarks.large_table import Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
 from in_process.api_gateway import TOKENS as LIST
+from in_process.moto_stack import moto_stack
 from waitpoints.unfinished import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)
@@ -78,7 +79,7 @@ def over_budget(sizes: list[Size]) -> list[str]:
 
 
 def run() -> Figures:
-    with large_table() as large:
+    with moto_stack() as stack, large_table(stack) as large:
         sizes = [measure(large, tokens) for tokens in SIZES]
     requests = ["a page", "a create", "a callback"]
     doctor = ["doctor: read units", "pages", "at once", "seconds", "CPU, s"]

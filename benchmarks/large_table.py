@@ -24,11 +24,11 @@ from unittest import mock
 import boto3
 from botocore.config import Config
 
-from benchmarks.waits import log_to
 from in_process.api_gateway import Api
+from in_process.counting.waits import log_to
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.moto_stack import MotoStack, moto_stack
+from in_process.moto_stack import MotoStack
 from local import node
 from local.stack import LOCAL, free_port
 
@@ -198,10 +198,10 @@ class LargeTable:
 
 
 @contextmanager
-def large_table() -> Iterator[LargeTable]:
-    """Start the stack with an empty table, and delete the table at the end."""
+def large_table(stack: MotoStack) -> Iterator[LargeTable]:
+    """Give the stack an empty table, and delete it at the end."""
     LOCAL.mkdir(exist_ok=True)
-    with moto_stack() as stack, TemporaryDirectory(prefix="large-table-", dir=LOCAL) as folder:
+    with TemporaryDirectory(prefix="large-table-", dir=LOCAL) as folder:
         yield LargeTable(stack, Path(folder))
 
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from benchmarks.large_table import KEY_EACH, RARE, RARE_EACH, WAITING_EACH, Calls, LargeTable, large_table
 from benchmarks.page import Figures, table
+from in_process.moto_stack import moto_stack
 from openapi.operations import TOKENS as LIST
 
 TOKENS = 50_000
@@ -49,7 +50,7 @@ def over_budget(name: str, calls: Calls, most: Budget) -> list[str]:
 
 def run() -> Figures:
     rows, missed = [], []
-    with large_table() as large:
+    with moto_stack() as stack, large_table(stack) as large:
         large.grow(TOKENS)
         with large.served():
             read(large, {})  # reads the secrets

@@ -1,15 +1,11 @@
 import io
-import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import settings
 
 from tests.support import figures
-
-if TYPE_CHECKING:
-    from in_process.moto_stack import MotoStack
 
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
@@ -32,18 +28,6 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("measured")
         for figure in measured:
             terminalreporter.write_line(figure)
-
-
-@pytest.fixture(scope="session")
-def stack() -> Iterator["MotoStack"]:
-    """The stack on moto, shared by all tests: the resources of template.yaml and the deployed handlers.
-
-    With TRACING=Active it traces.
-    """
-    from in_process.moto_stack import moto_stack  # imported here, as most tests need no moto
-
-    with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack:
-        yield stack
 
 
 @pytest.fixture

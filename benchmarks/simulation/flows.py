@@ -58,4 +58,4 @@ WAIT_WITH_TIMEOUT: Final = {
     "timer, nothing to do": EXPIRE_NOTHING,
     "guarantee": (GUARANTEE,),
 }
-"""The steps of a wait that is completed before its timeout, by the names of `benchmarks.waits`."""
+"""The steps of a wait that is completed before its timeout, by the names of `in_process.counting.waits`."""

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from benchmarks.deliveries import COMPLETE_BY_KEY, count_deliveries
-from benchmarks.meter import Meter
-from benchmarks.options import count_options
-from benchmarks.waits import Bench, Wait, bench
 from in_process.api_gateway import TOKENS, Api
+from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries
+from in_process.counting.meter import Meter
+from in_process.counting.options import count_options
+from in_process.counting.waits import Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
 from waitpoints import endpoint_tally

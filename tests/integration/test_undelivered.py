@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from benchmarks.meter import Meter
 from in_process.api_gateway import TOKENS, Api
+from in_process.counting.meter import Meter
 from in_process.event_sources import Stream, failures
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.durable_functions import FakeDurableFunctions

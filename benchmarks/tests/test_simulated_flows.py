@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from benchmarks import meter
 from benchmarks.simulation import flows
 from benchmarks.simulation.flows import Call
-from benchmarks.waits import Bench, Wait, bench
+from in_process.counting import meter
+from in_process.counting.waits import Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from waitpoints.errors import CannotResumeNow
 from waitpoints.wiring import services

@@ -1,10 +1,10 @@
-"""Run one wait at a time with the functions on moto and a fake clock, count its calls to AWS, and price them."""
+"""Run one wait at a time with the functions on moto and a fake clock, and count its calls to AWS."""
 
 import base64
+import hashlib
+import hmac
 import json
-import math
 import os
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
@@ -13,9 +13,8 @@ from io import StringIO
 from typing import Any
 from unittest import mock
 
-from benchmarks import prices
-from benchmarks.meter import Call, Meter
 from in_process.api_gateway import Api
+from in_process.counting.meter import Call, Meter
 from in_process.event_sources import Stream, queue_event
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.durable_functions import FakeDurableFunctions
@@ -25,17 +24,11 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
-from tests.support import webhook_signer
 
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
-MILLISECONDS = 20  # of one warm invocation; the only assumed figure
-MEMORY = 0.5  # GB
-INVOCATION = prices.INVOCATION + MILLISECONDS / 1000 * MEMORY * prices.GB_SECOND  # dollars for a million warm ones
-PLATFORM_LOG = 350  # bytes: Lambda's START, END and REPORT lines per invocation
-ACCESS_LOG = 180  # bytes: API Gateway's line per request
 NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # cached for minutes; read by Lambda free of charge
-POLL = 2  # SQS requests of the event source mapping per message: receive and delete
 ARMS = ("SQS:SendMessage", "Scheduler:CreateSchedule")  # the calls that arm a timer
+SIGNED_WITH = "the secret of a webhook"
 SCHEDULED_AT = "at(%Y-%m-%dT%H:%M:%S)"
 
 
@@ -53,11 +46,6 @@ class Step:
     body_bytes: int = 0
     """Of its request, which the HTTP API may count as several."""
     from_queue: bool = False
-
-    @property
-    def http_requests(self) -> int:
-        """How many requests the HTTP API bills."""
-        return max(1, math.ceil(self.body_bytes / prices.HTTP_METERED)) if self.over_http else 0
 
     @property
     def stored_object_bytes(self) -> int:
@@ -97,47 +85,33 @@ class Wait:
         return sum(step.read_units for step in self.steps)
 
     @property
-    def http_requests(self) -> int:
-        return sum(step.http_requests for step in self.steps)
-
-    @property
     def metrics(self) -> frozenset[str]:
         return frozenset(name for step in self.steps for name in step.metrics)
 
-    def dollars(self) -> dict[str, float]:
-        """Return the cost of a million such waits in dollars, by service."""
-        calls = Counter(operation for step in self.steps for operation in step.operations())
-        schedules = calls["Scheduler:CreateSchedule"]
-        messages = calls["SQS:SendMessage"] + schedules
-        sqs = messages + POLL * sum(step.from_queue for step in self.steps)
-        logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in self.steps)
-        tables = self.stored_bytes * (prices.TABLE_GB_MONTH + prices.BACKUP_GB_MONTH) + self.index_bytes * prices.TABLE_GB_MONTH
-        objects = sum(step.stored_object_bytes for step in self.steps) * prices.OBJECT_GB_MONTH
-        return {
-            "HTTP API": self.http_requests * prices.HTTP_REQUEST,
-            "Lambda": len(self.steps) * INVOCATION,
-            "DynamoDB writes": self.write_units * prices.WRITE_UNIT,
-            "DynamoDB reads": self.read_units * prices.READ_UNIT,
-            "S3": calls["S3:PutObject"] * prices.PUT_OBJECT + calls["S3:GetObject"] * prices.GET_OBJECT,
-            "SQS": sqs * prices.SQS_REQUEST,
-            "Scheduler": schedules * prices.SCHEDULE,
-            "Logs": logs / 1000 * prices.LOG_GB,
-            "Storage, a month": (tables + objects) / 1000,
-        }
+    @property
+    def calls(self) -> int:
+        return sum(len(step.calls) for step in self.steps)
 
 
-@dataclass
-class Announcement:
-    """What the stream's consumer does for one token with an event bus, and without; and the size of the event in bytes."""
+@dataclass(frozen=True)
+class Added:
+    """What an option adds to a wait: the wait without it, and with it. An event of so many bytes is put, too."""
 
-    with_bus: Wait
-    without_bus: Wait
-    detail_bytes: int
+    without: Wait
+    with_it: Wait
+    event_bytes: int = 0
 
-    def dollars(self) -> float:
-        """Return what the bus adds to the cost of a million tokens, in dollars."""
-        events = math.ceil(self.detail_bytes / prices.EVENT_METERED) * prices.EVENT
-        return sum(self.with_bus.dollars().values()) - sum(self.without_bus.dollars().values()) + events
+    @property
+    def calls(self) -> int:
+        return self.with_it.calls - self.without.calls
+
+    @property
+    def write_units(self) -> int:
+        return self.with_it.write_units - self.without.write_units
+
+    @property
+    def read_units(self) -> float:
+        return self.with_it.read_units - self.without.read_units
 
 
 class Bench:
@@ -217,8 +191,8 @@ class Bench:
     def guarantee(self, wait: Wait, stream: Stream) -> None:
         self._invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
 
-    def announce(self, payload: int, waits: bool) -> "Announcement":
-        """Settle one token on a stack with an event bus, and run what its stream's record makes the function do."""
+    def announce(self, payload: int, waits: bool) -> Added:
+        """Settle one token, and run what its stream's record makes the function do: without an event bus, and with one."""
         with_bus = MotoStack(Template.load({"EventBusName": "orders"}), self._stack.resources)
         wait, without, stream = Wait(), Wait(), Stream(with_bus)
         created: Any = self.api.create()
@@ -232,7 +206,7 @@ class Bench:
         with self._event_bus() as entries:
             self._invoke(wait, "guarantee", "resume_waiters", records)
         [entry] = entries
-        return Announcement(wait, without, len(entry["Detail"].encode()))
+        return Added(without, wait, len(entry["Detail"].encode()))
 
     @contextmanager
     def _event_bus(self) -> Iterator[list[Any]]:
@@ -260,8 +234,7 @@ class Bench:
 
     def _deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
         """Post a webhook that GitHub signed."""
-        signed = webhook_signer.sign("github", webhook.encode(), url, 0)
-        headers = {"content-type": "application/json", **signed.headers}
+        headers = {"content-type": "application/json", **signed_by_github(webhook)}
         self.step(wait, name, "accept_callback", lambda: self.api.post(url, webhook, headers), over_http=True)
         wait[name].body_bytes = len(webhook.encode())
 
@@ -292,6 +265,11 @@ class Bench:
         """The bytes in the table and in its indexes, with what DynamoDB adds to each item."""
         table, indexes = self.meter.stored(self._stack.resources["Table"]["Ref"])
         return sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
+
+
+def signed_by_github(body: str) -> dict[str, str]:
+    """Return the headers by which GitHub signs a delivery."""
+    return {"x-hub-signature-256": f"sha256={hmac.new(SIGNED_WITH.encode(), body.encode(), hashlib.sha256).hexdigest()}"}
 
 
 def payload_of(length: int) -> dict[str, str]:
@@ -388,7 +366,7 @@ def bench(stack: MotoStack) -> Iterator[Bench]:
     replaced = {
         "step_functions_client": fakes.step_functions,
         "lambda_client": fakes.durable_functions,
-        "_webhook_secrets": {"GITHUB": FakeSecret(webhook_signer.secret_of("github"))},
+        "_webhook_secrets": {"GITHUB": FakeSecret(SIGNED_WITH)},
     }
     with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
         yield Bench(stack, meter, clock, fakes)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks import costs
 from benchmarks.calculator import Asked, count
 from benchmarks.page import read
-from benchmarks.waits import bench
+from in_process.counting.waits import bench
 from in_process.moto_stack import MotoStack
 
 DOLLARS = re.compile(r"[+-]?[\d,]+\.\d\d(?!\d)")

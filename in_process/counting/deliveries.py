@@ -1,32 +1,20 @@
-"""Count and price what completes a token by its key: a request with the key, or a delivery to an endpoint.
-
-A delivery's own cost does not depend on how many come. Three costs do, and are added by formula: the counts (a token bucket in
-each function environment), the configuration (read once a minute in each) and the secrets (once in five minutes in each).
-"""
+"""Count what completes a token by its key: a request with the key, or a delivery to an endpoint."""
 
 import json
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from benchmarks.prices import READ_UNIT, SECRET_READ, WRITE_UNIT
-from benchmarks.waits import MILLISECONDS, Bench, Step, Wait
+from in_process.counting.waits import Bench, Wait, signed_by_github
 from openapi.operations import ENDPOINTS
-from tests.support import webhook_signer
-from waitpoints.aws import secrets
-from waitpoints.endpoint_cache import CACHED_FOR
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
-RATES = (1, 100, 1000)  # deliveries a second
-MONTH = 730 * 3600  # seconds
 SETTINGS = {
     "key": "body.workflow_run.id",
     "completeWhen": "body.action == 'completed'",
     "verify": {"scheme": "github", "secret": "GITHUB"},
 }
-SECRETS = 2  # that a function environment reads: the signing key and the endpoint's
 
 
 @dataclass
@@ -37,35 +25,6 @@ class Deliveries:
     to_endpoint: Wait = field(default_factory=Wait)
     around: Wait = field(default_factory=Wait)
     """The create, the wait and the guarantee of the token that the delivery completes."""
-
-    @property
-    def count(self) -> int:
-        """The write units of one count."""
-        return self.to_endpoint["matches nothing"].calls[-1].write_units
-
-    def monthly(self, name: str, rate: int) -> dict[str, float]:
-        """Return the dollars of a month in which so many deliveries a second come, by service.
-
-        `name` is a step that counts its delivery.
-        """
-        from waitpoints import endpoint_tally  # noqa: PLC0415 - reads the stack's environment
-
-        environments = math.ceil(rate * MILLISECONDS / 1000)
-        counts = min(rate, environments * endpoint_tally.WRITES_PER_SECOND)
-        dollars = Wait([without_count(self.to_endpoint[name])]).dollars()
-        monthly = {service: rate * million for service, million in dollars.items()}
-        monthly["DynamoDB writes"] += counts * self.count * WRITE_UNIT
-        monthly["DynamoDB reads"] += environments / (CACHED_FOR / 1000) * READ_UNIT
-        monthly["Secrets Manager"] = environments * SECRETS / secrets.CACHED_FOR * SECRET_READ
-        return {service: million * MONTH / 1e6 for service, million in monthly.items() if million}
-
-    def monthly_around(self, rate: int) -> float:
-        """Return what the create, the wait and the guarantee of each completed token cost in a month in dollars."""
-        return sum(self.around.dollars().values()) * rate * MONTH / 1e6
-
-
-def without_count(step: Step) -> Step:
-    return replace(step, calls=step.calls[:-1])
 
 
 def count_deliveries(bench: Bench) -> Deliveries:
@@ -97,7 +56,7 @@ def _deliver(bench: Bench, counted: Deliveries) -> None:
     bench.meter.take()
 
     def deliver(wait: Wait, name: str, body: Mapping[str, Any]) -> None:
-        post = partial(bench.api.post, url, *signed(body, url))
+        post = partial(bench.api.post, url, *signed(body))
         answer = bench.step(wait, name, "accept_delivery", post, over_http=True)
         assert answer.status == 200, answer.text
 
@@ -124,7 +83,7 @@ def _put(bench: Bench) -> str:
     return str(put.json["url"])
 
 
-def signed(body: Mapping[str, Any], url: str) -> tuple[str, dict[str, str]]:
+def signed(body: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
     """Return the text, of 200 bytes, and the headers of a delivery that GitHub signed."""
     missing = 200 - len(json.dumps({**body, "filler": ""}))
     text = json.dumps({**body, "filler": "x" * missing})
@@ -132,5 +91,5 @@ def signed(body: Mapping[str, Any], url: str) -> tuple[str, dict[str, str]]:
         "content-type": "application/json",
         "user-agent": "GitHub-Hookshot/044aadd",
         "x-github-delivery": "72d3162e-cc78-11e3-81ab-4c9367dc0958",
-        **webhook_signer.sign("github", text.encode(), url, 0).headers,
+        **signed_by_github(text),
     }

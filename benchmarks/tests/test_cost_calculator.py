@@ -6,9 +6,10 @@ import pytest
 
 from benchmarks import costs, prices
 from benchmarks.alternatives import alternatives
+from benchmarks.bill import dollars, http_requests
 from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
-from benchmarks.meter import Call
-from benchmarks.waits import Step, Wait, due_at, metrics_in
+from in_process.counting.meter import Call
+from in_process.counting.waits import Step, Wait
 from in_process.template import Template
 
 MILLION = 1_000_000
@@ -160,28 +161,19 @@ class TestAMonth:
         assert "more than 660 s" in large
 
 
-class TestAWaitCounts:
-    def test_a_large_request_as_several(self) -> None:
+class TestAWaitIsBilled:
+    def test_with_a_large_request_as_several(self) -> None:
         step = Step("settle and resume", "accept_callback", True, [], 0)
         step.body_bytes = 512 * 1024
-        assert step.http_requests == 1
+        assert http_requests(step) == 1
         step.body_bytes += 1
-        assert step.http_requests == 2
+        assert http_requests(step) == 2
 
-    def test_an_output_in_the_bucket(self) -> None:
+    def test_with_an_output_in_the_bucket(self) -> None:
         put = Call("S3:PutObject", parameters={"Body": b"x" * 300_000})
-        dollars = Wait([Step("settle and resume", "accept_callback", True, [put], 0)]).dollars()
-        assert dollars["S3"] == 5.00
-        assert dollars["Storage, a month"] == pytest.approx(300 * 0.023)
-
-    def test_when_the_message_of_a_timer_arrives(self) -> None:
-        assert due_at(Call("SQS:SendMessage", parameters={"DelaySeconds": 30}), 1000) == 31_000
-        schedule = Call("Scheduler:CreateSchedule", parameters={"ScheduleExpression": "at(1970-01-02T00:00:05)"})
-        assert due_at(schedule, 1000) == 86_405_000
-
-    def test_the_metrics_in_its_log_lines(self) -> None:
-        log = '{"_aws":{"CloudWatchMetrics":[{"Metrics":[{"Name":"A"},{"Name":"B"}]}]},"A":[1]}\n{"message":"request"}\n'
-        assert metrics_in(log) == {"A", "B"}
+        million = dollars(Wait([Step("settle and resume", "accept_callback", True, [put], 0)]))
+        assert million["S3"] == 5.00
+        assert million["Storage, a month"] == pytest.approx(300 * 0.023)
 
 
 def test_the_same_wait_elsewhere_is_priced_by_the_formula_beside_it() -> None:

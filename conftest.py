@@ -1,0 +1,22 @@
+"""The stack on moto. It is here because a process may have only one, for the tests of every folder."""
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from in_process.moto_stack import MotoStack
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator["MotoStack"]:
+    """The stack on moto, shared by all tests: the resources of template.yaml and the deployed handlers.
+
+    With TRACING=Active it traces.
+    """
+    from in_process.moto_stack import moto_stack  # noqa: PLC0415 - most tests need no moto
+
+    with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack:
+        yield stack

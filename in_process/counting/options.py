@@ -1,0 +1,54 @@
+"""Count what each option adds to a plain wait: a token without a timeout, one execution, a payload of 200 bytes."""
+
+from dataclasses import replace
+
+from in_process.counting.deliveries import Deliveries
+from in_process.counting.waits import Added, Bench, Step, Wait
+
+SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
+FILTERED = {"completeWhen": "body.body"}
+SHAPED = {"payloadSchema": {"type": "object", "properties": {"body": {"type": "string"}}, "required": ["body"]}}
+PAGE = {"title": "Continue?"}
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
+
+
+def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
+    plain, keyed = bench.wait(), bench.wait(key="order-4712")
+    waits = {
+        "`timeout` of up to 15 minutes": bench.wait(timeout="10m"),
+        "`timeout` of up to a year": bench.wait(timeout="24h"),
+        "the same, and it times out": bench.wait(timeout="24h", ends=False),
+        "`idempotencyKey`": keyed,
+        "the same, and it is completed by the key": by_key(keyed, deliveries),
+        "the same, by a delivery to an endpoint": by_endpoint(keyed, deliveries),
+        "`verify`": bench.wait(rules=SIGNED, others=False),
+        "`completeWhen`": bench.wait(rules=FILTERED, others=False),
+        "`payloadSchema` of 90 bytes": bench.wait(rules=SHAPED, others=False),
+        "`page`, opened once and answered": answered_page(bench),
+        "`execution`, the waiter's ARN": bench.wait(execution=EXECUTION),
+        "each further waiter (the second)": bench.wait(waiters=2),
+        "a durable function waits, not a state": bench.wait(durable=True),
+        "a payload of 20 KB": bench.wait(payload=20_000),
+        "a payload of 300 KB, in the bucket": bench.wait(payload=300_000),
+    }
+    added = {option: Added(plain, wait) for option, wait in waits.items()}
+    return added | {"an event bus (`EventBusName`)": bench.announce(200, waits=True)}
+
+
+def by_key(keyed: Wait, deliveries: Deliveries) -> Wait:
+    """Return the wait for a token with a key, completed by a request with the key."""
+    return _completed_by(deliveries.by_key["a run waits for its token"], keyed)
+
+
+def by_endpoint(keyed: Wait, deliveries: Deliveries) -> Wait:
+    """Return the wait for a token with a key, completed by a delivery to an endpoint whose configuration is cached."""
+    return _completed_by(deliveries.to_endpoint["completes a token, a run waits"], keyed)
+
+
+def _completed_by(completion: Step, wait: Wait) -> Wait:
+    return replace(wait, steps=[completion if step.name == "settle and resume" else step for step in wait.steps])
+
+
+def answered_page(bench: Bench) -> Wait:
+    answered = bench.wait(rules={"page": PAGE}, others=False, webhook={"action": "submit", "fields": {}})
+    return replace(answered, steps=[*answered.steps, bench.open_page(PAGE)])
