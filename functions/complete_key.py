@@ -3,6 +3,7 @@
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.representation import key_completed
 from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
@@ -13,5 +14,5 @@ services.build_at_start("keys", "credentials", "step_functions_client")
 @http_handler("POST")
 def handler(request: Request) -> Response:
     members = request.json_members(PAYLOAD_LIMIT)
-    key, result = complete_request.requested_by_key(members, services.now(), services.store.retention)
-    return Response(reception.complete_key(key, result, origin(request, Source.COMPLETE)).answer)
+    key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
+    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE))))

@@ -10,7 +10,7 @@ from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.public_access_token import check_may_complete
 from waitpoints.api.senders.origin import origin
-from waitpoints.token import Source, TokenError
+from waitpoints.token import Source
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "credentials", "step_functions_client")
@@ -21,7 +21,6 @@ def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
-    requested = complete_request.requested(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
+    result = complete_request.parse(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     reception.complete(token_id, result, origin(request, Source.COMPLETE))
     return Response({"success": True})

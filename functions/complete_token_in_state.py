@@ -8,9 +8,10 @@ from typing import Any
 from waitpoints import ids, json_text
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
+from waitpoints.api.representation import key_completed
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task
-from waitpoints.token import Origin, Source, TokenError
+from waitpoints.token import Origin, Source
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "step_functions_client")
@@ -27,14 +28,11 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint, unless there is an "idempotencyKey"')
     token_id = ids.parse(written_id)
     members = {name: json_text.dumps(value) for name, value in payload.items() if name != "waitpointId"}
-    requested = complete_request.requested(members)
-    result = requested if isinstance(requested, TokenError) else services.tokens.stored(token_id, requested)
-    reception.complete(token_id, result, Origin(source=Source.COMPLETE))
+    reception.complete(token_id, complete_request.parse(members), Origin(source=Source.COMPLETE))
     return {"success": True}
 
 
 def _complete_key(payload: dict[str, Any]) -> dict[str, Any]:
     members = {name: json_text.dumps(value) for name, value in payload.items()}
-    key, result = complete_request.requested_by_key(members, services.now(), services.store.retention)
-    completed = reception.complete_key(key, result, Origin(source=Source.COMPLETE))
-    return completed.answer
+    key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
+    return key_completed(reception.complete_key(key, result, Origin(source=Source.COMPLETE)))

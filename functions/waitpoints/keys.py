@@ -5,15 +5,14 @@ finds it (invariant 5). A kept completion is in no list and ends with its key, u
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 from waitpoints import telemetry
 from waitpoints.errors import TokenNotFound, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
-from waitpoints.token import Completed, Failed, IdempotencyKey, KeyHolder, Origin, Token, TokenError, Unchecked
-from waitpoints.tokens import Completion, Ended, Tokens
+from waitpoints.token import IdempotencyKey, KeyHolder, Origin, Token, TokenError, Unchecked
+from waitpoints.tokens import Completion, Ended, Result, Tokens
 
 _ATTEMPTS = 10  # each further attempt means that another request has just taken the key
 
@@ -36,9 +35,9 @@ class KeyCompletion:
     token_id: str | None
 
     @property
-    def answer(self) -> dict[str, Any]:
-        """The response to the request: the token's id, and whether this completion made the token."""
-        return {"success": True, "id": self.token_id, "created": isinstance(self.result, Kept)}
+    def is_kept(self) -> bool:
+        """Whether this completion made the token."""
+        return isinstance(self.result, Kept)
 
 
 class Keys:
@@ -55,9 +54,7 @@ class Keys:
         except TokenNotFound:
             return None
 
-    def complete(
-        self, key: IdempotencyKey, result: str | TokenError | None, origin: Origin, checked: str | None = None
-    ) -> KeyCompletion:
+    def complete(self, key: IdempotencyKey, result: Result, origin: Origin, checked: str | None = None) -> KeyCompletion:
         """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
 
         Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has a
@@ -66,6 +63,7 @@ class Keys:
         """
         now = self._clock()
         holder = self._store.key_holder(key)
+        new = new_id(now)
         for _ in range(_ATTEMPTS):
             if holder:
                 completion = self._complete_holder(holder, result, origin, checked, now)
@@ -73,7 +71,7 @@ class Keys:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
-            kept = self._kept(key, result, origin, now)
+            kept = self._kept(new, key, result, origin, now)
             holder = self._store.keep(kept, key, now, replaced=holder)
             if holder is None:
                 telemetry.note(tokenId=kept.id, kept=True)
@@ -82,14 +80,13 @@ class Keys:
         raise TryAgain("Other requests with this idempotencyKey came at the same moment. Send the same request again")
 
     def _complete_holder(
-        self, holder: KeyHolder, result: str | TokenError | None, origin: Origin, checked: str | None, now: int
+        self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, now: int
     ) -> Completion | None:
         """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
-        settled_with = result if isinstance(result, TokenError) else self._tokens.stored(holder.token_id, result)
         is_checked = isinstance(result, TokenError) or checked == holder.token_id
         unchecked = Unchecked.NONE if is_checked else Unchecked.DOCUMENT
         try:
-            completion = self._tokens.complete(holder.token_id, settled_with, origin, unchecked)
+            completion = self._tokens.complete(holder.token_id, result, origin, unchecked)
         except TokenNotFound:
             return None
         if isinstance(completion, Ended) and (holder.is_expired(now) or self._is_removed(completion, now)):
@@ -97,20 +94,15 @@ class Keys:
         return completion
 
     def _is_removed(self, ended: Ended, now: int) -> bool:
-        return ended.outcome is not None and self._tokens.is_past_retention(ended.outcome, now)
+        return ended.outcome is not None and self._tokens.outcome_is_past_retention(ended.outcome, now)
 
-    def _kept(self, key: IdempotencyKey, result: str | TokenError | None, origin: Origin, now: int) -> Token:
+    def _kept(self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, now: int) -> Token:
         assert key.expires_at is not None, "a kept completion ends with its key"
-        token_id = new_id(now)
-        if isinstance(result, TokenError):
-            outcome: Completed | Failed = Failed(now, result, origin)
-        else:
-            outcome = Completed(now, self._tokens.stored(token_id, result), origin)
         return Token(
             id=token_id,
             created_at=now,
             idempotency_key=key.text,
             idempotency_key_expires_at=key.expires_at,
-            outcome=outcome,
+            outcome=self._tokens.outcome(token_id, result, origin, now),
             kept_until=key.expires_at,
         )

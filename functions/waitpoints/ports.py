@@ -78,6 +78,9 @@ class TokenStore(Protocol):
     def get(self, token_id: str) -> Token:
         """The token with its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
+    def peek(self, token_id: str) -> Token:
+        """The token without its replies and its other deliveries, read consistently. Raises TokenNotFound."""
+
     def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
         """Yield the pages of one of `segments` parts of the table, eventually consistent."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar
+from typing import ClassVar, assert_never
 
 MAX_WAITERS = 100  # of one token
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
@@ -128,9 +128,17 @@ class Document:
     text: str
 
 
+class Unchecked(StrEnum):
+    """The rules that a completion has not been checked against. A token with any of them must not settle."""
+
+    ANY = "any"
+    DOCUMENT = "document"
+    NONE = "none"
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a delivery must satisfy to settle a token.
+    """What a delivery must satisfy to settle a token. A token without any has no Rules.
 
     `has_schema`, `has_page`: the token has a document of this kind, which is in an item of its own.
     """
@@ -140,13 +148,16 @@ class Rules:
     has_schema: bool = False
     has_page: bool = False
 
-
-class Unchecked(StrEnum):
-    """The rules that a completion has not been checked against. A token with any of them must not settle."""
-
-    ANY = "any"
-    DOCUMENT = "document"
-    NONE = "none"
+    def prevent(self, unchecked: Unchecked) -> bool:
+        """Whether a completion that is `unchecked` must not settle the token, as the store's condition says, too."""
+        match unchecked:
+            case Unchecked.ANY:
+                return True
+            case Unchecked.DOCUMENT:
+                return self.has_schema or self.has_page
+            case Unchecked.NONE:
+                return False
+        assert_never(unchecked)
 
 
 @dataclass(frozen=True, slots=True)

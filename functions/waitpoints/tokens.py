@@ -22,7 +22,6 @@ from waitpoints.token import (
     NewToken,
     Origin,
     Outcome,
-    Output,
     Rules,
     Source,
     Token,
@@ -62,6 +61,9 @@ class RulesApply:
 
     rules: Rules
 
+
+Result = str | TokenError | None
+"""What completes a token: the JSON text of an output, an error, or neither."""
 
 Accepts = Callable[[str], bool]
 """Whether a token's document accepts an output, which is a JSON text."""
@@ -110,13 +112,13 @@ class Tokens:
     def find(self, token_id: str) -> Token:
         """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
         token, now = self._store.get(token_id), self._clock()
-        if self._is_past_retention(token, now):
+        if self._is_removed(token, now):
             raise TokenNotFound
         return replace(token, outcome=token.outcome_at(now))
 
     def check_exists(self, token_id: str) -> None:
         """Raises TokenNotFound if the token does not exist."""
-        if self._is_removed(token_id, self._clock()):
+        if self._no_longer_exists(token_id, self._clock()):
             raise TokenNotFound
 
     def list_tokens(self, query: "ListQuery") -> "Slice":
@@ -125,35 +127,35 @@ class Tokens:
 
         now = self._clock()
         found = read_slice(self._store.partitions(query.filter, now), query)
-        live = [token for token in found.tokens if not self._is_past_retention(token, now)]
+        live = [token for token in found.tokens if not self._is_removed(token, now)]
         return replace(found, tokens=[replace(token, outcome=token.outcome_at(now)) for token in live])
 
-    def complete(
-        self, token_id: str, result: Output | TokenError, origin: Origin, unchecked: Unchecked = Unchecked.NONE
-    ) -> Completion:
+    def complete(self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked = Unchecked.NONE) -> Completion:
         """Settle a waiting token with an output or an error, and resume its waiters.
 
         Returns Ended if the token has ended; a token past its timeout is settled as timed out first. Returns RulesApply if
-        the token has rules that the completion is `unchecked` against. Raises TokenNotFound.
+        the token has rules that the completion is `unchecked` against: complete it again once they accept the output. An
+        output that does not fit into the item is stored only if neither is so, which takes a read. Raises TokenNotFound.
         """
         now = self._clock()
-        outcome = Completed(now, result, origin) if isinstance(result, Output) else Failed(now, result, origin)
+        if unchecked is not Unchecked.NONE and not isinstance(result, TokenError) and not self._outputs.fits_item(result):
+            token = self._store.peek(token_id)
+            if token.outcome_at(now) is not None or (token.rules and token.rules.prevent(unchecked)):
+                return self._prevented(token, now)
+        outcome = self.outcome(token_id, result, origin, now)
         won, token = self._store.complete(token_id, outcome, unchecked)
-        telemetry.note(tokenId=token_id, won=won)
-        if won:
-            telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
-            self._resuming.resume_fast(token)
-            return Settled()
-        if token.outcome_at(now) is None:
-            assert token.rules is not None, "only rules prevent the completion of a waiting token"
-            return RulesApply(token.rules)
-        if token.outcome is None:
-            token = self._time_out(token_id, now)  # the same `now`, as the clock may have been set back
-        return Ended(token.outcome, token.rules)
+        if not won:
+            return self._prevented(token, now)
+        telemetry.note(tokenId=token_id, won=True)
+        telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
+        self._resuming.resume_fast(token)
+        return Settled()
 
-    def stored(self, token_id: str, json: str | None) -> Output:
-        """Store an output in the bucket if it is too large for an item. Call it before the token is completed."""
-        return self._outputs.store(token_id, json)
+    def outcome(self, token_id: str, result: Result, origin: Origin, now: int) -> Completed | Failed:
+        """Return how a completion ends a token. Stores an output that is too large for the token's item."""
+        if isinstance(result, TokenError):
+            return Failed(now, result, origin)
+        return Completed(now, self._outputs.store(token_id, result), origin)
 
     def document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's payloadSchema or page, or None."""
@@ -180,7 +182,7 @@ class Tokens:
             if waiter.key in token.waiters:
                 return
             raise TooManyWaiters(f"A waitpoint can have at most {MAX_WAITERS} waiters, and this one has reached that limit")
-        if self._is_past_retention(token, now):
+        if self._is_removed(token, now):
             raise TokenNotFound
         if token.outcome is None:
             token = self._time_out(token_id, now)
@@ -259,7 +261,7 @@ class Tokens:
 
     def release_if_orphaned(self, attachment: Attachment) -> bool:
         """Delete an attachment if retention has removed its token. Always returns True: nothing is left to do."""
-        if self._is_removed(attachment.token_id, self._clock()) and self._store.release(attachment):
+        if self._no_longer_exists(attachment.token_id, self._clock()) and self._store.release(attachment):
             telemetry.count("OrphansReleased")
         return True
 
@@ -282,22 +284,32 @@ class Tokens:
         if holder.is_kept:
             return not self._store.adopt(holder, new, key, now)
         may_be_removed = now - holder.since >= self._store.retention * 1000
-        return may_be_removed and self._is_removed(holder.token_id, now)
+        return may_be_removed and self._no_longer_exists(holder.token_id, now)
 
-    def _is_removed(self, token_id: str, now: int) -> bool:
+    def _no_longer_exists(self, token_id: str, now: int) -> bool:
         try:
-            return self._is_past_retention(self._store.get(token_id), now)
+            return self._is_removed(self._store.get(token_id), now)
         except TokenNotFound:
             return True
 
-    def _is_past_retention(self, token: Token, now: int) -> bool:
+    def _is_removed(self, token: Token, now: int) -> bool:
         """Whether the retention is over. TTL may delete the token days later, and the bucket its output earlier."""
         if token.kept_until is not None:
             return token.kept_until <= now
-        return token.outcome is not None and self.is_past_retention(token.outcome, now)
+        return token.outcome is not None and self.outcome_is_past_retention(token.outcome, now)
 
-    def is_past_retention(self, outcome: Outcome, now: int) -> bool:
+    def outcome_is_past_retention(self, outcome: Outcome, now: int) -> bool:
         return outcome.at + self._store.retention * 1000 <= now
+
+    def _prevented(self, token: Token, now: int) -> Ended | RulesApply:
+        """Return why a token was not completed at `now`. Times it out if it is due."""
+        telemetry.note(tokenId=token.id, won=False)
+        if token.outcome_at(now) is None:
+            assert token.rules is not None, "only rules prevent the completion of a waiting token"
+            return RulesApply(token.rules)
+        if token.outcome is None:
+            token = self._time_out(token.id, now)  # the same `now`, as the clock may have been set back
+        return Ended(token.outcome, token.rules)
 
     def _time_out(self, token_id: str, now: int) -> Token:
         """Settle a token as timed out if it is due at `now`. Returns its current state, whichever call settled it."""

@@ -87,7 +87,7 @@ def test_every_endpoint_is_accepted(body: Any, page_api: Api) -> None:
 
 @pytest.mark.parametrize("body", of_kind("complete"))
 def test_every_completion_is_accepted(body: Any, page_api: Api) -> None:
-    complete_request.requested({name: json.dumps(value) for name, value in body.items()})
+    complete_request.parse({name: json.dumps(value) for name, value in body.items()})
     token = page_api.create()
     assert page_api.post(f"{TOKENS}/{token['id']}/complete", body).status == 200
     shown = page_api.retrieve(token["id"])

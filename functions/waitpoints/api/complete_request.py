@@ -20,7 +20,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 _RESERVED = {name for name, value in vars(errors).items() if isinstance(value, type)} | {TIMEOUT_ERROR, REFUSED_ERROR}
 
 
-def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | TokenError | None:
+def parse(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | TokenError | None:
     """Return the JSON text of `data`, or the error, or None if both are absent. Raises InvalidRequest.
 
     `members` has the JSON text of each field. `ignore_unknown` accepts fields of a newer SDK, but only beside `data` or
@@ -36,8 +36,8 @@ def requested(members: Mapping[str, str], *, ignore_unknown: bool = False) -> st
     return token_error(_value(members["error"]))
 
 
-def requested_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[IdempotencyKey, str | TokenError | None]:
-    """Return the key, with the end of a kept completion as its expiry, and what `requested` returns.
+def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[IdempotencyKey, str | TokenError | None]:
+    """Return the key, with the end of a kept completion as its expiry, and what `parse` returns.
 
     `members` has the JSON text of each field, `retention` is in seconds. Raises InvalidRequest or InvalidTimeout.
     """
@@ -47,7 +47,7 @@ def requested_by_key(members: Mapping[str, str], now: int, retention: int) -> tu
         raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
     kept_until = timeouts.kept_until(_value(members.get("idempotencyKeyTTL", "null")), now, retention)
     key = IdempotencyKey(idempotency_key.check(text), kept_until)
-    return key, requested({name: value for name, value in members.items() if name in FIELDS})
+    return key, parse({name: value for name, value in members.items() if name in FIELDS})
 
 
 def token_error(value: Any) -> TokenError:

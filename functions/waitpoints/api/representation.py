@@ -1,10 +1,13 @@
 """Tokens as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso
 from waitpoints.waiter_result import completed_by, error_output
+
+if TYPE_CHECKING:
+    from waitpoints.keys import KeyCompletion
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
@@ -48,6 +51,11 @@ def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
 def _bytes_in_an_answer(output: str) -> int:
     """The output's size in Lambda's response: escaped once as a string in the body, and again as the body string."""
     return len(json_text.dumps(json_text.dumps(output)).encode())
+
+
+def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
+    """Return what a completion by key came to: the token's id, and whether this completion made the token."""
+    return {"success": True, "id": completion.token_id, "created": completion.is_kept}
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 A DynamoDB item is limited to 400 KB, and a token's waiters may take half of that.
 """
 
-import secrets
+import hashlib
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from waitpoints.token import Output
 
 IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
 LINK_LIFETIME = 300  # seconds
+NAME_LENGTH = 32  # hex digits of an object's name; up to version 0.2.0 there were 16
 
 
 class BucketClient(Protocol):
@@ -36,14 +37,20 @@ class Outputs:
         self._make_client = make_client
         self.bucket = bucket
 
-    def store(self, token_id: str, json: str | None) -> Output:
-        """Store a JSON payload before any token refers to it.
+    def fits_item(self, json: str | None) -> bool:
+        """Whether an output's JSON text is stored in the token's item, and not in the bucket."""
+        return json is None or len(json.encode()) <= IN_ITEM_LIMIT
 
-        If another completion of the token wins, the bucket's lifecycle rule removes the object.
+    def store(self, token_id: str, json: str | None) -> Output:
+        """Store an output before its token refers to it.
+
+        An object is named by its content, so storing it again changes nothing. If another completion of the token wins, the
+        bucket's lifecycle rule removes the object.
         """
-        if json is None or len(body := json.encode()) <= IN_ITEM_LIMIT:
+        if json is None or self.fits_item(json):
             return Output(json)
-        key = f"{token_id}/{secrets.token_hex(8)}.json"
+        body = json.encode()
+        key = f"{token_id}/{hashlib.sha256(body).hexdigest()[:NAME_LENGTH]}.json"
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         return Output(json, key)
 

@@ -280,6 +280,12 @@ class Store:
             raise TokenNotFound
         return token_from(items[TOKEN], items)
 
+    def peek(self, token_id: str) -> Token:
+        found = self._client.get_item(TableName=self._table, Key=primary_key(token_id, TOKEN), ConsistentRead=True).get("Item")
+        if found is None:
+            raise TokenNotFound
+        return token_from(plain(found))
+
     def document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's payloadSchema or page. Reads consistently, to find it right after the create."""
         key = primary_key(token_id, kind)

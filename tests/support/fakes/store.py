@@ -6,7 +6,6 @@
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
-from typing import assert_never
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
@@ -26,7 +25,6 @@ from waitpoints.token import (
     Outcome,
     Reply,
     ReplyKind,
-    Rules,
     Status,
     TimedOut,
     Token,
@@ -117,9 +115,12 @@ class MemoryStore:
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:
             token = self._without_replies(token_id)
-            if token.outcome_at(outcome.at) is not None or _has_rule(token.rules, unchecked):
+            if token.outcome_at(outcome.at) is not None or (token.rules and token.rules.prevent(unchecked)):
                 return False, token
             return True, self._keep(replace(token, outcome=outcome))
+
+    def peek(self, token_id: str) -> Token:
+        return self._without_replies(token_id)
 
     def document(self, token_id: str, kind: DocumentKind) -> str | None:
         return self._documents.get((token_id, kind))
@@ -212,17 +213,6 @@ class MemoryStore:
         kept = self.tokens[token.id]
         self.tokens[token.id] = replace(token, replies=kept.replies, other_deliveries=kept.other_deliveries)
         return token
-
-
-def _has_rule(rules: Rules | None, unchecked: Unchecked) -> bool:
-    match unchecked:
-        case Unchecked.ANY:
-            return rules is not None
-        case Unchecked.DOCUMENT:
-            return rules is not None and (rules.has_schema or rules.has_page)
-        case Unchecked.NONE:
-            return False
-    assert_never(unchecked)
 
 
 def _is_endless(holder: Token, key: IdempotencyKey) -> bool:

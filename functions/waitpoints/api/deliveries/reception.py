@@ -18,8 +18,8 @@ from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.senders.origin import origin
 from waitpoints.errors import PayloadRefused, WrongSignature
-from waitpoints.token import IdempotencyKey, Origin, Output, Rules, Source, TokenError, Unchecked, Verification
-from waitpoints.tokens import Ended, RulesApply, Settled
+from waitpoints.token import IdempotencyKey, Origin, Rules, Source, TokenError, Unchecked, Verification
+from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def receive(request: Request, token_id: str, body: bytes) -> Response:
     """Settle a token with a delivery, or count the delivery. Raises WrongSignature and PayloadRefused."""
     sender = origin(request, Source.CALLBACK)
-    output = services.tokens.stored(token_id, callback_body.output(body, request.headers.get("content-type", "")))
+    output = callback_body.output(body, request.headers.get("content-type", ""))
     match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
         case Settled():
             return RECEIVED
@@ -46,22 +46,20 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
             assert_never(never)
 
 
-def complete(token_id: str, result: Output | TokenError, requester: Origin) -> None:
+def complete(token_id: str, result: Result, requester: Origin) -> None:
     """Settle a token as an authorized caller requests. Raises PayloadRefused."""
-    unchecked = Unchecked.DOCUMENT if isinstance(result, Output) else Unchecked.NONE
+    unchecked = Unchecked.NONE if isinstance(result, TokenError) else Unchecked.DOCUMENT
     match services.tokens.complete(token_id, result, requester, unchecked):
         case RulesApply(rules):
-            assert isinstance(result, Output), "only an output is checked"
-            checked = _checked(token_id, rules, result.json)
-            output = result if checked == result.json else services.tokens.stored(token_id, checked)
-            services.tokens.complete(token_id, output, requester)
+            assert not isinstance(result, TokenError), "only an output is checked"
+            services.tokens.complete(token_id, _checked(token_id, rules, result), requester)
         case Settled() | Ended():
             return
         case never:
             assert_never(never)
 
 
-def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester: Origin) -> "KeyCompletion":
+def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
     """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
     completion = services.keys.complete(key, result, requester)
     while isinstance(completion.result, RulesApply):
@@ -72,7 +70,9 @@ def complete_key(key: IdempotencyKey, result: str | TokenError | None, requester
     return completion
 
 
-def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes, output: Output, sender: Origin) -> Response:
+def _receive_by_rules(
+    rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, sender: Origin
+) -> Response:
     if rules.has_page:
         from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 
@@ -83,7 +83,7 @@ def _receive_by_rules(rules: Rules, request: Request, token_id: str, body: bytes
         telemetry.count("DeliveriesPassedOver")
         services.tokens.count_delivery(token_id, None, sender)
         return RECEIVED
-    _checked(token_id, rules, output.json)
+    _checked(token_id, rules, output)
     match services.tokens.complete(token_id, output, sender):
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
@@ -104,10 +104,10 @@ def _after_end(request: Request) -> Response:
     return page_reception.after_end(request)
 
 
-def _matches(expression: str, request: Request, output: Output) -> bool:
+def _matches(expression: str, request: Request, output: str | None) -> bool:
     from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
-    return expressions.matches(expression, expressions.delivery(output.json or "null", request.headers, request.raw_query))
+    return expressions.matches(expression, expressions.delivery(output or "null", request.headers, request.raw_query))
 
 
 def _checked(token_id: str, rules: Rules, output: str | None) -> str | None:

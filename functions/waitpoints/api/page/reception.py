@@ -84,8 +84,7 @@ def _asked_here(request: Request, token_id: str, page: Page, choice: Submission)
 
 
 def _settled(request: Request, token_id: str, page: Page, choice: Submission, sender: Origin) -> Response:
-    output = services.tokens.stored(token_id, choice.output)
-    match services.tokens.complete(token_id, output, sender):
+    match services.tokens.complete(token_id, choice.output, sender):
         case Settled():
             if not request.is_of_person:
                 return RECEIVED

@@ -1,0 +1,121 @@
+"""An output that is too large for its token's item is stored only once the token is known to wait and its rules accept it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.fakes.secret import FakeSecret
+from tests.support import webhook_signer
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.token import IdempotencyKey, Origin, Source
+from waitpoints.tokens import Ended, Settled
+
+JSON = {"content-type": "application/json"}
+LARGE = json.dumps({"text": "x" * IN_ITEM_LIMIT})
+PAGE = {"title": "Refund?", "actions": [{"id": "approve", "label": "Approve"}]}
+RULES: dict[str, tuple[dict[str, Any], int]] = {
+    "verify": ({"verify": {"scheme": "github", "secret": "github"}}, 401),
+    "completeWhen": ({"completeWhen": "body.done"}, 200),
+    "payloadSchema": ({"payloadSchema": {"required": ["approved"]}}, 422),
+    "page": ({"page": PAGE}, 422),
+}
+
+
+def send(api: Api, token: Mapping[str, Any], body: str = LARGE) -> HttpAnswer:
+    return api.post(token["url"], body.encode(), JSON)
+
+
+@pytest.fixture(autouse=True)
+def github(world: InMemory) -> None:
+    world.webhook_secrets["github"] = FakeSecret(webhook_signer.secret_of("github"))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_what_a_rule_does_not_accept_is_not_stored(api: Api, world: InMemory, rule: str) -> None:
+    fields, status = RULES[rule]
+    token = api.create(**fields)
+    for _ in range(3):
+        assert send(api, token).status == status
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+    assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 3
+    assert world.bucket.objects == {}
+
+
+@pytest.mark.parametrize("route", ["complete", "complete by key"])
+@pytest.mark.parametrize("rule", ["payloadSchema", "page"])
+def test_neither_if_an_authorized_caller_sends_it(api: Api, world: InMemory, rule: str, route: str) -> None:
+    token = api.create(**RULES[rule][0], idempotencyKey="order")
+    routes: dict[str, tuple[str, dict[str, str]]] = {
+        "complete": (f"{TOKENS}/{token['id']}/complete", {}),
+        "complete by key": ("/api/v1/waitpoints/complete", {"idempotencyKey": "order"}),
+    }
+    path, more = routes[route]
+    assert api.post(path, {"data": json.loads(LARGE), **more}).status == 422
+    assert world.bucket.objects == {}
+
+
+def test_what_comes_after_the_end_is_not_stored(api: Api, world: InMemory) -> None:
+    token = api.create(timeout="1m")
+    world.clock.advance(60_000)
+    for _ in range(3):
+        assert send(api, token).status == 200
+    shown = api.retrieve(token["id"])
+    assert (shown["status"], shown["otherDeliveries"]["count"]) == ("TIMED_OUT", 3)
+    assert world.bucket.objects == {}
+
+
+def test_what_comes_for_a_token_that_no_longer_exists_is_not_stored(api: Api, world: InMemory) -> None:
+    token = api.create()
+    del world.store.tokens[token["id"]]
+    assert send(api, token).status == 404
+    assert world.bucket.objects == {}
+
+
+def test_a_repeated_delivery_leaves_the_object_of_the_first(api: Api, world: InMemory) -> None:
+    token = api.create()
+    for text in ("first", "second"):
+        assert send(api, token, json.dumps(text * IN_ITEM_LIMIT)).status == 200
+    [stored] = world.bucket.objects.values()
+    assert stored == json.dumps("first" * IN_ITEM_LIMIT).encode()
+    assert api.retrieve(token["id"])["output"] == json.dumps("first" * IN_ITEM_LIMIT)
+
+
+def test_a_delivery_that_is_kept_and_repeated_leaves_one_object(api: Api, world: InMemory) -> None:
+    made = api.request("PUT", "/api/v1/endpoints/orders", {"key": "body.id", "verify": "none"}).json
+    body = json.dumps({"id": 1, "text": "x" * IN_ITEM_LIMIT}).encode()
+    for _ in range(3):
+        assert api.post(made["url"], body, JSON).status == 200
+    assert len(world.bucket.objects) == 1
+
+
+def test_a_completion_that_loses_the_race_leaves_the_object_of_its_content(
+    world: InMemory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both have read a token that waits. The one that comes second stores the same object again, or none that is read."""
+    origin = Origin(source=Source.COMPLETE)
+    token_id, waiting = (new := world.new_token()), world.store.peek(new)
+    assert world.tokens.complete(token_id, LARGE, origin) == Settled()
+    monkeypatch.setattr(world.store, "peek", lambda _: waiting)
+    for _ in range(3):
+        assert isinstance(world.tokens.complete(token_id, LARGE, origin), Ended)
+    assert len(world.bucket.objects) == 1
+
+
+def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep, refusals = world.store.keep, 3
+
+    def refused(*arguments: Any, **options: Any) -> Any:
+        nonlocal refusals
+        refusals -= 1
+        return keep(*arguments, **options) if refusals < 0 else gone
+
+    world.keys.complete(IdempotencyKey("a", world.clock() + 1), "1", Origin(source=Source.COMPLETE))
+    gone = world.store.key_holder(IdempotencyKey("a"))
+    world.clock.advance(1)
+    monkeypatch.setattr(world.store, "keep", refused)
+    world.keys.complete(IdempotencyKey("a", world.clock() + 1), LARGE, Origin(source=Source.COMPLETE))
+    assert len(world.bucket.objects) == 1
