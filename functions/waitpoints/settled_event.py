@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso
+from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso, present
 from waitpoints.waiter_result import completed_by, error_members, outcome_error
 
 SOURCE = "waitpoints"
@@ -43,7 +43,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Set
         "completedBy": completed_by(token.outcome),
         "ok": isinstance(token.outcome, Completed),
     }
-    shown = json_text.dumps({name: value for name, value in members.items() if value is not None})
+    shown = json_text.dumps(present(members))
     return SettledEvent(f"waitpoint.{token.status.lower()}", token.outcome.at, f'{shown[:-1]},"{name}":{text}}}')
 
 

@@ -5,12 +5,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, assert_never
+from typing import Any, ClassVar, assert_never
 
 MAX_WAITERS = 100  # of one token
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 ORIGIN_TEXT = 256  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def present(members: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the members that have a value. Items and answers leave out the others."""
+    return {name: value for name, value in members.items() if value is not None}
 
 
 class Status(StrEnum):

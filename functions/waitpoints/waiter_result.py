@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import assert_never
 
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso
+from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso, present
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -86,7 +86,7 @@ def completed_by(outcome: Outcome) -> dict[str, str]:
         "query": origin.query,
         "deliveryId": origin.delivery_id,
     }
-    return {name: value for name, value in shown.items() if value is not None}
+    return present(shown)
 
 
 def _output_result(outcome: Completed, output: Output, waiter: Waiter, bucket: str) -> Success:

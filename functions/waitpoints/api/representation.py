@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
-from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso
+from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyKind, TimedOut, Token, iso, present
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
     """Return one token in full. Trigger.dev has no `waiters`; its SDK ignores unknown fields."""
-    return without_none(
+    return present(
         {
             **_shared(token, url),
             "type": "MANUAL",
@@ -45,7 +45,7 @@ def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:
     if others is None:
         return None
     shown = {"lastIp": others.last_ip, "lastDeliveryId": others.last_delivery_id}
-    return {"count": others.count, "lastAt": iso(others.last_at), **without_none(shown)}
+    return {"count": others.count, "lastAt": iso(others.last_at), **present(shown)}
 
 
 def _bytes_in_an_answer(output: str) -> int:
@@ -61,7 +61,7 @@ def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
 def listed(token: Token, url: str) -> dict[str, Any]:
     """Return one token as in a list: without its output and waiters."""
     shown = {**_shared(token, url), "tags": sorted(token.tags), "outputIsError": isinstance(token.outcome, Failed | TimedOut)}
-    return without_none(shown)
+    return present(shown)
 
 
 def _shared(token: Token, url: str) -> dict[str, Any]:
@@ -81,9 +81,7 @@ def _shared(token: Token, url: str) -> dict[str, Any]:
 
 def _waiter(token: Token, key: str) -> dict[str, Any]:
     waiter, reply = token.waiters[key], token.replies.get(key)
-    shown = without_none(
-        {"id": key, "kind": waiter.kind, "registeredAt": iso(waiter.registered_at), "execution": waiter.execution}
-    )
+    shown = present({"id": key, "kind": waiter.kind, "registeredAt": iso(waiter.registered_at), "execution": waiter.execution})
     if reply is None:
         return {**shown, "status": "UNDELIVERED" if token.outcome else "WAITING"}
     match reply.kind:
@@ -97,7 +95,3 @@ def _waiter(token: Token, key: str) -> dict[str, Any]:
 
 def _iso(instant: int | None) -> str | None:
     return None if instant is None else iso(instant)
-
-
-def without_none(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -21,7 +21,7 @@ from typing import Protocol, TypedDict, assert_never
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
-from waitpoints.token import ReplyKind
+from waitpoints.token import ReplyKind, present
 from waitpoints.waiter_result import Failure, Success
 
 _GONE = {"CallbackTimeoutException", "ResourceNotFoundException"}
@@ -94,5 +94,4 @@ class DurableFunctions:
 
 def _error_object(failure: Failure) -> ErrorObject:
     members = {"name": failure.error, "code": failure.code, "message": failure.cause}
-    data = json.dumps({name: value for name, value in members.items() if value is not None})
-    return {"ErrorType": failure.error, "ErrorMessage": failure.cause, "ErrorData": data}
+    return {"ErrorType": failure.error, "ErrorMessage": failure.cause, "ErrorData": json.dumps(present(members))}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import plain, primary_key, wire_values
 from waitpoints.endpoint import UNVERIFIED, DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.token import Verification
+from waitpoints.token import Verification, present
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -45,14 +45,14 @@ class EndpointStore:
         It is one update, so simultaneous first puts agree on one secret id.
         """
         attributes = _attributes(endpoint)
-        present = {name: value for name, value in attributes.items() if value is not None}
-        absent = [f"#{name}" for name in attributes if name not in present]
+        values = present(attributes)
+        absent = [f"#{name}" for name in attributes if name not in values]
         answer = self._client.update_item(
             TableName=self._table,
             Key=primary_key(PARTITION, endpoint.name),
-            UpdateExpression="SET " + ", ".join(map(_assignment, present)) + (f" REMOVE {', '.join(absent)}" if absent else ""),
+            UpdateExpression="SET " + ", ".join(map(_assignment, values)) + (f" REMOVE {', '.join(absent)}" if absent else ""),
             ExpressionAttributeNames={f"#{name}": name for name in attributes},
-            ExpressionAttributeValues=wire_values(**present),
+            ExpressionAttributeValues=wire_values(**values),
             ReturnValues="ALL_NEW",
         )
         return _endpoint(plain(answer["Attributes"]))
@@ -149,11 +149,11 @@ def _endpoint(item: Mapping[str, Any]) -> Endpoint:
 
 
 def _verify_map(verify: Verification) -> dict[str, Any]:
-    return _present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
+    return present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
 
 
 def _last_map(delivery: LastDelivery) -> dict[str, Any]:
-    return {"at": delivery.at, **_present({shown: getattr(delivery, field) for field, shown in _LAST.items()})}
+    return {"at": delivery.at, **present({shown: getattr(delivery, field) for field, shown in _LAST.items()})}
 
 
 def _statistics(item: Mapping[str, Any]) -> EndpointStatistics:
@@ -165,7 +165,3 @@ def _statistics(item: Mapping[str, Any]) -> EndpointStatistics:
 
 def _last(stored: Mapping[str, Any]) -> LastDelivery:
     return LastDelivery(at=int(stored["at"]), **{field: stored.get(shown) for field, shown in _LAST.items()})
-
-
-def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if value is not None}

@@ -44,6 +44,7 @@ from waitpoints.token import (
     Verification,
     Waiter,
     WaiterKind,
+    present,
 )
 
 TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
@@ -203,7 +204,7 @@ def waiter_map(waiter: Waiter) -> dict[str, Any]:
     """
     packed = {"taskToken": _packed(waiter.handle), "registeredAt": waiter.registered_at, "unwrap": waiter.unwrap}
     kind = None if waiter.kind is WaiterKind.STEP_FUNCTIONS else waiter.kind
-    return {**packed, **_present({"context": waiter.context or None, "execution": waiter.execution, "kind": kind})}
+    return {**packed, **present({"context": waiter.context or None, "execution": waiter.execution, "kind": kind})}
 
 
 def stored_status(outcome: Outcome) -> StoredStatus:
@@ -228,7 +229,7 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
         case _:
             assert_never(outcome)
     attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
-    return _present(attributes)
+    return present(attributes)
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
@@ -346,7 +347,7 @@ def _origin_map(origin: Origin) -> dict[str, Any]:
         "query": origin.query,
         "deliveryId": origin.delivery_id,
     }
-    return _present(named)
+    return present(named)
 
 
 def _origin(stored: Item) -> Origin:
@@ -361,12 +362,12 @@ def _origin(stored: Item) -> Origin:
 
 
 def _rules_map(rules: Rules) -> dict[str, Any]:
-    verify = rules.verify and _present(
+    verify = rules.verify and present(
         {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
     )
     named = {"verify": verify, "completeWhen": rules.complete_when, "payloadSchema": rules.has_schema or None}
     named["page"] = rules.has_page or None
-    return _present(named)
+    return present(named)
 
 
 def _rules(stored: Item) -> Rules:
@@ -384,11 +385,7 @@ def _other_deliveries(item: Item) -> OtherDeliveries:
 
 
 def _item(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: wire(value) for name, value in _present(attributes).items()}
-
-
-def _present(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if value is not None}
+    return {name: wire(value) for name, value in present(attributes).items()}
 
 
 def _packed(handle: str) -> bytes | str:

@@ -69,6 +69,7 @@ from waitpoints.token import (
     Token,
     Unchecked,
     Waiter,
+    present,
 )
 
 if TYPE_CHECKING:
@@ -229,14 +230,14 @@ class Store:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         attributes = adopted_attributes(holder.token_id, token, expires_at)
-        present = {name: value for name, value in attributes.items() if value is not None}
-        absent = ["keptUntil", *(name for name, value in attributes.items() if value is None)]
+        values = present(attributes)
+        absent = ["keptUntil", *(name for name in attributes if name not in values)]
         update_token: UpdateTypeDef = {
             "TableName": self._table,
             "Key": primary_key(holder.token_id, TOKEN),
-            "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in present)} REMOVE {', '.join(absent)}",
+            "UpdateExpression": f"SET {', '.join(f'{name} = :{name}' for name in values)} REMOVE {', '.join(absent)}",
             "ConditionExpression": IS_KEPT,
-            "ExpressionAttributeValues": wire_values(now=now, **present),
+            "ExpressionAttributeValues": wire_values(now=now, **values),
         }
         try:
             held = self._write_together({"Put": put_key}, {"Update": update_token})
@@ -459,17 +460,16 @@ class Store:
         """Count a delivery that did not settle its token, in one small write that never touches the token's item."""
         last = {"lastAt": now, "lastIp": origin.ip, "lastDeliveryId": origin.delivery_id}
         expires_at = None if outcome is None else self._expires_at(max(outcome.at, now))
-        values = {**last, "tokenId": token_id, "expiresAt": expires_at}
-        present = {name: value for name, value in values.items() if value is not None}
-        absent = [name for name in last if last[name] is None]
-        assignments = [f"{name} = :{name}" for name in present] + ["createdAt = if_not_exists(createdAt, :lastAt)"]
+        values = present({**last, "tokenId": token_id, "expiresAt": expires_at})
+        absent = [name for name in last if name not in values]
+        assignments = [f"{name} = :{name}" for name in values] + ["createdAt = if_not_exists(createdAt, :lastAt)"]
         self._client.update_item(
             TableName=self._table,
             Key=primary_key(token_id, OTHERS),
             UpdateExpression=f"ADD #count :one SET {', '.join(assignments)}"
             + (f" REMOVE {', '.join(absent)}" if absent else ""),
             ExpressionAttributeNames={"#count": "count"},
-            ExpressionAttributeValues=wire_values(one=1, **present),
+            ExpressionAttributeValues=wire_values(one=1, **values),
         )
 
     def _expires_at(self, now: int) -> int:

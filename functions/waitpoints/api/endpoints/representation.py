@@ -2,14 +2,13 @@
 
 from typing import Any
 
-from waitpoints.api.representation import without_none
 from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.token import Verification, iso
+from waitpoints.token import Verification, iso, present
 
 
 def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
     """Return an endpoint's configuration and its URL."""
-    return without_none(
+    return present(
         {
             "name": endpoint.name,
             "url": url,
@@ -33,11 +32,11 @@ def with_deliveries(endpoint: Endpoint, url: str, statistics: EndpointStatistics
 
 
 def _verify(verify: Verification) -> dict[str, Any]:
-    return without_none({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
+    return present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
 
 
 def _last(delivery: LastDelivery) -> dict[str, Any]:
-    return without_none(
+    return present(
         {
             "lastAt": iso(delivery.at),
             "lastIp": delivery.ip,

@@ -17,6 +17,7 @@ from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.fields import Problem
+from waitpoints.token import present
 from waitpoints.unknown_names import unknown
 
 PREFIX = "field."
@@ -139,5 +140,5 @@ def _result(
         return Errors(values or {}, problems, Problem("no_action"), f'expected "action" to be {expected}.')
     if problems:
         return Errors(values or {}, problems)
-    texts = {name: (own or {}).get(name) or json_text.dumps(one) for name, one in found.items() if one is not None}
+    texts = {name: (own or {}).get(name) or json_text.dumps(one) for name, one in present(found).items()}
     return Submission(action, texts, values)
