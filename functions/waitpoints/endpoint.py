@@ -6,10 +6,11 @@ All times are epoch milliseconds, UTC.
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any, ClassVar, Self
 
-from waitpoints.token import Verification, cut
+from waitpoints.token import Verification, cut, present
 
 WHOLE_BODY = "body"  # the output expression that keeps the body's own text
 DEFAULT_KEY_TTL = "24h"
@@ -72,10 +73,20 @@ class LastDelivery:
     delivery_id: str | None = None
     key: str | None = None
     detail: str | None = None
+    _MEMBERS: ClassVar = {"ip": "ip", "user_agent": "userAgent", "delivery_id": "deliveryId", "key": "key", "detail": "detail"}
 
-    def cut(self) -> "LastDelivery":
-        texts = {name: cut(getattr(self, name)) for name in ("ip", "user_agent", "delivery_id", "key", "detail")}
-        return LastDelivery(at=self.at, **texts)
+    def cut(self) -> Self:
+        texts: dict[str, Any] = {name: cut(getattr(self, name)) for name in self._MEMBERS}
+        return replace(self, **texts)
+
+    def members(self) -> dict[str, Any]:
+        """Return it as items have it."""
+        return {"at": self.at, **present({shown: getattr(self, name) for name, shown in self._MEMBERS.items()})}
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> Self:
+        """Read what `members` wrote."""
+        return cls(at=int(members["at"]), **{name: members.get(shown) for name, shown in cls._MEMBERS.items()})
 
 
 @dataclass(frozen=True, slots=True)

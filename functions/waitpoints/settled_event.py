@@ -5,7 +5,7 @@ from typing import assert_never
 
 from waitpoints import json_text
 from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso, present
-from waitpoints.waiter_result import completed_by, error_members, outcome_error
+from waitpoints.waiter_result import completed_by, outcome_error
 
 SOURCE = "waitpoints"
 _TIME_BYTES = 14
@@ -51,7 +51,7 @@ def _result(outcome: Outcome, bucket: str) -> tuple[str, str]:
     """Return the name and the JSON text of the member that says how the token ended. An output is kept as its own text."""
     match outcome:
         case Failed() | TimedOut():
-            return "error", json_text.dumps(error_members(outcome_error(outcome)))
+            return "error", json_text.dumps(outcome_error(outcome).members())
         case Completed(_, Output(_, str(key))):
             return "outputReference", json_text.dumps({"bucket": bucket, "key": key})
         case Completed(_, output):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, assert_never
+from typing import Any, ClassVar, Self, assert_never
 
 MAX_WAITERS = 100  # of one token
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
@@ -61,6 +61,24 @@ class Origin:
     content_type: str | None = None
     query: str | None = None
     delivery_id: str | None = None
+    _MEMBERS: ClassVar = {
+        "ip": "ip",
+        "user_agent": "userAgent",
+        "content_type": "contentType",
+        "query": "query",
+        "delivery_id": "deliveryId",
+    }
+
+    def members(self) -> dict[str, str]:
+        """Return it as items and answers have it."""
+        texts = {shown: getattr(self, name) for name, shown in self._MEMBERS.items()}
+        return {"source": self.source, **present(texts)}
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> Self:
+        """Read what `members` wrote."""
+        texts = {name: members.get(shown) for name, shown in cls._MEMBERS.items()}
+        return cls(source=Source(members["source"]), **texts)
 
 
 def cut(text: str | None) -> str | None:
@@ -75,6 +93,10 @@ class TokenError:
     message: str
     name: str = FAILED_ERROR
     code: str = FAILED_CODE
+
+    def members(self) -> dict[str, str]:
+        """Return it as items, results, events and answers have it."""
+        return {"name": self.name, "code": self.code, "message": self.message}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +138,10 @@ class Verification:
     scheme: str
     secret: str
     header: str | None = None  # in lower case; only for the scheme `token`
+
+    def members(self) -> dict[str, str]:
+        """Return it as items and answers have it. `Verification(**members)` reads it."""
+        return present({"scheme": self.scheme, "secret": self.secret, "header": self.header})
 
 
 class DocumentKind(StrEnum):

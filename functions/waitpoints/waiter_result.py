@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import assert_never
 
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso, present
+from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -45,7 +45,7 @@ def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Fa
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result(outcome, waiter, "false", "error", json.dumps(error_members(error)))
+            return _result(outcome, waiter, "false", "error", json.dumps(error.members()))
         case Completed(_, output):
             return _output_result(outcome, output, waiter, bucket)
     assert_never(outcome)
@@ -62,7 +62,7 @@ def outcome_error(outcome: Failed | TimedOut) -> TokenError:
 
 def error_output(outcome: Failed | TimedOut) -> str:
     """Return the output that the API shows for a failed or timed-out token. The SDK reads its `message`."""
-    members = error_members(outcome_error(outcome))
+    members = outcome_error(outcome).members()
     if isinstance(outcome, TimedOut):
         del members["name"]  # as in Trigger.dev
     return json.dumps(members, separators=(",", ":"))
@@ -77,16 +77,7 @@ def completed_by(outcome: Outcome) -> dict[str, str]:
             origin = found or Origin(source=Source.COMPLETE)
         case _:
             assert_never(outcome)
-    shown = {
-        "source": origin.source,
-        "at": iso(at),
-        "ip": origin.ip,
-        "userAgent": origin.user_agent,
-        "contentType": origin.content_type,
-        "query": origin.query,
-        "deliveryId": origin.delivery_id,
-    }
-    return present(shown)
+    return {"source": origin.source, "at": iso(at), **origin.members()}
 
 
 def _output_result(outcome: Completed, output: Output, waiter: Waiter, bucket: str) -> Success:
@@ -104,11 +95,6 @@ def _result(outcome: Outcome, waiter: Waiter, ok: str, name: str, text: str) -> 
     """Wrap a JSON text, unchanged, in the result's envelope."""
     context = f',"completedBy":{json.dumps(completed_by(outcome))}' if waiter.context else ""
     return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
-
-
-def error_members(error: TokenError) -> dict[str, str]:
-    """Return an error as results and events show it."""
-    return {"name": error.name, "code": error.code, "message": error.message}
 
 
 def _fits(result: Success) -> bool:

@@ -28,7 +28,6 @@ EXISTS = "attribute_exists(id)"
 
 _BEFORE_EVERY_NAME = " "  # a name begins with a letter, a digit or a hyphen; DynamoDB takes no empty text in a key
 _KEPT = ("secretId", "createdAt")  # a put of an existing endpoint does not change these
-_LAST = {"ip": "ip", "user_agent": "userAgent", "delivery_id": "deliveryId", "key": "key", "detail": "detail"}
 
 
 class EndpointStore:
@@ -88,7 +87,7 @@ class EndpointStore:
         Environments may share a shard, so an older last delivery can replace a later one of the same kind.
         """
         counts = {f"{kind}Count": number for kind, number in added.counts.items()}
-        last = {f"{kind}Last": _last_map(delivery) for kind, delivery in added.last.items()}
+        last = {f"{kind}Last": delivery.members() for kind, delivery in added.last.items()}
         expires_at = max(delivery.at for delivery in added.last.values()) // 1000 + STATISTICS_KEPT
         self._client.update_item(
             TableName=self._table,
@@ -124,7 +123,7 @@ def _attributes(endpoint: Endpoint) -> dict[str, Any]:
     return {
         "secretId": endpoint.secret_id,
         "key": endpoint.key,
-        "verify": _verify_map(endpoint.verify) if endpoint.verify else UNVERIFIED,
+        "verify": endpoint.verify.members() if endpoint.verify else UNVERIFIED,
         "completeWhen": endpoint.complete_when,
         "output": endpoint.output,
         "keyTtl": endpoint.key_ttl,
@@ -148,20 +147,8 @@ def _endpoint(item: Mapping[str, Any]) -> Endpoint:
     )
 
 
-def _verify_map(verify: Verification) -> dict[str, Any]:
-    return present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
-
-
-def _last_map(delivery: LastDelivery) -> dict[str, Any]:
-    return {"at": delivery.at, **present({shown: getattr(delivery, field) for field, shown in _LAST.items()})}
-
-
 def _statistics(item: Mapping[str, Any]) -> EndpointStatistics:
     return EndpointStatistics(
         {kind: int(item[f"{kind}Count"]) for kind in DeliveryKind if f"{kind}Count" in item},
-        {kind: _last(item[f"{kind}Last"]) for kind in DeliveryKind if f"{kind}Last" in item},
+        {kind: LastDelivery.of(item[f"{kind}Last"]) for kind in DeliveryKind if f"{kind}Last" in item},
     )
-
-
-def _last(stored: Mapping[str, Any]) -> LastDelivery:
-    return LastDelivery(at=int(stored["at"]), **{field: stored.get(shown) for field, shown in _LAST.items()})

@@ -37,7 +37,6 @@ from waitpoints.token import (
     Reply,
     ReplyKind,
     Rules,
-    Source,
     TimedOut,
     Token,
     TokenError,
@@ -225,10 +224,10 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
         case Completed(_, Output(json, stored_at)):
             attributes = {"output": json if stored_at is None else None, "outputStoredAt": stored_at}
         case Failed(_, error):
-            attributes = {"error": {"name": error.name, "code": error.code, "message": error.message}}
+            attributes = {"error": error.members()}
         case _:
             assert_never(outcome)
-    attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
+    attributes["completedBy"] = outcome.origin and outcome.origin.members()
     return present(attributes)
 
 
@@ -326,7 +325,7 @@ def _outcome(item: Item) -> Outcome | None:
     status = StoredStatus(item["status"])
     if status is StoredStatus.WAITING:
         return None
-    at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
+    at, origin = int(item["completedAt"]), Origin.of(item["completedBy"]) if "completedBy" in item else None
     match status:
         case StoredStatus.COMPLETED if "error" not in item:  # one with an error was stored before there was FAILED
             return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), origin)
@@ -338,35 +337,13 @@ def _outcome(item: Item) -> Outcome | None:
             assert_never(unknown)
 
 
-def _origin_map(origin: Origin) -> dict[str, Any]:
-    named = {
-        "source": origin.source,
-        "ip": origin.ip,
-        "userAgent": origin.user_agent,
-        "contentType": origin.content_type,
-        "query": origin.query,
-        "deliveryId": origin.delivery_id,
-    }
-    return present(named)
-
-
-def _origin(stored: Item) -> Origin:
-    return Origin(
-        source=Source(stored["source"]),
-        ip=stored.get("ip"),
-        user_agent=stored.get("userAgent"),
-        content_type=stored.get("contentType"),
-        query=stored.get("query"),
-        delivery_id=stored.get("deliveryId"),
-    )
-
-
 def _rules_map(rules: Rules) -> dict[str, Any]:
-    verify = rules.verify and present(
-        {"scheme": rules.verify.scheme, "secret": rules.verify.secret, "header": rules.verify.header}
-    )
-    named = {"verify": verify, "completeWhen": rules.complete_when, "payloadSchema": rules.has_schema or None}
-    named["page"] = rules.has_page or None
+    named = {
+        "verify": rules.verify and rules.verify.members(),
+        "completeWhen": rules.complete_when,
+        "payloadSchema": rules.has_schema or None,
+        "page": rules.has_page or None,
+    }
     return present(named)
 
 

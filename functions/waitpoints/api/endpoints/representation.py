@@ -3,7 +3,7 @@
 from typing import Any
 
 from waitpoints.endpoint import UNVERIFIED, Endpoint, EndpointStatistics, LastDelivery
-from waitpoints.token import Verification, iso, present
+from waitpoints.token import iso, present
 
 
 def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
@@ -13,7 +13,7 @@ def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
             "name": endpoint.name,
             "url": url,
             "key": endpoint.key,
-            "verify": _verify(endpoint.verify) if endpoint.verify else UNVERIFIED,
+            "verify": endpoint.verify.members() if endpoint.verify else UNVERIFIED,
             "completeWhen": endpoint.complete_when,
             "output": endpoint.output,
             "keyTTL": endpoint.key_ttl,
@@ -31,18 +31,7 @@ def with_deliveries(endpoint: Endpoint, url: str, statistics: EndpointStatistics
     return {**configured(endpoint, url), "deliveries": deliveries}
 
 
-def _verify(verify: Verification) -> dict[str, Any]:
-    return present({"scheme": verify.scheme, "secret": verify.secret, "header": verify.header})
-
-
 def _last(delivery: LastDelivery) -> dict[str, Any]:
-    return present(
-        {
-            "lastAt": iso(delivery.at),
-            "lastIp": delivery.ip,
-            "lastUserAgent": delivery.user_agent,
-            "lastDeliveryId": delivery.delivery_id,
-            "lastKey": delivery.key,
-            "lastDetail": delivery.detail,
-        }
-    )
+    """Return the members as an endpoint shows them: `lastAt`, `lastUserAgent`."""
+    members = {**delivery.members(), "at": iso(delivery.at)}
+    return {f"last{name[0].upper()}{name[1:]}": value for name, value in members.items()}
