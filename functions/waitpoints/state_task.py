@@ -16,7 +16,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import handles, telemetry
-from waitpoints.aws.error_code import error_code
+from waitpoints.aws.error_codes import error_code
 from waitpoints.errors import CannotResume, InvalidRequest, TryAgain, WaitpointsError
 from waitpoints.resuming import resumer_for
 from waitpoints.token import ReplyKind, WaiterKind

@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import json_text, telemetry
-from waitpoints.aws.error_code import error_code
+from waitpoints.aws.error_codes import error_code
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,

@@ -20,20 +20,23 @@ from typing import Protocol, TypedDict, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from waitpoints.aws.error_codes import classified, error_name
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind, present
 from waitpoints.waiter_result import Failure, Success
 
 _GONE = {"CallbackTimeoutException", "ResourceNotFoundException"}
 _INVALID = "InvalidParameterValueException"
-_NEVER = {
-    _INVALID,
-    "AccessDenied",
-    "AccessDeniedException",
-    "KMSAccessDeniedException",
-    "KMSDisabledException",
-    "KMSInvalidStateException",
-    "KMSNotFoundException",
+_FAILURES: dict[type[Exception], set[str]] = {
+    CannotResume: {
+        _INVALID,
+        "AccessDenied",
+        "AccessDeniedException",
+        "KMSAccessDeniedException",
+        "KMSDisabledException",
+        "KMSInvalidStateException",
+        "KMSNotFoundException",
+    },
 }
 
 
@@ -71,15 +74,13 @@ class DurableFunctions:
                     self._client.send_durable_execution_callback_failure(CallbackId=handle, Error=_error_object(result))
                 case _:
                     assert_never(result)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _GONE:
+        except (ClientError, BotoCoreError) as error:
+            name = error_name(error)
+            if name in _GONE:
                 return ReplyKind.GONE
-            if code == _INVALID and isinstance(result, Success):
-                raise OutputRefused(code) from None
-            raise (CannotResume if code in _NEVER else CannotResumeNow)(code) from None
-        except BotoCoreError as error:
-            raise CannotResumeNow(type(error).__name__) from None
+            if name == _INVALID and isinstance(result, Success):
+                raise OutputRefused(name) from None
+            raise classified(name, _FAILURES, CannotResumeNow) from None
         return ReplyKind.RESUMED
 
     @cached_property

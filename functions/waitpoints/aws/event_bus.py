@@ -19,24 +19,28 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from waitpoints.aws.error_codes import classified, error_name
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
 from waitpoints.settled_event import SOURCE, SettledEvent
 
 MAX_ENTRIES = 10  # of one request
 REQUEST_LIMIT = 256_000  # bytes of all its entries: EventBridge's limit before 2026, which not every region may have left
-_REFUSED = {"MalformedDetail", "InvalidArgument", "ValidationException"}
-_NEVER = {
-    "AccessDenied",
-    "AccessDeniedException",
-    "InvalidAccountIdException",
-    "NotAuthorizedForDetailTypeException",
-    "NotAuthorizedForSourceException",
-    "RedactionFailure",
-    "ResourceNotFoundException",
-}
 
 NotPut = CannotPut | CannotPutNow
 """Why an event is not on the bus, as far as known."""
+
+_FAILURES: dict[type[NotPut], set[str]] = {
+    DetailRefused: {"MalformedDetail", "InvalidArgument", "ValidationException"},
+    CannotPut: {
+        "AccessDenied",
+        "AccessDeniedException",
+        "InvalidAccountIdException",
+        "NotAuthorizedForDetailTypeException",
+        "NotAuthorizedForSourceException",
+        "RedactionFailure",
+        "ResourceNotFoundException",
+    },
+}
 
 
 class EventsClient(Protocol):
@@ -70,13 +74,11 @@ class EventBus:
     def _put_batch(self, batch: Sequence[SettledEvent]) -> Sequence[NotPut | None]:
         try:
             answer = self._client.put_events(Entries=[self._entry(event) for event in batch])
-        except ClientError as error:
-            reason = _reason(error.response["Error"]["Code"])
+        except (ClientError, BotoCoreError) as error:
+            reason = _reason(error_name(error))
             if isinstance(reason, CannotPut) and len(batch) > 1:  # one event must not take the others along
                 return self._put_all([event] for event in batch)
             return [reason] * len(batch)
-        except BotoCoreError as error:
-            return [CannotPutNow(type(error).__name__)] * len(batch)
         found = [_reason(result["ErrorCode"]) if "ErrorCode" in result else None for result in answer["Entries"]]
         assert len(found) == len(batch), "EventBridge answers for each entry, in order"
         return found
@@ -109,7 +111,5 @@ def batches(events: Sequence[SettledEvent]) -> Iterator[list[SettledEvent]]:
         yield batch
 
 
-def _reason(code: str) -> NotPut:
-    if code in _REFUSED:
-        return DetailRefused(code)
-    return (CannotPut if code in _NEVER else CannotPutNow)(code)
+def _reason(name: str) -> NotPut:
+    return classified(name, _FAILURES, CannotPutNow)

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import ClientError
 
+from waitpoints.aws.error_codes import error_code
 from waitpoints.errors import OutputNotFound
 from waitpoints.token import Output
 
@@ -71,7 +72,7 @@ class Outputs:
         try:
             self._client.head_object(Bucket=self.bucket, Key=stored_at)
         except ClientError as error:
-            if error.response["Error"]["Code"] in ("403", "404"):
+            if error_code(error) in ("403", "404"):
                 raise OutputNotFound from None
             raise
         return self._client.generate_presigned_url("get_object", Params=where, ExpiresIn=LINK_LIFETIME)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.parameters.secrets import SecretsProvider
-from botocore.exceptions import ClientError
+
+from waitpoints.aws.error_codes import error_code
 
 if TYPE_CHECKING:
     from types_boto3_secretsmanager import SecretsManagerClient
@@ -75,17 +76,10 @@ class RotatingSecret:
 
 def is_missing(error: GetParameterError) -> bool:
     """Whether the version doesn't exist. A failed read doesn't mean that it is missing, so don't reject the caller."""
-    return _code(error) == "ResourceNotFoundException"
+    return error_code(error) == "ResourceNotFoundException"
 
 
 def is_unusable(error: GetParameterError) -> bool:
-    """Whether the secret doesn't exist, is about to be deleted, or has no text: retrying won't fix that."""
-    return _code(error) in (None, "ResourceNotFoundException", "InvalidRequestException")
-
-
-def _code(error: GetParameterError) -> str | None:
-    """Secrets Manager's error code; None if the secret was read but can't be used."""
-    cause = error.__context__
-    if cause is None:
-        return None
-    return str(cause.response["Error"]["Code"]) if isinstance(cause, ClientError) else ""
+    """Whether the secret doesn't exist, is about to be deleted, or was read but has no text: retrying won't fix that."""
+    was_read = error.__context__ is None
+    return was_read or error_code(error) in ("ResourceNotFoundException", "InvalidRequestException")

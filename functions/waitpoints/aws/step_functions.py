@@ -19,18 +19,22 @@ from typing import Protocol, assert_never
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from waitpoints.aws.error_codes import classified, error_name
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import Failure, Success
 
 _GONE = {"TaskTimedOut", "TaskDoesNotExist"}
-_NEVER = {
-    "InvalidToken",
-    "AccessDenied",
-    "AccessDeniedException",
-    "ValidationException",
-    "KmsAccessDeniedException",
-    "KmsInvalidStateException",
+_FAILURES: dict[type[Exception], set[str]] = {
+    OutputRefused: {"InvalidOutput"},
+    CannotResume: {
+        "InvalidToken",
+        "AccessDenied",
+        "AccessDeniedException",
+        "ValidationException",
+        "KmsAccessDeniedException",
+        "KmsInvalidStateException",
+    },
 }
 
 
@@ -58,15 +62,11 @@ class StepFunctions:
                     self._client.send_task_failure(taskToken=handle, error=error, cause=cause)
                 case _:
                     assert_never(result)
-        except ClientError as error:
-            code = error.response["Error"]["Code"]
-            if code in _GONE:
+        except (ClientError, BotoCoreError) as error:
+            name = error_name(error)
+            if name in _GONE:
                 return ReplyKind.GONE
-            if code == "InvalidOutput":
-                raise OutputRefused(code) from None
-            raise (CannotResume if code in _NEVER else CannotResumeNow)(code) from None
-        except BotoCoreError as error:
-            raise CannotResumeNow(type(error).__name__) from None
+            raise classified(name, _FAILURES, CannotResumeNow) from None
         return ReplyKind.RESUMED
 
     @cached_property

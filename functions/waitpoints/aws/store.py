@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 
 from botocore.exceptions import ClientError
 
+from waitpoints.aws.error_codes import error_code
 from waitpoints.aws.items import (
     LIST_SHARDS,
     OTHERS,
@@ -492,7 +493,7 @@ class Store:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ConditionalCheckFailedException":
+            if error_code(error) != "ConditionalCheckFailedException":
                 raise
             response: Any = error.response
             if "Item" not in response:
