@@ -11,13 +11,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import handles, telemetry
-from waitpoints.aws.error_codes import error_code
-from waitpoints.errors import CannotResume, InvalidRequest, TryAgain, WaitpointsError
+from waitpoints.aws.failures import AWS_FAILURES, try_again
+from waitpoints.errors import CannotResume, InvalidRequest, WaitpointsError
 from waitpoints.resuming import resumer_for
 from waitpoints.token import ReplyKind, WaiterKind
 from waitpoints.waiter_result import Failure
@@ -41,9 +39,8 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                 if not _is_told(event, refusal):
                     raise
                 return None
-            except (ClientError, BotoCoreError, GetParameterError) as error:
-                telemetry.note(awsError=type(error).__name__, awsCode=error_code(error))
-                raise TryAgain("AWS throttled or failed. Nothing was lost: retry the state") from None
+            except AWS_FAILURES as error:
+                raise try_again(error) from None
 
     return handler
 

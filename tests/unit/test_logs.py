@@ -6,12 +6,15 @@ import time
 from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from tests.support.webhook_signer import sign
+from waitpoints.errors import TryAgain
 
 FUNCTIONS = Template.load().functions()
 
@@ -124,3 +127,31 @@ def test_of_a_defect_has_the_trace_and_the_caller_has_not(
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     assert (answer.status, answer.json) == (500, {"error": "Internal Server Error"})
     assert "ZeroDivisionError" in log.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"), "ThrottlingException"),
+        (EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"), None),
+        (GetParameterError("unreadable"), None),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+def test_of_a_failure_of_aws_has_its_code_and_a_caller_and_a_state_are_told_the_same(
+    api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str | None
+) -> None:
+    def fail(*_: Any) -> None:
+        raise failure
+
+    token = api.create()
+    log.truncate(0)
+    log.seek(0)
+    monkeypatch.setattr(world.store, "get", fail)
+    monkeypatch.setattr(world.store, "add_waiter", fail)
+    answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
+    with pytest.raises(TryAgain) as told:
+        FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": world.new_waiter().handle})
+    assert (answer.status, answer.json) == (503, {"error": told.value.message})
+    assert "Nothing was lost" in told.value.message
+    assert [(line["error"], line.get("awsCode")) for line in lines(log)] == [(type(failure).__name__, code)] * 2

@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import json_text, telemetry
-from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.failures import AWS_FAILURES, try_again
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,
@@ -255,9 +253,8 @@ def _cors(request: Request) -> dict[str, str]:
 
 
 def _refusal(error: Exception) -> Response:
-    if isinstance(error, (ClientError, BotoCoreError, GetParameterError, CannotResumeNow)):
-        telemetry.note(error=type(error).__name__, awsCode=error_code(error))
-        error = TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")
+    if isinstance(error, (*AWS_FAILURES, CannotResumeNow)):
+        error = try_again(error)
     elif isinstance(error, CannotResume):
         error = InvalidRequest("AWS rejected taskToken or callbackId: this stack may lack permission to resume that execution")
     if not isinstance(error, WaitpointsError):
