@@ -226,6 +226,18 @@ class TestItsSender:
         assert steps["signature"] == {"step": "signature", "result": "refused", "detail": detail}
         assert steps["token"]["result"] == "kept"
 
+    def test_with_a_wrong_signature_is_logged_and_counted_and_a_trial_of_it_is_not(
+        self, world: InMemory, api: Api, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        endpoint, headers = put(world, verify=GITHUB), {"x-hub-signature-256": "sha256=" + "0" * 64}
+        assert deliver(api, endpoint, headers=headers).status == 401
+        trial = api.post("/api/v1/endpoints/github/test", {"body": BODY, "headers": headers})
+        assert (trial.status, trial.json["outcome"]) == (200, "refused")
+        delivery, tried = map(json.loads, log.getvalue().splitlines())
+        assert (delivery["signature"], delivery["scheme"]) == ("wrong", "github")
+        assert not {"signature", "scheme"} & tried.keys()
+        assert capsys.readouterr().out.count('"SignaturesRefused":') == 1
+
     def test_may_test_the_url_first(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, verify=GITHUB)
         answer = deliver(api, endpoint, '{"type": "url_verification", "challenge": "abc", "token": "t"}')

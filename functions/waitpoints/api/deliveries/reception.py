@@ -77,7 +77,7 @@ def _receive_by_rules(
         from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 
         return page_reception.receive(request, token_id, body, sender)
-    if rules.verify and (answer := _verified(rules.verify, request, token_id, body)):
+    if rules.verify and (answer := _check_signature(rules.verify, request, token_id, body)):
         return answer
     if rules.complete_when and not _matches(rules.complete_when, request, output):
         telemetry.count("DeliveriesPassedOver")
@@ -92,10 +92,10 @@ def _receive_by_rules(
     return RECEIVED
 
 
-def _verified(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
+def _check_signature(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
     from waitpoints.api.senders import verification  # noqa: PLC0415 - only for tokens with `verify`
 
-    return verification.verified(verify, request, services.callback_urls.url(token_id, request.api_url), body)
+    return verification.check(verify, request, services.callback_urls.url(token_id, request.api_url), body)
 
 
 def _after_end(request: Request) -> Response:

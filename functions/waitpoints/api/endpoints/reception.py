@@ -22,7 +22,7 @@ from waitpoints.wiring import services
 def receive(request: Request, endpoint: Endpoint, body: bytes) -> Response:
     """Complete the token of the delivery's key. Raises WrongSignature, or a failure of the sender's secret."""
     sender = origin(request, Source.ENDPOINT)
-    if answer := _verified(endpoint, request, body, sender):
+    if answer := _check_signature(endpoint, request, body, sender):
         return answer
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     match evaluation.result:
@@ -50,15 +50,15 @@ def after_the_end(outcome: Outcome | None) -> DeliveryKind:
     return DeliveryKind.LATE if isinstance(outcome, TimedOut) else DeliveryKind.REPEATED
 
 
-def _verified(endpoint: Endpoint, request: Request, body: bytes, sender: Origin) -> Response | None:
-    """Verify a delivery, or count it as refused and raise the reason."""
+def _check_signature(endpoint: Endpoint, request: Request, body: bytes, sender: Origin) -> Response | None:
+    """Check a delivery, or count it as refused and raise the reason. Returns what `verification.check` returns."""
     if endpoint.verify is None:
         return None
     from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
     url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
-        return verification.verified(endpoint.verify, request, url, body)
+        return verification.check(endpoint.verify, request, url, body)
     except WrongSignature as refusal:
         _count(endpoint, DeliveryKind.REFUSED, sender, detail=refusal.message)
         raise

@@ -98,7 +98,7 @@ def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
         return Step("signature", "not asked for")
     url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
-        answer = verification.check(endpoint.verify, request, url, body)
+        answer = verification.check(endpoint.verify, request, url, body, quiet=True)
     except WrongSignature as refusal:
         return Step("signature", "refused", refusal.message, DeliveryKind.REFUSED)
     except verification.SECRET_FAILURES as failure:

@@ -12,24 +12,23 @@ from waitpoints.token import Verification
 from waitpoints.wiring import services
 
 SECRET_FAILURES = (GetParameterError, UnusableSecret)
-"""What `check` and `verified` raise if the sender's secret cannot be read, or does not have the form that the scheme needs."""
+"""What `check` raises if the sender's secret cannot be read, or does not have the form that the scheme needs."""
 
 
-def verified(verify: Verification, request: Request, url: str, body: bytes) -> Response | None:
-    """Verify a delivery to `url`. Returns the answer if it is a handshake that needs the key. Raises WrongSignature."""
-    try:
-        return check(verify, request, url, body)
-    except WrongSignature as refusal:
-        telemetry.count("SignaturesRefused")
-        telemetry.note(signature=refusal.reason, scheme=verify.scheme)
-        raise
+def check(verify: Verification, request: Request, url: str, body: bytes, *, quiet: bool = False) -> Response | None:
+    """Check the signature of a delivery to `url`. Returns the answer if it is a handshake that needs the key.
 
-
-def check(verify: Verification, request: Request, url: str, body: bytes) -> Response | None:
-    """Do what `verified` does, without a trace in metrics or logs."""
+    Raises WrongSignature, which is logged and counted unless the check is `quiet`.
+    """
     address = url + (f"?{request.raw_query}" if request.raw_query else "")
     delivery = signatures.Delivery(body, request.headers, address)
-    secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
+    try:
+        secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
+    except WrongSignature as refusal:
+        if not quiet:
+            telemetry.count("SignaturesRefused")
+            telemetry.note(signature=refusal.reason, scheme=verify.scheme)
+        raise
     if verify.scheme not in maybe_handshake.KEYED:
         return None
     from waitpoints.api.senders import handshakes  # noqa: PLC0415 - only for these schemes
