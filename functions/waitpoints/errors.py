@@ -1,5 +1,35 @@
 """The exceptions of Waitpoints.
 
+    WaitpointsError             a refusal; its message is for the caller
+      InvalidRequest
+      MethodNotAllowed
+      BodyTooLarge
+      Unauthenticated           the credential
+      WrongCallbackHash
+      WrongSignature
+      Forbidden
+      TokenNotFound             what the request is about
+      EndpointNotFound
+      OutputNotFound
+      TooManyWaiters
+      InvalidTimeout            a value in the request
+      TooManyTags
+      InvalidVerification
+      InvalidCompleteWhen
+      InvalidPayloadSchema
+      InvalidPage
+      InvalidEndpoint
+      PayloadRefused
+      UnusableSecret            nothing is wrong with the request
+      TryAgain
+    CannotArm                   what AWS did not do; its message is AWS's code, for an operator
+    CannotResumeNow
+    CannotResume
+      OutputRefused
+    CannotPutNow
+    CannotPut
+      DetailRefused
+
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
@@ -17,41 +47,6 @@ class InvalidRequest(WaitpointsError):
     """The request does not have the documented shape."""
 
 
-class InvalidTimeout(WaitpointsError):
-    """A timeout or TTL that is invalid, not in the future, or over the limit."""
-
-
-class TooManyTags(WaitpointsError):
-    """More tags than a token can have."""
-
-
-class InvalidPayloadSchema(WaitpointsError):
-    """A payloadSchema that is no JSON Schema, or none that can be checked in bounded time."""
-
-
-class InvalidCompleteWhen(WaitpointsError):
-    """A completeWhen expression that cannot be read, or uses what is not accepted."""
-
-
-class InvalidEndpoint(WaitpointsError):
-    """A name, an expression or a keyTTL with which no endpoint can be configured."""
-
-
-class InvalidPage(WaitpointsError):
-    """A `page` that cannot be drawn. The message names the place in it."""
-
-    def __init__(self, place: str, reason: str) -> None:
-        super().__init__(f"Invalid {place}: {reason}")
-
-
-class PayloadRefused(WaitpointsError):
-    """The token's payloadSchema or page does not accept the output."""
-
-
-class BodyTooLarge(WaitpointsError):
-    """The body is over the route's limit."""
-
-
 class MethodNotAllowed(WaitpointsError):
     """The path exists, but not for this method."""
 
@@ -60,12 +55,12 @@ class MethodNotAllowed(WaitpointsError):
         self.allowed = allowed
 
 
+class BodyTooLarge(WaitpointsError):
+    """The body is over the route's limit."""
+
+
 class Unauthenticated(WaitpointsError):
     """The credential is missing or invalid."""
-
-
-class Forbidden(WaitpointsError):
-    """A valid credential without the scope for this token."""
 
 
 class WrongCallbackHash(WaitpointsError):
@@ -73,10 +68,6 @@ class WrongCallbackHash(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("Invalid URL, hash doesn't match")
-
-
-class InvalidVerification(WaitpointsError):
-    """A `verify` that names no scheme or secret by which deliveries can be checked."""
 
 
 class WrongSignature(WaitpointsError):
@@ -91,11 +82,8 @@ class WrongSignature(WaitpointsError):
         self.reason = reason
 
 
-class UnusableSecret(WaitpointsError):
-    """No version of the secret is of the form that the scheme needs; its owner has to mend it."""
-
-    def __init__(self) -> None:
-        super().__init__("The secret that verifies this token's deliveries cannot be used")
+class Forbidden(WaitpointsError):
+    """A valid credential without the scope for this token."""
 
 
 class TokenNotFound(WaitpointsError):
@@ -121,6 +109,48 @@ class OutputNotFound(WaitpointsError):
 
 class TooManyWaiters(WaitpointsError):
     """The token has as many waiters as it can hold."""
+
+
+class InvalidTimeout(WaitpointsError):
+    """A timeout or TTL that is invalid, not in the future, or over the limit."""
+
+
+class TooManyTags(WaitpointsError):
+    """More tags than a token can have."""
+
+
+class InvalidVerification(WaitpointsError):
+    """A `verify` whose scheme or secret cannot check deliveries."""
+
+
+class InvalidCompleteWhen(WaitpointsError):
+    """A completeWhen expression that cannot be read, or uses what is not accepted."""
+
+
+class InvalidPayloadSchema(WaitpointsError):
+    """A payloadSchema that is not a JSON Schema, or cannot be checked in bounded time."""
+
+
+class InvalidPage(WaitpointsError):
+    """A `page` that cannot be drawn. The message names the place in it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"Invalid {place}: {reason}")
+
+
+class InvalidEndpoint(WaitpointsError):
+    """A name, an expression or a keyTTL that no endpoint can have."""
+
+
+class PayloadRefused(WaitpointsError):
+    """The body does not match the token's payloadSchema, or is not an answer to its page."""
+
+
+class UnusableSecret(WaitpointsError):
+    """No version of the secret is of the form that the scheme needs; its owner has to mend it."""
+
+    def __init__(self) -> None:
+        super().__init__("The secret that verifies this token's deliveries cannot be used")
 
 
 class TryAgain(WaitpointsError):
