@@ -1,7 +1,9 @@
 """POST /api/v1/endpoints/{name}/test: say what would become of a delivery to an endpoint. Nothing changes."""
 
 from waitpoints.api.endpoints import trial
+from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
+from waitpoints.api.request_model import validated
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
@@ -10,7 +12,7 @@ services.build_at_start("keys", "callback_urls", "credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    sent = trial.delivery(request.json_value(PAYLOAD_LIMIT), request)
+    sent = validated(TryEndpointRequest, request.json_value(PAYLOAD_LIMIT)).delivery(request)
     endpoint = services.endpoints.get(request.path["name"])
     if endpoint is None:
         raise EndpointNotFound

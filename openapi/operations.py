@@ -5,7 +5,7 @@ field take their requests from it, and compare it with template.yaml. Names, pat
 are those of Trigger.dev's own specification, so that a client made from either works with both.
 """
 
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,11 +29,11 @@ from openapi.operation import (
 from waitpoints import idempotency_key
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.endpoints.settings import PutEndpointRequest
+from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
-from waitpoints.api.request_model import ABSENT
-from waitpoints.endpoint import DEFAULT_KEY_TTL, WHOLE_BODY
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -88,66 +88,6 @@ class CompleteWaitpointKeyRequest(CompleteWaitpointTokenRequest):
         "stack's RetentionDays, which is the default.",
         examples=["7d"],
     )
-
-
-class RequestedVerification(BaseModel):
-    """The signature that deliveries must have, as for a token. docs/webhooks.md lists the schemes."""
-
-    model_config = ConfigDict(extra="forbid")
-    scheme: str = Field(examples=["github"])
-    secret: str = Field(description="The secret `<stack name>/NAME` in Secrets Manager.", examples=["github"])
-    header: str = Field(default=ABSENT, description="For the scheme `token`, the header that repeats the secret.")
-
-
-class PutEndpointRequest(BaseModel):  # the handler reads it without pydantic
-    """An unknown field is refused, also from the SDK."""
-
-    model_config = ConfigDict(extra="forbid")
-    key: str = Field(
-        description=(
-            "A JMESPath expression over `body`, `headers` and `query` of a delivery. Its text or number, after the endpoint's "
-            "name and a colon, is the idempotency key of the token that the delivery completes."
-        ),
-        examples=["body.workflow_run.id"],
-        json_schema_extra={"maxLength": 256},
-    )
-    verify: RequestedVerification | Literal["none"] = Field(
-        description='Required. "none" says on purpose that the URL alone may complete tokens.',
-        examples=[{"scheme": "github", "secret": "github"}],
-    )
-    completeWhen: str = Field(
-        default=ABSENT,
-        description="A JMESPath expression. Any other delivery than one that matches is answered 200 and only counted.",
-        examples=["body.action == 'completed'"],
-        json_schema_extra={"maxLength": 256},
-    )
-    output: str = Field(
-        default=WHOLE_BODY,
-        description="A JMESPath expression that gives the token's output.",
-        json_schema_extra={"maxLength": 256},
-    )
-    keyTTL: str = Field(
-        default=DEFAULT_KEY_TTL,
-        description=(
-            "How long a delivery is kept that came before its token: a duration as in a token's `timeout`, at most the "
-            'stack\'s RetentionDays. "0s" keeps nothing.'
-        ),
-    )
-
-
-TRIED_BODY = (
-    "The body: a text, exactly as the provider sends it, or any other JSON, which is written anew. Only a text can have the "
-    "signature that the provider made."
-)
-
-
-class TryEndpointRequest(BaseModel):  # the handler reads it without pydantic
-    """A delivery. An unknown field is refused, also from the SDK."""
-
-    model_config = ConfigDict(extra="forbid")
-    body: Any = Field(default="", description=TRIED_BODY)
-    headers: dict[str, str] = Field(default={}, description="The headers, of which a signature may need some.")
-    query: str = Field(default="", description="The query, as it follows the question mark of the URL.")
 
 
 ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pattern": "^[a-z0-9-]{1,64}$"})

@@ -15,7 +15,6 @@ from openapi.operations import OPERATIONS, by_id
 from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api import complete_request, list_query
-from waitpoints.api.endpoints import settings as endpoint_settings
 from waitpoints.endpoint import DeliveryKind
 
 TEMPLATE = Template.load()
@@ -69,12 +68,6 @@ def test_the_list_route_reads_the_documented_parameters() -> None:
 
 def test_the_list_of_endpoints_reads_the_documented_parameters() -> None:
     assert by_id("list_endpoints_v1").names("query") == list_query.ENDPOINT_PARAMETERS
-
-
-def test_the_put_route_reads_the_documented_fields() -> None:
-    body = by_id("put_endpoint_v1").body
-    assert body is not None
-    assert body.fields == endpoint_settings.FIELDS
 
 
 def test_every_kind_of_delivery_is_documented() -> None:

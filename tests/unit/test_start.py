@@ -36,10 +36,18 @@ START_WITHOUT_SEARCH = """
 import importlib.metadata, json, sys
 def search(**_): raise AssertionError("searched for plugins")
 importlib.metadata.entry_points = search
-import create_token
+import create_public_token, create_token, put_endpoint, try_endpoint
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
-HEAVY = ["jwt", "waitpoints.api.create_request", "waitpoints.api.public_token_request"]
+API = "waitpoints.api"
+HEAVY = [
+    "jwt",
+    "pydantic",
+    f"{API}.create_request",
+    f"{API}.endpoints.settings",
+    f"{API}.public_token_request",
+    f"{API}.senders.schemes",
+]
 OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
 
 
@@ -54,9 +62,12 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
     [
         ("accept_callback", []),
         ("retrieve_token", []),
-        ("create_token", ["waitpoints.api.create_request"]),
-        ("create_public_token", ["waitpoints.api.public_token_request"]),
+        ("accept_delivery", []),
+        ("create_token", ["pydantic", f"{API}.create_request"]),
+        ("create_public_token", ["pydantic", f"{API}.public_token_request"]),
         ("complete_token", ["jwt"]),
+        ("complete_key", []),
+        ("put_endpoint", ["pydantic", f"{API}.endpoints.settings"]),
     ],
 )
 def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:
@@ -64,7 +75,7 @@ def test_a_function_loads_only_what_its_requests_need(function: str, loaded: lis
 
 
 def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
-    assert run(START_WITHOUT_SEARCH, ["waitpoints.api.create_request"]) == ["waitpoints.api.create_request"]
+    assert run(START_WITHOUT_SEARCH, ["pydantic"]) == ["pydantic"]
 
 
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from waitpoints import execution, handles
-from waitpoints.api.request_model import ABSENT, RequestModel
+from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel
 from waitpoints.errors import InvalidRequest, TooManyTags
 from waitpoints.idempotency_key import MAX_LENGTH as MAX_KEY_LENGTH
 from waitpoints.idempotency_key import check as check_key
@@ -120,12 +120,9 @@ class CreateWaitpointTokenRequest(RequestModel):
     )
     verify: dict[str, Any] = Field(
         default=ABSENT,
-        description=(
-            "Only signed deliveries to the callback URL settle the token: `scheme` names the sender's signature, `secret` "
-            "the secret `<stack name>/NAME` in Secrets Manager, and `header`, for the scheme `token`, the header that "
-            "repeats it. docs/webhooks.md lists the schemes."
-        ),
+        description="Only signed deliveries to the callback URL settle the token.",
         examples=[{"scheme": "github", "secret": "github"}],
+        json_schema_extra=VERIFY_SCHEMA,
     )
     complete_when: str = Field(
         default=ABSENT,

@@ -9,13 +9,44 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.alias_generators import to_camel
 
+from waitpoints import json_text
 from waitpoints.errors import InvalidRequest
-from waitpoints.unknown_names import unknown
+from waitpoints.unknown_names import refuse_unknown
 
 if TYPE_CHECKING:
+    from pydantic.config import JsonDict
     from pydantic_core import ErrorDetails
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
+MOST_PROBLEMS = 3  # that one message names
+_EXPECTED = {
+    "bool_type": "expected true or false",
+    "dict_type": "expected an object",
+    "int_type": "expected a whole number",
+    "list_type": "expected a list",
+    "model_type": "expected an object",
+    "string_type": "expected a text",
+}
+VERIFY_FIELDS: "JsonDict" = {
+    "scheme": {
+        "type": "string",
+        "description": "The sender's signature; docs/webhooks.md lists the schemes.",
+        "examples": ["github"],
+    },
+    "secret": {
+        "type": "string",
+        "description": "The secret `<stack name>/NAME` in Secrets Manager.",
+        "examples": ["github"],
+    },
+    "header": {"type": "string", "description": "For the scheme `token`, the header that repeats the secret."},
+}
+"""The fields of `verify`, which `senders.verify_request` parses: only a body that has it loads the table of schemes."""
+VERIFY_SCHEMA: "JsonDict" = {
+    "type": "object",
+    "properties": VERIFY_FIELDS,
+    "required": ["scheme", "secret"],
+    "additionalProperties": False,
+}
 
 
 class RequestModel(BaseModel):
@@ -24,31 +55,44 @@ class RequestModel(BaseModel):
 
 def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
     """Return `value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
+    if not ignore_unknown:
+        _refuse_unknown(model, value)
     try:
-        return model.model_validate(value, extra="ignore" if ignore_unknown else "forbid")
+        return model.model_validate(value, extra="ignore")
     except ValidationError as error:
-        problems = [_problem(model, problem) for problem in error.errors(include_url=False)]
-        raise InvalidRequest("Validation error: " + ", or ".join(problems)) from None
+        problems = error.errors(include_url=False)[:MOST_PROBLEMS]
+        raise InvalidRequest("Validation error: " + ", or ".join(_problem(model, it) for it in problems)) from None
+
+
+def _refuse_unknown(model: type[BaseModel], value: Any) -> None:
+    if not isinstance(value, dict):
+        return
+    fields = {field.alias or name: field.annotation for name, field in model.model_fields.items()}
+    refuse_unknown(value, list(fields))
+    for name, kind in fields.items():
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            _refuse_unknown(kind, value.get(name))
 
 
 def _problem(model: type[BaseModel], problem: "ErrorDetails") -> str:
     """Describe one validation error. Drops the union member that pydantic adds to the location."""
     location, message = problem["loc"], problem["msg"].removeprefix("Value error, ")
-    if problem["type"] == "extra_forbidden":
-        return unknown(str(location[-1]), _fields(model, location[:-1]))
-    if problem["type"] == "model_type":
-        message = "Expected an object"
+    fields = {field.alias: field for field in model.model_fields.values()}
+    if problem["type"] == "missing":
+        examples = " or ".join(map(json_text.dumps, fields[str(location[0])].examples or ()))
+        return f'"{_place(location)}" is required, such as {examples}'
+    message = _EXPECTED.get(problem["type"], message)
+    if location:
+        return f'{message} at "{_place(location)}"'
+    required = [f'"{name}"' for name, field in fields.items() if field.is_required()]
+    return f"{message} with {' and '.join(required)}" if required and problem["type"] == "model_type" else message
+
+
+def _place(location: Sequence[int | str]) -> str:
     where = ""
     for part in location:
         if isinstance(part, int):
             where += f"[{part}]"
         elif part not in ("str", "int"):
             where += f".{part}" if where else part
-    return f'{message} at "{where}"' if where else message
-
-
-def _fields(model: type[BaseModel], path: Sequence[int | str]) -> list[str]:
-    """The field names of the model nested at `path`."""
-    by_name = {field.alias or name: field for name, field in model.model_fields.items()}
-    inner = by_name[str(path[0])].annotation if path else None
-    return _fields(inner, path[1:]) if isinstance(inner, type) and issubclass(inner, BaseModel) else list(by_name)
+    return where

@@ -1,28 +1,71 @@
-"""Parse a request to configure an endpoint. The endpoint's secret is checked by `rules.verification`, which reads it."""
+"""The settings of an endpoint, as a request gives them. `openapi.yaml` is generated from them.
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+The endpoint's secret is checked by `rules.verification`, which reads it.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
 
 from waitpoints import timeouts
 from waitpoints.api.deliveries import expressions
+from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel, validated
 from waitpoints.endpoint import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
-from waitpoints.errors import InvalidEndpoint, InvalidRequest, InvalidTimeout, InvalidVerification
-from waitpoints.unknown_names import refuse_unknown
+from waitpoints.errors import InvalidEndpoint, InvalidTimeout, InvalidVerification
 
-FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
 _DAY = 86_400  # seconds
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointRequest:
-    """The requested configuration. `verify` is still to be checked by `rules.verification`; None accepts every delivery."""
+def _verify(value: Any) -> dict[str, Any] | None:
+    """Return what is still to be checked by `rules.verification`, or None if every delivery is accepted."""
+    accepted = f'expected an object with "scheme" and "secret", or "{UNVERIFIED}" to accept every delivery to the URL'
+    if isinstance(value, dict):
+        return value
+    if value == UNVERIFIED:
+        return None
+    if isinstance(value, str):
+        raise InvalidVerification(f"Invalid verify: {accepted}")
+    raise ValueError(accepted)
 
-    key: str
-    verify: Mapping[str, Any] | None
-    complete_when: str | None
-    output: str
-    key_ttl: str
+
+class PutEndpointRequest(RequestModel):
+    """An unknown field is refused, also from the SDK."""
+
+    key: str = Field(
+        description=(
+            "A JMESPath expression over `body`, `headers` and `query` of a delivery. Its text or number, after the endpoint's "
+            "name and a colon, is the idempotency key of the token that the delivery completes."
+        ),
+        examples=["body.workflow_run.id"],
+        json_schema_extra={"maxLength": expressions.MAX_LENGTH},
+    )
+    verify: Annotated[Any, AfterValidator(_verify)] = Field(
+        description=(
+            "The signature that deliveries must have, as for a token: an object with `scheme` and `secret`. Or "
+            f'"{UNVERIFIED}", which says on purpose that the URL alone may complete tokens.'
+        ),
+        examples=[{"scheme": "github", "secret": "github"}, UNVERIFIED],
+        json_schema_extra={"anyOf": [VERIFY_SCHEMA, {"type": "string", "const": UNVERIFIED}]},
+    )
+    complete_when: str = Field(
+        default=ABSENT,
+        description="A JMESPath expression. Any other delivery than one that matches is answered 200 and only counted.",
+        examples=["body.action == 'completed'"],
+        json_schema_extra={"maxLength": expressions.MAX_LENGTH},
+    )
+    output: str = Field(
+        default=WHOLE_BODY,
+        description="A JMESPath expression that gives the token's output.",
+        json_schema_extra={"maxLength": expressions.MAX_LENGTH},
+    )
+    key_ttl: str = Field(
+        default=DEFAULT_KEY_TTL,
+        alias="keyTTL",
+        description=(
+            "How long a delivery is kept that came before its token: a duration as in a token's `timeout`, at most the "
+            'stack\'s RetentionDays. "0s" keeps nothing.'
+        ),
+    )
 
 
 def check_name(name: str) -> None:
@@ -31,49 +74,19 @@ def check_name(name: str) -> None:
         raise InvalidEndpoint(f"Invalid name: 1 to {MAX_NAME} characters of a-z, 0-9 and - are accepted")
 
 
-def parse(value: Any, retention: int) -> EndpointRequest:
+def parse(value: Any, retention: int) -> PutEndpointRequest:
     """Parse a request's JSON value. `retention` is the stack's, in seconds, and the limit of `keyTTL`.
 
     Raises InvalidRequest for a field that is unknown, missing or of a wrong type; InvalidEndpoint, or InvalidVerification
     for `verify`, for a value that cannot be used.
     """
-    if not isinstance(value, dict):
-        raise InvalidRequest('Validation error: expected an object with "key" and "verify"')
-    refuse_unknown(value, FIELDS)
-    request = EndpointRequest(
-        key=_text(value, "key"),
-        verify=_verify(value),
-        complete_when=_text(value, "completeWhen") if "completeWhen" in value else None,
-        output=_text(value, "output", WHOLE_BODY),
-        key_ttl=_text(value, "keyTTL", DEFAULT_KEY_TTL),
-    )
-    _check_key(request.key)
-    if request.complete_when is not None:
-        _check("completeWhen", request.complete_when)
-    _check("output", request.output)
-    _check_key_ttl(request.key_ttl, retention)
-    return request
-
-
-def _text(value: Mapping[str, Any], field: str, default: str | None = None) -> str:
-    text = value.get(field, default)
-    if field not in value and default is None:
-        raise InvalidRequest(f'Validation error: "{field}" is required')
-    if not isinstance(text, str):
-        raise InvalidRequest(f'Validation error: expected a text at "{field}"')
-    return text
-
-
-def _verify(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    accepted = f'expected an object with "scheme" and "secret", or "{UNVERIFIED}" to accept every delivery to the URL'
-    verify = value.get("verify")
-    if "verify" not in value:
-        raise InvalidRequest(f'Validation error: "verify" is required: {accepted}')
-    if isinstance(verify, str) and verify != UNVERIFIED:
-        raise InvalidVerification(f"Invalid verify: {accepted}")
-    if not isinstance(verify, (str, dict)):
-        raise InvalidRequest(f'Validation error: {accepted} at "verify"')
-    return verify if isinstance(verify, dict) else None
+    wanted = validated(PutEndpointRequest, value)
+    _check_key(wanted.key)
+    if wanted.complete_when is not None:
+        _check("completeWhen", wanted.complete_when)
+    _check("output", wanted.output)
+    _check_key_ttl(wanted.key_ttl, retention)
+    return wanted
 
 
 def _check(field: str, expression: str) -> None:

@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from typing import Any, assert_never
 
-from waitpoints import json_text
 from waitpoints.api.deliveries import output_check
 from waitpoints.api.endpoints import reception
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
 from waitpoints.api.senders import maybe_handshake, verification
 from waitpoints.endpoint import DeliveryKind, Endpoint
-from waitpoints.errors import InvalidRequest, PayloadRefused, WrongSignature
+from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
-from waitpoints.unknown_names import refuse_unknown
 from waitpoints.wiring import services
 
 HANDSHAKE = "handshake"
 SHOWN_OUTPUT = 262_144  # characters
-FIELDS = ("body", "headers", "query")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +29,6 @@ class Step:
     def shown(self) -> dict[str, str]:
         detail = {"detail": self.detail} if self.detail else {}
         return {"step": self.name, "result": self.result, **detail}
-
-
-def delivery(value: Any, request: Request) -> Request:
-    """Return the delivery that a request describes: `{"body", "headers", "query"}`. Raises InvalidRequest."""
-    if not isinstance(value, dict):
-        raise InvalidRequest('Validation error: expected an object with the "body" of a delivery')
-    refuse_unknown(value, FIELDS)
-    body, headers, query = value.get("body", ""), value.get("headers", {}), value.get("query", "")
-    if not isinstance(headers, dict) or not all(isinstance(one, str) for one in headers.values()):
-        raise InvalidRequest('Validation error: "headers" must be an object of texts')
-    if not isinstance(query, str):
-        raise InvalidRequest('Validation error: "query" must be a text, as it follows the question mark of a URL')
-    return Request(
-        method="POST",
-        domain=request.domain,
-        source_ip=request.source_ip,
-        path={},
-        headers={name.lower(): text for name, text in headers.items()},
-        raw_query=query.removeprefix("?"),
-        body_text=body if isinstance(body, str) else json_text.dumps(body),
-        is_base64=False,
-    )
 
 
 def tried(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:

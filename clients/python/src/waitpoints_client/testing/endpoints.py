@@ -16,6 +16,7 @@ FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(?:body|headers|query)(?:\.\w+)*", re.ASCII)
 _DAY = 86_400_000  # milliseconds
+_REQUIRED = {"key": '"body.workflow_run.id"', "verify": '{"scheme":"github","secret":"github"} or "none"'}
 
 
 @dataclass
@@ -118,10 +119,9 @@ class Endpoints:
         if not _NAME.fullmatch(name):
             raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
         refuse_unknown(body, FIELDS)
+        if missing := [f'"{member}" is required, such as {such}' for member, such in _REQUIRED.items() if member not in body]:
+            raise Refusal(400, f"Validation error: {', or '.join(missing)}")
         accepted = 'expected an object with "scheme" and "secret", or "none" to accept every delivery to the URL'
-        for member, hint in (("key", ""), ("verify", f": {accepted}")):
-            if member not in body:
-                raise Refusal(400, f'Validation error: "{member}" is required{hint}')
         if not isinstance(body["verify"], (str, dict)):
             raise Refusal(400, f'Validation error: {accepted} at "verify"')
         if isinstance(body["verify"], str) and body["verify"] != "none":

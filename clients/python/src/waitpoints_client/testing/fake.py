@@ -148,7 +148,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._check_key(asked)
         request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
         token, is_cached = self._tokens.create(
-            asked.json(CREATE, optional=True, expected="Validation error: Expected an object"), request_key, asked.now
+            asked.json(CREATE, optional=True, expected="Validation error: expected an object"), request_key, asked.now
         )
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
