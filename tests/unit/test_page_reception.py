@@ -509,8 +509,12 @@ class TestAProgram:
             ({"action": "approve", "fields": {"amount": 7, "urgent": "yes"}}, 'field "urgent"'),
             ({"action": "approve", "fields": {"amount": 7, "regions": ["mars"]}}, 'field "regions"'),
             ({"action": "approve", "fields": {"amont": 7}}, '"amont"'),
-            ({"action": "approve", "fields": {"amount": 7}, "extra": 1}, "expected a JSON object"),
-            ({"approved": True}, "expected a JSON object"),
+            (
+                {"action": "approve", "fields": {"amount": 7}, "extra": 1},
+                'unknown field "extra": expected one of action, fields',
+            ),
+            ({"approved": True}, 'unknown field "approved": expected one of action, fields'),
+            ({"acton": "approve"}, 'unknown field "acton": did you mean "action"?'),
             ([], "expected a JSON object"),
             (b"null", "expected a JSON object"),
             (b'"approve"', "expected a JSON object"),
@@ -541,7 +545,7 @@ class TestOtherWaysToComplete:
 
     def test_with_the_api_key(self, api: Api, token: dict[str, Any]) -> None:
         refused = api.post(f"{TOKENS}/{token['id']}/complete", {"data": {"approved": True}})
-        assert (refused.status, "expected a JSON object" in refused.error) == (422, True)
+        assert (refused.status, 'unknown field "approved"' in refused.error) == (422, True)
         assert api.post(f"{TOKENS}/{token['id']}/complete", {}).status == 422
         is_untouched(api, token)
         chosen = {"action": "approve", "fields": {"amount": 7}}

@@ -278,7 +278,7 @@ class TestVerifyAtCreate:
     def test_lists_the_schemes_and_names_the_nearest(self, api: Api) -> None:
         answer = api.post(TOKENS, {"verify": {"scheme": "strype", "secret": "stripe"}})
         assert answer.status == 422
-        assert all(name in answer.error for name in ("github", "slack", "did you mean stripe?"))
+        assert all(name in answer.error for name in ("github", "slack", 'did you mean "stripe"?'))
 
     def test_refuses_a_secret_that_is_missing_and_says_its_full_name(self, api: Api, world: InMemory) -> None:
         answer = api.post(TOKENS, {"verify": {"scheme": "stripe", "secret": "none"}})

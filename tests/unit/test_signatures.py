@@ -21,7 +21,8 @@ from tests.support import webhook_signer as signer
 from waitpoints.api.senders import signatures
 from waitpoints.api.senders.schemes import ALIASES, SCHEMES, Header
 from waitpoints.api.senders.secret_forms import P256_SPKI
-from waitpoints.api.senders.signatures import Delivery, check, check_secret, parse_verify
+from waitpoints.api.senders.signatures import Delivery, check, check_secret
+from waitpoints.api.senders.verify_request import parse_verify
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
@@ -535,8 +536,13 @@ class TestVerifyOfACreateRequest:
     def test_with_an_unknown_scheme_is_answered_with_all_and_the_nearest(self, written: str, nearest: str) -> None:
         with pytest.raises(InvalidVerification) as refused:
             parse_verify({"scheme": written, "secret": "N"})
-        assert refused.value.message.endswith(f"did you mean {nearest}?")
-        assert all(name in refused.value.message for name in SCHEMES)
+        assert refused.value.message == f'verify.scheme must be one of {", ".join(sorted(SCHEMES))}; did you mean "{nearest}"?'
+
+    @pytest.mark.parametrize("written", ["hunter2", "", None, 7])
+    def test_with_no_scheme_near_is_answered_with_all_and_without_what_was_sent(self, written: object) -> None:
+        with pytest.raises(InvalidVerification) as refused:
+            parse_verify({"scheme": written, "secret": "N"})
+        assert refused.value.message == f"verify.scheme must be one of {', '.join(sorted(SCHEMES))}"
 
     @pytest.mark.parametrize(
         "value",

@@ -18,9 +18,9 @@ def verification(value: Any) -> Verification | None:
     """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
-    from waitpoints.api.senders import signatures  # noqa: PLC0415 - only for tokens with `verify`
+    from waitpoints.api.senders import signatures, verify_request  # noqa: PLC0415 - only for tokens with `verify`
 
-    verify = signatures.parse_verify(value)
+    verify = verify_request.parse_verify(value)
     try:
         secret = services.webhook_secret(verify.secret).current()
     except GetParameterError as error:

@@ -21,6 +21,7 @@ from waitpoints.token import present
 from waitpoints.unknown_names import unknown
 
 PREFIX = "field."
+_MEMBERS = ("action", "fields")  # of a JSON body
 MAX_PAIRS = 30 * 200 + 10  # every choice of every field
 
 Values = Mapping[str, Sequence[str]]
@@ -120,8 +121,10 @@ def _of_form(page: Page, pairs: list[tuple[str, str]], comma: bool) -> Submissio
 
 def _of_json(page: Page, value: Any, text: str) -> Submission | Errors:
     fields = value.get("fields", {}) if isinstance(value, dict) else None
-    if not isinstance(value, dict) or not isinstance(fields, dict) or value.keys() - {"action", "fields"}:
+    if not isinstance(value, dict) or not isinstance(fields, dict):
         return Errors({}, {}, Problem("unreadable"), 'expected a JSON object {"action": "…", "fields": {…}}.')
+    if wrong := [name for name in value if name not in _MEMBERS]:
+        return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], _MEMBERS)}.")
     names = [field.name for field in page.fields]
     if wrong := [name for name in fields if name not in names]:
         return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], names)}." if names else "the page has no fields.")

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 
 from waitpoints import json_text
 from waitpoints.api.senders import secret_forms
-from waitpoints.api.senders.schemes import ALIASES, PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
+from waitpoints.api.senders.schemes import PUBLIC_KEY, SCHEMES, Header, Label, Member, Place, Scheme
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
@@ -26,8 +26,6 @@ MAX_FORM_FIELDS = 1000
 MAX_PUBLIC_KEY_SIGNATURES = 8
 """The most signatures accepted for a public-key scheme: verifying each one reads the whole body again."""
 
-_SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 _NAME = re.compile(rb"\{(\w+)\}")  # a placeholder in a scheme's content
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,15}")
 _BODY_SHA256 = re.compile(r"[?&]bodySHA256=([0-9a-f]{64})(?:&|$)")
@@ -49,19 +47,6 @@ class Delivery:
             return json_text.parse(self.body.decode())
         except (UnicodeDecodeError, json_text.NotJson):
             raise WrongSignature(MALFORMED, "the body is not JSON") from None
-
-
-def parse_verify(value: object) -> Verification:
-    """Parse the `verify` of a request to create a token. Raises InvalidVerification."""
-    if not isinstance(value, dict):
-        raise InvalidVerification('verify must be an object with "scheme", "secret" and, for the scheme token, "header"')
-    if unknown := value.keys() - {"scheme", "secret", "header"}:
-        raise InvalidVerification(f"verify has unknown fields: {', '.join(sorted(map(repr, unknown)))}")
-    name = _scheme_name(value.get("scheme"))
-    secret = value.get("secret")
-    if not isinstance(secret, str) or not _SECRET_NAME.fullmatch(secret):
-        raise InvalidVerification("verify.secret must be the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
-    return Verification(name, secret, _header_name(name, value.get("header")))
 
 
 def check_secret(verification: Verification, secret: str) -> None:
@@ -97,28 +82,6 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     if not usable:
         raise UnusableSecret
     raise WrongSignature(WRONG, "it does not match the delivery")
-
-
-def _scheme_name(value: object) -> str:
-    name = value if isinstance(value, str) else ""
-    name = ALIASES.get(name, name)
-    if name in SCHEMES:
-        return name
-    from difflib import get_close_matches  # noqa: PLC0415 - only errors need it
-
-    nearest = get_close_matches(name[:64].lower(), SCHEMES, n=1)
-    meant = f"; did you mean {nearest[0]}?" if nearest else ""
-    raise InvalidVerification(f"verify.scheme must be one of {', '.join(sorted(SCHEMES))}{meant}")
-
-
-def _header_name(scheme: str, value: object) -> str | None:
-    if scheme != "token":
-        if value is not None:
-            raise InvalidVerification("verify.header is only accepted with the scheme token; other schemes have fixed headers")
-        return None
-    if not isinstance(value, str) or not _HEADER_NAME.fullmatch(value):
-        raise InvalidVerification("verify.header must be the name of the header that contains the secret")
-    return value.lower()
 
 
 def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:

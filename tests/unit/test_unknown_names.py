@@ -1,0 +1,157 @@
+"""Every request body refuses a name that it does not know, and suggests the nearest one it knows, in the same words."""
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+import wait_for_token
+from in_process.template import Template
+from openapi.document import document
+from openapi.operation import Operation
+from openapi.operations import by_id
+from tests.support.api_gateway import TOKENS, Api
+from tests.support.example_requests import WITH_JSON_BODY, places, put_example_endpoint
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.errors import InvalidRequest
+from waitpoints.ids import new_id
+
+SCHEMAS = document()["components"]["schemas"]
+FUNCTIONS = Template.load().functions()
+NEEDED: Mapping[str, Any] = {
+    "error": {"message": "no"},
+    "verify": {"scheme": "github", "secret": "github"},
+}  # of an object in a body
+PAGE = {
+    "title": "?",
+    "links": [{"url": "https://example.com", "label": "A"}],
+    "actions": [{"id": "a", "label": "A", "style": "primary"}],
+    "fields": {
+        "type": "object",
+        "properties": {
+            "note": {"type": "string", "minLength": 1},
+            "amount": {"type": "integer", "minimum": 1},
+            "region": {"oneOf": [{"const": "eu", "title": "EU"}]},
+            "regions": {"type": "array", "items": {"enum": ["eu"]}},
+        },
+        "required": [],
+    },
+    "confirm": False,
+}
+
+
+def misspelt(name: str) -> str:
+    return name + name[-1]
+
+
+def objects(schema: Mapping[str, Any], place: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The place of every object in a body, and the name of each of its members."""
+    if "$ref" in schema:
+        schema = SCHEMAS[schema["$ref"].rpartition("/")[2]]
+    for alternative in schema.get("anyOf", ()):
+        yield from objects(alternative, place)
+    for name, member in schema.get("properties", {}).items():
+        yield place, name
+        yield from objects(member, (*place, name))
+
+
+def names_of(operation: Operation) -> Iterator[tuple[tuple[str, ...], str]]:
+    assert operation.body
+    yield from objects(operation.body.described()["content"]["application/json"]["schema"])
+
+
+def with_member(body: Mapping[str, Any], place: tuple[str, ...], name: str) -> dict[str, Any]:
+    """The body with one more member in the object at a place."""
+    if not place:
+        return {**body, name: 1}
+    inner = NEEDED.get(place[0]) or body.get(place[0], {})
+    return {**body, place[0]: with_member(inner, place[1:], name)}
+
+
+BODIES = [
+    pytest.param(operation, place, name, id=f"{operation.id}: {'.'.join((*place, name))}")
+    for operation in WITH_JSON_BODY
+    for place, name in names_of(operation)
+]
+
+
+def test_every_object_of_every_body_is_tried() -> None:
+    places_of = {(operation.id, place) for operation in WITH_JSON_BODY for place, _ in names_of(operation)}
+    assert {place for _, place in places_of} == {(), ("verify",), ("error",), ("claims",)}
+    assert {operation for operation, place in places_of if not place} == {operation.id for operation in WITH_JSON_BODY}
+
+
+@pytest.mark.parametrize(("operation", "place", "name"), BODIES)
+def test_a_misspelt_field_is_refused_with_the_nearest(
+    api: Api, operation: Operation, place: tuple[str, ...], name: str
+) -> None:
+    put_example_endpoint()
+    assert operation.body
+    body = {field: value for field, value in operation.body.example.items() if (field, *place[:1]) != ("data", "error")}
+    url = operation.example_path(**places(api.create()))
+    answer = api.request(operation.method, url, with_member(body, place, misspelt(name)))
+    assert answer.status == (422 if place == ("verify",) else 400)
+    assert answer.error.endswith(f'unknown field "{misspelt(name)}": did you mean "{name}"?')
+
+
+def fields(operation_id: str) -> Sequence[str]:
+    body = by_id(operation_id).body
+    assert body
+    return body.fields
+
+
+def members(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """The place of every object in a page, and the name of each of its members. The names of fields are the caller's."""
+    if isinstance(value, dict) and place[-1:] != ("properties",):
+        yield from ((place, name) for name in value)
+    for name, member in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from members(member, (*place, name))
+
+
+@pytest.mark.parametrize(("place", "name"), list(members(PAGE)), ids=str)
+def test_a_misspelt_member_of_a_page_is_refused_with_the_nearest(api: Api, place: tuple[Any, ...], name: str) -> None:
+    page = copy.deepcopy(PAGE)
+    target: Any = page
+    for step in place:
+        target = target[step]
+    target[misspelt(name)] = 1
+    answer = api.post(TOKENS, {"page": page})
+    assert answer.status == 422
+    assert answer.error.endswith(f'"{misspelt(name)}": did you mean "{name}"?')
+
+
+def test_the_page_itself_is_accepted(api: Api) -> None:
+    assert api.post(TOKENS, {"page": PAGE}).status == 200
+
+
+STATE_PAYLOADS: Mapping[str, tuple[dict[str, Any], Sequence[str]]] = {
+    "wait_for_token": ({}, wait_for_token.FIELDS),
+    "create_token_in_state": ({}, fields("create_waitpoint_token_v1")),
+    "complete_token_in_state": ({"waitpointId": new_id(0)}, fields("complete_waitpoint_token_v1")),
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "name"), [(function, name) for function, (_, names) in STATE_PAYLOADS.items() for name in names]
+)
+def test_a_misspelt_field_of_a_states_payload_is_refused_with_the_nearest(
+    world: InMemory, monkeypatch: pytest.MonkeyPatch, function: str, name: str
+) -> None:
+    world.install(monkeypatch)
+    payload, _ = STATE_PAYLOADS[function]
+    with pytest.raises(InvalidRequest) as refused:
+        FUNCTIONS[function].call({**payload, misspelt(name): 1})
+    assert refused.value.message.endswith(f'unknown field "{misspelt(name)}": did you mean "{name}"?')
+
+
+def test_many_unknown_names_and_wrong_values_have_a_short_answer(api: Api) -> None:
+    """A body of the largest size has hundreds of thousands of them."""
+    put_example_endpoint()
+    trial = by_id("try_endpoint_v1").example_path()
+    many = {f"n{number}": number for number in range(100_000)}
+    for body in (many, {"headers": many}):
+        answer = api.post(trial, body)
+        assert (answer.status, len(answer.text) < 500) == (400, True)
+    scopes = api.post(by_id("create_public_token_v1").path, {"claims": {"scopes": [1] * 2_500}})
+    assert (scopes.status, len(scopes.text) < 500) == (400, True)
