@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import wait_for_token
+from in_process.api_gateway import TOKENS, Api
 from in_process.template import Template
 from openapi.document import document
 from openapi.operation import Operation
 from openapi.operations import by_id
-from tests.support.api_gateway import TOKENS, Api
 from tests.support.example_requests import WITH_JSON_BODY, places, put_example_endpoint
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.errors import InvalidRequest
