@@ -4,7 +4,8 @@ MiniStack serves an HTTP API under `/_aws/execute-api/<id>/$default/` and at `<i
 a callback URL that can be copied: a shell expands `$default`, and not every resolver knows `*.localhost`. Requests to
 `/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
-`durable_mends.py` has what is mended of Lambda durable functions.
+`durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
+and `definition_mends.py` how a state machine is checked before it runs.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -26,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import durable_mends, throttle
+from local import definition_mends, durable_mends, states_language_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -484,6 +485,9 @@ def main() -> None:
     durable_mends.close_callbacks_with_their_execution(lambda_durable)
     durable_mends.authorize_callbacks(iam_actions, lambda_durable)
     durable_mends.refuse_callback_ids_as_task_tokens(stepfunctions, lambda_durable)
+    for mend in states_language_mends.MENDS:
+        mend(stepfunctions)
+    definition_mends.find_what_is_wrong(stepfunctions)
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

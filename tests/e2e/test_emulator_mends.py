@@ -1,9 +1,8 @@
-"""Each mend in local/emulator.py and local/durable_mends.py works, and the installed MiniStack still needs it."""
+"""Each mend in local/emulator.py and local/*_mends.py works, and the installed MiniStack still needs it."""
 
 import ast
 import json
 import subprocess
-from pathlib import Path
 
 import pytest
 
@@ -38,7 +37,8 @@ def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
 
 
 def test_every_mend_has_a_probe(seen: dict[str, list[bool]]) -> None:
-    modules = [ast.parse(Path(ROOT / "local" / name).read_text()) for name in ("emulator.py", "durable_mends.py")]
+    paths = [ROOT / "local" / "emulator.py", *(ROOT / "local").glob("*_mends.py")]
+    modules = [ast.parse(path.read_text()) for path in paths]
     functions = {node.name for module in modules for node in module.body if isinstance(node, ast.FunctionDef)}
     functions = {name for name in functions if not name.startswith("_")}
     assert {probe.partition(":")[0] for probe in seen} == functions - NO_MENDS

@@ -1,0 +1,335 @@
+"""What MiniStack does without each mend of local/states_language_mends.py and local/definition_mends.py, and with it.
+
+`mends.py` runs these. A state machine runs in this process: a Task returns its arguments, and the timeout that it has.
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from ministack.services import stepfunctions
+
+from local import definition_mends, states_language_mends
+
+Probe = Callable[[], bool]
+State = dict[str, Any]
+RUNTIME, QUERY = "States.Runtime", "States.QueryEvaluationError"
+INTRINSIC, NO_MATCH = "States.IntrinsicFailure", "States.ResultPathMatchFailure"
+CHOICE = "condition path references an invalid value"
+INVOKE = "arn:aws:states:::lambda:invoke"
+ROLE = "arn:aws:iam::000000000000:role/r"
+GIVEN = {
+    "n": 3,
+    "zero": 0,
+    "text": "5",
+    "list": [1, 2],
+    "null": None,
+    "true": True,
+    "o": {"a": [1]},
+    "when": "2020-01-01 00:00:00Z",
+}
+
+
+def ended(state: State, given: Any = GIVEN, **states: State) -> tuple[Any, str, str]:
+    """Run a state machine that begins with a state. Returns its output, or the error and the cause."""
+    kind = "Choice" if "Choices" in state else state.get("Type", "Pass")
+    first = {"Type": kind, **({} if kind in ("Choice", "Fail", "Succeed") or "Next" in state else {"End": True}), **state}
+    stepfunctions._state_machines["m"] = {"roleArn": ROLE}
+    context = {
+        "QueryLanguage": "JSONPath",
+        "Execution": {"Id": "e", "Input": given, "Name": "e", "StartTime": "t"},
+        "StateMachine": {"Id": "m", "Name": "m"},
+        "variables": {},
+    }
+    with (
+        patch.object(stepfunctions, "_invoke_resource", lambda _, arguments: arguments),
+        patch.object(stepfunctions, "_invoke_resource_with_timeout", lambda *given: {"timeout": given[2]}),
+        patch.object(stepfunctions, "_invoke_with_callback", lambda *given: {"token": given[2]}),
+    ):
+        try:
+            done = {"Type": "Pass", "End": True}
+            machine = {"First": first, "Done": done, "Caught": {**done, "Result": "caught"}, **states}
+            return stepfunctions._run_sub_machine(machine, "First", given, {"events": []}, context), "", ""
+        except stepfunctions._ExecutionError as error:
+            return None, error.error, error.cause
+        except Exception as error:  # MiniStack's own mistake
+            return None, type(error).__name__, str(error)
+
+
+def fails(name: str, error: str, state: State, given: Any = GIVEN, cause: str = "", **states: State) -> Probe:
+    def probe() -> bool:
+        _, seen, why = ended(state, given, **states)
+        return seen == error and cause in why
+
+    probe.__name__ = f"{name}_fails"
+    return probe
+
+
+def gives(name: str, output: Any, state: State, given: Any = GIVEN, **states: State) -> Probe:
+    def probe() -> bool:
+        return bool(ended(state, given, **states)[0] == output)
+
+    probe.__name__ = name
+    return probe
+
+
+def task(**fields: Any) -> State:
+    return {"Type": "Task", "Resource": INVOKE, "Parameters": {"x": 1}, **fields}
+
+
+def map_of(state: State, **fields: Any) -> State:
+    processor = {"StartAt": "Inner", "States": {"Inner": {"End": True, **state}}}
+    return {"Type": "Map", "ItemsPath": "$.list", "ItemProcessor": processor, **fields}
+
+
+def parallel(state: State, **fields: Any) -> State:
+    branch = {"StartAt": "Inner", "States": {"Inner": {"End": True, **state}, "Done": {"Type": "Pass", "End": True}}}
+    return {"Type": "Parallel", "Branches": [branch], **fields}
+
+
+def choice(**rule: Any) -> State:
+    return {"Choices": [{**rule, "Next": "Caught"}], "Default": "Done"}
+
+
+def jsonata(**fields: Any) -> State:
+    return {"QueryLanguage": "JSONata", **fields}
+
+
+PASS: State = {"Type": "Pass"}
+MISSING: State = {"Type": "Pass", "Parameters": {"x.$": "$.nosuch"}}
+FAILS: State = {"Type": "Fail", "Error": "Mine"}
+ALL = {"ErrorEquals": ["States.ALL"]}
+CATCH = {"Catch": [{**ALL, "Next": "Caught"}]}
+ITEM = map_of(PASS)["ItemProcessor"]
+DISTRIBUTED = {**ITEM, "ProcessorConfig": {"Mode": "DISTRIBUTED"}}
+READER = {"Resource": "arn:aws:states:::s3:getObject", "Parameters": {"Bucket.$": "$.nosuch"}}
+
+MISSING_PATHS = [
+    fails("a_template", RUNTIME, MISSING),
+    fails("a_template_within_a_list", RUNTIME, {"Parameters": {"a": [{"b": {"x.$": "$.n.nosuch"}}]}}),
+    fails("the_payload_of_a_task", RUNTIME, task(Parameters={"Payload": {"x.$": "$.token.id"}})),
+    fails("an_input_path", RUNTIME, {"InputPath": "$.nosuch"}),
+    fails("an_input_path_of_a_succeed_state", RUNTIME, {"Type": "Succeed", "InputPath": "$.nosuch"}),
+    fails("an_output_path", RUNTIME, {"OutputPath": "$.nosuch"}),
+    fails("an_output_path_of_a_choice", RUNTIME, {**choice(Variable="$.n", NumericEquals=3), "OutputPath": "$.nosuch"}),
+    fails("a_result_selector", RUNTIME, parallel(PASS, ResultSelector={"x.$": "$.nosuch"})),
+    fails("the_context_object", RUNTIME, {"Parameters": {"x.$": "$$.Execution.Input.nosuch"}}),
+    fails("an_argument_of_a_function", RUNTIME, {"Parameters": {"x.$": "States.Format('{}', States.Array($.nosuch))"}}),
+    fails("an_items_path", RUNTIME, map_of(PASS, ItemsPath="$.nosuch")),
+    fails("an_item_selector", RUNTIME, map_of(PASS, ItemSelector={"x.$": "$.nosuch"})),
+    fails("an_item_selector_of_the_context", RUNTIME, map_of(PASS, ItemSelector={"x.$": "$$.Map.Item.Value.nosuch"})),
+    fails("an_item_reader", RUNTIME, {"Type": "Map", "ItemReader": READER, "ItemProcessor": DISTRIBUTED}),
+    fails("a_state_of_a_map", RUNTIME, map_of(MISSING)),
+    fails("a_state_of_a_branch", RUNTIME, parallel(MISSING)),
+    fails("a_seconds_path", RUNTIME, {"Type": "Wait", "SecondsPath": "$.nosuch"}),
+    fails("a_timestamp_path", RUNTIME, {"Type": "Wait", "TimestampPath": "$.nosuch"}),
+    fails("an_index_of_no_array", RUNTIME, {"Parameters": {"x.$": "$.text[0]"}}),
+    fails("a_wildcard_under_nothing", RUNTIME, {"Parameters": {"x.$": "$.nosuch[*]"}}),
+    fails("a_filter_which_the_local_engine_cannot_read", RUNTIME, {"Parameters": {"x.$": "$.list[?(@ == 1)]"}}),
+]
+
+
+def what_is_there_is_read() -> bool:
+    template = {"null.$": "$.null", "beyond.$": "$.list[7]", "none.$": "$.list[*].x", "id.$": "$$.Execution.Id", "all.$": "$"}
+    read: State = {"null": None, "beyond": None, "none": [], "id": "e", "all": GIVEN}
+    return ended({"Parameters": template})[0] == read and ended(MISSING)[1] == RUNTIME
+
+
+COMPARISONS = [
+    fails("a_variable", RUNTIME, choice(Variable="$.nosuch", StringEquals="x"), cause=CHOICE),
+    fails("a_variable_within", RUNTIME, choice(And=[{"Not": {"Variable": "$.nosuch", "IsNull": True}}]), cause=CHOICE),
+    fails("an_operand", RUNTIME, choice(Variable="$.n", NumericEqualsPath="$.nosuch"), cause=CHOICE),
+    gives("what_is_missing_is_not_present", "caught", choice(Variable="$.nosuch", IsPresent=False)),
+    gives("null_is_present", "caught", choice(Variable="$.null", IsPresent=True)),
+    gives("true_is_not_a_number", GIVEN, choice(Variable="$.true", IsNumeric=True)),
+    gives("zero_is_not_false", GIVEN, choice(Variable="$.zero", BooleanEquals=False)),
+    gives("a_text_is_less_than_another", "caught", choice(Variable="$.when", StringLessThanPath="$.text")),
+]
+RESULT_PATHS = [
+    fails("a_member_of_the_input_which_is_a_text", NO_MATCH, {"ResultPath": "$.x"}, "text"),
+    fails("a_member_of_a_text", NO_MATCH, {"ResultPath": "$.text.x"}),
+    fails("an_index_beyond_the_end", NO_MATCH, {"ResultPath": "$.list[2]"}),
+    fails(
+        "the_result_path_of_a_catch", NO_MATCH, parallel(FAILS, Catch=[{**ALL, "ResultPath": "$.x", "Next": "Done"}]), "text"
+    ),
+    gives("an_item_is_replaced", {"list": [1, {"x": 9}]}, {"Result": 9, "ResultPath": "$.list[1].x"}, {"list": [1, {}]}),
+]
+
+
+def a_retry_does_not_match() -> bool:
+    attempts: list[int] = []
+    with patch.object(stepfunctions, "_add_event", lambda _, kind, *__: attempts.append(kind == "TaskScheduled")):
+        ended(task(OutputPath="$.nosuch", Retry=[{**ALL, "IntervalSeconds": 0, "MaxAttempts": 2}]))
+    return sum(attempts) == 1
+
+
+def all_does_not_match_too_much_data() -> bool:
+    names = [["States.ALL"], ["States.TaskFailed"], ["States.DataLimitExceeded"]]
+    return [stepfunctions._error_matches(name, "States.DataLimitExceeded") for name in names] == [False, False, True]
+
+
+CATCHES = [
+    fails("a_branch_with_a_catch_of_all", RUNTIME, parallel(MISSING, **CATCH)),
+    fails("an_item_with_a_catch_of_all", RUNTIME, map_of(MISSING, **CATCH)),
+    fails("a_task_with_a_catch_of_it", RUNTIME, task(OutputPath="$.no", Catch=[{"ErrorEquals": [RUNTIME], "Next": "Caught"}])),
+    a_retry_does_not_match,
+    all_does_not_match_too_much_data,
+]
+
+
+def function(expression: str) -> State:
+    return {"Parameters": {"x.$": expression}}
+
+
+FUNCTIONS = [
+    fails("a_text_that_is_not_json", INTRINSIC, function("States.StringToJson($.when)")),
+    fails("a_negative_index", INTRINSIC, function("States.ArrayGetItem($.list, -1)")),
+    fails("an_index_too_many", INTRINSIC, function("States.ArrayGetItem($.list, 2)")),
+    fails("the_length_of_a_text", INTRINSIC, function("States.ArrayLength($.text)")),
+    fails("a_number_in_a_text", INTRINSIC, function("States.MathAdd($.text, 1)")),
+    fails("a_deep_merge", INTRINSIC, function("States.JsonMerge($.o, $.o, true)")),
+    fails("a_value_too_few", INTRINSIC, function("States.Format('{} {}', $.n)")),
+    fails("a_value_too_many", INTRINSIC, function("States.Format('{}', $.n, $.n)")),
+    gives(
+        "values_are_formatted",
+        {"x": "{} 3 null true {a=[1]}"},
+        function(r"States.Format('\{\} {} {} {} {}', $.n, $.null, $.true, $.o)"),
+    ),
+]
+NUMBERS = [
+    gives("a_timeout_from_a_path", {"timeout": 3}, task(TimeoutSecondsPath="$.n")),
+    gives("a_timeout_from_an_expression", {"timeout": 3}, jsonata(Type="Task", Resource=INVOKE, TimeoutSeconds="{% 1 + 2 %}")),
+    fails("a_timeout_that_is_a_text", RUNTIME, task(TimeoutSecondsPath="$.text")),
+    fails("a_timeout_that_is_missing", RUNTIME, task(TimeoutSecondsPath="$.nosuch")),
+    fails("a_heartbeat_that_is_missing", RUNTIME, task(HeartbeatSecondsPath="$.nosuch")),
+    fails("a_concurrency_that_is_true", RUNTIME, map_of(PASS, MaxConcurrencyPath="$.true")),
+    fails("a_count_that_is_a_text", RUNTIME, map_of(PASS, ToleratedFailureCountPath="$.text")),
+    fails("a_percentage_that_is_null", RUNTIME, map_of(PASS, ToleratedFailurePercentagePath="$.null")),
+]
+TIMES = [
+    fails("seconds_in_a_text", RUNTIME, {"Type": "Wait", "SecondsPath": "$.text"}),
+    fails("negative_seconds", RUNTIME, {"Type": "Wait", "SecondsPath": "$"}, -1),
+    fails("a_timestamp_without_a_t", RUNTIME, {"Type": "Wait", "TimestampPath": "$.when"}),
+    fails("a_timestamp_without_a_zone", RUNTIME, {"Type": "Wait", "TimestampPath": "$"}, "2020-01-01T00:00:00"),
+    fails("a_timestamp_of_an_expression", QUERY, jsonata(Type="Wait", Timestamp="{% $states.input.when %}")),
+    gives("a_text_is_no_timestamp", GIVEN, choice(Variable="$.when", TimestampLessThan="2021-01-01T00:00:00Z")),
+]
+ITEMS = [
+    fails("a_number", RUNTIME, map_of(PASS, ItemsPath="$.n")),
+    fails("an_object_in_jsonata", QUERY, jsonata(Type="Map", ItemProcessor=map_of(PASS)["ItemProcessor"])),
+]
+EXPRESSIONS = [
+    gives("the_output_of_a_succeed_state", 3, jsonata(Type="Succeed", Output="{% $states.input.n %}")),
+    fails("an_undefined_output_of_a_succeed_state", QUERY, jsonata(Type="Succeed", Output="{% $states.input.nosuch %}")),
+    gives(
+        "the_fields_of_a_parallel_state",
+        [3, 7],
+        parallel(
+            PASS,
+            **jsonata(Arguments="{% $states.input.n %}", Assign={"kept": "{% $states.result %}"}, Output=7, Next="Read"),
+        ),
+        Read=jsonata(Type="Pass", Output="{% [$kept, $states.input] %}", End=True),
+    ),
+    gives("the_output_of_a_default", "none", jsonata(**choice(Condition="{% false %}"), Output="none")),
+    fails("a_condition_that_is_a_text", QUERY, jsonata(**choice(Condition="{% 'x' %}"))),
+]
+UNMATCHED: State = {"Type": "Choice", "Choices": [{"Variable": "$.n", "NumericEquals": 9, "Next": "Done"}]}
+CHOICES = [
+    fails("a_choice", RUNTIME, UNMATCHED),
+    fails("a_choice_in_a_branch_with_a_catch", RUNTIME, parallel(UNMATCHED, **CATCH)),
+]
+
+
+def the_limit_counts_bytes() -> bool:
+    """The quotation marks count, and two bytes of each ä."""
+    fitting, large = ("ä" * 131071, "ä" * 131072)
+    return ended({"Result": fitting})[0] == fitting and ended({"Result": large})[1] == "States.DataLimitExceeded"
+
+
+CAUSES = [
+    fails("a_cause_names_the_state", RUNTIME, MISSING, cause="An error occurred while executing the state 'First'. "),
+    fails("a_cause_names_the_state_of_an_item", RUNTIME, map_of(MISSING), cause="the state 'Inner'. The JSONPath '$.nosuch'"),
+    fails("a_cause_names_the_fail_state", RUNTIME, {"Type": "Fail", "ErrorPath": "$.n"}, cause="the state 'First'"),
+    fails("an_unforeseen_failure_in_a_branch", RUNTIME, parallel({"Type": "Wait", "Seconds": "x"}, **CATCH)),
+]
+LATER = {"Type": "Pass", "Parameters": {"x.$": "$$.Task.Token"}, "End": True}
+CONTEXTS = [
+    gives("the_context_of_a_result_selector", {"id": "e"}, task(ResultSelector={"id.$": "$$.Execution.Id"})),
+    gives("the_context_of_a_wait", GIVEN, {"Type": "Wait", "SecondsPath": "$$.Execution.Input.zero"}),
+    gives("the_role_of_the_execution", {"x": ROLE}, function("$$.Execution.RoleArn")),
+    fails("the_task_token_of_another_state", RUNTIME, task(Resource=f"{INVOKE}.waitForTaskToken", Next="Later"), Later=LATER),
+]
+
+
+def problems(definition: Any) -> list[str]:
+    text = definition if isinstance(definition, str) else json.dumps(definition)
+    _, _, body = stepfunctions._validate_state_machine_definition({"definition": text})
+    answer = json.loads(body)
+    assert (answer["result"] == "FAIL") == bool(answer["diagnostics"])
+    return [found["message"] for found in answer["diagnostics"]]
+
+
+def machine(state: State) -> State:
+    return {"StartAt": "First", "States": {"First": {"Type": "Pass", "End": True, **state}}}
+
+
+def refuses(name: str, definition: Any, message: str) -> Probe:
+    def probe() -> bool:
+        found = problems(definition)
+        return message in "; ".join(found) and "State Machine" not in "".join(found)
+
+    probe.__name__ = f"refuses_{name}"
+    return probe
+
+
+def refuses_nothing_that_aws_takes() -> bool:
+    states: list[State] = [
+        {"Parameters": {"x.$": "$.list[?(@.a-b == 1)]", "y.$": "$variable.a-b", "z.$": "$$"}, "InputPath": "$.error-info"},
+        {"Assign": {"x.$": "$.a"}, "Result": {"x.$": "no path"}},
+        task(Retry=[{**ALL, "BackoffRate": 2, "MaxDelaySeconds": 9, "JitterStrategy": "FULL"}]),
+        jsonata(Type="Wait", Seconds="{% $states.input.n %}"),
+        {"Type": "Map", "Label": "L", "ItemReader": {**READER, "ReaderConfig": {"InputType": "CSV"}}, "ItemProcessor": ITEM},
+    ]
+    patterns = [path.read_text() for path in Path("statemachines").glob("*.asl.json")]
+    taken = [*map(machine, states), *patterns]
+    return problems({}) != [] and len(patterns) > 5 and [found for it in taken for found in problems(it)] == []
+
+
+PATH, TEMPLATE = "should be a Reference Path", "is not a JSONPath or intrinsic function expression"
+DEFINITIONS = [
+    refuses("what_is_not_json", "{", "The definition is not JSON: Expecting property name enclosed in double quotes"),
+    refuses("a_text", '"a"', "The definition is not a JSON object"),
+    refuses("a_state_without_a_next", {"StartAt": "A", "States": {"A": PASS}}, 'States.A does not have required field "Next"'),
+    refuses("an_unknown_field", machine({"Retries": 1}), 'Field "Retries" not allowed in States.First'),
+    refuses(
+        "a_template_without_a_path", machine({"Parameters": {"x.$": "a"}}), f'"x.$" of Parameters at "States.First" {TEMPLATE}'
+    ),
+    refuses(
+        "a_path_without_a_dollar", machine(task(TimeoutSecondsPath="n")), f'States.First.TimeoutSecondsPath is "n" but {PATH}'
+    ),
+    refuses("parameters_in_jsonata", machine(jsonata(Parameters={})), 'Field "Parameters" not allowed in States.First'),
+    refuses("wrong_jsonata", machine(jsonata(Output="{% $states. %}")), "Unexpected end of expression at /States/First/Output"),
+    refuses_nothing_that_aws_takes,
+]
+ALL_PROBES = {
+    states_language_mends.fail_on_missing_paths: [*MISSING_PATHS, what_is_there_is_read],
+    states_language_mends.compare_what_is_there: COMPARISONS,
+    states_language_mends.apply_result_paths: RESULT_PATHS,
+    states_language_mends.fail_for_good: CATCHES,
+    states_language_mends.fail_on_bad_arguments: FUNCTIONS,
+    states_language_mends.take_numbers_from_paths: NUMBERS,
+    states_language_mends.wait_for_valid_times: TIMES,
+    states_language_mends.map_over_arrays_only: ITEMS,
+    states_language_mends.evaluate_every_expression: EXPRESSIONS,
+    states_language_mends.fail_choices_without_a_match: CHOICES,
+    states_language_mends.limit_outputs: [the_limit_counts_bytes],
+    states_language_mends.name_the_state_in_a_cause: CAUSES,
+    states_language_mends.give_states_their_context: CONTEXTS,
+    definition_mends.find_what_is_wrong: DEFINITIONS,
+}
+PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
+    mend.__name__: (probes, partial(mend, stepfunctions)) for mend, probes in ALL_PROBES.items()
+}
