@@ -455,6 +455,25 @@ def evaluate_every_expression(stepfunctions: Any) -> None:
     stepfunctions._execute_choice, stepfunctions._evaluate_jsonata_choice_rule = execute_choice, evaluate_rule
 
 
+def give_each_attempt_its_task_token(stepfunctions: Any) -> None:
+    """Give each attempt of a state that waits for a task token a token of its own.
+
+    "When a task with a callback token times out, a new random token is generated" (guide, "Wait for a Callback with Task
+    Token"). MiniStack 1.5.33 keeps the token, so what belongs to an attempt before resumes a later one.
+    """
+
+    def with_new_token(evaluate: Callable[..., Any]) -> Callable[..., Any]:
+        def evaluate_attempt(state: dict[str, Any], given: Any, context: Any = None) -> Any:
+            if context and "Task" in context and context["State"]["RetryCount"]:
+                context["Task"] = {"Token": stepfunctions.new_uuid()}
+            return evaluate(state, given, context)
+
+        return evaluate_attempt
+
+    for name in ("_apply_parameters", "_apply_jsonata_arguments"):
+        setattr(stepfunctions, name, with_new_token(getattr(stepfunctions, name)))
+
+
 MENDS = (
     fail_on_missing_paths,
     compare_what_is_there,
@@ -466,6 +485,7 @@ MENDS = (
     map_over_arrays_only,
     evaluate_every_expression,
     fail_choices_without_a_match,
+    give_each_attempt_its_task_token,
     limit_outputs,
     name_the_state_in_a_cause,
     give_states_their_context,

@@ -33,7 +33,9 @@ GIVEN = {
 }
 
 
-def ended(state: State, given: Any = GIVEN, **states: State) -> tuple[Any, str, str]:
+def ended(
+    state: State, given: Any = GIVEN, callback: Callable[..., Any] = lambda *_: {}, **states: Any
+) -> tuple[Any, str, str]:
     """Run a state machine that begins with a state. Returns its output, or the error and the cause."""
     kind = "Choice" if "Choices" in state else state.get("Type", "Pass")
     first = {"Type": kind, **({} if kind in ("Choice", "Fail", "Succeed") or "Next" in state else {"End": True}), **state}
@@ -47,7 +49,7 @@ def ended(state: State, given: Any = GIVEN, **states: State) -> tuple[Any, str, 
     with (
         patch.object(stepfunctions, "_invoke_resource", lambda _, arguments: arguments),
         patch.object(stepfunctions, "_invoke_resource_with_timeout", lambda *given: {"timeout": given[2]}),
-        patch.object(stepfunctions, "_invoke_with_callback", lambda *given: {"token": given[2]}),
+        patch.object(stepfunctions, "_invoke_with_callback", callback),
     ):
         try:
             done = {"Type": "Pass", "End": True}
@@ -59,7 +61,7 @@ def ended(state: State, given: Any = GIVEN, **states: State) -> tuple[Any, str, 
             return None, type(error).__name__, str(error)
 
 
-def fails(name: str, error: str, state: State, given: Any = GIVEN, cause: str = "", **states: State) -> Probe:
+def fails(name: str, error: str, state: State, given: Any = GIVEN, cause: str = "", **states: Any) -> Probe:
     def probe() -> bool:
         _, seen, why = ended(state, given, **states)
         return seen == error and cause in why
@@ -68,7 +70,7 @@ def fails(name: str, error: str, state: State, given: Any = GIVEN, cause: str = 
     return probe
 
 
-def gives(name: str, output: Any, state: State, given: Any = GIVEN, **states: State) -> Probe:
+def gives(name: str, output: Any, state: State, given: Any = GIVEN, **states: Any) -> Probe:
     def probe() -> bool:
         return bool(ended(state, given, **states)[0] == output)
 
@@ -243,6 +245,29 @@ CHOICES = [
 ]
 
 
+def attempts_have_their_task_tokens(name: str, state: State) -> Probe:
+    def probe() -> bool:
+        tokens: list[str] = []
+
+        def time_out(_: str, arguments: Any, token: str, __: State) -> None:
+            tokens.append(token)
+            assert arguments["token"] == token
+            raise stepfunctions._ExecutionError("States.Timeout", "")
+
+        retry = {"Retry": [{**ALL, "IntervalSeconds": 0, "MaxAttempts": 2}]}
+        ended({**task(Resource=f"{INVOKE}.waitForTaskToken"), **state, **retry}, callback=time_out)
+        return len(tokens) == len(set(tokens)) == 3
+
+    probe.__name__ = name
+    return probe
+
+
+TOKENS = [
+    attempts_have_their_task_tokens("in_jsonpath", {"Parameters": {"token.$": "$$.Task.Token"}}),
+    attempts_have_their_task_tokens("in_jsonata", jsonata(Arguments={"token": "{% $states.context.Task.Token %}"})),
+]
+
+
 def the_limit_counts_bytes() -> bool:
     """The quotation marks count, and two bytes of each ä."""
     fitting, large = ("ä" * 131071, "ä" * 131072)
@@ -325,6 +350,7 @@ ALL_PROBES = {
     states_language_mends.map_over_arrays_only: ITEMS,
     states_language_mends.evaluate_every_expression: EXPRESSIONS,
     states_language_mends.fail_choices_without_a_match: CHOICES,
+    states_language_mends.give_each_attempt_its_task_token: TOKENS,
     states_language_mends.limit_outputs: [the_limit_counts_bytes],
     states_language_mends.name_the_state_in_a_cause: CAUSES,
     states_language_mends.give_states_their_context: CONTEXTS,

@@ -112,6 +112,20 @@ class TestTry:
         """What makes the key of this run one that no other test has used."""
         return {name: f"cli-{time.time_ns()}" for name in {"payment": ["orderId"], "create_and_wait": ["job"]}.get(pattern, ())}
 
+    def test_fails_where_aws_fails_and_runs_nothing_that_aws_refuses(self, waitpoints: CommandLine) -> None:
+        reads = {"Type": "Pass", "Parameters": {"x.$": "$.also.missing"}, "End": True}
+        (waitpoints.folder / "reads.asl.json").write_text(json.dumps({"StartAt": "Read", "States": {"Read": reads}}))
+        failed = waitpoints.run("try", "reads.asl.json", "--json")
+        end = json.loads(failed.stdout.splitlines()[-1])
+        assert (failed.returncode, end["event"], end["error"]) == (1, "FAILED", "States.Runtime")
+        assert "the state 'Read'. The JSONPath '$.also.missing' could not be found" in end["cause"]
+
+        (waitpoints.folder / "endless.asl.json").write_text(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}))
+        refused = waitpoints.run("try", "endless.asl.json")
+        assert (refused.returncode, refused.stdout) == (1, "")
+        assert 'States.A does not have required field "Next"' in refused.stderr
+        assert self.machines(waitpoints) == []
+
     def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
         shutil.copy(ROOT / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
         (waitpoints.folder / "input.json").write_text(json.dumps({"job": f"cli-{time.time_ns()}"}))

@@ -320,10 +320,8 @@ def test_one_hundred_executions_can_wait_for_one_token_and_the_next_one_fails(
 
 
 def test_a_retried_state_waits_with_its_new_task_token(api: Api, machines: Machines) -> None:
-    """As after a Retry on AWS. The emulator's Retry keeps the task token, so the state's Catch enters it again."""
-    again = [{"ErrorEquals": ["States.Timeout"], "Next": "Again", "ResultPath": "$.timeout"}]
-    states = {"State": {**machines.wait_state(TimeoutSeconds=2, Catch=again)}, "Again": machines.wait_state()}
-    start = machines.start_with_states(states)
+    retry = [{"ErrorEquals": ["States.Timeout"], "IntervalSeconds": 1, "MaxAttempts": 1}]
+    start = machines.start_with_states({"State": machines.wait_state(TimeoutSeconds=5, Retry=retry)})
     token = api.create()
     execution = start({"token": token})
     api.wait_until_registered(token, waiters=2)

@@ -24,7 +24,7 @@ from waitpoints_client.testing import FakeWaitpoints
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
 NOW = datetime.now(UTC)
-WAITS = {
+WAITS: dict[str, Any] = {
     "StartAt": "Wait",
     "States": {"Wait": {"Type": "Task", "Parameters": {"FunctionName": "${WaitForToken}"}, "End": True}},
 }
@@ -69,6 +69,8 @@ class TriedStack:
     deleted: list[str] = field(default_factory=list)
     """The names of functions."""
     secrets: list[str] = field(default_factory=list)
+    diagnostics: list[dict[str, str]] = field(default_factory=list)
+    """What Step Functions finds in the definition."""
     name: str = "stack"
 
     def __post_init__(self) -> None:
@@ -111,6 +113,10 @@ class TriedStack:
     def describe_state_machine(self, *, stateMachineArn: str) -> Any:
         assert stateMachineArn == EXAMPLE
         return {"roleArn": "the-role"}
+
+    def validate_state_machine_definition(self, *, definition: str) -> Any:
+        assert "<WaitFunctionName>" not in definition
+        return {"result": "FAIL" if self.diagnostics else "OK", "diagnostics": self.diagnostics}
 
     def create_state_machine(self, **machine: str) -> Any:
         self.machines.append(machine)
@@ -178,6 +184,25 @@ def test_a_token_is_put_into_the_input_and_its_line_shown(stack: TriedStack) -> 
     assert lines[3] == f"""curl -sw '\\n' -d '{{"approved": true}}' {token.url}"""
     assert lines[4:6] == ["4.90 s    resumed", "5.00 s  SUCCEEDED"]
     assert json.loads("".join(lines[6:])) == {"approved": True}
+
+
+def test_a_machine_that_aws_would_refuse_is_not_run(stack: TriedStack) -> None:
+    wrong = [("ERROR", 'States.Wait does not have required field "Next"'), ("WARNING", "a hint"), ("ERROR", "more")]
+    stack.diagnostics = [{"severity": severity, "message": message} for severity, message in wrong]
+
+    notifies = {"Type": "Task", "Parameters": {"FunctionName": "${NotifyFunction}"}, "Next": "Wait"}
+
+    result = run({"StartAt": "Notify", "States": {"Notify": notifies, **WAITS["States"]}})
+
+    assert result.exit_code == 1
+    said = 'AWS would not create this state machine: States.Wait does not have required field "Next"; more'
+    assert said in result.stderr
+    assert (stack.made, stack.functions, list(stack.waitpoints.list())) == ([], [], [])
+
+
+def test_a_machine_with_hints_alone_is_run(stack: TriedStack) -> None:
+    stack.diagnostics, stack.history = [{"severity": "WARNING", "message": "a hint"}], [[STARTED, SUCCEEDED]]
+    assert run(WAITS).exit_code == 0
 
 
 def test_the_machine_has_the_role_of_the_example_and_is_deleted(stack: TriedStack) -> None:

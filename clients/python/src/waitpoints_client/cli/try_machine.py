@@ -58,6 +58,7 @@ def try_machine(
 
     known, named = trial.placeholders(deployed), dict(map(_placeholder, values or ()))
     machine = definition.read(text, file, known, named, partial(trial.stand_in, deployed))
+    trial.check(deployed, machine)
     with stacks.local_client(path) as waitpoints:
         tried = trial.Trial(deployed, waitpoints, machine, page=token_page)
         parsed = definition.parse(value, "--input" if value == given else given)

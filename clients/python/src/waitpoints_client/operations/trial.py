@@ -71,6 +71,13 @@ def placeholders(stack: Deployed) -> dict[str, str]:
     return {**stack.physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
 
 
+def check(stack: Deployed, definition: Definition) -> None:
+    """Ask Step Functions what is wrong in a definition. Raises Unusable with all that it finds."""
+    answer = stack.client("stepfunctions").validate_state_machine_definition(definition=definition.text)
+    if found := [it["message"] for it in answer["diagnostics"] if it["severity"] == "ERROR"]:
+        raise Unusable(f"AWS would not create this state machine: {'; '.join(found)}")
+
+
 @dataclass
 class Trial:
     stack: Deployed
