@@ -13,12 +13,9 @@ from contextvars import ContextVar
 from typing import Any
 
 LARGEST = 262144  # bytes of a state's output
-RUNTIME, QUERY, INTRINSIC, RESULT_PATH = (
-    "States.Runtime",
-    "States.QueryEvaluationError",
-    "States.IntrinsicFailure",
-    "States.ResultPathMatchFailure",
-)
+RUNTIME, QUERY = "States.Runtime", "States.QueryEvaluationError"
+INTRINSIC, RESULT_PATH = "States.IntrinsicFailure", "States.ResultPathMatchFailure"
+MISSING = "could not be found in the"
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _TYPES = {"String": str, "Timestamp": str, "Numeric": (int, float), "Boolean": bool}
 _NUMBERS = {
@@ -139,8 +136,9 @@ def fail_on_missing_paths(stepfunctions: Any) -> None:
         if steps is None:
             raise stepfunctions._ExecutionError(RUNTIME, f"The local engine cannot read the path '{shown}'")
         if _leads_nowhere(steps, data):
-            text = json.dumps(data, ensure_ascii=False)
-            raise stepfunctions._ExecutionError(RUNTIME, f"The JSONPath '{shown}' could not be found in the input '{text}'")
+            is_context = shown.startswith("$$")  # which has a task token
+            where = "context object" if is_context else f"input '{json.dumps(data, ensure_ascii=False)}'"
+            raise stepfunctions._ExecutionError(RUNTIME, f"The JSONPath '{shown}' {MISSING} {where}")
         return resolve(path, data)
 
     def resolve_in_context(path: str, context: Any) -> Any:
@@ -172,14 +170,16 @@ def compare_what_is_there(stepfunctions: Any) -> None:
 
     Values of different types are not equal, and not smaller or greater (States Language, "Data-test expression"). A null is
     present, and a boolean is no number (recorded: choice_operators/). MiniStack 1.5.33 takes null for what is missing,
-    finds that 0 equals false, and lets 14 of the operators that end with `Path` never match.
+    finds that 0 equals false, and lets nine of the operators that end with `Path` never match.
     """
     evaluate = stepfunctions._evaluate_rule
 
     def value_of(path: str, data: Any, context: Any) -> Any:
         try:
             return stepfunctions._resolve_path_or_ctx(path, data, context)
-        except stepfunctions._ExecutionError:
+        except stepfunctions._ExecutionError as error:
+            if MISSING not in error.cause:
+                raise
             about = "The choice state's condition path references an invalid value."
             raise stepfunctions._ExecutionError(RUNTIME, f"Invalid path '{path}': {about}") from None
 
@@ -189,8 +189,8 @@ def compare_what_is_there(stepfunctions: Any) -> None:
         operator = next(name for name in rule if name not in ("Variable", "Next", "Comment", "Assign", "Output"))
         try:
             value = value_of(rule["Variable"], data, context)
-        except stepfunctions._ExecutionError:
-            if operator == "IsPresent":
+        except stepfunctions._ExecutionError as error:
+            if operator == "IsPresent" and error.cause.startswith("Invalid path"):
                 return not rule[operator]
             raise
         if operator in ("IsPresent", "IsNumeric"):
