@@ -5,7 +5,7 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 `/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
-and `definition_mends.py` how a state machine is checked before it runs.
+`history_mends.py` of their executions' histories, and `definition_mends.py` how a state machine is checked before it runs.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import definition_mends, durable_mends, states_language_mends, throttle
+from local import definition_mends, durable_mends, history_mends, states_language_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -469,6 +469,7 @@ def main() -> None:
     redeliver_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)
+    history_mends.write_whole_history(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     import_routes(provisioners)
