@@ -10,8 +10,8 @@ from ministack.services import stepfunctions
 from local import history_mends
 
 LAMBDA = "arn:aws:states:::lambda:invoke"
-ASK = {"Type": "Task", "Resource": LAMBDA, "Parameters": {"FunctionName": "f", "Payload": {"n.$": "$"}}, "Next": "Done"}
-EACH = {"Type": "Map", "MaxConcurrency": 1, "Next": "Both"}
+ASK: dict[str, Any] = {"Type": "Task", "Resource": LAMBDA, "Parameters": {"FunctionName": "f", "Payload": {"n.$": "$"}}, "Next": "Done"}
+EACH: dict[str, Any] = {"Type": "Map", "MaxConcurrency": 1, "Next": "Both"}
 EACH |= {"ItemProcessor": {"StartAt": "Ask", "States": {"Ask": ASK, "Done": {"Type": "Succeed"}}}}
 BRANCH = {"StartAt": "Pause", "States": {"Pause": {"Type": "Pass", "End": True}}}
 MACHINE = {"StartAt": "Each", "States": {"Each": EACH, "Both": {"Type": "Parallel", "Branches": [BRANCH], "End": True}}}
@@ -19,7 +19,7 @@ MACHINE = {"StartAt": "Each", "States": {"Each": EACH, "Both": {"Type": "Paralle
 
 def history(machine: Any, given: Any) -> list[dict[str, Any]]:
     """Run a machine on functions that return what they are given."""
-    execution = {"executionArn": "arn", "name": "e", "status": "RUNNING", "startDate": "", "input": json.dumps(given)}
+    execution: dict[str, Any] = {"executionArn": "arn", "name": "e", "status": "RUNNING", "startDate": "", "input": json.dumps(given)}
     execution |= {"stateMachineArn": "m", "events": [{"id": 1, "type": "ExecutionStarted"}]}
     with (
         patch.dict(stepfunctions._executions._data, clear=True),
@@ -33,7 +33,8 @@ def history(machine: Any, given: Any) -> list[dict[str, Any]]:
         stepfunctions._state_machines["m"] = {"name": "m", "definition": json.dumps(machine)}
         stepfunctions._run_execution("arn")
     assert execution["status"] == "SUCCEEDED", execution
-    return execution["events"]
+    events: list[dict[str, Any]] = execution["events"]
+    return events
 
 
 def branches_and_items_are_written() -> bool:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -19,6 +20,7 @@ from waitpoints_client.cli import stacks, try_machine
 from waitpoints_client.cli.program import program
 from waitpoints_client.operations import trial
 from waitpoints_client.operations.deployed import Outputs
+from waitpoints_client.operations.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
@@ -38,6 +40,11 @@ PASSES = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 def event(seconds: float, kind: str, **details: Any) -> dict[str, Any]:
     name = "stateEnteredEventDetails" if kind.endswith("StateEntered") else f"{kind[0].lower()}{kind[1:]}EventDetails"
     return {"type": kind, "timestamp": NOW + timedelta(seconds=seconds), name: details}
+
+
+def scheduled(function: str, seconds: float = 0.2, resource: str = "invoke.waitForTaskToken", **payload: Any) -> dict[str, Any]:
+    parameters = json.dumps({"FunctionName": function, "Payload": payload})
+    return event(seconds, "TaskScheduled", resource=resource, resourceType="lambda", parameters=parameters)
 
 
 STARTED = event(0, "ExecutionStarted", input="{}")
@@ -124,7 +131,7 @@ class TriedStack:
         return {"stateMachineArn": f"arn:{machine['name']}"}
 
     def start_execution(self, *, stateMachineArn: str, input: str) -> Any:
-        self.given = json.loads(input)
+        self.given, self._seen = json.loads(input), []
         return {"executionArn": EXECUTION}
 
     def get_paginator(self, operation: str) -> Any:
@@ -134,9 +141,19 @@ class TriedStack:
     def paginate(self, *, executionArn: str) -> Iterator[Any]:
         if not self.history:
             raise KeyboardInterrupt
-        self._seen += self.history.pop(0)
+        for number, happened in enumerate(self.history.pop(0), len(self._seen) + 1):
+            self._seen.append({"id": number, "previousEventId": number - 1, **self._with_parameters(happened)})
         half = len(self._seen) // 2
         return iter([{"events": self._seen[:half]}, {"events": self._seen[half:]}])
+
+    def _with_parameters(self, happened: dict[str, Any]) -> dict[str, Any]:
+        """Complete a scheduled task that says nothing of what it is given: it waits for the token of the input."""
+        details = happened.get("taskScheduledEventDetails", {"parameters": ""})
+        if "parameters" in details or "token" not in self.given:
+            return happened
+        payload = {"waitpointId": self.given["token"]["id"]}
+        parameters = json.dumps({"FunctionName": "stack-Wait-1", "Payload": payload})
+        return {**happened, "taskScheduledEventDetails": {**details, "parameters": parameters}}
 
     def stop_execution(self, *, executionArn: str, cause: str) -> None:
         self.stopped.append(executionArn)
@@ -238,7 +255,8 @@ def test_no_token_is_created_for_a_machine_that_needs_none(stack: TriedStack, de
 def test_a_token_that_a_state_creates_is_found_by_its_waiter(stack: TriedStack) -> None:
     other = stack.waitpoints.create(task_token="a" * 100)
     token = stack.waitpoints.create(task_token="b" * 100, execution=EXECUTION)
-    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+    both = scheduled("stack-Create-1", taskToken="b" * 100)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, both], [], [RESUMED, SUCCEEDED]]
 
     printed = run(CREATES, "--json").stdout.splitlines()
 
@@ -255,8 +273,8 @@ def test_a_token_is_found_if_its_wait_does_not_name_the_execution(stack: TriedSt
     stack.waitpoints.create(task_token="a" * 100)
     token = stack.waitpoints.create(task_token="b" * 100)
     made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
-    started = {**STARTED, "timestamp": NOW - timedelta(hours=1)}
-    stack.history = [[started, made, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+    waiting = scheduled("stack-Wait-1", waitpointId=token.id)
+    stack.history = [[STARTED, made, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
 
     printed = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}}, "--json").stdout
 
@@ -267,8 +285,129 @@ def test_a_token_is_found_if_one_state_creates_and_waits_without_a_name(stack: T
     both = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
     both |= {"Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": {"taskToken.$": "$$.Task.Token"}}}
     token = stack.waitpoints.create(task_token="b" * 100)
-    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+    waiting = scheduled("stack-Create-1", taskToken="b" * 100)
+    stack.history = [[{**STARTED, "timestamp": NOW - timedelta(hours=1)}, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
     assert f"To complete {token.id}, paste this" in run({"StartAt": "Both", "States": {"Both": both}}).stdout
+
+
+def test_a_token_with_a_key_is_found_that_was_created_before(stack: TriedStack) -> None:
+    token = stack.waitpoints.create(task_token="b" * 100, idempotency_key="k")
+    waiting = scheduled("arn:aws:lambda:us-east-1:1:function:stack-Create-1:live", taskToken="b" * 100, idempotencyKey="k")
+    tomorrow = {**STARTED, "timestamp": NOW + timedelta(days=1)}
+    stack.history = [[tomorrow, ENTERED, waiting], [], [SUCCEEDED]]
+    assert f"To complete {token.id}, paste this" in run(CREATES).stdout
+
+
+def after(number: int, happened: dict[str, Any]) -> dict[str, Any]:
+    return {**happened, "previousEventId": number}
+
+
+class TestAMap:
+    """Two items at once: one creates a token and then waits for it, one does both in one state. Each has a page of its own."""
+
+    EACH: ClassVar[dict[str, Any]] = {"Type": "Map", "ItemProcessor": CREATES, "End": True}
+    MACHINE: ClassVar[dict[str, Any]] = {"StartAt": "Each", "States": {"Each": EACH}}
+
+    @pytest.fixture
+    def tokens(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        fake = FakeWaitpoints(ignore_rules=True)
+        monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+        tokens = [fake.client().create().id, fake.client().create(task_token="b" * 100).id]
+        pages = [{"fields": {"required": ["n"], "properties": {"n": {"minimum": least}}}} for least in (10, 20)]
+        made = event(0.3, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": tokens[0]}}))
+        stack.history = [
+            [
+                {**STARTED, "timestamp": NOW - timedelta(hours=1)},
+                after(1, event(0, "MapStateEntered", name="Each")),
+                after(2, event(0, "MapIterationStarted", name="Each", index=0)),
+                after(2, event(0, "MapIterationStarted", name="Each", index=1)),
+                after(3, event(0.1, "TaskStateEntered", name="Create")),
+                after(4, event(0.1, "TaskStateEntered", name="Both")),
+                after(5, scheduled("stack-Create-1", 0.2, "invoke", page=pages[0])),
+                after(6, scheduled("stack-Create-1", 0.2, taskToken="b" * 100, page=pages[1])),
+                after(7, made),
+                after(9, event(0.4, "TaskStateEntered", name="Wait")),
+                after(10, scheduled("stack-Wait-1", 0.5, waitpointId=tokens[0])),
+            ],
+            [after(8, RESUMED), after(12, event(5, "MapIterationSucceeded", name="Each", index=1)), SUCCEEDED],
+        ]
+        return tokens
+
+    def test_names_the_state_and_the_item_wherever_another_one_was_named_before(
+        self, stack: TriedStack, tokens: list[str]
+    ) -> None:
+        lines = re.findall(
+            r"^ +(?:[\d.]+ s  +)?(.*(?:Each|Create|Both|Wait|waits|resumed|Open).*)$", run(self.MACHINE).stdout, re.M
+        )
+        found = [line.partition(" http")[0] for line in lines]
+        assert found == [
+            "Each",
+            "Create, item 0",
+            "Both, item 1",
+            "waits",
+            "Wait, item 0",
+            "waits",
+            "Open",
+            "Both, item 1: Open",
+            "Both, item 1: resumed",
+        ]
+
+    def test_tells_what_fits_each_token(self, stack: TriedStack, tokens: list[str]) -> None:
+        events = [json.loads(line) for line in run(self.MACHINE, "--json").stdout.splitlines()]
+        told = [(it["state"], it["items"], it["token"]["id"], it["token"]["fits"]) for it in events if it["event"] == "token"]
+        assert told == [
+            ("Wait", [0], tokens[0], {"action": "submit", "fields": {"n": 10}}),
+            ("Both", [1], tokens[1], {"action": "submit", "fields": {"n": 20}}),
+        ]
+        assert [(it["event"], it["state"], it["items"]) for it in events[1:-1]][-1] == ("resumed", "Both", [1])
+
+
+def test_a_map_within_an_item_that_is_over_gives_no_item() -> None:
+    events = [
+        event(0, "MapIterationStarted", name="Outer", index=4),
+        event(0, "MapStateEntered", name="Inner"),
+        event(0, "MapIterationStarted", name="Inner", index=7),
+        event(0, "PassStateEntered", name="Within"),
+        event(0, "MapIterationSucceeded", name="Inner", index=7),
+        event(0, "MapStateExited", name="Inner"),
+        event(0, "PassStateEntered", name="Later"),
+    ]
+    history = History([{"id": number, "previousEventId": number - 1, **one} for number, one in enumerate(events, 1)])
+    entered = [history.read(event) for event in history.events]
+    assert [it.place for it in entered if it] == [Place("Inner", (4,)), Place("Within", (4, 7)), Place("Later", (4,))]
+
+
+def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
+    token = stack.waitpoints.create()
+    stack.waitpoints.complete(token)
+    stack.history = [[STARTED, ENTERED, SCHEDULED, RESUMED, SUCCEEDED]] * 2
+
+    lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
+
+    assert lines[1] == f"    0.10 s    waits for {token.id}, which is COMPLETED"
+    assert len(lines[1]) == 80
+    assert lines[2].endswith("resumed")
+    assert token.url not in "".join(lines)
+    events = [json.loads(line) for line in run(WAITS, "--json", given={"token": {"id": token.id}}).stdout.splitlines()]
+    assert [it["event"] for it in events] == ["entered", "waits", "resumed", "SUCCEEDED"]
+    assert events[1]["token"] == {"id": token.id, "status": "COMPLETED"}
+
+
+def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    code = {"type": "string", "pattern": "^[A-Z]{2}/[0-9]{2}$"}
+    page = json.dumps(
+        {"title": "?", "fields": {"required": ["n", "code"], "properties": {"n": {"type": "number"}, "code": code}}}
+    )
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]] * 2
+
+    printed = run(WAITS, "--page", page).stdout
+
+    assert "Put values that fit into it first: code\n" in printed
+    assert """-d '{"action": "submit", "fields": {"n": 1}}' http""" in printed
+    told = [json.loads(line) for line in run(WAITS, "--page", page, "--json").stdout.splitlines()]
+    assert [it["token"]["missing"] for it in told if it["event"] == "token"] == [["code"]]
 
 
 def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -328,14 +467,15 @@ def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.Monkey
 
 
 def test_a_token_that_must_be_signed_for_is_completed_with_the_key(stack: TriedStack) -> None:
-    payload = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
+    payload: dict[str, Any] = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
     creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload}, "Next": "Wait"}
     waits = {"Type": "Task", "Parameters": {"FunctionName": "<WaitFunctionName>"}, "End": True}
     token = stack.waitpoints.create(task_token="a" * 100, execution=EXECUTION)
     made = event(0.1, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": token.id}}))
     entered = event(0, "TaskStateEntered", name="Create")
-    started = {**STARTED, "timestamp": NOW - timedelta(hours=1)}
-    stack.history = [[started, entered, made, ENTERED, SCHEDULED], [], [RESUMED, SUCCEEDED]]
+    creating = scheduled("stack-Create-1", resource="invoke", **payload)
+    waiting = scheduled("stack-Wait-1", waitpointId=token.id)
+    stack.history = [[STARTED, entered, creating, made, ENTERED, waiting], [], [RESUMED, SUCCEEDED]]
 
     result = run({"StartAt": "Create", "States": {"Create": creates, "Wait": waits}})
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from waitpoints_client.operations.fitting_output import DEFAULT, accepts_any_post, fitting_output
+from waitpoints_client.operations.schema_example import Example
 
 
 def asking(*rules: dict[str, Any]) -> Any:
@@ -18,7 +19,16 @@ def asking(*rules: dict[str, Any]) -> Any:
     [
         ({"page": {"actions": [{"id": "reject"}, {"id": "approve"}]}}, {"action": "reject"}),
         ({"page": {"title": "Deploy?"}}, {"action": "submit"}),
-        ({"page": {"actions": "{% $actions %}"}}, {"action": "submit"}),
+        ({"page": {"title": "Deploy?", "fields": {"properties": {"note": {"type": "string"}}}}}, {"action": "submit"}),
+        (
+            {"page": {"fields": {"properties": {"amount": {"type": "number", "minimum": 5}}, "required": ["amount"]}}},
+            {"action": "submit", "fields": {"amount": 5}},
+        ),
+        ({"payloadSchema": {"required": ["n"], "properties": {"n": {"type": "integer"}}}}, {"never": "this", "n": 1}),
+        (
+            {"completeWhen": "body.status == 'passed'", "payloadSchema": {"required": ["by"], "properties": {"by": {}}}},
+            {"status": "passed", "by": True},
+        ),
         ({"completeWhen": "body.status == 'passed'"}, {"status": "passed"}),
         ({"completeWhen": "body.a.b == 'x' && body.a.n == `2` && body.ok == `true`"}, {"a": {"b": "x", "n": 2}, "ok": True}),
         ({"completeWhen": "body.status == 'succeeded' || body.status == 'failed'"}, {"status": "succeeded"}),
@@ -28,8 +38,8 @@ def asking(*rules: dict[str, Any]) -> Any:
 )
 def test_follows_the_rules_of_the_token(created: dict[str, Any], output: Any) -> None:
     machine = asking({"Condition": "{% $states.input.output.never = 'this' %}"})
-    assert fitting_output(machine, created) == output
-    assert accepts_any_post(created, output)
+    assert fitting_output(machine, created).value == output
+    assert accepts_any_post(created)
 
 
 @pytest.mark.parametrize(
@@ -53,10 +63,15 @@ def test_follows_the_rules_of_the_token(created: dict[str, Any], output: Any) ->
     ],
 )
 def test_follows_the_first_rule_of_a_choice_that_asks_for_an_output(rule: dict[str, Any], output: Any) -> None:
-    assert fitting_output(asking({"Variable": "$.ok", "BooleanEquals": False}, rule), {}) == output
-    assert accepts_any_post({}, output)
+    assert fitting_output(asking({"Variable": "$.ok", "BooleanEquals": False}, rule), {}).value == output
+    assert accepts_any_post({})
+
+
+def test_names_the_fields_for_which_nothing_fits() -> None:
+    fields = {"required": ["code"], "properties": {"code": {"type": "string", "pattern": "^[0-9]{3}/[A-Z]{2}$"}}}
+    assert fitting_output(asking(), {"page": {"fields": fields}}) == Example({"action": "submit"}, ("code",))
 
 
 @pytest.mark.parametrize("created", [{"verify": {"scheme": "github"}}, {"completeWhen": "length(body.items) > `3`"}])
 def test_knows_when_no_post_to_the_url_does_it(created: dict[str, Any]) -> None:
-    assert not accepts_any_post(created, fitting_output(asking(), created))
+    assert not accepts_any_post(created)

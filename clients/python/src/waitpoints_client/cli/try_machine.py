@@ -4,6 +4,7 @@ import json
 import shlex
 import shutil
 import sys
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +19,9 @@ from waitpoints_client.cli.problems import Problem
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from waitpoints_client.operations.trial import Completion, Event, Trial
+    from waitpoints_client.operations.awaited import Completion
+    from waitpoints_client.operations.history import Event, Place
+    from waitpoints_client.operations.trial import Trial
 
 INTERRUPTED = 130
 INDENT = " " * 12
@@ -93,12 +96,9 @@ def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> 
 
 
 def _follow(tried: "Trial", value: Any, as_json: bool) -> int:
-    start, said = None, ""
+    told = Told()
     for event in tried.follow():
-        start = start or event.at
-        why = _why(event)
-        show.record(_as_value(event)) if as_json else show.text(_as_text(event, start, event.error if why == said else why))
-        said = why
+        show.record(_as_value(event)) if as_json else show.text(told.line(event))
         if event.is_the_end:
             if value == {} and (event.error or "").startswith("States."):
                 show.note(_about_the_input(tried.definition.machine))
@@ -111,22 +111,46 @@ def _about_the_input(machine: Any) -> str:
     return "Its input was {}. Give it another with --input" + (f". Its comment: {show.cell(str(comment))}" if comment else "")
 
 
-def _as_text(event: "Event", start: "datetime", why: str | None) -> str:
-    if event.completion:
-        return _how_to_complete(event.completion)
-    when = show.styled("2", f"{(event.at - start).total_seconds():8.2f} s")
-    if event.is_the_end:
-        output = [json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)] if event.output else []
-        return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why or ''}".rstrip(), *output])
-    if event.state:
-        return f"{when}  {show.styled('1', show.cell(event.state))}"
-    return f"{when}    {show.styled('31', f'{event.kind} {why}') if why else event.kind}"
+@dataclass
+class Told:
+    """What a person has read so far: a place and an error are not said twice in a row."""
+
+    start: "datetime | None" = None
+    place: "Place | None" = None
+    why: str = ""
+
+    def line(self, event: "Event") -> str:
+        self.start = self.start or event.at
+        if event.completion:
+            return _how_to_complete(event.completion, self._elsewhere(event))
+        when = show.styled("2", f"{(event.at - self.start).total_seconds():8.2f} s")
+        why = _why(event)
+        why, self.why = (event.error or "") if why == self.why else why, why
+        if event.is_the_end:
+            output = [json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)] if event.output else []
+            return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why}".rstrip(), *output])
+        if event.kind == "entered":
+            self.place = event.place
+            return f"{when}  {show.styled('1', _named(event.place))}"
+        said = show.styled("31", f"{event.kind} {why}") if why else event.kind
+        ended = f" for {event.ended.id}, which is {event.ended.status}" if event.ended else ""
+        return f"{when}    {self._elsewhere(event)}{said}{ended}"
+
+    def _elsewhere(self, event: "Event") -> str:
+        """Name the event's place, if the line before it is about another one."""
+        return "" if event.place.state is None or event.place == self.place else f"{_named(event.place)}: "
 
 
-def _how_to_complete(completion: "Completion") -> str:
-    opened = [f"Open {completion.token.url}", "or paste this into another terminal:"]
-    pasted = [f"To complete {completion.token.id}, paste this into another terminal:"]
-    lines = [*(opened if completion.has_page else pasted), "", command(completion)]
+def _named(place: "Place") -> str:
+    items = f", item {'.'.join(map(str, place.items))}" if place.items else ""
+    return f"{show.cell(place.state or '')}{items}"
+
+
+def _how_to_complete(completion: "Completion", place: str) -> str:
+    opened = [f"{place}Open {completion.token.url}", "or paste this into another terminal:"]
+    pasted = [f"{place}To complete {completion.token.id}, paste this into another terminal:"]
+    missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
+    lines = [*(opened if completion.has_page else pasted), *missing, "", command(completion)]
     return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
 
 
@@ -145,15 +169,19 @@ def _as_value(event: "Event") -> dict[str, Any]:
     """Return an event as JSON, without what is absent."""
     at = event.at.isoformat(timespec="milliseconds")
     output = {"output": json.loads(event.output)} if event.output else {}
-    named = {"state": event.state, "token": _token_value(event.completion), "error": event.error, "cause": event.cause}
+    named = {"state": event.place.state, "items": list(event.place.items) or None, "token": _token_value(event)}
+    named |= {"error": event.error, "cause": event.cause}
     return {"event": event.kind, "at": at, **{name: value for name, value in named.items() if value is not None}, **output}
 
 
-def _token_value(completion: "Completion | None") -> dict[str, Any] | None:
-    if completion is None:
+def _token_value(event: "Event") -> dict[str, Any] | None:
+    if event.ended:
+        return {"id": event.ended.id, "status": event.ended.status}
+    if event.completion is None:
         return None
-    token = completion.token
-    return {"id": token.id, "url": token.url, "fits": completion.output, "command": command(completion)}
+    token, missing = event.completion.token, event.completion.missing
+    made = {"fits": event.completion.output, **({"missing": list(missing)} if missing else {})}
+    return {"id": token.id, "url": token.url, **made, "command": command(event.completion)}
 
 
 def command(completion: "Completion") -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from waitpoints_client.operations.definition import states
+from waitpoints_client.operations.schema_example import Example, example
 
 DEFAULT = {"approved": True}
 _PAGE_WITHOUT_ACTIONS = "submit"
@@ -17,18 +18,28 @@ _JSONPATH = re.compile(r"\$\.(?:.+\.)?output\.(?P<path>[\w.]+)")
 _COMPARISONS = ("StringEquals", "BooleanEquals", "NumericEquals")
 
 
-def fitting_output(machine: Any, created: Mapping[str, Any]) -> Any:
+def fitting_output(machine: Any, created: Mapping[str, Any]) -> Example:
     """Return an output for a token that was created with these fields; DEFAULT if nothing says what fits."""
     if isinstance(page := created.get("page"), dict):
-        return {"action": _first_action(page)}
-    found = _asked(str(created.get("completeWhen", "")), "||", _JMESPATH, _JMESPATH_LIST)
-    return found or next(filter(None, _of_choices(machine)), DEFAULT)
+        return _of_page(page)
+    asked = _of_filter(created) or next(filter(None, _of_choices(machine)), None)
+    if isinstance(schema := created.get("payloadSchema"), dict):
+        return example(schema, asked)
+    return Example(asked or DEFAULT)
 
 
-def accepts_any_post(created: Mapping[str, Any], output: Any) -> bool:
-    """Whether a POST of this output to the URL completes the token: not if it must be signed, or match more than that."""
-    when = created.get("completeWhen")
-    return "verify" not in created and (not when or _asked(str(when), "||", _JMESPATH, _JMESPATH_LIST) == output)
+def accepts_any_post(created: Mapping[str, Any]) -> bool:
+    """Whether a POST of that output to the URL completes the token: not if it must be signed, or match more than that."""
+    return "verify" not in created and (not created.get("completeWhen") or bool(_of_filter(created)))
+
+
+def _of_page(page: Mapping[str, Any]) -> Example:
+    fields = example(page.get("fields") or {"type": "object"})
+    return Example({"action": _first_action(page), **({"fields": fields.value} if fields.value else {})}, fields.missing)
+
+
+def _of_filter(created: Mapping[str, Any]) -> Any:
+    return _asked(str(created.get("completeWhen", "")), "||", _JMESPATH, _JMESPATH_LIST)
 
 
 def _first_action(page: Mapping[str, Any]) -> str:

@@ -4,58 +4,23 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import count
 from typing import Any
 
 from waitpoints_client import Token, Waitpoints
-from waitpoints_client.operations.definition import Definition, Unusable, payload
+from waitpoints_client.operations.awaited import Awaited
+from waitpoints_client.operations.definition import Definition, Unusable
 from waitpoints_client.operations.deployed import PROBLEMS, Deployed
-from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
+from waitpoints_client.operations.history import Event, History, Written
 
 POLL_SECONDS = 0.25
 LOOKS = 8  # at the execution, for each at its tokens
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
 ENDED = "The trial has ended"
-_WAITING = ".waitForTaskToken"
-_ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
-_TOKEN_ID = re.compile(r'"id": *"(waitpoint_\w+)"')
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that the execution did. Absent values are None."""
-
-    kind: str
-    """token, entered, waits, resumed, lost (the result), failed (a task), or how it ended: SUCCEEDED, FAILED, TIMED_OUT or
-    ABORTED."""
-    at: datetime
-    state: str | None = None
-    completion: "Completion | None" = None
-    output: str | None = None
-    """JSON text."""
-    error: str | None = None
-    cause: str | None = None
-
-    @property
-    def is_the_end(self) -> bool:
-        return self.kind.isupper()
-
-
-@dataclass(frozen=True)
-class Completion:
-    """How to complete a token that the execution waits for."""
-
-    token: Token
-    output: Any
-    """What fits, as far as the token's rules and the machine's Choice states say so."""
-    by_post: bool
-    """Whether a POST to its URL completes it. Else a person with the API key does."""
-    has_page: bool
 
 
 def stand_in(stack: Deployed, placeholder: str) -> str:
@@ -90,8 +55,6 @@ class Trial:
     machine: str = ""
     execution: str = ""
     _is_ours: bool = False
-    _shown: dict[str, Token] = field(default_factory=dict)
-    """The tokens that were told, by their ids."""
 
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
@@ -122,23 +85,20 @@ class Trial:
 
     def follow(self) -> Iterator[Event]:
         """Yield what the execution does, until it ends."""
-        seen, waiting = 0, 0
+        awaited, history = self._awaited(), History()
         for look in count():
-            events = self._history()
-            for happened in map(read_event, events[seen:]):
-                if happened is None:
-                    continue
-                waiting += {"waits": 1, "resumed": -1}.get(happened.kind, 0)
-                yield happened
-                if happened.is_the_end:
-                    return
-                if happened.kind == "waits" and self.token:
-                    yield from self._once(self.token, happened.at, {"page": self.page} if self.page else {})
-            seen = len(events)
-            if waiting > 0 and self._creates_tokens:
-                yield from self._found_tokens(events)
-            if waiting > 0 and look % LOOKS == LOOKS - 1:
-                yield from self._lost()
+            seen, history.events = len(history.events), self._history()
+            for written in history.events[seen:]:
+                if event := history.read(written):
+                    yield from awaited.begins(history, written, event) if event.kind == "waits" else [event]
+                    if event.is_the_end:
+                        return
+                    if event.kind in ("resumed", "failed"):
+                        awaited.ends(history.scheduled(written))
+            if history.events:
+                yield from awaited.found(history.events[0]["timestamp"])
+            if look % LOOKS == LOOKS - 1:
+                yield from self._lost(awaited)
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -161,82 +121,25 @@ class Trial:
         example = self.stack.outputs["StateMachineArn"]
         return str(self.step_functions.describe_state_machine(stateMachineArn=example)["roleArn"])
 
-    @cached_property
-    def _creating(self) -> dict[str, dict[str, Any]]:
-        """The states that create tokens, by their names."""
-        return dict(self.definition.states_that_invoke(self.stack.outputs["CreateFunctionName"]))
-
     @property
     def _creates_tokens(self) -> bool:
         return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
 
-    def _history(self) -> list[Mapping[str, Any]]:
+    def _history(self) -> list[Written]:
         pages = self.step_functions.get_paginator("get_execution_history").paginate(executionArn=self.execution)
         return [event for page in pages for event in page["events"]]
 
-    def _found_tokens(self, events: list[Mapping[str, Any]]) -> Iterator[Event]:
-        """Yield the tokens that a state has created and that this execution waits for.
+    def _awaited(self) -> Awaited:
+        own = {self.token.id: {"page": self.page} if self.page else {}} if self.token else {}
+        functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
+        return Awaited(self.waitpoints, self.definition.machine, *functions, own)
 
-        A wait need not name its execution. So a token counts, too, whose id a state has returned; and if a state that creates
-        and waits does not name it, every token that is waited for without a name.
-        """
-        outputs = [event.get("taskSucceededEventDetails", {}).get("output", "") for event in events]
-        returned = {found for output in outputs for found in _TOKEN_ID.findall(output)}
-        executions = {self.execution, *([None] if any(map(_waits_unnamed, self._creating.values())) else [])}
-        for listed in self.waitpoints.list(status="WAITING", created_from=events[0]["timestamp"]):
-            if listed.id not in self._shown:
-                token = self.waitpoints.get(listed)
-                if token.waiters and (token.id in returned or executions & {waiter.execution for waiter in token.waiters}):
-                    yield from self._once(token, token.created_at, self._created(token, events))
-
-    def _created(self, token: Token, events: list[Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Return the fields of the create that made this token, as its state has them; none if the state is not known."""
-        entered = ""
-        for event in events:
-            entered = event.get("stateEnteredEventDetails", {}).get("name", entered)
-            if token.id in event.get("taskSucceededEventDetails", {}).get("output", "") and entered in self._creating:
-                return payload(self._creating[entered])
-        waiting = [payload(state) for state in self._creating.values() if str(state.get("Resource")).endswith(_WAITING)]
-        return waiting[0] if len(waiting) == 1 else {}
-
-    def _lost(self) -> Iterator[Event]:
+    def _lost(self, awaited: Awaited) -> Iterator[Event]:
         """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""
-        for token in [self.waitpoints.get(shown) for shown in self._shown.values() if shown.status == "WAITING"]:
+        for token in [self.waitpoints.get(shown) for shown in awaited.shown.values() if shown.status == "WAITING"]:
             statuses = {waiter.status for waiter in token.waiters}
             if token.completed_at and statuses and statuses <= {"GONE", "UNDELIVERED"}:
-                self._shown[token.id] = token
+                awaited.shown[token.id] = token
                 yield Event(
                     "lost", token.completed_at, cause=f"the result: its waiter is {' and '.join(sorted(statuses))}. {LOST}"
                 )
-
-    def _once(self, token: Token, at: datetime, created: Mapping[str, Any]) -> Iterator[Event]:
-        if token.id not in self._shown:
-            self._shown[token.id] = token
-            output = fitting_output(self.definition.machine, created)
-            completion = Completion(token, output, accepts_any_post(created, output), "page" in created)
-            yield Event("token", at, completion=completion)
-
-
-def _waits_unnamed(state: Mapping[str, Any]) -> bool:
-    named = any(name.startswith("execution") for name in payload(state))
-    return str(state.get("Resource")).endswith(_WAITING) and not named
-
-
-def read_event(event: Mapping[str, Any]) -> Event | None:
-    """Return what one event of the history says; None for those that say nothing new."""
-    kind, at = event["type"], event["timestamp"]
-    details: Mapping[str, Any] = next((value for name, value in event.items() if name.endswith("EventDetails")), {})
-    said = {"output": details.get("output"), "error": details.get("error"), "cause": details.get("cause")}
-    if kind.endswith("StateEntered"):
-        return Event("entered", at, state=details["name"])
-    if kind in _ENDS:
-        return Event(_upper(kind.removeprefix("Execution")), at, **said)
-    if kind in ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut"):
-        return Event("failed", at, **said)
-    if kind in ("TaskScheduled", "TaskSucceeded") and str(details.get("resource")).endswith(_WAITING):
-        return Event("waits" if kind == "TaskScheduled" else "resumed", at)
-    return None
-
-
-def _upper(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()

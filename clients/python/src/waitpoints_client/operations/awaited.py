@@ -1,0 +1,102 @@
+"""Which token each state of an execution waits for, and how to complete it."""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from waitpoints_client import NotFoundError, Token, Waitpoints
+from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
+from waitpoints_client.operations.history import SUCCEEDED, Event, History, Place, Written, details_of, given
+
+LONGEST_KEY = 2048  # the API refuses a longer one
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How to complete a token that the execution waits for."""
+
+    token: Token
+    output: Any
+    """What fits, as far as the token's rules and the machine's Choice states say so."""
+    missing: tuple[str, ...]
+    """The places in it for which nothing that fits was found."""
+    by_post: bool
+    """Whether a POST to its URL completes it. Else a person with the API key does."""
+    has_page: bool
+
+
+@dataclass
+class Awaited:
+    waitpoints: Waitpoints
+    machine: Any
+    """The definition."""
+    create_function: str
+    wait_function: str
+    own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The fields of the creates of tokens that no state creates, by the tokens' ids."""
+    shown: dict[str, Token] = field(default_factory=dict)
+    """The tokens that were told, by their ids."""
+    _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
+    """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
+
+    def begins(self, history: History, written: Written, event: Event) -> Iterator[Event]:
+        """Yield that a state waits, and how to complete its token if that is known already."""
+        function, payload = given(written)
+        if _is(function, self.create_function):
+            self._sought[written["id"]] = event, payload
+        token = self._named(payload) if _is(function, self.wait_function) else None
+        yield replace(event, ended=token) if token and token.status != "WAITING" else event
+        if token and token.status == "WAITING":
+            yield from self._once(token, event.at, event.place, self._created(token, history))
+
+    def ends(self, scheduled: Written) -> None:
+        """Note that a state waits no longer."""
+        self._sought.pop(scheduled.get("id", 0), None)
+
+    def found(self, started: datetime) -> Iterator[Event]:
+        """Yield the tokens of states that create and wait, as soon as they exist. Their waiter has the state's task token."""
+        sought = {hashlib.sha256(str(it[1].get("taskToken")).encode()).hexdigest()[:16]: it for it in self._sought.values()}
+        for token in self._candidates(started) if sought else ():
+            for waiter in token.waiters:
+                if waiter.id in sought:
+                    event, payload = sought[waiter.id]
+                    yield from self._once(token, token.created_at, event.place, payload)
+
+    def _named(self, payload: Mapping[str, Any]) -> Token | None:
+        try:
+            return self.waitpoints.get(str(payload.get("waitpointId") or "-"))
+        except NotFoundError:  # the state will say so
+            return None
+
+    def _candidates(self, started: datetime) -> Iterator[Token]:
+        """Yield the tokens that a create can have made or, with a key, found."""
+        keys = {payload.get("idempotencyKey") for _, payload in self._sought.values()}
+        listings = [
+            self.waitpoints.list(status="WAITING", **({"idempotency_key": key} if key else {"created_from": started}))
+            for key in keys
+            if key is None or (isinstance(key, str) and 0 < len(key) <= LONGEST_KEY)
+        ]
+        yield from (self.waitpoints.get(listed) for listing in listings for listed in listing if listed.id not in self.shown)
+
+    def _created(self, token: Token, history: History) -> Mapping[str, Any]:
+        """Return the fields of the create that made this token; none if it was made before the execution."""
+        for event in history.events:
+            if event["type"] in SUCCEEDED and token.id in str(details_of(event).get("output", "")):
+                function, payload = given(history.scheduled(event))
+                if _is(function, self.create_function):
+                    return payload
+        return self.own.get(token.id, {})
+
+    def _once(self, token: Token, at: datetime, place: Place, created: Mapping[str, Any]) -> Iterator[Event]:
+        if token.id not in self.shown:
+            self.shown[token.id] = token
+            made = fitting_output(self.machine, created)
+            completion = Completion(token, made.value, made.missing, accepts_any_post(created), "page" in created)
+            yield Event("token", at, place, completion=completion)
+
+
+def _is(named: str, function: str) -> bool:
+    """Whether a name or an ARN names this function."""
+    return f":{function}:" in f":{named}:"
