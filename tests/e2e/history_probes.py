@@ -9,8 +9,8 @@ from ministack.services import stepfunctions
 
 from local import history_mends
 
-LAMBDA = "arn:aws:states:::lambda:invoke"
-ASK: dict[str, Any] = {"Type": "Task", "Resource": LAMBDA, "Parameters": {"FunctionName": "f", "Payload": {"n.$": "$"}}, "Next": "Done"}
+INVOKE = {"FunctionName": "f", "Payload": {"n.$": "$"}}
+ASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": INVOKE, "Next": "Done"}
 EACH: dict[str, Any] = {"Type": "Map", "MaxConcurrency": 1, "Next": "Both"}
 EACH |= {"ItemProcessor": {"StartAt": "Ask", "States": {"Ask": ASK, "Done": {"Type": "Succeed"}}}}
 BRANCH = {"StartAt": "Pause", "States": {"Pause": {"Type": "Pass", "End": True}}}
@@ -19,8 +19,8 @@ MACHINE = {"StartAt": "Each", "States": {"Each": EACH, "Both": {"Type": "Paralle
 
 def history(machine: Any, given: Any) -> list[dict[str, Any]]:
     """Run a machine on functions that return what they are given."""
-    execution: dict[str, Any] = {"executionArn": "arn", "name": "e", "status": "RUNNING", "startDate": "", "input": json.dumps(given)}
-    execution |= {"stateMachineArn": "m", "events": [{"id": 1, "type": "ExecutionStarted"}]}
+    execution: dict[str, Any] = {"executionArn": "arn", "name": "e", "status": "RUNNING", "startDate": ""}
+    execution |= {"input": json.dumps(given), "stateMachineArn": "m", "events": [{"id": 1, "type": "ExecutionStarted"}]}
     with (
         patch.dict(stepfunctions._executions._data, clear=True),
         patch.dict(stepfunctions._state_machines._data, clear=True),

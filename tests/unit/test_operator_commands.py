@@ -1,6 +1,7 @@
 """The operator's commands on fakes of AWS: what they print, and their exit status."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -120,6 +121,34 @@ class TestDoctor:
         result = run("doctor")
         assert (result.exit_code, result.stdout) == (2, "")
         assert result.stderr == "Error: An error occurred (AccessDenied) when calling the Invoke operation: no\n"
+
+
+HOSTILE = "\x1b[31m\x9b\x7f\u202e\u2066\r"
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+@pytest.mark.parametrize("command", ["doctor", "doctor --json", "redrive", "redrive --json", "logs", "logs --json"])
+def test_nothing_that_a_stack_says_is_obeyed_by_a_terminal(
+    stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, terminal: bool, command: str
+) -> None:
+    monkeypatch.setattr(show, "is_terminal", lambda _: terminal)
+    stack.findings = {**UNDONE, "undelivered": [HOSTILE], "overdue": []}
+    stack.pages = [[logged(0, {"level": HOSTILE, "message": HOSTILE, HOSTILE: HOSTILE, "a": [HOSTILE]}), logged(1, HOSTILE)]]
+    printed = re.sub(r"\x1b\[\d+m", "", run(*command.split()).output)
+    assert r"\u202e" in printed
+    assert not set(printed) & set(HOSTILE) - set("[31m")
+
+
+@pytest.mark.parametrize("command", ["doctor", "redrive", "logs", "rotate-key", "give-up t", "restore t", "smoke"])
+def test_no_error_of_aws_is_obeyed_by_a_terminal(stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
+    def rejected(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied", "Message": HOSTILE}}, "Invoke")
+
+    monkeypatch.setattr(stacks, "deployed", rejected)
+    result = run(*command.split())
+    assert (result.exit_code, result.stdout) == (2 if command in ("doctor", "redrive", "smoke") else 1, "")
+    assert r"\u202e" in result.stderr
+    assert not set(result.stderr) & set(HOSTILE) - set("[31m")
 
 
 class TestRedrive:

@@ -362,6 +362,24 @@ class TestAMap:
         assert [(it["event"], it["state"], it["items"]) for it in events[1:-1]][-1] == ("resumed", "Both", [1])
 
 
+@pytest.mark.parametrize("as_json", [[], ["--json"]])
+def test_nothing_that_a_machine_says_is_obeyed_by_a_terminal(stack: TriedStack, as_json: list[str]) -> None:
+    text = "\x1b[31m\x9b\x7f\u202e\u2066\r"
+    stack.history = [
+        [
+            STARTED,
+            event(0.1, "PassStateEntered", name=text),
+            event(1, "TaskFailed", error=text, cause=text),
+            {**SUCCEEDED, "executionSucceededEventDetails": {"output": json.dumps({text: text})}},
+        ]
+    ]
+    result = run({**PASSES, "Comment": text}, *as_json)
+    assert not set(result.output) & set(text) - set("[31m")
+    assert result.output.count(r"\u202e") >= 5
+    if as_json:
+        assert json.loads(result.stdout.splitlines()[-1])["output"] == {text: text}
+
+
 def test_a_map_within_an_item_that_is_over_gives_no_item() -> None:
     events = [
         event(0, "MapIterationStarted", name="Outer", index=4),

@@ -18,7 +18,7 @@ endpoints = typer.Typer(cls=PlainGroup)
 def show_help(context: typer.Context) -> None:
     """Show the group's help if no command of it is named."""
     if context.invoked_subcommand is None:
-        print(context.get_help(), end="")  # on a terminal, get_help prints by itself
+        typer.echo(context.get_help(), nl=False)  # on a terminal, get_help prints by itself
 
 
 def put(

@@ -1,6 +1,7 @@
 """How a line of the log is printed."""
 
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_client.cli import show
@@ -18,18 +19,24 @@ def show_line(line: "Line", *, as_json: bool) -> None:
     if as_json:
         show.record({"at": at, "line": line.record or line.text})
     elif show.is_terminal(sys.stdout):
-        show.text(f"{show.styled('2', f'{line.at:%H:%M:%S}')} {_readable(line)}")
+        show.text(show.Styled("2", f"{line.at:%H:%M:%S}"), *_readable(line))
     else:
         show.text(f"{at}\t{show.cell(line.text)}")
 
 
-def _readable(line: "Line") -> str:
+def _readable(line: "Line") -> Iterator[str | show.Styled]:
     record = line.record
     if record is None:
-        return show.cell(line.text)
+        yield f" {show.cell(line.text)}"
+        return
     level = str(record.get("level", ""))
-    fields = [f"{show.styled('2', f'{name}=')}{_brief(value)}" for name, value in record.items() if name not in _LEFT_OUT]
-    return " ".join([show.styled(_COLOURS.get(level, "32"), f"{level:<7}"), show.cell(str(record.get("message", ""))), *fields])
+    yield " "
+    yield show.Styled(_COLOURS.get(level, "32"), f"{show.cell(level):<7}")
+    yield f" {show.cell(str(record.get('message', '')))}"
+    for name, value in record.items():
+        if name not in _LEFT_OUT:
+            yield show.Styled("2", f" {show.cell(name)}=")
+            yield _brief(value)
 
 
 def _brief(value: Any) -> str:

@@ -33,10 +33,10 @@ def exiting_with(status: int) -> Iterator[None]:
 def confirm(question: str) -> None:
     """Ask the person. Raises Problem unless the answer is yes."""
     try:
-        if typer.confirm(question, err=True):
+        if typer.confirm(show.cell(question), err=True):
             return
     except typer.Abort:  # nobody is there to answer
-        print(file=sys.stderr)
+        show.note("")
     raise Problem("Not confirmed, so nothing was changed: answer y, or use --yes")
 
 
@@ -45,7 +45,7 @@ def sentence(error: Exception) -> str:
     if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
         return show.cell(" ".join(str(error).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
-        traceback.print_exception(error)
+        show.note("".join(traceback.format_exception(error)).rstrip())
     return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
 
 

@@ -8,14 +8,19 @@ import sys
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Answer
 
 _STATUS_STYLES = {"WAITING": "yellow", "COMPLETED": "green", "FAILED": "red", "TIMED_OUT": "red"}
 _CODES = {"yellow": "33", "green": "32", "red": "31"}
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_LINE_BREAKS = re.compile(r"[\t\n\r]+")
+_UNPRINTABLE = re.compile(
+    "[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f"  # C0 without tab and line feed, DEL, C1
+    "\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069"  # what breaks or reorders a line
+    "\\ud800-\\udfff]"  # half of a surrogate pair, which no terminal is sent
+)
 _FREE = {"TAGS", "KEY", "WHY", "RESULT"}
 """Columns that can be shortened."""
 _GAP = "  "  # between columns
@@ -26,8 +31,28 @@ def is_terminal(stream: TextIO) -> bool:
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def text(line: object) -> None:
-    print(line, flush=True)
+class Styled(NamedTuple):
+    """Words in a style of ECMA-48, such as "31" for red."""
+
+    code: str
+    words: str
+
+
+def text(*parts: object, stream: TextIO | None = None) -> None:
+    """Print a line. All output of commands goes through here, except tables on a terminal, whose cells `cell` has read."""
+    stream = stream or sys.stdout
+    colours = has_colours(stream)
+    written = (printable(part.words if isinstance(part, Styled) else str(part)) for part in parts)
+    painted = (
+        f"\x1b[{part.code}m{words}\x1b[0m" if colours and isinstance(part, Styled) else words
+        for part, words in zip(parts, written, strict=True)
+    )
+    print("".join(painted), file=stream, flush=True)
+
+
+def printable(found: str) -> str:
+    """Write as `\\u202e` what a terminal would obey, except tabs and line feeds. JSON stays the same JSON."""
+    return _UNPRINTABLE.sub(lambda character: f"\\u{ord(character[0]):04x}", found)
 
 
 def value(found: Any) -> None:
@@ -56,18 +81,13 @@ def json_text(found: Any) -> str:
 
 def note(line: str) -> None:
     """Say something to the person that is no part of the command's output."""
-    print(line, file=sys.stderr, flush=True)
+    text(line, stream=sys.stderr)
 
 
 def error(message: str, status: int = 1) -> int:
     """Print an error, and return the exit status."""
-    note(f"{styled('31', 'Error:', sys.stderr)} {message}")
+    text(Styled("31", "Error:"), f" {message}", stream=sys.stderr)
     return status
-
-
-def styled(code: str, words: str, stream: TextIO | None = None) -> str:
-    """Return the words in a style of ECMA-48, such as "31" for red, if the stream (standard output) has colours."""
-    return f"\x1b[{code}m{words}\x1b[0m" if has_colours(stream or sys.stdout) else words
 
 
 def has_colours(stream: TextIO) -> bool:
@@ -78,13 +98,13 @@ def has_colours(stream: TextIO) -> bool:
 def fields(found: Mapping[str, Any]) -> None:
     """Print names and values: aligned on a terminal, separated by tabs in a pipe."""
     width = max(map(len, found), default=0) if is_terminal(sys.stdout) else 0
-    for name, member in ((name, member if name == "status" else cell(str(member))) for name, member in found.items()):
-        text(f"{name:<{width}}  {member}" if width else f"{name}\t{member}")
+    for name, member in found.items():
+        text(f"{name:<{width}}  " if width else f"{name}\t", member if isinstance(member, Styled) else cell(str(member)))
 
 
 def cell(found: str) -> str:
     """Return a text without what would break a line, a column or the terminal: a tag can have any character."""
-    return _CONTROL.sub(" ", found)
+    return printable(_LINE_BREAKS.sub(" ", found))
 
 
 def rows(columns: Sequence[str], found: Iterable[Sequence[str]]) -> None:
@@ -142,8 +162,8 @@ def pause(seconds: float) -> None:
             raise BrokenPipeError
 
 
-def status(name: str) -> str:
-    return styled(_CODES[_STATUS_STYLES[name]], name)
+def status(name: str) -> Styled:
+    return Styled(_CODES[_STATUS_STYLES[name]], name)
 
 
 def instant(at: datetime | None) -> str:

@@ -17,6 +17,7 @@ from waitpoints_client.cli.options import Json, add, argument, option
 from waitpoints_client.cli.problems import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from waitpoints_client.operations.awaited import Completion
@@ -98,7 +99,7 @@ def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> 
 def _follow(tried: "Trial", value: Any, as_json: bool) -> int:
     told = Told()
     for event in tried.follow():
-        show.record(_as_value(event)) if as_json else show.text(told.line(event))
+        show.record(_as_value(event)) if as_json else show.text(*told.line(event))
         if event.is_the_end:
             if value == {} and (event.error or "").startswith("States."):
                 show.note(_about_the_input(tried.definition.machine))
@@ -119,22 +120,25 @@ class Told:
     place: "Place | None" = None
     why: str = ""
 
-    def line(self, event: "Event") -> str:
+    def line(self, event: "Event") -> "Iterator[str | show.Styled]":
+        """Yield the parts of what is printed about an event."""
         self.start = self.start or event.at
         if event.completion:
-            return _how_to_complete(event.completion, self._elsewhere(event))
-        when = show.styled("2", f"{(event.at - self.start).total_seconds():8.2f} s")
+            yield _how_to_complete(event.completion, self._elsewhere(event))
+            return
+        yield show.Styled("2", f"{(event.at - self.start).total_seconds():8.2f} s")
         why = _why(event)
         why, self.why = (event.error or "") if why == self.why else why, why
         if event.is_the_end:
-            output = [json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)] if event.output else []
-            return "\n".join([f"{when}  {show.styled(_COLOURS[event.kind], event.kind)} {why}".rstrip(), *output])
-        if event.kind == "entered":
+            yield from ("  ", show.Styled(_COLOURS[event.kind], event.kind), f" {why}" if why else "")
+            yield f"\n{json.dumps(json.loads(event.output), indent=2, ensure_ascii=False)}" if event.output else ""
+        elif event.kind == "entered":
             self.place = event.place
-            return f"{when}  {show.styled('1', _named(event.place))}"
-        said = show.styled("31", f"{event.kind} {why}") if why else event.kind
-        ended = f" for {event.ended.id}, which is {event.ended.status}" if event.ended else ""
-        return f"{when}    {self._elsewhere(event)}{said}{ended}"
+            yield from ("  ", show.Styled("1", _named(event.place)))
+        else:
+            yield f"    {self._elsewhere(event)}"
+            yield show.Styled("31", f"{event.kind} {why}") if why else event.kind
+            yield f" for {event.ended.id}, which is {event.ended.status}" if event.ended else ""
 
     def _elsewhere(self, event: "Event") -> str:
         """Name the event's place, if the line before it is about another one."""

@@ -1,0 +1,131 @@
+"""Whatever others wrote into a token, an endpoint or an error: no command prints what a terminal would obey."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import Result
+
+from waitpoints_client import Waitpoints, cli
+from waitpoints_client.cli import show
+from waitpoints_client.testing import FakeWaitpoints
+
+Run = Callable[..., Result]
+OBEYED = [
+    *range(0x20),
+    *range(0x7F, 0xA0),
+    0x061C,
+    0x200E,
+    0x200F,
+    0x2028,
+    0x2029,
+    *range(0x202A, 0x202F),
+    *range(0x2066, 0x206A),
+]
+TEXT = "".join(map(chr, OBEYED)) + "\ud800 [red]é😀 \\u202e"
+OURS = re.compile(r"\x1b\[[\d;]*m")
+
+
+@pytest.fixture
+def token(waitpoints: Waitpoints) -> str:
+    token = waitpoints.create(tags=[TEXT.replace("\ud800", "")], idempotency_key=TEXT.replace("\ud800", ""))
+    waitpoints.complete(token, {TEXT: [TEXT]})
+    return token.id
+
+
+@pytest.fixture(params=[False, True], ids=["pipe", "terminal"])
+def terminal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    monkeypatch.setattr(show, "is_terminal", lambda _: request.param)
+    monkeypatch.setenv("COLUMNS", "4000")
+    return bool(request.param)
+
+
+def assert_harmless(result: Result) -> None:
+    printed = OURS.sub("", result.output)
+    assert printed
+    assert "\\u202e" in printed
+    assert {ord(one) for one in printed} & {*OBEYED} <= {ord("\n"), ord("\t")}
+    assert not re.search("[\ud800-\udfff]", printed)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "get TOKEN",
+        "get TOKEN --json",
+        "list",
+        "list --json",
+        "wait TOKEN",
+        "wait TOKEN --json",
+        "complete TOKEN",
+        "fail TOKEN no",
+    ],
+)
+def test_of_a_token(run: Run, token: str, terminal: bool, command: str) -> None:
+    result = run(*command.replace("TOKEN", token).split())
+    assert result.exit_code == 0, result.output
+    if result.output:
+        assert_harmless(result)
+
+
+@pytest.mark.parametrize("command", ["get TOKEN", "list", "wait TOKEN"])
+def test_of_json_it_stays_the_same_value(run: Run, waitpoints: Waitpoints, token: str, command: str) -> None:
+    found = json.loads(run(*command.replace("TOKEN", token).split(), "--json").stdout)
+    match found:
+        case {"output": str(text)}:
+            assert json.loads(text) == {TEXT: [TEXT]}
+        case {"output": output}:
+            assert output == {TEXT: [TEXT]}
+        case [listed]:
+            assert [listed["idempotencyKey"], *listed["tags"]] == [TEXT.replace("\ud800", "")] * 2
+    text = next(line for line in run("get", token).stdout.splitlines() if line.startswith("output\t"))
+    assert json.loads(text.partition("\t")[2]) == {TEXT: [TEXT]}  # also without --json
+
+
+@pytest.mark.parametrize(
+    "command", ["get e", "list", "put e --verify none --key KEY", "get f", "test f BODY", "test f BODY --json"]
+)
+def test_of_an_endpoint(run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, terminal: bool, command: str) -> None:
+    text = TEXT.replace("\ud800", "").replace("\\", "")
+    key, body = f"body.{json.dumps(text, ensure_ascii=False)}", json.dumps({"k": text})
+    waitpoints.endpoints.put("e", key=key, verify="none")
+    fake.deliver(waitpoints.endpoints.put("f", key="body.k", verify="none").url, {"k": text})
+    words = ["endpoints", *({"KEY": key, "BODY": body}.get(word, word) for word in command.split())]
+    assert_harmless(run(*words))
+
+
+@pytest.mark.parametrize(
+    "command", ["create", "get T", "list", "complete T", "fail T no", "wait T", "url T", "open T", "endpoints list"]
+)
+def test_of_the_servers_errors(
+    run: Run, fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, terminal: bool, command: str
+) -> None:
+    monkeypatch.setattr(fake, "handle_request", lambda _: httpx.Response(422, text=json.dumps({"error": TEXT})))
+    result = run(*command.split())
+    assert result.exit_code == 1
+    assert_harmless(result)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [TEXT],
+        ["list", f"--{TEXT}"],
+        ["list", "--since", TEXT],
+        ["create", "--page", f"@{TEXT}"],
+    ],
+)
+def test_of_ones_own_arguments(run: Run, terminal: bool, words: list[str]) -> None:
+    result = run(*(word.replace("\x00", "").replace("\ud800", "") for word in words))
+    assert result.exit_code != 0
+    assert_harmless(result)
+
+
+def test_everything_goes_through_one_function() -> None:
+    modules = [path for path in Path(cli.__file__).parent.glob("*.py") if path.name != "show.py"]
+    assert [
+        path.name for path in modules if re.search(r"\bprint\(|std(?:out|err)\.write|Console\(\)\.print", path.read_text())
+    ] == []
