@@ -466,12 +466,34 @@ def test_a_machine_that_misses_its_input_is_told_how_to_give_it(stack: TriedStac
     assert result.stderr == 'Its input was {}. Give it another with --input. Its comment: Input: {"orderId": "1"}\n'
 
 
-def test_the_input_can_be_json_or_a_file(stack: TriedStack) -> None:
-    stack.history = [[STARTED, SUCCEEDED], [STARTED, SUCCEEDED]]
-    run(PASSES, "--input", '{"a": 1}')
-    assert stack.given == {"a": 1}
-    run(PASSES, given={"a": 2})
-    assert stack.given == {"a": 2}
+@pytest.mark.parametrize(
+    ("given", "value"),
+    [('{"a": 1}', {"a": 1}), ("input.json", {"a": 2}), ("@input.json", {"a": 2}), ('"text"', "text"), ("5", 5), ("-", [3])],
+)
+def test_the_input_can_be_json_or_a_file(stack: TriedStack, given: str, value: Any) -> None:
+    stack.history = [[STARTED, SUCCEEDED]]
+    Path("input.json").write_text('{"a": 2}')
+    Path("passes.json").write_text(json.dumps(PASSES))
+    result = CliRunner().invoke(program, ["try", "@passes.json", "--input", given], input="[3]")
+    assert (result.exit_code, stack.given) == (0, value)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["nofile"], "nofile cannot be read: No such file or directory"),
+        (["mine.asl.json", "--input", "nofile"], "--input nofile is neither JSON nor a file: No such file or directory"),
+        (["mine.asl.json", "--input", "{"], "--input is not JSON"),
+        (["mine.asl.json", "--page", "nofile"], "--page nofile is neither JSON nor a file: No such file or directory"),
+        (["README.md"], "README.md, line 1, column 1: not JSON"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_wrong_usage(stack: TriedStack, words: list[str], said: str) -> None:
+    Path("mine.asl.json").write_text(json.dumps(PASSES))
+    Path("README.md").write_text("# A text")
+    result = CliRunner().invoke(program, ["try", *words])
+    assert (result.exit_code, result.stdout, stack.machines) == (2, "", [])
+    assert said in result.stderr
 
 
 def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,13 +561,13 @@ class TestAStandIn:
     def test_is_not_waited_for(self, stack: TriedStack) -> None:
         waits = {**self.INVOKES, "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken"}
         result = run({"StartAt": "A", "States": {"A": waits}})
-        assert (result.exit_code, stack.machines, stack.functions) == (1, [], [])
+        assert (result.exit_code, stack.machines, stack.functions) == (2, [], [])
         assert 'the state "A" waits for StartFunction to return its task token, which a stand-in never does' in result.stderr
 
     def test_is_proposed_for_a_function_of_another_account(self, stack: TriedStack) -> None:
         text = json.dumps(self.MACHINE).replace("${StartFunction}", "arn:aws:lambda:us-east-1:1:function:f")
         result = run(text)
-        assert (result.exit_code, stack.machines) == (1, [])
+        assert (result.exit_code, stack.machines) == (2, [])
         assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
 
 
@@ -583,7 +605,7 @@ def test_a_machine_that_cannot_be_deleted_is_named(stack: TriedStack) -> None:
 )
 def test_a_mistake_starts_nothing(stack: TriedStack, definition: Any, given: Any, said: str) -> None:
     result = run(definition, given=given)
-    assert (result.exit_code, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (2, "")
     assert said in result.stderr
     assert (stack.machines, stack.given, list(stack.waitpoints.list())) == ([], None, [])
 

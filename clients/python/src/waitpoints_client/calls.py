@@ -43,6 +43,8 @@ class Call(Generic[Read]):
     read: Callable[[httpx.Response], Read]
     query: Mapping[str, str] = field(default_factory=dict)
     body: Any = ABSENT
+    delivery_id: str | None = None
+    """The id of a completion, which the token shows that it ends."""
 
 
 @dataclass(frozen=True)

@@ -118,6 +118,8 @@ class Session:
             "user-agent": self.user_agent,
             "x-trigger-request-idempotency-key": key,
         }
+        if call.delivery_id is not None:
+            headers["idempotency-key"] = call.delivery_id
         content = None
         if call.body is not ABSENT:
             content = _encoded(call.body)

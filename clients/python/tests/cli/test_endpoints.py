@@ -35,8 +35,9 @@ def test_an_endpoint_is_made_shown_and_listed(run: Run, printed: Printed, fake: 
     assert printed("endpoints", "get", "orders")["deliveries"]["kept"]["lastKey"] == "orders:1"
 
 
-def test_a_signature_is_asked_for(printed: Printed) -> None:
-    made = printed(*PUT[:-1], "token:HOOK:X-Token")
+@pytest.mark.parametrize("verify", ["token:HOOK:X-Token", '{"scheme": "token", "secret": "HOOK", "header": "X-Token"}'])
+def test_a_signature_is_asked_for(printed: Printed, verify: str) -> None:
+    made = printed(*PUT[:-1], verify)
     assert made["verify"] == {"scheme": "token", "secret": "HOOK", "header": "X-Token"}
 
 
@@ -53,6 +54,9 @@ def test_a_delivery_is_tried_out(run: Run, printed: Printed) -> None:
     lines = run("endpoints", "test", "orders", '{"order": 1}', "-H", "X-A: b", "--query", "c=d").stdout.splitlines()
     assert lines[0] == "outcome\tkept"
     assert "key\torders:1\t" in lines
+    assert 'run gets\t{"order":1}' in lines
+    names = [line.partition("\t")[0] for line in lines]
+    assert len(names) == len({*names})  # a program finds each by its name
     assert printed("endpoints", "test", "orders", "-", input='{"order": 2}')["key"] == "orders:2"
     assert run("endpoints", "test", "orders", "{}", "-H", "wrong").exit_code == 2
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import httpx
 import pytest
-from typer.testing import Result
+from typer.testing import CliRunner, Result
 
 from waitpoints_client import Waitpoints
-from waitpoints_client.cli import show
+from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.arguments import content
 from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
@@ -61,7 +62,12 @@ class TestCreate:
         printed("create", "--verify", "github:GITHUB", "--complete-when", "body.a", "--schema", f"@{tmp_path / 'schema.json'}")
         printed("create", "--page", "-", input='{"title": "Deploy?"}')
 
+        printed("create", "--verify", ' {"scheme": "github", "secret": "GITHUB"}', "--schema", str(tmp_path / "schema.json"))
+        printed("create", "--verify", "-", input='{"new": 1}')
+
         verify = {"scheme": "github", "secret": "GITHUB"}
+        assert sent[2] == {"verify": verify, "payloadSchema": {"type": "object"}}
+        assert sent[3] == {"verify": {"new": 1}}
         assert sent[0] == {"verify": verify, "completeWhen": "body.a", "payloadSchema": {"type": "object"}}
         assert sent[1] == {"page": {"title": "Deploy?"}}
 
@@ -74,6 +80,10 @@ class TestCreate:
             ),
             (["--page", "@nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
             (["--verify", "github"], "--verify github has another form than SCHEME:SECRET"),
+            (["--verify", '{"scheme": "github"'], "--verify is not JSON"),
+            (["--verify", "@nowhere.json"], "nowhere.json cannot be read: No such file or directory"),
+            (["--page", "page.json"], "--page page.json is neither JSON nor a file: No such file or directory"),
+            (["--tag", "a,b"], "--tag 'a,b' has a comma, and no filter finds such a tag: repeat --tag for several"),
             (["--tme", "1h"], "No such option: --tme"),
         ],
     )
@@ -215,6 +225,13 @@ class TestComplete:
         assert result.stderr.endswith("""write '"approved"' for a text\n""")
         assert waitpoints.get(token).status == "WAITING"
 
+    def test_refuses_the_bare_name_of_a_file_and_says_how_to_write_it(
+        self, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("data.json").write_text("1")
+        assert run("complete", "t", "data.json").stderr.endswith("write @data.json to read the file\n")
+
     @pytest.mark.parametrize(
         ("data", "said"),
         [
@@ -264,6 +281,67 @@ class TestComplete:
         created = waitpoints.create(idempotency_key="orders:1")
         assert (created.id, waitpoints.get(created).output) == (kept["id"], {"paid": True})
         assert printed("complete-key", "orders:1") == {"id": created.id, "created": False}
+
+
+class TestCompleteAfterTheEnd:
+    """It is no error, and changes nothing. The command says so only if another one ended the token."""
+
+    @pytest.mark.parametrize("words", [["complete"], ["complete", "{}"], ["fail", "no"], ["complete", "--json"]], ids=" ".join)
+    @pytest.mark.parametrize("how", ["been completed", "been failed", "timed out"])
+    def test_says_what_ended_it_and_when(
+        self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, words: list[str], how: str
+    ) -> None:
+        token = waitpoints.create(timeout="1h")
+        match how:
+            case "been completed":
+                fake.deliver(token.url, {"a": 1})
+            case "been failed":
+                waitpoints.fail(token, "no")
+            case _:
+                fake.advance(timedelta(hours=2))
+        before = waitpoints.get(token)
+
+        result = run(words[0], token.id, *words[1:])
+
+        assert before.completed_at
+        at = before.completed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        assert (result.exit_code, result.stderr) == (0, f"{token.id} had already {how} at {at}: nothing changed\n")
+        assert result.stdout == ('{\n  "success": true\n}\n' if "--json" in words else "")
+        assert waitpoints.get(token) == before
+
+    def test_by_key_says_it_too_unless_the_completion_is_kept(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(idempotency_key="k")
+        first, second = run("complete-key", "k", "1"), run("complete-key", "k", "2")
+        assert (first.stderr, second.stdout) == ("", f"id\t{token.id}\n")
+        assert second.stderr.startswith(f"{token.id} had already been completed at ")
+        assert (run("complete-key", "other").stderr, waitpoints.get(token).output) == ("", 1)
+
+    def test_does_not_take_a_lost_answer_for_another_completion(
+        self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = waitpoints.create()
+        answer, lost = fake.handle_request, ["once"]
+
+        def lose_one(request: httpx.Request) -> httpx.Response:
+            answered = answer(request)
+            if request.url.path.endswith("/complete") and lost:
+                lost.clear()
+                return httpx.Response(503, headers={"x-should-retry": "true"}, json={})
+            return answered
+
+        monkeypatch.setattr(fake, "handle_request", lose_one)
+        monkeypatch.setattr("time.sleep", lambda _: None)
+        result = run("complete", token.id, "1")
+        assert (result.exit_code, result.stderr, lost) == (0, "", [])
+
+    def test_says_nothing_to_who_may_not_look(
+        self, fake: FakeWaitpoints, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = waitpoints.create()
+        monkeypatch.setattr(stacks, "client", lambda _: Waitpoints(fake.url, token.public_access_token, transport=fake))
+        for _ in range(2):
+            result = CliRunner().invoke(program, ["complete", token.id])
+            assert (result.exit_code, result.output) == (0, "")
 
 
 class TestWait:

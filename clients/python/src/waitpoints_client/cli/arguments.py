@@ -1,6 +1,7 @@
 """Values as they are typed: JSON, files, and the signature that deliveries must have."""
 
 import json
+import os
 import sys
 from functools import partial
 from pathlib import Path
@@ -27,10 +28,22 @@ def standard_input() -> str:
     return sys.stdin.read()
 
 
-def content_or_file(argument: str) -> str:
-    """Return an argument that is JSON, or the text of the file that it names; `@file` and `-` as for other arguments."""
-    is_content = argument.lstrip().startswith(("{", "[", "@")) or argument == "-"
-    return content(argument) if is_content else file(argument)
+def content_or_file(argument: str, name: str) -> str:
+    """Return an argument that is JSON, or the text of the file that it names with or without `@`; standard input for `-`."""
+    if argument == "-" or argument.lstrip().startswith(("{", "[", "@")) or _is_json(argument):
+        return content(argument)
+    try:
+        return file(argument)
+    except Problem as problem:
+        raise Problem(f"{name} {argument} is neither JSON nor a file: {str(problem).rpartition(': ')[2]}", USAGE) from None
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def file(name: str) -> str:
@@ -44,7 +57,15 @@ def file(name: str) -> str:
 
 def json_value(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
-    text = content(argument)
+    return _parsed(content(argument), name)
+
+
+def json_or_file(argument: str, name: str) -> Any:
+    """Return the JSON value of an argument, which can be a file's name, too."""
+    return _parsed(content_or_file(argument, name), name)
+
+
+def _parsed(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=partial(_refuse_constant, name))
     except json.JSONDecodeError as error:
@@ -64,15 +85,29 @@ def _refuse_constant(name: str, constant: str) -> None:
 
 def _example(text: str) -> str:
     """Say how to write the JSON that was probably meant."""
+    if os.path.isfile(text):
+        return f"@{text} to read the file"
     is_word = text.strip() and not text.lstrip().startswith(("{", "["))
     return f"'{json.dumps(text.strip())}' for a text" if is_word and len(text) < 40 else """'{"approved": true}', for example"""
 
 
 def verification(argument: str) -> "Verify":
-    """Return the signature that `SCHEME:SECRET` or `token:SECRET:HEADER` asks for."""
+    """Return the signature that `SCHEME:SECRET`, `token:SECRET:HEADER` or the API's JSON asks for."""
+    if argument.lstrip().startswith(("{", "@")) or argument == "-":
+        verify: Verify = json_value(argument, "--verify")
+        return verify
     parts = argument.split(":")
     if len(parts) == 2 and all(parts):
         return {"scheme": parts[0], "secret": parts[1]}
     if len(parts) == 3 and all(parts):
         return {"scheme": parts[0], "secret": parts[1], "header": parts[2]}
-    raise Problem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB", USAGE)
+    raise Problem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
+
+
+def new_tags(tags: list[str] | None) -> list[str] | None:
+    """Return the tags of a new token. Raises Problem for one that no list can be filtered by."""
+    if with_comma := [tag for tag in tags or () if "," in tag]:
+        raise Problem(
+            f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE
+        )
+    return tags

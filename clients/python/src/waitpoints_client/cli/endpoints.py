@@ -24,7 +24,7 @@ def show_help(context: typer.Context) -> None:
 def put(
     name: Name,
     key: Annotated[str, option("--key", metavar="EXPR", help="JMESPath: what a delivery's key is, such as body.order.")],
-    verify: Annotated[str, option("--verify", metavar="SCHEME:SECRET", help="How the provider signs, or none.")],
+    verify: Annotated[str, option("--verify", metavar="SCHEME:SECRET", help="How the provider signs, also as JSON, or none.")],
     complete_when: When = None,
     output: Annotated[str | None, option("--output", metavar="EXPR", help="JMESPath: the output. Default: the body.")] = None,
     key_ttl: Annotated[
@@ -98,7 +98,7 @@ def try_delivery(
         show.answer(trial)
         return
     token = {"token": trial.token} if trial.token else {}
-    output = {"output": trial.output_text} if trial.output_text is not None else {}
+    output = {"run gets": trial.output_text} if trial.output_text is not None else {}
     show.fields({"outcome": trial.outcome, **token, **output})
     show.rows(("STEP", "RESULT", "WHY"), [(it.step, it.result, it.detail or "") for it in trial.steps])
 

@@ -67,6 +67,6 @@ Key = Annotated[str, argument("KEY", "The idempotency key of the token.")]
 Name = Annotated[str, argument("NAME", "The endpoint's name: a-z, 0-9 and -.")]
 Tags = Annotated[list[str] | None, option("--tag", "-t", metavar="TAG", help="A tag. Repeat it for several.")]
 Verify = Annotated[
-    str | None, option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB.")
+    str | None, option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB, or JSON.")
 ]
 When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]

@@ -51,7 +51,9 @@ def sentence(error: Exception) -> str:
 
 def status_of(error: Exception) -> int:
     """Return the exit status for any error."""
-    return error.status if isinstance(error, Problem) else 2 if _is_about_an_argument(error) else 1
+    if isinstance(error, Problem):
+        return error.status
+    return 2 if _is_about_an_argument(error) or isinstance(error, (*_unusable(),)) else 1
 
 
 def _is_about_an_argument(error: Exception) -> bool:
@@ -65,5 +67,10 @@ def _reported() -> Iterator[type[Exception]]:
         yield errors.WaitpointsError
     if deployed := sys.modules.get("waitpoints_client.operations.deployed"):
         yield from (deployed.NotFound, *deployed.PROBLEMS)
+    yield from _unusable()
+
+
+def _unusable() -> Iterator[type[Exception]]:
+    """Yield the error of a definition, if this command reads one."""
     if definition := sys.modules.get("waitpoints_client.operations.definition"):
         yield definition.Unusable

@@ -23,6 +23,7 @@ from waitpoints_client.cli.options import (
     option,
 )
 from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
     from waitpoints_client.options import ListFilters
@@ -39,8 +40,8 @@ def create(
     key_ttl: Annotated[str | None, option("--key-ttl", metavar="TIME", help="How long the token holds its key.")] = None,
     verify: Verify = None,
     complete_when: When = None,
-    schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or @FILE.")] = None,
-    page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or @FILE.")] = None,
+    schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or its file.")] = None,
+    page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or its file.")] = None,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the id alone.")] = False,
     stack: Stack = None,
     as_json: Json = False,
@@ -49,11 +50,11 @@ def create(
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there.
     """
-    options: Any = {"timeout": timeout, "tags": tag, "idempotency_key": key, "idempotency_key_ttl": key_ttl}
+    options: Any = {"timeout": timeout, "tags": arguments.new_tags(tag), "idempotency_key": key, "idempotency_key_ttl": key_ttl}
     options |= {"complete_when": complete_when, "verify": arguments.verification(verify) if verify else None}
     options |= {
-        "payload_schema": arguments.json_value(schema, "--schema") if schema else None,
-        "page": arguments.json_value(page, "--page") if page else None,
+        "payload_schema": arguments.json_or_file(schema, "--schema") if schema else None,
+        "page": arguments.json_or_file(page, "--page") if page else None,
     }
     with stacks.client(stack) as waitpoints:
         created = waitpoints.create(**options)
@@ -127,11 +128,13 @@ def list_tokens(
 def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
     """Complete a token. What waits for it gets DATA.
 
-    The first completion counts; a later one changes nothing.
+    The first completion counts; a later one changes nothing, and says so.
     """
     output = given(data, text=text)
     with stacks.client(stack) as waitpoints:
-        waitpoints.complete(token, *output)
+        from waitpoints_client import calls
+
+        settle(waitpoints, calls.complete(token, *(output or (calls.ABSENT,))), lambda _: token)
     done(as_json)
 
 
@@ -143,9 +146,14 @@ def fail(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Fail a token. What waits for it gets the error."""
+    """Fail a token. What waits for it gets the error.
+
+    A token that has ended stays as it is, and the command says so.
+    """
     with stacks.client(stack) as waitpoints:
-        waitpoints.fail(token, message, name=name, code=code)
+        from waitpoints_client import calls
+
+        settle(waitpoints, calls.fail(token, message, name, code), lambda _: token)
     done(as_json)
 
 
@@ -163,7 +171,10 @@ def complete_key(
     """
     output = given(data, text=text)
     with stacks.client(stack) as waitpoints:
-        completion = waitpoints.complete_key(key, *output, ttl=ttl)
+        from waitpoints_client import calls
+
+        call = calls.complete_key(key, *(output or (calls.ABSENT,)), ttl)
+        completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id)
     if as_json:
         show.answer(completion)
     else:

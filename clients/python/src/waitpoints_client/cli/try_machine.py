@@ -31,14 +31,14 @@ _COLOURS = {"SUCCEEDED": "32", "failed": "31", "FAILED": "31", "TIMED_OUT": "31"
 
 def try_machine(
     file: Annotated[str, argument("FILE", "The definition in the States Language, such as machine.asl.json.")],
-    given: Annotated[str, option("--input", metavar="JSON", help="The input, or the name of its file. Default: {}.")] = "{}",
+    given: Annotated[str, option("--input", metavar="JSON", help="The input, or its file. Default: {}.")] = "{}",
     values: Annotated[
         list[str] | None,
         option("--set", metavar="NAME=VALUE", help="A placeholder's value; a function's can be JSON that it returns."),
     ] = None,
     name: Annotated[str, option("--name", metavar="NAME", help="The state machine's name. Default: the file's.")] = "",
     timeout: Annotated[str, typer.Option("--timeout", metavar="TIME", help="When its token times out.")] = "1h",
-    page: Annotated[str, option("--page", metavar="JSON", help="A page for its token, or @FILE.")] = "",
+    page: Annotated[str, option("--page", metavar="JSON", help="A page for its token, or its file.")] = "",
     as_json: Json = False,
 ) -> None:
     """Run your own state machine on the stack of `make run`.
@@ -52,8 +52,9 @@ def try_machine(
     Exit status: 0 if the execution succeeded, 1 if not.
     """
     end_in_order()
-    text, value = arguments.file(file), arguments.content_or_file(given)
-    token_page = arguments.json_value(page, "--page") if page else None
+    file = file.removeprefix("@")  # as for other arguments
+    text, value = arguments.file(file), arguments.json_or_file(given, "--input")
+    token_page = arguments.json_or_file(page, "--page") if page else None
     path = stacks.local_file()
     if path is None:
         raise Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
@@ -65,8 +66,7 @@ def try_machine(
     trial.check(deployed, machine)
     with stacks.local_client(path) as waitpoints:
         tried = trial.Trial(deployed, waitpoints, machine, page=token_page)
-        parsed = definition.parse(value, "--input" if value == given else given)
-        _run(tried, name or Path(file).name.split(".")[0], parsed, timeout, as_json)
+        _run(tried, name or Path(file).name.split(".")[0], value, timeout, as_json)
 
 
 def _placeholder(text: str) -> tuple[str, str]:

@@ -44,6 +44,10 @@ class _Asked:
     def bearer(self) -> str:
         return re.sub(r"^bearer ", "", self.request.headers.get("authorization", ""), flags=re.IGNORECASE).strip()
 
+    @property
+    def delivery_id(self) -> str | None:
+        return self.request.headers.get("idempotency-key")
+
     def check_size(self, limit: int) -> None:
         """Raises Refusal."""
         if len(self.body) > limit:
@@ -168,7 +172,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _complete(self, asked: _Asked) -> httpx.Response:
         self._check_may_complete(asked)
-        outcome = requested(asked.json(PAYLOAD), asked.now)
+        outcome = requested(asked.json(PAYLOAD), asked.now, asked.delivery_id)
         token = self._tokens.get(asked.path["id"], asked.now)
         if not outcome.is_error and token.outcome is None:
             self._check_rules(token, ("payloadSchema", "page"))
@@ -184,7 +188,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if kept_until > longest:
             kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
             raise Refusal(422, f"Invalid idempotencyKeyTTL: {kept}")
-        outcome, holder = requested(body, asked.now), self._tokens.of_key(key)
+        outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
         if holder and holder.outcome is None and not outcome.is_error:
             self._check_rules(holder, ("payloadSchema", "page"))
         token, created = self._tokens.complete_key(key, outcome, kept_until)
@@ -198,7 +202,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if token.outcome is None:
             self._check_rules(token, token.rules)
         output = output_of(asked.body, asked.request.headers.get("content-type", ""))
-        if not settle(token, Outcome(asked.now, "callback", output)):
+        if not settle(token, Outcome(asked.now, "callback", output, delivery_id=asked.delivery_id)):
             token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, asked.now
         return _ok({"success": True})
 

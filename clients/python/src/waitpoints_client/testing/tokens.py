@@ -32,6 +32,7 @@ class Outcome:
     output: str | None = None
     is_error: bool = False
     status: str = "COMPLETED"
+    delivery_id: str | None = None
 
 
 @dataclass
@@ -79,13 +80,13 @@ class FakeToken:
         is_large = text is not None and len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False)) > INLINE_LIMIT
         output = self.stored_at if is_large else text
         others = {"count": self.other_deliveries, "lastAt": iso(self.last_delivery_at)} if self.other_deliveries else None
-        by = {"source": self.outcome.source, "at": iso(self.outcome.at)} if self.outcome else None
+        by = self.outcome and {"source": self.outcome.source, "at": iso(self.outcome.at), "deliveryId": self.outcome.delivery_id}
         more = {
             "type": "MANUAL",
             "userProvidedIdempotencyKey": self.key is not None,
             "output": output,
             "outputType": "application/store" if is_large else "application/json",
-            "completedBy": by,
+            "completedBy": by and without_none(by),
             "otherDeliveries": others,
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
         }
@@ -177,14 +178,14 @@ def settle(token: FakeToken, outcome: Outcome) -> bool:
     return True
 
 
-def requested(body: Mapping[str, Any], now: int) -> Outcome:
+def requested(body: Mapping[str, Any], now: int, delivery_id: str | None = None) -> Outcome:
     """Return the outcome that a request to complete asks for. Raises Refusal."""
     refuse_unknown(body, ("data", "error"))
     if "error" not in body:
-        return Outcome(now, "complete", text_of(body["data"]) if "data" in body else None)
+        return Outcome(now, "complete", text_of(body["data"]) if "data" in body else None, delivery_id=delivery_id)
     if "data" in body:
         raise Refusal(400, 'Validation error: expected "data" or "error", not both')
-    return Outcome(now, "complete", text_of(_error(body["error"])), is_error=True)
+    return Outcome(now, "complete", text_of(_error(body["error"])), is_error=True, delivery_id=delivery_id)
 
 
 def _error(error: Any) -> dict[str, str]:

@@ -1,0 +1,48 @@
+"""Complete or fail a token, and say if something else had ended it before."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
+
+from waitpoints_client.cli import show
+
+if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
+    from waitpoints_client.calls import Call
+    from waitpoints_client.models import Token
+
+Read = TypeVar("Read")
+
+
+def settle(waitpoints: "Waitpoints", call: "Call[Read]", token: Callable[[Read], str | None]) -> Read:
+    """Send a completion. `token` returns the id of the token from its answer, None if the completion is kept.
+
+    The API's answer is the same for a token that had ended. So the completion has an id, which the token shows if it was this
+    completion that ended it.
+    """
+    delivery_id = f"cli-{uuid.uuid4()}"
+    answer = waitpoints._send(replace(call, delivery_id=delivery_id))
+    if token_id := token(answer):
+        _note_what_ended_it(waitpoints, token_id, delivery_id)
+    return answer
+
+
+def _note_what_ended_it(waitpoints: "Waitpoints", token_id: str, delivery_id: str) -> None:
+    from waitpoints_client import calls
+    from waitpoints_client.errors import WaitpointsError
+
+    try:
+        found = waitpoints._send(calls.get(token_id))  # without its output, which can be large
+    except WaitpointsError:  # a public access token may complete, and not look
+        return
+    by = found.completed_by
+    if by and found.completed_at and by.delivery_id != delivery_id:
+        at = found.completed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        show.note(f"{found.id} had already {_how(found)} at {at}: nothing changed")
+
+
+def _how(token: "Token") -> str:
+    if token.status == "TIMED_OUT":
+        return "timed out"
+    return "been completed" if token.ok else "been failed"
