@@ -50,7 +50,7 @@ def test_missing_credentials_say_what_to_set(command: str, monkeypatch: pytest.M
 def test_an_unknown_profile_is_named(command: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "absent")
 
-    assert told(command, "--stack", "nope") == "The config profile (absent) could not be found\n"
+    assert told(command, "--stack", "nope") == "No profile absent in AWS's configuration: check AWS_PROFILE\n"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

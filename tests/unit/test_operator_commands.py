@@ -17,6 +17,7 @@ from waitpoints_client.operations import logs as stack_logs
 from waitpoints_client.operations import smoke_checks
 from waitpoints_client.operations.deployed import Outputs
 from waitpoints_client.operations.restore import Copied
+from waitpoints_client.testing import FakeWaitpoints
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
 FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
@@ -120,7 +121,7 @@ class TestDoctor:
         monkeypatch.setattr(OperatedStack, "invoke", rejected)
         result = run("doctor")
         assert (result.exit_code, result.stdout) == (2, "")
-        assert result.stderr == "Error: An error occurred (AccessDenied) when calling the Invoke operation: no\n"
+        assert result.stderr == "Error: These AWS credentials may not call Invoke (AccessDenied): no\n"
 
 
 HOSTILE = "\x1b[31m\x9b\x7f\u202e\u2066\r"
@@ -167,18 +168,33 @@ class TestRedrive:
 
 
 class TestGiveUp:
-    def test_asks_first_and_then_says_how_many(self, stack: OperatedStack) -> None:
-        refused = run("give-up", "waitpoint_1", input="n\n")
-        assert (refused.exit_code, stack.given_up) == (1, [])
-        assert "nothing will resume what still waits for waitpoint_1." in refused.stderr
+    @pytest.fixture
+    def tokens(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        fake = FakeWaitpoints()
+        monkeypatch.setattr(stacks, "client_of", lambda _: fake.client())
+        return [fake.client().create().id for _ in range(2)]
 
-        result = run("give-up", "waitpoint_1", "waitpoint_2", "--yes")
+    def test_asks_first_and_then_says_how_many(self, stack: OperatedStack, tokens: list[str]) -> None:
+        refused = run("give-up", tokens[0], input="n\n")
+        assert (refused.exit_code, stack.given_up) == (1, [])
+        assert f"nothing will resume what still waits for {tokens[0]}." in refused.stderr
+
+        result = run("give-up", *tokens, "--yes")
 
         assert (result.exit_code, result.stdout) == (0, "2 waiters given up\n")
-        assert stack.given_up == ["waitpoint_1", "waitpoint_2"]
+        assert stack.given_up == tokens
 
-    def test_prints_json(self, stack: OperatedStack) -> None:
-        assert json.loads(run("give-up", "waitpoint_1", "--yes", "--json").stdout) == {"givenUp": 1}
+    def test_prints_json(self, stack: OperatedStack, tokens: list[str]) -> None:
+        assert json.loads(run("give-up", tokens[0], "--yes", "--json").stdout) == {"givenUp": 1}
+
+    @pytest.mark.parametrize("unknown", ["nope", "waitpoint_01jd3rj5v0000000000000000a"])
+    @pytest.mark.parametrize("more", [[], ["--yes"], ["--json"]])
+    def test_of_no_token_asks_nothing_and_is_an_error(
+        self, stack: OperatedStack, tokens: list[str], unknown: str, more: list[str]
+    ) -> None:
+        result = run("give-up", tokens[0], unknown, *more)
+        assert (result.exit_code, result.stdout, stack.given_up) == (1, "", [])
+        assert result.stderr == f"Error: 404: Waitpoint not found: {unknown}\n"
 
 
 class TestRestore:
@@ -195,6 +211,7 @@ class TestRestore:
 
         stack.outputs["TableName"] = "mine"
         monkeypatch.setattr("waitpoints_client.operations.restore.copy", copy)
+        monkeypatch.setattr("waitpoints_client.operations.restore.check", lambda *_: None)
         return asked
 
     def test_names_both_tables_and_asks(self, copied: list[Any]) -> None:
@@ -286,6 +303,15 @@ class TestLogs:
             {"at": "2030-01-31T12:00:01.000Z", "line": self.RECORD},
             {"at": "2030-01-31T12:00:03.000Z", "line": "Traceback"},
         ]
+
+    @pytest.mark.parametrize(("words", "said"), [([], "was found"), (["x"], "has x")])
+    def test_that_are_none_are_told_on_a_terminal_only(
+        self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
+    ) -> None:
+        assert run("logs", *words).output == ""
+        monkeypatch.setattr(show, "is_terminal", lambda _: True)
+        result = run("logs", *words)
+        assert (result.stdout, result.stderr) == ("", f"No line of the last 10m {said}\n")
 
     def test_are_searched_from_a_time_on(self, stack: OperatedStack) -> None:
         run("logs", "waitpoint_1", "--since", "1h")

@@ -181,6 +181,14 @@ def test_help_shows_no_python_types(run: Run) -> None:
         assert not re.search(r"<\w+", run(*words).stdout)
 
 
+@pytest.mark.parametrize("group", [[], ["endpoints"]])
+def test_help_in_a_pipe_has_every_first_paragraph_whole(run: Run, group: list[str]) -> None:
+    shown = " ".join(run(*group, "--help").stdout.split())
+    listed = [command for words, command in commands(PROGRAM) if [*words[:-1]] == group]
+    assert len(listed) > 5
+    assert [command.name for command in listed if " ".join(command.help.split("\n")[0].split()) not in shown] == []
+
+
 def test_a_group_without_a_command_shows_its_help(run: Run) -> None:
     result = run("endpoints")
     assert (result.exit_code, result.stderr) == (0, "")

@@ -107,7 +107,5 @@ def verification(argument: str) -> "Verify":
 def new_tags(tags: list[str] | None) -> list[str] | None:
     """Return the tags of a new token. Raises Problem for one that no list can be filtered by."""
     if with_comma := [tag for tag in tags or () if "," in tag]:
-        raise Problem(
-            f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE
-        )
+        raise Problem(f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE)
     return tags

@@ -1,14 +1,18 @@
 """Commands for the operator of a stack. They need AWS credentials, and for a stack in AWS the extra `aws`."""
 
 import signal
+import sys
 import time
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
 from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, option
-from waitpoints_client.cli.problems import confirm, exiting_with
+from waitpoints_client.cli.problems import Problem, confirm, exiting_with
+
+if TYPE_CHECKING:
+    from waitpoints_client import Waitpoints
 
 UNREACHABLE = 2
 
@@ -63,6 +67,9 @@ def give_up(
     cannot be resumed is reported no longer, and never tried again.
     """
     deployed = stacks.deployed(stack)
+    with stacks.client_of(deployed) as waitpoints:
+        for token in tokens:
+            _check_exists(waitpoints, token)
     show.note(f"Stack {deployed.name}: nothing will resume what still waits for {', '.join(tokens)}.")
     if not yes:
         confirm("Give up?")
@@ -71,6 +78,16 @@ def give_up(
         show.value({"givenUp": given_up})
     else:
         show.text(f"{given_up} waiters given up")
+
+
+def _check_exists(waitpoints: "Waitpoints", token: str) -> None:
+    from waitpoints_client import calls
+    from waitpoints_client.errors import NotFoundError
+
+    try:
+        waitpoints._send(calls.get(token))  # without its output, which can be large
+    except NotFoundError as error:
+        raise Problem(f"{error}: {token}") from None
 
 
 def restore(
@@ -87,8 +104,9 @@ def restore(
     What the stack's table has already stays as it is, so the command can be run again.
     """
     deployed = stacks.deployed(stack)
-    from waitpoints_client.operations.restore import copy
+    from waitpoints_client.operations.restore import check, copy
 
+    check(deployed, table, region)
     show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
     if not yes:
         confirm("Copy?")
@@ -165,9 +183,14 @@ def logs(
     from waitpoints_client.operations import logs as stack_logs
 
     place = (deployed.client("logs"), stack_logs.log_group(deployed), start, text)
-    for line in stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place):
+    lines = stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place)
+    is_empty = True
+    for line in lines:
         if every or not line.is_of_lambda:
             log_lines.show_line(line, as_json=as_json)
+            is_empty = False
+    if is_empty and show.is_terminal(sys.stderr):
+        show.note(f"No line of the last {since} {f'has {show.cell(text)}' if text else 'was found'}")
 
 
 def end_in_order() -> None:

@@ -43,7 +43,9 @@ Command = Callable[..., None]
 def add(app: typer.Typer, commands: Mapping[str, Command], panel: str | None = None) -> None:
     """Add commands by their names. Their docstrings are their help, as wide as the terminal."""
     for name, command in commands.items():
-        app.command(name, cls=PlainCommand, help=flowing(command.__doc__ or ""), rich_help_panel=panel)(command)
+        text = flowing(command.__doc__ or "")
+        first = text.partition("\n")[0]  # whole in the list of commands: without it, click cuts the text
+        app.command(name, cls=PlainCommand, help=text, short_help=first, rich_help_panel=panel)(command)
 
 
 def flowing(text: str) -> str:
@@ -67,6 +69,7 @@ Key = Annotated[str, argument("KEY", "The idempotency key of the token.")]
 Name = Annotated[str, argument("NAME", "The endpoint's name: a-z, 0-9 and -.")]
 Tags = Annotated[list[str] | None, option("--tag", "-t", metavar="TAG", help="A tag. Repeat it for several.")]
 Verify = Annotated[
-    str | None, option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB, or JSON.")
+    str | None,
+    option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB, or JSON."),
 ]
 When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]

@@ -43,7 +43,8 @@ def confirm(question: str) -> None:
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
-        return show.cell(" ".join(str(error).split()))
+        aws_errors = sys.modules.get("waitpoints_client.operations.aws_errors")
+        return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         show.note("".join(traceback.format_exception(error)).rstrip())
     return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"

@@ -22,8 +22,7 @@ def client(name: str | None) -> "Waitpoints":
     from waitpoints_client import Waitpoints
 
     if name is not None:
-        stack = deployed(name)
-        return Waitpoints(stack.outputs["ApiUrl"], stack.api_key())
+        return client_of(deployed(name))
     if given := from_environment():
         return Waitpoints(*given)
     if path := local_file():
@@ -32,6 +31,13 @@ def client(name: str | None) -> "Waitpoints":
         "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
         f"`make run`; no --stack is given, the two are not set, and {nowhere()}"
     )
+
+
+def client_of(stack: "Deployed") -> "Waitpoints":
+    """Return a client of a stack that is operated on, whatever the environment names."""
+    from waitpoints_client import Waitpoints
+
+    return Waitpoints(stack.outputs["ApiUrl"], stack.api_key())
 
 
 def local_client(path: Path) -> "Waitpoints":

@@ -134,7 +134,7 @@ def complete(token: Token, data: Data = None, text: Text = False, stack: Stack =
     with stacks.client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        settle(waitpoints, calls.complete(token, *(output or (calls.ABSENT,))), lambda _: token)
+        settle(waitpoints, calls.complete(token, output), lambda _: token)
     done(as_json)
 
 
@@ -173,7 +173,7 @@ def complete_key(
     with stacks.client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        call = calls.complete_key(key, *(output or (calls.ABSENT,)), ttl)
+        call = calls.complete_key(key, output, ttl)
         completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id)
     if as_json:
         show.answer(completion)
@@ -238,11 +238,13 @@ def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
         show.value({"url": found})
 
 
-def given(data: str | None, *, text: bool) -> tuple[Any, ...]:
-    """Return the output as the client's argument: none at all if there is no DATA."""
+def given(data: str | None, *, text: bool) -> Any:
+    """Return the output: ABSENT if there is no DATA."""
     if data is None:
-        return ()
-    return (arguments.content(data) if text else arguments.json_value(data, "DATA"),)
+        from waitpoints_client.calls import ABSENT
+
+        return ABSENT
+    return arguments.content(data) if text else arguments.json_value(data, "DATA")
 
 
 def done(as_json: bool) -> None:

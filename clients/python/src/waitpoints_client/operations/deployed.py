@@ -12,6 +12,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from waitpoints_client.operations.aws_errors import NO_CREDENTIALS
+
 LONGEST_INVOCATION = 900  # seconds: Lambda's longest timeout
 PROBLEMS = (BotoCoreError, ClientError, RuntimeError)
 """Raised by a call to a stack if AWS rejects it or does not respond, or if a function fails."""
@@ -108,5 +110,5 @@ def session_of_the_environment() -> boto3.Session:
             "No region: set AWS_REGION, such as AWS_REGION=eu-west-1, or choose a profile with a region with AWS_PROFILE"
         )
     if not session.get_credentials():
-        raise NotFound("No AWS credentials: set AWS_PROFILE, or log in with `aws configure` or `aws sso login`")
+        raise NotFound(NO_CREDENTIALS)
     return session

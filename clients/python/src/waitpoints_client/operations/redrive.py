@@ -17,6 +17,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from waitpoints_client.operations import aws_errors
 from waitpoints_client.operations.deployed import Deployed
 from waitpoints_client.operations.doctor import look
 from waitpoints_client.operations.stream_filter import passes
@@ -81,7 +82,7 @@ def empty_the_queue(stack: Deployed, say: Say) -> tuple[int, int]:
                 say(f"  {gone}: the doctor checks its tokens")
             except (RuntimeError, KeyError, ValueError, ClientError) as error:
                 left += 1
-                say(f"  failed again: {error}")
+                say(f"  failed again: {aws_errors.sentence(error)}")
                 continue
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
             done += 1

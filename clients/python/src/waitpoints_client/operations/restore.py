@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operations.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
 
@@ -24,9 +24,21 @@ class Copied:
         return f"{self.read} items read, {self.written} copied"
 
 
+def check(stack: Deployed, table: str, region: str | None = None) -> None:
+    """Raises NotFound unless the table exists and, if it has items, has those of a stack."""
+    source = _source(stack, region)
+    try:
+        found = source.scan(TableName=table, Limit=1)["Items"]
+    except source.exceptions.ResourceNotFoundException:
+        where = f"{region or stack.session.region_name} of this account"
+        raise NotFound(f"No table {table} in {where}: check its name, and --region") from None
+    if any(not {"id", "item"} <= item.keys() for item in found):
+        raise NotFound(f"The table {table} is of something else: its items have not the key of a stack's table")
+
+
 def copy(stack: Deployed, table: str, region: str | None = None, say: Callable[[str], Any] = print) -> Copied:
     """Copy a table of this account. `region` is the table's, if it is another than the stack's."""
-    source = stack.session.client("dynamodb", region_name=region, **stack.endpoint)
+    source = _source(stack, region)
     target, own = stack.client("dynamodb"), stack.outputs["TableName"]
     copied = Copied()
 
@@ -47,3 +59,7 @@ def copy(stack: Deployed, table: str, region: str | None = None, say: Callable[[
             if "LastEvaluatedKey" in page:
                 say(str(copied))
     return copied
+
+
+def _source(stack: Deployed, region: str | None) -> Any:
+    return stack.session.client("dynamodb", region_name=region, **stack.endpoint)

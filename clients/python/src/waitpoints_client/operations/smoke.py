@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
+from waitpoints_client.operations import aws_errors
 from waitpoints_client.operations.caller import Caller, Unexpected
 from waitpoints_client.operations.deployed import PROBLEMS, Deployed, NotFound
 from waitpoints_client.operations.smoke_checks import CHECKS, Check, Skipped
@@ -58,5 +59,5 @@ def outcome(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
     except Skipped as why:
         return Line(check.name, "skipped", str(why))
     except (Unexpected, NotFound, KeyError, *PROBLEMS) as error:
-        said = f"{error}" if not isinstance(error, KeyError) else f"a response lacks {error}"
+        said = aws_errors.sentence(error) if not isinstance(error, KeyError) else f"a response lacks {error}"
         return Line(check.name, "failed", said, check.advice)

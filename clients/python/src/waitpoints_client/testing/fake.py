@@ -46,7 +46,8 @@ class _Asked:
 
     @property
     def delivery_id(self) -> str | None:
-        return self.request.headers.get("idempotency-key")
+        found: str | None = self.request.headers.get("idempotency-key")
+        return found
 
     def check_size(self, limit: int) -> None:
         """Raises Refusal."""

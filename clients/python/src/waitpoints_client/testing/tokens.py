@@ -80,7 +80,11 @@ class FakeToken:
         is_large = text is not None and len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False)) > INLINE_LIMIT
         output = self.stored_at if is_large else text
         others = {"count": self.other_deliveries, "lastAt": iso(self.last_delivery_at)} if self.other_deliveries else None
-        by = self.outcome and {"source": self.outcome.source, "at": iso(self.outcome.at), "deliveryId": self.outcome.delivery_id}
+        by = self.outcome and {
+            "source": self.outcome.source,
+            "at": iso(self.outcome.at),
+            "deliveryId": self.outcome.delivery_id,
+        }
         more = {
             "type": "MANUAL",
             "userProvidedIdempotencyKey": self.key is not None,
