@@ -33,7 +33,7 @@ class Steps:
 
     def __call__(self, what: str) -> None:
         self.end()
-        print(f"  {what:<58}", end="", flush=True)
+        print(f"  {what:<42}", end="", flush=True)
         self._started = time.perf_counter()
         self._done = threading.Event()
         self._dots = threading.Thread(target=self._show_progress, args=(self._done,), daemon=True)
@@ -74,7 +74,7 @@ def main_job(stack: Stack, step: Steps) -> tuple[str, Any]:
     step.end("the token has 1 waiter")
 
     payload = PAYLOAD.read_bytes()
-    step(f"POST GitHub's webhook, {len(payload):,} bytes, to its callback URL")
+    step("POST GitHub's webhook to its callback URL")
     answer = call(token["url"], payload)
     step.end(json.dumps(answer))
 
@@ -119,28 +119,34 @@ def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
     waitpoints get "$ID"
     waitpoints list --tag demo
 
-  Run a state machine of your own on that token. It ends at once, since the token is completed. Without --input it gets a
-  token of its own, and prints the line that completes it. Edit .local/mine.asl.json as you like:
+  Run a state machine of your own on that token. It ends at once, since the
+  token is completed. Without --input it gets a token of its own, and prints
+  the line that completes it. Edit .local/mine.asl.json as you like:
 
     cp statemachines/wait_for_webhook.asl.json .local/mine.asl.json
-    waitpoints try .local/mine.asl.json --input "{{\\"token\\": {{\\"id\\": \\"$ID\\"}}}}"
+    waitpoints try .local/mine.asl.json --input "{{\\"token\\":{{\\"id\\":\\"$ID\\"}}}}"
     waitpoints logs "$ID"
 
   For curl and SDKs, and for {stack.api_url}/console, which takes the key:
 
-    export API={stack.api_url} KEY={stack.api_key}
+    export API={stack.api_url}
+    export KEY={stack.api_key}
 {_for_aws(stack) if has_aws else ""}
-  waitpoints --help lists every command. The values of this stack are in .local/stack.json while it runs.
-  Ctrl-C ends it and forgets everything: tokens, executions, state machines and keys.
+  waitpoints --help lists every command. The values of this stack are in
+  .local/stack.json while it runs. Ctrl-C ends it and forgets everything:
+  tokens, executions, state machines and keys.
 """
 
 
 def _for_aws(stack: Stack) -> str:
-    credentials = f"AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={stack.region}"
     return f"""
   For the AWS CLI:
 
-    local_aws() {{ {credentials} aws --endpoint-url {stack.endpoint_url} --output text "$@"; }}
+    local_aws() {{
+      AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
+      AWS_DEFAULT_REGION={stack.region} \\
+      aws --endpoint-url {stack.endpoint_url} --output text "$@"
+    }}
     local_aws stepfunctions list-state-machines --query 'stateMachines[].name'
 """
 
@@ -201,12 +207,10 @@ def chosen_parameters() -> list[str]:
     return [re.sub("=(.*)", r'="\1"', text) for text in found]
 
 
-def shortened(text: str, lines: int = 24) -> list[str]:
-    """Return the text, or only its first and last lines if it is longer than a screen."""
+def shortened(text: str) -> list[str]:
+    """Return the text, or only four of its lines if it is longer: what was printed before it must stay on the screen."""
     every = text.splitlines()
-    if len(every) <= lines:
-        return every
-    return [*every[: lines - 6], f"… {len(every) - lines + 1} more lines …", *every[-5:]]
+    return every if len(every) <= 5 else [*every[:3], f"… {len(every) - 4} more lines …", every[-1]]
 
 
 if __name__ == "__main__":

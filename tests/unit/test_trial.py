@@ -3,6 +3,7 @@
 import io
 import json
 import re
+import socket
 import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -13,15 +14,17 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner, Result
-from waitpoints_client import Waitpoints
-from waitpoints_client.cli import stacks, try_machine
+from waitpoints_client import APIConnectionError, Waitpoints
+from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
 from waitpoints_client.operations import trial
 from waitpoints_client.operations.deployed import Outputs
 from waitpoints_client.operations.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
+
+from local.stack import free_port
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
@@ -586,6 +589,31 @@ def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack
     assert stack.stopped == [EXECUTION]
     assert stack.machines == []
     assert [(token.status, token.ok) for token in stack.waitpoints.list()] == [("COMPLETED", False)]
+
+
+@pytest.mark.parametrize("of_boto3", [False, True])
+def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
+    url = f"http://127.0.0.1:{free_port()}"  # where nothing listens any more
+    unanswered = EndpointConnectionError(endpoint_url=url, error="refused") if of_boto3 else APIConnectionError("refused")
+
+    def gone(*_: Any, **__: Any) -> Any:
+        raise unanswered
+
+    stack.history = [[STARTED]]
+    monkeypatch.setattr(problems, "SERVED", [url])
+    monkeypatch.setattr(stack, "paginate", gone)
+    monkeypatch.setattr(stack, "delete_state_machine", gone)
+    result = run(PASSES)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: The stack of `make run` at {url} has ended\n"
+
+
+def test_a_stack_that_listens_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(problems, "SERVED", [f"http://127.0.0.1:{server.getsockname()[1]}"])
+        assert not problems.has_ended(APIConnectionError("slow"))
+    assert problems.has_ended(APIConnectionError("refused"))
+    assert not problems.has_ended(ValueError("refused"))
 
 
 def test_a_machine_that_cannot_be_deleted_is_named(stack: TriedStack) -> None:

@@ -1,6 +1,7 @@
 """Which stack a command is for."""
 
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -50,6 +51,19 @@ def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None
     for tried in ("--stack", "WAITPOINTS_URL", "WAITPOINTS_API_KEY", "make run", str(no_stack), ".local/stack.json"):
         assert tried in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_stack_that_has_ended_since_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its file is left only if it was killed. A command that waits meanwhile says the same."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    serve(no_stack, port)
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    result = CliRunner().invoke(program, ["list"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == f"Error: The stack of `make run` at http://127.0.0.1:{port} has ended\n"
 
 
 @pytest.mark.parametrize("command", [["create"], ["list"], ["doctor"], ["rotate-key", "--yes"]])

@@ -10,6 +10,9 @@ import typer
 
 from waitpoints_client.cli import show
 
+SERVED: list[str] = []
+"""The URL of the stack of `make run`, if this command uses it."""
+
 
 class Problem(Exception):
     """A command cannot go on. The message says what is wrong and what to do, in one sentence."""
@@ -42,12 +45,36 @@ def confirm(question: str) -> None:
 
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
+    if has_ended(error):
+        return f"The stack of `make run` at {SERVED[0]} has ended"
     if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
         aws_errors = sys.modules.get("waitpoints_client.operations.aws_errors")
         return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         show.note("".join(traceback.format_exception(error)).rstrip())
     return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+
+
+def has_ended(error: Exception) -> bool:
+    """Whether the error is that the stack of `make run` has ended meanwhile."""
+    if not SERVED or not isinstance(error, (*_of_connections(),)):
+        return False
+    import socket
+    from urllib.parse import urlsplit
+
+    parts = urlsplit(SERVED[0])
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or 80), timeout=5).close()
+    except OSError:
+        return True
+    return False
+
+
+def _of_connections() -> Iterator[type[Exception]]:
+    if errors := sys.modules.get("waitpoints_client.errors"):
+        yield errors.APIConnectionError
+    if aws_errors := sys.modules.get("waitpoints_client.operations.aws_errors"):
+        yield from aws_errors.UNANSWERED
 
 
 def status_of(error: Exception) -> int:

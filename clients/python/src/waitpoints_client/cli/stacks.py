@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.problems import SERVED, Problem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
@@ -45,6 +45,7 @@ def local_client(path: Path) -> "Waitpoints":
     from waitpoints_client import Waitpoints
 
     described = json.loads(path.read_text())
+    SERVED[:] = [described["api_url"]]
     return Waitpoints(described["api_url"], described["api_key"])
 
 
@@ -61,7 +62,9 @@ def deployed(name: str | None) -> "Deployed":
     if name is not None:
         return Deployed.named(name)
     if path := local_file():
-        return Deployed.local(json.loads(path.read_text()))
+        described = json.loads(path.read_text())
+        SERVED[:] = [described["endpoint_url"]]
+        return Deployed.local(described)
     raise Problem(
         "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
         f"is given, and {nowhere()}"

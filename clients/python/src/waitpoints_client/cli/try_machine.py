@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import arguments, show, stacks
+from waitpoints_client.cli import arguments, problems, show, stacks
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, argument, option
-from waitpoints_client.cli.problems import Problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +56,7 @@ def try_machine(
     token_page = arguments.json_or_file(page, "--page") if page else None
     path = stacks.local_file()
     if path is None:
-        raise Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
+        raise problems.Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
     deployed = stacks.deployed(None)
     from waitpoints_client.operations import definition, trial
 
@@ -72,14 +71,14 @@ def try_machine(
 def _placeholder(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise Problem(f"--set {text} has another form than NAME=VALUE", 2)
+        raise problems.Problem(f"--set {text} has another form than NAME=VALUE", 2)
     return name, value
 
 
 def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> None:
     from waitpoints_client.operations import stand_ins
 
-    status = INTERRUPTED
+    status, has_ended = INTERRUPTED, False
     try:
         with stand_ins.made(tried.stack, tried.definition, tried.role) as told:
             for line in told:
@@ -90,8 +89,11 @@ def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> 
         if tried.execution:
             tried.stop()
         show.note("Interrupted: the execution is stopped")
+    except Exception as error:
+        has_ended = problems.has_ended(error)
+        raise
     finally:
-        if left := tried.clean_up():
+        if not has_ended and (left := tried.clean_up()):
             show.note(f"The state machine could not be deleted: {left}")
     raise typer.Exit(status)
 

@@ -8,7 +8,7 @@ _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _UNKNOWN = {"UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "ProvisionedThroughputExceededException"}
-_UNANSWERED = (
+UNANSWERED = (
     exceptions.EndpointConnectionError,
     exceptions.ConnectionClosedError,
     exceptions.ConnectTimeoutError,
@@ -27,7 +27,7 @@ def sentence(error: Exception) -> str:
             return f"No profile {error.kwargs['profile']} in AWS's configuration: check AWS_PROFILE"
         case exceptions.ParamValidationError():
             return f"AWS accepts no such value: {_one_line(str(error.kwargs['report']))}"
-        case BotoCoreError() if isinstance(error, _UNANSWERED):
+        case BotoCoreError() if isinstance(error, UNANSWERED):
             return f"{error.kwargs['endpoint_url']} did not answer: check the region and the network, and try again"
         case BotoCoreError():
             return f"AWS could not be called: {_one_line(str(error))}"
@@ -35,7 +35,8 @@ def sentence(error: Exception) -> str:
 
 
 def _refusal(error: ClientError) -> str:
-    code, message = (error.response.get("Error", {}).get(name, "") for name in ("Code", "Message"))
+    said = error.response.get("Error", {})
+    code, message = said.get("Code", ""), said.get("Message", "")
     call, why = error.operation_name, f": {_one_line(message)}" if message else ""
     if code in _EXPIRED | _UNKNOWN:
         which = "have expired" if code in _EXPIRED else "are not accepted"

@@ -1,0 +1,41 @@
+"""What `make run` prints fits a terminal of 80 columns and stays on its screen."""
+
+import json
+from dataclasses import fields
+
+import pytest
+
+from local.run import PAYLOAD, Steps, how_to_go_on, shortened
+from local.stack import Stack
+
+VALUES = {
+    "api_url": "http://127.0.0.1:8787",
+    "endpoint_url": "http://127.0.0.1:8787",
+    "api_key": "k" * 48,
+    "region": "us-east-1",
+}
+
+
+@pytest.mark.parametrize("has_aws", [False, True])
+def test_how_to_go_on_fits_80_columns(has_aws: bool) -> None:
+    stack = Stack(**{field.name: VALUES.get(field.name, "x") for field in fields(Stack)})
+    lines = how_to_go_on(stack, has_aws=has_aws).splitlines()
+    assert [line for line in lines if len(line) > 80] == []
+
+
+def test_a_step_with_a_tokens_id_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    step = Steps()
+    step("POST GitHub's webhook to its callback URL")
+    step.end("waitpoint_01jd3rj5v0000000000000000a")
+    printed = capsys.readouterr().out
+    assert printed.endswith(" s  waitpoint_01jd3rj5v0000000000000000a\n")
+    assert len(printed) <= 100
+
+
+def test_the_output_of_the_demonstration_is_five_lines() -> None:
+    output = json.dumps(json.loads(PAYLOAD.read_bytes()), indent=2)
+    lines = shortened(output)
+    assert len(lines) == 5
+    assert (lines[0], lines[1], lines[-1]) == ("{", '  "action": "completed",', "}")
+    assert lines[3] == f"… {len(output.splitlines()) - 4} more lines …"
+    assert shortened("1\n2\n3\n4\n5") == ["1", "2", "3", "4", "5"]
