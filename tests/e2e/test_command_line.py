@@ -16,6 +16,52 @@ from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_page import INPUTS
 from tests.support.readme import SNIPPETS
 
+MAP = {
+    "StartAt": "Each",
+    "States": {
+        "Each": {
+            "Type": "Map",
+            "ItemProcessor": {
+                "StartAt": "Ask",
+                "States": {
+                    "Ask": {
+                        "Type": "Task",
+                        "Resource": "arn:${Partition}:states:::lambda:invoke",
+                        "Parameters": {
+                            "FunctionName": "<CreateFunctionName>",
+                            "Payload": {
+                                "timeout": "1h",
+                                "page": {
+                                    "title": "How much?",
+                                    "fields": {
+                                        "type": "object",
+                                        "required": ["amount"],
+                                        "properties": {"amount": {"type": "number", "minimum.$": "$.least"}},
+                                    },
+                                },
+                            },
+                        },
+                        "ResultPath": "$.made",
+                        "Next": "Wait",
+                    },
+                    "Wait": {
+                        "Type": "Task",
+                        "Resource": "arn:${Partition}:states:::lambda:invoke.waitForTaskToken",
+                        "Parameters": {
+                            "FunctionName": "<WaitFunctionName>",
+                            "Payload": {"waitpointId.$": "$.made.Payload.id", "taskToken.$": "$$.Task.Token"},
+                        },
+                        "Next": "Done",
+                    },
+                    "Done": {"Type": "Succeed"},
+                },
+            },
+            "End": True,
+        }
+    },
+}
+"""Each item asks a person for an amount, with a least one of its own."""
+
 
 @pytest.fixture
 def waitpoints(stack: Stack, tmp_path: Path) -> CommandLine:
@@ -106,6 +152,26 @@ class TestTry:
         made = waitpoints.stack.client("lambda").list_functions()["Functions"]
         assert [function["FunctionName"] for function in made if function["FunctionName"].startswith("try-")] == []
         assert self.machines(waitpoints) == []
+
+    def test_names_each_item_of_a_map_and_its_line_fills_in_what_its_page_requires(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
+        given = json.dumps([{"least": 10}, {"least": 20}])
+        with waitpoints.start("try", "map.asl.json", "--input", given, "--json") as trial:
+            assert trial.stdout
+            events = []
+            for event in map(json.loads, trial.stdout):
+                events.append(event)
+                if event["event"] == "token":
+                    pasted = ["sh", "-euc", event["token"]["command"]]
+                    answer = subprocess.run(pasted, capture_output=True, text=True, timeout=PATIENCE, check=True)
+                    assert json.loads(answer.stdout) == {"success": True}
+            _, told = trial.communicate(timeout=PATIENCE)
+        assert (trial.returncode, told) == (0, ""), events
+        fits = {tuple(it["items"]): (it["state"], it["token"]["fits"]["fields"]) for it in events if it["event"] == "token"}
+        assert fits == {(0,): ("Wait", {"amount": 10}), (1,): ("Wait", {"amount": 20})}
+        entered = sorted((it["state"], it.get("items", [])) for it in events if it["event"] == "entered")
+        of_items = sorted((state, [item]) for state in ("Ask", "Wait", "Done") for item in (0, 1))
+        assert entered == sorted([("Each", []), *of_items])
 
     @staticmethod
     def another(pattern: str) -> dict[str, str]:
