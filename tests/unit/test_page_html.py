@@ -160,6 +160,50 @@ def test_a_browser_is_told_the_length_but_does_not_cut_what_is_pasted() -> None:
     assert not any("maxlength" in one for _, one in shown.tags)
 
 
+LISTED = {"enum": ["a", "b", "c"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "said"),
+    [
+        ({"type": "integer", "minimum": 1, "maximum": 500.0}, "Enter a value from 1 to 500."),
+        ({"type": "number", "minimum": -0.5}, "Enter -0.5 or more."),
+        ({"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 9}, "Enter more than 0. Enter less than 9."),
+        ({"type": "number", "maximum": 9, "multipleOf": 0.5}, "Enter 9 or less. Enter a multiple of 0.5."),
+        ({"type": "string", "minLength": 2, "maxLength": 4}, "Enter 2 to 4 characters."),
+        ({"type": "string", "format": "textarea", "minLength": 4, "maxLength": 4}, "Enter 4 characters."),
+        ({"type": "string", "format": "email", "minLength": 9}, "Enter at least 9 characters."),
+        ({"type": "array", "items": LISTED, "minItems": 2, "maxItems": 2}, "Choose 2."),
+        ({"type": "array", "items": LISTED, "maxItems": 2}, "Choose at most 2."),
+        ({"type": "array", "items": LISTED, "minItems": 1, "maxItems": 3}, ""),
+        ({"type": "string", "minLength": 1, "maxLength": 10_000, "pattern": "^a"}, ""),
+        ({"type": "number"}, ""),
+        (LISTED, ""),
+        ({"type": "boolean"}, ""),
+    ],
+)
+def test_a_field_says_its_limits_before_it_is_filled_in(schema: dict[str, Any], said: str) -> None:
+    shown = HtmlPage(page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look()))
+    tied = [one for _, one in shown.tags if "f0-limit" in (one.get("aria-describedby") or "")]
+    named = [one for _, one in shown.tags if one.get("id") == "f0-limit"]
+    assert (said in shown.texts, len(tied), len(named)) == ((True, 1, 1) if said else (False, 0, 0))
+
+
+def test_a_limit_that_was_missed_stays_beside_its_error() -> None:
+    definition = page({"title": "T", "fields": {"properties": {"it": {"type": "integer", "minimum": 1, "maximum": 500}}}})
+    errors = page_form.read(definition, b"action=submit&field.it=501", "application/x-www-form-urlencoded")
+    assert isinstance(errors, page_form.Errors)
+    html = page_html.form(definition, Look("fr"), errors=errors)
+    assert "Saisissez une valeur de 1 à 500." in HtmlPage(html).texts
+    assert attributes(html, "it")[0]["aria-describedby"] == "f0-limit f0-error"
+
+
+def test_the_brands_name_stands_alone_without_a_place_for_a_logo() -> None:
+    shown = HtmlPage(page_html.form(page({"title": "T"}), Look(name="Acme")))
+    [at] = [at for at, (tag, _) in enumerate(shown.tags) if tag == "header"]
+    assert (shown.tags[at + 1][0], shown.texts[0]) == ("main", "Acme")
+
+
 def test_enter_presses_none_of_several_buttons() -> None:
     two = {"title": "T", "actions": [{"id": "a", "label": "A"}, {"id": "b", "label": "B"}]}
     first = next(one for tag, one in HtmlPage(page_html.form(page(two), Look())).tags if tag == "button")
@@ -273,6 +317,21 @@ class TestWords:
         for language in page_words.WORDS:
             written = page_words.problem(language, Problem("number"))
             assert ("3,5" in written) == (language in page_words.DECIMAL_COMMA)
+
+    @pytest.mark.parametrize(
+        ("language", "said"),
+        [
+            ("en", "Enter a value from 0.5 to 9."),
+            ("de", "Geben Sie einen Wert von 0,5 bis 9 ein."),
+            ("fr", "Saisissez une valeur de 0,5 à 9."),
+            ("es", "Escriba un valor de 0,5 a 9."),
+            ("ja", "0.5～9の値を入力してください。"),  # noqa: RUF001 - the Japanese sign
+            ("zh", "请输入 0.5 到 9 之间的值。"),
+        ],
+    )
+    def test_limits_are_said_in_every_language(self, language: str, said: str) -> None:
+        [field] = page_fields.parse({"properties": {"it": {"type": "number", "minimum": 0.5, "maximum": 9}}}, "page.fields")
+        assert page_words.limits(language, field) == said
 
     def test_there_are_the_six_languages(self) -> None:
         assert list(page_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]

@@ -70,6 +70,7 @@ _KEYWORDS = {
     Kind.ONE_OF: ("enum", "oneOf"),
     Kind.SEVERAL_OF: ("items", "minItems", "maxItems", "uniqueItems"),
 }
+_COUNTS = ("minLength", "maxLength", "minItems", "maxItems")
 _OF_FORM = ("type", "properties", "required", "additionalProperties", "title", "description", "$schema")
 
 
@@ -158,6 +159,17 @@ def from_json(field: Field, values: Mapping[str, Any]) -> Any:
     if field.name not in values or is_empty(field, values[field.name]):
         return _missing(field)
     return problem(field, values[field.name]) or values[field.name]
+
+
+def limits(field: Field) -> dict[str, int | float]:
+    """Return the limits that a person can miss, by the words of their problems. A pattern is not for a person's eyes."""
+    schema = field.schema
+    found = {name: schema[name] for name in (*_COUNTS, *OF_NUMBERS) if name in schema}
+    if found.get("maxLength", 0) >= LONGEST.get(field.kind, 0):
+        found.pop("maxLength", None)
+    if found.get("maxItems", 0) >= len(field.choices):
+        found.pop("maxItems", None)
+    return {_WORDS[name]: limit for name, limit in found.items() if limit > 1 or name not in ("minLength", "minItems")}
 
 
 def problem(field: Field, value: Any) -> Problem | None:

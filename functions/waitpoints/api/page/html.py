@@ -16,7 +16,7 @@ from waitpoints.api.page import form as page_form
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
-from waitpoints.api.page.fields import LONGEST, YES, Field, Kind, Problem
+from waitpoints.api.page.fields import YES, Field, Kind, Problem
 from waitpoints.api.page.form import Errors, Values
 from waitpoints.api.page.markup import Markup, element, join, literal
 from waitpoints.errors import InvalidPage
@@ -179,8 +179,7 @@ def _document(look: Look, title: str, *main: Markup | None) -> str:
         element("link", rel="icon", href=_icon(look.color)),
         element("style", literal(page_style.sheet(look.color))),
     )
-    mark = element("span", class_="mark", aria_hidden="true")
-    brand = element("header", mark, element("span", look.name, dir="auto")) if look.name else None
+    brand = element("header", look.name, dir="auto") if look.name else None
     body = element("body", brand, element("main", *main))
     return "<!doctype html>" + element("html", head, body, lang=look.language)
 
@@ -294,8 +293,8 @@ def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
 def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
     """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
     hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
-    longest = _longest(look, field)
-    limit = element("p", longest, class_="hint", id=f"f{at}-limit") if longest else None
+    limits = page_words.limits(look.language, field)
+    limit = element("p", limits, class_="hint", id=f"f{at}-limit") if limits else None
     error = element("p", _problem(look, problem), class_="error", id=f"f{at}-error") if problem else None
     parts = {"hint": hint, "limit": limit, "error": error}
     described = " ".join(f"f{at}-{name}" for name, shown in parts.items() if shown) or None
@@ -309,16 +308,10 @@ def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Pro
     if kind := _group(field):
         choices = _choices(f"f{at}", kind, field, texts)
         legend = element("legend", title)
-        return element("fieldset", legend, hint, error, choices, class_=f"field{invalid}", aria_describedby=described)
+        return element("fieldset", legend, hint, limit, error, choices, class_=f"field{invalid}", aria_describedby=described)
     control = _control(look, field, texts[0] if texts else "", problem, id=f"f{at}", **shared)
     label = element("label", title, for_=f"f{at}")
     return element("div", label, hint, limit, error, control, class_=f"field{invalid}")
-
-
-def _longest(look: Look, field: Field) -> str | None:
-    """Return the sentence that names a text's own maxLength."""
-    longest = field.schema.get("maxLength", 0)
-    return _problem(look, Problem("too_long", longest)) if longest < LONGEST.get(field.kind, 0) else None
 
 
 def _group(field: Field) -> str | None:

@@ -17,8 +17,7 @@ html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--page);color:var(--text);overflow-wrap:anywhere;
 font:1rem/1.55 system-ui,-apple-system,"Segoe UI",Roboto,"Helvetica Neue","Noto Sans",sans-serif}
 header,main{max-width:40rem;margin:0 auto}
-header{display:flex;align-items:center;gap:.625rem;padding:2.5rem .25rem 1rem;font-weight:600}
-.mark{flex:none;width:1.5rem;height:1.5rem;border-radius:.4rem;background:var(--brand);border:1px solid var(--button-edge)}
+header{padding:2.5rem .25rem 1rem;font-weight:600}
 main{padding:2.5rem;background:var(--card);border:1px solid var(--line);border-radius:.875rem;margin-bottom:3rem;
 box-shadow:0 1px 2px #0000000a,0 12px 32px -12px #00000014}
 body>main:first-child{margin-top:3rem}
@@ -86,7 +85,6 @@ dd{margin:.125rem 0 0;white-space:pre-wrap}
 @media (max-width:34rem){body{background:var(--card)}header{padding:1.25rem 1.25rem 0}main{padding:1.5rem 1.25rem 2.5rem;
 margin:0;border:0;border-radius:0;box-shadow:none}body>main:first-child{margin-top:0}.buttons{flex-direction:column}
 button{width:100%}h1{font-size:1.4375rem}}
-@media (forced-colors:active){.mark{forced-color-adjust:none}}
 @media print{body{background:none}main{border:0;box-shadow:none}.buttons{display:none}}
 """
 

@@ -2,7 +2,8 @@
 
 from datetime import UTC, datetime
 
-from waitpoints.api.page.fields import Problem
+from waitpoints.api import page_fields
+from waitpoints.api.page.fields import Field, Problem
 
 DEFAULT = "en"
 DECIMAL_COMMA = ("de", "fr", "es")  # the languages that write 1,5
@@ -81,6 +82,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Enter a multiple of {limit}.",
         "too_few": "Choose at least {limit}.",
         "too_many": "Choose at most {limit}.",
+        "range": "{least} to {most}",
+        "value": "Enter a value from {limit}.",
+        "length": "Enter {limit} characters.",
+        "count": "Choose {limit}.",
         "twice": "Choose each answer only once.",
     },
     "de": {
@@ -146,6 +151,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Geben Sie ein Vielfaches von {limit} ein.",
         "too_few": "Wählen Sie mindestens {limit}.",
         "too_many": "Wählen Sie höchstens {limit}.",
+        "range": "{least} bis {most}",
+        "value": "Geben Sie einen Wert von {limit} ein.",
+        "length": "Geben Sie {limit} Zeichen ein.",
+        "count": "Wählen Sie {limit}.",
         "twice": "Wählen Sie jede Antwort nur einmal.",
     },
     "fr": {
@@ -211,6 +220,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Saisissez un multiple de {limit}.",
         "too_few": "Choisissez-en au moins {limit}.",
         "too_many": "Choisissez-en au plus {limit}.",
+        "range": "de {least} à {most}",
+        "value": "Saisissez une valeur {limit}.",
+        "length": "Saisissez {limit} caractères.",
+        "count": "Choisissez-en {limit}.",
         "twice": "Choisissez chaque réponse une seule fois.",
     },
     "es": {
@@ -276,6 +289,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "Escriba un múltiplo de {limit}.",
         "too_few": "Elija al menos {limit}.",
         "too_many": "Elija como máximo {limit}.",
+        "range": "de {least} a {most}",
+        "value": "Escriba un valor {limit}.",
+        "length": "Escriba {limit} caracteres.",
+        "count": "Elija {limit}.",
         "twice": "Elija cada respuesta una sola vez.",
     },
     "ja": {
@@ -341,6 +358,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "{limit}の倍数を入力してください。",
         "too_few": "{limit}個以上選択してください。",
         "too_many": "{limit}個以内で選択してください。",
+        "range": "{least}～{most}",
+        "value": "{limit}の値を入力してください。",
+        "length": "{limit}文字で入力してください。",
+        "count": "{limit}個選択してください。",
         "twice": "同じ回答は一度だけ選択してください。",
     },
     "zh": {
@@ -405,6 +426,10 @@ WORDS: dict[str, dict[str, str]] = {
         "multiple": "请输入 {limit} 的倍数。",
         "too_few": "请至少选择 {limit} 项。",
         "too_many": "请最多选择 {limit} 项。",
+        "range": "{least} 到 {most}",
+        "value": "请输入 {limit} 之间的值。",
+        "length": "请输入 {limit} 个字符。",
+        "count": "请选择 {limit} 项。",
         "twice": "每个答案只能选择一次。",
     },
 }
@@ -423,8 +448,26 @@ def language(accept_language: str) -> str:
 
 
 def problem(language: str, problem: Problem) -> str:
-    limit = str(problem.limit).replace(".", ",") if language in DECIMAL_COMMA else problem.limit
-    return WORDS[language][problem.word].format(limit=limit)
+    return WORDS[language][problem.word].format(limit=_number(language, problem.limit))
+
+
+_RANGES = {"value": ("too_small", "too_large"), "length": ("too_short", "too_long"), "count": ("too_few", "too_many")}
+
+
+def limits(language: str, field: Field) -> str:
+    """Return the sentences that say which answers a field takes. Empty if every one of its kind."""
+    found, words, sentences = page_fields.limits(field), WORDS[language], []
+    for word, ends in _RANGES.items():
+        if found.keys() >= {*ends}:
+            least, most = (_number(language, found.pop(end)) for end in ends)
+            both = words["range"].format(least=least, most=most)
+            sentences.append(words[word].format(limit=most if least == most and word != "value" else both))
+    return " ".join(sentences + [problem(language, Problem(word, limit)) for word, limit in found.items()])
+
+
+def _number(language: str, number: float | None) -> str:
+    written = str(int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 1e16 else number)
+    return written.replace(".", ",") if language in DECIMAL_COMMA else written
 
 
 def time(language: str, at: datetime) -> str:
