@@ -108,6 +108,9 @@ class WaitpointTokenObject(AnswerModel):
     completedBy: CompletedBy = _optional("How and from where the token was settled. Not in a list, and not in Trigger.dev.")
     otherDeliveries: OtherDeliveries = _optional("Present once there were some. Not in a list, and not in Trigger.dev.")
     waiters: list[Waiter] = _optional("The executions that wait for the token. Not in a list. Trigger.dev has no such field.")
+    pageActions: list[str] = _optional(
+        "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."
+    )
 
 
 class Pagination(AnswerModel):

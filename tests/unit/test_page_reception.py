@@ -473,6 +473,11 @@ class TestAProgram:
         assert (answer.status, answer.json) == (200, {"success": True})
         assert output(api, token) == {"action": "reject", "fields": {"amount": 7, "urgent": False, "regions": ["eu"]}}
 
+    def test_is_told_which_actions_the_page_has(self, api: Api, token: dict[str, Any]) -> None:
+        shortest, without = api.create(page={"title": "Go on?"}), api.create()
+        told = [api.retrieve(it["id"]).get("pageActions") for it in (token, shortest, without)]
+        assert told == [["approve", "reject"], ["submit"], None]
+
     @pytest.mark.parametrize(
         "number", ["0.12345678901234567890123", "12345678901234567890123.0", "12345678901234567890123", "1e3", "-0", "2.50"]
     )

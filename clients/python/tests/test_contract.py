@@ -485,7 +485,10 @@ def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> N
         }
     )
 
+    shortest = waitpoints.create(page={"title": "Go on?"})
+
     assert waitpoints.get(by_rules).status == waitpoints.get(by_page).status == "WAITING"
+    assert [waitpoints.get(it).page_actions for it in (by_rules, by_page, shortest)] == [(), ("approve",), ("submit",)]
 
 
 def test_a_large_output_is_downloaded(waitpoints: Waitpoints) -> None:

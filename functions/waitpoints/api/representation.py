@@ -13,7 +13,7 @@ INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
-    """Return one token in full. Trigger.dev has no `waiters`; its SDK ignores unknown fields."""
+    """Return one token in full. Trigger.dev has no `waiters` and no `pageActions`; its SDK ignores unknown fields."""
     return present(
         {
             **_shared(token, url),
@@ -23,6 +23,7 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
             "completedBy": token.outcome and completed_by(token.outcome),
             "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
+            "pageActions": None if token.page is None else _page_actions(token.page),
         }
     )
 
@@ -39,6 +40,12 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
                 return {"output": output.stored_at, "outputType": "application/store", "outputIsError": False}
             return {"output": output.json, "outputType": "application/json", "outputIsError": False}
     assert_never(outcome)
+
+
+def _page_actions(page: str) -> list[str]:
+    from waitpoints.api import page_definition  # noqa: PLC0415 - only for tokens with `page`
+
+    return [action.id for action in page_definition.load(page).actions]
 
 
 def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:

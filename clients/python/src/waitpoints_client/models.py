@@ -145,6 +145,8 @@ class Token(ListedToken):
     waiters: tuple[Waiter, ...] = ()
     completed_by: CompletedBy | None = None
     other_deliveries: OtherDeliveries | None = None
+    page_actions: tuple[str, ...] = ()
+    """The ids of the actions of its page: a completion names one. Empty without a page."""
 
     @property
     def output(self) -> Any:

@@ -46,6 +46,7 @@ class FakeToken:
     key: str | None = None
     key_expires_at: int | None = None
     rules: tuple[str, ...] = ()
+    page_actions: list[str] | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
     other_deliveries: int = 0
@@ -93,6 +94,7 @@ class FakeToken:
             "completedBy": by and without_none(by),
             "otherDeliveries": others,
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
+            "pageActions": self.page_actions,
         }
         return {**self.shown(url), **without_none(more)}
 
@@ -253,8 +255,13 @@ def _new_token(body: Mapping[str, Any], now: int) -> FakeToken:
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
+        page_actions=_page_actions(body["page"]) if "page" in rules else None,
         waiters=_waiters(body, now),
     )
+
+
+def _page_actions(page: Mapping[str, Any]) -> list[str]:
+    return [action["id"] for action in page.get("actions", [{"id": "submit"}])]
 
 
 def _tags(tags: Any) -> list[str]:
