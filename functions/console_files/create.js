@@ -32,11 +32,7 @@ export const create = async ({ call, go, say }) => {
     title: "Create a token",
     content: [
       el("h1", { tabindex: "-1" }, "Create a token"),
-      el(
-        "p",
-        { class: "hint" },
-        "Every field is optional. The README says what each accepts. What you typed stays until you sign out.",
-      ),
+      el("p", { class: "hint" }, "Every field is optional. What you typed stays until you sign out."),
       draft,
     ],
   };
@@ -47,15 +43,15 @@ const fields = () => [
     "div",
     { class: "row" },
     input("Timeout", "timeout", { placeholder: "7d", hint: "A duration or a date: 30s, 10m, 1d12h, 2030-01-31T18:00:00Z." }),
-    input("Tags", "tags", { placeholder: "order-1, eu", hint: "Up to 10, separated by commas." }),
+    input("Tags", "tags", { placeholder: "order-1, eu", hint: "Up to 10 of at most 128 characters, separated by commas." }),
   ),
   el(
     "div",
     { class: "row" },
-    input("Idempotency key", "idempotencyKey", { hint: "The same key gives the same token." }),
+    input("Idempotency key", "idempotencyKey", { hint: "The same key gives the same token. At most 2,048 characters." }),
     input("The token holds the key for", "idempotencyKeyTTL", {
       placeholder: "24h",
-      hint: "Default: as long as the token exists.",
+      hint: "A duration. Default: as long as the token exists.",
     }),
   ),
   group(
@@ -70,9 +66,12 @@ const fields = () => [
     input("Complete when", "completeWhen", {
       class: "mono",
       placeholder: "body.status == 'succeeded'",
-      hint: "A JMESPath expression.",
+      hint: "A JMESPath expression over body, headers and query.",
     }),
-    sample(area("Schema of the output, as JSON", "payloadSchema", { rows: 6 }), SCHEMA),
+    sample(
+      area("Schema of the output, as JSON", "payloadSchema", { rows: 6, hint: "A JSON Schema 2020-12 of at most 8 KB." }),
+      SCHEMA,
+    ),
   ),
   group(
     "A state or a durable function that waits for it",

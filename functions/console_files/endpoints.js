@@ -9,6 +9,7 @@ import {
   dialog,
   fact,
   facts,
+  folded,
   form,
   input,
   json,
@@ -200,8 +201,8 @@ const delivered = (name, kind) =>
       fact("Key", kind.lastKey && said(kind.lastKey)),
       fact("Why", kind.lastDetail && said(kind.lastDetail)),
       fact("From", kind.lastIp && said(kind.lastIp)),
-      fact("User agent", kind.lastUserAgent && said(kind.lastUserAgent)),
-      fact("Delivery id", kind.lastDeliveryId && said(kind.lastDeliveryId)),
+      fact("User agent", folded(kind.lastUserAgent)),
+      fact("Delivery id", folded(kind.lastDeliveryId)),
     ),
   );
 

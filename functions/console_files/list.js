@@ -2,6 +2,7 @@
 import { Refusal, TOKENS, TOKEN_PAGE } from "./api.js";
 import { el, said } from "./dom.js";
 import { age, box, finder, form, input, problem, select, stateBadge, tags, time, tokenLink } from "./parts.js";
+import { ZONE } from "./text.js";
 
 const SIZE = 25;
 const FURTHER = 8; // pages that are read at most until one has a token
@@ -146,7 +147,7 @@ const filters = (query, go, isOpen) => {
         },
       ),
     ),
-    group("Ended", instants("completedAt")),
+    group(`Ended, in ${ZONE} time`, instants("completedAt")),
   ];
   const rest = el("div", {}, others);
   const undelivered = box("Only tokens with a run that was not resumed", "filter[undelivered]", {
@@ -161,7 +162,7 @@ const filters = (query, go, isOpen) => {
   disable(has("filter[undelivered]") === "true");
   const fields = [
     rest,
-    group("Created", instants("createdAt")),
+    group(`Created, in ${ZONE} time`, instants("createdAt")),
     undelivered,
     el(
       "div",
@@ -263,8 +264,8 @@ const row = (token) => {
 const outcome = (token) => {
   const [first, second] = token.completedAt
     ? [["ended ", time(token.completedAt)], `after ${age(token.createdAt, Date.parse(token.completedAt))}`]
-    : [`waits for ${age(token.createdAt)}`, token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout"];
-  return [el("div", {}, first), el("div", { class: "hint" }, second)];
+    : [token.timeoutAt ? ["times out ", time(token.timeoutAt)] : "no timeout", null];
+  return [el("div", {}, first), second && el("div", { class: "hint" }, second)];
 };
 
 const pager = (query, pagination, shown) => {

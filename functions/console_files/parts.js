@@ -40,6 +40,17 @@ export const fact = (term, ...description) =>
     ? null
     : el("div", {}, el("dt", {}, term), el("dd", {}, ...description));
 
+const LONG = 60; // characters
+
+// A text that somebody outside wrote, such as a user agent. If it is long, its end is folded away.
+export const folded = (text) => {
+  if (!text || text.length <= LONG) return text && said(text);
+  const space = text.lastIndexOf(" ", LONG);
+  const beginning = space > 0 ? text.slice(0, space) : Array.from(text).slice(0, LONG).join("");
+  const summary = el("summary", {}, said(beginning), el("span", { class: "more" }, "…"));
+  return el("details", { class: "folded" }, summary, said(text.slice(beginning.length).trimStart()));
+};
+
 export const facts = (...them) => el("dl", { class: "facts" }, ...them);
 
 export const tags = (names) =>

@@ -18,11 +18,19 @@ export const duration = (ms) => {
   return rest && many < 100 ? `${many} ${name} ${rest} ${smaller}` : `${many} ${name}`;
 };
 
-const WHEN = { year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit" };
-const TO_A_SECOND = new Intl.DateTimeFormat(undefined, { ...WHEN, timeZoneName: "short" });
-const TO_A_MILLISECOND = new Intl.DateTimeFormat(undefined, { ...WHEN, fractionalSecondDigits: 3 });
-export const when = (instant) => TO_A_SECOND.format(new Date(instant));
-export const exactly = (instant) => TO_A_MILLISECOND.format(new Date(instant));
+// An instant in the reader's time zone, which is named: "2026-11-25 17:00:33 UTC", and with milliseconds.
+const TWO = "2-digit";
+const DAY = { year: "numeric", month: TWO, day: TWO };
+const CLOCK = { hour: TWO, minute: TWO, second: TWO, fractionalSecondDigits: 3, hourCycle: "h23", timeZoneName: "short" };
+const IN_PARTS = new Intl.DateTimeFormat("en", { ...DAY, ...CLOCK });
+const written = (instant, fraction) => {
+  const it = Object.fromEntries(IN_PARTS.formatToParts(new Date(instant)).map(({ type, value }) => [type, value]));
+  const milliseconds = fraction ? `.${it.fractionalSecond}` : "";
+  return `${it.year}-${it.month}-${it.day} ${it.hour}:${it.minute}:${it.second}${milliseconds} ${it.timeZoneName}`;
+};
+export const when = (instant) => written(instant, false);
+export const exactly = (instant) => written(instant, true);
+export const ZONE = IN_PARTS.resolvedOptions().timeZone;
 
 // "3 min ago", "in 2 h"
 export const relative = (instant) => {

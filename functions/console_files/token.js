@@ -11,6 +11,7 @@ import {
   execution,
   fact,
   facts,
+  folded,
   input,
   json,
   jsonOf,
@@ -25,12 +26,13 @@ import {
 import { duration } from "./text.js";
 
 const PACKETS = "api/v1/packets";
+const HERE = "console-"; // how the ids of the console's own completions begin
 
 export const token = async ({ name: id, call, say, refresh }) => {
   const token = await call("GET", `${TOKENS}/${id}`, { like: TOKEN });
   const waits = token.status === "WAITING";
   const act = async (json, done) => {
-    const deliveryId = `console-${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
+    const deliveryId = `${HERE}${crypto.getRandomValues(new Uint32Array(4)).join("-")}`;
     await call("POST", `${TOKENS}/${id}/complete`, { json, deliveryId });
     const ended = await call("GET", `${TOKENS}/${id}`, { like: TOKEN }).catch(() => null); // the refresh says why
     if (ended) say(ended.completedBy?.deliveryId === deliveryId ? done : overtaken(ended));
@@ -50,9 +52,10 @@ export const token = async ({ name: id, call, say, refresh }) => {
       el(
         "div",
         { class: "buttons" },
-        waits && el("button", { type: "button", class: "primary", click: () => complete(act) }, "Complete…"),
+        waits && el("button", { type: "button", class: "primary", click: () => complete(act, token.pageActions) }, "Complete…"),
         waits && el("button", { type: "button", class: "danger", click: () => fail(act) }, "Fail…"),
-        outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
+        token.pageActions &&
+          outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
       ),
       el("div", { class: "columns" }, life(token), about(token, say)),
       output(token, call, say),
@@ -71,15 +74,18 @@ const overtaken = (token) => {
   return `Nothing was changed: somebody else ${token.outputIsError ? "failed" : "completed"} the token first`;
 };
 
-const complete = (act) =>
+// An answer to a page, as JSON: its one action, or none where somebody has to choose.
+const answer = (actions) => `{"action": ${JSON.stringify(actions.length === 1 ? actions[0] : "")}, "fields": {}}`;
+
+const complete = (act, actions) =>
   dialog(
     "Complete this token",
     [
       el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
       area("Output, as JSON", "data", {
-        value: "{}",
+        value: actions ? answer(actions) : "{}",
         rows: 8,
-        hint: `Empty: without an output. A page takes one of its actions: {"action": "approve", "fields": {}}.`,
+        hint: actions ? `Its page takes one of these actions: ${actions.join(", ")}.` : "Empty: without an output.",
       }),
     ],
     ["Complete the token", "primary"],
@@ -132,6 +138,12 @@ const about = (token, say) =>
 
 const WAITS = { DURABLE_FUNCTION: "A durable function waits: " };
 
+const AGAIN = "This run waits more than once: a state was retried, or the items of a Map share this token.";
+
+// Where an execution registers for the second time.
+const isSecond = (waiter, at, them) =>
+  waiter.execution && them.slice(0, at).filter((it) => it.execution === waiter.execution).length === 1;
+
 // What happened, in order. What has no time of its own stands after the end.
 const life = (token) => {
   const waiters = token.waiters ?? [];
@@ -143,7 +155,9 @@ const life = (token) => {
       ["Created"],
       token.timeoutAt ? ["to time out at ", moment(token.timeoutAt)] : "without a timeout",
     ),
-    ...waiters.map((waiter) => event(waiter.registeredAt, "run", [WAITS[waiter.kind] ?? "A run waits: ", name(waiter)])),
+    ...waiters.map((it, at) =>
+      event(it.registeredAt, "run", [WAITS[it.kind] ?? "A run waits: ", name(it)], isSecond(it, at, waiters) ? AGAIN : null),
+    ),
     ...(token.completedBy ? [settled(token)] : []),
     ...waiters
       .filter((it) => it.resumedAt)
@@ -152,7 +166,7 @@ const life = (token) => {
   ].sort((one, other) => one.at - other.at);
   const undated = waiters
     .filter((it) => it.status === "GONE" || it.status === "UNDELIVERED")
-    .map((it) => unresumed(it, name(it)));
+    .map((it) => unresumed(it, name(it), Date.now() - Date.parse(token.completedAt) < RETRIED_FOR));
   const open =
     token.status === "WAITING" ? [step("open", null, ["Waiting"], waiters.length ? null : "No run waits for it yet.")] : [];
   return el(
@@ -193,17 +207,18 @@ const SOURCES = {
 const settled = (token) => {
   const by = token.completedBy;
   const kind = token.outputIsError ? "bad" : "good";
-  const how = { COMPLETED: token.outputIsError ? "Failed by " : "Completed by ", TIMED_OUT: "Ended by " }[token.status];
+  const isHere = by.source === "complete" && by.deliveryId?.startsWith(HERE);
+  const how = { COMPLETED: token.outputIsError ? "Failed" : "Completed", TIMED_OUT: "Ended" }[token.status];
   return event(
     by.at,
     kind,
-    [how, SOURCES[by.source] ?? by.source],
+    isHere ? [how, " from the console"] : [how, " by ", SOURCES[by.source] ?? by.source],
     facts(
       fact("From", by.ip && said(by.ip)),
-      fact("User agent", by.userAgent && said(by.userAgent)),
-      fact("Content type", by.contentType && said(by.contentType)),
-      fact("Query", by.query && said(by.query)),
-      fact("Delivery id", by.deliveryId && said(by.deliveryId)),
+      fact("User agent", folded(by.userAgent)),
+      fact("Content type", folded(by.contentType)),
+      fact("Query", folded(by.query)),
+      fact("Delivery id", folded(by.deliveryId)),
     ),
   );
 };
@@ -216,22 +231,22 @@ const others = (them) => {
       : `${them.count.toLocaleString()} deliveries came that did not settle it; the last one`;
   const more = facts(
     fact("From", them.lastIp && said(them.lastIp)),
-    fact("Delivery id", them.lastDeliveryId && said(them.lastDeliveryId)),
+    fact("Delivery id", folded(them.lastDeliveryId)),
   );
   return [event(them.lastAt, "other", [title], more)];
 };
 
 const lateness = (ms) => (ms === undefined ? null : ms <= 0 ? "at once" : `${duration(ms)} after the end`);
 
-const unresumed = (waiter, name) =>
-  waiter.status === "GONE"
-    ? step("other", null, ["Gone: ", name], "Its state had ended or was retried, so nothing waited any more.")
-    : step(
-        "bad",
-        null,
-        ["Not resumed: ", name, " ", badge("bad", "Needs an operator")],
-        "If it stays so, see docs/operation.md.",
-      );
+const RETRIED_FOR = 300_000; // milliseconds
+
+const unresumed = (waiter, name, isRetried) => {
+  if (waiter.status === "GONE")
+    return step("other", null, ["Gone: ", name], "Its state had ended or was retried, so nothing waited any more.");
+  const then = "If it stays so, see docs/operation.md.";
+  if (isRetried) return step("other", null, ["Not resumed yet: ", name], `It is tried again within minutes. ${then}`);
+  return step("bad", null, ["Not resumed: ", name, " ", badge("bad", "Needs an operator")], then);
+};
 
 const output = (token, call, say) => {
   if (token.status === "WAITING") return null;

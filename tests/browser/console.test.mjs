@@ -371,7 +371,7 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   await untilItSays(tab, "Resumed: ");
   assert.match(
     await text(tab, ".life"),
-    /Created[^]*A run waits: [^]*Completed by a request with a credential[^]*Resumed: [^]*after the end/,
+    /Created[^]*A run waits: [^]*Completed from the console[^]*Resumed: [^]*after the end/,
   );
   assert.equal((await retrieve(scene.waiting)).output, '{"approved": true, "amount": 12345678901234567890}');
   assert.match(await text(tab, ".json"), /"amount": 12345678901234567890/);
@@ -383,6 +383,101 @@ test("a token is completed with the keyboard alone, exactly with what was typed"
   );
   await picture(tab, "completed");
   untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("times are in the reader's zone, which is named, of 24 hours, and to be compared", async () => {
+  const tab = await open(browser);
+  await tab.emulateTimezone("Asia/Tokyo");
+  await tab.goto(`${CONSOLE}#/tokens/${scene.hostile}`);
+  await submitKey(tab, API_KEY);
+  await tab.waitForSelector(".life");
+  const { createdAt } = await retrieve(scene.hostile);
+  const there = new Date(Date.parse(createdAt) + 9 * 3_600_000).toISOString().replace("T", " ");
+  const times = await tab.$$eval("main time", (all) => all.map((it) => [it.textContent, it.title]));
+  assert.equal(times[1][0], `${there.slice(0, 23)} GMT+9`); // after that of the summary, which is relative
+  for (const [shown, title] of times)
+    assert.match(title || shown, /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{3})? GMT\+9$/);
+  await visit(tab, "#/tokens");
+  await tab.click("summary");
+  assert.match(await text(tab, "details.filters"), /Ended, in Asia\/Tokyo time[^]*Created, in Asia\/Tokyo time/);
+  await tab.browserContext().close();
+});
+
+test("what somebody outside sent is folded if it is long", async () => {
+  const agent = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
+  const { id, url } = (await api("POST", "/api/v1/waitpoints/tokens", {})).body;
+  await fetch(url, { method: "POST", body: "1", headers: { "user-agent": agent } });
+  const tab = await signedIn(browser, `#/tokens/${id}`);
+  assert.match(await text(tab, ".life"), /Completed by a delivery to its callback URL[^]*\(KHTML,…/);
+  assert.doesNotMatch(await text(tab, ".life"), /Gecko/);
+  await tab.click(".folded summary");
+  assert.equal((await text(tab, ".folded")).replace(/\s+/g, " "), agent);
+  await tab.browserContext().close();
+});
+
+test("a page is spoken of only where there is one, and its actions are named", async () => {
+  const tab = await signedIn(browser, `#/tokens/${scene.hostile}`);
+  assert.doesNotMatch(await text(tab), /Open its page/);
+  const actions = ["approve", "reject"].map((id) => ({ id, label: id }));
+  for (const [body, hint, value] of [
+    [{}, /Empty: without an output\.$/, "{}"],
+    [{ page: { title: "Go on?", actions } }, /one of these actions: approve, reject\.$/, '{"action": "", "fields": {}}'],
+    [{ page: { title: "Go on?" } }, /one of these actions: submit\.$/, '{"action": "submit", "fields": {}}'],
+  ]) {
+    const { id } = (await api("POST", "/api/v1/waitpoints/tokens", body)).body;
+    await visit(tab, `#/tokens/${id}`);
+    assert.equal((await text(tab)).includes("Open its page"), "page" in body);
+    await press(tab, "Complete…");
+    await tab.waitForSelector("dialog textarea");
+    assert.match(await text(tab, "dialog .field .hint"), hint);
+    assert.equal(await tab.$eval("dialog textarea", (it) => it.value), value);
+    await tab.keyboard.press("Escape");
+  }
+  await press(tab, "Complete…");
+  await press(tab, "Complete the token");
+  await untilItSays(tab, "The token was completed");
+  await tab.browserContext().close();
+});
+
+test("a run that registers twice says why, and one that was not resumed is first only late", async () => {
+  const { id } = (await api("POST", "/api/v1/waitpoints/tokens", {})).body;
+  const ended = Date.now() - 1000;
+  const arn = "arn:aws:states:us-east-1:123456789012:execution:a:b";
+  const waiter = (it) => ({ id: it.repeat(16), kind: "STEP_FUNCTIONS", registeredAt: "2030-01-31T18:00:00.000Z" });
+  const settled = {
+    ...(await retrieve(id)),
+    status: "TIMED_OUT",
+    waiters: [..."abc"].map((it) => ({ ...waiter(it), execution: arn, status: "UNDELIVERED" })),
+  };
+  const tab = await signedIn(browser);
+  let completedAt = new Date(ended).toISOString();
+  const restore = await intercept(tab, (request) =>
+    request.url().endsWith(id)
+      ? { status: 200, contentType: "application/json", body: JSON.stringify({ ...settled, completedAt }) }
+      : null,
+  );
+  await visit(tab, `#/tokens/${id}`);
+  assert.equal((await text(tab, ".life")).match(/This run waits more than once/g).length, 1);
+  assert.match(await text(tab, ".life"), /Not resumed yet: [^]*tried again within minutes/);
+  assert.doesNotMatch(await text(tab, ".life"), /Needs an operator/);
+  completedAt = new Date(ended - 600_000).toISOString();
+  await visit(tab, `#/tokens/${id}`);
+  assert.match(await text(tab, ".life"), /Not resumed: [^]*Needs an operator/);
+  await restore();
+  await tab.browserContext().close();
+});
+
+test("a telephone shows the first token in its upper half, and a tab that it chose", async () => {
+  const tab = await signedIn(browser, WAITING_LONGEST, { width: 375, height: 667 });
+  const top = await tab.$eval("tbody tr", (it) => it.getBoundingClientRect().top);
+  assert.ok(top < 667 / 2, `${top} px`);
+  const row = await text(tab, "tbody tr");
+  assert.doesNotMatch(row, /waits for/); // Created says it
+  await visit(tab, "#/tokens?filter%5Bundelivered%5D=true");
+  const right = await tab.$eval("nav.views [aria-current]", (it) => it.getBoundingClientRect().right);
+  assert.ok(right <= 375, `${right} px`);
+  await picture(tab, "telephone");
   await tab.browserContext().close();
 });
 

@@ -104,8 +104,8 @@ def large(api: Api) -> dict[str, Any]:
     return token
 
 
-def waiting(api: Api) -> tuple[str, str]:
-    token = api.create(tags=["console"])
+def waiting(api: Api, **fields: Any) -> tuple[str, str]:
+    token = api.create(tags=["console"], **fields)
     execution = api.start_waiting(token)
     api.wait_until_registered(token)
     return token["id"], execution
@@ -123,7 +123,7 @@ def logged(stack: Stack, group: str, since: int) -> list[str]:
 
 def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: pytest.Subtests) -> None:
     since = time.time_ns() // 1_000_000
-    (completed, execution), (failed, failed_execution) = waiting(api), waiting(api)
+    (completed, execution), (failed, failed_execution) = waiting(api), waiting(api, page={"title": "Go on?"})
     scene = {
         "waiting": completed,
         "execution": execution,
