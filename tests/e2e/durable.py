@@ -66,7 +66,12 @@ class Durable:
             Handler="function.handler",
             Role=approval["Role"],
             Timeout=60,
-            Environment={"Variables": {"WAITPOINTS_WAIT_FUNCTION": self._stack.wait_function_name}},
+            Environment={
+                "Variables": {
+                    "CREATE_FUNCTION": self._stack.create_function_name,
+                    "WAITPOINTS_WAIT_FUNCTION": self._stack.wait_function_name,
+                }
+            },
             DurableConfig={"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1},
             Code={"ZipFile": _zipped(code)},
         )

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -24,7 +25,7 @@ from tests.e2e.operation import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
-from tests.support.readme import DURABLE_SNIPPETS
+from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 
 APPROVED = {"approved": True}
 OK = {"ok": True, "output": APPROVED}
@@ -117,13 +118,25 @@ def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: 
 
 
 def test_the_documented_way_to_the_name_of_an_error(api: Api, durable: Durable) -> None:
-    durable.create("documented", DURABLE_SNIPPETS["callback error"])
-    token = api.create(timeout="1s")
-    assert durable.result(durable.start("documented", {"token": {"id": token["id"]}})) == ("SUCCEEDED", "WaitpointTimeoutError")
+    durable.create("documented", DURABLE_SNIPPETS["own token"])
+    assert durable.result(durable.start("documented", {"timeout": "1s"})) == ("SUCCEEDED", "WaitpointTimeoutError")
+
+
+def test_the_documented_way_to_a_token_of_its_own(api: Api, durable: Durable) -> None:
+    durable.create("documented", DURABLE_SNIPPETS["own token"])
+    execution = durable.start("documented", {})
+    until = time.monotonic() + PATIENCE
+    while not (made := api.request("GET", f"{TOKENS}?filter[idempotencyKey]={quote(execution, safe='')}").body["data"]):
+        assert time.monotonic() < until, "it creates no token"
+        time.sleep(0.1)
+    [token] = made
+    api.wait_until_registered(token)
+    api.callback(token, APPROVED)
+    assert durable.result(execution) == ("SUCCEEDED", APPROVED)
 
 
 def test_the_documented_way_to_the_first_of_several(api: Api, durable: Durable) -> None:
-    durable.create("first", DURABLE_SNIPPETS["first of several"])
+    durable.create("first", FIRST_OF_SEVERAL)
     failed, first, late = tokens = [api.create() for _ in range(3)]
     execution = durable.start("first", {"tokens": [token["id"] for token in tokens]})
     for token in tokens:

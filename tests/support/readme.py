@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
+from textwrap import indent
 from typing import Any
 
 from local.stack import ROOT
@@ -12,6 +13,18 @@ _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
 SNIPPETS = dict(_SNIPPET.findall(README))
 CLIENT_SNIPPETS = dict(_SNIPPET.findall((ROOT / "clients" / "python" / "README.md").read_text()))
 DURABLE_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "durable.md").read_text()))
+FIRST_OF_SEVERAL = f"""
+from functools import partial
+
+from aws_durable_execution_sdk_python import DurableContext, durable_execution
+from aws_durable_execution_sdk_python.config import CompletionConfig, ParallelConfig
+from waitpoints_client.durable import wait_for_token
+
+
+@durable_execution
+def handler(event: dict[str, list[str]], context: DurableContext) -> object:
+{indent(DURABLE_SNIPPETS["first of several"], "    ")}
+"""
 
 
 def json_texts(printed: str) -> Iterator[Any]:

@@ -24,7 +24,7 @@ def test_every_snippet_runs(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
 
     printed = capsys.readouterr().out
     assert README.count("```python") == len(SNIPPETS)
-    assert "COMPLETED True {'approved': True} complete" in printed
+    assert "COMPLETED True {'approved': True} source='complete'" in printed
     assert "completed with {'approved': True}" in printed
     assert "Ok(output='done')" in printed
     assert "['orders']" in printed
