@@ -1,13 +1,19 @@
 """docs/events.md shows an event as it is, and its patterns match what they say."""
 
 import json
+import os
 import re
+import subprocess
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.events.models import EventPattern
 
-from local.stack import ROOT
+from local.run import how_to_go_on
+from local.stack import ROOT, Stack
+from tests.support.readme import EVENTS_SNIPPETS as EVENTS
 from tests.support.readme import SNIPPETS
 from waitpoints.settled_event import SOURCE, settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
@@ -60,3 +66,38 @@ def test_the_readmes_pattern_is_that_of_the_example_and_of_the_page() -> None:
     pattern = SNIPPETS["event pattern"].strip()
     assert pattern == PATTERNS["those that failed or timed out"]
     assert f"EventPattern: {pattern.replace('"', '')}" in QUEUE
+
+
+CALLED = """#!/bin/sh
+echo "$(basename "$0") ${AWS_ENDPOINT_URL:-nowhere} $AWS_ACCESS_KEY_ID $*" >> "$CALLS"
+echo the-queue
+"""
+
+
+def test_what_the_page_says_to_try_reaches_the_local_stack_and_no_other(tmp_path: Path) -> None:
+    calls = tmp_path / "calls"
+    for program in (tmp_path / ".local" / "sam" / "bin" / "sam", tmp_path / "aws"):
+        program.parent.mkdir(parents=True, exist_ok=True)
+        program.write_text(CALLED)
+        program.chmod(0o700)
+    names = set(Stack.__dataclass_fields__) - {"region"}
+    stack = Stack(**dict.fromkeys(names, ""), region="us-east-1")
+    stack = replace(stack, api_url="http://127.0.0.1:8787", endpoint_url="http://127.0.0.1:8787")
+    [local_aws] = [line for line in how_to_go_on(stack, has_aws=True).splitlines() if "local_aws()" in line]
+    blocks = [EVENTS[name] for name in ("to a state machine", "to a queue", "from the queue")]
+    written = re.sub(r"\b(aws|sam) (?=deploy|cloudformation|sqs)", r"local_\1 ", "".join(blocks))
+    script = f"{local_aws}\n{EVENTS['events here']}\n{written}\necho left: ${{AWS_ENDPOINT_URL:-}}"
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "API": stack.api_url, "CALLS": str(calls)}
+    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("left:\n")
+    deployed, _, described, received = called = calls.read_text().splitlines()
+    assert [line.split()[0] for line in called] == ["sam", "sam", "aws", "aws"]
+    assert deployed.startswith("sam http://127.0.0.1:8787 test deploy --template-file examples/events_to_state_machine/")
+    assert described.startswith("aws nowhere test --endpoint-url http://127.0.0.1:8787 ")
+    assert "sqs receive-message --queue-url the-queue" in received
+
+
+def test_the_queue_is_the_first_output_of_its_example() -> None:
+    assert "Outputs[0].OutputValue" in EVENTS["from the queue"]
+    [output] = re.findall(r"^  (\w+):", QUEUE.partition("\nOutputs:\n")[2], re.MULTILINE)
+    assert output == "QueueUrl"
