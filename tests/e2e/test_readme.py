@@ -125,6 +125,20 @@ def test_a_state_machine_creates_its_own_token(api: Api) -> None:
     assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": {"approved": True}})
 
 
+@pytest.mark.parametrize("keyed", ["as in the snippet", "as for a map"])
+def test_items_of_a_map_share_a_token_unless_their_key_names_the_item(api: Api, keyed: str) -> None:
+    create = json.loads("{" + with_names(api.stack, SNIPPETS["own token"]) + "}")["Create token"]
+    create = {name: value for name, value in create.items() if name != "Next"} | {"End": True}
+    if keyed == "as for a map":
+        [key] = re.findall(r"`\"idempotencyKey\.\$\": \"(States\.Format\(.*\))\"`", README)
+        create["Parameters"]["Payload"]["idempotencyKey.$"] = key
+    processor = {"StartAt": "Create token", "States": {"Create token": create}}
+    items = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True}
+    execution = start(api, json.dumps({"StartAt": "Items", "States": {"Items": items}}), '{"items": [{}, {}, {}]}')
+    status, made = api.result(execution)
+    assert (status, len({it["token"]["id"] for it in made})) == ("SUCCEEDED", 3 if keyed == "as for a map" else 1)
+
+
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 def test_the_curl_lines_create_complete_retrieve_and_list(stack: Stack) -> None:
     posted, retrieved, listed = json_texts(run(["sh", "-euc", SNIPPETS["curl"]], stack))

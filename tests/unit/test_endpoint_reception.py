@@ -131,6 +131,24 @@ class TestADelivery:
         assert shown.other_deliveries is not None
         assert shown.other_deliveries.count == 1
 
+    @pytest.mark.parametrize("is_awaited", [True, False])
+    def test_that_is_copied_completes_a_later_token_once_the_first_holds_its_key_no_more(
+        self, world: InMemory, api: Api, is_awaited: bool
+    ) -> None:
+        endpoint, held_until = put(world, verify=GITHUB), world.clock() + 60_000
+        first = world.tokens.create(NewToken(key=IdempotencyKey(KEY, held_until)), world.clock()).token_id
+        assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
+        world.clock.advance(59_999)
+        assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
+        assert counted(world, endpoint) == {"completed": 1, "repeated": 1}
+        world.clock.advance(1)
+        later = create(world) if is_awaited else first
+        assert deliver(api, endpoint, headers=signature(endpoint)).status == 200
+        later = later if is_awaited else create(world)
+        assert later != first
+        assert isinstance(world.tokens.retrieve(later).outcome, Completed)
+        assert counted(world, endpoint)["completed" if is_awaited else "kept"] == (2 if is_awaited else 1)
+
     def test_after_the_timeout_is_counted_as_late(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world), create(world, timeout_at=world.clock() + 60_000)
         world.clock.advance(60_000)

@@ -49,6 +49,11 @@ def test_the_limits_are_those_of_the_code() -> None:
     assert f"of a durable function's wait, is at most {RESULT_LIMIT // 1024} KiB" in README
 
 
+def test_the_price_of_a_crash_of_the_timer_function_is_that_of_the_template() -> None:
+    assert "a crash of the timer function costs runs two minutes" in " ".join(README.split())
+    assert Template.load().body["Resources"]["TimerQueue"]["Properties"]["VisibilityTimeout"] == 120
+
+
 def test_docs_scaling_has_the_limits_of_the_stack() -> None:
     text = " ".join((ROOT / "docs" / "scaling.md").read_text().split())
     template = Template.load()
