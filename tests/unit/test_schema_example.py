@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from waitpoints_client.operations.schema_example import Example, example
 
+from waitpoints.api import payload_schema
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
-from waitpoints.api.page import payload_schema
 
 FIELDS: list[dict[str, Any]] = [
     {"type": "string"},

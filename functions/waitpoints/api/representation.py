@@ -43,7 +43,7 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
 
 
 def _page_actions(page: str) -> list[str]:
-    from waitpoints.api import page_definition  # noqa: PLC0415 - only for tokens with `page`
+    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
 
     return [action.id for action in page_definition.load(page).actions]
 

@@ -293,7 +293,7 @@ def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
 def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Problem | None) -> Markup:
     """Return a field with its label, description and error. Its control, or its first one, has the id `f<at>`."""
     hint = element("p", field.description, class_="hint", id=f"f{at}-hint", dir="auto") if field.description.strip() else None
-    limits = page_words.limits(look.language, field)
+    limits = words.limits(look.language, field)
     limit = element("p", limits, class_="hint", id=f"f{at}-limit") if limits else None
     error = element("p", _problem(look, problem), class_="error", id=f"f{at}-error") if problem else None
     parts = {"hint": hint, "limit": limit, "error": error}

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from waitpoints.api import page_fields
+from waitpoints.api.page import fields
 from waitpoints.api.page.fields import Field, Problem
 
 DEFAULT = "en"
@@ -456,7 +456,7 @@ _RANGES = {"value": ("too_small", "too_large"), "length": ("too_short", "too_lon
 
 def limits(language: str, field: Field) -> str:
     """Return the sentences that say which answers a field takes. Empty if every one of its kind."""
-    found, words, sentences = page_fields.limits(field), WORDS[language], []
+    found, words, sentences = fields.limits(field), WORDS[language], []
     for word, ends in _RANGES.items():
         if found.keys() >= {*ends}:
             least, most = (_number(language, found.pop(end)) for end in ends)
