@@ -10,18 +10,18 @@ from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls", "step_functions_client")
+services.build_at_start("tokens", "urls", "step_functions_client")
 
 
 def _page(request: Request, refusal: Response) -> Response:
     from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
 
-    return page_reception.refused(request, refusal)
+    return page_reception.show_refusal(request, refusal)
 
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_page)
 def handler(request: Request) -> Response:
-    token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
+    token_id = services.urls.check_token(request.path["waitpointId"], request.path["hash"])
     body = request.body(PAYLOAD_LIMIT)
     if answer := maybe_handshake.answer(request, body):
         return answer

@@ -11,12 +11,12 @@ from waitpoints.endpoint import Endpoint
 from waitpoints.errors import MethodNotAllowed, WrongCallbackHash
 from waitpoints.wiring import services
 
-services.build_at_start("keys", "callback_urls", "endpoint_cache", "endpoint_tally", "step_functions_client")
+services.build_at_start("keys", "urls", "endpoint_cache", "endpoint_tally", "step_functions_client")
 
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False)
 def handler(request: Request) -> Response:
-    endpoint = found(request)
+    endpoint = find_endpoint(request)
     body = request.body(PAYLOAD_LIMIT)
     if answer := maybe_handshake.answer(request, body):
         return answer
@@ -25,10 +25,10 @@ def handler(request: Request) -> Response:
     return endpoint_reception.receive(request, endpoint, body)
 
 
-def found(request: Request) -> Endpoint:
+def find_endpoint(request: Request) -> Endpoint:
     """Return the endpoint that the URL names. Raises WrongCallbackHash, also if the endpoint was deleted."""
     name = request.path["name"]
-    secret_id = services.callback_urls.check_endpoint(name, request.path["hash"])
+    secret_id = services.urls.check_endpoint(name, request.path["hash"])
     endpoint = services.endpoint_cache.lookup(name, secret_id)
     if endpoint is None:
         raise WrongCallbackHash

@@ -2,7 +2,7 @@
 
 from waitpoints.api.http import PUBLIC_TOKEN_LIMIT, Request, Response, http_handler
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
-from waitpoints.api.request_model import validated
+from waitpoints.api.request_model import validate
 from waitpoints.wiring import services
 
 services.build_at_start("credentials")
@@ -10,5 +10,5 @@ services.build_at_start("credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    wanted = validated(CreatePublicTokenRequest, request.json_value(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
+    wanted = validate(CreatePublicTokenRequest, request.json_value(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
     return Response({"token": services.credentials.public_access_token(wanted.scopes, wanted.lifetime(services.now()))})

@@ -4,17 +4,17 @@ from waitpoints import json_text
 from waitpoints.api.create import create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.http import CREATE_LIMIT, Request, Response, http_handler
-from waitpoints.api.request_model import validated
+from waitpoints.api.request_model import validate
 from waitpoints.credentials import write_scope
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls", "credentials")
+services.build_at_start("tokens", "urls", "credentials")
 
 
 @http_handler("POST", allow=("GET", "POST"))
 def handler(request: Request) -> Response:
     body = request.json_value(CREATE_LIMIT, optional=True)
-    wanted = validated(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
+    wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     created = create(wanted, request.headers.get("x-trigger-request-idempotency-key"), request.api_url)
     access_token = services.credentials.public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(services.credentials.claims)

@@ -4,13 +4,13 @@ from typing import Any
 
 from waitpoints.api.create import create
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
-from waitpoints.api.request_model import validated
+from waitpoints.api.request_model import validate
 from waitpoints.state_task import state_task
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls")
+services.build_at_start("tokens", "urls")
 
 
 @state_task
 def handler(payload: dict[str, Any]) -> dict[str, Any]:
-    return create(validated(CreateWaitpointTokenRequest, payload), None, services.api_url)
+    return create(validate(CreateWaitpointTokenRequest, payload), None, services.api_url)

@@ -5,12 +5,12 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import listed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls", "credentials")
+services.build_at_start("tokens", "urls", "credentials")
 
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
     found = services.tokens.list_tokens(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
-    data = [listed(token, services.callback_urls.url(token.id, request.api_url)) for token in found.tokens]
+    data = [listed(token, services.urls.url(token.id, request.api_url)) for token in found.tokens]
     return Response({"data": data, "pagination": pagination})

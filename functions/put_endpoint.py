@@ -8,7 +8,7 @@ from waitpoints.api.http import ENDPOINT_LIMIT, Request, Response, http_handler
 from waitpoints.endpoint import Endpoint, new_secret_id
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "callback_urls", "credentials")
+services.build_at_start("endpoints", "urls", "credentials")
 
 
 @http_handler("PUT", allow=("DELETE", "GET", "PUT"))
@@ -22,7 +22,7 @@ def handler(request: Request) -> Response:
             name=name,
             secret_id=new_secret_id(),
             key=wanted.key,
-            verify=rules.verification(wanted.verify),
+            verify=rules.check_verify(wanted.verify),
             complete_when=wanted.complete_when,
             output=wanted.output,
             key_ttl=wanted.key_ttl,
@@ -31,4 +31,4 @@ def handler(request: Request) -> Response:
         )
     )
     telemetry.note(endpoint=name)
-    return Response(configured(endpoint, services.callback_urls.endpoint_url(name, endpoint.secret_id, request.api_url)))
+    return Response(configured(endpoint, services.urls.endpoint_url(name, endpoint.secret_id, request.api_url)))

@@ -6,7 +6,7 @@ from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("endpoints", "callback_urls", "credentials")
+services.build_at_start("endpoints", "urls", "credentials")
 
 
 @http_handler("GET")
@@ -15,5 +15,5 @@ def handler(request: Request) -> Response:
     endpoint = services.endpoints.get(name) if is_name(name) else None
     if endpoint is None:
         raise EndpointNotFound
-    url = services.callback_urls.endpoint_url(name, endpoint.secret_id, request.api_url)
+    url = services.urls.endpoint_url(name, endpoint.secret_id, request.api_url)
     return Response(with_deliveries(endpoint, url, services.endpoints.statistics(endpoint.secret_id)))

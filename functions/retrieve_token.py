@@ -5,10 +5,10 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import retrieved
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls", "credentials")
+services.build_at_start("tokens", "urls", "credentials")
 
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
     token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))
-    return Response(retrieved(token, services.callback_urls.url(token.id, request.api_url)))
+    return Response(retrieved(token, services.urls.url(token.id, request.api_url)))

@@ -10,14 +10,14 @@ from waitpoints.api.senders import maybe_handshake
 from waitpoints.errors import MethodNotAllowed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "callback_urls", "brand")
+services.build_at_start("tokens", "urls", "brand")
 
 
-@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_reception.refused)
+@http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_reception.show_refusal)
 def handler(request: Request) -> Response:
-    token_id = services.callback_urls.token_id(request.path["waitpointId"], request.path["hash"])
+    token_id = services.urls.check_token(request.path["waitpointId"], request.path["hash"])
     if answer := maybe_handshake.answer(request, b""):
         return answer
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
-    return page_reception.shown(request, token_id)
+    return page_reception.show(request, token_id)

@@ -3,17 +3,17 @@
 from waitpoints.api.endpoints import trial
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
-from waitpoints.api.request_model import validated
+from waitpoints.api.request_model import validate
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
-services.build_at_start("keys", "callback_urls", "credentials")
+services.build_at_start("keys", "urls", "credentials")
 
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    sent = validated(TryEndpointRequest, request.json_value(PAYLOAD_LIMIT)).delivery(request)
+    sent = validate(TryEndpointRequest, request.json_value(PAYLOAD_LIMIT)).delivery(request)
     endpoint = services.endpoints.get(request.path["name"])
     if endpoint is None:
         raise EndpointNotFound
-    return Response(trial.tried(endpoint, sent, sent.body(PAYLOAD_LIMIT)))
+    return Response(trial.try_delivery(endpoint, sent, sent.body(PAYLOAD_LIMIT)))

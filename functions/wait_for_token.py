@@ -37,9 +37,9 @@ def what_waits(payload: dict[str, Any]) -> tuple[WaiterKind, str]:
     if "taskToken" in payload and "callbackId" in payload:
         raise InvalidRequest('"taskToken" and "callbackId" exclude each other: a state waits, or a durable function')
     if "callbackId" in payload:
-        return WaiterKind.DURABLE_FUNCTION, handles.callback_id(payload["callbackId"])
+        return WaiterKind.DURABLE_FUNCTION, handles.check_callback_id(payload["callbackId"])
     if "taskToken" in payload:
-        return WaiterKind.STEP_FUNCTIONS, handles.task_token(payload["taskToken"])
+        return WaiterKind.STEP_FUNCTIONS, handles.check_task_token(payload["taskToken"])
     raise InvalidRequest('"taskToken" is missing (or "callbackId", if a durable function waits): nothing could be resumed')
 
 

@@ -85,7 +85,7 @@ def put_endpoint() -> str:
     key, now = "body.workflow_run.id", services.now()
     new = Endpoint(name="github", secret_id=new_secret_id(), key=key, verify=None, created_at=now, updated_at=now)
     endpoint = services.endpoints.put(new)
-    return services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
+    return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
 
 
 def main(function_name: str = "", event_path: str = "") -> int:

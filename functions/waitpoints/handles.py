@@ -15,7 +15,7 @@ _OTHER_TEXTS = ("arn:", "http:", "https:", "waitpoint_")
 """How texts begin that are passed by mistake: the execution's ARN, the callback URL, the id of the token."""
 
 
-def task_token(text: object) -> str:
+def check_task_token(text: object) -> str:
     """Return `text` if it can be a task token. Raises InvalidRequest, which says what to write instead."""
     if is_task_token(text):
         return str(text)
@@ -30,7 +30,7 @@ def task_token(text: object) -> str:
     )
 
 
-def callback_id(text: object) -> str:
+def check_callback_id(text: object) -> str:
     """Return `text` if it can be a callback id. Raises InvalidRequest, which says what to write instead."""
     if is_callback_id(text):
         return str(text)

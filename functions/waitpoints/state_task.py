@@ -36,7 +36,7 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                 return work(event)
             except WaitpointsError as refusal:
                 telemetry.note(refused=type(refusal).__name__)
-                if not _is_told(event, refusal):
+                if not _report(event, refusal):
                     raise
                 return None
             except AWS_FAILURES as error:
@@ -45,7 +45,7 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
     return handler
 
 
-def _is_told(event: Any, refusal: WaitpointsError) -> bool:
+def _report(event: Any, refusal: WaitpointsError) -> bool:
     """Report the error to what waits with this payload. Returns False if that is impossible: the invocation must fail.
 
     Raises CannotResumeNow if a retry of the invocation may report it.

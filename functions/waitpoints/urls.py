@@ -21,7 +21,7 @@ from waitpoints.ports import Secret
 _ENDPOINT_PART = re.compile(r"(?P<secret_id>[0-9a-f]{24})(?P<hash>[0-9a-f]{64})", re.ASCII)
 
 
-class CallbackUrls:
+class Urls:
     def __init__(self, public_base_url: str, signing_key: Secret) -> None:
         self._public_base_url = public_base_url
         self._signing_key = signing_key
@@ -30,7 +30,7 @@ class CallbackUrls:
         """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
         return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(_token(token_id))}"
 
-    def token_id(self, written_id: str, hash_in_url: str) -> str:
+    def check_token(self, written_id: str, hash_in_url: str) -> str:
         """Return the id of the token that a callback URL names.
 
         An invalid id also raises WrongCallbackHash, which hides whether the token exists.
@@ -39,7 +39,7 @@ class CallbackUrls:
             token_id = ids.parse(written_id)
         except TokenNotFound:
             raise WrongCallbackHash from None
-        self.check(token_id, hash_in_url)
+        self._check(_token(token_id), hash_in_url.lower())
         return token_id
 
     def check(self, token_id: str, hash_in_url: str) -> None:

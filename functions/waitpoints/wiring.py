@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from waitpoints.resuming import Resuming
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
-    from waitpoints.urls import CallbackUrls
+    from waitpoints.urls import Urls
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries.
@@ -47,7 +47,7 @@ _S3_CONFIG = _CONFIG.merge(
 type Part = Literal[
     "announcer",
     "brand",
-    "callback_urls",
+    "urls",
     "credentials",
     "dead_letters",
     "endpoint_cache",
@@ -144,11 +144,11 @@ class Services:
         return DurableFunctions(lambda: self.lambda_client)
 
     @cached_property
-    def callback_urls(self) -> "CallbackUrls":
+    def urls(self) -> "Urls":
         from waitpoints.aws.secrets import RotatingSecret
-        from waitpoints.urls import CallbackUrls
+        from waitpoints.urls import Urls
 
-        return CallbackUrls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
+        return Urls(os.environ["BASE_URL"], RotatingSecret(self.secrets_client, os.environ["SIGNING_KEY_SECRET"]))
 
     @cached_property
     def api_url(self) -> str:

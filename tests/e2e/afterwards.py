@@ -16,7 +16,7 @@ from tests.support import figures
 from tests.support.processed_template import processed
 from waitpoints.aws.items import plain, token_from
 from waitpoints.token import Completed, Failed, Token
-from waitpoints.urls import CallbackUrls
+from waitpoints.urls import Urls
 
 SHORTEST = 16  # characters that are looked for: less may be in a log by chance
 MOST_LINES = 10_000  # in one answer
@@ -128,7 +128,7 @@ def versions(client: Any, secret_id: str) -> Iterator[str]:
 
 def of_tokens(stack: Stack) -> Iterator[str]:
     """What the table knows of each token: its callback hashes, what waits for it, its key, and what it was completed with."""
-    urls = [CallbackUrls("", Key(key)) for key in versions(stack.client("secretsmanager"), physical_name(stack, "SigningKey"))]
+    urls = [Urls("", Key(key)) for key in versions(stack.client("secretsmanager"), physical_name(stack, "SigningKey"))]
     scanned = stack.client("dynamodb").get_paginator("scan").paginate(TableName=stack.table_name)
     items = [plain(item) for page in scanned for item in page["Items"] if item["item"]["S"] == "token"]
     for token in map(token_from, items):

@@ -281,6 +281,6 @@ def test_the_hundred_and_first_waiter_fails_and_the_others_are_resumed(
     refusal = step_functions.result(waiters[-1].handle)
     assert isinstance(refusal, Failure)
     assert (refusal.error, "100 waiters" in refusal.cause) == ("TooManyWaiters", True)
-    assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200
+    assert api.post(services.urls.url(token.id, "https://hooks.example.com"), b"1", JSON).status == 200
     results = {step_functions.result(waiter.handle) for waiter in waiters[:-1]}
     assert results == {Success('{"ok":true,"output":1}')}

@@ -55,7 +55,7 @@ def restore(stack: MotoStack, deployed: Deployed) -> Any:
 
 def forget_secrets() -> None:
     """Read the secrets again, as the functions of a new stack do."""
-    for service in ("callback_urls", "credentials"):
+    for service in ("urls", "credentials"):
         vars(wiring.services).pop(service, None)
 
 

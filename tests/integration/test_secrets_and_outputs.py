@@ -211,7 +211,7 @@ class TestALargeOutput:
         )
         services.store.create(token, None, services.now())
         body = json.dumps("x" * (IN_ITEM_LIMIT - 2))
-        assert api.post(services.callback_urls.url(token.id, "https://hooks.example.com"), body, JSON).status == 200
+        assert api.post(services.urls.url(token.id, "https://hooks.example.com"), body, JSON).status == 200
         shown = api.retrieve(token.id)
         assert (shown["output"], {waiter["status"] for waiter in shown["waiters"]}) == (body, {"RESUMED"})
 

@@ -27,7 +27,7 @@ def named(operation: Any) -> str | None:
 def places(token: Mapping[str, Any]) -> dict[str, str]:
     """The path parameters that lead to a token, as create answered with it, and to the endpoint of the examples."""
     return {
-        "endpointHash": services.callback_urls.endpoint_url(EXAMPLE_ENDPOINT, EXAMPLE_SECRET_ID, "").rsplit("/", 1)[1],
+        "endpointHash": services.urls.endpoint_url(EXAMPLE_ENDPOINT, EXAMPLE_SECRET_ID, "").rsplit("/", 1)[1],
         "waitpointId": token["id"],
         "callbackHash": token["url"].rsplit("/", 1)[1],
         "path": f"{token['id']}/0123456789abcdef.json",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from in_process.fakes.secret import FakeSecret
 from waitpoints import ids
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
-from waitpoints.urls import CallbackUrls
+from waitpoints.urls import Urls
 
 KEY = "signing-key"
 API_URL = "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com"
@@ -23,47 +23,47 @@ def key() -> FakeSecret:
 
 
 @pytest.fixture
-def urls(key: FakeSecret) -> CallbackUrls:
-    return CallbackUrls("https://hooks.example.com", key)
+def urls(key: FakeSecret) -> Urls:
+    return Urls("https://hooks.example.com", key)
 
 
 def hash_of(url: str) -> str:
     return url.rsplit("/", 1)[1]
 
 
-def test_a_url_has_the_documented_form(urls: CallbackUrls) -> None:
+def test_a_url_has_the_documented_form(urls: Urls) -> None:
     digest = hmac.new(KEY.encode(), TOKEN.removeprefix("waitpoint_").encode(), hashlib.sha256).hexdigest()
     assert urls.url(TOKEN, API_URL) == f"https://hooks.example.com/api/v1/waitpoints/tokens/{TOKEN}/callback/{digest}"
 
 
-def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: CallbackUrls) -> None:
-    assert CallbackUrls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)
+def test_a_base_url_may_end_in_a_slash(key: FakeSecret, urls: Urls) -> None:
+    assert Urls("https://hooks.example.com/", key).url(TOKEN, API_URL) == urls.url(TOKEN, API_URL)
 
 
-def test_without_a_public_base_url_the_apis_own_is_used(key: FakeSecret, urls: CallbackUrls) -> None:
-    url = CallbackUrls("", key).url(TOKEN, API_URL)
+def test_without_a_public_base_url_the_apis_own_is_used(key: FakeSecret, urls: Urls) -> None:
+    url = Urls("", key).url(TOKEN, API_URL)
     assert url == urls.url(TOKEN, API_URL).replace("https://hooks.example.com", API_URL)
 
 
-def test_the_hash_is_accepted_in_upper_and_lower_case(urls: CallbackUrls) -> None:
+def test_the_hash_is_accepted_in_upper_and_lower_case(urls: Urls) -> None:
     urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)))
     urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)).upper())
 
 
-def test_the_hash_of_another_token_is_refused(urls: CallbackUrls) -> None:
+def test_the_hash_of_another_token_is_refused(urls: Urls) -> None:
     with pytest.raises(WrongCallbackHash):
         urls.check(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000), API_URL)))
 
 
 @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_any_other_text_is_refused(written: str) -> None:
-    urls = CallbackUrls("", FakeSecret(KEY))
+    urls = Urls("", FakeSecret(KEY))
     with pytest.raises(WrongCallbackHash):
         urls.check(TOKEN, written)
 
 
 @pytest.mark.parametrize("place", [0, 31, 63])
-def test_a_hash_with_one_wrong_digit_is_refused(urls: CallbackUrls, place: int) -> None:
+def test_a_hash_with_one_wrong_digit_is_refused(urls: Urls, place: int) -> None:
     right = hash_of(urls.url(TOKEN, API_URL))
     wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
     for written in (wrong, right[:-1], right + "0"):
@@ -71,7 +71,7 @@ def test_a_hash_with_one_wrong_digit_is_refused(urls: CallbackUrls, place: int) 
             urls.check(TOKEN, written)
 
 
-def test_a_url_survives_one_key_rotation_but_not_two(urls: CallbackUrls, key: FakeSecret) -> None:
+def test_a_url_survives_one_key_rotation_but_not_two(urls: Urls, key: FakeSecret) -> None:
     old = hash_of(urls.url(TOKEN, API_URL))
     key.rotate("the next key")
     urls.check(TOKEN, old)
@@ -84,25 +84,25 @@ def test_a_url_survives_one_key_rotation_but_not_two(urls: CallbackUrls, key: Fa
 class TestEndpoint:
     NAME, SECRET_ID = "github", "0123456789abcdef01234567"
 
-    def url(self, urls: CallbackUrls) -> str:
+    def url(self, urls: Urls) -> str:
         return urls.endpoint_url(self.NAME, self.SECRET_ID, API_URL)
 
-    def test_a_url_has_the_documented_form(self, urls: CallbackUrls) -> None:
+    def test_a_url_has_the_documented_form(self, urls: Urls) -> None:
         signed = b"endpoint/github/0123456789abcdef01234567"
         digest = hmac.new(KEY.encode(), signed, hashlib.sha256).hexdigest()
         assert self.url(urls) == f"https://hooks.example.com/api/v1/endpoints/github/0123456789abcdef01234567{digest}"
 
-    def test_without_a_public_base_url_the_apis_own_is_used(self, key: FakeSecret, urls: CallbackUrls) -> None:
-        url = CallbackUrls("", key).endpoint_url(self.NAME, self.SECRET_ID, API_URL)
+    def test_without_a_public_base_url_the_apis_own_is_used(self, key: FakeSecret, urls: Urls) -> None:
+        url = Urls("", key).endpoint_url(self.NAME, self.SECRET_ID, API_URL)
         assert url == self.url(urls).replace("https://hooks.example.com", API_URL)
 
-    def test_the_last_part_names_the_secret_id_in_upper_and_lower_case(self, urls: CallbackUrls) -> None:
+    def test_the_last_part_names_the_secret_id_in_upper_and_lower_case(self, urls: Urls) -> None:
         last_part = hash_of(self.url(urls))
         assert urls.check_endpoint(self.NAME, last_part) == self.SECRET_ID
         assert urls.check_endpoint(self.NAME, last_part.upper()) == self.SECRET_ID
 
     @pytest.mark.parametrize("place", range(0, 88, 8))
-    def test_one_wrong_digit_is_refused(self, urls: CallbackUrls, place: int) -> None:
+    def test_one_wrong_digit_is_refused(self, urls: Urls, place: int) -> None:
         right = hash_of(self.url(urls))
         wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
         for written in (wrong, right[:-1], right + "0", right[24:]):
@@ -110,16 +110,16 @@ class TestEndpoint:
                 urls.check_endpoint(self.NAME, written)
 
     @pytest.mark.parametrize("name", ["gitlab", "", "GITHUB", "github/", "\ud800", "github/0123456789abcdef01234567"])
-    def test_another_name_is_refused(self, urls: CallbackUrls, name: str) -> None:
+    def test_another_name_is_refused(self, urls: Urls, name: str) -> None:
         with pytest.raises(WrongCallbackHash):
             urls.check_endpoint(name, hash_of(self.url(urls)))
 
     @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=88, max_size=88), st.text())
     def test_any_other_text_is_refused(self, written: str, name: str) -> None:
         with pytest.raises(WrongCallbackHash):
-            CallbackUrls("", FakeSecret(KEY)).check_endpoint(name, written)
+            Urls("", FakeSecret(KEY)).check_endpoint(name, written)
 
-    def test_a_url_survives_one_key_rotation_but_not_two(self, urls: CallbackUrls, key: FakeSecret) -> None:
+    def test_a_url_survives_one_key_rotation_but_not_two(self, urls: Urls, key: FakeSecret) -> None:
         old = hash_of(self.url(urls))
         key.rotate("the next key")
         assert urls.check_endpoint(self.NAME, old) == self.SECRET_ID
@@ -128,14 +128,14 @@ class TestEndpoint:
         with pytest.raises(WrongCallbackHash):
             urls.check_endpoint(self.NAME, old)
 
-    def test_a_tokens_hash_opens_no_endpoint(self, urls: CallbackUrls) -> None:
+    def test_a_tokens_hash_opens_no_endpoint(self, urls: Urls) -> None:
         bare = TOKEN.removeprefix("waitpoint_")
         hash_of_the_token = hash_of(urls.url(TOKEN, API_URL))
         for name, secret_id in ((bare, self.SECRET_ID), ("", self.SECRET_ID), (bare[:2], bare[2:])):
             with pytest.raises(WrongCallbackHash):
                 urls.check_endpoint(name, secret_id + hash_of_the_token)
 
-    def test_an_endpoints_hash_opens_no_token(self, urls: CallbackUrls) -> None:
+    def test_an_endpoints_hash_opens_no_token(self, urls: Urls) -> None:
         for written_id in (TOKEN, self.NAME, self.SECRET_ID):
             with pytest.raises(WrongCallbackHash):
                 urls.check(written_id, hash_of(self.url(urls))[24:])

@@ -5,15 +5,15 @@ import json
 import pytest
 
 from waitpoints.api.deliveries import rules
-from waitpoints.api.deliveries.expressions import delivery, matches
+from waitpoints.api.deliveries.expressions import matches, scope
 from waitpoints.errors import InvalidCompleteWhen
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})
 
 
 def settles(expression: str, body: str, headers: dict[str, str] | None = None, query: str = "") -> bool:
-    assert rules.complete_when(expression) == expression
-    return matches(expression, delivery(body, headers or {}, query))
+    assert rules.check_complete_when(expression) == expression
+    return matches(expression, scope(body, headers or {}, query))
 
 
 @pytest.mark.parametrize(
@@ -56,5 +56,5 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
 
 def test_a_refusal_names_the_field_and_what_is_accepted() -> None:
     with pytest.raises(InvalidCompleteWhen) as refused:
-        rules.complete_when("body." + "a" * 256)
+        rules.check_complete_when("body." + "a" * 256)
     assert refused.value.message == "Invalid completeWhen: at most 256 characters are accepted"

@@ -59,7 +59,7 @@ def put(world: InMemory, **settings: Any) -> Endpoint:
 
 
 def url_of(endpoint: Endpoint) -> str:
-    return services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
+    return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
 
 
 def deliver(api: Api, endpoint: Endpoint, body: Any = BODY, headers: Mapping[str, str] | None = None) -> HttpAnswer:
@@ -290,7 +290,7 @@ class TestTheUrl:
     def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, world: InMemory, api: Api) -> None:
         endpoint = put(world)
         right = url_of(endpoint)
-        never_put = services.callback_urls.endpoint_url("other", new_secret_id(), "")
+        never_put = services.urls.endpoint_url("other", new_secret_id(), "")
         wrong = [right[:-1] + ("0" if right[-1] != "0" else "1"), right.replace("/github/", "/gitlab/"), never_put, f"{right}0"]
         answers = [api.post(url, BODY, {}) for url in wrong]
         assert [answer.status for answer in answers] == [401] * 4
@@ -317,7 +317,7 @@ class TestTheUrl:
     def test_is_no_callback_url_and_a_callback_url_is_none_of_an_endpoint(self, world: InMemory, api: Api) -> None:
         endpoint, token = put(world), create(world)
         hash_of_endpoint = url_of(endpoint).rsplit("/", 1)[1]
-        callback = services.callback_urls.url(token, "")
+        callback = services.urls.url(token, "")
         assert api.post(callback.rsplit("/", 1)[0] + "/" + hash_of_endpoint[24:], BODY, {}).status == 401
         assert api.post(url_of(endpoint)[: -len(hash_of_endpoint)] + callback.rsplit("/", 1)[1], BODY, {}).status == 401
 

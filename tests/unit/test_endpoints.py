@@ -15,7 +15,7 @@ from waitpoints import telemetry
 from waitpoints.api.http import ENDPOINT_LIMIT
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery
 from waitpoints.token import Verification, iso
-from waitpoints.urls import CallbackUrls
+from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 GITHUB = f"{ENDPOINTS}/github"
@@ -59,7 +59,7 @@ class TestPut:
         endpoint = put(api, SMALLEST)
         assert endpoint == {
             "name": "github",
-            "url": world.callback_urls.endpoint_url("github", stored(world).secret_id, ""),
+            "url": world.urls.endpoint_url("github", stored(world).secret_id, ""),
             "key": "body.workflow_run.id",
             "verify": "none",
             "output": "body",
@@ -68,7 +68,7 @@ class TestPut:
             "updatedAt": iso(world.clock()),
         }
         name, last_part = endpoint["url"].removeprefix(f"https://hooks.example.com{ENDPOINTS}/").split("/")
-        assert world.callback_urls.check_endpoint(name, last_part) == stored(world).secret_id
+        assert world.urls.check_endpoint(name, last_part) == stored(world).secret_id
 
     def test_stores_every_setting(self, api: Api, world: InMemory) -> None:
         shown = put(api, FULL)
@@ -101,7 +101,7 @@ class TestPut:
     def test_without_a_public_base_url_gives_a_url_with_the_domain_of_the_request(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(vars(services), "callback_urls", CallbackUrls("", world.signing_key))
+        monkeypatch.setitem(vars(services), "urls", Urls("", world.signing_key))
         url = put(api, SMALLEST)["url"]
         assert url.startswith(f"https://{DOMAIN}{GITHUB}/")
         assert get(api)["url"] == url

@@ -18,9 +18,9 @@ from waitpoints.api.deliveries.expressions import (
     ExpressionRefused,
     Work,
     check,
-    delivery,
     evaluate,
     is_constant,
+    scope,
 )
 
 
@@ -140,7 +140,7 @@ def test_the_expression_that_doubled_with_every_six_characters_is_refused() -> N
 
 def result(expression: str, body: str, work: Work | None = None) -> Any:
     check(expression)
-    return evaluate(expression, delivery(body, {}, ""), work or Work())
+    return evaluate(expression, scope(body, {}, ""), work or Work())
 
 
 @settings(suppress_health_check=[HealthCheck.filter_too_much])
@@ -152,7 +152,7 @@ def test_an_accepted_expression_gives_a_result_or_says_why_not(expression: str, 
         return
     work = Work()
     with suppress(EvaluationFailed):
-        evaluate(expression, delivery(json.dumps(body), {}, ""), work)
+        evaluate(expression, scope(json.dumps(body), {}, ""), work)
     assert work.visits <= MAX_VISITS
 
 
@@ -227,7 +227,7 @@ def test_an_expression_that_names_no_part_of_the_delivery_is_constant(expression
 
 def test_many_repetitions_of_a_query_parameter_take_linear_time() -> None:
     started = time.process_time()
-    assert len(delivery("{}", {}, "&".join(["a=1"] * 100_000))["query"]["a"]) == 100_000
+    assert len(scope("{}", {}, "&".join(["a=1"] * 100_000))["query"]["a"]) == 100_000
     assert time.process_time() - started < 5  # 0.2 s alone; minutes if each repetition copied the list
 
 
@@ -236,7 +236,7 @@ def test_many_repetitions_of_a_query_parameter_take_linear_time() -> None:
 @pytest.mark.parametrize("body", LARGEST)
 def test_the_heaviest_expressions_over_the_largest_bodies_end_in_bounded_time(expression: str, body: str) -> None:
     check(expression)
-    document = delivery(LARGEST[body], {}, "")
+    document = scope(LARGEST[body], {}, "")
     started = time.process_time()
     with suppress(EvaluationFailed):
         evaluate(expression, document, Work())

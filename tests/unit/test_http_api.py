@@ -17,7 +17,7 @@ from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, na
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.http import CREATE_LIMIT, PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.timeouts import Limits
-from waitpoints.urls import CallbackUrls
+from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
@@ -44,7 +44,7 @@ class TestCreate:
     def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(
         self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setitem(vars(services), "callback_urls", CallbackUrls("", world.signing_key))
+        monkeypatch.setitem(vars(services), "urls", Urls("", world.signing_key))
         created = api.create()
         assert created["url"].startswith(f"https://{DOMAIN}{TOKENS}/{created['id']}/callback/")
         assert api.retrieve(created["id"])["url"] == created["url"]

@@ -398,7 +398,7 @@ class Life(RuleBasedStateMachine):
         model = self.models[token_id]
         refused = model.outcome(self.now) is None and model.rules == TYPE and output != MATCHING
         model.deliver(output, self.now)
-        url = self.world.callback_urls.url(token_id, "")
+        url = self.world.urls.url(token_id, "")
         answer = self.api.post(url, output, {"content-type": "application/json"})
         assert answer.status == (422 if refused else 200)
 

@@ -22,7 +22,7 @@ from waitpoints.api import complete_request
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import expressions
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
-from waitpoints.api.request_model import validated
+from waitpoints.api.request_model import validate
 from waitpoints.endpoint import Endpoint
 from waitpoints.waiter_result import Success
 
@@ -73,7 +73,7 @@ def test_every_json_says_what_it_is() -> None:
 
 @pytest.mark.parametrize("body", of_kind("create"))
 def test_every_create_is_accepted(body: Any, page_api: Api) -> None:
-    validated(CreateWaitpointTokenRequest, body)
+    validate(CreateWaitpointTokenRequest, body)
     page_api.create(**body)
 
 

@@ -20,18 +20,18 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
     """
     now = services.now()
     rules.check_together(wanted)
-    document = rules.document(wanted)
+    document = rules.check_document(wanted)
     new = NewToken(
         timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
         tags=wanted.tags,
         key=_idempotency_key(wanted, request_key, now),
         waiter=_waiter(wanted, now),
-        verify=rules.verification(wanted.verify),
-        complete_when=rules.complete_when(wanted.complete_when),
+        verify=rules.check_verify(wanted.verify),
+        complete_when=rules.check_complete_when(wanted.complete_when),
         document=document,
     )
     created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
-    url = services.callback_urls.url(created.token_id, api_url)
+    url = services.urls.url(created.token_id, api_url)
     return {"id": created.token_id, "isCached": created.is_cached, "url": url}
 
 

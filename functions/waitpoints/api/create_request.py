@@ -53,8 +53,8 @@ IdempotencyKeyText = Annotated[
 ]
 
 ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]
-TaskTokenText = Annotated[str, AfterValidator(_checked(handles.task_token))]
-CallbackIdText = Annotated[str, AfterValidator(_checked(handles.callback_id))]
+TaskTokenText = Annotated[str, AfterValidator(_checked(handles.check_task_token))]
+CallbackIdText = Annotated[str, AfterValidator(_checked(handles.check_callback_id))]
 
 
 class CreateWaitpointTokenRequest(RequestModel):

@@ -53,7 +53,7 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="forbid")
 
 
-def validated[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
+def validate[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown: bool = False) -> Model:
     """Return `value` as a `model`. Raises InvalidRequest that names the field and what it accepts."""
     if not ignore_unknown:
         _refuse_unknown(model, value)

@@ -328,7 +328,7 @@ class Store:
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
-            return [self._undelivered]
+            return [self._read_undelivered]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -351,7 +351,7 @@ class Store:
 
         return read
 
-    def _undelivered(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
+    def _read_undelivered(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
         """Read marks, and then each of their tokens, because a mark may outlive what it says."""
         answer = self._client.query(
             TableName=self._table,

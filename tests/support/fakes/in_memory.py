@@ -24,7 +24,7 @@ from waitpoints.resuming import Resuming
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
-from waitpoints.urls import CallbackUrls
+from waitpoints.urls import Urls
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
@@ -55,7 +55,7 @@ class InMemory:
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
-        self.callback_urls = CallbackUrls(BASE_URL, self.signing_key)
+        self.urls = Urls(BASE_URL, self.signing_key)
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
@@ -86,7 +86,7 @@ class InMemory:
             "endpoint_cache": EndpointCache(self.endpoints.get, self.clock),
             "endpoint_tally": EndpointTally(self.endpoints.count, self.clock),
             "brand": ("Example Ltd", "#2457d6"),
-            "callback_urls": self.callback_urls,
+            "urls": self.urls,
             "credentials": self.credentials,
             "timeout_limits": limits,
             "step_functions": self.resumers.step_functions,

@@ -136,7 +136,7 @@ def is_true(result: Any) -> bool:
     return not (result is None or result is False or is_empty)
 
 
-def delivery(output: str, headers: Mapping[str, str], raw_query: str) -> dict[str, Any]:
+def scope(output: str, headers: Mapping[str, str], raw_query: str) -> dict[str, Any]:
     """Return the value that an expression is evaluated on. `output` is the JSON text made from the body.
 
     A repeated query parameter becomes a list. An integer of more than 308 digits becomes a float.

@@ -7,7 +7,7 @@ from waitpoints.token import Document, DocumentKind, Rules
 from waitpoints.wiring import services
 
 
-def accepted(token_id: str, rules: Rules, output: str | None) -> str | None:
+def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     """Return the JSON text that the run gets. Raises PayloadRefused if the output does not fit. No output counts as `null`.
 
     An output that fits a payloadSchema stays as it is. One that fits a page is as a person's choice would be: an unticked

@@ -52,7 +52,7 @@ def complete(token_id: str, result: Result, requester: Origin) -> None:
     match services.tokens.complete(token_id, result, requester, unchecked):
         case RulesApply(rules):
             assert not isinstance(result, TokenError), "only an output is checked"
-            services.tokens.complete(token_id, _checked(token_id, rules, result), requester)
+            services.tokens.complete(token_id, _check_output(token_id, rules, result), requester)
         case Settled() | Ended():
             return
         case never:
@@ -65,7 +65,7 @@ def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "Key
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
-        checked = _checked(completion.token_id, completion.result.rules, result)
+        checked = _check_output(completion.token_id, completion.result.rules, result)
         completion = services.keys.complete(key, checked, requester, checked=completion.token_id)
     return completion
 
@@ -83,7 +83,7 @@ def _receive_by_rules(
         telemetry.count("DeliveriesPassedOver")
         services.tokens.count_delivery(token_id, None, sender)
         return RECEIVED
-    _checked(token_id, rules, output)
+    _check_output(token_id, rules, output)
     match services.tokens.complete(token_id, output, sender):
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
@@ -95,7 +95,7 @@ def _receive_by_rules(
 def _check_signature(verify: Verification, request: Request, token_id: str, body: bytes) -> Response | None:
     from waitpoints.api.senders import verification  # noqa: PLC0415 - only for tokens with `verify`
 
-    return verification.check(verify, request, services.callback_urls.url(token_id, request.api_url), body)
+    return verification.check(verify, request, services.urls.url(token_id, request.api_url), body)
 
 
 def _after_end(request: Request) -> Response:
@@ -107,15 +107,15 @@ def _after_end(request: Request) -> Response:
 def _matches(expression: str, request: Request, output: str | None) -> bool:
     from waitpoints.api.deliveries import expressions  # noqa: PLC0415 - only for tokens with `completeWhen`
 
-    return expressions.matches(expression, expressions.delivery(output or "null", request.headers, request.raw_query))
+    return expressions.matches(expression, expressions.scope(output or "null", request.headers, request.raw_query))
 
 
-def _checked(token_id: str, rules: Rules, output: str | None) -> str | None:
+def _check_output(token_id: str, rules: Rules, output: str | None) -> str | None:
     """Return the output that the run gets. Raises PayloadRefused unless it fits the token's payloadSchema or page."""
     from waitpoints.api.deliveries import output_check  # noqa: PLC0415 - only for tokens with rules
 
     try:
-        return output_check.accepted(token_id, rules, output)
+        return output_check.accept(token_id, rules, output)
     except PayloadRefused:
         telemetry.count("PayloadsRefused")
         raise

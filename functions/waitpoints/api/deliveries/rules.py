@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from waitpoints.api.create_request import CreateWaitpointTokenRequest
 
 
-def verification(value: Any) -> Verification | None:
+def check_verify(value: Any) -> Verification | None:
     """Parse `verify`. Raises InvalidVerification if it is malformed, or its secret does not exist or has the wrong form."""
     if value is None:
         return None
@@ -32,7 +32,7 @@ def verification(value: Any) -> Verification | None:
     return verify
 
 
-def complete_when(expression: str | None) -> str | None:
+def check_complete_when(expression: str | None) -> str | None:
     """Check and return the expression. Raises InvalidCompleteWhen."""
     if expression is None:
         return None
@@ -45,7 +45,7 @@ def complete_when(expression: str | None) -> str | None:
     return expression
 
 
-def document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
+def check_document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
     """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
     if wanted.page is not None:
         return Document(DocumentKind.PAGE, _page(wanted.page))

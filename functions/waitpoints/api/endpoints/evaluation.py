@@ -105,7 +105,7 @@ class Evaluation:
 
     @cached_property
     def _delivery(self) -> Mapping[str, Any]:
-        return expressions.delivery(self._body_text, self._headers, self._raw_query)
+        return expressions.scope(self._body_text, self._headers, self._raw_query)
 
     def _evaluate(self, expression: str) -> Any:
         return expressions.evaluate(expression, self._delivery, self.work)

@@ -56,7 +56,7 @@ def _check_signature(endpoint: Endpoint, request: Request, body: bytes, sender: 
         return None
     from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
 
-    url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
+    url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
         return verification.check(endpoint.verify, request, url, body)
     except WrongSignature as refusal:

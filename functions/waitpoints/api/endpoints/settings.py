@@ -1,6 +1,6 @@
 """The settings of an endpoint, as a request gives them. `openapi.yaml` is generated from them.
 
-The endpoint's secret is checked by `rules.verification`, which reads it.
+The endpoint's secret is checked by `rules.check_verify`, which reads it.
 """
 
 from typing import Annotated, Any
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from waitpoints import timeouts
 from waitpoints.api.deliveries import expressions
-from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel, validated
+from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel, validate
 from waitpoints.endpoint import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidTimeout, InvalidVerification
 
@@ -17,7 +17,7 @@ _DAY = 86_400  # seconds
 
 
 def _verify(value: Any) -> dict[str, Any] | None:
-    """Return what is still to be checked by `rules.verification`, or None if every delivery is accepted."""
+    """Return what is still to be checked by `rules.check_verify`, or None if every delivery is accepted."""
     accepted = f'expected an object with "scheme" and "secret", or "{UNVERIFIED}" to accept every delivery to the URL'
     if isinstance(value, dict):
         return value
@@ -80,7 +80,7 @@ def parse(value: Any, retention: int) -> PutEndpointRequest:
     Raises InvalidRequest for a field that is unknown, missing or of a wrong type; InvalidEndpoint, or InvalidVerification
     for `verify`, for a value that cannot be used.
     """
-    wanted = validated(PutEndpointRequest, value)
+    wanted = validate(PutEndpointRequest, value)
     _check_key(wanted.key)
     if wanted.complete_when is not None:
         _check("completeWhen", wanted.complete_when)

@@ -31,7 +31,7 @@ class Step:
         return {"step": self.name, "result": self.result, **detail}
 
 
-def tried(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
+def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str, Any]:
     """Return every step of the delivery, and what it would end as: the first step at which it ends."""
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     key, output = evaluation.key, evaluation.output
@@ -71,7 +71,7 @@ def _answered(answer: Response) -> Step:
 def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     if endpoint.verify is None:
         return Step("signature", "not asked for")
-    url = services.callback_urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
+    url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
         answer = verification.check(endpoint.verify, request, url, body, quiet=True)
     except WrongSignature as refusal:
@@ -109,7 +109,7 @@ def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
 
 def _waiting(token: Token, output: str) -> Step:
     try:
-        output_check.accepted(token.id, token.rules or Rules(), output)
+        output_check.accept(token.id, token.rules or Rules(), output)
     except PayloadRefused as refusal:
         return Step("token", "does not match", refusal.message, DeliveryKind.NOT_MATCHING)
     return Step("token", "completed", "it waits, and would be completed", DeliveryKind.COMPLETED)

@@ -21,13 +21,13 @@ from waitpoints.wiring import services
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 
 
-def shown(request: Request, token_id: str) -> Response:
+def show(request: Request, token_id: str) -> Response:
     """The page of a token as it is now. Raises TokenNotFound."""
     token = services.tokens.retrieve(token_id)
     return _answer(request, _page_of(token, look(request)))
 
 
-def refused(request: Request, refusal: Response) -> Response:
+def show_refusal(request: Request, refusal: Response) -> Response:
     """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
     if refusal.status not in html.NOTICES:
         return refusal
@@ -42,9 +42,9 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
     choice = form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
         case Submission() if request.is_of_another_site:
-            return _asked_here(request, token_id, page, choice)
+            return _ask_here(request, token_id, page, choice)
         case Submission():
-            return _settled(request, token_id, page, choice, sender)
+            return _settle(request, token_id, page, choice, sender)
         case NotConfirmed() | GoBack() if not request.is_of_person:
             raise PayloadRefused('The page asks a second time: add "confirmed=yes" to the form, or send JSON.')
         case NotConfirmed(action, values):
@@ -74,7 +74,7 @@ def look(request: Request) -> Look:
     return Look(words.language(request.headers.get("accept-language", "")), name, color)
 
 
-def _asked_here(request: Request, token_id: str, page: Page, choice: Submission) -> Response:
+def _ask_here(request: Request, token_id: str, page: Page, choice: Submission) -> Response:
     """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
     if choice.values is not None and request.is_of_person:
         return _answer(request, html.confirm(page, choice.action, choice.values, look(request)))
@@ -83,7 +83,7 @@ def _asked_here(request: Request, token_id: str, page: Page, choice: Submission)
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
-def _settled(request: Request, token_id: str, page: Page, choice: Submission, sender: Origin) -> Response:
+def _settle(request: Request, token_id: str, page: Page, choice: Submission, sender: Origin) -> Response:
     match services.tokens.complete(token_id, choice.output, sender):
         case Settled():
             if not request.is_of_person:
