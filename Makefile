@@ -12,7 +12,7 @@ WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS ENV
+export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ test: setup ## Run the whole suite (unit, integration, faults, end to end) and m
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration benchmarks/tests clients/python/tests --cov
 	@.venv/bin/python -m pytest -q -n 2 tests/faults
 	@.venv/bin/python -m pytest -q -n 2 --dist loadfile tests/e2e
+
+mutants: .venv/ready ## Weaken one check after the other and see a test fail (MUTANTS="a part of a name" N=2)
+	@.venv/bin/python -m tests.mutations $(if $(N),-n $(N)) $(if $(MUTANTS),"$$MUTANTS")
 
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
@@ -108,4 +111,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate

@@ -1,0 +1,71 @@
+"""The list of mutations: what each one replaces, where that is, and which tests see it.
+
+A place is found by its text and a test by its name, so that neither depends on how files are called.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+LIST = Path(__file__).with_name("mutations.toml")
+MUTATED = ("functions", "clients/python/src", "template.yaml")
+QUICK = ("tests/unit", "tests/integration", "clients/python/tests")
+"""What `make check` runs."""
+SLOW = ("tests/faults", "tests/e2e")
+
+
+class NotFound(Exception):
+    """The list names a place or a test that is not there, or a place that is there twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mutation:
+    """One entry of the list, which explains the members."""
+
+    name: str
+    why: str
+    text: str
+    replacement: str
+    tests: tuple[str, ...]
+    contract: str | None = None
+    argument: str | None = None
+
+
+def load() -> list[Mutation]:
+    entries = tomllib.loads(LIST.read_text())["mutation"]
+    return [Mutation(**{**entry, "tests": tuple(entry["tests"])}) for entry in entries]
+
+
+def place(mutation: Mutation, root: Path) -> Path:
+    """Return the file that has the text to be replaced. Raises NotFound unless it is there exactly once."""
+    files = [file for name in MUTATED for file in ([root / name] if (root / name).is_file() else (root / name).rglob("*.py"))]
+    counts = {file: file.read_text().count(mutation.text) for file in files}
+    found = [file for file, count in counts.items() if count]
+    if sum(counts.values()) != 1:
+        where = ", ".join(f"{file.relative_to(root)} ({counts[file]})" for file in found) or "no file"
+        raise NotFound(f'"{mutation.name}" replaces a text that must be in one place, and is in {where}:\n{mutation.text}')
+    return found[0]
+
+
+def tests(mutation: Mutation, root: Path, folders: Sequence[str]) -> list[str]:
+    """Return the tests that the mutation names, of those in these folders, as pytest names them."""
+    return [test for name in mutation.tests for test in _tests(name, root, folders)]
+
+
+def missing_tests(mutation: Mutation, root: Path) -> list[str]:
+    """Return the names of tests that are in no file."""
+    return [name for name in mutation.tests if not any(_tests(name, root, QUICK + SLOW))]
+
+
+def _tests(name: str, root: Path, folders: Sequence[str]) -> Iterator[str]:
+    """`name` is that of a function or a class, or `Class::function`."""
+    patterns = [re.compile(rf"^ *(?:def|class) {re.escape(part)}\b", re.MULTILINE) for part in name.split("::")]
+    for folder in folders:
+        for file in sorted((root / folder).rglob("test_*.py")):
+            text = file.read_text()
+            if file.name == name:
+                yield str(file.relative_to(root))
+            if all(pattern.search(text) for pattern in patterns):
+                yield f"{file.relative_to(root)}::{name}"
