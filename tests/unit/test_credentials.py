@@ -56,6 +56,9 @@ class TestScopes:
         "scope",
         [
             f"write:waitpoints:{OTHER}",
+            f"*:waitpoints:{OTHER}",
+            f"write:all:{OTHER}",
+            f"*:all:{OTHER}",
             f"read:waitpoints:{TOKEN}",
             f"write:runs:{TOKEN}",
             f"write:waitpoints:{TOKEN}:x",

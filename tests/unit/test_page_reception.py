@@ -414,6 +414,12 @@ class TestConfirm:
         is_untouched(api, token, 1)
         assert api.post(token["url"], b"action=approve&field.amount=7&confirmed=yes", form).json == {"success": True}
 
+    @pytest.mark.parametrize("answer", ["", "maybe", "Yes", "yes&confirmed=yes", "yes&confirmed=no"])
+    def test_takes_nothing_but_one_yes_for_an_answer(self, api: Api, token: dict[str, Any], answer: str) -> None:
+        asked = api.post(token["url"], f"action=approve&field.amount=7&confirmed={answer}".encode(), FORM)
+        assert "You are about to choose Approve it." in page_of(asked).text
+        is_untouched(api, token)
+
     def test_does_not_ask_a_program_that_sends_json(self, api: Api, token: dict[str, Any]) -> None:
         assert api.post(token["url"], {"action": "approve", "fields": {"amount": 7}}, JSON).json == {"success": True}
         assert output(api, token)["action"] == "approve"
