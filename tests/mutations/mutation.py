@@ -3,10 +3,11 @@
 A place is found by its text and a test by its name, so that neither depends on how files are called.
 """
 
-import re
+import ast
 import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 LIST = Path(__file__).with_name("mutations.toml")
@@ -61,11 +62,21 @@ def missing_tests(mutation: Mutation, root: Path) -> list[str]:
 
 def _tests(name: str, root: Path, folders: Sequence[str]) -> Iterator[str]:
     """`name` is that of a function or a class, or `Class::function`."""
-    patterns = [re.compile(rf"^ *(?:def|class) {re.escape(part)}\b", re.MULTILINE) for part in name.split("::")]
     for folder in folders:
         for file in sorted((root / folder).rglob("test_*.py")):
-            text = file.read_text()
-            if file.name == name:
-                yield str(file.relative_to(root))
-            if all(pattern.search(text) for pattern in patterns):
-                yield f"{file.relative_to(root)}::{name}"
+            found = [test for test in _names(file) if f"::{test}".endswith(f"::{name}")]
+            yield from (f"{file.relative_to(root)}::{test}" for test in found)
+
+
+@cache
+def _names(file: Path) -> list[str]:
+    """Return the names of a file's classes and functions, each with the classes that it is in."""
+
+    def within(body: Sequence[ast.stmt], outer: str) -> Iterator[str]:
+        for one in body:
+            if isinstance(one, (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)):
+                yield outer + one.name
+            if isinstance(one, ast.ClassDef):
+                yield from within(one.body, f"{outer}{one.name}::")
+
+    return list(within(ast.parse(file.read_text()).body, ""))
