@@ -2,17 +2,28 @@
 
 import json
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_LIMIT, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault, refusal
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.token import ReplyKind
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
 
 DONE = Success('{"ok":true,"output":1}')
+OPERATIONS: dict[str, Success | Failure] = {"SendTaskSuccess": DONE, "SendTaskFailure": Failure("WaitpointTimeoutError", "…")}
+MEANINGS: dict[str, ReplyKind | type[Exception]] = {
+    "TaskTimedOut": ReplyKind.GONE,
+    "TaskDoesNotExist": ReplyKind.GONE,
+    "InvalidOutput": OutputRefused,
+    "InvalidToken": CannotResume,
+    "KmsAccessDeniedException": CannotResume,
+    "KmsInvalidStateException": CannotResume,
+    "KmsThrottlingException": CannotResumeNow,
+}
 
 
 @pytest.fixture
@@ -70,6 +81,24 @@ def test_a_refused_output_is_permanent_and_leaves_the_task_waiting(
 def test_a_task_token_that_was_never_issued_is_refused(step_functions: StepFunctions) -> None:
     with pytest.raises(CannotResume, match="InvalidToken"):
         step_functions.resume("never issued", DONE)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_error_of_the_service_model_has_a_meaning(
+    fake: FakeStepFunctions, step_functions: StepFunctions, operation: str
+) -> None:
+    model = boto3.client("stepfunctions", "us-east-1").meta.service_model.operation_model(operation)
+    codes = {shape.name for shape in model.error_shapes}
+    assert codes == MEANINGS.keys() - (set() if operation == "SendTaskSuccess" else {"InvalidOutput"})
+    for code in codes:
+        meaning, task_token = MEANINGS[code], fake.start_task()
+        fake.fail_next(Fault(refusal(code, "as the test says")))
+        if isinstance(meaning, ReplyKind):
+            assert step_functions.resume(task_token, OPERATIONS[operation]) is meaning
+            continue
+        with pytest.raises((CannotResume, CannotResumeNow), match=code) as caught:
+            step_functions.resume(task_token, OPERATIONS[operation])
+        assert caught.type is meaning
 
 
 def test_access_denied_is_permanent(fake: FakeStepFunctions, step_functions: StepFunctions) -> None:
