@@ -58,6 +58,8 @@ class Runner:
 def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     chosen = [one for one in load() if not options.names or any(name in one.name for name in options.names)]
+    if not chosen:
+        raise NotFound(f"No mutation is called so: {', '.join(options.names)}. Their names are in mutations.toml")
     for mutation in chosen:
         place(mutation, ROOT)
     folders = QUICK if options.quick else QUICK + SLOW
