@@ -469,7 +469,6 @@ def main() -> None:
     redeliver_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)
-    history_mends.write_whole_history(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)
     exclude_punctuation(provisioners)
     import_routes(provisioners)
@@ -489,6 +488,7 @@ def main() -> None:
     for mend in states_language_mends.MENDS:
         mend(stepfunctions)
     definition_mends.find_what_is_wrong(stepfunctions)
+    history_mends.write_whole_history(stepfunctions)  # the last one: of all that the others do
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]

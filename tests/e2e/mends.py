@@ -287,9 +287,9 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
     "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
-    **history_probes.PROBES,
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
+    **history_probes.PROBES,
 }
 
 

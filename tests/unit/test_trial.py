@@ -414,6 +414,22 @@ def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
     assert events[1]["token"] == {"id": token.id, "status": "COMPLETED"}
 
 
+def test_a_token_that_two_states_wait_for_is_told_once_and_then_named(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, event(0.3, "TaskStateEntered", name="Again"), SCHEDULED, SUCCEEDED]]
+    printed = run(WAITS).stdout
+    [token] = stack.waitpoints.list()
+    assert printed.count(token.url) == 1
+    assert f"Again\n    0.10 s    waits for {token.id}, which is WAITING\n" in printed
+
+
+def test_an_id_that_names_no_token_is_left_to_the_state(stack: TriedStack) -> None:
+    for wrong in ("..", "nope", None):
+        stack.history = [[STARTED, ENTERED, scheduled("stack-Wait-1", waitpointId=wrong), SUCCEEDED]]
+        result = run(WAITS)
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert "To complete" not in result.stdout
+
+
 def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeWaitpoints(ignore_rules=True)
     monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())

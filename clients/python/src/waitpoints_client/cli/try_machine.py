@@ -140,7 +140,7 @@ class Told:
         else:
             yield f"    {self._elsewhere(event)}"
             yield show.Styled("31", f"{event.kind} {why}") if why else event.kind
-            yield f" for {event.ended.id}, which is {event.ended.status}" if event.ended else ""
+            yield f" for {event.token.id}, which is {event.token.status}" if event.token else ""
 
     def _elsewhere(self, event: "Event") -> str:
         """Name the event's place, if the line before it is about another one."""
@@ -181,8 +181,8 @@ def _as_value(event: "Event") -> dict[str, Any]:
 
 
 def _token_value(event: "Event") -> dict[str, Any] | None:
-    if event.ended:
-        return {"id": event.ended.id, "status": event.ended.status}
+    if event.token:
+        return {"id": event.token.id, "status": event.token.status}
     if event.completion is None:
         return None
     token, missing = event.completion.token, event.completion.missing

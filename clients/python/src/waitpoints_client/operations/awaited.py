@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from waitpoints_client import NotFoundError, Token, Waitpoints
+from waitpoints_client import APIError, Token, Waitpoints
 from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
 from waitpoints_client.operations.history import SUCCEEDED, Event, History, Place, Written, details_of, given
 
@@ -47,8 +47,9 @@ class Awaited:
         if _is(function, self.create_function):
             self._sought[written["id"]] = event, payload
         token = self._named(payload) if _is(function, self.wait_function) else None
-        yield replace(event, ended=token) if token and token.status != "WAITING" else event
-        if token and token.status == "WAITING":
+        is_told = token is not None and (token.status != "WAITING" or token.id in self.shown)
+        yield replace(event, token=token) if is_told else event
+        if token and not is_told:
             yield from self._once(token, event.at, event.place, self._created(token, history))
 
     def ends(self, scheduled: Written) -> None:
@@ -57,17 +58,16 @@ class Awaited:
 
     def found(self, started: datetime) -> Iterator[Event]:
         """Yield the tokens of states that create and wait, as soon as they exist. Their waiter has the state's task token."""
-        sought = {hashlib.sha256(str(it[1].get("taskToken")).encode()).hexdigest()[:16]: it for it in self._sought.values()}
+        sought = {_waiter_id(payload): number for number, (_, payload) in self._sought.items()}
         for token in self._candidates(started) if sought else ():
-            for waiter in token.waiters:
-                if waiter.id in sought:
-                    event, payload = sought[waiter.id]
-                    yield from self._once(token, token.created_at, event.place, payload)
+            for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
+                event, payload = self._sought.pop(number)
+                yield from self._once(token, token.created_at, event.place, payload)
 
     def _named(self, payload: Mapping[str, Any]) -> Token | None:
         try:
             return self.waitpoints.get(str(payload.get("waitpointId") or "-"))
-        except NotFoundError:  # the state will say so
+        except (APIError, ValueError):  # the state will say so
             return None
 
     def _candidates(self, started: datetime) -> Iterator[Token]:
@@ -95,6 +95,10 @@ class Awaited:
             made = fitting_output(self.machine, created)
             completion = Completion(token, made.value, made.missing, accepts_any_post(created), "page" in created)
             yield Event("token", at, place, completion=completion)
+
+
+def _waiter_id(payload: Mapping[str, Any]) -> str:
+    return hashlib.sha256(str(payload.get("taskToken")).encode()).hexdigest()[:16]
 
 
 def _is(named: str, function: str) -> bool:

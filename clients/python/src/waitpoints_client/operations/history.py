@@ -38,8 +38,8 @@ class Event:
     FAILED, TIMED_OUT or ABORTED."""
     at: datetime
     place: Place = Place()
-    ended: "Token | None" = None
-    """The token that a state waits for, if it has ended before."""
+    token: "Token | None" = None
+    """The token that a state waits for, if it has ended before or was told before."""
     completion: "Completion | None" = None
     output: str | None = None
     """JSON text."""
