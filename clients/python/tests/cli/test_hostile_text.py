@@ -60,8 +60,6 @@ def assert_harmless(result: Result) -> None:
         "list --json",
         "wait TOKEN",
         "wait TOKEN --json",
-        "complete TOKEN",
-        "fail TOKEN no",
     ],
 )
 def test_of_a_token(run: Run, token: str, terminal: bool, command: str) -> None:
