@@ -83,7 +83,7 @@ def test_what_the_page_says_to_try_reaches_the_local_stack_and_no_other(tmp_path
     names = set(Stack.__dataclass_fields__) - {"region"}
     stack = Stack(**dict.fromkeys(names, ""), region="us-east-1")
     stack = replace(stack, api_url="http://127.0.0.1:8787", endpoint_url="http://127.0.0.1:8787")
-    [local_aws] = [line for line in how_to_go_on(stack, has_aws=True).splitlines() if "local_aws()" in line]
+    [local_aws] = re.findall(r"^ *local_aws\(\) \{.*?\}$", how_to_go_on(stack, has_aws=True), re.MULTILINE | re.DOTALL)
     blocks = [EVENTS[name] for name in ("to a state machine", "to a queue", "from the queue")]
     written = re.sub(r"\b(aws|sam) (?=deploy|cloudformation|sqs)", r"local_\1 ", "".join(blocks))
     script = f"{local_aws}\n{EVENTS['events here']}\n{written}\necho left: ${{AWS_ENDPOINT_URL:-}}"

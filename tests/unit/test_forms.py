@@ -171,7 +171,7 @@ def test_a_hostile_form_of_3_mib_takes_no_second(body: bytes, content_type: str)
 
 def test_forms_are_not_imported_for_other_bodies() -> None:
     code = (
-        "import sys\nfrom waitpoints.api import callback_body\ncallback_body.output(b'{}', 'application/json')\n"
+        "import sys\nfrom waitpoints.api.deliveries import callback_body\ncallback_body.output(b'{}', 'application/json')\n"
         "assert 'waitpoints.api.deliveries.forms' not in sys.modules and 'multipart' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "functions"})

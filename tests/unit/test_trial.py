@@ -214,7 +214,7 @@ def test_a_machine_that_aws_would_refuse_is_not_run(stack: TriedStack) -> None:
 
     result = run({"StartAt": "Notify", "States": {"Notify": notifies, **WAITS["States"]}})
 
-    assert result.exit_code == 1
+    assert result.exit_code == 2
     said = 'AWS would not create this state machine: States.Wait does not have required field "Next"; more'
     assert said in result.stderr
     assert (stack.made, stack.functions, list(stack.waitpoints.list())) == ([], [], [])
