@@ -8,7 +8,7 @@ Exits with 1 if a budget is missed.
 import sys
 from importlib import import_module
 
-from benchmarks.page import DOCS, Figures, where_and_when, write
+from benchmarks.figures import DOCS, Figures, where_and_when, write
 
 # Each is a module with `run() -> Figures`, and a section of docs/benchmarks.md. Imported only to be run.
 NAMES = (

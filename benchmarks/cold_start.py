@@ -28,7 +28,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryFile
 
-from benchmarks.page import Figures, table
+from benchmarks.figures import Figures, table
 from in_process.template import Function, Template
 from local.stack import ARCHITECTURE, LOCAL, sam
 

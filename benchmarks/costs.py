@@ -15,7 +15,7 @@ from benchmarks import bill
 from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, NotAccepted, asked, count, price
 from benchmarks.calculator import report as report_month
-from benchmarks.page import DOCS, table, write
+from benchmarks.figures import DOCS, table, write
 from in_process.counting.deliveries import Deliveries, count_deliveries
 from in_process.counting.options import FILTERED, SHAPED, SIGNED, count_options
 from in_process.counting.waits import Added, Bench, Step, Wait, bench, log_to

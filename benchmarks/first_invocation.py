@@ -18,8 +18,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from benchmarks import aws_stub, measured_requests
+from benchmarks.figures import Figures, table
 from benchmarks.measured_requests import Case, environment, quartiles
-from benchmarks.page import Figures, table
 
 ROUNDS = 25
 BUDGET = 1.25

@@ -7,8 +7,8 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 
+from benchmarks.figures import Figures, table
 from benchmarks.large_table import Calls, LargeTable, large_table
-from benchmarks.page import Figures, table
 from in_process.api_gateway import TOKENS as LIST
 from in_process.moto_stack import moto_stack
 from waitpoints.unfinished import AT_ONCE

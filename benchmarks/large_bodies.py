@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import measured_requests
+from benchmarks.figures import Figures, table
 from benchmarks.large_body_process import PARSER
 from benchmarks.measured_requests import Case
-from benchmarks.page import Figures, table
 
 LIMIT = 3_145_728  # bytes (contract K1)
 ROUNDS = 3

@@ -23,7 +23,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from benchmarks.comparison.functions import signed_url
-from benchmarks.page import Figures, table
+from benchmarks.figures import Figures, table
 from local.stack import LOCAL, REGION, ROOT, Stack, free_port, running, sam
 
 FOLDER = LOCAL / "latency"

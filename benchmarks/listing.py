@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
+from benchmarks.figures import Figures, table
 from benchmarks.large_table import KEY_EACH, RARE, RARE_EACH, WAITING_EACH, Calls, LargeTable, large_table
-from benchmarks.page import Figures, table
 from in_process.moto_stack import moto_stack
 from openapi.operations import TOKENS as LIST
 

@@ -1,7 +1,7 @@
 """Measure how much memory a warm function takes after 1,000 and after 10,000 requests."""
 
 from benchmarks import measured_requests, warm
-from benchmarks.page import Figures, table
+from benchmarks.figures import Figures, table
 
 REQUESTS = 10_000
 BUDGET = 1024 * 1024  # bytes of growth

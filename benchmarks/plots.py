@@ -6,7 +6,7 @@ from typing import Any
 
 import matplotlib as mpl
 
-from benchmarks.page import DOCS
+from benchmarks.figures import DOCS
 
 mpl.use("svg")
 from matplotlib import pyplot as plt

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import measured_requests
+from benchmarks.figures import Figures, table
 from benchmarks.measured_requests import Case, in_process_of_its_own, quartiles
-from benchmarks.page import Figures, table
 
 ROUNDS, REQUESTS = 9, 2000
 BUDGETS = {"accept_callback": 0.15, "create_token": 0.30}

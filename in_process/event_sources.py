@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import boto3
-from waitpoints_client.operations.stream_filter import passes
+from waitpoints_client.operator.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import REGION

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 
-from benchmarks.page import DOCS, write
+from benchmarks.figures import DOCS, write
 from benchmarks.plots import plot
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.scenarios import Run

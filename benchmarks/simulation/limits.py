@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from benchmarks.page import table
+from benchmarks.figures import table
 from benchmarks.simulation import quotas
 from benchmarks.simulation.flows import RESUME, WAIT_WITH_TIMEOUT, Call
 from benchmarks.simulation.quotas import Assumed, Quota

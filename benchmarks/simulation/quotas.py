@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks.page import table
+from benchmarks.figures import table
 
 _DOCS = "https://docs.aws.amazon.com"
 SOURCES: Final = MappingProxyType(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
-from benchmarks.page import table
+from benchmarks.figures import table
 from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, SENDERS, Sender
 from benchmarks.simulation.stack import Stack, Throttle
 from benchmarks.simulation.world import LARGE_REGION, SMALL_REGION, Found, Setting, World, happened_by, percentile

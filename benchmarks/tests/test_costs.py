@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks import costs
 from benchmarks.calculator import Asked, count
-from benchmarks.page import read
+from benchmarks.figures import read
 from in_process.counting.waits import bench
 from in_process.moto_stack import MotoStack
 

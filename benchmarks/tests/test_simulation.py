@@ -7,7 +7,7 @@ import pytest
 from botocore.retries import quota, standard
 from waitpoints_client import session
 
-from benchmarks.page import DOCS, read
+from benchmarks.figures import DOCS, read
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
 from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call

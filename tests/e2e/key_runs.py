@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.permissions import physical_name
-from tests.support.webhooks_page import STATES
+from tests.support.webhooks_doc import STATES
 
 
 class Runs:

@@ -105,12 +105,12 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
     assert isinstance(next(answers), list)
     assert next(answers) == {"approved": True}
 
-    with shell.start(SNIPPETS["try"]) as trial:
-        assert trial.stdout
-        line = next(line for line in trial.stdout if line.lstrip().startswith("curl "))
+    with shell.start(SNIPPETS["try"]) as run:
+        assert run.stdout
+        line = next(line for line in run.stdout if line.lstrip().startswith("curl "))
         shell.run(line)
-        rest, errors = trial.communicate(timeout=PATIENCE)
-    assert (trial.returncode, errors) == (0, "")
+        rest, errors = run.communicate(timeout=PATIENCE)
+    assert (run.returncode, errors) == (0, "")
     assert "SUCCEEDED" in rest
 
 

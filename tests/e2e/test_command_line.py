@@ -13,7 +13,7 @@ import pytest
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
-from tests.support.patterns_page import INPUTS
+from tests.support.patterns_doc import INPUTS
 from tests.support.readme import SNIPPETS
 
 MAP = {
@@ -123,13 +123,13 @@ class TestTry:
     @pytest.mark.parametrize("snippet", ["approval", "approval in JSONata"])
     def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, snippet: str) -> None:
         (waitpoints.folder / "machine.asl.json").write_text(SNIPPETS[snippet])
-        with waitpoints.start("try", "machine.asl.json") as trial:
-            shown = self.until(trial, r"^ +curl ")
+        with waitpoints.start("try", "machine.asl.json") as run:
+            shown = self.until(run, r"^ +curl ")
             line = shown.splitlines()[-1].strip()
             pasted = subprocess.run(["sh", "-euc", line], capture_output=True, text=True, timeout=PATIENCE, check=True)
-            rest, errors = trial.communicate(timeout=PATIENCE)
+            rest, errors = run.communicate(timeout=PATIENCE)
         assert json.loads(pasted.stdout) == {"success": True}
-        assert (trial.returncode, errors) == (0, "")
+        assert (run.returncode, errors) == (0, "")
         assert "Wait for approval" in shown
         assert re.search(r"resumed\n.*Approved\?\n.*Approved\n.*SUCCEEDED\n", rest)
         assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"approved": True}}
@@ -138,16 +138,16 @@ class TestTry:
     @pytest.mark.parametrize("pattern", sorted(INPUTS))
     def test_ends_every_pattern_with_the_commands_that_it_prints(self, waitpoints: CommandLine, pattern: str) -> None:
         file, given = ROOT / "statemachines" / f"{pattern}.asl.json", json.dumps({**INPUTS[pattern], **self.another(pattern)})
-        with waitpoints.start("try", str(file), "--input", given, "--json") as trial:
-            assert trial.stdout
+        with waitpoints.start("try", str(file), "--input", given, "--json") as run:
+            assert run.stdout
             events = []
-            for event in map(json.loads, trial.stdout):
+            for event in map(json.loads, run.stdout):
                 events.append(event)
                 if event["event"] == "token":
                     pasted = ["sh", "-euc", event["token"]["command"]]
                     subprocess.run(pasted, cwd=waitpoints.folder, env=waitpoints.environment, timeout=PATIENCE, check=True)
-            _, told = trial.communicate(timeout=PATIENCE)
-        assert trial.returncode == 0, (events, told)
+            _, told = run.communicate(timeout=PATIENCE)
+        assert run.returncode == 0, (events, told)
         assert events[-1]["event"] == "SUCCEEDED"
         made = waitpoints.stack.client("lambda").list_functions()["Functions"]
         assert [function["FunctionName"] for function in made if function["FunctionName"].startswith("try-")] == []
@@ -156,17 +156,17 @@ class TestTry:
     def test_names_each_item_of_a_map_and_its_line_fills_in_what_its_page_requires(self, waitpoints: CommandLine) -> None:
         (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
         given = json.dumps([{"least": 10}, {"least": 20}])
-        with waitpoints.start("try", "map.asl.json", "--input", given, "--json") as trial:
-            assert trial.stdout
+        with waitpoints.start("try", "map.asl.json", "--input", given, "--json") as run:
+            assert run.stdout
             events = []
-            for event in map(json.loads, trial.stdout):
+            for event in map(json.loads, run.stdout):
                 events.append(event)
                 if event["event"] == "token":
                     pasted = ["sh", "-euc", event["token"]["command"]]
                     answer = subprocess.run(pasted, capture_output=True, text=True, timeout=PATIENCE, check=True)
                     assert json.loads(answer.stdout) == {"success": True}
-            _, told = trial.communicate(timeout=PATIENCE)
-        assert (trial.returncode, told) == (0, ""), events
+            _, told = run.communicate(timeout=PATIENCE)
+        assert (run.returncode, told) == (0, ""), events
         fits = {tuple(it["items"]): (it["state"], it["token"]["fits"]["fields"]) for it in events if it["event"] == "token"}
         assert fits == {(0,): ("Wait", {"amount": 10}), (1,): ("Wait", {"amount": 20})}
         entered = sorted((it["state"], it.get("items", [])) for it in events if it["event"] == "entered")
@@ -195,12 +195,12 @@ class TestTry:
     def test_finds_the_token_that_a_state_creates_and_is_stopped_by_ctrl_c(self, waitpoints: CommandLine, api: Api) -> None:
         shutil.copy(ROOT / "statemachines" / "create_and_wait.asl.json", waitpoints.folder / "machine.asl.json")
         (waitpoints.folder / "input.json").write_text(json.dumps({"job": f"cli-{time.time_ns()}"}))
-        with waitpoints.start("try", "machine.asl.json", "--input", "input.json", "--json") as trial:
-            [*_, event] = map(json.loads, self.until(trial, '"event": "token"').splitlines())
+        with waitpoints.start("try", "machine.asl.json", "--input", "input.json", "--json") as run:
+            [*_, event] = map(json.loads, self.until(run, '"event": "token"').splitlines())
             assert [waiter["status"] for waiter in api.retrieve(event["token"])["waiters"]] == ["WAITING"]
-            trial.send_signal(signal.SIGINT)
-            _, errors = trial.communicate(timeout=PATIENCE)
-        assert (trial.returncode, errors) == (130, "Interrupted: the execution is stopped\n")
+            run.send_signal(signal.SIGINT)
+            _, errors = run.communicate(timeout=PATIENCE)
+        assert (run.returncode, errors) == (130, "Interrupted: the execution is stopped\n")
         assert self.machines(waitpoints) == []
 
     @staticmethod

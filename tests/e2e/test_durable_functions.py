@@ -21,7 +21,7 @@ from local.stack import ROOT
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.durable import WAITER, Durable, code_of
-from tests.e2e.operation import Operator
+from tests.e2e.operator import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race

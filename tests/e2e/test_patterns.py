@@ -16,8 +16,8 @@ from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.pattern_runs import Patterns, Run
 from tests.e2e.secrets import Secrets
-from tests.support import patterns_page, webhook_signer, webhooks_page
-from tests.support.patterns_page import INPUTS
+from tests.support import patterns_doc, webhook_signer, webhooks_doc
+from tests.support.patterns_doc import INPUTS
 
 BY_KEY = "/api/v1/waitpoints/complete"
 TIMED_OUT = ("FAILED", "WaitpointTimeoutError")
@@ -101,7 +101,7 @@ class TestApprovalWithEscalation:
 
 @pytest.fixture(scope="module")
 def github(api: Api, patterns: Patterns) -> Iterator[str]:
-    with endpoint(api, "github", webhooks_page.ENDPOINTS["GitHub: a workflow run"]) as url:
+    with endpoint(api, "github", webhooks_doc.ENDPOINTS["GitHub: a workflow run"]) as url:
         yield url
 
 
@@ -146,7 +146,7 @@ class TestReplicatePrediction:
 
 @pytest.fixture(scope="module")
 def stripe(api: Api, patterns: Patterns) -> Iterator[str]:
-    with endpoint(api, "payments", patterns_page.ENDPOINTS["payments"]) as url:
+    with endpoint(api, "payments", patterns_doc.ENDPOINTS["payments"]) as url:
         yield url
 
 
@@ -230,7 +230,7 @@ class TestCreateAndWait:
     def test_the_job_ends_the_wait_by_its_key(self, api: Api, patterns: Patterns) -> None:
         run = patterns.start("create_and_wait", INPUTS["create_and_wait"])
         run.token("jobs:1001")
-        command = ["sh", "-euc", patterns_page.COMMANDS["complete by key"]]
+        command = ["sh", "-euc", patterns_doc.COMMANDS["complete by key"]]
         environment = {**os.environ, "API": api.stack.api_url, "KEY": api.stack.api_key, "NO_PROXY": "127.0.0.1,localhost"}
         answer = json.loads(subprocess.run(command, env=environment, capture_output=True, check=True).stdout)
         assert answer["success"] is True

@@ -21,8 +21,8 @@ from tests.e2e.api import Api
 from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
-from tests.support import webhook_signer, webhooks_page
-from tests.support.webhooks_page import COMMANDS
+from tests.support import webhook_signer, webhooks_doc
+from tests.support.webhooks_doc import COMMANDS
 
 JSON = {"Content-Type": "application/json"}
 
@@ -39,7 +39,7 @@ class Recipe:
 
     @property
     def settings(self) -> dict[str, Any]:
-        found: dict[str, Any] = webhooks_page.ENDPOINTS[self.heading]
+        found: dict[str, Any] = webhooks_doc.ENDPOINTS[self.heading]
         return found
 
     @property
@@ -303,7 +303,7 @@ def counted(api: Api, recipe: Recipe) -> dict[str, int]:
 
 
 def test_every_recipe_of_the_page_is_run() -> None:
-    assert [recipe.heading for recipe in RECIPES] == list(webhooks_page.ENDPOINTS)
+    assert [recipe.heading for recipe in RECIPES] == list(webhooks_doc.ENDPOINTS)
 
 
 def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, recipe: Recipe, sender: Sender) -> None:
@@ -349,7 +349,7 @@ def test_the_commands_of_the_page_make_an_endpoint_and_say_why_a_run_waits(api: 
         shell = ["sh", "-euc", COMMANDS[command]]
         return json.loads(subprocess.run(shell, cwd=tmp_path, env=environment, capture_output=True, check=True).stdout)
 
-    settings = webhooks_page.ENDPOINTS["GitHub: a workflow run"]
+    settings = webhooks_doc.ENDPOINTS["GitHub: a workflow run"]
     secrets.make(settings["verify"]["secret"], webhook_signer.secret_of("github"))
     (tmp_path / "endpoint.json").write_text(json.dumps(settings))
     made = run("put endpoint")

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 import pytest
-from waitpoints_client.operations.caller import Caller
-from waitpoints_client.operations.deployed import Deployed
-from waitpoints_client.operations.smoke import Line, prove
-from waitpoints_client.operations.smoke_checks import CHECKS, Check
+from waitpoints_client.operator.caller import Caller
+from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.smoke import Line, prove
+from waitpoints_client.operator.smoke_checks import CHECKS, Check
 
 from local.stack import Stack
 from tests.e2e.api import Api
-from tests.e2e.operation import Operator
+from tests.e2e.operator import Operator
 from tests.e2e.permissions import denied
 from tests.support import figures
 

@@ -19,7 +19,7 @@ from in_process.api_gateway import TOKENS
 from local.stack import LOCAL, Emulator, build, deploy, describe, emulating, free_port
 from tests.e2e.api import Api, DeployedAnswer
 from tests.e2e.durable import Durable
-from tests.e2e.operation import Operator
+from tests.e2e.operator import Operator
 from tests.e2e.permissions import physical_name
 from tests.e2e.upgrade_load import Load
 from tests.e2e.upgrade_waits import Machines, Waits, by_callback, by_completion, by_failing

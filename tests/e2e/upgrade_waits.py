@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
-from tests.e2e.operation import Operator
+from tests.e2e.operator import Operator
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait

@@ -24,7 +24,7 @@ from moto.dynamodb.models.utilities import dynamo_to_dict
 from moto.scheduler.models import scheduler_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
-from waitpoints_client.operations.stream_filter import matches
+from waitpoints_client.operator.stream_filter import matches
 
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.durable_functions import FakeDurableFunctions

@@ -7,7 +7,7 @@ from graphlib import CycleError
 
 import boto3
 import pytest
-from waitpoints_client.operations.stream_filter import passes
+from waitpoints_client.operator.stream_filter import passes
 
 from in_process.template import REGION, Template
 from tests.support.processed_template import check_order, process, processed, statements, texts

@@ -6,8 +6,8 @@ from typing import Any
 
 import boto3
 import pytest
-from waitpoints_client.operations.deployed import Deployed, Outputs
-from waitpoints_client.operations.restore import copy
+from waitpoints_client.operator.deployed import Deployed, Outputs
+from waitpoints_client.operator.restore import copy
 
 from in_process.api_gateway import TOKENS, Api
 from in_process.event_sources import Stream

@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar
 
 import pytest
-from waitpoints_client.operations.stream_filter import passes
+from waitpoints_client.operator.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template

@@ -6,9 +6,9 @@ import boto3
 import pytest
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
-from waitpoints_client.operations import aws_errors, redrive, restore
-from waitpoints_client.operations.aws_errors import sentence
-from waitpoints_client.operations.deployed import Deployed, NotFound
+from waitpoints_client.operator import aws_errors, redrive, restore
+from waitpoints_client.operator.aws_errors import sentence
+from waitpoints_client.operator.deployed import Deployed, NotFound
 
 from tests.unit.test_operator_commands import OperatedStack
 

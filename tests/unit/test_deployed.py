@@ -10,7 +10,7 @@ import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
 from waitpoints_client.cli.program import program
-from waitpoints_client.operations.deployed import Deployed, NotFound, Outputs, invocation_config
+from waitpoints_client.operator.deployed import Deployed, NotFound, Outputs, invocation_config
 
 COMMANDS = ["smoke", "doctor", "redrive"]
 

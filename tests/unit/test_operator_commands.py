@@ -13,10 +13,10 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
 from waitpoints_client.cli import operate, show, stacks
 from waitpoints_client.cli.program import program
-from waitpoints_client.operations import logs as stack_logs
-from waitpoints_client.operations import smoke_checks
-from waitpoints_client.operations.deployed import Outputs
-from waitpoints_client.operations.restore import Copied
+from waitpoints_client.operator import logs as stack_logs
+from waitpoints_client.operator import smoke_checks
+from waitpoints_client.operator.deployed import Outputs
+from waitpoints_client.operator.restore import Copied
 from waitpoints_client.testing import FakeWaitpoints
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
@@ -210,8 +210,8 @@ class TestRestore:
             return Copied(3, 2)
 
         stack.outputs["TableName"] = "mine"
-        monkeypatch.setattr("waitpoints_client.operations.restore.copy", copy)
-        monkeypatch.setattr("waitpoints_client.operations.restore.check", lambda *_: None)
+        monkeypatch.setattr("waitpoints_client.operator.restore.copy", copy)
+        monkeypatch.setattr("waitpoints_client.operator.restore.check", lambda *_: None)
         return asked
 
     def test_names_both_tables_and_asks(self, copied: list[Any]) -> None:
@@ -231,8 +231,8 @@ class TestRestore:
 class TestSmoke:
     def test_prints_each_check_as_json(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         checks = (smoke_checks.Check("works", lambda _: "in 1 s", ""),)
-        monkeypatch.setattr("waitpoints_client.operations.smoke.CHECKS", checks)
-        monkeypatch.setattr("waitpoints_client.operations.smoke.prove.__defaults__", (checks, print))
+        monkeypatch.setattr("waitpoints_client.operator.smoke.CHECKS", checks)
+        monkeypatch.setattr("waitpoints_client.operator.smoke.prove.__defaults__", (checks, print))
         monkeypatch.setattr(OperatedStack, "api_key", lambda _: "key", raising=False)
         monkeypatch.setattr(operate, "end_in_order", lambda: None)
         result = run("smoke", "--json")

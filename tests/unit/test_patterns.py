@@ -13,13 +13,13 @@ import pytest
 import yaml
 from botocore import xform_name
 from statelint.linter import Linter
-from waitpoints_client.operations import definition
+from waitpoints_client.operator import definition
 
 from in_process.template import Template, read
 from local.stack import REGION, ROOT
 from statemachines import picture
-from tests.support import patterns_page
-from tests.support.patterns_page import PAGE
+from tests.support import patterns_doc
+from tests.support.patterns_doc import PAGE
 from tests.support.readme import SNIPPETS
 from waitpoints import timeouts
 
@@ -81,7 +81,7 @@ def test_a_mistake_in_a_state_machine_is_found(right: str, wrong: str) -> None:
 
 def test_the_http_task_of_the_page_is_valid() -> None:
     machine = picture.definition("github_workflow")
-    machine["States"] |= patterns_page.STATES["http task"]
+    machine["States"] |= patterns_doc.STATES["http task"]
     assert problems(machine) == []
 
 
@@ -148,7 +148,7 @@ class TestThePictures:
 
 def before_aws(example: str) -> list[str]:
     """The commands of an example, up to the one of the AWS CLI and from there on."""
-    return re.split(r"^(?=(?:local_)?aws )", patterns_page.COMMANDS[example], flags=re.MULTILINE)
+    return re.split(r"^(?=(?:local_)?aws )", patterns_doc.COMMANDS[example], flags=re.MULTILINE)
 
 
 def options_of(command: str, operation: str) -> dict[str, str]:
@@ -171,9 +171,9 @@ class TestThePage:
         of_the_user = set(re.findall(r"`(\w+Function)` gets", " ".join(PAGE.split())))
         assert of_the_stack | of_the_user == used
 
-    @pytest.mark.parametrize("name", patterns_page.TEMPLATES)
+    @pytest.mark.parametrize("name", patterns_doc.TEMPLATES)
     def test_its_template_replaces_every_placeholder(self, name: str) -> None:
-        [resource] = yaml.safe_load(re.sub(r"!Ref (\S+?)(?=[}\s])", r"\1", patterns_page.TEMPLATES[name])).values()
+        [resource] = yaml.safe_load(re.sub(r"!Ref (\S+?)(?=[}\s])", r"\1", patterns_doc.TEMPLATES[name])).values()
         properties = resource["Properties"]
         names = properties["DefinitionSubstitutions"]
         assert properties["DefinitionUri"] == f"{name}.asl.json"
@@ -189,9 +189,9 @@ class TestThePage:
         assert "${" not in (tmp_path / options["definition"].removeprefix("file://")).read_text()
 
     def test_its_command_tries_a_pattern_with_its_input(self) -> None:
-        program, command, file, option, given = shlex.split(patterns_page.COMMANDS["try"].replace("\\\n", ""))
+        program, command, file, option, given = shlex.split(patterns_doc.COMMANDS["try"].replace("\\\n", ""))
         assert (program, command, option) == ("waitpoints", "try", "--input")
-        assert json.loads(given) == patterns_page.INPUTS[Path(file).name.split(".")[0]]
+        assert json.loads(given) == patterns_doc.INPUTS[Path(file).name.split(".")[0]]
         assert (ROOT / file).exists()
 
     def test_is_where_the_readme_sends_its_reader(self) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from waitpoints_client.operations import redrive as command
-from waitpoints_client.operations.doctor import summary
-from waitpoints_client.operations.stream_filter import matches
+from waitpoints_client.operator import redrive as command
+from waitpoints_client.operator.doctor import summary
+from waitpoints_client.operator.stream_filter import matches
 
 from in_process.template import Template
 

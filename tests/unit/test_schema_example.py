@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from waitpoints_client.operations.schema_example import Example, example
+from waitpoints_client.operator.schema_example import Example, example
 
 from waitpoints.api import payload_schema
 from waitpoints.api.page import definition as page_definition

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
-from waitpoints_client.operations import smoke_checks
-from waitpoints_client.operations.caller import Caller, RawAnswer, Unexpected
-from waitpoints_client.operations.deployed import Outputs
-from waitpoints_client.operations.smoke import Line, prove
-from waitpoints_client.operations.smoke_checks import Check, Skipped
+from waitpoints_client.operator import smoke_checks
+from waitpoints_client.operator.caller import Caller, RawAnswer, Unexpected
+from waitpoints_client.operator.deployed import Outputs
+from waitpoints_client.operator.smoke import Line, prove
+from waitpoints_client.operator.smoke_checks import Check, Skipped
 
 
 @dataclass

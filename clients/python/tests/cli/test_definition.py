@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints_client.operations.definition import Unusable, read
+from waitpoints_client.operator.definition import Unusable, read
 
 VALUES = {"WaitFunctionName": "wait", "CreateFunctionName": "create", "CompleteFunctionName": "complete"}
 VALUES |= {"WaitForToken": "wait", "Partition": "aws"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from waitpoints_client.operations.fitting_output import DEFAULT, accepts_any_post, fitting_output
-from waitpoints_client.operations.schema_example import Example
+from waitpoints_client.operator.fitting_output import DEFAULT, accepts_any_post, fitting_output
+from waitpoints_client.operator.schema_example import Example
 
 
 def asking(*rules: dict[str, Any]) -> Any:

@@ -25,7 +25,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
     """
     with exiting_with(UNREACHABLE):
         deployed = stacks.deployed(stack)
-        from waitpoints_client.operations.doctor import look, report
+        from waitpoints_client.operator.doctor import look, report
 
         findings = look(deployed)
     if as_json:
@@ -43,7 +43,7 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
     """
     with exiting_with(UNREACHABLE):
         deployed = stacks.deployed(stack)
-        from waitpoints_client.operations.redrive import redrive as retry
+        from waitpoints_client.operator.redrive import redrive as retry
 
         failures: list[str] = []
         redriven = retry(deployed, failures.append if as_json else show.text)
@@ -104,7 +104,7 @@ def restore(
     What the stack's table has already stays as it is, so the command can be run again.
     """
     deployed = stacks.deployed(stack)
-    from waitpoints_client.operations.restore import check, copy
+    from waitpoints_client.operator.restore import check, copy
 
     check(deployed, table, region)
     show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
@@ -125,8 +125,8 @@ def smoke(stack: Stack = None, as_json: Json = False) -> None:
     end_in_order()
     with exiting_with(UNREACHABLE):
         deployed = stacks.deployed(stack)
-        from waitpoints_client.operations.caller import Caller
-        from waitpoints_client.operations.smoke import Line, introduction, prove
+        from waitpoints_client.operator.caller import Caller
+        from waitpoints_client.operator.smoke import Line, introduction, prove
 
         caller = Caller(deployed, deployed.api_key())
     if not as_json:
@@ -150,7 +150,7 @@ def rotate_key(
     the new one.
     """
     deployed = stacks.deployed(stack)
-    from waitpoints_client.operations.rotate_key import keys, rotate
+    from waitpoints_client.operator.rotate_key import keys, rotate
 
     before = keys(deployed)
     show.note(f"Stack {deployed.name} at {deployed.outputs['ApiUrl']}.\n{before.consequences()}")
@@ -180,7 +180,7 @@ def logs(
     """
     start = int((time.time() - durations.seconds(since)) * 1000)
     deployed = stacks.deployed(stack)
-    from waitpoints_client.operations import logs as stack_logs
+    from waitpoints_client.operator import logs as stack_logs
 
     place = (deployed.client("logs"), stack_logs.log_group(deployed), start, text)
     lines = stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place)

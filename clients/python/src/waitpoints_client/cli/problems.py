@@ -48,7 +48,7 @@ def sentence(error: Exception) -> str:
     if has_ended(error):
         return f"The stack of `make run` at {SERVED[0]} has ended"
     if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
-        aws_errors = sys.modules.get("waitpoints_client.operations.aws_errors")
+        aws_errors = sys.modules.get("waitpoints_client.operator.aws_errors")
         return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         show.note("".join(traceback.format_exception(error)).rstrip())
@@ -73,7 +73,7 @@ def has_ended(error: Exception) -> bool:
 def _of_connections() -> Iterator[type[Exception]]:
     if errors := sys.modules.get("waitpoints_client.errors"):
         yield errors.APIConnectionError
-    if aws_errors := sys.modules.get("waitpoints_client.operations.aws_errors"):
+    if aws_errors := sys.modules.get("waitpoints_client.operator.aws_errors"):
         yield from aws_errors.UNANSWERED
 
 
@@ -93,12 +93,12 @@ def _reported() -> Iterator[type[Exception]]:
     """Yield the errors whose messages are for the user, of the modules that this command has imported."""
     if errors := sys.modules.get("waitpoints_client.errors"):
         yield errors.WaitpointsError
-    if deployed := sys.modules.get("waitpoints_client.operations.deployed"):
+    if deployed := sys.modules.get("waitpoints_client.operator.deployed"):
         yield from (deployed.NotFound, *deployed.PROBLEMS)
     yield from _unusable()
 
 
 def _unusable() -> Iterator[type[Exception]]:
     """Yield the error of a definition, if this command reads one."""
-    if definition := sys.modules.get("waitpoints_client.operations.definition"):
+    if definition := sys.modules.get("waitpoints_client.operator.definition"):
         yield definition.Unusable

@@ -9,7 +9,7 @@ from waitpoints_client.cli.problems import SERVED, Problem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
-    from waitpoints_client.operations.deployed import Deployed
+    from waitpoints_client.operator.deployed import Deployed
 
 LOCAL = Path(".local") / "stack.json"
 
@@ -54,7 +54,7 @@ def deployed(name: str | None) -> "Deployed":
     if name == "":
         raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
     try:
-        from waitpoints_client.operations.deployed import Deployed
+        from waitpoints_client.operator.deployed import Deployed
     except ModuleNotFoundError as missing:
         if missing.name not in ("boto3", "botocore"):
             raise

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from waitpoints_client.operations.awaited import Completion
-    from waitpoints_client.operations.history import Event, Place
-    from waitpoints_client.operations.trial import Trial
+    from waitpoints_client.operator.awaited import Completion
+    from waitpoints_client.operator.history import Event, Place
+    from waitpoints_client.operator.machine_run import MachineRun
 
 INTERRUPTED = 130
 INDENT = " " * 12
@@ -58,13 +58,13 @@ def try_machine(
     if path is None:
         raise problems.Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
     deployed = stacks.deployed(None)
-    from waitpoints_client.operations import definition, trial
+    from waitpoints_client.operator import definition, machine_run
 
-    known, named = trial.placeholders(deployed), dict(map(_placeholder, values or ()))
-    machine = definition.read(text, file, known, named, partial(trial.stand_in, deployed))
-    trial.check(deployed, machine)
+    known, named = machine_run.placeholders(deployed), dict(map(_placeholder, values or ()))
+    machine = definition.read(text, file, known, named, partial(machine_run.stand_in, deployed))
+    machine_run.check(deployed, machine)
     with stacks.local_client(path) as waitpoints:
-        tried = trial.Trial(deployed, waitpoints, machine, page=token_page)
+        tried = machine_run.MachineRun(deployed, waitpoints, machine, page=token_page)
         _run(tried, name or Path(file).name.split(".")[0], value, timeout, as_json)
 
 
@@ -75,8 +75,8 @@ def _placeholder(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> None:
-    from waitpoints_client.operations import stand_ins
+def _run(tried: "MachineRun", name: str, value: Any, timeout: str, as_json: bool) -> None:
+    from waitpoints_client.operator import stand_ins
 
     status, has_ended = INTERRUPTED, False
     try:
@@ -98,7 +98,7 @@ def _run(tried: "Trial", name: str, value: Any, timeout: str, as_json: bool) -> 
     raise typer.Exit(status)
 
 
-def _follow(tried: "Trial", value: Any, as_json: bool) -> int:
+def _follow(tried: "MachineRun", value: Any, as_json: bool) -> int:
     told = Told()
     for event in tried.follow():
         show.record(_as_value(event)) if as_json else show.text(*told.line(event))

@@ -12,8 +12,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from waitpoints_client.operations.definition import Definition, Unusable, invoked, payload, states
-from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operator.definition import Definition, Unusable, invoked, payload, states
+from waitpoints_client.operator.deployed import Deployed
 
 _READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
 _FIELDS_OF_THE_RESULT = ("Assign", "Output", "ResultSelector", "OutputPath")

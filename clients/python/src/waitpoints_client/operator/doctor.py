@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operator.deployed import Deployed
 
 MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdue": "past its timeout"}
 

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
-from waitpoints_client.operations.deployed import Deployed, NotFound
+from waitpoints_client.operator.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
 

@@ -9,7 +9,7 @@ from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
-from tests.e2e.operation import Operator
+from tests.e2e.operator import Operator
 from tests.e2e.permissions import denied, physical_name
 
 PATIENCE = 60  # seconds

@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ReadTimeoutError
 
-from waitpoints_client.operations.caller import TOKENS, Caller, Unexpected
-from waitpoints_client.operations.doctor import summary
+from waitpoints_client.operator.caller import TOKENS, Caller, Unexpected
+from waitpoints_client.operator.doctor import summary
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response

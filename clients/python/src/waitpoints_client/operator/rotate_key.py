@@ -9,7 +9,7 @@ import string
 from dataclasses import dataclass
 from datetime import datetime
 
-from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operator.deployed import Deployed
 
 LENGTH = 48  # characters, as the template's
 NOTICED = "five minutes"

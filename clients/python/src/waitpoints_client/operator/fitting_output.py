@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from waitpoints_client.operations.definition import states
-from waitpoints_client.operations.schema_example import Example, example
+from waitpoints_client.operator.definition import states
+from waitpoints_client.operator.schema_example import Example, example
 
 DEFAULT = {"approved": True}
 _PAGE_WITHOUT_ACTIONS = "submit"

@@ -19,9 +19,9 @@ from typer.testing import CliRunner, Result
 from waitpoints_client import APIConnectionError, Waitpoints
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
-from waitpoints_client.operations import trial
-from waitpoints_client.operations.deployed import Outputs
-from waitpoints_client.operations.history import History, Place
+from waitpoints_client.operator import machine_run
+from waitpoints_client.operator.deployed import Outputs
+from waitpoints_client.operator.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
 
 from local.stack import free_port
@@ -174,7 +174,7 @@ def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
     monkeypatch.setattr(stacks, "deployed", lambda _: stack)
     monkeypatch.setattr(stacks, "local_file", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
-    monkeypatch.setattr(trial, "POLL_SECONDS", 0)
+    monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
     monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
     monkeypatch.chdir(tmp_path)
     return stack
@@ -244,7 +244,7 @@ def test_a_token_of_the_input_is_used(stack: TriedStack) -> None:
 
     assert stack.given == {"token": {"id": token.id}}
     assert token.url in result.stdout
-    assert [listed.status for listed in stack.waitpoints.list()] == ["WAITING"]  # it is not the trial's to end
+    assert [listed.status for listed in stack.waitpoints.list()] == ["WAITING"]  # it is not this run's to end
 
 
 @pytest.mark.parametrize("definition", [PASSES, CREATES])
@@ -450,7 +450,7 @@ def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypat
 def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on."""
     token = stack.waitpoints.create(task_token="b" * 100)
-    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * trial.LOOKS)), [SUCCEEDED]]
+    stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * machine_run.LOOKS)), [SUCCEEDED]]
     found = stack.waitpoints.get(token)
     [waiter] = found.waiters
     gone = found.model_copy(update={"completed_at": NOW, "waiters": (waiter.model_copy(update={"status": "GONE"}),)})

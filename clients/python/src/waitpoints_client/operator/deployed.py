@@ -12,7 +12,7 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from waitpoints_client.operations.aws_errors import NO_CREDENTIALS
+from waitpoints_client.operator.aws_errors import NO_CREDENTIALS
 
 LONGEST_INVOCATION = 900  # seconds: Lambda's longest timeout
 PROBLEMS = (BotoCoreError, ClientError, RuntimeError)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-from waitpoints_client.operations.deployed import Deployed
+from waitpoints_client.operator.deployed import Deployed
 
 LATE = 10_000  # milliseconds: CloudWatch may show a line after later ones, so follow reads this much again
 POLL_SECONDS = 2.0  # FilterLogEvents allows five requests a second for an account

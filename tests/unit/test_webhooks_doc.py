@@ -17,7 +17,7 @@ from openapi import answers
 from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
 from tests.support.readme import SNIPPETS
-from tests.support.webhooks_page import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
+from tests.support.webhooks_doc import CREATES, ENDPOINTS, EXAMPLES, PAGE, STATES
 from waitpoints.api import complete_request
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import expressions

@@ -17,10 +17,10 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from waitpoints_client.operations import aws_errors
-from waitpoints_client.operations.deployed import Deployed
-from waitpoints_client.operations.doctor import look
-from waitpoints_client.operations.stream_filter import passes
+from waitpoints_client.operator import aws_errors
+from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.doctor import look
+from waitpoints_client.operator.stream_filter import passes
 
 Say = Callable[[str], Any]
 

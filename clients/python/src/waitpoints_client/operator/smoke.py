@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
 
-from waitpoints_client.operations import aws_errors
-from waitpoints_client.operations.caller import Caller, Unexpected
-from waitpoints_client.operations.deployed import PROBLEMS, Deployed, NotFound
-from waitpoints_client.operations.smoke_checks import CHECKS, Check, Skipped
+from waitpoints_client.operator import aws_errors
+from waitpoints_client.operator.caller import Caller, Unexpected
+from waitpoints_client.operator.deployed import PROBLEMS, Deployed, NotFound
+from waitpoints_client.operator.smoke_checks import CHECKS, Check, Skipped
 
 COST = "This costs less than one US cent, plus about two cents per GB of the table for the doctor's scan."
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."

@@ -11,15 +11,15 @@ from itertools import count
 from typing import Any
 
 from waitpoints_client import Token, Waitpoints
-from waitpoints_client.operations.awaited import Awaited
-from waitpoints_client.operations.definition import Definition, Unusable
-from waitpoints_client.operations.deployed import PROBLEMS, Deployed
-from waitpoints_client.operations.history import Event, History, Written
+from waitpoints_client.operator.awaited import Awaited
+from waitpoints_client.operator.definition import Definition, Unusable
+from waitpoints_client.operator.deployed import PROBLEMS, Deployed
+from waitpoints_client.operator.history import Event, History, Written
 
 POLL_SECONDS = 0.25
 LOOKS = 8  # at the execution, for each at its tokens
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
-ENDED = "The trial has ended"
+ENDED = "The run has ended"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -44,7 +44,7 @@ def check(stack: Deployed, definition: Definition) -> None:
 
 
 @dataclass
-class Trial:
+class MachineRun:
     stack: Deployed
     waitpoints: Waitpoints
     definition: Definition

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from urllib.error import HTTPError, URLError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from waitpoints_client.operations.deployed import PROBLEMS, Deployed
+from waitpoints_client.operator.deployed import PROBLEMS, Deployed
 
 TOKENS = "/api/v1/waitpoints/tokens"
 LONGEST_WAIT = "1h"  # if clean-up fails, the token times out and its execution ends

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from waitpoints_client import APIError, Token, Waitpoints
-from waitpoints_client.operations.fitting_output import accepts_any_post, fitting_output
-from waitpoints_client.operations.history import SUCCEEDED, Event, History, Place, Written, details_of, given
+from waitpoints_client.operator.fitting_output import accepts_any_post, fitting_output
+from waitpoints_client.operator.history import SUCCEEDED, Event, History, Place, Written, details_of, given
 
 LONGEST_KEY = 2048  # the API refuses a longer one
 
