@@ -4,6 +4,7 @@ from waitpoints.api.endpoints import trial
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.request_model import validate
+from waitpoints.endpoint import is_name
 from waitpoints.errors import EndpointNotFound
 from waitpoints.wiring import services
 
@@ -13,7 +14,8 @@ services.build_at_start("keys", "urls", "credentials")
 @http_handler("POST")
 def handler(request: Request) -> Response:
     sent = validate(TryEndpointRequest, request.json_value(PAYLOAD_LIMIT)).delivery(request)
-    endpoint = services.endpoints.get(request.path["name"])
+    name = request.path["name"]
+    endpoint = services.endpoints.get(name) if is_name(name) else None
     if endpoint is None:
         raise EndpointNotFound
     return Response(trial.try_delivery(endpoint, sent, sent.body(PAYLOAD_LIMIT)))

@@ -9,12 +9,11 @@ LONGEST = 2048  # characters
 _STATES = r"states:[a-z0-9-]+:[0-9]{12}:(execution|express):[^\s:]+(:[^\s:]+)+"
 _DURABLE = r"lambda:[a-z0-9-]+:[0-9]{12}:function:[a-zA-Z0-9_-]+:[0-9$A-Z.]+/durable-execution/[a-zA-Z0-9_-]+/[a-zA-Z0-9_-]+"
 PATTERN = f"^arn:[a-z0-9-]+:({_STATES}|{_DURABLE})$"
-_NOT_STORED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of surrogate pairs
 
 
 def check(text: object) -> str:
     """Return `text` if it is an execution's ARN. Raises InvalidRequest, which says what to write instead."""
-    if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text) and not _NOT_STORED.search(text):
+    if isinstance(text, str) and len(text) <= LONGEST and re.fullmatch(PATTERN, text) and not handles.NOT_STORED.search(text):
         return text
     if handles.is_expression(text):
         raise InvalidRequest(

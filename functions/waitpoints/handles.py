@@ -11,6 +11,7 @@ from waitpoints.errors import InvalidRequest
 SHORTEST = 20  # characters; AWS documents only the maximum, and issues more
 LONGEST_TASK_TOKEN, LONGEST_CALLBACK_ID = 2048, 1024  # characters
 CALLBACK_ID_PATTERN = "^[A-Za-z0-9+/]+={0,2}$"  # of Lambda's service model
+NOT_STORED = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters, and halves of surrogate pairs
 _OTHER_TEXTS = ("arn:", "http:", "https:", "waitpoint_")
 """How texts begin that are passed by mistake: the execution's ARN, the callback URL, the id of the token."""
 
@@ -26,7 +27,8 @@ def check_task_token(text: object) -> str:
             '"taskToken": "{% $states.context.Task.Token %}" in JSONata'
         )
     raise InvalidRequest(
-        f'"taskToken" must be a Step Functions task token: {SHORTEST} to {LONGEST_TASK_TOKEN} characters without spaces'
+        f'"taskToken" must be a Step Functions task token: {SHORTEST} to {LONGEST_TASK_TOKEN} characters without spaces, '
+        "control characters and halves of surrogate pairs"
     )
 
 
@@ -44,7 +46,9 @@ def check_callback_id(text: object) -> str:
 def is_task_token(text: object) -> bool:
     if not isinstance(text, str) or is_expression(text) or _is_other_text(text):
         return False
-    return SHORTEST <= len(text) <= LONGEST_TASK_TOKEN and not any(character.isspace() for character in text)
+    if not SHORTEST <= len(text) <= LONGEST_TASK_TOKEN or NOT_STORED.search(text):
+        return False
+    return not any(character.isspace() for character in text)
 
 
 def is_callback_id(text: object) -> bool:

@@ -1,7 +1,6 @@
 """API Gateway's HTTP events (payload format 2.0), and the one mapping of errors to status codes."""
 
 import base64
-import binascii
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import wraps
@@ -133,7 +132,7 @@ class Request:
                 body = base64.b64decode(self.body_text, validate=True)
             else:
                 body = self.body_text.encode("utf-8", "surrogatepass")
-        except binascii.Error:
+        except ValueError:  # also for what is not ASCII
             raise InvalidRequest("The body is not valid base64") from None
         if len(body) > limit:
             raise BodyTooLarge(f"Request body too large: the limit is {limit} bytes")

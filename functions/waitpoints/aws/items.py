@@ -278,7 +278,7 @@ def count_replies(item: Mapping[str, Any]) -> int:
 
 
 def digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def wire(value: Any) -> dict[str, Any]:
