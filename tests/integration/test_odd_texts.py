@@ -110,7 +110,7 @@ def test_around_a_body_is_refused_or_kept(api: Api, stack: MotoStack, operation:
     put_example_endpoint()
     event = event_of(operation, stack, api, json.dumps(operation.body.example) if operation.body else "")
     path, headers = event.get("pathParameters", {}), event["headers"]
-    changes = [
+    changes: list[dict[str, Any]] = [
         *({"pathParameters": {**path, name: ODD[odd]}} for name in path),
         *({"headers": {**headers, name: ODD[odd]}} for name in (*headers, *HEADERS, ODD[odd])),
         *({"rawQueryString": f"{name}={ODD[odd]}"} for name in (*operation.names("query"), ODD[odd])),

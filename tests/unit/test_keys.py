@@ -330,13 +330,14 @@ class TestOverHttp:
         ("rule", "fits", "misfits"),
         [
             ({"payloadSchema": {"type": "object", "required": ["ok"]}}, {"ok": 1}, {"bad": 1}),
+            ({"payloadSchema": {"uniqueItems": True}}, [1, 2], [10**4299 + at for at in range(320)]),
             (
                 {"page": {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}},
                 {"action": "approve", "fields": {}},
                 {"action": "other"},
             ),
         ],
-        ids=["payloadSchema", "page"],
+        ids=["payloadSchema", "numbers that would take minutes to compare", "page"],
     )
     def test_holds_a_kept_completion_to_the_schema_or_page_of_the_create(
         self, world: InMemory, api: Api, rule: dict[str, Any], fits: Any, misfits: Any

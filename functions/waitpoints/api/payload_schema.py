@@ -2,13 +2,13 @@
 
 The cost of a check is limited twice. `check` limits the schema when a token is created: its size, no references, at most
 one `unevaluatedProperties` and one `unevaluatedItems` (each further one doubles the work), and patterns of limited size in
-an engine without backtracking. `violation` limits the work for each body: schema values times body values, and patterns
-times body characters. It rejects a body over either limit without checking it.
+an engine without backtracking. `violation` limits the work for each body: schema values times body values, comparisons of
+numbers by their size, and patterns times body characters. It rejects a body over either limit without checking it.
 """
 
-import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isinf
+from math import frexp, isinf
 from typing import Any
 
 import jsonschema_rs
@@ -19,14 +19,15 @@ from waitpoints.errors import InvalidPayloadSchema
 MAX_BYTES = 8192
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
-MAX_STEPS = 10_000_000  # schema values times body values: at most about 1 s
+MAX_STEPS = 10_000_000  # of 0.1 µs: at most about 1 s
 MAX_PATTERN_STEPS = 524_288  # patterns times body characters: at most about 1.5 s
 MAX_NAMING_STEPS = 1_000_000  # naming the keyword copies the body for each branch of anyOf and oneOf
-MAX_UNIQUE_VALUES = 1000  # in a body, if the schema has uniqueItems: some values are compared each with each, 0.6 ms apiece
+MAX_UNIQUE_VALUES = 1000  # in a body, if the schema has uniqueItems: some values are compared each with each
 _PATTERN_BYTES = 32_768  # per compiled pattern: matching takes this much work per character
-_MULTIPLE_OF_STEPS = 200  # exact division takes about 10 µs
+_DIVISION = 3  # times as long as a comparison
+_SHORT = 2**53  # a larger whole number is compared digit by digit
 
-_MAY_OVERFLOW = re.compile(r"[eE]\+?[0-9]{3}|[0-9]{309}")  # a number that a float may not hold
+_MAX_BITS = 1024  # of a whole number that a double can hold
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
 _ONCE = ("unevaluatedProperties", "unevaluatedItems")
 
@@ -44,8 +45,9 @@ class Violation:
 
 
 TOO_LARGE = Violation("(the body is too large to check)", "#")
-# nested deeper than 255 levels, half of a surrogate pair, or a whole number of more than 4,300 digits
+# nested deeper than 255 levels, half of a surrogate pair, or a number that no double can hold
 UNREADABLE = Violation("(the body contains values that cannot be checked)", "#")
+BEYOND_DOUBLE = "a number is beyond the range of a double"
 UNNAMED = Violation("(the body is too large to name the keyword)", "#")
 
 
@@ -59,9 +61,11 @@ def check(schema: str) -> None:
         raise InvalidPayloadSchema("Invalid payloadSchema: expected JSON") from None
     if not isinstance(value, dict):
         raise InvalidPayloadSchema("Invalid payloadSchema: expected an object")
-    _check_names([name for node in _values(value) if isinstance(node, dict) for name in node])
-    if any(isinstance(node, dict) and node.get("$schema", DIALECT) != DIALECT for node in _values(value)):
+    _check_names([name for node in _objects(value) for name in node])
+    if any(node.get("$schema", DIALECT) != DIALECT for node in _objects(value)):
         raise InvalidPayloadSchema(f"Invalid payloadSchema: $schema must be {DIALECT}")
+    if has_number_beyond_double(value):
+        raise InvalidPayloadSchema(f"Invalid payloadSchema: {BEYOND_DOUBLE}")
     try:
         _validator(value)
     except jsonschema_rs.ValidationError as error:
@@ -70,32 +74,45 @@ def check(schema: str) -> None:
         raise InvalidPayloadSchema("Invalid payloadSchema: nested too deeply, or invalid Unicode") from None
 
 
+def has_number_beyond_double(value: Any) -> bool:
+    """Whether a JSON value has a number that no double can hold, as no schema and no body may have."""
+    return any(_is_beyond_double(one) for one in _numbers(value))
+
+
 def violation(schema: str, body: str) -> Violation | None:
     """Return the violation of a schema that `check` accepted, or None if the JSON text `body` matches it."""
     rules = json_text.parse(schema)
     values = 1 + body.count(",") + body.count("[") + body.count("{")
     if _weight(rules) * values > MAX_STEPS or _patterns(rules) * len(body) > MAX_PATTERN_STEPS:
         return TOO_LARGE
-    if values > MAX_UNIQUE_VALUES and _has(rules, "uniqueItems"):
+    if values > MAX_UNIQUE_VALUES and _lists(rules):
         return TOO_LARGE
     try:
-        validator, value = _validator(rules), json_text.parse(body)
-        if _MAY_OVERFLOW.search(body) and any(isinstance(one, float) and isinf(one) for one in _values(value)):
+        value = json_text.parse(body)
+        if "\\u" in body:  # the one way to write half of a surrogate pair, which takes ten times as long to compare
+            "".join(_texts(value)).encode()
+        numbers = list(_numbers(value))
+        if any(_is_beyond_double(one) for one in (*numbers, *_numbers(rules))):  # `check` has not always refused one
             return UNREADABLE
-        if validator.is_valid(value):
-            return None
-        if _branches(rules) * (values + len(body)) > MAX_NAMING_STEPS:
-            return UNNAMED
+        if _steps(rules, values, numbers) > MAX_STEPS:
+            return TOO_LARGE
+        return _checked(rules, value, values + len(body))
+    except ValueError:
+        return UNREADABLE
+
+
+def _checked(rules: Any, value: Any, size: int) -> Violation | None:
+    """Check a value whose work is within the limits. `size` is what a copy of it takes. Raises ValueError."""
+    validator = _validator(rules)
+    if validator.is_valid(value):
+        return None
+    if _branches(rules) * size > MAX_NAMING_STEPS:
+        return UNNAMED
+    try:
         validator.validate(value)
     except jsonschema_rs.ValidationError as error:
         return _of(error)
-    except ValueError:
-        return UNREADABLE
     return None
-
-
-def _has(schema: Any, keyword: str) -> bool:
-    return any(isinstance(node, dict) and keyword in node for node in _values(schema))
 
 
 def _validator(schema: Any) -> jsonschema_rs.Validator:
@@ -114,21 +131,62 @@ def _check_names(names: list[str]) -> None:
 
 def _weight(schema: Any) -> int:
     """Return how many schema values may examine one body value."""
-    return sum(1 + _MULTIPLE_OF_STEPS * (isinstance(node, dict) and "multipleOf" in node) for node in _values(schema))
+    return len(_values(schema))
+
+
+def _steps(schema: Any, values: int, numbers: list[int | float]) -> int:
+    """Return how long a check takes at most, in tenths of a microsecond.
+
+    Each value of the schema may examine each of the body's `values`, each number of the schema may be compared with each of
+    the body's `numbers`, and uniqueItems may compare each value of the body with each.
+    """
+    divisors = [one for node in _objects(schema) for one in _numbers(node.get("multipleOf"))]
+    limits = [*_numbers(schema), *divisors * (_DIVISION - 1)]
+    of_limits, of_numbers = sum(map(_cost, limits)), sum(map(_cost, numbers))
+    comparisons = len(limits) * of_numbers + len(numbers) * of_limits
+    return _weight(schema) * values + comparisons + _lists(schema) * values * (values + of_numbers)
+
+
+def _cost(number: int | float) -> int:
+    """Return what a number adds to the time of a comparison. It is compared as a fraction, which is long for 1e-300."""
+    if isinstance(number, float):
+        return 24 + abs(frexp(number)[1]) // 3
+    return 0 if abs(number) <= _SHORT else 2 + number.bit_length() // 8
+
+
+def _is_beyond_double(number: int | float) -> bool:
+    return number.bit_length() > _MAX_BITS if isinstance(number, int) else isinf(number)
+
+
+def _lists(schema: Any) -> int:
+    return sum("uniqueItems" in node for node in _objects(schema))
 
 
 def _patterns(schema: Any) -> int:
     found = 0
-    for node in _values(schema):
-        if isinstance(node, dict):
-            named = node.get("patternProperties")
-            found += ("pattern" in node) + (len(named) if isinstance(named, dict) else 0)
+    for node in _objects(schema):
+        named = node.get("patternProperties")
+        found += ("pattern" in node) + (len(named) if isinstance(named, dict) else 0)
     return found
 
 
 def _branches(schema: Any) -> int:
-    found = [node.get(name) for node in _values(schema) if isinstance(node, dict) for name in ("anyOf", "oneOf")]
+    found = [node.get(name) for node in _objects(schema) for name in ("anyOf", "oneOf")]
     return sum(len(branches) for branches in found if isinstance(branches, list))
+
+
+def _objects(schema: Any) -> Iterator[dict[str, Any]]:
+    return (node for node in _values(schema) if isinstance(node, dict))
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Yield the texts in a JSON value, and its names."""
+    yield from (one for one in _values(value) if isinstance(one, str))
+    yield from (name for node in _objects(value) for name in node)
+
+
+def _numbers(value: Any) -> Iterator[int | float]:
+    return (one for one in _values(value) if isinstance(one, (int, float)) and not isinstance(one, bool))
 
 
 def _values(value: Any) -> list[Any]:

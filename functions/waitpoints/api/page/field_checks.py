@@ -17,8 +17,11 @@ def check(schema: Any, fields: tuple[Field, ...], place: str) -> None:
     A default must be one that a form sends unchanged. Browsers send a line break as two characters, also of a name.
     """
     for field in fields:
+        at = input.of_name(f"{place}.properties", field.name)
         if "pattern" in field.schema:
-            _check_pattern(field.schema["pattern"], f"{input.of_name(f'{place}.properties', field.name)}.pattern")
+            _check_pattern(field.schema["pattern"], f"{at}.pattern")
+        if payload_schema.has_number_beyond_double(field.schema):
+            raise InvalidPage(at, payload_schema.BEYOND_DOUBLE)
     try:
         payload_schema.check(json_text.dumps(schema))
     except InvalidPayloadSchema as error:

@@ -180,6 +180,8 @@ def problem(field: Field, value: Any) -> Problem | None:
         return Problem("invalid")
     if isinstance(value, str) and input.printable(value) != value:
         return Problem("control")
+    if excess := _excess(field, value):
+        return excess
     found = payload_schema.violation(json_text.dumps(field.schema), json_text.dumps(value))
     if found:
         limit = field.schema.get(found.keyword)
@@ -191,6 +193,15 @@ def problem(field: Field, value: Any) -> Problem | None:
         return Problem("date")
     if field.kind is Kind.EMAIL and not _EMAIL.fullmatch(value):
         return Problem("email")
+    return None
+
+
+def _excess(field: Field, value: Any) -> Problem | None:
+    """Return the problem of a value that is longer than any answer, which would take the time of many to check."""
+    if isinstance(value, str) and len(value) > field.schema.get("maxLength", len(value)):
+        return Problem("too_long", field.schema["maxLength"])
+    if field.kind is Kind.SEVERAL_OF and isinstance(value, list) and len(value) > len(field.choices):
+        return Problem("too_many", min(field.schema.get("maxItems", MAX_CHOICES), len(field.choices)))
     return None
 
 
@@ -224,7 +235,8 @@ def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
     if field.kind is Kind.YES_NO:
         return bool(texts)
     if field.kind is Kind.SEVERAL_OF:
-        chosen = [_chosen(field, text) for text in dict.fromkeys(texts) if text]
+        by_text = {choice.text: choice.value for choice in reversed(field.choices)}
+        chosen = [by_text.get(text, Problem("not_a_choice")) for text in dict.fromkeys(texts) if text]
         return next((one for one in chosen if isinstance(one, Problem)), chosen or None)
     if len(texts) > 1:
         return Problem("invalid")
