@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 from waitpoints.errors import InvalidRequest
 
 _SHOWN = 60  # characters of an unknown name that the error message repeats
+_COMPARED = 100  # characters of a name that may be a known one: comparing 3 MB takes a second
 
 
 def refuse_unknown(names: Iterable[str], known: Collection[str], kind: str = "field") -> None:
@@ -21,12 +22,16 @@ def unknown(name: str, known: Collection[str], kind: str = "field") -> str:
     """Return an error message with the nearest known name, or all known names if none is near."""
     import difflib  # noqa: PLC0415 - only errors need it
 
-    shown = name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
     by_spelling = {spelling: one for one in known for spelling in (_inner(one), one.lower())}
-    for spelling in (name.lower(), _inner(name)):
+    for spelling in (name.lower(), _inner(name)) if len(name) <= _COMPARED else ():
         if near := difflib.get_close_matches(spelling, by_spelling, n=1, cutoff=0.75):
-            return f'unknown {kind} "{shown}": did you mean "{by_spelling[near[0]]}"?'
-    return f'unknown {kind} "{shown}": expected one of {", ".join(known)}'
+            return f'unknown {kind} "{shown(name)}": did you mean "{by_spelling[near[0]]}"?'
+    return f'unknown {kind} "{shown(name)}": expected one of {", ".join(known)}'
+
+
+def shown(name: str) -> str:
+    """Return what an error message repeats of a name that a caller chose."""
+    return name if len(name) <= _SHOWN else name[:_SHOWN] + "…"
 
 
 def _inner(name: str) -> str:

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from tests.support.api_gateway import TOKENS, Api, http_event
+from tests.support.fakes.step_functions import FakeStepFunctions
 
 from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
 from openapi.operations import ENDPOINTS, OPERATIONS, by_id
-from tests.support.api_gateway import TOKENS, Api, http_event
 from tests.support.example_requests import named, places, put_example_endpoint, route_of
-from tests.support.fakes.step_functions import FakeStepFunctions
 from waitpoints.aws.endpoint_store import EndpointStore
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
 

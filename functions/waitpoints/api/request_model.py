@@ -11,7 +11,7 @@ from pydantic.alias_generators import to_camel
 
 from waitpoints import json_text
 from waitpoints.errors import InvalidRequest
-from waitpoints.unknown_names import refuse_unknown
+from waitpoints.unknown_names import refuse_unknown, shown
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
@@ -94,5 +94,5 @@ def _place(location: Sequence[int | str]) -> str:
         if isinstance(part, int):
             where += f"[{part}]"
         elif part not in ("str", "int"):
-            where += f".{part}" if where else part
+            where += f".{shown(part)}" if where else shown(part)
     return where

@@ -5,11 +5,10 @@ from collections.abc import Collection
 from typing import Any
 
 from waitpoints.errors import InvalidPage
-from waitpoints.unknown_names import unknown
+from waitpoints.unknown_names import shown, unknown
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
-_MESSAGE_NAME = 60  # characters of a name that an error message repeats
 
 
 def members(value: Any, place: str, known: Collection[str], kind: str = "field") -> dict[str, Any]:
@@ -47,5 +46,4 @@ def printable(text: str) -> str:
 
 def of_name(place: str, name: str) -> str:
     """Return the place of a member, such as `page.fields.properties.amount`."""
-    shown = printable(name)
-    return f"{place}.{shown if len(shown) <= _MESSAGE_NAME else shown[:_MESSAGE_NAME] + '…'}"
+    return f"{place}.{shown(printable(name))}"

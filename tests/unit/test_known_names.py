@@ -1,0 +1,68 @@
+"""What is said of a name that nobody knows: short, and in bounded time, however long the name is."""
+
+import difflib
+import json
+import time
+from typing import Any
+
+import pytest
+from waitpoints.api.models import CreateWaitpointTokenRequest
+from waitpoints.known_names import refuse_unknown, unknown
+
+from waitpoints.api import page_definition, page_form, signatures
+from waitpoints.api.public_token_request import CreatePublicTokenRequest
+from waitpoints.api.request_model import validated
+from waitpoints.errors import InvalidPage, InvalidRequest, InvalidVerification, WaitpointsError
+
+FIELDS = ("note", "size", "x" * 90)
+LONG = "a" * 3_000_000
+PAGE = {"title": "T", "fields": {"properties": {"note": {"type": "string"}}}}
+
+
+def test_a_name_of_up_to_100_characters_gets_the_nearest_one() -> None:
+    assert unknown("notes", FIELDS) == 'unknown field "notes": did you mean "note"?'
+    assert unknown("x" * 100, FIELDS).endswith(f'did you mean "{"x" * 90}"?')
+
+
+def test_a_longer_name_is_compared_with_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(difflib, "get_close_matches", lambda *_, **__: pytest.fail("it was compared"))
+    assert unknown("n" * 101, FIELDS) == f'unknown field "{"n" * 60}…": expected one of {", ".join(FIELDS)}'
+
+
+def _page_form() -> None:
+    page = page_definition.load(page_definition.parse({**PAGE, "actions": [{"id": "ok", "label": "OK"}]}))
+    result = page_form.of_json(page, json.dumps({"action": "ok", "fields": {LONG: 1}}))
+    assert isinstance(result, page_form.Errors)
+    raise InvalidRequest(result.message)
+
+
+REFUSED: dict[str, Any] = {
+    "a field": lambda: refuse_unknown([LONG], FIELDS),
+    "a field of a page's answer": _page_form,
+    "a member of a page": lambda: page_definition.parse({**PAGE, LONG: 1}),
+    "a keyword of a page's field": lambda: page_definition.parse(
+        {"title": "T", "fields": {"properties": {"note": {"type": "string", LONG: 1}}}}
+    ),
+    "a name of a page's field": lambda: page_definition.parse({"title": "T", "fields": {"properties": {LONG: {}}}}),
+    "a member of verify": lambda: signatures.parse_verify({"scheme": "github", LONG: 1}),
+    "a scheme": lambda: signatures.parse_verify({"scheme": LONG}),
+    "a field of a create": lambda: validated(CreateWaitpointTokenRequest, {LONG: 1}),
+    "a claim": lambda: validated(CreatePublicTokenRequest, {"claims": {LONG: 1}}),
+    "7,000 fields of a create": lambda: validated(CreateWaitpointTokenRequest, {f"field{at}": 1 for at in range(7000)}),
+    "3,000 wrong scopes": lambda: validated(CreatePublicTokenRequest, {"claims": {"scopes": [1] * 3000}}),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_the_message_is_short_and_comes_soon(what: str) -> None:
+    started = time.process_time()
+    with pytest.raises(WaitpointsError) as refusal:
+        REFUSED[what]()
+    assert time.process_time() - started < 0.5  # 0.05 s alone
+    assert isinstance(refusal.value, (InvalidRequest, InvalidPage, InvalidVerification))
+    assert len(refusal.value.message) < 1500
+
+
+def test_an_unknown_member_of_verify_gets_the_nearest_one() -> None:
+    with pytest.raises(InvalidVerification, match='unknown field "shceme": did you mean "scheme"'):
+        signatures.parse_verify({"shceme": "github"})
