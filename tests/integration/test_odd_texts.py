@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.api_gateway import TOKENS, Api, http_event
-from tests.support.fakes.step_functions import FakeStepFunctions
 
+from in_process.api_gateway import TOKENS, Api, http_event
+from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
 from openapi.operations import ENDPOINTS, OPERATIONS, by_id
