@@ -68,6 +68,7 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
         ("complete_token", ["jwt"]),
         ("complete_key", []),
         ("put_endpoint", ["pydantic", f"{API}.endpoints.settings"]),
+        ("try_endpoint", ["pydantic"]),
     ],
 )
 def test_a_function_loads_only_what_its_requests_need(function: str, loaded: list[str]) -> None:

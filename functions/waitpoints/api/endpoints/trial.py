@@ -7,7 +7,7 @@ from waitpoints.api.deliveries import output_check
 from waitpoints.api.endpoints import reception
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey, NoOutput
 from waitpoints.api.http import Request, Response
-from waitpoints.api.senders import maybe_handshake, verification
+from waitpoints.api.senders import maybe_handshake
 from waitpoints.endpoint import DeliveryKind, Endpoint
 from waitpoints.errors import PayloadRefused, WrongSignature
 from waitpoints.token import Completed, Failed, Rules, TimedOut, Token, iso
@@ -71,6 +71,8 @@ def _answered(answer: Response) -> Step:
 def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     if endpoint.verify is None:
         return Step("signature", "not asked for")
+    from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
+
     url = services.urls.endpoint_url(endpoint.name, endpoint.secret_id, request.api_url)
     try:
         answer = verification.check(endpoint.verify, request, url, body, quiet=True)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field, PlainValidator
+from pydantic import AfterValidator, Field
 
 from waitpoints import json_text
 from waitpoints.api.http import Request
@@ -26,8 +26,10 @@ class TryEndpointRequest(RequestModel):
             "have the signature that the provider made."
         ),
     )
-    headers: Annotated[dict[str, str], PlainValidator(_headers, json_schema_input_type=dict[str, str])] = Field(
-        default={}, description="The headers, of which a signature may need some."
+    headers: Annotated[Any, AfterValidator(_headers)] = Field(
+        default={},
+        description="The headers, of which a signature may need some.",
+        json_schema_extra={"type": "object", "additionalProperties": {"type": "string"}},
     )
     query: str = Field(default="", description="The query, as it follows the question mark of the URL.")
 
