@@ -186,7 +186,7 @@ HOSTILE = {
     "long numbers": ({"items": {"multipleOf": 7}}, _filled("9" * 308, 10_000)),
     "many patterns": ({"allOf": [{"not": {"pattern": f"a.*b{i}"}} for i in range(200)]}, json.dumps("a" * 2600)),
     "a slow pattern": (
-        {"not": {"pattern": "(a|b)*a(a|b){220}c"}},
+        {"not": {"pattern": "([ab]{1,40}){1,5}[^ab]"}},
         json.dumps("".join(random.Random(1).choice("ab") for _ in range(524_000))),  # noqa: S311
     ),
     "the usual slow pattern": ({"not": {"pattern": "^(a+)+$"}}, json.dumps("a" * 500_000 + "b")),
