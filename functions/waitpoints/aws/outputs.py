@@ -16,7 +16,6 @@ from waitpoints.token import Output
 
 IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
 LINK_LIFETIME = 300  # seconds
-NAME_LENGTH = 32  # hex digits of an object's name; up to version 0.2.0 there were 16
 
 
 class BucketClient(Protocol):
@@ -51,7 +50,7 @@ class Outputs:
         if json is None or self.fits_item(json):
             return Output(json)
         body = json.encode()
-        key = f"{token_id}/{hashlib.sha256(body).hexdigest()[:NAME_LENGTH]}.json"
+        key = f"{token_id}/{hashlib.sha256(body).hexdigest()}.json"
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         return Output(json, key)
 
