@@ -188,7 +188,7 @@ class TestTry:
 
         (waitpoints.folder / "endless.asl.json").write_text(json.dumps({"StartAt": "A", "States": {"A": {"Type": "Pass"}}}))
         refused = waitpoints.run("try", "endless.asl.json")
-        assert (refused.returncode, refused.stdout) == (1, "")
+        assert (refused.returncode, refused.stdout) == (2, "")
         assert 'States.A does not have required field "Next"' in refused.stderr
         assert self.machines(waitpoints) == []
 
