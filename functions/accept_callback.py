@@ -13,16 +13,16 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "step_functions_client")
 
 
-def _page(request: Request, refusal: Response) -> Response:
+def _show_refusal(request: Request, refusal: Response) -> Response:
     from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for a person whose choice could not be received
 
     return page_reception.show_refusal(request, refusal)
 
 
-@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_page)
+@http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_show_refusal)
 def handler(request: Request) -> Response:
     token_id = services.urls.check_token(request.path["waitpointId"], request.path["hash"])
-    body = request.body(PAYLOAD_LIMIT)
+    body = request.read_body(PAYLOAD_LIMIT)
     if answer := maybe_handshake.answer(request, body):
         return answer
     if request.method != "POST":

@@ -17,7 +17,7 @@ services.build_at_start("keys", "urls", "endpoint_cache", "endpoint_tally", "ste
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False)
 def handler(request: Request) -> Response:
     endpoint = find_endpoint(request)
-    body = request.body(PAYLOAD_LIMIT)
+    body = request.read_body(PAYLOAD_LIMIT)
     if answer := maybe_handshake.answer(request, body):
         return answer
     if request.method != "POST":
@@ -29,7 +29,7 @@ def find_endpoint(request: Request) -> Endpoint:
     """Return the endpoint that the URL names. Raises WrongCallbackHash, also if the endpoint was deleted."""
     name = request.path["name"]
     secret_id = services.urls.check_endpoint(name, request.path["hash"])
-    endpoint = services.endpoint_cache.lookup(name, secret_id)
+    endpoint = services.endpoint_cache.find(name, secret_id)
     if endpoint is None:
         raise WrongCallbackHash
     return endpoint

@@ -21,6 +21,6 @@ def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
-    result = complete_request.parse(request.json_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
+    result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
     reception.complete(token_id, result, origin(request, Source.COMPLETE))
     return Response({"success": True})

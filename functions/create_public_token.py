@@ -10,5 +10,5 @@ services.build_at_start("credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    wanted = validate(CreatePublicTokenRequest, request.json_value(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
-    return Response({"token": services.credentials.public_access_token(wanted.scopes, wanted.lifetime(services.now()))})
+    wanted = validate(CreatePublicTokenRequest, request.read_json(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
+    return Response({"token": services.credentials.sign_public_access_token(wanted.scopes, wanted.lifetime(services.now()))})

@@ -13,9 +13,9 @@ services.build_at_start("tokens", "urls", "credentials")
 
 @http_handler("POST", allow=("GET", "POST"))
 def handler(request: Request) -> Response:
-    body = request.json_value(CREATE_LIMIT, optional=True)
+    body = request.read_json(CREATE_LIMIT, optional=True)
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     created = create(wanted, request.headers.get("x-trigger-request-idempotency-key"), request.api_url)
-    access_token = services.credentials.public_access_token([write_scope(created["id"])])
+    access_token = services.credentials.sign_public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

@@ -26,11 +26,11 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = unfinished.search(services.store, services.now(), lambda: context.get_remaining_time_in_millis() > LAST_READ)
     left = unfinished.finish(services.tokens, found, lambda: context.get_remaining_time_in_millis() > LAST_START)
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
-        undone = len(left.undelivered) + len(left.overdue)
-        finished = len(found.undelivered) + len(found.overdue) - undone
+        undone = len(left.unresumed) + len(left.overdue)
+        finished = len(found.unresumed) + len(found.overdue) - undone
         telemetry.measure("Undone", undone)
         telemetry.count("FinishedByDoctor", finished)
-        telemetry.note(items=found.items, finished=finished, undelivered=len(left.undelivered), overdue=len(left.overdue))
+        telemetry.note(items=found.items, finished=finished, undelivered=len(left.unresumed), overdue=len(left.overdue))
         if found.unread:
             raise TableTooLarge(
                 f"no time to read {found.unread} of {unfinished.PARTS} parts of the table. In the others {finished} tokens "
@@ -40,6 +40,6 @@ def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
             "items": found.items,
             "finished": finished,
             "undone": undone,
-            "undelivered": left.undelivered[:SHOWN],
+            "undelivered": left.unresumed[:SHOWN],
             "overdue": left.overdue[:SHOWN],
         }

@@ -20,4 +20,4 @@ def handler(request: Request) -> Response:
     token_id, _, name = request.path["path"].partition("/")
     if not _NAME.fullmatch(name):
         raise OutputNotFound
-    return Response({"presignedUrl": services.outputs.download_url(f"{ids.parse(token_id)}/{name}")})
+    return Response({"presignedUrl": services.outputs.make_download_url(f"{ids.parse(token_id)}/{name}")})

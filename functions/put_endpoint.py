@@ -15,7 +15,7 @@ services.build_at_start("endpoints", "urls", "credentials")
 def handler(request: Request) -> Response:
     name = request.path["name"]
     endpoint_settings.check_name(name)
-    wanted = endpoint_settings.parse(request.json_value(ENDPOINT_LIMIT), services.retention)
+    wanted = endpoint_settings.parse(request.read_json(ENDPOINT_LIMIT), services.retention)
     now = services.now()
     endpoint = services.endpoints.put(
         Endpoint(

@@ -32,20 +32,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     announcer = services.announcer
     not_announced = announcer.announce(event["Records"]) if announcer else []
     failed: list[Any] = [{"itemIdentifier": number} for number in not_announced]
-    if left := unfinished(event["Records"]):
+    if left := find_unfinished(event["Records"]):
         answer = process_partial_response({"Records": left}, record_handler, stream, context)
         failed += answer["batchItemFailures"]
     return {"batchItemFailures": failed}
 
 
-def unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def find_unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of tokens that may have a waiter without a reply. A settled token gets no more waiters."""
     counts = [(id_of(record), waiter_count(record["dynamodb"]["NewImage"])) for record in records]
     waiters = {token_id: count for token_id, count in counts if count}
     if not waiters:  # with an event bus, the stream's filter also passes tokens without waiters
         return []
     with telemetry.canonical_line("check", tokens=len(waiters)):
-        left = services.tokens.unfinished(waiters)
+        left = services.tokens.find_unfinished(waiters)
         telemetry.note(unfinished=len(left))
     return [record for record in records if id_of(record) in left]
 
@@ -75,7 +75,7 @@ def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotRe
                 case unknown:
                     assert_never(unknown)
         if left:
-            services.tokens.mark_undelivered(token_id)
+            services.tokens.mark_unresumed(token_id)
         if left and dead_letters:
             telemetry.count("WaitersDeadLettered", len(left))
             dead_letters.put(token_id, str(left[0].reason))

@@ -16,4 +16,4 @@ def handler(request: Request) -> Response:
     if endpoint is None:
         raise EndpointNotFound
     url = services.urls.endpoint_url(name, endpoint.secret_id, request.api_url)
-    return Response(with_deliveries(endpoint, url, services.endpoints.statistics(endpoint.secret_id)))
+    return Response(with_deliveries(endpoint, url, services.endpoints.read_statistics(endpoint.secret_id)))

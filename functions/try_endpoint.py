@@ -13,9 +13,9 @@ services.build_at_start("keys", "urls", "credentials")
 
 @http_handler("POST")
 def handler(request: Request) -> Response:
-    sent = validate(TryEndpointRequest, request.json_value(PAYLOAD_LIMIT)).delivery(request)
+    sent = validate(TryEndpointRequest, request.read_json(PAYLOAD_LIMIT)).delivery(request)
     name = request.path["name"]
     endpoint = services.endpoints.get(name) if is_name(name) else None
     if endpoint is None:
         raise EndpointNotFound
-    return Response(trial.try_delivery(endpoint, sent, sent.body(PAYLOAD_LIMIT)))
+    return Response(trial.try_delivery(endpoint, sent, sent.read_body(PAYLOAD_LIMIT)))

@@ -28,11 +28,11 @@ def handler(payload: dict[str, Any]) -> None:
     if unwrap and context:
         raise InvalidRequest('"unwrap" and "context" exclude each other: the bare output has no room for completedBy')
     arn = execution.check(payload["execution"]) if "execution" in payload else None
-    kind, handle = what_waits(payload)
-    services.tokens.wait(waitpoint_id(payload), Waiter(handle, services.now(), unwrap, context, arn, kind))
+    kind, handle = read_waiter(payload)
+    services.tokens.wait(read_waitpoint_id(payload), Waiter(handle, services.now(), unwrap, context, arn, kind))
 
 
-def what_waits(payload: dict[str, Any]) -> tuple[WaiterKind, str]:
+def read_waiter(payload: dict[str, Any]) -> tuple[WaiterKind, str]:
     """Return the kind of what waits, and what resumes it. Raises InvalidRequest unless the payload has exactly one of them."""
     if "taskToken" in payload and "callbackId" in payload:
         raise InvalidRequest('"taskToken" and "callbackId" exclude each other: a state waits, or a durable function')
@@ -43,7 +43,7 @@ def what_waits(payload: dict[str, Any]) -> tuple[WaiterKind, str]:
     raise InvalidRequest('"taskToken" is missing (or "callbackId", if a durable function waits): nothing could be resumed')
 
 
-def waitpoint_id(payload: dict[str, Any]) -> str:
+def read_waitpoint_id(payload: dict[str, Any]) -> str:
     """Return the id of the token to wait for. Raises InvalidRequest that explains a common mistake, or TokenNotFound."""
     text = payload.get("waitpointId")
     if not isinstance(text, str) or not text:

@@ -34,14 +34,14 @@ class Credentials:
     def check_api_key(self, authorization: str | None) -> None:
         """Raises Unauthenticated unless the Authorization header carries the current or the previous API key."""
         presented = bearer(authorization).encode("utf-8", "surrogatepass")
-        if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.accepted()):
+        if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
 
-    def public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
+    def sign_public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
         """Return a JWT with these scopes that is valid for `lifetime` seconds."""
         now = int(time.time())
         claims = {**self.claims, "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
-        return _signed(claims, self.api_key.current())
+        return _sign(claims, self.api_key.read_current())
 
 
 def write_scope(token_id: str) -> str:
@@ -57,7 +57,7 @@ def bearer(authorization: str | None) -> str:
     return credential
 
 
-def _signed(claims: dict[str, Any], key: str) -> str:
+def _sign(claims: dict[str, Any], key: str) -> str:
     """Return an HS256 JWT (RFC 7515, section 3.1). PyJWT, which every function would load for it, is for checking them."""
     signed = b".".join((_HEADER, _base64url(json_text.dumps(claims).encode())))
     return b".".join((signed, _base64url(hmac.digest(key.encode(), signed, "sha256")))).decode()

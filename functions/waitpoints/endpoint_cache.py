@@ -20,7 +20,7 @@ class EndpointCache:
         self._clock = clock
         self._found: dict[tuple[str, str], tuple[int, Endpoint | None]] = {}
 
-    def lookup(self, name: str, secret_id: str) -> Endpoint | None:
+    def find(self, name: str, secret_id: str) -> Endpoint | None:
         """Return the endpoint of this name if it has this secret id."""
         now = self._clock()
         read_at, found = self._found.get((name, secret_id), (now - CACHED_FOR, None))

@@ -46,9 +46,9 @@ class Keys:
         self._tokens = tokens
         self._clock = clock
 
-    def token(self, key: str) -> Token | None:
+    def find_token(self, key: str) -> Token | None:
         """Return the token that holds a key as of now, without its output, even if the key has expired."""
-        holder = self._store.key_holder(IdempotencyKey(key))
+        holder = self._store.find_key_holder(IdempotencyKey(key))
         try:
             return self._tokens.find(holder.token_id) if holder else None
         except TokenNotFound:
@@ -62,7 +62,7 @@ class Keys:
         Raises TryAgain if other requests take the key each time.
         """
         now = self._clock()
-        holder = self._store.key_holder(key)
+        holder = self._store.find_key_holder(key)
         new = new_id(now)
         for _ in range(_ATTEMPTS):
             if holder:
@@ -71,7 +71,7 @@ class Keys:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
-            kept = self._kept(new, key, result, origin, now)
+            kept = self._make_kept(new, key, result, origin, now)
             holder = self._store.keep(kept, key, now, replaced=holder)
             if holder is None:
                 telemetry.note(tokenId=kept.id, kept=True)
@@ -96,13 +96,13 @@ class Keys:
     def _is_removed(self, ended: Ended, now: int) -> bool:
         return ended.outcome is not None and self._tokens.outcome_is_past_retention(ended.outcome, now)
 
-    def _kept(self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, now: int) -> Token:
+    def _make_kept(self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, now: int) -> Token:
         assert key.expires_at is not None, "a kept completion ends with its key"
         return Token(
             id=token_id,
             created_at=now,
             idempotency_key=key.text,
             idempotency_key_expires_at=key.expires_at,
-            outcome=self._tokens.outcome(token_id, result, origin, now),
+            outcome=self._tokens.make_outcome(token_id, result, origin, now),
             kept_until=key.expires_at,
         )

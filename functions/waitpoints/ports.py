@@ -66,7 +66,7 @@ class TokenStore(Protocol):
         that retention has removed.
         """
 
-    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+    def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
         """The token that holds a key, even after the key has expired, read consistently."""
 
     def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
@@ -96,7 +96,7 @@ class TokenStore(Protocol):
         Returns whether it did, and the token as it is now.
         """
 
-    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+    def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """The JSON text of a token's payloadSchema or page."""
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
@@ -108,10 +108,10 @@ class TokenStore(Protocol):
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
 
-    def mark_undelivered(self, token_id: str, now: int) -> None:
+    def mark_unresumed(self, token_id: str, now: int) -> None:
         """Mark a settled token with a waiter that could not be resumed, so that a list finds it."""
 
-    def unmark_undelivered(self, token_id: str) -> None:
+    def unmark_unresumed(self, token_id: str) -> None:
         """Remove the mark, if there is one."""
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:
@@ -144,8 +144,8 @@ class Resumers(Protocol):
 class Secret(Protocol):
     """A secret that may be rotated. What a version signed stays valid through one rotation."""
 
-    def current(self) -> str:
+    def read_current(self) -> str:
         """Return the version to sign with."""
 
-    def accepted(self) -> Iterator[str]:
+    def read_accepted(self) -> Iterator[str]:
         """Yield the versions to verify with, likeliest first."""

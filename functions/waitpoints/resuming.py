@@ -52,7 +52,7 @@ class Resuming:
 
     def resume(self, token: Token) -> list[NotResumed]:
         """Resume every waiter without a reply and record the new replies. Returns the waiters that still have none."""
-        replies, left = self._resume_each(token, token.undelivered())
+        replies, left = self._resume_each(token, token.unresumed())
         if replies:
             self._store.record_replies(token.id, replies, self._clock())
         return left
@@ -73,7 +73,7 @@ class Resuming:
         self._store.record_replies(token_id, {waiter.key: Reply(ReplyKind.GONE, now) for waiter in waiters}, now)
         telemetry.count(_metric(ReplyKind.GONE), len(waiters))
 
-    def with_output(self, outcome: Outcome) -> Outcome:
+    def load_output(self, outcome: Outcome) -> Outcome:
         """Return the outcome with its output loaded."""
         match outcome:
             case Completed(_, output) if not output.is_loaded:
@@ -93,7 +93,7 @@ class Resuming:
 
     def _resume_each(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
         assert token.outcome is not None, "only a settled token has waiters to resume"
-        outcome = self.with_output(token.outcome)
+        outcome = self.load_output(token.outcome)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket)
@@ -112,7 +112,7 @@ class Resuming:
                 case Reply(kind, at):
                     replies[waiter.key] = answer
                     if kind is ReplyKind.RESUMED:
-                        telemetry.milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
+                        telemetry.record_milliseconds("ResumeLag", at - max(outcome.at, waiter.registered_at))
                 case _:
                     assert_never(answer)
         for kind in ReplyKind:

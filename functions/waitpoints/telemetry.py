@@ -57,5 +57,5 @@ def measure(metric: str, value: int) -> None:
     metrics.add_metric(metric, MetricUnit.Count, value)
 
 
-def milliseconds(metric: str, value: int) -> None:
+def record_milliseconds(metric: str, value: int) -> None:
     metrics.add_metric(metric, MetricUnit.Milliseconds, value)

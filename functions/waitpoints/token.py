@@ -346,7 +346,7 @@ class Token:
             return TimedOut(self.timeout_at)
         return self.outcome
 
-    def undelivered(self) -> list[Waiter]:
+    def unresumed(self) -> list[Waiter]:
         """Return the waiters without a recorded reply."""
         return [waiter for key, waiter in self.waiters.items() if key not in self.replies]
 

@@ -89,7 +89,7 @@ class Tokens:
         refused: Completed | None = None
         holder = self._store.create(token, key, now, document=new.document)
         while key and holder:
-            refused = self._misfit(holder, accepts)
+            refused = self._find_misfit(holder, accepts)
             if not refused and not self._is_gone(holder, token, key, now):
                 break
             holder = self._store.create(token, key, now, document=new.document, replaced=holder)  # if nobody was faster
@@ -107,7 +107,7 @@ class Tokens:
         """Return the token as of now, with its output. Raises TokenNotFound."""
         telemetry.note(tokenId=token_id)
         token = self.find(token_id)
-        return replace(token, outcome=token.outcome and self._resuming.with_output(token.outcome))
+        return replace(token, outcome=token.outcome and self._resuming.load_output(token.outcome))
 
     def find(self, token_id: str) -> Token:
         """Return the token as of now, with its output only if that is in the table. Raises TokenNotFound."""
@@ -141,25 +141,25 @@ class Tokens:
         if unchecked is not Unchecked.NONE and not isinstance(result, TokenError) and not self._outputs.fits_item(result):
             token = self._store.peek(token_id)
             if token.outcome_at(now) is not None or (token.rules and token.rules.prevent(unchecked)):
-                return self._prevented(token, now)
-        outcome = self.outcome(token_id, result, origin, now)
+                return self._explain(token, now)
+        outcome = self.make_outcome(token_id, result, origin, now)
         won, token = self._store.complete(token_id, outcome, unchecked)
         if not won:
-            return self._prevented(token, now)
+            return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
         telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
         self._resuming.resume_fast(token)
         return Settled()
 
-    def outcome(self, token_id: str, result: Result, origin: Origin, now: int) -> Completed | Failed:
+    def make_outcome(self, token_id: str, result: Result, origin: Origin, now: int) -> Completed | Failed:
         """Return how a completion ends a token. Stores an output that is too large for the token's item."""
         if isinstance(result, TokenError):
             return Failed(now, result, origin)
         return Completed(now, self._outputs.store(token_id, result), origin)
 
-    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+    def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's payloadSchema or page, or None."""
-        return self._store.document(token_id, kind)
+        return self._store.read_document(token_id, kind)
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
         """Count a delivery that did not settle its token. Failures are only logged: they must not fail the delivery."""
@@ -202,7 +202,7 @@ class Tokens:
             return None
         return token.timeout_at if token.outcome is None else None
 
-    def unfinished(self, waiters: Mapping[str, int]) -> set[str]:
+    def find_unfinished(self, waiters: Mapping[str, int]) -> set[str]:
         """Return which settled tokens may have a waiter without a reply. `waiters` is how many waiters each token has.
 
         One read serves all of them. If it fails, or misses the latest replies, more tokens are returned than need be, so
@@ -221,14 +221,14 @@ class Tokens:
             token = self._store.get(token_id)
         except TokenNotFound:
             return []
-        if token.outcome is None or not token.undelivered():
+        if token.outcome is None or not token.unresumed():
             return []
         left = self._resuming.resume(token)
-        telemetry.count("WaitersRepaired", len(token.undelivered()) - len(left))
+        telemetry.count("WaitersRepaired", len(token.unresumed()) - len(left))
         if left:
             telemetry.note(left=len(left), reason=str(left[0].reason))
         else:
-            self.unmark_undelivered(token_id)
+            self.unmark_unresumed(token_id)
         return left
 
     def give_up(self, token_id: str) -> int:
@@ -242,20 +242,20 @@ class Tokens:
                 raise waiter.reason
         if left:
             self._resuming.give_up(token_id, [failure.waiter for failure in left])
-            self.unmark_undelivered(token_id)
+            self.unmark_unresumed(token_id)
         return len(left)
 
-    def mark_undelivered(self, token_id: str) -> None:
+    def mark_unresumed(self, token_id: str) -> None:
         """List a token among those with a waiter that could not be resumed. Failures are only logged: the doctor repeats it."""
         try:
-            self._store.mark_undelivered(token_id, self._clock())
+            self._store.mark_unresumed(token_id, self._clock())
         except Exception as error:
             telemetry.logger.warning("Not marked as undelivered", tokenId=token_id, error=type(error).__name__)
 
-    def unmark_undelivered(self, token_id: str) -> None:
+    def unmark_unresumed(self, token_id: str) -> None:
         """List it there no longer. Failures are only logged: lists read each token, and the doctor repeats it."""
         try:
-            self._store.unmark_undelivered(token_id)
+            self._store.unmark_unresumed(token_id)
         except Exception as error:
             telemetry.logger.warning("Still marked as undelivered", tokenId=token_id, error=type(error).__name__)
 
@@ -265,7 +265,7 @@ class Tokens:
             telemetry.count("OrphansReleased")
         return True
 
-    def _misfit(self, holder: KeyHolder, accepts: Accepts | None) -> Completed | None:
+    def _find_misfit(self, holder: KeyHolder, accepts: Accepts | None) -> Completed | None:
         """Return the outcome of a kept completion whose output the create does not accept."""
         if not holder.is_kept or accepts is None:
             return None
@@ -275,7 +275,7 @@ class Tokens:
             return None
         if not isinstance(outcome, Completed):
             return None
-        complete = self._resuming.with_output(outcome)
+        complete = self._resuming.load_output(outcome)
         assert isinstance(complete, Completed)
         return None if accepts(complete.output.json or "null") else outcome
 
@@ -301,7 +301,7 @@ class Tokens:
     def outcome_is_past_retention(self, outcome: Outcome, now: int) -> bool:
         return outcome.at + self._store.retention * 1000 <= now
 
-    def _prevented(self, token: Token, now: int) -> Ended | RulesApply:
+    def _explain(self, token: Token, now: int) -> Ended | RulesApply:
         """Return why a token was not completed at `now`. Times it out if it is due."""
         telemetry.note(tokenId=token.id, won=False)
         if token.outcome_at(now) is None:

@@ -33,7 +33,7 @@ class Findings:
 
     items: int = 0
     unread: int = 0
-    undelivered: list[str] = field(default_factory=list)
+    unresumed: list[str] = field(default_factory=list)
     overdue: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
     marked: list[str] = field(default_factory=list)
@@ -64,7 +64,7 @@ def search(store: TokenStore, now: int, has_time: Callable[[], bool], chance: Ca
         for part in pool.map(search_part, sorted(range(PARTS), key=lambda _: chance())):
             total.items += part.items
             total.unread += part.unread
-            total.undelivered += part.undelivered
+            total.unresumed += part.unresumed
             total.overdue += part.overdue
             total.old_attachments += part.old_attachments
             total.marked += part.marked
@@ -80,8 +80,8 @@ def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> 
         items=findings.items,
         unread=findings.unread,
         overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
-        undelivered=_left(findings.undelivered, lambda token_id: _resume(tokens, token_id), has_time),
-        marked=_left(sorted({*findings.marked} - {*findings.undelivered}), lambda id: _remove_mark(tokens, id), has_time),
+        unresumed=_left(findings.unresumed, lambda token_id: _resume(tokens, token_id), has_time),
+        marked=_left(sorted({*findings.marked} - {*findings.unresumed}), lambda id: _remove_mark(tokens, id), has_time),
         old_attachments=_left(findings.old_attachments, tokens.release_if_orphaned, has_time),
     )
 
@@ -90,14 +90,14 @@ def _resume(tokens: Tokens, token_id: str) -> bool:
     """Resume a token's waiters. Returns False if some could not be resumed, and marks the token."""
     left = tokens.resume_waiters(token_id)
     if left:
-        tokens.mark_undelivered(token_id)
+        tokens.mark_unresumed(token_id)
     return not left
 
 
 def _remove_mark(tokens: Tokens, token_id: str) -> bool:
     """Remove the mark of a token whose waiters all have replies."""
     if not tokens.resume_waiters(token_id):
-        tokens.unmark_undelivered(token_id)
+        tokens.unmark_unresumed(token_id)
     return True
 
 
@@ -121,12 +121,12 @@ def _is_old(attachment: Attachment, store: TokenStore, now: int) -> bool:
 def _sort_in(findings: Findings, scanned: Scanned, now: int) -> None:
     findings.items += scanned.items
     findings.marked += scanned.marked
-    findings.undelivered += [token.id for token in scanned.tokens if is_undelivered(token, now)]
+    findings.unresumed += [token.id for token in scanned.tokens if is_unresumed(token, now)]
     findings.overdue += [token.id for token in scanned.tokens if is_overdue(token, now)]
 
 
-def is_undelivered(token: Token, now: int) -> bool:
-    return token.outcome is not None and token.outcome.at < now - GRACE and bool(token.undelivered())
+def is_unresumed(token: Token, now: int) -> bool:
+    return token.outcome is not None and token.outcome.at < now - GRACE and bool(token.unresumed())
 
 
 def is_overdue(token: Token, now: int) -> bool:

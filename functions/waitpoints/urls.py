@@ -66,11 +66,11 @@ class Urls:
         return (self._public_base_url or api_url).rstrip("/")
 
     def _current(self, signed: str) -> str:
-        return _hash(self._signing_key.current(), signed)
+        return _hash(self._signing_key.read_current(), signed)
 
     def _check(self, signed: str, presented: str) -> None:
         sent = presented.encode("utf-8", "surrogatepass")
-        if not any(hmac.compare_digest(_hash(key, signed).encode(), sent) for key in self._signing_key.accepted()):
+        if not any(hmac.compare_digest(_hash(key, signed).encode(), sent) for key in self._signing_key.read_accepted()):
             raise WrongCallbackHash
 
 

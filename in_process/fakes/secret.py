@@ -13,10 +13,10 @@ class FakeSecret:
     def rotate(self, value: str) -> None:
         self._versions = [value, self._versions[0]]
 
-    def current(self) -> str:
+    def read_current(self) -> str:
         return self._versions[0]
 
-    def accepted(self) -> Iterator[str]:
+    def read_accepted(self) -> Iterator[str]:
         return iter(self._versions)
 
 
@@ -26,11 +26,11 @@ class MissingSecret:
     def __init__(self, code: str = "ResourceNotFoundException") -> None:
         self._code = code
 
-    def current(self) -> str:
+    def read_current(self) -> str:
         try:
             raise ClientError({"Error": {"Code": self._code, "Message": "no value"}}, "GetSecretValue")
         except ClientError as error:
             raise GetParameterError(str(error))  # noqa: B904 - as Powertools raises it
 
-    def accepted(self) -> Iterator[str]:
-        yield self.current()
+    def read_accepted(self) -> Iterator[str]:
+        yield self.read_current()

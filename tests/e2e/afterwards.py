@@ -34,10 +34,10 @@ class Key:
     def __init__(self, value: str) -> None:
         self._value = value
 
-    def current(self) -> str:
+    def read_current(self) -> str:
         return self._value
 
-    def accepted(self) -> Iterator[str]:
+    def read_accepted(self) -> Iterator[str]:
         yield self._value
 
 

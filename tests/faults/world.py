@@ -80,7 +80,7 @@ class World(Callers):
         """A token with its outcome and its output, even after retention."""
         token = services.store.get(token_id)
         outcome = token.outcome_at(self.clock())
-        return replace(token, outcome=outcome and services.resuming.with_output(outcome))
+        return replace(token, outcome=outcome and services.resuming.load_output(outcome))
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
@@ -133,8 +133,8 @@ class World(Callers):
             yield f"{token.id} has {len(set(outcomes))} outcomes"
         if token.timeout_at and token.timeout_at < self.clock() - 60_000 and not outcomes:
             yield f"{token.id} has no timer"
-        if outcomes and token.undelivered():
-            yield f"{token.id} has {len(token.undelivered())} waiters without a record"
+        if outcomes and token.unresumed():
+            yield f"{token.id} has {len(token.unresumed())} waiters without a record"
         for key, delivery in token.replies.items():
             waiter = token.waiters[key]
             was_resumed = self.waits[waiter.kind].result(waiter.handle) is not None

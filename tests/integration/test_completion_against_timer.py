@@ -125,7 +125,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     tokens(after, store).resume_waiters(token_id)  # the stream's guarantee
     token = store.get(token_id)
     assert token.outcome is not None
-    assert token.undelivered() == []
+    assert token.unresumed() == []
     for one in (first, second):
         result: Any = step_functions.result(one.handle)
         assert json.loads(result.json)["ok"] is (token.outcome.status is Status.COMPLETED)

@@ -90,7 +90,7 @@ def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple
     clock.advance(2 * MINUTE)
     found = unfinished.search(services.store, clock(), has_time=lambda: True)
     left = unfinished.finish(services.tokens, found, has_time=lambda: False)
-    assert left.undelivered == [token_id]
+    assert left.unresumed == [token_id]
 
 
 class TestATableThatIsTooLargeForOneRound:

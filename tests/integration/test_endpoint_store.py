@@ -146,36 +146,36 @@ LATE = LastDelivery(at=NOW + 1000)
 
 class TestStatistics:
     def test_without_a_delivery_are_empty(self, store: AnyStore) -> None:
-        assert store.statistics(SECRET_ID) == EndpointStatistics()
+        assert store.read_statistics(SECRET_ID) == EndpointStatistics()
 
     def test_come_back_as_they_were_counted(self, store: AnyStore) -> None:
         every = {kind: number for number, kind in enumerate(DeliveryKind, start=1)}
         added = EndpointStatistics(every, dict.fromkeys(DeliveryKind, EARLY))
         store.count(SECRET_ID, added)
-        assert store.statistics(SECRET_ID) == added
+        assert store.read_statistics(SECRET_ID) == added
 
     @pytest.mark.parametrize("shards", [("00", "00"), ("00", "15")], ids=["one shard", "two shards"])
     def test_add_up_and_have_the_later_last_delivery(self, environment: Environment, shards: tuple[str, str]) -> None:
         for shard, last in zip(shards, (EARLY, LATE), strict=True):
             environment(shard).count(SECRET_ID, deliveries(DeliveryKind.KEPT, 2, last))
         environment("07").count(SECRET_ID, deliveries(DeliveryKind.REFUSED, 1, EARLY))
-        assert environment().statistics(SECRET_ID) == EndpointStatistics(
+        assert environment().read_statistics(SECRET_ID) == EndpointStatistics(
             {DeliveryKind.KEPT: 4, DeliveryKind.REFUSED: 1}, {DeliveryKind.KEPT: LATE, DeliveryKind.REFUSED: EARLY}
         )
 
     def test_have_the_later_last_delivery_also_of_an_earlier_shard(self, environment: Environment) -> None:
         environment("00").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, LATE))
         environment("15").count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
-        assert environment().statistics(SECRET_ID).last == {DeliveryKind.KEPT: LATE}
+        assert environment().read_statistics(SECRET_ID).last == {DeliveryKind.KEPT: LATE}
 
     def test_of_simultaneous_environments_lose_nothing(self, environment: Environment) -> None:
         added = deliveries(DeliveryKind.COMPLETED, 3, EARLY)
         race([lambda: environment("00").count(SECRET_ID, added) for _ in range(8)])
-        assert environment().statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
+        assert environment().read_statistics(SECRET_ID).counts == {DeliveryKind.COMPLETED: 24}
 
     def test_belong_to_one_secret_id(self, store: AnyStore) -> None:
         store.count(SECRET_ID, deliveries(DeliveryKind.KEPT, 1, EARLY))
-        assert store.statistics(OTHER_SECRET_ID) == EndpointStatistics()
+        assert store.read_statistics(OTHER_SECRET_ID) == EndpointStatistics()
 
     def test_expire_400_days_after_the_last_delivery(self, stack: MotoStack) -> None:
         store = in_dynamodb(stack)

@@ -70,7 +70,7 @@ class TestRotation:
         )
         secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
         for _ in range(50):
-            assert "forged" not in list(secret.accepted())
+            assert "forged" not in list(secret.read_accepted())
         assert len(asked) <= 4  # both versions, and both once more
 
     def test_is_found_when_the_cached_secret_is_refused(
@@ -78,23 +78,23 @@ class TestRotation:
     ) -> None:
         monkeypatch.setattr(secrets, "REFETCH_AFTER", 0)
         secret = RotatingSecret(boto3.client("secretsmanager"), stack.resources["SigningKey"]["Id"])
-        old = secret.current()
+        old = secret.read_current()
         new = rotate("SigningKey")
-        assert list(secret.accepted())[-2:] == [new, old]
-        assert secret.current() == new
+        assert list(secret.read_accepted())[-2:] == [new, old]
+        assert secret.read_current() == new
 
     def test_leaves_the_version_before_it_valid_in_a_function_that_knew_of_none(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")
         client.create_secret(Name="rotated", SecretString="first")
         secret = RotatingSecret(client, "rotated")
-        assert (secret.current(), list(secret._previous())) == ("first", [])
+        assert (secret.read_current(), list(secret._fetch_previous())) == ("first", [])
         client.put_secret_value(SecretId="rotated", SecretString="second")
-        assert "second" in secret.accepted()
-        assert list(secret.accepted()) == ["second", "first"]
+        assert "second" in secret.read_accepted()
+        assert list(secret.read_accepted()) == ["second", "first"]
         client.put_secret_value(SecretId="rotated", SecretString="third")
         secret._refetch_from = 0
-        assert "third" in secret.accepted()
-        assert list(secret.accepted()) == ["third", "second"]
+        assert "third" in secret.read_accepted()
+        assert list(secret.read_accepted()) == ["third", "second"]
 
     def test_that_was_read_halfway_is_read_again_before_a_caller_is_refused(
         self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch
@@ -107,8 +107,8 @@ class TestRotation:
         read, secret = client.get_secret_value, RotatingSecret(client, secret_id)
         answers = [{"SecretString": "third"}, {"SecretString": "first"}]
         monkeypatch.setattr(client, "get_secret_value", lambda **asked: answers.pop(0) if answers else read(**asked))
-        assert "second" in secret.accepted()
-        assert list(secret.accepted())[:2] == ["third", "second"]
+        assert "second" in secret.read_accepted()
+        assert list(secret.read_accepted())[:2] == ["third", "second"]
 
 
 class TestASecretThatCannotBeRead:
@@ -117,12 +117,12 @@ class TestASecretThatCannotBeRead:
         secret = RotatingSecret(client, client.create_secret(Name="bytes", SecretBinary=b"bytes")["ARN"])
 
         with pytest.raises(GetParameterError):
-            list(secret.accepted())
+            list(secret.read_accepted())
 
     def test_temporarily_is_an_error_and_not_a_rejection(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")
         secret = RotatingSecret(client, stack.resources["ApiKey"]["Id"])
-        secret.current()
+        secret.read_current()
         throttled: Any = {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}
 
         def throttle(**_: Any) -> None:
@@ -130,9 +130,9 @@ class TestASecretThatCannotBeRead:
 
         client.meta.events.register("before-call.secrets-manager.GetSecretValue", throttle)
         with pytest.raises(GetParameterError):
-            list(secret.accepted())
+            list(secret.read_accepted())
         client.meta.events.unregister("before-call.secrets-manager.GetSecretValue", throttle)
-        assert list(secret.accepted())  # the next request reads it again
+        assert list(secret.read_accepted())  # the next request reads it again
 
 
 class TestALargeOutput:

@@ -292,12 +292,12 @@ class TestDocument:
     def test_comes_back_as_it_was_written(self, store: AnyStore) -> None:
         token = self.token()
         assert store.create(token, None, START, document=self.DOCUMENT) is None
-        assert store.document(token.id, DocumentKind.SCHEMA) == self.TEXT
+        assert store.read_document(token.id, DocumentKind.SCHEMA) == self.TEXT
         assert store.get(token.id) == token
 
     def test_is_absent_where_there_is_none(self, store: AnyStore, create: Callable[..., Token]) -> None:
-        assert store.document(create().id, DocumentKind.SCHEMA) is None
-        assert store.document(ids.new_id(START), DocumentKind.SCHEMA) is None
+        assert store.read_document(create().id, DocumentKind.SCHEMA) is None
+        assert store.read_document(ids.new_id(START), DocumentKind.SCHEMA) is None
 
     @pytest.mark.parametrize("with_key", [False, True])
     def test_is_kept_by_a_create_that_is_sent_again_after_a_lost_answer(self, store: AnyStore, with_key: bool) -> None:
@@ -305,7 +305,7 @@ class TestDocument:
         key = IdempotencyKey(token.id) if with_key else None
         for _ in range(2):
             assert store.create(token, key, START, document=self.DOCUMENT) is None
-        assert (store.get(token.id), store.document(token.id, DocumentKind.SCHEMA)) == (token, self.TEXT)
+        assert (store.get(token.id), store.read_document(token.id, DocumentKind.SCHEMA)) == (token, self.TEXT)
 
     def test_is_not_written_for_a_token_that_is_not(self, store: AnyStore) -> None:
         first, second = self.token(), self.token()
@@ -314,15 +314,15 @@ class TestDocument:
         holder = store.create(second, key, START, document=Document(DocumentKind.SCHEMA, "{}"))
         assert holder is not None
         assert holder.token_id == first.id
-        assert store.document(first.id, DocumentKind.SCHEMA) == self.TEXT
-        assert store.document(second.id, DocumentKind.SCHEMA) is None
+        assert store.read_document(first.id, DocumentKind.SCHEMA) == self.TEXT
+        assert store.read_document(second.id, DocumentKind.SCHEMA) is None
 
     def test_that_is_a_page_is_read_with_its_token(self, store: AnyStore) -> None:
         token = Token(id=ids.new_id(START), created_at=START, rules=Rules(has_page=True))
         store.create(token, None, START, document=Document(DocumentKind.PAGE, self.TEXT))
         assert store.get(token.id) == replace(token, page=self.TEXT)
-        assert store.document(token.id, DocumentKind.PAGE) == self.TEXT
-        assert store.document(token.id, DocumentKind.SCHEMA) is None
+        assert store.read_document(token.id, DocumentKind.PAGE) == self.TEXT
+        assert store.read_document(token.id, DocumentKind.SCHEMA) is None
         won, refused = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
         assert (won, refused.rules) == (False, Rules(has_page=True))
         assert not store.complete(token.id, Completed(START, OUTPUT), Unchecked.DOCUMENT)[0]
@@ -354,7 +354,7 @@ class TestOtherDeliveries:
         store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
         store.record_replies(token.id, {one.key: Reply(ReplyKind.RESUMED, START)}, START)
         read = store.get(token.id)
-        assert (read.undelivered(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
+        assert (read.unresumed(), read.other_deliveries and read.other_deliveries.count) == ([], 1)
 
 
 class TestTimeOut:
@@ -605,7 +605,7 @@ class TestKeeping:
 
     def test_that_is_adopted_is_no_longer_replaced(self, store: AnyStore) -> None:
         store.keep(kept := self.completion(), self.key(), START)
-        holder = store.key_holder(self.key())
+        holder = store.find_key_holder(self.key())
         assert holder is not None
         assert store.adopt(holder, self.token(), self.key(), START)
         for found in (
@@ -619,20 +619,20 @@ class TestKeeping:
         for _ in range(20):
             self.name = ids.new_id(START)
             store.keep(kept := self.completion(), self.key(), START)
-            holder, new = store.key_holder(self.key()), self.token()
+            holder, new = store.find_key_holder(self.key()), self.token()
             assert holder is not None
             racers: list[Callable[[], object]] = [
                 partial(store.adopt, holder, self.token(), self.key(), START),
                 partial(store.create, new, self.key(), START, replaced=holder),
             ]
             assert race(racers) in ([True, KeyHolder(kept.id, START, False, TIMEOUT)], [False, None])
-            now_held = store.key_holder(self.key())
+            now_held = store.find_key_holder(self.key())
             assert now_held is not None
             assert (store.get(now_held.token_id).kept_until, now_held.is_kept) == (None, False)
 
     def test_is_adopted_once(self, store: AnyStore) -> None:
         store.keep(self.completion(), self.key(), START)
-        holder = store.key_holder(self.key())
+        holder = store.find_key_holder(self.key())
         assert holder is not None
         other = replace(self.token(), tags=("c",))
         adopted = race([partial(store.adopt, holder, token, self.key(TIMEOUT + 9), START) for token in (self.token(), other)])
@@ -645,7 +645,7 @@ class TestKeeping:
     @pytest.mark.parametrize(("late", "exists"), [(-1, True), (0, False)])
     def test_is_adopted_until_the_last_millisecond(self, store: AnyStore, late: int, exists: bool) -> None:
         store.keep(self.completion(), self.key(), START)
-        holder = store.key_holder(self.key())
+        holder = store.find_key_holder(self.key())
         assert holder is not None
         assert store.adopt(holder, self.token(), self.key(), TIMEOUT + late) is exists
 
@@ -657,7 +657,7 @@ class TestKeeping:
         token = self.token()
         store.create(token, self.key(), START)
         holder = store.keep(self.completion(TIMEOUT + 9), self.key(TIMEOUT + 9), TIMEOUT + 1)
-        assert holder == store.key_holder(self.key()) == KeyHolder(token.id, START, False, TIMEOUT)
+        assert holder == store.find_key_holder(self.key()) == KeyHolder(token.id, START, False, TIMEOUT)
 
     def test_replaces_only_the_holder_that_is_named(self, store: AnyStore) -> None:
         first, second, kept = self.token(), self.token(), self.completion(TIMEOUT + 9)
@@ -669,7 +669,7 @@ class TestKeeping:
         assert store.keep(kept, self.key(TIMEOUT + 9), TIMEOUT, replaced=held_by(second)) is None
 
     def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
-        assert store.key_holder(self.key()) is None
+        assert store.find_key_holder(self.key()) is None
 
     def test_and_creating_at_once_leave_one_token(self, store: AnyStore) -> None:
         for _ in range(30):
@@ -720,7 +720,7 @@ class TestKeeping:
         for _ in range(20):
             self.name = ids.new_id(START)
             store.keep(kept := self.completion(), self.key(), START)
-            holder = store.key_holder(self.key())
+            holder = store.find_key_holder(self.key())
             assert holder is not None
             second = self.completion()
             racers: list[Callable[[], object]] = [
@@ -736,7 +736,7 @@ class TestKeeping:
         for _ in range(20):
             self.name = ids.new_id(START)
             store.keep(kept := self.completion(), self.key(), START)
-            holder, new = store.key_holder(self.key()), self.token()
+            holder, new = store.find_key_holder(self.key()), self.token()
             assert holder is not None
             racers: list[Callable[[], object]] = [
                 partial(store.adopt, holder, self.token(), self.key(TIMEOUT + 9), TIMEOUT - 1),
@@ -744,7 +744,7 @@ class TestKeeping:
             ]
             adopted, held = race(racers)
             assert (adopted, held) in ((True, KeyHolder(kept.id, START, False, TIMEOUT + 9)), (False, None))
-            now_held = store.key_holder(self.key())
+            now_held = store.find_key_holder(self.key())
             assert now_held is not None
             assert (now_held.token_id, now_held.is_kept) == (kept.id if adopted else new.id, False)
 
@@ -752,7 +752,7 @@ class TestKeeping:
         """One of the tokens was written and holds the key, each other request was given it, and no other token exists."""
         [winner] = [one for one, holder in zip(made, found, strict=True) if holder is None]
         assert {holder.token_id for holder in found if holder} == {winner.id}
-        now_held = store.key_holder(self.key())
+        now_held = store.find_key_holder(self.key())
         assert now_held is not None
         assert (now_held.token_id, now_held.is_kept) == (winner.id, winner.kept_until is not None)
         assert store.get(winner.id) == winner
@@ -776,7 +776,7 @@ class TestDeliveries:
         store.record_replies(token.id, {one.key: delivery}, START)
         read = store.get(token.id)
         assert read.replies == {one.key: delivery}
-        assert read.undelivered() == [other]
+        assert read.unresumed() == [other]
 
     def test_can_be_recorded_one_at_a_time(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
@@ -872,7 +872,7 @@ class TestScan:
         client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": page_items})
         found, _, _ = self.scan(store, START)
         assert set(made) <= set(found)
-        assert all(found[token_id].undelivered() == [] for token_id in made)
+        assert all(found[token_id].unresumed() == [] for token_id in made)
 
 
 class TestReleasingAKey:
@@ -1028,7 +1028,7 @@ def test_ttl_removes_a_kept_completion_with_its_key_unless_a_create_adopts_it(st
 
     key_id = f"idempotency#{digest(key.text)}"
     assert expires_at(kept.id, "token") == expires_at(key_id, "key") == TIMEOUT // 1000 + 1
-    holder = store.key_holder(key)
+    holder = store.find_key_holder(key)
     assert holder is not None
     assert store.adopt(holder, Token(id=ids.new_id(START), created_at=START), replace(key, expires_at=None), TIMEOUT - 1)
     assert expires_at(kept.id, "token") == expires_at(key_id, "key") == START // 1000 + RETENTION
@@ -1151,7 +1151,7 @@ class TestItems:
             assert written.release(one)
             assert not written.release(one)
         assert written.get(token.id) == token
-        assert written.document(token.id, DocumentKind.SCHEMA) is None
+        assert written.read_document(token.id, DocumentKind.SCHEMA) is None
 
     def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)

@@ -211,7 +211,7 @@ def test_a_mark_that_was_left_behind_shows_nothing_and_the_doctor_removes_it(
     waits.fail_no_more()
     resume_without_marks(token_id)
     unknown = "waitpoint_" + "0" * 26
-    services.store.mark_undelivered(unknown, services.now())
+    services.store.mark_unresumed(unknown, services.now())
     assert marks() == sorted([token_id, unknown])
     assert listed(api) == []
     answer = stack.functions()["doctor"].call({})
@@ -231,8 +231,8 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
     letters: list[str] = []
     with monkeypatch.context() as broken:
         broken.setattr(services.dead_letters, "put", lambda token_id, _reason: letters.append(token_id))
-        broken.setattr(services.store, "mark_undelivered", _throttled)
-        broken.setattr(services.store, "unmark_undelivered", _throttled)
+        broken.setattr(services.store, "mark_unresumed", _throttled)
+        broken.setattr(services.store, "unmark_unresumed", _throttled)
         assert failures(resume()) == []
         assert letters == [token_id]
         assert marks() == []
@@ -245,10 +245,10 @@ def test_a_mark_that_cannot_be_written_fails_nothing(
 
 def test_a_mark_expires_after_its_token_and_is_never_renewed(stack: MotoStack, clock: FakeClock, settle: Settle) -> None:
     token_id, _ = settle()
-    services.store.mark_undelivered(token_id, clock())
+    services.store.mark_unresumed(token_id, clock())
     [written] = items(stack)
     clock.advance(MINUTE)
-    services.store.mark_undelivered(token_id, clock())
+    services.store.mark_unresumed(token_id, clock())
     assert items(stack) == [written]
     assert written["item"] == {"S": token_id}
     ended = services.store.get(token_id).outcome

@@ -16,4 +16,4 @@ def world() -> InMemory:
 def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The HTTP API on `world`."""
     world.install(monkeypatch)
-    return Api(Template.load(), world.api_key.current())
+    return Api(Template.load(), world.api_key.read_current())

@@ -36,4 +36,6 @@ class Handlers(httpx.BaseTransport, httpx.AsyncBaseTransport):
 def served(api: Api, world: InMemory) -> Served:
     world.clock.now = round(time.time() * 1000)
     transport = Handlers(api, world)
-    return Served(BASE_URL, world.api_key.current(), lambda: transport, lambda seconds: world.clock.advance(seconds=seconds))
+    return Served(
+        BASE_URL, world.api_key.read_current(), lambda: transport, lambda seconds: world.clock.advance(seconds=seconds)
+    )

@@ -26,7 +26,7 @@ def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **
     written = {
         name: value for name, value in {**usual, "scopes": [write_scope(TOKEN)], **claims}.items() if value is not ABSENT
     }
-    return jwt.encode(written, world.api_key.current() if key is None else key, algorithm=algorithm)
+    return jwt.encode(written, world.api_key.read_current() if key is None else key, algorithm=algorithm)
 
 
 def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> None:
@@ -150,7 +150,11 @@ class TestAPublicAccessTokenIsRefused:
 
 class TestTheApiKey:
     def test_is_accepted_with_and_without_bearer(self, world: InMemory) -> None:
-        for written in (f"Bearer {world.api_key.current()}", world.api_key.current(), f"Bearer  {world.api_key.current()} "):
+        for written in (
+            f"Bearer {world.api_key.read_current()}",
+            world.api_key.read_current(),
+            f"Bearer  {world.api_key.read_current()} ",
+        ):
             world.credentials.check_api_key(written)
             check_may_complete(world.credentials, written, TOKEN)
 
@@ -165,10 +169,10 @@ class TestTheApiKey:
     )
     def test_is_refused_when_it_is_wrong(self, world: InMemory, change: Any) -> None:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
-            world.credentials.check_api_key(f"Bearer {change(world.api_key.current())}")
+            world.credentials.check_api_key(f"Bearer {change(world.api_key.read_current())}")
 
     def test_and_tokens_signed_with_it_survive_one_rotation_but_not_two(self, world: InMemory) -> None:
-        old, public = world.api_key.current(), signed(world)
+        old, public = world.api_key.read_current(), signed(world)
         world.api_key.rotate("the-next-api-key-0123456789-0123456789")
         world.credentials.check_api_key(old)
         check(world, public)
@@ -180,11 +184,11 @@ class TestTheApiKey:
 
 
 def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(world: InMemory) -> None:
-    bearer = world.credentials.public_access_token([write_scope(TOKEN)])
+    bearer = world.credentials.sign_public_access_token([write_scope(TOKEN)])
     check(world, bearer)
     with pytest.raises(Forbidden):
         check(world, bearer, OTHER)
-    claims = jwt.decode(bearer, world.api_key.current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
+    claims = jwt.decode(bearer, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
     assert (claims["exp"] - claims["iat"], claims["pub"], claims["sub"]) == (86_400, True, "waitpoints")
     assert jwt.get_unverified_header(bearer)["alg"] == "HS256"
 
@@ -192,6 +196,8 @@ def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(
 @given(st.lists(st.text(st.characters(exclude_categories=()))))
 def test_what_is_signed_is_a_jwt_whatever_its_scopes_are(scopes: list[str]) -> None:
     credentials = InMemory().credentials
-    signed_token = credentials.public_access_token(scopes)
-    claims = jwt.decode(signed_token, credentials.api_key.current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
+    signed_token = credentials.sign_public_access_token(scopes)
+    claims = jwt.decode(
+        signed_token, credentials.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
+    )
     assert claims["scopes"] == scopes

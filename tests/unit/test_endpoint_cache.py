@@ -40,56 +40,56 @@ def cache(table: Table, clock: FakeClock) -> EndpointCache:
 def test_an_endpoint_is_read_once_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
     assert CACHED_FOR == 60_000
     for _ in range(3):
-        assert cache.lookup("github", OLD) == GITHUB
+        assert cache.find("github", OLD) == GITHUB
         clock.advance(CACHED_FOR // 2 - 1)
-        assert cache.lookup("github", OLD) == GITHUB
+        assert cache.find("github", OLD) == GITHUB
         clock.advance(CACHED_FOR // 2 + 1)
     assert table.reads == 3
 
 
 def test_a_changed_endpoint_takes_effect_within_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
-    cache.lookup("github", OLD)
+    cache.find("github", OLD)
     table.endpoints["github"] = replace(GITHUB, key="body.other")
-    assert cache.lookup("github", OLD) == GITHUB
+    assert cache.find("github", OLD) == GITHUB
     clock.advance(CACHED_FOR)
-    assert cache.lookup("github", OLD) == replace(GITHUB, key="body.other")
+    assert cache.find("github", OLD) == replace(GITHUB, key="body.other")
 
 
 def test_a_deleted_endpoint_is_absent_within_a_minute(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
-    cache.lookup("github", OLD)
+    cache.find("github", OLD)
     del table.endpoints["github"]
     clock.advance(CACHED_FOR)
-    assert cache.lookup("github", OLD) is None
+    assert cache.find("github", OLD) is None
 
 
 def test_an_endpoint_that_was_put_again_works_at_once_and_its_old_url_does_not_come_back(
     cache: EndpointCache, table: Table, clock: FakeClock
 ) -> None:
-    cache.lookup("github", OLD)
+    cache.find("github", OLD)
     table.endpoints["github"] = replace(GITHUB, secret_id=NEW)
-    assert cache.lookup("github", NEW) == replace(GITHUB, secret_id=NEW)
+    assert cache.find("github", NEW) == replace(GITHUB, secret_id=NEW)
     clock.advance(CACHED_FOR)
-    assert cache.lookup("github", OLD) is None
+    assert cache.find("github", OLD) is None
 
 
 def test_a_read_of_the_new_endpoint_ends_the_old_url_at_once(cache: EndpointCache, table: Table) -> None:
     stripe = table.endpoints["stripe"] = replace(GITHUB, name="stripe")
-    cache.lookup("stripe", OLD)
-    cache.lookup("github", OLD)
+    cache.find("stripe", OLD)
+    cache.find("github", OLD)
     table.endpoints["github"] = replace(GITHUB, secret_id=NEW)
-    assert cache.lookup("github", OLD) == GITHUB  # the new one has not been read yet
-    cache.lookup("github", NEW)
-    assert cache.lookup("github", OLD) is None
-    assert cache.lookup("github", NEW) == replace(GITHUB, secret_id=NEW)
-    assert cache.lookup("stripe", OLD) == stripe
+    assert cache.find("github", OLD) == GITHUB  # the new one has not been read yet
+    cache.find("github", NEW)
+    assert cache.find("github", OLD) is None
+    assert cache.find("github", NEW) == replace(GITHUB, secret_id=NEW)
+    assert cache.find("stripe", OLD) == stripe
     assert table.reads == 3
 
 
 def test_an_absent_endpoint_is_read_once_a_minute_too(cache: EndpointCache, table: Table, clock: FakeClock) -> None:
     for name, secret_id in (("github", NEW), ("stripe", OLD)):
         for _ in range(5):
-            assert cache.lookup(name, secret_id) is None
+            assert cache.find(name, secret_id) is None
     assert table.reads == 2
     clock.advance(CACHED_FOR)
-    cache.lookup("stripe", OLD)
+    cache.find("stripe", OLD)
     assert table.reads == 3

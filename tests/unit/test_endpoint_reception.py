@@ -41,7 +41,7 @@ KEY = "github:123456"
 def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
     world.install(monkeypatch)
     world.webhook_secrets["github"] = FakeSecret(SECRET)
-    return Api(TEMPLATE, world.api_key.current())
+    return Api(TEMPLATE, world.api_key.read_current())
 
 
 def put(world: InMemory, **settings: Any) -> Endpoint:
@@ -75,11 +75,11 @@ def signature(endpoint: Endpoint) -> dict[str, str]:
 
 
 def counted(world: InMemory, endpoint: Endpoint) -> dict[str, int]:
-    return {str(kind): count for kind, count in world.endpoints.statistics(endpoint.secret_id).counts.items()}
+    return {str(kind): count for kind, count in world.endpoints.read_statistics(endpoint.secret_id).counts.items()}
 
 
 def statistics(world: InMemory, endpoint: Endpoint) -> EndpointStatistics:
-    return world.endpoints.statistics(endpoint.secret_id)
+    return world.endpoints.read_statistics(endpoint.secret_id)
 
 
 class TestADelivery:

@@ -64,7 +64,7 @@ class TestCreate:
     @pytest.mark.parametrize("body", [None, b"", b" \n", {}, {"tags": None, "timeout": None}])
     @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
     def test_needs_no_body(self, api: Api, world: InMemory, body: Any, content_type: str | None) -> None:
-        headers = {"authorization": f"Bearer {world.api_key.current()}"}
+        headers = {"authorization": f"Bearer {world.api_key.read_current()}"}
         answer = api.post(TOKENS, body, headers | ({"content-type": content_type} if content_type else {}))
         assert answer.status == 200
         assert api.retrieve(answer.json["id"])["status"] == "WAITING"
@@ -157,7 +157,7 @@ class TestCreate:
         assert again == {**first, "isCached": True}
 
     def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
-        headers = {"authorization": world.api_key.current(), "x-trigger-request-idempotency-key": "call-1"}
+        headers = {"authorization": world.api_key.read_current(), "x-trigger-request-idempotency-key": "call-1"}
         for body in ({}, {"idempotencyKey": "k"}):
             first, again = api.post(TOKENS, body, headers), api.post(TOKENS, body, headers)
             assert first.json == again.json
@@ -249,7 +249,7 @@ class TestComplete:
         assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT)).status == 200
 
     def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: InMemory) -> None:
-        stranger = world.credentials.public_access_token(["write:waitpoints:another"])
+        stranger = world.credentials.sign_public_access_token(["write:waitpoints:another"])
         for token_id in (api.create()["id"], UNKNOWN):
             answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
             assert answer.status == 403
@@ -436,7 +436,7 @@ def test_a_route_without_credentials_ignores_the_authorization_header(
 
 @pytest.mark.parametrize("operation", CLOSED, ids=named)
 def test_a_public_access_token_is_accepted_only_by_the_complete_route(api: Api, world: InMemory, operation: Operation) -> None:
-    public = world.credentials.public_access_token(["admin"])
+    public = world.credentials.sign_public_access_token(["admin"])
     answer = send(api, operation, api.create(), {"authorization": f"Bearer {public}"})
     assert answer.status == (200 if "publicAccessToken" in operation.credentials else 401)
 
@@ -507,7 +507,7 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
     }
     headers = data.draw(HEADER_VALUES)
     if data.draw(st.booleans()):
-        headers["authorization"] = f"Bearer {world.api_key.current()}"
+        headers["authorization"] = f"Bearer {world.api_key.read_current()}"
     query, body = data.draw(QUERIES), data.draw(BODIES)
     event = http_event(method, operation.path, query, body, headers, route.route_key, written)
 
@@ -526,7 +526,7 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
 def test_a_base64_body_is_treated_like_the_same_text(api: Api, world: InMemory) -> None:
     body = b'{"tags":["\xc3\xbc"]}'
     answers = [
-        api.post(TOKENS, body, {"authorization": world.api_key.current(), "content-type": kind})
+        api.post(TOKENS, body, {"authorization": world.api_key.read_current(), "content-type": kind})
         for kind in ("text/plain", "x/y")
     ]
     assert [api.retrieve(answer.json["id"])["tags"] for answer in answers] == [["ü"], ["ü"]]

@@ -287,22 +287,22 @@ def test_creates_and_completions_at_the_same_moment_meet(world: InMemory) -> Non
 
 
 def test_the_token_of_a_key_is_found(world: InMemory) -> None:
-    assert world.keys.token("a") is None
+    assert world.keys.find_token("a") is None
     created = create(world, ttl=1)
     world.clock.advance(1)
-    found = world.keys.token("a")
+    found = world.keys.find_token("a")
     assert found is not None
     assert found.id == created.token_id
     complete(world)
     world.clock.advance(RETENTION * 1000)
-    assert world.keys.token("a") is None
+    assert world.keys.find_token("a") is None
 
 
 class TestOverHttp:
     @pytest.fixture
     def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
         world.install(monkeypatch)
-        return Api(TEMPLATE, world.api_key.current())
+        return Api(TEMPLATE, world.api_key.read_current())
 
     def test_says_which_token_and_whether_it_made_it(self, world: InMemory, api: Api) -> None:
         first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})

@@ -114,7 +114,7 @@ def test_a_kept_completion_that_loses_the_race_leaves_one_object(world: InMemory
         return keep(*arguments, **options) if refusals < 0 else gone
 
     world.keys.complete(IdempotencyKey("a", world.clock() + 1), "1", Origin(source=Source.COMPLETE))
-    gone = world.store.key_holder(IdempotencyKey("a"))
+    gone = world.store.find_key_holder(IdempotencyKey("a"))
     world.clock.advance(1)
     monkeypatch.setattr(world.store, "keep", refused)
     world.keys.complete(IdempotencyKey("a", world.clock() + 1), LARGE, Origin(source=Source.COMPLETE))

@@ -56,8 +56,8 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     written = log.getvalue() + capsys.readouterr().out
     callback_hash = token["url"].rsplit("/", 1)[1]
     secrets = [
-        world.api_key.current(),
-        world.signing_key.current(),
+        world.api_key.read_current(),
+        world.signing_key.read_current(),
         callback_hash,
         waiter.handle,
         *callback_ids,

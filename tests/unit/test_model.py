@@ -215,7 +215,7 @@ class Life(RuleBasedStateMachine):
         }
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
-        self.api = Api(TEMPLATE, self.world.api_key.current())
+        self.api = Api(TEMPLATE, self.world.api_key.read_current())
         self.patches.setitem(vars(services), "timers", self.timers)
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}
@@ -462,7 +462,7 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def a_key_names_its_newest_token(self) -> None:
         for key, (holder, _) in self.keys.items():
-            found = self.world.keys.token(key)
+            found = self.world.keys.find_token(key)
             assert (found and found.id) == (holder if self.models[holder].exists(self.now) else None)
 
     def seen(self, outcome: Outcome | None) -> str | TokenError | int | None:
@@ -516,7 +516,7 @@ class Life(RuleBasedStateMachine):
                 assert any(execution.waits.result(handle) for handle in execution.handles), "it hangs"
         for token in self.store.tokens.values():
             assert (token.outcome is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
-            assert token.outcome is None or token.undelivered() == []
+            assert token.outcome is None or token.unresumed() == []
 
     def enter(self, execution: Execution) -> None:
         """The function that waits is invoked."""

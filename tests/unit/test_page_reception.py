@@ -340,14 +340,14 @@ class TestAPerson:
         self, api: Api, world: InMemory, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The other choice comes while this one is checked against the page."""
-        document = world.store.document
+        document = world.store.read_document
 
         def document_later(token_id: str, kind: Any) -> str | None:
-            monkeypatch.setattr(world.store, "document", document)
+            monkeypatch.setattr(world.store, "read_document", document)
             submit(api, token, action="reject")
             return document(token_id, kind)
 
-        monkeypatch.setattr(world.store, "document", document_later)
+        monkeypatch.setattr(world.store, "read_document", document_later)
         assert submit(api, token).status == 303
         assert output(api, token)["action"] == "reject"
         assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1

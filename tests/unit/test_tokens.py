@@ -91,7 +91,7 @@ class TestAWaiterIsResumed:
         complete(world.tokens, token, OUTPUT)
         assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
         assert set(world.waits.calls.values()) == {1}
-        assert world.tokens.retrieve(token).undelivered() == []
+        assert world.tokens.retrieve(token).unresumed() == []
 
     def test_and_recorded_only_after_aws_confirmed(self, world: InMemory) -> None:
         token, waiter = world.new_token(), world.new_waiter()
@@ -336,7 +336,7 @@ class TestWhenAwsFailsToResume:
         token, waiter = self.settled_with_undelivered(world, fault)
         read = world.tokens.retrieve(token)
         assert read.outcome == Completed(world.clock(), Output(OUTPUT), ORIGIN)
-        assert read.undelivered() == [waiter]
+        assert read.unresumed() == [waiter]
 
     def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
         self, world: InMemory, monkeypatch: pytest.MonkeyPatch
@@ -350,9 +350,9 @@ class TestWhenAwsFailsToResume:
             while_recording.setattr(world.store, "record_replies", broken)
             complete(world.tokens, token, OUTPUT)
         assert world.waits.result(waiter.handle) == COMPLETED
-        assert world.tokens.retrieve(token).undelivered() == [waiter]
+        assert world.tokens.retrieve(token).unresumed() == [waiter]
         world.tokens.resume_waiters(token)
-        assert world.tokens.retrieve(token).undelivered() == []
+        assert world.tokens.retrieve(token).unresumed() == []
 
     @pytest.mark.parametrize("fault", NOT_NOW)
     def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
@@ -388,7 +388,7 @@ class TestWhenAwsFailsToResume:
         [undelivered] = world.tokens.resume_waiters(token)
         assert undelivered.waiter == waiter
         assert isinstance(undelivered.reason, reason)
-        assert world.tokens.retrieve(token).undelivered() == [waiter]
+        assert world.tokens.retrieve(token).unresumed() == [waiter]
 
     def test_a_waiter_that_is_gone_is_recorded_and_not_retried(self, world: InMemory) -> None:
         token, stopped = world.new_token(), world.new_waiter()
@@ -403,7 +403,7 @@ class TestWhenAwsFailsToResume:
         token, foreign = world.new_token(), Waiter("of another account", world.clock(), kind=world.waits.kind)
         world.tokens.wait(token, foreign)
         complete(world.tokens, token, OUTPUT)
-        assert world.tokens.retrieve(token).undelivered() == [foreign]
+        assert world.tokens.retrieve(token).unresumed() == [foreign]
         [left] = world.tokens.resume_waiters(token)
         refusals = {
             WaiterKind.STEP_FUNCTIONS: "InvalidToken",
@@ -422,7 +422,7 @@ class TestWhenAwsFailsToResume:
         result = world.waits.result(waiter.handle)
         assert isinstance(result, Failure)
         assert result.error == "WaitpointOutputRefused"
-        assert world.tokens.retrieve(token).undelivered() == []
+        assert world.tokens.retrieve(token).unresumed() == []
 
     def test_what_is_unfinished_is_known_from_one_read(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
         left, _ = self.settled_with_undelivered(world, DENIED)
@@ -438,8 +438,8 @@ class TestWhenAwsFailsToResume:
             return count(token_ids)
 
         monkeypatch.setattr(world.store, "count_replies", read)
-        assert world.tokens.unfinished({left: 1, done: 2}) == {left}
-        assert world.tokens.unfinished({done: 3}) == {done}
+        assert world.tokens.find_unfinished({left: 1, done: 2}) == {left}
+        assert world.tokens.find_unfinished({done: 3}) == {done}
         assert reads == [sorted([left, done]), [done]]
 
     @pytest.mark.parametrize("read", [lambda _: {}, lambda _: 1 / 0])
@@ -450,7 +450,7 @@ class TestWhenAwsFailsToResume:
         world.tokens.wait(done, waiter)
         complete(world.tokens, done, OUTPUT)
         monkeypatch.setattr(world.store, "count_replies", read)
-        assert world.tokens.unfinished({done: 1}) == {done}
+        assert world.tokens.find_unfinished({done: 1}) == {done}
         assert world.tokens.resume_waiters(done) == []
         assert world.waits.calls[waiter.handle] == 1
 

@@ -33,7 +33,7 @@ def parse(members: Mapping[str, str], *, ignore_unknown: bool = False) -> str | 
         return members.get("data")
     if "data" in members:
         raise InvalidRequest('Validation error: expected "data" or "error", not both')
-    return token_error(_value(members["error"]))
+    return parse_error(_parse_json(members["error"]))
 
 
 def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[IdempotencyKey, str | TokenError | None]:
@@ -42,36 +42,36 @@ def parse_by_key(members: Mapping[str, str], now: int, retention: int) -> tuple[
     `members` has the JSON text of each field, `retention` is in seconds. Raises InvalidRequest or InvalidTimeout.
     """
     refuse_unknown(members, KEY_FIELDS + FIELDS)
-    text = _value(members.get("idempotencyKey", "null"))
+    text = _parse_json(members.get("idempotencyKey", "null"))
     if not isinstance(text, str):
         raise InvalidRequest('Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
-    kept_until = timeouts.kept_until(_value(members.get("idempotencyKeyTTL", "null")), now, retention)
+    kept_until = timeouts.kept_until(_parse_json(members.get("idempotencyKeyTTL", "null")), now, retention)
     key = IdempotencyKey(idempotency_key.check(text), kept_until)
     return key, parse({name: value for name, value in members.items() if name in FIELDS})
 
 
-def token_error(value: Any) -> TokenError:
+def parse_error(value: Any) -> TokenError:
     """Parse the `error` of a request to complete a token. Raises InvalidRequest."""
     if not isinstance(value, dict):
         raise InvalidRequest('Validation error: "error" must be an object with a "message"')
     refuse_unknown(value, ["message", "name", "code"])
-    message = _text(value.get("message"), "message", MAX_MESSAGE)
+    message = _check_text(value.get("message"), "message", MAX_MESSAGE)
     name = value.get("name", FAILED_ERROR)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidRequest('Validation error: "error.name" must be 1 to 64 letters and digits and start with a letter')
     if name in _RESERVED:
         raise InvalidRequest(f'Validation error: "error.name" must not be {name}: the stack raises this error itself')
-    return TokenError(message, name, _text(value.get("code", FAILED_CODE), "code", MAX_CODE))
+    return TokenError(message, name, _check_text(value.get("code", FAILED_CODE), "code", MAX_CODE))
 
 
-def _value(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json_text.parse(text)
     except json_text.NotJson as error:  # `data` accepts numbers of 5,000 digits, other fields do not
         raise InvalidRequest(f"Invalid JSON: {error}") from None
 
 
-def _text(value: Any, name: str, limit: int) -> str:
+def _check_text(value: Any, name: str, limit: int) -> str:
     try:
         if isinstance(value, str) and 0 < len(value.encode()) <= limit:
             return value

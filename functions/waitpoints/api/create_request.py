@@ -19,19 +19,19 @@ MAX_TAG_LENGTH = 128
 MAX_TAGS = 10
 
 
-def _checked[Value, Result](check: Callable[[Value], Result]) -> Callable[[Value], Result]:
+def _validator[Value, Result](check: Callable[[Value], Result]) -> Callable[[Value], Result]:
     """Return the check with pydantic's exception for a wrong value."""
 
-    def checked(value: Value) -> Result:
+    def validate(value: Value) -> Result:
         try:
             return check(value)
         except InvalidRequest as refusal:
             raise ValueError(refusal.message) from None
 
-    return checked
+    return validate
 
 
-def _tags(value: Any) -> tuple[str, ...]:
+def _check_tags(value: Any) -> tuple[str, ...]:
     """Return one tag, a list of tags or null as a tuple. Raises InvalidRequest or TooManyTags."""
     if value is not None and not isinstance(value, (str, list)):
         raise InvalidRequest("Tags must be a string or a list of strings")
@@ -48,13 +48,13 @@ def _tags(value: Any) -> tuple[str, ...]:
 _TAG_SCHEMA: "JsonDict" = {"type": "string", "maxLength": MAX_TAG_LENGTH}
 IdempotencyKeyText = Annotated[
     str,
-    AfterValidator(_checked(check_key)),
+    AfterValidator(_validator(check_key)),
     Field(json_schema_extra={"minLength": 1, "maxLength": MAX_KEY_LENGTH}),
 ]
 
-ExecutionArn = Annotated[str, AfterValidator(_checked(execution.check))]
-TaskTokenText = Annotated[str, AfterValidator(_checked(handles.check_task_token))]
-CallbackIdText = Annotated[str, AfterValidator(_checked(handles.check_callback_id))]
+ExecutionArn = Annotated[str, AfterValidator(_validator(execution.check))]
+TaskTokenText = Annotated[str, AfterValidator(_validator(handles.check_task_token))]
+CallbackIdText = Annotated[str, AfterValidator(_validator(handles.check_callback_id))]
 
 
 class CreateWaitpointTokenRequest(RequestModel):
@@ -82,7 +82,7 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=["1h", "2030-01-31T18:00:00Z"],
         json_schema_extra={"type": ["string", "null"]},
     )
-    tags: Annotated[Any, AfterValidator(_checked(_tags))] = Field(
+    tags: Annotated[Any, AfterValidator(_validator(_check_tags))] = Field(
         default=(),
         description=f"One tag, or a list of at most {MAX_TAGS}. The list route filters by tag.",
         examples=[["user:1234567", "org:9876543"]],
@@ -158,7 +158,7 @@ class CreateWaitpointTokenRequest(RequestModel):
         return self.callback_id if self.task_token is None else self.task_token
 
     @model_validator(mode="after")
-    def _belong_together(self) -> Self:
+    def _check_together(self) -> Self:
         if self.idempotency_key_ttl is not None and self.idempotency_key is None:
             raise ValueError("idempotencyKeyTTL needs an idempotencyKey")
         if self.task_token is not None and self.callback_id is not None:

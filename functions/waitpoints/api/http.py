@@ -125,7 +125,7 @@ class Request:
     def authorization(self) -> str | None:
         return self.headers.get("authorization")
 
-    def body(self, limit: int) -> bytes:
+    def read_body(self, limit: int) -> bytes:
         """Return the body. Raises BodyTooLarge if it has more than `limit` bytes, InvalidRequest if its base64 is invalid."""
         try:
             if self.is_base64:
@@ -138,23 +138,23 @@ class Request:
             raise BodyTooLarge(f"Request body too large: the limit is {limit} bytes")
         return body
 
-    def json_members(self, limit: int) -> dict[str, str]:
+    def read_members(self, limit: int) -> dict[str, str]:
         """Return the JSON text of each member of the body, which must be an object. Raises InvalidRequest or BodyTooLarge."""
         try:
-            return json_text.members(self._text(limit))
+            return json_text.members(self._read_text(limit))
         except json_text.NotJson as error:
             raise InvalidRequest(f"Invalid JSON: {error}") from None
 
-    def json_value(self, limit: int, *, optional: bool = False) -> Any:
+    def read_json(self, limit: int, *, optional: bool = False) -> Any:
         """Return the body's JSON value; an empty `optional` body is `{}`. Raises InvalidRequest or BodyTooLarge."""
         try:
-            return json_text.parse(self._text(limit, optional=optional))
+            return json_text.parse(self._read_text(limit, optional=optional))
         except json_text.NotJson as error:
             raise InvalidRequest(f"Invalid JSON: {error}") from None
 
-    def _text(self, limit: int, *, optional: bool = False) -> str:
+    def _read_text(self, limit: int, *, optional: bool = False) -> str:
         try:
-            text = self.body(limit).decode("utf-8-sig")
+            text = self.read_body(limit).decode("utf-8-sig")
         except UnicodeDecodeError:
             raise InvalidRequest("Invalid JSON: the body must be UTF-8") from None
         if text.strip(" \t\r\n"):
@@ -219,7 +219,7 @@ def http_handler(
                 try:
                     response = respond(request)
                 except Exception as error:
-                    response = _refusal(error)
+                    response = _answer_refusal(error)
                     if for_person and request.is_of_person:
                         response = for_person(request, response)
                 telemetry.note(status=response.status)
@@ -251,7 +251,7 @@ def _cors(request: Request) -> dict[str, str]:
     }
 
 
-def _refusal(error: Exception) -> Response:
+def _answer_refusal(error: Exception) -> Response:
     if isinstance(error, (*AWS_FAILURES, CannotResumeNow)):
         error = try_again(error)
     elif isinstance(error, CannotResume):

@@ -79,7 +79,7 @@ def has_number_beyond_double(value: Any) -> bool:
     return any(_is_beyond_double(one) for one in _numbers(value))
 
 
-def violation(schema: str, body: str) -> Violation | None:
+def find_violation(schema: str, body: str) -> Violation | None:
     """Return the violation of a schema that `check` accepted, or None if the JSON text `body` matches it."""
     rules = json_text.parse(schema)
     values = 1 + body.count(",") + body.count("[") + body.count("{")
@@ -96,12 +96,12 @@ def violation(schema: str, body: str) -> Violation | None:
             return UNREADABLE
         if _steps(rules, values, numbers) > MAX_STEPS:
             return TOO_LARGE
-        return _checked(rules, value, values + len(body))
+        return _validate(rules, value, values + len(body))
     except ValueError:
         return UNREADABLE
 
 
-def _checked(rules: Any, value: Any, size: int) -> Violation | None:
+def _validate(rules: Any, value: Any, size: int) -> Violation | None:
     """Check a value whose work is within the limits. `size` is what a copy of it takes. Raises ValueError."""
     validator = _validator(rules)
     if validator.is_valid(value):

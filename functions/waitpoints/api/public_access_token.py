@@ -14,12 +14,12 @@ def check_may_complete(credentials: Credentials, authorization: str | None, toke
     credential = bearer(authorization)
     if not _is_public_access_token(credential):
         credentials.check_api_key(authorization)
-    elif not any(_allows(scope, token_id) for scope in _scopes(credential, credentials)):
+    elif not any(_allows(scope, token_id) for scope in _verify(credential, credentials)):
         raise Forbidden("Unauthorized")
 
 
-def _scopes(token: str, credentials: Credentials) -> list[str]:
-    for key in credentials.api_key.accepted():
+def _verify(token: str, credentials: Credentials) -> list[str]:
+    for key in credentials.api_key.read_accepted():
         try:
             claims = jwt.decode(
                 token,

@@ -99,7 +99,7 @@ class EndpointStore:
             ExpressionAttributeValues=wire_values(**counts, **last, expiresAt=expires_at),
         )
 
-    def statistics(self, secret_id: str) -> EndpointStatistics:
+    def read_statistics(self, secret_id: str) -> EndpointStatistics:
         """Return the sum of all shards."""
         answer = self._client.query(
             TableName=self._table,

@@ -62,7 +62,7 @@ class Outputs:
         body = self._client.get_object(Bucket=self.bucket, Key=output.stored_at)["Body"]
         return Output(body.read().decode(), output.stored_at)
 
-    def download_url(self, stored_at: str) -> str:
+    def make_download_url(self, stored_at: str) -> str:
         """Return a presigned URL that is valid for LINK_LIFETIME. Raises OutputNotFound.
 
         For a missing object, S3 answers 404 only if the caller may list the bucket, else 403 (S3 API reference, HeadObject).

@@ -30,22 +30,22 @@ class RotatingSecret:
         self._missing_until = 0.0
         self._refetch_from = 0.0
 
-    def current(self) -> str:
+    def read_current(self) -> str:
         """Return the version to sign with."""
-        return self._current()
+        return self._fetch_current()
 
-    def accepted(self) -> Iterator[str]:
+    def read_accepted(self) -> Iterator[str]:
         """Yield the versions to verify with, likeliest first. Fetches each only when the caller asks for it."""
-        yield self.current()
-        yield from self._previous()
+        yield self.read_current()
+        yield from self._fetch_previous()
         now = time.monotonic()
         if now >= self._refetch_from:
             self._refetch_from = now + REFETCH_AFTER
-            yield self._current(force_fetch=True)
+            yield self._fetch_current(force_fetch=True)
             self._forget_previous()  # it may have been read while the secret was rotated
-            yield from self._previous()
+            yield from self._fetch_previous()
 
-    def _current(self, force_fetch: bool = False) -> str:
+    def _fetch_current(self, force_fetch: bool = False) -> str:
         """The current version. Once it is another one, what is known of the previous version no longer holds."""
         value = self._get("AWSCURRENT", force_fetch)
         if value != self._known:
@@ -57,7 +57,7 @@ class RotatingSecret:
         self._missing_until = 0.0
         self._stages["AWSPREVIOUS"].clear_cache()  # type: ignore[no-untyped-call]
 
-    def _previous(self) -> Iterator[str]:
+    def _fetch_previous(self) -> Iterator[str]:
         if time.monotonic() < self._missing_until:
             return
         try:

@@ -217,7 +217,7 @@ class Store:
             return None
         return key_holder(held, key)
 
-    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+    def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
         found = self._client.get_item(TableName=self._table, Key=key_primary_key(key), ConsistentRead=True).get("Item")
         return key_holder(plain(found), key) if found else None
 
@@ -288,7 +288,7 @@ class Store:
             raise TokenNotFound
         return token_from(plain(found))
 
-    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+    def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         """Return the JSON text of a token's payloadSchema or page. Reads consistently, to find it right after the create."""
         key = primary_key(token_id, kind)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
@@ -328,7 +328,7 @@ class Store:
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
-            return [self._read_undelivered]
+            return [self._read_unresumed]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -351,7 +351,7 @@ class Store:
 
         return read
 
-    def _read_undelivered(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
+    def _read_unresumed(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
         """Read marks, and then each of their tokens, because a mark may outlive what it says."""
         answer = self._client.query(
             TableName=self._table,
@@ -365,7 +365,7 @@ class Store:
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             tokens = list(pool.map(self._get_or_none, [item["item"]["S"] for item in answer["Items"]]))
         stopped_at = answer.get("LastEvaluatedKey", {}).get("item", {}).get("S")
-        return [token for token in tokens if token and token.outcome and token.undelivered()], stopped_at
+        return [token for token in tokens if token and token.outcome and token.unresumed()], stopped_at
 
     def _get_or_none(self, token_id: str) -> Token | None:
         try:
@@ -421,7 +421,7 @@ class Store:
             },
         )
 
-    def mark_undelivered(self, token_id: str, now: int) -> None:
+    def mark_unresumed(self, token_id: str, now: int) -> None:
         """The mark expires after its token, which settled before `now`. Marking again changes nothing."""
         self._client.update_item(
             TableName=self._table,
@@ -430,7 +430,7 @@ class Store:
             ExpressionAttributeValues=wire_values(expiresAt=self._expires_at(now)),
         )
 
-    def unmark_undelivered(self, token_id: str) -> None:
+    def unmark_unresumed(self, token_id: str) -> None:
         self._client.delete_item(TableName=self._table, Key=primary_key(UNDELIVERED, token_id))
 
     def record_replies(self, token_id: str, replies: Mapping[str, Reply], now: int) -> None:

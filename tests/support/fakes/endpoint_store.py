@@ -37,7 +37,7 @@ class MemoryEndpointStore:
 
     def count(self, secret_id: str, added: EndpointStatistics) -> None:
         with self._lock:
-            self._statistics[secret_id] = self.statistics(secret_id) + added
+            self._statistics[secret_id] = self.read_statistics(secret_id) + added
 
-    def statistics(self, secret_id: str) -> EndpointStatistics:
+    def read_statistics(self, secret_id: str) -> EndpointStatistics:
         return self._statistics.get(secret_id, EndpointStatistics())

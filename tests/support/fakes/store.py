@@ -71,7 +71,7 @@ class MemoryStore:
             self.tokens.setdefault(token.id, token)
         return None
 
-    def key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
+    def find_key_holder(self, key: IdempotencyKey) -> KeyHolder | None:
         with self._lock:
             return self._holder(key)
 
@@ -122,7 +122,7 @@ class MemoryStore:
     def peek(self, token_id: str) -> Token:
         return self._without_replies(token_id)
 
-    def document(self, token_id: str, kind: DocumentKind) -> str | None:
+    def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
         return self._documents.get((token_id, kind))
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
@@ -146,11 +146,11 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, waiters={**token.waiters, waiter.key: waiter}))
 
-    def mark_undelivered(self, token_id: str, now: int) -> None:
+    def mark_unresumed(self, token_id: str, now: int) -> None:
         with self._lock:
             self.marked.add(token_id)
 
-    def unmark_undelivered(self, token_id: str) -> None:
+    def unmark_unresumed(self, token_id: str) -> None:
         with self._lock:
             self.marked.discard(token_id)
 
@@ -230,7 +230,7 @@ def _passes(wanted: Filter, token: Token, now: int) -> bool:
     outcome = token.outcome_at(now)
     status = outcome.status if outcome else Status.WAITING
     return (
-        (not wanted.undelivered or (token.outcome is not None and bool(token.undelivered())))
+        (not wanted.undelivered or (token.outcome is not None and bool(token.unresumed())))
         and (not wanted.statuses or status in wanted.statuses)
         and (not wanted.tags or not wanted.tags.isdisjoint(token.tags))
         and (wanted.idempotency_key is None or wanted.idempotency_key == token.idempotency_key)

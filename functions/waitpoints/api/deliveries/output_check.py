@@ -14,7 +14,7 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     yes or no that was left out is false.
     """
     if rules.has_page:
-        return _as_chosen(token_id, output or "null")
+        return _check_page(token_id, output or "null")
     if rules.has_schema:
         _check_schema(token_id, output or "null")
     return output
@@ -31,15 +31,15 @@ def fits(document: Document, output: str) -> bool:
         case DocumentKind.SCHEMA:
             from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
-            return payload_schema.violation(document.text, output) is None
+            return payload_schema.find_violation(document.text, output) is None
     assert_never(document.kind)
 
 
-def _as_chosen(token_id: str, output: str) -> str:
+def _check_page(token_id: str, output: str) -> str:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
     from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
 
-    page = page_definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
+    page = page_definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE))
     choice = page_form.of_json(page, output)
     if isinstance(choice, page_form.Errors):
         raise PayloadRefused(choice.message)
@@ -49,6 +49,6 @@ def _as_chosen(token_id: str, output: str) -> str:
 def _check_schema(token_id: str, output: str) -> None:
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
-    schema = services.tokens.document(token_id, DocumentKind.SCHEMA)
-    if schema and (violation := payload_schema.violation(schema, output)):
+    schema = services.tokens.read_document(token_id, DocumentKind.SCHEMA)
+    if schema and (violation := payload_schema.find_violation(schema, output)):
         raise PayloadRefused(violation.message)

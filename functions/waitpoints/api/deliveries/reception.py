@@ -35,7 +35,7 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
             return RECEIVED
         case Ended(outcome, rules):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return _after_end(request) if rules and rules.has_page else RECEIVED
+            return _answer_after_end(request) if rules and rules.has_page else RECEIVED
         case RulesApply(rules):
             try:
                 return _receive_by_rules(rules, request, token_id, body, output, sender)
@@ -98,10 +98,10 @@ def _check_signature(verify: Verification, request: Request, token_id: str, body
     return verification.check(verify, request, services.urls.url(token_id, request.api_url), body)
 
 
-def _after_end(request: Request) -> Response:
+def _answer_after_end(request: Request) -> Response:
     from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 
-    return page_reception.after_end(request)
+    return page_reception.answer_after_end(request)
 
 
 def _matches(expression: str, request: Request, output: str | None) -> bool:

@@ -22,7 +22,7 @@ def check_verify(value: Any) -> Verification | None:
 
     verify = verify_request.parse_verify(value)
     try:
-        secret = services.webhook_secret(verify.secret).current()
+        secret = services.webhook_secret(verify.secret).read_current()
     except GetParameterError as error:
         if not is_unusable(error):
             raise
@@ -48,13 +48,13 @@ def check_complete_when(expression: str | None) -> str | None:
 def check_document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
     """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
     if wanted.page is not None:
-        return Document(DocumentKind.PAGE, _page(wanted.page))
+        return Document(DocumentKind.PAGE, _check_page(wanted.page))
     if wanted.payload_schema is not None:
-        return Document(DocumentKind.SCHEMA, _schema(wanted.payload_schema))
+        return Document(DocumentKind.SCHEMA, _check_schema(wanted.payload_schema))
     return None
 
 
-def _schema(value: Any) -> str:
+def _check_schema(value: Any) -> str:
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
     text = json_text.dumps(value)
@@ -72,7 +72,7 @@ def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
             raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
 
 
-def _page(value: Any) -> str:
+def _check_page(value: Any) -> str:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
     from waitpoints.api.page import html as page_html  # noqa: PLC0415 - only for tokens with `page`
 

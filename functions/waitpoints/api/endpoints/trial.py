@@ -35,16 +35,16 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
     """Return every step of the delivery, and what it would end as: the first step at which it ends."""
     evaluation = Evaluation(endpoint, body, request.headers, request.raw_query)
     key, output = evaluation.key, evaluation.output
-    token = None if isinstance(key, NoKey) else services.keys.token(key)
+    token = None if isinstance(key, NoKey) else services.keys.find_token(key)
     steps = [
-        *_handshake(request, body),
-        _signature(endpoint, request, body),
-        _match(endpoint, evaluation),
+        *_try_handshake(request, body),
+        _try_signature(endpoint, request, body),
+        _try_match(endpoint, evaluation),
         Step("key", "none", key.reason, DeliveryKind.NO_KEY) if isinstance(key, NoKey) else Step("key", key),
         Step("output", "none", output.reason, DeliveryKind.NO_OUTPUT)
         if isinstance(output, NoOutput)
         else Step("output", "found"),
-        *([] if isinstance(key, NoKey) or isinstance(output, NoOutput) else [_token(endpoint, token, output)]),
+        *([] if isinstance(key, NoKey) or isinstance(output, NoOutput) else [_try_token(endpoint, token, output)]),
     ]
     found: dict[str, Any] = {
         "outcome": next(step.ends_as for step in steps if step.ends_as),
@@ -59,7 +59,7 @@ def try_delivery(endpoint: Endpoint, request: Request, body: bytes) -> dict[str,
     return found
 
 
-def _handshake(request: Request, body: bytes) -> list[Step]:
+def _try_handshake(request: Request, body: bytes) -> list[Step]:
     answer = maybe_handshake.answer(request, body)
     return [_answered(answer)] if answer else []
 
@@ -68,7 +68,7 @@ def _answered(answer: Response) -> Step:
     return Step(HANDSHAKE, "answered", f"with status {answer.status}", HANDSHAKE)
 
 
-def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
+def _try_signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     if endpoint.verify is None:
         return Step("signature", "not asked for")
     from waitpoints.api.senders import verification  # noqa: PLC0415 - only for endpoints with `verify`
@@ -84,7 +84,7 @@ def _signature(endpoint: Endpoint, request: Request, body: bytes) -> Step:
     return _answered(answer) if answer else Step("signature", "verified")
 
 
-def _match(endpoint: Endpoint, evaluation: Evaluation) -> Step:
+def _try_match(endpoint: Endpoint, evaluation: Evaluation) -> Step:
     if endpoint.complete_when is None:
         return Step("completeWhen", "not asked for")
     if evaluation.mismatch:
@@ -92,7 +92,7 @@ def _match(endpoint: Endpoint, evaluation: Evaluation) -> Step:
     return Step("completeWhen", "matches")
 
 
-def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
+def _try_token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
     """What would become of the key's token."""
     now = services.now()
     outcome = token.outcome_at(now) if token else None
@@ -102,14 +102,14 @@ def _token(endpoint: Endpoint, token: Token | None, output: str) -> Step:
         return Step("token", "kept", f"no token has the key yet; kept for {endpoint.key_ttl}", DeliveryKind.KEPT)
     match outcome:
         case None:
-            return _waiting(token, output)
+            return _try_output(token, output)
         case Completed(at) | Failed(at) | TimedOut(at):
             kind = reception.after_the_end(outcome)
             return Step("token", kind, f"it has ended at {iso(at)} as {outcome.status}", kind)
     assert_never(outcome)
 
 
-def _waiting(token: Token, output: str) -> Step:
+def _try_output(token: Token, output: str) -> Step:
     try:
         output_check.accept(token.id, token.rules or Rules(), output)
     except PayloadRefused as refusal:

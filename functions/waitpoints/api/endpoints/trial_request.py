@@ -9,7 +9,7 @@ from waitpoints.api.http import Request
 from waitpoints.api.request_model import RequestModel
 
 
-def _headers(value: Any) -> dict[str, str]:
+def _check_headers(value: Any) -> dict[str, str]:
     """Return the headers, each name in lower case. pydantic would describe each of a million wrong values."""
     if not isinstance(value, dict) or not all(isinstance(text, str) for text in value.values()):
         raise ValueError("expected an object of texts")
@@ -26,7 +26,7 @@ class TryEndpointRequest(RequestModel):
             "have the signature that the provider made."
         ),
     )
-    headers: Annotated[Any, AfterValidator(_headers)] = Field(
+    headers: Annotated[Any, AfterValidator(_check_headers)] = Field(
         default={},
         description="The headers, of which a signature may need some.",
         json_schema_extra={"type": "object", "additionalProperties": {"type": "string"}},

@@ -89,14 +89,14 @@ def load(text: str | None) -> Page:
 
 
 def _page(value: Any) -> Page:
-    given = input.members(value, "page", _MEMBERS)
+    given = input.check_members(value, "page", _MEMBERS)
     confirm = given.get("confirm", False)
     if not isinstance(confirm, bool):
         raise InvalidPage("page.confirm", "expected true or false")
-    links = input.items(given.get("links", []), "page.links", MAX_LINKS)
+    links = input.check_items(given.get("links", []), "page.links", MAX_LINKS)
     return Page(
-        title=input.text(given.get("title"), "page.title", MAX_TITLE),
-        text=input.text(given.get("text", ""), "page.text", MAX_TEXT, 0),
+        title=input.check_text(given.get("title"), "page.title", MAX_TITLE),
+        text=input.check_text(given.get("text", ""), "page.text", MAX_TEXT, 0),
         links=tuple(_link(link, place) for link, place in links),
         actions=_actions(given["actions"]) if "actions" in given else (Action(DEFAULT_ACTION, None),),
         fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
@@ -105,15 +105,15 @@ def _page(value: Any) -> Page:
 
 
 def _link(value: Any, place: str) -> Link:
-    link = input.members(value, place, ("label", "url"))
-    url = input.text(link.get("url"), f"{place}.url", MAX_URL)
+    link = input.check_members(value, place, ("label", "url"))
+    url = input.check_text(link.get("url"), f"{place}.url", MAX_URL)
     if not _URL.fullmatch(url):
         raise InvalidPage(f"{place}.url", "expected an absolute URL of the scheme https, http or mailto, without spaces")
-    return Link(input.text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
+    return Link(input.check_text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
 
 
 def _actions(value: Any) -> tuple[Action, ...]:
-    listed = input.items(value, "page.actions", MAX_ACTIONS, 1)
+    listed = input.check_items(value, "page.actions", MAX_ACTIONS, 1)
     actions = tuple(_action(action, place) for action, place in listed)
     if len({action.id for action in actions}) < len(actions):
         raise InvalidPage("page.actions", "the same id twice")
@@ -121,10 +121,10 @@ def _actions(value: Any) -> tuple[Action, ...]:
 
 
 def _action(value: Any, place: str) -> Action:
-    action = input.members(value, place, ("id", "label", "style"))
+    action = input.check_members(value, place, ("id", "label", "style"))
     identifier, style = action.get("id"), action.get("style")
     if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         raise InvalidPage(f"{place}.id", "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
     if "style" in action and style not in STYLES:
         raise InvalidPage(f"{place}.style", f"expected one of {', '.join(STYLES)}, or no style")
-    return Action(identifier, input.text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)
+    return Action(identifier, input.check_text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)

@@ -58,7 +58,7 @@ def _choices_fit(field: Field) -> bool:
         return True
     each = field.schema["items"] if field.kind is Kind.SEVERAL_OF else field.schema
     values = json_text.dumps([choice.value for choice in field.choices])
-    return payload_schema.violation(json_text.dumps({"items": each}), values) is None
+    return payload_schema.find_violation(json_text.dumps({"items": each}), values) is None
 
 
 def _check_line_breaks(place: str, text: str) -> None:

@@ -125,7 +125,7 @@ class Problem:
 
 def parse(schema: Any, place: str) -> tuple[Field, ...]:
     """Return the fields of an object schema. Raises InvalidPage if it is not one, or cannot be drawn."""
-    form = input.members(schema, place, _OF_FORM, "keyword")
+    form = input.check_members(schema, place, _OF_FORM, "keyword")
     if form.get("type", "object") != "object":
         raise InvalidPage(f"{place}.type", 'expected "object"')
     if form.get("additionalProperties", False) is not False:
@@ -182,7 +182,7 @@ def problem(field: Field, value: Any) -> Problem | None:
         return Problem("control")
     if excess := _excess(field, value):
         return excess
-    found = payload_schema.violation(json_text.dumps(field.schema), json_text.dumps(value))
+    found = payload_schema.find_violation(json_text.dumps(field.schema), json_text.dumps(value))
     if found:
         limit = field.schema.get(found.keyword)
         is_limit = isinstance(limit, (int, float)) and not isinstance(limit, bool)
@@ -291,9 +291,9 @@ def _is_date(text: str) -> bool:
 
 
 def _field(name: str, schema: Any, required: bool, place: str) -> Field:
-    input.text(name, f"{place} (its name)", MAX_NAME)
+    input.check_text(name, f"{place} (its name)", MAX_NAME)
     kind = _kind(schema, place)
-    input.members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
+    input.check_members(schema, place, (*_OF_ALL, *_KEYWORDS[kind]), f"keyword of a field ({kind.value})")
     if kind in LONGEST:
         schema = {"maxLength": LONGEST[kind], **schema}
         if isinstance(schema["maxLength"], (int, float)) and schema["maxLength"] > MAX_TEXT:
@@ -304,8 +304,8 @@ def _field(name: str, schema: Any, required: bool, place: str) -> Field:
         name=name,
         kind=kind,
         schema=schema,
-        title=input.text(schema.get("title", name), f"{place}.title", MAX_TITLE),
-        description=input.text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
+        title=input.check_text(schema.get("title", name), f"{place}.title", MAX_TITLE),
+        description=input.check_text(schema.get("description", ""), f"{place}.description", MAX_DESCRIPTION, 0),
         required=required,
         choices=_choices(kind, schema, place),
     )
@@ -329,17 +329,17 @@ def _kind(schema: Any, place: str) -> Kind:
 def _choices(kind: Kind, schema: Mapping[str, Any], place: str) -> tuple[Choice, ...]:
     if kind is Kind.SEVERAL_OF:
         place = f"{place}.items"
-        schema = input.members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
+        schema = input.check_members(schema.get("items"), place, ("type", "enum", "oneOf"), "keyword")
     elif kind is not Kind.ONE_OF:
         return ()
     if ("enum" in schema) == ("oneOf" in schema):
         raise InvalidPage(place, "expected either enum or oneOf")
     if "enum" in schema:
-        listed = input.items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
+        listed = input.check_items(schema["enum"], f"{place}.enum", MAX_CHOICES, 1)
         choices = [_choice({"const": value}, at) for value, at in listed]
     else:
-        listed = input.items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
-        choices = [_choice(input.members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
+        listed = input.check_items(schema["oneOf"], f"{place}.oneOf", MAX_CHOICES, 1)
+        choices = [_choice(input.check_members(value, at, ("const", "title"), "keyword"), at) for value, at in listed]
     if len({choice.text for choice in choices}) < len(choices):
         raise InvalidPage(place, "the same choice twice")
     return tuple(choices)
@@ -349,5 +349,5 @@ def _choice(schema: Mapping[str, Any], place: str) -> Choice:
     value = schema.get("const")
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise InvalidPage(place, "a choice is a text or a number")
-    text = input.text(Choice(value, "").text, place, MAX_TITLE)
-    return Choice(value, input.text(schema.get("title", text), place, MAX_TITLE))
+    text = input.check_text(Choice(value, "").text, place, MAX_TITLE)
+    return Choice(value, input.check_text(schema.get("title", text), place, MAX_TITLE))

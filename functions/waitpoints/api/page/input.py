@@ -11,7 +11,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab,
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
-def members(value: Any, place: str, known: Collection[str], kind: str = "field") -> dict[str, Any]:
+def check_members(value: Any, place: str, known: Collection[str], kind: str = "field") -> dict[str, Any]:
     """Return the object. Raises InvalidPage if it is no object, or has a member that is not `known`."""
     if not isinstance(value, dict):
         raise InvalidPage(place, "expected an object")
@@ -21,14 +21,14 @@ def members(value: Any, place: str, known: Collection[str], kind: str = "field")
     return value
 
 
-def items(value: Any, place: str, most: int, least: int = 0) -> list[tuple[Any, str]]:
+def check_items(value: Any, place: str, most: int, least: int = 0) -> list[tuple[Any, str]]:
     """Return the items of a list, each with its place. Raises InvalidPage."""
     if not isinstance(value, list) or not least <= len(value) <= most:
         raise InvalidPage(place, f"expected a list of {least} to {most} items" if least else f"expected at most {most} items")
     return [(item, f"{place}[{index}]") for index, item in enumerate(value)]
 
 
-def text(value: Any, place: str, longest: int, shortest: int = 1) -> str:
+def check_text(value: Any, place: str, longest: int, shortest: int = 1) -> str:
     """Return a text that can be shown. Raises InvalidPage."""
     if not isinstance(value, str) or not shortest <= len(value) <= longest:
         raise InvalidPage(place, f"expected a text of {shortest} to {longest:,} characters")

@@ -37,7 +37,7 @@ def show_refusal(request: Request, refusal: Response) -> Response:
 
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
-    page = definition.load(services.tokens.document(token_id, DocumentKind.PAGE))
+    page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE))
     comma = look(request).language in words.DECIMAL_COMMA
     choice = form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
@@ -50,18 +50,18 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
         case NotConfirmed(action, values):
             return _answer(request, html.confirm(page, action, values, look(request)))
         case GoBack(values):
-            return _answer(request, html.form(page, look(request), until=_until(token_id), values=values))
+            return _answer(request, html.form(page, look(request), until=_read_timeout(token_id), values=values))
         case Errors():
             telemetry.count("PayloadsRefused")
             if not request.is_of_person:
                 raise PayloadRefused(choice.message)
             services.tokens.count_delivery(token_id, None, sender)
-            return _answer(request, html.form(page, look(request), until=_until(token_id), errors=choice), 422)
+            return _answer(request, html.form(page, look(request), until=_read_timeout(token_id), errors=choice), 422)
         case never:
             assert_never(never)
 
 
-def after_end(request: Request) -> Response:
+def answer_after_end(request: Request) -> Response:
     """The answer to a choice that came too late. The browser is sent to the page itself, which says what was decided."""
     if not request.is_of_person:
         return RECEIVED
@@ -79,7 +79,7 @@ def _ask_here(request: Request, token_id: str, page: Page, choice: Submission) -
     if choice.values is not None and request.is_of_person:
         return _answer(request, html.confirm(page, choice.action, choice.values, look(request)))
     if request.accepts_html:
-        return _answer(request, html.form(page, look(request), until=_until(token_id)))
+        return _answer(request, html.form(page, look(request), until=_read_timeout(token_id)))
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
@@ -91,7 +91,7 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
             return _answer(request, html.done(page, choice.action, _time(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
-            return after_end(request)
+            return answer_after_end(request)
         case RulesApply():
             raise AssertionError("the choice was checked against the page, which is the token's only rule")
         case never:
@@ -114,7 +114,7 @@ def _page_of(token: Token, look: Look) -> str:
     assert_never(token.outcome)
 
 
-def _until(token_id: str) -> datetime | None:
+def _read_timeout(token_id: str) -> datetime | None:
     """Return a token's timeout. Raises TokenNotFound."""
     return _timeout(services.tokens.find(token_id))
 

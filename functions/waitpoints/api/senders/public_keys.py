@@ -7,7 +7,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 
-def ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
+def verify_ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
     """Whether `signature` (64 bytes) is a valid signature of `content` under `key` (32 bytes)."""
     try:
         Ed25519PublicKey.from_public_bytes(key).verify(signature, content)
@@ -16,7 +16,7 @@ def ed25519(key: bytes, signature: bytes, content: bytes) -> bool:
     return True
 
 
-def ecdsa_p256(key: bytes, signature: bytes, content: bytes) -> bool:
+def verify_ecdsa_p256(key: bytes, signature: bytes, content: bytes) -> bool:
     """Whether `signature` (DER) is a valid signature of `content`, with SHA-256, under `key` (DER SubjectPublicKeyInfo).
 
     Raises ValueError if the key is not a point on the curve.

@@ -68,7 +68,7 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     scheme = SCHEMES[verification.scheme]
     if verification.header is not None:
         scheme = replace(scheme, signature=Header((verification.header,)))
-    signatures = _signatures(scheme, delivery)
+    signatures = _find_signatures(scheme, delivery)
     _check_time(scheme, delivery, now)
     contents = [_content(scheme, delivery, url) for url in _URL_FORMS[scheme.url_forms](delivery.url)]
     usable = False
@@ -84,14 +84,14 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
     raise WrongSignature(WRONG, "it does not match the delivery")
 
 
-def _signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
+def _find_signatures(scheme: Scheme, delivery: Delivery) -> list[str]:
     """Return the texts in the delivery that may be its signature, at least one. Raises WrongSignature."""
-    items = [item for text in _found(scheme.signature, scheme, delivery) for item in _items(scheme, text)]
+    items = [item for text in _find_texts(scheme.signature, scheme, delivery) for item in _items(scheme, text)]
     written = [value for label, value in items if value and label in (scheme.labels or ("",))]
     if not written:
-        raise WrongSignature(MALFORMED, f"no signature in {_said(scheme.signature)}")
+        raise WrongSignature(MALFORMED, f"no signature in {_describe(scheme.signature)}")
     if scheme.primitive in PUBLIC_KEY and len(written) > MAX_PUBLIC_KEY_SIGNATURES:
-        raise WrongSignature(MALFORMED, f"more than {MAX_PUBLIC_KEY_SIGNATURES} signatures in {_said(scheme.signature)}")
+        raise WrongSignature(MALFORMED, f"more than {MAX_PUBLIC_KEY_SIGNATURES} signatures in {_describe(scheme.signature)}")
     return written
 
 
@@ -106,18 +106,18 @@ def _items(scheme: Scheme, text: str) -> list[tuple[str, str]]:
     return items
 
 
-def _found(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
+def _find_texts(place: Place, scheme: Scheme, delivery: Delivery) -> list[str]:
     """Return the texts at a place in the delivery, at least one. Raises WrongSignature."""
     match place:
         case Header(names):
             texts = [delivery.headers[name] for name in names if delivery.headers.get(name)]
         case Label(name):
-            headers = _found(scheme.signature, scheme, delivery)
+            headers = _find_texts(scheme.signature, scheme, delivery)
             texts = [value for text in headers for label, value in _items(scheme, text) if label == name]
         case Member(path):
             texts = _member(delivery.json, path)
     if not texts:
-        raise WrongSignature(MISSING, f"no {_said(place)}")
+        raise WrongSignature(MISSING, f"no {_describe(place)}")
     return texts
 
 
@@ -129,7 +129,7 @@ def _member(value: Any, path: Sequence[str]) -> list[str]:
     return [str(value)] if isinstance(value, int) else []
 
 
-def _said(place: Place) -> str:
+def _describe(place: Place) -> str:
     match place:
         case Header(names):
             return f"{names[0]} header"
@@ -142,7 +142,7 @@ def _said(place: Place) -> str:
 def _check_time(scheme: Scheme, delivery: Delivery, now: float) -> None:
     if "ts" not in scheme.parts:
         return
-    signed_at = _seconds(scheme, _found(scheme.parts["ts"], scheme, delivery)[0])
+    signed_at = _seconds(scheme, _find_texts(scheme.parts["ts"], scheme, delivery)[0])
     if now - signed_at > scheme.tolerance:
         raise WrongSignature(TOO_OLD, f"signed more than {scheme.tolerance} seconds ago")
     if signed_at - now > scheme.tolerance:
@@ -162,7 +162,7 @@ def _seconds(scheme: Scheme, text: str) -> float:
                 return written.timestamp()
         except (ValueError, OverflowError):
             pass
-    raise WrongSignature(MALFORMED, f"no valid time in {_said(scheme.parts['ts'])}")
+    raise WrongSignature(MALFORMED, f"no valid time in {_describe(scheme.parts['ts'])}")
 
 
 def _content(scheme: Scheme, delivery: Delivery, url: str) -> bytes:
@@ -183,7 +183,7 @@ def _value(name: str, scheme: Scheme, delivery: Delivery, url: str) -> bytes:
         case "method":
             text = delivery.method
         case _:
-            text = _found(scheme.parts[name], scheme, delivery)[0]
+            text = _find_texts(scheme.parts[name], scheme, delivery)[0]
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -244,7 +244,7 @@ def _fits_shared_key(scheme: Scheme, key: bytes, signatures: Sequence[str], cont
 def _fits_public_key(scheme: Scheme, key: bytes, signatures: Sequence[str], content: bytes) -> bool:
     from waitpoints.api.senders import public_keys  # noqa: PLC0415 - cryptography is slow to import
 
-    verify = public_keys.ed25519 if scheme.primitive == "ed25519" else public_keys.ecdsa_p256
+    verify = public_keys.verify_ed25519 if scheme.primitive == "ed25519" else public_keys.verify_ecdsa_p256
     return any(verify(key, decoded, content) for signature in signatures if (decoded := _decoded(scheme, signature)))
 
 

@@ -23,7 +23,7 @@ def check(verify: Verification, request: Request, url: str, body: bytes, *, quie
     address = url + (f"?{request.raw_query}" if request.raw_query else "")
     delivery = signatures.Delivery(body, request.headers, address)
     try:
-        secret = signatures.check(verify, services.webhook_secret(verify.secret).accepted(), delivery, time.time())
+        secret = signatures.check(verify, services.webhook_secret(verify.secret).read_accepted(), delivery, time.time())
     except WrongSignature as refusal:
         if not quiet:
             telemetry.count("SignaturesRefused")

@@ -20,14 +20,14 @@ def parse_verify(value: Any) -> Verification:
     for name in value:
         if name not in VERIFY_FIELDS:
             raise InvalidVerification(f"Invalid verify: {unknown(name, VERIFY_FIELDS)}")
-    scheme = _scheme(value.get("scheme"))
+    scheme = _check_scheme(value.get("scheme"))
     secret = value.get("secret")
     if not isinstance(secret, str) or not _SECRET_NAME.fullmatch(secret):
         raise InvalidVerification("verify.secret must be the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
-    return Verification(scheme, secret, _header(scheme, value.get("header")))
+    return Verification(scheme, secret, _check_header(scheme, value.get("header")))
 
 
-def _scheme(value: Any) -> str:
+def _check_scheme(value: Any) -> str:
     name = ALIASES.get(value, value) if isinstance(value, str) else ""
     if name in SCHEMES:
         return name
@@ -37,7 +37,7 @@ def _scheme(value: Any) -> str:
     raise InvalidVerification(f"verify.scheme must be one of {', '.join(schemes)}{nearest}")
 
 
-def _header(scheme: str, value: Any) -> str | None:
+def _check_header(scheme: str, value: Any) -> str | None:
     if scheme != "token":
         if value is not None:
             raise InvalidVerification("verify.header is only accepted with the scheme token; other schemes have fixed headers")

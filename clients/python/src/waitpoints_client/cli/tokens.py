@@ -244,7 +244,7 @@ def given(data: str | None, *, text: bool) -> Any:
         from waitpoints_client.calls import ABSENT
 
         return ABSENT
-    return arguments.content(data) if text else arguments.json_value(data, "DATA")
+    return arguments.content(data) if text else arguments.read_json(data, "DATA")
 
 
 def done(as_json: bool) -> None:
