@@ -61,7 +61,7 @@ def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
     assert "the execution is still waiting" in lines["resumes with what is posted"].figure
     assert "ResumableStateMachines" in shown
     assert "1 executions stopped" in shown
-    assert {smoke.ended(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
+    assert {smoke.wait_for_end(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
 
 
 def test_an_unreadable_bucket_fails_the_line_of_the_large_output(stack: Stack, caller: Callable[..., Caller]) -> None:
@@ -106,7 +106,7 @@ def test_ctrl_c_stops_the_execution_and_completes_the_token(caller: Callable[...
 
     assert prove(smoke, [Check("waits", interrupted, "")], show=str) == 130
 
-    assert smoke.ended(smoke.executions[0])["status"] == "ABORTED"
+    assert smoke.wait_for_end(smoke.executions[0])["status"] == "ABORTED"
     assert api.retrieve({"id": smoke.tokens[0]})["status"] == "COMPLETED"
 
 

@@ -87,7 +87,7 @@ class TriedStack:
         self.outputs = Outputs(StateMachineArn=EXAMPLE, WaitFunctionName="stack-Wait-1", CreateFunctionName="stack-Create-1")
         self._seen: list[dict[str, Any]] = []
 
-    def physical_ids(self) -> dict[str, str]:
+    def list_physical_ids(self) -> dict[str, str]:
         return {"WaitForToken": "stack-Wait-1"}
 
     def client(self, service: str) -> Any:
@@ -171,9 +171,9 @@ class TriedStack:
 def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
     fake = FakeWaitpoints()
     stack = TriedStack(fake.client())
-    monkeypatch.setattr(stacks, "deployed", lambda _: stack)
-    monkeypatch.setattr(stacks, "local_file", lambda: tmp_path / "stack.json")
-    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    monkeypatch.setattr(stacks, "find_stack", lambda _: stack)
+    monkeypatch.setattr(stacks, "find_local_file", lambda: tmp_path / "stack.json")
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
     monkeypatch.setattr(try_machine, "end_in_order", lambda: None)  # this process keeps its signals
     monkeypatch.chdir(tmp_path)
@@ -314,7 +314,7 @@ class TestAMap:
     @pytest.fixture
     def tokens(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         fake = FakeWaitpoints(ignore_rules=True)
-        monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+        monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
         tokens = [fake.client().create().id, fake.client().create(task_token="b" * 100).id]
         pages = [{"fields": {"required": ["n"], "properties": {"n": {"minimum": least}}}} for least in (10, 20)]
         made = event(0.3, "TaskSucceeded", resource="invoke", output=json.dumps({"Payload": {"id": tokens[0]}}))
@@ -432,7 +432,7 @@ def test_an_id_that_names_no_token_is_left_to_the_state(stack: TriedStack) -> No
 
 def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     fake = FakeWaitpoints(ignore_rules=True)
-    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     code = {"type": "string", "pattern": "^[A-Z]{2}/[0-9]{2}$"}
     page = json.dumps(
         {"title": "?", "fields": {"required": ["n", "code"], "properties": {"n": {"type": "number"}, "code": code}}}
@@ -457,7 +457,7 @@ def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatc
     answers = iter([found])
     tried = SimpleNamespace(**{name: getattr(stack.waitpoints, name) for name in ("create", "list", "fail")})
     tried.get = lambda _: next(answers, gone)
-    monkeypatch.setattr(stacks, "local_client", lambda _: nullcontext(tried))
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: nullcontext(tried))
 
     lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
 
@@ -518,7 +518,7 @@ def test_a_file_that_cannot_be_used_is_wrong_usage(stack: TriedStack, words: lis
 def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]]
     fake = FakeWaitpoints(ignore_rules=True)
-    monkeypatch.setattr(stacks, "local_client", lambda _: fake.client())
+    monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     printed = run(WAITS, "--page", '{"title": "Deploy?", "actions": [{"id": "yes", "label": "Yes"}]}').stdout
     [token] = fake.client().list()
     assert f"Open {token.url}\n" in printed
@@ -662,6 +662,6 @@ def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
 
 
 def test_it_runs_on_the_local_stack_only(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(stacks, "local_file", lambda: None)
+    monkeypatch.setattr(stacks, "find_local_file", lambda: None)
     assert "runs on the local stack only: start it with `make run`" in run(PASSES).stderr
     assert "No such option: --stack" in run(PASSES, "--stack", "production").stderr

@@ -91,7 +91,7 @@ class OperatedStack:
 @pytest.fixture
 def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> OperatedStack:
     stack = OperatedStack()
-    monkeypatch.setattr(stacks, "deployed", lambda _: stack)
+    monkeypatch.setattr(stacks, "find_stack", lambda _: stack)
     monkeypatch.chdir(tmp_path)
     return stack
 
@@ -145,7 +145,7 @@ def test_no_error_of_aws_is_obeyed_by_a_terminal(stack: OperatedStack, monkeypat
     def rejected(*_: Any) -> None:
         raise ClientError({"Error": {"Code": "AccessDenied", "Message": HOSTILE}}, "Invoke")
 
-    monkeypatch.setattr(stacks, "deployed", rejected)
+    monkeypatch.setattr(stacks, "find_stack", rejected)
     result = run(*command.split())
     assert (result.exit_code, result.stdout) == (2 if command in ("doctor", "redrive", "smoke") else 1, "")
     assert r"\u202e" in result.stderr
@@ -171,7 +171,7 @@ class TestGiveUp:
     @pytest.fixture
     def tokens(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         fake = FakeWaitpoints()
-        monkeypatch.setattr(stacks, "client_of", lambda _: fake.client())
+        monkeypatch.setattr(stacks, "make_client", lambda _: fake.client())
         return [fake.client().create().id for _ in range(2)]
 
     def test_asks_first_and_then_says_how_many(self, stack: OperatedStack, tokens: list[str]) -> None:
@@ -233,7 +233,7 @@ class TestSmoke:
         checks = (smoke_checks.Check("works", lambda _: "in 1 s", ""),)
         monkeypatch.setattr("waitpoints_client.operator.smoke.CHECKS", checks)
         monkeypatch.setattr("waitpoints_client.operator.smoke.prove.__defaults__", (checks, print))
-        monkeypatch.setattr(OperatedStack, "api_key", lambda _: "key", raising=False)
+        monkeypatch.setattr(OperatedStack, "read_api_key", lambda _: "key", raising=False)
         monkeypatch.setattr(operate, "end_in_order", lambda: None)
         result = run("smoke", "--json")
         assert (result.exit_code, json.loads(result.stdout)) == (

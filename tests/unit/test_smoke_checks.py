@@ -33,7 +33,7 @@ class FakeDeployed:
     def client(self, service: str) -> Any:
         return self
 
-    def resources(self, kind: str) -> list[str]:
+    def list_resources(self, kind: str) -> list[str]:
         return ["the-log-group"]
 
     def get_paginator(self, operation: str) -> Any:

@@ -48,7 +48,7 @@ class Lambda:
 @pytest.fixture
 def functions(monkeypatch: pytest.MonkeyPatch) -> Lambda:
     functions = Lambda()
-    durable._functions.cache_clear()
+    durable._make_lambda_client.cache_clear()
     monkeypatch.setenv("WAITPOINTS_WAIT_FUNCTION", "WaitForToken")
     monkeypatch.setitem(sys.modules, "boto3", SimpleNamespace(client={"lambda": functions}.__getitem__))
     return functions

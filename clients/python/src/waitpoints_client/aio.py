@@ -68,7 +68,7 @@ class AsyncWaitpoints:
     @classmethod
     def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:
         """As `Waitpoints.from_stack`, which blocks for a moment."""
-        url, api_key = settings.of_stack(name, session)
+        url, api_key = settings.read_stack(name, session)
         return cls(url, api_key, timeout=timeout)
 
     def __repr__(self) -> str:

@@ -80,7 +80,7 @@ class Waitpoints:
 
         Without a `session` of boto3, the default profile and AWS_REGION are used. Raises ConfigurationError.
         """
-        url, api_key = settings.of_stack(name, session)
+        url, api_key = settings.read_stack(name, session)
         return cls(url, api_key, timeout=timeout)
 
     def __repr__(self) -> str:

@@ -85,13 +85,13 @@ def wait_for_token(
 
 def _invoke(function: str, payload: dict[str, Any]) -> None:
     """Invoke the wait function. Raises NotRegisteredError, also for an error that Lambda answers with success."""
-    answer = _functions().invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+    answer = _make_lambda_client().invoke(FunctionName=function, Payload=json.dumps(payload).encode())
     if "FunctionError" in answer:
         raise NotRegisteredError(answer["Payload"].read().decode())
 
 
 @cache
-def _functions() -> Any:
+def _make_lambda_client() -> Any:
     try:
         import boto3  # noqa: PLC0415 - part of the extra
     except ImportError:

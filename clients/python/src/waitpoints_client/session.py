@@ -82,7 +82,7 @@ class Session:
         All attempts carry the same key, by which the API knows that they are one call.
         """
         request = self._request(call, str(uuid.uuid4()))
-        answer = yield from self._answered(request)
+        answer = yield from self._ask(request)
         try:
             return call.read(answer)
         except (ValidationError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -96,7 +96,7 @@ class Session:
             return found
         link = yield from self.send(calls.packet(found.output_text))
         # The host of the link is not the API's: it gets no key.
-        download = yield from self._answered(Request("GET", link))
+        download = yield from self._ask(Request("GET", link))
         return found.model_copy(update={"output_text": download.content.decode(), "output_type": "application/json"})
 
     def wait(self, token: TokenOrId, poll: float | timedelta | None, timeout: float | timedelta | None) -> Flow[Result]:
@@ -126,7 +126,7 @@ class Session:
             headers["content-type"] = "application/json"
         return Request(call.method, self.url + call.path, call.query or None, headers, content)
 
-    def _answered(self, request: Request) -> Flow[httpx.Response]:
+    def _ask(self, request: Request) -> Flow[httpx.Response]:
         """Return the first answer that is a success. Raises what the last attempt came to, or the first that is final."""
         attempt = 1
         while True:
@@ -176,10 +176,10 @@ def _delay(attempt: int, answer: httpx.Response | APIConnectionError) -> float:
     delay: float = min(FIRST_DELAY * DELAY_FACTOR ** (attempt - 1), LONGEST_DELAY)
     if isinstance(answer, APIConnectionError):
         return delay
-    return min(max(delay, _asked(answer.headers)), LONGEST_DELAY)
+    return min(max(delay, _read_delay(answer.headers)), LONGEST_DELAY)
 
 
-def _asked(headers: httpx.Headers) -> float:
+def _read_delay(headers: httpx.Headers) -> float:
     """Return the seconds that `retry-after` or, in epoch milliseconds, `x-ratelimit-reset` asks to wait; else 0."""
     try:
         if "retry-after" in headers:

@@ -17,11 +17,11 @@ def resolve(url: str | None, api_key: str | None, stack: str | None, session: "b
     if stack is not None:
         if url is not None or api_key is not None:
             raise ConfigurationError("Give a stack, or a url and an api_key, not both")
-        url, api_key = of_stack(stack, session)
-    return _checked_url(url or os.environ.get(URL)), _checked_key(api_key or os.environ.get(API_KEY))
+        url, api_key = read_stack(stack, session)
+    return _check_url(url or os.environ.get(URL)), _check_key(api_key or os.environ.get(API_KEY))
 
 
-def of_stack(name: str, session: "boto3.Session | None" = None) -> tuple[str, str]:
+def read_stack(name: str, session: "boto3.Session | None" = None) -> tuple[str, str]:
     """Return the URL and the key of a stack in AWS, from its outputs and its secret. Raises ConfigurationError."""
     try:
         import boto3  # noqa: PLC0415 - only this needs the extra
@@ -46,7 +46,7 @@ def _reason(error: Any) -> str:
     return str(getattr(error, "response", {}).get("Error", {}).get("Message") or error)
 
 
-def _checked_url(url: str | None) -> str:
+def _check_url(url: str | None) -> str:
     """Return the URL without white space around it. A wrong one is not shown: it may be the key, or a callback URL."""
     if not url or not url.strip():
         raise ConfigurationError(f"No URL: give url=…, or set {URL} to the stack's output ApiUrl")
@@ -65,7 +65,7 @@ def _checked_url(url: str | None) -> str:
     return url.rstrip("/")
 
 
-def _checked_key(api_key: str | None) -> str:
+def _check_key(api_key: str | None) -> str:
     """Return the key without white space around it. One that no header can have would be shown in HTTP's own error."""
     if not api_key or not api_key.strip():
         raise ConfigurationError(f"No API key: give api_key=…, or set {API_KEY}")

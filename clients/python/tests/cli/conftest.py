@@ -29,7 +29,7 @@ def waitpoints(fake: FakeWaitpoints) -> Waitpoints:
 @pytest.fixture
 def run(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch) -> Run:
     """Run a command of this stack. Returns its exit code, its standard output and its standard error."""
-    monkeypatch.setattr(stacks, "client", lambda _: fake.client())
+    monkeypatch.setattr(stacks, "find_client", lambda _: fake.client())
 
     def run(*arguments: str, input: str | None = None) -> Result:
         return CliRunner().invoke(program, arguments, input=input, prog_name="waitpoints")

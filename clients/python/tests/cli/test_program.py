@@ -94,7 +94,7 @@ def test_a_mistake_of_the_program_is_no_traceback(run: Run, monkeypatch: pytest.
     def fail(*_: object) -> None:
         raise KeyError("oops")
 
-    monkeypatch.setattr(stacks, "client", fail)
+    monkeypatch.setattr(stacks, "find_client", fail)
     result = run("list")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.startswith(
@@ -109,7 +109,7 @@ def test_ctrl_c_is_quiet_and_has_status_130(run: Run, monkeypatch: pytest.Monkey
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(stacks, "client", interrupt)
+    monkeypatch.setattr(stacks, "find_client", interrupt)
     result = run("list")
     assert (result.exit_code, result.output) == (130, "")
 

@@ -24,7 +24,7 @@ def test_the_stack_of_make_run_is_found_from_a_folder_below(no_stack: Path, monk
     (no_stack / "a" / "b").mkdir(parents=True)
     monkeypatch.chdir(no_stack / "a" / "b")
 
-    assert stacks.client(None).url == "http://127.0.0.1:8787"
+    assert stacks.find_client(None).url == "http://127.0.0.1:8787"
 
 
 def test_the_environment_comes_before_the_stack_of_make_run(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -32,7 +32,7 @@ def test_the_environment_comes_before_the_stack_of_make_run(no_stack: Path, monk
     monkeypatch.setenv("WAITPOINTS_URL", "https://waitpoints.example")
     monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
 
-    assert stacks.client(None).url == "https://waitpoints.example"
+    assert stacks.find_client(None).url == "https://waitpoints.example"
 
 
 @pytest.mark.parametrize(("one", "other"), [("WAITPOINTS_URL", "WAITPOINTS_API_KEY"), ("WAITPOINTS_API_KEY", "WAITPOINTS_URL")])
@@ -41,7 +41,7 @@ def test_half_of_the_environment_is_refused(no_stack: Path, monkeypatch: pytest.
     monkeypatch.setenv(one, "https://waitpoints.example")
 
     with pytest.raises(Problem, match=f"{one} is set, but {other} is not: set both"):
-        stacks.client(None)
+        stacks.find_client(None)
 
 
 def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None:

@@ -33,7 +33,7 @@ if os.environ.get("HOSTILE"):
     hostile = waitpoints.create(idempotency_key=text)
     waitpoints.complete(hostile, {text: text})
     sys.argv = [hostile.id if word == "hostile" else word for word in sys.argv]
-stacks.client = lambda _: fake.client()
+stacks.find_client = lambda _: fake.client()
 program(sys.argv[1:], prog_name="waitpoints")
 """
 COLOUR = re.compile(r"\x1b\[(?:\d+;)*3[1-7]m")

@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 
 from waitpoints_client import Waitpoints
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.arguments import content
+from waitpoints_client.cli.arguments import read_content
 from waitpoints_client.cli.problems import Problem
 from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
@@ -260,7 +260,7 @@ class TestComplete:
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(Problem, match="- reads standard input, which is closed"):
-            content("-")
+            read_content("-")
 
     def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:
         assert printed("complete", waitpoints.create().id) == {"success": True}
@@ -338,7 +338,7 @@ class TestCompleteAfterTheEnd:
         self, fake: FakeWaitpoints, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token = waitpoints.create()
-        monkeypatch.setattr(stacks, "client", lambda _: Waitpoints(fake.url, token.public_access_token, transport=fake))
+        monkeypatch.setattr(stacks, "find_client", lambda _: Waitpoints(fake.url, token.public_access_token, transport=fake))
         for _ in range(2):
             result = CliRunner().invoke(program, ["complete", token.id])
             assert (result.exit_code, result.output) == (0, "")

@@ -15,25 +15,25 @@ if TYPE_CHECKING:
 USAGE = 2
 
 
-def content(argument: str) -> str:
+def read_content(argument: str) -> str:
     """Return an argument's text: of the file in `@file`, of standard input for `-`, else the argument itself."""
     if argument == "-":
-        return standard_input()
-    return file(argument[1:]) if argument.startswith("@") else argument
+        return read_standard_input()
+    return read_file(argument[1:]) if argument.startswith("@") else argument
 
 
-def standard_input() -> str:
+def read_standard_input() -> str:
     if sys.stdin is None:
         raise Problem("- reads standard input, which is closed", USAGE)
     return sys.stdin.read()
 
 
-def content_or_file(argument: str, name: str) -> str:
+def read_content_or_file(argument: str, name: str) -> str:
     """Return an argument that is JSON, or the text of the file that it names with or without `@`; standard input for `-`."""
     if argument == "-" or argument.lstrip().startswith(("{", "[", "@")) or _is_json(argument):
-        return content(argument)
+        return read_content(argument)
     try:
-        return file(argument)
+        return read_file(argument)
     except Problem as problem:
         raise Problem(f"{name} {argument} is neither JSON nor a file: {str(problem).rpartition(': ')[2]}", USAGE) from None
 
@@ -46,7 +46,7 @@ def _is_json(text: str) -> bool:
     return True
 
 
-def file(name: str) -> str:
+def read_file(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8")
     except OSError as error:
@@ -55,17 +55,17 @@ def file(name: str) -> str:
         raise Problem(f"{name} is not text in UTF-8", USAGE) from None
 
 
-def json_value(argument: str, name: str) -> Any:
+def read_json(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be `@file` or `-`. `name` says in an error which argument it is."""
-    return _parsed(content(argument), name)
+    return _parse(read_content(argument), name)
 
 
-def json_or_file(argument: str, name: str) -> Any:
+def read_json_or_file(argument: str, name: str) -> Any:
     """Return the JSON value of an argument, which can be a file's name, too."""
-    return _parsed(content_or_file(argument, name), name)
+    return _parse(read_content_or_file(argument, name), name)
 
 
-def _parsed(text: str, name: str) -> Any:
+def _parse(text: str, name: str) -> Any:
     try:
         return json.loads(text, parse_constant=partial(_refuse_constant, name))
     except json.JSONDecodeError as error:
@@ -91,10 +91,10 @@ def _example(text: str) -> str:
     return f"'{json.dumps(text.strip())}' for a text" if is_word and len(text) < 40 else """'{"approved": true}', for example"""
 
 
-def verification(argument: str) -> "Verify":
+def parse_verify(argument: str) -> "Verify":
     """Return the signature that `SCHEME:SECRET`, `token:SECRET:HEADER` or the API's JSON asks for."""
     if argument.lstrip().startswith(("{", "@")) or argument == "-":
-        verify: Verify = json_value(argument, "--verify")
+        verify: Verify = read_json(argument, "--verify")
         return verify
     parts = argument.split(":")
     if len(parts) == 2 and all(parts):
@@ -104,7 +104,7 @@ def verification(argument: str) -> "Verify":
     raise Problem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
 
 
-def new_tags(tags: list[str] | None) -> list[str] | None:
+def check_tags(tags: list[str] | None) -> list[str] | None:
     """Return the tags of a new token. Raises Problem for one that no list can be filtered by."""
     if with_comma := [tag for tag in tags or () if "," in tag]:
         raise Problem(f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE)

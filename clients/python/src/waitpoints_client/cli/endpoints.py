@@ -38,15 +38,15 @@ def put(
     A delivery completes the token that was created with the key NAME:KEY. --verify none lets the URL alone complete tokens.
     """
     options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl}
-    checked: Any = "none" if verify == "none" else arguments.verification(verify)
-    with stacks.client(stack) as waitpoints:
+    checked: Any = "none" if verify == "none" else arguments.parse_verify(verify)
+    with stacks.find_client(stack) as waitpoints:
         made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
     show.answer(made) if as_json else show.fields(_settings(made))
 
 
 def get(name: Name, stack: Stack = None, as_json: Json = False) -> None:
     """Show an endpoint, and what became of its deliveries."""
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = waitpoints.endpoints.get(name)
     if as_json:
         show.answer(found)
@@ -61,7 +61,7 @@ def get(name: Name, stack: Stack = None, as_json: Json = False) -> None:
 
 def list_endpoints(stack: Stack = None, as_json: Json = False) -> None:
     """List endpoints by name."""
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = list(waitpoints.endpoints.list())
     if as_json:
         show.value([show.as_value(endpoint) for endpoint in found])
@@ -74,7 +74,7 @@ def delete(name: Name, yes: Yes = False, stack: Stack = None, as_json: Json = Fa
     """Delete an endpoint. Its URL never becomes valid again."""
     if not yes:
         confirm(f"Delete {name}? Its URL never becomes valid again.")
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         waitpoints.endpoints.delete(name)
     if as_json:
         show.value({"success": True})
@@ -92,8 +92,8 @@ def try_delivery(
 ) -> None:
     """Say what would become of a delivery, and change nothing."""
     headers = dict(_header(text) for text in header or ())
-    with stacks.client(stack) as waitpoints:
-        trial = waitpoints.endpoints.test(name, arguments.content(body), headers=headers, query=query)
+    with stacks.find_client(stack) as waitpoints:
+        trial = waitpoints.endpoints.test(name, arguments.read_content(body), headers=headers, query=query)
     if as_json:
         show.answer(trial)
         return
@@ -105,7 +105,7 @@ def try_delivery(
 
 def url(name: Name, stack: Stack = None, as_json: Json = False) -> None:
     """Print an endpoint's URL, for the provider. Treat it as a secret."""
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = waitpoints.endpoints.get(name).url
     show.value({"url": found}) if as_json else show.text(found)
 

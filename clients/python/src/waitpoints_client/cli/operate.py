@@ -24,7 +24,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
     undone; 1 if something is (fix the cause, then redrive); 2 if the stack could not be reached.
     """
     with exiting_with(UNREACHABLE):
-        deployed = stacks.deployed(stack)
+        deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.doctor import look, report
 
         findings = look(deployed)
@@ -42,7 +42,7 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
     Exit status: 0 if nothing is left undone, 1 if something is, 2 if the stack could not be reached.
     """
     with exiting_with(UNREACHABLE):
-        deployed = stacks.deployed(stack)
+        deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.redrive import redrive as retry
 
         failures: list[str] = []
@@ -66,8 +66,8 @@ def give_up(
     For executions that have ended in another way, or whose task token is invalid. Each waiter is tried once more. What still
     cannot be resumed is reported no longer, and never tried again.
     """
-    deployed = stacks.deployed(stack)
-    with stacks.client_of(deployed) as waitpoints:
+    deployed = stacks.find_stack(stack)
+    with stacks.make_client(deployed) as waitpoints:
         for token in tokens:
             _check_exists(waitpoints, token)
     show.note(f"Stack {deployed.name}: nothing will resume what still waits for {', '.join(tokens)}.")
@@ -103,7 +103,7 @@ def restore(
 
     What the stack's table has already stays as it is, so the command can be run again.
     """
-    deployed = stacks.deployed(stack)
+    deployed = stacks.find_stack(stack)
     from waitpoints_client.operator.restore import check, copy
 
     check(deployed, table, region)
@@ -124,11 +124,11 @@ def smoke(stack: Stack = None, as_json: Json = False) -> None:
     """
     end_in_order()
     with exiting_with(UNREACHABLE):
-        deployed = stacks.deployed(stack)
+        deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.caller import Caller
         from waitpoints_client.operator.smoke import Line, introduction, prove
 
-        caller = Caller(deployed, deployed.api_key())
+        caller = Caller(deployed, deployed.read_api_key())
     if not as_json:
         show.text(introduction(deployed))
         raise typer.Exit(prove(caller, show=show.text))
@@ -149,10 +149,10 @@ def rotate_key(
     Each key works until the second rotation after it was made, so callers have the time between two rotations to change to
     the new one.
     """
-    deployed = stacks.deployed(stack)
-    from waitpoints_client.operator.rotate_key import keys, rotate
+    deployed = stacks.find_stack(stack)
+    from waitpoints_client.operator.rotate_key import find_keys, rotate
 
-    before = keys(deployed)
+    before = find_keys(deployed)
     show.note(f"Stack {deployed.name} at {deployed.outputs['ApiUrl']}.\n{before.consequences()}")
     if not yes:
         confirm("Rotate the API key?")
@@ -179,10 +179,10 @@ def logs(
     A terminal gets each line's time, level and fields; a pipe gets the line itself, with --json as an object with its time.
     """
     start = int((time.time() - durations.seconds(since)) * 1000)
-    deployed = stacks.deployed(stack)
+    deployed = stacks.find_stack(stack)
     from waitpoints_client.operator import logs as stack_logs
 
-    place = (deployed.client("logs"), stack_logs.log_group(deployed), start, text)
+    place = (deployed.client("logs"), stack_logs.find_log_group(deployed), start, text)
     lines = stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place)
     is_empty = True
     for line in lines:

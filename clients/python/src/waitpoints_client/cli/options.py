@@ -21,19 +21,20 @@ class PlainCommand(TyperCommand):
     """A command whose help leaves out the Python types that Typer shows, such as <str> and <bool>."""
 
     def get_params(self, ctx: Any) -> Any:
-        return _without_types(super().get_params(ctx))
+        return _hide_types(super().get_params(ctx))
 
 
 class PlainGroup(TyperGroup):
     """A group of commands, with the same help."""
 
     def get_params(self, ctx: Any) -> Any:
-        return _without_types(super().get_params(ctx))
+        return _hide_types(super().get_params(ctx))
 
 
-def _without_types(parameters: list[Any]) -> list[Any]:
+def _hide_types(parameters: list[Any]) -> list[Any]:
     for parameter in parameters:
-        vars(parameter)["display_type"] = lambda _: ""  # takes the place of its method
+        # Takes the place of its method: Typer has no setting for it. A metavar hides the type of an option, not of an argument.
+        vars(parameter)["display_type"] = lambda _: ""
     return parameters
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 LOCAL = Path(".local") / "stack.json"
 
 
-def client(name: str | None) -> "Waitpoints":
+def find_client(name: str | None) -> "Waitpoints":
     """Return a client of the stack of this name in AWS, else of the environment's, else of the one that `make run` serves.
 
     Raises Problem that says what was tried.
@@ -22,25 +22,25 @@ def client(name: str | None) -> "Waitpoints":
     from waitpoints_client import Waitpoints
 
     if name is not None:
-        return client_of(deployed(name))
-    if given := from_environment():
+        return make_client(find_stack(name))
+    if given := read_environment():
         return Waitpoints(*given)
-    if path := local_file():
-        return local_client(path)
+    if path := find_local_file():
+        return read_local_client(path)
     raise Problem(
         "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
         f"`make run`; no --stack is given, the two are not set, and {nowhere()}"
     )
 
 
-def client_of(stack: "Deployed") -> "Waitpoints":
+def make_client(stack: "Deployed") -> "Waitpoints":
     """Return a client of a stack that is operated on, whatever the environment names."""
     from waitpoints_client import Waitpoints
 
-    return Waitpoints(stack.outputs["ApiUrl"], stack.api_key())
+    return Waitpoints(stack.outputs["ApiUrl"], stack.read_api_key())
 
 
-def local_client(path: Path) -> "Waitpoints":
+def read_local_client(path: Path) -> "Waitpoints":
     """Return a client of the stack that a file of `make run` describes."""
     from waitpoints_client import Waitpoints
 
@@ -49,7 +49,7 @@ def local_client(path: Path) -> "Waitpoints":
     return Waitpoints(described["api_url"], described["api_key"])
 
 
-def deployed(name: str | None) -> "Deployed":
+def find_stack(name: str | None) -> "Deployed":
     """Return the stack of this name in AWS, or the one that `make run` serves. Raises Problem or NotFound."""
     if name == "":
         raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
@@ -61,7 +61,7 @@ def deployed(name: str | None) -> "Deployed":
         raise Problem('This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`') from None
     if name is not None:
         return Deployed.named(name)
-    if path := local_file():
+    if path := find_local_file():
         described = json.loads(path.read_text())
         SERVED[:] = [described["endpoint_url"]]
         return Deployed.local(described)
@@ -78,19 +78,19 @@ def nowhere() -> str:
 
 def note_local_key(stack: "Deployed", key: str) -> None:
     """Write a new API key of the stack of `make run` into the file in which other commands find it."""
-    for path in (local_file() or LOCAL).parent.glob("stack*.json"):
+    for path in (find_local_file() or LOCAL).parent.glob("stack*.json"):
         described = json.loads(path.read_text())
         if described["endpoint_url"] == stack.endpoint.get("endpoint_url"):
             path.write_text(json.dumps({**described, "api_key": key}, indent=2) + "\n")
 
 
-def local_file() -> Path | None:
+def find_local_file() -> Path | None:
     """Return the file in which `make run` describes its stack, or None."""
     here = Path.cwd()
     return next((folder / LOCAL for folder in (here, *here.parents) if (folder / LOCAL).is_file()), None)
 
 
-def from_environment() -> tuple[str, str] | None:
+def read_environment() -> tuple[str, str] | None:
     """Return the URL and the API key that the environment names, or None. Raises Problem if only one is set."""
     names = ("WAITPOINTS_URL", "WAITPOINTS_API_KEY")
     url, key = (os.environ.get(name, "") for name in names)

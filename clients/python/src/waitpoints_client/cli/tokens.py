@@ -50,13 +50,18 @@ def create(
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there.
     """
-    options: Any = {"timeout": timeout, "tags": arguments.new_tags(tag), "idempotency_key": key, "idempotency_key_ttl": key_ttl}
-    options |= {"complete_when": complete_when, "verify": arguments.verification(verify) if verify else None}
-    options |= {
-        "payload_schema": arguments.json_or_file(schema, "--schema") if schema else None,
-        "page": arguments.json_or_file(page, "--page") if page else None,
+    options: Any = {
+        "timeout": timeout,
+        "tags": arguments.check_tags(tag),
+        "idempotency_key": key,
+        "idempotency_key_ttl": key_ttl,
     }
-    with stacks.client(stack) as waitpoints:
+    options |= {"complete_when": complete_when, "verify": arguments.parse_verify(verify) if verify else None}
+    options |= {
+        "payload_schema": arguments.read_json_or_file(schema, "--schema") if schema else None,
+        "page": arguments.read_json_or_file(page, "--page") if page else None,
+    }
+    with stacks.find_client(stack) as waitpoints:
         created = waitpoints.create(**options)
     if as_json:
         show.answer(created)
@@ -71,7 +76,7 @@ def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
 
     With --json its output is JSON text, as in the API.
     """
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = waitpoints.get(token)
     if as_json:
         show.answer(found)
@@ -112,7 +117,7 @@ def list_tokens(
         "oldest_first": oldest_first or None,
         "page_size": min(limit, 100),
     }
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
 
         def read() -> list[Any]:
             return list(islice(waitpoints.list(**filters), limit))
@@ -130,12 +135,12 @@ def complete(token: Token, data: Data = None, text: Text = False, stack: Stack =
 
     The first completion counts; a later one changes nothing, and says so.
     """
-    output = given(data, text=text)
-    with stacks.client(stack) as waitpoints:
+    output = read_data(data, text=text)
+    with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
         settle(waitpoints, calls.complete(token, output), lambda _: token)
-    done(as_json)
+    show_done(as_json)
 
 
 def fail(
@@ -150,11 +155,11 @@ def fail(
 
     A token that has ended stays as it is, and the command says so.
     """
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
         settle(waitpoints, calls.fail(token, message, name, code), lambda _: token)
-    done(as_json)
+    show_done(as_json)
 
 
 def complete_key(
@@ -169,8 +174,8 @@ def complete_key(
 
     If no token has the key yet, the completion is kept for the token that is created with it.
     """
-    output = given(data, text=text)
-    with stacks.client(stack) as waitpoints:
+    output = read_data(data, text=text)
+    with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
         call = calls.complete_key(key, output, ttl)
@@ -196,7 +201,7 @@ def wait(
     time of --for. Wrong options have the exit status 2, too, but only before the wait.
     """
     seconds = None if limit is None else durations.seconds(limit)
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         from waitpoints_client.errors import WaitTimeoutError
 
         try:
@@ -221,14 +226,14 @@ def url(token: Token, stack: Stack = None, as_json: Json = False) -> None:
 
     Anyone who has it can complete the token.
     """
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = waitpoints.get(token).url
     show.value({"url": found}) if as_json else show.text(found)
 
 
 def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     """Open a token's page in the browser."""
-    with stacks.client(stack) as waitpoints:
+    with stacks.find_client(stack) as waitpoints:
         found = waitpoints.get(token).url
     import webbrowser
 
@@ -238,16 +243,16 @@ def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
         show.value({"url": found})
 
 
-def given(data: str | None, *, text: bool) -> Any:
+def read_data(data: str | None, *, text: bool) -> Any:
     """Return the output: ABSENT if there is no DATA."""
     if data is None:
         from waitpoints_client.calls import ABSENT
 
         return ABSENT
-    return arguments.content(data) if text else arguments.read_json(data, "DATA")
+    return arguments.read_content(data) if text else arguments.read_json(data, "DATA")
 
 
-def done(as_json: bool) -> None:
+def show_done(as_json: bool) -> None:
     if as_json:
         show.value({"success": True})
 

@@ -52,18 +52,18 @@ def try_machine(
     """
     end_in_order()
     file = file.removeprefix("@")  # as for other arguments
-    text, value = arguments.file(file), arguments.json_or_file(given, "--input")
-    token_page = arguments.json_or_file(page, "--page") if page else None
-    path = stacks.local_file()
+    text, value = arguments.read_file(file), arguments.read_json_or_file(given, "--input")
+    token_page = arguments.read_json_or_file(page, "--page") if page else None
+    path = stacks.find_local_file()
     if path is None:
         raise problems.Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
-    deployed = stacks.deployed(None)
+    deployed = stacks.find_stack(None)
     from waitpoints_client.operator import definition, machine_run
 
-    known, named = machine_run.placeholders(deployed), dict(map(_placeholder, values or ()))
+    known, named = machine_run.list_placeholders(deployed), dict(map(_placeholder, values or ()))
     machine = definition.read(text, file, known, named, partial(machine_run.stand_in, deployed))
     machine_run.check(deployed, machine)
-    with stacks.local_client(path) as waitpoints:
+    with stacks.read_local_client(path) as waitpoints:
         tried = machine_run.MachineRun(deployed, waitpoints, machine, page=token_page)
         _run(tried, name or Path(file).name.split(".")[0], value, timeout, as_json)
 
@@ -80,10 +80,10 @@ def _run(tried: "MachineRun", name: str, value: Any, timeout: str, as_json: bool
 
     status, has_ended = INTERRUPTED, False
     try:
-        with stand_ins.made(tried.stack, tried.definition, tried.role) as told:
+        with stand_ins.make(tried.stack, tried.definition, tried.role) as told:
             for line in told:
                 show.note(line)
-            tried.start(name, tried.given(value, timeout))
+            tried.start(name, tried.prepare_input(value, timeout))
             status = _follow(tried, value, as_json)
     except KeyboardInterrupt:
         if tried.execution:

@@ -41,36 +41,36 @@ class Awaited:
     _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
     """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
 
-    def begins(self, history: History, written: Written, event: Event) -> Iterator[Event]:
+    def begin(self, history: History, written: Written, event: Event) -> Iterator[Event]:
         """Yield that a state waits, and how to complete its token if that is known already."""
         function, payload = given(written)
         if _is(function, self.create_function):
             self._sought[written["id"]] = event, payload
-        token = self._named(payload) if _is(function, self.wait_function) else None
+        token = self._get_named(payload) if _is(function, self.wait_function) else None
         is_told = token is not None and (token.status != "WAITING" or token.id in self.shown)
         yield replace(event, token=token) if is_told else event
         if token and not is_told:
-            yield from self._once(token, event.at, event.place, self._created(token, history))
+            yield from self._show_once(token, event.at, event.place, self._find_create(token, history))
 
-    def ends(self, scheduled: Written) -> None:
+    def end(self, scheduled: Written) -> None:
         """Note that a state waits no longer."""
         self._sought.pop(scheduled.get("id", 0), None)
 
-    def found(self, started: datetime) -> Iterator[Event]:
+    def find(self, started: datetime) -> Iterator[Event]:
         """Yield the tokens of states that create and wait, as soon as they exist. Their waiter has the state's task token."""
         sought = {_waiter_id(payload): number for number, (_, payload) in self._sought.items()}
-        for token in self._candidates(started) if sought else ():
+        for token in self._list_candidates(started) if sought else ():
             for number in [sought[waiter.id] for waiter in token.waiters if waiter.id in sought]:
                 event, payload = self._sought.pop(number)
-                yield from self._once(token, token.created_at, event.place, payload)
+                yield from self._show_once(token, token.created_at, event.place, payload)
 
-    def _named(self, payload: Mapping[str, Any]) -> Token | None:
+    def _get_named(self, payload: Mapping[str, Any]) -> Token | None:
         try:
             return self.waitpoints.get(str(payload.get("waitpointId") or "-"))
         except (APIError, ValueError):  # the state will say so
             return None
 
-    def _candidates(self, started: datetime) -> Iterator[Token]:
+    def _list_candidates(self, started: datetime) -> Iterator[Token]:
         """Yield the tokens that a create can have made or, with a key, found."""
         keys = {payload.get("idempotencyKey") for _, payload in self._sought.values()}
         listings = [
@@ -80,7 +80,7 @@ class Awaited:
         ]
         yield from (self.waitpoints.get(listed) for listing in listings for listed in listing if listed.id not in self.shown)
 
-    def _created(self, token: Token, history: History) -> Mapping[str, Any]:
+    def _find_create(self, token: Token, history: History) -> Mapping[str, Any]:
         """Return the fields of the create that made this token; none if it was made before the execution."""
         for event in history.events:
             if event["type"] in SUCCEEDED and token.id in str(details_of(event).get("output", "")):
@@ -89,7 +89,7 @@ class Awaited:
                     return payload
         return self.own.get(token.id, {})
 
-    def _once(self, token: Token, at: datetime, place: Place, created: Mapping[str, Any]) -> Iterator[Event]:
+    def _show_once(self, token: Token, at: datetime, place: Place, created: Mapping[str, Any]) -> Iterator[Event]:
         if token.id not in self.shown:
             self.shown[token.id] = token
             made = fitting_output(self.machine, created)

@@ -107,18 +107,18 @@ class Caller:
         return self.executions[-1]
 
     def wait_until_registered(self, token: dict[str, Any]) -> None:
-        self.until(lambda: self.retrieve(token)["waiters"], "the execution did not register as a waiter")
+        self.wait_until(lambda: self.retrieve(token)["waiters"], "the execution did not register as a waiter")
 
-    def ended(self, execution: str) -> dict[str, Any]:
+    def wait_for_end(self, execution: str) -> dict[str, Any]:
         """Wait until an execution ends. Returns the response of DescribeExecution."""
 
         def look() -> dict[str, Any] | None:
             described: dict[str, Any] = self.step_functions.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return self.until(look, "the execution is still waiting")
+        return self.wait_until(look, "the execution is still waiting")
 
-    def until(self, look: Callable[[], Found | None], otherwise: str) -> Found:
+    def wait_until(self, look: Callable[[], Found | None], otherwise: str) -> Found:
         """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time."""
         started = time.monotonic()
         until = min(started + self.patience, self.deadline)
@@ -131,11 +131,11 @@ class Caller:
     def clean_up(self) -> str:
         """Stop executions that still run and complete tokens that still wait. Returns a one-line summary."""
         until = time.monotonic() + CLEAN_UP_SECONDS
-        stopped = self._each(self.executions, self._stop, until)
-        completed = self._each(self.tokens, self._complete, until)
+        stopped = self._end_each(self.executions, self._stop, until)
+        completed = self._end_each(self.tokens, self._complete, until)
         return f"{stopped} executions stopped, {completed} waiting tokens completed"
 
-    def _each(self, made: list[str], end: Callable[[str], bool], until: float) -> str:
+    def _end_each(self, made: list[str], end: Callable[[str], bool], until: float) -> str:
         ended = failed = 0
         for one in made:
             try:

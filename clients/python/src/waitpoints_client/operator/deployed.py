@@ -32,7 +32,7 @@ class Deployed:
     @classmethod
     def named(cls, name: str) -> "Deployed":
         """Return the stack of this name in AWS, with the user's own credentials and region. Raises NotFound."""
-        return cls(name, session_of_the_environment())
+        return cls(name, open_session())
 
     @classmethod
     def local(cls, stack: Mapping[str, str]) -> "Deployed":
@@ -59,20 +59,20 @@ class Deployed:
             raise NotFound(f"No stack {where} of this account: check its name, AWS_REGION and AWS_PROFILE") from None
         return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
 
-    def api_key(self) -> str:
+    def read_api_key(self) -> str:
         """Return the stack's API key, from its secret."""
         secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["ApiKeySecret"])
         return str(secret["SecretString"])
 
-    def resources(self, kind: str) -> Iterator[str]:
+    def list_resources(self, kind: str) -> Iterator[str]:
         """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
-        return (one["PhysicalResourceId"] for one in self._summaries() if one["ResourceType"] == kind)
+        return (one["PhysicalResourceId"] for one in self._list_summaries() if one["ResourceType"] == kind)
 
-    def physical_ids(self) -> dict[str, str]:
+    def list_physical_ids(self) -> dict[str, str]:
         """Return the physical ids of the stack's resources by their names in the template."""
-        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in self._summaries()}
+        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in self._list_summaries()}
 
-    def _summaries(self) -> Iterator[dict[str, Any]]:
+    def _list_summaries(self) -> Iterator[dict[str, Any]]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
         return (resource for page in pages for resource in page["StackResourceSummaries"])
 
@@ -99,7 +99,7 @@ def invocation_config(seconds: int) -> Config:
     return Config(read_timeout=seconds + 10, tcp_keepalive=True, retries={"total_max_attempts": 1})
 
 
-def session_of_the_environment() -> boto3.Session:
+def open_session() -> boto3.Session:
     """Return a session with the user's credentials and region. Raises NotFound that says what to set if one is missing.
 
     boto3 reads only AWS_DEFAULT_REGION; the other SDKs read AWS_REGION.

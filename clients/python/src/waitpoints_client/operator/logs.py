@@ -40,7 +40,7 @@ class Line:
         return self.text.startswith(_PLATFORM) or "_aws" in (self.record or {})
 
 
-def log_group(stack: Deployed) -> str:
+def find_log_group(stack: Deployed) -> str:
     described = stack.client("cloudformation").describe_stack_resource(StackName=stack.name, LogicalResourceId="LogGroup")
     return str(described["StackResourceDetail"]["PhysicalResourceId"])
 

@@ -25,15 +25,15 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 def stand_in(stack: Deployed, placeholder: str) -> str:
     """Return an ARN for a function that stands for one of the user's."""
-    values = placeholders(stack)
+    values = list_placeholders(stack)
     place = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
     return f"{place}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"
 
 
-def placeholders(stack: Deployed) -> dict[str, str]:
+def list_placeholders(stack: Deployed) -> dict[str, str]:
     """Return what a definition can name: the stack's outputs and resources, and some of AWS's pseudo parameters."""
     _, partition, _, region, account, *_ = ("", *stack.outputs["StateMachineArn"].split(":", 5)[1:])
-    return {**stack.physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
+    return {**stack.list_physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
 
 
 def check(stack: Deployed, definition: Definition) -> None:
@@ -59,7 +59,7 @@ class MachineRun:
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
 
-    def given(self, value: Any, timeout: str) -> Any:
+    def prepare_input(self, value: Any, timeout: str) -> Any:
         """Return the input, with a token if the machine needs one: not if the input has one or a state creates it.
 
         Raises Unusable if the input has no room for a token.
@@ -87,18 +87,18 @@ class MachineRun:
         """Yield what the execution does, until it ends."""
         awaited, history = self._awaited(), History()
         for look in count():
-            seen, history.events = len(history.events), self._history()
+            seen, history.events = len(history.events), self._read_history()
             for written in history.events[seen:]:
                 if event := history.read(written):
-                    yield from awaited.begins(history, written, event) if event.kind == "waits" else [event]
+                    yield from awaited.begin(history, written, event) if event.kind == "waits" else [event]
                     if event.is_the_end:
                         return
                     if event.kind in ("resumed", "failed"):
-                        awaited.ends(history.scheduled(written))
+                        awaited.end(history.scheduled(written))
             if history.events:
-                yield from awaited.found(history.events[0]["timestamp"])
+                yield from awaited.find(history.events[0]["timestamp"])
             if look % LOOKS == LOOKS - 1:
-                yield from self._lost(awaited)
+                yield from self._find_lost(awaited)
             time.sleep(POLL_SECONDS)
 
     def stop(self) -> None:
@@ -125,7 +125,7 @@ class MachineRun:
     def _creates_tokens(self) -> bool:
         return self.definition.invokes(self.stack.outputs["CreateFunctionName"])
 
-    def _history(self) -> list[Written]:
+    def _read_history(self) -> list[Written]:
         pages = self.step_functions.get_paginator("get_execution_history").paginate(executionArn=self.execution)
         return [event for page in pages for event in page["events"]]
 
@@ -134,7 +134,7 @@ class MachineRun:
         functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
         return Awaited(self.waitpoints, self.definition.machine, *functions, own)
 
-    def _lost(self, awaited: Awaited) -> Iterator[Event]:
+    def _find_lost(self, awaited: Awaited) -> Iterator[Event]:
         """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""
         for token in [self.waitpoints.get(shown) for shown in awaited.shown.values() if shown.status == "WAITING"]:
             statuses = {waiter.status for waiter in token.waiters}

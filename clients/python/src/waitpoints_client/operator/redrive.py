@@ -99,8 +99,8 @@ def do_again(stack: Deployed, message: dict[str, Any]) -> None:
         return
     function = message["requestContext"]["functionArn"].removesuffix(":$LATEST")
     place = message["DDBStreamBatchInfo"]
-    filters = patterns(stack, function, place["streamArn"])
-    wanted = [record for record in records(stack, place) if passes(filters, record)]
+    filters = read_patterns(stack, function, place["streamArn"])
+    wanted = [record for record in read_records(stack, place) if passes(filters, record)]
     failed = 0
     for chunk in chunks(wanted):
         answer = stack.invoke(function, {"Records": chunk})
@@ -109,14 +109,14 @@ def do_again(stack: Deployed, message: dict[str, Any]) -> None:
         raise RuntimeError(f"{failed} records of the stream failed again")
 
 
-def patterns(stack: Deployed, function: str, stream_arn: str) -> list[dict[str, Any]]:
+def read_patterns(stack: Deployed, function: str, stream_arn: str) -> list[dict[str, Any]]:
     """Return the filter patterns of the event source mapping from this stream to this function."""
     mappings = stack.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     criteria = [mapping.get("FilterCriteria", {}) for mapping in mappings if mapping["EventSourceArn"] == stream_arn]
     return [json.loads(found["Pattern"]) for filters in criteria for found in filters.get("Filters", [])]
 
 
-def records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
+def read_records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the stream records of a failed batch in the shape of a Lambda event. Raises RecordsGone."""
     try:
         return list(read(stack.client("dynamodbstreams"), place))

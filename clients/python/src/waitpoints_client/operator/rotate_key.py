@@ -35,7 +35,7 @@ class Keys:
         )
 
 
-def keys(stack: Deployed) -> Keys:
+def find_keys(stack: Deployed) -> Keys:
     found = stack.client("secretsmanager").list_secret_version_ids(SecretId=stack.outputs["ApiKeySecret"])["Versions"]
     made = {stage: version.get("CreatedDate") for version in found for stage in version.get("VersionStages", [])}
     return Keys(made.get("AWSCURRENT"), made.get("AWSPREVIOUS"))

@@ -37,7 +37,7 @@ def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any]
     started, lines = time.monotonic(), dict[str, Line]()
     try:
         for check in checks:
-            lines[check.name] = outcome(check, caller, lines)
+            lines[check.name] = run_check(check, caller, lines)
             show(lines[check.name])
     except KeyboardInterrupt:
         show("\nInterrupted: cleaning up")
@@ -49,7 +49,7 @@ def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any]
     return 1 if failed else 0
 
 
-def outcome(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
+def run_check(check: Check, caller: Caller, before: dict[str, Line]) -> Line:
     if check.needs and before[check.needs].outcome != "ok":
         return Line(check.name, "skipped", f'"{check.needs}" did not pass')
     if time.monotonic() > caller.deadline:

@@ -54,7 +54,7 @@ def creates(caller: Caller) -> str:
 
 
 def refuses_a_wrong_key(caller: Caller) -> str:
-    return refused(caller.request("POST", TOKENS, b"{}", key="wrong").status)
+    return check_refused(caller.request("POST", TOKENS, b"{}", key="wrong").status)
 
 
 def resumes(caller: Caller) -> str:
@@ -62,7 +62,7 @@ def resumes(caller: Caller) -> str:
     execution = caller.start_waiting(token)
     caller.wait_until_registered(token)
     caller.post_callback(token, PAYLOAD)
-    exactly(caller, execution)
+    check_output(caller, execution)
     if caller.retrieve(token)["output"] != PAYLOAD.decode():
         raise Unexpected("the token's output differs from what was posted")
     return f"{len(PAYLOAD)} bytes, exactly as posted"
@@ -71,13 +71,13 @@ def resumes(caller: Caller) -> str:
 def resumes_at_once(caller: Caller) -> str:
     token = caller.create()
     caller.post_callback(token, PAYLOAD)
-    described = exactly(caller, caller.start_waiting(token))
+    described = check_output(caller, caller.start_waiting(token))
     return f"in {(described['stopDate'] - described['startDate']).total_seconds():.2f} s"
 
 
-def exactly(caller: Caller, execution: str) -> dict[str, Any]:
+def check_output(caller: Caller, execution: str) -> dict[str, Any]:
     """Wait for an execution to end. Returns its description. Raises Unexpected unless its output is PAYLOAD."""
-    described = caller.ended(execution)
+    described = caller.wait_for_end(execution)
     if described["status"] != "SUCCEEDED":
         raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
     if json.loads(described["output"]) != json.loads(PAYLOAD):
@@ -90,15 +90,15 @@ def times_out(caller: Caller) -> str:
     for seconds in TIMEOUTS:
         token = caller.create(timeout=f"{seconds}s")
         waiting.append((token, caller.start_waiting(token)))
-    late = [lateness(caller, *one) for one in waiting]
+    late = [measure_lateness(caller, *one) for one in waiting]
     if max(late) > LATE:
         raise Unexpected(f"{max(late):.2f} s late")
     return f"late by {', '.join(f'{one:.2f}' for one in sorted(late))} s"
 
 
-def lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
+def measure_lateness(caller: Caller, token: dict[str, Any], execution: str) -> float:
     """Return the seconds from a token's timeout to the end of its execution, both by AWS's clock."""
-    described = caller.ended(execution)
+    described = caller.wait_for_end(execution)
     if (described["status"], described.get("error")) != ("FAILED", "WaitpointTimeoutError"):
         raise Unexpected(f"the execution {described['status']}: {described.get('error')}")
     found = caller.retrieve(token)
@@ -116,13 +116,13 @@ def refuses_a_wrong_hash(caller: Caller) -> str:
     token = caller.create()
     before = caller.retrieve(token)
     last = "0" if token["url"][-1] != "0" else "1"
-    said = refused(caller.request("POST", token["url"][:-1] + last, PAYLOAD).status)
+    said = check_refused(caller.request("POST", token["url"][:-1] + last, PAYLOAD).status)
     if caller.retrieve(token) != before:
         raise Unexpected("the token has changed")
     return f"{said}, the token untouched"
 
 
-def refused(status: int) -> str:
+def check_refused(status: int) -> str:
     if status != 401:
         raise Unexpected(f"answered {status}")
     return "401"
@@ -159,7 +159,7 @@ def finds_the_tag(caller: Caller) -> str:
         page = caller.call("GET", f"{TOKENS}?filter%5Btags%5D={caller.tag}&page%5Bsize%5D=100")
         return made <= {token["id"] for token in page["data"]}
 
-    caller.until(look, "the list lacks tokens with the tag")
+    caller.wait_until(look, "the list lacks tokens with the tag")
     return f"{len(made)} tokens in {time.monotonic() - started:.2f} s"
 
 
@@ -172,7 +172,7 @@ def resumes_promptly(caller: Caller) -> str:
     for token, execution in zip(tokens, executions, strict=True):
         sent = time.monotonic()
         caller.post_callback(token, PAYLOAD)
-        exactly(caller, execution)
+        check_output(caller, execution)
         seen.append(time.monotonic() - sent)
     inside = [waiter["lagMs"] for token in tokens for waiter in caller.retrieve(token)["waiters"]]
     here = f"sent to ended p50 {statistics.median(seen):.2f} s, max {max(seen):.2f} s"
@@ -190,21 +190,21 @@ def has_nothing_undone(caller: Caller) -> str:
 
 
 def logs_no_error(caller: Caller) -> str:
-    groups = list(caller.stack.resources("AWS::Logs::LogGroup"))
+    groups = list(caller.stack.list_resources("AWS::Logs::LogGroup"))
     logs, newest = caller.stack.client("logs"), caller.tokens[-1]
     since = instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])  # by AWS's clock, as the log events
 
     def logged() -> int:
-        return sum(len(list(events(logs, group, newest, since))) for group in groups)
+        return sum(len(list(read_events(logs, group, newest, since))) for group in groups)
 
-    lines = caller.until(logged, f"no log line about {newest} in {', '.join(groups) or 'any log group'}")
-    found = [event for group in groups for word in ERRORS for event in events(logs, group, word, since)]
+    lines = caller.wait_until(logged, f"no log line about {newest} in {', '.join(groups) or 'any log group'}")
+    found = [event for group in groups for word in ERRORS for event in read_events(logs, group, word, since)]
     if found:
         raise Unexpected(f"{len(found)} log lines with an error, such as {' '.join(found[0].split())[:200]}")
     return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, timezone.utc):%H:%M:%S} UTC"
 
 
-def events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
+def read_events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
     """Yield the messages in a log group that contain `text`, since a time in epoch seconds."""
     pages = logs.get_paginator("filter_log_events").paginate(
         logGroupName=group, filterPattern=f'"{text}"', startTime=int(since * 1000)

@@ -29,28 +29,28 @@ def handler(event, context):
 
 
 @contextmanager
-def made(stack: Deployed, definition: Definition, role: str) -> Iterator[list[str]]:
+def make(stack: Deployed, definition: Definition, role: str) -> Iterator[list[str]]:
     """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
 
     A function returns its result. Without one it returns what it is given, with the fields that the states read. Raises
     Unusable if a state invokes a function that does not exist, or waits for a stand-in.
     """
     told: list[str] = []
-    if problem := next(_silent(definition), None) or next(_foreign(stack, definition), None):
+    if problem := next(_find_silent(definition), None) or next(_find_foreign(stack, definition), None):
         raise Unusable(problem)
     with ExitStack() as deletions:
         for name, arn in definition.stand_ins.items():
             result = definition.results.get(name)
             sample = _sample(definition, arn) if result is None else {}
             _make_function(stack, arn, role, result or sample, echoes=result is None, deletions=deletions)
-            told.append(_about(name, result, sample))
-        for name in sorted(_missing_secrets(stack, definition)):
+            told.append(_describe(name, result, sample))
+        for name in sorted(_find_missing_secrets(stack, definition)):
             _make_secret(stack, name, deletions)
             told.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
         yield told
 
 
-def _silent(definition: Definition) -> Iterator[str]:
+def _find_silent(definition: Definition) -> Iterator[str]:
     """Yield what to do about each stand-in that a state would wait for without end."""
     for placeholder, arn in definition.stand_ins.items():
         for name, state in definition.states_that_invoke(arn):
@@ -59,9 +59,9 @@ def _silent(definition: Definition) -> Iterator[str]:
                 yield f'the state "{name}" {never}: write <WaitFunctionName> or <CreateFunctionName> to wait for a token'
 
 
-def _foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
+def _find_foreign(stack: Deployed, definition: Definition) -> Iterator[str]:
     """Yield what to do about each function that is named without a placeholder and is not on the local stack."""
-    known = {*stack.physical_ids().values(), *stack.outputs.values(), *definition.stand_ins.values()}
+    known = {*stack.list_physical_ids().values(), *stack.outputs.values(), *definition.stand_ins.values()}
     for name, state in states(definition.machine):
         for function in invoked(state):
             if function and function not in known and not function.startswith("{%") and _is_missing(stack, function):
@@ -80,7 +80,7 @@ def _is_missing(stack: Deployed, function: str) -> bool:
     return False
 
 
-def _about(name: str, result: Any, sample: Mapping[str, Any]) -> str:
+def _describe(name: str, result: Any, sample: Mapping[str, Any]) -> str:
     if result is not None:
         return f"{name} is a stand-in that returns {json.dumps(result, ensure_ascii=False)}."
     more = f", with {' and '.join(f'{field} {value}' for field, value in sample.items())}" if sample else ""
@@ -103,10 +103,10 @@ def _make_function(stack: Deployed, arn: str, role: str, result: Any, *, echoes:
     functions.create_function(
         FunctionName=name, Runtime="python3.13", Handler="stand_in.handler", Role=role, Code={"ZipFile": code.getvalue()}
     )
-    deletions.callback(_quietly, functions.delete_function, FunctionName=name)
+    deletions.callback(_delete_quietly, functions.delete_function, FunctionName=name)
 
 
-def _missing_secrets(stack: Deployed, definition: Definition) -> Iterator[str]:
+def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[str]:
     """Yield the names of the secrets that tokens of this definition are verified with and that do not exist."""
     for _, state in definition.states_that_invoke(stack.outputs["CreateFunctionName"]):
         match payload(state).get("verify"):
@@ -122,9 +122,9 @@ def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
     """Make a secret that every scheme with a shared key accepts."""
     manager, path = stack.client("secretsmanager"), f"{stack.name}/{name}"
     manager.create_secret(Name=path, SecretString=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
-    deletions.callback(_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
+    deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
 
 
-def _quietly(delete: Callable[..., Any], **named: Any) -> None:
+def _delete_quietly(delete: Callable[..., Any], **named: Any) -> None:
     with suppress(ClientError):
         delete(**named)
