@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from benchmarks import prices
 from in_process.counting.deliveries import Deliveries
-from in_process.counting.waits import Added, Step, Wait
+from in_process.counting.waits import Added, CountedStep, Wait
 from waitpoints.aws import secrets
 from waitpoints.endpoint_cache import CACHED_FOR
 
@@ -20,7 +20,7 @@ MONTH = 730 * 3600  # seconds
 SECRETS = 2  # that a function environment reads for a delivery: the signing key and the endpoint's
 
 
-def http_requests(step: Step) -> int:
+def http_requests(step: CountedStep) -> int:
     """Return how many requests the HTTP API bills."""
     return max(1, math.ceil(step.body_bytes / prices.HTTP_METERED)) if step.over_http else 0
 

@@ -18,7 +18,7 @@ from benchmarks.calculator import report as report_month
 from benchmarks.figures import DOCS, table, write
 from in_process.counting.deliveries import Deliveries, count_deliveries
 from in_process.counting.options import FILTERED, SHAPED, SIGNED, count_options
-from in_process.counting.waits import Added, Bench, Step, Wait, bench, log_to
+from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
 
 PAGE = DOCS / "costs.md"
@@ -79,7 +79,7 @@ def report_alternatives(waitpoints: float) -> str:
     return table(head, [one.cells() for one in alternatives(waitpoints)], texts=2)
 
 
-def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> str:
+def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: CountedStep) -> str:
     """Return, as Markdown, what waits cost, and what each of their steps asks of AWS."""
     names = list(waits)
     dollars = {name: bill.dollars(wait) for name, wait in waits.items()}
@@ -119,7 +119,7 @@ def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: Step) -> st
     )
 
 
-def asks(step: Step) -> list[str]:
+def asks(step: CountedStep) -> list[str]:
     """Return what a step asks of AWS: its calls, write units and read units."""
     return [", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
 

@@ -7,7 +7,7 @@ from benchmarks.figures import DOCS, write
 from benchmarks.plots import plot
 from benchmarks.simulation import limits, quotas, scenarios
 from benchmarks.simulation.scenarios import Run
-from benchmarks.simulation.stack import Stack
+from benchmarks.simulation.stack import SimulatedStack
 from benchmarks.simulation.world import happened_by
 from in_process.template import Template
 
@@ -37,7 +37,7 @@ def draw_waits(runs: Sequence[Run]) -> None:
 
 
 def main() -> int:
-    stack = Stack.of(Template.load())
+    stack = SimulatedStack.of(Template.load())
     write(PAGE, "limits, by make simulate", limits.markdown(stack))
     write(PAGE, "quotas, by make simulate", quotas.markdown())
     bursts, senders, regions = scenarios.report(stack)

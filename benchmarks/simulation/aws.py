@@ -39,7 +39,7 @@ class Concurrency:
         self.free = limit
 
 
-class Function:
+class SimulatedFunction:
     """A Lambda function on demand: an environment serves one invocation at a time, and is used again."""
 
     def __init__(self, env: simpy.Environment, concurrency: Concurrency, start: float) -> None:

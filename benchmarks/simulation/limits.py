@@ -8,7 +8,7 @@ from benchmarks.figures import table
 from benchmarks.simulation import quotas
 from benchmarks.simulation.flows import RESUME, WAIT_WITH_TIMEOUT, Call
 from benchmarks.simulation.quotas import Assumed, Quota
-from benchmarks.simulation.stack import Stack
+from benchmarks.simulation.stack import SimulatedStack
 from waitpoints.aws.items import LIST_SHARDS
 
 RATES: Final = (10, 1_000, 10_000)  # waits a second
@@ -44,7 +44,7 @@ class Limit:
         ]
 
 
-def limits(stack: Stack, assumed: Assumed | None = None) -> list[Limit]:
+def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]:
     """Return the limits, the first that is met first."""
     calls = [call for flow in WAIT_WITH_TIMEOUT.values() for call in flow]
     indexed = sum(call.list_index for call in calls)
@@ -95,6 +95,6 @@ def _percent(share: float) -> str:
     return f"**{shown}**" if share > 1 else shown
 
 
-def markdown(stack: Stack) -> str:
+def markdown(stack: SimulatedStack) -> str:
     head = ["limit", "a wait needs", "there is", *(f"{rate:,} a second" for rate in RATES), "above it", "raised by"]
     return table(head, [limit.cells() for limit in limits(stack)])

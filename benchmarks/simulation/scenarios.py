@@ -6,8 +6,8 @@ from typing import Final
 
 from benchmarks.figures import table
 from benchmarks.simulation.senders import FOUR_HOURS, NEVER, SDK, SENDERS, Sender
-from benchmarks.simulation.stack import Stack, Throttle
-from benchmarks.simulation.world import LARGE_REGION, SMALL_REGION, Found, Setting, World, happened_by, percentile
+from benchmarks.simulation.stack import SimulatedStack, Throttle
+from benchmarks.simulation.world import LARGE_REGION, SMALL_REGION, Found, Setting, Simulation, happened_by, percentile
 
 BURST: Final = 100_000
 MINUTE: Final = 60.0
@@ -22,7 +22,7 @@ class Run:
     """A scenario that has run, and held: nothing was lost."""
 
     name: str
-    world: World
+    world: Simulation
     found: Found
 
     def settled(self) -> list[float]:
@@ -33,20 +33,20 @@ class Run:
 
 
 def burst(name: str, setting: Setting, sender: Sender = FOUR_HOURS, number: int = BURST, within: float = MINUTE) -> Run:
-    world = World(setting)
+    world = Simulation(setting)
     found = world.callbacks(number, within, sender)
     found.audit()
     return Run(name, world, found)
 
 
-def as_deployed(stack: Stack) -> list[Run]:
+def as_deployed(stack: SimulatedStack) -> list[Run]:
     """A hundred thousand callbacks in a minute, with the throttles of the template, by sender."""
     runs = [burst(sender.name, Setting(stack), sender) for sender in SENDERS]
     new = Setting(stack, concurrency=NEW_ACCOUNT, send_task=SMALL_REGION)
     return [*runs, burst("a new account, 10 invocations at once; as Shopify", new)]
 
 
-def raised(stack: Stack) -> list[Run]:
+def raised(stack: SimulatedStack) -> list[Run]:
     """The same burst, with a callback route that lets it in."""
     setting = Setting(replace(stack, callbacks=RAISED))
     small = replace(setting, send_task=SMALL_REGION)
@@ -60,7 +60,7 @@ def raised(stack: Stack) -> list[Run]:
     ]
 
 
-def list_index(stack: Stack) -> list[Run]:
+def list_index(stack: SimulatedStack) -> list[Run]:
     """Four thousand callbacks a second for a quarter of a minute, where every other quota has been raised."""
     wide = Throttle(10_000, 10_000)
     setting = Setting(replace(stack, callbacks=wide), send_task=wide, account=wide, concurrency=10_000, partitions=GROWN)
@@ -73,7 +73,7 @@ def list_index(stack: Stack) -> list[Run]:
     return [burst(name, case, number=60_000, within=MINUTE / 4) for name, case in cases.items()]
 
 
-def hot_key(stack: Stack) -> list[Run]:
+def hot_key(stack: SimulatedStack) -> list[Run]:
     """Creates with one idempotency key, which a token holds."""
     setting = Setting(replace(stack, stage=RAISED))
     cases = {
@@ -84,12 +84,12 @@ def hot_key(stack: Stack) -> list[Run]:
     }
     runs = []
     for name, (rate, sender) in cases.items():
-        world = World(setting)
+        world = Simulation(setting)
         runs.append(Run(name, world, world.creates_of_one_key(rate, KEY_SECONDS, sender)))
     return runs
 
 
-def report(stack: Stack) -> tuple[str, list[Run], list[Run]]:
+def report(stack: SimulatedStack) -> tuple[str, list[Run], list[Run]]:
     """Run all scenarios. Returns Markdown, and the runs to draw."""
     senders, regions = as_deployed(stack), raised(stack)
     parts = [

@@ -30,7 +30,7 @@ class Consumer:
 
 
 @dataclass(frozen=True, slots=True)
-class Stack:
+class SimulatedStack:
     stage: Throttle
     callbacks: Throttle
     consumer: Consumer
@@ -38,7 +38,7 @@ class Stack:
     """The reserved concurrency of the functions that have one."""
 
     @classmethod
-    def of(cls, template: Template) -> "Stack":
+    def of(cls, template: Template) -> "SimulatedStack":
         api = template.resources("AWS::Serverless::HttpApi")["Api"]
         return cls(
             stage=_throttle(template, api["DefaultRouteSettings"]),

@@ -10,11 +10,11 @@ from typing import Final
 import simpy
 
 from benchmarks.simulation import flows
-from benchmarks.simulation.aws import Concurrency, Environment, Function, Process, StepFunctions, Table, sdk_pause
+from benchmarks.simulation.aws import Concurrency, Environment, Process, SimulatedFunction, StepFunctions, Table, sdk_pause
 from benchmarks.simulation.flows import RESUME, Call
 from benchmarks.simulation.quotas import API_BURST, API_RATE, CONCURRENCY, SEND_TASK_BUCKET, SEND_TASK_RATE, Assumed, Sdk
 from benchmarks.simulation.senders import FOUR_HOURS, Sender
-from benchmarks.simulation.stack import Consumer, Stack, Throttle
+from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
 from local.throttle import TokenBucket
 
 LARGE_REGION: Final = Throttle(SEND_TASK_RATE.value, SEND_TASK_BUCKET.value)
@@ -29,7 +29,7 @@ STORE_PAUSES: Final = (0.02, 0.05, 0.1, 0.2, 0.4, 0.8)
 class Setting:
     """The quotas of an account, what its stack sets, and how long things take."""
 
-    stack: Stack
+    stack: SimulatedStack
     send_task: Throttle = LARGE_REGION
     account: Throttle = ACCOUNT
     concurrency: int = int(CONCURRENCY.value)
@@ -94,7 +94,7 @@ class Found:
         assert self.oldest_record < STREAM_KEEPS, "a record outlived the stream"
 
 
-class World:
+class Simulation:
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.env = simpy.Environment()
@@ -292,15 +292,15 @@ class World:
     def poll(self) -> float:
         return self._random.random() * self._time.poll
 
-    def _function(self, name: str, shared: Concurrency) -> Function:
+    def _function(self, name: str, shared: Concurrency) -> SimulatedFunction:
         reserved = self.setting.stack.reserved.get(name)
-        return Function(self.env, shared if reserved is None else Concurrency(reserved), self._time.start)
+        return SimulatedFunction(self.env, shared if reserved is None else Concurrency(reserved), self._time.start)
 
 
 class Lane:
     """The records of one shard whose batches Lambda hands over one after the other."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: Simulation) -> None:
         self._world, self._env = world, world.env
         self._records: deque[tuple[Token, float]] = deque()
         self._arrived = self._env.event()

@@ -9,14 +9,16 @@ from benchmarks.alternatives import alternatives
 from benchmarks.bill import dollars, http_requests
 from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
 from in_process.counting.meter import Call
-from in_process.counting.waits import Step, Wait
+from in_process.counting.waits import CountedStep, Wait
 from in_process.template import Template
 
 MILLION = 1_000_000
 WAIT = Wait(
     [
-        Step("create", "create_token", True, [Call("DynamoDB:PutItem", write_units=2)], 400, frozenset({"TokensCreated"})),
-        Step("settle and resume", "accept_callback", True, [Call("DynamoDB:UpdateItem", write_units=4)], 600),
+        CountedStep(
+            "create", "create_token", True, [Call("DynamoDB:PutItem", write_units=2)], 400, frozenset({"TokensCreated"})
+        ),
+        CountedStep("settle and resume", "accept_callback", True, [Call("DynamoDB:UpdateItem", write_units=4)], 600),
     ],
     stored_bytes=1000,
     index_bytes=200,
@@ -163,7 +165,7 @@ class TestAMonth:
 
 class TestAWaitIsBilled:
     def test_with_a_large_request_as_several(self) -> None:
-        step = Step("settle and resume", "accept_callback", True, [], 0)
+        step = CountedStep("settle and resume", "accept_callback", True, [], 0)
         step.body_bytes = 512 * 1024
         assert http_requests(step) == 1
         step.body_bytes += 1
@@ -171,7 +173,7 @@ class TestAWaitIsBilled:
 
     def test_with_an_output_in_the_bucket(self) -> None:
         put = Call("S3:PutObject", parameters={"Body": b"x" * 300_000})
-        million = dollars(Wait([Step("settle and resume", "accept_callback", True, [put], 0)]))
+        million = dollars(Wait([CountedStep("settle and resume", "accept_callback", True, [put], 0)]))
         assert million["S3"] == 5.00
         assert million["Storage, a month"] == pytest.approx(300 * 0.023)
 

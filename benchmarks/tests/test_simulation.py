@@ -9,12 +9,12 @@ from waitpoints_client import session
 
 from benchmarks.figures import DOCS, read
 from benchmarks.simulation import limits, quotas, scenarios
-from benchmarks.simulation.aws import Concurrency, Environment, Function, Table
+from benchmarks.simulation.aws import Concurrency, Environment, SimulatedFunction, Table
 from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
 from benchmarks.simulation.quotas import Assumed, Sdk
 from benchmarks.simulation.senders import NEVER, SDK, SENDERS, STEADY, doubling
-from benchmarks.simulation.stack import Consumer, Stack, Throttle
-from benchmarks.simulation.world import STORE_PAUSES, Found, Setting, Token, World, happened_by, percentile
+from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
+from benchmarks.simulation.world import STORE_PAUSES, Found, Setting, Simulation, Token, happened_by, percentile
 from in_process.template import Template
 from waitpoints import wiring
 from waitpoints.aws import store
@@ -24,12 +24,12 @@ SCALING = DOCS / "scaling.md"
 
 
 @pytest.fixture(scope="module")
-def stack() -> Stack:
-    return Stack.of(Template.load())
+def stack() -> SimulatedStack:
+    return SimulatedStack.of(Template.load())
 
 
 @pytest.fixture
-def setting(stack: Stack) -> Setting:
+def setting(stack: SimulatedStack) -> Setting:
     """Nothing throttles but what the test says."""
     return Setting(replace(stack, callbacks=OPEN), send_task=OPEN, account=OPEN, concurrency=10_000, partitions=40)
 
@@ -39,7 +39,7 @@ def sum_of(flow: tuple[Call, ...]) -> int:
 
 
 class TestStack:
-    def test_is_what_the_template_says(self, stack: Stack) -> None:
+    def test_is_what_the_template_says(self, stack: SimulatedStack) -> None:
         properties = Template.load().functions()["resume_waiters"].properties
         mapping = properties["Events"]["SettledTokens"]["Properties"]
         assert (stack.consumer.batch, stack.consumer.lanes) == (mapping["BatchSize"], mapping["ParallelizationFactor"])
@@ -69,8 +69,8 @@ class TestParameters:
 
 class TestServices:
     def test_a_function_gains_as_many_environments_as_lambda_gives(self, setting: Setting) -> None:
-        env = World(setting).env
-        function = Function(env, Concurrency(10_000), start=0.5)
+        env = Simulation(setting).env
+        function = SimulatedFunction(env, Concurrency(10_000), start=0.5)
         entered = [env.process(function.enter()) for _ in range(1_500)]
         env.run()
         assert (function.running, function.throttled) == (1_000, 500)
@@ -80,9 +80,9 @@ class TestServices:
         assert (env.now, function.running) == (0.5, 1_000)  # the idle environment starts at once
 
     def test_an_account_runs_no_more_at_once(self, setting: Setting) -> None:
-        env = World(setting).env
+        env = Simulation(setting).env
         account = Concurrency(10)
-        functions = Function(env, account, 0), Function(env, account, 0)
+        functions = SimulatedFunction(env, account, 0), SimulatedFunction(env, account, 0)
         for function in functions:
             for _ in range(8):
                 env.process(function.enter())
@@ -112,18 +112,18 @@ class TestServices:
 class TestWorld:
     def test_is_the_same_for_the_same_seed(self, setting: Setting) -> None:
         first, second, other = (
-            World(replace(setting, seed=seed, send_task=Throttle(20, 20))).callbacks(500, 5).lags() for seed in (1, 1, 2)
+            Simulation(replace(setting, seed=seed, send_task=Throttle(20, 20))).callbacks(500, 5).lags() for seed in (1, 1, 2)
         )
         assert first == second != other
 
     def test_without_throttles_each_execution_goes_on_at_once(self, setting: Setting) -> None:
-        found = World(setting).callbacks(500, 5)
+        found = Simulation(setting).callbacks(500, 5)
         found.audit()
         assert (found.answers, found.given_up) == ({200: 500}, 0)
         assert found.lags()[-1] < 2 * setting.assumed.step_functions
 
     def test_callbacks_and_repairs_take_the_write_units_of_their_flows(self, setting: Setting) -> None:
-        world = World(setting)
+        world = Simulation(setting)
         repaired = world.callbacks(500, 5).repaired
         assert world.table.written == 500 * sum_of(CALLBACK) + repaired * sum_of(REPAIR)
         assert repaired < 10
@@ -131,7 +131,7 @@ class TestWorld:
     def test_resumes_follow_the_quota(self, setting: Setting) -> None:
         """They take as long as the closed form says, and never more than the bucket had."""
         number, throttle = 2_000, Throttle(rate=50, burst=300)
-        world = World(replace(setting, send_task=throttle))
+        world = Simulation(replace(setting, send_task=throttle))
         found = world.callbacks(number, 5)
         found.audit()
         sent = world.step_functions.sent_at
@@ -139,29 +139,29 @@ class TestWorld:
         assert least <= max(token.resumed_at or 0 for token in found.tokens) <= 1.1 * least
         assert all(place < throttle.burst + throttle.rate * at + 1 for place, at in enumerate(sent))
 
-    def test_nothing_is_lost_in_a_burst_with_every_throttle(self, stack: Stack) -> None:
+    def test_nothing_is_lost_in_a_burst_with_every_throttle(self, stack: SimulatedStack) -> None:
         setting = Setting(replace(stack, callbacks=Throttle(100, 50)), send_task=Throttle(20, 10), concurrency=10)
-        found = World(setting).callbacks(1_000, 2, STEADY)
+        found = Simulation(setting).callbacks(1_000, 2, STEADY)
         found.audit()
         assert found.answers[429]
         assert found.answers[503]
         assert len(found.settled) + found.given_up == 1_000
 
     def test_a_sender_that_never_tries_again_gives_up(self, setting: Setting) -> None:
-        found = World(setting.with_callbacks(rate=10, burst=10)).callbacks(200, 10, NEVER)
+        found = Simulation(setting.with_callbacks(rate=10, burst=10)).callbacks(200, 10, NEVER)
         found.audit()
         assert len(found.settled) == pytest.approx(110, abs=12)
         assert found.given_up == 200 - len(found.settled)
 
     def test_a_sender_without_an_answer_in_time_sends_again_and_settles_once(self, setting: Setting) -> None:
         impatient = replace(STEADY, patience=0.0)
-        found = World(setting).callbacks(10, 1, impatient)
+        found = Simulation(setting).callbacks(10, 1, impatient)
         found.audit()
         assert (found.answers, len(found.settled)) == ({200: 10 * (len(STEADY.pauses) + 1)}, 10)
 
     def test_a_stack_with_reserved_concurrency_keeps_the_rest_for_the_stream(self, setting: Setting) -> None:
         stack = replace(setting.stack, reserved={"accept_callback": 20})
-        world = World(replace(setting, stack=stack, concurrency=100, send_task=Throttle(20, 20)))
+        world = Simulation(replace(setting, stack=stack, concurrency=100, send_task=Throttle(20, 20)))
         world.callbacks(1_000, 2, STEADY).audit()
         assert (world.accept_callback.most, world.resume_waiters.throttled) == (20, 0)
         assert world.accept_callback.throttled
@@ -169,21 +169,21 @@ class TestWorld:
     def test_one_partition_decides_how_often_a_key_may_be_created(self, setting: Setting) -> None:
         """A create with a key that is held takes two units of the key's partition, so 500 a second fit."""
         stack = replace(setting.stack, stage=OPEN)
-        few, many = (World(replace(setting, stack=stack)).creates_of_one_key(rate, 10, NEVER) for rate in (400, 1_000))
+        few, many = (Simulation(replace(setting, stack=stack)).creates_of_one_key(rate, 10, NEVER) for rate in (400, 1_000))
         assert few.answers[503] == 0
         assert many.answers[200] == pytest.approx(500 * 10 + 500, rel=0.1)
 
     def test_nothing_is_lost_when_resume_waiters_times_out(self, setting: Setting) -> None:
         consumer = Consumer(batch=100, window=1, lanes=1, longest_age=43_200, timeout=2)
         stack = replace(setting.stack, consumer=consumer)
-        found = World(replace(setting, stack=stack, partitions=1, send_task=Throttle(20, 1))).callbacks(200, 1)
+        found = Simulation(replace(setting, stack=stack, partitions=1, send_task=Throttle(20, 1))).callbacks(200, 1)
         found.audit()
         assert found.timeouts
 
     def test_records_that_grow_too_old_are_noticed(self, setting: Setting) -> None:
         consumer = Consumer(batch=100, window=0, lanes=1, longest_age=5, timeout=60)
         stack = replace(setting.stack, consumer=consumer)
-        found = World(replace(setting, stack=stack, partitions=1, send_task=Throttle(2, 1))).callbacks(100, 1)
+        found = Simulation(replace(setting, stack=stack, partitions=1, send_task=Throttle(2, 1))).callbacks(100, 1)
         assert found.expired
         with pytest.raises(AssertionError):
             found.audit()
@@ -202,11 +202,11 @@ def test_the_audit_sees_what_is_lost(token: Token) -> None:
 
 
 class TestLimits:
-    def test_are_sorted_by_which_comes_first(self, stack: Stack) -> None:
+    def test_are_sorted_by_which_comes_first(self, stack: SimulatedStack) -> None:
         shares = [limit.share(1_000) for limit in limits.limits(stack)]
         assert shares == sorted(shares, reverse=True)
 
-    def test_are_computed_from_the_flows(self, stack: Stack) -> None:
+    def test_are_computed_from_the_flows(self, stack: SimulatedStack) -> None:
         found = {limit.name: limit for limit in limits.limits(stack, Assumed(own=0.02, dynamodb=0.01, step_functions=0.03))}
         assert found[quotas.SEND_TASK_RATE.name].share(1_000) == 2
         assert found[quotas.NEW_TABLE_WRITES.name].share(1_000) == 1
@@ -216,7 +216,7 @@ class TestLimits:
 
 
 def test_the_longest_wait_is_that_of_the_first_token_that_still_waits(setting: Setting) -> None:
-    world = World(setting)
+    world = Simulation(setting)
     found = Found(tokens=[Token(1, 0, 1, 1), Token(1, 2, 9, 9), Token(1, 3, 4, 4)])
     assert scenarios.longest_wait(scenarios.Run("", world, found), [0.5, 1.5, 5, 9]) == [0.5, 0, 3, 0]
 
@@ -229,7 +229,7 @@ def test_percentiles_and_counts() -> None:
 class TestThePage:
     """docs/scaling.md. `make simulate` writes it."""
 
-    def test_has_the_limits_of_the_template_and_the_code(self, stack: Stack) -> None:
+    def test_has_the_limits_of_the_template_and_the_code(self, stack: SimulatedStack) -> None:
         assert read(SCALING, "limits, by make simulate") == limits.markdown(stack)
 
     def test_has_the_quotas_of_the_model(self) -> None:

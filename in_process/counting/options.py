@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from in_process.counting.deliveries import Deliveries
-from in_process.counting.waits import Added, Bench, Step, Wait
+from in_process.counting.waits import Added, Bench, CountedStep, Wait
 
 SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
 FILTERED = {"completeWhen": "body.body"}
@@ -45,7 +45,7 @@ def by_endpoint(keyed: Wait, deliveries: Deliveries) -> Wait:
     return _completed_by(deliveries.to_endpoint["completes a token, a run waits"], keyed)
 
 
-def _completed_by(completion: Step, wait: Wait) -> Wait:
+def _completed_by(completion: CountedStep, wait: Wait) -> Wait:
     return replace(wait, steps=[completion if step.name == "settle and resume" else step for step in wait.steps])
 
 

@@ -33,7 +33,7 @@ SCHEDULED_AT = "at(%Y-%m-%dT%H:%M:%S)"
 
 
 @dataclass
-class Step:
+class CountedStep:
     """One function invocation of a wait."""
 
     name: str
@@ -67,13 +67,13 @@ class Step:
 class Wait:
     """One wait, from the creation of its token to its end."""
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[CountedStep] = field(default_factory=list)
     stored_bytes: int = 0
     """Of the items in the table: the token, its replies and its key."""
     index_bytes: int = 0
     """Of their copies in the indexes, which backups do not hold."""
 
-    def __getitem__(self, name: str) -> Step:
+    def __getitem__(self, name: str) -> CountedStep:
         return next(step for step in self.steps if step.name == name)
 
     @property
@@ -177,7 +177,7 @@ class Bench:
         self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, fake.member: handle, **named})
         return handle
 
-    def open_page(self, page: Mapping[str, Any]) -> Step:
+    def open_page(self, page: Mapping[str, Any]) -> CountedStep:
         """Have a person open the page of a token."""
         wait, url = Wait(), self.api.create(page=page)["url"]
         self.meter.take()
@@ -219,7 +219,7 @@ class Bench:
             vars(services)["events_client"] = eventbridge
             yield eventbridge.entries
 
-    def retrieve(self) -> Step:
+    def retrieve(self) -> CountedStep:
         wait = Wait()
         created = self.step(wait, "create", "create_token", self.api.create, over_http=True)
         self.step(wait, "retrieve", "retrieve_token", lambda: self.api.retrieve(created["id"]), over_http=True)
@@ -258,7 +258,7 @@ class Bench:
             result = run()
         calls = [call for call in self.meter.take() if not call.operation.startswith(NOT_PER_WAIT)]
         log = logged.getvalue()
-        wait.steps.append(Step(name, function, over_http, calls, len(log), metrics_in(log)))
+        wait.steps.append(CountedStep(name, function, over_http, calls, len(log), metrics_in(log)))
         return result
 
     def _stored(self) -> tuple[int, int]:
@@ -285,7 +285,7 @@ def due_at(call: Call, now: int) -> int:
     return int(at.timestamp()) * 1000
 
 
-def _what_it_did(timer: Step) -> str:
+def _what_it_did(timer: CountedStep) -> str:
     if timer.write_units:
         return "due"
     return "early" if timer.operations()[-1] in ARMS else "nothing to do"

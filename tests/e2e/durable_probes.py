@@ -29,7 +29,7 @@ Script = Callable[[Execution, int], Answer]
 """Takes an execution and the number of its invocation, from 1."""
 
 
-class Function:
+class Probe:
     """The code of the durable function, which follows the script of the probe that runs."""
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class Function:
         return self.script(lambda_durable._executions[execution], self._invocations[execution])
 
 
-code = Function()
+code = Probe()
 
 
 def started(script: Script) -> Execution:

@@ -73,7 +73,7 @@ def output(api: Api, token: Mapping[str, Any]) -> Any:
     return json.loads(shown["output"])
 
 
-def is_untouched(api: Api, token: Mapping[str, Any], count: int | None = None) -> None:
+def assert_untouched(api: Api, token: Mapping[str, Any], count: int | None = None) -> None:
     shown = api.retrieve(token["id"])
     assert (shown["status"], "output" in shown) == ("WAITING", False)
     assert shown.get("otherDeliveries", {}).get("count") == count
@@ -91,7 +91,7 @@ class TestGet:
         assert page.title == "Deploy 4.2 to production? · Example Ltd"
         assert page.links == ["https://example.com/notes?a=1&b=2"]
         assert page.buttons == {"Approve it": ("action", "approve"), "Reject it": ("action", "reject")}
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_forbids_what_a_page_could_be_abused_for(self, api: Api, token: dict[str, Any]) -> None:
         headers = api.get(token["url"], BROWSER).headers
@@ -118,7 +118,7 @@ class TestGet:
         assert "This link lets another system complete a request" in page.text
         assert "Open until" in page.text
         assert has_nothing_to_press(page)
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_after_the_choice_says_what_was_decided_but_not_by_whom_or_with_which_fields(
         self, api: Api, token: dict[str, Any]
@@ -190,7 +190,7 @@ class TestGet:
             assert answer.error
         wrong = api.get(token["url"][:-4] + "0000", headers)
         assert (wrong.status, wrong.error) == (401, api.post(token["url"][:-4] + "0000", b"", headers).error)
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize("asked", [APPROVAL, None])
     def test_that_is_a_handshake_is_answered_also_to_a_browser(self, api: Api, asked: Any) -> None:
@@ -201,7 +201,7 @@ class TestGet:
             assert answer.headers["content-type"].startswith("text/plain")
             meta = api.get(token["url"] + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=t", headers)
             assert (meta.status, meta.text) == (200, "1158201444")
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
 
 class TestAPerson:
@@ -237,7 +237,7 @@ class TestAPerson:
         assert "Enter a number, such as 3.5." in page.text
         sent_again = [*answers[:2], ("field.note", "  a\r\n<b>"), *answers[3:], ("field.regions", "us")]
         assert page.fields == sent_again
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
         page.fields[:2] = [("field.amount", "3"), ("field.share", "")]
         assert api.post(token["url"], page.press("Reject it"), FORM).status == 200
@@ -277,7 +277,7 @@ class TestAPerson:
         answer = api.post(token["url"], body, FORM)
         assert answer.status == 422
         assert said in page_of(answer).text
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     def test_who_comes_too_late_is_sent_to_what_was_decided(self, api: Api, token: dict[str, Any]) -> None:
         submit(api, token)
@@ -356,7 +356,7 @@ class TestAPerson:
         answer = submit(api, token, {"field.note": "x" * 3_145_728})
         assert answer.status == 413
         assert "Your answer is too large" in page_of(answer).text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize("text", ["'" * 3_000_000, "\\" * 3_000_000, "é" * 1_500_000])
     def test_whose_answer_cannot_be_shown_again_is_told_that_it_is_too_large(
@@ -365,7 +365,7 @@ class TestAPerson:
         answer = api.post(token["url"], f"action=approve&field.amount=7&field.note={text}".encode(), FORM)
         assert answer.status == (422 if text[0] == "é" else 413)
         assert len(json.dumps(answer.text, ensure_ascii=False).encode()) < 6_200_000
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
 
 class TestConfirm:
@@ -381,7 +381,7 @@ class TestConfirm:
         assert "You are about to choose Approve it." in page.text
         for shown in ("Amount", "7", "Fine <b>\r\nby me", "Yes", "eu"):
             assert shown in page.text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
         done = api.post(token["url"], page.press("Confirm: Approve it"), FORM)
         assert "You chose Approve it." in page_of(done).text
@@ -394,31 +394,31 @@ class TestConfirm:
         assert back.status == 200
         assert page_of(back).fields == sent
         assert "Open until " in page_of(back).text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_does_not_ask_for_what_does_not_fit(self, api: Api, token: dict[str, Any]) -> None:
         assert submit(api, token, {"field.amount": "x"}).status == 422
         assert api.post(token["url"], b"action=approve&confirmed=yes&field.amount=x", FORM).status == 422
-        is_untouched(api, token, 2)
+        assert_untouched(api, token, 2)
 
     def test_does_not_ask_for_a_text_that_it_cannot_show(self, api: Api, token: dict[str, Any]) -> None:
         answer = submit(api, token, {**FITTING, "field.note": "a\x0bb\x1b"})
         assert answer.status == 422
         assert "Remove the control characters" in page_of(answer).text
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     def test_refuses_the_form_of_a_program_that_does_not_confirm(self, api: Api, token: dict[str, Any]) -> None:
         form = {"content-type": FORM["content-type"]}
         answer = api.post(token["url"], b"action=approve&field.amount=7", form)
         assert (answer.status, "confirmed=yes" in answer.error) == (422, True)
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
         assert api.post(token["url"], b"action=approve&field.amount=7&confirmed=yes", form).json == {"success": True}
 
     @pytest.mark.parametrize("answer", ["", "maybe", "Yes", "yes&confirmed=yes", "yes&confirmed=no"])
     def test_takes_nothing_but_one_yes_for_an_answer(self, api: Api, token: dict[str, Any], answer: str) -> None:
         asked = api.post(token["url"], f"action=approve&field.amount=7&confirmed={answer}".encode(), FORM)
         assert "You are about to choose Approve it." in page_of(asked).text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_does_not_ask_a_program_that_sends_json(self, api: Api, token: dict[str, Any]) -> None:
         assert api.post(token["url"], {"action": "approve", "fields": {"amount": 7}}, JSON).json == {"success": True}
@@ -436,7 +436,7 @@ class TestAnotherSite:
         body = urlencode({"action": "approve", **FITTING, **confirmed}).encode()
         asked = api.post(token["url"], body, {**FORM, "sec-fetch-site": site})
         assert "You are about to choose Approve it." in page_of(asked).text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
         back = page_of(api.post(token["url"], page_of(asked).press("Go back"), {**FORM, "sec-fetch-site": "same-origin"}))
         assert back.fields == list(FITTING.items())
@@ -452,10 +452,10 @@ class TestAnotherSite:
         headers = {**BROWSER, "content-type": kind, "sec-fetch-site": "cross-site"}
         shown = page_of(api.post(token["url"], body, headers))
         assert set(shown.buttons) == {"Approve it", "Reject it"}
-        is_untouched(api, token)
+        assert_untouched(api, token)
         refused = api.post(token["url"], body, {**headers, "accept": "*/*"})
         assert (refused.status, "another site" in refused.error) == (422, True)
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     @pytest.mark.parametrize("site", ["same-origin", "none"])
     def test_is_not_our_own_page(self, api: Api, token: dict[str, Any], site: str) -> None:
@@ -500,7 +500,7 @@ class TestAProgram:
     def test_sends_a_number_that_no_double_holds_and_is_refused(self, api: Api, token: dict[str, Any]) -> None:
         choice = b'{"action": "approve", "fields": {"amount": 7, "share": 1e999}}'
         assert api.post(token["url"], choice, JSON).status == 422
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     def test_too_late_gets_a_success_and_changes_nothing(self, api: Api, token: dict[str, Any]) -> None:
         submit(api, token)
@@ -544,7 +544,7 @@ class TestAProgram:
         answer = api.post(token["url"], body, {"content-type": kind})
         assert answer.status == 422
         assert said in answer.error
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     def test_is_not_told_what_it_sent(self, api: Api, token: dict[str, Any]) -> None:
         answer = api.post(token["url"], {"action": "approve", "fields": {"amount": "secret-value"}}, JSON)
@@ -558,7 +558,7 @@ class TestOtherWaysToComplete:
         refused = api.post(f"{TOKENS}/{token['id']}/complete", {"data": {"approved": True}})
         assert (refused.status, 'unknown field "approved"' in refused.error) == (422, True)
         assert api.post(f"{TOKENS}/{token['id']}/complete", {}).status == 422
-        is_untouched(api, token)
+        assert_untouched(api, token)
         chosen = {"action": "approve", "fields": {"amount": 7}}
         assert api.post(f"{TOKENS}/{token['id']}/complete", {"data": chosen}).status == 200
         assert output(api, token) == {"action": "approve", "fields": {"amount": 7, "urgent": False}}
@@ -572,7 +572,7 @@ class TestOtherWaysToComplete:
         token = api.create(page=APPROVAL, idempotencyKey="deploy-4.2")
         by_key = "/api/v1/waitpoints/complete"
         assert api.post(by_key, {"idempotencyKey": "deploy-4.2", "data": 1}).status == 422
-        is_untouched(api, token)
+        assert_untouched(api, token)
         chosen = {"action": "reject", "fields": {"amount": 7}}
         assert api.post(by_key, {"idempotencyKey": "deploy-4.2", "data": chosen}).json["id"] == token["id"]
         assert output(api, token)["fields"] == {"amount": 7, "urgent": False}
@@ -585,7 +585,7 @@ class TestOtherWaysToComplete:
         assert api.post(endpoint["url"], unfit, JSON).status == 200
         tried = api.post("/api/v1/endpoints/chat/test", {"body": unfit}).json
         assert tried["steps"][-1]["result"] == "does not match"
-        is_untouched(api, token)
+        assert_untouched(api, token)
         assert (
             api.post(endpoint["url"], {"id": "d1", "choice": {"action": "approve", "fields": {"amount": 7}}}, JSON).status
             == 200

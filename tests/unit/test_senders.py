@@ -44,7 +44,7 @@ def complete(api: Api, token: Mapping[str, Any], body: Any) -> HttpAnswer:
     return api.post(f"{TOKENS}/{token['id']}/complete", body)
 
 
-def is_untouched(api: Api, token: Mapping[str, Any], count: int | None = None) -> None:
+def assert_untouched(api: Api, token: Mapping[str, Any], count: int | None = None) -> None:
     """The token waits, and shows that many other deliveries."""
     shown = api.retrieve(token["id"])
     assert (shown["status"], "output" in shown, "completedBy" in shown) == ("WAITING", False, False)
@@ -188,7 +188,7 @@ class TestOtherDeliveries:
         answers = [api.post(token["url"], b"{}", JSON).status for token in (ended, filtered, typed, verified)]
         assert answers == [200, 200, 422, 401]
         for token in (filtered, typed, verified):
-            is_untouched(api, token)
+            assert_untouched(api, token)
 
 
 class TestCompleteWhen:
@@ -198,7 +198,7 @@ class TestCompleteWhen:
         for body, sent in ((b'{"status": "processing"}', headers), (b'{"status": "succeeded"}', JSON)):
             answer = api.post(url, body, sent)
             assert (answer.status, answer.json) == (200, {"success": True})
-        is_untouched(api, token, 2)
+        assert_untouched(api, token, 2)
         assert api.post(url, b'{"status":  "succeeded"}', headers).status == 200
         shown = api.retrieve(token["id"])
         assert (shown["status"], shown["output"]) == ("COMPLETED", '{"status":  "succeeded"}')
@@ -208,7 +208,7 @@ class TestCompleteWhen:
         token = api.create(completeWhen="json(body.payload).actions[0].value == 'yes'")
         headers = {"content-type": "application/x-www-form-urlencoded"}
         api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22no%22%7D%5D%7D", headers)
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
         api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22yes%22%7D%5D%7D", headers)
         assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
@@ -232,7 +232,7 @@ class TestPayloadSchema:
         assert answer.status == 422
         assert '"type" at #/properties/approved/type' in answer.error
         assert "secret-text" not in answer.text
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
         assert api.post(token["url"], FITTING, JSON).status == 200
         assert api.retrieve(token["id"])["output"] == FITTING.decode()
 
@@ -242,7 +242,7 @@ class TestPayloadSchema:
             answer = complete(api, token, body)
             assert answer.status == 422
             assert "secret-text" not in answer.text
-        is_untouched(api, token)
+        assert_untouched(api, token)
         assert complete(api, token, {"data": {"approved": True}}).status == 200
         assert json.loads(api.retrieve(token["id"])["output"]) == {"approved": True}
 
@@ -250,7 +250,7 @@ class TestPayloadSchema:
         token = api.create(payloadSchema=SCHEMA)
         with pytest.raises(Exception, match="payloadSchema"):
             FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "data": 1})
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_is_not_asked_of_an_error(self, api: Api) -> None:
         token = api.create(payloadSchema=SCHEMA)
@@ -321,7 +321,7 @@ class TestVerify:
         answer = api.post(token["url"], UNFITTING, headers)
         assert answer.status == 401
         assert "Invalid signature" in answer.error
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
 
     def test_takes_both_versions_of_the_secret(self, api: Api, token: Any, stripe: FakeSecret) -> None:
         old = signed(token, FITTING)
@@ -335,7 +335,7 @@ class TestVerify:
     def test_answers_503_while_the_secret_cannot_be_read(self, api: Api, world: InMemory, token: Any, code: str) -> None:
         world.webhook_secrets["stripe"] = MissingSecret(code)
         assert api.post(token["url"], FITTING, signed(token, FITTING)).status == 503
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_answers_503_while_the_secret_is_of_another_form(self, api: Api, world: InMemory) -> None:
         world.webhook_secrets["svix"] = FakeSecret(webhook_signer.secret_of("svix"))
@@ -344,13 +344,13 @@ class TestVerify:
         answer = api.post(token["url"], FITTING, signed(token, FITTING, "svix"))
         assert answer.status == 503
         assert "hidden" not in answer.text
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_takes_a_shared_value_in_a_header(self, api: Api, world: InMemory) -> None:
         world.webhook_secrets["gitlab"] = FakeSecret("the shared value")
         token = api.create(verify={"scheme": "token", "header": "X-Gitlab-Token", "secret": "gitlab"})
         assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared valuE"}).status == 401
-        is_untouched(api, token, 1)
+        assert_untouched(api, token, 1)
         assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared value"}).status == 200
         assert "the shared value" not in repr(world.store.get(token["id"]))
 
@@ -380,7 +380,7 @@ class TestOrder:
         ):
             answers.append(api.post(url, body, signed(token, body) if is_signed else JSON).status)
         assert answers == [401, 401, 200, 422]
-        is_untouched(api, token, 3)
+        assert_untouched(api, token, 3)
         body = b'{"done": true, "n": 1}'
         assert api.post(token["url"], body, signed(token, body)).status == 200
         assert api.retrieve(token["id"])["output"] == body.decode()
@@ -391,7 +391,7 @@ class TestOrder:
         wrong = api.post(token["url"][:-1] + "x", body, JSON)
         assert (wrong.status, wrong.error) == (401, "Invalid URL, hash doesn't match")
         assert (api.post(token["url"], body, JSON).text) == "abc"
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS", "POST"])
     def test_gives_a_wrong_hash_the_same_answer_by_every_method(self, api: Api, method: str) -> None:
@@ -425,14 +425,14 @@ class TestHandshakes:
         answer = api.request(method, f"{token['url']}?{query}", body, headers)
         assert (answer.status, answer.text) == (200, text)
         assert answer.headers["x-content-type-options"] == "nosniff"
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "PATCH", "DELETE"])
     def test_aside_no_method_but_post_does_anything(self, api: Api, method: str) -> None:
         token = api.create()
         answer = api.request(method, f"{token['url']}?challenge=%0d%0aset-cookie:x", FITTING, JSON)
         assert (answer.status, answer.headers["allow"]) == (405, "POST")
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize(
         ("scheme", "body", "status", "part"),
@@ -453,7 +453,7 @@ class TestHandshakes:
         answer = api.post(token["url"], body, signed(token, body, scheme))
         assert answer.status == status
         assert part in answer.text
-        is_untouched(api, token, 2)
+        assert_untouched(api, token, 2)
 
     def test_that_need_the_key_of_another_scheme_are_deliveries(self, api: Api, stripe: FakeSecret) -> None:
         token = api.create(verify={"scheme": "stripe", "secret": "stripe"})
@@ -558,7 +558,7 @@ class TestFail:
     def test_refuses_a_name_that_a_retry_must_not_match(self, api: Api, name: Any) -> None:
         token = api.create()
         assert complete(api, token, {"error": {"message": "no", "name": name}}).status == 400
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     @pytest.mark.parametrize(
         ("message", "status"), [("ü" * 2048, 200), ("ü" * 2048 + "x", 400), ("", 400), (7, 400), (None, 400)]
@@ -574,7 +574,7 @@ class TestFail:
     def test_refuses_anything_beside_the_error(self, api: Api, more: Any) -> None:
         token = api.create()
         assert complete(api, token, {"error": {"message": "no"}, **more}).status == 400
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
     def test_changes_nothing_of_a_token_that_has_ended(self, api: Api) -> None:
         token = api.create()
@@ -708,7 +708,7 @@ class TestAnyRequest:
             else (405, '{"error":"Method not allowed"}')
         )
         assert (answer["statusCode"], answer["body"]) == refused
-        is_untouched(api, token)
+        assert_untouched(api, token)
 
 
 REFLECTING = ("x-hook-secret", "smartsheet-hook-response", "webhook-allowed-origin", "webhook-allowed-rate")

@@ -35,7 +35,7 @@ def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return slept
 
 
-class Stack:
+class ScriptedStack:
     """Gives each answer in turn, and then the last one again. A callable is asked for its answer."""
 
     def __init__(self, *answers: Any) -> None:
@@ -67,7 +67,7 @@ def created(_: httpx.Request) -> httpx.Response:
 
 @pytest.mark.parametrize("first", [refusal(it) for it in (408, 409, 429, 500, 502, 503, 504)] + [broken(httpx.ConnectError)])
 def test_what_can_succeed_later_is_sent_again_as_the_same_request(first: Answer, pauses: list[float]) -> None:
-    stack = Stack(first, created)
+    stack = ScriptedStack(first, created)
 
     assert stack.client.create(tags="a").id == "waitpoint_1"
     one, two = stack.requests
@@ -77,7 +77,7 @@ def test_what_can_succeed_later_is_sent_again_as_the_same_request(first: Answer,
 
 
 def test_each_call_has_a_request_key_of_its_own() -> None:
-    stack = Stack(created)
+    stack = ScriptedStack(created)
     stack.client.create()
     stack.client.create()
 
@@ -99,7 +99,7 @@ def test_each_call_has_a_request_key_of_its_own() -> None:
     ],
 )
 def test_what_no_retry_helps_is_raised_at_once(status: int, error: type[APIError], pauses: list[float]) -> None:
-    stack = Stack(refusal(status))
+    stack = ScriptedStack(refusal(status))
 
     with pytest.raises(error, match=f"{status}: no") as raised:
         stack.client.create()
@@ -111,7 +111,7 @@ def test_what_no_retry_helps_is_raised_at_once(status: int, error: type[APIError
     ("status", "error"), [(409, ConflictError), (429, RateLimitError), (500, ServerError), (503, ServerError)]
 )
 def test_the_fifth_attempt_is_the_last(status: int, error: type[APIError], pauses: list[float]) -> None:
-    stack = Stack(refusal(status))
+    stack = ScriptedStack(refusal(status))
 
     with pytest.raises(error):
         stack.client.create()
@@ -125,7 +125,7 @@ def test_the_fifth_attempt_is_the_last(status: int, error: type[APIError], pause
 def test_no_answer_is_a_connection_error(
     broken_by: type[httpx.RequestError], error: type[Exception], pauses: list[float]
 ) -> None:
-    stack = Stack(broken(broken_by))
+    stack = ScriptedStack(broken(broken_by))
 
     with pytest.raises(error, match=r"stack\.example\.com did not answer") as raised:
         stack.client.create()
@@ -134,27 +134,27 @@ def test_no_answer_is_a_connection_error(
 
 
 def test_the_stack_can_ask_for_a_retry_or_forbid_it(pauses: list[float]) -> None:
-    forbidden = Stack(refusal(500, x_should_retry="false"))
+    forbidden = ScriptedStack(refusal(500, x_should_retry="false"))
     with pytest.raises(ServerError):
         forbidden.client.create()
     assert len(forbidden.requests) == 1
 
-    assert Stack(refusal(400, x_should_retry="true"), created).client.create().id == "waitpoint_1"
+    assert ScriptedStack(refusal(400, x_should_retry="true"), created).client.create().id == "waitpoint_1"
 
 
 @pytest.mark.parametrize(
     ("headers", "pause"), [({"retry_after": "7"}, 7), ({"retry_after": "0"}, 1), ({"retry_after": "999"}, 30)]
 )
 def test_a_pause_is_as_long_as_the_stack_asks_for(headers: dict[str, str], pause: float, pauses: list[float]) -> None:
-    Stack(refusal(429, **headers), created).client.create()
+    ScriptedStack(refusal(429, **headers), created).client.create()
 
     assert pauses == [pause]
 
 
 def test_a_pause_ends_when_the_rate_limit_does(pauses: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(time, "time", lambda: 1_000.0)
-    Stack(refusal(429, x_ratelimit_reset="1004500"), created).client.create()
-    Stack(refusal(429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), created).client.create()
+    ScriptedStack(refusal(429, x_ratelimit_reset="1004500"), created).client.create()
+    ScriptedStack(refusal(429, retry_after="Wed, 21 Oct 2026 07:28:00 GMT"), created).client.create()
 
     assert pauses == [4.5, 1.0]
 
@@ -172,14 +172,14 @@ def test_a_pause_ends_when_the_rate_limit_does(pauses: list[float], monkeypatch:
 )
 def test_an_answer_of_something_else_is_said_to_be_one(answer: httpx.Response, pauses: list[float]) -> None:
     with pytest.raises(InvalidAnswerError, match=r"stack\.example\.com did not answer as the Waitpoints API does"):
-        Stack(answer).client.create()
+        ScriptedStack(answer).client.create()
     with pytest.raises(InvalidAnswerError):
-        Stack(httpx.Response(200, json={"success": False})).client.complete("waitpoint_1", 1)
+        ScriptedStack(httpx.Response(200, json={"success": False})).client.complete("waitpoint_1", 1)
     assert pauses == []
 
 
 def test_what_a_newer_stack_adds_is_ignored() -> None:
-    stack = Stack(httpx.Response(200, json={**CREATED, "colour": "green"}))
+    stack = ScriptedStack(httpx.Response(200, json={**CREATED, "colour": "green"}))
 
     assert stack.client.create().id == "waitpoint_1"
 
@@ -192,13 +192,13 @@ class TestWait:
     def test_looks_ever_less_often(self, pauses: list[float]) -> None:
         done = httpx.Response(200, json={**self.WAITING.json(), "status": "COMPLETED", "output": "1"})
 
-        assert Stack(*[self.WAITING] * 9, done).client.wait("waitpoint_1").unwrap() == 1
+        assert ScriptedStack(*[self.WAITING] * 9, done).client.wait("waitpoint_1").unwrap() == 1
         assert pauses == pytest.approx([0.5, 0.8, 1.28, 2.048, 3.2768, 5.24288, 8.388608, 10, 10])
 
     def test_looks_as_often_as_it_is_told(self, pauses: list[float]) -> None:
         done = httpx.Response(200, json={**self.WAITING.json(), "status": "COMPLETED"})
 
-        assert Stack(*[self.WAITING] * 3, done).client.wait("waitpoint_1", poll=0.25).unwrap() is None
+        assert ScriptedStack(*[self.WAITING] * 3, done).client.wait("waitpoint_1", poll=0.25).unwrap() is None
         assert pauses == [0.25, 0.25, 0.25]
 
     def test_ends_with_its_timeout(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,11 +207,11 @@ class TestWait:
         monkeypatch.setattr(time, "sleep", lambda seconds: clock.__setitem__(0, clock[0] + seconds))
 
         with pytest.raises(TimeoutError, match="waitpoint_1 still waits"):
-            Stack(self.WAITING).client.wait("waitpoint_1", poll=4, timeout=10)
+            ScriptedStack(self.WAITING).client.wait("waitpoint_1", poll=4, timeout=10)
         assert clock == [10]
 
     @pytest.mark.parametrize("option", ["poll", "timeout"])
     @pytest.mark.parametrize("seconds", [-1, -0.1, float("nan")])
     def test_refuses_a_time_that_is_none(self, option: str, seconds: float) -> None:
         with pytest.raises(ValueError, match=f"{option} must be zero or more seconds"):
-            Stack(self.WAITING).client.wait("waitpoint_1", **{option: seconds})
+            ScriptedStack(self.WAITING).client.wait("waitpoint_1", **{option: seconds})

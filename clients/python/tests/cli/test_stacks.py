@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from waitpoints_client.cli import stacks
-from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
 
 
@@ -40,7 +40,7 @@ def test_half_of_the_environment_is_refused(no_stack: Path, monkeypatch: pytest.
     serve(no_stack)
     monkeypatch.setenv(one, "https://waitpoints.example")
 
-    with pytest.raises(Problem, match=f"{one} is set, but {other} is not: set both"):
+    with pytest.raises(CommandProblem, match=f"{one} is set, but {other} is not: set both"):
         stacks.find_client(None)
 
 

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 from waitpoints_client import Waitpoints
 from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.arguments import read_content
-from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
 
@@ -259,7 +259,7 @@ class TestComplete:
     def test_refuses_a_standard_input_that_is_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sys, "stdin", None)
 
-        with pytest.raises(Problem, match="- reads standard input, which is closed"):
+        with pytest.raises(CommandProblem, match="- reads standard input, which is closed"):
             read_content("-")
 
     def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:

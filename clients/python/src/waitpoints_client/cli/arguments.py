@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client.options import Verify
@@ -24,7 +24,7 @@ def read_content(argument: str) -> str:
 
 def read_standard_input() -> str:
     if sys.stdin is None:
-        raise Problem("- reads standard input, which is closed", USAGE)
+        raise CommandProblem("- reads standard input, which is closed", USAGE)
     return sys.stdin.read()
 
 
@@ -34,8 +34,10 @@ def read_content_or_file(argument: str, name: str) -> str:
         return read_content(argument)
     try:
         return read_file(argument)
-    except Problem as problem:
-        raise Problem(f"{name} {argument} is neither JSON nor a file: {str(problem).rpartition(': ')[2]}", USAGE) from None
+    except CommandProblem as problem:
+        raise CommandProblem(
+            f"{name} {argument} is neither JSON nor a file: {str(problem).rpartition(': ')[2]}", USAGE
+        ) from None
 
 
 def _is_json(text: str) -> bool:
@@ -50,9 +52,9 @@ def read_file(name: str) -> str:
     try:
         return Path(name).read_text(encoding="utf-8")
     except OSError as error:
-        raise Problem(f"{name} cannot be read: {error.strerror}", USAGE) from None
+        raise CommandProblem(f"{name} cannot be read: {error.strerror}", USAGE) from None
     except UnicodeDecodeError:
-        raise Problem(f"{name} is not text in UTF-8", USAGE) from None
+        raise CommandProblem(f"{name} is not text in UTF-8", USAGE) from None
 
 
 def read_json(argument: str, name: str) -> Any:
@@ -70,17 +72,17 @@ def _parse(text: str, name: str) -> Any:
         return json.loads(text, parse_constant=partial(_refuse_constant, name))
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
-        raise Problem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
+        raise CommandProblem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
     except RecursionError:
-        raise Problem(f"{name} is nested too deep: a stack takes 500 levels", USAGE) from None
+        raise CommandProblem(f"{name} is nested too deep: a stack takes 500 levels", USAGE) from None
     except ValueError:  # Python's limit of digits
-        raise Problem(
+        raise CommandProblem(
             f"{name} has a whole number of more than 4,300 digits: post it to the token's URL instead", USAGE
         ) from None
 
 
 def _refuse_constant(name: str, constant: str) -> None:
-    raise Problem(f"{name} has {constant}, which is not JSON: write a number, null or a text in quotes", USAGE)
+    raise CommandProblem(f"{name} has {constant}, which is not JSON: write a number, null or a text in quotes", USAGE)
 
 
 def _example(text: str) -> str:
@@ -101,11 +103,13 @@ def parse_verify(argument: str) -> "Verify":
         return {"scheme": parts[0], "secret": parts[1]}
     if len(parts) == 3 and all(parts):
         return {"scheme": parts[0], "secret": parts[1], "header": parts[2]}
-    raise Problem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
+    raise CommandProblem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
 
 
 def check_tags(tags: list[str] | None) -> list[str] | None:
-    """Return the tags of a new token. Raises Problem for one that no list can be filtered by."""
+    """Return the tags of a new token. Raises CommandProblem for one that no list can be filtered by."""
     if with_comma := [tag for tag in tags or () if "," in tag]:
-        raise Problem(f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE)
+        raise CommandProblem(
+            f"--tag {with_comma[0]!r} has a comma, and no filter finds such a tag: repeat --tag for several", USAGE
+        )
     return tags

@@ -6,7 +6,7 @@ import typer
 
 from waitpoints_client.cli import arguments, show, stacks
 from waitpoints_client.cli.options import Command, Json, Name, PlainGroup, Stack, When, Yes, add, argument, option
-from waitpoints_client.cli.problems import Problem, confirm
+from waitpoints_client.cli.problems import CommandProblem, confirm
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Endpoint
@@ -128,7 +128,7 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not colon or not name.strip():
-        raise Problem(f"--header {text!r} has another form than 'Name: value'", 2)
+        raise CommandProblem(f"--header {text!r} has another form than 'Name: value'", 2)
     return name.strip(), value.strip()
 
 

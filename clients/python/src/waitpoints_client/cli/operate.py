@@ -9,7 +9,7 @@ import typer
 
 from waitpoints_client.cli import durations, log_lines, show, stacks
 from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, option
-from waitpoints_client.cli.problems import Problem, confirm, exiting_with
+from waitpoints_client.cli.problems import CommandProblem, confirm, exiting_with
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
@@ -87,7 +87,7 @@ def _check_exists(waitpoints: "Waitpoints", token: str) -> None:
     try:
         waitpoints._send(calls.get(token))  # without its output, which can be large
     except NotFoundError as error:
-        raise Problem(f"{error}: {token}") from None
+        raise CommandProblem(f"{error}: {token}") from None
 
 
 def restore(

@@ -14,7 +14,7 @@ SERVED: list[str] = []
 """The URL of the stack of `make run`, if this command uses it."""
 
 
-class Problem(Exception):
+class CommandProblem(Exception):
     """A command cannot go on. The message says what is wrong and what to do, in one sentence."""
 
     def __init__(self, message: str, status: int = 1) -> None:
@@ -30,24 +30,24 @@ def exiting_with(status: int) -> Iterator[None]:
     except (typer.Exit, typer.Abort, BrokenPipeError):
         raise
     except Exception as error:
-        raise Problem(sentence(error), status) from error
+        raise CommandProblem(sentence(error), status) from error
 
 
 def confirm(question: str) -> None:
-    """Ask the person. Raises Problem unless the answer is yes."""
+    """Ask the person. Raises CommandProblem unless the answer is yes."""
     try:
         if typer.confirm(show.cell(question), err=True):
             return
     except typer.Abort:  # nobody is there to answer
         show.note("")
-    raise Problem("Not confirmed, so nothing was changed: answer y, or use --yes")
+    raise CommandProblem("Not confirmed, so nothing was changed: answer y, or use --yes")
 
 
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if has_ended(error):
         return f"The stack of `make run` at {SERVED[0]} has ended"
-    if isinstance(error, (Problem, OSError, *_reported())) or _is_about_an_argument(error):
+    if isinstance(error, (CommandProblem, OSError, *_reported())) or _is_about_an_argument(error):
         aws_errors = sys.modules.get("waitpoints_client.operator.aws_errors")
         return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
@@ -79,7 +79,7 @@ def _of_connections() -> Iterator[type[Exception]]:
 
 def status_of(error: Exception) -> int:
     """Return the exit status for any error."""
-    if isinstance(error, Problem):
+    if isinstance(error, CommandProblem):
         return error.status
     return 2 if _is_about_an_argument(error) or isinstance(error, (*_unusable(),)) else 1
 

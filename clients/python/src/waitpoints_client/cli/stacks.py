@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from waitpoints_client.cli.problems import SERVED, Problem
+from waitpoints_client.cli.problems import SERVED, CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
@@ -17,7 +17,7 @@ LOCAL = Path(".local") / "stack.json"
 def find_client(name: str | None) -> "Waitpoints":
     """Return a client of the stack of this name in AWS, else of the environment's, else of the one that `make run` serves.
 
-    Raises Problem that says what was tried.
+    Raises CommandProblem that says what was tried.
     """
     from waitpoints_client import Waitpoints
 
@@ -27,7 +27,7 @@ def find_client(name: str | None) -> "Waitpoints":
         return Waitpoints(*given)
     if path := find_local_file():
         return read_local_client(path)
-    raise Problem(
+    raise CommandProblem(
         "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
         f"`make run`; no --stack is given, the two are not set, and {nowhere()}"
     )
@@ -50,22 +50,24 @@ def read_local_client(path: Path) -> "Waitpoints":
 
 
 def find_stack(name: str | None) -> "Deployed":
-    """Return the stack of this name in AWS, or the one that `make run` serves. Raises Problem or NotFound."""
+    """Return the stack of this name in AWS, or the one that `make run` serves. Raises CommandProblem or NotFound."""
     if name == "":
-        raise Problem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
+        raise CommandProblem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
     try:
         from waitpoints_client.operator.deployed import Deployed
     except ModuleNotFoundError as missing:
         if missing.name not in ("boto3", "botocore"):
             raise
-        raise Problem('This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`') from None
+        raise CommandProblem(
+            'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
+        ) from None
     if name is not None:
         return Deployed.named(name)
     if path := find_local_file():
         described = json.loads(path.read_text())
         SERVED[:] = [described["endpoint_url"]]
         return Deployed.local(described)
-    raise Problem(
+    raise CommandProblem(
         "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
         f"is given, and {nowhere()}"
     )
@@ -91,9 +93,9 @@ def find_local_file() -> Path | None:
 
 
 def read_environment() -> tuple[str, str] | None:
-    """Return the URL and the API key that the environment names, or None. Raises Problem if only one is set."""
+    """Return the URL and the API key that the environment names, or None. Raises CommandProblem if only one is set."""
     names = ("WAITPOINTS_URL", "WAITPOINTS_API_KEY")
     url, key = (os.environ.get(name, "") for name in names)
     if bool(url) != bool(key):
-        raise Problem(f"{names[0] if url else names[1]} is set, but {names[1] if url else names[0]} is not: set both")
+        raise CommandProblem(f"{names[0] if url else names[1]} is set, but {names[1] if url else names[0]} is not: set both")
     return (url, key) if url else None

@@ -22,7 +22,7 @@ from waitpoints_client.cli.options import (
     argument,
     option,
 )
-from waitpoints_client.cli.problems import Problem
+from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def wait(
         except WaitTimeoutError:
             if as_json:
                 show.value({"ok": False, "waiting": True})
-            raise Problem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
+            raise CommandProblem(f"{token} still waits after {limit}", NOT_IN_TIME) from None
     if as_json:
         show.value(token_views.result_value(result))
     elif result.ok:
@@ -218,7 +218,7 @@ def wait(
         status = NOT_IN_TIME if result.timed_out else 1
         if as_json:
             raise typer.Exit(status)
-        raise Problem(f"{result.error.name}: {result.error.message}", status)
+        raise CommandProblem(f"{result.error.name}: {result.error.message}", status)
 
 
 def url(token: Token, stack: Stack = None, as_json: Json = False) -> None:
@@ -238,7 +238,7 @@ def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     import webbrowser
 
     if not webbrowser.open(found):
-        raise Problem(f"No browser could be started, so open it yourself: {found}")
+        raise CommandProblem(f"No browser could be started, so open it yourself: {found}")
     if as_json:
         show.value({"url": found})
 

@@ -56,7 +56,9 @@ def try_machine(
     token_page = arguments.read_json_or_file(page, "--page") if page else None
     path = stacks.find_local_file()
     if path is None:
-        raise problems.Problem(f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})")
+        raise problems.CommandProblem(
+            f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})"
+        )
     deployed = stacks.find_stack(None)
     from waitpoints_client.operator import definition, machine_run
 
@@ -71,7 +73,7 @@ def try_machine(
 def _placeholder(text: str) -> tuple[str, str]:
     name, sign, value = text.partition("=")
     if not sign or not name:
-        raise problems.Problem(f"--set {text} has another form than NAME=VALUE", 2)
+        raise problems.CommandProblem(f"--set {text} has another form than NAME=VALUE", 2)
     return name, value
 
 
