@@ -8,26 +8,30 @@ from pathlib import Path
 
 import pytest
 
-FUNCTIONS = Path(__file__).parents[2] / "functions"
+ROOT = Path(__file__).parents[2]
+FUNCTIONS, CLIENT = ROOT / "functions", ROOT / "clients" / "python" / "src"
 PACKAGE = FUNCTIONS / "waitpoints"
 MOST_MODULES, MOST_OF_A_FAMILY = 16, 2
 
 MODULES = {".".join(path.relative_to(FUNCTIONS).with_suffix("").parts): path for path in FUNCTIONS.rglob("*.py")}
+CLIENT_MODULES = {
+    ".".join(path.relative_to(CLIENT).with_suffix("").parts): path for path in CLIENT.rglob("*.py") if path.stem != "__init__"
+}
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")})
 
 
-def imported(path: Path) -> set[str]:
-    """The modules of functions/ that a module imports, at its top or where it needs them."""
+def imported(path: Path, modules: Mapping[str, Path]) -> set[str]:
+    """Which of the modules a module imports, at its top or where it needs them."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names & MODULES.keys()
+    return names & modules.keys()
 
 
-IMPORTS = {name: imported(path) for name, path in MODULES.items()}
+IMPORTS = {name: imported(path, MODULES) for name, path in MODULES.items()}
 
 
 def room(module: str) -> str:
@@ -48,6 +52,7 @@ def circle(graph: Mapping[str, Iterable[str]]) -> list[str]:
 
 def test_no_modules_import_each_other() -> None:
     assert circle(IMPORTS) == []
+    assert circle({name: imported(path, CLIENT_MODULES) for name, path in CLIENT_MODULES.items()}) == []
 
 
 def test_no_folders_import_each_other() -> None:

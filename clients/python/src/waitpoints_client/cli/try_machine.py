@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from waitpoints_client.operator.awaited import Completion
+    from waitpoints_client.operator.fitting_output import Completion
     from waitpoints_client.operator.history import Event, Place
     from waitpoints_client.operator.machine_run import MachineRun
 

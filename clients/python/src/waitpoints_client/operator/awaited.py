@@ -7,24 +7,10 @@ from datetime import datetime
 from typing import Any
 
 from waitpoints_client import APIError, Token, Waitpoints
-from waitpoints_client.operator.fitting_output import accepts_any_post, fitting_output
+from waitpoints_client.operator.fitting_output import Completion, accepts_any_post, fitting_output
 from waitpoints_client.operator.history import SUCCEEDED, Event, History, Place, Written, details_of, given
 
 LONGEST_KEY = 2048  # the API refuses a longer one
-
-
-@dataclass(frozen=True)
-class Completion:
-    """How to complete a token that the execution waits for."""
-
-    token: Token
-    output: Any
-    """What fits, as far as the token's rules and the machine's Choice states say so."""
-    missing: tuple[str, ...]
-    """The places in it for which nothing that fits was found."""
-    by_post: bool
-    """Whether a POST to its URL completes it. Else a person with the API key does."""
-    has_page: bool
 
 
 @dataclass

@@ -3,10 +3,14 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from waitpoints_client.operator.definition import states
 from waitpoints_client.operator.schema_example import Example, example
+
+if TYPE_CHECKING:
+    from waitpoints_client import Token
 
 DEFAULT = {"approved": True}
 _PAGE_WITHOUT_ACTIONS = "submit"
@@ -16,6 +20,20 @@ _JMESPATH_LIST = re.compile(r"\bcontains\(\[\s*'(?P<text>[^']*)'[^\]]*\],\s*body
 _JSONATA = re.compile(rf"\.output\.(?P<path>[\w.]+)\s*=\s*(?:{_VALUE})")
 _JSONPATH = re.compile(r"\$\.(?:.+\.)?output\.(?P<path>[\w.]+)")
 _COMPARISONS = ("StringEquals", "BooleanEquals", "NumericEquals")
+
+
+@dataclass(frozen=True)
+class Completion:
+    """How to complete a token that the execution waits for."""
+
+    token: "Token"
+    output: Any
+    """What fits, as far as the token's rules and the machine's Choice states say so."""
+    missing: tuple[str, ...]
+    """The places in it for which nothing that fits was found."""
+    by_post: bool
+    """Whether a POST to its URL completes it. Else a person with the API key does."""
+    has_page: bool
 
 
 def fitting_output(machine: Any, created: Mapping[str, Any]) -> Example:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from waitpoints_client import Token
-    from waitpoints_client.operator.awaited import Completion
+    from waitpoints_client.operator.fitting_output import Completion
 
 WAITING = ".waitForTaskToken"
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
