@@ -86,5 +86,5 @@ def run() -> Figures:
     last = sizes[-1]
     shown = table(["tokens", *requests, *doctor], [size.cells() for size in sizes])
     units = last.round.total / len(last.round.units)
-    sentence = f"A page of the doctor's scan takes {units:.0f} read units and {last.cpu_of_a_page:.0f} ms of processor time."
+    sentence = f"A read of the doctor's scan takes {units:.0f} read units and {last.cpu_of_a_page:.0f} ms of processor time."
     return Figures(f"{shown}\n\n{sentence}", tuple(over_budget(sizes)))

@@ -167,7 +167,7 @@ def gather_batches(lambda_svc: Any, dynamodb: Any) -> None:
     lambda_svc._poll_dynamodb_streams, lambda_svc._iter_all_esms = poll_streams, mappings_with_a_batch
 
 
-def redeliver_failed_records(lambda_svc: Any) -> None:
+def retry_failed_records(lambda_svc: Any) -> None:
     """Redeliver a stream batch when its function reports a failed record, as AWS does.
 
     MiniStack 1.5.33 ignores `batchItemFailures` for streams and continues as if every record had succeeded.
@@ -186,7 +186,7 @@ def redeliver_failed_records(lambda_svc: Any) -> None:
         result = execute(*args, **named)
         body = result.get("body")
         if getattr(polling, "streams", False) and isinstance(body, dict) and body.get("batchItemFailures"):
-            return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": "to be redelivered"}}
+            return {**result, "error": True, "body": {"errorType": "BatchItemFailures", "errorMessage": "to be sent again"}}
         return result
 
     lambda_svc._poll_dynamodb_streams, lambda_svc._execute_function = poll_streams, execute_function
@@ -466,7 +466,7 @@ def main() -> None:
     record_decisions(iam_evaluator, decisions)
     lead_options_to_their_route(apigateway)
     gather_batches(lambda_svc, dynamodb)
-    redeliver_failed_records(lambda_svc)
+    retry_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)

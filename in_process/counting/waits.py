@@ -239,7 +239,7 @@ class Bench:
         wait[name].body_bytes = len(webhook.encode())
 
     def _run_timers(self, wait: Wait, token_id: str) -> None:
-        """Deliver the message that the timer sends, at its time, and each one that the token's next timer sends."""
+        """Handle the message that the timer sends, at its time, and each one that the token's next timer sends."""
         event = queue_event([json.dumps({"waitpointId": token_id})])
         [armed] = wait["arm the timer"].calls
         while armed.operation in ARMS:

@@ -285,7 +285,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
-    "redeliver_failed_records": ([failed_records_come_again], lambda: emulator.redeliver_failed_records(lambda_svc)),
+    "retry_failed_records": ([failed_records_come_again], lambda: emulator.retry_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
@@ -296,7 +296,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
 def main() -> None:
     seen = {}
     for mend, (probes, apply) in PROBES.items():
-        if mend == "redeliver_failed_records":  # from here on no real function runs
+        if mend == "retry_failed_records":  # from here on no real function runs
             lambda_svc._execute_function = reports_a_failure
         without = [probe() for probe in probes]
         apply()

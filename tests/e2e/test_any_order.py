@@ -154,7 +154,9 @@ def resumed_once(
     assert api.history(execution).count("TaskSucceeded") == 1
     shown = api.retrieve(dict(token))
     assert (shown["status"], shown["output"], shown["completedBy"]["source"]) == ("COMPLETED", first.text, "endpoint")
-    assert [waiter["status"] for waiter in shown["waiters"]] == (["RESUMED"] if was_waiting else [])  # others are told at once
+    assert [waiter["status"] for waiter in shown["waiters"]] == (
+        ["RESUMED"] if was_waiting else []
+    )  # others are resumed at once
     assert shown["otherDeliveries"]["count"] == len(deliveries) - 1
 
 

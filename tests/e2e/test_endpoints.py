@@ -42,7 +42,7 @@ def test_an_endpoint_is_put_retrieved_listed_and_deleted(api: Api, url: str) -> 
 
 
 def listed(api: Api) -> list[Any]:
-    """Every endpoint of the stack, in pages of one."""
+    """Every endpoint of the stack, listed one by one."""
     found, after = [], ""
     while True:
         answer = api.request("GET", f"{ENDPOINTS}?page%5Bsize%5D=1&page%5Bafter%5D={after}")

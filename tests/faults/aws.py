@@ -1,7 +1,7 @@
 """AWS around the handlers: it invokes them, and retries failures, on a clock that tests move.
 
 The handlers run as they are deployed, on moto. The sources of events behave as AWS describes them: a stream is
-delivered again from the lowest failed record, and a message comes back after its visibility timeout.
+sent again from the lowest failed record, and a message comes back after its visibility timeout.
 """
 
 import base64
@@ -89,7 +89,7 @@ class StreamSource:
         self._read = 0
         self.pending: list[dict[str, Any]] = []
 
-    def deliver(self) -> bool:
+    def pass_on(self) -> bool:
         """Invoke the function with its unfinished records. Returns False if there were none."""
         self.pending += [
             record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self._patterns)
@@ -121,7 +121,7 @@ class QueueSource:
         self._sqs = client("sqs")
         self._queue = sqs_backends[ACCOUNT][REGION].get_queue(url.rsplit("/", 1)[-1])
 
-    def deliver(self) -> bool:
+    def pass_on(self) -> bool:
         """Invoke the function with the visible messages. Returns False if there were none."""
         if not self._queue.messages:
             return False
@@ -160,7 +160,7 @@ class SchedulerSource:
         self._queue_url = queue_url
         self._clock = clock
 
-    def deliver(self) -> bool:
+    def pass_on(self) -> bool:
         fired = False
         for name, schedule in list(self._schedules.items()):
             at = datetime.fromisoformat(schedule.schedule_expression[3:-1]).replace(tzinfo=UTC)
@@ -193,7 +193,7 @@ def _as_lambda_has_it(value: Any) -> float | str:
 
 
 class Aws:
-    """Its own table, bucket and queues, and what AWS delivers from them to the functions."""
+    """Its own table, bucket and queues, and what AWS passes on from them to the functions."""
 
     def __init__(self, stack: MotoStack) -> None:
         self.stack = stack
@@ -303,7 +303,7 @@ class Aws:
             self.wire.calls = calls
 
     def come_to_rest(self) -> None:
-        """Deliver everything that AWS would deliver without time passing."""
+        """Pass on everything that AWS would without time passing."""
         for _ in range(1000):
             self._history += self._stream.read()
             sources: list[StreamSource | SchedulerSource | QueueSource] = [
@@ -311,15 +311,15 @@ class Aws:
                 self.scheduler,
                 *self.queues.values(),
             ]
-            busy = [source.deliver() for source in sources]
+            busy = [source.pass_on() for source in sources]
             if not any(busy):
                 return
         raise AssertionError("it never comes to rest")
 
-    def deliver_once(self, function: str) -> None:
-        """Deliver what the table's stream has for a function, which must be done with it at once."""
+    def pass_on_once(self, function: str) -> None:
+        """Pass on what the table's stream has for a function, which must be done with it at once."""
         self._history += self._stream.read()
-        self.streams[function].deliver()
+        self.streams[function].pass_on()
         assert not self.streams[function].pending, "it is not done with its records"
 
     def pass_time(self, until: int) -> None:

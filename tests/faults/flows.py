@@ -937,7 +937,7 @@ def expire(world: World) -> None:
     world.come_to_rest()
     world.clock.advance(seconds=601)
     with world.faulty():
-        world.queues["expire_tokens"].deliver()
+        world.queues["expire_tokens"].pass_on()
     world.pass_time(world.clock() + 121_000)
     for execution, token, unwrap in executions:
         world.expect(execution, token, Timeout(), unwrap)

@@ -63,7 +63,7 @@ def check_told(executions: list[Execution]) -> None:
     assert all(it.waits.result(it.handles[-1]) is not None for it in executions)
 
 
-# Past its timeout, a token is timed out by whoever looks first, and all its waiters are told at once
+# Past its timeout, a token is timed out by whoever looks first, and all its waiters are resumed at once
 
 
 def finds_it_due(function: str, look: Callable[[World, dict[str, Any], str], object]) -> None:
@@ -103,7 +103,7 @@ finds_it_due("doctor", lambda world, *_: examine(world))
 
 def expire(world: World, token: dict[str, Any]) -> None:
     client("sqs").send_message(QueueUrl=world.timer_queue, MessageBody=json.dumps({"waitpointId": token["id"]}))
-    world.queues["expire_tokens"].deliver()
+    world.queues["expire_tokens"].pass_on()
 
 
 def examine(world: World) -> None:
@@ -259,7 +259,7 @@ def keep_an_endpoint(world: World) -> None:
 @of("resume_waiters")
 @of("doctor")
 def resume_what_was_left(world: World) -> None:
-    by: list[Callable[[], None]] = [lambda: world.deliver_once("resume_waiters"), lambda: examine(world)]
+    by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world)]
     settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.callback(token, LARGE)]
     for resume, end in product(by, settle):
         token = world.create()
@@ -278,7 +278,7 @@ def see_at_once_that_nothing_is_left_to_resume(world: World) -> None:
         world.wait(token)
         world.callback(token, SMALL)
     with world.faulty():
-        world.deliver_once("resume_waiters")
+        world.pass_on_once("resume_waiters")
     assert world.wire.calls == ["dynamodb.BatchGetItem"]
 
 
@@ -288,7 +288,7 @@ def undelivered(world: World) -> tuple[dict[str, Any], Execution]:
     execution = world.wait(token)
     execution.waits.fail_next(DENIED, times=100)
     world.callback(token, SMALL)
-    world.deliver_once("resume_waiters")
+    world.pass_on_once("resume_waiters")
     return token, execution
 
 
@@ -321,7 +321,7 @@ def announce(world: World) -> None:
         client("events").create_event_bus(Name=WITH_BUS["EventBusName"])
     with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_BUS["EventBusName"]}):
         world.callback(world.create(), SMALL)
-        world.deliver_once("resume_waiters")
+        world.pass_on_once("resume_waiters")
     assert world.dead_letters() == []
 
 
@@ -329,10 +329,10 @@ def announce(world: World) -> None:
 def arm_timers(world: World) -> None:
     for timeout in ("10m", "1h"):
         world.create(timeout=timeout)
-        world.deliver_once("schedule_timeouts")
+        world.pass_on_once("schedule_timeouts")
     token = world.create(timeout="1h")
     with mock.patch.object(Timers, "arm", side_effect=CannotArm("ServiceQuotaExceededException")):
-        world.deliver_once("schedule_timeouts")
+        world.pass_on_once("schedule_timeouts")
     assert world.dead_letters() == [(token["id"], "ServiceQuotaExceededException")]
 
 

@@ -135,12 +135,12 @@ class World(Callers):
             yield f"{token.id} has no timer"
         if outcomes and token.unresumed():
             yield f"{token.id} has {len(token.unresumed())} waiters without a record"
-        for key, delivery in token.replies.items():
+        for key, reply in token.replies.items():
             waiter = token.waiters[key]
             was_resumed = self.waits[waiter.kind].result(waiter.handle) is not None
-            if delivery.kind is ReplyKind.RESUMED and not was_resumed:
+            if reply.kind is ReplyKind.RESUMED and not was_resumed:
                 yield f"{token.id} records as resumed what was not"
-            if delivery.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:
+            if reply.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:
                 yield f"{token.id} records as gone what was resumed"
 
     def _wrong_with_schemas(self) -> Iterator[str]:

@@ -133,7 +133,7 @@ class TestATimeoutEndsTheExecution:
 
 
 def expire(stack: MotoStack, token_id: str) -> None:
-    """Deliver the timer queue's message for a token."""
+    """Handle the timer queue's message for a token."""
     message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
     assert stack.functions()["expire_tokens"].call({"Records": [message]}) == {"batchItemFailures": []}
 

@@ -99,7 +99,7 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
 
 
 class TestCreatesAndCompletionsOfOneKey:
-    """Invariant 5: they meet. There is one token, which is completed once, listed once, and tells who waits."""
+    """Invariant 5: they meet. There is one token, which is completed once, listed once, and resumes who waits."""
 
     @pytest.fixture
     def url(self, api: Api) -> Iterator[str]:

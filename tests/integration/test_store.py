@@ -767,15 +767,15 @@ def held_by(token: Token) -> KeyHolder:
     return KeyHolder(token.id, START, False, is_kept=token.kept_until is not None)
 
 
-class TestDeliveries:
+class TestReplies:
     def test_are_read_with_their_token(self, store: AnyStore, create: Callable[..., Token]) -> None:
         one, other = waiter(), waiter()
         token = create(waiters={one.key: one, other.key: other})
         store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
-        delivery = Reply(ReplyKind.RESUMED, START + 3)
-        store.record_replies(token.id, {one.key: delivery}, START)
+        reply = Reply(ReplyKind.RESUMED, START + 3)
+        store.record_replies(token.id, {one.key: reply}, START)
         read = store.get(token.id)
-        assert read.replies == {one.key: delivery}
+        assert read.replies == {one.key: reply}
         assert read.unresumed() == [other]
 
     def test_can_be_recorded_one_at_a_time(self, store: AnyStore, create: Callable[..., Token]) -> None:
@@ -796,9 +796,9 @@ class TestDeliveries:
     def test_of_one_hundred_waiters_fit_into_one_call(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         for answer in (ReplyKind.GONE, ReplyKind.RESUMED):
-            deliveries = {waiter().key: Reply(answer, START) for _ in range(MAX_WAITERS)}
-            store.record_replies(token.id, deliveries, START)
-            assert deliveries.items() <= store.get(token.id).replies.items()
+            replies = {waiter().key: Reply(answer, START) for _ in range(MAX_WAITERS)}
+            store.record_replies(token.id, replies, START)
+            assert replies.items() <= store.get(token.id).replies.items()
 
 
 class TestCountReplies:

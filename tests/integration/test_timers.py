@@ -40,7 +40,7 @@ class SimulatedTimers:
         self.step_functions = FakeStepFunctions()
         self.random = random.Random(seed)  # noqa: S311
         self.copies = 1
-        """How often each message is delivered."""
+        """How often each message is received."""
         self.held_up = 0
         """Extra lateness of every message and schedule (ms)."""
         self.scheduler_jitter: int | None = None
@@ -71,7 +71,7 @@ class SimulatedTimers:
         every = self.stream.records("schedule_timeouts")
         return [record for record in every if record["dynamodb"]["Keys"]["id"]["S"] in token_ids]
 
-    def deliver(self, *bodies: str) -> Any:
+    def fire(self, *bodies: str) -> Any:
         """Hand `expire_tokens` a batch of messages."""
         return self.call("expire_tokens", queue_event(bodies))
 
@@ -82,7 +82,7 @@ class SimulatedTimers:
                 return
             at, _number, body = heapq.heappop(self._due)
             self.clock.now = max(self.clock.now, at)
-            assert failures(self.deliver(body)) == []
+            assert failures(self.fire(body)) == []
         raise AssertionError("timers never come to an end")
 
     def schedules(self) -> list[dict[str, Any]]:
@@ -215,7 +215,7 @@ class TestATimeoutOfAnyLength:
         timeout_at = timers.clock() + length
         token_id, _ = timers.create(timeout_at)
         for _ in range(3):
-            assert failures(timers.deliver(message(token_id))) == []
+            assert failures(timers.fire(message(token_id))) == []
         assert timers.status(token_id) is Status.WAITING
         timers.run(until=lambda: timers.status(token_id) is not Status.WAITING)
         assert 0 <= timers.clock() - timeout_at <= LATENESS
@@ -250,7 +250,7 @@ class TestArming:
         assert target["RoleArn"] == timers.stack.resources["TimerRole"]["Arn"]
         assert json.loads(target["Input"]) == {"waitpointId": token_id}
         assert timers.sent == []
-        timers.arm(token_id)  # the stream delivers the record again: the schedule exists already
+        timers.arm(token_id)  # the stream sends the record again: the schedule exists already
         assert len(timers.fired) == 1
 
     def test_again_while_the_schedule_exists_changes_nothing(self, timers: SimulatedTimers) -> None:
@@ -268,7 +268,7 @@ class TestArming:
         complete(services.tokens, settled, "1")
         assert len(timers.records(timed)) == 1
         assert len(timers.records(untimed)) == 0
-        assert len(timers.records(settled)) == 1  # only its insert, not its completion or delivery
+        assert len(timers.records(settled)) == 1  # only its insert, not its completion or its replies
 
     def test_after_the_timeout_times_the_token_out_at_once(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + SECOND)
@@ -307,16 +307,16 @@ class TestWhenAwsRefuses:
         assert json.loads(letter["Body"]) == {"waitpointId": far, "reason": "ServiceQuotaExceededException"}
         sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
 
-    @pytest.mark.parametrize(("deliveries", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
+    @pytest.mark.parametrize(("receives", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
     def test_a_failed_message_is_retried_soon(
-        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch, deliveries: int, pause: int
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch, receives: int, pause: int
     ) -> None:
         """Otherwise one transient error makes a timeout two minutes late: the queue's visibility timeout."""
         changed: list[dict[str, Any]] = []
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", lambda **call: changed.append(call))
         monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
         event = queue_event([message(ids.new_id(timers.clock()))])
-        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(deliveries)
+        event["Records"][0]["attributes"]["ApproximateReceiveCount"] = str(receives)
         assert failures(timers.call("expire_tokens", event)) == ["0"]
         [call] = changed
         assert (call["ReceiptHandle"], call["VisibilityTimeout"]) == ("handle-0", pause)
@@ -326,7 +326,7 @@ class TestWhenAwsRefuses:
     ) -> None:
         monkeypatch.setattr(services.sqs_client, "change_message_visibility", _unreachable)
         monkeypatch.setattr(services.dynamodb_client, "query", _unreachable)
-        assert failures(timers.deliver(message(ids.new_id(timers.clock())))) == ["0"]
+        assert failures(timers.fire(message(ids.new_id(timers.clock())))) == ["0"]
 
 
 def _unreachable(**_: Any) -> None:
@@ -338,7 +338,7 @@ class TestMessages:
         completed, waiter = timers.create(timers.clock() + MINUTE)
         complete(services.tokens, completed, '"done"')
         timers.clock.advance(seconds=120)
-        assert failures(timers.deliver(message(completed), message(completed))) == []
+        assert failures(timers.fire(message(completed), message(completed))) == []
         assert timers.sent == []
         assert timers.status(completed) is Status.COMPLETED
         assert timers.step_functions.result(waiter.handle) == Success('{"ok":true,"output":"done"}')
@@ -346,16 +346,16 @@ class TestMessages:
     def test_of_settled_tokens_are_dropped_before_their_timeout_too(self, timers: SimulatedTimers) -> None:
         completed, _ = timers.create(timers.clock() + MINUTE)
         complete(services.tokens, completed, '"done"')
-        assert failures(timers.deliver(message(completed))) == []
+        assert failures(timers.fire(message(completed))) == []
         assert timers.sent == []
 
     def test_of_missing_tokens_are_dropped(self, timers: SimulatedTimers) -> None:
-        assert failures(timers.deliver(message(ids.new_id(timers.clock())))) == []
+        assert failures(timers.fire(message(ids.new_id(timers.clock())))) == []
         assert timers.sent == []
 
     def test_of_tokens_without_a_timeout_are_dropped(self, timers: SimulatedTimers) -> None:
         untimed = services.tokens.create(NewToken(), timers.clock()).token_id
-        assert failures(timers.deliver(message(untimed))) == []
+        assert failures(timers.fire(message(untimed))) == []
         assert timers.sent == []
         assert timers.status(untimed) is Status.WAITING
 
@@ -363,7 +363,7 @@ class TestMessages:
     def test_that_cannot_be_parsed_are_reported_and_delay_no_other(self, timers: SimulatedTimers, poison: str) -> None:
         tokens = [timers.create(timers.clock() + SECOND)[0] for _ in range(9)]
         timers.clock.advance(seconds=1)
-        answer = timers.deliver(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
+        answer = timers.fire(*map(message, tokens[:4]), poison, *map(message, tokens[4:]))
         assert failures(answer) == ["4"]
         assert {timers.status(token_id) for token_id in tokens} == {Status.TIMED_OUT}
 

@@ -60,7 +60,7 @@ class Consumer:
         }
         return {"eventID": f"event {token.id}", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
 
-    def deliver(self, *records: dict[str, Any]) -> list[str]:
+    def consume(self, *records: dict[str, Any]) -> list[str]:
         """Invoke the function. Returns the sequence numbers of the failed records, which are the ids of their tokens."""
         answer = resume_waiters.handler({"Records": list(records)}, CONTEXT)
         return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
@@ -89,7 +89,7 @@ def ids_of(tokens: Sequence[Token]) -> list[str]:
 def test_each_settled_token_is_put_whether_or_not_it_has_a_waiter(consumer: Consumer) -> None:
     waiter = consumer.world.new_waiter()
     tokens = [consumer.settle(), consumer.settle(waiter=waiter), consumer.settle(None)]
-    assert consumer.deliver(*map(consumer.record, tokens)) == []
+    assert consumer.consume(*map(consumer.record, tokens)) == []
     assert consumer.told() == ids_of(tokens)
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
@@ -97,7 +97,7 @@ def test_each_settled_token_is_put_whether_or_not_it_has_a_waiter(consumer: Cons
 def test_an_event_is_made_without_reading_the_table(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
     token = consumer.settle()
     monkeypatch.setattr(consumer.world.store, "get", None)
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == [token.id]
 
 
@@ -105,9 +105,9 @@ def test_a_kept_completion_has_no_event_until_it_is_adopted(consumer: Consumer) 
     now = consumer.world.clock()
     token = consumer.settle()
     kept = Token(id=token.id, created_at=now, outcome=token.outcome, kept_until=now + 1000)
-    assert consumer.deliver(consumer.record(kept)) == []
+    assert consumer.consume(consumer.record(kept)) == []
     assert consumer.told() == []
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == [token.id]
 
 
@@ -115,10 +115,10 @@ def test_exactly_the_records_of_failed_entries_come_again(consumer: Consumer) ->
     tokens = [consumer.settle(f'"{number}."') for number in range(25)]
     for number in (3, 17):
         consumer.eventbridge.fail_entries_with(f'"{number}."', "ThrottlingException")
-    assert consumer.deliver(*map(consumer.record, tokens)) == [tokens[3].id, tokens[17].id]
+    assert consumer.consume(*map(consumer.record, tokens)) == [tokens[3].id, tokens[17].id]
 
     consumer.eventbridge.fail_no_more()
-    assert consumer.deliver(*map(consumer.record, tokens[3:])) == []  # Lambda sends again from the lowest failed one
+    assert consumer.consume(*map(consumer.record, tokens[3:])) == []  # Lambda sends again from the lowest failed one
     assert sorted(consumer.told()) == sorted(ids_of(tokens))  # each once
     assert consumer.dead_letters.letters == []
 
@@ -127,15 +127,15 @@ def test_a_failed_event_does_not_keep_back_the_waiters(consumer: Consumer) -> No
     waiter = consumer.world.new_waiter()
     token = consumer.settle(waiter=waiter)
     consumer.eventbridge.be_unreachable()
-    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.consume(consumer.record(token)) == [token.id]
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
 
 def test_a_failed_waiter_does_not_keep_back_the_event_nor_repeat_it(consumer: Consumer) -> None:
     consumer.world.step_functions.fail_next(THROTTLED)
     token = consumer.settle(waiter=consumer.world.new_waiter())
-    assert consumer.deliver(consumer.record(token)) == [token.id]
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == [token.id]
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == [token.id]
 
 
@@ -143,7 +143,7 @@ def test_an_error_in_putting_events_does_not_keep_back_the_waiters(consumer: Con
     waiter = consumer.world.new_waiter()
     token = consumer.settle(waiter=waiter)
     monkeypatch.setattr(consumer.eventbridge, "put_events", None)
-    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.consume(consumer.record(token)) == [token.id]
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
 
@@ -153,7 +153,7 @@ def test_a_record_that_cannot_be_read_keeps_back_no_other(consumer: Consumer) ->
     token, other = consumer.settle(waiter=waiter), consumer.settle()
     record = consumer.record(token)
     record["dynamodb"]["NewImage"]["completedBy"] = {"M": {"source": {"S": "something new"}}}
-    assert consumer.deliver(record, consumer.record(other)) == [token.id]
+    assert consumer.consume(record, consumer.record(other)) == [token.id]
     assert consumer.told() == [other.id]
     assert consumer.world.step_functions.result(waiter.handle) is not None
 
@@ -163,7 +163,7 @@ def test_what_a_retry_does_not_fix_is_dead_lettered_at_once(consumer: Consumer, 
     """A retry would keep back the waiters of every later record of the shard."""
     denied, other = consumer.settle('"denied"'), consumer.settle()
     consumer.eventbridge.fail_entries_with('"denied"', code)
-    assert consumer.deliver(consumer.record(denied), consumer.record(other)) == []
+    assert consumer.consume(consumer.record(denied), consumer.record(other)) == []
     assert consumer.dead_letters.letters == [(denied.id, code)]
     assert consumer.told() == [other.id]
 
@@ -172,9 +172,9 @@ def test_a_dead_letter_that_cannot_be_written_is_tried_again_with_its_record(con
     token = consumer.settle()
     consumer.eventbridge.fail_entries_with("id", "AccessDeniedException")
     consumer.dead_letters.is_broken = True
-    assert consumer.deliver(consumer.record(token)) == [token.id]
+    assert consumer.consume(consumer.record(token)) == [token.id]
     consumer.dead_letters.is_broken = False
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.dead_letters.letters == [(token.id, "AccessDeniedException")]
 
 
@@ -183,7 +183,7 @@ def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(consumer: Consum
     consumer.eventbridge.be_unreachable()
     for waited, failed in ((GIVE_UP_AFTER - 1, [token.id]), (GIVE_UP_AFTER, [])):
         consumer.world.clock.now = written_at + waited
-        assert consumer.deliver(consumer.record(token, written_at)) == failed
+        assert consumer.consume(consumer.record(token, written_at)) == failed
     assert consumer.dead_letters.letters == [(token.id, "ConnectionClosedError")]
 
 
@@ -191,7 +191,7 @@ def test_an_event_is_retried_for_an_hour_and_then_dead_lettered(consumer: Consum
 def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, code: str, log: io.StringIO) -> None:
     token, other = consumer.settle("123456789012345678901234567890"), consumer.settle()
     consumer.eventbridge.fail_entries_with('"output":1234', code)
-    assert consumer.deliver(consumer.record(token), consumer.record(other)) == []
+    assert consumer.consume(consumer.record(token), consumer.record(other)) == []
     said = {one["id"]: one for one in (json.loads(entry["Detail"]) for entry in consumer.eventbridge.entries)}
     assert said[token.id]["outputRefused"] is True
     assert "output" in said[other.id]
@@ -201,16 +201,16 @@ def test_an_event_whose_output_is_refused_is_put_without_it(consumer: Consumer, 
 def test_what_is_refused_even_without_its_output_is_dead_lettered(consumer: Consumer) -> None:
     token = consumer.settle()
     consumer.eventbridge.fail_entries_with("id", "MalformedDetail")
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.dead_letters.letters == [(token.id, "MalformedDetail")]
 
 
 def test_no_payload_reaches_the_log(consumer: Consumer, log: io.StringIO) -> None:
     tokens = [consumer.settle('"the payload"') for _ in range(3)]
     consumer.eventbridge.fail_entries_with(tokens[1].id, "ThrottlingException")
-    consumer.deliver(*map(consumer.record, tokens))
+    consumer.consume(*map(consumer.record, tokens))
     consumer.eventbridge.fail_entries_with(tokens[1].id, "MalformedDetail")
-    consumer.deliver(consumer.record(tokens[1]))
+    consumer.consume(consumer.record(tokens[1]))
     assert "the payload" not in log.getvalue()
     assert "repeat the detail" not in log.getvalue()
     [first, *_] = [json.loads(line) for line in log.getvalue().splitlines() if '"announce"' in line]
@@ -241,22 +241,22 @@ def test_a_record_without_waiters_reads_nothing_without_a_bus(
     token = consumer.settle()
     monkeypatch.setitem(vars(services), "announcer", None)
     monkeypatch.setattr(world.store, "get", None)
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == []
 
 
 def test_only_the_last_records_are_remembered(consumer: Consumer) -> None:
     first, *others = [consumer.settle() for _ in range(REMEMBERED + 1)]
     for one in first, *others:
-        consumer.deliver(consumer.record(one))
-    consumer.deliver(consumer.record(others[0]))
+        consumer.consume(consumer.record(one))
+    consumer.consume(consumer.record(others[0]))
     assert len(consumer.told()) == REMEMBERED + 1
-    consumer.deliver(consumer.record(first))
+    consumer.consume(consumer.record(first))
     assert consumer.told()[-1] == first.id
 
 
 def test_a_timeout_has_an_event_as_well(consumer: Consumer) -> None:
     now = consumer.world.clock()
     token = Token(id=consumer.settle().id, created_at=now, timeout_at=now, outcome=TimedOut(now))
-    assert consumer.deliver(consumer.record(token)) == []
+    assert consumer.consume(consumer.record(token)) == []
     assert [entry["DetailType"] for entry in consumer.eventbridge.entries] == ["waitpoint.timed_out"]

@@ -323,7 +323,7 @@ class TestTheUrl:
 
 
 class TestATrial:
-    def tried(self, api: Api, **sent: Any) -> dict[str, Any]:
+    def try_delivery(self, api: Api, **sent: Any) -> dict[str, Any]:
         answer = api.post("/api/v1/endpoints/github/test", sent)
         assert answer.status == 200
         shown: dict[str, Any] = answer.json
@@ -354,7 +354,7 @@ class TestATrial:
         self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
     ) -> None:
         endpoint, token = put(world, **settings), create(world)
-        trial = self.tried(api, **sent)
+        trial = self.try_delivery(api, **sent)
         assert trial["outcome"] == outcome
         assert world.tokens.retrieve(token).outcome is None
         assert list(world.store.tokens) == [token]
@@ -366,7 +366,7 @@ class TestATrial:
     def test_shows_every_step(self, world: InMemory, api: Api) -> None:
         put(world, output="body.action")
         token = create(world)
-        trial = self.tried(api, body=BODY)
+        trial = self.try_delivery(api, body=BODY)
         assert self.steps(trial) == {
             "signature": "not asked for",
             "completeWhen": "matches",
@@ -378,23 +378,23 @@ class TestATrial:
 
     def test_goes_on_after_a_signature_that_the_test_cannot_have(self, world: InMemory, api: Api) -> None:
         put(world, verify=GITHUB)
-        trial = self.tried(api, body=BODY)
+        trial = self.try_delivery(api, body=BODY)
         assert self.steps(trial)["signature"] == "refused"
         assert self.steps(trial)["token"] == "kept"
 
     def test_verifies_a_signature(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, verify=GITHUB)
-        assert self.steps(self.tried(api, body=BODY, headers=signature(endpoint)))["signature"] == "verified"
+        assert self.steps(self.try_delivery(api, body=BODY, headers=signature(endpoint)))["signature"] == "verified"
 
     def test_can_only_verify_the_signature_of_a_text(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, verify=GITHUB)
-        assert self.steps(self.tried(api, body=json.loads(BODY), headers=signature(endpoint)))["signature"] == "refused"
+        assert self.steps(self.try_delivery(api, body=json.loads(BODY), headers=signature(endpoint)))["signature"] == "refused"
 
     def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
         endpoint = put(world)
         create(world)
         deliver(api, endpoint)
-        assert self.tried(api, body=BODY)["outcome"] == "repeated"
+        assert self.try_delivery(api, body=BODY)["outcome"] == "repeated"
 
     @pytest.mark.parametrize("is_stored", [True, False])
     def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
@@ -403,19 +403,19 @@ class TestATrial:
         world.clock.advance(60_000)
         if is_stored:
             world.tokens.expire(token)
-        trial = self.tried(api, body=BODY)
+        trial = self.try_delivery(api, body=BODY)
         assert (trial["outcome"], self.steps(trial)["token"]) == ("late", "late")
 
     def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
         endpoint = put(world, key_ttl="1h")
         deliver(api, endpoint)
         world.clock.advance(3_600_000)
-        assert self.tried(api, body=BODY)["outcome"] == "kept"
+        assert self.try_delivery(api, body=BODY)["outcome"] == "kept"
 
     def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
         put(world)
         create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
-        assert self.tried(api, body=BODY)["outcome"] == "notMatching"
+        assert self.try_delivery(api, body=BODY)["outcome"] == "notMatching"
 
     def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
         assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404

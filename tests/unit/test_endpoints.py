@@ -237,27 +237,27 @@ class TestList:
     def made(self, api: Api) -> list[Any]:
         return [put(api, SMALLEST, f"{ENDPOINTS}/{name}") for name in ("a", "b", "c", "d", "e")]
 
-    def page(self, api: Api, query: str = "") -> Any:
+    def listed(self, api: Api, query: str = "") -> Any:
         answer = api.get(f"{ENDPOINTS}?{query}")
         assert answer.status == 200, answer.text
         answers.ListEndpointsResult.model_validate(answer.json)
         return answer.json
 
     def test_of_no_endpoints_is_empty(self, api: Api) -> None:
-        assert self.page(api) == {"data": [], "pagination": {}}
+        assert self.listed(api) == {"data": [], "pagination": {}}
 
     def test_shows_every_endpoint_by_name_as_put_answered(self, api: Api, made: list[Any]) -> None:
-        assert self.page(api) == {"data": made, "pagination": {}}
+        assert self.listed(api) == {"data": made, "pagination": {}}
 
     def test_pages_reach_every_endpoint_once(self, api: Api, made: list[Any]) -> None:
         found, after, sizes = [], "", []
         while True:
-            page = self.page(api, f"page[size]=2&page[after]={after}")
-            found += page["data"]
-            sizes.append(len(page["data"]))
-            if "next" not in page["pagination"]:
+            answer = self.listed(api, f"page[size]=2&page[after]={after}")
+            found += answer["data"]
+            sizes.append(len(answer["data"]))
+            if "next" not in answer["pagination"]:
                 break
-            after = page["pagination"]["next"]
+            after = answer["pagination"]["next"]
         assert (found, sizes) == (made, [2, 2, 1])
 
     @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Pages of tokens: each token once, in both orders, in both directions and with every filter."""
+"""Slices of the list: each token once, in both orders, in both directions and with every filter."""
 
 import threading
 from dataclasses import fields, replace
@@ -50,14 +50,14 @@ def tokens(tagged: list[bool]) -> list[Token]:
 
 def walk(partitions: Partitions, query: ListQuery, forward: bool = True) -> list[Slice]:
     """Every slice from the query on, in one direction."""
-    pages = []
+    slices = []
     while True:
         found = read_slice(partitions(), query)
-        pages.append(found)
+        slices.append(found)
         cursor = found.next if forward else found.previous
         if cursor is None:
-            return pages
-        assert len(pages) < 1000, "it never ends"
+            return slices
+        assert len(slices) < 1000, "it never ends"
         query = replace(query, after=cursor if forward else None, before=None if forward else cursor)
 
 
@@ -74,25 +74,25 @@ def queries() -> st.SearchStrategy[ListQuery]:
 @given(st.lists(st.booleans(), max_size=60), queries())
 def test_following_next_returns_every_token_once_in_order(tagged: list[bool], query: ListQuery) -> None:
     every = tokens(tagged)
-    pages = walk(Partitions(every, query.filter), query)
-    assert [token.id for found in pages for token in found.tokens] == in_order(every, query)
-    assert all(len(found.tokens) <= query.size for found in pages)
+    slices = walk(Partitions(every, query.filter), query)
+    assert [token.id for found in slices for token in found.tokens] == in_order(every, query)
+    assert all(len(found.tokens) <= query.size for found in slices)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), queries())
 def test_following_previous_from_the_end_returns_every_token_once(tagged: list[bool], query: ListQuery) -> None:
     every = tokens(tagged)
     end = ids.last_of(NOW + DAY) if query.oldest_first else ids.first_of(NOW - 1)
-    pages = walk(Partitions(every, query.filter), replace(query, before=end.removeprefix("waitpoint_")), forward=False)
-    shown = [token.id for found in reversed(pages) for token in found.tokens]
+    slices = walk(Partitions(every, query.filter), replace(query, before=end.removeprefix("waitpoint_")), forward=False)
+    shown = [token.id for found in reversed(slices) for token in found.tokens]
     assert shown == in_order(every, query)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=60), queries())
 def test_previous_returns_from_each_page_to_the_one_before(tagged: list[bool], query: ListQuery) -> None:
     partitions = Partitions(tokens(tagged), query.filter)
-    pages = walk(partitions, query)
-    for earlier, later in pairwise(pages):
+    slices = walk(partitions, query)
+    for earlier, later in pairwise(slices):
         back = read_slice(partitions(), replace(query, before=later.previous)) if later.tokens else earlier
         assert back.tokens == earlier.tokens
 

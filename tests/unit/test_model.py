@@ -163,11 +163,11 @@ class StreamedStore(MemoryStore):
             self.streams[holder.token_id].append(self._record("MODIFY", self.tokens[holder.token_id]))
         return adopted
 
-    def record_replies(self, token_id: str, deliveries: Any, now: int) -> None:
+    def record_replies(self, token_id: str, replies: Any, now: int) -> None:
         if self.lose_records:
             self.lose_records -= 1
             raise ConnectionError("the answers are not recorded")
-        super().record_replies(token_id, deliveries, now)
+        super().record_replies(token_id, replies, now)
 
     def count_replies(self, token_ids: Collection[str]) -> Mapping[str, int]:
         if self.miss_replies:
@@ -225,7 +225,7 @@ class Life(RuleBasedStateMachine):
             name: self.put_endpoint(name, ttl) for name, ttl in ((KEEPING, f"{KEPT_FOR // 1000}s"), (PASSING, "0s"))
         }
         self.executions: list[Execution] = []
-        self.told: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
+        self.passed_on: dict[tuple[str, str], int] = {}  # how many records of each item's stream each function has read
 
     @property
     def now(self) -> int:
@@ -428,7 +428,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(data=st.data(), function=st.sampled_from(sorted(HANDLERS)), repeated=st.integers(0, 2))
     def the_stream_tells(self, data: st.DataObject, function: str, repeated: int) -> None:
-        self.deliver(data.draw(st.sampled_from(list(self.models))), function, repeated)
+        self.pass_on(data.draw(st.sampled_from(list(self.models))), function, repeated)
 
     @rule(kind=KINDS, fault=st.sampled_from([THROTTLED, UNAVAILABLE, LOST_RESPONSE]))
     def a_resume_will_fail(self, kind: WaiterKind, fault: Fault) -> None:
@@ -485,10 +485,10 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def nothing_is_recorded_as_resumed_that_was_not(self) -> None:
         for token in self.store.tokens.values():
-            for key, delivery in token.replies.items():
+            for key, reply in token.replies.items():
                 waiter = token.waiters[key]
                 was_resumed = self.waits[waiter.kind].result(waiter.handle) is not None
-                assert was_resumed or delivery.kind is ReplyKind.GONE
+                assert was_resumed or reply.kind is ReplyKind.GONE
 
     def teardown(self) -> None:
         try:
@@ -498,12 +498,12 @@ class Life(RuleBasedStateMachine):
             self.patches.undo()
 
     def come_to_rest(self) -> None:
-        """Deliver what the streams still hold, move the clock past every timeout, and fire every timer."""
+        """Pass on what the streams still hold, move the clock past every timeout, and fire every timer."""
         for _ in range(3):
             for token_id in self.models:
                 for function in HANDLERS:
-                    while self.told.get((token_id, function), 0) < len(self.store.streams[token_id]):
-                        self.deliver(token_id, function)
+                    while self.passed_on.get((token_id, function), 0) < len(self.store.streams[token_id]):
+                        self.pass_on(token_id, function)
             self.clock.now = max([self.now, *(model.timeout_at or 0 for model in self.models.values())])
             for token_id in dict(self.timers.armed):
                 self.fire(token_id)
@@ -527,7 +527,7 @@ class Life(RuleBasedStateMachine):
         self.retry_if_its_function_failed(execution)
 
     def retry_if_its_function_failed(self, execution: Execution) -> None:
-        """If a function fails to deliver to its waiter, a Retry starts over, unless the result has arrived."""
+        """If a function fails to resume its waiter, a Retry starts over, unless the result has arrived."""
         waiters = self.store.get(execution.token_id).waiters.values()
         waits = execution.handles[-1] in [waiter.handle for waiter in waiters]
         if not waits and execution.result() is None:
@@ -552,14 +552,14 @@ class Life(RuleBasedStateMachine):
             return Failure(outcome.name, outcome.message, code)
         return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
 
-    def deliver(self, token_id: str, function: str, repeated: int = 0) -> None:
-        """Deliver the next change of an item to a function, with some earlier changes again."""
-        at = self.told.get((token_id, function), 0)
+    def pass_on(self, token_id: str, function: str, repeated: int = 0) -> None:
+        """Pass the next change of an item to a function, with some earlier changes again."""
+        at = self.passed_on.get((token_id, function), 0)
         records = self.store.streams[token_id][max(0, at - repeated) : at + 1]
         passing = [record for record in records if any(matches(pattern, record) for pattern in FILTERS[function])]
         failed = HANDLERS[function]({"Records": passing}, Context(function))["batchItemFailures"] if passing else []
         if not failed and at < len(self.store.streams[token_id]):
-            self.told[token_id, function] = at + 1
+            self.passed_on[token_id, function] = at + 1
 
     def fire(self, token_id: str) -> None:
         message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}

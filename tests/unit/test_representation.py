@@ -81,8 +81,8 @@ def test_a_list_shows_neither_output_nor_waiters_and_sorts_the_tags() -> None:
 
 def test_waiters_show_their_status_and_never_their_task_token() -> None:
     waiters = {name: Waiter(f"task token {name}", CREATED) for name in ("resumed", "gone", "undelivered")}
-    deliveries = {"resumed": Reply(ReplyKind.RESUMED, CREATED + 12), "gone": Reply(ReplyKind.GONE, CREATED + 13)}
-    token = replace(completed(Output()), waiters=waiters, replies=deliveries)
+    replies = {"resumed": Reply(ReplyKind.RESUMED, CREATED + 12), "gone": Reply(ReplyKind.GONE, CREATED + 13)}
+    token = replace(completed(Output()), waiters=waiters, replies=replies)
     shown = {waiter["id"]: waiter for waiter in retrieved(token, URL)["waiters"]}
     assert {name: waiter["status"] for name, waiter in shown.items()} == {
         "resumed": "RESUMED",

@@ -108,7 +108,7 @@ def test_access_denied_is_permanent(fake: FakeStepFunctions, step_functions: Ste
 
 
 class TestTheFake:
-    """moto is too lenient here, so the tests of double delivery use this fake."""
+    """moto is too lenient here, so the tests of a second resume use this fake."""
 
     @pytest.mark.parametrize("length", [712, 1024, 2048])
     def test_gives_task_tokens_of_real_length_and_alphabet(self, fake: FakeStepFunctions, length: int) -> None:

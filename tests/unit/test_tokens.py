@@ -97,8 +97,8 @@ class TestAWaiterIsResumed:
         token, waiter = world.new_token(), world.new_waiter()
         world.tokens.wait(token, waiter)
         complete(world.tokens, token, OUTPUT)
-        delivery = world.tokens.retrieve(token).replies[waiter.key]
-        assert (delivery.kind, delivery.at) == (ReplyKind.RESUMED, world.clock())
+        reply = world.tokens.retrieve(token).replies[waiter.key]
+        assert (reply.kind, reply.at) == (ReplyKind.RESUMED, world.clock())
 
     def test_through_its_newer_handle_after_its_wait_was_retried(self, world: InMemory) -> None:
         token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LONGEST_DELAY = 900_000  # milliseconds: SQS delays a message by at most 15 minutes
 LONGEST_SCHEDULE = 365 * 86_400_000  # milliseconds
 EARLY = 120_000  # milliseconds
-LONGEST_PAUSE = 120  # seconds between deliveries of a failing message
+LONGEST_PAUSE = 120  # seconds between two receives of a failing message
 
 
 class Timers:
@@ -53,7 +53,7 @@ class Timers:
         if timeout_at - now > LONGEST_DELAY:
             self._schedule(token_id, message, min(timeout_at - EARLY, now + LONGEST_SCHEDULE))
             return
-        # Round up: a second late is acceptable, but an early message costs another delivery.
+        # Round up: a second late is acceptable, but an early message is received once more.
         delay = max(0, -(-(timeout_at - now) // 1000))
         self._sqs.send_message(QueueUrl=self._queue_url, MessageBody=message, DelaySeconds=delay)
 
@@ -68,11 +68,11 @@ class Timers:
                 Target={"Arn": self._queue_arn, "RoleArn": self._role_arn, "Input": message},
             )
         except self._scheduler.exceptions.ConflictException:
-            return  # armed by an earlier delivery of the same record
+            return  # armed when the same record came before
         except self._scheduler.exceptions.ServiceQuotaExceededException as error:
             raise CannotArm(type(error).__name__) from None
 
-    def come_again_soon(self, receipt_handle: str, deliveries: int) -> None:
-        """Redeliver a failed message after 1, 2, 4 … seconds instead of after the queue's visibility timeout."""
-        pause = min(2 ** (deliveries - 1), LONGEST_PAUSE)
+    def come_again_soon(self, receipt_handle: str, receives: int) -> None:
+        """Show a failed message again after 1, 2, 4 … seconds instead of after the queue's visibility timeout."""
+        pause = min(2 ** (receives - 1), LONGEST_PAUSE)
         self._sqs.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)

@@ -69,7 +69,7 @@ class InMemory:
         return self.tokens.create(NewToken(timeout_at=timeout_at), self.clock()).token_id
 
     def new_waiter(self, unwrap: bool = False, context: bool = False) -> Waiter:
-        """What waits, as its function is told of it."""
+        """What waits, as its function is given it."""
         return Waiter(self.waits.start(), self.clock(), unwrap, context, kind=self.waits.kind)
 
     def install(self, monkeypatch: pytest.MonkeyPatch, limits: Limits = Limits()) -> None:

@@ -1,4 +1,4 @@
-"""Every event can be delivered many times: AWS delivers at least once, and HTTP callers retry."""
+"""Every event can come many times: AWS sends it at least once, and HTTP callers retry."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
 
 
 @pytest.mark.parametrize("flow", CHOSEN)
-def test_delivering_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
+def test_handling_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
     """A create without a key makes a new token each time; only the existing tokens must not change."""
     world = World(stack)
     with world.alive():
