@@ -1,4 +1,4 @@
-"""POST /api/v1/waitpoints/complete: complete the token of an idempotency key, or keep the completion for it."""
+"""POST /api/v1/waitpoints/complete: complete the token of a key, or keep the completion for it."""
 
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception

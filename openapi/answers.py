@@ -182,7 +182,7 @@ class EndpointDeliveriesOfAKind(AnswerModel):
     lastIp: str = _optional("The address that the last one came from.")
     lastUserAgent: str = _optional("The `User-Agent` of the last one.")
     lastDeliveryId: str = _optional("The sender's own id of the last one.")
-    lastKey: str = _optional("The idempotency key of the last one.")
+    lastKey: str = _optional("The key of the last one.")
     lastDetail: str = _optional("Why the last one did not complete a token.")
 
 
@@ -230,7 +230,7 @@ class EndpointTrial(AnswerModel):
         "completed", "kept", "repeated", "late", "notAwaited", "notMatching", "noKey", "noOutput", "refused", "handshake"
     ] = Field(description="As which kind the delivery would be counted; `handshake`: it would only be answered.")
     steps: list[TrialStep]
-    key: str = _optional("The idempotency key.")
+    key: str = _optional("The token's key.")
     token: TokenId = _optional("The token that holds the key now.")
     output: str = _optional("JSON text: what the run would get. Absent if it is over 256 KiB.")
 

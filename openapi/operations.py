@@ -123,24 +123,24 @@ OPERATIONS = (
         TOKENS,
         "list_waitpoint_tokens_v1",
         "List tokens, with filters and cursors",
-        "Returns a page of tokens, newest first unless `sort` says otherwise. If a parameter is given twice, the last one "
-        "counts. Unknown parameters are refused, except from the SDK. A page costs a bounded number of reads: "
-        "with a filter it can be short and still have a next page.",
+        "Lists tokens, newest first unless `sort` says otherwise. If a parameter is given twice, the last one "
+        "counts. Unknown parameters are refused, except from the SDK. A list costs a bounded number of reads: "
+        "with a filter the answer can be short and still have a next cursor.",
         answers.ListWaitpointTokensResult,
         {400: BAD_REQUEST, 401: UNAUTHENTICATED},
         parameters=(
             Parameter(
                 "query",
                 "page[size]",
-                f"The number of tokens on a page, {DEFAULT_SIZE} by default.",
+                f"The number of tokens in an answer, {DEFAULT_SIZE} by default.",
                 10,
                 {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
             ),
-            Parameter("query", "page[after]", "The page after this cursor: `pagination.next` of an answer.", None, CURSOR),
+            Parameter("query", "page[after]", "The tokens after this cursor: `pagination.next` of an answer.", None, CURSOR),
             Parameter(
                 "query",
                 "page[before]",
-                "The page before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
+                "The tokens before this cursor: `pagination.previous` of an answer. It wins over `page[after]`.",
                 None,
                 CURSOR,
             ),
@@ -415,21 +415,21 @@ OPERATIONS = (
         ENDPOINTS,
         "list_endpoints_v1",
         "List endpoints",
-        "Returns a page of endpoints, by name, without their deliveries. Unknown parameters are refused.",
+        "Lists endpoints, by name, without their deliveries. Unknown parameters are refused.",
         answers.ListEndpointsResult,
         {400: BAD_REQUEST, 401: UNAUTHENTICATED},
         parameters=(
             Parameter(
                 "query",
                 "page[size]",
-                f"The number of endpoints on a page, {DEFAULT_SIZE} by default.",
+                f"The number of endpoints in an answer, {DEFAULT_SIZE} by default.",
                 10,
                 {"type": "integer", "minimum": 1, "maximum": MAX_SIZE, "default": DEFAULT_SIZE},
             ),
             Parameter(
                 "query",
                 "page[after]",
-                "The page after this name: `pagination.next` of an answer.",
+                "The endpoints after this name: `pagination.next` of an answer.",
                 None,
                 {"pattern": "^[a-z0-9-]{0,64}$"},
             ),

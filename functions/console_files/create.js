@@ -48,7 +48,7 @@ const fields = () => [
   el(
     "div",
     { class: "row" },
-    input("Idempotency key", "idempotencyKey", { hint: "The same key gives the same token. At most 2,048 characters." }),
+    input("Key", "idempotencyKey", { hint: "The same key gives the same token. At most 2,048 characters." }),
     input("The token holds the key for", "idempotencyKeyTTL", {
       placeholder: "24h",
       hint: "A duration. Default: as long as the token exists.",

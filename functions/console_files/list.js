@@ -132,7 +132,7 @@ const filters = (query, go, isOpen) => {
       "div",
       { class: "row" },
       input("Tags, any of them", "filter[tags]", { value: has("filter[tags]"), hint: "Separated by commas." }),
-      input("Idempotency key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
+      input("Key", "filter[idempotencyKey]", { value: has("filter[idempotencyKey]"), hint: "The whole key." }),
       select(
         "Outcome",
         "filter[outputIsError]",

@@ -131,7 +131,7 @@ const about = (token, say) =>
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
       fact("Tags", token.tags.length ? tags(token.tags) : null),
-      fact("Idempotency key", token.idempotencyKey && said(token.idempotencyKey)),
+      fact("Key", token.idempotencyKey && said(token.idempotencyKey)),
       fact("Holds its key until", token.idempotencyKeyExpiresAt && moment(token.idempotencyKeyExpiresAt)),
     ),
   );

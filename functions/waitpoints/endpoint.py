@@ -1,4 +1,4 @@
-"""An endpoint: one URL for all deliveries of a provider's account, which complete tokens by their idempotency keys.
+"""An endpoint: one URL for all deliveries of a provider's account, which complete tokens by their keys.
 
 All times are epoch milliseconds, UTC.
 """

@@ -1,4 +1,4 @@
-"""Complete the token that holds an idempotency key, or keep the completion for a create that comes later.
+"""Complete the token that holds a key, or keep the completion for a create that comes later.
 
 A key is the name of what is awaited. Whichever comes first, the create or the completion, makes the token, and the other one
 finds it (invariant 5). A kept completion is in no list and ends with its key, unless a create adopts it before.

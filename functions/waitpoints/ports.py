@@ -82,7 +82,7 @@ class TokenStore(Protocol):
         """The token without its replies and its other deliveries, read consistently. Raises TokenNotFound."""
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
-        """Yield the pages of one of `segments` parts of the table, eventually consistent."""
+        """Yield the reads of one of `segments` parts of the table, eventually consistent."""
 
     def release(self, attachment: Attachment) -> bool:
         """Delete an attachment if it still belongs to its token. Returns whether it did."""

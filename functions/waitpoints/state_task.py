@@ -2,8 +2,8 @@
 
 A rejected request must fail the state with an error named after its exception, which `Retry` and `Catch` can match.
 With a task token (`lambda:invoke.waitForTaskToken`), the handler reports the error through the task token and succeeds,
-because some Lambda integrations leave the state waiting when the function fails. A durable function is told through its
-callback likewise. Without a task token or a callback id that AWS accepts, the invocation fails. It also fails on errors
+because some Lambda integrations leave the state waiting when the function fails. To a durable function it reports the error
+through its callback. Without a task token or a callback id that AWS accepts, the invocation fails. It also fails on errors
 that a retry may fix; the `Retry` of the state or of the step sees those too.
 """
 

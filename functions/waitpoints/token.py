@@ -250,7 +250,7 @@ class Reply:
 
 
 class KeyKind(StrEnum):
-    """Who chose an idempotency key: the user, or the SDK for the retries of one request."""
+    """Who chose a key: the user, or the SDK for the retries of one request."""
 
     IDEMPOTENCY = "idempotency"
     REQUEST = "request"
@@ -271,7 +271,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """The token that already holds an idempotency key, since when and until when, and whether the same request created it.
+    """The token that already holds a key, since when and until when, and whether the same request created it.
 
     `is_kept`: a completion by key made the token, before any create asked for it.
     """
@@ -288,7 +288,7 @@ class KeyHolder:
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """An item without expiry that is useless without its token: an idempotency key, a document or a count."""
+    """An item without expiry that is useless without its token: a key, a document or a count."""
 
     id: str
     item: str
@@ -300,7 +300,7 @@ class Attachment:
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
-    `document` is a payloadSchema or a page: a token with one has not the other.
+    `document` is a payloadSchema or a page: a token has at most one of them.
     """
 
     timeout_at: int | None = None

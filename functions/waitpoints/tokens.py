@@ -1,4 +1,4 @@
-"""The operations on a token: create, complete, wait for it, and time it out."""
+"""What can happen to a token: create, complete, wait for it, and time it out."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -82,8 +82,8 @@ class Tokens:
     def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
 
-        `accepts` says whether an output fits `new.document`. A kept completion that does not is only counted: the new token
-        waits, as it would if the completion came now.
+        `accepts` says whether an output fits `new.document`. A kept completion that does not fit is counted, and the new
+        token waits for the next one.
         """
         token, key = _token(new, now), new.key
         refused: Completed | None = None

@@ -1,4 +1,4 @@
-"""When AWS throttles or fails: what a call raises, what is logged, and what the caller is told."""
+"""When AWS throttles or fails: what a call raises, what is logged, and what the caller is answered."""
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,6 +12,6 @@ AWS_FAILURES = (ClientError, BotoCoreError, GetParameterError)
 
 
 def try_again(failure: Exception) -> TryAgain:
-    """Note AWS's failure in the log, and return what the caller is told."""
+    """Note AWS's failure in the log, and return what the caller is answered."""
     telemetry.note(error=type(failure).__name__, awsCode=error_code(failure))
     return TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")

@@ -6,7 +6,7 @@
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
-    idempotency#<hash>  key        the token that holds an idempotency key, and until when
+    idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
 
@@ -112,7 +112,7 @@ def key_primary_key(key: IdempotencyKey) -> dict[str, Any]:
 
 
 def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dict[str, Any]:
-    """Return, in DynamoDB JSON, the item that assigns an idempotency key to a token. `now` is in epoch milliseconds.
+    """Return, in DynamoDB JSON, the item that assigns a key to a token. `now` is in epoch milliseconds.
 
     The item of a user's key lives as long as its token, because a completion by key looks the token up in it even after the
     key has expired.

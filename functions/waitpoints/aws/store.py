@@ -295,7 +295,7 @@ class Store:
         return found[kind]["S"] if found else None
 
     def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
-        """Yield pages of 1 MB from one of `segments` parts of the table, eventually consistent."""
+        """Yield reads of 1 MB from one of `segments` parts of the table, eventually consistent."""
         pages = self._client.get_paginator("scan").paginate(
             TableName=self._table,
             Segment=segment,
@@ -306,7 +306,7 @@ class Store:
                 waiting=StoredStatus.WAITING, now=now, none=0, replies=REPLIES, undelivered=UNDELIVERED
             ),
         )
-        split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall on two pages
+        split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall into two reads
         for page in pages:
             items = split + [plain(item) for item in page["Items"]]
             split = [item for item in items if item["id"] == items[-1]["id"]]

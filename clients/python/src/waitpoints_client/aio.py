@@ -24,10 +24,10 @@ Item = TypeVar("Item")
 
 
 class AsyncPages(Generic[Item]):
-    """A list that is read page by page as it is iterated with `async for`. Each iteration reads it anew."""
+    """A list that is read part by part as it is iterated with `async for`. Each iteration reads it anew."""
 
     def __init__(self, read: Callable[[str | None], Awaitable[models.Page[Item]]]) -> None:
-        """`read` returns the first page without a cursor, and the page after a cursor with one."""
+        """`read` returns the first part without a cursor, and the part after a cursor with one."""
         self._read = read
 
     async def __aiter__(self) -> AsyncIterator[Item]:

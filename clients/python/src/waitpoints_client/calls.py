@@ -36,7 +36,7 @@ ABSENT: Final = Absent.ABSENT
 
 @dataclass(frozen=True)
 class Call(Generic[Read]):
-    """One request. `read` makes a value of its answer, and raises ValueError or KeyError for that of something else."""
+    """One request. `read` makes a value of its answer, and raises ValueError or KeyError if another server answered."""
 
     method: str
     path: str
@@ -49,7 +49,7 @@ class Call(Generic[Read]):
 
 @dataclass(frozen=True)
 class Listing(Generic[Read]):
-    """A list that comes in pages."""
+    """A list that comes in parts."""
 
     path: str
     page: type[models.Page[Read]]

@@ -26,10 +26,10 @@ REQUEST_TIMEOUT = 35.0
 
 
 class Pages(Generic[Item]):
-    """A list that is read page by page as it is iterated. Each iteration reads it anew."""
+    """A list that is read part by part as it is iterated. Each iteration reads it anew."""
 
     def __init__(self, read: Callable[[str | None], models.Page[Item]]) -> None:
-        """`read` returns the first page without a cursor, and the page after a cursor with one."""
+        """`read` returns the first part without a cursor, and the part after a cursor with one."""
         self._read = read
 
     def __iter__(self) -> Iterator[Item]:
@@ -131,7 +131,7 @@ class Waitpoints:
         self._send(calls.fail(token, message, name, code))
 
     def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
-        """Complete the token that was created with this idempotency key.
+        """Complete the token that was created with this key.
 
         If no token has the key, the completion is kept for the `create` that comes later: for `ttl`, by default as long as
         the stack keeps tokens.
@@ -147,7 +147,7 @@ class Waitpoints:
         code: str | None = None,
         ttl: Duration | None = None,
     ) -> models.KeyCompletion:
-        """Fail the token that was created with this idempotency key. Else as `complete_key`."""
+        """Fail the token that was created with this key. Else as `complete_key`."""
         return self._send(calls.fail_key(key, message, name, code, ttl))
 
     def wait(

@@ -258,7 +258,7 @@ class EndpointTrial(Answer):
 
 
 class Page(Answer, Generic[Item]):
-    """One page of a list. `next` and `previous` are cursors, and None where the list ends."""
+    """One part of a list. `next` and `previous` are cursors, and None where the list ends."""
 
     items: tuple[Item, ...] = Field(alias="data")
     next: str | None = None

@@ -83,7 +83,7 @@ class Evaluation:
 
     @cached_property
     def key(self) -> str | NoKey:
-        """The idempotency key: the endpoint's name, a colon, and the text or number that the expression gives."""
+        """The token's key: the endpoint's name, a colon, and the text or number that the expression gives."""
         try:
             return f"{self._endpoint.name}:{self._key_text()}"
         except EvaluationFailed as failure:

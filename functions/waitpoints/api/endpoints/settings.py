@@ -34,7 +34,7 @@ class PutEndpointRequest(RequestModel):
     key: str = Field(
         description=(
             "A JMESPath expression over `body`, `headers` and `query` of a delivery. Its text or number, after the endpoint's "
-            "name and a colon, is the idempotency key of the token that the delivery completes."
+            "name and a colon, is the key of the token that the delivery completes."
         ),
         examples=["body.workflow_run.id"],
         json_schema_extra={"maxLength": expressions.MAX_LENGTH},

@@ -66,7 +66,7 @@ Yes = Annotated[bool, option("--yes", "-y", help="Do not ask.")]
 Token = Annotated[str, argument("TOKEN", "The token's id.")]
 Data = Annotated[str | None, argument("[DATA]", "JSON; @FILE reads a file, - standard input. Without it there is no output.")]
 Text = Annotated[bool, option("--text", help="DATA is a text, not JSON.")]
-Key = Annotated[str, argument("KEY", "The idempotency key of the token.")]
+Key = Annotated[str, argument("KEY", "The token's key.")]
 Name = Annotated[str, argument("NAME", "The endpoint's name: a-z, 0-9 and -.")]
 Tags = Annotated[list[str] | None, option("--tag", "-t", metavar="TAG", help="A tag. Repeat it for several.")]
 Verify = Annotated[

@@ -34,9 +34,7 @@ NOT_IN_TIME = 2
 def create(
     timeout: Annotated[str | None, option("--timeout", metavar="TIME", help="7d, 1h30m, or a date in ISO 8601.")] = None,
     tag: Tags = None,
-    key: Annotated[
-        str | None, option("--key", metavar="KEY", help="An idempotency key: the same key gets the same token.")
-    ] = None,
+    key: Annotated[str | None, option("--key", metavar="KEY", help="A key: the same key gets the same token.")] = None,
     key_ttl: Annotated[str | None, option("--key-ttl", metavar="TIME", help="How long the token holds its key.")] = None,
     verify: Verify = None,
     complete_when: When = None,
@@ -92,7 +90,7 @@ def list_tokens(
         ),
     ] = None,
     tag: Tags = None,
-    key: Annotated[str | None, option("--key", metavar="KEY", help="The idempotency key that it was created with.")] = None,
+    key: Annotated[str | None, option("--key", metavar="KEY", help="The key that it was created with.")] = None,
     since: Annotated[str | None, option("--since", metavar="TIME", help="Created within: 30m, 2h, 7d.")] = None,
     failed: Annotated[bool, option("--failed", help="Only tokens that timed out or were failed.")] = False,
     undelivered: Annotated[bool, option("--undelivered", help="Only tokens with a waiter that could not be resumed.")] = False,

@@ -66,8 +66,8 @@ def try_machine(
     machine = definition.read(text, file, known, named, partial(machine_run.stand_in, deployed))
     machine_run.check(deployed, machine)
     with stacks.read_local_client(path) as waitpoints:
-        tried = machine_run.MachineRun(deployed, waitpoints, machine, page=token_page)
-        _run(tried, name or Path(file).name.split(".")[0], value, timeout, as_json)
+        run = machine_run.MachineRun(deployed, waitpoints, machine, page=token_page)
+        _run(run, name or Path(file).name.split(".")[0], value, timeout, as_json)
 
 
 def _placeholder(text: str) -> tuple[str, str]:
@@ -77,36 +77,36 @@ def _placeholder(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _run(tried: "MachineRun", name: str, value: Any, timeout: str, as_json: bool) -> None:
+def _run(run: "MachineRun", name: str, value: Any, timeout: str, as_json: bool) -> None:
     from waitpoints_client.operator import stand_ins
 
     status, has_ended = INTERRUPTED, False
     try:
-        with stand_ins.make(tried.stack, tried.definition, tried.role) as told:
-            for line in told:
+        with stand_ins.make(run.stack, run.definition, run.role) as notes:
+            for line in notes:
                 show.note(line)
-            tried.start(name, tried.prepare_input(value, timeout))
-            status = _follow(tried, value, as_json)
+            run.start(name, run.prepare_input(value, timeout))
+            status = _follow(run, value, as_json)
     except KeyboardInterrupt:
-        if tried.execution:
-            tried.stop()
+        if run.execution:
+            run.stop()
         show.note("Interrupted: the execution is stopped")
     except Exception as error:
         has_ended = problems.has_ended(error)
         raise
     finally:
-        if not has_ended and (left := tried.clean_up()):
+        if not has_ended and (left := run.clean_up()):
             show.note(f"The state machine could not be deleted: {left}")
     raise typer.Exit(status)
 
 
-def _follow(tried: "MachineRun", value: Any, as_json: bool) -> int:
-    told = Told()
-    for event in tried.follow():
-        show.record(_as_value(event)) if as_json else show.text(*told.line(event))
+def _follow(run: "MachineRun", value: Any, as_json: bool) -> int:
+    printed = Printed()
+    for event in run.follow():
+        show.record(_as_value(event)) if as_json else show.text(*printed.line(event))
         if event.is_the_end:
             if value == {} and (event.error or "").startswith("States."):
-                show.note(_about_the_input(tried.definition.machine))
+                show.note(_about_the_input(run.definition.machine))
             return 0 if event.kind == "SUCCEEDED" else 1
     return 1
 
@@ -117,7 +117,7 @@ def _about_the_input(machine: Any) -> str:
 
 
 @dataclass
-class Told:
+class Printed:
     """What a person has read so far: a place and an error are not said twice in a row."""
 
     start: "datetime | None" = None

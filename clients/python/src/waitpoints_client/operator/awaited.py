@@ -23,7 +23,7 @@ class Awaited:
     own: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The fields of the creates of tokens that no state creates, by the tokens' ids."""
     shown: dict[str, Token] = field(default_factory=dict)
-    """The tokens that were told, by their ids."""
+    """The tokens that were shown, by their ids."""
     _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
     """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
 

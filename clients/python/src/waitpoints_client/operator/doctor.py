@@ -1,4 +1,4 @@
-"""Find every settled token with an undelivered waiter, and every WAITING token past its timeout, and finish them."""
+"""Find every settled token with an unresumed waiter, and every WAITING token past its timeout, and finish them."""
 
 from collections.abc import Iterator
 from typing import Any

@@ -39,7 +39,7 @@ class Event:
     at: datetime
     place: Place = Place()
     token: "Token | None" = None
-    """The token that a state waits for, if it has ended before or was told before."""
+    """The token that a state waits for, if it has ended before or was shown before."""
     completion: "Completion | None" = None
     output: str | None = None
     """JSON text."""

@@ -1,4 +1,4 @@
-"""Run a user's own state machine on the local stack, and tell what it does until it ends."""
+"""Run a user's own state machine on the local stack, and show what it does until it ends."""
 
 import json
 import re

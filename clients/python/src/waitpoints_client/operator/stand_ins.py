@@ -35,7 +35,7 @@ def make(stack: Deployed, definition: Definition, role: str) -> Iterator[list[st
     A function returns its result. Without one it returns what it is given, with the fields that the states read. Raises
     Unusable if a state invokes a function that does not exist, or waits for a stand-in.
     """
-    told: list[str] = []
+    notes: list[str] = []
     if problem := next(_find_silent(definition), None) or next(_find_foreign(stack, definition), None):
         raise Unusable(problem)
     with ExitStack() as deletions:
@@ -43,11 +43,11 @@ def make(stack: Deployed, definition: Definition, role: str) -> Iterator[list[st
             result = definition.results.get(name)
             sample = _sample(definition, arn) if result is None else {}
             _make_function(stack, arn, role, result or sample, echoes=result is None, deletions=deletions)
-            told.append(_describe(name, result, sample))
+            notes.append(_describe(name, result, sample))
         for name in sorted(_find_missing_secrets(stack, definition)):
             _make_secret(stack, name, deletions)
-            told.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
-        yield told
+            notes.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
+        yield notes
 
 
 def _find_silent(definition: Definition) -> Iterator[str]:

@@ -47,7 +47,7 @@ class Endpoints:
 
     def put(self, name: str, body: Mapping[str, Any], now: int) -> FakeEndpoint:
         """Make an endpoint, or replace the settings of an existing one. Raises Refusal."""
-        settings = self._settings(name, body)
+        settings = self._check_settings(name, body)
         endpoint = self.all.setdefault(name, FakeEndpoint(name, settings, now, now))
         endpoint.settings, endpoint.updated_at = settings, now
         return endpoint
@@ -58,8 +58,8 @@ class Endpoints:
             raise Refusal(404, "Endpoint not found")
         return self.all[name]
 
-    def page(self, size: int, after: str | None) -> tuple[list[FakeEndpoint], dict[str, str]]:
-        """Return the endpoints of a page, by name, and its `pagination`."""
+    def list_endpoints(self, size: int, after: str | None) -> tuple[list[FakeEndpoint], dict[str, str]]:
+        """Return the endpoints of an answer, by name, and its `pagination`."""
         ahead = [self.all[name] for name in sorted(self.all) if name > (after or "")]
         shown = ahead[:size]
         return shown, {"next": shown[-1].name} if len(ahead) > size else {}
@@ -77,7 +77,7 @@ class Endpoints:
         count = endpoint.deliveries.get(kind, {}).get("count", 0) + 1
         endpoint.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), "lastKey": key})
 
-    def tried(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> dict[str, Any]:
+    def try_delivery(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any], now: int) -> dict[str, Any]:
         """Say what would become of a delivery."""
         key, output = self._evaluated(endpoint, delivery)
         steps = [
@@ -115,7 +115,7 @@ class Endpoints:
     def _kept_until(self, endpoint: FakeEndpoint, now: int) -> int:
         return now + min(times.duration(endpoint.settings["keyTTL"]) or 0, self._retention)
 
-    def _settings(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    def _check_settings(self, name: str, body: Mapping[str, Any]) -> dict[str, Any]:
         if not _NAME.fullmatch(name):
             raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
         refuse_unknown(body, FIELDS)

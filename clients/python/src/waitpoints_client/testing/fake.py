@@ -162,7 +162,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _list(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         alive = [self._tokens.get(token_id, asked.now) for token_id in self._tokens.all]
-        tokens, pagination = listing.page_of(alive, asked.query, asked.now)
+        tokens, pagination = listing.slice_of(alive, asked.query, asked.now)
         shown = [{**token.shown(self._callback_url(token)), "tags": sorted(token.tags)} for token in tokens]
         return _ok({"data": shown, "pagination": pagination})
 
@@ -251,7 +251,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _list_endpoints(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         refuse_unknown(asked.query, ("page[size]", "page[after]"), "parameter")
-        endpoints, pagination = self._endpoints.page(listing.page_size(asked.query), asked.query.get("page[after]"))
+        endpoints, pagination = self._endpoints.list_endpoints(listing.size_of(asked.query), asked.query.get("page[after]"))
         return _ok({"data": [endpoint.shown(self.url) for endpoint in endpoints], "pagination": pagination})
 
     def _delete_endpoint(self, asked: _Asked) -> httpx.Response:
@@ -266,7 +266,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         given = body.get("body", "")
         content = given.encode() if isinstance(given, str) else text_of(given).encode()
         query = dict(parse_qsl(body.get("query", "").removeprefix("?")))
-        return _ok(self._endpoints.tried(endpoint, delivery_of(content, body.get("headers", {}), query), asked.now))
+        return _ok(self._endpoints.try_delivery(endpoint, delivery_of(content, body.get("headers", {}), query), asked.now))
 
     def _deliver(self, asked: _Asked) -> httpx.Response:
         endpoint = self._endpoints.all.get(asked.path["name"])

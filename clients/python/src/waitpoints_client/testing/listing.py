@@ -1,4 +1,4 @@
-"""The fake's list of tokens: its filters, its order and its pages."""
+"""The fake's list of tokens: its filters, its order and its parts."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -18,12 +18,12 @@ PARAMETERS = (
 )  # fmt: skip
 
 
-def page_of(tokens: Sequence[FakeToken], query: Mapping[str, str], now: int) -> tuple[list[FakeToken], dict[str, str]]:
-    """Return the tokens of a page, and its `pagination`. Raises Refusal."""
+def slice_of(tokens: Sequence[FakeToken], query: Mapping[str, str], now: int) -> tuple[list[FakeToken], dict[str, str]]:
+    """Return the tokens of an answer, and its `pagination`. Raises Refusal."""
     refuse_unknown(query, PARAMETERS, "parameter")
     accepts = _filter(query, now)
     ordered = sorted((token for token in tokens if accepts(token)), key=lambda token: token.id, reverse=not _oldest(query))
-    size = page_size(query)
+    size = size_of(query)
     after, before = _cursor(query, "page[after]"), _cursor(query, "page[before]")
     is_past = _is_past(_oldest(query))
     if before:
@@ -37,8 +37,8 @@ def page_of(tokens: Sequence[FakeToken], query: Mapping[str, str], now: int) -> 
     )
 
 
-def page_size(query: Mapping[str, str]) -> int:
-    """Return the size of a page. Raises Refusal."""
+def size_of(query: Mapping[str, str]) -> int:
+    """Return how many tokens are asked for. Raises Refusal."""
     size = query.get("page[size]", "25")
     if not re.fullmatch(r"\d{1,3}", size, re.ASCII) or not 1 <= int(size) <= 100:
         _refuse("page[size]", "must be a whole number from 1 to 100")

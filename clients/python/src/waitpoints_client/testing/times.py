@@ -14,14 +14,14 @@ _ACCEPTED = (
 
 
 def duration(text: Any) -> int | None:
-    """Return a duration, or None if it is none."""
+    """Return the duration in milliseconds, or None if the text is not one."""
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
     return round(read_duration(text).total_seconds() * 1000)
 
 
 def date(text: Any) -> int | None:
-    """Return an instant of ISO 8601, or None if it is none."""
+    """Return the time in epoch milliseconds, or None if the text is not one of ISO 8601."""
     try:
         instant = datetime.fromisoformat(text.upper().replace("Z", "+00:00"))
     except (ValueError, AttributeError):

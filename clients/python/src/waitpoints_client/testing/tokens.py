@@ -210,7 +210,7 @@ def _error(error: Any) -> dict[str, str]:
 
 
 def key_text(key: Any) -> str:
-    """Return an idempotency key. Raises Refusal."""
+    """Return a key. Raises Refusal."""
     if not isinstance(key, str):
         raise Refusal(400, 'Validation error: "idempotencyKey" must be a string of 1 to 2,048 characters')
     if not key:
