@@ -21,12 +21,12 @@ class Budget:
     units: float
 
 
-# The filter, by its name on the page, and what it may take
+# The filter, by its name in the document, and what it may take
 FILTERS = {
     "no filter": ({}, Budget(4, 1, 2)),
     f"a status, 1 in {WAITING_EACH}": ({"filter[status]": "WAITING"}, Budget(4, 1, 8)),
     f"a tag, 1 in {RARE_EACH:,}": ({"filter[tags]": RARE}, Budget(8, 2, 64)),
-    "an idempotency key": ({"filter[idempotencyKey]": f"order {KEY_EACH}"}, Budget(1, 1, 0.5)),
+    "a key": ({"filter[idempotencyKey]": f"order {KEY_EACH}"}, Budget(1, 1, 0.5)),
 }
 
 

@@ -47,7 +47,7 @@ def callback() -> Case:
 
 
 def create() -> Case:
-    """A create without an idempotency key, as a program without the SDK sends it."""
+    """A create without a key, as a program without the SDK sends it."""
     event = _event("create_token", API_KEY=aws_stub.KEY)
     del event["headers"]["x-trigger-request-idempotency-key"]
     body = _body('{"timeout": "7d", "tags": ["order", "approval"]}')

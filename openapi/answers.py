@@ -47,7 +47,7 @@ def _optional(description: str) -> Any:
 
 class CreateWaitpointTokenResponse(AnswerModel):
     id: TokenId
-    isCached: bool = Field(description="Whether an earlier call with the same `idempotencyKey` created this token.")
+    isCached: bool = Field(description="Whether an earlier call with the same key created this token.")
     url: CallbackUrl
 
 

@@ -243,7 +243,7 @@ OPERATIONS = (
         "/api/v1/waitpoints/complete",
         "complete_waitpoint_key_v1",
         "Complete the token of a key, or keep the completion for it",
-        "Completes the newest token that was created with the `idempotencyKey`, with `data` or an `error`, even if the key has "
+        "Completes the newest token that was created with the key, with `data` or an `error`, even if the key has "
         "expired. If the token has ended and the key has not expired, nothing changes and the answer is the same. If no token "
         "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",
         answers.CompleteWaitpointKeyResponse,

@@ -71,7 +71,7 @@ class Table:
     """The table's partitions, and those of its list index. A write takes its units of all of them, or is throttled.
 
     Token ids spread over `partitions`; `list_partitions` says on which partition of the index each list shard is. There is
-    one idempotency key, whose item and whose place in its index have a partition each, as have the marks of undelivered
+    one key, whose item and whose place in its index have a partition each, as have the marks of undelivered
     tokens. What throttles an index throttles the write (gsi-throttling in the DynamoDB guide). No partition is split during
     a run: AWS does not say how soon that happens.
     """

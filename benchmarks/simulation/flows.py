@@ -12,7 +12,7 @@ class Call:
     token: int = 0
     """Of the token's partition of the table."""
     key: int = 0
-    """Of the partition of its idempotency key."""
+    """Of the partition of its token's key."""
     list_index: int = 0
     """Of a partition of the index `list`."""
     key_index: int = 0

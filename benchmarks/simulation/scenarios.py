@@ -74,7 +74,7 @@ def list_index(stack: SimulatedStack) -> list[Run]:
 
 
 def hot_key(stack: SimulatedStack) -> list[Run]:
-    """Creates with one idempotency key, which a token holds."""
+    """Creates with one key, which a token holds."""
     setting = Setting(replace(stack, stage=RAISED))
     cases = {
         "100 a second, never sent again": (100, NEVER),
@@ -99,7 +99,7 @@ def report(stack: SimulatedStack) -> tuple[str, list[Run], list[Run]]:
         table(_LAG_HEAD, [_lag_cells(run) for run in regions]),
         "A list index that throttles: 4,000 callbacks a second for 15 s, with every other quota raised:",
         table(_LAG_HEAD, [_lag_cells(run) for run in list_index(stack)]),
-        "Creates with one idempotency key for 30 s, with the stage raised to 2,000 a second:",
+        "Creates with one key for 30 s, with the stage raised to 2,000 a second:",
         table(_KEY_HEAD, [_key_cells(run) for run in hot_key(stack)]),
     ]
     return "\n\n".join(parts), senders, regions

@@ -1,4 +1,4 @@
-"""The text of an idempotency key."""
+"""The text of a token's key."""
 
 from waitpoints.errors import InvalidRequest
 

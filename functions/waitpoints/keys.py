@@ -77,7 +77,7 @@ class Keys:
                 telemetry.note(tokenId=kept.id, kept=True)
                 telemetry.count("CompletionsKept")
                 return KeyCompletion(Kept(), kept.id)
-        raise TryAgain("Other requests with this idempotencyKey came at the same moment. Send the same request again")
+        raise TryAgain("Other requests with this key came at the same moment. Send the same request again")
 
     def _complete_holder(
         self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, now: int
