@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
 from string import Formatter
 from typing import Any
 
@@ -17,7 +18,7 @@ from waitpoints.api.page import html as page_html
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words as page_words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.fields import Problem
+from waitpoints.api.page.fields import Kind, Problem
 from waitpoints.api.page.html import Look
 from waitpoints.api.page.markup import element, join, literal
 from waitpoints.errors import InvalidPage
@@ -100,6 +101,27 @@ def test_a_choice_of_few_is_shown_at_once_and_one_of_many_is_a_list() -> None:
     html = page_html.form(page(NEWS), Look())
     assert [it["type"] for it in attributes(html, "one")] == ["radio"] * 7
     assert [it.get("type") for it in attributes(html, "many")] == [None]
+
+
+CONTROLS: dict[Kind, tuple[dict[str, Any], str, str | None]] = {
+    Kind.TEXT: ({"type": "string"}, "input", "text"),
+    Kind.LONG_TEXT: ({"type": "string", "format": "textarea"}, "textarea", None),
+    Kind.DATE: ({"type": "string", "format": "date"}, "input", "date"),
+    Kind.EMAIL: ({"type": "string", "format": "email"}, "input", "email"),
+    Kind.NUMBER: ({"type": "number"}, "input", "number"),
+    Kind.INTEGER: ({"type": "integer"}, "input", "number"),
+    Kind.YES_NO: ({"type": "boolean"}, "input", "checkbox"),
+    Kind.ONE_OF: ({"enum": ["a"]}, "select", None),
+    Kind.SEVERAL_OF: ({"type": "array", "items": {"enum": ["a"]}}, "input", "checkbox"),
+}
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_each_kind_of_field_has_its_control(kind: Kind) -> None:
+    schema, tag, type_ = CONTROLS[kind]
+    html = page_html.form(page({"title": "T", "fields": {"properties": {"it": schema}}}), Look())
+    [shown] = [(name, one.get("type")) for name, one in HtmlPage(html).tags if one.get("name") == "field.it"]
+    assert shown == (tag, type_)
 
 
 def test_a_browser_checks_only_what_the_schema_says() -> None:
@@ -337,19 +359,10 @@ class TestWords:
         assert list(page_words.WORDS) == ["en", "de", "fr", "es", "ja", "zh"]
 
     def test_every_problem_has_a_sentence(self) -> None:
-        words = {
-            *page_fields._WORDS.values(),
-            "missing",
-            "missing_choice",
-            "invalid",
-            "number",
-            "integer",
-            "too_exact",
-            "date",
-            "email",
-            "control",
-            "twice",
-        }
+        sources = [Path(module.__file__ or "").read_text() for module in (page_fields, page_form)]
+        named = re.findall(r'Problem\("(\w+)"', "".join(sources))
+        words = {*named, *page_fields._WORDS.values(), *(kind.value for kind in page_fields._NUMBERS)}
+        assert {"date", "unreadable", "too_long", "integer"} <= words
         for word in words:
             for language in page_words.WORDS:
                 assert "{" not in page_words.problem(language, Problem(word, 2.5))

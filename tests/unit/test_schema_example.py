@@ -65,6 +65,11 @@ def test_a_field_of_a_page_gets_a_value_that_fits(schema: dict[str, Any]) -> Non
     assert page_fields.from_json(field, made.value) == made.value["f"]
 
 
+def test_every_kind_of_field_is_tried() -> None:
+    parsed = (page_fields.parse({"properties": {"f": schema}, "required": ["f"]}, "page.fields") for schema in FIELDS)
+    assert {field.kind for [field] in parsed} == set(page_fields.Kind)
+
+
 @pytest.mark.parametrize("schema", SCHEMAS, ids=json.dumps)
 def test_a_payload_schema_gets_a_value_that_fits(schema: dict[str, Any]) -> None:
     made = example(schema)

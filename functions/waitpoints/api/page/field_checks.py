@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api import payload_schema
@@ -89,8 +89,9 @@ def _has_answers(field: Field) -> bool:
             return bool(max(schema.get("minItems", 0), 1) <= min(schema.get("maxItems", MAX_CHOICES), len(field.choices)))
         case Kind.TEXT | Kind.LONG_TEXT | Kind.EMAIL:
             return bool(max(schema.get("minLength", 0), 1) <= schema["maxLength"])
-        case _:
+        case Kind.DATE | Kind.YES_NO | Kind.ONE_OF:
             return True
+    assert_never(field.kind)
 
 
 def _has_numbers(field: Field) -> bool:

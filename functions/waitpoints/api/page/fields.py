@@ -23,7 +23,7 @@ from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from math import isfinite
-from typing import Any
+from typing import Any, assert_never
 
 from waitpoints import json_text
 from waitpoints.api.page import input
@@ -53,7 +53,7 @@ class Kind(StrEnum):
 
 
 _NUMBERS = (Kind.NUMBER, Kind.INTEGER)
-_FORMATS = {None: Kind.TEXT, "textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
+_FORMATS = {"textarea": Kind.LONG_TEXT, "date": Kind.DATE, "email": Kind.EMAIL}
 _TYPES = {"number": Kind.NUMBER, "integer": Kind.INTEGER, "boolean": Kind.YES_NO, "array": Kind.SEVERAL_OF}
 LONGEST = {Kind.TEXT: MAX_TEXT, Kind.LONG_TEXT: MAX_TEXT, Kind.EMAIL: MAX_EMAIL}  # of each kind without maxLength
 
@@ -252,8 +252,9 @@ def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
             return _number(field.kind, typed.replace(",", ".") if comma and _COMMA.fullmatch(typed) else typed)
         case Kind.DATE | Kind.EMAIL:
             return text.strip()
-        case _:
+        case Kind.TEXT | Kind.LONG_TEXT:
             return text.replace("\r\n", "\n").replace("\r", "\n")
+    assert_never(field.kind)
 
 
 def _chosen(field: Field, text: str) -> Any:
@@ -318,10 +319,12 @@ def _kind(schema: Any, place: str) -> Kind:
     if "enum" in schema or "oneOf" in schema:
         return Kind.ONE_OF
     type_, format_ = schema.get("type"), schema.get("format")
-    if type_ == "string" and isinstance(format_, str | None) and format_ in _FORMATS:
+    if type_ == "string" and format_ is None:
+        return Kind.TEXT
+    if type_ == "string" and isinstance(format_, str) and format_ in _FORMATS:
         return _FORMATS[format_]
     if type_ == "string":
-        raise InvalidPage(f"{place}.format", "expected textarea, date or email, or no format")
+        raise InvalidPage(f"{place}.format", f"expected {', '.join(_FORMATS)}, or no format")
     if isinstance(type_, str) and type_ in _TYPES:
         return _TYPES[type_]
     raise InvalidPage(place, f"a field has enum, oneOf, or one type of string, {', '.join(_TYPES)}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from math import ceil
-from typing import Any
+from typing import Any, assert_never
 from urllib.parse import quote
 
 from waitpoints.api.page import form as page_form
@@ -353,14 +353,22 @@ def _control(look: Look, field: Field, text: str, problem: Problem | None, **att
         case Kind.TEXT | Kind.EMAIL:
             type_ = "email" if field.kind is Kind.EMAIL else "text"
             return element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
-        case _:
-            type_ = "date" if field.kind is Kind.DATE else "number"
-            if problem and problem.word in _UNSHOWN:
-                type_ = "text"
-            if type_ == "number" and text and not _SHOWN.fullmatch(text):
-                type_ = "text"
-            limits = _limits(field) if type_ == "number" else {}
-            return element("input", type=type_, value=text, **limits, **(shared | {"class_": "control short"}))
+        case Kind.DATE:
+            return _short("date", field, text, problem, shared)
+        case Kind.NUMBER | Kind.INTEGER:
+            return _short("number", field, text, problem, shared)
+        case Kind.YES_NO | Kind.SEVERAL_OF:
+            raise AssertionError("drawn as boxes to tick")
+    assert_never(field.kind)
+
+
+def _short(type_: str, field: Field, text: str, problem: Problem | None, shared: Mapping[str, Any]) -> Markup:
+    """Return an input of a type, or a text input if a browser would not show the text in it."""
+    is_unshown = problem is not None and problem.word in _UNSHOWN
+    if is_unshown or (type_ == "number" and text and not _SHOWN.fullmatch(text)):
+        return element("input", type="text", value=text, **{**shared, "class_": "control short"})
+    limits = _limits(field) if type_ == "number" else {}
+    return element("input", type=type_, value=text, **limits, **{**shared, "class_": "control short"})
 
 
 _UNSHOWN = ("number", "integer", "date", "multiple", "too_exact", "invalid")
