@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from functools import partial
 from threading import Barrier
 from typing import Any
@@ -176,8 +176,9 @@ SIGNED = Rules(verify=Verification("stripe", "stripe"))
 SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
 FILTERED = Rules(complete_when="body.done")
 TYPED = Rules(has_schema=True)
+PAGED = Rules(has_page=True)
 ALL_RULES = Rules(Verification("github", "github"), "body.done", has_schema=True)
-RULES = {"verify": SIGNED, "token": SHARED, "completeWhen": FILTERED, "payloadSchema": TYPED, "all": ALL_RULES}
+RULES = {"verify": SIGNED, "token": SHARED, "completeWhen": FILTERED, "payloadSchema": TYPED, "page": PAGED, "all": ALL_RULES}
 SENDER = Origin(
     source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
 )
@@ -185,6 +186,10 @@ FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK"
 
 
 class TestRules:
+    def test_are_all_tried(self) -> None:
+        tried = [rule.name for rules in RULES.values() for rule in fields(Rules) if getattr(rules, rule.name)]
+        assert {rule.name for rule in fields(Rules)} == set(tried)
+
     @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
     def test_come_back_as_they_were_written(self, store: AnyStore, create: Callable[..., Token], rules: Rules) -> None:
         token = create(rules=rules)
@@ -192,7 +197,7 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("unchecked", "refused"),
-        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, {"payloadSchema", "all"}), (Unchecked.NONE, set())],
+        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, {"payloadSchema", "page", "all"}), (Unchecked.NONE, set())],
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
