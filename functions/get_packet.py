@@ -10,7 +10,7 @@ from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.errors import OutputNotFound
 from waitpoints.wiring import services
 
-_NAME = re.compile(r"[0-9a-f]{16}([0-9a-f]{48})?\.json", re.ASCII)  # how `outputs` names an object; 16 digits up to 0.2.0
+_NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an object
 
 services.build_at_start("outputs", "credentials", "s3_client")
 

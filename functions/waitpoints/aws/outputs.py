@@ -4,6 +4,7 @@ A DynamoDB item is limited to 400 KB, and a token's waiters may take half of tha
 """
 
 import hashlib
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from waitpoints.token import Output
 
 IN_ITEM_LIMIT = 100 * 1024  # bytes of UTF-8
 LINK_LIFETIME = 300  # seconds
+_SALT = os.urandom(16)  # of this function environment
 
 
 class BucketClient(Protocol):
@@ -44,13 +46,13 @@ class Outputs:
     def store(self, token_id: str, json: str | None) -> Output:
         """Store an output before its token refers to it.
 
-        An object is named by its content, so storing it again changes nothing. If another completion of the token wins, the
-        bucket's lifecycle rule removes the object.
+        An object is named by its content, so storing it again changes nothing. The salt keeps a caller from making two contents
+        of one name. If another completion of the token wins, the bucket's lifecycle rule removes the object.
         """
         if json is None or self.fits_item(json):
             return Output(json)
         body = json.encode()
-        key = f"{token_id}/{hashlib.sha256(body).hexdigest()}.json"
+        key = f"{token_id}/{hashlib.sha256(_SALT + body).hexdigest()[:16]}.json"  # 0.2.0 serves links to such names only
         self._client.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json")
         return Output(json, key)
 
