@@ -68,7 +68,7 @@ BY_NAME = {"QueueName"}  # dimensions that hold an attribute of the resource, no
 def emitted() -> set[str]:
     """The name of every metric that a function emits."""
     code = "".join(path.read_text() for path in (ROOT / "functions").rglob("*.py"))
-    names = set(re.findall(r'telemetry\.(?:count|measure|milliseconds)\(\s*"(\w+)"', code))
+    names = set(re.findall(r'telemetry\.(?:count|measure|record_milliseconds)\(\s*"(\w+)"', code))
     assert code.count('telemetry.count(f"') == 1, "a name that is made up: add what it can be"
     names |= {f"TokensSettledBy{source.capitalize()}" for source in Source}
     return names | {_metric(kind) for kind in ReplyKind}
