@@ -1,4 +1,7 @@
-"""The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory."""
+"""The interfaces to AWS that the core uses. `aws/` implements them, `tests/support/fakes` replaces them in memory.
+
+`aws.outputs` has none: the core uses it directly, and tests replace the bucket below it.
+"""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
