@@ -40,7 +40,7 @@ def state_task(work: Callable[[dict[str, Any]], dict[str, Any] | None]) -> State
                     raise
                 return None
             except AWS_FAILURES as error:
-                raise try_again(error) from None
+                raise try_again(error, "retry the state") from None
 
     return handler
 

@@ -39,7 +39,7 @@ class Urls:
             token_id = ids.parse(written_id)
         except TokenNotFound:
             raise WrongCallbackHash from None
-        self._check(_token(token_id), hash_in_url.lower())
+        self.check(token_id, hash_in_url)
         return token_id
 
     def check(self, token_id: str, hash_in_url: str) -> None:

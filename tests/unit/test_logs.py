@@ -138,7 +138,7 @@ def test_of_a_defect_has_the_trace_and_the_caller_has_not(
     ],
     ids=lambda it: type(it).__name__,
 )
-def test_of_a_failure_of_aws_has_its_code_and_a_caller_and_a_state_are_told_the_same(
+def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
     api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str | None
 ) -> None:
     def fail(*_: Any) -> None:
@@ -152,6 +152,7 @@ def test_of_a_failure_of_aws_has_its_code_and_a_caller_and_a_state_are_told_the_
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     with pytest.raises(TryAgain) as told:
         FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": world.new_waiter().handle})
-    assert (answer.status, answer.json) == (503, {"error": told.value.message})
-    assert "Nothing was lost" in told.value.message
+    said = "AWS throttled or failed. Nothing was lost: "
+    assert (answer.status, answer.json) == (503, {"error": f"{said}send the same request again"})
+    assert told.value.message == f"{said}retry the state"
     assert [(line["error"], line.get("awsCode")) for line in lines(log)] == [(type(failure).__name__, code)] * 2

@@ -614,7 +614,7 @@ class TestCreate:
         fields = {"properties": {"one": {"enum": choices}, "two": {"enum": choices}}}
         answer = api.post(TOKENS, {"page": {"title": "T", "fields": fields}})
         assert answer.status == 422
-        assert "50,000" in answer.error
+        assert "60,000" in answer.error
 
 
 PAIRS = st.lists(

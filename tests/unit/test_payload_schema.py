@@ -226,6 +226,20 @@ def test_a_number_beyond_every_float_meets_no_limit_and_is_refused(body: str) ->
     assert find_violation('{"maximum":5}', "1e2") is not None
 
 
+POINT = [{"type": "number", "minimum": -180, "maximum": 180}, {"type": "number", "minimum": -90, "maximum": 90}]
+ORDINARY: dict[str, tuple[Any, Any]] = {
+    "fractions that differ": ({"uniqueItems": True}, [place + 0.5 for place in range(990)]),
+    "objects with a price that differ": ({"uniqueItems": True}, [{"price": place + 0.5} for place in range(480)]),
+    "30,000 points": ({"items": {"minItems": 2, "maxItems": 2, "prefixItems": POINT}}, [[0.5, 0.25]] * 30_000),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_an_ordinary_body_is_checked_however_many_fractions_it_has(name: str) -> None:
+    schema, body = ORDINARY[name]
+    assert find_violation(json.dumps(schema), json.dumps(body)) is None
+
+
 @pytest.mark.thorough
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_schema_ends_in_bounded_time(name: str) -> None:

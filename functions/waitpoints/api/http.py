@@ -195,7 +195,7 @@ def http_handler(
     browsers: bool = False,
     for_person: Callable[[Request, Response], Response] | None = None,
 ) -> Callable[[Callable[[Request], Response]], Handler]:
-    """Decorate a function that answers requests with these methods as a Lambda handler, which checks the API key first.
+    """Decorate a function that answers requests with these methods as a Lambda handler. It checks the API key after the method.
 
     `allow` lists all methods of the path if other functions serve some of them. Without `api_key_required`, the function checks
     another credential itself. `browsers` allows web pages of any origin (CORS). That is safe because credentials are sent in a
@@ -253,7 +253,7 @@ def _cors(request: Request) -> dict[str, str]:
 
 def _answer_refusal(error: Exception) -> Response:
     if isinstance(error, (*AWS_FAILURES, CannotResumeNow)):
-        error = try_again(error)
+        error = try_again(error, "send the same request again")
     elif isinstance(error, CannotResume):
         error = InvalidRequest("AWS rejected taskToken or callbackId: this stack may lack permission to resume that execution")
     if not isinstance(error, WaitpointsError):

@@ -2,7 +2,7 @@
 
 The cost of a check is limited twice. `check` limits the schema when a token is created: its size, no references, at most
 one `unevaluatedProperties` and one `unevaluatedItems` (each further one doubles the work), and patterns of limited size in
-an engine without backtracking. `violation` limits the work for each body: schema values times body values, comparisons of
+an engine without backtracking. `find_violation` limits the work for each body: schema values times body values, comparisons of
 numbers by their size, and patterns times body characters. It rejects a body over either limit without checking it.
 """
 
@@ -29,6 +29,13 @@ _SHORT = 2**53  # a larger whole number is compared digit by digit
 
 _MAX_BITS = 1024  # of a whole number that a double can hold
 _REFERENCES = ("$ref", "$dynamicRef", "$recursiveRef")
+_EQUAL = ("enum", "const")
+_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+_COUNTS = (
+    *("minLength", "maxLength", "minItems", "maxItems", "minContains", "maxContains"),
+    *("minProperties", "maxProperties"),
+)
+"""Keywords whose numbers are compared with none of a body."""
 _ONCE = ("unevaluatedProperties", "unevaluatedItems")
 
 
@@ -138,13 +145,39 @@ def _steps(schema: Any, values: int, numbers: list[int | float]) -> int:
     """Return how long a check takes at most, in tenths of a microsecond.
 
     Each value of the schema may examine each of the body's `values`, each number of the schema may be compared with each of
-    the body's `numbers`, and uniqueItems may compare each value of the body with each.
+    the body's `numbers`, and uniqueItems may compare each value of the body with each. Fractions are compared slowly with
+    other fractions and in enum and const; a bound that is a whole number, or uniqueItems, is slow for long whole numbers only.
     """
-    divisors = [one for node in _objects(schema) for one in _numbers(node.get("multipleOf"))]
-    limits = [*_numbers(schema), *divisors * (_DIVISION - 1)]
-    of_limits, of_numbers = sum(map(_cost, limits)), sum(map(_cost, numbers))
-    comparisons = len(limits) * of_numbers + len(numbers) * of_limits
-    return _weight(schema) * values + comparisons + _lists(schema) * values * (values + of_numbers)
+    limits, whole_bounds = _limits(schema)
+    steps = _weight(schema) * values
+    if limits:
+        divisors = [one for node in _objects(schema) for one in _numbers(node.get("multipleOf"))]
+        limits += divisors * (_DIVISION - 1)
+        steps += len(limits) * sum(map(_cost, numbers)) + len(numbers) * sum(map(_cost, limits))
+    if (lists := _lists(schema)) or whole_bounds:
+        of_whole = sum(_cost(number) for number in numbers if isinstance(number, int))
+        steps += whole_bounds * of_whole + lists * values * (values + of_whole)
+    return steps
+
+
+def _limits(schema: Any) -> tuple[list[int | float], int]:
+    """Return the numbers with which those of a body are compared, and how many bounds there are that are whole numbers."""
+    found: list[int | float] = []
+    whole_bounds, nodes = 0, [schema]
+    for node in nodes:
+        if isinstance(node, list):
+            nodes.extend(node)
+        elif isinstance(node, dict):
+            for name, value in node.items():
+                if name in _EQUAL:
+                    found.extend(_numbers(value))
+                elif name in _BOUNDS and isinstance(value, int) and abs(value) <= _SHORT:
+                    whole_bounds += 1
+                elif name not in _COUNTS:
+                    nodes.append(value)
+        else:
+            found.extend(_numbers(node))
+    return found, whole_bounds
 
 
 def _cost(number: int | float) -> int:

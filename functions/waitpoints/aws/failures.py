@@ -11,7 +11,7 @@ AWS_FAILURES = (ClientError, BotoCoreError, GetParameterError)
 """What a call to AWS raises. The last is Powertools' error for a secret that cannot be read."""
 
 
-def try_again(failure: Exception) -> TryAgain:
-    """Note AWS's failure in the log, and return what the caller is answered."""
+def try_again(failure: Exception, how: str) -> TryAgain:
+    """Note AWS's failure in the log, and return what the caller is answered: `how` to try again."""
     telemetry.note(error=type(failure).__name__, awsCode=error_code(failure))
-    return TryAgain("AWS throttled or failed. Nothing was lost: send the same request again")
+    return TryAgain(f"AWS throttled or failed. Nothing was lost: {how}")

@@ -119,15 +119,21 @@ def _of_form(page: Page, pairs: list[tuple[str, str]], comma: bool) -> Submissio
     return result
 
 
+def _sentence(text: str) -> str:
+    return text if text.endswith("?") else f"{text}."
+
+
 def _of_json(page: Page, value: Any, text: str) -> Submission | Errors:
     fields = value.get("fields", {}) if isinstance(value, dict) else None
     if not isinstance(value, dict) or not isinstance(fields, dict):
         return Errors({}, {}, Problem("unreadable"), 'expected a JSON object {"action": "…", "fields": {…}}.')
     if wrong := [name for name in value if name not in _MEMBERS]:
-        return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], _MEMBERS)}.")
+        return Errors({}, {}, Problem("unreadable"), _sentence(unknown(wrong[0], _MEMBERS)))
     names = [field.name for field in page.fields]
     if wrong := [name for name in fields if name not in names]:
-        return Errors({}, {}, Problem("unreadable"), f"{unknown(wrong[0], names)}." if names else "the page has no fields.")
+        return Errors(
+            {}, {}, Problem("unreadable"), _sentence(unknown(wrong[0], names)) if names else "the page has no fields."
+        )
     found = {field.name: page_fields.from_json(field, fields) for field in page.fields}
     own = json_text.members(json_text.members(text)["fields"]) if fields else {}
     return _result(page, page.action(value.get("action")), found, None, own)

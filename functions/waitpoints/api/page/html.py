@@ -21,7 +21,7 @@ from waitpoints.api.page.form import Errors, Values
 from waitpoints.api.page.markup import Markup, element, join, literal
 from waitpoints.errors import InvalidPage
 
-MAX_BYTES = 50_000  # of the form before a person fills it in
+MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a document's title is shown outside the page
 
