@@ -18,10 +18,10 @@ KEY = "one-value-for-the-api-key-and-the-signing-key"  # of every secret
 TASK_TOKEN = base64.b64encode(bytes(range(256)) * 2 + bytes(20)).decode()  # as long as Step Functions' own
 WAITER = "f67ab10ad4e4c531"
 
-_SETTLED_TOKEN = {
+_WAITING_TOKEN = {
     "id": {"S": WAITPOINT_ID},
     "item": {"S": "token"},
-    "status": {"S": "COMPLETED"},
+    "status": {"S": "WAITING"},
     "createdAt": {"N": "1795529546123"},
     "timeoutAt": {"N": "1796134346123"},
     "tags": {"L": [{"S": "order"}, {"S": "approval"}]},
@@ -32,6 +32,10 @@ _SETTLED_TOKEN = {
     },
     "waiterCount": {"N": "1"},
     "listShard": {"S": "2"},
+}
+_SETTLED_TOKEN = {
+    **_WAITING_TOKEN,
+    "status": {"S": "COMPLETED"},
     "expiresAt": {"N": "1798121546"},
     "completedAt": {"N": "1795529546300"},
     "output": {"S": '{"approved": true}'},
@@ -58,6 +62,7 @@ def _http(answer: dict[str, Any]) -> bytes:
 _TARGET = re.compile(rb"x-amz-target: \w+\.(\w+)", re.IGNORECASE)
 _NOTHING = _http({})
 _ANSWERS = {
+    b"GetItem": _http({"Item": {name: value for name, value in _WAITING_TOKEN.items() if name != "timeoutAt"}}),
     b"GetSecretValue": _http(_SECRET),
     b"PutItem": _NOTHING,
     b"SendTaskSuccess": _NOTHING,

@@ -1,6 +1,6 @@
 """Weaken one check at a time, in a copy of the tree, and say which test sees it.
 
-First run are the tests that the list names, and if they pass, everything that `make check` runs. The exit status is 1 if a
+First run are the tests that the list names, and if they pass, what `make check` runs. The exit status is 1 if a
 mutation survives without an argument.
 """
 

@@ -15,12 +15,14 @@ pytestmark = pytest.mark.thorough
 
 PROGRAM = r"""
 import os
+import signal
 import sys
 from datetime import timedelta
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.testing import FakeWaitpoints
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a test run in the background ignores it, and so would this
 fake = FakeWaitpoints()
 waitpoints = fake.client()
 waitpoints.create(tags=["[red]a", "tab\tand\x1b[31mred"], timeout="7d")

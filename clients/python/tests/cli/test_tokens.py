@@ -1,5 +1,6 @@
 """The commands for tokens, against a stack in memory."""
 
+import io
 import json
 import sys
 from collections.abc import Callable
@@ -260,6 +261,12 @@ class TestComplete:
         monkeypatch.setattr(sys, "stdin", None)
 
         with pytest.raises(CommandProblem, match="- reads standard input, which is closed"):
+            read_content("-")
+
+    def test_refuses_a_standard_input_that_is_no_text(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b'"\xff"'), errors="surrogateescape"))
+
+        with pytest.raises(CommandProblem, match="standard input is not text in UTF-8"):
             read_content("-")
 
     def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:

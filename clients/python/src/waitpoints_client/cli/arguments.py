@@ -25,7 +25,10 @@ def read_content(argument: str) -> str:
 def read_standard_input() -> str:
     if sys.stdin is None:
         raise CommandProblem("- reads standard input, which is closed", USAGE)
-    return sys.stdin.read()
+    try:
+        return sys.stdin.buffer.read().decode()
+    except UnicodeDecodeError:
+        raise CommandProblem("standard input is not text in UTF-8", USAGE) from None
 
 
 def read_content_or_file(argument: str, name: str) -> str:

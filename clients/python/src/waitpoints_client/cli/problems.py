@@ -52,7 +52,8 @@ def sentence(error: Exception) -> str:
         return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         show.note("".join(traceback.format_exception(error)).rstrip())
-    return f"{type(error).__name__}: {error} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+    what = show.cell(" ".join(f"{type(error).__name__}: {error}".split()))
+    return f"{what} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
 
 
 def has_ended(error: Exception) -> bool:

@@ -48,7 +48,7 @@ def try_machine(
     --set does not name get stand-ins, which return what they are given. The state machine and the stand-ins are deleted at the
     end. Nothing of this is done in AWS.
 
-    Exit status: 0 if the execution succeeded, 1 if not.
+    Exit status: 0 if the execution succeeded, 1 if not, 2 if the definition cannot be run, 130 after Ctrl-C.
     """
     end_in_order()
     file = file.removeprefix("@")  # as for other arguments
