@@ -10,7 +10,8 @@ from typing import Any
 
 _AWS_TAKES_IT = re.compile(
     r'is "(\{%|\$|States\.).* but should be'  # an expression in the place of a number, or a path such as `$.a-b`
-    r'|"(Assign|Label)" not allowed|not allowed in .*\.(ReaderConfig|Iterator)$|ToleratedFailurePercentage is'
+    r'|"(Assign|Label|WriterConfig)" not allowed|not allowed in .*\.(ReaderConfig|Iterator)$|ToleratedFailurePercentage is'
+    r'|ResultWriter does not have required field "Resource"'
 )
 """What statelint 3.1.0 refuses and AWS does not."""
 _TEMPLATE = re.compile(r'Field "(.*\.\$)" of .* is not a JSONPath or intrinsic function expression')

@@ -7,6 +7,7 @@ errors in Step Functions workflows", and in what LocalStack has recorded of AWS:
 
 import copy
 import json
+import math
 import re
 from collections.abc import Callable
 from contextvars import ContextVar
@@ -22,6 +23,7 @@ _NUMBERS = {
     "_execute_task": ("TimeoutSeconds", "HeartbeatSeconds"),
     "_execute_map": ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"),
 }
+_NUMBER = (int, float)
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "States.StringToJson": (str,),
     "States.StringSplit": (str, str),
@@ -29,11 +31,14 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "States.ArrayLength": (list,),
     "States.ArrayContains": (list, object),
     "States.ArrayUnique": (list,),
-    "States.ArrayPartition": (list, int),
-    "States.ArrayRange": (int, int, int),
-    "States.MathAdd": (int, int),
+    "States.ArrayPartition": (list, _NUMBER),
+    "States.ArrayRange": (_NUMBER, _NUMBER, _NUMBER),
+    "States.MathAdd": (_NUMBER, _NUMBER),
     "States.JsonMerge": (dict, dict, bool),
 }
+_ROUNDS = ("States.ArrayPartition", "States.ArrayRange", "States.MathAdd")
+_FUNCTION = re.compile(r"\.\w+\([^\]]*$")
+"""At the end of a path, as in `$.list.length()`. MiniStack cuts off what closes it within an intrinsic function."""
 _context: ContextVar[dict[str, Any]] = ContextVar("context")
 """The context object of the state that runs, since MiniStack passes it on to some functions only."""
 
@@ -133,7 +138,7 @@ def fail_on_missing_paths(stepfunctions: Any) -> None:
 
     def value_of(path: str, data: Any, shown: str) -> Any:
         steps = parse(path) if path.startswith("$") else None
-        if steps is None:
+        if steps is None or _FUNCTION.search(path):
             raise stepfunctions._ExecutionError(RUNTIME, f"The local engine cannot read the path '{shown}'")
         if _leads_nowhere(steps, data):
             is_context = shown.startswith("$$")  # which has a task token
@@ -284,8 +289,9 @@ def fail_on_bad_arguments(stepfunctions: Any) -> None:
     """Fail with States.IntrinsicFailure if an intrinsic function cannot take its arguments, and format values as AWS does.
 
     That is: a null, true or an object as `null`, `true` or `{a=1}` (recorded: intrinsic_functions/test_generic.py), in as many
-    places as there are values. MiniStack 1.5.33 takes a negative index, the length of a text and a number in a text,
-    and fails with an error that a Catch of a Parallel or Map state matches.
+    places as there are values. Some functions round a number to the nearest integer (guide, "Intrinsic functions").
+    MiniStack 1.5.33 takes a negative index, the length of a text and a number in a text, cuts off decimals, and fails with an
+    error that a Catch of a Parallel or Map state matches.
     """
     evaluate, execute = stepfunctions._evaluate_intrinsic, stepfunctions._exec_intrinsic
 
@@ -305,6 +311,8 @@ def fail_on_bad_arguments(stepfunctions: Any) -> None:
             raise ValueError(f"Invalid arguments in {name}")
         if name == "States.Format":
             arguments = [arguments[0], *map(_as_text, arguments[1:])]
+        if name in _ROUNDS:
+            arguments = [math.floor(it + 0.5) if isinstance(it, float) else it for it in arguments]
         return execute(("call", name, [("num", argument) for argument in arguments]), data, context)
 
     stepfunctions._evaluate_intrinsic, stepfunctions._exec_intrinsic = evaluate_intrinsic, execute_checked
@@ -312,8 +320,8 @@ def fail_on_bad_arguments(stepfunctions: Any) -> None:
 
 def _fit(name: str, arguments: list[Any]) -> bool:
     if name == "States.Format":
-        places = len(re.findall(r"(?<!\\)\{\}", arguments[0])) if arguments and isinstance(arguments[0], str) else -1
-        return places == len(arguments) - 1
+        template = arguments[0] if arguments else None
+        return isinstance(template, str) and re.sub(r"\\.", " ", template).count("{}") == len(arguments) - 1
     kinds = _ARGUMENTS.get(name)
     if kinds is None:
         return True

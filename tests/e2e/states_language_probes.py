@@ -131,6 +131,8 @@ MISSING_PATHS = [
     fails("an_index_of_no_array", RUNTIME, {"Parameters": {"x.$": "$.text[0]"}}),
     fails("a_wildcard_under_nothing", RUNTIME, {"Parameters": {"x.$": "$.nosuch[*]"}}),
     fails("a_filter_which_the_local_engine_cannot_read", RUNTIME, {"Parameters": {"x.$": "$.list[?(@ == 1)]"}}),
+    fails("a_function_at_the_end", RUNTIME, {"Parameters": {"x.$": "$.list.length()"}}, cause="cannot read the path"),
+    fails("one_in_an_argument", RUNTIME, {"Parameters": {"x.$": "States.Array($.list.sum())"}}, cause="cannot read the path"),
 ]
 
 
@@ -203,9 +205,18 @@ FUNCTIONS = [
     fails("a_value_too_many", INTRINSIC, function("States.Format('{}', $.n, $.n)")),
     gives(
         "values_are_formatted",
-        {"x": "{} 3 null true {a=[1]}"},
-        function(r"States.Format('\{\} {} {} {} {}', $.n, $.null, $.true, $.o)"),
+        {"x": "{} \\3 null true {a=[1]}"},
+        function(r"States.Format('\{\} \\{} {} {} {}', $.n, $.null, $.true, $.o)"),
     ),
+    gives(
+        "numbers_are_rounded",
+        {"x": [3, -1, [[1, 2]], [1, 3, 5]]},
+        function(
+            "States.Array(States.MathAdd(1.5, 1), States.MathAdd(-1.5, 0),"
+            " States.ArrayPartition($.list, 2.4), States.ArrayRange(1, 5.4, 1.6))"
+        ),
+    ),
+    fails("true_in_the_place_of_a_number", INTRINSIC, function("States.MathAdd($.true, 1)")),
 ]
 NUMBERS = [
     gives("a_timeout_from_a_path", {"timeout": 3}, task(TimeoutSecondsPath="$.n")),
@@ -323,6 +334,7 @@ def refuses_nothing_that_aws_takes() -> bool:
         task(Retry=[{**ALL, "BackoffRate": 2, "MaxDelaySeconds": 9, "JitterStrategy": "FULL"}]),
         jsonata(Type="Wait", Seconds="{% $states.input.n %}"),
         {"Type": "Map", "Label": "L", "ItemReader": {**READER, "ReaderConfig": {"InputType": "CSV"}}, "ItemProcessor": ITEM},
+        map_of(PASS, ItemProcessor=DISTRIBUTED, ResultWriter={"WriterConfig": {"OutputType": "JSON"}}),
     ]
     patterns = [path.read_text() for path in Path("statemachines").glob("*.asl.json")]
     taken = [*map(machine, states), *patterns]
