@@ -41,6 +41,7 @@ def write_whole_history(stepfunctions: Any) -> None:
         handler = f"_execute_{name}"
         setattr(stepfunctions, handler, _telling(stepfunctions, kind, getattr(stepfunctions, handler)))
     _follow_branches_and_items(stepfunctions)
+    _keep_executions_apart(stepfunctions)
 
 
 def _link_events(stepfunctions: Any) -> None:
@@ -61,6 +62,20 @@ def _link_events(stepfunctions: Any) -> None:
         return event
 
     stepfunctions._add_event = add_linked
+
+
+def _keep_executions_apart(stepfunctions: Any) -> None:
+    """Go on with the events of an execution after those of a child execution, which runs in the same thread."""
+    run = stepfunctions._run_execution
+
+    def run_apart(arn: str) -> None:
+        before = _strand.set(None)
+        try:
+            run(arn)
+        finally:
+            _strand.reset(before)
+
+    stepfunctions._run_execution = run_apart
 
 
 def _keep_what_is_given(stepfunctions: Any) -> None:

@@ -13,8 +13,10 @@ INVOKE = {"FunctionName": "f", "Payload": {"n.$": "$"}}
 ASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": INVOKE, "Next": "Done"}
 EACH: dict[str, Any] = {"Type": "Map", "MaxConcurrency": 1, "Next": "Both"}
 EACH |= {"ItemProcessor": {"StartAt": "Ask", "States": {"Ask": ASK, "Done": {"Type": "Succeed"}}}}
-BRANCH = {"StartAt": "Pause", "States": {"Pause": {"Type": "Pass", "End": True}}}
+PAUSE = {"Type": "Pass", "End": True}
+BRANCH = {"StartAt": "Pause", "States": {"Pause": PAUSE}}
 MACHINE = {"StartAt": "Each", "States": {"Each": EACH, "Both": {"Type": "Parallel", "Branches": [BRANCH], "End": True}}}
+CHILD = {"StartAt": "Within", "States": {"Within": PAUSE}}
 
 
 def history(machine: Any, given: Any) -> list[dict[str, Any]]:
@@ -31,6 +33,7 @@ def history(machine: Any, given: Any) -> list[dict[str, Any]]:
     ):
         stepfunctions._executions["arn"] = execution
         stepfunctions._state_machines["m"] = {"name": "m", "definition": json.dumps(machine)}
+        stepfunctions._state_machines["child"] = {"name": "child", "roleArn": "r", "definition": json.dumps(CHILD)}
         stepfunctions._run_execution("arn")
     assert execution["status"] == "SUCCEEDED", execution
     events: list[dict[str, Any]] = execution["events"]
@@ -71,6 +74,17 @@ def a_task_has_its_parameters_and_its_predecessor() -> bool:
     )
 
 
+def an_item_goes_on_after_a_child_execution() -> bool:
+    start = {"Resource": "arn:aws:states:::states:startExecution.sync:2", "Parameters": {"StateMachineArn": "child"}}
+    each = {**EACH, "End": True, "ItemProcessor": {"StartAt": "Ask", "States": {"Ask": {**ASK, **start}, "Done": PAUSE}}}
+    del each["Next"]
+    events = history({"StartAt": "Each", "States": {"Each": each}}, [7])
+    item = ["MapIterationStarted", "TaskStateEntered Ask", "TaskScheduled", "TaskSucceeded", "TaskStateExited Ask"]
+    item += ["PassStateEntered Done", "PassStateExited Done", "MapIterationSucceeded"]
+    follows = [event.get("previousEventId") for event in events[1:]] == list(range(1, len(events)))
+    return follows and [name(event) for event in events[2:-2]] == item
+
+
 def name(event: dict[str, Any]) -> str:
     details = event.get("stateEnteredEventDetails") or event.get("stateExitedEventDetails") or {"name": ""}
     return f"{event['type']} {details['name']}".rstrip()
@@ -78,7 +92,11 @@ def name(event: dict[str, Any]) -> str:
 
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "write_whole_history": (
-        [branches_and_items_are_written, a_task_has_its_parameters_and_its_predecessor],
+        [
+            branches_and_items_are_written,
+            a_task_has_its_parameters_and_its_predecessor,
+            an_item_goes_on_after_a_child_execution,
+        ],
         lambda: history_mends.write_whole_history(stepfunctions),
     )
 }
