@@ -46,21 +46,23 @@ _context: ContextVar[dict[str, Any]] = ContextVar("context")
 def limit_outputs(stepfunctions: Any) -> None:
     """Fail a state with States.DataLimitExceeded if its output is larger than 256 KiB.
 
-    Recorded: error_handling/test_states_errors.py. MiniStack 1.5.33 has no limit.
+    Recorded: error_handling/test_states_errors.py. MiniStack 1.5.33 has no limit. The output is measured where it is made, so
+    that a Catch of the state can name the error.
     """
 
-    def limited(execute: Callable[..., Any]) -> Callable[..., Any]:
-        def execute_and_measure(*args: Any) -> Any:
-            done = execute(*args)
-            if len(json.dumps(done[0], separators=(",", ":"), ensure_ascii=False).encode(errors="replace")) > LARGEST:
-                about = f"The state/task '{args[-1]['State']['Name']}' returned a result with a size exceeding"
+    def limited(make: Callable[..., Any]) -> Callable[..., Any]:
+        def make_and_measure(fields: dict[str, Any], given: Any, context: Any = None, *more: Any, **named: Any) -> Any:
+            output = make(fields, given, context, *more, **named)
+            if len(json.dumps(output, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")) > LARGEST:
+                about = f"The state/task '{context['State']['Name']}' returned a result with a size exceeding"
                 about += " the maximum number of bytes service limit."
                 raise stepfunctions._ExecutionError("States.DataLimitExceeded", about)
-            return done
+            return output
 
-        return execute_and_measure
+        return make_and_measure
 
-    _wrap_states(stepfunctions, limited)
+    for name in ("_apply_output_path", "_apply_jsonata_output", "_apply_catcher"):
+        setattr(stepfunctions, name, limited(getattr(stepfunctions, name)))
 
 
 def name_the_state_in_a_cause(stepfunctions: Any) -> None:
@@ -400,7 +402,8 @@ def map_over_arrays_only(stepfunctions: Any) -> None:
     """Fail a Map state whose items are no array: with States.Runtime, and in JSONata with States.QueryEvaluationError.
 
     Recorded: test_state/test_state_context_object.py, and scenarios/test_base_scenarios.py, test_map_state_items_input_types.
-    MiniStack 1.5.33 takes anything else for the only item.
+    MiniStack 1.5.33 takes anything else for the only item. AWS iterates an object in a distributed Map: the local engine
+    says that it cannot.
     """
     run = stepfunctions._run_map_items
 
@@ -410,6 +413,9 @@ def map_over_arrays_only(stepfunctions: Any) -> None:
             path = state.get("ItemsPath", "$")
             effective = stepfunctions._apply_input_path(state, given, context)
             items = stepfunctions._resolve_path_or_ctx(path, effective, context)
+            config = (state.get("Iterator") or state.get("ItemProcessor", {})).get("ProcessorConfig") or {}
+            if isinstance(items, dict) and config.get("Mode") == "DISTRIBUTED":
+                raise stepfunctions._ExecutionError(RUNTIME, "The local engine cannot iterate an object")
             if not isinstance(items, list) and is_jsonata:
                 about = f"Map state input must be an array but was: {json.dumps(items, ensure_ascii=False)}"
                 raise stepfunctions._ExecutionError(QUERY, about)

@@ -238,6 +238,13 @@ TIMES = [
 ]
 ITEMS = [
     fails("a_number", RUNTIME, map_of(PASS, ItemsPath="$.n")),
+    fails("an_object", RUNTIME, map_of(PASS, ItemsPath="$.o"), cause="must point to array"),
+    fails(
+        "an_object_in_a_distributed_map",
+        RUNTIME,
+        map_of(PASS, ItemsPath="$.o", ItemProcessor=DISTRIBUTED),
+        cause="The local engine cannot iterate an object",
+    ),
     fails("an_object_in_jsonata", QUERY, jsonata(Type="Map", ItemProcessor=map_of(PASS)["ItemProcessor"])),
 ]
 EXPRESSIONS = [
@@ -291,6 +298,24 @@ def the_limit_counts_bytes() -> bool:
     return ended({"Result": fitting})[0] == fitting and ended({"Result": large})[1] == "States.DataLimitExceeded"
 
 
+TOO_LARGE = task(Parameters={"a.$": "$", "b.$": "$"})
+CATCH_TOO_LARGE = {"Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "Caught"}]}
+LIMITS = [
+    the_limit_counts_bytes,
+    gives("a_catch_of_a_task_names_the_limit", "caught", {**TOO_LARGE, **CATCH_TOO_LARGE}, "x" * 131072),
+    gives(
+        "a_catch_of_a_task_in_jsonata_names_the_limit",
+        "caught",
+        jsonata(Type="Task", Resource=INVOKE, Arguments="{% [$states.input, $states.input] %}", **CATCH_TOO_LARGE),
+        "x" * 131072,
+    ),
+    fails(
+        "an_output_of_a_catch",
+        "States.DataLimitExceeded",
+        parallel(FAILS, Catch=[{**ALL, "ResultPath": "$.x", "Next": "Done"}]),
+        {"a": "x" * 262130},
+    ),
+]
 CAUSES = [
     fails("a_cause_names_the_state", RUNTIME, MISSING, cause="An error occurred while executing the state 'First'. "),
     fails("a_cause_names_the_state_of_an_item", RUNTIME, map_of(MISSING), cause="the state 'Inner'. The JSONPath '$.nosuch'"),
@@ -369,7 +394,7 @@ ALL_PROBES = {
     states_language_mends.evaluate_every_expression: EXPRESSIONS,
     states_language_mends.fail_choices_without_a_match: CHOICES,
     states_language_mends.give_each_attempt_its_task_token: TOKENS,
-    states_language_mends.limit_outputs: [the_limit_counts_bytes],
+    states_language_mends.limit_outputs: LIMITS,
     states_language_mends.name_the_state_in_a_cause: CAUSES,
     states_language_mends.give_states_their_context: CONTEXTS,
     definition_mends.find_what_is_wrong: DEFINITIONS,
