@@ -50,9 +50,16 @@ def limit_outputs(stepfunctions: Any) -> None:
     that a Catch of the state can name the error.
     """
 
+    output_path = stepfunctions._apply_output_path
+
+    def is_jsonata(state: dict[str, Any], context: Any) -> bool:
+        return bool(stepfunctions._state_query_language(state, context) == "JSONata")
+
     def limited(make: Callable[..., Any]) -> Callable[..., Any]:
         def make_and_measure(fields: dict[str, Any], given: Any, context: Any = None, *more: Any, **named: Any) -> Any:
             output = make(fields, given, context, *more, **named)
+            if make is output_path and fields.get("Type") == "Parallel" and is_jsonata(fields, context):
+                return output  # the result before its Output
             if len(json.dumps(output, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")) > LARGEST:
                 about = f"The state/task '{context['State']['Name']}' returned a result with a size exceeding"
                 about += " the maximum number of bytes service limit."

@@ -298,10 +298,18 @@ def the_limit_counts_bytes() -> bool:
     return ended({"Result": fitting})[0] == fitting and ended({"Result": large})[1] == "States.DataLimitExceeded"
 
 
+def an_output_counts_and_no_result() -> bool:
+    branches = parallel({"Type": "Pass"})["Branches"] * 2
+    shortened, whole = (jsonata(Type="Parallel", Branches=branches, Output=output) for output in ("x", "{% $states.result %}"))
+    given = "x" * 131072
+    return ended(shortened, given)[0] == "x" and ended(whole, given)[1] == "States.DataLimitExceeded"
+
+
 TOO_LARGE = task(Parameters={"a.$": "$", "b.$": "$"})
 CATCH_TOO_LARGE = {"Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "Caught"}]}
 LIMITS = [
     the_limit_counts_bytes,
+    an_output_counts_and_no_result,
     gives("a_catch_of_a_task_names_the_limit", "caught", {**TOO_LARGE, **CATCH_TOO_LARGE}, "x" * 131072),
     gives(
         "a_catch_of_a_task_in_jsonata_names_the_limit",
