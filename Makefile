@@ -33,7 +33,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, unit and integration tests
-	@.venv/bin/python -m pytest -q -n 2 -m "not thorough" tests/unit tests/integration benchmarks/tests clients/python/tests
+	@.venv/bin/python -m pytest -q -n 2 -m "not slow and not thorough" tests/unit tests/integration benchmarks/tests clients/python/tests
 
 test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
 	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration benchmarks/tests clients/python/tests --cov
@@ -83,7 +83,7 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 
 ##@ Measure it
 
-bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
+bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
 	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks $(BENCH)
 
 costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …

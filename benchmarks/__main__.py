@@ -1,4 +1,4 @@
-"""`make bench`: run the benchmarks, and write what they find into docs/benchmarks.md.
+"""`make bench`: run the benchmarks, and write what they find into docs/internals/benchmarks.md.
 
 Exits with 1 if a budget is missed.
 
@@ -10,7 +10,7 @@ from importlib import import_module
 
 from benchmarks.figures import DOCS, Figures, where_and_when, write
 
-# Each is a module with `run() -> Figures`, and a section of docs/benchmarks.md. Imported only to be run.
+# Each is a module with `run() -> Figures`, and a section of docs/internals/benchmarks.md. Imported only to be run.
 NAMES = (
     "cold_start",
     "first_invocation",
@@ -33,7 +33,7 @@ def main() -> int:
         print(f"Running {name}", file=sys.stderr)
         figures: Figures = import_module(f"benchmarks.{name}").run()
         print(f"{figures.markdown}\n")
-        write(DOCS / "benchmarks.md", f"make bench {name}", f"{where_and_when()}\n\n{figures.markdown}")
+        write(DOCS / "internals" / "benchmarks.md", f"make bench {name}", f"{where_and_when()}\n\n{figures.markdown}")
         missed += figures.missed
     for line in missed:
         print(f"Budget missed: {line}", file=sys.stderr)

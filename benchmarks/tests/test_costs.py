@@ -13,7 +13,7 @@ from in_process.moto_stack import MotoStack
 DOLLARS = re.compile(r"[+-]?[\d,]+\.\d\d(?!\d)")
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_the_figures_are_those_that_make_costs_counts(stack: MotoStack) -> None:
     """All but the dollars, which depend on the length of log lines, and so on how many digits a duration has."""
     with bench(stack) as counted:

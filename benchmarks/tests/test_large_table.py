@@ -10,7 +10,7 @@ from in_process.moto_stack import MotoStack
 from local.node import Missing
 from openapi.operations import TOKENS
 
-pytestmark = pytest.mark.thorough  # needs Node.js, and starts a server
+pytestmark = pytest.mark.slow  # needs Node.js, and starts a server
 NUMBER = 2_500
 
 

@@ -28,7 +28,7 @@ from tests.support import figures, previous
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state
 TOO_LARGE_FOR_AN_ANSWER = '"' * 1_550_000  # which JSON escapes twice there
-ANSWERS = {200, 429, 503}  # docs/contract.md: the sender repeats a request that is answered 429 or 503
+ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the sender repeats a request that is answered 429 or 503
 
 
 class Deployment:

@@ -16,7 +16,7 @@ from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 
 CLIENTS = 4
 ATTEMPTS = 20
-RETRIED = {429, 503}  # docs/contract.md: the sender repeats the request
+RETRIED = {429, 503}  # docs/internals/contract.md: the sender repeats the request
 
 Start = Callable[[dict[str, Any]], str]
 

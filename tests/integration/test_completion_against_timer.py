@@ -132,7 +132,7 @@ def one_outcome(store: Store | MemoryStore, seed: int) -> Status:
     return token.outcome.status
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_a_completion_and_the_timer_in_one_millisecond_give_every_waiter_the_same_outcome(
     store: Store | MemoryStore,
 ) -> None:

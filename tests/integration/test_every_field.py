@@ -23,7 +23,7 @@ from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_B
 from waitpoints import ids
 from waitpoints.endpoint import is_name
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
 ENDPOINT = f"{ENDPOINTS}/github"

@@ -54,7 +54,7 @@ class TestTheWebhookResumesTheExecution:
         assert (status, reference["bucket"]) == ("SUCCEEDED", stack.resources["OutputBucket"]["Ref"])
         assert reference["key"].startswith(token["id"])
 
-    @pytest.mark.thorough
+    @pytest.mark.slow
     @pytest.mark.parametrize("attempt", range(10))
     def test_that_registers_at_the_same_moment(self, api: Api, runs: AnyRuns, attempt: int) -> None:
         token = api.create()

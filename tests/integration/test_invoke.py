@@ -10,7 +10,7 @@ import pytest
 from in_process.invoke import main
 from in_process.template import ROOT
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 EVENT = str(ROOT / "events" / "retrieve_token.json")
 

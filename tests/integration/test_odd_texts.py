@@ -15,7 +15,7 @@ from tests.support.example_requests import named, places, put_example_endpoint, 
 from waitpoints.aws.endpoint_store import EndpointStore
 from waitpoints.errors import InvalidRequest, TryAgain, WaitpointsError
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 ODD = {
     "halves of surrogate pairs": "\ud800" * 24,

@@ -22,7 +22,7 @@ from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 CROWD = 100
 COMPLETE = "/api/v1/waitpoints/complete"

@@ -167,7 +167,7 @@ LENGTHS = {
 
 
 @pytest.mark.parametrize("length", LENGTHS.values(), ids=LENGTHS)
-@pytest.mark.thorough
+@pytest.mark.slow
 class TestATimeoutOfAnyLength:
     def settle(self, timers: SimulatedTimers, length: int) -> int:
         """Run a token with this timeout until its waiter is resumed. Returns how late that was (ms)."""

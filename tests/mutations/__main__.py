@@ -40,7 +40,7 @@ class Runner:
     def first_failure(self, chosen: Sequence[str]) -> str | None:
         """Return the first test that fails, or None. Raises Broken."""
         command = [".venv/bin/python", "-m", "pytest", "-q", "-x", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
-        command += [] if self.thorough else ["-m", "not thorough"]
+        command += [] if self.thorough else ["-m", "not slow and not thorough"]
         command += ["-n", str(self.processes)] if self.processes > 1 else []
         command += ["--ignore-glob", _OF_THE_LIST, *chosen]
         try:

@@ -112,7 +112,7 @@ def test_any_delivery_to_any_endpoint_is_understood(
         json.loads(api.retrieve(created["id"])["output"])
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("body", LARGEST)
 def test_the_largest_bodies_take_no_more_than_the_bound_for_all_expressions_together(
     api: Api, works: list[Work], body: str

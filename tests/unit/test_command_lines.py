@@ -8,9 +8,10 @@ from typer.main import get_command
 from waitpoints_client.cli.program import program
 
 from local.run import how_to_go_on
-from local.stack import ROOT, Stack
+from local.stack import Stack
+from tests.support.documents import markdown
 
-PAGES = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *ROOT.glob("examples/*/*.md"), ROOT / "clients/python/README.md"]
+PAGES = markdown()
 _SHELL = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 _SPAN = re.compile(r"(?<!`)`(waitpoints [^`]+)`(?!`)")
 _COMMAND = re.compile(r"(?:^|[\s(/\"])waitpoints ((?:-|[a-z])[^|)\n]*)")

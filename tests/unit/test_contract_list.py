@@ -1,4 +1,4 @@
-"""`docs/contract.md` names the tests that prove each requirement; code and documents name its requirements by their ids.
+"""`docs/internals/contract.md` names the tests that prove each requirement; code and documents name requirements by id.
 
 A name or an id that leads nowhere proves nothing.
 """
@@ -10,7 +10,7 @@ import pytest
 
 from local.stack import ROOT
 
-CONTRACT = (ROOT / "docs" / "contract.md").read_text()
+CONTRACT = (ROOT / "docs" / "internals" / "contract.md").read_text()
 CLIENT = ROOT / "clients" / "python" / "tests"
 PROOFS = sorted(set(re.findall(r"`((?:unit|integration|faults|e2e|sdk|browser|client)/[\w./]+)::([^`]+)`", CONTRACT)))
 ROWS = re.findall(r"^\| ([A-Z]\d+) \|.*\| ([^|]*) \|$", CONTRACT, re.MULTILINE)
@@ -65,7 +65,7 @@ def test_every_reference_names_a_requirement_of_the_contract() -> None:
 
 
 def test_every_claim_of_docs_aws_md_names_requirements_of_the_contract() -> None:
-    claims = re.findall(r"^\| [^|]*\(([A-Z]\d[^)|]*)\) \|", (ROOT / "docs" / "aws.md").read_text(), re.MULTILINE)
+    claims = re.findall(r"^\| [^|]*\(([A-Z]\d[^)|]*)\) \|", (ROOT / "docs" / "internals" / "aws.md").read_text(), re.MULTILINE)
     named = [name for claim in claims for name in re.findall(r"[A-Z]\d+", claim)]
     assert len(named) > 10
     assert sorted(set(named) - IDS) == []

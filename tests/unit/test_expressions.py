@@ -231,7 +231,7 @@ def test_many_repetitions_of_a_query_parameter_take_linear_time() -> None:
     assert time.process_time() - started < 5  # 0.2 s alone; minutes if each repetition copied the list
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("expression", HEAVIEST)
 @pytest.mark.parametrize("body", LARGEST)
 def test_the_heaviest_expressions_over_the_largest_bodies_end_in_bounded_time(expression: str, body: str) -> None:

@@ -567,7 +567,7 @@ class Life(RuleBasedStateMachine):
         assert expire_tokens.handler({"Records": [message]}, context) == {"batchItemFailures": []}
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 def test_thousands_of_events_in_any_order_end_as_the_model_predicts() -> None:
     Life.steps = 0
     run_state_machine_as_test(Life, settings=settings(max_examples=RUNS, stateful_step_count=STEPS))

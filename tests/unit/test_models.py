@@ -12,7 +12,7 @@ from botocore.loaders import JSONFileLoader
 
 from waitpoints import wiring
 
-pytestmark = pytest.mark.thorough  # each session of boto3 reads its table of hosts
+pytestmark = pytest.mark.slow  # each session of boto3 reads its table of hosts
 QUEUE = "https://sqs.us-east-1.amazonaws.com/123456789012/queue"
 CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "dynamodb": ("get_item", {"TableName": "tokens", "Key": {"id": {"S": "1"}}}),

@@ -123,7 +123,7 @@ VALIDATING = {"create_token_in_state"} | {
 }
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("handler", sorted(TEMPLATE.functions().keys() - VALIDATING))
 def test_only_functions_that_validate_a_body_import_pydantic(handler: str) -> None:
     program = f"import sys, {handler}; sys.exit('pydantic' in sys.modules)"

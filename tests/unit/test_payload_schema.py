@@ -240,7 +240,7 @@ def test_an_ordinary_body_is_checked_however_many_fractions_it_has(name: str) ->
     assert find_violation(json.dumps(schema), json.dumps(body)) is None
 
 
-@pytest.mark.thorough
+@pytest.mark.slow
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_schema_ends_in_bounded_time(name: str) -> None:
     schema, body = HOSTILE[name]

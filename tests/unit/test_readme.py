@@ -8,6 +8,7 @@ import pytest
 
 from in_process.template import Template
 from local.stack import ROOT
+from tests.support.documents import markdown
 from tests.support.readme import README, SNIPPETS
 from waitpoints import endpoint_cache, endpoint_tally, idempotency_key, token
 from waitpoints.api import create_request, list_query
@@ -70,13 +71,13 @@ def test_docs_scaling_has_the_limits_of_the_stack() -> None:
 def test_the_architecture_names_every_module() -> None:
     package = ROOT / "functions" / "waitpoints"
     modules = {path.stem for path in package.rglob("*.py")} - {"__init__"}
-    text = (ROOT / "docs" / "architecture.md").read_text()
+    text = (ROOT / "docs" / "internals" / "architecture.md").read_text()
     table = text[text.index("| module | knows |") : text.index("## The table")]
     assert modules <= set(re.findall(r"`(?:\w+/)?(\w+)`", table))
 
 
 def test_every_link_between_documents_leads_somewhere() -> None:
-    for path in [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")]:
+    for path in markdown():
         for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#?([^)]*)\)", path.read_text()):
             linked = (path.parent / target) if target else path
             assert linked.exists(), (path.name, target)

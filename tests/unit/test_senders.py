@@ -644,7 +644,7 @@ ALPHABET = set(string.ascii_letters + string.digits + "._~:+/= -")
 
 
 class TestAnyRequest:
-    @pytest.mark.thorough
+    @pytest.mark.slow
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=400)
     @given(
         rules=RULES,
@@ -693,7 +693,7 @@ class TestAnyRequest:
             values = json.loads(answer["body"]).values() if not text and answer["body"] else ()
             assert all(ALPHABET.issuperset(value) or value == "*" for value in (text, *reflected, *values))
 
-    @pytest.mark.thorough
+    @pytest.mark.slow
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
     @given(body=BODIES, headers=HEADERS, query=QUERIES, method=st.sampled_from(["POST", "GET", "HEAD", "OPTIONS", "PUT"]))
     def test_with_a_wrong_hash_has_one_answer(

@@ -11,7 +11,7 @@ from functools import cache
 
 import pytest
 
-pytestmark = pytest.mark.thorough
+pytestmark = pytest.mark.slow
 
 PROGRAM = r"""
 import os

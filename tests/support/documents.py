@@ -1,0 +1,13 @@
+"""The documents of this project."""
+
+from pathlib import Path
+
+from local.stack import ROOT
+
+FOLDERS = ("docs", "events", "examples", "clients")
+
+
+def markdown() -> list[Path]:
+    """Return every Markdown file, as git would list them."""
+    files = [*ROOT.glob("*.md"), *(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.md"))]
+    return sorted(path for path in files if not any(part.startswith(".") for part in path.relative_to(ROOT).parts))
