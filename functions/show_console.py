@@ -1,7 +1,7 @@
 """GET /console: the console, for the team that holds the API key. Its files are static: they call the API like any caller.
 
 A start makes no client and imports nothing of the domain. What belongs to a version of the console has a path of its own,
-`/console/{version}/{file}`, and may be cached for ever. The addresses in the page are relative, so that a custom domain may
+`/console/{version}/{file}`, and may be cached forever. The addresses in the page are relative, so that a custom domain may
 put a path before them.
 """
 

@@ -89,7 +89,7 @@ def run_executions_side_by_side(lambda_svc: Any, lambda_durable: Any, at_once: i
     """Run each execution in invocations that follow one another, and several executions at the same time.
 
     MiniStack 1.5.33 resumes the executions of all functions one by one. It ignores the answer of the first invocation if
-    it is asynchronous, so that an execution which ends in it runs for ever. And it invokes an execution again while an
+    it is asynchronous, so an execution that ends in it keeps running. And it invokes an execution again while an
     invocation of it runs: that one then fails, because its checkpoint token has become invalid.
     """
     execute, invoke_later = lambda_svc._execute_function, lambda_svc.invoke_async_with_retry

@@ -203,7 +203,7 @@ class Services:
 
     @cached_property
     def announcer(self) -> "Announcer | None":
-        """None if the stack has no event bus: then nothing of it is imported or built."""
+        """None if the stack has no event bus. Then its modules are not imported."""
         if not (bus := os.environ.get("EVENT_BUS_NAME")):
             return None
         from waitpoints.announcer import Announcer

@@ -1,6 +1,6 @@
 """Each permission of each function is needed: take it away, and a request is no longer served.
 
-REQUESTS has what is asked of each function. A permission that none of them needs fails the test, and so does a call that the
+REQUESTS has the requests to each function. A permission that none of them needs fails the test, and so does a call that the
 template does not permit.
 """
 

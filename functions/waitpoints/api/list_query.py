@@ -86,7 +86,7 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
 
 
 def parse_endpoints(raw_query: str) -> tuple[int, str | None]:
-    """Return how many endpoints are asked for, and the name after which they begin. Raises InvalidRequest as `parse` does."""
+    """Return how many endpoints the request wants, and the name after which they start. Raises InvalidRequest."""
     parameters = dict(parse_qsl(raw_query, keep_blank_values=True))
     refuse_unknown(parameters, ENDPOINT_PARAMETERS, "parameter")
     after = parameters.get("page[after]") or None

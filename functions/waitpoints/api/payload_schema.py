@@ -35,7 +35,7 @@ _COUNTS = (
     *("minLength", "maxLength", "minItems", "maxItems", "minContains", "maxContains"),
     *("minProperties", "maxProperties"),
 )
-"""Keywords whose numbers are compared with none of a body."""
+"""Keywords whose numbers are not compared with numbers in a body."""
 _ONCE = ("unevaluatedProperties", "unevaluatedItems")
 
 

@@ -146,8 +146,8 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, but for `scan` and the list of undelivered tokens, and a
-    transaction that conflicts is repeated.
+    """Tokens in one DynamoDB table. Each method makes one call, except `scan` and the list of undelivered tokens. A
+    transaction that conflicts is retried.
     """
 
     def __init__(
@@ -250,7 +250,7 @@ class Store:
         return held is None or held.get("tokenId") == holder.token_id  # the latter if another create has adopted it
 
     def _write_together(self, first: "TransactWriteItemTypeDef", *others: "TransactWriteItemTypeDef") -> dict[str, Any] | None:
-        """Write all items or none. If the condition on `first` fails, return the item as it is, empty if there is none.
+        """Write all items or none. If the condition on `first` fails, return the item as it is, or {} if it does not exist.
 
         DynamoDB cancels a transaction that conflicts with another one on the same item, as concurrent creates with one
         key do. botocore does not retry that, so this method does.

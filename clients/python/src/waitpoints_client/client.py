@@ -102,7 +102,7 @@ class Waitpoints:
         return self._session.url
 
     def create(self, **options: Unpack[CreateOptions]) -> models.CreatedToken:
-        """Create a token. `CreateOptions` lists the options, of which none is needed.
+        """Create a token. `CreateOptions` lists the options. All of them are optional.
 
         If a token already holds the `idempotency_key`, returns that one. Raises UnprocessableEntityError for a value that
         cannot be used.

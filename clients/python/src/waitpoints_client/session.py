@@ -64,7 +64,7 @@ class Pause:
 
 Step: TypeAlias = Request | Pause
 Heard: TypeAlias = httpx.Response | APIConnectionError | None
-"""What became of a step: the answer to a request, or why there is none; None after a pause."""
+"""The result of a step: the response to a request, or the error without one; None after a pause."""
 Flow: TypeAlias = Generator[Step, Heard, Read]
 
 

@@ -1,7 +1,7 @@
 """Receive a delivery to an endpoint: verify it, evaluate it, complete its key, and count what became of it.
 
-A delivery that is understood is answered 200, whether or not it ended something: a sender that gets errors gives the URL up.
-Only a delivery that is not verified is refused.
+A readable delivery gets 200 even if it completes no token, because senders give up a URL that answers with errors. Only a
+delivery that cannot be verified is refused.
 """
 
 from typing import assert_never

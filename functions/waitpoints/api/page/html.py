@@ -122,7 +122,7 @@ def ended(at: datetime, look: Look, *, page: Page | None = None) -> str:
 
 
 def failed(at: datetime, look: Look, *, page: Page | None = None) -> str:
-    """A token that was failed, with or without a page. Why is not for whoever opens the link."""
+    """A token that was failed, with or without a page. The reason is not shown: anyone may open the link."""
     said = element("p", look["failed_text"])
     return _state(look, "alert", look["failed_heading"], said, _when(look, at), page=page)
 
@@ -372,11 +372,11 @@ def _short(type_: str, field: Field, text: str, problem: Problem | None, shared:
 
 
 _UNSHOWN = ("number", "integer", "date", "multiple", "too_exact", "invalid")
-"""Problems of a text that <input type=number> or date would not show again, or from which it would count its steps."""
+"""Problems with a text that <input type=number> or date would not show again, or would use as the base of its steps."""
 
 
 _SHOWN = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
-"""What <input type=number> shows again; anything else it empties."""
+"""What <input type=number> shows again. It drops any other text."""
 
 
 # What JavaScript reads with the flag v as the server does, given that the server could compile it.

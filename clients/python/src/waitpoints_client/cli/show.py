@@ -80,7 +80,7 @@ def json_text(found: Any) -> str:
 
 
 def note(line: str) -> None:
-    """Say something to the person that is no part of the command's output."""
+    """Write a line to the standard error output, apart from the command's output."""
     text(line, stream=sys.stderr)
 
 
@@ -122,7 +122,7 @@ def rows(columns: Sequence[str], found: Iterable[Sequence[str]]) -> None:
 
 
 def table(columns: Sequence[str], found: Iterable[Sequence[str]], width: int) -> Any:
-    """Return a Rich table for a terminal of this width. A status is coloured; no text of a row is taken for markup."""
+    """Return a Rich table for a terminal of this width. A status is coloured. Texts are never read as markup."""
     from rich.table import Table
     from rich.text import Text
 

@@ -163,7 +163,7 @@ def _how_to_complete(completion: "Completion", place: str) -> str:
 
 
 def _why(event: "Event") -> str:
-    """Return an error with its cause. A function's cause is JSON, of which its message is for people."""
+    """Return an error with its cause. If the cause is a function's JSON, only its message is shown."""
     cause = event.cause or ""
     try:
         found = json.loads(cause)

@@ -22,7 +22,7 @@ class Definition:
     text: str
     """The definition with every placeholder replaced."""
     stand_ins: Mapping[str, str] = field(default_factory=dict)
-    """The ARNs of stand-ins by the placeholders of the functions that they stand for. They are still to be made."""
+    """The ARN of the stand-in for each function's placeholder. The stand-ins do not exist yet."""
     results: Mapping[str, Any] = field(default_factory=dict)
     """What some of them return, by their placeholders."""
 

@@ -24,7 +24,7 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def stand_in(stack: Deployed, placeholder: str) -> str:
-    """Return an ARN for a function that stands for one of the user's."""
+    """Return an ARN for the stand-in of one of the user's functions."""
     values = list_placeholders(stack)
     place = f"arn:{values['Partition']}:lambda:{values['Region']}:{values['AccountId']}"
     return f"{place}:function:try-{placeholder[:40]}-{uuid.uuid4().hex[:8]}"

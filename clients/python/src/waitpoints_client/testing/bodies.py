@@ -34,7 +34,7 @@ def _refuse(name: str) -> None:
 
 
 def _fields(text: str, content_type: str) -> dict[str, Any] | None:
-    """Return the fields of a form. None if it is none."""
+    """Return the fields of a form, or None if the body is not a form."""
     media_type = content_type.partition(";")[0].strip().lower()
     if media_type == _FORM_WITH_FILES:
         raise NotImplementedError(f"FakeWaitpoints does not read {_FORM_WITH_FILES}: post {_FORM} or JSON")

@@ -55,7 +55,7 @@ class _Asked:
             raise Refusal(413, f"Request body too large: the limit is {limit} bytes")
 
     def json(self, limit: int, *, optional: bool = False, expected: str = "Invalid JSON: expected an object") -> dict[str, Any]:
-        """Return the body's object. Raises Refusal, which says what is `expected` of a body that is none."""
+        """Return the body's object. Raises Refusal, with the message `expected`, for any other body."""
         self.check_size(limit)
         if not self.body.strip():
             if optional:

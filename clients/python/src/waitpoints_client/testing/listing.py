@@ -38,7 +38,7 @@ def slice_of(tokens: Sequence[FakeToken], query: Mapping[str, str], now: int) ->
 
 
 def size_of(query: Mapping[str, str]) -> int:
-    """Return how many tokens are asked for. Raises Refusal."""
+    """Return how many tokens the request wants. Raises Refusal."""
     size = query.get("page[size]", "25")
     if not re.fullmatch(r"\d{1,3}", size, re.ASCII) or not 1 <= int(size) <= 100:
         _refuse("page[size]", "must be a whole number from 1 to 100")
