@@ -32,13 +32,17 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
 
-check: lint ## Run the fast part: lint, types, unit and integration tests
-	@.venv/bin/python -m pytest -q -n 2 -m "not slow and not thorough" tests/unit tests/integration benchmarks/tests clients/python/tests
+check: lint ## Run the fast part: lint, types, and the fast tests (a minute)
+	@.venv/bin/python -m tests.stages check
 
-test: setup ## Run the whole suite (unit, integration, faults, end to end) and measure its coverage
-	@.venv/bin/python -m pytest -q -n 2 tests/unit tests/integration benchmarks/tests clients/python/tests --cov
-	@.venv/bin/python -m pytest -q -n 2 tests/faults
-	@.venv/bin/python -m pytest -q -n 2 --dist loadfile tests/e2e
+test: setup ## Run the suite: unit, integration, faults, end to end (COVERAGE=1 measures the first two)
+	@.venv/bin/python -m tests.stages test $(if $(COVERAGE),--coverage)
+
+thorough: setup ## Repeat in larger numbers what `make test` proves: every fault of every call, long storms, upgrades
+	@.venv/bin/python -m tests.stages thorough
+
+coverage: .venv/ready ## Measure the coverage of the unit and integration tests; fails below the floor in pyproject.toml
+	@.venv/bin/python -m tests.stages coverage
 
 mutants: .venv/ready ## Weaken one check after the other and see a test fail (MUTANTS="a part of a name" N=2)
 	@.venv/bin/python -m tests.mutations $(if $(N),-n $(N)) $(if $(MUTANTS),"$$MUTANTS")
@@ -111,4 +115,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate

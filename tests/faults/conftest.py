@@ -23,6 +23,8 @@ class Figures:
     interleaved: int = 0
     """How many runs were interleaved with something else."""
     lost: int = 0
+    seed: int | None = None
+    """Of the choice of faults, if there was one."""
 
 
 _figures = Figures()
@@ -59,6 +61,7 @@ def pytest_testnodedown(node: Any) -> None:
         _figures.storms.update(of_process["storms"])
         _figures.interleaved += of_process["interleaved"]
         _figures.lost += of_process["lost"]
+        _figures.seed = of_process["seed"] if _figures.seed is None else _figures.seed
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -68,6 +71,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, calls in _figures.flows.items():
         terminalreporter.write_line(f"{name:<52} {len(calls):3} calls: {', '.join(dict.fromkeys(calls))}")
     number_of_calls = sum(map(len, _figures.flows.values()))
+    if _figures.seed is not None:
+        terminalreporter.write_line(f"faults chosen to cover each call and each fault: FAULTS_SEED={_figures.seed}")
     terminalreporter.write_line(
         f"{len(_figures.flows)} flows, {number_of_calls} calls, {len(_figures.tried)} faults: {_figures.tried.total()} runs; "
         f"{len(_figures.storms)} storms of {sum(_figures.storms.values())} faults; "

@@ -20,6 +20,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 from in_process.template import ACCOUNT, REGION
+from tests.faults.quick_expressions import quick_expressions
 from tests.faults.wire import Attempt, response
 
 _HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
@@ -51,6 +52,7 @@ def without_http() -> Iterator[None]:
             sign(self, *request, **options)
 
     with (
+        quick_expressions(),
         mock.patch.object(endpoint, "_do_get_response", answer),
         mock.patch.object(RequestSigner, "sign", sign_for_s3),
         # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.

@@ -1,7 +1,14 @@
-"""Every AWS call of every flow fails in every way, and no resume is lost.
+"""Every AWS call of every flow fails, each kind of call in every way, and no resume is lost.
 
-The calls are found by a clean run of the flow, so a call that is added is covered from that day.
+The calls are found by a clean run of each flow, so a call that is added is covered from that day. `make test` runs a choice:
+see `covering_choice`. `make thorough` runs every fault of every call of every flow.
 """
+
+import os
+import random
+from collections import defaultdict
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 
@@ -10,6 +17,12 @@ from tests.faults.conftest import Figures
 from tests.faults.flows import FLOWS
 from tests.faults.wire import FAULTS, Fault
 from tests.faults.world import World
+
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+"""Of the choice. Another one is as good: it puts other faults into other flows."""
+
+Place = tuple[str, int]
+"""A flow and the number of one of its calls."""
 
 
 def run(stack: MotoStack, flow: str, fault: Fault | None = None, number: int = -1) -> tuple[list[str], list[str]]:
@@ -21,25 +34,96 @@ def run(stack: MotoStack, flow: str, fault: Fault | None = None, number: int = -
         return world.wire.calls, world.lost()
 
 
+def covering_choice(flows: dict[str, list[str]], seed: int) -> dict[Place, list[Fault]]:
+    """Choose faults for every call of every flow such that each kind of call meets each fault that can happen to it.
+
+    The faults of a kind of call are dealt to the places where it is made, in random order: so each place gets one at least.
+    """
+    chance = random.Random(seed)  # noqa: S311
+    places: dict[str, list[Place]] = defaultdict(list)
+    for flow, calls in flows.items():
+        for number, call in enumerate(calls):
+            places[call].append((flow, number))
+    chosen: dict[Place, list[Fault]] = defaultdict(list)
+    for call, made_at in places.items():
+        faults = [fault for fault in FAULTS if fault.can_happen_to(call)]
+        chance.shuffle(made_at)
+        chance.shuffle(faults)
+        for turn in range(max(len(made_at), len(faults))):
+            chosen[made_at[turn % len(made_at)]].append(faults[turn % len(faults)])
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def clean_run(stack: MotoStack) -> Callable[[str], tuple[list[str], list[str]]]:
+    """Run a flow without faults, once."""
+    return cache(lambda flow: run(stack, flow))
+
+
+@pytest.fixture(scope="module")
+def choice(clean_run: Callable[[str], tuple[list[str], list[str]]], figures: Figures) -> dict[Place, list[Fault]]:
+    figures.seed = SEED
+    return covering_choice({flow: clean_run(flow)[0] for flow in FLOWS}, SEED)
+
+
 @pytest.mark.parametrize("flow", FLOWS)
-def test_a_flow_without_faults_loses_nothing(stack: MotoStack, figures: Figures, flow: str) -> None:
-    calls, lost = run(stack, flow)
+def test_a_flow_without_faults_loses_nothing(
+    clean_run: Callable[[str], tuple[list[str], list[str]]], figures: Figures, flow: str
+) -> None:
+    calls, lost = clean_run(flow)
     assert calls
     assert lost == []
     figures.flows[flow] = calls
 
 
+@pytest.mark.parametrize("flow", FLOWS)
+def test_nothing_is_lost_when_a_call_fails(
+    stack: MotoStack, figures: Figures, choice: dict[Place, list[Fault]], flow: str
+) -> None:
+    chosen = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
+    assert chosen
+    lost = {}
+    for number, fault in sorted(chosen, key=lambda one: one[0]):
+        figures.tried[fault.name] += 1
+        if problems := run(stack, flow, fault, number)[1]:
+            lost[f"call {number}, {fault.name}"] = problems
+    figures.lost += len(lost)
+    assert lost == {}
+
+
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
 @pytest.mark.parametrize("flow", FLOWS)
-def test_nothing_is_lost_when_a_call_fails(stack: MotoStack, figures: Figures, flow: str, fault: Fault) -> None:
-    calls = figures.flows.get(flow) or run(stack, flow)[0]
+def test_nothing_is_lost_when_any_call_fails_in_any_way(
+    stack: MotoStack, clean_run: Callable[[str], tuple[list[str], list[str]]], figures: Figures, flow: str, fault: Fault
+) -> None:
     lost = {}
-    for number, call in enumerate(calls):
+    for number, call in enumerate(clean_run(flow)[0]):
         if not fault.can_happen_to(call):
             continue
         figures.tried[fault.name] += 1
-        _, problems = run(stack, flow, fault, number)
-        if problems:
+        if problems := run(stack, flow, fault, number)[1]:
             lost[f"call {number}, {call}"] = problems
     figures.lost += len(lost)
     assert lost == {}
+
+
+class TestTheChoice:
+    FLOWS = {  # noqa: RUF012
+        "one": ["dynamodb.PutItem", "dynamodb.TransactWriteItems"],
+        "another": ["dynamodb.PutItem", "sqs.SendMessage"] * 10,
+    }
+
+    def test_has_a_fault_for_every_call_of_every_flow(self) -> None:
+        chosen = covering_choice(self.FLOWS, seed=1)
+        assert set(chosen) == {(flow, number) for flow, calls in self.FLOWS.items() for number in range(len(calls))}
+        assert all(chosen.values())
+
+    def test_has_each_fault_for_each_kind_of_call(self) -> None:
+        met = defaultdict(set)
+        for (flow, number), faults in covering_choice(self.FLOWS, seed=1).items():
+            met[self.FLOWS[flow][number]].update(faults)
+        assert met == {call: {fault for fault in FAULTS if fault.can_happen_to(call)} for call in met}
+
+    def test_is_the_same_for_the_same_seed(self) -> None:
+        assert covering_choice(self.FLOWS, seed=1) == covering_choice(self.FLOWS, seed=1) != covering_choice(self.FLOWS, seed=2)

@@ -10,7 +10,6 @@ from tests.faults.flows import FLOWS
 from tests.faults.world import World
 from waitpoints.wiring import services
 
-TIMES = 100
 CHOSEN = [  # between them, every kind of event of every function
     "create with both keys",
     "create in a state that waits until the timeout",
@@ -39,8 +38,9 @@ def state_of(world: World, token_ids: list[str]) -> tuple[list[object], object]:
     return [replace(token, other_deliveries=None) for token in tokens], [waits.results() for waits in world.waits.values()]
 
 
+@pytest.mark.parametrize("times", [3, pytest.param(100, marks=pytest.mark.thorough)])
 @pytest.mark.parametrize("flow", CHOSEN)
-def test_handling_every_event_a_hundred_times_changes_nothing(stack: MotoStack, flow: str) -> None:
+def test_handling_every_event_many_times_changes_nothing(stack: MotoStack, flow: str, times: int) -> None:
     """A create without a key makes a new token each time; only the existing tokens must not change."""
     world = World(stack)
     with world.alive():
@@ -49,7 +49,7 @@ def test_handling_every_event_a_hundred_times_changes_nothing(stack: MotoStack, 
         token_ids = world.token_ids()
         before = state_of(world, token_ids)
         for name, event in list(world.lambdas.events):
-            for _ in range(TIMES):
+            for _ in range(times):
                 world.lambdas.invoke(name, event)
         world.come_to_rest()
         assert state_of(world, token_ids) == before

@@ -1,16 +1,23 @@
-"""No secret is in a trace: the flows run again with traces, each also with every call throttled in turn."""
+"""No secret is in a trace: the flows run again with traces, without faults and with those of the covering choice."""
 
 import os
 import subprocess
 import sys
 
+import pytest
+
 from in_process.template import ROOT
 from tests.faults.flows import FLOWS
 
-FLOWS_AND_FAULT = "without_faults or (throttled and not once)"
 
-
-def test_every_run_with_traces_keeps_its_secrets() -> None:
+@pytest.mark.parametrize(
+    ("runs", "times"),
+    [
+        ("without_faults or when_a_call_fails", 2),
+        pytest.param("any_call_fails_in_any_way and throttled and not once", 1, marks=pytest.mark.thorough),
+    ],
+)
+def test_every_run_with_traces_keeps_its_secrets(runs: str, times: int) -> None:
     """In a process of its own: a function decides when it starts whether it traces."""
     environment = {
         **os.environ,
@@ -18,7 +25,7 @@ def test_every_run_with_traces_keeps_its_secrets() -> None:
         "LAMBDA_TASK_ROOT": "/var/task",
         "_X_AMZN_TRACE_ID": "Root=1-67891233-abcdef012345678912345678;Parent=53995c3f42cd8ad8;Sampled=1",
     }
-    command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_every_call.py", "-k", FLOWS_AND_FAULT]
+    command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_every_call.py", "-k", runs]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert f"{2 * len(FLOWS)} passed" in done.stdout
+    assert f"{times * len(FLOWS)} passed" in done.stdout

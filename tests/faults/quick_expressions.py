@@ -1,0 +1,85 @@
+"""moto's expressions of DynamoDB, parsed once for each text.
+
+moto parses and checks every expression anew, by walks that ask `isinstance` of abstract classes: most of its time in thousands
+of runs of the same requests. What is replaced here gives the same answers: `test_quick_expressions.py` compares them.
+"""
+
+import pickle
+from collections import deque
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache
+from typing import Any
+from unittest import mock
+
+from moto.dynamodb.comparisons import ConditionExpressionParser
+from moto.dynamodb.parsing import ast_nodes, validators
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+
+
+@contextmanager
+def quick_expressions() -> Iterator[None]:
+    """Within this, moto parses the text of an expression once."""
+    lex: Any = ConditionExpressionParser._lex_condition_expression
+    lexed: dict[str, list[Any]] = {}
+
+    def nodes(parser: Any) -> deque[Any]:
+        text = parser.condition_expression
+        if text not in lexed:
+            lexed[text] = list(lex(parser))
+        return deque(lexed[text])
+
+    replacements = [
+        (UpdateExpressionParser, "make", cache(UpdateExpressionParser.make)),  # each validator works on a copy
+        (validators, "deepcopy", _copy),
+        (ast_nodes.DepthFirstTraverser, "traverse_node_recursively", _traverse),
+        (ast_nodes.Node, "find_clauses", _find_clauses),
+        (ConditionExpressionParser, "_lex_condition_expression", nodes),
+    ]
+    with ExitStack() as until_the_end:
+        for place, name, replacement in replacements:
+            until_the_end.enter_context(mock.patch.object(place, name, replacement))
+        yield
+
+
+def _copy(thing: Any) -> Any:
+    return pickle.loads(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))  # noqa: S301
+
+
+@cache
+def _is_a(kind: type, *of: type) -> bool:
+    """`isinstance` of an abstract class takes twenty times as long as this."""
+    return issubclass(kind, of)
+
+
+def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
+    if not _is_a(type(node), ast_nodes.Node):
+        return node
+    parent = node.parent
+    for number, child in enumerate(node.children or ()):
+        traverser.pre_processing_of_child(node, number)
+        _traverse(traverser, child, number)
+    if _is_a(type(node), *_processed(traverser)):
+        node = traverser.process(node)
+        node.parent = parent
+        if parent:
+            parent.children[child_id] = node
+    return node
+
+
+def _processed(traverser: Any) -> tuple[type, ...]:
+    """The kinds of nodes that a traverser changes. They are the same during its life."""
+    kinds: tuple[type, ...] | None = vars(traverser).get("_processed")
+    if kinds is None:
+        kinds = traverser._processed = traverser.nodes_to_be_processed()
+    return kinds
+
+
+def _find_clauses(node: Any, kinds: list[type]) -> list[Any]:
+    found = []
+    for child in node.children or ():
+        if type(child) in kinds:
+            found.append(child)
+        elif _is_a(type(child), ast_nodes.Expression, ast_nodes.UpdateExpressionFunction):
+            found += _find_clauses(child, kinds)
+    return found

@@ -1,0 +1,75 @@
+"""How far a run of pytest is: a plugin that `python -m tests.stages` uses.
+
+On a terminal, one line changes. Elsewhere there is a line at each tenth of the tests, and after each minute without one.
+"""
+
+import json
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, TextIO
+
+import pytest
+
+MINUTE = 60
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--times-to", metavar="FILE", help="write the seconds that each test took, as JSON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):  # not in a process of `-n`
+        config.pluginmanager.register(Progress(sys.__stdout__ or sys.stdout, config.getoption("--times-to")))
+
+
+class Progress:
+    """Counts the tests that have ended. Setup and teardown count into the time of a test."""
+
+    def __init__(self, screen: TextIO, times_to: str | None) -> None:
+        self._screen, self._times_to = screen, times_to
+        self._seconds: Counter[str] = Counter()
+        self._total, self._ended, self._tenths = 0, 0, 0
+        self._began = self._shown = time.monotonic()
+
+    def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
+        """No dot for a test that passed."""
+        return ("passed" if report.when == "call" else "", "", "") if report.passed else None
+
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        self._total = max(self._total, len(session.items))
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self, ids: list[str]) -> None:
+        self._total = max(self._total, len(ids))
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._seconds[report.nodeid] += report.duration
+        if report.when == "teardown":
+            self._ended += 1
+            self._show()
+
+    def pytest_sessionfinish(self) -> None:
+        if self._screen.isatty():
+            self._screen.write("\r\033[K")
+        if self._times_to:
+            Path(self._times_to).write_text(json.dumps(self._seconds))
+
+    def _show(self) -> None:
+        now = time.monotonic()
+        tenths = 10 * self._ended // max(self._total, 1)
+        line = f"  {self._ended:,} of {self._total:,} tests, {clock(now - self._began)}"
+        if self._screen.isatty():
+            self._screen.write(f"\r\033[K{line}")
+        elif tenths > self._tenths or now - self._shown > MINUTE:
+            self._screen.write(f"{line}\n")
+        else:
+            return
+        self._tenths, self._shown = tenths, now
+        self._screen.flush()
+
+
+def clock(seconds: float) -> str:
+    """Return a duration as minutes and seconds: `3:07`."""
+    return f"{int(seconds) // 60}:{int(seconds) % 60:02}"

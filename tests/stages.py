@@ -1,0 +1,91 @@
+"""The stages of `make check`, `test`, `thorough` and `coverage`: each says what it is, how far it is and how long it took.
+
+A stage is a run of pytest. The first one that fails is the last one.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.progress import clock
+
+ROOT = Path(__file__).resolve().parent.parent
+IN_PROCESS = ("tests/unit", "tests/integration", "benchmarks/tests", "clients/python/tests")
+PROCESSES = min(4, os.process_cpu_count() or 1)
+LONGEST = 10
+
+
+@dataclass(frozen=True)
+class Stage:
+    name: str
+    arguments: tuple[str, ...]
+
+
+def _of_each_kind(marked: str) -> tuple[Stage, ...]:
+    """The stages with the tests that are marked in this way."""
+    return (
+        Stage("unit and integration tests", ("-n", str(PROCESSES), "-m", marked, *IN_PROCESS)),
+        Stage("every AWS call fails", ("-n", str(PROCESSES), "-m", marked, "tests/faults")),
+        Stage("end-to-end tests on the deployed stack", ("-n", "2", "--dist", "loadfile", "-m", marked, "tests/e2e")),
+    )
+
+
+COMMANDS: dict[str, tuple[Stage, ...]] = {
+    "check": (Stage("fast tests", ("-n", str(PROCESSES), "-m", "not slow and not thorough", *IN_PROCESS)),),
+    "test": _of_each_kind("not thorough"),
+    "thorough": _of_each_kind("thorough"),
+    "coverage": (
+        Stage("unit and integration tests, measured", ("-n", str(PROCESSES), "-m", "not thorough", "--cov", *IN_PROCESS)),
+    ),
+}
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.stages")
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--coverage", action="store_true", help="measure the coverage of the first stage")
+    options = parser.parse_args(arguments)
+    stages = list(COMMANDS[options.command])
+    if options.coverage:
+        stages[0] = Stage(stages[0].name, (*stages[0].arguments, "--cov"))
+    return run(options.command, stages)
+
+
+def run(command: str, stages: Sequence[Stage]) -> int:
+    """Run the stages until one fails. Returns the status of the last one."""
+    took: list[str] = []
+    seconds: dict[str, float] = {}
+    status = 0
+    for number, stage in enumerate(stages, 1):
+        print(f"{number} of {len(stages)}: {stage.name}", flush=True)
+        began = time.monotonic()
+        status, of_tests = _pytest(stage)
+        seconds |= of_tests
+        took.append(f"{clock(time.monotonic() - began):>6}  {stage.name}{' FAILED' if status else ''}")
+        if status:
+            break
+    print(f"\nThe {LONGEST} longest tests:")
+    for test in sorted(seconds, key=lambda test: -seconds[test])[:LONGEST]:
+        print(f"{seconds[test]:6.1f} s  {test}")
+    print(f"\nmake {command}:", *took, sep="\n", flush=True)
+    return status
+
+
+def _pytest(stage: Stage) -> tuple[int, dict[str, float]]:
+    """Run pytest. Returns its status, and the seconds that each test took."""
+    with tempfile.TemporaryDirectory() as folder:
+        times = Path(folder) / "times.json"
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.progress", "--times-to", str(times), *stage.arguments]
+        status = subprocess.run(command, cwd=ROOT, check=False).returncode
+        return status, json.loads(times.read_text()) if times.exists() else {}
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,92 @@
+"""What the stages of `make test` say while they run, and that no test is left out."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests import stages
+from tests.progress import clock
+from tests.stages import COMMANDS, ROOT, Stage
+
+TESTS = """
+import pytest
+
+@pytest.mark.parametrize("number", range(20))
+def test_passes(number):
+    pass
+
+def test_takes_longer():
+    import time
+    time.sleep(0.2)
+"""
+
+
+def run(tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (tmp_path / "test_some.py").write_text(text)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "tests.progress",
+        "--rootdir",
+        str(tmp_path),
+        *arguments,
+        str(tmp_path),
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("processes", [[], ["-n", "2"]])
+def test_each_tenth_of_the_tests_is_a_line(tmp_path: Path, processes: list[str]) -> None:
+    shown = re.findall(r"^  (\d+) of 21 tests, 0:\d\d$", run(tmp_path, TESTS, *processes).stdout, re.MULTILINE)
+    assert len(shown) == 10
+    assert shown[-1] == "21"
+
+
+def test_a_failure_is_reported_as_always(tmp_path: Path) -> None:
+    done = run(tmp_path, "def test_fails():\n    assert 1 == 2\n")
+    assert done.returncode == 1
+    assert "assert 1 == 2" in done.stdout
+    assert "1 failed" in done.stdout
+
+
+def test_the_times_of_all_tests_are_written(tmp_path: Path) -> None:
+    times = tmp_path / "times.json"
+    run(tmp_path, TESTS, "-n", "2", "--times-to", str(times))
+    seconds = json.loads(times.read_text())
+    assert len(seconds) == 21
+    assert max(seconds, key=lambda test: seconds[test]).endswith("::test_takes_longer")
+    assert seconds["test_some.py::test_takes_longer"] >= 0.2
+
+
+def test_stages_say_what_they_are_and_how_long_they_took(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "test_some.py").write_text(TESTS)
+    (tmp_path / "test_wrong.py").write_text("def test_fails():\n    assert False\n")
+    plan = [
+        Stage(name, (f"--rootdir={tmp_path}", str(tmp_path / file)))
+        for name, file in [("the good ones", "test_some.py"), ("the bad one", "test_wrong.py"), ("never", "test_some.py")]
+    ]
+    assert stages.run("test", plan) == 1
+    shown = capfd.readouterr().out
+    assert "1 of 3: the good ones\n" in shown
+    assert "2 of 3: the bad one\n" in shown
+    assert "3 of 3" not in shown
+    assert re.search(r"The 10 longest tests:\n +\d\.\d s  test_some.py::test_takes_longer\n", shown)
+    assert re.search(r"make test:\n +0:\d\d  the good ones\n +0:\d\d  the bad one FAILED\n", shown)
+
+
+def test_durations_are_minutes_and_seconds() -> None:
+    assert [clock(seconds) for seconds in (0.4, 59.9, 60, 754)] == ["0:00", "0:59", "1:00", "12:34"]
+
+
+def test_make_test_and_make_thorough_run_every_folder_with_tests() -> None:
+    folders = {path.parent for name in ("tests", "benchmarks", "clients") for path in (ROOT / name).rglob("test_*.py")}
+    for command in ("test", "thorough"):
+        roots = [ROOT / argument for stage in COMMANDS[command] for argument in stage.arguments if (ROOT / argument).is_dir()]
+        assert [folder for folder in folders if not any(folder.is_relative_to(root) for root in roots)] == []
