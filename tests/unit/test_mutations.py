@@ -13,7 +13,7 @@ from tests.mutations.mutation import Mutation, NotFound, load, missing_tests, pl
 from tests.mutations.working_copy import working_copy
 
 LISTED = load()
-PROMISES = set(re.findall(r"^\| ([A-Z]\d+) \|", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
+PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
 IMPORTED = "import waitpoints_client, waitpoints.token as token; print(waitpoints_client.__file__, token.__file__)"
 
 
