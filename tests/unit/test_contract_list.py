@@ -60,12 +60,12 @@ def module(file: str) -> ast.Module:
 
 
 def is_thorough(node: ast.Module | ast.ClassDef | ast.FunctionDef) -> bool:
-    """Whether a decorator or `pytestmark` leaves it to `make thorough`."""
+    """Whether a decorator or `pytestmark` leaves all of it to `make thorough`. A mark of one parameter does not."""
     marks = [] if isinstance(node, ast.Module) else list(node.decorator_list)
     for statement in node.body:
-        if isinstance(statement, ast.Assign) and any(ast.unparse(target) == "pytestmark" for target in statement.targets):
-            marks.append(statement.value)
-    return any("pytest.mark.thorough" in ast.unparse(mark) for mark in marks)
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "pytestmark":
+            marks += statement.value.elts if isinstance(statement.value, ast.List) else [statement.value]
+    return any(ast.unparse(mark).startswith("pytest.mark.thorough") for mark in marks)
 
 
 def is_run(node: ast.Module | ast.ClassDef | ast.FunctionDef, name: str | None) -> bool:
@@ -110,7 +110,8 @@ MARK = "@pytest.mark.thorough\n"
 
 @pytest.mark.parametrize("name", ["test_it", "test_one", "TestIt"])
 def test_a_proof_that_is_not_marked_counts(name: str) -> None:
-    assert is_run(ast.parse("pytestmark = pytest.mark.slow\n" + TEST + OF_CLASS), name)
+    one_value = '@pytest.mark.parametrize("n", [3, pytest.param(100, marks=pytest.mark.thorough)])\n'
+    assert is_run(ast.parse("pytestmark = pytest.mark.slow\n" + one_value + TEST + OF_CLASS), name)
 
 
 @pytest.mark.parametrize(
