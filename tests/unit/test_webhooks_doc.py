@@ -8,12 +8,13 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from pydantic import BaseModel
 
 from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
 from local.stack import ROOT
-from openapi import answers
+from openapi.answers import CompletedBy, OtherDeliveries
 from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
 from tests.support.readme import SNIPPETS
@@ -24,11 +25,12 @@ from waitpoints.api.deliveries import expressions
 from waitpoints.api.endpoints.evaluation import Evaluation, NoKey
 from waitpoints.api.request_model import validate
 from waitpoints.endpoint import Endpoint
+from waitpoints.token import Source
 from waitpoints.waiter_result import Success
 
 FUNCTIONS = Template.load().functions()
-_TABLE = PAGE[PAGE.index("| wait for | expression |") :].partition("\n\n")[0]
-EXPRESSIONS = re.findall(r"^\| [^|]+ \| `([^`|]+)` \|$", _TABLE, re.MULTILINE)
+_SECTION = PAGE.partition("\n## Only the right event\n")[2].partition("\n## ")[0]
+EXPRESSIONS: dict[str, str] = dict(re.findall(r"^- ([^\n]+): `([^`\n]+)`$", _SECTION, re.MULTILINE))
 
 
 def of_kind(kind: str) -> list[Any]:
@@ -68,7 +70,7 @@ def checkout(order: str) -> tuple[bytes, dict[str, str]]:
 
 def test_every_json_says_what_it_is() -> None:
     assert PAGE.count("```json\n{") == len(EXAMPLES) > 10
-    assert {example.kind for example in EXAMPLES} == {"create", "complete", "payload", "answer", "endpoint"}
+    assert {example.kind for example in EXAMPLES} == {"create", "complete", "completion", "payload", "endpoint"}
 
 
 @pytest.mark.parametrize("body", of_kind("create"))
@@ -105,14 +107,14 @@ def test_every_payload_of_a_wait_gives_the_run_who_completed_it(payload: Any, pa
     assert json.loads(result.json).keys() == {"ok", "output", "completedBy"}
 
 
-@pytest.mark.parametrize("shown", of_kind("answer"))
-def test_every_answer_has_the_fields_of_the_api(shown: Any) -> None:
-    assert shown.keys() == {"completedBy", "otherDeliveries"}
-    assert shown["completedBy"].keys() == answers.CompletedBy.model_fields.keys()
-    assert shown["otherDeliveries"].keys() == answers.OtherDeliveries.model_fields.keys()
+@pytest.mark.parametrize(("field", "model"), [("completedBy", CompletedBy), ("otherDeliveries", OtherDeliveries)])
+def test_every_answer_has_the_fields_of_the_api(field: str, model: type[BaseModel]) -> None:
+    item = re.search(rf"^- `{field}` has (.*?)\n(?=\S)", PAGE, re.MULTILINE | re.DOTALL)
+    assert item is not None
+    assert set(re.findall(r"`(\w+)`", item[1])) - {*Source, "completedAt"} == model.model_fields.keys()
 
 
-@pytest.mark.parametrize("expression", EXPRESSIONS)
+@pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_every_expression_is_accepted(expression: str) -> None:
     expressions.check(expression)
 
@@ -137,28 +139,34 @@ def test_the_key_of_two_parts_needs_both(run: str, key: str | None) -> None:
     assert evaluated == key if key else isinstance(evaluated, NoKey)
 
 
-def test_the_table_of_expressions_is_read() -> None:
-    assert len(EXPRESSIONS) >= 6
+def test_the_list_of_expressions_is_read() -> None:
+    assert len(EXPRESSIONS) == _SECTION.count("\n- ") >= 5
+
+
+def signed(sender: str, example: str) -> dict[str, Any]:
+    """A create with an expression of the page, for a sender that signs."""
+    return {"verify": {"scheme": sender, "secret": sender.upper()}, "completeWhen": EXPRESSIONS[example]}
 
 
 @pytest.mark.parametrize(
-    ("heading", "passed_over", "settles"),
+    ("create", "passed_over", "settles"),
     [
-        ("GitHub, with its secret", posted({"zen": "ping"}), posted({"action": "completed"})),
-        ("Replicate: only when it is done", posted({"status": "processing"}), posted({"status": "failed"})),
-        ("Slack's button", button("reject"), button("approve")),
-        ("Stripe: one kind of event", checkout("order-2"), checkout("order-1")),
+        (CREATES["GitHub, with its secret"], posted({"zen": "ping"}), posted({"action": "completed"})),
+        (CREATES["Replicate: only when it is done"], posted({"status": "processing"}), posted({"status": "failed"})),
+        (signed("slack", "a button of Slack"), button("reject"), button("approve")),
+        (signed("stripe", "an order at Stripe"), checkout("order-2"), checkout("order-1")),
     ],
+    ids=["github", "replicate", "slack", "stripe"],
 )
 def test_only_the_event_of_the_example_settles(
-    heading: str, passed_over: tuple[bytes, dict[str, str]], settles: tuple[bytes, dict[str, str]], page_api: Api
+    create: dict[str, Any], passed_over: tuple[bytes, dict[str, str]], settles: tuple[bytes, dict[str, str]], page_api: Api
 ) -> None:
-    token = page_api.create(**CREATES[heading])
+    token = page_api.create(**create)
     assert page_api.post(token["url"], *settles).status == 401
-    assert deliver(page_api, token, CREATES[heading], *passed_over) == 200
+    assert deliver(page_api, token, create, *passed_over) == 200
     assert page_api.retrieve(token["id"])["otherDeliveries"]["count"] == 2
     assert page_api.retrieve(token["id"])["status"] == "WAITING"
-    assert deliver(page_api, token, CREATES[heading], *settles) == 200
+    assert deliver(page_api, token, create, *settles) == 200
     assert page_api.retrieve(token["id"])["completedBy"]["source"] == "callback"
 
 
@@ -186,12 +194,11 @@ def test_every_state_retries_as_the_example_does(name: str) -> None:
     assert state["Retry"] == next(it["Retry"] for it in example["States"].values() if "Retry" in it)
 
 
-def test_the_state_that_fails_a_token_fails_it(page_api: Api, world: InMemory) -> None:
-    [state] = STATES["fail"].values()
+@pytest.mark.parametrize("payload", of_kind("completion"))
+def test_the_state_that_fails_a_token_fails_it(payload: Any, page_api: Api, world: InMemory) -> None:
+    assert payload.keys() == {"waitpointId.$", "error"}
     token = page_api.create()
-    payload = state["Parameters"]["Payload"]
-    assert payload.pop("waitpointId.$") == "$.token.id"
-    FUNCTIONS["complete_token_in_state"].call({**payload, "waitpointId": token["id"]})
+    FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "error": payload["error"]})
     shown = page_api.retrieve(token["id"])
     assert json.loads(shown["output"]) == {**payload["error"], "code": "WAITPOINT_FAILED"}
 

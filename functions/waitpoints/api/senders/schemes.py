@@ -2,7 +2,7 @@
 
 A row says where the signatures are, what is signed, with which primitive, and how old a delivery may be. `signatures`
 verifies deliveries by these rows. To add a sender, add a row. Extend `Scheme` only if no row can describe the sender.
-Sources: the providers' documentation and official libraries. docs/webhooks.md has the table for users.
+Sources: the providers' documentation and official libraries. docs/webhooks.md has the list for users.
 """
 
 from collections.abc import Mapping
