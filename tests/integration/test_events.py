@@ -1,6 +1,7 @@
 """The sample events in events/ have the real shape, and their functions accept them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -134,4 +135,5 @@ def test_the_sample_webhook_is_real_and_names_its_source() -> None:
     assert (webhook["action"], webhook["workflow_run"]["status"]) == ("completed", "completed")
     readme = Path(ROOT / "events" / "README.md").read_text()
     assert "@octokit/webhooks-examples" in readme
-    assert "MIT" in readme
+    [licence] = re.findall(r"\[MIT License\]\((.+?)\)", readme)
+    assert "Permission is hereby granted" in (ROOT / "events" / licence).read_text()
