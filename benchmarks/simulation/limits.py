@@ -11,7 +11,6 @@ from benchmarks.simulation.quotas import Assumed, Quota
 from benchmarks.simulation.stack import SimulatedStack
 from waitpoints.aws.items import LIST_SHARDS
 
-RATES: Final = (10, 1_000, 10_000)  # waits a second
 TIMEOUT: Final = 86_400  # seconds: each wait's schedule lives so long
 TRANSITIONS: Final = 3  # of a Standard execution: its start, the state that waits, and what follows
 
@@ -25,23 +24,20 @@ class Limit:
     has: float
     above: str
     raised_by: str
+    link: str = ""
+    """Its name with the source of a quota."""
     elsewhere: float | None = None
     """What there is outside the largest regions."""
 
-    def share(self, rate: float) -> float:
-        """Return which part of the limit so many waits a second take."""
-        return rate * self.needs / self.has
+    @property
+    def waits(self) -> float:
+        """How many waits a second it is enough for."""
+        return self.has / self.needs
 
     def cells(self) -> list[str]:
-        has = f"{self.has:,.0f}" + (f" ({self.elsewhere:,.0f})" if self.elsewhere else "")
-        return [
-            self.name,
-            f"{self.needs:,.2g}" if self.needs < 1 else f"{self.needs:,.0f}",
-            has,
-            *(_percent(self.share(rate)) for rate in RATES),
-            self.above,
-            self.raised_by,
-        ]
+        needs = f"{self.needs:,.2g}" if self.needs < 1 else f"{self.needs:,.0f}"
+        beyond = f" ({self.elsewhere / self.needs:,.0f})" if self.elsewhere else ""
+        return [self.link or self.name, f"{needs} of {self.has:,.0f}", f"{self.waits:,.0f}{beyond}", self.above, self.raised_by]
 
 
 def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]:
@@ -52,36 +48,36 @@ def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]
     busy = sum(_seconds(flow, assumed or Assumed()) for flow in WAIT_WITH_TIMEOUT.values())
     resumes = sum(call.operation == RESUME for call in calls)
     found = [
-        Limit("callbacks", 1, stack.callbacks.rate, "429; senders send again", "the route's throttle in `template.yaml`"),
-        Limit("other requests", 1, stack.stage.rate, "429; callers send again", "the stage's throttle in `template.yaml`"),
-        _of(quotas.API_RATE, 2, "429; callers send again"),
-        _of(quotas.CONCURRENCY, busy, "503 to callers; the stream and timers wait"),
+        Limit("callbacks", 1, stack.callbacks.rate, "429", "the route's throttle in `template.yaml`"),
+        Limit("other requests", 1, stack.stage.rate, "429", "the stage's throttle in `template.yaml`"),
+        _of(quotas.API_RATE, 2, "429"),
+        _of(quotas.CONCURRENCY, busy, "503; the stream and timers wait"),
         _of(quotas.START_RATE, 1, "your own `StartExecution` is throttled"),
-        _of(quotas.TRANSITION_RATE, TRANSITIONS, "Step Functions delays executions by itself"),
+        _of(quotas.TRANSITION_RATE, TRANSITIONS, "Step Functions delays executions"),
         _of(quotas.SEND_TASK_RATE, resumes, "the stream resumes later; `ResumeLateAlarm`"),
         _of(
             quotas.NEW_TABLE_WRITES,
             written,
-            "503 and `TryAgain`; callers and states try again",
+            "503, and `TryAgain` in states",
             "time: twice the peak so far, or warm throughput",
         ),
         Limit(
             f"write units a second of the list's {LIST_SHARDS} index partitions",
             indexed,
             LIST_SHARDS * quotas.PARTITION_WRITES.value,
-            "503; callers send again. Replies and waits do not touch it",
-            "`LIST_SHARDS` in `items.py`; each page of a list then reads more partitions",
+            "503",
+            "`LIST_SHARDS` in `items.py`",
         ),
-        _of(quotas.TABLE_WRITES, written, "503 and `TryAgain`; callers and states try again"),
+        _of(quotas.TABLE_WRITES, written, "503, and `TryAgain` in states"),
         _of(quotas.SCHEDULE_RATE, 1, "the stream arms timers later; `TimerLateAlarm`"),
         _of(quotas.SCHEDULES, TIMEOUT, "dead letters; the doctor times tokens out, up to an hour late"),
     ]
-    return sorted(found, key=lambda limit: -limit.share(1))
+    return sorted(found, key=lambda limit: limit.waits)
 
 
 def _of(quota: Quota, needs: float, above: str, raised_by: str = "") -> Limit:
-    raised_by = raised_by or (f"Service Quotas, `{quota.code}`" if quota.code else "Service Quotas")
-    return Limit(quota.name, needs, quota.value, above, raised_by, quota.elsewhere)
+    raised_by = raised_by or (f"`{quota.code}`" if quota.code else "AWS")
+    return Limit(quota.name, needs, quota.value, above, raised_by, quota.link, quota.elsewhere)
 
 
 def _seconds(calls: Sequence[Call], assumed: Assumed) -> float:
@@ -90,11 +86,6 @@ def _seconds(calls: Sequence[Call], assumed: Assumed) -> float:
     return assumed.own + sum(of_calls)
 
 
-def _percent(share: float) -> str:
-    shown = f"{share:,.0%}" if share >= 0.01 else "under 1%"
-    return f"**{shown}**" if share > 1 else shown
-
-
 def markdown(stack: SimulatedStack) -> str:
-    head = ["limit", "a wait needs", "there is", *(f"{rate:,} a second" for rate in RATES), "above it", "raised by"]
+    head = ["limit", "a wait takes", "enough for", "above it", "raised by"]
     return table(head, [limit.cells() for limit in limits(stack)])

@@ -9,14 +9,14 @@ from benchmarks.figures import table
 _DOCS = "https://docs.aws.amazon.com"
 SOURCES: Final = MappingProxyType(
     {
-        "api": f"[Amazon API Gateway quotas]({_DOCS}/apigateway/latest/developerguide/limits.html)",
-        "lambda": f"[Lambda quotas]({_DOCS}/lambda/latest/dg/gettingstarted-limits.html)",
-        "scaling": f"[Lambda scaling behavior]({_DOCS}/lambda/latest/dg/scaling-behavior.html)",
-        "partition": f"[Partition keys]({_DOCS}/amazondynamodb/latest/developerguide/bp-partition-key-design.html)",
-        "ondemand": f"[On-demand capacity]({_DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html)",
-        "table": f"[DynamoDB quotas]({_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html)",
-        "states": f"[Step Functions quotas]({_DOCS}/step-functions/latest/dg/service-quotas.html)",
-        "scheduler": f"[Scheduler quotas]({_DOCS}/scheduler/latest/UserGuide/scheduler-quotas.html)",
+        "api": f"{_DOCS}/apigateway/latest/developerguide/limits.html",
+        "lambda": f"{_DOCS}/lambda/latest/dg/gettingstarted-limits.html",
+        "scaling": f"{_DOCS}/lambda/latest/dg/scaling-behavior.html",
+        "partition": f"{_DOCS}/amazondynamodb/latest/developerguide/bp-partition-key-design.html",
+        "ondemand": f"{_DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
+        "table": f"{_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html",
+        "states": f"{_DOCS}/step-functions/latest/dg/service-quotas.html",
+        "scheduler": f"{_DOCS}/scheduler/latest/UserGuide/scheduler-quotas.html",
     }
 )
 
@@ -31,18 +31,20 @@ class Quota:
     code: str = ""
     elsewhere: float | None = None
 
+    @property
+    def link(self) -> str:
+        return f"[{self.name}]({SOURCES[self.source]})"
+
     def cells(self) -> list[str]:
-        elsewhere = f"{self.elsewhere:,.0f}" if self.elsewhere else ""
-        code = f"`{self.code}`" if self.code else ""
-        return [self.name, f"{self.value:,.0f}", elsewhere, code, SOURCES[self.source]]
+        return [self.link, f"{self.value:,.0f}" + (f" ({self.elsewhere:,.0f})" if self.elsewhere else "")]
 
 
 API_RATE = Quota("requests a second to all APIs of the account", 10_000, "api", "L-8A5B8E43", 2_500)
-API_BURST = Quota("their burst", 5_000, "api", elsewhere=1_250)
+API_BURST = Quota("burst of requests to all APIs", 5_000, "api", elsewhere=1_250)
 CONCURRENCY = Quota("Lambda invocations at once", 1_000, "lambda", "L-B99A9384")
 SCALING = Quota("Lambda environments that a function gains in 10 s", 1_000, "scaling")
 SEND_TASK_RATE = Quota("`SendTaskSuccess` a second", 500, "states", "L-EACE83FA", 300)
-SEND_TASK_BUCKET = Quota("their bucket", 3_000, "states", "L-630CF084", 1_500)
+SEND_TASK_BUCKET = Quota("bucket of `SendTaskSuccess`", 3_000, "states", "L-630CF084", 1_500)
 START_RATE = Quota("`StartExecution` a second", 300, "states", "L-1B55A735", 150)
 TRANSITION_RATE = Quota("state transitions a second", 5_000, "states", "L-AD9B4E93", 800)
 PARTITION_WRITES = Quota("write units a second of a partition", 1_000, "partition")
@@ -51,21 +53,8 @@ TABLE_WRITES = Quota("write units a second of a table", 40_000, "table", "L-AB61
 SCHEDULE_RATE = Quota("`CreateSchedule` a second", 5_000, "scheduler", elsewhere=250)
 SCHEDULES = Quota("schedules of a region", 10_000_000, "scheduler")
 
-QUOTAS: Final = (
-    API_RATE,
-    API_BURST,
-    CONCURRENCY,
-    SCALING,
-    SEND_TASK_RATE,
-    SEND_TASK_BUCKET,
-    START_RATE,
-    TRANSITION_RATE,
-    PARTITION_WRITES,
-    NEW_TABLE_WRITES,
-    TABLE_WRITES,
-    SCHEDULE_RATE,
-    SCHEDULES,
-)
+BESIDE_LIMITS: Final = (API_BURST, SCALING, SEND_TASK_BUCKET, PARTITION_WRITES)
+"""Those of which no wait takes a share, so `limits` does not list them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +101,6 @@ def _milliseconds(seconds: float) -> str:
 
 
 def markdown() -> str:
-    """Return the tables of quotas and of what is assumed."""
-    head = ["quota", "default", "elsewhere", "in Service Quotas", "source"]
-    return "\n\n".join(
-        [
-            table(head, [quota.cells() for quota in QUOTAS]),
-            "Assumed, because AWS promises no times:",
-            table(["", "time"], Assumed().cells()),
-        ]
-    )
+    """Return the quotas that `limits` does not list, and what is assumed because AWS promises no times."""
+    rows = [quota.cells() for quota in BESIDE_LIMITS] + Assumed().cells()
+    return table(["what the model also takes as given", "value"], rows)

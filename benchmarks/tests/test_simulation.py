@@ -203,16 +203,16 @@ def test_the_audit_sees_what_is_lost(token: Token) -> None:
 
 class TestLimits:
     def test_are_sorted_by_which_comes_first(self, stack: SimulatedStack) -> None:
-        shares = [limit.share(1_000) for limit in limits.limits(stack)]
-        assert shares == sorted(shares, reverse=True)
+        waits = [limit.waits for limit in limits.limits(stack)]
+        assert waits == sorted(waits)
 
     def test_are_computed_from_the_flows(self, stack: SimulatedStack) -> None:
         found = {limit.name: limit for limit in limits.limits(stack, Assumed(own=0.02, dynamodb=0.01, step_functions=0.03))}
-        assert found[quotas.SEND_TASK_RATE.name].share(1_000) == 2
-        assert found[quotas.NEW_TABLE_WRITES.name].share(1_000) == 1
-        assert found["callbacks"].share(10) == 10 / stack.callbacks.rate
-        assert found[quotas.CONCURRENCY.name].share(1_000) == pytest.approx(0.24)
-        assert found[quotas.SCHEDULES.name].share(1) == pytest.approx(86_400 / 10_000_000)
+        assert found[quotas.SEND_TASK_RATE.name].waits == 500
+        assert found[quotas.NEW_TABLE_WRITES.name].waits == 1_000
+        assert found["callbacks"].waits == stack.callbacks.rate
+        assert found[quotas.CONCURRENCY.name].waits == pytest.approx(1_000 / 0.24)
+        assert found[quotas.SCHEDULES.name].waits == pytest.approx(10_000_000 / 86_400)
 
 
 def test_the_longest_wait_is_that_of_the_first_token_that_still_waits(setting: Setting) -> None:
@@ -238,4 +238,4 @@ class TestThePage:
     def test_has_every_scenario(self) -> None:
         bursts = read(SCALING, "bursts, by make simulate")
         assert all(f"| {sender.name} |" in bursts for sender in SENDERS)
-        assert bursts.count("| --- |") == 4
+        assert bursts.count("| --- |") == 3

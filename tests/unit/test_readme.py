@@ -61,8 +61,7 @@ def test_docs_scaling_has_the_limits_of_the_stack() -> None:
     routes = template.body["Resources"]["Api"]["Properties"]["RouteSettings"]
     bursts = routes["ANY /api/v1/endpoints/{name}/{hash}"]["ThrottlingBurstLimit"]
     deliveries = int(template.parameters["DeliveriesPerSecond"])
-    assert f"`DeliveriesPerSecond` of the stack, {deliveries:,} by default" in text
-    assert f"`DeliveriesPerSecond`, with bursts of {bursts:,}" in text
+    assert f"`DeliveriesPerSecond`, {deliveries:,} by default, with bursts of {bursts:,}" in text
     assert (endpoint_tally.WRITES_PER_SECOND, endpoint_cache.CACHED_FOR) == (2, 60_000)
     assert f"at most two writes a second in each environment, spread over {endpoint_store.SHARDS} items" in text
     assert "cached: one read a minute in each environment" in text
