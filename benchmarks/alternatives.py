@@ -1,7 +1,7 @@
 """Price the same wait elsewhere: a 24 h timeout, completed with 200 bytes, a million times in a month.
 
-What hands out the URL, and what the workflow does besides waiting, is in no price. docs/costs.md says where each price and
-each count was read, and how old the source is.
+What hands out the URL, and what the workflow does besides waiting, is in no price. docs/costs.md says which prices and counts
+could not be verified.
 """
 
 from dataclasses import dataclass
@@ -32,9 +32,11 @@ class Alternative:
     billed: str
     dollars: tuple[float, ...]
     """For a million waits: one figure, or the lowest and the highest."""
+    source: str = ""
 
     def cells(self) -> list[str]:
-        return [self.name, self.billed, " to ".join(f"{figure:.2f}" for figure in self.dollars)]
+        name = f"[{self.name}]({self.source})" if self.source else self.name
+        return [name, self.billed, " to ".join(f"{figure:.2f}" for figure in self.dollars)]
 
 
 def alternatives(waitpoints: float) -> list[Alternative]:
@@ -42,8 +44,9 @@ def alternatives(waitpoints: float) -> list[Alternative]:
     return [
         Alternative(
             "Step Functions callback, stateless",
-            "a transition; the state's function; an HTTP request with a function that calls `SendTaskSuccess`",
+            "a transition; the state's function; an HTTP request with a function that resumes",
             (step_functions(),),
+            "https://aws.amazon.com/step-functions/pricing/",
         ),
         Alternative(
             "Step Functions callback, with a table",
@@ -55,6 +58,7 @@ def alternatives(waitpoints: float) -> list[Alternative]:
             "Lambda durable function, its callback",
             "three durable operations; the payload written twice and kept for 14 days; an HTTP request with a function",
             (durable_function() + RECEIVER,),
+            "https://aws.amazon.com/lambda/pricing/",
         ),
         Alternative(
             "**Waitpoints, durable function**",
@@ -63,25 +67,28 @@ def alternatives(waitpoints: float) -> list[Alternative]:
         ),
         Alternative(
             "Temporal Cloud",
-            "three Actions (start, timer, signal); 4 KB of history, 24 hours active and 30 days retained; 10 % for the plan; "
-            "an HTTP request with a function that signals",
+            "three Actions; 4 KB of history, 24 hours active and 30 days retained; 10 % for the plan; an HTTP request with a "
+            "function",
             (temporal() + RECEIVER,),
+            "https://docs.temporal.io/cloud/pricing",
         ),
         Alternative(
             "Trigger.dev Cloud",
             "a run; 0.5 to 1 s of the machine small-1x",
             (TRIGGER_RUN + TRIGGER_SECONDS[0] * TRIGGER_SECOND, TRIGGER_RUN + TRIGGER_SECONDS[1] * TRIGGER_SECOND),
+            "https://trigger.dev/pricing",
         ),
         Alternative(
             "Upstash Workflow",
-            "two messages (start, `waitForEvent`) and a function that notifies, or three (start, `createWebhook`, "
-            "`waitForWebhook`); each message with a request to a function of yours",
+            "two messages and a function that notifies, or three messages with a webhook; each message calls a function",
             (2 * UPSTASH_MESSAGE + 3 * RECEIVER, 3 * (UPSTASH_MESSAGE + RECEIVER)),
+            "https://upstash.com/pricing/workflow.md",
         ),
         Alternative(
             "Inngest",
-            "two executions (run, `waitForEvent`) on the Pro plan, each with a request to a function of yours",
+            "two executions on the Pro plan, each calls a function",
             (inngest() + 2 * RECEIVER,),
+            "https://www.inngest.com/docs/durable-execution/limits",
         ),
     ]
 

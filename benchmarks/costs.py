@@ -27,40 +27,32 @@ RATES = (1, 100, 1000)  # deliveries a second
 CASES: dict[str, dict[str, Any]] = {
     "no timeout": {},
     "24 h, completed": {"timeout": "24h"},
-    "24 h, timed out": {"timeout": "24h", "ends": False},
-    "24 h, with a key": {"timeout": "24h", "key": "order-4711"},
-    "24 h, 20 KB payload": {"timeout": "24h", "payload": 20_000},
     "24 h, longest task token": {"timeout": "24h", "task_token": 2048},
 }
-
-RULES: dict[str, dict[str, Any]] = {
-    "none": {},
-    "`verify` and `completeWhen`": SIGNED | FILTERED,
-    "`payloadSchema`": SHAPED,
-    "all three": SIGNED | FILTERED | SHAPED,
-}
-
-EVENTS: dict[str, dict[str, Any]] = {
-    "200 bytes, a run waited": {"payload": 200, "waits": True},
-    "200 bytes, no run waited": {"payload": 200, "waits": False},
-    "100 KB, no run waited": {"payload": 100_000, "waits": False},
-}
+LIKE_OTHERS = {"the first in a minute, matches nothing", "has no key", "matches nothing, above the rate of counts"}
 
 
 def figures(counted: Bench) -> dict[str, str]:
-    """Run one wait of each case, with each set of rules and with each option, and what completes by key or puts an event.
+    """Run one wait of each case and with each option, and what completes by key or puts an event.
 
     Returns Markdown for each part of the page.
     """
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
-    ruled = {name: counted.wait(timeout="24h", rules=rules) for name, rules in RULES.items()}
-    retrieve, deliveries = counted.retrieve(), count_deliveries(counted)
-    ours = bill.total(waits["24 h, completed"])
-    shown = [report(waits, ruled, retrieve), report_deliveries(deliveries), report_events(counted)]
+    deliveries = count_deliveries(counted)
+    requests = steps(counted, waits["24 h, completed"]) | keyed_steps(deliveries)
+    shown = [
+        "Dollars for a million waits, by service, and what each wait uses:",
+        report_waits(waits),
+        "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
+        report_steps(requests),
+        "Dollars a month for deliveries to one endpoint:",
+        report_deliveries(deliveries),
+    ]
+    unawaited = {"the same, no run waited": counted.announce(200, waits=False)}
     return {
         "make costs": "\n\n".join(shown),
-        "make costs: options": report_options(count_options(counted, deliveries)),
-        "make costs: alternatives": report_alternatives(ours),
+        "make costs: options": report_options(count_options(counted, deliveries) | unawaited),
+        "make costs: alternatives": report_alternatives(bill.total(waits["24 h, completed"])),
     }
 
 
@@ -79,104 +71,65 @@ def report_alternatives(waitpoints: float) -> str:
     return table(head, [one.cells() for one in alternatives(waitpoints)], texts=2)
 
 
-def report(waits: dict[str, Wait], ruled: dict[str, Wait], retrieve: CountedStep) -> str:
-    """Return, as Markdown, what waits cost, and what each of their steps asks of AWS."""
-    names = list(waits)
-    dollars = {name: bill.dollars(wait) for name, wait in waits.items()}
-    services = [service for service in dollars[names[0]] if any(dollars[name][service] for name in names)]
-    rows = [[service, *(f"{dollars[name][service]:.2f}" for name in names)] for service in services]
-    rows.append(["**all together**", *(f"**{sum(dollars[name].values()):.2f}**" for name in names)])
-    units = [
-        ["write units", *(str(waits[name].write_units) for name in names)],
-        ["read units", *(f"{waits[name].read_units:g}" for name in names)],
-        ["bytes kept in the table", *(f"{waits[name].stored_bytes:,}" for name in names)],
-        ["bytes kept in the indexes", *(f"{waits[name].index_bytes:,}" for name in names)],
-    ]
-    steps = [waits["24 h, completed"], waits["24 h, timed out"]]
-    shown = {step.name: step for wait in steps for step in wait.steps} | {"retrieve": retrieve}
-    return "\n\n".join(
-        [
-            "Dollars for a million waits, by service:",
-            table(["", *names], rows),
-            "What each wait uses:",
-            table(["", *names], units),
-            "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
-            table(
-                ["step", "function", "calls", "write units", "read units"],
-                [[step.name, f"`{step.function}`", *asks(step)] for step in shown.values()],
-            ),
-            "What a token's rules add, with a 24 h timeout, a payload of 200 bytes and a schema of 90 bytes:",
-            table(
-                ["rules", "step", "calls", "write units", "read units"],
-                [
-                    [rules, step.name, *asks(step)]
-                    for rules, wait in ruled.items()
-                    for step in wait.steps
-                    if step.function in ("create_token", "accept_callback")
-                ],
-            ),
-        ]
+def report_waits(waits: Mapping[str, Wait]) -> str:
+    """Return, as Markdown, what waits cost by service, and what each of them uses."""
+    dollars = [bill.dollars(wait) for wait in waits.values()]
+    services = [service for service in dollars[0] if any(one[service] for one in dollars)]
+    rows = [[service, *(f"{one[service]:.2f}" for one in dollars)] for service in services]
+    rows.append(["**all together**", *(f"**{sum(one.values()):.2f}**" for one in dollars)])
+    used = {
+        "write units": [str(wait.write_units) for wait in waits.values()],
+        "read units": [f"{wait.read_units:g}" for wait in waits.values()],
+        "bytes in the table": [f"{wait.stored_bytes:,}" for wait in waits.values()],
+        "bytes in the indexes": [f"{wait.index_bytes:,}" for wait in waits.values()],
+    }
+    return table(["", *waits], rows + [[name, *cells] for name, cells in used.items()])
+
+
+def report_steps(shown: Mapping[str, CountedStep]) -> str:
+    """Return, as Markdown, what each step asks of AWS."""
+    return table(["step", "calls", "write units", "read units"], [[name, *_asks(step)] for name, step in shown.items()])
+
+
+def _asks(step: CountedStep) -> list[str]:
+    return [", ".join(step.operations()), f"{step.write_units}", f"{step.read_units:g}"]
+
+
+def steps(counted: Bench, completed: Wait) -> dict[str, CountedStep]:
+    """Return the steps of a wait that is completed and of one that times out, and those that rules change."""
+    late, filtered, shaped = (
+        counted.wait(timeout="24h", ends=False),
+        counted.wait(timeout="24h", rules=SIGNED | FILTERED),
+        counted.wait(timeout="24h", rules=SHAPED),
     )
+    return {step.name: step for wait in (completed, late) for step in wait.steps} | {
+        "retrieve": counted.retrieve(),
+        "create, with `payloadSchema`": shaped["create"],
+        "a delivery that `completeWhen` passes over": filtered["a delivery that does not fit"],
+        "a delivery that `payloadSchema` refuses": shaped["a delivery that does not fit"],
+        "a delivery after the end": filtered["a late delivery"],
+    }
 
 
-def asks(step: CountedStep) -> list[str]:
-    """Return what a step asks of AWS: its calls, write units and read units."""
-    return [", ".join(step.operations()) or "none", f"{step.write_units}", f"{step.read_units:g}"]
+def keyed_steps(counted: Deliveries) -> dict[str, CountedStep]:
+    """Return what completes by key: a request, and a delivery to an endpoint."""
+    by_key = {f"by key: {step.name}": step for step in counted.by_key.steps}
+    return by_key | {f"endpoint: {step.name}": step for step in counted.to_endpoint.steps if step.name not in LIKE_OTHERS}
 
 
 def report_deliveries(counted: Deliveries) -> str:
-    """Return, as Markdown, what completing by key asks of AWS, and what deliveries to an endpoint cost in a month."""
-    shown = [("`complete` by key", counted.by_key), ("delivery to an endpoint", counted.to_endpoint)]
-    return "\n\n".join(
-        [
-            "What a completion by key and a delivery to an endpoint ask of AWS, with a payload of 200 bytes:",
-            table(
-                ["request", "case", "calls", "write units", "read units"],
-                [[request, step.name, *asks(step)] for request, wait in shown for step in wait.steps],
-            ),
-            "Dollars a month for deliveries to one endpoint that match nothing:",
-            table(["", *(f"{rate:,} a second" for rate in RATES)], _monthly(counted, "matches nothing")),
-            "Dollars a month if each delivery completes a token of its own:",
-            table(
-                ["", *(f"{rate:,} a second" for rate in RATES)],
-                [
-                    *_monthly(counted, "completes a token, a run waits"),
-                    [
-                        "their creates with a key, waits and guarantees",
-                        *(f"{bill.monthly_around(counted, rate):,.2f}" for rate in RATES),
-                    ],
-                ],
-            ),
-        ]
-    )
+    """Return, as Markdown, what deliveries to an endpoint cost in a month."""
+    rows = {
+        "that match nothing": [_monthly(counted, "matches nothing", rate) for rate in RATES],
+        "that complete a token each": [_monthly(counted, "completes a token, a run waits", rate) for rate in RATES],
+        "their creates with a key, waits and guarantees": [bill.monthly_around(counted, rate) for rate in RATES],
+    }
+    head = ["deliveries", *(f"{rate:,} a second" for rate in RATES)]
+    return table(head, [[name, *(f"{dollars:,.2f}" for dollars in row)] for name, row in rows.items()])
 
 
-def report_events(counted: Bench) -> str:
-    """Return, as Markdown, what an event bus adds to each settled token."""
-    announced = {name: counted.announce(**case) for name, case in EVENTS.items()}
-    return "\n\n".join(
-        [
-            "What an event bus adds to a settled token, with its dollars for a million of them:",
-            table(
-                ["settled token", "calls with a bus", "calls without", "dollars"],
-                [
-                    [
-                        name,
-                        ", ".join(one.with_it["guarantee"].operations()),
-                        ", ".join(step.operations()[0] for step in one.without.steps) or "no invocation",
-                        f"{bill.added(one):.2f}",
-                    ]
-                    for name, one in announced.items()
-                ],
-            ),
-        ]
-    )
-
-
-def _monthly(counted: Deliveries, name: str) -> list[list[str]]:
-    months = [bill.monthly(counted, name, rate) for rate in RATES]
-    rows = [[service, *(f"{month[service]:,.2f}" for month in months)] for service in months[0]]
-    return [*rows, ["**all together**", *(f"**{sum(month.values()):,.2f}**" for month in months)]]
+def _monthly(counted: Deliveries, name: str, rate: int) -> float:
+    return sum(bill.monthly(counted, name, rate).values())
 
 
 def write_page() -> None:
