@@ -125,10 +125,7 @@ class Measured:
             self.bare.append(self.run(bare)[0])
 
     def cells(self) -> list[str]:
-        low, median, high = self.quartiles
-        own, bare = statistics.median(self.own), statistics.median(self.bare)
-        figures = [f"**{median:.2f}**", f"{low:.2f} to {high:.2f}", f"{self.budget:.2f}", f"{own:.0f}", f"{bare:.0f}"]
-        return [f"`{self.function.name}`", *figures, f"{len(self.own)}", ", ".join(self.services)]
+        return [f"`{self.function.name}`", f"**{self.quartiles[1]:.2f}**", f"{statistics.median(self.own):.0f}"]
 
 
 @cache
@@ -207,7 +204,7 @@ def run(wanted: Sequence[str] = ()) -> Figures:
     while borderline := [function for function in measured if function.borderline]:
         for function in borderline:
             function.measure()
-    head = ["function", "ratio", "between the quartiles", "budget", "CPU, ms", "bare, ms", "rounds", "clients"]
+    head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_…` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
     missed = [f"{function.function.name} starts in {function.quartiles[1]:.2f}" for function in measured if function.missed]
     return Figures(table(head, [function.cells() for function in measured]), tuple(missed))
 

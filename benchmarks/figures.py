@@ -49,7 +49,7 @@ def where_and_when() -> str:
     """Return the line that names the machine and the date of a measurement."""
     model = next((line.split(":")[1].strip() for line in _cpu_lines() if line.startswith("model name")), platform.machine())
     today = datetime.now(UTC).date().isoformat()
-    return f"Measured on {today}: {os.cpu_count()} cores ({model}), {platform.system()}, Python {platform.python_version()}."
+    return f"{today}: {os.cpu_count()} cores ({model}), Python {platform.python_version()}."
 
 
 def _cpu_lines() -> list[str]:

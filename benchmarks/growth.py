@@ -37,8 +37,7 @@ class Size:
 
     def cells(self) -> list[str]:
         requests = [f"{len(calls.units)} / {calls.total:g}" for calls in (self.page, self.create, self.callback)]
-        scanned = [f"{self.round.total:,.0f}", f"{len(self.round.units):,}", f"{self.round.most_at_once}"]
-        return [f"{self.tokens:,}", *requests, *scanned, f"{self.seconds:.1f}", f"{self.cpu_seconds:.1f}"]
+        return [f"{self.tokens:,}", *requests, f"{self.round.total:,.0f}", f"{self.seconds:.1f}", f"{self.cpu_seconds:.1f}"]
 
 
 def measure(large: LargeTable, tokens: int) -> Size:
@@ -82,7 +81,7 @@ def run() -> Figures:
     with moto_stack() as stack, large_table(stack) as large:
         sizes = [measure(large, tokens) for tokens in SIZES]
     requests = ["a page", "a create", "a callback"]
-    doctor = ["doctor: read units", "pages", "at once", "seconds", "CPU, s"]
+    doctor = ["doctor: read units", "seconds", "CPU, s"]
     last = sizes[-1]
     shown = table(["tokens", *requests, *doctor], [size.cells() for size in sizes])
     units = last.round.total / len(last.round.units)

@@ -61,7 +61,6 @@ class Run:
     """The callbacks of one variant in one round, and the processor time in seconds of each function and of the emulator."""
 
     times: list[Times]
-    seconds: float
     processor: dict[str, float]
     emulator: float
 
@@ -231,7 +230,7 @@ class Processors:
 def measure(made: Deployed, processors: Processors, variant: Variant, connections: int, count: int) -> Run:
     waits = variant.prepare(count)
     before, emulator_before = processors.at_rest(QUIET), processors.of_emulator()
-    seen, seconds = drive(made.host, waits, connections)
+    seen = drive(made.host, waits, connections)
     emulator = processors.of_emulator() - emulator_before
     after = processors.at_rest(QUIET + (WINDOW if len(variant.functions) > 1 else 0))
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -240,7 +239,7 @@ def measure(made: Deployed, processors: Processors, variant: Variant, connection
             Times(*(1000 * (at - seen[wait.execution][0]) for at in (seen[wait.execution][1], end)))
             for wait, end in zip(waits, ends, strict=True)
         ]
-    return Run(times, seconds, {name: used - before.get(name, 0) for name, used in after.items()}, emulator)
+    return Run(times, {name: used - before.get(name, 0) for name, used in after.items()}, emulator)
 
 
 def emulator_process(port: int | None) -> Path:
@@ -272,8 +271,8 @@ def send(over: HTTPConnection, path: str, body: str, headers: dict[str, str]) ->
     return content
 
 
-def drive(host: str, waits: Sequence[Wait], connections: int) -> tuple[dict[str, tuple[float, float]], float]:
-    """Send each callback. Returns when each was sent and answered, by execution, in epoch seconds, and the seconds of all."""
+def drive(host: str, waits: Sequence[Wait], connections: int) -> dict[str, tuple[float, float]]:
+    """Send each callback. Returns when each was sent and answered, by execution, in epoch seconds."""
     queue: SimpleQueue[Wait] = SimpleQueue()
     for wait in waits:
         queue.put(wait)
@@ -290,10 +289,9 @@ def drive(host: str, waits: Sequence[Wait], connections: int) -> tuple[dict[str,
                 seen[wait.execution] = (sent, time.time())
         over.close()
 
-    started = time.perf_counter()
     with ThreadPoolExecutor(connections) as pool:
         list(pool.map(work, range(connections)))
-    return seen, time.perf_counter() - started
+    return seen
 
 
 @dataclass
@@ -320,9 +318,6 @@ class Compared:
         """The processor time of a callback in the emulator, in milliseconds."""
         return 1000 * sum(run.emulator for run in self.runs) / sum(len(run.times) for run in self.runs)
 
-    def a_second(self) -> float:
-        return statistics.median(len(run.times) / run.seconds for run in self.runs)
-
 
 def ratio(one: Compared, other: Compared, what: str) -> float:
     """Return the median, over the rounds, of the ratios of the medians."""
@@ -330,20 +325,17 @@ def ratio(one: Compared, other: Compared, what: str) -> float:
     return statistics.median(mine / its for mine, its in pairs)
 
 
-def percentiles(values: Sequence[float]) -> list[float]:
-    """Return the 50th, 95th and 99th."""
-    cuts = statistics.quantiles(values, n=100, method="inclusive")
-    return [cuts[49], cuts[94], cuts[98]]
+def cells(levels: Sequence[Compared], base: Sequence[Compared]) -> list[str]:
+    """Return the row of one variant: both times at each level, and the processor time at the middle one."""
 
-
-def cells(one: Compared, base: Compared) -> list[str]:
     def of(what: str) -> list[str]:
-        return [" / ".join(f"{value:.0f}" for value in percentiles(one.every(what))), f"**{ratio(one, base, what):.2f}**"]
+        pairs = zip(levels, base, strict=True)
+        return [f"{statistics.median(one.every(what)):.0f} (**{ratio(one, other, what):.2f}**)" for one, other in pairs]
 
-    first, *stream = one.variant.functions
-    processor = f"{one.processor([first]):.1f}" + (f" + {one.processor(stream):.1f}" if stream else "")
-    columns = [*of("answered"), *of("succeeded"), f"{one.a_second():.0f}", processor, f"{one.emulator():.1f}"]
-    return [one.variant.name, str(one.connections), *columns]
+    middle = levels[len(levels) // 2]
+    first, *stream = middle.variant.functions
+    processor = f"{middle.processor([first]):.1f}" + (f" + {middle.processor(stream):.1f}" if stream else "")
+    return [middle.variant.name, *of("answered"), *of("succeeded"), processor, f"{middle.emulator():.1f}"]
 
 
 def missed(own: Compared, base: Compared) -> list[str]:
@@ -368,7 +360,9 @@ def run() -> Figures:
                 for variant in variants[turn:] + variants[:turn]:
                     found[variant.name, level].runs.append(measure(made, processors, variant, level, count))
     own, base = (variant.name for variant in variants[:2])
-    rows = [cells(one, found[base, one.connections]) for one in found.values()]
-    head = ["", "connections", "answered, ms", "to (a)", "SUCCEEDED, ms", "to (a)", "a second", "CPU, ms", "emulator, ms"]
+    compared = {variant.name: [found[variant.name, level] for level in LEVELS] for variant in variants}
+    rows = [cells(levels, compared[base]) for levels in compared.values()]
+    times = [f"{what} over {level}" for what in ("answered", "SUCCEEDED") for level in LEVELS]
+    head = ["ms (**to (a)**)", *times, "CPU", "emulator"]
     over = [line for level in LEVELS for line in missed(found[own, level], found[base, level])]
     return Figures(table(head, rows), tuple(over))

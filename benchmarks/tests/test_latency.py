@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, percentiles, processor_seconds, ratio
+from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, processor_seconds, ratio
 
 OWN = Variant("Waitpoints", lambda _: [], ["AcceptCallback", "ResumeWaiters"])
 BARE = Variant("(a)", lambda _: [], ["Bare"])
@@ -10,7 +10,7 @@ BARE = Variant("(a)", lambda _: [], ["Bare"])
 
 def compared(variant: Variant, *rounds: list[tuple[float, float]], connections: int = 1) -> Compared:
     processor = {"AcceptCallback": 0.006, "ResumeWaiters": 0.002, "Bare": 0.004}
-    return Compared(variant, connections, [Run([Times(*times) for times in run], 0.5, processor, 0.01) for run in rounds])
+    return Compared(variant, connections, [Run([Times(*times) for times in run], processor, 0.01) for run in rounds])
 
 
 def test_the_ratio_is_of_the_runs_of_one_round_and_their_median_counts() -> None:
@@ -19,15 +19,18 @@ def test_the_ratio_is_of_the_runs_of_one_round_and_their_median_counts() -> None
     assert ratio(own, bare, "answered") == pytest.approx(1.2)
 
 
-def test_the_percentiles_are_of_all_samples() -> None:
-    assert percentiles([*range(101)]) == [50, 95, 99]
-
-
 def test_the_processor_time_is_that_of_one_callback_in_the_function_in_those_of_the_stream_and_in_the_emulator() -> None:
     own = compared(OWN, [(10, 5)] * 2, [(10, 5)] * 2)
     assert (own.processor(["AcceptCallback"]), own.processor(["ResumeWaiters"])) == pytest.approx((3, 1))
-    expected = ["Waitpoints", "1", "10 / 10 / 10", "**1.00**", "5 / 5 / 5", "**1.00**", "4", "3.0 + 1.0", "5.0"]
-    assert cells(own, own) == expected
+    assert cells([own], [own]) == ["Waitpoints", "10 (**1.00**)", "5 (**1.00**)", "3.0 + 1.0", "5.0"]
+
+
+def test_a_row_has_each_number_of_connections_and_the_processor_time_at_the_middle_one() -> None:
+    own = [compared(OWN, [(time, 5)], connections=time) for time in (1, 8, 32)]
+    bare = [compared(BARE, [(2, 5)], connections=time) for time in (1, 8, 32)]
+    own[1].runs[0].processor["AcceptCallback"] = 0.007
+    assert cells(own, bare)[1:4] == ["1 (**0.50**)", "8 (**4.00**)", "32 (**16.00**)"]
+    assert cells(own, bare)[-2] == "7.0 + 2.0"
 
 
 @pytest.mark.parametrize(

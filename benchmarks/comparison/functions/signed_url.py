@@ -1,4 +1,4 @@
-"""The design of github.com/bkehoe/sfn-callback-urls: the task token travels in the URL, signed, and nothing is stored."""
+"""The design of github.com/benkehoe/sfn-callback-urls: the task token travels in the URL, signed, and nothing is stored."""
 
 import base64
 import hashlib
