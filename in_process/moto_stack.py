@@ -19,6 +19,7 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
+from moto.sqs.models import sqs_backends
 
 from in_process.template import ACCOUNT, REGION, ROOT, STACK_NAME, Function, Resource, Template
 
@@ -66,6 +67,12 @@ class MotoStack:
         if shard := table.stream_shard:
             shard.starting_sequence_number += len(shard.items)
             shard.items.clear()
+
+    def empty_queues(self) -> None:
+        for logical_id in self.template.resources("AWS::SQS::Queue"):
+            sqs = sqs_backends[ACCOUNT][REGION]
+            sqs.get_queue(self.resources[logical_id]["QueueName"]).last_purged_at = None  # AWS purges a queue once a minute
+            sqs.purge_queue(self.resources[logical_id]["QueueName"])
 
     def create_state_machine(self, logical_id: str) -> str:
         """Create a state machine of the template from its definition file. Returns its ARN."""

@@ -1,15 +1,11 @@
 """How many faults were tried, printed at the end."""
 
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
-
-from in_process.moto_stack import MotoStack
-from tests.faults.shortcut import without_http
 
 
 @dataclass
@@ -33,12 +29,6 @@ _figures = Figures()
 @pytest.fixture(scope="session")
 def figures() -> Figures:
     return _figures
-
-
-@pytest.fixture(scope="session")
-def stack(stack: MotoStack) -> Iterator[MotoStack]:
-    with without_http():
-        yield stack
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from tests.faults.quick_expressions import quick_expressions
+from in_process.quick_expressions import quick_expressions
 
 ITEM = {"id": {"S": "a"}, "n": {"N": "1"}, "m": {"M": {"x": {"N": "2"}}}, "l": {"L": [{"S": "b"}]}, "s": {"SS": ["c", "d"]}}
 UPDATES = [

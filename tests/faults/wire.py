@@ -4,7 +4,6 @@ It stands below botocore's own retries, so a fault of one attempt is met by the 
 are the strict fakes; everything else is moto.
 """
 
-import io
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,9 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 from unittest import mock
 
-from botocore.awsrequest import AWSResponse
 from botocore.client import BaseClient
-from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnectionError, ReadTimeoutError
 from botocore.retries.quota import RetryQuota
@@ -22,11 +19,9 @@ from botocore.retries.standard import ExponentialBackoff
 
 from in_process.fakes.durable_functions import FakeDurableFunctions
 from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.moto_shortcut import Attempt, response
 
 EVERY_ATTEMPT = 1_000
-
-Attempt = tuple[Any, Exception | None]
-"""What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
 
 
 class Killed(BaseException):
@@ -209,14 +204,3 @@ class Wire:
 
 def _refused(parsed: Any, status: int) -> Attempt:
     return response(parsed, status)
-
-
-def response(parsed: Any, status: int) -> Attempt:
-    """What botocore's endpoint returns for a response that is parsed already."""
-    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
-    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
-
-
-class _Body(io.BytesIO):
-    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
-        return iter(())

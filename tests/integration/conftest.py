@@ -23,10 +23,12 @@ PATIENCE = 10  # seconds
 
 @pytest.fixture(autouse=True)
 def alone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give each test an empty table."""
+    """Give each test an empty table and empty queues."""
     yield
     if "stack" in request.fixturenames:
-        request.getfixturevalue("stack").empty_table()
+        stack = request.getfixturevalue("stack")
+        stack.empty_table()
+        stack.empty_queues()
 
 
 @pytest.fixture

@@ -1,9 +1,10 @@
 """moto's answers without HTTP: what a request means is handed to moto's own handler, and what that returns to botocore.
 
-Parsing requests and serializing answers is most of moto's work, and the fault tests make 200,000 requests. The services that
-are not named here take the ordinary way.
+Parsing requests and serializing answers is most of moto's work, and the tests make 200,000 requests. The services that are not
+named here take the ordinary way.
 """
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -11,6 +12,8 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.endpoint import Endpoint
 from botocore.signers import RequestSigner
 from moto.core.exceptions import JsonRESTError
@@ -19,9 +22,11 @@ from moto.core.utils import camelcase_to_underscores
 from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 
+from in_process.quick_expressions import quick_expressions
 from in_process.template import ACCOUNT, REGION
-from tests.faults.quick_expressions import quick_expressions
-from tests.faults.wire import Attempt, response
+
+Attempt = tuple[Any, Exception | None]
+"""What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
 
 _HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
 _turn = threading.RLock()
@@ -83,3 +88,14 @@ def _parsed(endpoint: Any, text: str, operation: Any, status: int = 200) -> dict
 def _known(content: Any, operation: Any) -> dict[str, Any]:
     """What botocore makes of an answer: the members that it knows."""
     return {name: content[name] for name in operation.output_shape.members if content.get(name) is not None}
+
+
+def response(parsed: Any, status: int) -> Attempt:
+    """What botocore's endpoint returns for a response that is parsed already."""
+    metadata = {"HTTPStatusCode": status, "HTTPHeaders": {}, "RequestId": "test"}
+    return (AWSResponse("https://example.com", status, HTTPHeaders(), _Body()), {**parsed, "ResponseMetadata": metadata}), None
+
+
+class _Body(io.BytesIO):
+    def stream(self, *_: Any, **__: Any) -> Iterator[bytes]:
+        return iter(())
