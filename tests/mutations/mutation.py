@@ -12,7 +12,10 @@ from pathlib import Path
 
 LIST = Path(__file__).with_name("mutations.toml")
 MUTATED = ("functions", "clients/python/src", "template.yaml")
-QUICK = ("tests/unit", "tests/integration", "clients/python/tests")
+QUICK = (
+    *("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration"),
+    "clients/python/tests",
+)
 """What `make check` runs, without the tests of the benchmarks."""
 SLOW = ("tests/faults", "tests/e2e")
 

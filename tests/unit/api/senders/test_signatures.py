@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +17,7 @@ from hypothesis import strategies as st
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
+from in_process.template import ROOT
 from tests.support import webhook_signer as signer
 from waitpoints.api.senders import signatures
 from waitpoints.api.senders.schemes import ALIASES, SCHEMES, Header
@@ -27,7 +27,6 @@ from waitpoints.api.senders.verify_request import parse_verify
 from waitpoints.errors import InvalidVerification, UnusableSecret, WrongSignature
 from waitpoints.token import Verification
 
-ROOT = Path(__file__).parents[2]
 URL = "https://hooks.example.com/api/v1/waitpoints/tokens/waitpoint_1/callback/0a1b?step=1"
 NOW = 1_800_000_000.25
 BODY = b'{"status": "succeeded", "text": "{ts} {url} \xc3\xa9"}\n'

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from in_process.template import Template
+
 from waitpoints_client.operator import redrive as command
 from waitpoints_client.operator.doctor import summary
 from waitpoints_client.operator.stream_filter import matches
-
-from in_process.template import Template
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
+
 from waitpoints_client.operator import smoke_checks
 from waitpoints_client.operator.caller import Caller, RawAnswer, Unexpected
 from waitpoints_client.operator.deployed import Outputs

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from typer.testing import CliRunner, Result
+
 from waitpoints_client.cli import operate, show, stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.operator import logs as stack_logs

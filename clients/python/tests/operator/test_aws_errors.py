@@ -6,11 +6,11 @@ import boto3
 import pytest
 from botocore import exceptions
 from botocore.exceptions import BotoCoreError, ClientError
+from clients.python.tests.operator.test_operator_commands import OperatedStack
+
 from waitpoints_client.operator import aws_errors, redrive, restore
 from waitpoints_client.operator.aws_errors import sentence
 from waitpoints_client.operator.deployed import Deployed, NotFound
-
-from tests.unit.test_operator_commands import OperatedStack
 
 LOCAL = "http://127.0.0.1:1"
 

@@ -9,6 +9,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 from typer.testing import CliRunner
+
 from waitpoints_client.cli.program import program
 from waitpoints_client.operator.deployed import Deployed, NotFound, Outputs, invocation_config
 

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 from typer.testing import CliRunner, Result
+
 from waitpoints_client import APIConnectionError, Waitpoints
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
@@ -23,8 +24,6 @@ from waitpoints_client.operator import machine_run
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
-
-from local.stack import free_port
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
@@ -609,7 +608,7 @@ def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack
 
 @pytest.mark.parametrize("of_boto3", [False, True])
 def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.MonkeyPatch, of_boto3: bool) -> None:
-    url = f"http://127.0.0.1:{free_port()}"  # where nothing listens any more
+    url = "http://127.0.0.1:1"  # where nothing listens
     unanswered = EndpointConnectionError(endpoint_url=url, error="refused") if of_boto3 else APIConnectionError("refused")
 
     def gone(*_: Any, **__: Any) -> Any:

@@ -14,7 +14,8 @@ from local.stack import ROOT
 
 CONTRACT = (ROOT / "docs" / "internals" / "contract.md").read_text()
 CLIENT = ROOT / "clients" / "python" / "tests"
-PROOF = re.compile(r"`((?:unit|integration|faults|e2e|sdk|browser|client)/[\w./]+)::([^`]+)`")
+KINDS = "unit|client_and_stack|documents|tools|integration|faults|e2e|sdk|browser|client"
+PROOF = re.compile(rf"`((?:{KINDS})/[\w./]+)::([^`]+)`")
 PROOFS = sorted(set(PROOF.findall(CONTRACT)))
 PROMISES = re.findall(r"^\*\*([A-Z]\d+)\*\* (.+?)\n\n", CONTRACT, re.MULTILINE | re.DOTALL)
 IDS = {identifier for identifier, _ in PROMISES}

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+
 from waitpoints_client import AsyncWaitpoints, ConfigurationError, Waitpoints
 
 URL = "https://stack.example.com"
