@@ -17,7 +17,15 @@ from pathlib import Path
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-IN_PROCESS = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "benchmarks/tests", "clients/python/tests")
+IN_PROCESS = (
+    "tests/unit",
+    "tests/client_and_stack",
+    "tests/documents",
+    "tests/tools",
+    "tests/integration",
+    "benchmarks/tests",
+    "clients/python/tests",
+)
 PROCESSES = min(4, os.process_cpu_count() or 1)
 LONGEST = 10
 

@@ -1,6 +1,5 @@
 """Bad input, on the deployed handlers and a real table: a clear error, and the token is unchanged."""
 
-import base64
 from typing import Any
 
 import boto3
@@ -10,7 +9,6 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
-from in_process.fakes.waits import DENIED, FakeWaits, Fault, refusal
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from openapi import answers
@@ -18,14 +16,11 @@ from openapi.operation import Operation
 from openapi.operations import OPERATIONS
 from tests.support.example_requests import named, put_example_endpoint, route_of, send
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.errors import InvalidRequest, TokenNotFound
-from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}
 NOBODY: dict[str, str] = {}
 TOO_LARGE = b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)
-INVALID = "InvalidParameterValueException"
 UNKNOWN = "waitpoint_" + "0" * 26
 
 BAD_INPUT: dict[str, tuple[int, str, str, Any, dict[str, str] | None]] = {
@@ -106,150 +101,6 @@ def test_a_second_delivery_changes_nothing(api: Api, stack: MotoStack, body: byt
     others, *same = items(stack, token["id"])
     assert (others["item"]["S"], others["count"]["N"]) == ("others", "1")
     assert same == before
-
-
-@pytest.mark.parametrize(
-    ("payload", "error"),
-    [
-        ({}, "InvalidRequest"),
-        ({"waitpointId": 5}, "InvalidRequest"),
-        ({"waitpointId": "x" * 3000}, "TokenNotFound"),
-        ({"waitpointId": "{id}", "timeout": "1h"}, "InvalidRequest"),
-        ({"waitpointId": "{id}", "waitPointId": "{id}"}, "InvalidRequest"),
-        ({"waitpointId": "$.token.id"}, "InvalidRequest"),
-        ({"waitpointId": "{% $states.input.token.id %}"}, "InvalidRequest"),
-        ({"waitpointId": "https://hooks.example.com/api/v1/waitpoints/tokens/x/callback/0"}, "InvalidRequest"),
-        ({"waitpointId": UNKNOWN}, "TokenNotFound"),
-        ({"waitpointId": "idempotency#x"}, "TokenNotFound"),
-        ({"waitpointId": "{id}", "unwrap": "yes"}, "InvalidRequest"),
-        ({"waitpointId": "{id}", "execution": "$$.Execution.Id"}, "InvalidRequest"),
-        ({"waitpointId": "{id}", "execution": None}, "InvalidRequest"),
-        ({"waitpointId": "{id}", "execution": "arn:aws:states:us-east-1:123456789012:stateMachine:orders"}, "InvalidRequest"),
-    ],
-)
-def test_what_waits_with_invalid_input_fails_with_a_named_error(
-    api: Api, stack: MotoStack, waits: FakeWaits, payload: dict[str, Any], error: str
-) -> None:
-    token, handle = api.create(), waits.start()
-    before = items(stack, token["id"])
-    written = {name: token["id"] if value == "{id}" else value for name, value in payload.items()}
-    assert stack.functions()["wait_for_token"].call({**written, waits.member: handle}) is None
-    result: Any = waits.result(handle)
-    assert result.error == error
-    assert result.cause
-    assert items(stack, token["id"]) == before
-
-
-@pytest.mark.parametrize(
-    "payload",
-    [
-        [],
-        "text",
-        None,
-        {"waitpointId": UNKNOWN},
-        {"waitpointId": UNKNOWN, "taskToken": 5},
-        {"callbackId": "x"},
-        {"callbackId": None},
-    ],
-)
-def test_nothing_that_could_be_resumed_fails_the_invocation(stack: MotoStack, payload: Any) -> None:
-    with pytest.raises(InvalidRequest, match=r"object|taskToken|callbackId"):
-        stack.functions()["wait_for_token"].call(payload)
-
-
-@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
-def test_a_state_and_a_durable_function_cannot_wait_in_one_call_and_both_are_told(
-    stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str
-) -> None:
-    handles = {waits.member: waits.start() for waits in strict_fakes}
-    payload = {"waitpointId": UNKNOWN} if function == "wait_for_token" else {}
-    assert stack.functions()[function].call({**payload, **handles}) is None
-    for waits in strict_fakes:
-        result: Any = waits.result(handles[waits.member])
-        assert (result.error, "exclude each other" in result.cause) == ("InvalidRequest", True)
-
-
-def test_a_refusal_that_reaches_only_one_of_both_fails_the_invocation(
-    stack: MotoStack, strict_fakes: tuple[FakeWaits, ...]
-) -> None:
-    handles = {waits.member: waits.start() for waits in strict_fakes}
-    strict_fakes[1].stop(handles["callbackId"])
-    with pytest.raises(InvalidRequest, match="exclude each other"):
-        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, **handles})
-
-
-@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
-@pytest.mark.parametrize(
-    "written", ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19]
-)
-def test_what_is_no_callback_id_fails_the_invocation(
-    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, written: str
-) -> None:
-    token = api.create()
-    before = items(stack, token["id"])
-    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
-    with pytest.raises(InvalidRequest, match="wait_for_callback gives its submitter"):
-        stack.functions()[function].call({**payload, "callbackId": written})
-    assert items(stack, token["id"]) == before
-    assert sum(waits.calls.total() for waits in strict_fakes) == 0
-
-
-@pytest.mark.parametrize(("code", "status"), [("ResourceNotFoundException", "GONE"), (INVALID, "UNDELIVERED")])
-def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
-    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], code: str, status: str
-) -> None:
-    """Only Lambda can tell them apart, since both are base64. AWS does not document which of these it answers."""
-    functions, (_, durable_functions) = stack.functions(), strict_fakes
-    token, task_token, callback_id = api.create(), base64.b64encode(b"task token" * 50).decode(), durable_functions.start()
-    for handle in (task_token, callback_id):
-        functions["wait_for_token"].call({"waitpointId": token["id"], "callbackId": handle})
-    durable_functions.fail_next(Fault(refusal(code, "as the test says")), times=10, handle=task_token)
-    assert api.post(token["url"], b'"approved"', JSON).status == 200
-    left = functions["resume_waiters"].call({"waitpointIds": [token["id"]]})
-    assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
-    assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]
-    assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')
-
-
-@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
-@pytest.mark.parametrize(
-    "written",
-    [
-        "$$.Task.Token",
-        "$states.context.Task.Token",
-        "{% $states.context.Task.Token %}",
-        "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
-        UNKNOWN,
-        f"https://hooks.example.com/api/v1/waitpoints/tokens/{UNKNOWN}/callback/0",
-    ],
-)
-def test_what_is_no_task_token_fails_the_invocation(
-    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
-) -> None:
-    """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
-    token = api.create()
-    before = items(stack, token["id"])
-    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
-    with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
-        stack.functions()[function].call({**payload, "taskToken": written})
-    assert items(stack, token["id"]) == before
-    assert step_functions.calls.total() == 0
-
-
-@pytest.mark.parametrize("payload", [{"waitpointId": UNKNOWN}, {"waitpointId": "$.token.id"}])
-def test_an_undeliverable_refusal_fails_the_invocation(stack: MotoStack, waits: FakeWaits, payload: dict[str, Any]) -> None:
-    handle = waits.start()
-    waits.stop(handle)
-    with pytest.raises((InvalidRequest, TokenNotFound)):
-        stack.functions()["wait_for_token"].call({**payload, waits.member: handle})
-    waits.fail_next(DENIED)
-    with pytest.raises((InvalidRequest, TokenNotFound)):
-        stack.functions()["wait_for_token"].call({**payload, waits.member: waits.start()})
-
-
-def test_a_task_token_of_another_account_fails_the_invocation(stack: MotoStack, step_functions: FakeStepFunctions) -> None:
-    with pytest.raises(TokenNotFound):
-        stack.functions()["wait_for_token"].call({"waitpointId": UNKNOWN, "taskToken": "of-another-account-" * 2})
 
 
 def _throttled(**_: Any) -> None:

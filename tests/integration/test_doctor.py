@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 
 from doctor import LAST_READ, TableTooLarge
-from in_process.api_gateway import Api
 from in_process.fakes.clock import FakeClock
-from in_process.fakes.waits import DENIED, FakeWaits
+from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Context
-from tests.support.settling import complete
 from waitpoints import unfinished
 from waitpoints.token import (
     Completed,
@@ -20,15 +18,9 @@ from waitpoints.token import (
     Unchecked,
     Waiter,
 )
-from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 MINUTE = 60_000
-
-
-@pytest.fixture
-def doctor(stack: MotoStack) -> Callable[[], Any]:
-    return lambda: stack.functions()["doctor"].call({})
 
 
 @pytest.fixture
@@ -41,56 +33,6 @@ def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, W
         return token_id, waiter
 
     return make
-
-
-def test_finishes_undelivered_and_overdue_tokens(
-    doctor: Callable[[], Any],
-    undelivered: Callable[[], tuple[str, Waiter]],
-    clock: FakeClock,
-    waits: FakeWaits,
-) -> None:
-    _, waiter = undelivered()
-    late = Waiter(waits.start(), clock(), kind=waits.kind)
-    overdue = services.tokens.create(NewToken(timeout_at=clock() + MINUTE, waiter=late), clock()).token_id
-    clock.advance(3 * MINUTE)
-    answer = doctor()
-    assert (answer["finished"], answer["undone"]) == (2, 0)
-    assert waits.result(waiter.handle) == Success('{"ok":true,"output":1}')
-    assert waits.result(late.handle) is not None
-    assert services.store.get(overdue).outcome is not None
-    assert doctor()["finished"] == 0
-
-
-def test_leaves_recent_tokens_to_the_stream_and_the_timers(
-    doctor: Callable[[], Any], undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock
-) -> None:
-    undelivered()
-    services.tokens.create(NewToken(timeout_at=clock() + 1), clock())
-    clock.advance(MINUTE)
-    assert (doctor()["finished"], doctor()["undone"]) == (0, 0)
-
-
-def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
-    doctor: Callable[[], Any],
-    undelivered: Callable[[], tuple[str, Waiter]],
-    clock: FakeClock,
-    waits: FakeWaits,
-) -> None:
-    tokens = [undelivered() for _ in range(3)]
-    waits.fail_next(DENIED, times=100, handle=tokens[1][1].handle)
-    clock.advance(2 * MINUTE)
-    answer = doctor()
-    assert (answer["finished"], answer["undelivered"]) == (2, [tokens[1][0]])
-    waits.fail_no_more()
-    assert doctor()["undone"] == 0
-
-
-def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
-    token_id, _ = undelivered()
-    clock.advance(2 * MINUTE)
-    found = unfinished.search(services.store, clock(), has_time=lambda: True)
-    left = unfinished.finish(services.tokens, found, has_time=lambda: False)
-    assert left.unresumed == [token_id]
 
 
 class TestATableThatIsTooLargeForOneRound:
@@ -130,48 +72,3 @@ class TestATableThatIsTooLargeForOneRound:
             if all(waits.result(waiter.handle) is not None for waiter in waiters):
                 return
         pytest.fail("a part is never read")
-
-
-def test_removes_a_key_without_expiry_once_its_token_is_gone(
-    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
-    retention = services.store.retention * 1000
-    gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
-    complete(services.tokens, gone["id"], "1")
-    clock.advance(retention - 1)
-    doctor()
-    assert keys() == {gone["id"], waiting["id"]}
-    clock.advance(1)
-    doctor()
-    assert keys() == {waiting["id"]}
-    assert api.create(idempotencyKey="waiting") == {**waiting, "isCached": True}
-    assert not api.create(idempotencyKey="gone")["isCached"]
-
-
-def test_removes_a_schema_and_a_count_once_their_token_is_gone(
-    api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
-    wanted = {"payloadSchema": {"type": "object"}, "completeWhen": "body.done"}
-    gone, waiting = api.create(**wanted), api.create(**wanted)
-    for token in (gone, waiting):
-        assert api.post(token["url"], {"done": False}).status == 200
-    complete(services.tokens, gone["id"], "{}")
-    before = {(token["id"], item) for token in (gone, waiting) for item in ("schema", "others")}
-    clock.advance(services.store.retention * 1000 - 1)
-    doctor()
-    assert attachments() == before
-    clock.advance(1)
-    doctor()
-    assert attachments() == {(waiting["id"], "schema"), (waiting["id"], "others")}
-    assert api.post(waiting["url"], {"done": True}).status == 200
-    assert api.retrieve(waiting["id"])["otherDeliveries"]["count"] == 1
-
-
-def attachments() -> set[tuple[str, str]]:
-    return {(one.token_id, one.item) for page in services.store.scan(0, 1, 0) for one in page.attachments}
-
-
-def keys() -> set[str]:
-    return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.attachments}

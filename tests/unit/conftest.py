@@ -3,7 +3,9 @@
 import pytest
 
 from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
+from tests.support import webhook_signer
 from tests.support.fakes.in_memory import InMemory
 
 
@@ -17,3 +19,9 @@ def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
     """The HTTP API on `world`."""
     world.install(monkeypatch)
     return Api(Template.load(), world.api_key.read_current())
+
+
+@pytest.fixture
+def stripe(world: InMemory) -> FakeSecret:
+    world.webhook_secrets["stripe"] = secret = FakeSecret(webhook_signer.secret_of("stripe"))
+    return secret

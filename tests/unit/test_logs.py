@@ -6,33 +6,18 @@ import time
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError, EndpointConnectionError
 
 from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from tests.support.webhook_signer import sign
-from waitpoints.errors import TryAgain
 
 FUNCTIONS = Template.load().functions()
 
 
 def lines(log: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.getvalue().splitlines()]
-
-
-def test_has_one_line_for_each_request(api: Api, world: InMemory, log: io.StringIO) -> None:
-    token = api.create()
-    api.post(token["url"], b"1", {"content-type": "application/json"})
-    api.post(token["url"] + "x", b"1", {})
-    created, called_back, refused = lines(log)
-    assert (created["message"], created["status"]) == ("request", 200)
-    assert created["route"] == "ANY /api/v1/waitpoints/tokens"
-    assert (called_back["tokenId"], called_back["status"]) == (token["id"], 200)
-    assert (refused["refused"], refused["status"]) == ("WrongCallbackHash", 401)
-    assert all(line["requestId"] and line["ms"] >= 0 for line in (created, called_back, refused))
 
 
 def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
@@ -114,45 +99,3 @@ def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
 
 def unable(*_: Any) -> None:
     raise ConnectionError("secret-")
-
-
-def test_of_a_defect_has_the_trace_and_the_caller_has_not(
-    api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: Any) -> None:
-        raise ZeroDivisionError("inside")
-
-    token = api.create()
-    monkeypatch.setattr(world.store, "get", broken)
-    answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
-    assert (answer.status, answer.json) == (500, {"error": "Internal Server Error"})
-    assert "ZeroDivisionError" in log.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("failure", "code"),
-    [
-        (ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem"), "ThrottlingException"),
-        (EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"), None),
-        (GetParameterError("unreadable"), None),
-    ],
-    ids=lambda it: type(it).__name__,
-)
-def test_of_a_failure_of_aws_has_its_code_and_says_how_to_try_again(
-    api: Api, world: InMemory, log: io.StringIO, monkeypatch: pytest.MonkeyPatch, failure: Exception, code: str | None
-) -> None:
-    def fail(*_: Any) -> None:
-        raise failure
-
-    token = api.create()
-    log.truncate(0)
-    log.seek(0)
-    monkeypatch.setattr(world.store, "get", fail)
-    monkeypatch.setattr(world.store, "add_waiter", fail)
-    answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
-    with pytest.raises(TryAgain) as told:
-        FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": world.new_waiter().handle})
-    said = "AWS throttled or failed. Nothing was lost: "
-    assert (answer.status, answer.json) == (503, {"error": f"{said}send the same request again"})
-    assert told.value.message == f"{said}retry the state"
-    assert [(line["error"], line.get("awsCode")) for line in lines(log)] == [(type(failure).__name__, code)] * 2

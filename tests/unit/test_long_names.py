@@ -69,8 +69,3 @@ def test_the_message_is_short_and_nothing_long_was_compared(what: str, monkeypat
     assert max(map(len, compared), default=0) <= 100
     assert isinstance(refusal.value, (InvalidRequest, InvalidPage, InvalidVerification))
     assert len(refusal.value.message) < 1500
-
-
-def test_an_unknown_member_of_verify_gets_the_nearest_one() -> None:
-    with pytest.raises(InvalidVerification, match='unknown field "shceme": did you mean "scheme"'):
-        parse_verify({"shceme": "github"})

@@ -6,19 +6,12 @@ from waitpoints.endpoint import LastDelivery
 from waitpoints.token import Origin, Source, TokenError, Verification
 
 TEXTS = {field.name: field.name.upper() for field in fields(Origin) if field.name != "source"}
-LAST_TEXTS = {field.name: field.name.upper() for field in fields(LastDelivery) if field.name != "at"}
 
 
 def test_every_part_of_an_origin_is_read_as_it_was_written() -> None:
     origin = Origin(source=Source.CALLBACK, **TEXTS)
     assert set(origin.members()) == {"source", "ip", "userAgent", "contentType", "query", "deliveryId"}
     assert Origin.of(origin.members()) == origin
-
-
-def test_every_part_of_a_last_delivery_is_read_as_it_was_written() -> None:
-    delivery = LastDelivery(at=1, **LAST_TEXTS)
-    assert set(delivery.members()) == {"at", "ip", "userAgent", "deliveryId", "key", "detail"}
-    assert LastDelivery.of(delivery.members()) == delivery
 
 
 def test_absent_parts_are_left_out_and_read_as_absent() -> None:
@@ -35,8 +28,3 @@ def test_a_verification_and_an_error_are_read_as_they_were_written() -> None:
     assert Verification(**verification.members()) == verification
     assert error.members() == {"name": "n", "code": "c", "message": "m"}
     assert TokenError(**error.members()) == error
-
-
-def test_every_text_of_a_last_delivery_is_cut() -> None:
-    long = LastDelivery(at=1, **dict.fromkeys(LAST_TEXTS, "x" * 257))
-    assert long.cut() == LastDelivery(at=1, **dict.fromkeys(LAST_TEXTS, "x" * 256))

@@ -1,13 +1,13 @@
 """The life of a token, on a clock that the tests move, with waiters of each kind, which accept one answer each."""
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from in_process.fakes.waits import DENIED, LOST_RESPONSE, OUTPUT_REFUSED, THROTTLED, UNAVAILABLE, UNREACHABLE, Fault
+from in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
@@ -20,14 +20,13 @@ from waitpoints.token import (
     IdempotencyKey,
     NewToken,
     Output,
-    ReplyKind,
     Status,
     TimedOut,
     Waiter,
     WaiterKind,
     iso,
 )
-from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success
+from waitpoints.waiter_result import Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
 OUTPUT = '{"n": 1.50}'
@@ -42,104 +41,6 @@ def world(request: pytest.FixtureRequest) -> InMemory:
 def timed_out(world: InMemory, waiter: Waiter) -> bool:
     result = world.waits.result(waiter.handle)
     return isinstance(result, Success) and json.loads(result.json).get("ok") is False
-
-
-class TestAWaiterIsResumed:
-    def test_when_the_token_is_completed(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        assert world.waits.result(waiter.handle) is None
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_at_once_when_the_token_was_completed_before(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        complete(world.tokens, token, OUTPUT)
-        world.tokens.wait(token, waiter)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_when_it_came_with_the_create(self, world: InMemory) -> None:
-        waiter = world.new_waiter()
-        token = world.tokens.create(NewToken(waiter=waiter), world.clock()).token_id
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    @pytest.mark.parametrize("completed_before", [False, True])
-    def test_when_registered_by_a_create_with_a_used_key(self, world: InMemory, completed_before: bool) -> None:
-        key, waiter = IdempotencyKey("order-1", None), world.new_waiter()
-        first = world.tokens.create(NewToken(key=key), world.clock())
-        if completed_before:
-            complete(world.tokens, first.token_id, OUTPUT)
-        again = world.tokens.create(NewToken(key=key, waiter=waiter), world.clock())
-        if not completed_before:
-            complete(world.tokens, first.token_id, OUTPUT)
-        assert again.token_id == first.token_id
-        assert world.waits.result(waiter.handle) == COMPLETED
-
-    def test_with_the_bare_output_if_unwrap_is_set(self, world: InMemory) -> None:
-        token, bare, wrapped = world.new_token(), world.new_waiter(unwrap=True), world.new_waiter()
-        world.tokens.wait(token, bare)
-        world.tokens.wait(token, wrapped)
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(bare.handle) == Success(OUTPUT)
-        assert world.waits.result(wrapped.handle) == COMPLETED
-
-    def test_with_the_same_outcome_as_every_other_waiter(self, world: InMemory) -> None:
-        token, waiters = world.new_token(), [world.new_waiter() for _ in range(MAX_WAITERS)]
-        for waiter in waiters:
-            world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
-        assert set(world.waits.calls.values()) == {1}
-        assert world.tokens.retrieve(token).unresumed() == []
-
-    def test_and_recorded_only_after_aws_confirmed(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        reply = world.tokens.retrieve(token).replies[waiter.key]
-        assert (reply.kind, reply.at) == (ReplyKind.RESUMED, world.clock())
-
-    def test_through_its_newer_handle_after_its_wait_was_retried(self, world: InMemory) -> None:
-        token, stale, newer = world.new_token(), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(token, stale)
-        world.waits.stop(stale.handle)
-        world.tokens.wait(token, newer)
-        complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(newer.handle) == COMPLETED
-        assert world.tokens.retrieve(token).replies[stale.key].kind is ReplyKind.GONE
-
-    def test_once_however_often_it_registered(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        for _ in range(3):
-            world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        assert list(world.tokens.retrieve(token).waiters) == [waiter.key]
-        assert world.waits.calls[waiter.handle] == 1
-
-    def test_with_a_reference_if_the_output_is_too_large_for_aws(self, world: InMemory) -> None:
-        large = json.dumps("x" * RESULT_LIMIT)
-        token, early, late = world.new_token(), world.new_waiter(), world.new_waiter(unwrap=True)
-        world.tokens.wait(token, early)
-        complete(world.tokens, token, large)
-        world.tokens.wait(token, late)
-        [(key, stored)] = world.bucket.objects.items()
-        reference = {"bucket": "outputs", "key": key}
-        assert stored.decode() == large
-        result, bare = world.waits.result(early.handle), world.waits.result(late.handle)
-        assert isinstance(result, Success)
-        assert isinstance(bare, Success)
-        assert json.loads(result.json) == {"ok": True, "outputReference": reference}
-        assert json.loads(bare.json) == {"outputReference": reference}
-
-    def test_with_the_output_itself_if_it_is_only_too_large_for_the_table(self, world: InMemory) -> None:
-        large = json.dumps("x" * IN_ITEM_LIMIT)
-        token, early, late = world.new_token(), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(token, early)
-        complete(world.tokens, token, large)
-        world.tokens.wait(token, late)
-        for waiter in (early, late):
-            assert world.waits.result(waiter.handle) == Success(f'{{"ok":true,"output":{large}}}')
 
 
 class TestCompleting:
@@ -318,148 +219,6 @@ class TestWaiting:
                 list(pool.map(lambda act: act(), both))
             assert world.waits.result(waiter.handle) == COMPLETED
             assert world.waits.calls[waiter.handle] == 1
-
-
-NOT_NOW = [THROTTLED, UNAVAILABLE, UNREACHABLE]
-
-
-class TestWhenAwsFailsToResume:
-    def settled_with_undelivered(self, world: InMemory, fault: Fault) -> tuple[str, Waiter]:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        world.waits.fail_next(fault)
-        complete(world.tokens, token, OUTPUT)
-        return token, waiter
-
-    @pytest.mark.parametrize("fault", [*NOT_NOW, LOST_RESPONSE, DENIED])
-    def test_the_token_is_completed_and_no_waiter_counts_as_resumed(self, world: InMemory, fault: Fault) -> None:
-        token, waiter = self.settled_with_undelivered(world, fault)
-        read = world.tokens.retrieve(token)
-        assert read.outcome == Completed(world.clock(), Output(OUTPUT), ORIGIN)
-        assert read.unresumed() == [waiter]
-
-    def test_a_failure_after_the_outcome_is_stored_does_not_fail_the_caller(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        def broken(*_: object) -> None:
-            raise ConnectionError("the table does not answer")
-
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        with monkeypatch.context() as while_recording:
-            while_recording.setattr(world.store, "record_replies", broken)
-            complete(world.tokens, token, OUTPUT)
-        assert world.waits.result(waiter.handle) == COMPLETED
-        assert world.tokens.retrieve(token).unresumed() == [waiter]
-        world.tokens.resume_waiters(token)
-        assert world.tokens.retrieve(token).unresumed() == []
-
-    @pytest.mark.parametrize("fault", NOT_NOW)
-    def test_the_stream_resumes_the_waiter(self, world: InMemory, fault: Fault) -> None:
-        token, waiter = self.settled_with_undelivered(world, fault)
-        assert world.tokens.resume_waiters(token) == []
-        assert world.waits.result(waiter.handle) == COMPLETED
-        assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.RESUMED
-
-    def test_only_the_undelivered_waiters_are_resumed_again(self, world: InMemory) -> None:
-        token, waiters = world.new_token(), [world.new_waiter() for _ in range(3)]
-        for waiter in waiters:
-            world.tokens.wait(token, waiter)
-        world.waits.fail_next(THROTTLED, handle=waiters[1].handle)
-        complete(world.tokens, token, OUTPUT)
-        world.tokens.resume_waiters(token)
-        assert [world.waits.calls[waiter.handle] for waiter in waiters] == [1, 2, 1]
-        assert all(world.waits.result(waiter.handle) == COMPLETED for waiter in waiters)
-
-    def test_a_waiter_whose_answer_was_lost_is_not_resumed_twice(self, world: InMemory) -> None:
-        token, waiter = self.settled_with_undelivered(world, LOST_RESPONSE)
-        assert world.tokens.resume_waiters(token) == []
-        assert world.waits.result(waiter.handle) == COMPLETED
-        assert world.tokens.retrieve(token).replies[waiter.key].kind is ReplyKind.GONE
-        world.tokens.resume_waiters(token)
-        assert world.waits.calls[waiter.handle] == 2
-
-    @pytest.mark.parametrize(("fault", "reason"), [(THROTTLED, CannotResumeNow), (DENIED, CannotResume)])
-    def test_the_error_names_the_remaining_waiters_and_the_reason(
-        self, world: InMemory, fault: Fault, reason: type[Exception]
-    ) -> None:
-        token, waiter = self.settled_with_undelivered(world, fault)
-        world.waits.fail_next(fault)
-        [undelivered] = world.tokens.resume_waiters(token)
-        assert undelivered.waiter == waiter
-        assert isinstance(undelivered.reason, reason)
-        assert world.tokens.retrieve(token).unresumed() == [waiter]
-
-    def test_a_waiter_that_is_gone_is_recorded_and_not_retried(self, world: InMemory) -> None:
-        token, stopped = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, stopped)
-        world.waits.stop(stopped.handle)
-        complete(world.tokens, token, OUTPUT)
-        assert {delivery.kind for delivery in world.tokens.retrieve(token).replies.values()} == {ReplyKind.GONE}
-        world.tokens.resume_waiters(token)
-        assert set(world.waits.calls.values()) == {1}
-
-    def test_a_waiter_whose_handle_aws_does_not_accept_stays_undelivered(self, world: InMemory) -> None:
-        token, foreign = world.new_token(), Waiter("of another account", world.clock(), kind=world.waits.kind)
-        world.tokens.wait(token, foreign)
-        complete(world.tokens, token, OUTPUT)
-        assert world.tokens.retrieve(token).unresumed() == [foreign]
-        [left] = world.tokens.resume_waiters(token)
-        refusals = {
-            WaiterKind.STEP_FUNCTIONS: "InvalidToken",
-            WaiterKind.DURABLE_FUNCTION: "InvalidParameterValueException",
-        }
-        assert (left.waiter, str(left.reason)) == (foreign, refusals[world.waits.kind])
-
-    @pytest.mark.parametrize("late", [False, True])
-    def test_a_waiter_fails_with_a_named_error_if_its_output_is_refused(self, world: InMemory, late: bool) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.waits.fail_next(OUTPUT_REFUSED, handle=waiter.handle)
-        if late:
-            complete(world.tokens, token, OUTPUT)
-        world.tokens.wait(token, waiter)
-        complete(world.tokens, token, OUTPUT)
-        result = world.waits.result(waiter.handle)
-        assert isinstance(result, Failure)
-        assert result.error == "WaitpointOutputRefused"
-        assert world.tokens.retrieve(token).unresumed() == []
-
-    def test_what_is_unfinished_is_known_from_one_read(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
-        left, _ = self.settled_with_undelivered(world, DENIED)
-        done, one, other = world.new_token(), world.new_waiter(), world.new_waiter()
-        world.tokens.wait(done, one)
-        world.tokens.wait(done, other)
-        complete(world.tokens, done, OUTPUT)
-        reads: list[list[str]] = []
-        count = world.store.count_replies
-
-        def read(token_ids: Collection[str]) -> Mapping[str, int]:
-            reads.append(sorted(token_ids))
-            return count(token_ids)
-
-        monkeypatch.setattr(world.store, "count_replies", read)
-        assert world.tokens.find_unfinished({left: 1, done: 2}) == {left}
-        assert world.tokens.find_unfinished({done: 3}) == {done}
-        assert reads == [sorted([left, done]), [done]]
-
-    @pytest.mark.parametrize("read", [lambda _: {}, lambda _: 1 / 0])
-    def test_a_read_that_misses_replies_or_fails_makes_more_tokens_unfinished(
-        self, world: InMemory, monkeypatch: pytest.MonkeyPatch, read: Callable[[Any], Any]
-    ) -> None:
-        done, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(done, waiter)
-        complete(world.tokens, done, OUTPUT)
-        monkeypatch.setattr(world.store, "count_replies", read)
-        assert world.tokens.find_unfinished({done: 1}) == {done}
-        assert world.tokens.resume_waiters(done) == []
-        assert world.waits.calls[waiter.handle] == 1
-
-    def test_the_stream_has_nothing_to_do_for_waiting_or_missing_tokens(self, world: InMemory) -> None:
-        token, waiter = world.new_token(), world.new_waiter()
-        world.tokens.wait(token, waiter)
-        assert world.tokens.resume_waiters(token) == []
-        assert world.tokens.resume_waiters(new_id(world.clock())) == []
-        assert world.waits.calls.total() == 0
 
 
 class TestAnIdempotencyKey:

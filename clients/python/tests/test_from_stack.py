@@ -1,4 +1,4 @@
-"""How the Python client finds a stack by its name: with boto3, which its own tests do without."""
+"""How the client finds a stack by its name, with boto3."""
 
 from typing import Any
 

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -27,7 +27,7 @@ from waitpoints_client.testing import FakeWaitpoints
 
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
-NOW = datetime.now(UTC)
+NOW = datetime.now(timezone.utc)
 WAITS: dict[str, Any] = {
     "StartAt": "Wait",
     "States": {"Wait": {"Type": "Task", "Parameters": {"FunctionName": "${WaitForToken}"}, "End": True}},

@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from typer.testing import CliRunner, Result
 from waitpoints_client.cli import operate, show, stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.operator import logs as stack_logs
-from waitpoints_client.operator import smoke_checks
+from waitpoints_client.operator import redrive, smoke_checks
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.restore import Copied
 from waitpoints_client.testing import FakeWaitpoints
@@ -23,7 +23,7 @@ from waitpoints_client.testing import FakeWaitpoints
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
 FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
 UNDONE = {"items": 3, "finished": 0, "undone": 2, "undelivered": ["waitpoint_1"], "overdue": ["waitpoint_2"]}
-NOON = datetime(2030, 1, 31, 12, tzinfo=UTC)
+NOON = datetime(2030, 1, 31, 12, tzinfo=timezone.utc)
 CURRENT, PREVIOUS = (
     {"VersionStages": ["AWSCURRENT"], "CreatedDate": NOON},
     {"VersionStages": ["AWSPREVIOUS"], "CreatedDate": NOON.replace(day=1)},
@@ -319,7 +319,7 @@ class TestLogs:
 
         [asked] = stack.asked
         assert (asked["logGroupName"], asked["filterPattern"]) == ("the-log-group", '"waitpoint_1"')
-        assert abs(asked["startTime"] - (datetime.now(UTC).timestamp() - 3600) * 1000) < 60_000
+        assert abs(asked["startTime"] - (datetime.now(timezone.utc).timestamp() - 3600) * 1000) < 60_000
 
     def test_followed_show_each_line_once_also_one_that_comes_late(
         self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch
@@ -342,3 +342,18 @@ class TestLogs:
         assert [line.split("\t")[1] for line in result.stdout.splitlines()] == ["a", "late", "b"]
         newest = logged(30, "a")["timestamp"]
         assert stack.asked[1]["startTime"] == newest - stack_logs.LATE
+
+
+def refused(code: str, message: str = "It is.\n") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Scan")
+
+
+def test_a_dead_letter_that_aws_refuses_is_told_without_botocores_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise refused("AccessDenied", "no")
+
+    stack, said, letters = OperatedStack(), list[str](), [[{"MessageId": "1", "Body": "{}"}], []]
+    monkeypatch.setattr(OperatedStack, "receive_message", lambda *_, **__: {"Messages": letters.pop(0)})
+    monkeypatch.setattr(redrive, "do_again", refuse)
+    redrive.empty_the_queue(stack, said.append)  # type: ignore[arg-type]
+    assert said == ["  failed again: These AWS credentials may not call Scan (AccessDenied): no"]

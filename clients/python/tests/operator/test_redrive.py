@@ -7,11 +7,9 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-from in_process.template import Template
 
 from waitpoints_client.operator import redrive as command
 from waitpoints_client.operator.doctor import summary
-from waitpoints_client.operator.stream_filter import matches
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:schedule"
 STREAM = "arn:aws:dynamodb:us-east-1:123456789012:table/t/stream/1"
@@ -188,17 +186,6 @@ def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.Ca
     assert run(stack) == 1
 
     assert "redrive does not support" in capsys.readouterr().out
-
-
-def test_every_filter_of_the_template_is_supported() -> None:
-    templates = [Template.load(), Template.load({"EventBusName": "orders"})]
-    filters = [
-        found for it in templates for name in ("resume_waiters", "schedule_timeouts") for found in it.stream_filter(name)
-    ]
-
-    for found in filters:
-        matches(found, {})
-    assert len(filters) >= 4
 
 
 def test_tokens_that_the_doctor_finished_are_counted() -> None:

@@ -4,9 +4,11 @@ import json
 
 import pytest
 
+from in_process.api_gateway import TOKENS, Api
+from tests.support.callbacks import assert_untouched, complete
+from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.deliveries import rules
 from waitpoints.api.deliveries.expressions import matches, scope
-from waitpoints.errors import InvalidCompleteWhen
 
 SLACK = json.dumps({"payload": json.dumps({"actions": [{"value": "approve"}]})})
 
@@ -54,7 +56,38 @@ def test_header_names_are_in_lower_case_and_a_repeated_parameter_is_a_list() -> 
     assert settles("query.step[1] == 'b'", "{}", query="step=a&step=b&step=c")
 
 
-def test_a_refusal_names_the_field_and_what_is_accepted() -> None:
-    with pytest.raises(InvalidCompleteWhen) as refused:
-        rules.check_complete_when("body." + "a" * 256)
-    assert refused.value.message == "Invalid completeWhen: at most 256 characters are accepted"
+JSON = {"content-type": "application/json"}
+
+
+class TestCompleteWhen:
+    def test_settles_with_the_first_that_matches(self, api: Api) -> None:
+        token = api.create(completeWhen="body.status == 'succeeded' && headers.\"x-kind\" == 'k' && query.q == 'ü'")
+        url, headers = f"{token['url']}?q=%C3%BC", {**JSON, "X-Kind": "k"}
+        for body, sent in ((b'{"status": "processing"}', headers), (b'{"status": "succeeded"}', JSON)):
+            answer = api.post(url, body, sent)
+            assert (answer.status, answer.json) == (200, {"success": True})
+        assert_untouched(api, token, 2)
+        assert api.post(url, b'{"status":  "succeeded"}', headers).status == 200
+        shown = api.retrieve(token["id"])
+        assert (shown["status"], shown["output"]) == ("COMPLETED", '{"status":  "succeeded"}')
+        assert shown["otherDeliveries"]["count"] == 2
+
+    def test_reads_json_inside_a_form(self, api: Api) -> None:
+        token = api.create(completeWhen="json(body.payload).actions[0].value == 'yes'")
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+        api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22no%22%7D%5D%7D", headers)
+        assert_untouched(api, token, 1)
+        api.post(token["url"], b"payload=%7B%22actions%22%3A%5B%7B%22value%22%3A%22yes%22%7D%5D%7D", headers)
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_is_not_asked_of_a_request_to_complete(self, api: Api) -> None:
+        token = api.create(completeWhen="body.done")
+        assert complete(api, token, {"data": {"done": False}}).status == 200
+        assert api.retrieve(token["id"])["output"] == '{"done": false}'
+
+    @pytest.mark.parametrize("expression", ["", "body.", "map(&a, body)", "[@,@]|[@,@]", "x" * 257])
+    def test_that_cannot_be_used_is_refused_at_create(self, api: Api, world: InMemory, expression: str) -> None:
+        answer = api.post(TOKENS, {"completeWhen": expression})
+        assert answer.status == 422
+        assert "completeWhen" in answer.error
+        assert world.store.tokens == {}

@@ -3,19 +3,30 @@
 import io
 import json
 import time
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api, HttpAnswer
+from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret, MissingSecret
 from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
+from tests.support.github_endpoint import (
+    BODY,
+    GITHUB,
+    KEY,
+    SECRET,
+    counted,
+    create,
+    deliver,
+    put,
+    signature,
+    statistics,
+    url_of,
+)
 from tests.support.webhook_signer import sign
 from waitpoints.api.http import PAYLOAD_LIMIT
-from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, new_secret_id
+from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import (
     Completed,
     Document,
@@ -31,10 +42,6 @@ from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 TEMPLATE = Template.load()
-GITHUB = Verification("github", "github")
-SECRET = "the-secret-of-github"
-BODY = '{"action": "completed", "workflow_run": {"id": 123456, "seconds": 1.50}}'
-KEY = "github:123456"
 
 
 @pytest.fixture
@@ -42,44 +49,6 @@ def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
     world.install(monkeypatch)
     world.webhook_secrets["github"] = FakeSecret(SECRET)
     return Api(TEMPLATE, world.api_key.read_current())
-
-
-def put(world: InMemory, **settings: Any) -> Endpoint:
-    now = world.clock()
-    endpoint = Endpoint(
-        name="github",
-        secret_id=new_secret_id(),
-        key="body.workflow_run.id",
-        verify=None,
-        complete_when="body.action == 'completed'",
-        created_at=now,
-        updated_at=now,
-    )
-    return world.endpoints.put(replace(endpoint, **settings))
-
-
-def url_of(endpoint: Endpoint) -> str:
-    return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
-
-
-def deliver(api: Api, endpoint: Endpoint, body: Any = BODY, headers: Mapping[str, str] | None = None) -> HttpAnswer:
-    return api.post(url_of(endpoint), body, {"content-type": "application/json", **(headers or {})})
-
-
-def create(world: InMemory, **asked: Any) -> str:
-    return world.tokens.create(NewToken(key=IdempotencyKey(KEY), **asked), world.clock()).token_id
-
-
-def signature(endpoint: Endpoint) -> dict[str, str]:
-    return sign("github", BODY.encode(), url_of(endpoint), 0, SECRET).headers
-
-
-def counted(world: InMemory, endpoint: Endpoint) -> dict[str, int]:
-    return {str(kind): count for kind, count in world.endpoints.read_statistics(endpoint.secret_id).counts.items()}
-
-
-def statistics(world: InMemory, endpoint: Endpoint) -> EndpointStatistics:
-    return world.endpoints.read_statistics(endpoint.secret_id)
 
 
 class TestADelivery:
@@ -284,142 +253,3 @@ class TestItsSender:
         monkeypatch.setattr(world.endpoints, "count", fails)
         assert deliver(api, endpoint).status == 200  # what counts is that it is kept
         assert len(world.store.tokens) == 1
-
-
-class TestTheUrl:
-    def test_is_refused_alike_whether_the_name_the_hash_or_the_endpoint_is_wrong(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world)
-        right = url_of(endpoint)
-        never_put = services.urls.endpoint_url("other", new_secret_id(), "")
-        wrong = [right[:-1] + ("0" if right[-1] != "0" else "1"), right.replace("/github/", "/gitlab/"), never_put, f"{right}0"]
-        answers = [api.post(url, BODY, {}) for url in wrong]
-        assert [answer.status for answer in answers] == [401] * 4
-        assert len({answer.text for answer in answers}) == 1
-        assert not world.store.tokens
-
-    def test_ends_with_the_endpoint_within_a_minute_and_a_new_one_works_at_once(self, world: InMemory, api: Api) -> None:
-        old = put(world)
-        assert deliver(api, old).status == 200
-        world.endpoints.delete("github")
-        new = put(world)
-        assert new.secret_id != old.secret_id
-        assert deliver(api, new).status == 200
-        world.clock.advance(60_000)
-        assert deliver(api, old).status == 401
-
-    def test_stays_when_the_endpoint_is_changed(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world)
-        assert url_of(put(world, complete_when=None)) == url_of(endpoint)
-        world.clock.advance(60_000)
-        deliver(api, endpoint, BODY.replace("completed", "requested"))
-        assert world.tokens.retrieve(token).outcome is not None
-
-    def test_is_no_callback_url_and_a_callback_url_is_none_of_an_endpoint(self, world: InMemory, api: Api) -> None:
-        endpoint, token = put(world), create(world)
-        hash_of_endpoint = url_of(endpoint).rsplit("/", 1)[1]
-        callback = services.urls.url(token, "")
-        assert api.post(callback.rsplit("/", 1)[0] + "/" + hash_of_endpoint[24:], BODY, {}).status == 401
-        assert api.post(url_of(endpoint)[: -len(hash_of_endpoint)] + callback.rsplit("/", 1)[1], BODY, {}).status == 401
-
-
-class TestATrial:
-    def try_delivery(self, api: Api, **sent: Any) -> dict[str, Any]:
-        answer = api.post("/api/v1/endpoints/github/test", sent)
-        assert answer.status == 200
-        shown: dict[str, Any] = answer.json
-        return shown
-
-    def steps(self, trial: Mapping[str, Any]) -> dict[str, str]:
-        return {step["step"]: step["result"] for step in trial["steps"]}
-
-    @pytest.mark.parametrize(
-        ("settings", "sent", "outcome"),
-        [
-            ({}, {"body": BODY}, "completed"),
-            ({}, {"body": json.loads(BODY)}, "completed"),
-            ({}, {"body": BODY.replace("completed", "requested")}, "notMatching"),
-            ({}, {"body": BODY.replace('"id"', '"number"')}, "noKey"),
-            ({"output": "join('', body.action)"}, {"body": BODY}, "noOutput"),
-            ({}, {"body": BODY.replace("123456", "7")}, "kept"),
-            ({"key_ttl": "0s"}, {"body": BODY.replace("123456", "7")}, "notAwaited"),
-            ({"verify": GITHUB}, {"body": BODY}, "refused"),
-            ({"verify": GITHUB}, {"body": BODY, "headers": {"X-Hub-Signature-256": "sha256=00"}}, "refused"),
-            ({}, {"body": {"type": "url_verification", "challenge": "abc"}}, "handshake"),
-            ({}, {}, "notMatching"),
-            ({"key": "query.run", "complete_when": None}, {"query": "run=123456"}, "completed"),
-            ({"key": "headers.run", "complete_when": None}, {"headers": {"Run": "123456"}}, "completed"),
-        ],
-    )
-    def test_says_what_a_delivery_would_come_to_as_it_does(
-        self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
-    ) -> None:
-        endpoint, token = put(world, **settings), create(world)
-        trial = self.try_delivery(api, **sent)
-        assert trial["outcome"] == outcome
-        assert world.tokens.retrieve(token).outcome is None
-        assert list(world.store.tokens) == [token]
-        assert counted(world, endpoint) == {}
-        query = f"?{sent['query']}" if "query" in sent else ""
-        api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
-        assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
-
-    def test_shows_every_step(self, world: InMemory, api: Api) -> None:
-        put(world, output="body.action")
-        token = create(world)
-        trial = self.try_delivery(api, body=BODY)
-        assert self.steps(trial) == {
-            "signature": "not asked for",
-            "completeWhen": "matches",
-            "key": KEY,
-            "output": "found",
-            "token": "completed",
-        }
-        assert (trial["key"], trial["token"], trial["output"]) == (KEY, token, '"completed"')
-
-    def test_goes_on_after_a_signature_that_the_test_cannot_have(self, world: InMemory, api: Api) -> None:
-        put(world, verify=GITHUB)
-        trial = self.try_delivery(api, body=BODY)
-        assert self.steps(trial)["signature"] == "refused"
-        assert self.steps(trial)["token"] == "kept"
-
-    def test_verifies_a_signature(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, verify=GITHUB)
-        assert self.steps(self.try_delivery(api, body=BODY, headers=signature(endpoint)))["signature"] == "verified"
-
-    def test_can_only_verify_the_signature_of_a_text(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, verify=GITHUB)
-        assert self.steps(self.try_delivery(api, body=json.loads(BODY), headers=signature(endpoint)))["signature"] == "refused"
-
-    def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world)
-        create(world)
-        deliver(api, endpoint)
-        assert self.try_delivery(api, body=BODY)["outcome"] == "repeated"
-
-    @pytest.mark.parametrize("is_stored", [True, False])
-    def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
-        put(world)
-        token = create(world, timeout_at=world.clock() + 60_000)
-        world.clock.advance(60_000)
-        if is_stored:
-            world.tokens.expire(token)
-        trial = self.try_delivery(api, body=BODY)
-        assert (trial["outcome"], self.steps(trial)["token"]) == ("late", "late")
-
-    def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
-        endpoint = put(world, key_ttl="1h")
-        deliver(api, endpoint)
-        world.clock.advance(3_600_000)
-        assert self.try_delivery(api, body=BODY)["outcome"] == "kept"
-
-    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
-        put(world)
-        create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
-        assert self.try_delivery(api, body=BODY)["outcome"] == "notMatching"
-
-    def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
-        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
-
-    def test_needs_the_api_key(self, world: InMemory, api: Api) -> None:
-        put(world)
-        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}, {}).status == 401

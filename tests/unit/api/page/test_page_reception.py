@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
@@ -11,197 +10,30 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from in_process.api_gateway import TOKENS, Api, HttpAnswer
-from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.html_page import HtmlPage
+from in_process.api_gateway import TOKENS, Api
+from tests.support.approval_page import (
+    APPROVAL,
+    BROWSER,
+    FITTING,
+    FORM,
+    GIVEN,
+    JSON,
+    has_nothing_to_press,
+    opened,
+    output,
+    page_of,
+    submit,
+)
+from tests.support.callbacks import assert_untouched
+from tests.support.fakes.in_memory import InMemory
 from waitpoints.errors import TryAgain
 from waitpoints.waiter_result import Success
-
-BROWSER = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8", "accept-language": "en-GB,en;q=0.9"}
-FORM = {**BROWSER, "content-type": "application/x-www-form-urlencoded"}
-JSON = {"content-type": "application/json"}
-APPROVAL: dict[str, Any] = {
-    "title": "Deploy 4.2 to production?",
-    "text": "All checks passed.\nAnn built it.",
-    "links": [{"label": "Release notes", "url": "https://example.com/notes?a=1&b=2"}],
-    "actions": [{"id": "approve", "label": "Approve it"}, {"id": "reject", "label": "Reject it", "style": "danger"}],
-    "fields": {
-        "type": "object",
-        "required": ["amount"],
-        "properties": {
-            "amount": {"type": "integer", "title": "Amount", "minimum": 1},
-            "share": {"type": "number", "title": "Share"},
-            "note": {"type": "string", "format": "textarea", "title": "Note"},
-            "urgent": {"type": "boolean", "title": "Urgent"},
-            "regions": {"type": "array", "title": "Regions", "items": {"enum": ["eu", "us"]}},
-        },
-    },
-}
-FITTING = {"field.amount": "7", "field.share": "2.5", "field.note": "Fine <b>\r\nby me"}
-GIVEN = {"amount": 7, "share": 2.5, "note": "Fine <b>\nby me", "urgent": False}
-NOTHING_TO_PRESS = {"button", "form", "input", "textarea", "select"}
 
 
 @pytest.fixture
 def token(api: Api) -> dict[str, Any]:
     created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
     return created
-
-
-def opened(api: Api, token: Mapping[str, Any], **headers: str) -> HtmlPage:
-    """The page of a token, as a browser opens it."""
-    answer = api.get(token["url"], {**BROWSER, **headers})
-    assert answer.status == 200, answer.text
-    return page_of(answer)
-
-
-def page_of(answer: HttpAnswer) -> HtmlPage:
-    assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert len(answer.text.encode()) < 50_000
-    return HtmlPage(answer.text)
-
-
-def submit(api: Api, token: Mapping[str, Any], fields: Any = FITTING, action: str | None = "approve") -> HttpAnswer:
-    """Post the form as a browser does."""
-    pairs = [*(fields.items() if isinstance(fields, Mapping) else fields), *([("action", action)] if action else [])]
-    return api.post(token["url"], urlencode(pairs).encode(), FORM)
-
-
-def output(api: Api, token: Mapping[str, Any]) -> Any:
-    shown = api.retrieve(token["id"])
-    assert shown["status"] == "COMPLETED", shown
-    return json.loads(shown["output"])
-
-
-def assert_untouched(api: Api, token: Mapping[str, Any], count: int | None = None) -> None:
-    shown = api.retrieve(token["id"])
-    assert (shown["status"], "output" in shown) == ("WAITING", False)
-    assert shown.get("otherDeliveries", {}).get("count") == count
-
-
-def has_nothing_to_press(page: HtmlPage) -> bool:
-    return not NOTHING_TO_PRESS & {tag for tag, _ in page.tags} and not page.links
-
-
-class TestGet:
-    def test_shows_the_page_of_a_waiting_token(self, api: Api, token: dict[str, Any]) -> None:
-        page = opened(api, token)
-        for text in ("Example Ltd", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Open until "):
-            assert str(text) in page.text
-        assert page.title == "Deploy 4.2 to production? · Example Ltd"
-        assert page.links == ["https://example.com/notes?a=1&b=2"]
-        assert page.buttons == {"Approve it": ("action", "approve"), "Reject it": ("action", "reject")}
-        assert_untouched(api, token)
-
-    def test_forbids_what_a_page_could_be_abused_for(self, api: Api, token: dict[str, Any]) -> None:
-        headers = api.get(token["url"], BROWSER).headers
-        policy = headers["content-security-policy"]
-        assert policy.startswith("default-src 'none'; style-src 'sha256-")
-        assert "unsafe" not in policy
-        assert "frame-ancestors 'none'" in policy
-        expected = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
-        assert {name: headers[name] for name in expected} == expected
-        assert headers["vary"] == "Accept, Accept-Language"
-
-    @pytest.mark.parametrize(
-        ("accepted", "language"), [("fr-CA, en;q=0.5", "fr"), ("it, ja;q=0.8, de;q=0.9", "de"), ("it", "en")]
-    )
-    def test_speaks_the_language_that_the_browser_asks_for(
-        self, api: Api, token: dict[str, Any], accepted: str, language: str
-    ) -> None:
-        answer = api.get(token["url"], {**BROWSER, "accept-language": accepted})
-        assert page_of(answer).language == answer.headers["content-language"] == language
-
-    def test_of_a_token_without_a_page_shows_that_it_waits_and_nothing_to_press(self, api: Api) -> None:
-        token = api.create(timeout="1d")
-        page = opened(api, token)
-        assert "This link lets another system complete a request" in page.text
-        assert "Open until" in page.text
-        assert has_nothing_to_press(page)
-        assert_untouched(api, token)
-
-    def test_after_the_choice_says_what_was_decided_but_not_by_whom_or_with_which_fields(
-        self, api: Api, token: dict[str, Any]
-    ) -> None:
-        assert submit(api, token, {**FITTING, "field.note": "secret-note"}).status == 200
-        page = opened(api, token)
-        assert "Decided" in page.text
-        assert "Approve it was chosen" in page.text
-        assert "secret-note" not in page.html
-        assert "192.0.2" not in page.html
-        assert has_nothing_to_press(page)
-
-    @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_of_a_token_that_was_failed_says_that_it_was_cancelled_and_no_more(self, api: Api, asked: Any) -> None:
-        failed = api.create(**({"page": asked} if asked else {}))
-        api.post(f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "secret-reason"}})
-        page = opened(api, failed)
-        assert "This request was cancelled" in page.text
-        assert "ompleted" not in page.text
-        assert [icon["class"] for tag, icon in page.tags if tag == "svg"] == ["icon alert"]
-        assert "secret-reason" not in page.html
-        assert has_nothing_to_press(page)
-
-    def test_of_a_completed_token_without_a_page_says_only_that(self, api: Api) -> None:
-        token = api.create()
-        api.post(token["url"], {"secret": "of the sender"})
-        page = opened(api, token)
-        assert "This request has been completed" in page.text
-        assert "of the sender" not in page.html
-        assert has_nothing_to_press(page)
-
-    @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_after_the_timeout_says_that_it_has_ended(self, api: Api, world: InMemory, asked: Any) -> None:
-        token = api.create(timeout="1m", **({"page": asked} if asked else {}))
-        world.clock.advance(60_000)
-        page = opened(api, token)
-        assert "The time to answer is over" in page.text
-        assert has_nothing_to_press(page)
-
-    def test_with_a_wrong_hash_is_a_page_with_401(self, api: Api, token: dict[str, Any]) -> None:
-        answer = api.get(token["url"][:-1] + ("0" if token["url"][-1] != "0" else "1"), BROWSER)
-        assert answer.status == 401
-        assert "This link is not valid" in page_of(answer).text
-        assert APPROVAL["title"] not in answer.text
-
-    def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: InMemory) -> None:
-        submit(api, token)
-        world.clock.advance(RETENTION * 1000)
-        answer = api.get(token["url"], BROWSER)
-        assert answer.status == 404
-        assert "This link no longer exists" in page_of(answer).text
-
-    def test_that_fails_asks_to_try_again(
-        self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: InMemory
-    ) -> None:
-        monkeypatch.setattr(world.tokens, "retrieve", throttled)
-        answer = api.get(token["url"], BROWSER)
-        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
-        assert "Please try again" in page_of(answer).text
-
-    @pytest.mark.parametrize("accepted", [None, "*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", ""])
-    def test_that_does_not_ask_for_html_is_405_whatever_the_state(
-        self, api: Api, token: dict[str, Any], accepted: str | None
-    ) -> None:
-        headers = {} if accepted is None else {"accept": accepted}
-        for url in (token["url"], api.create()["url"]):
-            answer = api.get(url, headers)
-            assert (answer.status, answer.headers["allow"]) == (405, "POST")
-            assert answer.error
-        wrong = api.get(token["url"][:-4] + "0000", headers)
-        assert (wrong.status, wrong.error) == (401, api.post(token["url"][:-4] + "0000", b"", headers).error)
-        assert_untouched(api, token)
-
-    @pytest.mark.parametrize("asked", [APPROVAL, None])
-    def test_that_is_a_handshake_is_answered_also_to_a_browser(self, api: Api, asked: Any) -> None:
-        token = api.create(**({"page": asked} if asked else {}))
-        for headers in (BROWSER, {}):
-            answer = api.get(token["url"] + "?challenge=abc_-123", headers)
-            assert (answer.status, answer.text) == (200, "abc_-123")
-            assert answer.headers["content-type"].startswith("text/plain")
-            meta = api.get(token["url"] + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=t", headers)
-            assert (meta.status, meta.text) == (200, "1158201444")
-        assert_untouched(api, token)
 
 
 class TestAPerson:
@@ -368,63 +200,6 @@ class TestAPerson:
         assert_untouched(api, token, 1)
 
 
-class TestConfirm:
-    @pytest.fixture
-    def token(self, api: Api) -> dict[str, Any]:
-        created: dict[str, Any] = api.create(page={**APPROVAL, "confirm": True}, timeout="1d")
-        return created
-
-    def test_asks_a_second_time_and_settles_only_then(self, api: Api, token: dict[str, Any]) -> None:
-        asked = submit(api, token, [*FITTING.items(), ("field.urgent", "yes"), ("field.regions", "eu")])
-        page = page_of(asked)
-        assert asked.status == 200
-        assert "You are about to choose Approve it." in page.text
-        for shown in ("Amount", "7", "Fine <b>\r\nby me", "Yes", "eu"):
-            assert shown in page.text
-        assert_untouched(api, token)
-
-        done = api.post(token["url"], page.press("Confirm: Approve it"), FORM)
-        assert "You chose Approve it." in page_of(done).text
-        assert output(api, token) == {"action": "approve", "fields": {**GIVEN, "urgent": True, "regions": ["eu"]}}
-
-    def test_goes_back_to_the_form_as_it_was(self, api: Api, token: dict[str, Any]) -> None:
-        sent = [*FITTING.items(), ("field.urgent", "yes"), ("field.regions", "eu")]
-        page = page_of(submit(api, token, sent))
-        back = api.post(token["url"], page.press("Go back"), FORM)
-        assert back.status == 200
-        assert page_of(back).fields == sent
-        assert "Open until " in page_of(back).text
-        assert_untouched(api, token)
-
-    def test_does_not_ask_for_what_does_not_fit(self, api: Api, token: dict[str, Any]) -> None:
-        assert submit(api, token, {"field.amount": "x"}).status == 422
-        assert api.post(token["url"], b"action=approve&confirmed=yes&field.amount=x", FORM).status == 422
-        assert_untouched(api, token, 2)
-
-    def test_does_not_ask_for_a_text_that_it_cannot_show(self, api: Api, token: dict[str, Any]) -> None:
-        answer = submit(api, token, {**FITTING, "field.note": "a\x0bb\x1b"})
-        assert answer.status == 422
-        assert "Remove the control characters" in page_of(answer).text
-        assert_untouched(api, token, 1)
-
-    def test_refuses_the_form_of_a_program_that_does_not_confirm(self, api: Api, token: dict[str, Any]) -> None:
-        form = {"content-type": FORM["content-type"]}
-        answer = api.post(token["url"], b"action=approve&field.amount=7", form)
-        assert (answer.status, "confirmed=yes" in answer.error) == (422, True)
-        assert_untouched(api, token, 1)
-        assert api.post(token["url"], b"action=approve&field.amount=7&confirmed=yes", form).json == {"success": True}
-
-    @pytest.mark.parametrize("answer", ["", "maybe", "Yes", "yes&confirmed=yes", "yes&confirmed=no"])
-    def test_takes_nothing_but_one_yes_for_an_answer(self, api: Api, token: dict[str, Any], answer: str) -> None:
-        asked = api.post(token["url"], f"action=approve&field.amount=7&confirmed={answer}".encode(), FORM)
-        assert "You are about to choose Approve it." in page_of(asked).text
-        assert_untouched(api, token)
-
-    def test_does_not_ask_a_program_that_sends_json(self, api: Api, token: dict[str, Any]) -> None:
-        assert api.post(token["url"], {"action": "approve", "fields": {"amount": 7}}, JSON).json == {"success": True}
-        assert output(api, token)["action"] == "approve"
-
-
 class TestAnotherSite:
     """A page of another site can make a browser post a form to the URL. The person is asked on our own page."""
 
@@ -461,94 +236,6 @@ class TestAnotherSite:
     def test_is_not_our_own_page(self, api: Api, token: dict[str, Any], site: str) -> None:
         body = urlencode({"action": "approve", **FITTING}).encode()
         assert "You chose Approve it." in page_of(api.post(token["url"], body, {**FORM, "sec-fetch-site": site})).text
-
-
-class TestAProgram:
-    @pytest.mark.parametrize(
-        "headers",
-        [
-            JSON,
-            {},
-            {"content-type": FORM["content-type"]},
-            {"content-type": "text/plain"},
-            {**JSON, "accept": "text/html, */*"},
-        ],
-    )
-    def test_settles_with_json_of_any_content_type(self, api: Api, token: dict[str, Any], headers: dict[str, str]) -> None:
-        answer = api.post(token["url"], {"action": "reject", "fields": {"amount": 7, "regions": ["eu"]}}, headers)
-        assert (answer.status, answer.json) == (200, {"success": True})
-        assert output(api, token) == {"action": "reject", "fields": {"amount": 7, "urgent": False, "regions": ["eu"]}}
-
-    def test_is_told_which_actions_the_page_has(self, api: Api, token: dict[str, Any]) -> None:
-        shortest, without = api.create(page={"title": "Go on?"}), api.create()
-        told = [api.retrieve(it["id"]).get("pageActions") for it in (token, shortest, without)]
-        assert told == [["approve", "reject"], ["submit"], None]
-
-    @pytest.mark.parametrize(
-        "number", ["0.12345678901234567890123", "12345678901234567890123.0", "12345678901234567890123", "1e3", "-0", "2.50"]
-    )
-    def test_sends_numbers_that_arrive_digit_for_digit(self, api: Api, token: dict[str, Any], number: str) -> None:
-        choice = f'{{"action": "approve", "fields": {{"share": 1, "amount": 7, "share": {number}}}}}'
-        assert api.post(token["url"], choice.encode(), JSON).status == 200
-        written = f'{{"action":"approve","fields":{{"amount":7,"share":{number},"urgent":false}}}}'
-        assert api.retrieve(token["id"])["output"] == written
-
-        token = api.create(page=APPROVAL)
-        api.request("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data": {choice}}}'.encode())
-        assert api.retrieve(token["id"])["output"] == written
-
-    def test_sends_a_number_that_no_double_holds_and_is_refused(self, api: Api, token: dict[str, Any]) -> None:
-        choice = b'{"action": "approve", "fields": {"amount": 7, "share": 1e999}}'
-        assert api.post(token["url"], choice, JSON).status == 422
-        assert_untouched(api, token, 1)
-
-    def test_too_late_gets_a_success_and_changes_nothing(self, api: Api, token: dict[str, Any]) -> None:
-        submit(api, token)
-        answer = api.post(token["url"], {"action": "reject", "fields": {"amount": 7}}, JSON)
-        assert (answer.status, answer.json) == (200, {"success": True})
-        assert output(api, token)["action"] == "approve"
-
-    @pytest.mark.parametrize(
-        ("body", "said"),
-        [
-            ({"action": "delete", "fields": {"amount": 7}}, 'expected "action" to be "approve" or "reject"'),
-            ({"fields": {"amount": 7}}, 'expected "action" to be "approve" or "reject"'),
-            ({"action": "approve"}, 'field "amount": Fill in this field.'),
-            ({"action": "approve", "fields": {"amount": 0}}, 'field "amount": Enter 1 or more.'),
-            ({"action": "approve", "fields": {"amount": "7"}}, 'field "amount": This answer is not accepted.'),
-            ({"action": "approve", "fields": {"amount": True}}, 'field "amount"'),
-            ({"action": "approve", "fields": {"amount": 7, "urgent": "yes"}}, 'field "urgent"'),
-            ({"action": "approve", "fields": {"amount": 7, "regions": ["mars"]}}, 'field "regions"'),
-            ({"action": "approve", "fields": {"amont": 7}}, '"amont"'),
-            (
-                {"action": "approve", "fields": {"amount": 7}, "extra": 1},
-                'unknown field "extra": expected one of action, fields',
-            ),
-            ({"approved": True}, 'unknown field "approved": expected one of action, fields'),
-            ({"acton": "approve"}, 'unknown field "acton": did you mean "action"?'),
-            ([], "expected a JSON object"),
-            (b"null", "expected a JSON object"),
-            (b'"approve"', "expected a JSON object"),
-            (b"{", "expected a JSON object"),
-            (b"", "expected a JSON object"),
-            (b"\xff\x00", "expected a JSON object"),
-            (b"[" * 100_000, "expected a JSON object"),
-        ],
-    )
-    @pytest.mark.parametrize(
-        "kind", ["application/json", "text/plain", "application/octet-stream", "multipart/form-data; boundary=b"]
-    )
-    def test_with_anything_else_is_422_and_settles_nothing(
-        self, api: Api, token: dict[str, Any], body: Any, said: str, kind: str
-    ) -> None:
-        answer = api.post(token["url"], body, {"content-type": kind})
-        assert answer.status == 422
-        assert said in answer.error
-        assert_untouched(api, token, 1)
-
-    def test_is_not_told_what_it_sent(self, api: Api, token: dict[str, Any]) -> None:
-        answer = api.post(token["url"], {"action": "approve", "fields": {"amount": "secret-value"}}, JSON)
-        assert "secret-value" not in answer.text
 
 
 class TestOtherWaysToComplete:
@@ -591,30 +278,6 @@ class TestOtherWaysToComplete:
             == 200
         )
         assert output(api, token)["action"] == "approve"
-
-
-class TestCreate:
-    @pytest.mark.parametrize(
-        "beside", [{"verify": {"scheme": "github", "secret": "G"}}, {"completeWhen": "body.a"}, {"payloadSchema": {}}]
-    )
-    def test_refuses_other_rules_beside_a_page(self, api: Api, world: InMemory, beside: dict[str, Any]) -> None:
-        answer = api.post(TOKENS, {"page": APPROVAL, **beside})
-        assert answer.status == 422
-        assert f"{next(iter(beside))} is not accepted with it" in answer.error  # also where its secret does not exist
-        assert world.store.tokens == {}
-
-    def test_refuses_a_page_that_cannot_be_shown(self, api: Api, world: InMemory) -> None:
-        answer = api.post(TOKENS, {"page": {"title": "Deploy?", "confirn": True}})
-        assert answer.status == 422
-        assert "confirm" in answer.error
-        assert world.store.tokens == {}
-
-    def test_refuses_a_page_that_is_too_large_as_html(self, api: Api) -> None:
-        choices = [f"{at:03}" + "<" * 40 for at in range(80)]
-        fields = {"properties": {"one": {"enum": choices}, "two": {"enum": choices}}}
-        answer = api.post(TOKENS, {"page": {"title": "T", "fields": fields}})
-        assert answer.status == 422
-        assert "60,000" in answer.error
 
 
 PAIRS = st.lists(

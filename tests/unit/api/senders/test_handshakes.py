@@ -10,6 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret
+from tests.support import webhook_signer
+from tests.support.callbacks import assert_untouched, signed
+from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.http import HANDSHAKE_LIMIT, Response
 from waitpoints.api.senders.handshakes import Asked, answer, keyed_answer
 from waitpoints.api.senders.maybe_handshake import may_be_handshake
@@ -191,27 +196,68 @@ def test_no_byte_outside_the_alphabet_is_repeated(method: str, sent_headers: dic
             assert re.fullmatch(r"[A-Za-z0-9._~:+/=*; '-]{1,1024}", value)
 
 
-def test_an_ordinary_delivery_does_not_look_like_a_handshake() -> None:
-    assert not may_be_handshake("POST", {"x-github-event": "push"}, "a=1", b'{"action":"opened"}')
-    assert not may_be_handshake("PUT", {}, "challenge=a", b"")
-    assert not may_be_handshake("POST", {}, "", b'{"challenge":"a"}' + b" " * HANDSHAKE_LIMIT)
+JSON = {"content-type": "application/json"}
+SCHEMA = {"type": "object", "required": ["approved"], "properties": {"approved": {"type": "boolean"}}}
+FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
 
 
-@pytest.mark.parametrize(
-    ("method", "headers_", "query", "body"),
-    [
-        ("HEAD", {}, "", b""),
-        ("GET", {}, "challenge=a", b""),
-        ("OPTIONS", {"webhook-request-origin": "a"}, "", b""),
-        ("POST", {}, "validationToken=a", b""),
-        ("POST", {"x-hook-secret": "a"}, "", b""),
-        ("POST", {"smartsheet-hook-challenge": "a"}, "", b"{}"),
-        ("POST", {"aeg-event-type": "SubscriptionValidation"}, "", json.dumps(EVENT_GRID).encode()),
-        ("POST", {}, "", b'{"type":"url_verification","challenge":"a"}'),
-        ("POST", {}, "", b'{"payload":"ping","validation_code":"a"}'),
-        ("POST", {}, "", b'{"verification_token":"a"}'),
-    ],
-)
-def test_every_handshake_looks_like_one(method: str, headers_: dict[str, str], query: str, body: bytes) -> None:
-    assert may_be_handshake(method, headers_, query, body)
-    assert answer(Asked.of(method, headers_, query, body)) is not None
+class TestHandshakes:
+    @pytest.mark.parametrize(
+        ("method", "query", "body", "headers", "text"),
+        [
+            ("HEAD", "", b"", {}, ""),
+            ("GET", "challenge=abc", b"", {}, "abc"),
+            ("GET", "hub.mode=subscribe&hub.challenge=123", b"", {}, "123"),
+            ("GET", "hub.mode=subscribe&hub.challenge=a1", b"", {}, '{"hub.challenge":"a1"}'),
+            ("OPTIONS", "", b"", {"webhook-request-origin": "example.com"}, ""),
+            ("POST", "validationToken=a%20b", b"", {}, "a b"),
+            ("POST", "", b"", {"x-hook-secret": "abc"}, "{}"),
+            ("POST", "", b'{"challenge": "abc"}', {}, '{"challenge":"abc"}'),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "rules", [{}, {"completeWhen": "body.done"}, {"payloadSchema": SCHEMA}], ids=["plain", "filtered", "typed"]
+    )
+    def test_are_answered_and_touch_no_token(
+        self, api: Api, rules: Any, method: str, query: str, body: bytes, headers: dict[str, str], text: str
+    ) -> None:
+        token = api.create(**rules)
+        answer = api.request(method, f"{token['url']}?{query}", body, headers)
+        assert (answer.status, answer.text) == (200, text)
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert_untouched(api, token)
+
+    @pytest.mark.parametrize("method", ["GET", "OPTIONS", "PUT", "PATCH", "DELETE"])
+    def test_aside_no_method_but_post_does_anything(self, api: Api, method: str) -> None:
+        token = api.create()
+        answer = api.request(method, f"{token['url']}?challenge=%0d%0aset-cookie:x", FITTING, JSON)
+        assert (answer.status, answer.headers["allow"]) == (405, "POST")
+        assert_untouched(api, token)
+
+    @pytest.mark.parametrize(
+        ("scheme", "body", "status", "part"),
+        [
+            ("zoom", b'{"event": "endpoint.url_validation", "payload": {"plainToken": "abc"}}', 200, "encryptedToken"),
+            ("xero", b'{"events": [], "firstEventSequence": 0, "lastEventSequence": 0}', 200, ""),
+            ("discord", b'{"type": 1}', 200, '{"type":1}'),
+        ],
+    )
+    def test_that_need_the_key_are_answered_only_once_the_signature_is_right(
+        self, api: Api, world: InMemory, scheme: str, body: bytes, status: int, part: str
+    ) -> None:
+        world.webhook_secrets[scheme] = FakeSecret(webhook_signer.secret_of(scheme))
+        token = api.create(verify={"scheme": scheme, "secret": scheme})
+        for headers in (JSON, {**signed(token, b"{}", scheme)}):
+            refused = api.post(token["url"], body, headers)
+            assert (refused.status, "encryptedToken" in refused.text) == (401, False)
+        answer = api.post(token["url"], body, signed(token, body, scheme))
+        assert answer.status == status
+        assert part in answer.text
+        assert_untouched(api, token, 2)
+
+    def test_that_need_the_key_of_another_scheme_are_deliveries(self, api: Api, stripe: FakeSecret) -> None:
+        token = api.create(verify={"scheme": "stripe", "secret": "stripe"})
+        body = b'{"event": "endpoint.url_validation", "payload": {"plainToken": "abc"}}'
+        answer = api.post(token["url"], body, signed(token, body))
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"])["output"] == body.decode()

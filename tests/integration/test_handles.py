@@ -1,0 +1,85 @@
+"""What resumes a waiter is checked before it is stored."""
+
+import base64
+from typing import Any
+
+import boto3
+import pytest
+
+from in_process.api_gateway import Api
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.fakes.waits import FakeWaits, Fault, refusal
+from in_process.moto_stack import MotoStack
+from waitpoints.errors import InvalidRequest
+from waitpoints.waiter_result import Success
+
+JSON = {"content-type": "application/json"}
+INVALID = "InvalidParameterValueException"
+UNKNOWN = "waitpoint_" + "0" * 26
+
+
+def items(stack: MotoStack, token_id: str) -> Any:
+    """The item of a token, as the table has it."""
+    return boto3.client("dynamodb").query(
+        TableName=stack.resources["Table"]["Ref"],
+        KeyConditionExpression="id = :id",
+        ExpressionAttributeValues={":id": {"S": token_id}},
+    )["Items"]
+
+
+@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
+@pytest.mark.parametrize(
+    "written", ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19]
+)
+def test_what_is_no_callback_id_fails_the_invocation(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], function: str, written: str
+) -> None:
+    token = api.create()
+    before = items(stack, token["id"])
+    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
+    with pytest.raises(InvalidRequest, match="wait_for_callback gives its submitter"):
+        stack.functions()[function].call({**payload, "callbackId": written})
+    assert items(stack, token["id"]) == before
+    assert sum(waits.calls.total() for waits in strict_fakes) == 0
+
+
+@pytest.mark.parametrize(("code", "status"), [("ResourceNotFoundException", "GONE"), (INVALID, "UNDELIVERED")])
+def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
+    api: Api, stack: MotoStack, strict_fakes: tuple[FakeWaits, ...], code: str, status: str
+) -> None:
+    """Only Lambda can tell them apart, since both are base64. AWS does not document which of these it answers."""
+    functions, (_, durable_functions) = stack.functions(), strict_fakes
+    token, task_token, callback_id = api.create(), base64.b64encode(b"task token" * 50).decode(), durable_functions.start()
+    for handle in (task_token, callback_id):
+        functions["wait_for_token"].call({"waitpointId": token["id"], "callbackId": handle})
+    durable_functions.fail_next(Fault(refusal(code, "as the test says")), times=10, handle=task_token)
+    assert api.post(token["url"], b'"approved"', JSON).status == 200
+    left = functions["resume_waiters"].call({"waitpointIds": [token["id"]]})
+    assert left == {"undelivered": 1 if status == "UNDELIVERED" else 0}
+    assert [waiter["status"] for waiter in api.retrieve(token["id"])["waiters"]] == [status, "RESUMED"]
+    assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')
+
+
+@pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "$$.Task.Token",
+        "$states.context.Task.Token",
+        "{% $states.context.Task.Token %}",
+        "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
+        UNKNOWN,
+        f"https://hooks.example.com/api/v1/waitpoints/tokens/{UNKNOWN}/callback/0",
+    ],
+)
+def test_what_is_no_task_token_fails_the_invocation(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, function: str, written: str
+) -> None:
+    """If stored, the execution would wait without end, or a plain `lambda:invoke` state would succeed at once."""
+    token = api.create()
+    before = items(stack, token["id"])
+    payload = {"waitpointId": token["id"]} if function == "wait_for_token" else {}
+    with pytest.raises(InvalidRequest, match=r"JSONPath.*JSONata"):
+        stack.functions()[function].call({**payload, "taskToken": written})
+    assert items(stack, token["id"]) == before
+    assert step_functions.calls.total() == 0

@@ -1,0 +1,155 @@
+"""What DynamoDB holds of a token."""
+
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+
+from in_process.fakes.clock import FakeClock
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from waitpoints import ids
+from waitpoints.aws.store import Store
+from waitpoints.token import (
+    Attachment,
+    Completed,
+    Document,
+    DocumentKind,
+    Failed,
+    Origin,
+    Output,
+    Rules,
+    Source,
+    Token,
+    TokenError,
+    Unchecked,
+    Verification,
+    Waiter,
+    WaiterKind,
+)
+
+START = FakeClock().now
+TIMEOUT = START + 60_000
+RETENTION = 30 * 86_400  # seconds
+OUTPUT = Output('{"approved": true}')
+
+
+def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
+    return Waiter(FakeStepFunctions().start_task(2048), registered_at, unwrap)
+
+
+SIGNED = Rules(verify=Verification("stripe", "stripe"))
+TYPED = Rules(has_schema=True)
+SENDER = Origin(
+    source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
+)
+FAILURE = TokenError("It is out of stock: Größe 🎈", "OutOfStock", "E_STOCK")
+
+
+class TestItems:
+    """What DynamoDB holds of a token: no more than it must, and nothing that is never removed."""
+
+    @pytest.fixture
+    def written(self, stack: MotoStack) -> Store:
+        return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+    def item(self, stack: MotoStack, token_id: str, kind: str = "token") -> dict[str, Any]:
+        key = {"id": {"S": token_id}, "item": {"S": kind}}
+        found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=key).get("Item", {})
+        return dict(found)
+
+    def make(self, store: Store, **fields: Any) -> Token:
+        token = Token(id=ids.new_id(START), created_at=START, **fields)
+        document = Document(DocumentKind.SCHEMA, "{}") if token.rules and token.rules.has_schema else None
+        store.create(token, None, START, document=document)
+        return token
+
+    def test_of_a_plain_token_are_those_of_before_and_completed_by(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        waiting = {"id", "item", "status", "createdAt", "waiters", "waiterCount", "listShard"}
+        assert self.item(stack, token.id).keys() == waiting
+        written.complete(token.id, Completed(START, OUTPUT, Origin(source=Source.CALLBACK)), Unchecked.ANY)
+        settled = self.item(stack, token.id)
+        assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
+        assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
+
+    def test_of_a_plain_waiter_are_those_of_before(self, stack: MotoStack, written: Store) -> None:
+        one = waiter()
+        token = self.make(written, waiters={one.key: one})
+        [stored] = self.item(stack, token.id)["waiters"]["M"].values()
+        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap"}
+
+    def test_of_a_durable_functions_waiter_say_so_beside_those_of_before(self, stack: MotoStack, written: Store) -> None:
+        """A version that knows no kinds reads its callback id as a task token, which Step Functions refuses: InvalidToken."""
+        one = Waiter("AQ==", START, kind=WaiterKind.DURABLE_FUNCTION)
+        token = self.make(written, waiters={one.key: one})
+        [stored] = self.item(stack, token.id)["waiters"]["M"].values()
+        assert stored["M"].keys() == {"taskToken", "registeredAt", "unwrap", "kind"}
+        assert stored["M"]["kind"] == {"S": "DURABLE_FUNCTION"}
+        assert stored["M"]["taskToken"] == {"B": b"\x01"}
+
+    def test_of_a_failed_token_stored_as_completed_are_read_as_failed(self, stack: MotoStack, written: Store) -> None:
+        """As they were stored before the status FAILED."""
+        token = self.make(written)
+        written.complete(token.id, Failed(START, FAILURE), Unchecked.ANY)
+        assert self.item(stack, token.id)["status"] == {"S": "FAILED"}
+        boto3.client("dynamodb").update_item(
+            TableName=stack.resources["Table"]["Ref"],
+            Key={"id": {"S": token.id}, "item": {"S": "token"}},
+            UpdateExpression="SET #status = :completed",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":completed": {"S": "COMPLETED"}},
+        )
+        assert written.get(token.id).outcome == Failed(START, FAILURE)
+
+    def test_of_rules_hold_only_those_that_there_are(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=SIGNED)
+        rules = {"verify": {"M": {"scheme": {"S": "stripe"}, "secret": {"S": "stripe"}}}}
+        assert self.item(stack, token.id)["deliveryRules"] == {"M": rules}
+
+    def test_of_a_schema_expire_after_the_timeout_and_the_retention(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED, timeout_at=TIMEOUT)
+        assert int(self.item(stack, token.id, "schema")["expiresAt"]["N"]) == TIMEOUT // 1000 + RETENTION
+
+    def test_of_a_schema_without_a_timeout_wait_for_the_doctor(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED)
+        assert "expiresAt" not in self.item(stack, token.id, "schema")
+        assert Attachment(token.id, "schema", token.id, START) in self.attachments(written)
+
+    def test_of_other_deliveries_expire_only_once_the_token_has_ended(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        written.count_delivery(token.id, None, SENDER, START + 5)
+        written.count_delivery(token.id, None, SENDER, START + 6)
+        assert "expiresAt" not in self.item(stack, token.id, "others")
+        assert self.attachments(written) == [Attachment(token.id, "others", token.id, START + 5)]
+        written.count_delivery(token.id, Completed(START + 7000), SENDER, START + 9000)
+        assert int(self.item(stack, token.id, "others")["expiresAt"]["N"]) == (START + 9000) // 1000 + RETENTION
+        assert self.attachments(written) == []
+
+    def test_of_other_deliveries_drop_what_the_last_one_did_not_say(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        written.count_delivery(token.id, None, SENDER, START)
+        written.count_delivery(token.id, None, Origin(source=Source.CALLBACK), START)
+        assert self.item(stack, token.id, "others").keys() == {"id", "item", "count", "lastAt", "tokenId", "createdAt"}
+
+    def test_of_an_attachment_are_released_only_by_its_own_token(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written, rules=TYPED)
+        written.count_delivery(token.id, None, SENDER, START)
+        found = self.attachments(written)
+        assert {one.item for one in found} == {"schema", "others"}
+        for one in found:
+            assert not written.release(replace(one, token_id=ids.new_id(START)))
+            assert written.release(one)
+            assert not written.release(one)
+        assert written.get(token.id) == token
+        assert written.read_document(token.id, DocumentKind.SCHEMA) is None
+
+    def test_of_a_delivery_that_is_counted_are_not_the_tokens(self, stack: MotoStack, written: Store) -> None:
+        token = self.make(written)
+        before = self.item(stack, token.id)
+        written.count_delivery(token.id, None, SENDER, START)
+        assert self.item(stack, token.id) == before
+
+    def attachments(self, store: Store) -> list[Attachment]:
+        return [one for page in store.scan(0, 1, START) for one in page.attachments]

@@ -1,0 +1,27 @@
+"""Public access tokens as the SDK signs them, and others."""
+
+import time
+from typing import Any
+
+import jwt
+
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
+
+TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
+ABSENT = object()
+
+
+def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **claims: Any) -> str:
+    """A public access token as the SDK signs one, with some claims changed or, if ABSENT, left out."""
+    now = int(time.time())
+    usual = {"sub": "waitpoints", "pub": True, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 900}
+    written = {
+        name: value for name, value in {**usual, "scopes": [write_scope(TOKEN)], **claims}.items() if value is not ABSENT
+    }
+    return jwt.encode(written, world.api_key.read_current() if key is None else key, algorithm=algorithm)
+
+
+def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> None:
+    check_may_complete(world.credentials, f"Bearer {bearer}", written_id)

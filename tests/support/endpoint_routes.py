@@ -1,0 +1,39 @@
+"""Requests to the routes that manage endpoints."""
+
+from typing import Any
+
+from in_process.api_gateway import Api
+from openapi import answers
+from openapi.operations import ENDPOINTS
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.endpoint import Endpoint
+
+GITHUB = f"{ENDPOINTS}/github"
+SMALLEST = {"key": "body.workflow_run.id", "verify": "none"}
+FULL = {
+    "key": "body.workflow_run.id",
+    "verify": {"scheme": "token", "secret": "shared", "header": "X-Token"},
+    "completeWhen": "body.action == 'completed'",
+    "output": "body.workflow_run",
+    "keyTTL": "7d",
+}
+
+
+def put(api: Api, body: Any, url: str = GITHUB) -> Any:
+    answer = api.request("PUT", url, body)
+    assert answer.status == 200, answer.text
+    answers.EndpointObject.model_validate(answer.json)
+    return answer.json
+
+
+def get(api: Api, url: str = GITHUB) -> Any:
+    answer = api.get(url)
+    assert answer.status == 200, answer.text
+    answers.EndpointWithDeliveries.model_validate(answer.json)
+    return answer.json
+
+
+def stored(world: InMemory, name: str = "github") -> Endpoint:
+    endpoint = world.endpoints.get(name)
+    assert endpoint is not None
+    return endpoint

@@ -1,0 +1,121 @@
+"""A trial says what a delivery to an endpoint would come to, and changes nothing."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret
+from in_process.template import Template
+from tests.support.fakes.in_memory import InMemory
+from tests.support.github_endpoint import BODY, GITHUB, KEY, SECRET, counted, create, deliver, put, url_of
+from waitpoints.token import (
+    Document,
+    DocumentKind,
+)
+
+TEMPLATE = Template.load()
+
+
+@pytest.fixture
+def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+    world.install(monkeypatch)
+    world.webhook_secrets["github"] = FakeSecret(SECRET)
+    return Api(TEMPLATE, world.api_key.read_current())
+
+
+class TestATrial:
+    def try_delivery(self, api: Api, **sent: Any) -> dict[str, Any]:
+        answer = api.post("/api/v1/endpoints/github/test", sent)
+        assert answer.status == 200
+        shown: dict[str, Any] = answer.json
+        return shown
+
+    def steps(self, trial: Mapping[str, Any]) -> dict[str, str]:
+        return {step["step"]: step["result"] for step in trial["steps"]}
+
+    @pytest.mark.parametrize(
+        ("settings", "sent", "outcome"),
+        [
+            ({}, {"body": BODY}, "completed"),
+            ({}, {"body": json.loads(BODY)}, "completed"),
+            ({}, {"body": BODY.replace("completed", "requested")}, "notMatching"),
+            ({}, {"body": BODY.replace('"id"', '"number"')}, "noKey"),
+            ({"output": "join('', body.action)"}, {"body": BODY}, "noOutput"),
+            ({}, {"body": BODY.replace("123456", "7")}, "kept"),
+            ({"key_ttl": "0s"}, {"body": BODY.replace("123456", "7")}, "notAwaited"),
+            ({"verify": GITHUB}, {"body": BODY}, "refused"),
+            ({"verify": GITHUB}, {"body": BODY, "headers": {"X-Hub-Signature-256": "sha256=00"}}, "refused"),
+            ({}, {"body": {"type": "url_verification", "challenge": "abc"}}, "handshake"),
+            ({}, {}, "notMatching"),
+            ({"key": "query.run", "complete_when": None}, {"query": "run=123456"}, "completed"),
+            ({"key": "headers.run", "complete_when": None}, {"headers": {"Run": "123456"}}, "completed"),
+        ],
+    )
+    def test_says_what_a_delivery_would_come_to_as_it_does(
+        self, world: InMemory, api: Api, settings: Any, sent: Any, outcome: str
+    ) -> None:
+        endpoint, token = put(world, **settings), create(world)
+        trial = self.try_delivery(api, **sent)
+        assert trial["outcome"] == outcome
+        assert world.tokens.retrieve(token).outcome is None
+        assert list(world.store.tokens) == [token]
+        assert counted(world, endpoint) == {}
+        query = f"?{sent['query']}" if "query" in sent else ""
+        api.post(url_of(endpoint) + query, sent.get("body", ""), sent.get("headers", {}))
+        assert counted(world, endpoint) == ({} if outcome == "handshake" else {outcome: 1})
+
+    def test_shows_every_step(self, world: InMemory, api: Api) -> None:
+        put(world, output="body.action")
+        token = create(world)
+        trial = self.try_delivery(api, body=BODY)
+        assert self.steps(trial) == {
+            "signature": "not asked for",
+            "completeWhen": "matches",
+            "key": KEY,
+            "output": "found",
+            "token": "completed",
+        }
+        assert (trial["key"], trial["token"], trial["output"]) == (KEY, token, '"completed"')
+
+    def test_goes_on_after_a_signature_that_the_test_cannot_have(self, world: InMemory, api: Api) -> None:
+        put(world, verify=GITHUB)
+        trial = self.try_delivery(api, body=BODY)
+        assert self.steps(trial)["signature"] == "refused"
+        assert self.steps(trial)["token"] == "kept"
+
+    def test_says_that_the_token_has_ended(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world)
+        create(world)
+        deliver(api, endpoint)
+        assert self.try_delivery(api, body=BODY)["outcome"] == "repeated"
+
+    @pytest.mark.parametrize("is_stored", [True, False])
+    def test_says_that_the_token_has_timed_out(self, world: InMemory, api: Api, is_stored: bool) -> None:
+        put(world)
+        token = create(world, timeout_at=world.clock() + 60_000)
+        world.clock.advance(60_000)
+        if is_stored:
+            world.tokens.expire(token)
+        trial = self.try_delivery(api, body=BODY)
+        assert (trial["outcome"], self.steps(trial)["token"]) == ("late", "late")
+
+    def test_says_that_a_key_is_free_again(self, world: InMemory, api: Api) -> None:
+        endpoint = put(world, key_ttl="1h")
+        deliver(api, endpoint)
+        world.clock.advance(3_600_000)
+        assert self.try_delivery(api, body=BODY)["outcome"] == "kept"
+
+    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
+        put(world)
+        create(world, document=Document(DocumentKind.SCHEMA, '{"required": ["conclusion"]}'))
+        assert self.try_delivery(api, body=BODY)["outcome"] == "notMatching"
+
+    def test_of_an_unknown_endpoint_is_404(self, world: InMemory, api: Api) -> None:
+        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}).status == 404
+
+    def test_needs_the_api_key(self, world: InMemory, api: Api) -> None:
+        put(world)
+        assert api.post("/api/v1/endpoints/github/test", {"body": BODY}, {}).status == 401

@@ -1,0 +1,65 @@
+"""What a `page` may contain."""
+
+import re
+from typing import Any
+
+import pytest
+
+from waitpoints.api.page import definition as page_definition
+from waitpoints.errors import InvalidPage
+
+URLS_REFUSED = [
+    "javascript:alert(1)",
+    "JaVaScRiPt:alert(1)",
+    " javascript:alert(1)",
+    "java\nscript:alert(1)",
+    "data:text/html,x",
+    "vbscript:x",
+    "file:///etc/passwd",
+    "//example.com",
+    "/path",
+    "https:example.com",
+    "https:/example.com",
+    "https://",
+    "https:\\\\example.com",
+    "https://exa mple.com",
+    "https://example.com/\u0000",
+    "mailto:",
+    "blob:https://example.com/1",
+    "",
+    None,
+]
+
+
+@pytest.mark.parametrize("url", URLS_REFUSED)
+def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
+    with pytest.raises(InvalidPage, match=re.escape("page.links[0].url")):
+        page_definition.parse({"title": "T", "links": [{"label": "a", "url": url}]})
+
+
+@pytest.mark.parametrize(
+    ("definition", "place"),
+    [
+        ("a text", "page"),
+        ({}, "page.title"),
+        ({"title": " "}, "page.title"),
+        ({"title": "x" * 201}, "page.title"),
+        ({"title": "a\u0000"}, "page.title"),
+        ({"title": "a\ud800"}, "page.title"),
+        ({"title": "T", "text": "x" * 10_001}, "page.text"),
+        ({"title": "T", "txet": "a"}, "text"),
+        ({"title": "T", "confirm": "yes"}, "page.confirm"),
+        ({"title": "T", "links": [{"url": "https://a.example"}] * 11}, "page.links"),
+        ({"title": "T", "actions": []}, "page.actions"),
+        ({"title": "T", "actions": [{"id": str(n), "label": "A"} for n in range(9)]}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A"}] * 2}, "page.actions"),
+        ({"title": "T", "actions": [{"id": "a b", "label": "A"}]}, "page.actions[0].id"),
+        ({"title": "T", "actions": [{"id": "a"}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "x" * 101}]}, "page.actions[0].label"),
+        ({"title": "T", "actions": [{"id": "a", "label": "A", "style": "red"}]}, "page.actions[0].style"),
+        ({"title": "T", "text": "ü" * 9_000}, "page"),
+    ],
+)
+def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(place)):
+        page_definition.parse(definition)

@@ -1,0 +1,160 @@
+"""What a form, or a program's JSON, says to a page."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from tests.support.approval_page import APPROVAL, FITTING, FORM, GIVEN, JSON, output, page_of, submit
+from tests.support.callbacks import assert_untouched
+
+
+@pytest.fixture
+def token(api: Api) -> dict[str, Any]:
+    created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
+    return created
+
+
+class TestConfirm:
+    @pytest.fixture
+    def token(self, api: Api) -> dict[str, Any]:
+        created: dict[str, Any] = api.create(page={**APPROVAL, "confirm": True}, timeout="1d")
+        return created
+
+    def test_asks_a_second_time_and_settles_only_then(self, api: Api, token: dict[str, Any]) -> None:
+        asked = submit(api, token, [*FITTING.items(), ("field.urgent", "yes"), ("field.regions", "eu")])
+        page = page_of(asked)
+        assert asked.status == 200
+        assert "You are about to choose Approve it." in page.text
+        for shown in ("Amount", "7", "Fine <b>\r\nby me", "Yes", "eu"):
+            assert shown in page.text
+        assert_untouched(api, token)
+
+        done = api.post(token["url"], page.press("Confirm: Approve it"), FORM)
+        assert "You chose Approve it." in page_of(done).text
+        assert output(api, token) == {"action": "approve", "fields": {**GIVEN, "urgent": True, "regions": ["eu"]}}
+
+    def test_goes_back_to_the_form_as_it_was(self, api: Api, token: dict[str, Any]) -> None:
+        sent = [*FITTING.items(), ("field.urgent", "yes"), ("field.regions", "eu")]
+        page = page_of(submit(api, token, sent))
+        back = api.post(token["url"], page.press("Go back"), FORM)
+        assert back.status == 200
+        assert page_of(back).fields == sent
+        assert "Open until " in page_of(back).text
+        assert_untouched(api, token)
+
+    def test_does_not_ask_for_what_does_not_fit(self, api: Api, token: dict[str, Any]) -> None:
+        assert submit(api, token, {"field.amount": "x"}).status == 422
+        assert api.post(token["url"], b"action=approve&confirmed=yes&field.amount=x", FORM).status == 422
+        assert_untouched(api, token, 2)
+
+    def test_does_not_ask_for_a_text_that_it_cannot_show(self, api: Api, token: dict[str, Any]) -> None:
+        answer = submit(api, token, {**FITTING, "field.note": "a\x0bb\x1b"})
+        assert answer.status == 422
+        assert "Remove the control characters" in page_of(answer).text
+        assert_untouched(api, token, 1)
+
+    def test_refuses_the_form_of_a_program_that_does_not_confirm(self, api: Api, token: dict[str, Any]) -> None:
+        form = {"content-type": FORM["content-type"]}
+        answer = api.post(token["url"], b"action=approve&field.amount=7", form)
+        assert (answer.status, "confirmed=yes" in answer.error) == (422, True)
+        assert_untouched(api, token, 1)
+        assert api.post(token["url"], b"action=approve&field.amount=7&confirmed=yes", form).json == {"success": True}
+
+    @pytest.mark.parametrize("answer", ["", "maybe", "Yes", "yes&confirmed=yes", "yes&confirmed=no"])
+    def test_takes_nothing_but_one_yes_for_an_answer(self, api: Api, token: dict[str, Any], answer: str) -> None:
+        asked = api.post(token["url"], f"action=approve&field.amount=7&confirmed={answer}".encode(), FORM)
+        assert "You are about to choose Approve it." in page_of(asked).text
+        assert_untouched(api, token)
+
+    def test_does_not_ask_a_program_that_sends_json(self, api: Api, token: dict[str, Any]) -> None:
+        assert api.post(token["url"], {"action": "approve", "fields": {"amount": 7}}, JSON).json == {"success": True}
+        assert output(api, token)["action"] == "approve"
+
+
+class TestAProgram:
+    @pytest.mark.parametrize(
+        "headers",
+        [
+            JSON,
+            {},
+            {"content-type": FORM["content-type"]},
+            {"content-type": "text/plain"},
+            {**JSON, "accept": "text/html, */*"},
+        ],
+    )
+    def test_settles_with_json_of_any_content_type(self, api: Api, token: dict[str, Any], headers: dict[str, str]) -> None:
+        answer = api.post(token["url"], {"action": "reject", "fields": {"amount": 7, "regions": ["eu"]}}, headers)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert output(api, token) == {"action": "reject", "fields": {"amount": 7, "urgent": False, "regions": ["eu"]}}
+
+    def test_is_told_which_actions_the_page_has(self, api: Api, token: dict[str, Any]) -> None:
+        shortest, without = api.create(page={"title": "Go on?"}), api.create()
+        told = [api.retrieve(it["id"]).get("pageActions") for it in (token, shortest, without)]
+        assert told == [["approve", "reject"], ["submit"], None]
+
+    @pytest.mark.parametrize(
+        "number", ["0.12345678901234567890123", "12345678901234567890123.0", "12345678901234567890123", "1e3", "-0", "2.50"]
+    )
+    def test_sends_numbers_that_arrive_digit_for_digit(self, api: Api, token: dict[str, Any], number: str) -> None:
+        choice = f'{{"action": "approve", "fields": {{"share": 1, "amount": 7, "share": {number}}}}}'
+        assert api.post(token["url"], choice.encode(), JSON).status == 200
+        written = f'{{"action":"approve","fields":{{"amount":7,"share":{number},"urgent":false}}}}'
+        assert api.retrieve(token["id"])["output"] == written
+
+        token = api.create(page=APPROVAL)
+        api.request("POST", f"{TOKENS}/{token['id']}/complete", f'{{"data": {choice}}}'.encode())
+        assert api.retrieve(token["id"])["output"] == written
+
+    def test_sends_a_number_that_no_double_holds_and_is_refused(self, api: Api, token: dict[str, Any]) -> None:
+        choice = b'{"action": "approve", "fields": {"amount": 7, "share": 1e999}}'
+        assert api.post(token["url"], choice, JSON).status == 422
+        assert_untouched(api, token, 1)
+
+    def test_too_late_gets_a_success_and_changes_nothing(self, api: Api, token: dict[str, Any]) -> None:
+        submit(api, token)
+        answer = api.post(token["url"], {"action": "reject", "fields": {"amount": 7}}, JSON)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert output(api, token)["action"] == "approve"
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ({"action": "delete", "fields": {"amount": 7}}, 'expected "action" to be "approve" or "reject"'),
+            ({"fields": {"amount": 7}}, 'expected "action" to be "approve" or "reject"'),
+            ({"action": "approve"}, 'field "amount": Fill in this field.'),
+            ({"action": "approve", "fields": {"amount": 0}}, 'field "amount": Enter 1 or more.'),
+            ({"action": "approve", "fields": {"amount": "7"}}, 'field "amount": This answer is not accepted.'),
+            ({"action": "approve", "fields": {"amount": True}}, 'field "amount"'),
+            ({"action": "approve", "fields": {"amount": 7, "urgent": "yes"}}, 'field "urgent"'),
+            ({"action": "approve", "fields": {"amount": 7, "regions": ["mars"]}}, 'field "regions"'),
+            ({"action": "approve", "fields": {"amont": 7}}, '"amont"'),
+            (
+                {"action": "approve", "fields": {"amount": 7}, "extra": 1},
+                'unknown field "extra": expected one of action, fields',
+            ),
+            ({"approved": True}, 'unknown field "approved": expected one of action, fields'),
+            ({"acton": "approve"}, 'unknown field "acton": did you mean "action"?'),
+            ([], "expected a JSON object"),
+            (b"null", "expected a JSON object"),
+            (b'"approve"', "expected a JSON object"),
+            (b"{", "expected a JSON object"),
+            (b"", "expected a JSON object"),
+            (b"\xff\x00", "expected a JSON object"),
+            (b"[" * 100_000, "expected a JSON object"),
+        ],
+    )
+    @pytest.mark.parametrize(
+        "kind", ["application/json", "text/plain", "application/octet-stream", "multipart/form-data; boundary=b"]
+    )
+    def test_with_anything_else_is_422_and_settles_nothing(
+        self, api: Api, token: dict[str, Any], body: Any, said: str, kind: str
+    ) -> None:
+        answer = api.post(token["url"], body, {"content-type": kind})
+        assert answer.status == 422
+        assert said in answer.error
+        assert_untouched(api, token, 1)
+
+    def test_is_not_told_what_it_sent(self, api: Api, token: dict[str, Any]) -> None:
+        answer = api.post(token["url"], {"action": "approve", "fields": {"amount": "secret-value"}}, JSON)
+        assert "secret-value" not in answer.text

@@ -1,0 +1,89 @@
+"""Who settled a token, as it shows it."""
+
+import json
+
+import pytest
+
+from in_process.api_gateway import Api
+from in_process.template import Template
+from tests.support.callbacks import complete
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.senders.origin import _DELIVERY_IDS
+from waitpoints.token import iso
+
+FUNCTIONS = Template.load().functions()
+JSON = {"content-type": "application/json"}
+FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
+IP = "192.0.2.1"
+
+
+class TestCompletedBy:
+    def test_shows_what_a_delivery_said_of_itself(self, api: Api, world: InMemory) -> None:
+        token = api.create()
+        headers = {**JSON, "user-agent": "Hookshot/1", "x-github-delivery": "d-1", "cookie": "c=1", "authorization": "Bearer x"}
+        api.post(f"{token['url']}?a=1&b=%20", FITTING, headers)
+        assert api.retrieve(token["id"])["completedBy"] == {
+            "source": "callback",
+            "at": iso(world.clock()),
+            "ip": IP,
+            "userAgent": "Hookshot/1",
+            "contentType": "application/json",
+            "query": "a=1&b=%20",
+            "deliveryId": "d-1",
+        }
+
+    def test_shows_no_more_than_was_said(self, api: Api, world: InMemory) -> None:
+        token = api.create()
+        api.post(token["url"], b"", {})
+        assert api.retrieve(token["id"])["completedBy"] == {"source": "callback", "at": iso(world.clock()), "ip": IP}
+
+    @pytest.mark.parametrize("name", ["user-agent", "content-type", "webhook-id"])
+    @pytest.mark.parametrize(("sent", "kept"), [("ü" * 300, "ü" * 256), ("x" * 256, "x" * 256), ("a\udc00b", "a?b")])
+    def test_cuts_each_text(self, api: Api, name: str, sent: str, kept: str) -> None:
+        token = api.create()
+        assert api.post(token["url"], b"1", {name: sent}).status == 200
+        shown = {"user-agent": "userAgent", "content-type": "contentType", "webhook-id": "deliveryId"}[name]
+        assert api.retrieve(token["id"])["completedBy"][shown] == kept
+
+    def test_cuts_the_query(self, api: Api) -> None:
+        token = api.create()
+        api.post(f"{token['url']}?{'q' * 300}", b"1", {})
+        assert api.retrieve(token["id"])["completedBy"]["query"] == "q" * 256
+
+    @pytest.mark.parametrize("header", _DELIVERY_IDS)
+    def test_knows_the_header_of_each_senders_delivery_id(self, api: Api, header: str) -> None:
+        token = api.create()
+        api.post(token["url"], b"1", {header: "the-delivery"})
+        assert api.retrieve(token["id"])["completedBy"]["deliveryId"] == "the-delivery"
+
+    @pytest.mark.parametrize(
+        "header", ["cookie", "authorization", "x-api-key", "x-gitlab-token", "proxy-authorization", "x-hook-secret"]
+    )
+    def test_never_holds_a_credential(self, api: Api, world: InMemory, header: str) -> None:
+        token = api.create()
+        api.post(token["url"], b"1", {header: "credential of the sender!"})
+        assert "credential of the sender" not in repr(world.store.tokens) + json.dumps(api.retrieve(token["id"]))
+
+    def test_of_a_request_to_complete_names_its_source(self, api: Api) -> None:
+        token = api.create()
+        complete(api, token, {"data": 1})
+        shown = api.retrieve(token["id"])["completedBy"]
+        assert (shown["source"], shown["ip"], shown["contentType"]) == ("complete", IP, "application/json")
+        assert "Bearer" not in json.dumps(shown)
+
+    def test_of_a_timeout_names_its_instant(self, api: Api, world: InMemory) -> None:
+        token = api.create(timeout="10s")
+        at = iso(world.clock.advance(seconds=10))
+        world.clock.advance(seconds=5)
+        assert api.retrieve(token["id"])["completedBy"] == {"source": "timeout", "at": at}
+
+    def test_of_a_state_machine_names_only_its_source(self, api: Api, world: InMemory) -> None:
+        token = api.create()
+        FUNCTIONS["complete_token_in_state"].call({"waitpointId": token["id"], "data": 1})
+        assert api.retrieve(token["id"])["completedBy"] == {"source": "complete", "at": iso(world.clock())}
+
+    def test_is_that_of_the_first(self, api: Api) -> None:
+        token = api.create()
+        for delivery in ("first", "second"):
+            api.post(token["url"], b"1", {"webhook-id": delivery})
+        assert api.retrieve(token["id"])["completedBy"]["deliveryId"] == "first"

@@ -1,0 +1,79 @@
+"""A token with `verify` takes only what its sender signed."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret, MissingSecret
+from tests.support import webhook_signer
+from tests.support.callbacks import assert_untouched, complete, signed
+from tests.support.fakes.in_memory import InMemory
+
+JSON = {"content-type": "application/json"}
+FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
+
+
+class TestVerify:
+    @pytest.fixture
+    def token(self, api: Api, stripe: FakeSecret) -> Any:
+        return api.create(verify={"scheme": "stripe", "secret": "stripe"})
+
+    def test_settles_with_a_signed_delivery(self, api: Api, token: Any) -> None:
+        assert api.post(token["url"], FITTING, signed(token, FITTING)).status == 200
+        assert api.retrieve(token["id"])["output"] == FITTING.decode()
+
+    @pytest.mark.parametrize("wrong", ["unsigned", "another body", "another secret", "rubbish"])
+    def test_refuses_any_other_and_counts_it(self, api: Api, token: Any, wrong: str) -> None:
+        headers = {
+            "unsigned": JSON,
+            "another body": signed(token, FITTING),
+            "another secret": signed(token, UNFITTING, secret="another secret"),
+            "rubbish": {**JSON, "stripe-signature": "t=x,v1=y"},
+        }[wrong]
+        answer = api.post(token["url"], UNFITTING, headers)
+        assert answer.status == 401
+        assert "Invalid signature" in answer.error
+        assert_untouched(api, token, 1)
+
+    def test_takes_both_versions_of_the_secret(self, api: Api, token: Any, stripe: FakeSecret) -> None:
+        old = signed(token, FITTING)
+        stripe.rotate("a new secret")
+        assert api.post(token["url"], FITTING, old).status == 200
+        other = api.create(verify={"scheme": "stripe", "secret": "stripe"})
+        assert api.post(other["url"], FITTING, signed(other, FITTING, secret="a new secret")).status == 200
+        assert api.retrieve(other["id"])["status"] == "COMPLETED"
+
+    @pytest.mark.parametrize("code", ["ResourceNotFoundException", "ThrottlingException"])
+    def test_answers_503_while_the_secret_cannot_be_read(self, api: Api, world: InMemory, token: Any, code: str) -> None:
+        world.webhook_secrets["stripe"] = MissingSecret(code)
+        assert api.post(token["url"], FITTING, signed(token, FITTING)).status == 503
+        assert_untouched(api, token)
+
+    def test_answers_503_while_the_secret_is_of_another_form(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["svix"] = FakeSecret(webhook_signer.secret_of("svix"))
+        token = api.create(verify={"scheme": "svix", "secret": "svix"})
+        world.webhook_secrets["svix"] = FakeSecret("whsec_hidden and no base64")
+        answer = api.post(token["url"], FITTING, signed(token, FITTING, "svix"))
+        assert answer.status == 503
+        assert "hidden" not in answer.text
+        assert_untouched(api, token)
+
+    def test_takes_a_shared_value_in_a_header(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["gitlab"] = FakeSecret("the shared value")
+        token = api.create(verify={"scheme": "token", "header": "X-Gitlab-Token", "secret": "gitlab"})
+        assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared valuE"}).status == 401
+        assert_untouched(api, token, 1)
+        assert api.post(token["url"], b"1", {"x-gitlab-token": "the shared value"}).status == 200
+        assert "the shared value" not in repr(world.store.get(token["id"]))
+
+    def test_signs_the_url_with_its_query(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["square"] = FakeSecret(webhook_signer.secret_of("square"))
+        token = api.create(verify={"scheme": "square", "secret": "square"})
+        url = f"{token['url']}?a=%20b&c"
+        assert api.post(url, b"1", signed(token, b"1", "square")).status == 401
+        assert api.post(url, b"1", signed({"url": url}, b"1", "square")).status == 200
+
+    def test_is_not_asked_of_a_request_to_complete(self, api: Api, token: Any) -> None:
+        assert complete(api, token, {"data": 1}).status == 200
+        assert api.retrieve(token["id"])["output"] == "1"

@@ -1,0 +1,92 @@
+"""What `verify` may say in a request."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.api.senders.schemes import ALIASES, SCHEMES
+from waitpoints.api.senders.verify_request import parse_verify
+from waitpoints.errors import InvalidVerification
+from waitpoints.token import Verification
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=4), inner),
+    max_leaves=5,
+)
+
+
+class TestVerifyOfACreateRequest:
+    def test_names_a_scheme_and_a_secret(self) -> None:
+        assert parse_verify({"scheme": "stripe", "secret": "STRIPE_live-1"}) == Verification("stripe", "STRIPE_live-1")
+
+    def test_of_the_scheme_token_names_a_header_too(self) -> None:
+        written = {"scheme": "token", "secret": "N", "header": "X-Gitlab-Token"}
+        assert parse_verify(written) == Verification("token", "N", "x-gitlab-token")
+
+    def test_may_say_twitter_for_x(self) -> None:
+        assert parse_verify({"scheme": "twitter", "secret": "N"}).scheme == "x"
+        assert ALIASES.keys().isdisjoint(SCHEMES)
+
+    @pytest.mark.parametrize(
+        ("written", "nearest"), [("strpe", "stripe"), ("GITHUB", "github"), ("standardwebhooks", "standard-webhooks")]
+    )
+    def test_with_an_unknown_scheme_is_answered_with_all_and_the_nearest(self, written: str, nearest: str) -> None:
+        with pytest.raises(InvalidVerification) as refused:
+            parse_verify({"scheme": written, "secret": "N"})
+        assert refused.value.message == f'verify.scheme must be one of {", ".join(sorted(SCHEMES))}; did you mean "{nearest}"?'
+
+    @pytest.mark.parametrize("written", ["hunter2", "", None, 7])
+    def test_with_no_scheme_near_is_answered_with_all_and_without_what_was_sent(self, written: object) -> None:
+        with pytest.raises(InvalidVerification) as refused:
+            parse_verify({"scheme": written, "secret": "N"})
+        assert refused.value.message == f"verify.scheme must be one of {', '.join(sorted(SCHEMES))}"
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            None,
+            "stripe",
+            [],
+            {},
+            {"scheme": "stripe"},
+            {"secret": "N"},
+            {"scheme": None, "secret": "N"},
+            {"scheme": [], "secret": "N"},
+            {"scheme": "", "secret": "N"},
+            {"scheme": "zzz", "secret": "N"},
+            {"scheme": "stripe", "secret": ""},
+            {"scheme": "stripe", "secret": "N" * 65},
+            {"scheme": "stripe", "secret": "a/b"},
+            {"scheme": "stripe", "secret": "N\n"},
+            {"scheme": "stripe", "secret": "é"},
+            {"scheme": "stripe", "secret": 1},
+            {"scheme": "stripe", "secret": "N", "header": "x-a"},
+            {"scheme": "stripe", "secret": "N", "tolerance": 1},
+            {"scheme": "token", "secret": "N"},
+            {"scheme": "token", "secret": "N", "header": ""},
+            {"scheme": "token", "secret": "N", "header": "x a"},
+            {"scheme": "token", "secret": "N", "header": "x\n"},
+            {"scheme": "token", "secret": "N", "header": ["x"]},
+        ],
+        ids=str,
+    )
+    def test_of_another_shape_is_refused(self, value: object) -> None:
+        with pytest.raises(InvalidVerification):
+            parse_verify(value)
+
+    @given(
+        st.dictionaries(st.sampled_from(["scheme", "secret", "header", "x"]), JSON | st.sampled_from(sorted(SCHEMES))) | JSON
+    )
+    def test_is_read_or_refused(self, value: object) -> None:
+        try:
+            read = parse_verify(value)
+        except InvalidVerification:
+            return
+        assert read.scheme in SCHEMES
+        assert (read.header is not None) == (read.scheme == "token")
+
+
+def test_an_unknown_member_of_verify_gets_the_nearest_one() -> None:
+    with pytest.raises(InvalidVerification, match='unknown field "shceme": did you mean "scheme"'):
+        parse_verify({"shceme": "github"})

@@ -1,0 +1,63 @@
+"""How a request makes a token."""
+
+import json
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import DOMAIN, TOKENS, Api
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.timeouts import Limits
+from waitpoints.urls import Urls
+from waitpoints.wiring import services
+
+
+def complete_url(token: Any) -> str:
+    return f"{TOKENS}/{token['id']}/complete"
+
+
+class TestCreate:
+    def test_answers_with_the_token_and_what_a_browser_needs_to_complete_it(self, api: Api, world: InMemory) -> None:
+        answer = api.post(TOKENS, {})
+        assert answer.status == 200
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
+        assert answer.json["isCached"] is False
+        assert answer.json["url"].startswith(f"https://hooks.example.com{TOKENS}/{answer.json['id']}/callback/")
+        assert json.loads(answer.headers["x-trigger-jwt-claims"]) == {"sub": "waitpoints", "pub": True}
+        bearer = {"authorization": f"Bearer {answer.headers['x-trigger-jwt']}"}
+        assert api.post(complete_url(answer.json), {"data": 1}, bearer).status == 200
+        assert world.tokens.retrieve(answer.json["id"]).outcome is not None
+
+    def test_without_a_public_base_url_every_url_has_the_domain_of_the_request(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setitem(vars(services), "urls", Urls("", world.signing_key))
+        created = api.create()
+        assert created["url"].startswith(f"https://{DOMAIN}{TOKENS}/{created['id']}/callback/")
+        assert api.retrieve(created["id"])["url"] == created["url"]
+        assert [token["url"] for token in api.get(TOKENS).json["data"]] == [created["url"]]
+
+    def test_keeps_all_that_it_is_given(self, api: Api, world: InMemory) -> None:
+        created = api.create(timeout="1h", tags=["a", "b"], idempotencyKey="order-1", idempotencyKeyTTL="24h")
+        shown = api.retrieve(created["id"])
+        assert (shown["tags"], shown["idempotencyKey"]) == (["a", "b"], "order-1")
+        token = world.store.get(created["id"])
+        assert token.timeout_at == world.clock() + 3_600_000
+        assert token.idempotency_key_expires_at == world.clock() + 86_400_000
+
+    def test_with_a_used_key_returns_the_same_token(self, api: Api) -> None:
+        first, again = api.create(idempotencyKey="k"), api.create(idempotencyKey="k", timeout="1s")
+        assert again == {**first, "isCached": True}
+
+    def test_retried_by_the_sdk_returns_the_first_answer(self, api: Api, world: InMemory) -> None:
+        headers = {"authorization": world.api_key.read_current(), "x-trigger-request-idempotency-key": "call-1"}
+        for body in ({}, {"idempotencyKey": "k"}):
+            first, again = api.post(TOKENS, body, headers), api.post(TOKENS, body, headers)
+            assert first.json == again.json
+        assert api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-2"}).json != first.json
+        assert len(world.store.tokens) == 3
+
+    def test_follows_the_limits_of_the_stack(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.install(monkeypatch, Limits(default="7d", longest="30d"))
+        assert world.store.get(api.create()["id"]).timeout_at == world.clock() + 7 * 86_400_000
+        assert api.post(TOKENS, {"timeout": "31d"}).status == 422

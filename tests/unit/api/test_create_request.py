@@ -1,0 +1,107 @@
+"""What a request to create a token may say."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.http import CREATE_LIMIT
+
+EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:4711"
+
+
+class TestCreate:
+    def test_takes_one_tag_as_text(self, api: Api) -> None:
+        assert api.retrieve(api.create(tags="a")["id"])["tags"] == ["a"]
+
+    @pytest.mark.parametrize("body", [None, b"", b" \n", {}, {"tags": None, "timeout": None}])
+    @pytest.mark.parametrize("content_type", ["application/json", "text/plain", "application/x-www-form-urlencoded", None])
+    def test_needs_no_body(self, api: Api, world: InMemory, body: Any, content_type: str | None) -> None:
+        headers = {"authorization": f"Bearer {world.api_key.read_current()}"}
+        answer = api.post(TOKENS, body, headers | ({"content-type": content_type} if content_type else {}))
+        assert answer.status == 200
+        assert api.retrieve(answer.json["id"])["status"] == "WAITING"
+
+    def test_accepts_every_value_at_its_limit(self, api: Api) -> None:
+        created = api.create(idempotencyKey="k" * 2048, tags=["\N{GRINNING FACE}" * 64] * 10)
+        assert api.retrieve(created["id"])["idempotencyKey"] == "k" * 2048
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            (b"{", "Invalid JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+            (b"[" * 2000 + b"]" * 2000, "nested deeper than 500 levels"),
+            (b"\xff", "Invalid JSON"),
+            (b'{"timeout": NaN}', "Invalid JSON"),
+            ([], "Validation error"),
+            ("null", "Validation error"),
+            ("0", "Validation error"),
+            ('"text"', "Validation error"),
+            ({"idempotencyKey": None}, "idempotencyKey"),
+            ({"idempotencyKey": 1}, "idempotencyKey"),
+            ({"idempotencyKey": ""}, "idempotencyKey"),
+            ({"idempotencyKey": "k" * 2049}, "2048"),
+            ({"idempotencyKey": "\N{GRINNING FACE}" * 1025}, "2048"),
+            ('{"idempotencyKey": "\\ud800"}', "idempotencyKey"),
+            ({"tags": 1}, "tags"),
+            ({"tags": [1]}, 'Tag 1 must be a string at "tags"'),
+            ({"tags": ["ok", "t" * 129]}, "128"),
+            ({"tags": "t" * 129}, "128"),
+            ({"tags": ["\N{GRINNING FACE}" * 65]}, "128"),
+            ({"taskToken": ""}, "taskToken"),
+            ({"taskToken": "x"}, "taskToken"),
+            ({"taskToken": None}, "taskToken"),
+            ({"taskToken": "$$.Task.Token"}, '"taskToken.$": "$$.Task.Token"'),
+            ({"taskToken": "{% $states.context.Task.Token %}"}, "JSONata"),
+            ({"callbackId": None}, "callbackId"),
+            ({"callbackId": "QUJD"}, "20 to 1024 characters of standard base64"),
+            ({"callbackId": "$.callbackId"}, "an expression that was not evaluated"),
+            ({"callbackId": "QUJD" * 6, "taskToken": "t" * 700}, "taskToken and callbackId exclude each other"),
+            ({"execution": EXECUTION}, "execution needs a taskToken or a callbackId"),
+            ({"taskToken": "t" * 700, "execution": "$$.Execution.Id"}, '"execution.$": "$$.Execution.Id"'),
+            ({"taskToken": "t" * 700, "execution": None}, "execution"),
+            ({"idempotencyKeyTTL": "1h"}, "idempotencyKeyTTL needs an idempotencyKey"),
+            ({"unwrap": "yes"}, "unwrap"),
+            ({"unwrap": True}, "unwrap needs a taskToken"),
+            ({"context": True}, "context needs a taskToken"),
+        ],
+        ids=lambda value: repr(value)[:40],
+    )
+    def test_of_the_wrong_shape_is_400_and_makes_nothing(self, api: Api, world: InMemory, body: Any, message: str) -> None:
+        answer = api.post(TOKENS, body)
+        assert answer.status == 400
+        assert message in answer.error
+        assert world.store.tokens == {}
+
+    def test_with_a_number_of_any_length_is_not_500(self, api: Api) -> None:
+        assert api.post(TOKENS, f'{{"fromTheFuture": {"9" * 5000}}}').status in (200, 400)
+
+    @pytest.mark.parametrize(
+        ("body", "message"),
+        [
+            ({"timeout": "soon"}, '"10m"'),
+            ({"timeout": 60_000}, '"10m"'),
+            ({"timeout": "2020-01-01"}, "future"),
+            ({"timeout": ["10m"]}, '"10m"'),
+            ({"timeout": ""}, '"10m"'),
+            ({"idempotencyKey": "k", "idempotencyKeyTTL": ""}, "idempotencyKeyTTL"),
+            ({"idempotencyKey": "k", "idempotencyKeyTTL": "0s"}, "idempotencyKeyTTL"),
+            ({"tags": [str(n) for n in range(11)]}, "Waitpoints can only have 10 tags, you're trying to set 11."),
+        ],
+    )
+    def test_with_an_impossible_value_is_422_and_makes_nothing(
+        self, api: Api, world: InMemory, body: Any, message: str
+    ) -> None:
+        answer = api.post(TOKENS, body)
+        assert answer.status == 422
+        assert message in answer.error
+        assert world.store.tokens == {}
+
+    def test_over_the_limit_is_413_for_any_body(self, api: Api, world: InMemory) -> None:
+        assert api.post(TOKENS, b"{}".ljust(CREATE_LIMIT)).status == 200
+        for body in (b"{}".ljust(CREATE_LIMIT + 1), b"x" * (CREATE_LIMIT + 1)):
+            answer = api.post(TOKENS, body)
+            assert answer.status == 413
+            assert "Request body too large" in answer.error
+        assert len(world.store.tokens) == 1

@@ -1,0 +1,141 @@
+"""Who may complete a token with a public access token: the cases of Trigger.dev's own suite (contract A2 and P2), and more."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.access_tokens import ABSENT, OTHER, TOKEN, check, signed
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
+from waitpoints.errors import Forbidden, Unauthenticated
+
+
+class TestScopes:
+    @pytest.mark.parametrize(
+        "scope",
+        [
+            f"write:waitpoints:{TOKEN}",
+            f"write:waitpoints:{TOKEN.removeprefix('waitpoint_')}",
+            f"*:waitpoints:{TOKEN}",
+            f"write:all:{TOKEN}",
+            "write:waitpoints",
+            "write:all",
+            "*:waitpoints",
+            "*:all",
+            "admin",
+        ],
+    )
+    def test_that_match_allow_completion(self, world: InMemory, scope: str) -> None:
+        check(world, signed(world, scopes=[scope]))
+        check(world, signed(world, scopes=["read:runs", scope]))
+
+    @pytest.mark.parametrize(
+        "scope",
+        [
+            f"write:waitpoints:{OTHER}",
+            f"*:waitpoints:{OTHER}",
+            f"write:all:{OTHER}",
+            f"*:all:{OTHER}",
+            f"read:waitpoints:{TOKEN}",
+            f"write:runs:{TOKEN}",
+            f"write:waitpoints:{TOKEN}:x",
+            "write:waitpoints:",
+            "read:waitpoints",
+            "read:all",
+            "write:runs",
+            "write",
+            "write:",
+            "admin:x",
+            "Admin",
+            "",
+            "*",
+            ":",
+        ],
+    )
+    def test_that_do_not_match_allow_nothing(self, world: InMemory, scope: str) -> None:
+        with pytest.raises(Forbidden):
+            check(world, signed(world, scopes=[scope]))
+
+    @pytest.mark.parametrize("scopes", [ABSENT, [], None, "admin", {"admin": True}, [1, None, ["admin"]]])
+    def test_of_the_wrong_shape_allow_nothing(self, world: InMemory, scopes: Any) -> None:
+        with pytest.raises(Forbidden):
+            check(world, signed(world, scopes=scopes))
+
+    def test_match_the_id_with_and_without_its_prefix(self, world: InMemory) -> None:
+        check(world, signed(world), TOKEN.removeprefix("waitpoint_"))
+
+
+class TestAPublicAccessTokenIsRefused:
+    @pytest.mark.parametrize(
+        "claims",
+        [
+            {"exp": int(time.time()) - 1},
+            {"exp": ABSENT},
+            {"exp": "tomorrow"},
+            {"iat": int(time.time()) + 3600},
+            {"nbf": int(time.time()) + 3600},
+            {"pub": False},
+            {"pub": "true"},
+            {"pub": 1},
+            {"pub": ABSENT},
+            {"sub": ABSENT},
+            {"sub": "another-stack"},
+            {"sub": 7},
+            {"iss": "https://example.com"},
+            {"iss": ABSENT},
+            {"aud": "https://example.com"},
+            {"aud": ABSENT},
+        ],
+        ids=" ".join,
+    )
+    def test_with_a_claim_that_is_wrong(self, world: InMemory, claims: dict[str, Any]) -> None:
+        with pytest.raises(Unauthenticated):
+            check(world, signed(world, scopes=["admin"], **claims))
+
+    def test_when_signed_with_another_key(self, world: InMemory) -> None:
+        with pytest.raises(Unauthenticated):
+            check(world, signed(world, key="another-key-of-the-same-kind-0123456789"))
+
+    @pytest.mark.parametrize("algorithm", ["HS384", "HS512"])
+    def test_when_signed_with_another_algorithm(self, world: InMemory, algorithm: str) -> None:
+        with pytest.raises(Unauthenticated):
+            check(world, signed(world, algorithm=algorithm))
+
+    def test_when_unsigned(self, world: InMemory) -> None:
+        header, claims, _ = signed(world).split(".")
+        none = base64.urlsafe_b64encode(b'{"alg":"none"}').decode().rstrip("=")
+        for forged in (f"{none}.{claims}.", f"{header}.{claims}.", f"{none}.{claims}"):
+            with pytest.raises(Unauthenticated):
+                check(world, forged)
+
+    def test_when_its_claims_were_changed(self, world: InMemory) -> None:
+        header, claims, signature = signed(world).split(".")
+        changed = {**json.loads(base64.urlsafe_b64decode(claims + "==")), "scopes": ["admin"]}
+        forged = base64.urlsafe_b64encode(json.dumps(changed).encode()).decode().rstrip("=")
+        with pytest.raises(Unauthenticated):
+            check(world, f"{header}.{forged}.{signature}")
+
+    @given(st.text() | st.text(alphabet="eyJhbGciOi.-_=", max_size=60))
+    def test_when_malformed(self, bearer: str) -> None:
+        with pytest.raises(Unauthenticated):
+            check(InMemory(), bearer)
+
+    def test_where_the_api_key_is_required(self, world: InMemory) -> None:
+        with pytest.raises(Unauthenticated, match="Invalid API key"):
+            world.credentials.check_api_key(f"Bearer {signed(world, scopes=['admin'])}")
+
+
+def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(world: InMemory) -> None:
+    bearer = world.credentials.sign_public_access_token([write_scope(TOKEN)])
+    check(world, bearer)
+    with pytest.raises(Forbidden):
+        check(world, bearer, OTHER)
+    claims = jwt.decode(bearer, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER)
+    assert (claims["exp"] - claims["iat"], claims["pub"], claims["sub"]) == (86_400, True, "waitpoints")
+    assert jwt.get_unverified_header(bearer)["alg"] == "HS256"

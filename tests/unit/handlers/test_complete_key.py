@@ -1,0 +1,115 @@
+"""The route that completes the token of a key."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import Api
+from in_process.template import Template
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from waitpoints.token import (
+    Completed,
+    Document,
+    DocumentKind,
+    IdempotencyKey,
+    NewToken,
+    Waiter,
+)
+from waitpoints.tokens import Created
+
+COMPLETE = "/api/v1/waitpoints/complete"
+HOUR = 3_600_000
+TEMPLATE = Template.load()
+
+
+def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
+    expires_at = None if ttl is None else world.clock() + ttl
+    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
+
+
+class TestOverHttp:
+    @pytest.fixture
+    def api(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
+        world.install(monkeypatch)
+        return Api(TEMPLATE, world.api_key.read_current())
+
+    def test_says_which_token_and_whether_it_made_it(self, world: InMemory, api: Api) -> None:
+        first = api.post(COMPLETE, {"idempotencyKey": "a", "data": 1})
+        token = create(world).token_id
+        assert (first.status, first.json) == (200, {"success": True, "id": token, "created": True})
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 2}).json == {"success": True, "id": token, "created": False}
+
+    def test_keeps_the_payloads_own_text(self, world: InMemory, api: Api) -> None:
+        answer = api.post(COMPLETE, '{"idempotencyKey": "a", "data": {"n": 1.50, "n": 1e400}}')
+        outcome = world.tokens.retrieve(answer.json["id"]).outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.output.json == '{"n": 1.50, "n": 1e400}'
+        assert outcome.origin is not None
+        assert outcome.origin.source == "complete"
+
+    @pytest.mark.parametrize(("ttl", "lifetime"), [("1h", HOUR), (None, RETENTION * 1000)])
+    def test_keeps_it_for_the_ttl_which_is_the_retention_by_default(
+        self, world: InMemory, api: Api, ttl: str | None, lifetime: int
+    ) -> None:
+        body = {"idempotencyKey": "a", "data": 1} | ({"idempotencyKeyTTL": ttl} if ttl else {})
+        token = api.post(COMPLETE, body).json["id"]
+        assert world.store.get(token).kept_until == world.clock() + lifetime
+
+    @pytest.mark.parametrize(
+        ("rule", "fits", "misfits"),
+        [
+            ({"payloadSchema": {"type": "object", "required": ["ok"]}}, {"ok": 1}, {"bad": 1}),
+            ({"payloadSchema": {"uniqueItems": True}}, [1, 2], [10**4299 + at for at in range(320)]),
+            (
+                {"page": {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}},
+                {"action": "approve", "fields": {}},
+                {"action": "other"},
+            ),
+        ],
+        ids=["payloadSchema", "numbers that would take minutes to compare", "page"],
+    )
+    def test_holds_a_kept_completion_to_the_schema_or_page_of_the_create(
+        self, world: InMemory, api: Api, rule: dict[str, Any], fits: Any, misfits: Any
+    ) -> None:
+        kept = api.post(COMPLETE, {"idempotencyKey": "a", "data": fits}).json["id"]
+        assert api.create(idempotencyKey="a", **rule)["id"] == kept
+        api.post(COMPLETE, {"idempotencyKey": "b", "data": misfits})
+        token = api.create(idempotencyKey="b", **rule)
+        assert not token["isCached"]
+        shown = api.retrieve(token["id"])
+        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
+        assert api.post(COMPLETE, {"idempotencyKey": "b", "data": fits}).json["id"] == token["id"]
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_checks_the_schema_of_the_token(self, world: InMemory, api: Api) -> None:
+        token = create(world, document=Document(DocumentKind.SCHEMA, '{"type": "object"}')).token_id
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": 1}).status == 422
+        assert world.tokens.retrieve(token).outcome is None
+        assert api.post(COMPLETE, {"idempotencyKey": "a", "data": {}}).status == 200
+        assert world.tokens.retrieve(token).outcome is not None
+
+    @pytest.mark.parametrize(
+        ("body", "status", "word"),
+        [
+            ({}, 400, "idempotencyKey"),
+            ({"data": 1}, 400, "idempotencyKey"),
+            ({"idempotencyKey": ""}, 400, "empty"),
+            ({"idempotencyKey": "x" * 2049}, 400, "2048"),
+            ({"idempotencyKey": 7}, 400, "string"),
+            ('{"idempotencyKey": "\\ud800"}', 400, "surrogate"),
+            ('{"idempotencyKey": ' + "7" * 5000 + "}", 400, "digits"),
+            ({"idempotencyKey": "a", "data": 1, "error": {"message": "m"}}, 400, "not both"),
+            ({"idempotencyKey": "a", "idempotencyKeyTtl": "1h"}, 400, "idempotencyKeyTTL"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "soon"}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "0s"}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": 7}, 422, "duration"),
+            ({"idempotencyKey": "a", "idempotencyKeyTTL": "31d"}, 422, "30d"),
+        ],
+    )
+    def test_refuses_what_is_not_accepted_and_keeps_nothing(
+        self, world: InMemory, api: Api, body: Any, status: int, word: str
+    ) -> None:
+        answer = api.post(COMPLETE, body)
+        assert answer.status == status
+        assert word in answer.json["error"]
+        assert not world.store.tokens

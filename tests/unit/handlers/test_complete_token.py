@@ -1,0 +1,119 @@
+"""The route that completes a token with the API key or a public access token."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.http import PAYLOAD_LIMIT
+
+UNKNOWN = "waitpoint_" + "0" * 26
+
+
+def complete_url(token: Any) -> str:
+    return f"{TOKENS}/{token['id']}/complete"
+
+
+class TestComplete:
+    @pytest.mark.parametrize(
+        ("body", "output"),
+        [
+            ('{"data": {"n": 1.50, "__proto__": 1}}', '{"n": 1.50, "__proto__": 1}'),
+            ('{"data":null}', "null"),
+            ('{"data":""}', '""'),
+            ('{"data":1,"data":2}', "2"),
+            ("{}", None),
+        ],
+    )
+    def test_keeps_the_data_exactly_as_sent(self, api: Api, body: str, output: str | None) -> None:
+        token = api.create()
+        answer = api.post(complete_url(token), body)
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"]).get("output") == output
+
+    def test_takes_an_id_without_its_prefix(self, api: Api) -> None:
+        token = api.create()
+        assert api.post(f"{TOKENS}/{token['id'].removeprefix('waitpoint_')}/complete", {"data": 1}).status == 200
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
+
+    def test_a_second_time_succeeds_and_changes_nothing(self, api: Api) -> None:
+        token = api.create()
+        api.post(complete_url(token), {"data": 1})
+        before = api.retrieve(token["id"])
+        answer = api.post(complete_url(token), {"data": 2})
+        assert (answer.status, answer.json) == (200, {"success": True})
+        assert api.retrieve(token["id"]) == before
+
+    def test_too_late_succeeds_and_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:
+        token = api.create(timeout="2s")
+        world.clock.advance(2000)
+        assert api.post(complete_url(token), {"data": 1}).status == 200
+        assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
+
+    @pytest.mark.parametrize(
+        "body",
+        [
+            "",
+            "{",
+            "[]",
+            "1",
+            "null",
+            '"data"',
+            '{"data":NaN}',
+            '{"data":1',
+            '{"output":1}',
+            '{"data":1,"output":2}',
+            b"\xff",
+            "[" * 9999,
+        ],
+    )
+    def test_of_the_wrong_shape_is_400_and_changes_nothing(self, api: Api, body: str | bytes) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        answer = api.post(complete_url(token), body)
+        assert answer.status == 400
+        assert answer.error
+        assert api.retrieve(token["id"]) == before
+
+    def test_with_output_instead_of_data_names_data(self, api: Api) -> None:
+        assert "data" in api.post(complete_url(api.create()), {"output": 1}).error
+
+    def test_ignores_unknown_fields_only_from_the_sdk(self, api: Api) -> None:
+        token = api.create()
+        assert api.post(complete_url(token), {"output": 1}, api.from_sdk).status == 400
+        assert api.post(complete_url(token), {"data": 1, "dataType": "json"}).status == 400
+        assert api.post(complete_url(token), {"data": 1, "dataType": "json"}, api.from_sdk).status == 200
+        assert api.retrieve(token["id"])["output"] == "1"
+
+    def test_over_three_mebibytes_is_413_and_leaves_the_token_as_it_was(self, api: Api) -> None:
+        token = api.create()
+        before = api.retrieve(token["id"])
+        assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT + 1)).status == 413
+        assert api.retrieve(token["id"]) == before
+        assert api.post(complete_url(token), b'{"data":1}'.ljust(PAYLOAD_LIMIT)).status == 200
+
+    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, world: InMemory) -> None:
+        stranger = world.credentials.sign_public_access_token(["write:waitpoints:another"])
+        for token_id in (api.create()["id"], UNKNOWN):
+            answer = api.post(f"{TOKENS}/{token_id}/complete", {}, {"authorization": f"Bearer {stranger}"})
+            assert answer.status == 403
+            assert answer.json == {
+                "error": "Unauthorized",
+                "code": "unauthorized",
+                "param": "access_token",
+                "type": "authorization",
+            }
+
+    def test_every_answer_allows_browsers_of_any_origin(self, api: Api, world: InMemory) -> None:
+        asked = {"origin": "https://shop.example.com", "access-control-request-headers": "authorization,x-trigger-source"}
+        preflight = api.request("OPTIONS", complete_url(api.create()), None, asked)
+        assert preflight.status == 200
+        assert preflight.headers["access-control-allow-headers"] == "authorization,x-trigger-source"
+        assert "POST" in preflight.headers["access-control-allow-methods"]
+        refused = api.post(complete_url(api.create()), {}, {"origin": "https://shop.example.com"})
+        assert refused.status == 401
+        for answer in (preflight, refused):
+            assert answer.headers["access-control-allow-origin"] == "https://shop.example.com"
+            assert "Origin" in answer.headers["vary"]
+            assert "access-control-allow-credentials" not in answer.headers

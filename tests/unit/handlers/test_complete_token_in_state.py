@@ -1,0 +1,41 @@
+"""The function with which a state completes a token."""
+
+from typing import Any
+
+import pytest
+
+import complete_token_in_state
+from in_process.template import Context
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.errors import InvalidRequest
+from waitpoints.token import (
+    IdempotencyKey,
+    NewToken,
+    Waiter,
+)
+from waitpoints.tokens import Created
+
+
+def create(world: InMemory, key: str = "a", ttl: int | None = None, waiter: Waiter | None = None, **asked: Any) -> Created:
+    expires_at = None if ttl is None else world.clock() + ttl
+    return world.tokens.create(NewToken(key=IdempotencyKey(key, expires_at), waiter=waiter, **asked), world.clock())
+
+
+class TestInAState:
+    @pytest.fixture(autouse=True)
+    def installed(self, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        world.install(monkeypatch)
+
+    def invoke(self, payload: Any) -> Any:
+        context: Any = Context("CompleteTokenInState")
+        return complete_token_in_state.handler(payload, context)
+
+    def test_completes_by_key(self, world: InMemory) -> None:
+        token = create(world).token_id
+        payload = {"idempotencyKey": "a", "error": {"message": "no"}}
+        assert self.invoke(payload) == {"success": True, "id": token, "created": False}
+
+    @pytest.mark.parametrize("payload", [{"idempotencyKey": "a", "waitpointId": "b"}, {"idempotencyKey": None}])
+    def test_refuses_two_names_or_none(self, payload: Any) -> None:
+        with pytest.raises(InvalidRequest):
+            self.invoke(payload)

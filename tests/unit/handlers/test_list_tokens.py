@@ -1,0 +1,95 @@
+"""The route that lists tokens."""
+
+from typing import Any
+
+from in_process.api_gateway import TOKENS, Api
+from tests.support.fakes.in_memory import InMemory
+from tests.support.settling import complete
+from waitpoints.token import TimedOut
+
+SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+
+
+class TestTheListRoute:
+    def ids(self, api: Api, query: str = "") -> list[str]:
+        answer = api.get(f"{TOKENS}?{query}")
+        assert answer.status == 200, answer.text
+        return [token["id"] for token in answer.json["data"]]
+
+    def made(self, api: Api, world: InMemory, number: int, **fields: Any) -> list[str]:
+        made: list[str] = []
+        for _ in range(number):
+            world.clock.advance(1)
+            made.insert(0, api.create(**fields)["id"])
+        return made
+
+    def test_returns_the_newest_twenty_five_and_a_cursor(self, api: Api, world: InMemory) -> None:
+        made = self.made(api, world, 30)
+        first = api.get(TOKENS).json
+        assert [token["id"] for token in first["data"]] == made[:25]
+        assert set(first["pagination"]) == {"next"}
+        second = api.get(f"{TOKENS}?page%5Bafter%5D={first['pagination']['next']}").json
+        assert [token["id"] for token in second["data"]] == made[25:]
+        assert set(second["pagination"]) == {"previous"}
+        back = api.get(f"{TOKENS}?page%5Bbefore%5D={second['pagination']['previous']}").json
+        assert [token["id"] for token in back["data"]] == made[:25]
+
+    def test_computes_the_status_from_the_clock(self, api: Api, world: InMemory) -> None:
+        [timed] = self.made(api, world, 1, timeout="2s")
+        [waiting] = self.made(api, world, 1)
+        [done] = self.made(api, world, 1)
+        complete(world.tokens, done, "1")
+        world.clock.advance(2 * SECOND)
+        assert self.ids(api, "filter%5Bstatus%5D=WAITING") == [waiting]
+        assert self.ids(api, "filter%5Bstatus%5D=WAITING%2CTIMED_OUT") == [waiting, timed]
+        assert self.ids(api, "filter%5Bstatus%5D=COMPLETED") == [done]
+        shown = {token["id"]: token for token in api.get(TOKENS).json["data"]}
+        assert shown[timed]["status"] == "TIMED_OUT"
+        assert world.store.tokens[timed].outcome_at(world.clock()) == TimedOut(world.clock.now - 2)
+
+    def test_filters_by_tag_and_by_key_and_by_time(self, api: Api, world: InMemory) -> None:
+        [old] = self.made(api, world, 1, tags=["a", "b"])
+        world.clock.advance(HOUR)
+        [new] = self.made(api, world, 1, tags=["c"], idempotencyKey="order 1")
+        assert self.ids(api, "filter%5Btags%5D=b%2Cx") == [old]
+        assert self.ids(api, "filter%5BidempotencyKey%5D=order%201") == [new]
+        assert self.ids(api, "filter%5BcreatedAt%5D%5Bperiod%5D=30m") == [new]
+        assert self.ids(api, f"filter%5BcreatedAt%5D%5Bto%5D={world.clock.now - HOUR}") == [old]
+
+    def test_shows_what_waits_longest(self, api: Api, world: InMemory) -> None:
+        made = self.made(api, world, 5)
+        complete(world.tokens, made[-1], "1")
+        waiting = "filter%5Bstatus%5D=WAITING&sort=createdAt"
+        assert self.ids(api, waiting) == made[3::-1]
+        first = api.get(f"{TOKENS}?{waiting}&page%5Bsize%5D=2").json
+        assert self.ids(api, f"{waiting}&page%5Bsize%5D=2&page%5Bafter%5D={first['pagination']['next']}") == [made[1], made[0]]
+
+    def test_filters_by_the_time_of_the_end(self, api: Api, world: InMemory) -> None:
+        [timed] = self.made(api, world, 1, timeout="1h")
+        [done] = self.made(api, world, 1)
+        self.made(api, world, 1)
+        world.clock.advance(2 * HOUR)
+        complete(world.tokens, done, "1")
+        assert self.ids(api, "filter%5BcompletedAt%5D%5Bperiod%5D=30m") == [done]
+        assert self.ids(api, "filter%5BcompletedAt%5D%5Bperiod%5D=3h") == [done, timed]
+        assert self.ids(api, f"filter%5BcompletedAt%5D%5Bto%5D={world.clock.now - HOUR // 2}") == [timed]
+
+    def test_shows_and_filters_what_failed(self, api: Api, world: InMemory) -> None:
+        [timed] = self.made(api, world, 1, timeout="1h")
+        [failed, done, waiting] = self.made(api, world, 3)
+        complete(world.tokens, done, "1")
+        assert api.post(f"{TOKENS}/{failed}/complete", {"error": {"message": "cancelled"}}).status == 200
+        world.clock.advance(HOUR)
+        assert self.ids(api, "filter%5BoutputIsError%5D=true") == [failed, timed]
+        assert self.ids(api, "filter%5BoutputIsError%5D=false") == [done, waiting]
+        assert self.ids(api, "filter%5BoutputIsError%5D=true&filter%5Bstatus%5D=COMPLETED") == [failed]
+        shown = {token["id"]: (token["status"], token["outputIsError"]) for token in api.get(TOKENS).json["data"]}
+        assert shown == {
+            waiting: ("WAITING", False),
+            done: ("COMPLETED", False),
+            failed: ("COMPLETED", True),
+            timed: ("TIMED_OUT", True),
+        }
+
+    def test_without_tokens_returns_an_empty_page(self, api: Api) -> None:
+        assert api.get(TOKENS).json == {"data": [], "pagination": {}}

@@ -1,0 +1,142 @@
+"""The page behind a callback URL, for whom opens it."""
+
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from tests.support.approval_page import APPROVAL, BROWSER, FITTING, has_nothing_to_press, opened, page_of, submit
+from tests.support.callbacks import assert_untouched
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from waitpoints.errors import TryAgain
+
+
+@pytest.fixture
+def token(api: Api) -> dict[str, Any]:
+    created: dict[str, Any] = api.create(page=APPROVAL, timeout="1d")
+    return created
+
+
+class TestGet:
+    def test_shows_the_page_of_a_waiting_token(self, api: Api, token: dict[str, Any]) -> None:
+        page = opened(api, token)
+        for text in ("Example Ltd", APPROVAL["title"], APPROVAL["text"], "Release notes", "Amount", "Open until "):
+            assert str(text) in page.text
+        assert page.title == "Deploy 4.2 to production? · Example Ltd"
+        assert page.links == ["https://example.com/notes?a=1&b=2"]
+        assert page.buttons == {"Approve it": ("action", "approve"), "Reject it": ("action", "reject")}
+        assert_untouched(api, token)
+
+    def test_forbids_what_a_page_could_be_abused_for(self, api: Api, token: dict[str, Any]) -> None:
+        headers = api.get(token["url"], BROWSER).headers
+        policy = headers["content-security-policy"]
+        assert policy.startswith("default-src 'none'; style-src 'sha256-")
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+        expected = {"cache-control": "no-store", "referrer-policy": "no-referrer", "x-content-type-options": "nosniff"}
+        assert {name: headers[name] for name in expected} == expected
+        assert headers["vary"] == "Accept, Accept-Language"
+
+    @pytest.mark.parametrize(
+        ("accepted", "language"), [("fr-CA, en;q=0.5", "fr"), ("it, ja;q=0.8, de;q=0.9", "de"), ("it", "en")]
+    )
+    def test_speaks_the_language_that_the_browser_asks_for(
+        self, api: Api, token: dict[str, Any], accepted: str, language: str
+    ) -> None:
+        answer = api.get(token["url"], {**BROWSER, "accept-language": accepted})
+        assert page_of(answer).language == answer.headers["content-language"] == language
+
+    def test_of_a_token_without_a_page_shows_that_it_waits_and_nothing_to_press(self, api: Api) -> None:
+        token = api.create(timeout="1d")
+        page = opened(api, token)
+        assert "This link lets another system complete a request" in page.text
+        assert "Open until" in page.text
+        assert has_nothing_to_press(page)
+        assert_untouched(api, token)
+
+    def test_after_the_choice_says_what_was_decided_but_not_by_whom_or_with_which_fields(
+        self, api: Api, token: dict[str, Any]
+    ) -> None:
+        assert submit(api, token, {**FITTING, "field.note": "secret-note"}).status == 200
+        page = opened(api, token)
+        assert "Decided" in page.text
+        assert "Approve it was chosen" in page.text
+        assert "secret-note" not in page.html
+        assert "192.0.2" not in page.html
+        assert has_nothing_to_press(page)
+
+    @pytest.mark.parametrize("asked", [APPROVAL, None])
+    def test_of_a_token_that_was_failed_says_that_it_was_cancelled_and_no_more(self, api: Api, asked: Any) -> None:
+        failed = api.create(**({"page": asked} if asked else {}))
+        api.post(f"{TOKENS}/{failed['id']}/complete", {"error": {"message": "secret-reason"}})
+        page = opened(api, failed)
+        assert "This request was cancelled" in page.text
+        assert "ompleted" not in page.text
+        assert [icon["class"] for tag, icon in page.tags if tag == "svg"] == ["icon alert"]
+        assert "secret-reason" not in page.html
+        assert has_nothing_to_press(page)
+
+    def test_of_a_completed_token_without_a_page_says_only_that(self, api: Api) -> None:
+        token = api.create()
+        api.post(token["url"], {"secret": "of the sender"})
+        page = opened(api, token)
+        assert "This request has been completed" in page.text
+        assert "of the sender" not in page.html
+        assert has_nothing_to_press(page)
+
+    @pytest.mark.parametrize("asked", [APPROVAL, None])
+    def test_after_the_timeout_says_that_it_has_ended(self, api: Api, world: InMemory, asked: Any) -> None:
+        token = api.create(timeout="1m", **({"page": asked} if asked else {}))
+        world.clock.advance(60_000)
+        page = opened(api, token)
+        assert "The time to answer is over" in page.text
+        assert has_nothing_to_press(page)
+
+    def test_with_a_wrong_hash_is_a_page_with_401(self, api: Api, token: dict[str, Any]) -> None:
+        answer = api.get(token["url"][:-1] + ("0" if token["url"][-1] != "0" else "1"), BROWSER)
+        assert answer.status == 401
+        assert "This link is not valid" in page_of(answer).text
+        assert APPROVAL["title"] not in answer.text
+
+    def test_of_a_removed_token_is_a_page_with_404(self, api: Api, token: dict[str, Any], world: InMemory) -> None:
+        submit(api, token)
+        world.clock.advance(RETENTION * 1000)
+        answer = api.get(token["url"], BROWSER)
+        assert answer.status == 404
+        assert "This link no longer exists" in page_of(answer).text
+
+    def test_that_fails_asks_to_try_again(
+        self, api: Api, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch, world: InMemory
+    ) -> None:
+        monkeypatch.setattr(world.tokens, "retrieve", throttled)
+        answer = api.get(token["url"], BROWSER)
+        assert (answer.status, answer.headers["retry-after"]) == (503, "1")
+        assert "Please try again" in page_of(answer).text
+
+    @pytest.mark.parametrize("accepted", [None, "*/*", "application/json", "image/avif,image/webp,*/*;q=0.8", ""])
+    def test_that_does_not_ask_for_html_is_405_whatever_the_state(
+        self, api: Api, token: dict[str, Any], accepted: str | None
+    ) -> None:
+        headers = {} if accepted is None else {"accept": accepted}
+        for url in (token["url"], api.create()["url"]):
+            answer = api.get(url, headers)
+            assert (answer.status, answer.headers["allow"]) == (405, "POST")
+            assert answer.error
+        wrong = api.get(token["url"][:-4] + "0000", headers)
+        assert (wrong.status, wrong.error) == (401, api.post(token["url"][:-4] + "0000", b"", headers).error)
+        assert_untouched(api, token)
+
+    @pytest.mark.parametrize("asked", [APPROVAL, None])
+    def test_that_is_a_handshake_is_answered_also_to_a_browser(self, api: Api, asked: Any) -> None:
+        token = api.create(**({"page": asked} if asked else {}))
+        for headers in (BROWSER, {}):
+            answer = api.get(token["url"] + "?challenge=abc_-123", headers)
+            assert (answer.status, answer.text) == (200, "abc_-123")
+            assert answer.headers["content-type"].startswith("text/plain")
+            meta = api.get(token["url"] + "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=t", headers)
+            assert (meta.status, meta.text) == (200, "1158201444")
+        assert_untouched(api, token)
+
+
+def throttled(*_: Any, **__: Any) -> Any:
+    raise TryAgain("AWS throttled")
