@@ -1,4 +1,4 @@
-"""The doctor finishes what was left undone, and reports what it could not finish."""
+"""A round of the doctor that has too little time for the whole table."""
 
 from collections.abc import Callable
 from contextlib import suppress

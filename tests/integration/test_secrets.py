@@ -1,4 +1,4 @@
-"""Data outside the table: secrets rotated while functions run, and outputs too large for an item."""
+"""Secrets that are rotated, deleted or unreadable while functions run."""
 
 import time
 from collections.abc import Callable, Iterator

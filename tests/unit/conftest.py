@@ -5,7 +5,7 @@ import pytest
 from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
-from tests.support import webhook_signer
+from tests.support import github_endpoint, webhook_signer
 from tests.support.fakes.in_memory import InMemory
 
 
@@ -24,4 +24,10 @@ def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
 @pytest.fixture
 def stripe(world: InMemory) -> FakeSecret:
     world.webhook_secrets["stripe"] = secret = FakeSecret(webhook_signer.secret_of("stripe"))
+    return secret
+
+
+@pytest.fixture
+def github(world: InMemory) -> FakeSecret:
+    world.webhook_secrets["github"] = secret = FakeSecret(github_endpoint.SECRET)
     return secret

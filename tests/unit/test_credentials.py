@@ -1,4 +1,4 @@
-"""Who may complete a token: the cases of Trigger.dev's own suite (contract A2 and P2), and more."""
+"""The API key, and what is signed with it (contract A2)."""
 
 from typing import Any
 

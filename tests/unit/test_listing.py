@@ -14,7 +14,7 @@ from waitpoints.listing import READ_AHEAD, Filter, IdRange, ListQuery, Slice, re
 from waitpoints.token import Status, Token
 
 NOW = 1_800_000_000_000
-SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+DAY = 86_400_000
 
 
 class Partitions:
@@ -175,3 +175,10 @@ def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:
     assert (first.previous, last.next) == (None, None)
     assert first.next == first.tokens[-1].id.removeprefix("waitpoint_")
     assert middle.previous == middle.tokens[0].id.removeprefix("waitpoint_")
+
+
+def test_before_wins_over_after() -> None:
+    every = tokens([True] * 5)
+    cursor = every[2].id.removeprefix("waitpoint_")
+    both = read_slice(Partitions(every)(), ListQuery(after=cursor, before=cursor))
+    assert [token.id for token in both.tokens] == [every[4].id, every[3].id]

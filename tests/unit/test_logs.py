@@ -1,4 +1,4 @@
-"""The log has one line for each request, with ids and without secrets."""
+"""No payload, hash, key, task token or callback id reaches the log."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""The parts of a token and of an endpoint, as items and answers have them. Items of older versions have the same names."""
+"""The parts of a token, as items and answers have them. Items of older versions have the same names."""
 
 from dataclasses import fields
 

@@ -1,4 +1,4 @@
-"""The life of a token, on a clock that the tests move, with waiters of each kind, which accept one answer each."""
+"""The life of a token, on a clock that the tests move, with waiters of each kind."""
 
 import json
 from collections.abc import Callable

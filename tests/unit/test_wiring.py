@@ -1,4 +1,4 @@
-"""The botocore models of the services that functions call, and the hosts that they are called at."""
+"""The clients of AWS's services: their trimmed models, and the hosts that they call."""
 
 import copy
 import re

@@ -1,52 +1,18 @@
 """The parameters of a list."""
 
-from typing import Any
 from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints import ids
 from waitpoints.api.list_query import parse
 from waitpoints.errors import InvalidRequest
-from waitpoints.listing import Filter, IdRange, ListQuery, read_slice
-from waitpoints.token import Status, Token
+from waitpoints.listing import Filter, ListQuery
+from waitpoints.token import Status
 
 NOW = 1_800_000_000_000
 SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
-
-
-class Partitions:
-    """An index of a few partitions, which notes the limit of each read."""
-
-    def __init__(self, tokens: list[Token], wanted: Filter = Filter(), shards: int = 4) -> None:
-        self.limits: list[int] = []
-        self._wanted = wanted
-        self._shards: list[list[Token]] = [tokens[shard::shards] for shard in range(shards)]
-
-    def __call__(self) -> list[Any]:
-        return [lambda within, limit, tokens=tokens: self._read(tokens, within, limit) for tokens in self._shards]
-
-    def _read(self, tokens: list[Token], within: IdRange, limit: int) -> tuple[list[Token], str | None]:
-        self.limits.append(limit)
-        inside = [token for token in tokens if within.first <= token.id <= within.last]
-        inside.sort(key=lambda token: token.id, reverse=not within.ascending)
-        looked_at = inside[:limit]
-        passing = [token for token in looked_at if not self._wanted.tags or self._wanted.tags.intersection(token.tags)]
-        return passing, looked_at[-1].id if len(inside) >= limit and looked_at else None
-
-
-def tokens(tagged: list[bool]) -> list[Token]:
-    made = [Token(id=ids.new_id(NOW + n), created_at=NOW + n, tags=("a",) if tag else ()) for n, tag in enumerate(tagged)]
-    return sorted(made, key=lambda token: token.id)
-
-
-def test_before_wins_over_after() -> None:
-    every = tokens([True] * 5)
-    cursor = every[2].id.removeprefix("waitpoint_")
-    both = read_slice(Partitions(every)(), ListQuery(after=cursor, before=cursor))
-    assert [token.id for token in both.tokens] == [every[4].id, every[3].id]
 
 
 @pytest.mark.parametrize(

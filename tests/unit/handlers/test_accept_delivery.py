@@ -3,21 +3,12 @@
 import pytest
 
 from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, SECRET, create, deliver, put, url_of
+from tests.support.github_endpoint import BODY, create, deliver, put, url_of
 from waitpoints.endpoint import new_secret_id
 from waitpoints.wiring import services
 
-TEMPLATE = Template.load()
-
-
-@pytest.fixture
-def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
-    world.install(monkeypatch)
-    world.webhook_secrets["github"] = FakeSecret(SECRET)
-    return Api(TEMPLATE, world.api_key.read_current())
+pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestTheUrl:

@@ -7,7 +7,7 @@ from tests.support.fakes.in_memory import InMemory
 from tests.support.settling import complete
 from waitpoints.token import TimedOut
 
-SECOND, HOUR, DAY = 1000, 3_600_000, 86_400_000
+SECOND, HOUR = 1000, 3_600_000
 
 
 class TestTheListRoute:

@@ -1,4 +1,4 @@
-"""The page behind a callback URL, for whom opens it."""
+"""The page behind a callback URL, in each state of its token."""
 
 from typing import Any
 

@@ -9,13 +9,11 @@ import pytest
 
 from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret, MissingSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from tests.support.github_endpoint import (
     BODY,
     GITHUB,
     KEY,
-    SECRET,
     counted,
     create,
     deliver,
@@ -41,14 +39,7 @@ from waitpoints.token import (
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
-TEMPLATE = Template.load()
-
-
-@pytest.fixture
-def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
-    world.install(monkeypatch)
-    world.webhook_secrets["github"] = FakeSecret(SECRET)
-    return Api(TEMPLATE, world.api_key.read_current())
+pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestADelivery:

@@ -7,23 +7,14 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, KEY, SECRET, counted, create, deliver, put, url_of
+from tests.support.github_endpoint import BODY, GITHUB, KEY, counted, create, deliver, put, url_of
 from waitpoints.token import (
     Document,
     DocumentKind,
 )
 
-TEMPLATE = Template.load()
-
-
-@pytest.fixture
-def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
-    world.install(monkeypatch)
-    world.webhook_secrets["github"] = FakeSecret(SECRET)
-    return Api(TEMPLATE, world.api_key.read_current())
+pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestATrial:

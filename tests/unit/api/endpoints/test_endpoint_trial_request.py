@@ -7,19 +7,10 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import Api
-from in_process.fakes.secret import FakeSecret
-from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
-from tests.support.github_endpoint import BODY, GITHUB, SECRET, put, signature
+from tests.support.github_endpoint import BODY, GITHUB, put, signature
 
-TEMPLATE = Template.load()
-
-
-@pytest.fixture
-def api(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Api:
-    world.install(monkeypatch)
-    world.webhook_secrets["github"] = FakeSecret(SECRET)
-    return Api(TEMPLATE, world.api_key.read_current())
+pytestmark = pytest.mark.usefixtures("github")
 
 
 class TestATrial:

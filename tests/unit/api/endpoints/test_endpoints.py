@@ -1,4 +1,4 @@
-"""The API that manages endpoints."""
+"""Endpoints are listed and deleted, and their secrets are in no answer and no log."""
 
 import io
 from typing import Any

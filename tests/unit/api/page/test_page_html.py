@@ -1,4 +1,4 @@
-"""The page as HTML, whatever it is given: text stays text, its words exist in every language, its colours can be read."""
+"""The page as HTML: text stays text, whatever it says, and each field has its control."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The page behind a callback URL, over the HTTP API: what a person, a program and a robot get in each state of its token."""
+"""The page behind a callback URL: what a person and another site get, and the other ways to complete its token."""
 
 import io
 import json

@@ -1,4 +1,4 @@
-"""A cheap look tells which requests cannot be handshakes."""
+"""A cheap look tells which requests are certainly no handshakes."""
 
 import json
 

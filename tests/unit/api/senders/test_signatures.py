@@ -1,4 +1,4 @@
-"""The table of signature schemes, against published vectors, a signer of its own, and the senders' own libraries."""
+"""Signatures of deliveries, made by a signer of the tests' own: what is accepted, and why the rest is refused."""
 
 import base64
 import json

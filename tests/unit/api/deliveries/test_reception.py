@@ -1,4 +1,4 @@
-"""A callback URL and its senders, over the HTTP API: forms, who settled a token, its rules, handshakes and failures."""
+"""What becomes of a delivery to a callback URL: the order of its checks, and deliveries that settle nothing."""
 
 import json
 import string

@@ -1,0 +1,36 @@
+"""A module's test is found by its name: `aws/items.py` has a `test_items.py`, in whatever folder of tests/ it can fail best.
+
+In `page/` and `endpoints/`, whose modules have general names, the folder's word comes first: `page/form.py` has a
+`test_page_form.py`. A module that only declares has none: `ports` is interfaces.
+"""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+
+PACKAGE = ROOT / "functions" / "waitpoints"
+PREFIXES = {"page": "page_", "endpoints": "endpoint_"}
+TESTS = {file.name for file in (ROOT / "tests").rglob("test_*.py")}
+
+
+def does_something(module: Path) -> bool:
+    """Whether a function of the module, or a method, has more than a docstring and an ellipsis."""
+    functions = (node for node in ast.walk(ast.parse(module.read_text())) if isinstance(node, ast.FunctionDef))
+    statements = (statement for function in functions for statement in function.body)
+    return any(not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant)) for one in statements)
+
+
+MODULES = [module for module in sorted(PACKAGE.rglob("*.py")) if does_something(module)]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda it: str(it.relative_to(PACKAGE)))
+def test_a_module_has_a_test_of_its_name(module: Path) -> None:
+    assert f"test_{PREFIXES.get(module.parent.name, '')}{module.name}" in TESTS
+
+
+def test_only_declarations_need_none() -> None:
+    others = {module.name for module in PACKAGE.rglob("*.py")} - {module.name for module in MODULES}
+    assert others == {"__init__.py", "ports.py"}
