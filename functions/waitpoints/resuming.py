@@ -71,7 +71,7 @@ class Resuming:
         """Record that nothing waits behind these waiters any longer."""
         now = self._clock()
         self._store.record_replies(token_id, {waiter.key: Reply(ReplyKind.GONE, now) for waiter in waiters}, now)
-        telemetry.count(_metric(ReplyKind.GONE), len(waiters))
+        telemetry.count(metric_of(ReplyKind.GONE), len(waiters))
 
     def load_output(self, outcome: Outcome) -> Outcome:
         """Return the outcome with its output loaded."""
@@ -116,7 +116,7 @@ class Resuming:
                 case _:
                     assert_never(answer)
         for kind in ReplyKind:
-            telemetry.count(_metric(kind), sum(reply.kind is kind for reply in replies.values()))
+            telemetry.count(metric_of(kind), sum(reply.kind is kind for reply in replies.values()))
         return replies, left
 
     def _in_parallel[Result](self, do: Callable[[Waiter], Result], waiters: Sequence[Waiter]) -> list[Result]:
@@ -135,7 +135,7 @@ def resumer_for(kind: WaiterKind, resumers: Resumers) -> Resumer:
     assert_never(kind)
 
 
-def _metric(kind: ReplyKind) -> str:
+def metric_of(kind: ReplyKind) -> str:
     match kind:
         case ReplyKind.RESUMED:
             return "WaitersResumed"

@@ -10,7 +10,7 @@ import pytest
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, STACK_NAME, Template
-from waitpoints.resuming import _metric
+from waitpoints.resuming import metric_of
 from waitpoints.token import ReplyKind, Source
 
 
@@ -71,7 +71,7 @@ def emitted() -> set[str]:
     names = set(re.findall(r'telemetry\.(?:count|measure|record_milliseconds)\(\s*"(\w+)"', code))
     assert code.count('telemetry.count(f"') == 1, "a name that is made up: add what it can be"
     names |= {f"TokensSettledBy{source.capitalize()}" for source in Source}
-    return names | {_metric(kind) for kind in ReplyKind}
+    return names | {metric_of(kind) for kind in ReplyKind}
 
 
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: f"{metric.name} {metric.dimensions}")

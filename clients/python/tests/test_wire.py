@@ -7,7 +7,6 @@ import httpx
 import pytest
 
 from waitpoints_client import Waitpoints, wire
-from waitpoints_client.session import _encoded
 
 
 @pytest.mark.parametrize(
@@ -150,6 +149,15 @@ def test_what_is_no_json_is_refused(value: Any) -> None:
         client().complete("waitpoint_1", value)
 
 
-def test_a_body_is_utf_8_unless_it_has_half_of_a_surrogate_pair() -> None:
-    assert _encoded({"a": "é"}) == '{"a":"é"}'.encode()
-    assert _encoded("é\ud800") == b'"\\u00e9\\ud800"'
+@pytest.mark.parametrize(
+    ("data", "sent"), [({"a": "é"}, '{"data":{"a":"é"}}'.encode()), ("é\ud800", b'{"data":"\\u00e9\\ud800"}')]
+)
+def test_a_body_is_utf_8_unless_it_has_half_of_a_surrogate_pair(data: Any, sent: bytes) -> None:
+    bodies: list[bytes] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        bodies.append(request.content)
+        return httpx.Response(200, json={"success": True})
+
+    Waitpoints("https://stack.example.com", "key", transport=httpx.MockTransport(answer)).complete("waitpoint_1", data)
+    assert bodies == [sent]

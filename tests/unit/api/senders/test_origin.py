@@ -8,13 +8,17 @@ from in_process.api_gateway import Api
 from in_process.template import Template
 from tests.support.callbacks import complete
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.senders.origin import _DELIVERY_IDS
 from waitpoints.token import iso
 
 FUNCTIONS = Template.load().functions()
 JSON = {"content-type": "application/json"}
 FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
 IP = "192.0.2.1"
+DELIVERY_IDS = [
+    *("webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id", "x-hook-uuid"),
+    *("x-request-uuid", "linear-delivery", "x-pagerduty-webhook-id", "request-id", "x-twilio-webhook-id"),
+    *("i-twilio-idempotency-token", "x-amz-sns-message-id", "x-goog-message-number", "ce-id", "idempotency-key"),
+]
 
 
 class TestCompletedBy:
@@ -50,7 +54,7 @@ class TestCompletedBy:
         api.post(f"{token['url']}?{'q' * 300}", b"1", {})
         assert api.retrieve(token["id"])["completedBy"]["query"] == "q" * 256
 
-    @pytest.mark.parametrize("header", _DELIVERY_IDS)
+    @pytest.mark.parametrize("header", DELIVERY_IDS)
     def test_knows_the_header_of_each_senders_delivery_id(self, api: Api, header: str) -> None:
         token = api.create()
         api.post(token["url"], b"1", {header: "the-delivery"})
