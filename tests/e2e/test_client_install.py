@@ -62,6 +62,11 @@ class Shell:
         assert process.returncode == 0, printed + errors
         return printed
 
+    def run_tests(self, folder: str = "") -> None:
+        """Run the client's own tests, or those of a folder below."""
+        tests = self.run(f"pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider {folder}")
+        assert re.search(r"^\d+ passed", tests, re.MULTILINE), tests
+
     def start(self, lines: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             ["sh", "-euc", lines],
@@ -86,8 +91,7 @@ def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_enviro
     [newest, *_] = printed.partition("completed with {'approved': True}\n")[2].splitlines()
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00", newest), printed
 
-    tests = shell.run("pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider")
-    assert re.search(r"^\d+ passed", tests, re.MULTILINE), tests
+    shell.run_tests()
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
@@ -120,6 +124,7 @@ def test_an_extra_adds_what_it_is_for(shell: Shell, stack: Stack) -> None:
     lookup = f"from waitpoints_client import Waitpoints; print(Waitpoints(stack='{stack.stack_name}').create().id)"
     printed = shell.run(f'pip install -q "./clients/python[aws]" && {account} python -c "{lookup}"')
     assert re.fullmatch(r"waitpoint_\w+\n", printed)
+    shell.run_tests("tests/operator tests/test_from_stack.py")
 
     installed = shell.run('pip install -q "./clients/python[durable]" && pip list && python -V')
     [minor] = map(int, re.findall(r"^Python 3\.(\d+)", installed, re.MULTILINE))

@@ -15,7 +15,7 @@ from waitpoints.waiter_result import Failure, Success
 
 FUNCTIONS = Template.load().functions()
 JSON = {"content-type": "application/json"}
-FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
+FITTING = b'{"approved": true}'
 
 
 class TestContext:

@@ -12,7 +12,7 @@ from waitpoints.token import iso
 
 FUNCTIONS = Template.load().functions()
 JSON = {"content-type": "application/json"}
-FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
+FITTING = b'{"approved": true}'
 IP = "192.0.2.1"
 DELIVERY_IDS = [
     *("webhook-id", "svix-id", "x-github-delivery", "x-gitlab-event-uuid", "x-shopify-webhook-id", "x-hook-uuid"),
