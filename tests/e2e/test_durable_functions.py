@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import subprocess
 import time
 import uuid
@@ -25,10 +24,13 @@ from tests.e2e.operator import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
+from tests.support.html_page import HtmlPage
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 
 APPROVED = {"approved": True}
 OK = {"ok": True, "output": APPROVED}
+LINK = r"http\S+/callback/\S+"
+BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
@@ -39,20 +41,29 @@ def mail(api: Api, durable: Durable) -> Iterator[Mail]:
     mail.close()
 
 
-def test_the_example_asks_and_goes_on_when_somebody_has_answered(durable: Durable, mail: Mail) -> None:
+def press(api: Api, url: str, button: str) -> None:
+    """Open a page and press a button, as a person does in a browser."""
+    page = HtmlPage(api.deliver(url, headers=BROWSER, method="GET").body.decode())
+    assert api.deliver(url, page.press(button), BROWSER).status == 200
+
+
+@pytest.mark.parametrize(("button", "status"), [("Approve", "approved"), ("Reject", "rejected")])
+def test_the_example_asks_and_goes_on_when_somebody_has_pressed_a_button(
+    api: Api, durable: Durable, mail: Mail, button: str, status: str
+) -> None:
     execution = durable.start(durable.approval, {"order": "4711"})
-    [line] = mail.messages(20)
-    answered = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
-    assert json.loads(answered.stdout)["success"] is True
-    assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": "approved"})
+    [message] = mail.messages(20)
+    [url] = re.findall(LINK, message)
+    press(api, url, button)
+    assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": status})
 
 
-def test_make_durable_runs_the_example_to_its_end(stack_folder: Path, durable: Durable) -> None:
+def test_make_durable_runs_the_example_to_its_end(api: Api, stack_folder: Path, durable: Durable) -> None:
     environment = {**os.environ, "STACK_FOLDER": str(stack_folder), "INPUT": '{"order": "4713"}'}
     with subprocess.Popen(["make", "durable"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        line = next(text.strip() for text in process.stdout if "curl" in text)
-        subprocess.run(shlex.split(line), capture_output=True, check=True)
+        url = next(url for line in process.stdout for url in re.findall(LINK, line))
+        press(api, url, "Approve")
         rest = process.stdout.read()
     assert (process.returncode, "SUCCEEDED" in rest) == (0, True), rest
     assert '{"order": "4713", "status": "approved"}' in rest
