@@ -15,7 +15,7 @@ from openapi.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "openapi.yaml"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "internals" / "contract.md")
+DOCUMENTS = (ROOT / "docs" / "api.md", ROOT / "docs" / "internals" / "contract.md")
 
 _TABLE = re.compile(r"(?<=<!-- routes: written by `make openapi` -->\n).*?(?=<!-- end of routes -->\n)", re.DOTALL)
 _SHOWN = {"secretKey": "API key", "publicAccessToken": "public access token"}

@@ -5,10 +5,11 @@ import re
 import pytest
 
 from benchmarks import costs
-from benchmarks.calculator import Asked, count
+from benchmarks.calculator import Asked, count, price
 from benchmarks.figures import read
 from in_process.counting.waits import bench
 from in_process.moto_stack import MotoStack
+from in_process.template import ROOT, Template
 
 DOLLARS = re.compile(r"[+-]?[\d,]+\.\d\d(?!\d)")
 
@@ -39,3 +40,10 @@ def test_the_calculator_counts_the_wait_that_is_asked_for(stack: MotoStack) -> N
     assert one.events > 1.00
     assert "settle and resume" in [step.name for step in plain.wait.steps]
     assert plain.events == 0
+
+
+def test_the_readme_has_the_price_of_a_stack_that_hardly_anybody_uses(stack: MotoStack) -> None:
+    once = Asked(waits=1)
+    with bench(stack) as counted:
+        month = price(once, count(counted, once), Template.load())
+    assert f"costs ${sum(month.stack.values()):.2f} a month" in " ".join((ROOT / "README.md").read_text().split())

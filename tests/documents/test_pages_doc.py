@@ -45,14 +45,10 @@ def test_the_run_gets_what_the_page_says(api: Api) -> None:
 
 def test_the_choice_state_is_that_of_the_readme_and_names_an_action() -> None:
     assert STATE is not None
-    assert STATE[1] == SNIPPETS["page choice"]
-    machine = json.loads(SNIPPETS["approval"])["States"]
     [(name, state)] = json.loads("{" + STATE[1] + "}").items()
-    following = {rule["Next"] for rule in state["Choices"]} | {state["Default"]}
-    assert name in machine
-    assert following <= machine.keys()
+    assert json.loads(SNIPPETS["approval"])["States"][name] == state
     [action] = re.findall(r'"StringEquals": "(\w+)"', STATE[1])
-    for page in (EXAMPLES["approval"]["page"], json.loads(SNIPPETS["page"])["page"]):
+    for page in (EXAMPLES["approval"]["page"], json.loads(SNIPPETS["page"])):
         assert action in [one["id"] for one in page["actions"]]
 
 
@@ -95,5 +91,5 @@ def test_the_page_names_the_limit(limit: int) -> None:
 
 
 def test_the_create_of_the_readme_is_accepted_and_shown(api: Api) -> None:
-    token = api.create(**json.loads(SNIPPETS["page"]))
+    token = api.create(page=json.loads(SNIPPETS["page"]))
     assert set(HtmlPage(api.get(token["url"], BROWSER).text).buttons) == {"Approve", "Reject"}

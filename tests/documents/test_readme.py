@@ -2,14 +2,16 @@
 
 import json
 import re
+import tomllib
 from typing import Any
 
 import pytest
+import waitpoints_client
 
 from in_process.template import Template
 from local.stack import ROOT
 from tests.support.documents import markdown
-from tests.support.readme import README, SNIPPETS
+from tests.support.readme import APPROVALS, PATTERNS_SNIPPETS, README
 from waitpoints import endpoint_cache, endpoint_tally, idempotency_key, token
 from waitpoints.api import create_request, list_query
 from waitpoints.aws import endpoint_store
@@ -20,12 +22,29 @@ def retries(definition: dict[str, Any]) -> list[Any]:
     return [state["Retry"] for state in definition["States"].values() if "Retry" in state]
 
 
-@pytest.mark.parametrize("name", ["approval", "approval in JSONata", "own token"])
-def test_every_snippet_retries_as_the_example_state_machine_does(name: str) -> None:
+@pytest.mark.parametrize("text", [*APPROVALS.values(), f'{{"States": {{{PATTERNS_SNIPPETS["own token"]}}}}}'])
+def test_every_snippet_retries_as_the_example_state_machine_does(text: str) -> None:
     example = json.loads((ROOT / "statemachines" / "wait_for_webhook.asl.json").read_text())
-    text = SNIPPETS[name]
-    definition = json.loads(text if text.startswith("{") else f'{{"States": {{{text}}}}}')
-    assert retries(definition) == retries(example)
+    assert retries(json.loads(text)) == retries(example)
+
+
+def test_the_readme_stays_short() -> None:
+    assert len(README.splitlines()) <= 290
+    for section in ("A person approves", "A webhook resumes"):
+        assert len(README.partition(f"\n## {section}\n")[2].partition("\n## ")[0].strip().splitlines()) <= 25
+
+
+def test_every_version_is_the_one_of_the_changelog() -> None:
+    """A release is named where its section begins. What comes after it is a development version of a later one."""
+    headings = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    projects = [tomllib.loads((ROOT / folder / "pyproject.toml").read_text())["project"] for folder in (".", "clients/python")]
+    [version] = {*(project["version"] for project in projects), waitpoints_client.__version__}
+    release, is_development, rest = version.partition(".dev0")
+    newest = next(heading for heading in headings if heading != "Unreleased")
+    assert rest == ""
+    assert (headings[0] == "Unreleased") == bool(is_development)
+    numbers = [tuple(map(int, text.split("."))) for text in (release, newest)]
+    assert numbers[0] > numbers[1] if is_development else release == newest
 
 
 def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
@@ -37,9 +56,12 @@ def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
     case = [name.strip() for name in columns[1].split("|")].index("24 h, completed")
     ours = float(sums[1].split("|")[case].strip(" *"))
     text = " ".join(README.split())
-    assert f"The ${round(ours + 25)} are ${round(ours)} for Waitpoints and $25 for the state that waits" in text
-    assert f"the ${round(ours + 24)} ${round(ours)} and $24 for the durable function's wait" in text
-    assert f"${round(ours + 24)} with Waitpoints" in text
+    table = re.findall(r"^\| ([^|]+) \|[^|]*\| ([\d.]+) \|$", costs, re.MULTILINE)
+    alone = {name: round(float(dollars)) for name, dollars in table if "Waitpoints" not in name}
+    own, durable = alone["Step Functions callback, stateless"], alone["Lambda durable function, its callback"]
+    assert f"cost ${round(ours + 25)} with Waitpoints: ${round(ours)} for it and $25 for the waiting states" in text
+    assert f"that you write yourself they cost ${own}. In" in text
+    assert f"In durable functions it is ${round(ours + 24)}, against ${durable}." in text
 
 
 def test_the_limits_are_those_of_the_code() -> None:

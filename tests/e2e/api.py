@@ -12,8 +12,10 @@ from urllib.request import Request, urlopen
 
 from in_process.api_gateway import TOKENS
 from local.stack import Stack
+from tests.support.html_page import HtmlPage
 
 PATIENCE = 60  # seconds
+BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,11 @@ class Api:
             connection.request(method, target, body, headers or {})
             response = connection.getresponse()
             return RawAnswer(response.status, response.read(), _lower(response.headers))
+
+    def press(self, url: str, button: str) -> None:
+        """Open a page and press a button, as a person does in a browser."""
+        page = HtmlPage(self.deliver(url, headers=BROWSER, method="GET").body.decode())
+        assert self.deliver(url, page.press(button), BROWSER).status == 200
 
     def start_waiting(self, token: dict[str, Any]) -> str:
         """Start the example state machine with a token. Returns the execution's ARN."""

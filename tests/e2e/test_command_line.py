@@ -14,7 +14,7 @@ from local.stack import ROOT, Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS
-from tests.support.readme import SNIPPETS
+from tests.support.readme import APPROVALS
 
 MAP = {
     "StartAt": "Each",
@@ -120,9 +120,9 @@ def test_logs_have_the_lines_about_a_token(waitpoints: CommandLine) -> None:
 
 
 class TestTry:
-    @pytest.mark.parametrize("snippet", ["approval", "approval in JSONata"])
-    def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, snippet: str) -> None:
-        (waitpoints.folder / "machine.asl.json").write_text(SNIPPETS[snippet])
+    @pytest.mark.parametrize("name", APPROVALS)
+    def test_runs_a_machine_and_its_curl_line_completes_it(self, waitpoints: CommandLine, name: str) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(APPROVALS[name])
         with waitpoints.start("try", "machine.asl.json") as run:
             shown = self.until(run, r"^ +curl ")
             line = shown.splitlines()[-1].strip()
@@ -132,7 +132,7 @@ class TestTry:
         assert (run.returncode, errors) == (0, "")
         assert "Wait for approval" in shown
         assert re.search(r"resumed\n.*Approved\?\n.*Approved\n.*SUCCEEDED\n", rest)
-        assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"approved": True}}
+        assert json.loads(rest[rest.index("{") :]) == {"ok": True, "output": {"action": "approve"}}
         assert self.machines(waitpoints) == []
 
     @pytest.mark.parametrize("pattern", sorted(INPUTS))

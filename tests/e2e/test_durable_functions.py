@@ -24,13 +24,11 @@ from tests.e2e.operator import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
 from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
-from tests.support.html_page import HtmlPage
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 
 APPROVED = {"approved": True}
 OK = {"ok": True, "output": APPROVED}
 LINK = r"http\S+/callback/\S+"
-BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
 @pytest.fixture
@@ -41,20 +39,14 @@ def mail(api: Api, durable: Durable) -> Iterator[Mail]:
     mail.close()
 
 
-def press(api: Api, url: str, button: str) -> None:
-    """Open a page and press a button, as a person does in a browser."""
-    page = HtmlPage(api.deliver(url, headers=BROWSER, method="GET").body.decode())
-    assert api.deliver(url, page.press(button), BROWSER).status == 200
-
-
 @pytest.mark.parametrize(("button", "status"), [("Approve", "approved"), ("Reject", "rejected")])
-def test_the_example_asks_and_goes_on_when_somebody_has_pressed_a_button(
+def test_the_example_asks_and_goes_on_when_somebody_has_answered(
     api: Api, durable: Durable, mail: Mail, button: str, status: str
 ) -> None:
     execution = durable.start(durable.approval, {"order": "4711"})
     [message] = mail.messages(20)
     [url] = re.findall(LINK, message)
-    press(api, url, button)
+    api.press(url, button)
     assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": status})
 
 
@@ -63,7 +55,7 @@ def test_make_durable_runs_the_example_to_its_end(api: Api, stack_folder: Path, 
     with subprocess.Popen(["make", "durable"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         url = next(url for line in process.stdout for url in re.findall(LINK, line))
-        press(api, url, "Approve")
+        api.press(url, "Approve")
         rest = process.stdout.read()
     assert (process.returncode, "SUCCEEDED" in rest) == (0, True), rest
     assert '{"order": "4713", "status": "approved"}' in rest

@@ -1,4 +1,4 @@
-"""Every snippet of README.md, run as a reader would paste it."""
+"""Every snippet of README.md, and of the pages that continue it, run as a reader would paste it."""
 
 import json
 import os
@@ -7,18 +7,23 @@ import shutil
 import subprocess
 import time
 import uuid
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
+from local.stack import ROOT, Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
-from tests.support.readme import README, SNIPPETS, json_texts
+from tests.support.readme import API_SNIPPETS, APPROVALS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
 
 PATIENCE = 60  # seconds
+PATTERNS = ROOT / "docs" / "patterns.md"
+PAGE = json.loads(SNIPPETS["page"])
+WITH_CURL = pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
 
 
 def run(command: list[str], stack: Stack, **options: Any) -> str:
@@ -54,21 +59,20 @@ def wait_for_one(api: Api, tag: str) -> dict[str, Any]:
     return token
 
 
-@pytest.mark.parametrize("name", ["approval", "approval in JSONata"])
+@pytest.mark.parametrize("name", APPROVALS)
 class TestTheApproval:
     @pytest.mark.parametrize(
         ("answer", "end"),
         [
-            ({"approved": True}, ("SUCCEEDED", {"ok": True, "output": {"approved": True}})),
-            ({"approved": False}, ("FAILED", "Rejected")),
+            ({"action": "approve"}, ("SUCCEEDED", {"ok": True, "output": {"action": "approve"}})),
+            ({"action": "reject"}, ("FAILED", "Rejected")),
             ({"text": "What is this?"}, ("FAILED", "Rejected")),
-            (b"approved=true&by=Ann", ("FAILED", "Rejected")),
+            (b"approve", ("FAILED", "Rejected")),
         ],
     )
     def test_ends_as_the_posted_answer_decides(self, api: Api, name: str, answer: Any, end: Any) -> None:
         token = api.create(timeout="1h")
-        given = SNIPPETS["input"].replace("waitpoint_01jd3rj5v0000000000000000a", token["id"])
-        execution = start(api, with_names(api.stack, SNIPPETS[name]), given)
+        execution = start(api, with_names(api.stack, APPROVALS[name]), json.dumps({"token": {"id": token["id"]}}))
         api.wait_until_registered(token)
 
         api.callback(token, answer)
@@ -77,36 +81,29 @@ class TestTheApproval:
 
     def test_times_out_with_its_own_error(self, api: Api, name: str) -> None:
         token = api.create(timeout="1s")
-        execution = start(api, with_names(api.stack, SNIPPETS[name]), json.dumps({"token": token}))
+        execution = start(api, with_names(api.stack, APPROVALS[name]), json.dumps({"token": token}))
 
         assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")
 
 
-@pytest.mark.parametrize("name", ["approval", "approval in JSONata"])
-@pytest.mark.parametrize("action", ["approve", "reject"])
-def test_a_page_answers_the_approval(api: Api, name: str, action: str) -> None:
-    token = api.create(**json.loads(SNIPPETS["page"]))
-    definition = json.loads(with_names(api.stack, SNIPPETS[name]))
-    if name == "approval":
-        definition["States"] |= json.loads("{" + SNIPPETS["page choice"] + "}")
-    else:
-        [condition] = re.findall(r"In JSONata the condition is `(.*?)`", README)
-        definition["States"]["Approved?"]["Choices"][1]["Condition"] = condition
-    execution = start(api, json.dumps(definition), json.dumps({"token": token}))
+@pytest.mark.parametrize("name", APPROVALS)
+@pytest.mark.parametrize(("button", "ends"), [("Approve", "SUCCEEDED"), ("Reject", "FAILED")])
+def test_a_page_answers_the_approval(api: Api, name: str, button: str, ends: str) -> None:
+    token = api.create(timeout="3d", page=PAGE)
+    execution = start(api, with_names(api.stack, APPROVALS[name]), json.dumps({"token": token}))
     api.wait_until_registered(token)
 
-    assert api.callback(token, {"action": action}).status == 200
-    approved = ("SUCCEEDED", {"ok": True, "output": {"action": "approve", "fields": {}}})
-    assert api.result(execution) == (approved if action == "approve" else ("FAILED", "Rejected"))
+    api.press(token["url"], button)
+    chosen = {"ok": True, "output": {"action": "approve", "fields": {}}}
+    assert api.result(execution) == (ends, chosen if ends == "SUCCEEDED" else "Rejected")
 
 
 def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable) -> None:
     durable.create("readme", SNIPPETS["durable function"])
     answered, timed_out = api.create(timeout="1h"), api.create(timeout="1s")
-    given = json.loads(SNIPPETS["input"].replace("waitpoint_01jd3rj5v0000000000000000a", answered["id"]))
-    executions = [durable.start("readme", given), durable.start("readme", {"token": {"id": timed_out["id"]}})]
+    executions = [durable.start("readme", {"token": {"id": token["id"]}}) for token in (answered, timed_out)]
     api.wait_until_registered(answered)
-    api.callback(answered, {"approved": True})
+    api.callback(answered, {"action": "approve"})
     (approved, failed) = map(durable.result, executions)
     assert approved == ("SUCCEEDED", "approved")
     assert failed[1].startswith("failed or timed out: Waitpoint timed out at")
@@ -114,23 +111,23 @@ def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable)
 
 def test_a_state_machine_creates_its_own_token(api: Api) -> None:
     definition = json.loads(with_names(api.stack, SNIPPETS["approval"]))
-    definition["States"] |= json.loads("{" + with_names(api.stack, SNIPPETS["own token"]) + "}")
+    definition["States"] |= json.loads("{" + with_names(api.stack, PATTERNS_SNIPPETS["own token"]) + "}")
     definition["States"]["Create token"]["Parameters"]["Payload"]["tags"] = [tag := uuid.uuid4().hex]
     definition["StartAt"] = "Create token"
     execution = start(api, json.dumps(definition), "{}")
     token = wait_for_one(api, tag)
     api.wait_until_registered(token)
 
-    assert api.callback(token, {"approved": True}).status == 200
-    assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": {"approved": True}})
+    api.press(token["url"], "Approve")
+    assert api.result(execution) == ("SUCCEEDED", {"ok": True, "output": {"action": "approve", "fields": {}}})
 
 
 @pytest.mark.parametrize("keyed", ["as in the snippet", "as for a map"])
 def test_items_of_a_map_share_a_token_unless_their_key_names_the_item(api: Api, keyed: str) -> None:
-    create = json.loads("{" + with_names(api.stack, SNIPPETS["own token"]) + "}")["Create token"]
+    create = json.loads("{" + with_names(api.stack, PATTERNS_SNIPPETS["own token"]) + "}")["Create token"]
     create = {name: value for name, value in create.items() if name != "Next"} | {"End": True}
     if keyed == "as for a map":
-        [key] = re.findall(r"`\"idempotencyKey\.\$\": \"(States\.Format\(.*\))\"`", README)
+        [key] = re.findall(r"`\"idempotencyKey\.\$\": \"(States\.Format\(.*\))\"`", PATTERNS.read_text())
         create["Parameters"]["Payload"]["idempotencyKey.$"] = key
     processor = {"StartAt": "Create token", "States": {"Create token": create}}
     items = {"Type": "Map", "ItemsPath": "$.items", "ItemProcessor": processor, "End": True}
@@ -139,26 +136,59 @@ def test_items_of_a_map_share_a_token_unless_their_key_names_the_item(api: Api, 
     assert (status, len({it["token"]["id"] for it in made})) == ("SUCCEEDED", 3 if keyed == "as for a map" else 1)
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
+@WITH_CURL
 def test_the_curl_lines_create_complete_retrieve_and_list(stack: Stack) -> None:
-    posted, retrieved, listed = json_texts(run(["sh", "-euc", SNIPPETS["curl"]], stack))
+    posted, retrieved, listed = json_texts(run(["sh", "-euc", API_SNIPPETS["curl"]], stack))
     assert posted == {"success": True}
     assert (retrieved["status"], json.loads(retrieved["output"])) == ("COMPLETED", {"approved": True})
     assert retrieved["id"] in [token["id"] for token in listed["data"]]
 
 
-@pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
-def test_the_endpoint_lines_keep_a_delivery_for_its_token(stack: Stack) -> None:
-    received, created, listed = json_texts(run(["sh", "-euc", SNIPPETS["endpoint"]], stack))
-    assert received == {"success": True}
-    assert created["isCached"] is True
-    [token] = listed["data"]
-    assert (token["id"], token["status"]) == (created["id"], "COMPLETED")
+@pytest.fixture
+def clone(stack: Stack, tmp_path: Path) -> Path:
+    """A folder as a clone in which `make run` serves, with the files that the README's reader has saved."""
+    (tmp_path / ".local").mkdir()
+    (tmp_path / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
+    (tmp_path / ".local" / "client").symlink_to(ROOT / ".local" / "client")
+    (tmp_path / "page.json").write_text(SNIPPETS["page"])
+    (tmp_path / "approval.asl.json").write_text(SNIPPETS["approval"])
+    return tmp_path
+
+
+def lines(name: str) -> list[str]:
+    """The command that runs a snippet in a terminal that has `waitpoints` on its path."""
+    return ["sh", "-euc", SNIPPETS["path"] + SNIPPETS[name]]
+
+
+def test_the_lines_ask_a_person(api: Api, clone: Path) -> None:
+    url = run(lines("ask"), api.stack, cwd=clone).strip()
+    api.press(url, "Reject")
+    [identifier] = re.findall(r"waitpoint_\w+", url)
+    assert json.loads(api.retrieve({"id": identifier})["output"]) == {"action": "reject", "fields": {}}
+
+
+@WITH_CURL
+def test_the_endpoint_lines_keep_a_delivery_for_its_token(stack: Stack, clone: Path) -> None:
+    printed = run(lines("endpoint"), stack, cwd=clone)
+    _, answer, output = printed.partition('{"success": true}\n')
+    assert answer
+    assert json.loads(output) == {"order": 1001, "paid": True}
+
+
+@pytest.mark.parametrize(("button", "ends"), [("Approve", "SUCCEEDED"), ("Reject", "FAILED")])
+def test_the_line_tries_the_approval(api: Api, clone: Path, button: str, ends: str) -> None:
+    environment = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
+    with subprocess.Popen(lines("try"), cwd=clone, env=environment, stdout=subprocess.PIPE, text=True) as tried:
+        assert tried.stdout
+        url = next(url for line in tried.stdout for url in re.findall(r"http\S+/callback/\w+", line))
+        api.press(url, button)
+        rest = tried.stdout.read()
+    assert (ends in rest, tried.returncode) == (True, 0 if ends == "SUCCEEDED" else 1), rest
 
 
 def test_the_sdk_example_prints_the_output(stack: Stack) -> None:
     program = node.FOLDER / "readme_tokens.mjs"  # beside the packages, where Node.js looks for them
-    program.write_text(SNIPPETS["SDK"])
+    program.write_text(API_SNIPPETS["SDK"])
     try:
         printed = run([node.node(), program.name], stack, cwd=node.FOLDER)
     finally:

@@ -1,4 +1,4 @@
-"""The snippets of README.md, of the client's and of two pages of docs, by the names above them, and what they print."""
+"""The snippets of README.md, of the client's and of four pages of docs, by the names above them, and what they print."""
 
 import json
 import re
@@ -12,8 +12,11 @@ README = (ROOT / "README.md").read_text()
 _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
 SNIPPETS = dict(_SNIPPET.findall(README))
 CLIENT_SNIPPETS = dict(_SNIPPET.findall((ROOT / "clients" / "python" / "README.md").read_text()))
+API_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "api.md").read_text()))
 DURABLE_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "durable.md").read_text()))
 EVENTS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "events.md").read_text()))
+PATTERNS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "patterns.md").read_text()))
+APPROVALS = {"in JSONPath": SNIPPETS["approval"], "in JSONata": PATTERNS_SNIPPETS["approval in JSONata"]}
 FIRST_OF_SEVERAL = f"""
 from functools import partial
 
