@@ -99,7 +99,8 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
     shell.run('pip install -q "./clients/python[aws]"')
 
     listed, _, rest = shell.run(CLIENT_SNIPPETS["shell"]).partition("status 2\n")
-    posted, output, found, failed = json_texts(rest.replace("go on\n", ""))
+    answers = json_texts(rest.replace("go on\n", ""))
+    posted, output, found, failed = (next(answers) for _ in range(4))
     assert [line.split("\t")[0] for line in listed.splitlines()][:1] == [found["id"]]
     assert posted == {"success": True}
     assert json.loads(found["output"]) == output == {"approved": True}
