@@ -56,7 +56,7 @@ def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
     case = [name.strip() for name in columns[1].split("|")].index("24 h, completed")
     ours = float(sums[1].split("|")[case].strip(" *"))
     text = " ".join(README.split())
-    table = re.findall(r"^\| ([^|]+) \|[^|]*\| ([\d.]+) \|$", costs, re.MULTILINE)
+    table = re.findall(r"^\| \[?([^]|]+?)(?:\]\([^)]*\))? \|[^|]*\| ([\d.]+) \|$", costs, re.MULTILINE)
     alone = {name: round(float(dollars)) for name, dollars in table if "Waitpoints" not in name}
     own, durable = alone["Step Functions callback, stateless"], alone["Lambda durable function, its callback"]
     assert f"cost ${round(ours + 25)} with Waitpoints: ${round(ours)} for it and $25 for the waiting states" in text
