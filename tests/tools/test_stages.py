@@ -25,6 +25,14 @@ def test_takes_longer():
 """
 
 
+pytestmark = pytest.mark.slow  # each starts pytest
+
+
+@pytest.fixture(autouse=True)
+def few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     (tmp_path / "test_some.py").write_text(text)
     command = [
@@ -42,7 +50,7 @@ def run(tmp_path: Path, text: str, *arguments: str) -> subprocess.CompletedProce
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
-@pytest.mark.parametrize("processes", [[], ["-n", "2"]])
+@pytest.mark.parametrize("processes", [[], ["-p", "xdist.plugin", "-n", "2"]])
 def test_each_tenth_of_the_tests_is_a_line(tmp_path: Path, processes: list[str]) -> None:
     shown = re.findall(r"^  (\d+) of 21 tests, 0:\d\d$", run(tmp_path, TESTS, *processes).stdout, re.MULTILINE)
     assert len(shown) == 10
@@ -58,7 +66,7 @@ def test_a_failure_is_reported_as_always(tmp_path: Path) -> None:
 
 def test_the_times_of_all_tests_are_written(tmp_path: Path) -> None:
     times = tmp_path / "times.json"
-    run(tmp_path, TESTS, "-n", "2", "--times-to", str(times))
+    run(tmp_path, TESTS, "-p", "xdist.plugin", "-n", "2", "--times-to", str(times))
     seconds = json.loads(times.read_text())
     assert len(seconds) == 21
     assert max(seconds, key=lambda test: seconds[test]).endswith("::test_takes_longer")
