@@ -6,7 +6,7 @@ import re
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -145,13 +145,16 @@ class Template:
     def route(self, method: str, path: str) -> Route | None:
         """Return the route that API Gateway selects: literal parts win over parameters, the method over ANY."""
         matches = []
-        for key, function in self.routes().items():
-            wanted, pattern = key.split(" ", 1)
-            parts = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(pattern))  # {path+} matches the rest of the path
-            match = re.fullmatch(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", parts), path)
+        for route_key, pattern, function in self._patterns:
+            wanted, match = route_key.split(" ", 1)[0], pattern.fullmatch(path)
             if match and wanted in (method, "ANY"):
-                matches.append((len(match.groupdict()), wanted == "ANY", Route(function, key, match.groupdict())))
+                matches.append((len(match.groupdict()), wanted == "ANY", Route(function, route_key, match.groupdict())))
         return min(matches, key=lambda found: found[:2])[2] if matches else None
+
+    @cached_property
+    def _patterns(self) -> list[tuple[str, re.Pattern[str], Function]]:
+        """Every route with the pattern of its paths."""
+        return [(route_key, _pattern(route_key.split(" ", 1)[1]), function) for route_key, function in self.routes().items()]
 
     def resolve(self, value: Any, resources: "Mapping[str, Mapping[str, str]]") -> Any:
         """Return `value` with its intrinsic functions resolved. `resources` maps logical ids to `Attributes`."""
@@ -212,3 +215,9 @@ class Template:
 
     def _of_kind(self, kind: str) -> Iterator[tuple[str, Resource]]:
         return ((name, resource) for name, resource in self.body["Resources"].items() if resource["Type"] == kind)
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """Return the pattern of a route's path: `{path+}` matches the rest of a path, another parameter one part of it."""
+    parts = re.sub(r"\\\{(\w+)\\\+\\\}", r"(?P<\1>.+)", re.escape(path))
+    return re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", parts))

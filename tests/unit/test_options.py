@@ -1,0 +1,346 @@
+"""Each option of a token through each door, alone and with each other one, as `tests/support/options/table.py` says.
+
+A test goes through the pairs of one option. If one fails, the last line of the error names the door and the options.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import pytest
+
+import wait_for_token
+from in_process.api_gateway import TOKENS
+from in_process.template import ROOT, Template
+from tests.support.fakes.in_memory import InMemory
+from tests.support.options import table
+from tests.support.options.case import Broken, Case
+from tests.support.options.doors import FROM_SDK, JSON, MEMBERS, OTHER_TOKEN, Place, error, payload
+from tests.support.options.table import ALONE, GUARDS, RULES, SCOPES, Options, rows, sets
+from waitpoints import telemetry
+from waitpoints.api import complete_request
+from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.endpoints.settings import PutEndpointRequest
+from waitpoints.api.page import html
+from waitpoints.api.page.definition import Page
+from waitpoints.api.public_token_request import CreatePublicTokenRequest, PublicTokenScopes
+from waitpoints.api.request_model import RequestModel
+from waitpoints.token import Completed, Failed, Rules, TimedOut, iso
+from waitpoints.waiter_result import Failure, Success
+
+DOORS = [row["door"] for row in rows(RULES)]
+PAIRS = [pytest.param(door, name == ALONE, found, id=f"{door}: {name}") for door in DOORS for name, found in sets(door)]
+FIRST = [row["door"] for row in rows(GUARDS) if row["before its token"]]
+PAIRS_FIRST = [one for one in PAIRS if one.values[0] in FIRST]
+CREATE = [name for name in table.options() if "." not in name]
+PROMISES = set(re.findall(r"^\| ([A-Z]\d+) \|", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
+WAIT = list(table.options(table.WAIT))
+WORDS = {"door", "function", "before its token"}
+COMPLETE_BY_KEY, PUBLIC_TOKENS = "/api/v1/waitpoints/complete", "/api/v1/auth/jwt"
+MINUTE = 60_000  # milliseconds
+KEY_TTL, TIMEOUT = 30 * MINUTE, 60 * MINUTE  # as MEMBERS says
+
+
+@pytest.fixture(scope="module")
+def place() -> Iterator[Place]:
+    """One for all: each case has a token, a key and an endpoint of its own."""
+    world = InMemory()
+    with pytest.MonkeyPatch.context() as patch:
+        world.install(patch)
+        patch.setattr(telemetry.logger, "info", lambda *_, **__: None)  # this and the size of pages take half of the time,
+        patch.setattr(html, "check_size", lambda _: None)  # and other tests have them
+        patch.setenv("API_URL", "https://api.example.com")
+        yield Place(world, Template.load())
+
+
+@contextmanager
+def named(case: object) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as failure:
+        failure.add_note(f"in the case of {case}")
+        raise
+
+
+@pytest.mark.parametrize(("door", "alone", "together"), PAIRS)
+def test_a_door_obeys_or_ignores_each_rule(place: Place, door: str, alone: bool, together: list[Options]) -> None:
+    """What a door asks for every token is asked with each option alone: the two are a pair."""
+    for options in together:
+        case = place.case(door, options)
+        with named(case):
+            create(place, case, alone)
+            refuses_what_breaks_a_rule(place, case, guards=alone)
+            ends_with_what_keeps_them(place, case, again=alone)
+
+
+def create(place: Place, case: Case, alone: bool) -> None:
+    """Create the token. An option that is `alone` is tried in two more ways: a second create finds the token by its key, and
+    another execution begins to wait by itself.
+    """
+    place.create(case)
+    if alone and "idempotencyKey" in case.options:
+        assert place.create(case) == {**case.token, "isCached": True}
+    if alone and case.waits:
+        place.wait(case)
+    if "idempotencyKeyTTL" in case.options:
+        place.world.clock.advance(KEY_TTL + 1)
+
+
+def refuses_what_breaks_a_rule(place: Place, case: Case, guards: bool) -> None:
+    before = place.counted(case)
+    counted: Counter[str] = Counter()
+    for broken, status in case.refused(guards):
+        with named(broken):
+            assert place.attempt(case, broken) == status
+            assert place.token(case).outcome is None
+            counted.update(filter(None, [case.counts(broken, status)]))
+            assert place.counted(case) - before == counted
+    assert not any(place.results(case))
+
+
+def ends_with_what_keeps_them(place: Place, case: Case, again: bool) -> None:
+    before = place.counted(case)
+    assert place.attempt(case) == 200
+    is_as_it_ended(place, case)
+    if again:
+        place.attempt(case)
+        is_as_it_ended(place, case)
+        assert place.counted(case) - before == Counter(counted_of_two(case))
+
+
+def counted_of_two(case: Case) -> list[str]:
+    """As what an attempt that ended the token is counted, and a repeated one."""
+    if case.door != "endpoint":
+        return ["other"] if case.function == "accept_callback" else []
+    if "idempotencyKeyTTL" not in case.options:
+        return ["completed", "repeated"]
+    return ["completed", "notAwaited" if "endpoint.keyTTL" in case.options else "kept"]
+
+
+def is_as_it_ended(place: Place, case: Case) -> None:
+    """The token has the outcome of the case's attempt, and everything that waits for it was told, also what comes now."""
+    outcome = place.token(case).outcome
+    if case.fails:
+        assert isinstance(outcome, Failed)
+        assert outcome.error.members() == error(case)
+        told(place, case, "error", error(case))
+    else:
+        assert isinstance(outcome, Completed)
+        assert json.loads(outcome.output.json or "") == output(case)
+        told(place, case, "output", output(case))
+    source = {"accept_callback": "callback", "accept_delivery": "endpoint"}.get(case.function, "complete")
+    assert outcome.origin
+    assert outcome.origin.source == source
+
+
+def output(case: Case) -> dict[str, Any]:
+    """Return what the run gets. A choice that a page accepts has fields, unless it came first and was kept as it was sent."""
+    sent = payload(case)
+    return {"fields": {}, **sent} if case.has_page and not case.came_first else sent
+
+
+def told(place: Place, case: Case, member: str, value: dict[str, Any]) -> None:
+    """Everything that waits was told the output or the error, in the form that it asked for."""
+    if not case.waits:
+        return
+    place.wait(case)
+    ok = member == "output"
+    envelope = {"ok": ok, member: value}
+    if "context" in case.options:
+        envelope["completedBy"] = place.api.retrieve(case.token["id"])["completedBy"]
+    for result in place.results(case):
+        if "unwrap" in case.options and not ok:
+            assert isinstance(result, Failure)
+            assert (result.error, result.cause) == (value["name"], value["message"])
+        else:
+            assert isinstance(result, Success)
+            assert json.loads(result.json) == (value if "unwrap" in case.options else envelope)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_timeout_that_has_passed_ends_the_token_whatever_comes(place: Place, door: str) -> None:
+    for options in [options for _, found in sets(door) for options in found if "timeout" in options]:
+        case = place.case(door, options)
+        with named(case):
+            create(place, case, alone=False)
+            place.world.clock.advance(TIMEOUT)
+            assert place.attempt(case) == (303 if door == "browser" and case.has_page else 200)
+            outcome = place.token(case).outcome
+            assert isinstance(outcome, TimedOut)
+            message = f"Waitpoint timed out at {iso(outcome.at)}"
+            timed_out = {"name": "WaitpointTimeoutError", "code": "TRIGGER_WAITPOINT_TIMEOUT", "message": message}
+            told(place, case, "error", timed_out)
+
+
+@pytest.mark.parametrize(("door", "alone", "together"), PAIRS_FIRST)
+def test_a_completion_that_comes_before_its_token_is_kept_for_it(
+    place: Place, door: str, alone: bool, together: list[Options]
+) -> None:
+    for options in together:
+        case = place.case(door, options)
+        with named(case):
+            keeps_nothing_that_is_refused(place, case, guards=alone)
+            if "endpoint.keyTTL" in options:
+                is_not_kept(place, case)
+                continue
+            is_kept(place, case)
+        for broken in [broken for broken, _ in case.refused(guards=False) if broken.rule in table.kept("leaves")]:
+            other = place.case(door, options)
+            with named(f"{other}, {broken}"):
+                is_not_adopted(place, other, broken)
+
+
+def keeps_nothing_that_is_refused(place: Place, case: Case, guards: bool) -> None:
+    for broken in [broken for broken, _ in case.refused(guards) if broken.rule in table.kept("is refused")]:
+        with named(broken):
+            place.attempt(case, broken)
+            assert place.world.keys.find_token(case.key) is None
+
+
+def is_kept(place: Place, case: Case) -> None:
+    case.came_first = True
+    assert place.attempt(case) == 200
+    assert place.create(case)["isCached"] is True
+    is_as_it_ended(place, case)
+    token = place.token(case)
+    assert (token.kept_until, token.tags) == (None, tuple(MEMBERS["tags"]) if "tags" in case.options else ())
+    has_end = "idempotencyKeyTTL" in case.options
+    assert token.idempotency_key_expires_at == (place.world.clock() + KEY_TTL if has_end else None)
+
+
+def is_not_kept(place: Place, case: Case) -> None:
+    before = place.counted(case)
+    assert place.attempt(case) == 200
+    assert place.counted(case) - before == {"notAwaited": 1}
+    waits_on(place, case)
+
+
+def is_not_adopted(place: Place, case: Case, broken: Broken) -> None:
+    """The token of the create waits for another completion, and counts the one that does not fit."""
+    place.attempt(case, broken)
+    waits_on(place, case)
+    others = place.token(case).other_deliveries
+    assert others
+    assert others.count == 1
+
+
+def waits_on(place: Place, case: Case) -> None:
+    assert place.create(case)["isCached"] is False
+    assert place.token(case).outcome is None
+    assert not any(place.results(case))
+    assert place.attempt(case) == 200
+    is_as_it_ended(place, case)
+
+
+SCOPED = [row["scope"] for row in rows(SCOPES)]
+ALLOWING = {row["scope"] for row in rows(SCOPES) if row["completes the token"].startswith("yes")}
+
+
+@pytest.mark.parametrize("scope", SCOPED)
+def test_a_scope_allows_what_it_names_alone_and_beside_each_other(place: Place, scope: str) -> None:
+    """Also if the API made the token, and if the SDK sends it."""
+    case = place.case("public token", frozenset())
+    for beside, made, by_sdk in [("", True, True), ("", True, False), *((other, False, False) for other in SCOPED)]:
+        place.create(case)
+        scopes = [text.format(id=case.token["id"], bare=case.token["id"][10:], other=OTHER_TOKEN) for text in (scope, beside)]
+        asked = {"claims": {"scopes": scopes}, "expirationTime": "15m"}
+        signed = place.api.post(PUBLIC_TOKENS, asked).json["token"] if made else place.public_token(*scopes)
+        headers = {**JSON, **(FROM_SDK if by_sdk else {}), "authorization": f"Bearer {signed}"}
+        is_allowed = not ALLOWING.isdisjoint((scope, beside))
+        with named(scopes):
+            assert place.api.post(complete_url(case), {"data": 1}, headers).status == (200 if is_allowed else 403)
+            assert (place.token(case).outcome is not None) == is_allowed
+
+
+@pytest.mark.parametrize("name", CREATE)
+def test_a_create_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+    """Over HTTP, and in a state."""
+    for other in CREATE[CREATE.index(name) :]:
+        status = table.refusal({name, other})
+        with named(f"{name} + {other}"):
+            for create in (place.status_of_create, partial(place.invoke, "create_token_in_state")):
+                before = len(place.world.store.tokens)
+                assert create({option: place.value(option) for option in (name, other)}) == (status or 200)
+                assert len(place.world.store.tokens) - before == (0 if status else 1)
+
+
+@pytest.mark.parametrize("name", WAIT)
+def test_a_wait_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+    for other in WAIT[WAIT.index(name) :]:
+        for together in ({name, other}, table.with_needs({name, other}, table.WAIT)):
+            payload = {option: place.value(option) for option in together}
+            status = table.refusal(together, table.WAIT)
+            with named(" + ".join(together)):
+                assert place.invoke("wait_for_token", payload) == (status or 200)
+                if status is None:
+                    [waiter] = place.world.store.get(payload["waitpointId"]).waiters.values()
+                    assert waiter.handle in payload.values()
+                    assert (waiter.unwrap, waiter.context) == ("unwrap" in together, "context" in together)
+                    assert waiter.execution == payload.get("execution")
+
+
+@pytest.mark.parametrize("name", table.options(table.COMPLETE))
+def test_a_completion_accepts_or_refuses_each_option_alone_and_each_pair(place: Place, name: str) -> None:
+    for other in table.options(table.COMPLETE):
+        by_key = not {name, other} <= {"data", "error"}
+        together = {name, other} | ({"idempotencyKey"} if by_key and "idempotencyKeyTTL" not in (name, other) else set())
+        place.create(case := place.case("complete", frozenset()))
+        url = COMPLETE_BY_KEY if by_key else complete_url(case)
+        with named(f"{name} + {other}"):
+            status = table.refusal(together, table.COMPLETE)
+            assert place.api.post(url, {option: place.value(option) for option in together}).status == (status or 200)
+
+
+def complete_url(case: Case) -> str:
+    return f"{TOKENS}/{case.token['id']}/complete"
+
+
+class TestTheTable:
+    """A new option, rule or door must enter it."""
+
+    def test_has_every_option_of_a_create(self) -> None:
+        assert set(CREATE) == names(CreateWaitpointTokenRequest)
+        assert {name for name in table.options() if "." in name} == {f"page.{field.name}" for field in fields(Page)}
+
+    def test_has_every_setting_of_an_endpoint(self) -> None:
+        assert {row["setting"] for row in rows(table.ENDPOINT)} == {f"endpoint.{name}" for name in names(PutEndpointRequest)}
+
+    def test_has_every_option_of_a_completion_and_of_a_wait(self) -> None:
+        assert set(table.options(table.COMPLETE)) == {*complete_request.FIELDS, *complete_request.KEY_FIELDS}
+        assert set(WAIT) == set(wait_for_token.FIELDS)
+
+    def test_has_every_option_of_a_public_access_token(self) -> None:
+        """The test of scopes uses them all."""
+        assert (names(CreatePublicTokenRequest), names(PublicTokenScopes)) == ({"claims", "expirationTime"}, {"scopes"})
+
+    def test_has_every_rule_of_a_token(self) -> None:
+        named = {"verify": "verify", "complete_when": "completeWhen", "has_schema": "payloadSchema", "has_page": "page"}
+        assert {field.name for field in fields(Rules)} == set(named)
+        rules = {name for name, one in table.options().items() if one.kind == "a rule"}
+        assert set(named.values()) <= rules == set(rows(RULES)[0]) - {"door"}
+
+    def test_has_every_function_that_completes_a_token(self) -> None:
+        """`show_callback` only shows it: it is the browser's GET."""
+        importing = re.compile(r"^from waitpoints\.api\.\w+ import .*reception", re.MULTILINE)
+        functions = {path.stem for path in (ROOT / "functions").glob("*.py") if importing.search(path.read_text())}
+        assert {row["function"] for row in rows(GUARDS)} | {"show_callback"} == functions
+
+    def test_says_something_of_each_door_and_rule_and_names_promises_that_exist(self) -> None:
+        assert [row["door"] for row in rows(GUARDS)] == DOORS
+        cells = [text for row in [*rows(RULES), *rows(GUARDS)] for name, text in row.items() if name not in WORDS]
+        promises = {found.promise for found in map(table.cell, cells) if found and found.promise}
+        others = (GUARDS, table.ENDPOINT, table.KEPT, table.CREATE, table.COMPLETE, table.WAIT, SCOPES)
+        assert promises | set(re.findall(r"\b[A-Z]\d+\b", " ".join(others))) <= PROMISES
+
+    def test_says_of_each_rule_what_becomes_of_what_came_before_its_token(self) -> None:
+        rules = {*rows(RULES)[0], *rows(GUARDS)[0], *(row["setting"] for row in rows(table.ENDPOINT))} - WORDS
+        assert {row["rule"] for row in rows(table.KEPT)} == rules - {"endpoint.keyTTL"}
+
+
+def names(model: type[RequestModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
