@@ -178,7 +178,18 @@ FILTERED = Rules(complete_when="body.done")
 TYPED = Rules(has_schema=True)
 PAGED = Rules(has_page=True)
 ALL_RULES = Rules(Verification("github", "github"), "body.done", has_schema=True)
-RULES = {"verify": SIGNED, "token": SHARED, "completeWhen": FILTERED, "payloadSchema": TYPED, "page": PAGED, "all": ALL_RULES}
+RULES = {
+    "verify": SIGNED,
+    "token": SHARED,
+    "completeWhen": FILTERED,
+    "payloadSchema": TYPED,
+    "page": PAGED,
+    "verify and completeWhen": replace(SIGNED, complete_when="body.done"),
+    "verify and payloadSchema": replace(SIGNED, has_schema=True),
+    "completeWhen and payloadSchema": replace(FILTERED, has_schema=True),
+    "all": ALL_RULES,
+}
+WITH_DOCUMENT = {name for name, rules in RULES.items() if rules.has_schema or rules.has_page}
 SENDER = Origin(
     source=Source.CALLBACK, ip="192.0.2.7", user_agent="ü" * 256, content_type="a/b", query="a=1", delivery_id="delivery-1"
 )
@@ -197,7 +208,7 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("unchecked", "refused"),
-        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, {"payloadSchema", "page", "all"}), (Unchecked.NONE, set())],
+        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, WITH_DOCUMENT), (Unchecked.NONE, set())],
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
@@ -451,8 +462,15 @@ class TestAddWaiter:
         for _ in range(3):  # registering again takes no room
             store.add_waiter(token.id, waiters[0], START)
         assert store.add_waiter(token.id, waiters[-1], START)[0]
-        kept, was = store.add_waiter(token.id, waiter(), START)
-        assert not kept
+        for options in (
+            {},
+            {"unwrap": True},
+            {"context": True},
+            {"execution": EXECUTION},
+            {"kind": WaiterKind.DURABLE_FUNCTION},
+        ):
+            kept, was = store.add_waiter(token.id, replace(waiter(), **options), START)
+            assert not kept
         assert set(was.waiters) == {one.key for one in waiters}
         assert store.get(token.id) == was
 

@@ -10,14 +10,31 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from tests.stages import IN_PROCESS
+
 LIST = Path(__file__).with_name("mutations.toml")
 MUTATED = ("functions", "clients/python/src", "template.yaml")
-QUICK = (
-    *("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration"),
-    "clients/python/tests",
-)
-"""What `make check` runs, without the tests of the benchmarks."""
-SLOW = ("tests/faults", "tests/e2e")
+
+
+@dataclass(frozen=True)
+class Suite:
+    """The tests that one run of pytest has. `spread`: how it gives them to its processes."""
+
+    folders: tuple[str, ...]
+    marks: str
+    spread: str = "load"
+
+
+_UNITS = tuple(folder for folder in IN_PROCESS if not folder.startswith("benchmarks"))
+STAGES = {
+    "check": [Suite(_UNITS, "not slow and not thorough")],
+    "test": [
+        Suite(_UNITS, "slow and not thorough"),
+        Suite(("tests/faults",), "not thorough"),
+        Suite(("tests/e2e",), "not thorough", spread="loadfile"),
+    ],
+}
+"""What `make check` runs, and what `make test` runs besides. The tests of the benchmarks mutate nothing."""
 
 
 class NotFound(Exception):
@@ -60,7 +77,8 @@ def tests(mutation: Mutation, root: Path, folders: Sequence[str]) -> list[str]:
 
 def missing_tests(mutation: Mutation, root: Path) -> list[str]:
     """Return the names of tests that are in no file."""
-    return [name for name in mutation.tests if not any(_tests(name, root, QUICK + SLOW))]
+    folders = [folder for stage in STAGES.values() for suite in stage for folder in suite.folders]
+    return [name for name in mutation.tests if not any(_tests(name, root, folders))]
 
 
 def _tests(name: str, root: Path, folders: Sequence[str]) -> Iterator[str]:

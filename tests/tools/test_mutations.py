@@ -3,13 +3,17 @@
 import ast
 import re
 import subprocess
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
 from local.stack import ROOT
-from tests.mutations.mutation import Mutation, NotFound, load, missing_tests, place
+from tests.mutations.__main__ import ARGUED, SURVIVED, Runner, summary
+from tests.mutations.mutation import Mutation, NotFound, Suite, load, missing_tests, place
 from tests.mutations.working_copy import working_copy
 
 LISTED = load()
@@ -33,7 +37,15 @@ class TestEachMutation:
 
 
 def test_every_mutation_has_a_name_of_its_own() -> None:
-    assert len({mutation.name for mutation in LISTED}) == len(LISTED) >= 30
+    assert len({mutation.name for mutation in LISTED}) == len(LISTED)
+
+
+def test_both_groups_are_there() -> None:
+    names = [mutation.name for mutation in LISTED]
+    later = [name for name in names if " unless " in name]
+    assert names[-len(later) :] == later
+    assert len(later) >= 20
+    assert len(names) - len(later) >= 40
 
 
 @pytest.mark.parametrize(("text", "where"), [("nobody writes this", "no file"), ("a = 1", r"functions/b\.py \(2\)")])
@@ -49,3 +61,49 @@ def test_a_copy_runs_its_own_code() -> None:
         program = [".venv/bin/python", "-c", IMPORTED]
         run = subprocess.run(program, cwd=copy, env={"PYTHONPATH": "functions"}, capture_output=True, text=True, check=True)
         assert [Path(file).is_relative_to(copy) or file for file in run.stdout.split()] == [True, True]
+
+
+class TestTheStages:
+    """What `make check` runs comes before what `make test` adds, and named tests before the others."""
+
+    class Recorder(Runner):
+        """Runs nothing. The tests with `failing` in their names fail."""
+
+        failing = "no test"
+        runs: ClassVar[list[tuple[str, str]]] = []
+
+        def first_failure(self, suite: Suite, chosen: Sequence[str]) -> str | None:
+            self.runs.append((suite.marks, chosen[0]))
+            return chosen[0] if self.failing in chosen[0] else None
+
+    @pytest.fixture
+    def runner(self) -> Recorder:
+        runner = self.Recorder(ROOT, processes=1)
+        runner.runs.clear()
+        return runner
+
+    def test_that_sees_a_mutation_is_the_first_with_a_test_that_fails(
+        self, runner: Recorder, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        mutation = replace(LISTED[0], tests=("TestComplete", "test_nothing_is_lost_in_a_storm"))
+        everything = [
+            ("not slow and not thorough", "tests/integration/test_store.py::TestComplete"),
+            ("not slow and not thorough", "tests/unit"),
+            ("slow and not thorough", "tests/integration/test_store.py::TestComplete"),
+            ("not thorough", "tests/faults/test_storm.py::test_nothing_is_lost_in_a_storm"),
+            ("slow and not thorough", "tests/unit"),
+            ("not thorough", "tests/faults"),
+            ("not thorough", "tests/e2e"),
+        ]
+        assert runner.seen(mutation, ["check", "test"]) is None
+        assert runner.runs == everything
+        monkeypatch.setattr(runner.__class__, "failing", "tests/faults")
+        runner.runs.clear()
+        assert runner.seen(mutation, ["check", "test"]) == ("test", everything[3][1])
+        assert runner.runs == everything[:4]
+        assert runner.seen(mutation, ["check"]) is None
+
+    def test_are_summed_up(self) -> None:
+        verdicts = Counter({"check": 5, "test": 3, ARGUED: 1, SURVIVED: 2})
+        expected = "Of 11 mutations, make check sees 5, make test sees 8, 1 are argued, 2 survived"
+        assert summary(verdicts, ["check", "test"]) == expected
