@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
+from itertools import combinations, product
 from threading import Barrier
 from typing import Any
 
@@ -101,6 +102,20 @@ class TestToken:
             waiters={one.key: one},
         )
         assert store.get(written.id) == written
+
+    def test_comes_back_with_each_pair_of_its_parts(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        one = waiter()
+        parts: dict[str, Any] = {
+            "timeout_at": TIMEOUT,
+            "tags": ("a",),
+            "idempotency_key": "order-1",
+            "idempotency_key_expires_at": TIMEOUT,
+            "waiters": {one.key: one},
+            "rules": ALL_RULES,
+        }
+        for pair in combinations(parts, 2):
+            written = create(**{name: parts[name] for name in pair})
+            assert store.get(written.id) == written
 
     def test_has_nothing_that_was_not_written(self, store: AnyStore, create: Callable[..., Token]) -> None:
         written = create()
@@ -423,6 +438,14 @@ class TestAddWaiter:
         kept, now = store.add_waiter(token.id, other, START)
         assert kept
         assert now.waiters == {one.key: one, other.key: other} == store.get(token.id).waiters
+
+    def test_keeps_each_combination_of_its_options(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        options = product((False, True), (False, True), (None, EXECUTION), WaiterKind)
+        waiters = [Waiter(f"handle-{number}", START, *given) for number, given in enumerate(options)]
+        created, added = create(waiters={one.key: one for one in waiters}), create()
+        for one in waiters:
+            store.add_waiter(added.id, one, START)
+        assert store.get(created.id).waiters == store.get(added.id).waiters == {one.key: one for one in waiters}
 
     @pytest.mark.parametrize(
         "task_token",

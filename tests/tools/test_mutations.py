@@ -85,11 +85,11 @@ class TestTheStages:
     def test_that_sees_a_mutation_is_the_first_with_a_test_that_fails(
         self, runner: Recorder, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        mutation = replace(LISTED[0], tests=("TestComplete", "test_nothing_is_lost_in_a_storm"))
+        mutation = replace(LISTED[0], tests=("TestAddWaiter", "test_nothing_is_lost_in_a_storm"))
         everything = [
-            ("not slow and not thorough", "tests/integration/test_store.py::TestComplete"),
+            ("not slow and not thorough", "tests/integration/test_store.py::TestAddWaiter"),
             ("not slow and not thorough", "tests/unit"),
-            ("slow and not thorough", "tests/integration/test_store.py::TestComplete"),
+            ("slow and not thorough", "tests/integration/test_store.py::TestAddWaiter"),
             ("not thorough", "tests/faults/test_storm.py::test_nothing_is_lost_in_a_storm"),
             ("slow and not thorough", "tests/unit"),
             ("not thorough", "tests/faults"),

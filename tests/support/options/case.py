@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.support.options.table import ENDPOINT, GUARDS, RULES, Cell, Options, cell, row_of, rows
 
-GUARD_RULES = ("credential", "POST", "own site")
+GUARD_RULES = ("credential", "POST", "no handshake", "own site")
 _SIGNATURES = ("unsigned", "signed with another secret")
 WAYS: Mapping[str, tuple[str, ...]] = {"verify": _SIGNATURES, "endpoint.verify": _SIGNATURES}
 """The ways to break a rule that has more than one."""
@@ -109,7 +109,7 @@ class Case:
 
     def counts(self, broken: Broken, status: int) -> str | None:
         """As what a refused attempt is counted: among a token's other deliveries, or as the endpoint's kind of delivery."""
-        if broken.rule in ("credential", "POST"):
+        if broken.rule in ("credential", "POST", "no handshake"):
             return None
         if self.door == "endpoint":
             kinds = {row["setting"]: row["counted as"] for row in rows(ENDPOINT)}

@@ -25,6 +25,7 @@ GITHUB = {"scheme": "github", "secret": "github"}
 OTHER_TOKEN = "waitpoint_" + "0" * 26
 JSON, FORM = {"content-type": "application/json"}, {"content-type": "application/x-www-form-urlencoded"}
 BROWSER = {**FORM, "accept": "text/html,*/*;q=0.8"}
+HANDSHAKE = "validationToken=abc"
 FROM_SDK = {"x-trigger-source": "sdk"}
 MEMBERS: Mapping[str, Any] = {
     "data": {"approved": True},
@@ -152,6 +153,8 @@ class Place:
         body = _json(payload(case, broken)) if case.door == "callback, JSON" else urlencode(_form(case, broken)).encode()
         headers = {"callback, JSON": JSON, "callback, form": FORM, "browser": BROWSER}[case.door]
         headers = {**headers, **_site(case, broken), **_signature("verify", case, broken, body)}
+        if not case.keeps("no handshake", broken):
+            url, body = f"{url}?{HANDSHAKE}", b""
         return self.api.request("GET" if is_look else "POST", url, b"" if is_look else body, headers).status
 
     def _complete(self, case: Case, broken: Broken | None) -> int:
@@ -188,9 +191,12 @@ class Place:
         headers = {**JSON, **_site(case, broken), **_signature("endpoint.verify", case, broken, body)}
         if case.keeps("endpoint.completeWhen", broken):
             headers["x-event"] = "done"
+        if not case.keeps("no handshake", broken):
+            url, body = f"{url}?{HANDSHAKE}", b""
         method = "POST" if case.keeps("POST", broken) else "GET"
         query = "id" if case.keeps("endpoint.key", broken) else "other"
-        return self.api.request(method, f"{url}?{query}={case.number}", body, headers).status
+        url += f"{'&' if '?' in url else '?'}{query}={case.number}"
+        return self.api.request(method, url, body, headers).status
 
     def _put_endpoint(self, case: Case) -> None:
         """Make an endpoint of these options, which all their cases share, and delete one of its name before."""

@@ -34,24 +34,25 @@ endpoint           | ignores N15  | ignores N15  | obeys 200 N15 | obeys 200 G6 
 """The rules that a token has, by the options that it was created with."""
 
 GUARDS = """
-door               | function                | credential   | POST          | own site     | before its token
-callback, JSON     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 422 G8 |
-callback, form     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 422 G8 |
-browser            | accept_callback         | obeys 401 K2 | obeys 200 G3  | obeys 200 G8 |
-complete           | complete_token          | obeys 401 A1 | obeys 405     | ignores P3   |
-fail               | complete_token          | obeys 401 A1 | obeys 405     | ignores P3   |
-public token       | complete_token          | obeys 403 P2 | obeys 405     | ignores P3   |
-public token, fail | complete_token          | obeys 403 P2 | obeys 405     | ignores P3   |
-key                | complete_key            | obeys 401 B6 | obeys 405     | ignores      | kept B3
-key, fail          | complete_key            | obeys 401 B6 | obeys 405     | ignores      | kept B3
-state              | complete_token_in_state | -            | -             | -            |
-state, fail        | complete_token_in_state | -            | -             | -            |
-state, key         | complete_token_in_state | -            | -             | -            | kept B8
-state, key, fail   | complete_token_in_state | -            | -             | -            | kept B8
-endpoint           | accept_delivery         | obeys 401 N4 | obeys 405 N11 | ignores      | kept N13
+door               | function                | credential   | POST          | no handshake  | own site     | before its token
+callback, JSON     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 200 K5  | obeys 422 G8 |
+callback, form     | accept_callback         | obeys 401 K2 | obeys 405 K3  | obeys 200 K5  | obeys 422 G8 |
+browser            | accept_callback         | obeys 401 K2 | obeys 200 G3  | obeys 200 K5  | obeys 200 G8 |
+complete           | complete_token          | obeys 401 A1 | obeys 405     | -             | ignores P3   |
+fail               | complete_token          | obeys 401 A1 | obeys 405     | -             | ignores P3   |
+public token       | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
+public token, fail | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
+key                | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
+key, fail          | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
+state              | complete_token_in_state | -            | -             | -             | -            |
+state, fail        | complete_token_in_state | -            | -             | -             | -            |
+state, key         | complete_token_in_state | -            | -             | -             | -            | kept B8
+state, key, fail   | complete_token_in_state | -            | -             | -             | -            | kept B8
+endpoint           | accept_delivery         | obeys 401 N4 | obeys 405 N11 | obeys 200 N10 | ignores      | kept N13
 """
-"""The rules that a door has for every token. `POST`: no other method. `own site`: a form comes from a page of this API
-(`Sec-Fetch-Site`), which only a token with a page asks. `before its token`: a completion is kept for its create.
+"""The rules that a door has for every token. `POST`: no other method. `no handshake`: it is not how a sender tests the URL.
+`own site`: a form comes from a page of this API (`Sec-Fetch-Site`), which only a token with a page asks. `before its token`: a
+completion is kept for its create.
 """
 
 ENDPOINT = """
@@ -68,6 +69,7 @@ KEPT = """
 rule                  | what becomes of it
 credential            | is refused A1
 POST                  | is refused
+no handshake          | is refused K5
 endpoint.key          | is refused N12
 endpoint.verify       | is refused N10
 endpoint.completeWhen | is refused N10
