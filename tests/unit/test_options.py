@@ -83,12 +83,32 @@ def create(place: Place, case: Case, alone: bool) -> None:
     another execution begins to wait by itself.
     """
     place.create(case)
+    has_its_options(place, case)
     if alone and "idempotencyKey" in case.options:
         assert place.create(case) == {**case.token, "isCached": True}
     if alone and case.waits:
         place.wait(case)
     if "idempotencyKeyTTL" in case.options:
         place.world.clock.advance(KEY_TTL + 1)
+
+
+def has_its_options(place: Place, case: Case) -> None:
+    token, has = place.world.store.get(case.token["id"]), case.options.__contains__
+    assert token.timeout_at == (token.created_at + TIMEOUT if has("timeout") else None)
+    assert token.tags == (tuple(MEMBERS["tags"]) if has("tags") else ())
+    assert token.idempotency_key == (case.key if has("idempotencyKey") else None)
+    assert token.idempotency_key_expires_at == (token.created_at + KEY_TTL if has("idempotencyKeyTTL") else None)
+    found = token.rules or Rules()
+    rules = {
+        "verify": found.verify,
+        "completeWhen": found.complete_when,
+        "payloadSchema": found.has_schema,
+        "page": found.has_page,
+    }
+    assert {name for name, rule in rules.items() if rule} == case.options & rules.keys()
+    execution = MEMBERS["execution"] if has("execution") else None
+    waiters = [(waiter.handle, waiter.unwrap, waiter.context, waiter.execution) for waiter in token.waiters.values()]
+    assert waiters == [(handle, has("unwrap"), has("context"), execution) for handle in case.handles]
 
 
 def refuses_what_breaks_a_rule(place: Place, case: Case, guards: bool) -> None:
