@@ -24,7 +24,8 @@ LIMIT = 3600  # seconds for one run of tests: a mutation may make a test wait fo
 ARGUED, SURVIVED = "argued", "SURVIVED"
 _OF_THE_LIST = "*/test_mutations.py"  # sees every mutation, as the text that it looks for is not there
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (\S.*?)(?: - .*)?$", re.MULTILINE)
-_PASSED, _TESTS_FAILED, _NO_TESTS = 0, 1, 5  # pytest's exit statuses
+_PASSED, _NO_TESTS = 0, 5  # pytest's exit statuses
+_TESTS_FAILED = (1, 2)  # the latter if several processes are stopped by the first failure
 
 
 class Broken(Exception):
@@ -50,7 +51,7 @@ class Runner:
         if run.returncode in (_PASSED, _NO_TESTS):
             return None
         failed = _FAILED.search(run.stdout)
-        if run.returncode != _TESTS_FAILED or not failed:
+        if run.returncode not in _TESTS_FAILED or not failed:
             raise Broken(run.stdout[-2000:] + run.stderr[-2000:])
         return failed[1]
 
