@@ -13,8 +13,10 @@ from typing import Any
 from unittest import mock
 
 from moto.dynamodb.comparisons import ConditionExpressionParser
-from moto.dynamodb.parsing import ast_nodes, validators
-from moto.dynamodb.parsing.expressions import UpdateExpressionParser
+from moto.dynamodb.parsing import ast_nodes, expressions, validators
+
+_NODES: Any = ast_nodes  # moto leaves its parser without types
+_PARSERS: Any = expressions
 
 
 @contextmanager
@@ -30,10 +32,14 @@ def quick_expressions() -> Iterator[None]:
         return deque(lexed[text])
 
     replacements = [
-        (UpdateExpressionParser, "make", cache(UpdateExpressionParser.make)),  # each validator works on a copy
+        (
+            _PARSERS.UpdateExpressionParser,
+            "make",
+            cache(_PARSERS.UpdateExpressionParser.make),
+        ),  # each validator works on a copy
         (validators, "deepcopy", _copy),
-        (ast_nodes.DepthFirstTraverser, "traverse_node_recursively", _traverse),
-        (ast_nodes.Node, "find_clauses", _find_clauses),
+        (_NODES.DepthFirstTraverser, "traverse_node_recursively", _traverse),
+        (_NODES.Node, "find_clauses", _find_clauses),
         (ConditionExpressionParser, "_lex_condition_expression", nodes),
     ]
     with ExitStack() as until_the_end:
@@ -46,14 +52,16 @@ def _copy(thing: Any) -> Any:
     return pickle.loads(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))  # noqa: S301
 
 
-@cache
-def _is_a(kind: type, *of: type) -> bool:
-    """`isinstance` of an abstract class takes twenty times as long as this."""
+def _is_one(kind: type, *of: type) -> bool:
     return issubclass(kind, of)
 
 
+_is_a: Any = cache(_is_one)
+"""`isinstance` of an abstract class takes twenty times as long as this."""
+
+
 def _traverse(traverser: Any, node: Any, child_id: int = -1) -> Any:
-    if not _is_a(type(node), ast_nodes.Node):
+    if not _is_a(type(node), _NODES.Node):
         return node
     parent = node.parent
     for number, child in enumerate(node.children or ()):
@@ -80,6 +88,6 @@ def _find_clauses(node: Any, kinds: list[type]) -> list[Any]:
     for child in node.children or ():
         if type(child) in kinds:
             found.append(child)
-        elif _is_a(type(child), ast_nodes.Expression, ast_nodes.UpdateExpressionFunction):
+        elif _is_a(type(child), _NODES.Expression, _NODES.UpdateExpressionFunction):
             found += _find_clauses(child, kinds)
     return found

@@ -6,7 +6,7 @@ On a terminal, one line changes. Elsewhere there is a line at each tenth of the 
 import json
 import sys
 import time
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -29,7 +29,7 @@ class Progress:
 
     def __init__(self, screen: TextIO, times_to: str | None) -> None:
         self._screen, self._times_to = screen, times_to
-        self._seconds: Counter[str] = Counter()
+        self._seconds: dict[str, float] = defaultdict(float)
         self._total, self._ended, self._tenths = 0, 0, 0
         self._began = self._shown = time.monotonic()
 

@@ -38,7 +38,7 @@ PAIRS = [pytest.param(door, name == ALONE, found, id=f"{door}: {name}") for door
 FIRST = [row["door"] for row in rows(GUARDS) if row["before its token"]]
 PAIRS_FIRST = [one for one in PAIRS if one.values[0] in FIRST]
 CREATE = [name for name in table.options() if "." not in name]
-PROMISES = set(re.findall(r"^\| ([A-Z]\d+) \|", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
+PROMISES = set(re.findall(r"^\*\*([A-Z]\d+)\*\* ", (ROOT / "docs" / "internals" / "contract.md").read_text(), re.MULTILINE))
 WAIT = list(table.options(table.WAIT))
 WORDS = {"door", "function", "before its token"}
 COMPLETE_BY_KEY, PUBLIC_TOKENS = "/api/v1/waitpoints/complete", "/api/v1/auth/jwt"
