@@ -17,15 +17,8 @@ from pathlib import Path
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-IN_PROCESS = (
-    "tests/unit",
-    "tests/client_and_stack",
-    "tests/documents",
-    "tests/tools",
-    "tests/integration",
-    "benchmarks/tests",
-    "clients/python/tests",
-)
+FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "clients/python/tests")
+IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 LONGEST = 10
 
@@ -46,7 +39,7 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", ("-n", str(PROCESSES), "-m", "not slow and not thorough", *IN_PROCESS)),),
+    "check": (Stage("fast tests", ("-n", str(PROCESSES), "-m", "not slow and not thorough", *FAST)),),
     "test": _of_each_kind("not thorough"),
     "thorough": _of_each_kind("thorough"),
     "coverage": (

@@ -12,6 +12,8 @@ from tests.integration.conftest import eventually
 from tests.support.durable_runs import DurableRuns
 from waitpoints.wiring import services
 
+pytestmark = pytest.mark.slow  # runs durable functions in threads
+
 JSON = {"content-type": "application/json"}
 
 

@@ -15,6 +15,8 @@ from in_process.template import ROOT
 from tests.integration.conftest import Runs, eventually, start_execution
 from tests.support.durable_runs import DurableRuns
 
+pytestmark = pytest.mark.slow  # moto's state machines
+
 WEBHOOK = (ROOT / "events" / "github_workflow_run_completed.json").read_bytes()
 JSON = {"content-type": "application/json"}
 AnyRuns = Runs | DurableRuns

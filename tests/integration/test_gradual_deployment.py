@@ -15,6 +15,8 @@ from local.deploy import ALARMS, GRADUAL, environments, gradual
 from local.stack import LocalError
 from tests.support.processed_template import check_order, process, processed
 
+pytestmark = pytest.mark.slow  # transforms the template again and again
+
 CONFIGURED = tomllib.loads((ROOT / "samconfig.toml").read_text())
 TEXT = (ROOT / "template.yaml").read_text()
 FUNCTIONS = [function.logical_id for function in Template.load().functions().values()]

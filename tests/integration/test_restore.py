@@ -17,6 +17,8 @@ from in_process.moto_stack import MotoStack
 from waitpoints import wiring
 from waitpoints.waiter_result import Success
 
+pytestmark = pytest.mark.slow  # makes stacks of its own
+
 HOUR = 3_600_000
 JSON = {"content-type": "application/json"}
 RESTORED = "restored"

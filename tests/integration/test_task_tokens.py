@@ -7,6 +7,8 @@ from in_process.moto_stack import MotoStack
 from in_process.template import ACCOUNT
 from tests.support.task_tokens import FakeTasks, RealTasks, StrictTaskTokens, TaskTokens, UnknownTaskTokens
 
+pytestmark = pytest.mark.slow  # moto's state machines
+
 
 class TestTheFake(StrictTaskTokens, UnknownTaskTokens):
     @pytest.fixture

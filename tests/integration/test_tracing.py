@@ -14,6 +14,8 @@ from in_process.template import ROOT, Template
 from tests.support.processed_template import process, processed
 from tests.support.traced_wait import PARENT, ROOTS
 
+pytestmark = pytest.mark.slow  # starts a process that traces
+
 FUNCTIONS = Template.load().functions()
 
 

@@ -14,6 +14,8 @@ from local.stack import LOCAL
 from tests.support import previous
 from tests.support.processed_template import process
 
+pytestmark = pytest.mark.slow  # transforms the template of the last release
+
 # What holds data, or has an address that callers keep. CloudFormation deletes it when it replaces it.
 KEPT = {
     "AWS::ApiGatewayV2::Api",

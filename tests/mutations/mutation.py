@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.stages import IN_PROCESS
+from tests.stages import FAST
 
 LIST = Path(__file__).with_name("mutations.toml")
 MUTATED = ("functions", "clients/python/src", "template.yaml")
@@ -25,11 +25,10 @@ class Suite:
     spread: str = "load"
 
 
-_UNITS = tuple(folder for folder in IN_PROCESS if not folder.startswith("benchmarks"))
 STAGES = {
-    "check": [Suite(_UNITS, "not slow and not thorough")],
+    "check": [Suite(FAST, "not slow and not thorough")],
     "test": [
-        Suite(_UNITS, "slow and not thorough"),
+        Suite(FAST, "slow and not thorough"),
         Suite(("tests/faults",), "not thorough"),
         Suite(("tests/e2e",), "not thorough", spread="loadfile"),
     ],

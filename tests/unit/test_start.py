@@ -10,6 +10,8 @@ import pytest
 
 from in_process.template import ROOT, Template
 
+pytestmark = pytest.mark.slow  # each starts a process
+
 IMPORT_ALL = """
 import gc, importlib, json, sys
 on = {}

@@ -231,9 +231,14 @@ def test_many_repetitions_of_a_query_parameter_take_linear_time() -> None:
     assert time.process_time() - started < 5  # 0.2 s alone; minutes if each repetition copied the list
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("expression", HEAVIEST)
-@pytest.mark.parametrize("body", LARGEST)
+@pytest.mark.parametrize(
+    ("expression", "body"),
+    [  # each with one body, in turn; make thorough has them all
+        pytest.param(expression, body, marks=pytest.mark.slow if number % len(LARGEST) == turn else pytest.mark.thorough)
+        for number, expression in enumerate(HEAVIEST)
+        for turn, body in enumerate(LARGEST)
+    ],
+)
 def test_the_heaviest_expressions_over_the_largest_bodies_end_in_bounded_time(expression: str, body: str) -> None:
     check(expression)
     document = scope(LARGEST[body], {}, "")
