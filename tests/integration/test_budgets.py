@@ -74,6 +74,7 @@ def test_the_stream_function_only_reads_when_there_is_nothing_left_to_do(wait: W
     assert wait["guarantee"].read_units == 0.5
 
 
+@pytest.mark.slow
 def test_the_stream_function_reads_once_for_a_whole_batch(counted: Bench) -> None:
     batch, stream = Wait(), counted.stream()
     for _ in range(20):
@@ -119,6 +120,7 @@ def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Ben
     assert named.write_units <= wait.write_units + 1
 
 
+@pytest.mark.slow
 def test_an_option_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
     added = count_options(counted, count_deliveries(counted))
     over = {

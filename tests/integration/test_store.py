@@ -177,6 +177,7 @@ class TestComplete:
         assert not won
         assert was == token == store.get(token.id)
 
+    @pytest.mark.slow
     def test_has_one_winner_among_fifty_at_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create()
         answers = race(
@@ -717,6 +718,7 @@ class TestKeeping:
     def test_has_no_holder_where_nobody_said_the_key(self, store: AnyStore) -> None:
         assert store.find_key_holder(self.key()) is None
 
+    @pytest.mark.slow
     def test_and_creating_at_once_leave_one_token(self, store: AnyStore) -> None:
         for _ in range(30):
             self.name = ids.new_id(START)
@@ -726,12 +728,14 @@ class TestKeeping:
             [made] = [one.id for one, holder in zip((token, kept), found, strict=True) if holder is None]
             assert {holder.token_id for holder in found if holder} == {made}
 
+    @pytest.mark.slow
     def test_of_ten_completions_at_once_leaves_one_token(self, store: AnyStore) -> None:
         for _ in range(10):
             self.name = ids.new_id(START)
             kept = [self.completion() for _ in range(10)]
             self.assert_one_took_the_key(store, kept, race([partial(store.keep, one, self.key(), START) for one in kept]))
 
+    @pytest.mark.slow
     def test_and_creating_at_once_after_the_key_has_expired_leave_one_token(self, store: AnyStore) -> None:
         """The holder is a token that has ended, or a kept completion."""
         for number in range(20):
@@ -746,6 +750,7 @@ class TestKeeping:
             ]
             self.assert_one_took_the_key(store, creates + completions, race(racers))
 
+    @pytest.mark.slow
     def test_and_creating_at_once_after_retention_leave_one_token(self, store: AnyStore) -> None:
         """The key never expires, but its token is known to be removed."""
         for _ in range(10):
@@ -761,6 +766,7 @@ class TestKeeping:
             )
             self.assert_one_took_the_key(store, [created, kept], found)
 
+    @pytest.mark.slow
     def test_and_adopting_while_another_completion_comes_leave_one_token(self, store: AnyStore) -> None:
         """The completion may replace only what it saw: not the kept one that a create adopts meanwhile."""
         for _ in range(20):
@@ -777,6 +783,7 @@ class TestKeeping:
             assert (adopted, isinstance(refused, KeyHolder) and refused.token_id) == (True, kept.id)
             assert self.listed(store, kept.id) == ["all", "key"]
 
+    @pytest.mark.slow
     def test_that_ends_while_creates_come_is_adopted_or_replaced(self, store: AnyStore) -> None:
         """By a clock a millisecond before the end it is adopted, by one at the end it makes room: one of both happens."""
         for _ in range(20):
@@ -944,6 +951,7 @@ class TestReleasingAKey:
         assert holder is not None
         assert holder.token_id == newer.id
 
+    @pytest.mark.slow
     def test_and_creating_with_it_at_once_leaves_one_holder(self, store: AnyStore) -> None:
         for _ in range(20):
             key, token, endless = self.held(store)

@@ -83,6 +83,7 @@ def tried(api: Api, body: bytes, query: str, headers: dict[str, str]) -> str | N
     return str(answer.json["outcome"])
 
 
+@pytest.mark.slow
 @settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.filter_too_much, HealthCheck.too_slow],
     max_examples=300,
