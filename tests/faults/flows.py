@@ -1,7 +1,9 @@
 """The flows: what exists before, what happens during faults, and what must be true at the end."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from in_process.fakes.waits import DENIED
@@ -13,31 +15,104 @@ from waitpoints.token import TokenError
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
 KEYED: list[str] = []
-"""The flows in which another caller may act on the same keys at any moment."""
+"""The flows in which another caller may act on the same key at any moment."""
 
 SMALL = '{"approved": true, "by": "Ünïcode"}'
 LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
 HOUR = 3_600_000
 SECRET = "the secret of a sender"
+KEY = "the order of a customer"  # every flow can have the same, as each world has a table of its own
 NO = TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK")
 
 
-def flow(function: Flow) -> Flow:
+def add(name: str, function: Flow, key: str | None = None) -> None:
     """States and durable functions wait in turn. In every second flow, a durable function is the first."""
     turns = len(FLOWS) % 2
 
     def run(world: World) -> None:
         for _ in range(turns):
             next(world.in_turn)
+        if key:
+            world.say_key(key)
         function(world)
 
-    FLOWS[function.__name__.replace("_", " ")] = run
+    FLOWS[name] = run
+    if key:
+        KEYED.append(name)
+
+
+def flow(function: Flow, key: str | None = None) -> Flow:
+    add(function.__name__.replace("_", " "), function, key)
     return function
 
 
-def keyed(function: Flow) -> Flow:
-    KEYED.append(function.__name__.replace("_", " "))
-    return flow(function)
+def keyed(key: str) -> Callable[[Flow], Flow]:
+    """A flow in which another caller may act on this key."""
+    return partial(flow, key=key)
+
+
+Way = tuple[bool, bool]
+"""How a run waits: whether it asks for the output alone, and whether it asks for context."""
+
+PLAIN, UNWRAPPED, WITH_CONTEXT = (False, False), (True, False), (False, True)
+
+
+@contextmanager
+def waiting(world: World, token: dict[str, Any], outcome: Ending, *ways: Way) -> Iterator[None]:
+    """Before this, runs begin to wait for the token. After it, everything comes to rest, and they go on with the outcome."""
+    executions = [(world.wait(token, *way), way) for way in ways or (PLAIN,)]
+    yield
+    world.come_to_rest()
+    for execution, way in executions:
+        world.expect(execution, token, outcome, *way)
+
+
+LATE: dict[str, Any] = {"after": 600, "timeout": "10m"}
+"""The act comes in the millisecond of the timeout."""
+
+
+def settles(
+    name: str,
+    outcome: Ending,
+    act: Callable[..., object],
+    *what: Any,
+    ways: tuple[Way, ...] = (PLAIN,),
+    times: int = 1,
+    after: int = 0,
+    **asked: Any,
+) -> None:
+    """Add a plain flow: runs wait for a token, and `act(world, token, *what)` settles it during faults.
+
+    The act happens `times` times, `after` so many seconds. The token is created with `asked`, in which a function stands for
+    what it makes in the world. If it has a timeout, its timer comes in the end, and changes nothing.
+    """
+
+    def plain(world: World) -> None:
+        token = world.create(**{name: value(world) if callable(value) else value for name, value in asked.items()})
+        with waiting(world, token, outcome, *ways):
+            world.clock.advance(seconds=after)
+            with world.faulty():
+                for _ in range(times):
+                    act(world, token, *what)
+        if "timeout" in asked:
+            world.pass_time(world.clock() + HOUR)
+
+    add(name, plain, key=asked.get("idempotencyKey"))
+
+
+def waits_late(name: str, outcome: Ending, settle: Callable[..., object], *ways: Way) -> None:
+    """Add a flow: `settle(world, token, outcome)`, and then runs begin to wait during faults."""
+
+    def late(world: World) -> None:
+        token = world.create()
+        settle(world, token, outcome)
+        with world.faulty():
+            executions = [(world.wait(token, *way), way) for way in ways]
+        world.come_to_rest()
+        for execution, way in executions:
+            world.expect(execution, token, outcome, *way)
+
+    add(name, late)
 
 
 # Create
@@ -45,10 +120,9 @@ def keyed(function: Flow) -> Flow:
 
 def goes_on_with_a_callback(world: World, token: dict[str, str], *executions: Execution) -> None:
     """The created token can be completed and waited for."""
-    all_of_them = [*executions, world.wait(token)]
-    world.callback(token, SMALL)
-    world.come_to_rest()
-    for execution in all_of_them:
+    with waiting(world, token, SMALL):
+        world.callback(token, SMALL)
+    for execution in executions:
         world.expect(execution, token, SMALL)
 
 
@@ -63,38 +137,34 @@ def create(world: World) -> None:
 def create_with_timeout(world: World) -> None:
     with world.faulty():
         token = world.create(timeout="10m")
-    execution = world.wait(token)
-    world.come_to_rest()
-    world.pass_time(world.clock() + 600_000)
-    world.expect(execution, token, Timeout())
+    with waiting(world, token, Timeout()):
+        world.come_to_rest()
+        world.pass_time(world.clock() + 600_000)
 
 
 @flow
 def create_with_idempotency_key(world: World) -> None:
-    key = unique("order")
     with world.faulty():
-        token = world.create(idempotencyKey=key)
-    assert world.create(idempotencyKey=key) == {**token, "isCached": True}
+        token = world.create(idempotencyKey=KEY)
+    assert world.create(idempotencyKey=KEY) == {**token, "isCached": True}
     goes_on_with_a_callback(world, token)
 
 
 @flow
 def create_again_with_idempotency_key(world: World) -> None:
-    key = unique("order")
-    first = world.create(idempotencyKey=key)
+    first = world.create(idempotencyKey=KEY)
     with world.faulty():
-        token = world.create(idempotencyKey=key)
+        token = world.create(idempotencyKey=KEY)
     assert token == {**first, "isCached": True}
     goes_on_with_a_callback(world, token)
 
 
 @flow
 def create_with_expired_idempotency_key(world: World) -> None:
-    key = unique("order")
-    first = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    first = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
     world.clock.advance(seconds=10)
     with world.faulty():
-        token = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+        token = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
     assert token["id"] != first["id"]
     goes_on_with_a_callback(world, token)
 
@@ -111,7 +181,7 @@ def create_with_request_key(world: World) -> None:
 @flow
 def create_with_both_keys(world: World) -> None:
     with world.faulty():
-        token = world.create(request_key=unique("call"), idempotencyKey=unique("order"))
+        token = world.create(request_key=unique("call"), idempotencyKey=KEY)
     assert not token["isCached"]
     assert world.token_ids() == [token["id"]]
     goes_on_with_a_callback(world, token)
@@ -119,279 +189,152 @@ def create_with_both_keys(world: World) -> None:
 
 @flow
 def create_in_a_state_that_waits(world: World) -> None:
-    key = unique("order")
     with world.faulty():
-        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key, "timeout": "2h"})
-    token = world.create(idempotencyKey=key)
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY, "timeout": "2h"})
+    token = world.create(idempotencyKey=KEY)
     assert token["isCached"]
     goes_on_with_a_callback(world, token, execution)
 
 
 @flow
 def create_in_a_state_that_waits_until_the_timeout(world: World) -> None:
-    key = unique("order")
     with world.faulty():
-        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key, "timeout": "2h", "unwrap": True})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY, "timeout": "2h", "unwrap": True})
         world.come_to_rest()
     world.pass_time(world.clock() + 2 * HOUR)
-    world.expect(execution, world.create(idempotencyKey=key), Timeout(), unwrap=True)
+    world.expect(execution, world.create(idempotencyKey=KEY), Timeout(), unwrap=True)
 
 
 @flow
 def create_in_a_state_that_joins_a_completed_token(world: World) -> None:
-    key = unique("order")
-    token = world.create(idempotencyKey=key)
+    token = world.create(idempotencyKey=KEY)
     world.callback(token, LARGE)
     with world.faulty():
-        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key})
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY})
     world.expect(execution, token, LARGE)
 
 
 # Settle
 
-
-@flow
-def callback(world: World) -> None:
-    token = world.create()
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
-
-
-@flow
-def callback_after_the_signing_key_was_rotated(world: World) -> None:
-    token = world.create()
-    execution = world.wait(token)
-    world.rotate("SigningKey")
-    with world.faulty():
-        world.callback(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
-
-
-@flow
-def callback_for_three_waiters(world: World) -> None:
-    token = world.create(timeout="1h")
-    executions = [(world.wait(token, unwrap), unwrap) for unwrap in (False, True, False)]
-    with world.faulty():
-        world.callback(token, SMALL)
-    world.come_to_rest()
-    for execution, unwrap in executions:
-        world.expect(execution, token, SMALL, unwrap)
-    world.pass_time(world.clock() + HOUR)
-
-
-@flow
-def callback_with_a_large_payload(world: World) -> None:
-    token = world.create()
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, LARGE)
-    world.come_to_rest()
-    world.expect(execution, token, LARGE)
-
-
-@flow
-def complete(world: World) -> None:
-    token = world.create()
-    execution = world.wait(token)
-    with world.faulty():
-        world.complete(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
-
-
-@flow
-def complete_past_the_timeout(world: World) -> None:
-    token = world.create(timeout="10m")
-    execution = world.wait(token)
-    world.clock.advance(seconds=600)
-    with world.faulty():
-        world.complete(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, Timeout())
+settles("callback", SMALL, World.callback, SMALL)
+settles("callback with a large payload", LARGE, World.callback, LARGE)
+settles("complete", SMALL, World.complete, SMALL)
+settles("complete past the timeout", Timeout(), World.complete, SMALL, **LATE)
+settles("callback for three waiters", SMALL, World.callback, SMALL, ways=(PLAIN, UNWRAPPED, PLAIN), timeout="1h")
+settles("fail", NO, World.fail, NO, ways=(PLAIN, UNWRAPPED, WITH_CONTEXT))
 
 
 @flow
 def complete_for_a_run_that_asks_for_context(world: World) -> None:
     token = world.create()
-    early = world.wait(token, context=True)
-    with world.faulty():
+    with waiting(world, token, SMALL, WITH_CONTEXT), world.faulty():
         world.complete(token, SMALL)
-        late = world.wait(token, context=True)
-    world.come_to_rest()
-    for execution in (early, late):
-        world.expect(execution, token, SMALL, context=True)
+        late = world.wait(token, *WITH_CONTEXT)
+    world.expect(late, token, SMALL, *WITH_CONTEXT)
 
 
 @flow
-def fail(world: World) -> None:
+def callback_after_the_signing_key_was_rotated(world: World) -> None:
     token = world.create()
-    waiting = [(world.wait(token, *how), how) for how in ((False, False), (True, False), (False, True))]
-    with world.faulty():
-        world.fail(token, NO)
-    world.come_to_rest()
-    for execution, (unwrap, context) in waiting:
-        world.expect(execution, token, NO, unwrap, context)
+    with waiting(world, token, SMALL):
+        world.rotate("SigningKey")
+        with world.faulty():
+            world.callback(token, SMALL)
 
 
 @flow
 def fail_without_a_resume(world: World) -> None:
     token = world.create()
-    executions = {unwrap: world.wait(token, unwrap) for unwrap in (False, True)}
-    with world.without_fast_path():
-        world.fail(token, NO)
-    with world.faulty():
-        world.come_to_rest()
-    for unwrap, execution in executions.items():
-        world.expect(execution, token, NO, unwrap)
+    with waiting(world, token, NO, PLAIN, UNWRAPPED):
+        with world.without_fast_path():
+            world.fail(token, NO)
+        with world.faulty():
+            world.come_to_rest()
 
 
-@flow
-def wait_for_a_failed_token(world: World) -> None:
-    token = world.create()
-    world.fail(token, NO)
-    with world.faulty():
-        waiting = [(world.wait(token, *how), how) for how in ((False, False), (True, False), (False, True))]
-    world.come_to_rest()
-    for execution, (unwrap, context) in waiting:
-        world.expect(execution, token, NO, unwrap, context)
+waits_late("wait for a failed token", NO, World.fail, PLAIN, UNWRAPPED, WITH_CONTEXT)
 
 
 # Rules
 
-
-def rules(world: World) -> dict[str, dict[str, Any]]:
-    return {
-        "verify": {"verify": {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}},
-        "completeWhen": {"completeWhen": "body.approved"},
-        "payloadSchema": {"payloadSchema": {"type": "object", "required": ["approved"]}},
-    }
+APPROVED: dict[str, Any] = {"completeWhen": "body.approved"}
+SCHEMA: dict[str, Any] = {"payloadSchema": {"type": "object", "required": ["approved"]}}
+LARGE_AND_APPROVED = f'{{"approved": true, "text": {LARGE}}}'
 
 
-def callback_by(world: World, *names: str) -> None:
-    """A delivery to a token with rules, and the same once more: it is late."""
-    asked = rules(world)
-    token = world.create(timeout="1h", **{name: value for rule in names for name, value in asked[rule].items()})
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, SMALL, signed_with=SECRET)
-        world.callback(token, SMALL, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
-    world.pass_time(world.clock() + HOUR)
+def stripe(world: World) -> dict[str, str]:
+    return {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
 
 
-@flow
-def callback_that_is_verified(world: World) -> None:
-    callback_by(world, "verify")
+def signed_callback(world: World, token: dict[str, Any], body: str) -> None:
+    world.callback(token, body, signed_with=SECRET)
 
 
-@flow
-def callback_that_matches(world: World) -> None:
-    callback_by(world, "completeWhen")
+RULES: dict[str, Any] = {"verify": stripe, **APPROVED, **SCHEMA}
 
-
-@flow
-def callback_that_fits(world: World) -> None:
-    callback_by(world, "payloadSchema")
-
-
-@flow
-def callback_with_all_rules(world: World) -> None:
-    callback_by(world, "verify", "completeWhen", "payloadSchema")
-
-
-@flow
-def callback_with_all_rules_and_a_large_payload(world: World) -> None:
-    payload = '{"approved": true, "text": ' + LARGE + "}"
-    token = world.create(**{name: value for rule in rules(world).values() for name, value in rule.items()})
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, payload, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, payload)
-
-
-@flow
-def callback_with_rules_past_the_timeout(world: World) -> None:
-    token = world.create(timeout="10m", completeWhen="body.approved")
-    execution = world.wait(token)
-    world.clock.advance(seconds=600)
-    with world.faulty():
-        world.callback(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, Timeout())
+settles("callback that is verified", SMALL, signed_callback, SMALL, times=2, verify=stripe, timeout="1h")
+settles("callback that matches", SMALL, signed_callback, SMALL, times=2, timeout="1h", **APPROVED)
+settles("callback that fits", SMALL, signed_callback, SMALL, times=2, timeout="1h", **SCHEMA)
+settles("callback with all rules", SMALL, signed_callback, SMALL, times=2, timeout="1h", **RULES)
+settles("callback with all rules and a large payload", LARGE_AND_APPROVED, signed_callback, LARGE_AND_APPROVED, **RULES)
+settles("callback with rules past the timeout", Timeout(), World.callback, SMALL, **LATE, **APPROVED)
 
 
 @flow
 def callback_that_is_refused_first(world: World) -> None:
-    asked = rules(world)
-    token = world.create(**asked["verify"], **asked["payloadSchema"])
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, SMALL, status=401)
-        world.callback(token, SMALL, status=401, signed_with="another secret")
-        world.callback(token, "{}", status=422, signed_with=SECRET)
-    assert world.token(token["id"]).outcome is None
-    world.callback(token, SMALL, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    token = world.create(verify=stripe(world), **SCHEMA)
+    with waiting(world, token, SMALL):
+        with world.faulty():
+            world.callback(token, SMALL, status=401)
+            world.callback(token, SMALL, status=401, signed_with="another secret")
+            world.callback(token, "{}", status=422, signed_with=SECRET)
+        assert world.token(token["id"]).outcome is None
+        world.callback(token, SMALL, signed_with=SECRET)
 
 
 @flow
 def callback_that_is_passed_over_first(world: World) -> None:
-    token = world.create(completeWhen="body.approved")
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, '{"approved": false}')
-    assert world.token(token["id"]).outcome is None
-    world.callback(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    token = world.create(**APPROVED)
+    with waiting(world, token, SMALL):
+        with world.faulty():
+            world.callback(token, '{"approved": false}')
+        assert world.token(token["id"]).outcome is None
+        world.callback(token, SMALL)
 
 
 @flow
 def complete_what_has_a_schema(world: World) -> None:
-    token = world.create(**rules(world)["payloadSchema"])
-    execution = world.wait(token)
-    with world.faulty():
+    token = world.create(**SCHEMA)
+    with waiting(world, token, SMALL), world.faulty():
         world.complete(token, "{}", status=422)
         assert world.token(token["id"]).outcome is None
         world.complete(token, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
 
 
 @flow
 def create_with_rules(world: World) -> None:
-    asked = {name: value for rule in rules(world).values() for name, value in rule.items()}
+    asked = {**RULES, "verify": stripe(world)}
     with world.faulty():
         token = world.create(request_key=unique("call"), **asked)
     assert world.token_ids() == [token["id"]]
-    execution = world.wait(token)
-    world.callback(token, SMALL, status=401)
-    world.callback(token, SMALL, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    with waiting(world, token, SMALL):
+        world.callback(token, SMALL, status=401)
+        world.callback(token, SMALL, signed_with=SECRET)
 
 
 @flow
 def create_with_schema(world: World) -> None:
     with world.faulty():
-        token = world.create(**rules(world)["payloadSchema"])
+        token = world.create(**SCHEMA)
     world.callback(token, "{}", status=422)
     goes_on_with_a_callback(world, token)
 
 
 @flow
 def create_with_schema_and_key(world: World) -> None:
-    key, asked = unique("order"), rules(world)["payloadSchema"]
     with world.faulty():
-        token = world.create(idempotencyKey=key, **asked)
-    assert world.create(idempotencyKey=key, **asked) == {**token, "isCached": True}
+        token = world.create(idempotencyKey=KEY, **SCHEMA)
+    assert world.create(idempotencyKey=KEY, **SCHEMA) == {**token, "isCached": True}
     world.callback(token, "{}", status=422)
     goes_on_with_a_callback(world, token)
 
@@ -399,103 +342,60 @@ def create_with_schema_and_key(world: World) -> None:
 # Complete by key
 
 
-def a_key(world: World) -> str:
-    return world.say_key(unique("order"))
+def settled(token: dict[str, Any]) -> dict[str, Any]:
+    """The answer to a completion by key that finds this token."""
+    return {"success": True, "id": token["id"], "created": False}
 
 
-@keyed
-def complete_by_key(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    with world.faulty():
-        assert world.complete_key(key, SMALL) == {"success": True, "id": token["id"], "created": False}
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+def complete_by_key(world: World, token: dict[str, Any], data: str) -> None:
+    assert world.complete_key(KEY, data) == settled(token)
 
 
-@keyed
-def complete_by_key_with_a_large_payload(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    with world.faulty():
-        world.complete_key(key, LARGE)
-    world.come_to_rest()
-    world.expect(execution, token, LARGE)
+def fail_by_key(world: World, token: dict[str, Any], error: TokenError) -> None:
+    assert world.fail_key(KEY, error) == settled(token)
 
 
-@keyed
-def fail_by_key(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key)
-    executions = {unwrap: world.wait(token, unwrap) for unwrap in (False, True)}
-    with world.faulty():
-        world.fail_key(key, NO)
-    world.come_to_rest()
-    for unwrap, execution in executions.items():
-        world.expect(execution, token, NO, unwrap)
+settles("complete by key", SMALL, complete_by_key, SMALL, idempotencyKey=KEY)
+settles("complete by key with a large payload", LARGE, complete_by_key, LARGE, idempotencyKey=KEY)
+settles("fail by key", NO, fail_by_key, NO, ways=(PLAIN, UNWRAPPED), idempotencyKey=KEY)
 
 
 @flow
 def complete_by_key_past_its_expiry(world: World) -> None:
     """A completion that is sent again after its answer was lost is kept: it may be the next one's."""
-    key = unique("order")
-    token = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
-    execution = world.wait(token)
-    world.clock.advance(seconds=10)
-    with world.faulty():
-        world.complete_key(key, SMALL)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    token = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
+    with waiting(world, token, SMALL):
+        world.clock.advance(seconds=10)
+        with world.faulty():
+            world.complete_key(KEY, SMALL)
 
 
-@keyed
-def complete_by_key_past_the_timeout(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key, timeout="10m")
-    execution = world.wait(token)
-    world.clock.advance(seconds=600)
-    with world.faulty():
-        assert world.complete_key(key, SMALL)["id"] == token["id"]
-    world.come_to_rest()
-    world.expect(execution, token, Timeout())
+settles("complete by key past the timeout", Timeout(), complete_by_key, SMALL, **LATE, idempotencyKey=KEY)
 
 
-@keyed
+@keyed(KEY)
 def complete_by_key_what_has_ended(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    world.callback(token, SMALL)
-    with world.faulty():
-        assert world.complete_key(key, "1") == {"success": True, "id": token["id"], "created": False}
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    token = world.create(idempotencyKey=KEY)
+    with waiting(world, token, SMALL):
+        world.callback(token, SMALL)
+        with world.faulty():
+            assert world.complete_key(KEY, "1") == settled(token)
 
 
-@keyed
+@keyed(KEY)
 def complete_by_key_what_has_a_schema(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key, **rules(world)["payloadSchema"])
-    execution = world.wait(token)
-    with world.faulty():
-        world.complete_key(key, "{}", status=None if world.outcomes_are_open else 422)
-        world.complete_key(key, SMALL, status=None if world.outcomes_are_open else 200)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    token = world.create(idempotencyKey=KEY, **SCHEMA)
+    with waiting(world, token, SMALL), world.faulty():
+        world.complete_key(KEY, "{}", status=None if world.outcomes_are_open else 422)
+        world.complete_key(KEY, SMALL, status=None if world.outcomes_are_open else 200)
 
 
-@keyed
+@keyed(KEY)
 def complete_by_key_in_a_state(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    with world.faulty():
-        answer = world.run_task("complete_token_in_state", {"idempotencyKey": key, "data": {"n": 1}})
-    assert answer == {"success": True, "id": token["id"], "created": False}
-    world.come_to_rest()
-    world.expect(execution, token, '{"n":1}')
+    token = world.create(idempotencyKey=KEY)
+    with waiting(world, token, '{"n":1}'), world.faulty():
+        answer = world.run_task("complete_token_in_state", {"idempotencyKey": KEY, "data": {"n": 1}})
+    assert answer == settled(token)
 
 
 def meets(world: World, key: str, payload: Ending, completed: dict[str, Any]) -> None:
@@ -506,237 +406,201 @@ def meets(world: World, key: str, payload: Ending, completed: dict[str, Any]) ->
     assert world.token(token["id"]).timeout_at is None or world.outcomes_are_open
 
 
-@keyed
-def complete_by_key_before_the_create(world: World) -> None:
-    key = a_key(world)
-    with world.faulty():
-        completed = world.complete_key(key, SMALL)
-    assert world.token_ids() == [completed["id"]]
-    meets(world, key, SMALL, completed)
+def comes_first(name: str, outcome: Ending, act: Callable[..., dict[str, Any]]) -> None:
+    """Add a flow: `act(world, KEY, outcome)` completes the key during faults, before the create."""
+
+    def first(world: World) -> None:
+        with world.faulty():
+            completed = act(world, KEY, outcome)
+        assert world.token_ids() == [completed["id"]]
+        meets(world, KEY, outcome, completed)
+
+    add(name, first, KEY)
 
 
-@keyed
-def complete_by_key_with_a_large_payload_before_the_create(world: World) -> None:
-    key = a_key(world)
-    with world.faulty():
-        completed = world.complete_key(key, LARGE)
-    meets(world, key, LARGE, completed)
-
-
-@keyed
-def fail_by_key_before_the_create(world: World) -> None:
-    key = a_key(world)
-    with world.faulty():
-        completed = world.fail_key(key, NO)
-    meets(world, key, NO, completed)
+comes_first("complete by key before the create", SMALL, World.complete_key)
+comes_first("complete by key with a large payload before the create", LARGE, World.complete_key)
+comes_first("fail by key before the create", NO, World.fail_key)
 
 
 @flow
 def complete_by_key_after_an_earlier_token_has_ended_and_its_key_has_expired(world: World) -> None:
-    key = unique("order")
-    earlier = world.create(idempotencyKey=key, idempotencyKeyTTL="10s")
+    earlier = world.create(idempotencyKey=KEY, idempotencyKeyTTL="10s")
     world.callback(earlier, "1")
     world.clock.advance(seconds=10)
     with world.faulty():
-        completed = world.complete_key(key, SMALL)
+        completed = world.complete_key(KEY, SMALL)
     assert completed["id"] != earlier["id"]
-    meets(world, key, SMALL, completed)
+    meets(world, KEY, SMALL, completed)
 
 
 @flow
 def complete_by_key_after_an_earlier_completion_was_kept_in_vain(world: World) -> None:
-    key = unique("order")
-    earlier = world.complete_key(key, "1", idempotencyKeyTTL="10s")
+    earlier = world.complete_key(KEY, "1", idempotencyKeyTTL="10s")
     world.clock.advance(seconds=10)
     with world.faulty():
-        completed = world.complete_key(key, SMALL)
+        completed = world.complete_key(KEY, SMALL)
     assert completed["id"] != earlier["id"]
-    meets(world, key, SMALL, completed)
+    meets(world, KEY, SMALL, completed)
 
 
-@keyed
+@keyed(KEY)
 def create_what_is_completed(world: World) -> None:
-    key = a_key(world)
-    completed = world.complete_key(key, SMALL)
+    completed = world.complete_key(KEY, SMALL)
     with world.faulty():
-        token = world.create(idempotencyKey=key, tags=["late"])
+        token = world.create(idempotencyKey=KEY, tags=["late"])
     assert (token["id"], token["isCached"]) == (completed["id"], True)
     assert world.token(token["id"]).tags == ("late",) or world.outcomes_are_open
     world.expect(world.wait(token), token, SMALL)
 
 
-@keyed
+@keyed(KEY)
 def create_in_a_state_what_is_completed(world: World) -> None:
-    key = a_key(world)
-    world.complete_key(key, LARGE)
+    world.complete_key(KEY, LARGE)
     with world.faulty():
-        execution = world.run_wait("create_token_in_state", {"idempotencyKey": key})
-    world.expect(execution, world.create(idempotencyKey=key), LARGE)
+        execution = world.run_wait("create_token_in_state", {"idempotencyKey": KEY})
+    world.expect(execution, world.create(idempotencyKey=KEY), LARGE)
 
 
-@keyed
+@keyed(KEY)
 def create_with_a_schema_that_a_kept_completion_does_not_fit(world: World) -> None:
-    key = a_key(world)
-    world.complete_key(key, "1")
+    world.complete_key(KEY, "1")
     with world.faulty():
-        token = world.create(idempotencyKey=key, payloadSchema={"type": "object"})
-        execution = world.wait(token)
-        assert world.complete_key(key, SMALL)["id"] == token["id"]
-        world.come_to_rest()
-    world.expect(execution, token, SMALL)
+        token = world.create(idempotencyKey=KEY, payloadSchema={"type": "object"})
+        with waiting(world, token, SMALL):
+            assert world.complete_key(KEY, SMALL)["id"] == token["id"]
 
 
 @flow
 def create_after_a_completion_was_kept_in_vain(world: World) -> None:
-    key = unique("order")
-    completed = world.complete_key(key, "1", idempotencyKeyTTL="10s")
+    completed = world.complete_key(KEY, "1", idempotencyKeyTTL="10s")
     world.clock.advance(seconds=10)
     with world.faulty():
-        token = world.create(idempotencyKey=key)
+        token = world.create(idempotencyKey=KEY)
     assert token["id"] != completed["id"]
     goes_on_with_a_callback(world, token)
 
 
-@keyed
+@keyed(KEY)
 def complete_by_key_then_create_then_wait(world: World) -> None:
-    key = a_key(world)
     with world.faulty():
-        completed = world.complete_key(key, SMALL)
-        token = world.create(idempotencyKey=key)
+        completed = world.complete_key(KEY, SMALL)
+        token = world.create(idempotencyKey=KEY)
         assert (token["id"], token["isCached"]) == (completed["id"], True)
         execution = world.wait(token)
         world.come_to_rest()
     world.expect(execution, token, SMALL)
 
 
-@keyed
+@keyed(KEY)
 def create_then_wait_then_complete_by_key(world: World) -> None:
-    key = a_key(world)
     with world.faulty():
-        token = world.create(idempotencyKey=key)
-        execution = world.wait(token)
-        assert world.complete_key(key, SMALL)["id"] == token["id"]
-        world.come_to_rest()
-    world.expect(execution, token, SMALL)
+        token = world.create(idempotencyKey=KEY)
+        with waiting(world, token, SMALL):
+            assert world.complete_key(KEY, SMALL)["id"] == token["id"]
 
 
 # Endpoints
 
 RESULT = '{"approved":true,"by":"Ünïcode"}'
+ENDPOINT, ENDPOINT_KEY = "stripe", "stripe:1"
 EVENT = f'{{"id": 1, "done": true, "result": {RESULT}}}'
 
 
-def an_endpoint(world: World, **settings: Any) -> tuple[dict[str, Any], str]:
-    """An endpoint that asks for everything, and the key that EVENT completes."""
-    verify = {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}
-    endpoint = world.put_endpoint(verify=verify, completeWhen="body.done", output="body.result", **settings)
-    return endpoint, world.say_key(f"{endpoint['name']}:1")
+def an_endpoint(world: World, **settings: Any) -> dict[str, Any]:
+    """An endpoint that asks for everything. EVENT completes its key."""
+    rules = {"verify": stripe(world), "completeWhen": "body.done", "output": "body.result"}
+    return world.put_endpoint_again(ENDPOINT, key="body.id", **rules, **settings)
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint(world: World) -> None:
     """It comes twice."""
-    endpoint, key = an_endpoint(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    with world.faulty():
+    endpoint = an_endpoint(world)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    with waiting(world, token, RESULT), world.faulty():
         world.deliver(endpoint, EVENT, signed_with=SECRET)
         world.deliver(endpoint, EVENT, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, RESULT)
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint_with_a_large_payload(world: World) -> None:
-    endpoint = world.put_endpoint(output="body.text")
-    token = world.create(idempotencyKey=world.say_key(f"{endpoint['name']}:1"))
-    execution = world.wait(token)
-    with world.faulty():
+    endpoint = world.put_endpoint_again(ENDPOINT, key="body.id", verify="none", output="body.text")
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    with waiting(world, token, LARGE), world.faulty():
         world.deliver(endpoint, f'{{"id": "1", "text": {LARGE}}}')
-    world.come_to_rest()
-    world.expect(execution, token, LARGE)
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint_that_comes_first(world: World) -> None:
-    endpoint, key = an_endpoint(world)
+    endpoint = an_endpoint(world)
     with world.faulty():
         world.deliver(endpoint, EVENT, signed_with=SECRET)
     [kept] = world.token_ids()
-    meets(world, key, RESULT, {"id": kept})
+    meets(world, ENDPOINT_KEY, RESULT, {"id": kept})
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint_that_is_not_kept(world: World) -> None:
-    endpoint, key = an_endpoint(world, keyTTL="0s")
+    endpoint = an_endpoint(world, keyTTL="0s")
     with world.faulty():
         world.deliver(endpoint, EVENT, signed_with=SECRET)
-        token = world.create(idempotencyKey=key)
+        token = world.create(idempotencyKey=ENDPOINT_KEY)
         execution = world.wait(token)
         world.deliver(endpoint, EVENT, signed_with=SECRET)
     world.come_to_rest()
     world.expect(execution, token, RESULT)
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint_that_completes_nothing(world: World) -> None:
     """Not signed, not matching, without a key, without an output: each is counted, and the token still waits."""
-    endpoint, key = an_endpoint(world)
-    token = world.create(idempotencyKey=key)
-    execution = world.wait(token)
-    with world.faulty():
-        world.deliver(endpoint, EVENT, status=401)
-        for event in ('{"id": 1}', '{"done": true}', '{"id": 1, "done": true, "result": ' + "[" * 600 + "]" * 600 + "}"):
-            world.deliver(endpoint, event, signed_with=SECRET)
-    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
-    world.deliver(endpoint, EVENT, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, RESULT)
+    endpoint = an_endpoint(world)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    with waiting(world, token, RESULT):
+        with world.faulty():
+            world.deliver(endpoint, EVENT, status=401)
+            for event in ('{"id": 1}', '{"done": true}', '{"id": 1, "done": true, "result": ' + "[" * 600 + "]" * 600 + "}"):
+                world.deliver(endpoint, event, signed_with=SECRET)
+        assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
 
 
-@keyed
+@keyed(ENDPOINT_KEY)
 def delivery_to_an_endpoint_for_what_has_a_schema(world: World) -> None:
-    endpoint, key = an_endpoint(world)
-    token = world.create(idempotencyKey=key, **rules(world)["payloadSchema"])
-    execution = world.wait(token)
-    with world.faulty():
+    endpoint = an_endpoint(world)
+    token = world.create(idempotencyKey=ENDPOINT_KEY, **SCHEMA)
+    with waiting(world, token, RESULT), world.faulty():
         world.deliver(endpoint, '{"id": 1, "done": true, "result": {}}', signed_with=SECRET)
         world.deliver(endpoint, EVENT, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, RESULT)
 
 
 @flow
 def put_endpoint(world: World) -> None:
     """An endpoint that is put again keeps its URL, so a retry of the first put does."""
-    name = unique("endpoint")
-    settings = {"key": "body.id", "verify": {"scheme": "stripe", "secret": world.make_webhook_secret(SECRET)}}
+    settings: dict[str, Any] = {"key": "body.id", "verify": stripe(world)}
     with world.faulty():
-        endpoint = world.put_endpoint_again(name, **settings)
-        changed = world.put_endpoint_again(name, **settings, output="body.result")
+        endpoint = world.put_endpoint_again(ENDPOINT, **settings)
+        changed = world.put_endpoint_again(ENDPOINT, **settings, output="body.result")
     assert changed["url"] == endpoint["url"]
-    token = world.create(idempotencyKey=f"{name}:1")
-    execution = world.wait(token)
-    world.deliver(endpoint, EVENT, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, RESULT)
+    token = world.create(idempotencyKey=ENDPOINT_KEY)
+    with waiting(world, token, RESULT):
+        world.deliver(endpoint, EVENT, signed_with=SECRET)
 
 
 @flow
 def delete_endpoint(world: World) -> None:
-    endpoint, key = an_endpoint(world)
-    token = world.create(idempotencyKey=key)
+    endpoint = an_endpoint(world)
+    token = world.create(idempotencyKey=world.say_key(ENDPOINT_KEY))
     with world.faulty():
         world.delete_endpoint(endpoint)
     world.deliver(endpoint, EVENT, status=401, signed_with=SECRET)
     settings = {name: endpoint[name] for name in ("key", "verify", "completeWhen", "output")}
-    again = world.put_endpoint_again(endpoint["name"], **settings)
+    again = world.put_endpoint_again(ENDPOINT, **settings)
     assert again["url"] != endpoint["url"]
     world.deliver(endpoint, EVENT, status=401, signed_with=SECRET)
-    execution = world.wait(token)
-    world.deliver(again, EVENT, signed_with=SECRET)
-    world.come_to_rest()
-    world.expect(execution, token, RESULT)
+    with waiting(world, token, RESULT):
+        world.deliver(again, EVENT, signed_with=SECRET)
 
 
 # Pages
@@ -749,92 +613,55 @@ PAGE = {
 CHOICE = [("action", "approve"), ("field.reason", "fine")]
 CHOSEN = '{"action":"approve","fields":{"reason":"fine"}}'
 
-
-@flow
-def choose_on_a_page(world: World) -> None:
-    """Twice: the second time the browser is shown the decision."""
-    token = world.create(page=PAGE, timeout="1h")
-    execution = world.wait(token)
-    with world.faulty():
-        world.choose(token, *CHOICE)
-        world.choose(token, *CHOICE)
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
-
-
-@flow
-def choose_on_a_page_as_a_program(world: World) -> None:
-    token = world.create(page=PAGE)
-    execution = world.wait(token)
-    with world.faulty():
-        world.callback(token, CHOSEN)
-        world.callback(token, CHOSEN)
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
+# The second time, the browser is shown the decision.
+settles("choose on a page", CHOSEN, World.choose, *CHOICE, times=2, page=PAGE, timeout="1h")
+settles("choose on a page as a program", CHOSEN, World.callback, CHOSEN, times=2, page=PAGE)
 
 
 @flow
 def choose_on_a_page_what_does_not_fit_first(world: World) -> None:
     token = world.create(page=PAGE)
-    execution = world.wait(token)
     status = None if world.outcomes_are_open else 422
-    with world.faulty():
-        world.choose(token, ("action", "approve"), ("field.reason", "too long"), status=status)
-        world.callback(token, '{"action": "approve"}', status=status)
-        world.callback(token, SMALL, status=status)
-    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
-    world.choose(token, *CHOICE)
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
-
-
-@keyed
-def complete_by_key_what_has_a_page(world: World) -> None:
-    key = a_key(world)
-    token = world.create(idempotencyKey=key, page=PAGE)
-    execution = world.wait(token)
-    with world.faulty():
-        world.complete_key(key, SMALL, status=None if world.outcomes_are_open else 422)
-        world.complete_key(key, CHOSEN)
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
-
-
-@flow
-def choose_on_a_page_past_the_timeout(world: World) -> None:
-    token = world.create(page=PAGE, timeout="10m")
-    execution = world.wait(token)
-    world.clock.advance(seconds=600)
-    with world.faulty():
+    with waiting(world, token, CHOSEN):
+        with world.faulty():
+            world.choose(token, ("action", "approve"), ("field.reason", "too long"), status=status)
+            world.callback(token, '{"action": "approve"}', status=status)
+            world.callback(token, SMALL, status=status)
+        assert world.token(token["id"]).outcome is None or world.outcomes_are_open
         world.choose(token, *CHOICE)
-    world.come_to_rest()
-    world.expect(execution, token, Timeout())
+
+
+@keyed(KEY)
+def complete_by_key_what_has_a_page(world: World) -> None:
+    token = world.create(idempotencyKey=KEY, page=PAGE)
+    with waiting(world, token, CHOSEN), world.faulty():
+        world.complete_key(KEY, SMALL, status=None if world.outcomes_are_open else 422)
+        world.complete_key(KEY, CHOSEN)
+
+
+settles("choose on a page past the timeout", Timeout(), World.choose, *CHOICE, **LATE, page=PAGE)
 
 
 @flow
 def look_at_a_page(world: World) -> None:
     """It settles nothing, whoever looks how often."""
     token = world.create(page=PAGE)
-    execution = world.wait(token)
-    with world.faulty():
-        assert "Deploy?" in world.look(token).text
-    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
-    world.choose(token, *CHOICE)
-    with world.faulty():
-        assert "Deploy?" in world.look(token).text
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
+    with waiting(world, token, CHOSEN):
+        with world.faulty():
+            assert "Deploy?" in world.look(token).text
+        assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+        world.choose(token, *CHOICE)
+        with world.faulty():
+            assert "Deploy?" in world.look(token).text
 
 
 @flow
 def create_with_page(world: World) -> None:
     with world.faulty():
-        token = world.create(page=PAGE, idempotencyKey=unique("order"))
-    execution = world.wait(token)
-    world.callback(token, "{}", status=422)
-    world.choose(token, *CHOICE)
-    world.come_to_rest()
-    world.expect(execution, token, CHOSEN)
+        token = world.create(page=PAGE, idempotencyKey=KEY)
+    with waiting(world, token, CHOSEN):
+        world.callback(token, "{}", status=422)
+        world.choose(token, *CHOICE)
 
 
 # Wait
@@ -850,36 +677,18 @@ def wait(world: World) -> None:
     world.expect(execution, token, SMALL)
 
 
-@flow
-def wait_for_a_completed_token(world: World) -> None:
-    token = world.create()
-    world.callback(token, SMALL)
-    with world.faulty():
-        execution = world.wait(token)
-    world.come_to_rest()
-    world.expect(execution, token, SMALL)
-
-
-@flow
-def wait_for_a_large_payload_that_is_there(world: World) -> None:
-    token = world.create()
-    world.callback(token, LARGE)
-    with world.faulty():
-        execution = world.wait(token, unwrap=True)
-    world.come_to_rest()
-    world.expect(execution, token, LARGE, unwrap=True)
+waits_late("wait for a completed token", SMALL, World.callback, PLAIN)
+waits_late("wait for a large payload that is there", LARGE, World.callback, UNWRAPPED)
 
 
 @flow
 def wait_past_the_timeout(world: World) -> None:
     token = world.create(timeout="10m")
-    early = world.wait(token)
-    world.clock.advance(seconds=600)
-    with world.faulty():
-        late = world.wait(token, unwrap=True)
-    world.come_to_rest()
-    world.expect(early, token, Timeout())
-    world.expect(late, token, Timeout(), unwrap=True)
+    with waiting(world, token, Timeout()):
+        world.clock.advance(seconds=600)
+        with world.faulty():
+            late = world.wait(token, *UNWRAPPED)
+    world.expect(late, token, Timeout(), *UNWRAPPED)
 
 
 # Time out
@@ -887,102 +696,92 @@ def wait_past_the_timeout(world: World) -> None:
 
 @flow
 def arm_a_short_timer(world: World) -> None:
-    tokens = [world.create(timeout="10m") for _ in range(2)]
-    executions = [world.wait(token) for token in tokens]
-    with world.faulty():
-        world.come_to_rest()
-    world.pass_time(world.clock() + 600_000)
-    for execution, token in zip(executions, tokens, strict=True):
-        world.expect(execution, token, Timeout())
+    one, other = world.create(timeout="10m"), world.create(timeout="10m")
+    with waiting(world, one, Timeout()), waiting(world, other, Timeout()):
+        with world.faulty():
+            world.come_to_rest()
+        world.pass_time(world.clock() + 600_000)
 
 
-@flow
-def arm_a_long_timer(world: World) -> None:
-    token = world.create(timeout="20d")
-    execution = world.wait(token)
-    with world.faulty():
-        world.come_to_rest()
-    world.pass_time(world.clock() + 20 * 24 * HOUR)
-    world.expect(execution, token, Timeout())
+def arm(name: str, *days: int) -> None:
+    """Add a flow: a timer is armed during faults, and time passes up to each of these days. The last is the timeout."""
+
+    def long(world: World) -> None:
+        token, start = world.create(timeout=f"{days[-1]}d"), world.clock()
+        with waiting(world, token, Timeout()):
+            with world.faulty():
+                world.come_to_rest()
+            for day in days:
+                world.pass_time(start + day * 24 * HOUR)
+
+    add(name, long)
 
 
-@flow
-def arm_a_timer_for_years(world: World) -> None:
-    token = world.create(timeout="800d")
-    execution, start = world.wait(token), world.clock()
-    with world.faulty():
-        world.come_to_rest()
-    for days in (365, 730, 800):
-        world.pass_time(start + days * 24 * HOUR)
-    world.expect(execution, token, Timeout())
+arm("arm a long timer", 20)
+arm("arm a timer for years", 365, 730, 800)
 
 
 @flow
 def delay_a_timer_that_comes_early(world: World) -> None:
-    token = world.create(timeout="1h")
-    execution = world.wait(token)
-    timeout_at = world.clock() + HOUR
-    world.come_to_rest()
-    world.clock.now = timeout_at - 60_000
-    with world.faulty():
+    token, timeout_at = world.create(timeout="1h"), world.clock() + HOUR
+    with waiting(world, token, Timeout()):
         world.come_to_rest()
-    world.pass_time(timeout_at)
-    world.expect(execution, token, Timeout())
+        world.clock.now = timeout_at - 60_000
+        with world.faulty():
+            world.come_to_rest()
+        world.pass_time(timeout_at)
 
 
 @flow
 def expire(world: World) -> None:
-    tokens = [world.create(timeout="10m") for _ in range(2)]
-    executions = [(world.wait(token, unwrap), token, unwrap) for token in tokens for unwrap in (False, True)]
-    world.come_to_rest()
-    world.clock.advance(seconds=601)
-    with world.faulty():
-        world.queues["expire_tokens"].pass_on()
-    world.pass_time(world.clock() + 121_000)
-    for execution, token, unwrap in executions:
-        world.expect(execution, token, Timeout(), unwrap)
+    one, other = world.create(timeout="10m"), world.create(timeout="10m")
+    with (
+        waiting(world, one, Timeout(), PLAIN, UNWRAPPED),
+        waiting(world, other, Timeout(), PLAIN, UNWRAPPED),
+    ):
+        world.come_to_rest()
+        world.clock.advance(seconds=601)
+        with world.faulty():
+            world.queues["expire_tokens"].pass_on()
+        world.pass_time(world.clock() + 121_000)
 
 
 # Resume: the fast path resumed no waiter
 
 
-def settled_without_a_resume(world: World, *payloads: str) -> list[tuple[Execution, dict[str, str], str]]:
-    waiting = []
+def settled_without_a_resume(world: World, *payloads: str) -> None:
+    """Two runs wait for each token, and must go on with its payload."""
     for payload in payloads:
         token = world.create()
-        waiting += [(world.wait(token), token, payload) for _ in range(2)]
+        executions = [world.wait(token) for _ in range(2)]
         with world.without_fast_path():
             world.callback(token, payload)
-    return waiting
+        for execution in executions:
+            world.expect(execution, token, payload)
 
 
 @flow
 def resume(world: World) -> None:
-    waiting = settled_without_a_resume(world, SMALL, "null")
+    settled_without_a_resume(world, SMALL, "null")
     with world.faulty():
         world.come_to_rest()
-    for execution, token, payload in waiting:
-        world.expect(execution, token, payload)
 
 
 @flow
 def resume_with_a_large_payload(world: World) -> None:
-    waiting = settled_without_a_resume(world, LARGE)
+    settled_without_a_resume(world, LARGE)
     with world.faulty():
         world.come_to_rest()
-    for execution, token, payload in waiting:
-        world.expect(execution, token, payload)
 
 
 @flow
 def resume_what_is_not_recorded(world: World) -> None:
     token = world.create()
-    execution = world.wait(token)
-    with world.without_records():
-        world.callback(token, SMALL)
-    with world.faulty():
-        world.come_to_rest()
-    world.expect(execution, token, SMALL)
+    with waiting(world, token, SMALL):
+        with world.without_records():
+            world.callback(token, SMALL)
+        with world.faulty():
+            world.come_to_rest()
 
 
 @flow
@@ -1004,13 +803,10 @@ def resume_what_is_denied(world: World) -> None:
 @flow
 def resume_a_part_of_a_batch(world: World) -> None:
     """The stream's next batch has tokens whose waiters are resumed already, and others."""
-    payloads = (SMALL, "null", LARGE)
-    done = [(world.create(), payload) for payload in payloads]
-    waiting = [(world.wait(token), token, payload) for token, payload in done]
-    for token, payload in done:
+    for payload in (SMALL, "null", LARGE):
+        token = world.create()
+        world.expect(world.wait(token), token, payload)
         world.callback(token, payload)
-    waiting += settled_without_a_resume(world, SMALL)
+    settled_without_a_resume(world, SMALL)
     with world.faulty():
         world.come_to_rest()
-    for execution, token, payload in waiting:
-        world.expect(execution, token, payload)
