@@ -108,55 +108,71 @@ class TestCreatesAndCompletionsOfOneKey:
         yield answer.json["url"]
         api.request("DELETE", f"{ENDPOINTS}/crowd")
 
-    def test_make_one_completed_token(
+    @pytest.fixture
+    def meet(
         self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, url: str, crowd: Any, counted: list[DeliveryKind]
-    ) -> None:
-        self.meet(api, stack, step_functions, url, crowd, counted)
+    ) -> Callable[[], str]:
+        """Send fifty creates, half of which wait in the same request, and fifty completions. Returns the token's id."""
+
+        def send() -> str:
+            waiting = [step_functions.start_task() for _ in range(CROWD // 4)]
+
+            def request(number: int) -> HttpAnswer:
+                if number % 2:
+                    return self.complete(api, url, number)
+                body: dict[str, Any] = {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "1h", "tags": ["crowd"]}
+                if number % 4:
+                    body["taskToken"] = waiting[number // 4]
+                    created = stack.functions()["create_token_in_state"].call(body)
+                    return HttpAnswer(200, {}, json.dumps(created))
+                return api.post(TOKENS, body)
+
+            answers = crowd(request)
+            assert {answer.status for answer in answers} == {200}
+            created, completed = answers[0::2], [answer for answer in answers[1::2] if "id" in answer.json]
+            [token_id] = {answer.json["id"] for answer in created + completed}
+            made_by_create = [answer.json["isCached"] for answer in created].count(False)
+            kept_by_complete = [answer.json["created"] for answer in completed].count(True)
+            assert len(counted) == CROWD // 4
+            assert made_by_create + kept_by_complete + counted.count(DeliveryKind.KEPT) == 1
+            shown = api.retrieve(token_id)
+            assert (shown["status"], shown["tags"]) == ("COMPLETED", ["crowd"])
+            assert json.loads(shown["output"]) in range(1, CROWD, 2)
+            expected = Success(f'{{"ok":true,"output":{shown["output"]}}}')
+            assert {step_functions.result(task_token) for task_token in waiting} == {expected}
+            assert {step_functions.calls[task_token] for task_token in waiting} == {1}
+            listed = api.get(f"{TOKENS}?filter%5BidempotencyKey%5D=crowd:1&filter%5Btags%5D=crowd").json["data"]
+            assert [one["id"] for one in listed] == [token_id]
+            return str(token_id)
+
+        return send
+
+    def test_make_one_completed_token(self, meet: Callable[[], str]) -> None:
+        meet()
 
     def test_make_one_completed_token_after_the_key_of_an_earlier_one_has_expired(
-        self,
-        api: Api,
-        stack: MotoStack,
-        step_functions: FakeStepFunctions,
-        clock: FakeClock,
-        url: str,
-        crowd: Any,
-        counted: list[DeliveryKind],
+        self, api: Api, clock: FakeClock, meet: Callable[[], str]
     ) -> None:
         earlier = api.create(idempotencyKey="crowd:1", idempotencyKeyTTL="60s")
         api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
         clock.advance(60_000)
-        assert self.meet(api, stack, step_functions, url, crowd, counted) != earlier["id"]
+        assert meet() != earlier["id"]
 
     def test_make_one_completed_token_after_an_earlier_completion_was_kept_in_vain(
-        self,
-        api: Api,
-        stack: MotoStack,
-        step_functions: FakeStepFunctions,
-        clock: FakeClock,
-        url: str,
-        crowd: Any,
-        counted: list[DeliveryKind],
+        self, api: Api, clock: FakeClock, meet: Callable[[], str]
     ) -> None:
         earlier = api.post(COMPLETE, {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "60s", "data": "earlier"}).json
         assert earlier["created"]
         clock.advance(60_000)
-        assert self.meet(api, stack, step_functions, url, crowd, counted) != earlier["id"]
+        assert meet() != earlier["id"]
 
     def test_make_one_completed_token_after_retention_has_removed_an_earlier_one(
-        self,
-        api: Api,
-        stack: MotoStack,
-        step_functions: FakeStepFunctions,
-        clock: FakeClock,
-        url: str,
-        crowd: Any,
-        counted: list[DeliveryKind],
+        self, api: Api, clock: FakeClock, meet: Callable[[], str]
     ) -> None:
         earlier = api.create(idempotencyKey="crowd:1")
         api.post(COMPLETE, {"idempotencyKey": "crowd:1", "data": "earlier"})
         clock.advance(services.retention * 1000)
-        assert self.meet(api, stack, step_functions, url, crowd, counted) != earlier["id"]
+        assert meet() != earlier["id"]
 
     def test_settle_a_token_that_waits_past_its_key_and_keep_the_next(
         self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, clock: FakeClock, url: str, crowd: Any
@@ -187,46 +203,6 @@ class TestCreatesAndCompletionsOfOneKey:
         assert {answer.json.get("id", token["id"]) for answer in answers} == {token["id"]}
         assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
         assert step_functions.calls[task_token] == 1
-
-    def meet(
-        self,
-        api: Api,
-        stack: MotoStack,
-        step_functions: FakeStepFunctions,
-        url: str,
-        crowd: Any,
-        counted: list[DeliveryKind],
-    ) -> str:
-        """Send fifty creates, of which half wait in the same request, and fifty completions. Returns the token's id."""
-        waiting = [step_functions.start_task() for _ in range(CROWD // 4)]
-
-        def request(number: int) -> HttpAnswer:
-            if number % 2:
-                return self.complete(api, url, number)
-            body: dict[str, Any] = {"idempotencyKey": "crowd:1", "idempotencyKeyTTL": "1h", "tags": ["crowd"]}
-            if number % 4:
-                body["taskToken"] = waiting[number // 4]
-                created = stack.functions()["create_token_in_state"].call(body)
-                return HttpAnswer(200, {}, json.dumps(created))
-            return api.post(TOKENS, body)
-
-        answers = crowd(request)
-        assert {answer.status for answer in answers} == {200}
-        created, completed = answers[0::2], [answer for answer in answers[1::2] if "id" in answer.json]
-        [token_id] = {answer.json["id"] for answer in created + completed}
-        made_by_create = [answer.json["isCached"] for answer in created].count(False)
-        kept_by_complete = [answer.json["created"] for answer in completed].count(True)
-        assert len(counted) == CROWD // 4
-        assert made_by_create + kept_by_complete + counted.count(DeliveryKind.KEPT) == 1
-        shown = api.retrieve(token_id)
-        assert (shown["status"], shown["tags"]) == ("COMPLETED", ["crowd"])
-        assert json.loads(shown["output"]) in range(1, CROWD, 2)
-        expected = Success(f'{{"ok":true,"output":{shown["output"]}}}')
-        assert {step_functions.result(task_token) for task_token in waiting} == {expected}
-        assert {step_functions.calls[task_token] for task_token in waiting} == {1}
-        listed = api.get(f"{TOKENS}?filter%5BidempotencyKey%5D=crowd:1&filter%5Btags%5D=crowd").json["data"]
-        assert [one["id"] for one in listed] == [token_id]
-        return str(token_id)
 
     def complete(self, api: Api, url: str, number: int) -> HttpAnswer:
         """Complete the key by the API or, every second time, by a delivery to the endpoint."""
