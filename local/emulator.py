@@ -5,7 +5,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 `/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
-`history_mends.py` of their executions' histories, and `definition_mends.py` how a state machine is checked before it runs.
+`history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs, and
+`process_mends.py` how a function's processes start.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -18,6 +19,7 @@ import os
 import re
 import string
 import sys
+import tempfile
 import threading
 import time
 import uuid
@@ -27,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import definition_mends, durable_mends, history_mends, states_language_mends, throttle
+from local import definition_mends, durable_mends, history_mends, process_mends, states_language_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -475,6 +477,8 @@ def main() -> None:
     update_between_invocations(lambda_svc, lambda_runtime)
     update_stacks_beside_requests(stacks)
     let_invocations_queue(lambda_svc)
+    process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
+    process_mends.fork_processes(lambda_runtime)
     name_log_events(cloudwatch_logs)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)

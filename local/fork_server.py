@@ -1,0 +1,72 @@
+"""Fork into processes of functions, from one process that has imported what they all import first.
+
+Usage: python fork_server.py LAYERS, with a socket as the standard input. Each message on it is the path of a job: a JSON file
+with the program to run, its folder and its environment. With it come the program's standard input, output and error, and a
+pipe to hold open as long as it lives. The answer is its process id.
+"""
+
+import json
+import os
+import runpy
+import signal
+import socket
+import sys
+import traceback
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, NoReturn
+
+PACKAGES = ("boto3", "botocore")
+_FIRST = ("boto3", "botocore.handlers", "pydantic", "aws_lambda_powertools")
+
+
+def import_first(layers: str) -> None:
+    """Import from the places from which the functions would."""
+    for layer in filter(None, layers.split(os.pathsep)):
+        sys.path[:0] = [layer, os.path.join(layer, "python")]
+    for module in _FIRST:
+        with suppress(ImportError):  # not each function has it
+            import_module(module)
+
+
+def become(job: dict[str, Any], files: list[int]) -> NoReturn:
+    """Run a program in this process, as if Python had been started with it."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    for number, file in enumerate(files[:3]):
+        os.dup2(file, number)
+        os.close(file)
+    os.environ.clear()
+    os.environ.update(job["env"])
+    os.chdir(job["cwd"])
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    sys.argv = [job["program"]]
+    try:
+        runpy.run_path(job["program"], run_name="__main__")
+    except BaseException:  # as Python does
+        traceback.print_exc()
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def main() -> None:
+    here, layers = sys.path[:], sys.argv[1]
+    import_first(layers)
+    sys.path[:] = here[1:]  # without this program's folder; each worker adds its own places
+    jobs = socket.socket(fileno=os.dup(0))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the processes
+    while True:
+        message, files, *_ = socket.recv_fds(jobs, 4096, 4)
+        if not message:
+            return
+        with open(message) as file:
+            job = json.load(file)
+        if not (pid := os.fork()):
+            jobs.close()
+            become(job, files)
+        for file_number in files:
+            os.close(file_number)
+        jobs.send(str(pid).encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Start a function's processes as quickly as AWS does, so that a run on this machine spends its time on the functions' work.
+
+AWS keeps the code and the layers of a function unpacked, and an environment starts with the runtime already in memory.
+"""
+
+import hashlib
+import json
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from local import fork_server
+
+_WORKER = "_worker.py"  # MiniStack's name for the program of a process
+
+
+def unpack_once(lambda_runtime: Any, folder: Path) -> None:
+    """Unpack each archive once, and let every process read the same files.
+
+    On AWS, /var/task and /opt are read-only. MiniStack 1.5.33 unpacks the function and its layers anew for every process, which
+    takes half a second and 35 MB.
+    """
+    unpacking, unpacked = threading.Lock(), set[Path]()
+
+    class Archive:
+        def __init__(self, path: str) -> None:
+            self._path = Path(path)
+
+        def __enter__(self) -> "Archive":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._path.unlink()
+
+        def namelist(self) -> list[str]:
+            return []  # for a check of each name, which `extractall` makes itself
+
+        def extractall(self, target: str) -> None:
+            content = folder / hashlib.sha256(self._path.read_bytes()).hexdigest()
+            with unpacking:
+                if content not in unpacked:
+                    with zipfile.ZipFile(self._path) as archive:
+                        archive.extractall(content)
+                    unpacked.add(content)
+            os.rmdir(target)
+            os.symlink(content, target)
+
+    lambda_runtime.zipfile = SimpleNamespace(**{**vars(zipfile), "ZipFile": Archive})
+
+
+class _Process:
+    """What MiniStack uses of `subprocess.Popen`, of a process that is no child of this one."""
+
+    def __init__(self, pid: int, ended: int, stdin: int, stdout: int, stderr: int) -> None:
+        self.pid = pid
+        self.stdin, self.stdout, self.stderr = os.fdopen(stdin, "w", buffering=1), os.fdopen(stdout), os.fdopen(stderr)
+        self._ended = os.fdopen(ended, "rb", buffering=0)  # readable when the process has ended, which has the other end
+
+    def poll(self) -> int | None:
+        try:
+            self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+        return 0
+
+    def wait(self, timeout: float | None = None) -> int:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._ended, selectors.EVENT_READ)
+            if not selector.select(timeout):
+                raise subprocess.TimeoutExpired([_WORKER], timeout or 0)
+        return 0
+
+    def terminate(self) -> None:
+        self._send(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self._send(signal.SIGKILL)
+
+    def _send(self, signal_number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, signal_number)
+
+
+class _ForkServer:
+    """A process that has imported AWS's SDK, and that forks into the processes of functions with the same layers."""
+
+    def __init__(self, layers: str) -> None:
+        self._socket, other = socket.socketpair()
+        self._turn = threading.Lock()
+        command = [sys.executable, fork_server.__file__, layers]
+        self._server = subprocess.Popen(command, stdin=other)
+        other.close()
+
+    def start(self, command: Sequence[str], cwd: str, env: dict[str, str]) -> _Process:
+        job = Path(command[-1]).with_name("job.json")
+        job.write_text(json.dumps({"program": command[-1], "cwd": cwd, "env": env}))
+        (stdin, in_), (out, stdout), (err, stderr), (ended, lives) = (os.pipe() for _ in range(4))
+        with self._turn:
+            socket.send_fds(self._socket, [str(job).encode()], [stdin, stdout, stderr, lives])
+            pid = int(self._socket.recv(32))
+        for of_the_process in (stdin, stdout, stderr, lives):
+            os.close(of_the_process)
+        return _Process(pid, ended, in_, out, err)
+
+
+def fork_processes(lambda_runtime: Any) -> None:
+    """Fork a process from one that has imported AWS's SDK, unless the function brings an SDK of its own.
+
+    The runtime of AWS has it in memory. MiniStack 1.5.33 starts a Python that imports it, which takes 0.6 s of a core. Other
+    systems than Linux do not let every library work after a fork.
+    """
+    servers: dict[str, _ForkServer] = {}
+    starting = threading.Lock()
+
+    popen: Any = subprocess.Popen
+
+    def start(command: Sequence[str], **named: Any) -> Any:
+        if Path(command[-1]).name != _WORKER or has_its_own_sdk(named["cwd"]):
+            return popen(command, **named)
+        layers = filter(None, named["env"].get("_LAMBDA_LAYERS_DIRS", "").split(os.pathsep))
+        places = os.pathsep.join(map(os.path.realpath, layers))
+        with starting:
+            if places not in servers:
+                servers[places] = _ForkServer(places)
+        return servers[places].start(command, named["cwd"], named["env"])
+
+    def has_its_own_sdk(code: str) -> bool:
+        return any((Path(code) / package).exists() for package in fork_server.PACKAGES)
+
+    if sys.platform == "linux":
+        lambda_runtime.subprocess = SimpleNamespace(**{**vars(subprocess), "Popen": start})

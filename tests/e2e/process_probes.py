@@ -1,0 +1,74 @@
+"""How MiniStack starts a function's processes without each mend of local/process_mends.py, and with it, for `mends.py`."""
+
+import io
+import tempfile
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ministack.core import lambda_runtime
+
+from local import process_mends
+
+CONFIG = {
+    "FunctionName": "starts",
+    "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:starts",
+    "Role": "arn:aws:iam::000000000000:role/starts",
+    "Runtime": "python3.13",
+    "Handler": "f.handler",
+}
+CODE = """
+import os, sys
+in_memory = "boto3.session" in sys.modules
+def handler(event, context):
+    import boto3
+    return {
+        "file": os.path.realpath(__file__), "in memory": in_memory, "sdk": getattr(boto3, "whose", "the runtime's"),
+        "names": [os.environ["NAME"], os.environ["AWS_LAMBDA_FUNCTION_NAME"], os.path.exists("f.py")], "event": event,
+    }
+"""
+
+
+def zipped(**files: str) -> bytes:
+    package = io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"{name}.py", text)
+    return package.getvalue()
+
+
+def told_by_a_process(name: str, code: bytes) -> Any:
+    """What a new process of a function says of itself. It has ended then."""
+    worker = lambda_runtime.Worker(name, {**CONFIG, "Environment": {"Variables": {"NAME": name}}}, code)
+    answer = worker.invoke(name, "1")
+    process = worker._proc
+    assert process.poll() is None
+    worker.kill()
+    assert process.poll() is not None
+    assert answer["result"]["names"] == [name, "starts", True]
+    assert answer["result"]["event"] == name
+    return answer["result"]
+
+
+def every_process_reads_the_same_files() -> bool:
+    code = zipped(f=CODE)
+    return len({told_by_a_process(name, code)["file"] for name in ("one", "two")}) == 1
+
+
+def the_sdk_is_in_memory_but_not_in_place_of_a_functions_own() -> bool:
+    with_its_own = zipped(**{"f": CODE, "boto3/__init__": "whose = 'its own'"})
+    usual, own = told_by_a_process("usual", zipped(f=CODE)), told_by_a_process("own", with_its_own)
+    return (usual["in memory"], usual["sdk"], own["sdk"]) == (True, "the runtime's", "its own")
+
+
+PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
+    "unpack_once": (
+        [every_process_reads_the_same_files],
+        lambda: process_mends.unpack_once(lambda_runtime, Path(tempfile.mkdtemp())),
+    ),
+    "fork_processes": (
+        [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
+        lambda: process_mends.fork_processes(lambda_runtime),
+    ),
+}
