@@ -97,7 +97,7 @@ class _ForkServer:
         self._socket, other = socket.socketpair()
         self._turn = threading.Lock()
         command = [sys.executable, fork_server.__file__, layers]
-        self._server = subprocess.Popen(command, stdin=other)
+        self._server = subprocess.Popen(command, stdin=other.fileno())
         other.close()
 
     def start(self, command: Sequence[str], cwd: str, env: dict[str, str]) -> _Process:
