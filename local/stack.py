@@ -13,6 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 
@@ -73,21 +74,27 @@ def running(port: int, folder: Path, step: Step = str, parameters: Sequence[str]
 
     `parameters` are the template's, each as `sam deploy --parameter-overrides` reads it: NAME="VALUE".
     """
-    own_file = folder / f"stack.{port}.json"
     with emulating(port, folder, step) as emulator:
-        own_file.unlink(missing_ok=True)  # left by a killed run
-        try:
-            step("sam build")
-            build(emulator.url, folder)
-            step("sam deploy")
-            deploy(emulator.url, folder, parameters)
-            stack = describe(emulator)
-            own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")
-            shutil.copy(own_file, folder / "stack.json")
+        step("sam build")
+        build(emulator.url, folder)
+        step("sam deploy")
+        deploy(emulator.url, folder, parameters)
+        with described(emulator, folder) as stack:
             yield stack
-        finally:
-            own_file.unlink(missing_ok=True)
-            hand_over(folder)
+
+
+@contextmanager
+def described(emulator: "Emulator", folder: Path) -> Iterator[Stack]:
+    """The stack that was deployed to an emulator. Within this, it is the one of `folder`/stack.json."""
+    stack = describe(emulator)
+    own_file = folder / f"stack.{urlsplit(emulator.url).port}.json"
+    own_file.write_text(json.dumps(asdict(stack), indent=2) + "\n")
+    shutil.copy(own_file, folder / "stack.json")
+    try:
+        yield stack
+    finally:
+        own_file.unlink(missing_ok=True)
+        hand_over(folder)
 
 
 @dataclass(frozen=True)
@@ -105,7 +112,8 @@ def emulating(port: int, folder: Path, step: Step = str) -> Iterator[Emulator]:
     check_port(port)
     step("Starting the emulator")
     api_id_file, scratch, decisions = folder / f"api_id.{port}", folder / "tmp" / str(port), folder / DECISIONS
-    for left_by_a_killed_run in (api_id_file, throttle.file_of(folder, port), decisions):
+    left = (api_id_file, throttle.file_of(folder, port), decisions, folder / f"stack.{port}.json")
+    for left_by_a_killed_run in left:
         left_by_a_killed_run.unlink(missing_ok=True)
     shutil.rmtree(scratch, ignore_errors=True)
     scratch.mkdir(parents=True)
@@ -137,8 +145,12 @@ def build(endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
 
 def deploy(endpoint_url: str, folder: Path, parameters: Sequence[str] = ()) -> None:
     """Deploy what was built into `folder`/build, or update the stack that is there."""
-    overrides = [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*", *parameters]
-    sam("deploy", "--parameter-overrides", *overrides, endpoint_url=endpoint_url, folder=folder)
+    sam("deploy", "--parameter-overrides", *overrides(endpoint_url), *parameters, endpoint_url=endpoint_url, folder=folder)
+
+
+def overrides(endpoint_url: str) -> list[str]:
+    """The parameters of a stack on this machine."""
+    return [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*"]
 
 
 def hand_over(folder: Path) -> None:

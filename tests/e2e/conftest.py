@@ -12,28 +12,37 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import Stack, free_port, running
+from local.stack import Stack, described, emulating, free_port
 from tests.e2e import afterwards
 from tests.e2e.api import Api
+from tests.e2e.built import Built
 from tests.e2e.durable import Durable
 from tests.e2e.key_runs import Runs
-from tests.e2e.place import FOLDER
+from tests.e2e.place import BUILDS, FOLDER
 from tests.e2e.secrets import Secrets
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Stack]:
+def current_build() -> Built:
+    """The build of this version."""
+    return Built(BUILDS / "current")
+
+
+@pytest.fixture(scope="session")
+def stack(current_build: Built) -> Iterator[Stack]:
     if path := os.environ.get("WAITPOINTS_STACK"):
         yield Stack(**json.loads(Path(path).read_text()))
         return
-    with running(free_port(), FOLDER) as deployed:
-        yield deployed
-        afterwards.check(deployed, FOLDER)
+    with emulating(free_port(), FOLDER) as emulator:
+        current_build.deploy(emulator.url)
+        with described(emulator, FOLDER) as stack:
+            yield stack
+            afterwards.check(stack, FOLDER)
 
 
 @pytest.fixture(scope="session")
 def stack_folder(stack: Stack) -> Path:
-    """The folder from which the stack was deployed. `build` in it is what `sam build` made for ARCHITECTURE."""
+    """The folder with the stack's files."""
     path = os.environ.get("WAITPOINTS_STACK")
     return Path(path).parent if path else FOLDER
 

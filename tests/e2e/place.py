@@ -1,7 +1,10 @@
-"""Where a process of the end-to-end tests builds its stack. With `-n 2` there are two processes, each with a stack."""
+"""Where the end-to-end tests put their files."""
 
 import os
 
 from local.stack import LOCAL
 
-FOLDER = LOCAL / "e2e" / os.environ.get("PYTEST_XDIST_WORKER", "")
+FOLDER = LOCAL / "e2e" / os.environ.get("PYTEST_XDIST_WORKER", "main")
+"""The files of this process's stack. With `-n 2` there are two processes, each with a stack."""
+BUILDS = LOCAL / "e2e"
+"""The builds that all processes use."""

@@ -1,0 +1,105 @@
+"""What `sam build` makes of a version of the project: built once for all processes and runs, and deployed to any emulator.
+
+`sam deploy` compresses what was built again for each stack, which takes ten seconds. Here each archive is made once, and the
+stack is created or updated by the calls to CloudFormation that `sam deploy` ends with. `make run` deploys with `sam deploy` in
+test_local_run.py, and test_deployment.py a second stack.
+"""
+
+import hashlib
+import re
+import shutil
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from local.stack import ARCHITECTURE, ROOT, STACK_NAME, build, client, overrides
+from local.turns import one_at_a_time
+
+SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml", "local/stack.py")
+BUCKET = "artifacts"
+SOON = {"Delay": 0.1, "MaxAttempts": 1200}
+_ARTIFACT = re.compile(r"(?<=Uri: )(?!functions/)\S+$", re.MULTILINE)
+
+
+class Built:
+    """A build of the project in `folder`/build."""
+
+    def __init__(self, folder: Path, project: Path = ROOT) -> None:
+        """Build the project, unless that was done already with the same sources."""
+        self.folder = folder
+        self._stamp = folder / "sources"
+        with one_at_a_time(f"e2e-{folder.name}"):
+            sources = digest(project)
+            if not self._stamp.exists() or self._stamp.read_text() != sources:
+                self._build(project, sources)
+
+    def _build(self, project: Path, sources: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._stamp.unlink(missing_ok=True)
+        build("", self.folder, project)
+        for archive in self.folder.glob("*.artifact"):
+            archive.unlink()
+        for name in set(_ARTIFACT.findall(self.template())):
+            write_archive(self.folder / "build" / name, self._archive(name))
+        self._stamp.write_text(sources)
+
+    def template(self) -> str:
+        return (self.folder / "build" / "template.yaml").read_text()
+
+    def _archive(self, name: str) -> Path:
+        return self.folder / f"{Path(name).name}.artifact"
+
+    def deploy(self, endpoint_url: str, template: str = "") -> None:
+        """Create the stack, or update it. `template` may be a changed one."""
+        cloudformation = client(endpoint_url, "cloudformation")
+        names = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
+        change = "update" if STACK_NAME in names else "create"
+        given = [assignment.split("=", 1) for assignment in overrides(endpoint_url)]
+        getattr(cloudformation, f"{change}_stack")(
+            StackName=STACK_NAME,
+            TemplateURL=self._upload(endpoint_url, template or self.template()),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given],
+        )
+        cloudformation.get_waiter(f"stack_{change}_complete").wait(StackName=STACK_NAME, WaiterConfig=SOON)
+
+    def _upload(self, endpoint_url: str, template: str) -> str:
+        """Upload what the template refers to, and itself. Returns its URL."""
+        s3 = client(endpoint_url, "s3")
+        s3.create_bucket(Bucket=BUCKET)  # or find it there
+        keys: dict[str, str] = {}
+        for name in set(_ARTIFACT.findall(template)):
+            content = self._archive(name).read_bytes()
+            keys[name] = hashlib.sha256(content).hexdigest()
+            s3.put_object(Bucket=BUCKET, Key=keys[name], Body=content)
+        packaged = _ARTIFACT.sub(lambda name: f"s3://{BUCKET}/{keys[name[0]]}", template).encode()
+        key = hashlib.sha256(packaged).hexdigest()
+        s3.put_object(Bucket=BUCKET, Key=key, Body=packaged)
+        return f"{endpoint_url}/{BUCKET}/{key}"
+
+
+def digest(project: Path) -> str:
+    """What the build depends on."""
+    found = hashlib.sha256(ARCHITECTURE.encode())
+    for source in SOURCES:
+        for path in sorted(files(project / source)):
+            found.update(f"{path.relative_to(project)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()
+
+
+def files(path: Path) -> Iterator[Path]:
+    """The file, or those in the folder. What Python has compiled is no source."""
+    found = path.rglob("*") if path.is_dir() else [path]
+    return (one for one in found if one.is_file() and "__pycache__" not in one.parts)
+
+
+def write_archive(content: Path, archive: Path) -> None:
+    """Compress a folder, or copy a file. The same content makes the same bytes."""
+    if content.is_file():
+        shutil.copy(content, archive)
+        return
+    with zipfile.ZipFile(archive, "w") as written:
+        for path in sorted(path for path in content.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(str(path.relative_to(content)))
+            entry.external_attr = path.stat().st_mode << 16
+            written.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
