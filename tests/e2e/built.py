@@ -9,39 +9,48 @@ import hashlib
 import re
 import shutil
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from local.stack import ARCHITECTURE, ROOT, STACK_NAME, build, client, overrides
+from local.stack import ARCHITECTURE, ROOT, STACK_NAME, client, overrides, sam
 from local.turns import one_at_a_time
 
-SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml", "local/stack.py")
+SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml")
 BUCKET = "artifacts"
 SOON = {"Delay": 0.1, "MaxAttempts": 1200}
 _ARTIFACT = re.compile(r"(?<=Uri: )(?!functions/)\S+$", re.MULTILINE)
 
 
 class Built:
-    """A build of the project in `folder`/build."""
+    """A build in `folder`/build: of this version, unless another project is given and what its build depends on."""
 
-    def __init__(self, folder: Path, project: Path = ROOT) -> None:
+    def __init__(self, folder: Path, project: Path = ROOT, sources: Sequence[Path | str] = SOURCES) -> None:
         """Build the project, unless that was done already with the same sources."""
         self.folder = folder
         self._stamp = folder / "sources"
         with one_at_a_time(f"e2e-{folder.name}"):
-            sources = digest(project)
-            if not self._stamp.exists() or self._stamp.read_text() != sources:
-                self._build(project, sources)
+            now = digest(project, sources)
+            if not self._stamp.exists() or self._stamp.read_text() != now:
+                self._build(project)
+                self._stamp.write_text(now)
 
-    def _build(self, project: Path, sources: str) -> None:
+    def _build(self, project: Path) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._stamp.unlink(missing_ok=True)
-        build("", self.folder, project)
+        architecture = f"--parameter-overrides=Architecture={ARCHITECTURE}"
+        sam(
+            "build",
+            "--cache-dir",
+            str(self.folder / "cache"),
+            architecture,
+            endpoint_url="",
+            folder=self.folder,
+            project=project,
+        )
         for archive in self.folder.glob("*.artifact"):
             archive.unlink()
         for name in set(_ARTIFACT.findall(self.template())):
             write_archive(self.folder / "build" / name, self._archive(name))
-        self._stamp.write_text(sources)
 
     def template(self) -> str:
         return (self.folder / "build" / "template.yaml").read_text()
@@ -49,19 +58,18 @@ class Built:
     def _archive(self, name: str) -> Path:
         return self.folder / f"{Path(name).name}.artifact"
 
-    def deploy(self, endpoint_url: str, template: str = "") -> None:
-        """Create the stack, or update it. `template` may be a changed one."""
+    def deploy(self, endpoint_url: str, *, template: str = "", name: str = STACK_NAME, parameters: Sequence[str] = ()) -> None:
+        """Create the stack, or update it. `template` may be a changed one. A parameter is written as NAME=VALUE."""
         cloudformation = client(endpoint_url, "cloudformation")
-        names = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
-        change = "update" if STACK_NAME in names else "create"
-        given = [assignment.split("=", 1) for assignment in overrides(endpoint_url)]
+        change = "update" if name in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]} else "create"
+        given = [assignment.split("=", 1) for assignment in parameters or overrides(endpoint_url)]
         getattr(cloudformation, f"{change}_stack")(
-            StackName=STACK_NAME,
+            StackName=name,
             TemplateURL=self._upload(endpoint_url, template or self.template()),
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in given],
+            Parameters=[{"ParameterKey": parameter, "ParameterValue": value} for parameter, value in given],
         )
-        cloudformation.get_waiter(f"stack_{change}_complete").wait(StackName=STACK_NAME, WaiterConfig=SOON)
+        cloudformation.get_waiter(f"stack_{change}_complete").wait(StackName=name, WaiterConfig=SOON)
 
     def _upload(self, endpoint_url: str, template: str) -> str:
         """Upload what the template refers to, and itself. Returns its URL."""
@@ -78,12 +86,11 @@ class Built:
         return f"{endpoint_url}/{BUCKET}/{key}"
 
 
-def digest(project: Path) -> str:
-    """What the build depends on."""
+def digest(project: Path, sources: Sequence[Path | str]) -> str:
+    """What a build depends on."""
     found = hashlib.sha256(ARCHITECTURE.encode())
-    for source in SOURCES:
-        for path in sorted(files(project / source)):
-            found.update(f"{path.relative_to(project)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    for path in (path for source in sources for path in sorted(files(project / source))):
+        found.update(f"{path} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
     return found.hexdigest()
 
 

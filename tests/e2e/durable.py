@@ -1,4 +1,4 @@
-"""Lambda durable functions on the deployed stack: the example as its users deploy it, and others with its libraries."""
+"""Lambda durable functions on the deployed stack: the example, and others with its libraries."""
 
 import io
 import json
@@ -8,13 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from local.durable_run import EXAMPLE, deploy
-from local.stack import Stack
+from local.durable_run import EXAMPLE
+from local.stack import ROOT, Stack
 from tests.e2e.api import PATIENCE
-from tests.e2e.place import FOLDER
+from tests.e2e.built import Built
+from tests.e2e.place import BUILDS
 
-PROJECT = FOLDER / "durable"
-BUILT = PROJECT / "build" / "Approval"
+NAME = "durable-approval"
+SOURCES = (".", ROOT / "clients" / "python" / "src", ROOT / "clients" / "python" / "pyproject.toml")
 WAITER = "durable-waiter"
 IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 
@@ -22,7 +23,12 @@ IN_THE_RUNTIME = ("boto3", "botocore")  # too large to upload twice
 class Durable:
     def __init__(self, stack: Stack) -> None:
         self._stack, self._functions = stack, stack.client("lambda")
-        self.outputs = deploy(stack, EXAMPLE, PROJECT)
+        self._built = Built(BUILDS / "durable", EXAMPLE, SOURCES)
+        names = {"CreateFunctionName": stack.create_function_name, "WaitFunctionName": stack.wait_function_name}
+        parameters = [f"{parameter}={name}" for parameter, name in names.items()]
+        self._built.deploy(stack.endpoint_url, name=NAME, parameters=parameters)
+        [described] = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
+        self.outputs: dict[str, str] = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
         self.approval = self.outputs["Approval"]
         self.create(WAITER, code_of("durable_waiter.py"))
 
@@ -73,21 +79,20 @@ class Durable:
                 }
             },
             DurableConfig={"ExecutionTimeout": 3600, "RetentionPeriodInDays": 1},
-            Code={"ZipFile": _zipped(code)},
+            Code={"ZipFile": self._zipped(code)},
         )
+
+    def _zipped(self, code: str) -> bytes:
+        package, built = io.BytesIO(), self._built.folder / "build" / "Approval"
+        with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
+            archive.writestr("function.py", code)
+            for path in built.rglob("*"):
+                relative = path.relative_to(built)
+                if relative.parts[0] not in IN_THE_RUNTIME and path.suffix != ".pyc":
+                    archive.write(path, relative)
+        return package.getvalue()
 
 
 def code_of(name: str) -> str:
     """The code of one of the functions beside this module."""
     return Path(__file__).with_name(name).read_text()
-
-
-def _zipped(code: str) -> bytes:
-    package = io.BytesIO()
-    with zipfile.ZipFile(package, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("function.py", code)
-        for path in BUILT.rglob("*"):
-            relative = path.relative_to(BUILT)
-            if relative.parts[0] not in IN_THE_RUNTIME and path.suffix != ".pyc":
-                archive.write(path, relative)
-    return package.getvalue()

@@ -13,6 +13,7 @@ import pytest
 from in_process.api_gateway import TOKENS
 from local.stack import ARCHITECTURE, Stack, sam
 from tests.e2e.api import Api
+from tests.e2e.built import Built
 from tests.e2e.command_line import CommandLine
 from tests.e2e.permissions import physical_name
 
@@ -21,12 +22,12 @@ SECOND = "waitpoints-second"
 
 
 @pytest.fixture(scope="module")
-def second(stack: Stack, stack_folder: Path) -> Iterator[dict[str, str]]:
+def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
     parameters = "AlarmEmail=ops@example.com Dashboard=on Tracing=Active ResumableStateMachines=*"
     overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} {parameters}"
     cloudformation = stack.client("cloudformation")
-    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=stack_folder)
+    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=current_build.folder)
     described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
     yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     cloudformation.delete_stack(StackName=SECOND)

@@ -23,7 +23,7 @@ from tests.e2e.durable import WAITER, Durable, code_of
 from tests.e2e.operator import Operator
 from tests.e2e.parameters import given
 from tests.e2e.permissions import denied
-from tests.e2e.race import CLIENTS, RUNNING, TOKENS_OF_A_RACE, Race
+from tests.e2e.race import CLIENTS, RUNNING, Race
 from tests.support.readme import DURABLE_SNIPPETS, FIRST_OF_SEVERAL
 
 APPROVED = {"approved": True}
@@ -280,10 +280,11 @@ class DurableRace(Race):
         return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
 
 
-def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable) -> None:
+@pytest.mark.parametrize("tokens", [100, pytest.param(1_000, marks=pytest.mark.thorough)])
+def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable, tokens: int) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         race = DurableRace(api, pool, durable)
-        race.run()
-        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in range(TOKENS_OF_A_RACE)}
-    assert len(set(race.executions.values())) == TOKENS_OF_A_RACE
+        race.run(tokens)
+        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in range(tokens)}
+    assert len(set(race.executions.values())) == tokens
     assert race.was_close("Durable functions")

@@ -6,30 +6,25 @@ from collections.abc import Iterator
 import pytest
 
 from local import deploy
-from local.stack import ARCHITECTURE, LOCAL, ROOT, Stack, describe, emulating, free_port, sam
-from local.stack import deploy as deploy_what_was_built
+from local.stack import LOCAL, Stack, describe, emulating, free_port
 from tests.e2e.api import Api
+from tests.e2e.built import Built
 from tests.e2e.permissions import physical_name
 
 FOLDER = LOCAL / "e2e-gradual"
 
 
-def release(url: str, name: str) -> None:
-    """Deploy the template as for prod, as the release of this name."""
-    text = deploy.gradual((ROOT / "template.yaml").read_text(), "AllAtOnce", name)
-    deploy.COPY.write_text(re.sub(r"(DeploymentPreference: \{)", r"\1Enabled: false, ", text))
-    try:
-        arguments = (f"--template-file={deploy.COPY}", f"--parameter-overrides=Architecture={ARCHITECTURE}")
-        sam("build", *arguments, endpoint_url=url, folder=FOLDER)
-    finally:
-        deploy.COPY.unlink()
-    deploy_what_was_built(url, FOLDER)
+def release(url: str, built: Built, name: str) -> None:
+    """Deploy the build as for prod, as the release of this name."""
+    text = deploy.gradual(built.template(), "AllAtOnce", name)
+    built.deploy(url, template=re.sub(r"(DeploymentPreference: \{)", r"\1Enabled: false, ", text))
 
 
 @pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
+def stack(current_build: Built) -> Iterator[Stack]:
+    """A stack of its own: its functions have aliases, which no update adds to those of a running one."""
     with emulating(free_port(), FOLDER) as emulator:
-        release(emulator.url, "first")
+        release(emulator.url, current_build, "first")
         yield describe(emulator)
 
 
@@ -38,7 +33,7 @@ def live(stack: Stack, function: str) -> str:
     return str(found["FunctionVersion"])
 
 
-def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack) -> None:
+def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, current_build: Built) -> None:
     api = Api(stack)
     before = api.create(timeout="1h")
     execution = api.start_waiting(before)
@@ -48,7 +43,7 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack) -> N
     assert api.result(timed_out) == ("FAILED", "WaitpointTimeoutError")  # the stream and the timers invoke the aliases
     assert live(stack, "AcceptCallback") == "1"
 
-    release(stack.endpoint_url, "second")
+    release(stack.endpoint_url, current_build, "second")
 
     assert {live(stack, function) for function in ("AcceptCallback", "ResumeWaiters", "ExpireTokens")} == {"2"}
     assert api.callback(before, {"paid": True}).status == 200

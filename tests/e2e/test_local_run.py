@@ -8,14 +8,15 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from local.run import how_to_go_on
-from local.stack import ROOT, Stack, free_port
+from local import run
+from local.run import chosen_parameters, chosen_port, how_to_go_on
+from local.stack import ROOT, LocalError, Stack, free_port
 
 PATIENCE = 300  # seconds, in which another process may build first
 KEYS = {
@@ -82,16 +83,30 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough  # where the AWS CLI is missing, the test of a whole run pastes the same commands
 def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_path: Path) -> None:
     printed = how_to_go_on(stack, has_aws=False)
     assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)
 
 
-def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
-    with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as run:
-        output, _ = run.communicate(timeout=PATIENCE)
+def test_once_shows_the_main_job_on_a_running_stack(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("ONCE", "1")
+    monkeypatch.setattr(run, "running", lambda *_: nullcontext(stack))
+    monkeypatch.setattr(run, "interruptible", nullcontext)  # it changes the signals of the whole process
+    assert run.main() == 0
+    output = capsys.readouterr().out
+    assert "SUCCEEDED" in output
+    assert '"action": "completed"' in output
 
-    assert run.returncode == 0, output
+
+@pytest.mark.thorough  # the test after it also starts a whole run, and ends it in another way
+def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
+    with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as process:
+        output, _ = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 0, output
     assert "SUCCEEDED" in output
     assert '"action": "completed"' in output
     assert len(re.findall(r"\d+\.\d\d s\b", output)) == 7  # every step with its duration
@@ -101,16 +116,17 @@ def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None
 
 def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
     port = free_port()
-    with make_run(tmp_path, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as run:
-        assert run.stdout is not None
+    with make_run(tmp_path, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as process:
+        assert process.stdout is not None
         printed = ""
         until = time.monotonic() + PATIENCE
         while "Ctrl-C ends it" not in printed:
             assert time.monotonic() < until
-            line = run.stdout.readline()
+            line = process.stdout.readline()
             assert line, printed
             printed += line
 
+        assert len(re.findall(r"\d+\.\d\d s\b", printed)) == 7  # every step with its duration
         stack = json.loads((tmp_path / "stack.json").read_text())
         assert set(stack) == KEYS
         assert stack["api_url"] == f"http://127.0.0.1:{port}"
@@ -125,8 +141,8 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         assert '"isNew":true' in pasted  # the log
         assert processes_of(tmp_path)
 
-        os.killpg(run.pid, signal.SIGINT)
-        rest, _ = run.communicate(timeout=PATIENCE)
+        os.killpg(process.pid, signal.SIGINT)
+        rest, _ = process.communicate(timeout=PATIENCE)
 
     assert "Ended." in rest
     assert "Traceback" not in rest
@@ -135,12 +151,12 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
 
 
 def test_the_emulator_stops_when_its_run_is_killed(tmp_path: Path) -> None:
-    with make_run(tmp_path, PORT=str(free_port())) as run:
+    with make_run(tmp_path, PORT=str(free_port())) as process:
         until = time.monotonic() + PATIENCE
         while not (tmp_path / "emulator.log").exists():
             assert time.monotonic() < until
             time.sleep(0.05)
-        os.killpg(run.pid, signal.SIGKILL)
+        os.killpg(process.pid, signal.SIGKILL)
 
     until = time.monotonic() + 10
     while processes_of(tmp_path):
@@ -153,26 +169,29 @@ def test_a_port_in_use_is_refused_with_a_way_out(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with make_run(tmp_path, PORT=str(port)) as run:
-            output, _ = run.communicate(timeout=PATIENCE)
+        with make_run(tmp_path, PORT=str(port)) as process:
+            output, _ = process.communicate(timeout=PATIENCE)
 
-    assert run.returncode != 0
+    assert process.returncode != 0
     assert f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…" in output
 
 
 @pytest.mark.parametrize("port", ["http", "80", "99999", "-1", ""])
-def test_an_invalid_port_is_refused_with_the_accepted_range(tmp_path: Path, port: str) -> None:
-    with make_run(tmp_path, PORT=port) as run:
-        output, _ = run.communicate(timeout=PATIENCE)
-
-    assert run.returncode != 0
-    assert "choose a number from 1024 to 65535" in output
+def test_an_invalid_port_is_refused_with_the_accepted_range(monkeypatch: pytest.MonkeyPatch, port: str) -> None:
+    monkeypatch.setenv("PORT", port)
+    with pytest.raises(LocalError, match="choose a number from 1024 to 65535"):
+        chosen_port()
 
 
 @pytest.mark.parametrize("parameters", ["EventBusName", "BrandName='Acme", "EventBusName: default"])
-def test_an_invalid_parameter_is_refused_with_the_accepted_form(tmp_path: Path, parameters: str) -> None:
-    with make_run(tmp_path, PORT=str(free_port()), PARAMETERS=parameters) as run:
-        output, _ = run.communicate(timeout=PATIENCE)
+def test_an_invalid_parameter_is_refused_with_the_accepted_form(monkeypatch: pytest.MonkeyPatch, parameters: str) -> None:
+    monkeypatch.setenv("PARAMETERS", parameters)
+    with pytest.raises(LocalError, match="write NAME=VALUE"):
+        chosen_parameters()
 
-    assert run.returncode != 0
-    assert "write NAME=VALUE" in output
+
+def test_make_hands_its_variables_on(tmp_path: Path) -> None:
+    with make_run(tmp_path, PORT="80") as process:
+        output, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert "choose a number from 1024 to 65535" in output

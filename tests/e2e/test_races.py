@@ -18,10 +18,10 @@ from local.stack import Stack
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
-from tests.e2e.race import BATCH, CLIENTS, SHUFFLED, TOKENS_OF_A_RACE, Race, Start
+from tests.e2e.race import BATCH, CLIENTS, SHUFFLED, Race, Start
 from tests.support import figures
 
-ROUNDS, AT_ONCE = 10, 5
+AT_ONCE = 5
 
 
 class Machines:
@@ -99,6 +99,12 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
+@pytest.fixture(params=[250, pytest.param(1_000, marks=pytest.mark.thorough)])
+def tokens(request: pytest.FixtureRequest) -> int:
+    """How many tokens a race has."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module", autouse=True)
 def warm(api: Api, wait: Start) -> None:
     """Start the functions' processes before anything is measured."""
@@ -107,27 +113,29 @@ def warm(api: Api, wait: Start) -> None:
         race.run(4 * CLIENTS)
 
 
-def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(
+    api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int
+) -> None:
     race = Race(api, pool, wait)
-    race.run()
-    assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
+    race.run(tokens)
+    assert race.results() == {number: {"number": number} for number in range(tokens)}
     assert race.was_close("One waiter")
 
 
 def test_two_waiters_and_a_callback_at_the_same_moment_always_resume(
-    api: Api, pool: ThreadPoolExecutor, wait_twice: Start
+    api: Api, pool: ThreadPoolExecutor, wait_twice: Start, tokens: int
 ) -> None:
     race = Race(api, pool, wait_twice)
-    race.run(waiters=2)
-    assert race.results() == {number: [{"number": number}] * 2 for number in range(TOKENS_OF_A_RACE)}
+    race.run(tokens, waiters=2)
+    assert race.results() == {number: [{"number": number}] * 2 for number in range(tokens)}
     assert race.was_close("Two waiters")
 
 
-def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, wait: Start) -> None:
+def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int) -> None:
     race = Race(api, pool, wait)
     with denied(api.stack, "states:SendTask", "AcceptCallback"):
-        race.run()
-        assert race.results() == {number: {"number": number} for number in range(TOKENS_OF_A_RACE)}
+        race.run(tokens)
+        assert race.results() == {number: {"number": number} for number in range(tokens)}
     assert race.was_close("Without the fast path")
 
 
@@ -147,9 +155,9 @@ class KeyRace:
         self.executions: dict[int, str] = {}
         self.head_start = 0.02  # seconds at most: a completion makes one call more than a create
 
-    def run(self) -> None:
+    def run(self, tokens: int) -> None:
         started_at = time.monotonic()
-        for batch in batched(range(TOKENS_OF_A_RACE), BATCH, strict=True):
+        for batch in batched(range(tokens), BATCH, strict=True):
             acts: list[Callable[[], None]] = []
             for number in batch:
                 pair = [partial(self.create, number, SHUFFLED.uniform(0, self.head_start)), partial(self.complete, number)]
@@ -195,14 +203,14 @@ class KeyRace:
         return [token["id"] for token in listed["data"]]
 
 
-def test_a_thousand_creates_and_completions_by_key_at_the_same_moment_meet(
-    api: Api, pool: ThreadPoolExecutor, wait: Start
+def test_creates_and_completions_by_key_at_the_same_moment_meet(
+    api: Api, pool: ThreadPoolExecutor, wait: Start, tokens: int
 ) -> None:
     race = KeyRace(api, pool, wait)
-    race.run()
-    numbers = range(TOKENS_OF_A_RACE)
+    race.run(tokens)
+    numbers = range(tokens)
     ids = {number: race.created[number]["id"] for number in numbers}
-    assert len(set(ids.values())) == TOKENS_OF_A_RACE
+    assert len(set(ids.values())) == tokens
     for number, completed in race.completed.items():
         assert completed == {"success": True, "id": ids[number], "created": race.created[number]["isCached"]}
     shown = dict(zip(numbers, pool.map(lambda number: api.retrieve(race.created[number]), numbers), strict=True))
@@ -213,16 +221,16 @@ def test_a_thousand_creates_and_completions_by_key_at_the_same_moment_meet(
     results = dict(zip(race.executions, pool.map(api.result, race.executions.values()), strict=True))
     assert results == {number: ("SUCCEEDED", {"id": number}) for number in numbers if number % 4 == 0}
     assert sorted(race.listed()) == sorted((race.key(number), ids[number]) for number in numbers)
-    some = range(0, TOKENS_OF_A_RACE, 10)
+    some = range(0, tokens, 10)
     assert list(pool.map(race.with_key, some)) == [[ids[number]] for number in some]
     api.request("DELETE", f"{ENDPOINTS}/{race.name}")
     first = sum(created["isCached"] for created in race.created.values())
     figures.show(
-        f"Completion by key: {TOKENS_OF_A_RACE} creates met {TOKENS_OF_A_RACE} completions in {race.seconds:.0f} s, "
-        f"{TOKENS_OF_A_RACE - len(race.completed)} by an endpoint; {first} completions came first; "
+        f"Completion by key: {tokens} creates met {tokens} completions in {race.seconds:.0f} s, "
+        f"{tokens - len(race.completed)} by an endpoint; {first} completions came first; "
         f"{len(race.executions)} executions resumed"
     )
-    assert TOKENS_OF_A_RACE // 10 < first < TOKENS_OF_A_RACE * 9 // 10
+    assert tokens // 10 < first < tokens * 9 // 10
 
 
 def test_without_the_fast_path_the_stream_resumes(api: Api, wait: Start) -> None:
@@ -264,10 +272,11 @@ def without_stream(stack: Stack, function: str) -> Iterator[None]:
         functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
 
 
-def test_five_tokens_completed_at_once_resume_five_executions_ten_times_over(
-    api: Api, pool: ThreadPoolExecutor, wait: Start
+@pytest.mark.parametrize("rounds", [2, pytest.param(10, marks=pytest.mark.thorough)])
+def test_five_tokens_completed_at_once_resume_five_executions_over_and_over(
+    api: Api, pool: ThreadPoolExecutor, wait: Start, rounds: int
 ) -> None:
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         tokens = [api.create() for _ in range(AT_ONCE)]
         executions = [wait({"token": token}) for token in tokens]
         for token in tokens:

@@ -1,6 +1,6 @@
 """An upgrade from the previous version under load, and the way back: nothing is lost.
 
-The stack is updated with `sam deploy`, as its users do it: to this version, back to the previous one, and to this one again.
+The stack is updated as `sam deploy` updates it: to this version, back to the previous one, and to this one again.
 The tests are in that order.
 """
 
@@ -9,18 +9,19 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import LOCAL, Emulator, build, deploy, describe, emulating, free_port
+from local.stack import LOCAL, Emulator, describe, emulating, free_port
 from tests.e2e.api import Api, DeployedAnswer
+from tests.e2e.built import Built
 from tests.e2e.durable import Durable
 from tests.e2e.operator import Operator
 from tests.e2e.permissions import physical_name
+from tests.e2e.place import BUILDS
 from tests.e2e.upgrade_load import Load
 from tests.e2e.upgrade_waits import Machines, Waits, by_callback, by_completion, by_failing
 from tests.support import figures, previous
@@ -34,24 +35,20 @@ ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the sender repeats a re
 class Deployment:
     """A stack on an emulator of its own, at one version or the other."""
 
-    def __init__(self, emulator: Emulator) -> None:
+    def __init__(self, emulator: Emulator, current: Built) -> None:
+        folder = BUILDS / previous.PREVIOUS[:12]
         self._emulator = emulator
-        self.previous, self.current = FOLDER / previous.PREVIOUS[:12], FOLDER / "current"
-        source = previous.checkout(self.previous / "source")
-        if not (self.previous / "build" / "template.yaml").exists():
-            build(emulator.url, self.previous, source)
-        self.current.mkdir(parents=True, exist_ok=True)
-        build(emulator.url, self.current)
-        deploy(emulator.url, self.previous)
+        self.previous, self.current = Built(folder, previous.checkout(folder / "source")), current
+        self.previous.deploy(emulator.url)
         self.api = Api(describe(emulator))
         self.machines = Machines(self.api)
 
-    def update(self, version: Path, what: str) -> Load:
+    def update(self, version: Built, what: str) -> Load:
         """Update the stack to a version under load. Returns what the load has seen."""
         with Load(self.api, self.machines.wait) as load:
             load.wait_until_it_runs()
             began = time.monotonic()
-            deploy(self._emulator.url, version)
+            version.deploy(self._emulator.url)
             seconds = time.monotonic() - began
         stack = describe(self._emulator)
         assert (stack.api_url, stack.api_key) == (self.api.stack.api_url, self.api.stack.api_key)
@@ -60,11 +57,17 @@ class Deployment:
         return load
 
 
+@pytest.fixture(scope="module", params=[5, pytest.param(50, marks=pytest.mark.thorough)])
+def of_each_kind(request: pytest.FixtureRequest) -> int:
+    """How many waits of each kind an update finds."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def deployment() -> Iterator[Deployment]:
+def deployment(of_each_kind: int, current_build: Built) -> Iterator[Deployment]:
     previous.need_history()
     with emulating(free_port(), FOLDER) as emulator:
-        yield Deployment(emulator)
+        yield Deployment(emulator, current_build)
 
 
 @dataclass
@@ -100,8 +103,8 @@ class Updated:
 
 
 @pytest.fixture(scope="module")
-def upgraded(deployment: Deployment) -> Updated:
-    before = made_before(deployment, of_each_kind=50)
+def upgraded(deployment: Deployment, of_each_kind: int) -> Updated:
+    before = made_before(deployment, of_each_kind)
     load = deployment.update(deployment.current, "Upgrade")
     return Updated(deployment.api, deployment.machines, load, before)
 
@@ -200,9 +203,9 @@ class GoneBack(Updated):
 
 
 @pytest.fixture(scope="module")
-def gone_back(deployment: Deployment, upgraded: Updated) -> GoneBack:
+def gone_back(deployment: Deployment, upgraded: Updated, of_each_kind: int) -> GoneBack:
     durable = Durable(deployment.api.stack)
-    since, before = made_since(deployment.api, durable), made_before(deployment, of_each_kind=10)
+    since, before = made_since(deployment.api, durable), made_before(deployment, of_each_kind)
     store_failures_as_completions(deployment.api)
     load = deployment.update(deployment.previous, "Way back")
     return GoneBack(deployment.api, deployment.machines, load, before, since, durable)

@@ -17,7 +17,7 @@ from tests.e2e.operator import Operator
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait
-DUE = 40  # seconds: when the update is about to end, or has ended
+DUE = 20  # seconds: when the update is about to end, or has ended
 
 Token = dict[str, Any]
 Result = tuple[str, Any]
