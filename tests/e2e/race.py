@@ -2,6 +2,7 @@
 
 import json
 import random
+import statistics
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
@@ -24,22 +25,23 @@ Start = Callable[[Any], str]
 class Race:
     """Tokens whose waiters register and whose callbacks arrive at the same moment, in random order.
 
-    An execution takes its time until its waiter registers. So a callback gives it a random head start, of a length that
-    is tuned after every batch until about as many come first on either side. The next race of its kind begins with it.
+    An execution takes its time until its waiter registers. So a callback gives it a random head start, of up to twice that
+    time. After every batch it is tuned, so that about as many come first on either side.
     """
-
-    head_start = 0.2  # seconds at most
 
     def __init__(self, api: Api, pool: ThreadPoolExecutor, start: Start) -> None:
         self.api, self.pool, self.start = api, pool, start
         self.executions: dict[int, str] = {}
         self.tokens: list[dict[str, Any]] = []
+        self.head_start = 0.0  # seconds at most
         self.waiters = 1  # of each token
         self.before = 0
         self._step_functions = api.stack.client("stepfunctions")
 
     def run(self, tokens: int, waiters: int = 1) -> None:
-        self.waiters, started_at = waiters, time.monotonic()
+        self.waiters = waiters
+        self.head_start = 2 * statistics.median(self.pool.map(lambda _: self.time_to_register(), range(CLIENTS)))
+        started_at = time.monotonic()
         for batch in batched(range(tokens), BATCH, strict=False):
             self.tokens += self.pool.map(lambda _: self.api.create(), batch)
             acts = []
@@ -51,9 +53,18 @@ class Race:
                 done.result()
             self.results(batch)
             before = sum(self.pool.map(lambda number: len(self.api.retrieve(self.tokens[number])["waiters"]), batch))
-            type(self).head_start *= 1.5 if before < waiters * len(batch) / 2 else 0.7
+            self.head_start *= 1.5 if before < waiters * len(batch) / 2 else 0.7
             self.before += before
         self.seconds = time.monotonic() - started_at
+
+    def time_to_register(self) -> float:
+        """Let an execution wait for a token, beside others. Returns how long that took (s)."""
+        token, started_at = self.api.create(), time.monotonic()
+        self.start({"token": {"id": token["id"]}})
+        self.api.wait_until_registered(token, self.waiters)
+        seconds = time.monotonic() - started_at
+        assert self.api.callback(token, {}).status == 200
+        return seconds
 
     def pause(self) -> float:
         return SHUFFLED.uniform(0, self.head_start)

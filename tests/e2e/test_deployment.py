@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import ARCHITECTURE, Stack, sam
+from local.stack import ARCHITECTURE, Stack
 from tests.e2e.api import Api
 from tests.e2e.built import Built
 from tests.e2e.command_line import CommandLine
@@ -24,10 +24,9 @@ SECOND = "waitpoints-second"
 @pytest.fixture(scope="module")
 def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
-    parameters = "AlarmEmail=ops@example.com Dashboard=on Tracing=Active ResumableStateMachines=*"
-    overrides = f"--parameter-overrides=Architecture={ARCHITECTURE} {parameters}"
+    parameters = ["AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "ResumableStateMachines=*"]
     cloudformation = stack.client("cloudformation")
-    sam("deploy", f"--stack-name={SECOND}", overrides, endpoint_url=stack.endpoint_url, folder=current_build.folder)
+    current_build.deploy(stack.endpoint_url, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *parameters])
     described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
     yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     cloudformation.delete_stack(StackName=SECOND)
