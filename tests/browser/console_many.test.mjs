@@ -1,4 +1,4 @@
-// The console with ten thousand tokens, which the Python test that runs this made. `OLDEST` alone has the tag `NEEDLE`, and a
+// The console with many tokens, which the Python test that runs this made. `OLDEST` alone has the tag `NEEDLE`, and a
 // list finds it with at most `PAGES` requests.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
@@ -12,7 +12,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-test("a list of 10,000 tokens takes one request a page, and pages go both ways", async () => {
+test("a list of many tokens takes one request a page, and pages go both ways", async () => {
   const tab = await signedIn(browser, WAITING_LONGEST);
   const ids = () => tab.$$eval("tbody a", (all) => all.map((it) => it.textContent));
   const turn = async (label) => {

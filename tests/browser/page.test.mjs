@@ -6,7 +6,7 @@ import { after, afterEach, before, test } from "node:test";
 import puppeteer from "puppeteer-core";
 import { ARGUMENTS, open, violations } from "./browser.mjs";
 
-const { API_URL, API_KEY, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+const { API_URL, API_KEY, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, CHROMIUM, WAITPOINTS_SCREENSHOTS, THOROUGH } = process.env;
 const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 const page = JSON.parse(PAGE);
 const LARGEST = 50_000; // bytes
@@ -239,7 +239,7 @@ test("Chromium reports what the page's policy refuses, and axe-core an image wit
   assert.ok((await violations(tab)).some((it) => it.startsWith("image-alt")));
 });
 
-for (const [at, attack] of ATTACKS.entries()) {
+for (const [at, attack] of [...ATTACKS.entries()].filter(([at]) => THOROUGH || at % 3 === 0)) {
   test(`hostile text ${at} is shown as text in every state`, async () => {
     const cut = (length) => attack.slice(0, length);
     const hostile = {
@@ -357,10 +357,11 @@ const LOOKS = [
   ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: 1280 }] : []),
 ];
 
-for (const [state, show] of Object.entries(STATES)) {
-  test(`${state}: nothing for axe-core to complain about, light and wide, dark and narrow`, async () => {
+for (const [at, [state, show]] of Object.entries(STATES).entries()) {
+  const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? LOOKS : [LOOKS[at % LOOKS.length]];
+  test(`${state}: nothing for axe-core to complain about`, async () => {
     await Promise.all(
-      LOOKS.map(async (look) => {
+      looks.map(async (look) => {
         const tab = await open(browser, look);
         await show(tab);
         const name = `${state} ${look.dark ? "dark" : "light"} ${look.width}`;

@@ -1,4 +1,4 @@
-"""All of GitHub's example payloads, in any order and again and again, at one endpoint: each run gets its own, once."""
+"""GitHub's example payloads, in any order and again and again, at one endpoint: each run gets its own, once."""
 
 import random
 import time
@@ -18,7 +18,8 @@ from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
-from tests.senders.github_examples import Example, examples
+from tests.senders import github_examples
+from tests.senders.github_examples import Example
 from tests.senders.official import Delivery, signed
 from tests.support import figures
 
@@ -47,6 +48,7 @@ def matches(example: Example) -> bool:
 class Plan:
     """The deliveries in their random order, and which keys are awaited before they come, after, and never."""
 
+    examples: tuple[Example, ...]
     seed: int
     order: list[Example] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
@@ -55,7 +57,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         chance = random.Random(self.seed)  # noqa: S311
-        self.order = list(examples()) * TIMES
+        self.order = list(self.examples) * TIMES
         chance.shuffle(self.order)
         values = sorted(self.deliveries())
         chance.shuffle(values)
@@ -82,7 +84,7 @@ class Plan:
 class Endpoint:
     """An endpoint of this test alone, and its sender."""
 
-    def __init__(self, api: Api, secrets: Secrets) -> None:
+    def __init__(self, api: Api, secrets: Secrets, examples: tuple[Example, ...]) -> None:
         self._api = api
         self.name = f"e2e-{uuid.uuid4()}"
         self.path = f"{ENDPOINTS}/{self.name}"
@@ -92,9 +94,9 @@ class Endpoint:
         self._url = answer.body["url"]
         deliveries = [
             Delivery("github", example.text, {"Content-Type": "application/json", "X-GitHub-Event": example.event})
-            for example in examples()
+            for example in examples
         ]
-        self._headers = dict(zip(examples(), signed(deliveries, SECRET), strict=True))
+        self._headers = dict(zip(examples, signed(deliveries, SECRET), strict=True))
 
     def key(self, value: str) -> str:
         return f"{self.name}:{value}"
@@ -119,9 +121,18 @@ class Endpoint:
             time.sleep(0.5)
 
 
+@pytest.fixture(
+    params=[github_examples.one_of_each_action, pytest.param(github_examples.examples, marks=pytest.mark.thorough)],
+    ids=lambda chosen: chosen.__name__,
+)
+def examples(request: pytest.FixtureRequest) -> tuple[Example, ...]:
+    chosen: tuple[Example, ...] = request.param()
+    return chosen
+
+
 @pytest.fixture
-def endpoint(api: Api, secrets: Secrets) -> Iterator[Endpoint]:
-    made = Endpoint(api, secrets)
+def endpoint(api: Api, secrets: Secrets, examples: tuple[Example, ...]) -> Iterator[Endpoint]:
+    made = Endpoint(api, secrets, examples)
     yield made
     api.request("DELETE", made.path)
 
@@ -161,12 +172,12 @@ def resumed_once(
 
 
 def test_each_awaited_payload_resumes_its_run_once_and_nothing_else_is_completed(
-    api: Api, endpoint: Endpoint, runs: Runs
+    api: Api, endpoint: Endpoint, runs: Runs, examples: tuple[Example, ...]
 ) -> None:
-    plan = Plan(seed=random.SystemRandom().randrange(2**32))
+    plan = Plan(examples, seed=random.SystemRandom().randrange(2**32))
     figures.show(f"GitHub's payloads at one endpoint: order of seed {plan.seed}")
     start, deliveries = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"), plan.deliveries()
-    excluded = sorted({value for example in examples() if (value := value_of(example)) and not matches(example)})
+    excluded = sorted({value for example in examples if (value := value_of(example)) and not matches(example)})
     bystanders = {
         api.create(**options)["id"]
         for options in (
@@ -181,7 +192,7 @@ def test_each_awaited_payload_resumes_its_run_once_and_nothing_else_is_completed
         executions = dict(zip(plan.before, pool.map(runs.start, map(endpoint.key, plan.before)), strict=True))
         wait_until_created(api, start, len(bystanders) + len(plan.before))
         statuses = [status for group in pool.map(endpoint.send, plan.in_turn()) for status in group]
-        assert Counter(statuses) == {200: TIMES * len(examples())}
+        assert Counter(statuses) == {200: TIMES * len(examples)}
         executions |= zip(plan.after, pool.map(runs.start, map(endpoint.key, plan.after)), strict=True)
         wait_until_created(api, start, len(bystanders) + len(executions))
         listed = created_since(api, start)

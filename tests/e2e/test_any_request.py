@@ -6,6 +6,7 @@ import re
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
+import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
@@ -51,14 +52,25 @@ queries = (
 )
 
 
-@settings(max_examples=250)
-@given(method=st.sampled_from(METHODS), query=queries, given_headers=headers, content_type=content_types, body=bodies)
-def test_settles_the_token_with_what_was_sent_or_leaves_it_as_it_was(
-    api: Api, method: str, query: str, given_headers: dict[str, str], content_type: str | None, body: bytes
-) -> None:
+requests = st.fixed_dictionaries(
+    {"method": st.sampled_from(METHODS), "query": queries, "headers": headers, "content_type": content_types, "body": bodies}
+)
+
+
+@pytest.mark.parametrize("examples", [60, pytest.param(250, marks=pytest.mark.thorough)])
+def test_settles_the_token_with_what_was_sent_or_leaves_it_as_it_was(api: Api, examples: int) -> None:
+    @settings(max_examples=examples)
+    @given(requests)
+    def settles_or_leaves(request: dict[str, Any]) -> None:
+        check(api, **request)
+
+    settles_or_leaves()
+
+
+def check(api: Api, *, method: str, query: str, headers: dict[str, str], content_type: str | None, body: bytes) -> None:
     token = api.create()
     before = api.retrieve(token)
-    sent = {**given_headers, **({"Content-Type": content_type} if content_type is not None else {})}
+    sent = {**headers, **({"Content-Type": content_type} if content_type is not None else {})}
 
     answer = api.deliver(token["url"] + (f"?{query}" if query else ""), body, sent, method=method)
 

@@ -1,6 +1,6 @@
 """The Python client and its command line in clean environments of Python 3.10 and 3.13, installed and used as the READMEs say.
 
-A version that is not installed is skipped; `.github/workflows/ci.yml` has the client's own tests on every version.
+`make test` takes the oldest of them that is installed. `.github/workflows/ci.yml` has the client's own tests on every version.
 `make client PYTHON=3.12` runs this for another one.
 """
 
@@ -11,6 +11,7 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,7 +32,13 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-@pytest.fixture(scope="module", params=[CHOSEN] if CHOSEN else [OLDEST, OURS])
+def versions() -> list[Any]:
+    """The version to test, and another one for the thorough run."""
+    first, *others = [CHOSEN] if CHOSEN else [version for version in (OLDEST, OURS) if interpreter(version)] or [OURS]
+    return [first, *(pytest.param(version, marks=pytest.mark.thorough) for version in others)]
+
+
+@pytest.fixture(scope="module", params=versions())
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that has nothing but pip."""
     found = interpreter(request.param)
@@ -53,7 +60,7 @@ class Shell:
         (folder / ".local" / "stack.json").write_text(json.dumps(asdict(stack)))
         path = f"{programs}{os.pathsep}{os.environ['PATH']}"
         self.variables = {**os.environ, "PATH": path, "API": stack.api_url, "KEY": stack.api_key}
-        self.variables["NO_PROXY"] = "127.0.0.1,localhost"
+        self.variables |= {"NO_PROXY": "127.0.0.1,localhost", "PIP_NO_COMPILE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
     def run(self, lines: str) -> str:
         """Run lines, and return their output. What they print on stderr is an error."""

@@ -15,7 +15,9 @@ from urllib.parse import quote
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.durable_run import Mail
+from local import durable_run
+from local.durable_run import EXAMPLE, Mail
+from local.run import Steps
 from local.stack import ROOT
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import PATIENCE, Api
@@ -50,6 +52,25 @@ def test_the_example_asks_and_goes_on_when_somebody_has_answered(
     assert durable.result(execution) == ("SUCCEEDED", {"order": "4711", "status": status})
 
 
+def test_a_deployed_example_is_run_to_its_end(
+    api: Api, durable: Durable, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(durable_run, "served", lambda: api.stack)
+    monkeypatch.setattr(durable_run, "deploy", lambda *_: durable.outputs)
+    until, printed = time.monotonic() + PATIENCE, ""
+    with ThreadPoolExecutor(1) as pool:
+        ending = pool.submit(durable_run.run, Steps(), EXAMPLE, '{"order": "4714"}')
+        while not (links := re.findall(LINK, printed := printed + capsys.readouterr().out)):
+            assert time.monotonic() < until, printed
+            time.sleep(0.05)
+        api.press(links[0], "Approve")
+        assert ending.result() == 0
+    printed += capsys.readouterr().out
+    assert "SUCCEEDED" in printed
+    assert '{"order": "4714", "status": "approved"}' in printed
+
+
+@pytest.mark.thorough  # it builds and deploys the example once more
 def test_make_durable_runs_the_example_to_its_end(api: Api, stack_folder: Path, durable: Durable) -> None:
     environment = {**os.environ, "STACK_FOLDER": str(stack_folder), "INPUT": '{"order": "4713"}'}
     with subprocess.Popen(["make", "durable"], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:

@@ -1,4 +1,4 @@
-"""Every example payload that GitHub publishes, as both content types of a webhook's settings: kept as it was sent."""
+"""The example payloads that GitHub publishes, as both content types of a webhook's settings: kept as they were sent."""
 
 import json
 from collections.abc import Callable
@@ -6,28 +6,41 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import urlencode
 
+import pytest
+
 from tests.e2e.api import Api
-from tests.senders.github_examples import Example, examples
+from tests.senders import github_examples
+from tests.senders.github_examples import Example
 
 AT_ONCE = 8
 FORM = "application/x-www-form-urlencoded"
 
 
-def test_a_payload_is_kept_byte_for_byte_as_json(api: Api) -> None:
+@pytest.fixture(
+    scope="module",
+    params=[github_examples.one_of_each_event, pytest.param(github_examples.examples, marks=pytest.mark.thorough)],
+    ids=lambda chosen: chosen.__name__,
+)
+def examples(request: pytest.FixtureRequest) -> tuple[Example, ...]:
+    chosen: tuple[Example, ...] = request.param()
+    return chosen
+
+
+def test_a_payload_is_kept_byte_for_byte_as_json(api: Api, examples: tuple[Example, ...]) -> None:
     def sent(text: str) -> tuple[bytes, str]:
         return text.encode(), "application/json"
 
-    assert kept(api, sent) == [example.text for example in examples()]
+    assert kept(api, sent, examples) == [example.text for example in examples]
 
 
-def test_a_payload_is_kept_as_the_field_of_a_form(api: Api) -> None:
+def test_a_payload_is_kept_as_the_field_of_a_form(api: Api, examples: tuple[Example, ...]) -> None:
     def sent(text: str) -> tuple[bytes, str]:
         return urlencode({"payload": text}).encode(), FORM
 
-    assert [json.loads(output) for output in kept(api, sent)] == [{"payload": example.text} for example in examples()]
+    assert [json.loads(output) for output in kept(api, sent, examples)] == [{"payload": example.text} for example in examples]
 
 
-def kept(api: Api, sent: Callable[[str], tuple[bytes, str]]) -> list[Any]:
+def kept(api: Api, sent: Callable[[str], tuple[bytes, str]], examples: tuple[Example, ...]) -> list[Any]:
     """The output of a token for each payload, delivered with GitHub's own headers."""
 
     def deliver(example: Example) -> Any:
@@ -38,4 +51,4 @@ def kept(api: Api, sent: Callable[[str], tuple[bytes, str]]) -> list[Any]:
         return api.retrieve(token)["output"]
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(deliver, examples()))
+        return list(pool.map(deliver, examples))

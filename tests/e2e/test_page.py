@@ -93,14 +93,17 @@ python-requests/2.32.3
 """.strip().splitlines()
 
 
-def test_people_in_chromium(stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
+def test_people_in_chromium(stack: Stack, api: Api, thorough: str, subtests: pytest.Subtests) -> None:
+    """The thorough run shows each state of the page light and dark, wide and narrow, and tries more hostile texts."""
     tokens = [api.create(page=PAGE, timeout="1h") for _ in range(3)]
     executions = [api.start_waiting(token) for token in tokens]
     urls = dict(zip(("URL_JAVASCRIPT", "URL_PLAIN", "URL_KEYBOARD"), (token["url"] for token in tokens), strict=True))
     for token in tokens:
         api.wait_until_registered(token)
 
-    results = runner.run("page.test.mjs", API_URL=stack.api_url, API_KEY=stack.api_key, PAGE=json.dumps(PAGE), **urls)
+    variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "PAGE": json.dumps(PAGE), "THOROUGH": thorough, **urls}
+    results = runner.run("page.test.mjs", **variables)
     for result in results:
         with subtests.test(result.name):
             assert result.passed, result.error

@@ -19,6 +19,15 @@ class Example:
         return json.loads(self.text)
 
 
+def one_of_each_action() -> tuple[Example, ...]:
+    """The first example of each event and action."""
+    return tuple({(example.event, example.body.get("action")): example for example in reversed(examples())}.values())
+
+
+def one_of_each_event() -> tuple[Example, ...]:
+    return tuple({example.event: example for example in reversed(examples())}.values())
+
+
 @cache
 def examples() -> tuple[Example, ...]:
     node.node(FOLDER)
