@@ -446,13 +446,22 @@ def test_fields_without_a_value_that_fits_are_named(stack: TriedStack, monkeypat
     assert [it["token"]["missing"] for it in told if it["event"] == "token"] == [["code"]]
 
 
-def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on."""
+@pytest.mark.parametrize(
+    ("status", "seconds", "times"), [("GONE", 0, 1), ("UNDELIVERED", 0, 0), ("UNDELIVERED", 60, 0), ("UNDELIVERED", 180, 1)]
+)
+def test_a_result_that_reached_nobody_is_told_once(
+    stack: TriedStack, monkeypatch: pytest.MonkeyPatch, status: str, seconds: int, times: int
+) -> None:
+    """As after `"taskToken.$": "$$.Execution.Name"`: the token completes, and the execution waits on.
+
+    A waiter that is still to be resumed is UNDELIVERED, too: that is not lost yet.
+    """
     token = stack.waitpoints.create(task_token="b" * 100)
     stack.history = [[STARTED, ENTERED, SCHEDULED], *([] for _ in range(2 * machine_run.LOOKS)), [SUCCEEDED]]
     found = stack.waitpoints.get(token)
     [waiter] = found.waiters
-    gone = found.model_copy(update={"completed_at": NOW, "waiters": (waiter.model_copy(update={"status": "GONE"}),)})
+    ended = datetime.now(timezone.utc) - timedelta(seconds=seconds)
+    gone = found.model_copy(update={"completed_at": ended, "waiters": (waiter.model_copy(update={"status": status}),)})
     answers = iter([found])
     tried = SimpleNamespace(**{name: getattr(stack.waitpoints, name) for name in ("create", "list", "fail")})
     tried.get = lambda _: next(answers, gone)
@@ -460,7 +469,8 @@ def test_a_result_that_reached_nobody_is_told_once(stack: TriedStack, monkeypatc
 
     lines = run(WAITS, given={"token": {"id": token.id}}).stdout.splitlines()
 
-    assert len([line for line in lines if "lost the result: its waiter is GONE." in line and "$$.Task.Token" in line]) == 1
+    told = [line for line in lines if f"lost the result: its waiter is {status}." in line and "$$.Task.Token" in line]
+    assert len(told) == times
 
 
 def test_an_execution_that_fails_says_why_and_has_status_1(stack: TriedStack) -> None:

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -18,6 +19,7 @@ from waitpoints_client.operator.history import Event, History, Written
 
 POLL_SECONDS = 0.25
 LOOKS = 8  # at the execution, for each at its tokens
+ON_ITS_WAY = timedelta(minutes=2)
 LOST = "The state goes on only if its taskToken is its own ($$.Task.Token), and if the stack may resume its execution"
 ENDED = "The run has ended"
 _NO_NAME = re.compile(r"[^A-Za-z0-9_-]+")
@@ -138,6 +140,8 @@ class MachineRun:
         """Yield the tokens that have ended without resuming what waits for them: the task token was not the state's."""
         for token in [self.waitpoints.get(shown) for shown in awaited.shown.values() if shown.status == "WAITING"]:
             statuses = {waiter.status for waiter in token.waiters}
+            if token.completed_at and datetime.now(timezone.utc) - token.completed_at < ON_ITS_WAY:
+                statuses.discard("UNDELIVERED")  # it says so of every waiter that is not resumed yet
             if token.completed_at and statuses and statuses <= {"GONE", "UNDELIVERED"}:
                 awaited.shown[token.id] = token
                 yield Event(
