@@ -1,0 +1,20 @@
+"""How many words the documents have."""
+
+from local.stack import ROOT
+from tests.support import figures
+from tests.support.documents import markdown
+
+MOST_WORDS = 43_000
+"""Whoever needs more may raise it, and says why in the commit."""
+
+
+def test_all_documents_together_stay_short() -> None:
+    words = {path.relative_to(ROOT): len(path.read_text().split()) for path in markdown()}
+    assert len(words) > 20
+    total = sum(words.values())
+    figures.show(f"{total:,} words in {len(words)} documents, of at most {MOST_WORDS:,}")
+    longest = ", ".join(f"{path} {words[path]:,}" for path in sorted(words, key=lambda path: -words[path])[:5])
+    assert total <= MOST_WORDS, (
+        f"{total:,} words in all Markdown, of at most {MOST_WORDS:,} (longest: {longest}). Say a thing once, and link to it. "
+        "If readers need more, raise MOST_WORDS, and say why in the commit."
+    )
