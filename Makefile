@@ -57,7 +57,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates,
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
 	@$(LAYER) tracing --prune botocore | diff - layers/dependencies/tracing.txt
 
-openapi: .venv/ready ## Write openapi.yaml and the tables of routes in the documents
+openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
 
 pictures: .venv/ready ## Draw the state machines of docs/patterns.md

@@ -1,4 +1,4 @@
-"""`make openapi`: writes openapi.yaml, and the table of routes of each document, from the table of operations."""
+"""`make openapi`: writes openapi.yaml, and the table of routes of docs/api.md, from the table of operations."""
 
 import re
 import tomllib
@@ -15,7 +15,7 @@ from openapi.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 FILE = ROOT / "openapi.yaml"
-DOCUMENTS = (ROOT / "docs" / "api.md", ROOT / "docs" / "internals" / "contract.md")
+PAGE = ROOT / "docs" / "api.md"
 
 _TABLE = re.compile(r"(?<=<!-- routes: written by `make openapi` -->\n).*?(?=<!-- end of routes -->\n)", re.DOTALL)
 _SHOWN = {"secretKey": "API key", "publicAccessToken": "public access token"}
@@ -142,11 +142,10 @@ def _credential(operation: Operation) -> str:
 
 
 def with_routes(document: str) -> str:
-    """A Markdown document with the table of routes between its markers brought up to date."""
+    """The page with the table of routes between its markers brought up to date."""
     return _TABLE.sub(lambda _: routes(), document)
 
 
 if __name__ == "__main__":
     FILE.write_text(text())
-    for path in DOCUMENTS:
-        path.write_text(with_routes(path.read_text()))
+    PAGE.write_text(with_routes(PAGE.read_text()))

@@ -1,6 +1,6 @@
 """The one table of operations of the HTTP API.
 
-`make openapi` makes openapi.yaml and the documents' tables of routes of it. The tests for 401, 405, odd input and every
+`make openapi` makes openapi.yaml and the table of routes in docs/api.md from it. The tests for 401, 405, odd input and every
 field take their requests from it, and compare it with template.yaml. Names, paths and schemas of the waitpoint operations
 are those of Trigger.dev's own specification, so that a client made from either works with both.
 """
