@@ -69,9 +69,9 @@ class Shell:
         assert process.returncode == 0, printed + errors
         return printed
 
-    def run_tests(self, folder: str = "") -> None:
-        """Run the client's own tests, or those of a folder below."""
-        tests = self.run(f"pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider {folder}")
+    def run_tests(self, chosen: str = "") -> None:
+        """Run the client's own tests, or the chosen ones."""
+        tests = self.run(f"pip install -q pytest && cd clients/python && python -m pytest -q -p no:cacheprovider {chosen}")
         assert re.search(r"^\d+ passed", tests, re.MULTILINE), tests
 
     def start(self, lines: str) -> subprocess.Popen[str]:
@@ -98,7 +98,13 @@ def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_enviro
     [newest, *_] = printed.partition("completed with {'approved': True}\n")[2].splitlines()
     assert re.fullmatch(r"waitpoint_\w+ COMPLETED \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00", newest), printed
 
-    shell.run_tests()
+    shell.run_tests("--ignore tests/cli")
+
+
+@pytest.mark.thorough  # the lines of the README use the command line, too
+def test_the_own_tests_of_the_command_line_run_in_a_clean_environment(shell: Shell) -> None:
+    shell.run("pip install -q ./clients/python")
+    shell.run_tests("tests/cli")
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
