@@ -44,9 +44,9 @@ def try_machine(
 
     Replaces placeholders such as <WaitFunctionName> and ${WaitForToken}, creates a token, starts an execution with
     {"token": {"id", "url"}} added to its input, and prints the line that completes the token. Then it shows what the
-    execution does until it ends. No token is created if the input has one, or if a state creates it. A function of
-    yours that is written as ${Name}, and that --set does not name, gets a stand-in, which returns what it is given. The state machine and the stand-ins are deleted at the
-    end. Nothing of this is done in AWS.
+    execution does until it ends. No token is created if the input has one, or if a state creates it. A function of yours
+    that is written as ${Name}, and that --set does not name, gets a stand-in, which returns what it is given. The state
+    machine and the stand-ins are deleted at the end. Nothing of this is done in AWS.
 
     Exit status: 0 if the execution succeeded, 1 if not, 2 if the definition cannot be run, 130 after Ctrl-C.
     """
