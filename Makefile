@@ -3,6 +3,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 export UV_PYTHON_PREFERENCE ?= system
+unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would compile all its libraries anew
 MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not that of `make client PYTHON=3.10`
 
 UV_VERSION := 0.13.9

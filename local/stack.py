@@ -194,9 +194,16 @@ def program(environment: str, name: str) -> str:
 
 
 def emulator_environment(scratch: Path) -> dict[str, str]:
-    # The emulator must never reach AWS: pass on no profile, credentials or proxy.
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    return {**clean, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
+    return {**clean_environment(), "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what leads to AWS: profiles, credentials and endpoints.
+
+    Compiled modules are kept, so that not every process compiles SAM or the emulator anew.
+    """
+    left_out = ("AWS_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
 
 
 def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log: Path) -> None:
@@ -215,10 +222,9 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     directories = ["--build-dir", str(folder / "build")] if command == "build" else []
     template = ["--template-file", str(folder / "build" / "template.yaml")] if command == "deploy" else []
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     path = os.pathsep.join([str(LOCAL / "sam" / "bin"), os.environ.get("PATH", "")])
     environment = {
-        **clean,
+        **clean_environment(),
         "PATH": path,
         "AWS_ENDPOINT_URL": endpoint_url,
         "AWS_ACCESS_KEY_ID": "test",
