@@ -34,7 +34,10 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
     return (
         Stage("unit and integration tests", ("-n", str(PROCESSES), "-m", marked, *IN_PROCESS)),
         Stage("every AWS call fails", ("-n", str(PROCESSES), "-m", marked, "tests/faults")),
-        Stage("end-to-end tests on the deployed stack", ("-n", "2", "--dist", "loadfile", "-m", marked, "tests/e2e")),
+        Stage(
+            "end-to-end tests on the deployed stack",
+            ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", marked, "tests/e2e"),
+        ),
     )
 
 
