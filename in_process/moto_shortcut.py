@@ -28,19 +28,22 @@ from in_process.template import ACCOUNT, REGION
 Attempt = tuple[Any, Exception | None]
 """What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
 
+AWS = ".amazonaws.com"
+"""In the URL of every request that moto answers. Another server has tests of its own."""
+
 _HANDLERS: dict[str, Any] = {"dynamodb": DynamoHandler, "secretsmanager": SecretsManagerResponse}
 _turn = threading.RLock()
 
 
 @contextmanager
 def without_http() -> Iterator[None]:
-    """Within this, moto answers directly, and only requests to S3 are signed: moto refuses them otherwise."""
+    """Within this, moto answers directly, and only requests to S3 or to another server are signed: moto asks S3's for it."""
     endpoint: Any = Endpoint  # the type stubs omit private members
     ordinarily, sign = endpoint._do_get_response, RequestSigner.sign
 
     def answer(self: Any, request: Any, operation: Any, context: Any) -> Attempt:
         handler = _HANDLERS.get(operation.service_model.service_name)
-        if handler is None:
+        if handler is None or AWS not in request.url:
             passed_on: Attempt = ordinarily(self, request, operation, context)
             return passed_on
         with _turn:
@@ -52,14 +55,14 @@ def without_http() -> Iterator[None]:
             return response(_known(result.result or {}, operation), 200)
         return response(_parsed(self, result, operation), 200)
 
-    def sign_for_s3(self: Any, *request: Any, **options: Any) -> None:
-        if self.signing_name == "s3":
-            sign(self, *request, **options)
+    def sign_where_asked(self: Any, operation: str, request: Any, *others: Any, **options: Any) -> None:
+        if self.signing_name == "s3" or AWS not in request.url:
+            sign(self, operation, request, *others, **options)
 
     with (
         quick_expressions(),
         mock.patch.object(endpoint, "_do_get_response", answer),
-        mock.patch.object(RequestSigner, "sign", sign_for_s3),
+        mock.patch.object(RequestSigner, "sign", sign_where_asked),
         # Each world reads secrets anew, and Powertools would name itself in every request once for each world so far.
         mock.patch("aws_lambda_powertools.shared.user_agent.register_feature_to_client"),
     ):
