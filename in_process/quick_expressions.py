@@ -6,8 +6,8 @@ of runs of the same requests. What is replaced here gives the same answers: `tes
 
 import pickle
 from collections import deque
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import cache
 from typing import Any
 from unittest import mock
@@ -19,10 +19,24 @@ _NODES: Any = ast_nodes  # moto leaves its parser without types
 _PARSERS: Any = expressions
 
 
-@contextmanager
-def quick_expressions() -> Iterator[None]:
+_PLACES: tuple[tuple[Any, str], ...] = (
+    (_PARSERS.UpdateExpressionParser, "make"),
+    (validators, "deepcopy"),
+    (_NODES.DepthFirstTraverser, "traverse_node_recursively"),
+    (_NODES.Node, "find_clauses"),
+    (ConditionExpressionParser, "_lex_condition_expression"),
+)
+_ORDINARY = tuple(getattr(owner, name) for owner, name in _PLACES)
+
+
+def ordinary_expressions() -> AbstractContextManager[None]:
+    """Within this, moto is as it came, also within `quick_expressions`."""
+    return _replaced(_ORDINARY)
+
+
+def quick_expressions() -> AbstractContextManager[None]:
     """Within this, moto parses the text of an expression once."""
-    lex: Any = ConditionExpressionParser._lex_condition_expression
+    make, *_, lex = _ORDINARY
     lexed: dict[str, list[Any]] = {}
 
     def nodes(parser: Any) -> deque[Any]:
@@ -31,20 +45,14 @@ def quick_expressions() -> Iterator[None]:
             lexed[text] = list(lex(parser))
         return deque(lexed[text])
 
-    replacements = [
-        (
-            _PARSERS.UpdateExpressionParser,
-            "make",
-            cache(_PARSERS.UpdateExpressionParser.make),
-        ),  # each validator works on a copy
-        (validators, "deepcopy", _copy),
-        (_NODES.DepthFirstTraverser, "traverse_node_recursively", _traverse),
-        (_NODES.Node, "find_clauses", _find_clauses),
-        (ConditionExpressionParser, "_lex_condition_expression", nodes),
-    ]
+    return _replaced((cache(make), _copy, _traverse, _find_clauses, nodes))  # each validator works on a copy of what was made
+
+
+@contextmanager
+def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
     with ExitStack() as until_the_end:
-        for place, name, replacement in replacements:
-            until_the_end.enter_context(mock.patch.object(place, name, replacement))
+        for (owner, name), replacement in zip(_PLACES, replacements, strict=True):
+            until_the_end.enter_context(mock.patch.object(owner, name, replacement))
         yield
 
 

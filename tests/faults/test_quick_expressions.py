@@ -1,7 +1,6 @@
 """moto answers as it does without `quick_expressions`, for expressions that are right and for wrong ones."""
 
 from collections.abc import Iterator
-from contextlib import nullcontext
 from typing import Any
 
 import boto3
@@ -9,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto import mock_aws
 
-from in_process.quick_expressions import quick_expressions
+from in_process.quick_expressions import ordinary_expressions, quick_expressions
 
 ITEM = {"id": {"S": "a"}, "n": {"N": "1"}, "m": {"M": {"x": {"N": "2"}}}, "l": {"L": [{"S": "b"}]}, "s": {"SS": ["c", "d"]}}
 UPDATES = [
@@ -52,6 +51,7 @@ def dynamodb() -> Iterator[Any]:
             BillingMode="PAY_PER_REQUEST",
         )
         yield client
+        client.delete_table(TableName="table")  # the other tests of this process have the same moto
 
 
 def answer(dynamodb: Any, update: str, condition: str | None) -> Any:
@@ -77,8 +77,8 @@ def answer(dynamodb: Any, update: str, condition: str | None) -> Any:
 )
 def test_moto_answers_the_same(dynamodb: Any, update: str, condition: str | None) -> None:
     answers = []
-    for quick in (nullcontext(), quick_expressions()):
-        with quick:
+    for expressions in (ordinary_expressions(), quick_expressions()):
+        with expressions:
             answers.append([answer(dynamodb, update, condition) for _ in range(2)])  # the second time, the text is known
     assert answers[0] == answers[1]
     assert answers[1][0] == answers[1][1]
