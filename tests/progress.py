@@ -33,9 +33,14 @@ class Progress:
         self._total, self._ended, self._tenths = 0, 0, 0
         self._began = self._shown = time.monotonic()
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: Any) -> tuple[str, str, str] | None:
-        """No dot for a test that passed."""
-        return ("passed" if report.when == "call" else "", "", "") if report.passed else None
+        """No dot for a test that passed, and no letter for a subtest."""
+        if not report.passed:
+            return None
+        if isinstance(report, pytest.SubtestReport):
+            return "subtests passed", "", ""
+        return "passed" if report.when == "call" else "", "", ""
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self._total = max(self._total, len(session.items))
