@@ -58,9 +58,7 @@ def test_each_tenth_of_the_tests_is_a_line(tmp_path: Path, processes: list[str])
 
 
 def test_a_subtest_that_passed_is_counted_without_a_letter(tmp_path: Path) -> None:
-    text = (
-        "def test_some(subtests):\n    for at in range(3):\n        with subtests.test(at=at):\n            pass\n"
-    )
+    text = "def test_some(subtests):\n    for at in range(3):\n        with subtests.test(at=at):\n            pass\n"
     shown = run(tmp_path, text).stdout
     assert "  1 of 1 tests, 0:00\n" in shown
     assert "1 passed, 3 subtests passed" in shown
