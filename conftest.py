@@ -17,7 +17,7 @@ def stack() -> Iterator["MotoStack"]:
     With TRACING=Active it traces.
     """
     from in_process.moto_shortcut import without_http  # noqa: PLC0415 - most tests need no moto
-    from in_process.moto_stack import moto_stack  # noqa: PLC0415
+    from in_process.moto_stack import moto_stack  # noqa: PLC0415 - as above
 
     with moto_stack({"Tracing": os.environ.get("TRACING", "Disabled")}) as stack, without_http():
         yield stack

@@ -18,7 +18,6 @@ from moto.dynamodb.parsing import ast_nodes, expressions, validators
 _NODES: Any = ast_nodes  # moto leaves its parser without types
 _PARSERS: Any = expressions
 
-
 _PLACES: tuple[tuple[Any, str], ...] = (
     (_PARSERS.UpdateExpressionParser, "make"),
     (validators, "deepcopy"),
@@ -57,7 +56,7 @@ def _replaced(replacements: Sequence[Any]) -> Iterator[None]:
 
 
 def _copy(thing: Any) -> Any:
-    return pickle.loads(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))  # noqa: S301
+    return pickle.loads(pickle.dumps(thing, pickle.HIGHEST_PROTOCOL))  # noqa: S301 - made in the same line
 
 
 def _is_one(kind: type, *of: type) -> bool:

@@ -355,5 +355,5 @@ def test_a_dead_letter_that_aws_refuses_is_told_without_botocores_words(monkeypa
     stack, said, letters = OperatedStack(), list[str](), [[{"MessageId": "1", "Body": "{}"}], []]
     monkeypatch.setattr(OperatedStack, "receive_message", lambda *_, **__: {"Messages": letters.pop(0)})
     monkeypatch.setattr(redrive, "do_again", refuse)
-    redrive.empty_the_queue(stack, said.append)  # type: ignore[arg-type]
+    redrive.empty_the_queue(stack, said.append)  # type: ignore[arg-type]  # a fake of the stack
     assert said == ["  failed again: These AWS credentials may not call Scan (AccessDenied): no"]
