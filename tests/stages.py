@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "clients/python/tests")
 IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
+WITH_STACKS = PROCESSES + 1  # end-to-end tests often wait
 LONGEST = 10
 
 
@@ -36,7 +37,7 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
         Stage("every AWS call fails", ("-n", str(PROCESSES), "-m", marked, "tests/faults")),
         Stage(
             "end-to-end tests on the deployed stack",
-            ("-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", marked, "tests/e2e"),
+            ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder", "-m", marked, "tests/e2e"),
         ),
     )
 

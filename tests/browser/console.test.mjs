@@ -1,6 +1,7 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
 // `SCENE` is {"waiting", "failing", "hostile", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile
 // one has, "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of the large one's output}.
+// With `THOROUGH`, each view is looked at in each of the looks, else in one of them.
 import assert from "node:assert/strict";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -28,7 +29,7 @@ import {
   visit,
 } from "./console.mjs";
 
-const { API_URL, API_KEY, STAGE_URL, SCENE } = process.env;
+const { API_URL, API_KEY, STAGE_URL, SCENE, THOROUGH } = process.env;
 const scene = JSON.parse(SCENE);
 const UNAUTHORIZED = { status: 401, contentType: "application/json", body: '{"error":"no"}' };
 
@@ -177,7 +178,8 @@ const VIEWS = {
   "no such token": "#/tokens/waitpoint_00000000000000000000000000",
 };
 
-const noViewViolates = async (name, options) => {
+const noViewViolates = async (turn, name, options) => {
+  const taken = ([, at]) => THOROUGH || at % 2 === turn;
   const tab = await open(browser, options);
   await tab.goto(CONSOLE);
   await tab.waitForSelector("input[type=password]");
@@ -185,7 +187,7 @@ const noViewViolates = async (name, options) => {
   await picture(tab, `sign in, ${name}`);
   await submitKey(tab, API_KEY);
   await tab.waitForSelector("header");
-  for (const [view, address] of Object.entries(VIEWS)) {
+  for (const [[view, address]] of Object.entries(VIEWS).map((it, at) => [it, at]).filter(taken)) {
     await visit(tab, address);
     await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
     assert.deepEqual(await violations(tab), [], view);
@@ -194,7 +196,7 @@ const noViewViolates = async (name, options) => {
     await tab.$$eval("details", (all) => all.forEach((it) => it.removeAttribute("open")));
     await picture(tab, `${view}, ${name}`);
   }
-  for (const label of ["Complete…", "Fail…"]) {
+  for (const [label] of ["Complete…", "Fail…"].map((it, at) => [it, at]).filter(taken)) {
     await visit(tab, `#/tokens/${scene.waiting}`);
     await press(tab, label);
     assert.deepEqual(await violations(tab), [], label);
@@ -203,10 +205,10 @@ const noViewViolates = async (name, options) => {
   await tab.browserContext().close();
 };
 
-test("no view violates WCAG 2.2 AA in the light, 1280 px wide", () => noViewViolates("light, 1280 px", {}));
+test("no view violates WCAG 2.2 AA in the light, 1280 px wide", () => noViewViolates(0, "light, 1280 px", {}));
 
 test("no view violates WCAG 2.2 AA in the dark, 320 px wide", () =>
-  noViewViolates("dark, 320 px", { dark: true, width: 320, height: 720 }));
+  noViewViolates(1, "dark, 320 px", { dark: true, width: 320, height: 720 }));
 
 test("shows every value that an outsider can set as text, and its policy is never broken", async () => {
   const tab = await signedIn(browser);

@@ -22,13 +22,13 @@ from tests.e2e.place import BUILDS, FOLDER
 from tests.e2e.secrets import Secrets
 
 SLOWEST = (
-    "test_upgrade test_local_run test_races test_durable_functions test_client_install test_console test_smoke test_page "
-    "test_sdk test_command_line test_senders test_operator test_timeouts test_build test_openapi test_any_order"
+    "test_local_run test_upgrade test_client_install test_console test_races test_durable_functions test_smoke test_page "
+    "test_sdk test_command_line test_openapi test_readme test_timeouts test_any_order test_build test_operator"
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the files that take the longest, so that the processes of `-n 2` end at about the same time."""
+    """Begin with the files that take the longest, so that the processes end at about the same time."""
     place = {Path(__file__).with_name(f"{name}.py"): at for at, name in enumerate(SLOWEST.split())}
     items.sort(key=lambda item: place.get(item.path, len(place)))  # stable: the tests of a file stay in their order
 

@@ -5,6 +5,6 @@ import os
 from local.stack import LOCAL
 
 FOLDER = LOCAL / "e2e" / os.environ.get("PYTEST_XDIST_WORKER", "main")
-"""The files of this process's stack. With `-n 2` there are two processes, each with a stack."""
+"""The files of this process's stack. With `-n 3` there are three processes, each with a stack."""
 BUILDS = LOCAL / "e2e"
 """The builds that all processes use."""

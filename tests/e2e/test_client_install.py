@@ -91,20 +91,18 @@ def shell(environment: Path, stack: Stack, tmp_path: Path) -> Shell:
     return Shell(environment, stack, tmp_path)
 
 
-def test_the_lines_of_the_readme_and_the_clients_own_tests_run_in_a_clean_environment(shell: Shell) -> None:
+def test_the_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) -> None:
     program = shell.folder / "tokens.py"
     program.write_text("\n".join(CLIENT_SNIPPETS[name] for name in ("stack", "tokens", "wait", "list")))
     printed = shell.run(f"{CLIENT_SNIPPETS['install']}\npython {program}")
     [newest, *_] = printed.partition("completed with {'approved': True}\n")[2].splitlines()
     assert re.fullmatch(r"waitpoint_\w+ COMPLETED \d{4}-\d\d-\d\d \d\d:\d\d:\d\d(?:\.\d+)?\+00:00", newest), printed
 
-    shell.run_tests("--ignore tests/cli")
 
-
-@pytest.mark.thorough  # the lines of the README use the command line, too
-def test_the_own_tests_of_the_command_line_run_in_a_clean_environment(shell: Shell) -> None:
+@pytest.mark.thorough  # the lines of the README use most of the client
+def test_the_clients_own_tests_run_in_a_clean_environment(shell: Shell) -> None:
     shell.run("pip install -q ./clients/python")
-    shell.run_tests("tests/cli")
+    shell.run_tests()
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is missing")
@@ -129,6 +127,7 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
     assert "SUCCEEDED" in rest
 
 
+@pytest.mark.thorough  # it installs three times
 def test_an_extra_adds_what_it_is_for(shell: Shell, stack: Stack) -> None:
     credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
     account = f"AWS_ENDPOINT_URL={stack.endpoint_url} AWS_REGION={stack.region} {credentials}"

@@ -120,7 +120,9 @@ def logged(stack: Stack, group: str, since: int) -> list[str]:
     return [event["message"] for page in pages for event in page["events"]]
 
 
-def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: pytest.Subtests) -> None:
+@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
+def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, thorough: str, subtests: pytest.Subtests) -> None:
+    """The thorough run looks at each view both light and wide and dark and narrow."""
     since = time.time_ns() // 1_000_000
     (completed, execution), (failed, failed_execution) = waiting(api), waiting(api, page={"title": "Go on?"})
     scene = {
@@ -141,6 +143,7 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, subtests: p
         API_KEY=stack.api_key,
         STAGE_URL=f"{stack.endpoint_url}/_aws/execute-api/{outputs(stack)['ApiId']}/$default",
         SCENE=json.dumps(scene),
+        THOROUGH=thorough,
     )
     for result in results:
         with subtests.test(result.name):

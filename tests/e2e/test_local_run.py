@@ -83,7 +83,6 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     return done.stdout
 
 
-@pytest.mark.thorough  # where the AWS CLI is missing, the test of a whole run pastes the same commands
 def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_path: Path) -> None:
     printed = how_to_go_on(stack, has_aws=False)
     assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)
@@ -101,7 +100,7 @@ def test_once_shows_the_main_job_on_a_running_stack(
     assert '"action": "completed"' in output
 
 
-@pytest.mark.thorough  # the test after it also starts a whole run, and ends it in another way
+@pytest.mark.thorough  # as README's first command does, it builds, installs and deploys
 def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
     with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as process:
         output, _ = process.communicate(timeout=PATIENCE)
@@ -114,6 +113,7 @@ def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None
     assert list((tmp_path / "tmp").iterdir()) == []
 
 
+@pytest.mark.thorough
 def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
     port = free_port()
     with make_run(tmp_path, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as process:
