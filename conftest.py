@@ -1,5 +1,9 @@
-"""The stack on moto. It is here because a process may have only one, for the tests of every folder."""
+"""The stack on moto. It is here because a process may have only one, for the tests of every folder.
 
+The garbage collector comes seldom: thousands of collected tests live to the end, and moto makes many objects that do not.
+"""
+
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
@@ -8,6 +12,12 @@ import pytest
 
 if TYPE_CHECKING:
     from in_process.moto_stack import MotoStack
+
+gc.set_threshold(100_000)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

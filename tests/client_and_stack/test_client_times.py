@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from waitpoints_client import wire
@@ -35,6 +36,7 @@ def test_the_client_reads_every_duration_as_the_api_does(text: str) -> None:
     assert wire.read_duration(text) == timedelta(milliseconds=timeouts.duration(text))
 
 
+@pytest.mark.slow
 @given(st.datetimes(datetime(2000, 1, 1), datetime(9998, 1, 1), timezones=OFFSETS))  # noqa: DTZ001 - in each time zone
 def test_the_api_reads_an_instant_as_it_was_meant(instant: datetime) -> None:
     milliseconds = (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1)

@@ -65,6 +65,7 @@ def items(stack: MotoStack, token_id: str) -> Any:
     )["Items"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_INPUT)
 def test_is_refused_and_leaves_the_token_exactly_as_it_was(
     api: Api, stack: MotoStack, step_functions: FakeStepFunctions, case: str

@@ -27,6 +27,7 @@ def items(stack: MotoStack, token_id: str) -> Any:
     )["Items"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
 @pytest.mark.parametrize(
     "written", ["$.callbackId", "{% $callbackId %}", "{callback_id}", "-_" * 20, "A" * 1025, "a b" * 10, "A" * 19]
@@ -60,6 +61,7 @@ def test_a_task_token_in_place_of_a_callback_id_blocks_no_other_waiter(
     assert durable_functions.result(callback_id) == Success('{"ok":true,"output":"approved"}')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", ["wait_for_token", "create_token_in_state"])
 @pytest.mark.parametrize(
     "written",

@@ -23,6 +23,7 @@ def items(stack: MotoStack, token_id: str) -> Any:
     )["Items"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("payload", "error"),
     [

@@ -130,6 +130,7 @@ METHODS = st.sampled_from(["GET", "POST", "OPTIONS", "HEAD", "DELETE"])
 HEADER_VALUES = st.dictionaries(st.sampled_from(["authorization", "content-type", "origin", *HEADERS]), st.text(max_size=80))
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(data=st.data())
 def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data: st.DataObject) -> None:

@@ -146,6 +146,7 @@ schemas = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(schemas, json_values)
 def test_any_schema_is_accepted_or_refused_and_then_checks_any_body(schema: Any, body: Any) -> None:
     try:
