@@ -12,6 +12,9 @@ LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-g
 WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
+LINT_CODE := .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
+# as `sam validate --lint`, once for all
+LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
 export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS
 
@@ -52,16 +55,10 @@ client: setup ## Install the Python client into a clean environment of PYTHON=3.
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates, and that pinned requirements are up to date
-	@$(MAKE) -s -j2 lint-code lint-templates
+	@$(LINT_TEMPLATES) & templates=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$templates
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
 	@$(LAYER) tracing --prune botocore | diff - layers/dependencies/tracing.txt
-
-lint-code:
-	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
-
-lint-templates:
-	@.local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml # as `sam validate --lint`, once for all
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
@@ -121,4 +118,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough coverage mutants client lint lint-code lint-templates openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
