@@ -4,6 +4,7 @@ They contain ids, names and counts, never payloads, callback hashes, keys, task 
 identified by the hash of its handle.
 """
 
+import logging
 import os
 import time
 from collections.abc import Iterator
@@ -13,7 +14,13 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
-logger = Logger(json_deserializer=str)  # by default each message is parsed, in case it is JSON
+logging.getLogger().setLevel(logging.WARNING)  # with JSON logs Lambda sets INFO, at which botocore logs each cold start
+logger = Logger(
+    json_deserializer=str,  # by default each message is parsed, in case it is JSON
+    location=None,
+    datefmt="%Y-%m-%dT%H:%M:%S.%FZ",  # Lambda reads no level beside a timestamp that is not in RFC 3339
+    utc=True,
+)
 metrics = Metrics(namespace="Waitpoints")
 _line: dict[str, Any] = {}
 _traces = os.environ.get("TRACING") == "Active"

@@ -2,11 +2,15 @@
 
 import io
 import json
+import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 
 from in_process.api_gateway import Api
+from in_process.template import ROOT
 from tests.support.fakes.in_memory import InMemory
 
 
@@ -37,3 +41,46 @@ def test_of_a_defect_has_the_trace_and_the_caller_has_not(
     answer = api.get(f"/api/v1/waitpoints/tokens/{token['id']}")
     assert (answer.status, answer.json) == (500, {"error": "Internal Server Error"})
     assert "ZeroDivisionError" in log.getvalue()
+
+
+RUNTIME = """
+import logging, os, sys
+
+handler = logging.StreamHandler(sys.stdout)
+handler.setFormatter(logging.Formatter("of the runtime: %(name)s %(message)s"))
+logging.getLogger().addHandler(handler)
+if "AWS_LAMBDA_LOG_LEVEL" in os.environ:
+    logging.getLogger().setLevel(os.environ["AWS_LAMBDA_LOG_LEVEL"])
+from waitpoints import telemetry
+import boto3
+
+boto3.client("dynamodb")
+with telemetry.canonical_line("request", tokenId="waitpoint_1"):
+    telemetry.count("TokensCreated")
+telemetry.logger.warning("Not counted")
+print(sorted(sys.modules), file=sys.stderr)
+"""
+"""What `awslambdaric` 4.2.2 does before it imports a handler (`_setup_logging` in its `bootstrap.py`), and a function."""
+
+
+@pytest.mark.slow
+def test_is_the_same_with_lambdas_json_format_as_with_text_and_nothing_else_is_written() -> None:
+    json_format = {"AWS_LAMBDA_LOG_FORMAT": "JSON", "AWS_LAMBDA_LOG_LEVEL": "INFO"}
+    (of_text, text_modules), (of_json, json_modules) = (run_in_lambda(variables) for variables in ({}, json_format))
+    request, metric, warning = map(json.loads, of_json)
+    assert (request.pop("message"), request.pop("tokenId"), request.pop("ms") >= 0) == ("request", "waitpoint_1", True)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", request.pop("timestamp"))  # RFC 3339, as Lambda requires
+    assert request == {"level": "INFO", "service": "waitpoints"}
+    assert (metric["TokensCreated"], "level" in metric) == ([1.0], False)
+    assert (warning["level"], warning["message"]) == ("WARNING", "Not counted")
+    assert (len(of_text), text_modules) == (3, json_modules)
+
+
+def run_in_lambda(variables: dict[str, str]) -> tuple[list[str], str]:
+    """Return the lines on the standard output, and the standard error: the names of the modules that were imported."""
+    keys = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_DEFAULT_REGION": "us-east-1"}
+    named = {"POWERTOOLS_SERVICE_NAME": "waitpoints", "PYTHONPATH": str(ROOT / "functions"), "TZ": "Asia/Tokyo"}
+    process = subprocess.run(
+        [sys.executable, "-c", RUNTIME], env={**keys, **named, **variables}, capture_output=True, text=True, check=True
+    )
+    return process.stdout.splitlines(), process.stderr
