@@ -305,6 +305,25 @@ class TestLogs:
             {"at": "2030-01-31T12:00:03.000Z", "line": "Traceback"},
         ]
 
+    @pytest.mark.parametrize(
+        "failed",
+        [
+            "1 Task timed out after 20.00 seconds",
+            "REPORT RequestId: 1\tDuration: 20000.00 ms\tStatus: timeout",
+            {"type": "platform.runtimeDone", "record": {"requestId": "1", "status": "timeout"}},
+            {"type": "platform.report", "record": {"requestId": "1", "status": "error", "errorType": "Runtime.OutOfMemory"}},
+        ],
+    )
+    def test_have_those_of_lambda_about_a_failed_invocation(self, stack: OperatedStack, failed: Any) -> None:
+        success = {"requestId": "1", "status": "success"}
+        passed = ["REPORT RequestId: 1\tDuration: 1.00 ms", {"type": "platform.report", "record": success}]
+        passed += [self.START, {"type": "platform.start", "record": {"requestId": "1"}}]
+        stack.pages = [[logged(at, line) for at, line in enumerate([*passed, failed])]]
+
+        [shown] = (json.loads(line) for line in run("logs", "--json").stdout.splitlines())
+        assert shown["line"] == failed
+        assert len(run("logs", "--all").stdout.splitlines()) == 5
+
     @pytest.mark.parametrize(("words", "said"), [([], "was found"), (["x"], "has x")])
     def test_that_are_none_are_told_on_a_terminal_only(
         self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch, words: list[str], said: str
@@ -320,6 +339,26 @@ class TestLogs:
         [asked] = stack.asked
         assert (asked["logGroupName"], asked["filterPattern"]) == ("the-log-group", '"waitpoint_1"')
         assert abs(asked["startTime"] - (datetime.now(timezone.utc).timestamp() - 3600) * 1000) < 60_000
+
+    @pytest.mark.parametrize(
+        ("text", "pattern"),
+        [
+            ("Task timed out", '"Task timed out"'),
+            ('"error":', '"error"'),
+            ('"endpoint":"github"', '"endpoint" "github"'),
+            ('a \\"b', '"a" "b"'),
+            ('":"', None),
+            ("", None),
+        ],
+    )
+    def test_are_searched_by_aws_for_all_between_quotation_marks(
+        self, stack: OperatedStack, text: str, pattern: str | None
+    ) -> None:
+        stack.pages = [[logged(1, f"{{{text}}}"), logged(2, text.replace('"', "'")), logged(3, "error endpoint github a b")]]
+        result = run("logs", text)
+
+        assert [asked.get("filterPattern") for asked in stack.asked] == [pattern]
+        assert (f"{{{text}}}" in result.stdout, "'" in result.stdout, "github a b" in result.stdout) == (True, False, not text)
 
     def test_followed_show_each_line_once_also_one_that_comes_late(
         self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch

@@ -1,5 +1,7 @@
 """The smoke test itself: a failed check never stops the others, and each reports what it saw or could not see."""
 
+import json
+import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -41,9 +43,9 @@ class FakeDeployed:
         return self
 
     def paginate(self, *, filterPattern: str = "", **_: Any) -> list[dict[str, Any]]:
-        word = filterPattern.strip('"').lower()  # finds more than AWS does, as the emulator
-        found = [{"message": message} for message in self.messages if word in message.lower()]
-        return [{"events": found}]
+        words = re.findall('"(.+?)"', filterPattern)
+        found = [message for message in self.messages if all(word in message for word in words)]
+        return [{"events": [{"eventId": message, "timestamp": 0, "message": message} for message in found]}]
 
     def invoke(self, function: str, payload: Any, seconds: int = 0) -> Any:
         self.invoked.append((function, payload))
@@ -131,6 +133,11 @@ class TestTheReport:
         assert "all cleaned" in shown[-1]
 
 
+def of_lambda(kind: str, **record: str) -> str:
+    """What Lambda writes in the format JSON: https://docs.aws.amazon.com/lambda/latest/dg/telemetry-schema-reference.html"""
+    return json.dumps({"time": "2030-01-31T12:00:00.000Z", "type": kind, "record": {"requestId": "1", **record}})
+
+
 class TestTheLog:
     def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
         stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
@@ -144,11 +151,49 @@ class TestTheLog:
 
     @pytest.mark.parametrize(
         "message",
-        ["[ERROR] KeyError: 'x'", '{"level":"ERROR"}', "Traceback (most recent call last):", "1 Task timed out after 20 s"],
+        [
+            "[ERROR] KeyError: 'x'",
+            '{"level":"ERROR"}',
+            "Traceback (most recent call last):",
+            "1 Task timed out after 20 s",
+            of_lambda("platform.runtimeDone", status="timeout"),
+            of_lambda("platform.report", status="error", errorType="Runtime.OutOfMemory"),
+            "REPORT RequestId: 1 Duration: 20000.00 ms Status: timeout",
+        ],
     )
     def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
-        with pytest.raises(Unexpected) as failure:
-            smoke_checks.logs_no_error(caller(FakeDeployed(["waitpoint_1", message])))
+        as_logged = message.replace(" Duration", "\tDuration").replace(" Status", "\tStatus")  # Lambda writes tabs
+        with pytest.raises(Unexpected, match="1 log lines with an error") as failure:
+            smoke_checks.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
+
+        assert message in str(failure.value)
+
+
+class TestTheLogOfMetrics:
+    METRICS = '{"_aws": {}, "TokensCreated": [1.0]}'
+
+    @pytest.mark.parametrize("failed", ["", of_lambda("platform.report", status="timeout")])
+    def test_without_a_line_for_each_invocation_passes(self, failed: str) -> None:
+        stack = FakeDeployed(["waitpoint_1", self.METRICS, failed])
+
+        assert smoke_checks.logs_metrics_but_not_each_invocation(caller(stack)).startswith("1 lines of metrics, none of")
+
+    def test_without_metrics_fails(self) -> None:
+        with pytest.raises(Unexpected, match="no line of the metric TokensCreated"):
+            smoke_checks.logs_metrics_but_not_each_invocation(caller(FakeDeployed(["waitpoint_1"])))
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "START RequestId: 1 Version: $LATEST",
+            "REPORT RequestId: 1 Duration: 2.00 ms",
+            of_lambda("platform.start", version="1"),
+            of_lambda("platform.report", status="success"),
+        ],
+    )
+    def test_with_lambdas_own_line_fails_and_shows_it(self, message: str) -> None:
+        with pytest.raises(Unexpected, match="1 lines of Lambda's own") as failure:
+            smoke_checks.logs_metrics_but_not_each_invocation(caller(FakeDeployed([self.METRICS, message])))
 
         assert message in str(failure.value)
 

@@ -170,7 +170,7 @@ def logs(
     text: Annotated[str, argument("[TEXT]", "Only lines that contain this, such as a token's id.")] = "",
     since: Annotated[str, typer.Option("--since", metavar="TIME", help="How far back: 30s, 10m, 2h, 1d.")] = "10m",
     follow: Annotated[bool, option("--follow", "-f", help="Go on with new lines until Ctrl-C.")] = False,
-    every: Annotated[bool, option("--all", help="Also Lambda's own lines and metrics.")] = False,
+    every: Annotated[bool, option("--all", help="Also metrics, and Lambda's lines about what went well.")] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
@@ -186,7 +186,7 @@ def logs(
     lines = stack_logs.follow(*place, show.pause) if follow else stack_logs.read(*place)
     is_empty = True
     for line in lines:
-        if every or not line.is_of_lambda:
+        if every or not line.is_routine:
             log_lines.show_line(line, as_json=as_json)
             is_empty = False
     if is_empty and show.is_terminal(sys.stderr):

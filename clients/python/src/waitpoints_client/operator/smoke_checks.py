@@ -7,7 +7,7 @@ import json
 import re
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -15,8 +15,10 @@ from urllib.parse import urlsplit
 
 from botocore.exceptions import ReadTimeoutError
 
+from waitpoints_client.operator import logs as stack_logs
 from waitpoints_client.operator.caller import TOKENS, Caller, Unexpected
 from waitpoints_client.operator.doctor import summary
+from waitpoints_client.operator.logs import OF_LAMBDA, Line
 
 PAYLOAD = '{"paid": true, "amount": 12.50, "by": "Žofie", "items": [{"id": 1}, null], "note": "a\\"b"}'.encode()
 LARGE = b"[" + b",".join([b'""'] * 700_000) + b"]"  # 2.1 MB, and over 6 MB when escaped in a response
@@ -25,6 +27,7 @@ TIMEOUTS = (5, 6, 7)  # seconds
 LATE = 10.0  # seconds: more than a cold start takes
 DOCTOR_SECONDS = 60
 ERRORS = ("ERROR", "CRITICAL", "Traceback", "Task timed out", "Runtime exited")
+METRIC = "TokensCreated"
 
 
 class Skipped(Exception):
@@ -190,29 +193,41 @@ def has_nothing_undone(caller: Caller) -> str:
 
 
 def logs_no_error(caller: Caller) -> str:
-    groups = list(caller.stack.list_resources("AWS::Logs::LogGroup"))
-    logs, newest = caller.stack.client("logs"), caller.tokens[-1]
-    since = instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])  # by AWS's clock, as the log events
-
-    def logged() -> int:
-        return sum(len(list(read_events(logs, group, newest, since))) for group in groups)
-
-    lines = caller.wait_until(logged, f"no log line about {newest} in {', '.join(groups) or 'any log group'}")
-    found = [event for group in groups for word in ERRORS for event in read_events(logs, group, word, since)]
+    newest, since = caller.tokens[-1], first_created(caller)
+    groups = ", ".join(log_groups(caller)) or "any log group"
+    lines = caller.wait_until(lambda: len(logged(caller, since, [newest])), f"no log line about {newest} in {groups}")
+    found = logged(caller, since, ERRORS) + [line for line in logged(caller, since, OF_LAMBDA) if line.failure]
     if found:
-        raise Unexpected(f"{len(found)} log lines with an error, such as {' '.join(found[0].split())[:200]}")
+        raise Unexpected(f"{len(found)} log lines with an error, such as {brief(found[0])}")
     return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, timezone.utc):%H:%M:%S} UTC"
 
 
-def read_events(logs: Any, group: str, text: str, since: float) -> Iterator[str]:
-    """Yield the messages in a log group that contain `text`, since a time in epoch seconds."""
-    pages = logs.get_paginator("filter_log_events").paginate(
-        logGroupName=group, filterPattern=f'"{text}"', startTime=int(since * 1000)
-    )
-    for page in pages:
-        for event in page["events"]:
-            if text in event["message"]:  # don't rely on the filter alone
-                yield event["message"]
+def logs_metrics_but_not_each_invocation(caller: Caller) -> str:
+    since = first_created(caller)
+    metrics = caller.wait_until(lambda: len(logged(caller, since, [METRIC])), f"no line of the metric {METRIC}")
+    found = [line for line in logged(caller, since, OF_LAMBDA) if line.is_routine]
+    if found:
+        raise Unexpected(f"{len(found)} lines of Lambda's own about what went well, such as {brief(found[0])}")
+    return f"{metrics} lines of metrics, none of Lambda's own"
+
+
+def first_created(caller: Caller) -> float:
+    """Return when the first token was created, in epoch seconds, by AWS's clock, as the log events."""
+    return instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])
+
+
+def log_groups(caller: Caller) -> list[str]:
+    return list(caller.stack.list_resources("AWS::Logs::LogGroup"))
+
+
+def logged(caller: Caller, since: float, words: Iterable[str]) -> list[Line]:
+    """Return the lines that contain one of the words, since a time in epoch seconds."""
+    logs, groups = caller.stack.client("logs"), log_groups(caller)
+    return [line for group in groups for word in words for line in stack_logs.read(logs, group, int(since * 1000), word)]
+
+
+def brief(line: Line) -> str:
+    return " ".join(line.text.split())[:200]
 
 
 def can_resume_durable_functions(caller: Caller) -> str:
@@ -239,5 +254,11 @@ CHECKS = (
     Check("resumes promptly", resumes_promptly, _LOGS, _RESUMES),
     Check("has nothing undone", has_nothing_undone, "run the doctor, fix the cause, then redrive"),
     Check("logs no error", logs_no_error, "read the log group; if it is empty, check the functions' LoggingConfig", _CREATES),
+    Check(
+        "logs metrics, not each invocation",
+        logs_metrics_but_not_each_invocation,
+        "check the functions' LoggingConfig: LogFormat must be JSON, SystemLogLevel WARN, ApplicationLogLevel INFO",
+        _CREATES,
+    ),
     Check("can resume durable functions", can_resume_durable_functions, "add boto3 to the layer until Lambda updates its own"),
 )
