@@ -5,8 +5,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 `/api/v1/`, `/engine/v1/` and `/console` are therefore rewritten to the first form.
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
-`history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs, and
-`process_mends.py` how a function's processes start.
+`history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
+`process_mends.py` how a function's processes start, and `log_mends.py` what functions log.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import definition_mends, durable_mends, history_mends, process_mends, states_language_mends, throttle
+from local import definition_mends, durable_mends, history_mends, log_mends, process_mends, states_language_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -480,6 +480,9 @@ def main() -> None:
     process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
     process_mends.fork_processes(lambda_runtime)
     name_log_events(cloudwatch_logs)
+    log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)
+    log_mends.tell_the_format_to_the_runtime(lambda_runtime)
+    log_mends.find_lines_by_their_terms(cloudwatch_logs)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
     durable_mends.name_started_executions(lambda_svc)

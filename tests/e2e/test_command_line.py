@@ -1,11 +1,14 @@
 """The command `waitpoints` that make installs, against the deployed stack, as an operator runs it."""
 
+import io
 import json
 import re
 import shutil
 import signal
 import subprocess
 import time
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -117,6 +120,48 @@ def test_logs_have_the_lines_about_a_token(waitpoints: CommandLine) -> None:
     assert {line["line"]["tokenId"] for line in lines} == {token["id"]}
     texts = [json.dumps(line) for line in lines] + rest.splitlines()
     assert len(texts) == len(set(texts)) >= 2  # each once
+
+
+SLOW = """
+import time
+def handler(event, context):
+    time.sleep(30)
+"""
+
+
+@pytest.fixture
+def slow(stack: Stack) -> Iterator[str]:
+    """A function that times out, with the role and the log of one of the stack's."""
+    functions, package = stack.client("lambda"), io.BytesIO()
+    with zipfile.ZipFile(package, "w") as archive:
+        archive.writestr("slow.py", SLOW)
+    own = functions.get_function_configuration(FunctionName=stack.create_function_name)
+    functions.create_function(
+        FunctionName="slow",
+        Runtime="python3.13",
+        Handler="slow.handler",
+        Role=own["Role"],
+        Timeout=1,
+        LoggingConfig=own["LoggingConfig"],
+        Code={"ZipFile": package.getvalue()},
+    )
+    yield "slow"
+    functions.delete_function(FunctionName="slow")
+
+
+def test_logs_have_a_function_that_timed_out_and_nothing_else_of_lambda(
+    waitpoints: CommandLine, stack: Stack, slow: str
+) -> None:
+    token = waitpoints.json("create")
+    answer = stack.client("lambda").invoke(FunctionName=slow)
+    assert json.load(answer["Payload"])["errorType"] == "Sandbox.Timedout"
+    assert waitpoints.run("logs", token["id"]).stdout
+
+    told = [json.loads(line)["line"] for line in waitpoints.run("logs", '"platform.', "--json").stdout.splitlines()]
+    timed_out = {(kind, "timeout") for kind in ("platform.runtimeDone", "platform.report")}
+    assert {(event["type"], event["record"]["status"]) for event in told} >= timed_out
+    everything = waitpoints.run("logs", "--all").stdout
+    assert [text in everything for text in ("_aws", "RequestId: ", "platform.start")] == [True, False, False]
 
 
 class TestTry:

@@ -11,6 +11,7 @@ from waitpoints_client.operator.stream_filter import passes
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from openapi.operations import OPERATIONS
+from tests.support.processed_template import processed
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
 from waitpoints.token import Completed, Output, Token
@@ -86,6 +87,14 @@ def test_the_table_can_be_restored() -> None:
     assert table["Properties"]["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
     assert table["Properties"]["StreamSpecification"]["StreamViewType"] == "NEW_IMAGE"
     assert table["Properties"]["BillingMode"] == "PAY_PER_REQUEST"
+
+
+def test_functions_log_their_own_lines_and_lambda_only_failures() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html: a line without a level, as of
+    metrics, is INFO; START and REPORT of an invocation that went well are, too, and not WARN."""
+    asked = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN", "LogGroup": {"Ref": "LogGroup"}}
+    functions = processed().resources("AWS::Lambda::Function")
+    assert [name for name, it in functions.items() if it["LoggingConfig"] != asked] == []
 
 
 def test_everything_stored_is_encrypted_without_a_charge() -> None:
