@@ -2,7 +2,10 @@
 
 import signal
 import socket
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import boto3
@@ -92,12 +95,73 @@ def test_outputs_are_returned() -> None:
     assert Outputs({"ApiUrl": "https://a"})["ApiUrl"] == "https://a"
 
 
-def test_a_long_invocation_keeps_its_connection_and_is_not_retried() -> None:
+class Lambda(BaseHTTPRequestHandler):
+    """Lambda's API, with one answer for every invocation."""
+
+    answer, failed = b"null", False
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        if self.failed:
+            self.send_header("X-Amz-Function-Error", "Unhandled")
+        self.send_header("Content-Length", str(len(self.answer)))
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def stack() -> Iterator[Deployed]:
+    """A stack whose Lambda is on this machine."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Lambda) as server:
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        endpoint = {"endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+        yield Deployed("waitpoints", boto3.Session("id", "secret", region_name="eu-west-1"), endpoint)
+        server.shutdown()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_KEEPIDLE"), reason="macOS gives the option another name")
+def test_an_invocation_sends_a_probe_long_before_a_nat_gateway_forgets_its_connection(
+    stack: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 350 seconds: https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-troubleshooting.html."""
+    options = (
+        (socket.SOL_SOCKET, socket.SO_KEEPALIVE),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE),
+        (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL),
+    )
+    seen: list[list[int]] = []
+    connect = socket.socket.connect
+
+    def note_options(self: socket.socket, address: Any) -> None:
+        seen.append([self.getsockopt(*option) for option in options])
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", note_options)
+
+    assert stack.invoke("doctor", {}) is None
+
+    [(on, after, pause)] = seen
+    assert on == 1
+    assert max(after, pause) < 350
+
+
+def test_a_long_invocation_is_awaited_and_not_retried() -> None:
     config = invocation_config(900)
 
     functions = boto3.Session("id", "secret", region_name="eu-west-1").client("lambda", config=config)
 
-    options = functions._endpoint.http_session._socket_options
-    assert (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1) in options
     assert functions.meta.config.read_timeout > 900
     assert functions.meta.config.retries["total_max_attempts"] == 1
+
+
+@pytest.mark.parametrize("qualifier", ["", ":live"])
+def test_the_error_of_a_function_names_it(stack: Deployed, monkeypatch: pytest.MonkeyPatch, qualifier: str) -> None:
+    monkeypatch.setattr(Lambda, "answer", b'{"errorType": "Bug", "errorMessage": "why"}')
+    monkeypatch.setattr(Lambda, "failed", True)
+
+    with pytest.raises(RuntimeError, match=r"^doctor failed: Bug: why$"):
+        stack.invoke(f"arn:aws:lambda:eu-west-1:123456789012:function:doctor{qualifier}", {})

@@ -24,10 +24,10 @@ def change(number: int, **image: Any) -> dict[str, Any]:
     return {"eventID": str(number), "eventName": "INSERT", "dynamodb": made}
 
 
-def letter(first: int, last: int) -> dict[str, Any]:
+def letter(first: int, last: int, qualifier: str = ":$LATEST") -> dict[str, Any]:
     """The message that Lambda sends to the queue when it gives up on a batch."""
     place = {"streamArn": STREAM, "shardId": "s", "startSequenceNumber": str(first), "endSequenceNumber": str(last)}
-    return {"requestContext": {"functionArn": f"{FUNCTION}:$LATEST"}, "DDBStreamBatchInfo": place}
+    return {"requestContext": {"functionArn": f"{FUNCTION}{qualifier}"}, "DDBStreamBatchInfo": place}
 
 
 @dataclass
@@ -35,6 +35,7 @@ class StuckStack:
     letters: list[Any] = field(default_factory=list)
     changes: Sequence[dict[str, Any]] = ()
     patterns: Sequence[dict[str, Any]] = (INSERTS,)
+    mapped: str | None = FUNCTION
     findings: dict[str, Any] = field(default_factory=lambda: dict(NOTHING_FOUND))
     answer: Any = field(default_factory=lambda: {"batchItemFailures": [], "undelivered": 0})
     stream_error: str = ""
@@ -53,7 +54,7 @@ class StuckStack:
 
     def sent(self) -> list[list[dict[str, Any]]]:
         """The records of each invocation of the stream's function."""
-        return [json.loads(json.dumps(payload["Records"])) for function, payload in self.invocations if function == FUNCTION]
+        return [json.loads(json.dumps(payload["Records"])) for function, payload in self.invocations if function == self.mapped]
 
     # SQS, Lambda and DynamoDB Streams
 
@@ -65,11 +66,15 @@ class StuckStack:
     def delete_message(self, *, ReceiptHandle: int, **_: Any) -> None:
         del self.letters[ReceiptHandle]
 
-    def list_event_source_mappings(self, *, FunctionName: str) -> Any:
-        assert FunctionName == FUNCTION
-        other = {"EventSourceArn": "arn:another", "FilterCriteria": {"Filters": [{"Pattern": "{}"}]}}  # lets everything through
+    def list_event_source_mappings(self, *, EventSourceArn: str) -> Any:
+        assert EventSourceArn == STREAM
+        other = {
+            "FunctionArn": f"{FUNCTION}-too",
+            "FilterCriteria": {"Filters": [{"Pattern": "{}"}]},
+        }  # lets everything through
         filters = [{"Pattern": json.dumps(pattern)} for pattern in self.patterns]
-        return {"EventSourceMappings": [other, {"EventSourceArn": STREAM, "FilterCriteria": {"Filters": filters}}]}
+        mapping = {"FunctionArn": self.mapped, "FilterCriteria": {"Filters": filters}}
+        return {"EventSourceMappings": [other, mapping] if self.mapped else [other]}
 
     def get_shard_iterator(self, *, SequenceNumber: str, **_: Any) -> Any:
         if self.stream_error:
@@ -114,6 +119,32 @@ def test_only_records_of_the_batch_that_pass_the_filter_are_sent() -> None:
 
     [sent] = stack.sent()
     assert [record["dynamodb"]["SequenceNumber"] for record in sent] == ["2", "4", "5"]
+    assert stack.letters == []
+
+
+@pytest.mark.parametrize("named", ["", ":$LATEST", ":live"])
+@pytest.mark.parametrize("mapped", [FUNCTION, f"{FUNCTION}:live"])
+def test_a_batch_goes_to_whatever_reads_the_stream_now(named: str, mapped: str) -> None:
+    """The function may have got its alias, or lost it, since the batch failed."""
+    stack = StuckStack([letter(1, 2, named)], [change(1), {**change(2), "eventName": "REMOVE"}], mapped=mapped)
+
+    assert run(stack) == 0
+
+    assert [record["eventID"] for [record] in stack.sent()] == ["1"]
+    assert stack.letters == []
+
+
+def test_a_batch_of_a_function_that_reads_the_stream_no_more_stays_while_its_records_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stack = StuckStack([letter(1, 1)], [change(1)], mapped=None)
+
+    assert run(stack) == 1
+
+    assert stack.letters == [letter(1, 1)]
+    assert "no event source mapping leads from the stream to schedule: deploy the stack again" in capsys.readouterr().out
+    stack.stream_error = "TrimmedDataAccessException"
+    assert run(stack) == 0
     assert stack.letters == []
 
 

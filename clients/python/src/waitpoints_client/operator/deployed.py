@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from waitpoints_client.operator.aws_errors import NO_CREDENTIALS
 
 LONGEST_INVOCATION = 900  # seconds: Lambda's longest timeout
+PROBED_AFTER = 60  # seconds without traffic. A NAT gateway forgets a connection after 350
 PROBLEMS = (BotoCoreError, ClientError, RuntimeError)
 """Raised by a call to a stack if AWS rejects it or does not respond, or if a function fails."""
 
@@ -79,10 +81,13 @@ class Deployed:
     def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
         """Invoke a function and return its result. Raises RuntimeError with the function's error, BotoCoreError on timeout."""
         functions = self.session.client("lambda", config=invocation_config(seconds), **self.endpoint)
+        keep_connections_alive(functions)
         answer = functions.invoke(FunctionName=function, Payload=json.dumps(payload))
         result = json.loads(answer["Payload"].read() or "null")
         if "FunctionError" in answer:
-            raise RuntimeError(f"{function.rpartition(':')[2]} failed: {result.get('errorType')}: {result.get('errorMessage')}")
+            raise RuntimeError(
+                f"{unqualified(function).rpartition(':')[2]} failed: {result.get('errorType')}: {result.get('errorMessage')}"
+            )
         return result
 
 
@@ -92,11 +97,25 @@ class Outputs(dict[str, str]):
 
 
 def invocation_config(seconds: int) -> Config:
-    """Configure a client that waits `seconds` for an invocation and never invokes twice.
-
-    Without keep-alive, a NAT or firewall may drop a connection that is idle for minutes.
-    """
+    """Configure a client that waits `seconds` for an invocation and never invokes twice."""
     return Config(read_timeout=seconds + 10, tcp_keepalive=True, retries={"total_max_attempts": 1})
+
+
+def keep_connections_alive(client: Any) -> None:
+    """Send probes over the connections of a client with `tcp_keepalive`, so that no NAT or firewall between forgets them.
+
+    `tcp_keepalive` alone leaves the first probe to the system, after two hours: https://github.com/boto/botocore/issues/2916.
+    botocore has no setting for it, so this adds to its options before it connects.
+    """
+    after = getattr(socket, "TCP_KEEPIDLE", None) or getattr(socket, "TCP_KEEPALIVE", None)  # macOS has the second name
+    pause = getattr(socket, "TCP_KEEPINTVL", None)
+    options = client._endpoint.http_session._socket_options
+    options += [(socket.IPPROTO_TCP, option, PROBED_AFTER) for option in (after, pause) if option]
+
+
+def unqualified(function_arn: str) -> str:
+    """Return a function's ARN without a version or an alias."""
+    return ":".join(function_arn.split(":")[:7])
 
 
 def open_session() -> boto3.Session:

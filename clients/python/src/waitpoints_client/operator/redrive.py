@@ -18,7 +18,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from waitpoints_client.operator import aws_errors
-from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.deployed import Deployed, unqualified
 from waitpoints_client.operator.doctor import look
 from waitpoints_client.operator.stream_filter import passes
 
@@ -97,23 +97,33 @@ def do_again(stack: Deployed, message: dict[str, Any]) -> None:
     if "DDBStreamBatchInfo" not in message:
         finish(stack, message["waitpointId"])
         return
-    function = message["requestContext"]["functionArn"].removesuffix(":$LATEST")
     place = message["DDBStreamBatchInfo"]
-    filters = read_patterns(stack, function, place["streamArn"])
-    wanted = [record for record in read_records(stack, place) if passes(filters, record)]
+    records = read_records(stack, place)
+    mapping = find_mapping(stack, message["requestContext"]["functionArn"], place["streamArn"])
+    patterns = [json.loads(one["Pattern"]) for one in mapping.get("FilterCriteria", {}).get("Filters", [])]
     failed = 0
-    for chunk in chunks(wanted):
-        answer = stack.invoke(function, {"Records": chunk})
+    for chunk in chunks([record for record in records if passes(patterns, record)]):
+        answer = stack.invoke(mapping["FunctionArn"], {"Records": chunk})
         failed += len(answer["batchItemFailures"]) if answer else 0
     if failed:
         raise RuntimeError(f"{failed} records of the stream failed again")
 
 
-def read_patterns(stack: Deployed, function: str, stream_arn: str) -> list[dict[str, Any]]:
-    """Return the filter patterns of the event source mapping from this stream to this function."""
-    mappings = stack.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
-    criteria = [mapping.get("FilterCriteria", {}) for mapping in mappings if mapping["EventSourceArn"] == stream_arn]
-    return [json.loads(found["Pattern"]) for filters in criteria for found in filters.get("Filters", [])]
+def find_mapping(stack: Deployed, function_arn: str, stream_arn: str) -> dict[str, Any]:
+    """Return the event source mapping from this stream to this function, whatever its alias is now. RuntimeError without one.
+
+    A gradual deployment gives the functions an alias, and a usual one takes it away: a message may name either.
+    """
+    function = unqualified(function_arn)
+    mappings: list[dict[str, Any]] = stack.client("lambda").list_event_source_mappings(EventSourceArn=stream_arn)[
+        "EventSourceMappings"
+    ]
+    for mapping in mappings:
+        if unqualified(mapping["FunctionArn"]) == function:
+            return mapping
+    raise RuntimeError(
+        f"no event source mapping leads from the stream to {function.rpartition(':')[2]}: deploy the stack again"
+    )
 
 
 def read_records(stack: Deployed, place: dict[str, Any]) -> list[dict[str, Any]]:
