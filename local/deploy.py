@@ -2,7 +2,8 @@
 
 Gradually means that each function has an alias `live`, which the API, the stream, the timers and the schedule invoke.
 CodeDeploy sends a tenth of the invocations to the new version for ten minutes, then all. If one of ALARMS goes off meanwhile,
-all go back to the old version, and the deployment fails.
+all go back to the old version, and the deployment fails. Only the console goes over at once: its page and its files must be of
+one version.
 
 This is written into a copy of the template. As a parameter it could not be switched off: SAM takes no condition for
 `AutoPublishAlias`. And with an alias, a change of a parameter or a layer alone publishes no version, so it would not go live. A
@@ -10,6 +11,7 @@ mark in the functions' environment makes each deployment publish one.
 """
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -22,19 +24,55 @@ ALARMS = ("ApiFailedAlarm", "WaitFailedAlarm", "ResumeLateAlarm", "TimerLateAlar
 COPY = ROOT / "gradual.yaml"  # beside template.yaml, whose paths are relative
 
 _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Variables:\n"
+_API, _CONSOLE, _OUTPUTS = "    Type: AWS::Serverless::HttpApi\n", "      Handler: show_console.handler\n", "\nOutputs:\n"
+_PERMISSION = """
+  {name}:
+    Type: AWS::Lambda::Permission
+    Properties:
+      Action: lambda:InvokeFunction
+      FunctionName: !Ref {invoked}
+      Principal: apigateway.amazonaws.com
+      SourceArn: !Sub "arn:${{AWS::Partition}}:execute-api:${{AWS::Region}}:${{AWS::AccountId}}:*"
+"""
 
 
 def gradual(template: str, kind: str, release: str) -> str:
-    """Return the text of the template with an alias for each function, to which CodeDeploy shifts as `kind` says.
+    """Return the text of the template with an alias for each function, to which CodeDeploy shifts as `kind` says."""
+    api_first, permissions = permit(functions_of_the_api(template))
+    for found, added in {
+        _FUNCTION: aliases(kind),
+        _VARIABLES: f"        RELEASE: {release}\n",
+        _CONSOLE: "      DeploymentPreference: {Type: AllAtOnce}\n",
+        _API: api_first,
+    }.items():
+        assert template.count(found) == 1, f"template.yaml has {found!r} {template.count(found)} times"
+        template = template.replace(found, found + added)
+    assert _OUTPUTS in template, "template.yaml has no outputs"
+    return template.replace(_OUTPUTS, permissions + _OUTPUTS, 1)
 
-    The name of ApiFailedAlarm is written out: a reference would make a circle of the API, its functions and their alarm.
-    """
+
+def aliases(kind: str) -> str:
+    """The name of ApiFailedAlarm is written out: a reference would make a circle of the API, its functions and their alarm."""
     names = [f"!Ref {alarm}" if alarm != "ApiFailedAlarm" else "!Sub '${AWS::StackName}-ApiFailed'" for alarm in ALARMS]
-    alias = f"    AutoPublishAlias: live\n    DeploymentPreference: {{Type: {kind}, Alarms: [{', '.join(names)}]}}\n"
-    for found in (_FUNCTION, _VARIABLES):
-        assert found in template, f"template.yaml has no {found!r}"
-    template = template.replace(_FUNCTION, _FUNCTION + alias, 1)
-    return template.replace(_VARIABLES, f"{_VARIABLES}        RELEASE: {release}\n", 1)
+    return f"    AutoPublishAlias: live\n    DeploymentPreference: {{Type: {kind}, Alarms: [{', '.join(names)}]}}\n"
+
+
+def functions_of_the_api(template: str) -> list[str]:
+    blocks = re.findall(r"^  (\w+):.*\n    Type: AWS::Serverless::Function\n((?:    .*\n)+)", template, re.MULTILINE)
+    return [name for name, block in blocks if "Type: HttpApi" in block]
+
+
+def permit(functions: list[str]) -> tuple[str, str]:
+    """Return what the API waits for, and permissions to invoke its functions while they get or lose an alias.
+
+    SAM's own permissions name the API, so CloudFormation makes them only after the API's new routes are live: until then each
+    request would be answered 500. These name any API of the account. Those of the aliases are made before the routes change;
+    those of the functions are there, from the last gradual deployment, when a usual one takes the aliases away.
+    """
+    of_aliases = {f"{function}PermissionOfAlias": f"{function}.Alias" for function in functions}
+    of_functions = {f"{function}PermissionOfFunction": function for function in functions}
+    permissions = [_PERMISSION.format(name=name, invoked=invoked) for name, invoked in (of_aliases | of_functions).items()]
+    return f"    DependsOn: [{', '.join(of_aliases)}]\n", "".join(permissions)
 
 
 def environments() -> list[str]:

@@ -13,7 +13,7 @@ from in_process.template import ROOT, Template, read
 from local import deploy
 from local.deploy import ALARMS, GRADUAL, environments, gradual
 from local.stack import LocalError
-from tests.support.processed_template import check_order, process, processed
+from tests.support.processed_template import check_order, process, processed, references
 
 pytestmark = pytest.mark.slow  # transforms the template again and again
 
@@ -46,10 +46,15 @@ def test_a_usual_deployment_has_none_of_it() -> None:
 def test_each_function_is_shifted_to_its_new_version(function: str) -> None:
     alias, group = gradually()[f"{function}Aliaslive"], gradually()[f"{function}DeploymentGroup"]["Properties"]
     assert alias["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]["DeploymentGroupName"] == {"Ref": f"{function}DeploymentGroup"}
-    assert GRADUAL["prod"] in str(group["DeploymentConfigName"])
+    assert shift(function) in str(group["DeploymentConfigName"])
     assert "DEPLOYMENT_STOP_ON_ALARM" in group["AutoRollbackConfiguration"]["Events"]
     alarms = {str(alarm["Name"]) for alarm in group["AlarmConfiguration"]["Alarms"]}
     assert alarms == {str(name_of(alarm)) for alarm in ALARMS}
+
+
+def shift(function: str) -> str:
+    """The console's page names files of its own version only, so a tenth of the requests would find none for ten minutes."""
+    return "AllAtOnce" if function == "ShowConsole" else GRADUAL["prod"]
 
 
 def name_of(alarm: str) -> Any:
@@ -63,13 +68,42 @@ def test_the_resources_have_no_circular_dependency() -> None:
 
 def test_whatever_invokes_a_function_by_itself_invokes_the_alias() -> None:
     invoked = [it["Properties"]["FunctionName"] for it in of_kind("AWS::Lambda::EventSourceMapping").values()]
-    invoked += [it["Properties"]["FunctionName"] for it in of_kind("AWS::Lambda::Permission").values()]
+    permissions = {name: it for name, it in of_kind("AWS::Lambda::Permission").items() if "PermissionOfFunction" not in name}
+    invoked += [it["Properties"]["FunctionName"] for it in permissions.values()]
     invoked += [it["Properties"]["Target"]["Arn"] for it in of_kind("AWS::Scheduler::Schedule").values()]
     assert len(invoked) > len(FUNCTIONS) - 5
     assert [it for it in invoked if not it.get("Ref", "").endswith("Aliaslive")] == []
     [api] = of_kind("AWS::ApiGatewayV2::Api").values()
     routes = re.findall(r"functions/\$\{(\w+)(\.\w+)?\}", str(api["Properties"]["Body"]))
     assert {f"{function.logical_id}Aliaslive" for function in Template.load().routes().values()} == {name for name, _ in routes}
+
+
+def needed_by(name: str) -> set[str]:
+    """The resources that CloudFormation makes or changes before this one."""
+    found: set[str] = set()
+    new = {name}
+    while new:
+        new = {it for one in new for it in references(gradually()[one])} & gradually().keys() - found
+        found |= new
+    return found
+
+
+def test_no_request_is_without_a_permission_while_the_api_goes_over_to_aliases_or_back() -> None:
+    """CloudFormation deploys the API's routes before the permissions that name the API, and deletes the old ones last."""
+    [api] = of_kind("AWS::ApiGatewayV2::Api")
+    invoked = {name: it["Properties"]["FunctionName"]["Ref"] for name, it in of_kind("AWS::Lambda::Permission").items()}
+    any_api = {function: name for name, function in invoked.items() if api not in needed_by(name)}
+    routes = {function.logical_id for function in Template.load().routes().values()}
+    assert any_api.keys() == routes | {f"{function}Aliaslive" for function in routes}
+    assert {any_api[f"{function}Aliaslive"] for function in routes} <= needed_by(api)
+
+
+def test_only_apis_of_the_account_may_invoke_the_functions_of_the_api() -> None:
+    """Lambda compares with StringLike, says its service model of AddPermission's SourceArn."""
+    for permission in of_kind("AWS::Lambda::Permission").values():
+        assert permission["Properties"]["Principal"] == "apigateway.amazonaws.com"
+        source = str(permission["Properties"]["SourceArn"])
+        assert ":execute-api:${AWS::Region}:${AWS::AccountId}:" in source
 
 
 def test_each_deployment_publishes_versions_also_if_only_a_parameter_changed() -> None:
