@@ -1,6 +1,8 @@
 """What `make deploy` hands to AWS: the environments of samconfig.toml, and a template that is deployed gradually."""
 
+import json
 import re
+import subprocess
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 from in_process.template import ROOT, Template, read
 from local import deploy
 from local.deploy import ALARMS, GRADUAL, environments, gradual
-from local.stack import LocalError
+from local.stack import LocalError, program
 from tests.support.processed_template import check_order, process, processed, references
 
 pytestmark = pytest.mark.slow  # transforms the template again and again
@@ -130,10 +132,23 @@ def test_each_environment_is_a_stack_of_its_own_with_parameters_of_the_template(
     assert len({*names}) == len(names)
     assert configured["deploy"]["parameters"]["capabilities"] == "CAPABILITY_IAM"
     declared = Template.load().body["Parameters"]
-    for override in configured["deploy"]["parameters"].get("parameter_overrides", []):
+    for override in configured["global"]["parameters"].get("parameter_overrides", []):
         name, _, value = override.partition("=")
         allowed = declared[name].get("AllowedValues", [value])
         assert value in map(str, allowed)
+
+
+def test_the_build_gets_the_parameters_of_the_deployment() -> None:
+    """The build installs libraries for the parameter Architecture. SAM itself reads its configuration here."""
+    read = (
+        "import json; from samcli.lib.config.samconfig import SamConfig;"
+        "print(json.dumps([[SamConfig('.').get_all([command], 'parameters', environment).get('parameter_overrides', [])"
+        " for command in ('build', 'deploy')] for environment in ('default', 'dev', 'staging', 'prod')]))"
+    )
+    command = [program("sam", "python"), "-c", read]
+    found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert [build == deployment for build, deployment in found] == [True] * 4
+    assert found[1][0][0] == "RetentionDays=7"
 
 
 def test_prod_alone_is_gradual_and_its_copy_of_the_template_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
