@@ -144,6 +144,40 @@ def test_every_route_stays_with_its_function() -> None:
     }
 
 
+def limits_that_break_a_way(old: Template, new: Template) -> dict[str, str]:
+    """The limits of routes that make an update, or a rollback, fail: "Unable to find Route by key … within … RouteSettings".
+
+    UpdateStage keeps the limits that it is not sent, and refuses those of routes that no longer exist:
+    https://github.com/aws/serverless-application-model/issues/1939, https://github.com/go-to-k/cdkd/pull/1577
+    """
+    before, after = ({*it.body["Resources"]["Api"]["Properties"]["RouteSettings"]} for it in (old, new))
+    going = dict.fromkeys(before - after, "keep the limit and its route: an update would fail")
+    coming = dict.fromkeys(after - before - {*old.routes()}, "limit a new route one release later: going back would fail")
+    return going | coming
+
+
+def test_no_limit_of_a_route_makes_an_update_or_the_way_back_fail() -> None:
+    assert limits_that_break_a_way(Template(before()), Template.load()) == {}
+
+
+@pytest.mark.parametrize(
+    ("missing_before", "missing_now", "found"),
+    [
+        ("", "ANY /console", "keep the limit and its route: an update would fail"),
+        ("ANY /console", "", "limit a new route one release later: going back would fail"),
+    ],
+)
+def test_a_limit_that_comes_or_goes_with_its_route_is_found(missing_before: str, missing_now: str, found: str) -> None:
+    def without(route: str) -> Template:
+        body = copy.deepcopy(Template.load().body)
+        if route:
+            del body["Resources"]["Api"]["Properties"]["RouteSettings"][route]
+            del body["Resources"]["ShowConsole"]["Properties"]["Events"]["Page"]
+        return Template(body)
+
+    assert limits_that_break_a_way(without(missing_before), without(missing_now)) == {"ANY /console": found}
+
+
 def test_parameters_and_outputs_keep_their_names() -> None:
     for part in ("Parameters", "Outputs"):
         assert before()[part].keys() <= Template.load().body[part].keys()

@@ -10,8 +10,8 @@ import pytest
 
 from local.stack import ROOT
 
-PREVIOUS = "f8386cb7e432082c6e823eb0c6119a95c5303291"
-"""The oldest version that can be upgraded. No release has been made since, so each later one can be, too."""
+PREVIOUS = "83476f66db65c741dea010f916808d398c63ba30"
+"""0.2.0, the last release."""
 
 
 def need_history() -> None:
