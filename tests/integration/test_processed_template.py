@@ -184,6 +184,16 @@ def test_every_throttled_route_exists() -> None:
     assert stage["RouteSettings"].keys() <= Template.load().routes().keys()
 
 
+def test_no_burst_is_above_the_smallest_default_quota_of_an_account() -> None:
+    """1,250. A route's limits cannot exceed the account's; AWS does not say what it does with one that would.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html and http-api-throttling.html there
+    """
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    bursts = [it["ThrottlingBurstLimit"] for it in (stage["DefaultRouteSettings"], *stage["RouteSettings"].values())]
+    assert max(bursts) <= 1_250
+
+
 def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
     """Each has a limit of its own, and together they stay below the smallest default quota of an account, 2,500 a second.
 
