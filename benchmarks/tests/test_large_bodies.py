@@ -50,7 +50,7 @@ def test_the_peak_counts_what_was_freed_again() -> None:
 
 
 @LINUX
-@pytest.mark.slow  # starts two processes
+@pytest.mark.thorough  # starts four processes
 @pytest.mark.parametrize("handler", ["accept_callback.handler", PARSER])
 def test_a_request_is_measured_in_a_process_of_its_own(handler: str) -> None:
     case = measured_requests.callback()

@@ -13,7 +13,7 @@ from tests.support.processed_template import processed
 SKIPPED = set(yaml.safe_load((ROOT / ".checkov.yaml").read_text())["skip-check"])
 
 
-@pytest.mark.slow
+@pytest.mark.thorough
 def test_checkov_finds_what_is_skipped_with_a_reason_and_nothing_else(tmp_path: Path) -> None:
     template = tmp_path / "template.json"
     template.write_text(json.dumps(processed().body))
