@@ -118,6 +118,7 @@ def uses_the_table(operation: Operation) -> bool:
     return operation.method != "OPTIONS" and "dynamodb:" in str(function.properties["Policies"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failure", [_throttled, _unreachable])
 @pytest.mark.parametrize("operation", [it for it in OPERATIONS if uses_the_table(it)], ids=named)
 def test_a_table_failure_asks_the_sender_to_retry_and_reveals_nothing(

@@ -35,6 +35,7 @@ def test_every_function_has_a_sample_event_and_every_sample_event_a_function() -
     assert {function_of(event) for event in EVENTS} == set(FUNCTIONS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EVENTS)
 def test_every_function_accepts_its_sample_event(stack: MotoStack, name: str) -> None:
     event = json.loads(filled_in(EVENTS[name].read_text(), stack))

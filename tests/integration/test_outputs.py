@@ -19,6 +19,7 @@ JSON = {"content-type": "application/json"}
 
 
 class TestALargeOutput:
+    @pytest.mark.slow
     @pytest.mark.parametrize("body", ['["' + '","' * 830_000 + '"]', '"' + "\\\\" * 700_000 + '"', '"' + "é" * 1_500_000 + '"'])
     def test_never_exceeds_lambdas_response_limit(self, stack: MotoStack, body: str) -> None:
         api = Api(stack.template, stack.secret("ApiKey"))
@@ -39,6 +40,7 @@ class TestALargeOutput:
             stored = boto3.client("s3").get_object(Bucket=stack.resources["OutputBucket"]["Ref"], Key=shown["output"])
             assert stored["Body"].read().decode() == body
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("size", [102_398, 102_399, 262_000, 3_000_000])
     def test_is_stored_whole(self, api: Api, stack: MotoStack, step_functions: FakeStepFunctions, size: int) -> None:
         token, task_token = api.create(), step_functions.start_task()

@@ -581,6 +581,7 @@ class TestIdempotencyKey:
         assert holder is not None
         assert holder.same_request is same
 
+    @pytest.mark.slow
     def test_of_fifty_simultaneous_creates_makes_one_token(self, store: AnyStore) -> None:
         tokens = [self.token() for _ in range(50)]
         holders = race([partial(store.create, token, self.key(), START) for token in tokens])

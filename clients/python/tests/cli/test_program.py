@@ -130,6 +130,7 @@ def test_a_closed_pipe_is_quiet(tmp_path: Path) -> None:
     assert (done.returncode, errors.read_bytes()) == (1, b"")
 
 
+@pytest.mark.slow
 class TestCompletion:
     @pytest.mark.parametrize(
         ("typed", "offered"),
@@ -161,6 +162,7 @@ class TestCompletion:
         assert (done.stdout, done.stderr) == ("complete complete-key\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("arguments", "unwanted"), [(["--help"], NEVER + NOT_FOR_HELP), (["create"], NEVER)])
 def test_a_start_imports_no_more_than_it_needs(no_stack: Path, arguments: list[str], unwanted: tuple[str, ...]) -> None:
     code = f"""

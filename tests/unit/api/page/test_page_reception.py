@@ -302,6 +302,7 @@ BODIES = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
 @given(BODIES, st.sampled_from([{}, JSON, FORM, BROWSER, {"content-type": FORM["content-type"]}]), st.booleans())
 def test_no_body_is_answered_otherwise_and_only_a_choice_that_fits_settles(
