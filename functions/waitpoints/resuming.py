@@ -1,15 +1,18 @@
 """Resume the waiters of a settled token, and record AWS's replies.
 
-Fast path: the function that settles a token resumes its waiters at once. Guarantee: the table's stream then resumes
-every waiter without a recorded reply. A late waiter, which registers after the token has settled, is resumed at once.
+Fast path: the function that settles a token resumes its waiters at once, without repeating what AWS throttles. Guarantee:
+the table's stream then resumes every waiter without a recorded reply. A late waiter, which registers after the token has
+settled, is resumed at once.
 """
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import assert_never
 
 from waitpoints import telemetry
+from waitpoints.aws import throttling
 from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import Resumer, Resumers, TokenStore
@@ -43,7 +46,7 @@ class Resuming:
         if not token.waiters:
             return
         try:
-            left = self.resume(token)
+            left = self._resume_and_record(token, repeat=False)
         except Exception as error:  # the outcome is stored, so the caller's request has succeeded
             telemetry.logger.warning("Left for the stream to resume", tokenId=token.id, error=type(error).__name__)
             return
@@ -52,10 +55,7 @@ class Resuming:
 
     def resume(self, token: Token) -> list[NotResumed]:
         """Resume every waiter without a reply and record the new replies. Returns the waiters that still have none."""
-        replies, left = self._resume_each(token, token.unresumed())
-        if replies:
-            self._store.record_replies(token.id, replies, self._clock())
-        return left
+        return self._resume_and_record(token, repeat=True)
 
     def resume_late(self, token: Token, waiter: Waiter) -> None:
         """Resume one late waiter, which is not stored on the token.
@@ -63,7 +63,7 @@ class Resuming:
         Raises CannotResume or CannotResumeNow. No stream backs up a late waiter: if its function cannot resume it,
         the function fails, and the Retry of the state or step runs it again.
         """
-        _, left = self._resume_each(token, [waiter])
+        _, left = self._resume_each(token, [waiter], repeat=True)
         for failure in left:
             raise failure.reason
 
@@ -91,14 +91,24 @@ class Resuming:
         telemetry.count("OutputsRefused")
         return reply
 
-    def _resume_each(self, token: Token, waiters: Sequence[Waiter]) -> tuple[dict[str, Reply], list[NotResumed]]:
+    def _resume_and_record(self, token: Token, *, repeat: bool) -> list[NotResumed]:
+        replies, left = self._resume_each(token, token.unresumed(), repeat=repeat)
+        if replies:
+            self._store.record_replies(token.id, replies, self._clock())
+        return left
+
+    def _resume_each(
+        self, token: Token, waiters: Sequence[Waiter], *, repeat: bool
+    ) -> tuple[dict[str, Reply], list[NotResumed]]:
+        """`repeat` is whether a throttled call is repeated."""
         assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.load_output(token.outcome)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket)
             try:
-                kind = self._resume(waiter, result)
+                with nullcontext() if repeat else throttling.not_repeated():
+                    kind = self._resume(waiter, result)
             except (CannotResume, CannotResumeNow) as reason:
                 return NotResumed(waiter, reason)
             return Reply(kind, self._clock())

@@ -224,7 +224,9 @@ class Services:
 
     @cached_property
     def lambda_client(self) -> Any:
-        return _client("lambda")
+        from waitpoints.aws import throttling
+
+        return throttling.fails_fast(_client("lambda"))
 
     @cached_property
     def events_client(self) -> Any:
@@ -248,7 +250,9 @@ class Services:
 
     @cached_property
     def step_functions_client(self) -> Any:
-        return _client("stepfunctions")
+        from waitpoints.aws import throttling
+
+        return throttling.fails_fast(_client("stepfunctions"))
 
     def build_at_start(self, *parts: Part) -> None:
         """Build these services now if a Lambda function is starting: Lambda does not throttle the CPU during init.
