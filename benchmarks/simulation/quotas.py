@@ -89,6 +89,8 @@ class Sdk:
     """boto3's standard retries of a throttled call, as `wiring` configures them. A test compares them with those installed."""
 
     ATTEMPTS: Final = 3
+    FAST_ATTEMPTS: Final = 1
+    """Of a resume by the function that settles a token."""
     FIRST_PAUSE: Final = 1.0
     """The longest pause before the second attempt, in seconds. It doubles with each attempt, and the pause is random."""
     QUOTA: Final = 500

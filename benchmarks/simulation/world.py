@@ -169,7 +169,7 @@ class Simulation:
                 return 503
             if token.settled_at is None:
                 self._settle(token)
-                yield from self._resume(environment, token)
+                yield from self._resume(environment, token, Sdk.FAST_ATTEMPTS)
             return 200
         finally:
             self.accept_callback.leave(environment)
@@ -186,9 +186,9 @@ class Simulation:
         shard = self._lanes[token.hash % self.setting.partitions]
         shard[token.hash // self.setting.partitions % len(shard)].put(token, self.env.now)
 
-    def _resume(self, environment: Environment, token: Token) -> Process:
+    def _resume(self, environment: Environment, token: Token, attempts: int) -> Process:
         """Tell the waiter and record its reply. Returns whether both worked: else the stream does it."""
-        if not (yield from self._tell(environment, token)):
+        if not (yield from self._tell(environment, token, attempts)):
             return False
         if not (yield from self._write(environment, flows.RECORD, token)):
             return False
@@ -248,7 +248,7 @@ class Simulation:
         yield from self._read()
         if token.replied_at is not None:
             return True
-        if not (yield from self._resume(environment, token)):
+        if not (yield from self._resume(environment, token, Sdk.ATTEMPTS)):
             return False
         self.found.repaired += 1
         yield from self._write(environment, flows.UNMARK, token)  # only logged if it fails
@@ -256,14 +256,14 @@ class Simulation:
 
     # Their calls
 
-    def _tell(self, environment: Environment, token: Token) -> Process:
-        for attempt in range(1, Sdk.ATTEMPTS + 1):
+    def _tell(self, environment: Environment, token: Token, attempts: int) -> Process:
+        for attempt in range(1, attempts + 1):
             yield self.env.timeout(self._vary(self._time.step_functions))
             if self.step_functions.send(self.env.now):
                 environment.succeeded(RESUME, retried=attempt > 1)
                 token.resumed_at = token.resumed_at or self.env.now
                 return True
-            if attempt == Sdk.ATTEMPTS or not environment.may_retry(RESUME):
+            if attempt == attempts or not environment.may_retry(RESUME):
                 return False
             yield self.env.timeout(sdk_pause(self._random, attempt))
         raise AssertionError("the last attempt returns")

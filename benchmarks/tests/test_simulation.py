@@ -45,7 +45,7 @@ class TestStack:
         assert (stack.consumer.batch, stack.consumer.lanes) == (mapping["BatchSize"], mapping["ParallelizationFactor"])
         assert stack.consumer.longest_age == mapping["MaximumRecordAgeInSeconds"] < 24 * 3600
         assert stack.consumer.window == mapping.get("MaximumBatchingWindowInSeconds", 0)
-        assert stack.callbacks.rate < stack.stage.rate
+        assert stack.callbacks.rate == stack.stage.rate
 
 
 class TestParameters:

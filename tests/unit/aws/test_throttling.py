@@ -16,7 +16,7 @@ from waitpoints import wiring
 from waitpoints.errors import CannotResumeNow
 from waitpoints.token import ReplyKind, TokenError, WaiterKind
 
-ATTEMPTS = wiring._CONFIG.retries["total_max_attempts"]  # type: ignore[attr-defined]
+ATTEMPTS = vars(wiring._CONFIG)["retries"]["total_max_attempts"]
 ENOUGH = 150  # throttled calls: boto3's quota of an environment pays for a hundred retries of them
 
 
