@@ -47,15 +47,16 @@ LATE_CALLBACK: Final = (Call(UPDATE, token=1), Call(UPDATE, token=1))
 UNMARK: Final = Call("DynamoDB:DeleteItem", marks=1)
 GUARANTEE: Final = Call("DynamoDB:BatchGetItem", reads=0.5)
 """What `resume_waiters` asks once for a batch of records. So many read units are for each."""
+TIME_OUT: Final = (Call(QUERY, reads=1), SETTLE, SEND, RECORD)
+"""What `expire_tokens` does for a message of a token that is due and has a waiter."""
 REPAIR: Final = (Call(QUERY, reads=1), SEND, RECORD, UNMARK)
 """For each record whose waiter has no reply."""
 
-WAIT_WITH_TIMEOUT: Final = {
+COMPLETED_WAIT: Final = {
     "create": CREATE,
     "wait": WAIT,
-    "arm the timer": ARM_TIMER,
     "settle and resume": CALLBACK,
-    "timer, nothing to do": EXPIRE_NOTHING,
     "guarantee": (GUARANTEE,),
 }
+WAIT_WITH_TIMEOUT: Final = {**COMPLETED_WAIT, "arm the timer": ARM_TIMER, "timer, nothing to do": EXPIRE_NOTHING}
 """The steps of a wait that is completed before its timeout, by the names of `in_process.counting.waits`."""

@@ -6,12 +6,12 @@ from typing import Final
 
 from benchmarks.figures import table
 from benchmarks.simulation import quotas
-from benchmarks.simulation.flows import RESUME, WAIT_WITH_TIMEOUT, Call
+from benchmarks.simulation.flows import COMPLETED_WAIT, RESUME, Call
 from benchmarks.simulation.quotas import Assumed, Quota
 from benchmarks.simulation.stack import SimulatedStack
 from waitpoints.aws.items import LIST_SHARDS
 
-TIMEOUT: Final = 86_400  # seconds: each wait's schedule lives so long
+LENGTH: Final = 86_400  # seconds of a wait, in which its execution is open
 TRANSITIONS: Final = 3  # of a Standard execution: its start, the state that waits, and what follows
 
 
@@ -42,13 +42,15 @@ class Limit:
 
 def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]:
     """Return the limits, the first that is met first."""
-    calls = [call for flow in WAIT_WITH_TIMEOUT.values() for call in flow]
+    calls = [call for flow in COMPLETED_WAIT.values() for call in flow]
     indexed = sum(call.list_index for call in calls)
     written = sum(call.token for call in calls)
-    busy = sum(_seconds(flow, assumed or Assumed()) for flow in WAIT_WITH_TIMEOUT.values())
+    busy = sum(_seconds(flow, assumed or Assumed()) for flow in COMPLETED_WAIT.values())
     resumes = sum(call.operation == RESUME for call in calls)
     found = [
-        Limit("callbacks", 1, stack.callbacks.rate, "429", "the route's throttle in `template.yaml`"),
+        _of(quotas.OPEN_EXECUTIONS, LENGTH, "your own `StartExecution` fails: `ExecutionLimitExceeded`", "AWS, to millions"),
+        _of(quotas.OPEN_DURABLE, LENGTH, "your own invocation fails"),
+        Limit("callbacks", 1, stack.callbacks.rate, "429", "`CallbacksPerSecond`"),
         Limit("other requests", 1, stack.stage.rate, "429", "the stage's throttle in `template.yaml`"),
         _of(quotas.API_RATE, 2, "429"),
         _of(quotas.CONCURRENCY, busy, "503; the stream and timers wait"),
@@ -68,9 +70,21 @@ def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]
             "503",
             "`LIST_SHARDS` in `items.py`",
         ),
+        Limit(
+            f"write units a second of the {LIST_SHARDS} partitions of the index of deadlines",
+            1,
+            LIST_SHARDS * quotas.PARTITION_WRITES.value,
+            "503",
+            "`LIST_SHARDS` in `items.py`",
+        ),
         _of(quotas.TABLE_WRITES, written, "503, and `TryAgain` in states"),
-        _of(quotas.SCHEDULE_RATE, 1, "the stream arms timers later; `TimerLateAlarm`"),
-        _of(quotas.SCHEDULES, TIMEOUT, "dead letters; the doctor times tokens out, up to an hour late"),
+        Limit(
+            "timers started a second",
+            1,
+            quotas.TIMERS_STARTED,
+            "tokens time out late; `TimersBehindAlarm`",
+            "memory of `StartTimers`",
+        ),
     ]
     return sorted(found, key=lambda limit: limit.waits)
 

@@ -16,7 +16,7 @@ SOURCES: Final = MappingProxyType(
         "ondemand": f"{_DOCS}/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html",
         "table": f"{_DOCS}/amazondynamodb/latest/developerguide/ServiceQuotas.html",
         "states": f"{_DOCS}/step-functions/latest/dg/service-quotas.html",
-        "scheduler": f"{_DOCS}/scheduler/latest/UserGuide/scheduler-quotas.html",
+        "sqs": f"{_DOCS}/lambda/latest/dg/services-sqs-scaling.html",
     }
 )
 
@@ -50,11 +50,20 @@ TRANSITION_RATE = Quota("state transitions a second", 5_000, "states", "L-AD9B4E
 PARTITION_WRITES = Quota("write units a second of a partition", 1_000, "partition")
 NEW_TABLE_WRITES = Quota("write units a second of a new table", 4_000, "ondemand")
 TABLE_WRITES = Quota("write units a second of a table", 40_000, "table", "L-AB614373")
-SCHEDULE_RATE = Quota("`CreateSchedule` a second", 5_000, "scheduler", elsewhere=250)
-SCHEDULES = Quota("schedules of a region", 10_000_000, "scheduler")
+OPEN_EXECUTIONS = Quota("Standard executions open at once", 1_000_000, "states")
+OPEN_DURABLE = Quota("durable executions open at once, where those wait instead", 10_000_000, "lambda", elsewhere=5_000_000)
+QUEUE_START = Quota("messages that a queue's mapping handles at once, at first", 5, "sqs")
+QUEUE_GAIN = Quota("as many more a minute, while messages are left", 300, "sqs")
+QUEUE_MOST = Quota("and at most", 1_000, "sqs")
 
-BESIDE_LIMITS: Final = (API_BURST, SCALING, SEND_TASK_BUCKET, PARTITION_WRITES)
+BESIDE_LIMITS: Final = (API_BURST, SCALING, SEND_TASK_BUCKET, PARTITION_WRITES, QUEUE_START, QUEUE_GAIN, QUEUE_MOST)
 """Those of which no wait takes a share, so `limits` does not list them."""
+
+
+TIMERS_STARTED: Final = 100_000 / 60
+"""Timers that `start_timers` starts a second, at least: a test has it start so many within its minute."""
+TIMERS_AHEAD: Final = (120.0, 180.0)
+"""The seconds before a deadline in which a round starts its timers: it looks three minutes ahead, each minute."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,12 +23,14 @@ class Run:
     name: str
     world: Simulation
     found: Found
+    since: float = 0
+    """From when on its times count."""
 
     def settled(self) -> list[float]:
-        return sorted(token.settled_at for token in self.found.tokens if token.settled_at is not None)
+        return sorted(token.settled_at - self.since for token in self.found.tokens if token.settled_at is not None)
 
     def resumed(self) -> list[float]:
-        return sorted(token.resumed_at for token in self.found.tokens if token.resumed_at is not None)
+        return sorted(token.resumed_at - self.since for token in self.found.tokens if token.resumed_at is not None)
 
 
 def burst(name: str, setting: Setting, sender: Sender = FOUR_HOURS, number: int = BURST, within: float = MINUTE) -> Run:
@@ -59,6 +61,18 @@ def raised(stack: SimulatedStack) -> list[Run]:
     ]
 
 
+def deadlines(stack: SimulatedStack) -> list[Run]:
+    """Tokens that all time out at one instant."""
+    return [deadline(f"{number:,}", Setting(stack), number) for number in (1_000, 10_000, BURST)]
+
+
+def deadline(name: str, setting: Setting, number: int) -> Run:
+    world = Simulation(setting)
+    since = world.timeouts(number)
+    world.found.audit_timeouts()
+    return Run(name, world, world.found, since)
+
+
 def list_index(stack: SimulatedStack) -> list[Run]:
     """Four thousand callbacks a second for a quarter of a minute, where every other quota has been raised."""
     wide = Throttle(10_000, 10_000)
@@ -82,6 +96,8 @@ def report(stack: SimulatedStack) -> tuple[str, list[Run], list[Run]]:
         table(_LAG_HEAD, [_lag_cells(run) for run in regions]),
         "4,000 callbacks a second for 15 s, with every quota raised but that of the list index:",
         table(_INDEX_HEAD, [_index_cells(run) for run in list_index(stack)]),
+        "Tokens that share a deadline, in seconds after it:",
+        table(_DEADLINE_HEAD, [_deadline_cells(run) for run in deadlines(stack)]),
     ]
     return "\n\n".join(parts), senders, regions
 
@@ -116,6 +132,14 @@ _INDEX_HEAD = ["", "settled after", "answered 503"]
 
 def _index_cells(run: Run) -> list[str]:
     return [run.name, _duration(run.settled()[-1]), f"{run.found.answers[503]:,}"]
+
+
+_DEADLINE_HEAD = ["tokens", "settled, median", "the last", "resumed, median", "the last"]
+
+
+def _deadline_cells(run: Run) -> list[str]:
+    shown = [value for times in (run.settled(), run.resumed()) for value in (percentile(times, 0.5), times[-1])]
+    return [run.name, *map(_duration, shown)]
 
 
 def _duration(seconds: float) -> str:

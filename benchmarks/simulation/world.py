@@ -12,9 +12,19 @@ import simpy
 from benchmarks.simulation import flows
 from benchmarks.simulation.aws import Concurrency, Environment, Process, SimulatedFunction, StepFunctions, Table, sdk_pause
 from benchmarks.simulation.flows import RESUME, Call
-from benchmarks.simulation.quotas import API_BURST, API_RATE, CONCURRENCY, SEND_TASK_BUCKET, SEND_TASK_RATE, Assumed, Sdk
+from benchmarks.simulation.quotas import (
+    API_BURST,
+    API_RATE,
+    CONCURRENCY,
+    SEND_TASK_BUCKET,
+    SEND_TASK_RATE,
+    TIMERS_AHEAD,
+    Assumed,
+    Sdk,
+)
 from benchmarks.simulation.senders import FOUR_HOURS, Sender
 from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
+from benchmarks.simulation.timers import TimerQueue
 from local.throttle import TokenBucket
 
 LARGE_REGION: Final = Throttle(SEND_TASK_RATE.value, SEND_TASK_BUCKET.value)
@@ -85,9 +95,17 @@ class Found:
 
     def audit(self) -> None:
         """Assert that nothing is lost: who was answered 200 has settled a token, and each settled token's waiter went on."""
-        settled = self.settled
-        assert len(settled) + self.given_up >= len(self.tokens), "a token was neither settled nor given up by its sender"
+        assert len(self.settled) + self.given_up >= len(self.tokens), "a token was neither settled nor given up by its sender"
         assert self.answers[200] >= len(self.tokens) - self.given_up, "a sender stopped without a 200"
+        self.audit_resumes()
+
+    def audit_timeouts(self) -> None:
+        """Assert that every token has timed out, and its waiter went on."""
+        assert len(self.settled) == len(self.tokens), "a token has not timed out"
+        self.audit_resumes()
+
+    def audit_resumes(self) -> None:
+        settled = self.settled
         assert all(token.resumed_at is not None for token in settled), "an execution waits although its token has settled"
         assert all(token.replied_at is not None for token in settled), "a waiter has no reply"
         assert not self.expired, "a record grew too old"
@@ -105,6 +123,7 @@ class Simulation:
         self.accept_callback = self._function("accept_callback", shared)
         self.create_token = self._function("create_token", shared)
         self.resume_waiters = self._function("resume_waiters", shared)
+        self.expire_tokens = self._function("expire_tokens", shared)
         self.table = Table(setting.partitions, setting.list_partitions)
         self.step_functions = StepFunctions(setting.send_task.rate, setting.send_task.burst)
         self._account, self._stage, self._callbacks = map(
@@ -123,6 +142,18 @@ class Simulation:
         self.env.process(self._hammer(rate, seconds, sender))
         self.env.run()
         return self.found
+
+    def timeouts(self, number: int) -> float:
+        """Have so many tokens time out at one instant, and return that instant. `found` says what became of them.
+
+        The run begins with the round that starts their timers, which comes as late as it may.
+        """
+        deadline = TIMERS_AHEAD[0]
+        self.found.tokens += [Token(self._random.randrange(10**9)) for _ in range(number)]
+        queue = TimerQueue(self.env, self._expire)
+        self.env.process(queue.start_timers(self.found.tokens, deadline))
+        self.env.run()
+        return deadline
 
     def _arrive(self, number: int, within: float, sender: Sender) -> Process:
         for _ in range(number):
@@ -165,14 +196,21 @@ class Simulation:
             yield from self._work()
             if token.settled_at is not None:
                 return (yield from self._late(environment, token))
-            if not (yield from self._write(environment, flows.SETTLE, token)):
-                return 503
-            if token.settled_at is None:
-                self._settle(token)
-                yield from self._resume(environment, token, Sdk.FAST_ATTEMPTS)
-            return 200
+            return 200 if (yield from self._settle(environment, token)) else 503
         finally:
             self.accept_callback.leave(environment)
+
+    def _expire(self, token: Token) -> Process:
+        """expire_tokens, for the one message of a batch. Returns whether it is done."""
+        environment = yield from self.expire_tokens.enter()
+        if environment is None:
+            return False
+        try:
+            yield from self._work()
+            yield from self._read()
+            return token.settled_at is not None or (yield from self._settle(environment, token))
+        finally:
+            self.expire_tokens.leave(environment)
 
     def _late(self, environment: Environment, token: Token) -> Process:
         refused, count = flows.LATE_CALLBACK
@@ -181,8 +219,17 @@ class Simulation:
         yield from self._write(environment, count, token)
         return 200
 
-    def _settle(self, token: Token) -> None:
-        token.settled_at = self.env.now
+    def _settle(self, environment: Environment, token: Token) -> Process:
+        """Settle a token and resume its waiter. Returns whether it has settled."""
+        if not (yield from self._write(environment, flows.SETTLE, token)):
+            return False
+        if token.settled_at is None:
+            token.settled_at = self.env.now
+            self._put_into_the_stream(token)
+            yield from self._resume(environment, token, Sdk.FAST_ATTEMPTS)
+        return True
+
+    def _put_into_the_stream(self, token: Token) -> None:
         shard = self._lanes[token.hash % self.setting.partitions]
         shard[token.hash // self.setting.partitions % len(shard)].put(token, self.env.now)
 

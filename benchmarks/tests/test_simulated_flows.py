@@ -44,6 +44,11 @@ def test_the_steps_of_a_wait(counted: Bench) -> None:
     }
 
 
+def test_a_timeout(counted: Bench) -> None:
+    wait = counted.wait(timeout="10m", ends=False)
+    assert modelled(wait["timer, due"].calls) == list(flows.TIME_OUT)
+
+
 def test_a_create_with_a_key_and_the_next_one(counted: Bench) -> None:
     counted.meter.take()
     counted.api.create(idempotencyKey="simulated")

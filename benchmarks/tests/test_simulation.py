@@ -1,23 +1,30 @@
 """The model of docs/scaling.md: its arithmetic, what it reads from the template, and that nothing is lost in it."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
+from botocore import UNSIGNED
+from botocore.awsrequest import AWSResponse
+from botocore.config import Config
+from botocore.exceptions import ClientError
 from botocore.retries import quota, standard
 from waitpoints_client import session
 
 from benchmarks.figures import DOCS, read
-from benchmarks.simulation import limits, quotas, scenarios
+from benchmarks.simulation import limits, quotas, scenarios, timers
 from benchmarks.simulation.aws import Concurrency, Environment, SimulatedFunction, Table
-from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, Call
+from benchmarks.simulation.flows import CALLBACK, RECORD, REPAIR, SETTLE, TIME_OUT, Call
 from benchmarks.simulation.quotas import Assumed, Sdk
 from benchmarks.simulation.senders import NEVER, SDK, SENDERS, STEADY, doubling
 from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
 from benchmarks.simulation.world import STORE_PAUSES, Found, Setting, Simulation, Token, happened_by, percentile
 from in_process.template import Template
 from waitpoints import wiring
-from waitpoints.aws import store
+from waitpoints.aws import store, throttling
+from waitpoints.aws import timers as timer_queue
 
 OPEN = Throttle(10**6, 10**6)
 SCALING = DOCS / "scaling.md"
@@ -56,8 +63,28 @@ class TestParameters:
         assert quota.RetryQuota.INITIAL_CAPACITY == Sdk.QUOTA
         assert vars(wiring._CONFIG)["retries"]["total_max_attempts"] == Sdk.ATTEMPTS
 
+    @pytest.mark.parametrize(("is_fast", "attempts"), [(True, Sdk.FAST_ATTEMPTS), (False, Sdk.ATTEMPTS)])
+    def test_the_fast_path_repeats_no_throttled_resume(
+        self, monkeypatch: pytest.MonkeyPatch, is_fast: bool, attempts: int
+    ) -> None:
+        monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+        config = wiring._CONFIG.merge(Config(signature_version=UNSIGNED))
+        client, requests = boto3.client("stepfunctions", "us-east-1", config=config), []
+
+        def throttle(request: Any, **_: Any) -> Any:
+            requests.append(request)
+            response: Any = AWSResponse(request.url, 400, {}, None)  # type: ignore[arg-type]
+            response._content = b'{"__type": "ThrottlingException"}'
+            return response
+
+        client.meta.events.register("before-send", throttle)
+        with pytest.raises(ClientError), throttling.not_repeated() if is_fast else nullcontext():
+            throttling.fails_fast(client).send_task_success(taskToken="token", output="1")
+        assert len(requests) == attempts
+
     def test_pauses_are_those_of_the_store_and_of_the_client(self) -> None:
         assert store._PAUSES == STORE_PAUSES
+        assert timer_queue.LONGEST_PAUSE == timers.LONGEST_PAUSE
         expected = tuple(session.FIRST_DELAY * session.DELAY_FACTOR**number for number in range(session.ATTEMPTS - 1))
         assert expected == SDK.pauses
 
@@ -139,6 +166,15 @@ class TestWorld:
         assert least <= max(token.resumed_at or 0 for token in found.tokens) <= 1.1 * least
         assert all(place < throttle.burst + throttle.rate * at + 1 for place, at in enumerate(sent))
 
+    def test_a_throttled_step_functions_takes_no_callback_down(self, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+        """With repetitions, as many callbacks a second would need more invocations than an account has."""
+        slow = replace(setting, send_task=Throttle(100, 300), concurrency=1_000)
+        answers = [Simulation(slow).callbacks(10_000, 6, STEADY).answers]
+        monkeypatch.setattr(Sdk, "FAST_ATTEMPTS", Sdk.ATTEMPTS)
+        answers.append(Simulation(slow).callbacks(10_000, 6, STEADY).answers)
+        once, repeated = (answer[503] for answer in answers)
+        assert once < 400 < 4 * 400 < repeated
+
     def test_nothing_is_lost_in_a_burst_with_every_throttle(self, stack: SimulatedStack) -> None:
         setting = Setting(replace(stack, callbacks=Throttle(100, 50)), send_task=Throttle(20, 10), concurrency=10)
         found = Simulation(setting).callbacks(1_000, 2, STEADY)
@@ -161,7 +197,7 @@ class TestWorld:
 
     def test_a_stack_with_reserved_concurrency_keeps_the_rest_for_the_stream(self, setting: Setting) -> None:
         stack = replace(setting.stack, reserved={"accept_callback": 20})
-        world = Simulation(replace(setting, stack=stack, concurrency=100, send_task=Throttle(20, 20)))
+        world = Simulation(replace(setting, stack=stack, concurrency=100, send_task=Throttle(20, 20), partitions=4))
         world.callbacks(1_000, 2, STEADY).audit()
         assert (world.accept_callback.most, world.resume_waiters.throttled) == (20, 0)
         assert world.accept_callback.throttled
@@ -189,6 +225,46 @@ class TestWorld:
             found.audit()
 
 
+class TestTimers:
+    """Of tokens that share a deadline. The queue's mapping begins with 5 messages at once, and gains 5 a second."""
+
+    def test_every_token_times_out_and_its_waiter_goes_on(self, setting: Setting) -> None:
+        world = Simulation(setting)
+        deadline = world.timeouts(500)
+        world.found.audit_timeouts()
+        assert all(token.settled_at is not None and token.settled_at >= deadline for token in world.found.tokens)
+        assert world.table.written == 500 * sum_of(TIME_OUT) + world.found.repaired * sum_of(REPAIR)
+
+    def test_as_many_are_handled_at_once_as_the_mapping_takes(self, setting: Setting) -> None:
+        """All messages are there at the deadline, so n messages take t seconds by the closed form."""
+        world = Simulation(replace(setting, assumed=Assumed(start=0)))
+        deadline = world.timeouts(5_000)
+        last = max(token.settled_at or 0 for token in world.found.tokens) - deadline
+        each = world.setting.assumed.own + 3 * world.setting.assumed.dynamodb + world.setting.assumed.step_functions
+        assert (5 * last + 5 * last**2 / 2) / each == pytest.approx(5_000, rel=0.1)
+        assert world.expire_tokens.most == pytest.approx(5 + 5 * last, abs=2)
+
+    def test_more_tokens_than_a_round_starts_in_its_time_are_late(
+        self, setting: Setting, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(timers, "TIMERS_STARTED", 5)
+        world = Simulation(setting)
+        deadline = world.timeouts(1_000)
+        world.found.audit_timeouts()
+        last = max(token.settled_at or 0 for token in world.found.tokens) - deadline
+        assert last == pytest.approx(1_000 / 5 - deadline, abs=2)
+
+    def test_what_is_throttled_comes_again(self, setting: Setting) -> None:
+        world = Simulation(replace(setting, concurrency=3))
+        world.timeouts(300)
+        world.found.audit_timeouts()
+        assert world.expire_tokens.throttled
+
+    def test_a_message_comes_again_after_longer_and_longer_pauses(self) -> None:
+        pauses = [timers.Message(None, receives).pause() for receives in (1, 2, 3, 7, 8, 99)]
+        assert pauses == [1, 2, 4, 64, 120, 120]
+
+
 @pytest.mark.parametrize(
     "token",
     [Token(1, settled_at=1), Token(1, settled_at=1, resumed_at=2), Token(1)],
@@ -197,8 +273,9 @@ class TestWorld:
 def test_the_audit_sees_what_is_lost(token: Token) -> None:
     found = Found(tokens=[token])
     found.answers[200] = 1
-    with pytest.raises(AssertionError):
-        found.audit()
+    for audit in (found.audit, found.audit_timeouts):
+        with pytest.raises(AssertionError):
+            audit()
 
 
 class TestLimits:
@@ -211,8 +288,16 @@ class TestLimits:
         assert found[quotas.SEND_TASK_RATE.name].waits == 500
         assert found[quotas.NEW_TABLE_WRITES.name].waits == 1_000
         assert found["callbacks"].waits == stack.callbacks.rate
-        assert found[quotas.CONCURRENCY.name].waits == pytest.approx(1_000 / 0.24)
-        assert found[quotas.SCHEDULES.name].waits == pytest.approx(10_000_000 / 86_400)
+        assert found[quotas.CONCURRENCY.name].waits == pytest.approx(1_000 / 0.16)
+        assert found[quotas.OPEN_EXECUTIONS.name].waits == pytest.approx(1_000_000 / 86_400)
+
+    def test_open_executions_come_first(self, stack: SimulatedStack) -> None:
+        assert limits.limits(stack)[0].name == quotas.OPEN_EXECUTIONS.name
+
+    def test_no_limit_of_the_stack_is_above_100_percent_at_1000_waits_a_second(self, stack: SimulatedStack) -> None:
+        own = [limit for limit in limits.limits(stack) if not limit.link]
+        assert {"callbacks", "other requests", "timers started a second"} < {limit.name for limit in own}
+        assert all(limit.waits >= 1_000 for limit in own)
 
 
 def test_the_longest_wait_is_that_of_the_first_token_that_still_waits(setting: Setting) -> None:
@@ -238,4 +323,14 @@ class TestThePage:
     def test_has_every_scenario(self) -> None:
         bursts = read(SCALING, "bursts, by make simulate")
         assert all(f"| {sender.name} |" in bursts for sender in SENDERS)
-        assert bursts.count("| --- |") == 3
+        assert bursts.count("| --- |") == 4
+
+    def test_says_that_a_burst_is_answered_503_a_thousand_times_at_most(self) -> None:
+        """But in a new account, which runs ten functions at once."""
+        hundred_thousand = read(SCALING, "bursts, by make simulate").split("4,000 callbacks a second")[0]
+        rows = [row.strip("| ").split(" | ") for row in hundred_thousand.splitlines() if row.startswith("| ")]
+        refused = {row[0]: int(row[-1].replace(",", "")) for row in rows if row[-1].replace(",", "").isdigit()}
+        refused.pop("sender")
+        new_account = refused.pop("a new account, 10 invocations at once; as Shopify")
+        assert len(refused) == len(SENDERS) + 5
+        assert max(refused.values()) <= 1_000 < new_account
