@@ -48,13 +48,13 @@ def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]
     busy = sum(_seconds(flow, assumed or Assumed()) for flow in COMPLETED_WAIT.values())
     resumes = sum(call.operation == RESUME for call in calls)
     found = [
-        _of(quotas.OPEN_EXECUTIONS, LENGTH, "your own `StartExecution` fails: `ExecutionLimitExceeded`", "AWS, to millions"),
-        _of(quotas.OPEN_DURABLE, LENGTH, "your own invocation fails"),
+        _of(quotas.OPEN_EXECUTIONS, LENGTH, "your `StartExecution` fails", "AWS, to millions"),
+        _of(quotas.OPEN_DURABLE, LENGTH, "your invocation fails"),
         Limit("callbacks", 1, stack.callbacks.rate, "429", "`CallbacksPerSecond`"),
         Limit("other requests", 1, stack.stage.rate, "429", "the stage's throttle in `template.yaml`"),
         _of(quotas.API_RATE, 2, "429"),
         _of(quotas.CONCURRENCY, busy, "503; the stream and timers wait"),
-        _of(quotas.START_RATE, 1, "your own `StartExecution` is throttled"),
+        _of(quotas.START_RATE, 1, "your `StartExecution` is throttled"),
         _of(quotas.TRANSITION_RATE, TRANSITIONS, "Step Functions delays executions"),
         _of(quotas.SEND_TASK_RATE, resumes, "the stream resumes later; `ResumeLateAlarm`"),
         _of(
@@ -66,13 +66,6 @@ def limits(stack: SimulatedStack, assumed: Assumed | None = None) -> list[Limit]
         Limit(
             f"write units a second of the list's {LIST_SHARDS} index partitions",
             indexed,
-            LIST_SHARDS * quotas.PARTITION_WRITES.value,
-            "503",
-            "`LIST_SHARDS` in `items.py`",
-        ),
-        Limit(
-            f"write units a second of the {LIST_SHARDS} partitions of the index of deadlines",
-            1,
             LIST_SHARDS * quotas.PARTITION_WRITES.value,
             "503",
             "`LIST_SHARDS` in `items.py`",

@@ -55,7 +55,6 @@ def raised(stack: SimulatedStack) -> list[Run]:
     return [
         burst("500 `SendTaskSuccess` a second, bucket 3,000", replace(setting, send_task=LARGE_REGION)),
         burst("300 a second, bucket 1,500", small),
-        burst("300 a second, 4,000 invocations at once", replace(small, concurrency=4_000)),
         burst("300 a second, `CallbackConcurrency=300`", replace(small, stack=few)),
         burst("raised to 2,500 a second", replace(setting, send_task=Throttle(2_500, 5_000))),
     ]
@@ -63,7 +62,7 @@ def raised(stack: SimulatedStack) -> list[Run]:
 
 def deadlines(stack: SimulatedStack) -> list[Run]:
     """Tokens that all time out at one instant."""
-    return [deadline(f"{number:,}", Setting(stack), number) for number in (1_000, 10_000, BURST)]
+    return [deadline(f"{number:,}", Setting(stack), number) for number in (1_000, BURST)]
 
 
 def deadline(name: str, setting: Setting, number: int) -> Run:
