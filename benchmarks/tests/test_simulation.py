@@ -77,7 +77,7 @@ class TestParameters:
             response._content = b'{"__type": "ThrottlingException"}'
             return response
 
-        client.meta.events.register("before-send", throttle)
+        client.meta.events.register("before-send.sfn", throttle)
         with pytest.raises(ClientError), throttling.not_repeated() if is_fast else nullcontext():
             throttling.fails_fast(client).send_task_success(taskToken="token", output="1")
         assert len(requests) == attempts

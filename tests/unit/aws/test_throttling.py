@@ -82,8 +82,8 @@ def world(kind: WaiterKind, aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterat
     made, services = InMemory(kind=kind), wiring.Services()
     made.resumers.step_functions = services.step_functions
     made.resumers.durable_functions = services.durable_functions
-    for client in (services.step_functions_client, services.lambda_client):
-        client.meta.events.register("before-send", aws.receive)
+    services.step_functions_client.meta.events.register("before-send.sfn", aws.receive)  # moto, if it runs, comes second
+    services.lambda_client.meta.events.register("before-send.lambda", aws.receive)
     yield made
     services.reset()
 
