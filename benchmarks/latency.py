@@ -12,7 +12,7 @@ import os
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +24,7 @@ from urllib.parse import quote, urlsplit
 
 from benchmarks.comparison.functions import signed_url
 from benchmarks.figures import Figures, table
+from local import fork_server
 from local.stack import LOCAL, REGION, ROOT, Stack, free_port, running, sam
 
 FOLDER = LOCAL / "latency"
@@ -184,10 +185,9 @@ class Processors:
     """The processor time of the functions' processes."""
 
     def __init__(self, stack: Stack) -> None:
-        self._endpoint = f"AWS_ENDPOINT_URL={stack.endpoint_url}"
         self._emulator = emulator_process(urlsplit(stack.endpoint_url).port)
         self._names = {
-            resource["PhysicalResourceId"]: resource["LogicalResourceId"]
+            fork_server.short(resource["PhysicalResourceId"]): resource["LogicalResourceId"]
             for name in (stack.stack_name, "comparison")
             for page in stack.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
             for resource in page["StackResourceSummaries"]
@@ -200,18 +200,7 @@ class Processors:
 
     def used(self) -> dict[str, float]:
         """Return the seconds that each function has used, by its logical id."""
-        seconds: dict[str, float] = {}
-        for process in Path("/proc").glob("[0-9]*"):
-            try:
-                variables = (process / "environ").read_bytes().decode(errors="replace").split("\0")
-                if self._endpoint not in variables:
-                    continue
-                name = next(found for found in variables if found.startswith("AWS_LAMBDA_FUNCTION_NAME=")).partition("=")[2]
-                logical_id, used = self._names[name], processor_seconds((process / "stat").read_text())
-                seconds[logical_id] = seconds.get(logical_id, 0) + used
-            except (OSError, StopIteration, KeyError):  # it has ended, or is no function's
-                continue
-        return seconds
+        return used_by(self._names)
 
     def at_rest(self, quiet: float) -> dict[str, float]:
         """Return what they have used once they have used nothing for so many seconds."""
@@ -249,6 +238,16 @@ def emulator_process(port: int | None) -> Path:
             if (process / "cmdline").read_text().split("\0")[1:4] == command:
                 return process
     raise SystemExit("The emulator has no process")
+
+
+def used_by(names: Mapping[str, str]) -> dict[str, float]:
+    """Return the processor time in seconds of the processes of these names, by what each name stands for."""
+    seconds: dict[str, float] = {}
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError, KeyError):  # it has ended, or is no function's
+            meant = names[(process / "comm").read_text().rstrip("\n")]
+            seconds[meant] = seconds.get(meant, 0) + processor_seconds((process / "stat").read_text())
+    return seconds
 
 
 def processor_seconds(stat: str) -> float:

@@ -1,8 +1,14 @@
 """What `make bench BENCH=latency` computes from its samples."""
 
+import os
+import sys
+from pathlib import Path
+
 import pytest
 
-from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, processor_seconds, ratio
+from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, processor_seconds, ratio, used_by
+from local import fork_server
+from local.process_mends import _ForkServer
 
 OWN = Variant("Waitpoints", lambda _: [], ["AcceptCallback", "ResumeWaiters"])
 BARE = Variant("(c)", lambda _: [], ["Bare"])
@@ -51,3 +57,15 @@ def test_a_ratio_over_its_budget_is_named(connections: int, times: tuple[float, 
 def test_the_processor_time_of_a_process_is_read_although_its_name_has_spaces_and_brackets() -> None:
     fields = ["S", *["0"] * 10, "150", "50", *["0"] * 30]
     assert processor_seconds(f"17 (a (strange) name) {' '.join(fields)}") == 2.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_the_processor_time_of_a_function_is_that_of_its_forked_process(tmp_path: Path) -> None:
+    name = f"waitpoints-AcceptCallback-{os.getpid():012}"
+    program = tmp_path / "_worker.py"
+    program.write_text("print(sum(range(3_000_000)), flush=True)\ninput()\n")
+    process = _ForkServer("").start([sys.executable, str(program)], str(tmp_path), {"AWS_LAMBDA_FUNCTION_NAME": name})
+    assert process.stdout.readline()
+    assert used_by({fork_server.short(name): "AcceptCallback"}).get("AcceptCallback", 0) > 0
+    process.stdin.close()
