@@ -15,7 +15,7 @@ SHOWN = 1000  # ids of each kind in the response
 LAST_READ = 240_000  # milliseconds before the function's timeout: read nothing later than this
 LAST_START = 30_000  # and start to finish nothing later than this
 
-services.build_at_start("tokens", "step_functions_client")
+services.build_at_start("waking", "step_functions_client")
 
 
 class TableTooLarge(Exception):
@@ -24,7 +24,9 @@ class TableTooLarge(Exception):
 
 def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     found = unfinished.search(services.store, services.now(), lambda: context.get_remaining_time_in_millis() > LAST_READ)
-    left = unfinished.finish(services.tokens, found, lambda: context.get_remaining_time_in_millis() > LAST_START)
+    left = unfinished.finish(
+        services.tokens, services.waking, found, lambda: context.get_remaining_time_in_millis() > LAST_START
+    )
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
         undone = len(left.unresumed) + len(left.overdue)
         finished = len(found.unresumed) + len(found.overdue) - undone

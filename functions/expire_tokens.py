@@ -1,4 +1,4 @@
-"""Consume the timer queue: time out tokens that are due, and re-arm the timer of a message that came early."""
+"""Consume the timer queue: time out tokens that are due, and have the others looked at again."""
 
 from contextlib import suppress
 from typing import Any
@@ -8,9 +8,10 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import ids, telemetry
+from waitpoints.waking import Named
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "timers", "step_functions_client")
+services.build_at_start("waking", "step_functions_client")
 queue = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
@@ -19,13 +20,18 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 
 def record_handler(record: SQSRecord) -> None:
-    token_id = ids.parse(record.json_body["waitpointId"])
+    message = record.json_body
+    token_id = ids.parse(message["waitpointId"])
     with telemetry.canonical_line("expire", tokenId=token_id):
         try:
-            due_at = services.tokens.expire(token_id)
-            if due_at is not None:
-                services.timers.arm(token_id, due_at, services.now())
+            services.waking.look(token_id, named_in(message, record))
         except Exception:
             with suppress(Exception):  # if this fails, the queue's visibility timeout applies
                 services.timers.come_again_soon(record.receipt_handle, int(record.attributes.approximate_receive_count))
             raise
+
+
+def named_in(message: dict[str, Any], record: SQSRecord) -> Named | None:
+    if "instant" not in message:
+        return None
+    return Named(int(message["instant"]), int(record.attributes.sent_timestamp))

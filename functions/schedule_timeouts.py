@@ -1,30 +1,46 @@
-"""Consume the table's stream: arm a timer for each new token that has a timeout."""
+"""Consume the table's stream: send the message of each new token that is due soon, or that an older version made."""
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
-from waitpoints.errors import CannotArm
+from waitpoints.aws.items import plain, token_from
+from waitpoints.token import Token
 from waitpoints.wiring import services
 
-services.build_at_start("timers", "dead_letters")
-stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+services.build_at_start("waking")
 
 
-def handler(event: dict[str, Any], context: LambdaContext) -> Any:
-    return process_partial_response(event=event, record_handler=record_handler, processor=stream, context=context)
-
-
-def record_handler(record: DynamoDBRecord) -> None:
-    image = (record.dynamodb.new_image if record.dynamodb else None) or {}
-    if "timeoutAt" not in image:
-        return
-    with telemetry.canonical_line("schedule", tokenId=image["id"]):
+def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
+    numbers: dict[str, str] = {}
+    tokens: list[Token] = []
+    failed: list[str] = []
+    for record in event["Records"]:
+        number = str(record["dynamodb"]["SequenceNumber"])
         try:
-            services.timers.arm(image["id"], int(image["timeoutAt"]), services.now())
-        except CannotArm as reason:  # a retry would block every later timer; the doctor times this token out
-            telemetry.count("TimersNotArmed")
-            services.dead_letters.put(image["id"], str(reason))
+            token = token_of(record)
+        except (KeyError, TypeError, ValueError) as error:  # an older version may read what a newer one wrote
+            telemetry.logger.warning("Record not read", error=type(error).__name__)
+            failed.append(number)
+            continue
+        numbers[token.id] = number
+        tokens.append(token)
+    failed += [numbers[token_id] for token_id in start(tokens)]
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+
+
+def token_of(record: dict[str, Any]) -> Token:
+    """Return the token without its waiters."""
+    return token_from(plain({name: value for name, value in record["dynamodb"]["NewImage"].items() if name != "waiters"}))
+
+
+def start(tokens: list[Token]) -> set[str]:
+    """Send the messages of these tokens. Returns the ids of those whose message was not sent."""
+    if not tokens:
+        return set()
+    ids = [token.id for token in tokens]
+    with telemetry.canonical_line("schedule", **{"tokenId": ids[0]} if len(ids) == 1 else {"tokenIds": ids}):
+        failed = services.waking.start_new(tokens)
+        telemetry.note(failed=len(failed))
+        return failed

@@ -157,8 +157,12 @@ class TryAgain(WaitpointsError):
     """AWS throttled or failed. Nothing was lost; the caller can send the same request again."""
 
 
-class CannotArm(Exception):
-    """The account's quota of schedules is used up. Retrying won't fix it."""
+class TimersNotStarted(Exception):
+    """AWS did not do all that it was asked for. The next round starts these timers."""
+
+
+class NotMovedYet(Exception):
+    """A message names an instant that its token does not have yet. It comes again."""
 
 
 class CannotResumeNow(Exception):

@@ -3,7 +3,7 @@
 `aws.outputs` has none: the core uses it directly, and tests replace the bucket below it.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -108,6 +108,12 @@ class TokenStore(Protocol):
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns whether it did, and the token as it is now."""
 
+    def set_wake(self, token: Token, wake_at: int | None) -> bool:
+        """Set when a waiting token is looked at next. Returns False if it no longer waits as `token` says, or is gone."""
+
+    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
+        """Give a waiting token another timeout. Returns False if it no longer waits as `token` says, is due, or is gone."""
+
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""
 
@@ -125,6 +131,55 @@ class TokenStore(Protocol):
 
         Reads all of them at once and may miss the latest replies, or leave a token out.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """Up to where a shard of the due index was read: all entries before `wake_at`, and those at `wake_at` up to a token.
+
+    `after` is the id of this token, or "" if none at `wake_at` was read.
+    """
+
+    wake_at: int = 0
+    after: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Timer:
+    """A token, and when its timer has to look at it."""
+
+    token_id: str
+    wake_at: int
+
+
+class DueIndex(Protocol):
+    """The tokens in the order in which they have to be looked at, in `shards` parts. A token stays in it when it settles."""
+
+    @property
+    def shards(self) -> int: ...
+
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        """Read at most `limit` entries behind `start` up to the instant `until`. Returns them, and where this read ended."""
+
+    def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
+        """Return which of these tokens, at most a hundred, may still wait. The others have ended or are gone.
+
+        Raises TimersNotStarted if it cannot tell for each of them.
+        """
+
+    def cursors(self) -> list[Cursor]:
+        """Return up to where the timers of each shard are started."""
+
+    def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
+        """Move a shard's cursor forwards. Returns False if it is no longer at `start`: another round has moved it."""
+
+
+class TimerQueue(Protocol):
+    def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
+        """Have one token looked at. With `names_instant`, the message comes back while the token does not have that instant."""
+
+    def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
+        """Have these tokens looked at. Returns the ids of those whose message was not sent."""
 
 
 class Resumer(Protocol):

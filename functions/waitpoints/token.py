@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Self, assert_never
 
 MAX_WAITERS = 100  # of one token
+NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 ORIGIN_TEXT = 256  # characters
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -316,12 +317,14 @@ class NewToken:
 class Token:
     """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
 
+    `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` is the JSON text of its page, if the token was read with the items beside it.
     """
 
     id: str
     created_at: int
     timeout_at: int | None = None
+    wake_at: int | None = None
     tags: tuple[str, ...] = ()
     idempotency_key: str | None = None
     idempotency_key_expires_at: int | None = None

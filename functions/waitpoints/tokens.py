@@ -188,8 +188,8 @@ class Tokens:
             token = self._time_out(token_id, now)
         self._resuming.resume_late(token, waiter)
 
-    def expire(self, token_id: str) -> int | None:
-        """Time a token out if it is due. Returns its timeout (epoch milliseconds) if that is still in the future, else None.
+    def expire(self, token_id: str) -> Token | None:
+        """Time a token out if it is due. Returns it if it still waits, else None.
 
         Reads the token first: most have settled by then, and a failed conditional write is billed by the item's size.
         """
@@ -200,7 +200,7 @@ class Tokens:
                 token = self._time_out(token_id, now)
         except TokenNotFound:
             return None
-        return token.timeout_at if token.outcome is None else None
+        return token if token.outcome is None else None
 
     def find_unfinished(self, waiters: Mapping[str, int]) -> set[str]:
         """Return which settled tokens may have a waiter without a reply. `waiters` is how many waiters each token has.
@@ -327,6 +327,7 @@ def _token(new: NewToken, now: int) -> Token:
         id=new_id(now),
         created_at=now,
         timeout_at=new.timeout_at,
+        wake_at=new.timeout_at,
         tags=new.tags,
         idempotency_key=users_key.text if users_key else None,
         idempotency_key_expires_at=users_key.expires_at if users_key else None,

@@ -17,6 +17,7 @@ from waitpoints import telemetry
 from waitpoints.ports import Scanned, TokenStore
 from waitpoints.token import Attachment, Token
 from waitpoints.tokens import Tokens
+from waitpoints.waking import Waking
 
 GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
 PARTS = 32  # of the table. A round that runs out of time has read some of them, and the next round others
@@ -71,7 +72,7 @@ def search(store: TokenStore, now: int, has_time: Callable[[], bool], chance: Ca
     return total
 
 
-def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> Findings:
+def finish(tokens: Tokens, waking: Waking, findings: Findings, has_time: Callable[[], bool]) -> Findings:
     """Time out, resume and release what was found. Returns what is still unfinished.
 
     Starts nothing more once `has_time` returns False. The next run finds the rest again.
@@ -79,11 +80,17 @@ def finish(tokens: Tokens, findings: Findings, has_time: Callable[[], bool]) -> 
     return Findings(
         items=findings.items,
         unread=findings.unread,
-        overdue=_left(findings.overdue, lambda token_id: tokens.expire(token_id) is None, has_time),
+        overdue=_left(findings.overdue, lambda token_id: _look(waking, token_id), has_time),
         unresumed=_left(findings.unresumed, lambda token_id: _resume(tokens, token_id), has_time),
         marked=_left(sorted({*findings.marked} - {*findings.unresumed}), lambda id: _remove_mark(tokens, id), has_time),
         old_attachments=_left(findings.old_attachments, tokens.release_if_orphaned, has_time),
     )
+
+
+def _look(waking: Waking, token_id: str) -> bool:
+    """Time a token out. If its deadline was moved since it was found, its timer looks at it."""
+    waking.look(token_id)
+    return True
 
 
 def _resume(tokens: Tokens, token_id: str) -> bool:

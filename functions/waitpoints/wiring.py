@@ -14,6 +14,7 @@ from botocore.loaders import Loader
 if TYPE_CHECKING:
     from waitpoints.announcer import Announcer
     from waitpoints.aws.dead_letters import DeadLetters
+    from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
     from waitpoints.aws.outputs import Outputs
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
     from waitpoints.resuming import Resuming
+    from waitpoints.starting import Starting
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
     from waitpoints.urls import Urls
+    from waitpoints.waking import Waking
 
 CONNECTIONS = 16  # of each client, and so the waiters of a token that are resumed at once
 # Answer before a webhook sender times out, or fail so that it retries.
@@ -56,9 +59,11 @@ type Part = Literal[
     "keys",
     "outputs",
     "s3_client",
+    "starting",
     "step_functions_client",
     "timers",
     "tokens",
+    "waking",
 ]
 """A service that a function may build while it starts."""
 
@@ -186,14 +191,25 @@ class Services:
     def timers(self) -> "Timers":
         from waitpoints.aws.timers import Timers
 
-        return Timers(
-            self.sqs_client,
-            self.scheduler_client,
-            queue_url=os.environ["TIMER_QUEUE_URL"],
-            queue_arn=os.environ["TIMER_QUEUE_ARN"],
-            group=os.environ["TIMER_GROUP"],
-            role_arn=os.environ["TIMER_ROLE_ARN"],
-        )
+        return Timers(self.sqs_client, os.environ["TIMER_QUEUE_URL"])
+
+    @cached_property
+    def waking(self) -> "Waking":
+        from waitpoints.waking import Waking
+
+        return Waking(self.tokens, self.store, self.timers, self.now)
+
+    @cached_property
+    def due_index(self) -> "DueIndex":
+        from waitpoints.aws.due_index import DueIndex
+
+        return DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"])
+
+    @cached_property
+    def starting(self) -> "Starting":
+        from waitpoints.starting import Starting
+
+        return Starting(self.due_index, self.timers, self.now, CONNECTIONS)
 
     @cached_property
     def dead_letters(self) -> "DeadLetters":
@@ -237,10 +253,6 @@ class Services:
         return session().client("s3", config=_S3_CONFIG)
 
     @cached_property
-    def scheduler_client(self) -> Any:
-        return _client("scheduler")
-
-    @cached_property
     def secrets_client(self) -> Any:
         return _client("secretsmanager")
 
@@ -277,7 +289,7 @@ class _Models(Loader):
     """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        return ["dynamodb", "events", "lambda", "s3", "scheduler", "secretsmanager", "sqs", "stepfunctions"]
+        return ["dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions"]
 
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
         if name == "endpoints":

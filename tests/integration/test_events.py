@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+from waitpoints_client.operator.stream_filter import passes
 
 from in_process.fakes.waits import FakeWaits
 from in_process.invoke import filled_in
@@ -106,17 +107,19 @@ def test_the_record_of_a_settled_token_resumes_the_remaining_waiter(stack: MotoS
     assert waits.calls[waiter.handle] == 1
 
 
-def test_the_record_of_a_new_token_arms_its_timer(stack: MotoStack) -> None:
+def test_the_record_of_a_new_token_starts_its_timer(stack: MotoStack) -> None:
+    stack.empty_queues()
     [record] = json.loads(filled_in(EVENTS["schedule_timeouts"].read_text(), stack))["Records"]
     image = record["dynamodb"]["NewImage"]
-    token_id = image["id"]["S"]
-    image["timeoutAt"]["N"] = str(services.now() + 3_600_000)
+    image["wakeAt"]["N"] = str(services.now())
     assert FUNCTIONS["schedule_timeouts"].call({"Records": [record]}) == {"batchItemFailures": []}
-    scheduler, group = boto3.client("scheduler"), stack.resources["TimerGroup"]["Ref"]
-    names = [schedule["Name"] for schedule in scheduler.list_schedules(GroupName=group)["Schedules"]]
-    [name] = [name for name in names if name.startswith(token_id)]
-    armed = scheduler.get_schedule(Name=name, GroupName=group)
-    assert json.loads(armed["Target"]["Input"]) == {"waitpointId": token_id}
+    [message] = boto3.client("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
+    assert json.loads(message["Body"]) == {"waitpointId": image["id"]["S"]}
+
+
+def test_the_record_of_a_new_token_passes_its_functions_filter() -> None:
+    [record] = json.loads(EVENTS["schedule_timeouts"].read_text())["Records"]
+    assert passes(Template.load().stream_filter("schedule_timeouts"), record)
 
 
 def test_the_message_of_a_due_token_times_it_out(stack: MotoStack, waits: FakeWaits, clock: Any) -> None:

@@ -5,13 +5,16 @@ from typing import Any
 
 import boto3
 import pytest
+from waitpoints_client.operator.stream_filter import passes
 
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
+from in_process.template import Template
 from waitpoints import ids
 from waitpoints.aws.store import Store
 from waitpoints.token import (
+    NEAR,
     Attachment,
     Completed,
     Document,
@@ -73,6 +76,19 @@ class TestItems:
         settled = self.item(stack, token.id)
         assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
         assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
+
+    @pytest.mark.parametrize(
+        ("length", "soon"), [(None, False), (1, True), (NEAR, True), (NEAR + 1, False), (365 * NEAR, False)]
+    )
+    def test_of_a_timeout_have_a_mark_if_the_stream_has_to_start_its_timer(
+        self, stack: MotoStack, written: Store, length: int | None, soon: bool
+    ) -> None:
+        timeout_at = None if length is None else START + length
+        item = self.item(stack, self.make(written, timeout_at=timeout_at, wake_at=timeout_at).id)
+        assert item.get("soon") == ({"BOOL": True} if soon else None)
+        assert item.get("wakeAt") == item.get("timeoutAt")
+        record = {"eventName": "INSERT", "dynamodb": {"NewImage": item}}
+        assert passes(Template.load().stream_filter("schedule_timeouts"), record) is soon
 
     def test_of_a_plain_waiter_are_those_of_before(self, stack: MotoStack, written: Store) -> None:
         one = waiter()

@@ -96,6 +96,7 @@ class TestToken:
         one = replace(waiter(unwrap=True), execution=EXECUTION)
         written = create(
             timeout_at=TIMEOUT,
+            wake_at=TIMEOUT - 1,
             tags=("b", "a", "b"),
             idempotency_key="order-1",
             idempotency_key_expires_at=TIMEOUT,
@@ -107,6 +108,7 @@ class TestToken:
         one = waiter()
         parts: dict[str, Any] = {
             "timeout_at": TIMEOUT,
+            "wake_at": TIMEOUT,
             "tags": ("a",),
             "idempotency_key": "order-1",
             "idempotency_key_expires_at": TIMEOUT,
@@ -430,6 +432,74 @@ class TestTimeOut:
                 ]
             )
             assert [won for won, _ in both].count(True) == 1
+
+
+class TestInstants:
+    """When a token is looked at next, and when it times out: changed only as they were read."""
+
+    CHANGES = ("set_wake", "move_deadline")
+
+    def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
+        return store.set_wake(read, instant) if name == "set_wake" else store.move_deadline(read, instant, now)
+
+    @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5, TIMEOUT])
+    @pytest.mark.parametrize("timeout_at", [None, TIMEOUT])
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_change_on_a_token_that_waits_as_it_was_read(
+        self, store: AnyStore, create: Callable[..., Token], wake_at: int | None, timeout_at: int | None, change: str
+    ) -> None:
+        token = create(timeout_at=timeout_at, wake_at=wake_at, tags=("a",), rules=ALL_RULES)
+        assert self.change(store, change, token, TIMEOUT + 7)
+        moved = timeout_at if change == "set_wake" else TIMEOUT + 7
+        assert store.get(token.id) == replace(token, wake_at=TIMEOUT + 7, timeout_at=moved)
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_stay_if_either_is_not_as_it_was_read(self, store: AnyStore, create: Callable[..., Token], change: str) -> None:
+        """So one change never undoes another. What was absent must be absent, too."""
+        instants = (None, TIMEOUT, TIMEOUT + 1)
+        for stored, read in product(product(instants, repeat=2), repeat=2):
+            token = create(timeout_at=stored[0], wake_at=stored[1])
+            changed = self.change(store, change, replace(token, timeout_at=read[0], wake_at=read[1]), TIMEOUT + 7)
+            assert changed is (stored == read)
+            assert (store.get(token.id) == token) is not changed
+
+    @pytest.mark.parametrize("change", CHANGES)
+    def test_of_a_token_that_has_settled_or_is_gone_stay(
+        self, store: AnyStore, create: Callable[..., Token], change: str
+    ) -> None:
+        """Nothing may bring back an item that TTL has deleted."""
+        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+        settled, gone = store.get(token.id), replace(token, id=ids.new_id(START))
+        assert not self.change(store, change, token, TIMEOUT + 7)
+        assert not self.change(store, change, gone, TIMEOUT + 7)
+        assert store.get(token.id) == settled
+        with pytest.raises(TokenNotFound):
+            store.get(gone.id)
+
+    @pytest.mark.parametrize(("late", "moved"), [(-1, True), (0, False), (1, False)])
+    def test_of_a_token_that_is_due_stay(self, store: AnyStore, create: Callable[..., Token], late: int, moved: bool) -> None:
+        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        assert store.move_deadline(token, TIMEOUT + 7, TIMEOUT + late) is moved
+
+    def test_may_lose_the_look(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        """A token without a timeout, whose instant a newer version set for something else."""
+        token = create(wake_at=TIMEOUT)
+        assert store.set_wake(token, None)
+        assert store.get(token.id).wake_at is None
+
+    def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        for _ in range(10):
+            token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+            settle: Callable[[], Any] = partial(store.time_out, token.id, TIMEOUT)
+            moved, (timed_out, _) = race([partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT - 1), settle])
+            assert moved is not timed_out
+            assert store.get(token.id).timeout_at == (TIMEOUT + 7 if moved else TIMEOUT)
+
+    def test_changed_twice_at_once_are_changed_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        racers = [partial(store.move_deadline, token, TIMEOUT + n, START) for n in range(1, 9)]
+        assert sum(race(racers)) == 1
 
 
 class TestAddWaiter:

@@ -154,12 +154,16 @@ class TestATimeout:
         token = world.new_token(timeout=2000)
         timeout_at = world.clock() + 2000
         world.clock.advance(1999)
-        assert world.tokens.expire(token) == timeout_at
+        early = world.tokens.expire(token)
+        assert early is not None
+        assert (early.timeout_at, early.wake_at) == (timeout_at, timeout_at)
         assert world.tokens.retrieve(token).outcome is None
 
     def test_ignores_a_timer_without_a_token(self, world: InMemory) -> None:
         assert world.tokens.expire(new_id(world.clock())) is None
-        assert world.tokens.expire(world.new_token()) is None
+        untimed = world.tokens.expire(world.new_token())
+        assert untimed is not None
+        assert (untimed.timeout_at, untimed.wake_at) == (None, None)
 
     def test_resumes_once_when_the_timer_fires_twice(self, world: InMemory) -> None:
         token, waiter = world.new_token(timeout=2000), world.new_waiter()

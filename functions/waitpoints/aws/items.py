@@ -9,6 +9,7 @@
     idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
+    timers              <shard>    the cursor: up to where the timers of this shard of the due index are started
 
 DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
 and large data that never changes, have their own items. One query on the id returns all of them.
@@ -22,6 +23,7 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from waitpoints.token import (
+    NEAR,
     Attachment,
     Completed,
     Document,
@@ -47,8 +49,8 @@ from waitpoints.token import (
 )
 
 TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
-UNDELIVERED = "undelivered"
-LIST_SHARDS = 4  # each takes 1,000 writes a second in the list index; a token makes two
+UNDELIVERED, CURSORS = "undelivered", "timers"  # ids
+LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 
 
 class StoredStatus(StrEnum):
@@ -80,6 +82,8 @@ def token_item(token: Token) -> dict[str, Any]:
             "status": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING,
             "createdAt": token.created_at,
             "timeoutAt": token.timeout_at,
+            "wakeAt": token.wake_at,
+            "soon": _is_soon(token) or None,
             "tags": list(token.tags) or None,
             "idempotencyKey": token.idempotency_key,
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
@@ -89,6 +93,14 @@ def token_item(token: Token) -> dict[str, Any]:
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
+
+
+def _is_soon(token: Token) -> bool:
+    """Whether the stream has to send the new token's message, because the round of the timers may come too late.
+
+    The stream's filter in template.yaml looks for this mark, since a filter cannot subtract.
+    """
+    return token.wake_at is not None and token.wake_at - token.created_at <= NEAR
 
 
 def index_keys(token_id: str, idempotency_key: str | None) -> dict[str, Any]:
@@ -240,6 +252,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         id=item["id"],
         created_at=int(item["createdAt"]),
         timeout_at=_optional_int(item.get("timeoutAt")),
+        wake_at=_optional_int(item.get("wakeAt")),
         tags=tuple(item.get("tags", ())),
         idempotency_key=item.get("idempotencyKey"),
         idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),

@@ -100,6 +100,8 @@ KEY_HAS_EXPIRED = "keyExpiresAt <= :now"  # TTL deletes hours late, so compare w
 HELD_BY_REPLACED = "tokenId = :replacedToken"
 HELD_BY_REPLACED_KEPT = "tokenId = :replacedKept AND kept = :yes"  # no create has adopted it meanwhile
 IS_KEPT = "keptUntil > :now"
+HAS_NO_WAKE, WAKES_AS_READ = "attribute_not_exists(wakeAt)", "wakeAt = :wakeAtAsRead"
+HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
 IS_ATTACHED = "tokenId = :tokenId"
 IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
@@ -405,6 +407,18 @@ class Store:
             },
         )
 
+    def set_wake(self, token: Token, wake_at: int | None) -> bool:
+        condition, values = _waits_as_read(token)
+        if wake_at is None:
+            return self._write_if(token.id, "REMOVE wakeAt", condition, values)
+        return self._write_if(token.id, "SET wakeAt = :wakeAt", condition, values | {"wakeAt": wake_at})
+
+    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
+        condition, values = _waits_as_read(token)
+        moved = {"timeoutAt": timeout_at, "now": now}
+        update = "SET timeoutAt = :timeoutAt, wakeAt = :timeoutAt"
+        return self._write_if(token.id, update, f"{condition} AND {NOT_DUE}", values | moved)
+
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns True and the new token, or False and the token as is."""
         return self._update(
@@ -477,6 +491,21 @@ class Store:
         """When TTL may remove a token settled at `now`, in epoch seconds."""
         return now // 1000 + self.retention
 
+    def _write_if(self, token_id: str, update: str, condition: str, values: dict[str, Any]) -> bool:
+        """Update a token. Returns False if the condition does not hold, also because the token is gone."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=primary_key(token_id, TOKEN),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_STATUS,
+                ExpressionAttributeValues=wire_values(**values),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
     def _update(
         self, token_id: str, update: str, condition: str, *, names: Mapping[str, str], values: dict[str, Any]
     ) -> tuple[bool, Token]:
@@ -506,6 +535,16 @@ def _replaced(holder: KeyHolder | None) -> dict[str, Any]:
     """The values of HELD_BY_REPLACED and HELD_BY_REPLACED_KEPT: one of both names the holder."""
     replaced, kept = ("", holder.token_id) if holder and holder.is_kept else (holder.token_id if holder else "", "")
     return {"replacedToken": replaced, "replacedKept": kept, "yes": True}
+
+
+def _waits_as_read(token: Token) -> tuple[str, dict[str, Any]]:
+    """Return the condition that a token waits with the instants that were read, so that no change undoes another, and its
+    values.
+    """
+    wakes = HAS_NO_WAKE if token.wake_at is None else WAKES_AS_READ
+    times_out = HAS_NO_TIMEOUT if token.timeout_at is None else TIMES_OUT_AS_READ
+    values = present({"wakeAtAsRead": token.wake_at, "timeoutAtAsRead": token.timeout_at})
+    return f"{IS_WAITING} AND {wakes} AND {times_out}", {"waiting": StoredStatus.WAITING, **values}
 
 
 def _scanned(count: int, items: list[dict[str, Any]]) -> Scanned:

@@ -4,12 +4,12 @@
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
-from waitpoints.ports import Scanned
+from waitpoints.ports import Cursor, Scanned, Timer
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -139,6 +139,26 @@ class MemoryStore:
                 return False, token
             return True, self._keep(replace(token, outcome=TimedOut(token.timeout_at)))
 
+    def set_wake(self, token: Token, wake_at: int | None) -> bool:
+        with self._lock:
+            if not self._waits_as_read(token):
+                return False
+            self._keep(replace(self._without_replies(token.id), wake_at=wake_at))
+            return True
+
+    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
+        with self._lock:
+            if not self._waits_as_read(token) or self.tokens[token.id].outcome_at(now) is not None:
+                return False
+            self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, wake_at=timeout_at))
+            return True
+
+    def _waits_as_read(self, read: Token) -> bool:
+        found = self.tokens.get(read.id)
+        return (
+            found is not None and found.outcome is None and (found.wake_at, found.timeout_at) == (read.wake_at, read.timeout_at)
+        )
+
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         with self._lock:
             token = self._without_replies(token_id)
@@ -213,6 +233,38 @@ class MemoryStore:
         kept = self.tokens[token.id]
         self.tokens[token.id] = replace(token, replies=kept.replies, other_deliveries=kept.other_deliveries)
         return token
+
+
+class MemoryDueIndex:
+    """The index `due` of a table in memory, in one shard. It does not lag."""
+
+    shards = 1
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+        self.cursor = Cursor()
+
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        with self._store._lock:
+            entries = sorted((it.wake_at, it.id) for it in self._store.tokens.values() if it.wake_at is not None)
+        ahead = [(at, id) for at, id in entries if (start.wake_at, start.after) < (at, id) and at <= until]
+        read = [Timer(id, at) for at, id in ahead[:limit]]
+        return read, Cursor(read[-1].wake_at, read[-1].token_id) if len(ahead) > limit else Cursor(until + 1)
+
+    def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
+        with self._store._lock:
+            found = [self._store.tokens[token_id] for token_id in token_ids if token_id in self._store.tokens]
+        return {token.id for token in found if token.outcome is None}
+
+    def cursors(self) -> list[Cursor]:
+        return [self.cursor]
+
+    def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
+        with self._store._lock:
+            if self.cursor != start:
+                return False
+            self.cursor = end
+            return True
 
 
 def _is_endless(holder: Token, key: IdempotencyKey) -> bool:

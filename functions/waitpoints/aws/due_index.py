@@ -1,0 +1,108 @@
+"""The index `due`, which has the tokens in the order of `wakeAt`, and the cursors of the timers' rounds.
+
+Every token with a timeout is in the index until TTL deletes it: a settle does not change `wakeAt`, so it costs no unit more.
+The index may lag behind the table. That is harmless while it lags by less than twelve minutes: a token that is not in it yet is
+due in more than 15 minutes, or has a message of its own, and no cursor is more than three minutes ahead of the clock.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, StoredStatus, plain, primary_key, wire, wire_values
+from waitpoints.errors import TimersNotStarted
+from waitpoints.ports import Cursor, Timer
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
+
+INDEX = "due"
+IS_FIRST = "attribute_not_exists(id)"
+IS_AS_READ = "wakeAt = :wakeAtAsRead AND #after = :afterAsRead"
+_AFTER = {"#after": "after"}
+
+
+class DueIndex:
+    """The index and the cursors in one table. `find_waiting` may make several calls, and every other method makes one."""
+
+    shards = LIST_SHARDS
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
+        begin: dict[str, Any] = {"ExclusiveStartKey": _index_key(shard, start)} if start.after else {}
+        answer = self._client.query(
+            TableName=self._table,
+            IndexName=INDEX,
+            KeyConditionExpression="listShard = :shard AND wakeAt BETWEEN :first AND :until",
+            ExpressionAttributeValues=wire_values(shard=str(shard), first=start.wake_at, until=until),
+            Limit=limit,
+            **begin,
+        )
+        found = [Timer(item["id"], item["wakeAt"]) for item in map(plain, answer["Items"])]
+        last = plain(answer.get("LastEvaluatedKey", {}))
+        return found, Cursor(last["wakeAt"], last["id"]) if last else Cursor(until + 1)
+
+    def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
+        """Read eventually consistently, at half the price: a token that has ended may be returned, which is harmless."""
+        waiting: set[str] = set()
+        keys: list[Any] = [primary_key(token_id, TOKEN) for token_id in token_ids]
+        while keys:
+            wanted: KeysAndAttributesTypeDef = {
+                "Keys": keys,
+                "ProjectionExpression": "id, #status",
+                "ExpressionAttributeNames": {"#status": "status"},
+            }
+            answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+            items = map(plain, answer["Responses"].get(self._table, []))
+            waiting |= {item["id"] for item in items if item["status"] == StoredStatus.WAITING}
+            unprocessed = answer["UnprocessedKeys"]  # if the items are large, or throttled
+            left = unprocessed[self._table]["Keys"] if self._table in unprocessed else []
+            if len(left) == len(keys):
+                raise TimersNotStarted(f"{len(left)} keys were not read")
+            keys = list(left)
+        return waiting
+
+    def cursors(self) -> list[Cursor]:
+        """Return every shard's cursor, read consistently. That of a new stack is at 0, so what is copied into it is found."""
+        answer = self._client.query(
+            TableName=self._table,
+            KeyConditionExpression="id = :cursors",
+            ExpressionAttributeValues=wire_values(cursors=CURSORS),
+            ConsistentRead=True,
+        )
+        found = {item["item"]: Cursor(item["wakeAt"], item["after"]) for item in map(plain, answer["Items"])}
+        return [found.get(str(shard), Cursor()) for shard in range(self.shards)]
+
+    def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
+        """Move a shard's cursor. Returns False if it is not at `start`, but True if this call moved it and lost the answer."""
+        condition, values = IS_AS_READ, {"wakeAtAsRead": start.wake_at, "afterAsRead": start.after}
+        if start == Cursor():
+            condition, values = IS_FIRST, {}
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=primary_key(CURSORS, str(shard)),
+                UpdateExpression="SET wakeAt = :wakeAt, #after = :after",
+                ConditionExpression=condition,
+                ExpressionAttributeNames=_AFTER,
+                ExpressionAttributeValues=wire_values(wakeAt=end.wake_at, after=end.after, **values),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                raise
+            response: Any = error.response
+            found = plain(response.get("Item", {}))
+            return found.get("wakeAt") == end.wake_at and found.get("after") == end.after
+        return True
+
+
+def _index_key(shard: int, cursor: Cursor) -> dict[str, Any]:
+    return {**primary_key(cursor.after, TOKEN), "listShard": wire(str(shard)), "wakeAt": wire(cursor.wake_at)}

@@ -1,0 +1,189 @@
+"""The index of what is due and its cursors: the same for DynamoDB (on moto) and for the fake in memory."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from in_process.fakes.clock import FakeClock
+from in_process.moto_stack import MotoStack
+from tests.support.fakes.store import MemoryDueIndex, MemoryStore
+from waitpoints import ids
+from waitpoints.aws.due_index import INDEX, DueIndex
+from waitpoints.aws.items import CURSORS, LIST_SHARDS, primary_key
+from waitpoints.aws.store import Store
+from waitpoints.errors import TimersNotStarted
+from waitpoints.ports import Cursor, Timer
+from waitpoints.token import Completed, Output, Token, Unchecked
+
+START = FakeClock().now
+RETENTION = 30 * 86_400  # seconds
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def on_moto(stack: MotoStack) -> Iterator[tuple[Store, DueIndex]]:
+    stack.empty_table()
+    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    yield Store(client, table, RETENTION), DueIndex(client, table)
+    stack.empty_table()
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def both(request: pytest.FixtureRequest) -> tuple[Any, Any]:
+    if request.param == "memory":
+        store = MemoryStore(RETENTION)
+        return store, MemoryDueIndex(store)
+    found: tuple[Store, DueIndex] = request.getfixturevalue("on_moto")
+    return found
+
+
+def make(store: Any, wake_at: int | None) -> Token:
+    token = Token(id=ids.new_id(START), created_at=START, timeout_at=wake_at, wake_at=wake_at)
+    store.create(token, None, START)
+    return token
+
+
+def read_all(index: Any, until: int, limit: int = 1000, start: Cursor = Cursor()) -> list[Timer]:
+    """Every entry of every shard, read on from where each read ended."""
+    found: list[Timer] = []
+    for shard in range(index.shards):
+        cursor = start
+        while cursor.wake_at <= until:
+            timers, cursor = index.read(shard, cursor, until, limit)
+            assert len(timers) <= limit
+            found += timers
+    return found
+
+
+def test_has_every_token_with_a_timeout_from_its_create_on(both: tuple[Any, Any]) -> None:
+    store, index = both
+    timed = [make(store, START + n * HOUR) for n in range(8)]
+    make(store, None)
+    found = read_all(index, START + 7 * HOUR)
+    assert sorted(found, key=lambda timer: timer.wake_at) == [Timer(token.id, token.wake_at or 0) for token in timed]
+
+
+def test_keeps_a_token_that_has_settled_and_says_that_it_no_longer_waits(both: tuple[Any, Any]) -> None:
+    store, index = both
+    settled, waiting, gone = make(store, START + 5), make(store, START + 6), ids.new_id(START)
+    store.complete(settled.id, Completed(START, Output("1")), Unchecked.NONE)
+    assert {timer.token_id for timer in read_all(index, START + HOUR)} == {settled.id, waiting.id}
+    assert index.find_waiting([settled.id, waiting.id, gone]) == {waiting.id}
+
+
+def test_reads_from_an_instant_to_an_instant_both_included(both: tuple[Any, Any]) -> None:
+    store, index = both
+    tokens = [make(store, START + n) for n in range(5)]
+    found = read_all(index, START + 3, start=Cursor(START + 1))
+    assert {timer.token_id for timer in found} == {token.id for token in tokens[1:4]}
+
+
+@pytest.mark.parametrize("limit", [1, 2, 7])
+def test_reads_on_within_one_instant(both: tuple[Any, Any], limit: int) -> None:
+    """Everybody's deadline is midnight: more tokens may be due at one instant than one read returns."""
+    store, index = both
+    tokens = [make(store, START) for _ in range(15)] + [make(store, START + 1)]
+    found = read_all(index, START + 1, limit)
+    assert sorted(timer.token_id for timer in found) == sorted(token.id for token in tokens)
+
+
+def test_of_a_new_stack_begins_at_0(both: tuple[Any, Any]) -> None:
+    _, index = both
+    assert index.cursors() == [Cursor()] * index.shards
+
+
+def test_moves_a_cursor_only_from_where_it_was_read(both: tuple[Any, Any]) -> None:
+    _, index = both
+    first, second = Cursor(START, "waitpoint_x"), Cursor(START + 1)
+    assert index.move_cursor(0, Cursor(), first)
+    assert index.cursors() == [first, *[Cursor()] * (index.shards - 1)]
+    assert index.move_cursor(0, first, second)
+    assert not index.move_cursor(0, first, Cursor(START + 9))
+    assert not index.move_cursor(0, Cursor(), Cursor(START + 9))
+    assert not index.move_cursor(0, Cursor(START + 1, "waitpoint_x"), Cursor(START + 9))
+    assert index.cursors()[0] == second
+
+
+class TestOnDynamoDb:
+    def test_a_move_whose_answer_was_lost_counts_as_done(self, on_moto: tuple[Store, DueIndex]) -> None:
+        """botocore sends the request again, and the condition no longer holds."""
+        _, index = on_moto
+        assert index.move_cursor(0, Cursor(), Cursor(START, "waitpoint_x"))
+        assert index.move_cursor(0, Cursor(), Cursor(START, "waitpoint_x"))
+
+    def test_reads_every_shard_in_pages(self, on_moto: tuple[Store, DueIndex]) -> None:
+        store, index = on_moto
+        tokens = [make(store, START + n % 3) for n in range(60)]
+        assert index.shards == LIST_SHARDS
+        assert sorted(it.token_id for it in read_all(index, START + 2, 4)) == sorted(token.id for token in tokens)
+
+    def test_a_copy_of_an_item_in_the_index_has_only_keys(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
+        store, _ = on_moto
+        make(store, START)
+        table = stack.resources["Table"]["Ref"]
+        [copy] = boto3.client("dynamodb").scan(TableName=table, IndexName=INDEX)["Items"]
+        assert set(copy) == {"id", "item", "listShard", "wakeAt"}
+
+    def test_a_cursor_is_in_no_index_and_looks_like_no_other_item(
+        self, stack: MotoStack, on_moto: tuple[Store, DueIndex]
+    ) -> None:
+        """The doctor scans it, and takes an item with a `tokenId` and without an expiry for an orphan."""
+        store, index = on_moto
+        index.move_cursor(2, Cursor(), Cursor(START))
+        found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
+        assert set(found["Item"]) == {"id", "item", "wakeAt", "after"}
+        assert read_all(index, START) == []
+        [scanned] = [it for it in store.scan(0, 1, START) if it.items]
+        assert (scanned.tokens, scanned.attachments, scanned.marked) == ([], [], [])
+
+    def test_asks_again_for_keys_that_dynamodb_left(
+        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """It answers with at most 16 MB (BatchGetItem, API reference), and a token may have 300 KB."""
+        store, index = on_moto
+        tokens = [make(store, START).id for _ in range(7)]
+        asked = answer_at_most(index, monkeypatch, 3)
+        assert index.find_waiting(tokens) == set(tokens)
+        assert asked == [7, 4, 1]
+
+    def test_does_not_guess_about_keys_that_dynamodb_never_reads(
+        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store, index = on_moto
+        tokens = [make(store, START).id for _ in range(2)]
+        answer_at_most(index, monkeypatch, 0)
+        with pytest.raises(TimersNotStarted):
+            index.find_waiting(tokens)
+
+    def test_a_failure_is_not_taken_for_another_round(
+        self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        _, index = on_moto
+
+        def fail(**_: Any) -> None:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+        monkeypatch.setattr(index._client, "update_item", fail)
+        with pytest.raises(ReadTimeoutError):
+            index.move_cursor(0, Cursor(), Cursor(START))
+
+
+def answer_at_most(index: DueIndex, monkeypatch: pytest.MonkeyPatch, most: int) -> list[int]:
+    """Have DynamoDB read at most that many keys of a request. Returns how many each request asks for."""
+    asked: list[int] = []
+    ask: Callable[..., Any] = index._client.batch_get_item
+
+    def answer(RequestItems: dict[str, Any]) -> Any:
+        [(table, wanted)] = RequestItems.items()
+        keys = wanted["Keys"]
+        asked.append(len(keys))
+        left = {table: {**wanted, "Keys": keys[most:]}} if keys[most:] else {}
+        if not most:
+            return {"Responses": {}, "UnprocessedKeys": left}
+        return {**ask(RequestItems={table: {**wanted, "Keys": keys[:most]}}), "UnprocessedKeys": left}
+
+    monkeypatch.setattr(index._client, "batch_get_item", answer)
+    return asked
