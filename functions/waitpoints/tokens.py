@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters
+from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock, NotResumed, Resuming
@@ -32,6 +32,10 @@ from waitpoints.token import (
 
 if TYPE_CHECKING:
     from waitpoints.listing import ListQuery, Slice
+
+
+_ATTEMPTS = 3  # each further one means that a function whose clock is behind has just moved the deadline of a due token
+_MOVED = "The token's timeout is changed at the same moment. Send the same request again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,14 @@ class Tokens:
         the token has rules that the completion is `unchecked` against: complete it again once they accept the output. An
         output that does not fit into the item is stored only if neither is so, which takes a read. Raises TokenNotFound.
         """
+        for _ in range(_ATTEMPTS):
+            completion = self._complete(token_id, result, origin, unchecked)
+            if completion is not None:
+                return completion
+        raise TryAgain(_MOVED)
+
+    def _complete(self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked) -> Completion | None:
+        """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
         if unchecked is not Unchecked.NONE and not isinstance(result, TokenError) and not self._outputs.fits_item(result):
             token = self._store.peek(token_id)
@@ -173,20 +185,30 @@ class Tokens:
 
         Raises TokenNotFound or TooManyWaiters, and CannotResume or CannotResumeNow if it could not be resumed at once.
         """
+        for _ in range(_ATTEMPTS):
+            if self._wait(token_id, waiter):
+                return
+        raise TryAgain(_MOVED)
+
+    def _wait(self, token_id: str, waiter: Waiter) -> bool:
+        """Try once. Returns False if the token's deadline was moved meanwhile."""
         now = self._clock()
         stored, token = self._store.add_waiter(token_id, waiter, now)
         telemetry.note(tokenId=token_id, waiter=waiter.key, toldAtOnce=not stored)
         if stored:
-            return
+            return True
         if token.outcome_at(now) is None:
             if waiter.key in token.waiters:
-                return
+                return True
             raise TooManyWaiters(f"A waitpoint can have at most {MAX_WAITERS} waiters, and this one has reached that limit")
         if self._is_removed(token, now):
             raise TokenNotFound
         if token.outcome is None:
             token = self._time_out(token_id, now)
+            if token.outcome is None:
+                return False
         self._resuming.resume_late(token, waiter)
+        return True
 
     def expire(self, token_id: str) -> Token | None:
         """Time a token out if it is due. Returns it if it still waits, else None.
@@ -301,14 +323,16 @@ class Tokens:
     def outcome_is_past_retention(self, outcome: Outcome, now: int) -> bool:
         return outcome.at + self._store.retention * 1000 <= now
 
-    def _explain(self, token: Token, now: int) -> Ended | RulesApply:
-        """Return why a token was not completed at `now`. Times it out if it is due."""
+    def _explain(self, token: Token, now: int) -> Ended | RulesApply | None:
+        """Return why a token was not completed at `now`, or None if its deadline was moved meanwhile. Times it out if it is due."""
         telemetry.note(tokenId=token.id, won=False)
         if token.outcome_at(now) is None:
             assert token.rules is not None, "only rules prevent the completion of a waiting token"
             return RulesApply(token.rules)
         if token.outcome is None:
             token = self._time_out(token.id, now)  # the same `now`, as the clock may have been set back
+            if token.outcome is None:
+                return None
         return Ended(token.outcome, token.rules)
 
     def _time_out(self, token_id: str, now: int) -> Token:

@@ -1,17 +1,20 @@
 """The life of a token, on a clock that the tests move, with waiters of each kind."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import pytest
 
 from in_process.fakes.waits import DENIED, THROTTLED, Fault
 from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.store import MemoryStore
 from tests.support.settling import ORIGIN, complete
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
-from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters
+from waitpoints.errors import CannotResume, CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.listing import ListQuery
 from waitpoints.token import (
@@ -22,10 +25,12 @@ from waitpoints.token import (
     Output,
     Status,
     TimedOut,
+    Token,
     Waiter,
     WaiterKind,
     iso,
 )
+from waitpoints.tokens import Settled
 from waitpoints.waiter_result import Failure, Success
 
 COMPLETED = Success('{"ok":true,"output":{"n": 1.50}}')
@@ -41,6 +46,24 @@ def world(request: pytest.FixtureRequest) -> InMemory:
 def timed_out(world: InMemory, waiter: Waiter) -> bool:
     result = world.waits.result(waiter.handle)
     return isinstance(result, Success) and json.loads(result.json).get("ok") is False
+
+
+@contextmanager
+def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
+    """So often, move the deadline of a due token when somebody is about to time it out. It is due again but the last time."""
+    moves = iter(range(1, times + 1))
+
+    def time_out(token_id: str, now: int) -> tuple[bool, Token]:
+        move = next(moves)
+        token = world.store.get(token_id)
+        assert token.timeout_at is not None
+        assert world.store.move_deadline(token, now + 1000, token.timeout_at - 1)
+        settled = MemoryStore.time_out(world.store, token_id, now)
+        world.clock.advance(1000 if move < times else 0)
+        return settled
+
+    with mock.patch.object(world.store, "time_out", time_out):
+        yield
 
 
 class TestCompleting:
@@ -172,6 +195,27 @@ class TestATimeout:
         world.tokens.expire(token)
         world.tokens.expire(token)
         assert world.waits.calls[waiter.handle] == 1
+
+    @pytest.mark.parametrize("times", [1, 2])
+    def test_that_another_function_moves_in_that_moment_lets_a_completion_and_a_waiter_start_again(
+        self, world: InMemory, times: int
+    ) -> None:
+        """Its clock is behind, so the token is not due there."""
+        completed, waited_for = world.new_token(timeout=2000), world.new_token(timeout=2000)
+        world.clock.advance(2000)
+        with moved_before_it_is_timed_out(world, times):
+            assert isinstance(world.tokens.complete(completed, OUTPUT, ORIGIN), Settled)
+        with moved_before_it_is_timed_out(world, times):
+            world.tokens.wait(waited_for, world.new_waiter())
+        assert len(world.store.get(waited_for).waiters) == 1
+
+    def test_that_is_moved_each_time_asks_the_caller_to_try_again(self, world: InMemory) -> None:
+        token = world.new_token(timeout=2000)
+        world.clock.advance(2000)
+        with moved_before_it_is_timed_out(world, 99), pytest.raises(TryAgain):
+            world.tokens.complete(token, OUTPUT, ORIGIN)
+        with moved_before_it_is_timed_out(world, 99), pytest.raises(TryAgain):
+            world.tokens.wait(token, world.new_waiter())
 
     def test_never_happens_to_a_token_without_one(self, world: InMemory) -> None:
         token = world.new_token()

@@ -11,7 +11,8 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
-from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.store import MemoryDueIndex, MemoryStore
+from tests.support.fakes.timer_queue import FakeTimerQueue
 from waitpoints import wiring
 from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
@@ -21,10 +22,12 @@ from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
 from waitpoints.resuming import Resuming
+from waitpoints.starting import Starting
 from waitpoints.timeouts import Limits
 from waitpoints.token import NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Tokens
 from waitpoints.urls import Urls
+from waitpoints.waking import Waking
 from waitpoints.wiring import services
 
 BASE_URL = "https://hooks.example.com"
@@ -62,6 +65,10 @@ class InMemory:
         resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
         self.tokens = Tokens(self.store, self.outputs, resuming, self.clock)
         self.keys = Keys(self.store, self.tokens, self.clock)
+        self.queue = FakeTimerQueue()
+        self.waking = Waking(self.tokens, self.store, self.queue, self.clock)
+        self.index = MemoryDueIndex(self.store)
+        self.starting = Starting(self.index, self.queue, self.clock, parallel)
 
     def new_token(self, timeout: int | None = None) -> str:
         """Create a token, with a timeout in milliseconds from now, and return its id."""
@@ -80,6 +87,8 @@ class InMemory:
             "store": self.store,
             "tokens": self.tokens,
             "keys": self.keys,
+            "waking": self.waking,
+            "starting": self.starting,
             "outputs": self.outputs,
             "retention": RETENTION,
             "endpoints": self.endpoints,

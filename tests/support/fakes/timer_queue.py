@@ -1,0 +1,39 @@
+"""The timer queue in memory: what was sent on it. Nothing comes out of it by itself."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from waitpoints.ports import Timer
+
+
+@dataclass(frozen=True)
+class Sent:
+    token_id: str
+    wake_at: int
+    at: int
+    names_instant: bool = False
+
+
+class FakeTimerQueue:
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.requests = 0
+        self.refused: set[str] = set()
+        """The ids of tokens whose messages SQS refuses within a request that it accepts."""
+        self.at_each_send: Callable[[], object] = lambda: None
+        self.noted: list[int | None] = []
+        """For `at_each_send`."""
+
+    def send(self, timer: Timer, now: int, *, names_instant: bool = False) -> None:
+        self.requests += 1
+        self.at_each_send()
+        self.sent.append(Sent(timer.token_id, timer.wake_at, now, names_instant))
+
+    def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
+        self.requests += bool(timers)
+        refused = {timer.token_id for timer in timers} & self.refused
+        for timer in timers:
+            if timer.token_id not in refused:
+                self.at_each_send()
+                self.sent.append(Sent(timer.token_id, timer.wake_at, now))
+        return refused

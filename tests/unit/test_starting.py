@@ -1,0 +1,274 @@
+"""The rounds that start timers: what moves the cursor, and what holds it."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from in_process.fakes.clock import FakeClock
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.timer_queue import Sent
+from tests.support.settling import complete
+from waitpoints.aws.timers import MAX_ENTRIES, Timers
+from waitpoints.errors import TimersNotStarted
+from waitpoints.ports import Cursor, Timer
+from waitpoints.starting import AHEAD, SLICE, TOGETHER, Starting
+from waitpoints.token import NEAR
+from waitpoints.wiring import CONNECTIONS
+
+MINUTE, HOUR = 60_000, 3_600_000
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
+    """With slices of four entries, and batches of two."""
+    monkeypatch.setattr("waitpoints.starting.SLICE", 4)
+    monkeypatch.setattr("waitpoints.starting.TOGETHER", 2)
+    return InMemory(parallel=2)
+
+
+def always() -> bool:
+    return True
+
+
+def times(number: int) -> Callable[[], bool]:
+    """True so often."""
+    left = iter([True] * number)
+    return lambda: next(left, False)
+
+
+def sent(world: InMemory) -> list[str]:
+    return [message.token_id for message in world.queue.sent]
+
+
+class TestARound:
+    def test_sends_the_message_of_each_token_that_is_due_within_three_minutes(self, world: InMemory) -> None:
+        due = [world.new_token(ahead) for ahead in (1, MINUTE, AHEAD)]
+        later = world.new_token(AHEAD + 1)
+        world.new_token()
+        until = world.clock() + AHEAD
+        started = world.starting.start(always)
+        assert (started.messages, started.up_to, started.failure) == (3, until + 1, None)
+        assert sorted(sent(world)) == sorted(due)
+        assert world.index.cursor == Cursor(until + 1)
+        world.clock.advance(MINUTE)
+        world.starting.start(always)
+        assert sent(world)[3:] == [later]
+
+    def test_sends_a_message_for_the_instant_in_the_index(self, world: InMemory) -> None:
+        token_id, due_at = world.new_token(MINUTE), world.clock() + MINUTE
+        world.starting.start(always)
+        assert world.queue.sent == [Sent(token_id, due_at, world.clock())]
+
+    def test_passes_over_what_has_ended_or_is_gone(self, world: InMemory) -> None:
+        ended, gone, waiting = (world.new_token(MINUTE) for _ in range(3))
+        complete(world.tokens, ended, "1")
+        find, world.index.find_waiting = world.index.find_waiting, lambda ids: find([id for id in ids if id != gone])  # type: ignore[method-assign]
+        assert world.starting.start(always).failure is None
+        assert sent(world) == [waiting]
+        assert world.index.cursor.wake_at > world.clock() + AHEAD
+
+    def test_passes_over_no_token_whose_instant_is_not_that_of_the_index(self, world: InMemory) -> None:
+        """The index may be older than the token, or the read of the token older than the index."""
+        token_id = world.new_token(MINUTE)
+        world.store.tokens[token_id] = replace(world.store.tokens[token_id], timeout_at=world.clock() + 9 * HOUR)
+        world.starting.start(always)
+        assert sent(world) == [token_id]
+
+    def test_of_a_new_stack_finds_what_fell_due_before_it_was_made(self, world: InMemory) -> None:
+        """So a table that is copied into it times its tokens out by itself."""
+        overdue = world.new_token(MINUTE)
+        world.clock.advance(400 * 24 * HOUR)
+        world.starting.start(always)
+        assert sent(world) == [overdue]
+
+    def test_after_an_hour_without_one_finds_everything_of_that_hour(self, world: InMemory) -> None:
+        world.starting.start(always)
+        tokens = [world.new_token(NEAR + 1 + n * 5 * MINUTE) for n in range(9)]
+        world.clock.advance(HOUR)
+        assert world.starting.start(always).messages == 9
+        assert sorted(sent(world)) == sorted(tokens)
+
+    def test_that_finds_nothing_costs_one_read_and_one_write_for_each_shard(self, world: InMemory) -> None:
+        assert world.starting.start(always).messages == 0
+        assert world.queue.requests == 0
+        assert world.starting.start(always).failure is None  # the clock has not moved: nothing is left to read
+        assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
+
+    def test_never_moves_the_cursor_back(self, world: InMemory) -> None:
+        world.starting.start(always)
+        before = world.index.cursor
+        world.clock.advance(-HOUR)
+        started = world.starting.start(always)
+        assert (world.index.cursor, started.messages, started.up_to) == (before, 0, before.wake_at)
+
+    def test_without_time_moves_the_cursor_over_whole_slices(self, world: InMemory) -> None:
+        tokens = [world.new_token(1 + n) for n in range(11)]
+        started = world.starting.start(times(2))
+        assert (started.messages, started.failure) == (8, None)
+        assert set(sent(world)) == set(tokens[:8])
+        assert world.index.cursor == Cursor(started.up_to, tokens[7])
+        world.starting.start(always)
+        assert sorted(sent(world)) == sorted(tokens)
+
+    def test_goes_on_within_one_instant(self, world: InMemory) -> None:
+        """More tokens than one round can start may be due at midnight. The next round must not begin at the same ones."""
+        tokens = sorted(world.new_token(MINUTE) for _ in range(11))
+        for left in (7, 3, 0):
+            world.starting.start(times(1))
+            assert sorted(sent(world)) == tokens[: 11 - left]
+
+
+class TestTheCursorStays:
+    def test_before_a_slice_with_a_message_that_was_not_sent(self, world: InMemory) -> None:
+        tokens = [world.new_token(1 + n) for n in range(6)]
+        world.queue.refused = {tokens[5]}
+        started = world.starting.start(always)
+        assert isinstance(started.failure, TimersNotStarted)
+        assert (world.index.cursor, started.up_to) == (Cursor(world.clock() + 4, tokens[3]), world.clock() + 4)
+        world.queue.refused = set()
+        assert world.starting.start(always).failure is None
+        assert set(sent(world)) == set(tokens)
+
+    @pytest.mark.parametrize("call", ["read", "find_waiting", "move_cursor"])
+    def test_where_a_call_fails(self, world: InMemory, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+        tokens = [world.new_token(1 + n) for n in range(6)]
+        with monkeypatch.context() as failing:
+            failing.setattr(world.index, call, fails_from(2, getattr(world.index, call)))
+            started = world.starting.start(always)
+        assert isinstance(started.failure, ConnectionError)
+        assert world.index.cursor in (Cursor(), Cursor(world.clock() + 4, tokens[3]))
+        assert world.starting.start(always).failure is None
+        assert set(sent(world)) == set(tokens)
+
+    def test_if_the_round_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
+        tokens = [world.new_token(1 + n) for n in range(3)]
+        move = world.index.move_cursor
+        world.index.move_cursor = die  # type: ignore[method-assign]
+        with pytest.raises(SystemExit):
+            world.starting.start(always)
+        world.index.move_cursor = move  # type: ignore[method-assign]
+        assert world.index.cursor == Cursor()
+        world.starting.start(always)
+        assert sorted(sent(world)) == sorted(2 * tokens)  # once too often, which is harmless
+
+    def test_if_another_round_has_moved_it(self, world: InMemory) -> None:
+        tokens = [world.new_token(1 + n) for n in range(6)]
+        other = Starting(world.index, world.queue, world.clock, 2)
+        find = world.index.find_waiting
+
+        def meanwhile(token_ids: Sequence[str]) -> set[str]:
+            world.index.find_waiting = find  # type: ignore[method-assign]
+            assert other.start(always).failure is None
+            return find(token_ids)
+
+        world.index.find_waiting = meanwhile  # type: ignore[method-assign]
+        started = world.starting.start(always)
+        assert started.failure is None
+        assert set(sent(world)) == set(tokens)
+        assert world.index.cursor == Cursor(world.clock() + AHEAD + 1)
+
+
+def die(*_: Any) -> bool:
+    raise SystemExit("the function was stopped")
+
+
+def fails_from(number: int, call: Callable[..., Any]) -> Callable[..., Any]:
+    """The call, which fails from so many calls on."""
+    calls = iter(range(1, 10_000))
+
+    def failing(*arguments: Any) -> Any:
+        if next(calls) >= number:
+            raise ConnectionError("no answer")
+        return call(*arguments)
+
+    return failing
+
+
+class FourShards:
+    """An index of four shards with so many entries each, all due at one instant. `broken` shards cannot be read."""
+
+    shards = 4
+
+    def __init__(self, entries: int, due_at: int, broken: Sequence[int] = ()) -> None:
+        self._due_at = due_at
+        self._broken = broken
+        self.ids = [[f"waitpoint_{shard}{number:06}" for number in range(entries)] for shard in range(4)]
+        self.at = [Cursor()] * 4
+        self.reads = self.gets = self.writes = 0
+        self._lock = threading.Lock()
+
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        self._count(reads=1)
+        if shard in self._broken:
+            raise ConnectionError("no answer")
+        ahead = int(start.after[-6:]) + 1 if start.after else 0
+        ids = self.ids[shard][ahead : ahead + limit] if start.wake_at <= self._due_at else []
+        last = ahead + limit >= len(self.ids[shard])
+        return [Timer(id, self._due_at) for id in ids], Cursor(until + 1) if last else Cursor(self._due_at, ids[-1])
+
+    def find_waiting(self, token_ids: Sequence[str]) -> set[str]:
+        assert len(token_ids) <= 100  # as BatchGetItem takes
+        self._count(gets=1)
+        return set(token_ids)
+
+    def cursors(self) -> list[Cursor]:
+        return list(self.at)
+
+    def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
+        self._count(writes=1)
+        assert self.at[shard] == start
+        self.at[shard] = end
+        return True
+
+    def _count(self, **counted: int) -> None:
+        with self._lock:
+            for name, more in counted.items():
+                setattr(self, name, getattr(self, name) + more)
+
+
+def test_a_shard_that_cannot_be_read_holds_no_other(world: InMemory) -> None:
+    index = FourShards(3, world.clock(), broken=[1])
+    started = Starting(index, world.queue, world.clock, 2).start(always)
+    assert isinstance(started.failure, ConnectionError)
+    assert (started.messages, started.up_to) == (9, 0)
+    assert [cursor.wake_at > 0 for cursor in index.at] == [True, False, True, True]
+
+
+class CountingSqs:
+    """SQS, whose first requests return only once `at_once` of them are there: they are sent in parallel, or it fails."""
+
+    def __init__(self, at_once: int) -> None:
+        self._together = threading.Barrier(at_once)
+        self._first = threading.Semaphore(at_once)
+        self.requests = 0
+        self.messages: list[str] = []
+        self._lock = threading.Lock()
+
+    def send_message_batch(self, QueueUrl: str, Entries: list[dict[str, Any]]) -> dict[str, Any]:
+        if self._first.acquire(blocking=False):
+            self._together.wait(timeout=30)
+        assert 1 <= len(Entries) <= 10  # as SQS takes
+        with self._lock:
+            self.requests += 1
+            self.messages += [entry["MessageBody"] for entry in Entries]
+        return {"Successful": Entries}
+
+
+def test_a_hundred_thousand_tokens_that_are_due_at_one_instant_have_their_messages_within_the_minute() -> None:
+    """By the time that each request takes, which is counted and not measured, and CONNECTIONS requests at once."""
+    clock = FakeClock()
+    sqs: Any = CountingSqs(CONNECTIONS)
+    index = FourShards(25_000, clock() + MINUTE)
+    started = Starting(index, Timers(sqs, "timers"), clock, CONNECTIONS).start(always)
+    assert (started.messages, started.failure) == (100_000, None)
+    assert len(set(sqs.messages)) == 100_000
+    assert (sqs.requests, index.gets) == (100_000 // MAX_ENTRIES, 100_000 // TOGETHER)
+    assert (index.reads, index.writes) == (100_000 // SLICE, 100_000 // SLICE)
+    slow = 0.02  # seconds for each request: twice what SQS and DynamoDB take in their region
+    in_batches = (sqs.requests + index.gets) * slow / CONNECTIONS  # in parallel
+    between = (index.reads + index.writes) / index.shards * slow  # one after the other in each shard
+    processor = (sqs.requests + index.gets) * 0.002  # seconds of boto3 for each, one at a time
+    assert in_batches + between + processor < 45 - 5

@@ -1,0 +1,190 @@
+"""When a token is looked at next: which message is sent when, and what is written."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.timer_queue import Sent
+from tests.support.settling import complete
+from waitpoints.errors import NotMovedYet, TokenNotFound, TryAgain
+from waitpoints.ids import new_id
+from waitpoints.token import NEAR, Status, TimedOut, Token
+from waitpoints.waking import PATIENCE, Named
+
+HOUR = 3_600_000
+
+
+@pytest.fixture
+def world() -> InMemory:
+    return InMemory()
+
+
+def old_token(world: InMemory, timeout: int | None) -> Token:
+    """A token as a version makes it that knows no `wake_at`."""
+    token_id = world.new_token(timeout)
+    world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=None)
+    return world.store.get(token_id)
+
+
+def wakes_at(world: InMemory, token_id: str) -> int | None:
+    return world.store.get(token_id).wake_at
+
+
+class TestALook:
+    def test_times_a_due_token_out(self, world: InMemory) -> None:
+        token_id = world.new_token(HOUR)
+        timeout_at = world.clock.advance(HOUR)
+        world.waking.look(token_id)
+        assert world.store.get(token_id).outcome == TimedOut(timeout_at)
+        assert world.queue.sent == []
+
+    def test_at_what_has_ended_or_is_gone_or_never_times_out_does_nothing(self, world: InMemory) -> None:
+        ended, untimed = world.new_token(HOUR), world.new_token()
+        complete(world.tokens, ended, "1")
+        before = dict(world.store.tokens)
+        for token_id in (ended, untimed, new_id(world.clock())):
+            world.waking.look(token_id)
+        assert (world.queue.sent, world.store.tokens) == ([], before)
+
+    def test_that_comes_early_is_followed_by_one_in_time(self, world: InMemory) -> None:
+        token_id = world.new_token(NEAR + 1)
+        timeout_at = world.clock() + NEAR + 1
+        world.waking.look(token_id)  # far too early: the index has it
+        assert world.queue.sent == []
+        world.clock.advance(1)
+        world.waking.look(token_id)
+        assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
+
+    @pytest.mark.parametrize(("ahead", "is_sent"), [(1, True), (NEAR, True), (NEAR + 1, False), (9 * NEAR, False)])
+    def test_at_a_token_of_an_older_version_puts_it_into_the_index_after_its_message(
+        self, world: InMemory, ahead: int, is_sent: bool
+    ) -> None:
+        token = old_token(world, ahead)
+        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token.id))
+        world.waking.look(token.id)
+        assert wakes_at(world, token.id) == token.timeout_at
+        assert [it.token_id for it in world.queue.sent] == [token.id] * is_sent
+        assert world.queue.noted == [None] * is_sent
+
+    @pytest.mark.parametrize(("timeout", "is_sent"), [(NEAR, True), (HOUR, False), (None, False)])
+    def test_whose_cause_this_version_does_not_know_is_followed_by_one_at_the_timeout(
+        self, world: InMemory, timeout: int | None, is_sent: bool
+    ) -> None:
+        """As a newer version's reminder, after going back to this one."""
+        token_id = world.new_token(timeout)
+        world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=world.clock())
+        world.waking.look(token_id)
+        assert wakes_at(world, token_id) == world.store.get(token_id).timeout_at
+        assert len(world.queue.sent) == is_sent
+
+    def test_that_finds_other_instants_each_time_gives_up_and_comes_again(self, world: InMemory) -> None:
+        token = old_token(world, HOUR)
+        world.store.set_wake = lambda *_: False  # type: ignore[method-assign]
+        with pytest.raises(TryAgain):
+            world.waking.look(token.id)
+
+    def test_that_lost_a_race_reads_again(self, world: InMemory) -> None:
+        token = old_token(world, 2 * HOUR)
+        write, earlier = world.store.set_wake, world.clock() + HOUR
+
+        def be_late(read: Token, wake_at: int | None) -> bool:
+            world.store.set_wake = write  # type: ignore[method-assign]
+            assert world.store.move_deadline(read, earlier, world.clock())
+            return write(read, wake_at)
+
+        world.store.set_wake = be_late  # type: ignore[method-assign]
+        world.waking.look(token.id)
+        assert wakes_at(world, token.id) == earlier
+
+
+class TestNewTokens:
+    def test_of_the_stream_have_their_messages_sent_together(self, world: InMemory) -> None:
+        tokens = [world.store.get(world.new_token(minutes * 60_000)) for minutes in (1, 5, 15)]
+        assert world.waking.start_new(tokens) == set()
+        assert world.queue.sent == [Sent(token.id, token.timeout_at or 0, world.clock()) for token in tokens]
+        assert world.queue.requests == 1
+
+    @pytest.mark.parametrize("ahead", [NEAR, NEAR + 1])
+    def test_of_an_older_version_are_put_into_the_index_after_their_message(self, world: InMemory, ahead: int) -> None:
+        token = old_token(world, ahead)
+        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token.id))
+        world.waking.start_new([token])
+        assert wakes_at(world, token.id) == token.timeout_at
+        assert world.queue.noted == [None] * (ahead == NEAR)
+
+    def test_without_a_message_come_again_and_are_not_put_into_the_index(self, world: InMemory) -> None:
+        one, other = old_token(world, NEAR), old_token(world, NEAR)
+        world.queue.refused = {one.id}
+        assert world.waking.start_new([one, other]) == {one.id}
+        assert (wakes_at(world, one.id), wakes_at(world, other.id)) == (None, other.timeout_at)
+
+    def test_that_have_ended_meanwhile_stay_as_they_are(self, world: InMemory) -> None:
+        token = old_token(world, HOUR)
+        complete(world.tokens, token.id, "1")
+        assert world.waking.start_new([token]) == set()
+        assert wakes_at(world, token.id) is None
+
+
+class TestAMovedDeadline:
+    @pytest.mark.parametrize("before", [None, 60_000, HOUR])
+    @pytest.mark.parametrize("ahead", [1_000, NEAR, NEAR + 1, 9 * HOUR])
+    def test_is_looked_at_in_time(self, world: InMemory, before: int | None, ahead: int) -> None:
+        token_id, moved = world.new_token(before), world.clock() + ahead
+        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token_id))
+        assert world.waking.move_deadline(token_id, moved)
+        token = world.store.get(token_id)
+        assert (token.timeout_at, token.wake_at) == (moved, moved)
+        is_sent = ahead <= NEAR
+        assert world.queue.sent == [Sent(token_id, moved, world.clock(), names_instant=True)] * is_sent
+        assert world.queue.noted == [None if before is None else world.clock() + before] * is_sent  # sent before it is written
+
+    def test_of_a_token_that_has_ended_or_is_due_does_not_change(self, world: InMemory) -> None:
+        ended, due = world.new_token(HOUR), world.new_token(1_000)
+        complete(world.tokens, ended, "1")
+        world.clock.advance(1_000)
+        assert not world.waking.move_deadline(ended, world.clock() + HOUR)
+        assert not world.waking.move_deadline(due, world.clock() + HOUR)
+        with pytest.raises(TokenNotFound):
+            world.waking.move_deadline(new_id(world.clock()), world.clock() + HOUR)
+
+    def test_that_nobody_lets_through_gives_up(self, world: InMemory) -> None:
+        token_id = world.new_token(HOUR)
+        world.store.move_deadline = lambda *_: False  # type: ignore[method-assign]
+        with pytest.raises(TryAgain):
+            world.waking.move_deadline(token_id, world.clock() + HOUR)
+
+    @pytest.mark.parametrize(("later", "comes_again"), [(0, True), (PATIENCE - 1, True), (PATIENCE, False)])
+    def test_that_is_not_written_yet_brings_its_message_back_for_a_minute(
+        self, world: InMemory, later: int, comes_again: bool
+    ) -> None:
+        """A minute is longer than a function can run. Then nobody writes it any more."""
+        token_id, named = world.new_token(9 * HOUR), Named(world.clock() + 1_000, world.clock())
+        world.clock.advance(later)
+        if comes_again:
+            with pytest.raises(NotMovedYet):
+                world.waking.look(token_id, named)
+        else:
+            world.waking.look(token_id, named)
+
+    @pytest.mark.parametrize("has_it_as", ["wake_at", "timeout_at"])
+    def test_that_is_written_brings_no_message_back(self, world: InMemory, has_it_as: str) -> None:
+        token_id, instant = world.new_token(9 * HOUR), world.clock() + 2 * HOUR
+        changed: dict[str, Any] = {has_it_as: instant}
+        world.store.tokens[token_id] = replace(world.store.tokens[token_id], **changed)
+        world.waking.look(token_id, Named(instant, world.clock()))
+
+    def test_never_brings_back_a_message_of_what_has_ended_or_is_due(self, world: InMemory) -> None:
+        ended, due = world.new_token(HOUR), world.new_token(1_000)
+        complete(world.tokens, ended, "1")
+        world.clock.advance(1_000)
+        for token_id in (ended, due):
+            world.waking.look(token_id, Named(world.clock() + 5, world.clock()))
+        assert world.store.get(due).status is Status.TIMED_OUT
+
+    def test_may_come_again_in_any_order(self, world: InMemory) -> None:
+        token_id = world.new_token(HOUR)
+        for ahead in (HOUR, 60_000, 2 * HOUR, 5_000):
+            assert world.waking.move_deadline(token_id, world.clock() + ahead)
+            assert wakes_at(world, token_id) == world.clock() + ahead
