@@ -324,7 +324,7 @@ class Tokens:
         return outcome.at + self._store.retention * 1000 <= now
 
     def _explain(self, token: Token, now: int) -> Ended | RulesApply | None:
-        """Return why a token was not completed at `now`, or None if its deadline was moved meanwhile. Times it out if it is due."""
+        """Return why a token was not completed at `now`, or None if its deadline was moved meanwhile. Times out a due one."""
         telemetry.note(tokenId=token.id, won=False)
         if token.outcome_at(now) is None:
             assert token.rules is not None, "only rules prevent the completion of a waiting token"

@@ -1,11 +1,13 @@
 """Events in any order end as a ten-line model predicts, and every execution is resumed once.
 
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
-in any order, and repeat themselves; timers come early, late and twice; states and durable functions wait; AWS throttles
-resumes and loses their answers.
+in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
+index that they read lags; deadlines are moved; an older version creates tokens; states and durable functions wait; AWS
+throttles resumes and loses their answers.
 """
 
 import json
+import random
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -21,20 +23,25 @@ from waitpoints_client.operator.stream_filter import matches
 import expire_tokens
 import resume_waiters
 import schedule_timeouts
+import start_timers
 from in_process.api_gateway import Api
 from in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from in_process.template import Context, Template
 from openapi.operations import ENDPOINTS
 from tests.support.fakes.in_memory import RETENTION, InMemory
-from tests.support.fakes.store import MemoryStore
+from tests.support.fakes.store import MemoryDueIndex, MemoryStore
+from tests.support.fakes.timer_queue import Sent
 from tests.support.settling import ORIGIN, complete
 from waitpoints.api.deliveries import output_check, reception
 from waitpoints.api.representation import retrieved
-from waitpoints.aws.items import StoredStatus, stored_status
-from waitpoints.errors import CannotResumeNow, PayloadRefused, TokenNotFound
+from waitpoints.aws.items import StoredStatus, stored_status, token_item
+from waitpoints.errors import CannotResumeNow, PayloadRefused, TimersNotStarted, TokenNotFound
+from waitpoints.ids import new_id
 from waitpoints.keys import Kept, NotAwaited
 from waitpoints.listing import ListQuery
+from waitpoints.ports import Cursor
 from waitpoints.token import (
+    NEAR,
     Completed,
     Document,
     DocumentKind,
@@ -54,6 +61,7 @@ from waitpoints.token import (
 )
 from waitpoints.tokens import Ended, Settled
 from waitpoints.waiter_result import Failure, Success
+from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
 
 RUNS, STEPS = 250, 60
@@ -62,6 +70,8 @@ MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
 SCHEMA = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
+TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
+LAG = 11 * 60_000  # milliseconds by which the index may lag
 FEW = 4  # tokens, so that much happens to each
 FOREVER = 10**15  # epoch milliseconds
 KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
@@ -180,26 +190,37 @@ class StreamedStore(MemoryStore):
         return super()._keep(token)
 
     def _record(self, name: str, token: Token) -> dict[str, Any]:
-        image = {
-            "id": {"S": token.id},
-            "item": {"S": "token"},
-            "status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING},
-            "waiterCount": {"N": str(len(token.waiters))},
-            **({"timeoutAt": {"N": str(token.timeout_at)}} if token.timeout_at else {}),
-        }
+        status = {"status": {"S": stored_status(token.outcome) if token.outcome else StoredStatus.WAITING}}
+        image = {**token_item(replace(token, waiters={})), "waiterCount": {"N": str(len(token.waiters))}, **status}
         keys = {name: image[name] for name in ("id", "item")}
         number = str(sum(map(len, self.streams.values())) + 1)
         return {"eventName": name, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
 
 
-class Timers:
-    """Every timer that was ever armed, each with the instant it is for."""
+class LaggingIndex(MemoryDueIndex):
+    """The index in memory, which may show what was, and whose cursor may not move: the round dies before it does."""
 
-    def __init__(self) -> None:
-        self.armed: list[tuple[str, int]] = []
+    def __init__(self, store: MemoryStore) -> None:
+        super().__init__(store)
+        self.frozen: list[tuple[int, str]] | None = None
+        self.since = 0
+        self.dies = False
 
-    def arm(self, token_id: str, timeout_at: int, now: int) -> None:
-        self.armed.append((token_id, timeout_at))
+    def freeze(self, now: int) -> None:
+        self.frozen, self.since = super().entries(), now
+
+    def catch_up(self, now: int) -> None:
+        if self.since + LAG < now:
+            self.frozen = None
+
+    def entries(self) -> list[tuple[int, str]]:
+        return super().entries() if self.frozen is None else self.frozen
+
+    def move_cursor(self, shard: int, start: Cursor, end: Cursor) -> bool:
+        if self.dies:
+            self.dies = False
+            raise ConnectionError("the round has died")
+        return super().move_cursor(shard, start, end)
 
 
 class Life(RuleBasedStateMachine):
@@ -207,8 +228,11 @@ class Life(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.store, self.timers = StreamedStore(), Timers()
-        self.world = InMemory(self.store, parallel=1)  # so that a failing run can be repeated
+        self.store = StreamedStore()
+        self.index = LaggingIndex(self.store)
+        self.world = InMemory(self.store, parallel=1, make_index=lambda _: self.index)  # so that a failing run can be repeated
+        self.queue = self.world.queue
+        self.consumed: set[int] = set()  # which of the messages that were sent will not come again by themselves
         self.clock = self.world.clock
         self.waits: dict[WaiterKind, FakeWaits] = {
             one.kind: one for one in (self.world.step_functions, self.world.durable_functions)
@@ -216,7 +240,8 @@ class Life(RuleBasedStateMachine):
         self.patches = pytest.MonkeyPatch()
         self.world.install(self.patches)
         self.api = Api(TEMPLATE, self.world.api_key.read_current())
-        self.patches.setitem(vars(services), "timers", self.timers)
+        self.patches.setattr("waitpoints.starting.SLICE", 2)
+        self.patches.setattr("secrets.randbits", random.Random(0).getrandbits)  # noqa: S311 - the index has ids in order
         self.patches.setitem(vars(services), "dead_letters", None)  # no failure here is permanent
         self.models: dict[str, Model] = {}
         self.keys: dict[str, tuple[str, int]] = {}  # the newest token of each key, and when the key expires
@@ -253,14 +278,36 @@ class Life(RuleBasedStateMachine):
         self.models[self.world.new_token()] = Model(None)
 
     @precondition(lambda self: len(self.models) < FEW)
-    @rule(timeout=st.integers(1, 5_000))
+    @rule(timeout=TIMEOUTS)
     def create_with_timeout(self, timeout: int) -> None:
         self.models[self.world.new_token(timeout)] = Model(self.now + timeout)
+
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(timeout=TIMEOUTS)
+    def an_older_version_creates(self, timeout: int) -> None:
+        """It knows no `wake_at`."""
+        token = Token(id=new_id(self.now), created_at=self.now, timeout_at=self.now + timeout)
+        self.store.create(token, None, self.now)
+        self.models[token.id] = Model(token.timeout_at)
+
+    @rule(data=st.data(), ahead=TIMEOUTS, comes_at_once=st.booleans())
+    def move_a_deadline(self, data: st.DataObject, ahead: int, comes_at_once: bool) -> None:
+        """Its message may come before the deadline is written."""
+        token_id = data.draw(st.sampled_from(self.existing()))
+        model, moved = self.models[token_id], self.now + ahead
+        message = Sent(token_id, moved, self.now, names_instant=True)
+        self.queue.at_each_send = (lambda: self.fire(message)) if comes_at_once else (lambda: None)
+        try:
+            assert self.world.waking.move_deadline(token_id, moved) is (model.outcome(self.now) is None)
+        finally:
+            self.queue.at_each_send = lambda: None
+        if model.outcome(self.now) is None:
+            model.timeout_at = moved
 
     @rule(
         key=st.sampled_from(KEYS),
         lifetime=st.none() | st.integers(1, 8_000),
-        timeout=st.integers(1, 5_000),
+        timeout=TIMEOUTS,
         waits=st.none() | KINDS,
         has_schema=st.booleans(),
     )
@@ -357,7 +404,7 @@ class Life(RuleBasedStateMachine):
                 model.removed = True
 
     @precondition(lambda self: len(self.models) < FEW)
-    @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | st.integers(1, 5_000))
+    @rule(rules=st.sampled_from([FILTER, TYPE]), timeout=st.none() | TIMEOUTS)
     def create_with_rules(self, rules: Rules, timeout: int | None) -> None:
         timeout_at = None if timeout is None else self.now + timeout
         document = SCHEMA if rules.has_schema else None
@@ -408,9 +455,23 @@ class Life(RuleBasedStateMachine):
         self.models[token_id].complete(NO, self.now)
         self.world.tokens.complete(token_id, NO, ORIGIN)
 
-    @rule(milliseconds=st.integers(1, 3_000))
+    @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
     def time_passes(self, milliseconds: int) -> None:
         self.clock.advance(milliseconds)
+        self.index.catch_up(self.now)
+
+    @rule()
+    def the_index_lags(self) -> None:
+        self.index.freeze(self.now)
+
+    @rule(dies=st.booleans(), refused=st.booleans())
+    def a_round_starts_timers(self, dies: bool, refused: bool) -> None:
+        """It may die after it has sent the first messages, or SQS may refuse one."""
+        self.index.dies = dies
+        self.queue.refused = {list(self.models)[-1]} if refused else set()
+        with suppress(ConnectionError, TimersNotStarted):
+            start_timers.handler({}, Context("StartTimers"))
+        self.index.dies, self.queue.refused = False, set()
 
     @rule(milliseconds=st.integers(1, 1_000))
     def the_clock_is_set_back(self, milliseconds: int) -> None:
@@ -420,11 +481,13 @@ class Life(RuleBasedStateMachine):
             if model.output is None and model.timeout_at and self.now < model.timeout_at <= self.now + milliseconds:
                 self.clock.advance(model.timeout_at - self.now)
 
-    @precondition(lambda self: self.timers.armed)
-    @rule(data=st.data())
-    def a_timer_comes(self, data: st.DataObject) -> None:
-        """A timer fires: early, late, or again, as it stays among the timers."""
-        self.fire(data.draw(st.sampled_from(self.timers.armed))[0])
+    @precondition(lambda self: self.queue.sent)
+    @rule(data=st.data(), comes_again=st.booleans())
+    def a_timer_comes(self, data: st.DataObject, comes_again: bool) -> None:
+        """A message comes: early, late, or again. If it is handled, it need not come any more."""
+        number = data.draw(st.integers(0, len(self.queue.sent) - 1))
+        if self.fire(self.queue.sent[number]) and not comes_again:
+            self.consumed.add(number)
 
     @rule(data=st.data(), function=st.sampled_from(sorted(HANDLERS)), repeated=st.integers(0, 2))
     def the_stream_tells(self, data: st.DataObject, function: str, repeated: int) -> None:
@@ -498,15 +561,19 @@ class Life(RuleBasedStateMachine):
             self.patches.undo()
 
     def come_to_rest(self) -> None:
-        """Pass on what the streams still hold, move the clock past every timeout, and fire every timer."""
-        for _ in range(3):
+        """Pass on what the streams still hold, and let time pass until every timeout. Handle each message once."""
+        for _ in range(5):
             for token_id in self.models:
                 for function in HANDLERS:
                     while self.passed_on.get((token_id, function), 0) < len(self.store.streams[token_id]):
                         self.pass_on(token_id, function)
-            self.clock.now = max([self.now, *(model.timeout_at or 0 for model in self.models.values())])
-            for token_id in dict(self.timers.armed):
-                self.fire(token_id)
+            self.index.frozen = None
+            start_timers.handler({}, Context("StartTimers"))
+            timeouts = [model.timeout_at for model in self.models.values() if model.timeout_at and model.timeout_at > self.now]
+            self.clock.now = min([self.now + PATIENCE, *timeouts]) if timeouts else self.now + PATIENCE
+            for number in sorted({*range(len(self.queue.sent))} - self.consumed):
+                if self.fire(self.queue.sent[number]):
+                    self.consumed.add(number)
 
     def everything_is_done(self) -> None:
         self.everybody_sees_what_the_model_says()
@@ -561,10 +628,20 @@ class Life(RuleBasedStateMachine):
         if not failed and at < len(self.store.streams[token_id]):
             self.passed_on[token_id, function] = at + 1
 
-    def fire(self, token_id: str) -> None:
-        message = {"messageId": "1", "body": json.dumps({"waitpointId": token_id}), "eventSource": "aws:sqs"}
+    def fire(self, sent: Sent) -> bool:
+        """Hand a message to the function. Returns whether that is done with it."""
+        named = {"instant": sent.wake_at} if sent.names_instant else {}
+        message = {
+            "messageId": "1",
+            "receiptHandle": "1",
+            "body": json.dumps({"waitpointId": sent.token_id, **named}),
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(sent.at)},
+            "eventSource": "aws:sqs",
+        }
         context: Any = Context("ExpireTokens")
-        assert expire_tokens.handler({"Records": [message]}, context) == {"batchItemFailures": []}
+        failed = expire_tokens.handler({"Records": [message]}, context)["batchItemFailures"]
+        assert not failed or sent.names_instant
+        return not failed
 
 
 @pytest.mark.slow

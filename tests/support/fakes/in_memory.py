@@ -1,5 +1,6 @@
 """Waitpoints without AWS: the whole domain on fakes. After `install` the handlers use it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -46,7 +47,11 @@ class InMemory:
     """Waiters are of one kind, unless a test makes others: `waits` is what they wait on."""
 
     def __init__(
-        self, store: MemoryStore | None = None, kind: WaiterKind = WaiterKind.STEP_FUNCTIONS, parallel: int = 16
+        self,
+        store: MemoryStore | None = None,
+        kind: WaiterKind = WaiterKind.STEP_FUNCTIONS,
+        parallel: int = 16,
+        make_index: Callable[[MemoryStore], MemoryDueIndex] = MemoryDueIndex,
     ) -> None:
         self.clock = FakeClock()
         self.step_functions = FakeStepFunctions()
@@ -67,7 +72,7 @@ class InMemory:
         self.keys = Keys(self.store, self.tokens, self.clock)
         self.queue = FakeTimerQueue()
         self.waking = Waking(self.tokens, self.store, self.queue, self.clock)
-        self.index = MemoryDueIndex(self.store)
+        self.index = make_index(self.store)
         self.starting = Starting(self.index, self.queue, self.clock, parallel)
 
     def new_token(self, timeout: int | None = None) -> str:
@@ -87,6 +92,7 @@ class InMemory:
             "store": self.store,
             "tokens": self.tokens,
             "keys": self.keys,
+            "timers": self.queue,
             "waking": self.waking,
             "starting": self.starting,
             "outputs": self.outputs,

@@ -244,10 +244,12 @@ class MemoryDueIndex:
         self._store = store
         self.cursor = Cursor()
 
-    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+    def entries(self) -> list[tuple[int, str]]:
         with self._store._lock:
-            entries = sorted((it.wake_at, it.id) for it in self._store.tokens.values() if it.wake_at is not None)
-        ahead = [(at, id) for at, id in entries if (start.wake_at, start.after) < (at, id) and at <= until]
+            return sorted((it.wake_at, it.id) for it in self._store.tokens.values() if it.wake_at is not None)
+
+    def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
+        ahead = [(at, id) for at, id in self.entries() if (start.wake_at, start.after) < (at, id) and at <= until]
         read = [Timer(id, at) for at, id in ahead[:limit]]
         return read, Cursor(read[-1].wake_at, read[-1].token_id) if len(ahead) > limit else Cursor(until + 1)
 

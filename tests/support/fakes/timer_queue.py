@@ -29,6 +29,9 @@ class FakeTimerQueue:
         self.at_each_send()
         self.sent.append(Sent(timer.token_id, timer.wake_at, now, names_instant))
 
+    def come_again_soon(self, receipt_handle: str, receives: int) -> None:
+        """It comes again when the test says so."""
+
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
         self.requests += bool(timers)
         refused = {timer.token_id for timer in timers} & self.refused
