@@ -28,20 +28,19 @@ def http_requests(step: CountedStep) -> int:
 def dollars(wait: Wait) -> dict[str, float]:
     """Return the cost of a million such waits in dollars, by service."""
     calls = Counter(operation for step in wait.steps for operation in step.operations())
-    schedules = calls["Scheduler:CreateSchedule"]
-    messages = calls["SQS:SendMessage"] + schedules
+    messages = calls["SQS:SendMessage"] + calls["SQS:SendMessageBatch"]
     sqs = messages + POLL * sum(step.from_queue for step in wait.steps)
-    logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in wait.steps)
+    own = [step for step in wait.steps if not step.of_a_round]
+    logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in own)
     tables = wait.stored_bytes * (prices.TABLE_GB_MONTH + prices.BACKUP_GB_MONTH) + wait.index_bytes * prices.TABLE_GB_MONTH
     objects = sum(step.stored_object_bytes for step in wait.steps) * prices.OBJECT_GB_MONTH
     return {
         "HTTP API": sum(map(http_requests, wait.steps)) * prices.HTTP_REQUEST,
-        "Lambda": len(wait.steps) * INVOCATION,
+        "Lambda": len(own) * INVOCATION,
         "DynamoDB writes": wait.write_units * prices.WRITE_UNIT,
         "DynamoDB reads": wait.read_units * prices.READ_UNIT,
         "S3": calls["S3:PutObject"] * prices.PUT_OBJECT + calls["S3:GetObject"] * prices.GET_OBJECT,
         "SQS": sqs * prices.SQS_REQUEST,
-        "Scheduler": schedules * prices.SCHEDULE,
         "Logs": logs / 1000 * prices.LOG_GB,
         "Storage, a month": (tables + objects) / 1000,
     }

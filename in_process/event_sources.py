@@ -39,14 +39,14 @@ def _as_lambda_has_it(value: Any) -> float | str:
     return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
 
 
-def queue_event(bodies: Sequence[str]) -> dict[str, Any]:
-    """Messages of a queue as Lambda gets them, their ids counted from 0."""
+def queue_event(bodies: Sequence[str], sent_at: int = 0) -> dict[str, Any]:
+    """Messages of a queue as Lambda gets them, their ids counted from 0. They were sent at that instant."""
     records = [
         {
             "messageId": str(number),
             "receiptHandle": f"handle-{number}",
             "body": body,
-            "attributes": {"ApproximateReceiveCount": "1"},
+            "attributes": {"ApproximateReceiveCount": "1", "SentTimestamp": str(sent_at)},
             "messageAttributes": {},
             "eventSource": "aws:sqs",
             "awsRegion": REGION,

@@ -32,9 +32,9 @@ def test_the_calculator_counts_the_wait_that_is_asked_for(stack: MotoStack) -> N
     with bench(stack) as counted:
         one = count(counted, month)
         plain = count(counted, Asked())
-    assert [step.name for step in one.wait.steps] == ["create", "wait", "wait", "arm the timer", "timer, due", "guarantee"]
+    assert [step.name for step in one.wait.steps] == ["create", "wait", "wait", "start the timer", "timer, due", "guarantee"]
     assert one.wait["create"].operations() == ["DynamoDB:TransactWriteItems"]
-    assert one.wait["arm the timer"].operations() == ["SQS:SendMessage"]
+    assert one.wait["start the timer"].operations() == ["SQS:SendMessageBatch"]
     assert one.wait["timer, due"].operations().count("Lambda:SendDurableExecutionCallbackFailure") == 0
     assert one.wait["timer, due"].operations().count("Lambda:SendDurableExecutionCallbackSuccess") == 2
     assert one.events > 1.00

@@ -40,7 +40,7 @@ def modelled(calls: Sequence[meter.Call]) -> list[Call]:
 def test_the_steps_of_a_wait(counted: Bench) -> None:
     wait = counted.wait(timeout="24h")
     assert {step.name: modelled(step.calls) for step in wait.steps} == {
-        name: list(flow) for name, flow in flows.WAIT_WITH_TIMEOUT.items()
+        name: list(flow) for name, flow in flows.COMPLETED_WAIT.items()
     }
 
 

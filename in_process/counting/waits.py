@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from io import StringIO
 from typing import Any
 from unittest import mock
@@ -24,12 +23,14 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
+from waitpoints.timeouts import duration
 
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
 NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # cached for minutes; read by Lambda free of charge
-ARMS = ("SQS:SendMessage", "Scheduler:CreateSchedule")  # the calls that arm a timer
+STARTS = ("SQS:SendMessage", "SQS:SendMessageBatch")  # the calls that start a timer
+OF_ONE_TOKEN = ("DynamoDB:BatchGetItem", "SQS:SendMessageBatch")  # the calls of a round that more tokens make larger
+EARLY = 120_000  # milliseconds before a token is due, when a round finds it
 SIGNED_WITH = "the secret of a webhook"
-SCHEDULED_AT = "at(%Y-%m-%dT%H:%M:%S)"
 
 
 @dataclass
@@ -46,6 +47,8 @@ class CountedStep:
     body_bytes: int = 0
     """Of its request, which the HTTP API may count as several."""
     from_queue: bool = False
+    of_a_round: bool = False
+    """Its invocation, its log lines and its other calls are shared with all tokens, and come every minute anyway."""
 
     @property
     def stored_object_bytes(self) -> int:
@@ -144,7 +147,7 @@ class Bench:
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
         first, and one is late. `webhook` is posted instead of a payload. The waiters are executions, or `durable` functions.
         """
-        wait, stream = Wait(), self.stream()
+        wait, stream, created_at = Wait(), self.stream(), self.clock()
         table_before, indexes_before = self._stored()
         self.meter.take()
         options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
@@ -152,12 +155,12 @@ class Bench:
         created: Any = self.step(wait, "create", "create_token", lambda: self.api.create(**body), over_http=True)
         token_id = created["id"]
         handles = [self.register(wait, token_id, task_token, execution, durable) for _ in range(waiters)]
-        if timeout:
-            self._invoke(wait, "arm the timer", "schedule_timeouts", {"Records": stream.records("schedule_timeouts")})
+        if new := stream.records("schedule_timeouts"):
+            self._invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
         if ends:
             self._complete(wait, created["url"], json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
-            self._run_timers(wait, token_id)
+            self._run_timers(wait, token_id, created_at + duration(timeout))
         self.guarantee(wait, stream)
         assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
         table_after, indexes_after = self._stored()
@@ -238,16 +241,27 @@ class Bench:
         self.step(wait, name, "accept_callback", lambda: self.api.post(url, webhook, headers), over_http=True)
         wait[name].body_bytes = len(webhook.encode())
 
-    def _run_timers(self, wait: Wait, token_id: str) -> None:
-        """Handle the message that the timer sends, at its time, and each one that the token's next timer sends."""
+    def _run_timers(self, wait: Wait, token_id: str, due_at: int) -> None:
+        """Start the timer in a round, unless the stream has done it. Handle its message, and each one that this sends."""
         event = queue_event([json.dumps({"waitpointId": token_id})])
-        [armed] = wait["arm the timer"].calls
-        while armed.operation in ARMS:
-            self.clock.now = due_at(armed, self.clock.now)
+        if "start the timer" not in [step.name for step in wait.steps]:
+            self.clock.now = due_at - EARLY
+            self._start_in_a_round(wait)
+        last = wait["start the timer"].calls[-1]
+        while last.operation in STARTS:
+            self.clock.now = message_at(last, self.clock.now)
             self._invoke(wait, "", "expire_tokens", event)
             timer = wait.steps[-1]
             timer.name, timer.from_queue = f"timer, {_what_it_did(timer)}", True
-            armed = timer.calls[-1]
+            last = timer.calls[-1]
+        self.clock.now = max(self.clock.now, due_at)
+
+    def _start_in_a_round(self, wait: Wait) -> None:
+        """Run a round. What it does for this token counts, not what it does every minute."""
+        self._invoke(wait, "start the timer", "start_timers", {})
+        step = wait.steps[-1]
+        step.of_a_round, step.log_bytes, step.metrics = True, 0, frozenset()
+        step.calls = [call for call in step.calls if call.operation in OF_ONE_TOKEN]
 
     def _invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
         self.step(wait, name, function, lambda: self._stack.functions()[function].call(event))
@@ -277,18 +291,16 @@ def payload_of(length: int) -> dict[str, str]:
     return {"body": "x" * (length - 12)}
 
 
-def due_at(call: Call, now: int) -> int:
-    """Return when the message of a call that arms a timer arrives, in epoch milliseconds as `now`."""
-    if call.operation == "SQS:SendMessage":
-        return now + int(call.parameters["DelaySeconds"]) * 1000
-    at = datetime.strptime(call.parameters["ScheduleExpression"], SCHEDULED_AT).replace(tzinfo=UTC)
-    return int(at.timestamp()) * 1000
+def message_at(call: Call, now: int) -> int:
+    """Return when the message of a call that starts one timer arrives, in epoch milliseconds as `now`."""
+    [message] = call.parameters.get("Entries", [call.parameters])
+    return now + int(message["DelaySeconds"]) * 1000
 
 
 def _what_it_did(timer: CountedStep) -> str:
     if timer.write_units:
         return "due"
-    return "early" if timer.operations()[-1] in ARMS else "nothing to do"
+    return "early" if timer.operations()[-1] in STARTS else "nothing to do"
 
 
 def metrics_in(log: str) -> frozenset[str]:

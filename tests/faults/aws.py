@@ -10,8 +10,8 @@ import json
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from datetime import datetime
 from functools import cache
 from itertools import cycle
 from typing import Any
@@ -21,7 +21,6 @@ from urllib.parse import urlparse
 import boto3
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.models.utilities import dynamo_to_dict
-from moto.scheduler.models import scheduler_backends
 from moto.secretsmanager.models import secretsmanager_backends
 from moto.sqs.models import sqs_backends
 from waitpoints_client.operator.stream_filter import matches
@@ -35,11 +34,13 @@ from in_process.template import ACCOUNT, REGION, Function, Resource
 from tests.faults import traces
 from tests.faults.wire import FAULTS, Killed, Wire
 from waitpoints import telemetry, wiring
-from waitpoints.token import WaiterKind
+from waitpoints.aws.items import CURSORS, plain, token_item
+from waitpoints.starting import AHEAD
+from waitpoints.token import Token, WaiterKind
 from waitpoints.wiring import services
 
 RESUMES = ("stepfunctions.", "lambda.")
-SCHEDULER_LATENESS = 59_000  # milliseconds: EventBridge Scheduler is precise to a minute
+FOREVER = 10**15  # epoch milliseconds
 
 
 def nothing(*_: Any) -> None:
@@ -152,24 +153,30 @@ class QueueSource:
         }
 
 
-class SchedulerSource:
-    """EventBridge Scheduler: puts the input of a one-off schedule on the queue, up to a minute late."""
+class RoundSource:
+    """EventBridge Scheduler: runs a round that starts timers once a minute. One that would find nothing is left out."""
 
-    def __init__(self, group: str, queue_url: str, clock: FakeClock) -> None:
-        self._schedules = scheduler_backends[ACCOUNT][REGION].get_schedule_group(group).schedules
-        self._queue_url = queue_url
+    def __init__(self, table: str, clock: FakeClock, lambdas: Invocations) -> None:
+        self._table = table
         self._clock = clock
+        self._lambdas = lambdas
+        self._next = 0
 
     def pass_on(self) -> bool:
-        fired = False
-        for name, schedule in list(self._schedules.items()):
-            at = datetime.fromisoformat(schedule.schedule_expression[3:-1]).replace(tzinfo=UTC)
-            if (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(milliseconds=1) + SCHEDULER_LATENESS <= self._clock():
-                assert schedule.action_after_completion == "DELETE"
-                del self._schedules[name]
-                client("sqs").send_message(QueueUrl=self._queue_url, MessageBody=schedule.target["Input"])
-                fired = True
-        return fired
+        """Run a round if it is time. Returns False if not."""
+        if self._clock() < self._next or not self._finds_something():
+            return False
+        self._next = self._clock() + 60_000
+        with suppress(Exception, Killed):
+            self._lambdas.invoke("start_timers", {})
+        return True
+
+    def _finds_something(self) -> bool:
+        """Whether a token that waits is due soon, and its shard's cursor is not behind it yet."""
+        items = [plain(item) for item in client("dynamodb").scan(TableName=self._table)["Items"]]
+        cursors = {item["item"]: item["wakeAt"] for item in items if item["id"] == CURSORS}
+        soon = [it for it in items if it.get("status") == "WAITING" and it.get("wakeAt", FOREVER) <= self._clock() + AHEAD]
+        return any(item["wakeAt"] >= cursors.get(item["listShard"], 0) for item in soon)
 
 
 class Stream:
@@ -225,9 +232,7 @@ class Aws:
                     self.streams[function.name] = source
                 elif event["Type"] == "SQS":
                     self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
-        self.timer_group = unique("TimerGroup")
-        scheduler_backends[ACCOUNT][REGION].create_schedule_group(self.timer_group, [])
-        self.scheduler = SchedulerSource(self.timer_group, self.timer_queue, self.clock)
+        self.rounds = RoundSource(self.table, self.clock, self.lambdas)
 
     @contextmanager
     def alive(self) -> Iterator[None]:
@@ -240,7 +245,6 @@ class Aws:
             own = {
                 "TABLE_NAME": self.table,
                 "TIMER_QUEUE_URL": self.timer_queue,
-                "TIMER_GROUP": self.timer_group,
                 "DEAD_LETTER_QUEUE_URL": self.dead_letter_queue,
             }
             until_the_end.enter_context(mock.patch.dict(os.environ, own))
@@ -306,15 +310,29 @@ class Aws:
         """Pass on everything that AWS would without time passing."""
         for _ in range(1000):
             self._history += self._stream.read()
-            sources: list[StreamSource | SchedulerSource | QueueSource] = [
+            sources: list[StreamSource | RoundSource | QueueSource] = [
                 *self.streams.values(),
-                self.scheduler,
+                self.rounds,
                 *self.queues.values(),
             ]
             busy = [source.pass_on() for source in sources]
             if not any(busy):
                 return
         raise AssertionError("it never comes to rest")
+
+    @contextmanager
+    def older_version(self) -> Iterator[None]:
+        """Within this, tokens are created as by a version that knows no `wakeAt`."""
+
+        def old_item(token: Token) -> dict[str, Any]:
+            return {name: value for name, value in token_item(token).items() if name not in ("wakeAt", "soon")}
+
+        with mock.patch("waitpoints.aws.store.token_item", old_item):
+            yield
+
+    def look_at(self, token: dict[str, Any]) -> None:
+        """Send a message for a token now, as its schedule does."""
+        client("sqs").send_message(QueueUrl=self.timer_queue, MessageBody=json.dumps({"waitpointId": token["id"]}))
 
     def pass_on_once(self, function: str) -> None:
         """Pass on what the table's stream has for a function, which must be done with it at once."""
@@ -324,7 +342,7 @@ class Aws:
 
     def pass_time(self, until: int) -> None:
         """Move the clock to an instant, with a stop wherever a timer may fire."""
-        for instant in sorted({until - 120_000 + SCHEDULER_LATENESS, until, until + 1_000, until + 121_000, until + 242_000}):
+        for instant in sorted({until - 61_000, until, until + 1_000, until + 121_000, until + 242_000}):
             self.clock.now = max(self.clock.now, instant)
             self.come_to_rest()
 

@@ -10,6 +10,7 @@ from in_process.fakes.waits import DENIED
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Ending, Timeout, World
+from waitpoints.timeouts import duration
 from waitpoints.token import TokenError
 
 Flow = Callable[[World], None]
@@ -703,31 +704,39 @@ def arm_a_short_timer(world: World) -> None:
         world.pass_time(world.clock() + 600_000)
 
 
-def arm(name: str, *days: int) -> None:
-    """Add a flow: a timer is armed during faults, and time passes up to each of these days. The last is the timeout."""
-
-    def long(world: World) -> None:
-        token, start = world.create(timeout=f"{days[-1]}d"), world.clock()
-        with waiting(world, token, Timeout()):
+@flow
+def start_a_long_timer(world: World) -> None:
+    """A round finds what an hour or 800 days have brought near."""
+    for length in ("1h", "800d"):
+        one, other = world.create(timeout=length), world.create(timeout=length)
+        due_at = world.clock() + duration(length)
+        with waiting(world, one, Timeout()), waiting(world, other, Timeout()):
+            world.come_to_rest()
+            world.clock.now = due_at - 122_000
             with world.faulty():
                 world.come_to_rest()
-            for day in days:
-                world.pass_time(start + day * 24 * HOUR)
-
-    add(name, long)
-
-
-arm("arm a long timer", 20)
-arm("arm a timer for years", 365, 730, 800)
+            world.pass_time(due_at)
 
 
 @flow
 def delay_a_timer_that_comes_early(world: World) -> None:
-    token, timeout_at = world.create(timeout="1h"), world.clock() + HOUR
+    token, timeout_at = world.create(timeout="10m"), world.clock() + 600_000
     with waiting(world, token, Timeout()):
-        world.come_to_rest()
-        world.clock.now = timeout_at - 60_000
+        world.look_at(token)
         with world.faulty():
+            world.queues["expire_tokens"].pass_on()
+        world.pass_time(timeout_at)
+
+
+@flow
+def start_the_timer_of_a_token_of_an_older_version(world: World) -> None:
+    """It has no `wakeAt`. The stream brings it, and its schedule sends a message."""
+    with world.older_version():
+        token, timeout_at = world.create(timeout="10m"), world.clock() + 600_000
+    with waiting(world, token, Timeout()):
+        world.look_at(token)
+        with world.faulty():
+            world.queues["expire_tokens"].pass_on()
             world.come_to_rest()
         world.pass_time(timeout_at)
 

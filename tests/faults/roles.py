@@ -103,7 +103,6 @@ def _resources(world: World) -> dict[str, Mapping[str, str]]:
         **attributes(),
         **{name: world.stack.resources[name] for name in ("ApiKey", "SigningKey", "OutputBucket", "TimerRole")},
         "Table": {"Ref": world.table, "Arn": f"arn:aws:dynamodb:{HERE}:table/{world.table}"},
-        "TimerGroup": {"Ref": world.timer_group},
         "TimerQueue": queue(world.timer_queue),
         "DeadLetterQueue": queue(world.dead_letter_queue),
     }
@@ -127,10 +126,8 @@ def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list
             name = parameters["SecretId"]
             return [(f"{service}:{operation}", name if name.startswith("arn:") else f"arn:aws:{service}:{HERE}:secret:{name}")]
         case "sqs":
-            return [(f"sqs:{operation}", f"arn:aws:sqs:{HERE}:{parameters['QueueUrl'].rsplit('/', 1)[-1]}")]
-        case "scheduler":
-            schedule = f"arn:aws:scheduler:{HERE}:schedule/{parameters['GroupName']}/{parameters['Name']}"
-            return [(f"scheduler:{operation}", schedule), ("iam:PassRole", parameters["Target"]["RoleArn"])]
+            action = operation.removesuffix("Batch")  # which has no action of its own
+            return [(f"sqs:{action}", f"arn:aws:sqs:{HERE}:{parameters['QueueUrl'].rsplit('/', 1)[-1]}")]
         case "events":
             buses = {entry["EventBusName"] for entry in parameters["Entries"]}
             return [(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]

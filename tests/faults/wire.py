@@ -33,7 +33,8 @@ class Fault:
     """How a call fails: how many attempts, before or after it took effect, and with which error."""
 
     name: str
-    answer: Callable[[str, str], Attempt]
+    answer: Callable[[str, str, Any], Attempt]
+    """The answer to a call of a service: an operation with parameters."""
     after_effect: bool = False
     attempts: int = EVERY_ATTEMPT
     only: str | None = None
@@ -43,11 +44,11 @@ class Fault:
         return self.only is None or call.endswith(self.only)
 
 
-def _raises(error: Callable[..., Exception]) -> Callable[[str, str], Attempt]:
-    return lambda service, _: (None, error(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/", error="test"))
+def _raises(error: Callable[..., Exception]) -> Callable[[str, str, Any], Attempt]:
+    return lambda service, *_: (None, error(endpoint_url=f"https://{service}.us-east-1.amazonaws.com/", error="test"))
 
 
-def _throttles(service: str, _: str) -> Attempt:
+def _throttles(service: str, *_: Any) -> Attempt:
     code, status = {
         "dynamodb": ("ProvisionedThroughputExceededException", 400),
         "s3": ("SlowDown", 503),
@@ -64,16 +65,16 @@ def cancels(reason: str) -> Attempt:
     return _refused({"Error": error, "CancellationReasons": reasons}, 400)
 
 
-def _conflicts(*_: str) -> Attempt:
+def _conflicts(*_: Any) -> Attempt:
     return cancels("TransactionConflict")
 
 
-def _leaves_out(*_: str) -> Attempt:
-    """A batch of gets of which no key was processed."""
-    return response({"Responses": {}, "UnprocessedKeys": {}}, 200)
+def _leaves_out(_service: str, _operation: str, parameters: Any) -> Attempt:
+    """A batch of gets of which no key was processed. DynamoDB says so: see UnprocessedKeys in its API reference."""
+    return response({"Responses": {}, "UnprocessedKeys": parameters["RequestItems"]}, 200)
 
 
-def _kills(*_: str) -> Attempt:
+def _kills(*_: Any) -> Attempt:
     raise Killed
 
 
@@ -159,7 +160,7 @@ class Wire:
                     else do_get_response(endpoint, *request)
                 )
             try:
-                return fault.answer(service, operation) if fault else answer
+                return fault.answer(service, operation, parameters) if fault else answer
             except Killed:
                 self._dead = True
                 raise

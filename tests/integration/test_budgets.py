@@ -20,9 +20,9 @@ from waitpoints.wiring import services
 
 COUNT = "DynamoDB:UpdateItem"  # of a delivery to an endpoint
 OPTIONS = {  # the calls, write units and read units that an option adds to a plain wait at most
-    "`timeout` of up to 15 minutes": (2, 0, 1),  # the timer is armed, and looks once
-    "`timeout` of up to a year": (2, 0, 1),
-    "the same, and it times out": (4, 0, 2),
+    "`timeout` of up to 15 minutes": (2, 1, 1),  # the timer is started, and looks once
+    "`timeout` of up to a year": (1, 1, 0.5),  # a round asks whether it still waits, for a hundred tokens at once
+    "the same, and it times out": (3, 1, 1.5),
     "`idempotencyKey`": (0, 6, 0),
     "the same, and it is completed by the key": (1, 6, 1),
     "the same, by a delivery to an endpoint": (2, 7, 1),
@@ -103,9 +103,22 @@ def test_the_bytes_of_a_payload_are_written_once_and_billed_once(counted: Bench,
     assert len(with_payload) == 1
 
 
-def test_arming_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
-    for timeout, call in (("10m", "SQS:SendMessage"), ("24h", "Scheduler:CreateSchedule")):
-        assert counted.wait(timeout=timeout)["arm the timer"].operations() == [call]
+def test_a_timeout_takes_one_unit_of_the_create_and_none_of_the_settle(counted: Bench, wait: Wait) -> None:
+    for timeout in ("10m", "24h"):
+        timed = counted.wait(timeout=timeout)
+        for step, more in (("create", 1), ("wait", 0), ("settle and resume", 0)):
+            assert timed[step].write_units == wait[step].write_units + more
+            assert timed[step].operations() == wait[step].operations()
+
+
+def test_starting_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
+    for timeout, ends, calls in (
+        ("10m", True, ["SQS:SendMessageBatch"]),
+        ("24h", True, ["DynamoDB:BatchGetItem"]),  # it has ended by then: no message
+        ("24h", False, ["DynamoDB:BatchGetItem", "SQS:SendMessageBatch"]),
+    ):
+        started = counted.wait(timeout=timeout, ends=ends)["start the timer"]
+        assert (started.operations(), started.write_units) == (calls, 0)
 
 
 def test_a_small_wait_takes_six_write_units(wait: Wait) -> None:

@@ -8,13 +8,11 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 import pytest
 
 from in_process.template import ROOT
 from tests.support.processed_template import attributes, processed, statements, texts
-from waitpoints.aws.timers import LONGEST_DELAY, Timers
 
 
 @dataclass(frozen=True)
@@ -59,22 +57,9 @@ def schedules() -> Iterator[dict[str, str]]:
         yield processed().resolve(schedule["Target"], attributes())
 
 
-class Scheduler:
-    """Keeps the target of the schedule that is made."""
-
-    def create_schedule(self, **schedule: Any) -> None:
-        self.target: dict[str, str] = schedule["Target"]
-
-
 def timer() -> dict[str, str]:
-    """The target of a timer, as the functions make it with the environment that the template gives them."""
-    known, scheduler = attributes(), Scheduler()
-    variables = processed().resources("AWS::Lambda::Function")["ScheduleTimeouts"]["Environment"]["Variables"]
-    arns = processed().resolve({name: variables[name] for name in ("TIMER_QUEUE_ARN", "TIMER_ROLE_ARN")}, known)
-    client: Any = scheduler
-    timers = Timers(client, client, queue_url="", group="", queue_arn=arns["TIMER_QUEUE_ARN"], role_arn=arns["TIMER_ROLE_ARN"])
-    timers.arm("waitpoint_1", 10 * LONGEST_DELAY, 0)
-    return scheduler.target
+    """The target of the schedules that older versions made, one for each token, and that still send their messages."""
+    return {"Arn": attributes()["TimerQueue"]["Arn"], "RoleArn": attributes()["TimerRole"]["Arn"]}
 
 
 def tasks() -> Iterator[Permission]:
@@ -95,7 +80,7 @@ def missing(permissions: list[Permission]) -> list[Permission]:
 
 
 def test_the_roles_permit_what_the_services_do() -> None:
-    assert {need.role for need in needed()} == {"TimerRole", "DoctorRoundsRole", "WaitForWebhookRole"}
+    assert {need.role for need in needed()} == {"TimerRole", "StartTimersRoundsRole", "DoctorRoundsRole", "WaitForWebhookRole"}
     assert missing(granted()) == []
 
 

@@ -1,10 +1,11 @@
-"""Timers of any length on a clock that the tests move: stream, Scheduler and queue, and races between them."""
+"""Timers of any length on a clock that the tests move: stream, index, rounds and queue, and races between them."""
 
 import heapq
 import json
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import suppress
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -19,19 +20,24 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
-from waitpoints.aws.timers import LONGEST_DELAY
-from waitpoints.token import NewToken, Status, Waiter, iso
+from waitpoints.errors import TimersNotStarted
+from waitpoints.ports import Cursor
+from waitpoints.starting import AHEAD
+from waitpoints.token import NEAR, Completed, NewToken, Outcome, Status, TimedOut, Token, Waiter, iso
 from waitpoints.waiter_result import Success
+from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
 
 SECOND, MINUTE, HOUR, DAY = 1000, 60_000, 3_600_000, 86_400_000
 SQS_LATENCY = 100  # milliseconds
 LATENESS = 1_000 + 2 * SQS_LATENCY  # milliseconds: a delay is whole seconds, rounded up
-SENDING = "provide-client-params.sqs.SendMessage"
 
 
 class SimulatedTimers:
-    """SQS and Scheduler on a simulated clock: messages come after their delay, schedules fire once, within their minute."""
+    """SQS and the rounds on a simulated clock: messages come after their delay, and rounds once a minute, up to a minute late.
+
+    While nothing is due soon, the rounds that would find nothing are left out.
+    """
 
     def __init__(self, stack: MotoStack, seed: int) -> None:
         self.stack = stack
@@ -42,21 +48,25 @@ class SimulatedTimers:
         self.copies = 1
         """How often each message is received."""
         self.held_up = 0
-        """Extra lateness of every message and schedule (ms)."""
-        self.scheduler_jitter: int | None = None
-        """How late in its minute a schedule fires (ms); random unless set."""
+        """Extra lateness of every message (ms)."""
+        self.round_lateness: int | None = None
+        """How late a round is (ms); random unless set."""
+        self.no_rounds_before = 0
+        """Rounds are missing until this instant."""
         self.sent: list[tuple[str, int]] = []
         """Every message of the timer queue, and its delay (s)."""
-        self.fired: list[str] = []
-        """The names of the schedules that have fired."""
-        self._scheduler = boto3.client("scheduler")
-        self._due: list[tuple[int, int, str]] = []
+        self.rounds = 0
+        self.tokens: list[str] = []
+        self._next_minute = self.clock()
+        self._waiting: dict[str, int] = {}
+        self._due: list[tuple[int, int, int, str]] = []
         self._order = count()
 
     def create(self, timeout_at: int) -> tuple[str, Waiter]:
         """A token that one execution waits for, and that execution's task token."""
         waiter = Waiter(self.step_functions.start_task(), self.clock())
         created = services.tokens.create(NewToken(timeout_at=timeout_at, waiter=waiter), self.clock())
+        self.tokens.append(created.token_id)
         return created.token_id, waiter
 
     def arm(self, *token_ids: str) -> Any:
@@ -71,28 +81,52 @@ class SimulatedTimers:
         every = self.stream.records("schedule_timeouts")
         return [record for record in every if record["dynamodb"]["Keys"]["id"]["S"] in token_ids]
 
-    def fire(self, *bodies: str) -> Any:
+    def fire(self, *bodies: str, sent_at: int = 0) -> Any:
         """Hand `expire_tokens` a batch of messages."""
-        return self.call("expire_tokens", queue_event(bodies))
+        return self.call("expire_tokens", queue_event(bodies, sent_at))
 
-    def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 100) -> None:
+    def start(self) -> Any:
+        """Run one round."""
+        self.rounds += 1
+        return self.call("start_timers", {})
+
+    def run(self, until: Callable[[], bool] = lambda: False, at_most: int = 300) -> None:
         """Move the clock from event to event until none is left or `until` is true."""
+        self._waiting = {token_id: wake_at for token_id in self.tokens if (wake_at := self._wakes_at(token_id)) is not None}
         for _ in range(at_most):
-            if not self._due or until():
+            if until() or not (self._due or self._waiting):
                 return
-            at, _number, body = heapq.heappop(self._due)
-            self.clock.now = max(self.clock.now, at)
-            assert failures(self.fire(body)) == []
+            round_at = self._next_round()
+            if self._due and self._due[0][0] <= round_at:
+                self._receive(*heapq.heappop(self._due))
+                continue
+            self.clock.now = max(self.clock.now, round_at)
+            self._next_minute += MINUTE
+            if self._next_minute >= self.no_rounds_before:
+                self.start()
         raise AssertionError("timers never come to an end")
 
-    def schedules(self) -> list[dict[str, Any]]:
-        group = self.stack.resources["TimerGroup"]["Ref"]
-        names = [schedule["Name"] for schedule in self._scheduler.list_schedules(GroupName=group)["Schedules"]]
-        return [dict(self._scheduler.get_schedule(GroupName=group, Name=name)) for name in names]
+    def end_of(self, token_id: str) -> tuple[Outcome | None, int]:
+        """Run until a token has ended. Returns its outcome, and when that was written."""
+        self.run(until=lambda: self.status(token_id) is not Status.WAITING)
+        ended_at = self.clock()
+        self.run()
+        return services.store.get(token_id).outcome, ended_at
 
-    def remove_schedules(self) -> None:
-        for schedule in self.schedules():
-            self._scheduler.delete_schedule(GroupName=schedule["GroupName"], Name=schedule["Name"])
+    def _wakes_at(self, token_id: str) -> int | None:
+        """When a token is looked at next. None if it has ended."""
+        token = services.store.get(token_id)
+        return None if token.outcome else token.wake_at or token.timeout_at
+
+    def _next_round(self) -> int:
+        """When the next round comes. Rounds that come long before the next token is due are left out."""
+        if self._next_minute + MINUTE < self.clock():  # the test has moved the clock
+            self._next_minute = self.clock() - self.clock() % MINUTE
+        if self._waiting and not self._due:
+            soon = min(self._waiting.values()) - AHEAD - 2 * MINUTE
+            self._next_minute = max(self._next_minute, soon - soon % MINUTE)
+        late = self.random.randrange(MINUTE) if self.round_lateness is None else self.round_lateness
+        return self._next_minute + late
 
     def status(self, token_id: str) -> Status:
         settled = services.store.get(token_id).outcome
@@ -101,33 +135,31 @@ class SimulatedTimers:
     def message_sent(self, params: dict[str, Any], **_: Any) -> None:
         if params["QueueUrl"] != self.stack.resources["TimerQueue"]["Ref"]:
             return
-        delay = params["DelaySeconds"]
-        assert isinstance(delay, int)
-        assert 0 <= delay <= 900
-        self.sent.append((params["MessageBody"], delay))
-        for _copy in range(self.copies):
-            self._queue(params["MessageBody"], self.clock() + delay * SECOND)
+        for message in params.get("Entries", [params]):
+            delay = message["DelaySeconds"]
+            assert isinstance(delay, int)
+            assert 0 <= delay <= 900
+            self.sent.append((message["MessageBody"], delay))
+            for _copy in range(self.copies):
+                self.queue(message["MessageBody"], self.clock() + delay * SECOND)
 
-    def _queue(self, body: str, visible_at: int) -> None:
+    def queue(self, body: str, visible_at: int) -> None:
         at = visible_at + self.held_up + self.random.randint(0, SQS_LATENCY)
-        heapq.heappush(self._due, (at, next(self._order), body))
+        heapq.heappush(self._due, (at, next(self._order), self.clock(), body))
+
+    def _receive(self, at: int, _number: int, sent_at: int, body: str) -> None:
+        self.clock.now = max(self.clock.now, at)
+        failed = failures(self.fire(body, sent_at=sent_at))
+        token_id = json.loads(body)["waitpointId"]
+        self._waiting.pop(token_id, None)
+        if (wake_at := self._wakes_at(token_id)) is not None:
+            self._waiting[token_id] = wake_at
+        if failed:
+            assert "instant" in body
+            heapq.heappush(self._due, (self.clock() + SECOND, next(self._order), sent_at, body))
 
     def call(self, function: str, event: Any) -> Any:
-        answer = self.stack.functions()[function].call(event)
-        for schedule in self.schedules():
-            if schedule["Name"] not in self.fired:
-                self.fired.append(schedule["Name"])
-                jitter = self.random.randrange(MINUTE) if self.scheduler_jitter is None else self.scheduler_jitter
-                for _copy in range(self.copies):
-                    self._queue(schedule["Target"]["Input"], instant(schedule) + jitter)
-        return answer
-
-
-def instant(schedule: dict[str, Any]) -> int:
-    """When a one-off schedule is due (ms)."""
-    expression = schedule["ScheduleExpression"]
-    assert expression.startswith("at("), expression
-    return round(datetime.strptime(expression, "at(%Y-%m-%dT%H:%M:%S)").replace(tzinfo=UTC).timestamp()) * 1000
+        return self.stack.functions()[function].call(event)
 
 
 @pytest.fixture
@@ -135,17 +167,19 @@ def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
     """Timers for a seed, whose clock the handlers use."""
 
     def build(seed: int = 0) -> SimulatedTimers:
+        stack.empty_table()
         timers = SimulatedTimers(stack, seed)
         monkeypatch.setattr(wiring, "now", timers.clock)
         services.reset()
         monkeypatch.setitem(vars(services), "step_functions_client", timers.step_functions)
-        timers.remove_schedules()  # those of the tests before
-        services.sqs_client.meta.events.register(SENDING, timers.message_sent)
+        for sending in ("SendMessage", "SendMessageBatch"):
+            services.sqs_client.meta.events.register(f"provide-client-params.sqs.{sending}", timers.message_sent)
         return timers
 
     yield build
     monkeypatch.undo()
     services.reset()
+    stack.empty_table()
 
 
 @pytest.fixture
@@ -161,7 +195,7 @@ LENGTHS = {
     "15 min + 1 s": 15 * MINUTE + SECOND,
     "1 h": HOUR,
     "1 day": DAY,
-    "400 days": 400 * DAY,
+    "30 days": 30 * DAY,
     "3 years": 3 * 365 * DAY,
 }
 
@@ -188,11 +222,11 @@ class TestATimeoutOfAnyLength:
         assert timers.step_functions.calls[waiter.handle] == 1
         return settled_at - timeout_at
 
-    @pytest.mark.parametrize("jitter", [0, 59_999])
-    def test_is_accurate_to_the_second_wherever_in_its_minute_scheduler_fires(
-        self, timers: SimulatedTimers, length: int, jitter: int
+    @pytest.mark.parametrize("lateness", [0, 59_999])
+    def test_is_accurate_to_the_second_however_late_in_their_minute_rounds_come(
+        self, timers: SimulatedTimers, length: int, lateness: int
     ) -> None:
-        timers.scheduler_jitter = jitter
+        timers.round_lateness = lateness
         assert 0 <= self.settle(timers, length) <= LATENESS
 
     @pytest.mark.parametrize("seed", [1, 2])
@@ -225,52 +259,44 @@ def message(token_id: str) -> str:
     return json.dumps({"waitpointId": token_id})
 
 
-class TestArming:
-    def test_uses_only_the_queue_up_to_fifteen_minutes(self, timers: SimulatedTimers) -> None:
-        token_id, _ = timers.create(timers.clock() + LONGEST_DELAY)
+class TestWhoSendsTheMessage:
+    def test_is_the_stream_up_to_fifteen_minutes(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + NEAR)
         timers.arm(token_id)
         assert timers.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 900)]
-        assert timers.fired == []
 
-    def test_beyond_fifteen_minutes_makes_a_schedule_that_sends_the_message_and_deletes_itself(
-        self, timers: SimulatedTimers
-    ) -> None:
-        timeout_at = timers.clock() + LONGEST_DELAY + 1
-        token_id, _ = timers.create(timeout_at)
-        services.timers.arm(token_id, timeout_at, timers.clock())
-        [schedule] = timers.schedules()
-        assert schedule["GroupName"] == timers.stack.resources["TimerGroup"]["Ref"]
-        assert schedule["State"] == "ENABLED"
-        assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
-        assert schedule["ActionAfterCompletion"] == "DELETE"
-        assert schedule.get("ScheduleExpressionTimezone", "UTC") == "UTC"
-        assert timers.clock() < instant(schedule) <= timeout_at - MINUTE
-        target = schedule["Target"]
-        assert target["Arn"] == timers.stack.resources["TimerQueue"]["Arn"]
-        assert target["RoleArn"] == timers.stack.resources["TimerRole"]["Arn"]
-        assert json.loads(target["Input"]) == {"waitpointId": token_id}
+    def test_is_the_round_beyond_fifteen_minutes_and_nothing_is_invoked_before(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + NEAR + 1)
+        assert timers.records(token_id) == []
+        timers.clock.advance(NEAR + 1 - AHEAD - 1)
+        timers.start()
         assert timers.sent == []
-        timers.arm(token_id)  # the stream sends the record again: the schedule exists already
-        assert len(timers.fired) == 1
+        timers.clock.advance(1)
+        timers.start()
+        assert timers.sent == [(json.dumps({"waitpointId": token_id}, separators=(",", ":")), 180)]
+        timers.clock.advance(MINUTE)
+        timers.start()
+        assert len(timers.sent) == 1
 
-    def test_again_while_the_schedule_exists_changes_nothing(self, timers: SimulatedTimers) -> None:
-        timeout_at = timers.clock() + DAY
-        token_id, _ = timers.create(timeout_at)
-        for _ in range(3):
-            services.timers.arm(token_id, timeout_at, timers.clock())
-        assert len(timers.schedules()) == 1
-        timers.arm(token_id)
+    def test_is_nobody_for_a_token_that_has_ended(self, timers: SimulatedTimers) -> None:
+        token_id, _ = timers.create(timers.clock() + HOUR)
+        complete(services.tokens, token_id, "1")
+        timers.clock.advance(HOUR)
+        timers.start()
+        assert timers.sent == []
 
-    def test_happens_only_for_new_tokens_with_a_timeout(self, timers: SimulatedTimers) -> None:
-        timed, _ = timers.create(timers.clock() + HOUR)
+    def test_is_the_stream_only_for_new_tokens_that_are_due_soon(self, timers: SimulatedTimers) -> None:
+        timed, _ = timers.create(timers.clock() + MINUTE)
+        long, _ = timers.create(timers.clock() + HOUR)
         untimed = services.tokens.create(NewToken(), timers.clock()).token_id
-        settled, _ = timers.create(timers.clock() + HOUR)
+        settled, _ = timers.create(timers.clock() + MINUTE)
         complete(services.tokens, settled, "1")
         assert len(timers.records(timed)) == 1
+        assert len(timers.records(long)) == 0
         assert len(timers.records(untimed)) == 0
         assert len(timers.records(settled)) == 1  # only its insert, not its completion or its replies
 
-    def test_after_the_timeout_times_the_token_out_at_once(self, timers: SimulatedTimers) -> None:
+    def test_times_the_token_out_at_once_if_it_comes_after_the_timeout(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + SECOND)
         timers.clock.advance(seconds=3600)
         timers.arm(token_id)
@@ -278,34 +304,273 @@ class TestArming:
         timers.run()
         assert timers.status(token_id) is Status.TIMED_OUT
 
-    def test_reports_only_the_record_that_cannot_be_armed(self, timers: SimulatedTimers) -> None:
-        good = [timers.create(timers.clock() + length)[0] for length in (MINUTE, HOUR, DAY)]
+    def test_reports_only_the_record_that_cannot_be_read(self, timers: SimulatedTimers) -> None:
+        good = [timers.create(timers.clock() + length)[0] for length in (SECOND, MINUTE, NEAR)]
         records = timers.records(*good)
         poison = json.loads(json.dumps(records[1]))
-        poison["dynamodb"]["NewImage"]["timeoutAt"] = {"S": "soon"}
+        poison["dynamodb"]["NewImage"]["status"] = {"S": "SOON"}
         poison["dynamodb"]["SequenceNumber"] = "poison"
         assert failures(timers.arm_records([records[0], poison, *records[1:]])) == ["poison"]
-        assert len(timers.sent) + len(timers.fired) == 3
+        assert len(timers.sent) == 3
+
+
+def old_token(timers: SimulatedTimers, timeout_at: int) -> str:
+    """A token as the versions made it that armed a schedule for each."""
+    waiter = Waiter(timers.step_functions.start_task(), timers.clock())
+    now = timers.clock()
+    token = Token(id=ids.new_id(now), created_at=now, timeout_at=timeout_at, waiters={waiter.key: waiter})
+    services.store.create(token, None, now)
+    timers.tokens.append(token.id)
+    return token.id
+
+
+class TestTokensOfOlderVersions:
+    @pytest.mark.parametrize("length", [MINUTE, NEAR, NEAR + 1, HOUR, 3 * 365 * DAY])
+    def test_get_into_the_index_by_the_stream(self, timers: SimulatedTimers, length: int) -> None:
+        """An old function creates while new ones consume, as in a gradual deployment."""
+        timeout_at = timers.clock() + length
+        token_id = old_token(timers, timeout_at)
+        assert failures(timers.arm(token_id)) == []
+        assert services.store.get(token_id).wake_at == timeout_at
+        assert len(timers.sent) == (length <= NEAR)
+        outcome, ended_at = timers.end_of(token_id)
+        assert outcome == TimedOut(timeout_at)
+        assert 0 <= ended_at - timeout_at <= LATENESS
+
+    @pytest.mark.parametrize("early", [2 * MINUTE, 435 * DAY])
+    def test_get_into_the_index_by_the_message_of_their_schedule(self, timers: SimulatedTimers, early: int) -> None:
+        """It came two minutes before the timeout, and after a year if that was further away."""
+        timeout_at = timers.clock() + 800 * DAY
+        token_id = old_token(timers, timeout_at)
+        timers.clock.now = timeout_at - early
+        assert failures(timers.fire(message(token_id))) == []
+        assert len(timers.sent) == (early <= NEAR)
+        outcome, ended_at = timers.end_of(token_id)
+        assert outcome == TimedOut(timeout_at)
+        assert 0 <= ended_at - timeout_at <= LATENESS
+
+    def test_that_have_ended_are_left_alone(self, timers: SimulatedTimers) -> None:
+        token_id = old_token(timers, timers.clock() + MINUTE)
+        complete(services.tokens, token_id, "1")
+        settled = services.store.get(token_id)
+        assert failures(timers.arm(token_id)) == []
+        assert failures(timers.fire(message(token_id))) == []
+        assert services.store.get(token_id) == settled
+
+
+class TestRoundsThatGoWrong:
+    """Nothing is lost, and nothing ends before its time."""
+
+    def many(self, timers: SimulatedTimers) -> dict[str, int]:
+        """Tokens that are due around an hour from now, each with its timeout."""
+        timeouts = [timers.clock() + HOUR + n * 7 * SECOND for n in range(25)]
+        return {timers.create(timeout_at)[0]: timeout_at for timeout_at in timeouts}
+
+    def all_time_out(self, timers: SimulatedTimers, tokens: dict[str, int], at_most: int = LATENESS) -> None:
+        timers.run(at_most=3000)
+        for token_id, timeout_at in tokens.items():
+            token = services.store.get(token_id)
+            assert token.outcome == TimedOut(timeout_at)
+            [reply] = token.replies.values()
+            assert 0 <= reply.at - timeout_at <= at_most
+        assert set(timers.step_functions.calls.values()) == {1}
+
+    def test_for_an_hour_there_are_none(self, timers: SimulatedTimers) -> None:
+        tokens = self.many(timers)
+        timers.no_rounds_before = timers.clock() + 2 * HOUR
+        self.all_time_out(timers, tokens, HOUR + 2 * MINUTE + LATENESS)
+
+    def test_each_dies_between_its_messages_and_the_cursor(
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tokens, move, moves = self.many(timers), services.due_index.move_cursor, count()
+
+        def die_twice_of_three(*arguments: Any) -> bool:
+            if next(moves) % 3:
+                raise SystemExit
+            return move(*arguments)
+
+        monkeypatch.setattr(services.due_index, "move_cursor", die_twice_of_three)
+        monkeypatch.setattr(timers, "start", partial(survive, timers.start))
+        self.all_time_out(timers, tokens)
+        assert len(timers.sent) > len(tokens)
+
+    def test_two_run_at_once(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        tokens, find = self.many(timers), services.due_index.find_waiting
+
+        def meanwhile(token_ids: Any) -> set[str]:
+            with monkeypatch.context() as alone:
+                alone.setattr(services.due_index, "find_waiting", find)
+                services.starting.start(lambda: True)
+            return find(token_ids)
+
+        monkeypatch.setattr(services.due_index, "find_waiting", meanwhile)
+        self.all_time_out(timers, tokens)
+        assert len(timers.sent) > len(tokens)
+
+    def test_sqs_refuses_some_messages_of_a_request(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        tokens, refuse = self.many(timers), refusing(services.sqs_client.send_message_batch, 2)
+        monkeypatch.setattr(services.sqs_client, "send_message_batch", refuse)
+        self.all_time_out(timers, tokens)
+
+    def test_sqs_refuses_a_message_each_time(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        token_id, _ = timers.create(timers.clock() + HOUR)
+        timers.clock.advance(HOUR)
+        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, 1))
+        with pytest.raises(TimersNotStarted):
+            timers.start()
+        assert min(services.due_index.cursors(), key=lambda cursor: cursor.wake_at) == Cursor()
+        monkeypatch.undo()
+        assert timers.status(token_id) is Status.WAITING
+
+    def test_dynamodb_leaves_keys_unread(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        tokens, ask, asked = self.many(timers), services.dynamodb_client.batch_get_item, count()
+
+        def leave_some(RequestItems: dict[str, Any]) -> Any:
+            [(table, wanted)] = RequestItems.items()
+            read = 0 if next(asked) % 3 == 0 else 1
+            answer = ask(RequestItems={table: {**wanted, "Keys": wanted["Keys"][:read] or wanted["Keys"][:1]}})
+            left = {table: {**wanted, "Keys": wanted["Keys"][read:]}} if wanted["Keys"][read:] else {}
+            return {"Responses": answer["Responses"] if read else {}, "UnprocessedKeys": left}
+
+        monkeypatch.setattr(services.dynamodb_client, "batch_get_item", leave_some)
+        monkeypatch.setattr(timers, "start", partial(survive, timers.start))
+        self.all_time_out(timers, tokens, 10 * MINUTE)
+
+    def test_a_copied_table_times_its_tokens_out_by_itself(self, timers: SimulatedTimers) -> None:
+        """Also those that fell due before the copy: the cursors of a new stack begin at 0, and none is copied."""
+        tokens = self.many(timers)
+        timers.start()  # the old stack's cursors move on
+        timers.clock.advance(HOUR + MINUTE)
+        table, cursors = timers.stack.resources["Table"]["Ref"], services.due_index.cursors()
+        for shard in range(len(cursors)):
+            boto3.client("dynamodb").delete_item(TableName=table, Key={"id": {"S": "timers"}, "item": {"S": str(shard)}})
+        self.all_time_out(timers, tokens, 4 * MINUTE)
+
+
+def survive(start: Callable[[], Any]) -> None:
+    with suppress(SystemExit, TimersNotStarted):
+        start()
+
+
+def refusing(send: Callable[..., Any], every: int) -> Callable[..., Any]:
+    """SQS, which refuses every so manieth message of a request, by its place."""
+
+    def refuse(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
+        good = [entry for number, entry in enumerate(Entries) if number % every]
+        bad = [entry for number, entry in enumerate(Entries) if not number % every]
+        if good:
+            send(QueueUrl=QueueUrl, Entries=good)
+        failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in bad]
+        return {"Successful": [{"Id": entry["Id"]} for entry in good], "Failed": failed}
+
+    return refuse
+
+
+class TestAMovedDeadline:
+    @pytest.mark.parametrize(
+        "moves", [[2 * HOUR], [20 * MINUTE], [10 * MINUTE], [5 * SECOND], [HOUR, 5 * SECOND], [MINUTE, HOUR]]
+    )
+    @pytest.mark.parametrize("length", [MINUTE, HOUR, 30 * DAY])
+    def test_is_when_the_token_times_out(self, timers: SimulatedTimers, length: int, moves: list[int]) -> None:
+        token_id, waiter = timers.create(timers.clock() + length)
+        timers.arm(token_id)
+        for ahead in moves:
+            timeout_at = timers.clock() + ahead
+            assert services.waking.move_deadline(token_id, timeout_at)
+        outcome, ended_at = timers.end_of(token_id)
+        assert outcome == TimedOut(timeout_at)
+        assert 0 <= ended_at - timeout_at <= LATENESS
+        assert timers.step_functions.calls[waiter.handle] == 1
+
+    def test_brings_its_message_back_until_it_is_written(
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token_id, _ = timers.create(timers.clock() + HOUR)
+        timeout_at, move = timers.clock() + SECOND, services.store.move_deadline
+
+        def be_slow(token: Token, timeout_at: int, now: int) -> bool:
+            monkeypatch.undo()
+            timers.run(until=lambda: timers.clock() > now + 20 * SECOND)  # as long as a function may run
+            return move(token, timeout_at, now)
+
+        monkeypatch.setattr(services.store, "move_deadline", be_slow)
+        assert services.waking.move_deadline(token_id, timeout_at)
+        outcome, ended_at = timers.end_of(token_id)
+        assert outcome == TimedOut(timeout_at)
+        assert ended_at - timeout_at <= 22 * SECOND < PATIENCE
+
+    def test_that_is_never_written_leaves_the_token_as_it_was(self, timers: SimulatedTimers) -> None:
+        """The function died after it had sent the message."""
+        timeout_at = timers.clock() + HOUR
+        token_id, _ = timers.create(timeout_at)
+        timers.queue(json.dumps({"waitpointId": token_id, "instant": timers.clock() + SECOND}), timers.clock() + SECOND)
+        outcome, ended_at = timers.end_of(token_id)
+        assert outcome == TimedOut(timeout_at)
+        assert 0 <= ended_at - timeout_at <= LATENESS
+
+
+def settle(token_id: str) -> None:
+    complete(services.tokens, token_id, '"done"')
+
+
+def move(token_id: str, ahead: int) -> None:
+    services.waking.move_deadline(token_id, services.now() + ahead)
+
+
+CALLS = ("Query", "BatchGetItem", "SendMessageBatch", "UpdateItem")
+MEANWHILE: dict[str, Callable[[str], None]] = {
+    "it settles": settle,
+    "it is moved to a second from now": partial(move, ahead=SECOND),
+    "it is moved to ten minutes from now": partial(move, ahead=10 * MINUTE),
+    "it is moved to an hour from now": partial(move, ahead=HOUR),
+}
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("happens", MEANWHILE.values(), ids=MEANWHILE)
+def test_a_round_in_which_something_else_happens_to_the_token_before_a_call_loses_nothing(
+    timers: SimulatedTimers, happens: Callable[[str], None], call: str, number: int
+) -> None:
+    """At each of its calls: a cursor and an index of four shards are read, a token, and four cursors are written."""
+    length = 20 * MINUTE
+    token_id, waiter = timers.create(timers.clock() + length)
+    timers.clock.advance(length - MINUTE)
+    calls = count(1)
+
+    def meanwhile(**_: Any) -> None:
+        if next(calls) == number:
+            happens(token_id)
+
+    service = "sqs" if call == "SendMessageBatch" else "dynamodb"
+    events = getattr(services, f"{service}_client").meta.events
+    events.register_first(f"before-call.{service}.{call}", meanwhile)
+    timers.start()
+    events.unregister(f"before-call.{service}.{call}", meanwhile)
+    timeout_at = services.store.get(token_id).timeout_at
+    assert timeout_at is not None
+    outcome, ended_at = timers.end_of(token_id)
+    if isinstance(outcome, Completed):
+        assert happens is settle
+    else:
+        assert outcome == TimedOut(timeout_at)
+        assert 0 <= ended_at - timeout_at <= LATENESS
+    assert timers.step_functions.calls[waiter.handle] == 1
 
 
 class TestWhenAwsRefuses:
-    def test_a_refused_schedule_is_dead_lettered_and_later_timers_are_armed(
+    def test_a_refused_message_is_sent_again_and_then_reported_and_the_others_are_not(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """The quota of schedules is per account and region. Retrying would block every later timer for hours."""
-
-        def refuse(**_: Any) -> None:
-            error: Any = {"Error": {"Code": "ServiceQuotaExceededException", "Message": "schedules"}}
-            raise services.scheduler_client.exceptions.ServiceQuotaExceededException(error, "CreateSchedule")
-
-        monkeypatch.setattr(services.scheduler_client, "create_schedule", refuse)
-        far, near = timers.create(timers.clock() + DAY)[0], timers.create(timers.clock() + MINUTE)[0]
-        assert failures(timers.arm(far, near)) == []
-        assert [json.loads(body)["waitpointId"] for body, delay in timers.sent if delay] == [near]
-        sqs, queue = boto3.client("sqs"), timers.stack.resources["DeadLetterQueue"]["Ref"]
-        [letter] = sqs.receive_message(QueueUrl=queue)["Messages"]
-        assert json.loads(letter["Body"]) == {"waitpointId": far, "reason": "ServiceQuotaExceededException"}
-        sqs.delete_message(QueueUrl=queue, ReceiptHandle=letter["ReceiptHandle"])
+        tokens = [timers.create(timers.clock() + MINUTE)[0] for _ in range(3)]
+        records = timers.records(*tokens)
+        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, 5))
+        number = records[0]["dynamodb"]["SequenceNumber"]
+        assert failures(timers.arm_records(records)) == [number]
+        assert sorted(json.loads(body)["waitpointId"] for body, _ in timers.sent) == sorted(
+            record["dynamodb"]["Keys"]["id"]["S"] for record in records[1:]
+        )
 
     @pytest.mark.parametrize(("receives", "pause"), [(1, 1), (2, 2), (5, 16), (8, 120), (99, 120)])
     def test_a_failed_message_is_retried_soon(
@@ -432,8 +697,8 @@ class TestRefusedBeforeAnythingIsWritten:
     def test_but_the_last_valid_instant_is_accepted_by_every_service(self, timers: SimulatedTimers) -> None:
         api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
         token_id = api.create(timeout="9999-12-31T23:59:59Z")["id"]
-        assert failures(timers.arm(token_id)) == []
-        assert len(timers.fired) == 1
+        assert services.store.get(token_id).wake_at == 253_402_300_799_000
+        timers.start()
         assert api.retrieve(token_id)["timeoutAt"] == "9999-12-31T23:59:59.000Z"
 
 
@@ -446,7 +711,6 @@ class TestRetention:
 
     def test_of_a_token_begins_when_it_settles(self, timers: SimulatedTimers) -> None:
         token_id, _ = timers.create(timers.clock() + 400 * DAY)
-        timers.arm(token_id)
         assert self.expires_at(timers, token_id) is None
         timers.run(until=lambda: timers.clock() > 1_800_000_000_000 + 399 * DAY)
         assert self.expires_at(timers, token_id) is None

@@ -1,13 +1,13 @@
 """What is counted of a wait, besides its calls."""
 
 from in_process.counting.meter import Call
-from in_process.counting.waits import due_at, metrics_in
+from in_process.counting.waits import message_at, metrics_in
 
 
 def test_when_the_message_of_a_timer_arrives() -> None:
-    assert due_at(Call("SQS:SendMessage", parameters={"DelaySeconds": 30}), 1000) == 31_000
-    schedule = Call("Scheduler:CreateSchedule", parameters={"ScheduleExpression": "at(1970-01-02T00:00:05)"})
-    assert due_at(schedule, 1000) == 86_405_000
+    assert message_at(Call("SQS:SendMessage", parameters={"DelaySeconds": 30}), 1000) == 31_000
+    batch = Call("SQS:SendMessageBatch", parameters={"Entries": [{"Id": "0", "DelaySeconds": 30}]})
+    assert message_at(batch, 1000) == 31_000
 
 
 def test_the_metrics_in_its_log_lines() -> None:
