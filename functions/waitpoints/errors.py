@@ -22,8 +22,9 @@
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
       TryAgain
-    CannotArm                   what AWS did not do; its message is AWS's code, for an operator
-    CannotResumeNow
+    TimersNotStarted            what AWS did not do; its message is for an operator
+    NotMovedYet
+    CannotResumeNow             AWS's code is its message
     CannotResume
       OutputRefused
     CannotPutNow

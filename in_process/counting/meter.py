@@ -7,6 +7,7 @@ reads each item by itself, also one that does not exist.
 """
 
 import math
+import threading
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -32,10 +33,18 @@ class Call:
     parameters: Mapping[str, Any] = field(default_factory=dict)
 
 
+class Asked(threading.local):
+    """The call that is being made in a thread: with what, on which table, and the items before it."""
+
+    params: Mapping[str, Any]
+    before: Mapping[Any, Item]
+    table: str
+
+
 @dataclass
 class Meter:
     calls: list[Call] = field(default_factory=list)
-    _before: dict[Any, Item] = field(default_factory=dict)
+    _asked: Asked = field(default_factory=Asked)
 
     def watch(self, session: boto3.Session) -> None:
         """Count the calls of every client that this session creates from now on."""
@@ -54,20 +63,20 @@ class Meter:
 
     def stored(self, table: str) -> tuple[list[int], list[int]]:
         """Return the sizes of a table's items and of their copies in its indexes, without counting the read."""
-        self._table = table
+        self._asked.table = table
         items = [item for page in self._dynamodb.get_paginator("scan").paginate(TableName=table) for item in page["Items"]]
         copies = [_projected(index, item) for index in self._indexes() for item in items]
         return [item_size(item) for item in items], [item_size(copy) for copy in copies if copy]
 
     def _look(self, params: dict[str, Any], model: Any, **_: Any) -> None:
-        self._params = dict(params)  # as the function gave them: botocore changes some
+        self._asked.params = dict(params)  # as the function gave them: botocore changes some
         if model.service_model.service_name != "dynamodb":
             return
-        self._before = {key: self._item(*key) for key in _keys_written(model.name, params)}
+        self._asked.before = {key: self._item(*key) for key in _keys_written(model.name, params)}
 
     def _count(self, parsed: Any, model: Any, **_: Any) -> None:
         service = model.service_model.service_id.replace(" ", "")
-        call = Call(f"{service}:{model.name}", parameters=self._params)
+        call = Call(f"{service}:{model.name}", parameters=self._asked.params)
         if service == "DynamoDB":
             if model.name in ("Query", "Scan", "GetItem"):
                 self._count_read(call, parsed)
@@ -80,17 +89,17 @@ class Meter:
     def _count_read(self, call: Call, parsed: Any) -> None:
         items = parsed.get("Items", [parsed["Item"]] if "Item" in parsed else [])
         units = max(1, math.ceil(sum(map(item_size, items)) / READ_UNIT))
-        call.read_units = units if self._params.get("ConsistentRead") else units / 2
+        call.read_units = units if self._asked.params.get("ConsistentRead") else units / 2
 
     def _count_batch(self, call: Call, parsed: Any) -> None:
-        for table, wanted in self._params["RequestItems"].items():
+        for table, wanted in self._asked.params["RequestItems"].items():
             found = [math.ceil(item_size(item) / READ_UNIT) for item in parsed["Responses"].get(table, [])]
             missing = len(wanted["Keys"]) - len(found)
             call.read_units += (sum(found) + missing) * (1 if wanted.get("ConsistentRead") else 0.5)
 
     def _count_write(self, call: Call, operation: str) -> None:
         times = 2 if operation == "TransactWriteItems" else 1
-        for key, before in self._before.items():
+        for key, before in self._asked.before.items():
             after = self._item(*key)
             size = max(item_size(before), item_size(after))
             call.item_bytes = max(call.item_bytes, size)
@@ -108,11 +117,11 @@ class Meter:
         return units
 
     def _indexes(self) -> list[Any]:
-        described = self._dynamodb.describe_table(TableName=self._table)["Table"]
+        described = self._dynamodb.describe_table(TableName=self._asked.table)["Table"]
         return list(described.get("GlobalSecondaryIndexes", []))
 
     def _item(self, table: str, id_: str, item: str) -> Item:
-        self._table = table
+        self._asked.table = table
         key = {"id": {"S": id_}, "item": {"S": item}}
         found: Item = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True).get("Item", {})
         return found

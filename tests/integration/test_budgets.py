@@ -88,12 +88,12 @@ def test_the_stream_function_reads_once_for_a_whole_batch(counted: Bench) -> Non
 
 
 @pytest.mark.parametrize(
-    "options",
-    [{}, {"timeout": "24h"}, {"timeout": "24h", "ends": False}, {"timeout": "24h", "task_token": 2048}],
+    ("options", "most"),
+    [({}, 6), ({"timeout": "24h"}, 7), ({"timeout": "24h", "ends": False}, 7), ({"timeout": "24h", "task_token": 2048}, 9)],
     ids=["no timeout", "completed before its timeout", "timed out", "the longest task token"],
 )
-def test_a_wait_with_a_small_payload_takes_at_most_eight_write_units(counted: Bench, options: dict[str, Any]) -> None:
-    assert counted.wait(**options).write_units <= 8
+def test_a_wait_with_a_small_payload_takes_at_most_nine_write_units(counted: Bench, options: dict[str, Any], most: int) -> None:
+    assert counted.wait(**options).write_units <= most
 
 
 @pytest.mark.parametrize("timeout", [None, "24h"])

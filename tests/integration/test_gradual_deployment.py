@@ -59,6 +59,14 @@ def shift(function: str) -> str:
     return "AllAtOnce" if function == "ShowConsole" else GRADUAL["prod"]
 
 
+def test_no_alarm_that_is_on_without_data_stops_a_deployment() -> None:
+    """A function that the deployment brings has no data yet, nor has one whose rounds are seldom."""
+    alarms = Template.load().resources("AWS::CloudWatch::Alarm")
+    without_data = {name for name, it in alarms.items() if it["TreatMissingData"] == "breaching"}
+    assert "TimersBehindAlarm" in without_data
+    assert without_data.isdisjoint(ALARMS)
+
+
 def name_of(alarm: str) -> Any:
     """How a deployment refers to an alarm: by the name that the template gives it, if it does."""
     return Template.load().resources("AWS::CloudWatch::Alarm")[alarm].get("AlarmName", {"Ref": alarm})

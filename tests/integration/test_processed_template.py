@@ -49,7 +49,7 @@ RESOURCE_OF = {
     "dynamodb:DeleteItem": TABLE,
     "dynamodb:GetItem": TABLE,
     "dynamodb:PutItem": TABLE,
-    "dynamodb:Query": rf"{TABLE}(/index/\*)?",
+    "dynamodb:Query": rf"{TABLE}(/index/(\*|due))?",
     "dynamodb:Scan": rf"{TABLE}(/index/\*)?",
     "dynamodb:UpdateItem": TABLE,
     "events:PutEvents": "arn:aws:events:us-east-1:123456789012:event-bus/orders",

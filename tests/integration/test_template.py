@@ -11,6 +11,7 @@ from waitpoints_client.operator.stream_filter import passes
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from openapi.operations import OPERATIONS
+from start_timers import LAST_SLICE
 from tests.support.processed_template import processed
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
@@ -135,7 +136,8 @@ class TestConcurrency:
 
     @pytest.mark.parametrize("parameter", RESERVED)
     def test_is_reserved_for_the_functions_of_the_parameter(self, parameter: str) -> None:
-        assert self.reserved(**{parameter: "20"}) == dict.fromkeys(self.RESERVED[parameter], "20")
+        rounds = {"start_timers": 2} if parameter == "ResumeConcurrency" else {}  # one, and the next if it is late
+        assert self.reserved(**{parameter: "20"}) == dict.fromkeys(self.RESERVED[parameter], "20") | rounds
 
     def test_of_the_functions_that_anyone_can_call_is_limited(self) -> None:
         without_a_key = [it for it in OPERATIONS if not it.credentials and it.method != "OPTIONS"]
@@ -254,7 +256,7 @@ def test_the_runbook_has_no_entry_of_an_alarm_that_is_gone() -> None:
 
 def test_docs_costs_has_the_price_of_the_alarms() -> None:
     secrets = len(TEMPLATE.resources("AWS::SecretsManager::Secret"))
-    words = {2: "Two", 10: "ten"}
+    words = {2: "Two", 11: "eleven"}
     row = f"| {words[secrets]} secrets, {words[len(ALARMS)]} alarms | ${0.40 * secrets + 0.10 * len(ALARMS):.2f} a month |"
     assert row in (ROOT / "docs" / "costs.md").read_text()
 
@@ -289,6 +291,21 @@ def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> N
     dimensions = [{"Name": "FunctionName", "Value": {"Ref": FUNCTIONS[name].logical_id}}]
     [late] = [alarm for alarm in ALARMS.values() if alarm["Dimensions"] == dimensions]
     assert (late["MetricName"], late["TreatMissingData"]) == ("IteratorAge", "notBreaching")
+
+
+def test_timers_that_nobody_starts_raise_an_alarm_within_minutes() -> None:
+    alarm = ALARMS["TimersBehindAlarm"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("TimersBehind", "Maximum", 0)
+    assert (alarm["TreatMissingData"], alarm["Period"] * alarm["EvaluationPeriods"]) == ("breaching", 300)
+
+
+def test_a_round_that_starts_timers_is_not_repeated_but_followed_by_the_next() -> None:
+    """Lambda would keep throttled rounds for six hours, and run all of them afterwards."""
+    properties = FUNCTIONS["start_timers"].properties
+    [event] = properties["Events"].values()
+    assert event["Properties"]["ScheduleExpression"] == "rate(1 minute)"
+    assert properties["EventInvokeConfig"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+    assert properties["Timeout"] * 1000 - LAST_SLICE >= 45_000
 
 
 def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:

@@ -86,7 +86,7 @@ def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
     found = unfinished.search(services.store, clock(), has_time=lambda: True)
-    left = unfinished.finish(services.tokens, found, has_time=lambda: False)
+    left = unfinished.finish(services.tokens, services.waking, found, has_time=lambda: False)
     assert left.unresumed == [token_id]
 
 

@@ -19,7 +19,6 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "events": ("put_events", {"Entries": [{"Source": "waitpoints"}]}),
     "lambda": ("send_durable_execution_callback_success", {"CallbackId": "callback-id"}),
     "s3": ("get_object", {"Bucket": "outputs", "Key": "1"}),
-    "scheduler": ("get_schedule", {"Name": "timer"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "key"}),
     "sqs": ("send_message", {"QueueUrl": QUEUE, "MessageBody": "{}"}),
     "stepfunctions": ("send_task_success", {"taskToken": "token", "output": "{}"}),
