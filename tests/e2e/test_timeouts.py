@@ -15,6 +15,7 @@ import pytest
 from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from tests.e2e.api import Api
+from tests.e2e.permissions import physical_name
 from tests.support import figures
 
 SHORTEST = 2  # seconds
@@ -196,3 +197,22 @@ def test_a_late_waiter_is_resumed_at_once(
     assert output["ok"] is False
     assert created["timeoutAt"] in output["error"]["message"]
     assert ended_at - started_at < PROMPTLY
+
+
+def test_a_round_starts_the_timer_of_a_long_timeout(api: Api) -> None:
+    """The token's instants are moved to a few seconds ahead, as its time would bring them near."""
+    token = api.create(timeout="30d")
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    api.stack.client("dynamodb").update_item(
+        TableName=api.stack.table_name,
+        Key={"id": {"S": token["id"]}, "item": {"S": "token"}},
+        UpdateExpression="SET wakeAt = :soon, timeoutAt = :soon",
+        ExpressionAttributeValues={":soon": {"N": str(round((time.time() + 3) * 1000))}},
+    )
+
+    answer = api.stack.client("lambda").invoke(FunctionName=physical_name(api.stack, "StartTimers"), Payload="{}")
+
+    assert "FunctionError" not in answer
+    assert json.load(answer["Payload"])["messages"] >= 1
+    assert api.result(execution) == ("FAILED", "WaitpointTimeoutError")

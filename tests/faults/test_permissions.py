@@ -381,7 +381,7 @@ def come_again_soon_after_a_failure(world: World) -> None:
 
 NO_HANDLER_NEEDS = [
     *product(("schedule_timeouts", "expire_tokens"), ("scheduler:CreateSchedule", "iam:PassRole")),  # those of old versions do
-    ("schedule_timeouts", "sqs:SendMessage", "DeadLetterQueue"),  # the event source mapping does
+    ("schedule_timeouts", "sqs:SendMessage", "waitpoints-DeadLetterQueue"),  # the event source mapping does
 ]
 
 

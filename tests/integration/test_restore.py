@@ -94,16 +94,16 @@ def test_what_was_resumed_is_not_resumed_again(api: Api, stack: MotoStack, waits
     assert api.retrieve(token["id"]) == before
 
 
-def test_timers_are_armed_again(api: Api, stack: MotoStack, restore: Restore) -> None:
+def test_timers_are_started_again(api: Api, stack: MotoStack, clock: FakeClock, restore: Restore) -> None:
     token = api.create(timeout="1h")
-    stream = Stream(stack)
 
     restore()
-    answer = stack.functions()["schedule_timeouts"].call({"Records": stream.records("schedule_timeouts")})
+    stack.empty_queues()
+    clock.advance(HOUR)
+    stack.functions()["start_timers"].call({})
 
-    assert answer == {"batchItemFailures": []}
-    [schedule] = boto3.client("scheduler").list_schedules(NamePrefix=token["id"])["Schedules"]
-    assert schedule["GroupName"] == stack.resources["TimerGroup"]["Ref"]
+    messages = boto3.client("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
+    assert json.loads(messages[0]["Body"]) == {"waitpointId": token["id"]}
 
 
 def test_the_doctor_times_out_what_was_due_in_the_meantime(

@@ -3,6 +3,7 @@
 import heapq
 import json
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -20,6 +21,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
+from waitpoints.aws.timers import ATTEMPTS
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor
 from waitpoints.starting import AHEAD
@@ -409,18 +411,23 @@ class TestRoundsThatGoWrong:
         assert len(timers.sent) > len(tokens)
 
     def test_sqs_refuses_some_messages_of_a_request(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
-        tokens, refuse = self.many(timers), refusing(services.sqs_client.send_message_batch, 2)
+        tokens, seen = self.many(timers), Counter[str]()
+
+        def is_refused(body: str) -> bool:
+            seen[body] += 1
+            return seen[body] < ATTEMPTS
+
+        refuse = refusing(services.sqs_client.send_message_batch, is_refused)
         monkeypatch.setattr(services.sqs_client, "send_message_batch", refuse)
         self.all_time_out(timers, tokens)
 
     def test_sqs_refuses_a_message_each_time(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
         token_id, _ = timers.create(timers.clock() + HOUR)
         timers.clock.advance(HOUR)
-        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, 1))
+        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, bool))
         with pytest.raises(TimersNotStarted):
             timers.start()
         assert min(services.due_index.cursors(), key=lambda cursor: cursor.wake_at) == Cursor()
-        monkeypatch.undo()
         assert timers.status(token_id) is Status.WAITING
 
     def test_dynamodb_leaves_keys_unread(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -428,7 +435,7 @@ class TestRoundsThatGoWrong:
 
         def leave_some(RequestItems: dict[str, Any]) -> Any:
             [(table, wanted)] = RequestItems.items()
-            read = 0 if next(asked) % 3 == 0 else 1
+            read = 0 if next(asked) % 9 == 8 else 1 + len(wanted["Keys"]) // 2
             answer = ask(RequestItems={table: {**wanted, "Keys": wanted["Keys"][:read] or wanted["Keys"][:1]}})
             left = {table: {**wanted, "Keys": wanted["Keys"][read:]}} if wanted["Keys"][read:] else {}
             return {"Responses": answer["Responses"] if read else {}, "UnprocessedKeys": left}
@@ -453,12 +460,12 @@ def survive(start: Callable[[], Any]) -> None:
         start()
 
 
-def refusing(send: Callable[..., Any], every: int) -> Callable[..., Any]:
-    """SQS, which refuses every so manieth message of a request, by its place."""
+def refusing(send: Callable[..., Any], refuses: Callable[[str], bool]) -> Callable[..., Any]:
+    """SQS, which refuses some messages of the requests that it accepts, by their bodies."""
 
     def refuse(QueueUrl: str, Entries: list[dict[str, Any]]) -> Any:
-        good = [entry for number, entry in enumerate(Entries) if number % every]
-        bad = [entry for number, entry in enumerate(Entries) if not number % every]
+        bad = [entry for entry in Entries if refuses(entry["MessageBody"])]
+        good = [entry for entry in Entries if entry not in bad]
         if good:
             send(QueueUrl=QueueUrl, Entries=good)
         failed = [{"Id": entry["Id"], "SenderFault": False, "Code": "InternalError"} for entry in bad]
@@ -490,12 +497,12 @@ class TestAMovedDeadline:
         timeout_at, move = timers.clock() + SECOND, services.store.move_deadline
 
         def be_slow(token: Token, timeout_at: int, now: int) -> bool:
-            monkeypatch.undo()
             timers.run(until=lambda: timers.clock() > now + 20 * SECOND)  # as long as a function may run
             return move(token, timeout_at, now)
 
-        monkeypatch.setattr(services.store, "move_deadline", be_slow)
-        assert services.waking.move_deadline(token_id, timeout_at)
+        with monkeypatch.context() as slow:
+            slow.setattr(services.store, "move_deadline", be_slow)
+            assert services.waking.move_deadline(token_id, timeout_at)
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert ended_at - timeout_at <= 22 * SECOND < PATIENCE
@@ -565,7 +572,9 @@ class TestWhenAwsRefuses:
     ) -> None:
         tokens = [timers.create(timers.clock() + MINUTE)[0] for _ in range(3)]
         records = timers.records(*tokens)
-        monkeypatch.setattr(services.sqs_client, "send_message_batch", refusing(services.sqs_client.send_message_batch, 5))
+        first = records[0]["dynamodb"]["Keys"]["id"]["S"]
+        refuse = refusing(services.sqs_client.send_message_batch, lambda body: first in body)
+        monkeypatch.setattr(services.sqs_client, "send_message_batch", refuse)
         number = records[0]["dynamodb"]["SequenceNumber"]
         assert failures(timers.arm_records(records)) == [number]
         assert sorted(json.loads(body)["waitpointId"] for body, _ in timers.sent) == sorted(
