@@ -7,22 +7,28 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from itertools import cycle
+from itertools import count, cycle
 from typing import Any
 from urllib.parse import urlencode
 
 from in_process.api_gateway import TOKENS
 from tests.e2e.api import PATIENCE, Api
+from tests.e2e.durable import Durable
 from tests.e2e.operator import Operator
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait
-DUE = 20  # seconds: when the update is about to end, or has ended
+DUE = 3, 24  # seconds: from before an update to after it
+DAYS = 30  # of a timeout for which 0.2.0 makes a schedule
+PAGE = {"title": "Pay?", "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]}
+ENDPOINT = {"key": "body.order", "verify": "none"}
 
 Token = dict[str, Any]
 Result = tuple[str, Any]
 Way = Callable[[Api, Token], Result]
 """Ends a token. Returns how the executions that wait for it should end."""
+
+TIMED_OUT: Result = ("FAILED", "WaitpointTimeoutError")
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,8 @@ class Wait:
     kind: str
     token: Token
     executions: list[str]
+    result: Callable[[str], Result]
+    """How an execution has ended: with the output, or with the error's name."""
 
 
 class Machines:
@@ -66,16 +74,22 @@ class Machines:
 class Waits:
     """Executions that wait, as many of each kind."""
 
-    def __init__(self, api: Api, machines: Machines, of_each_kind: int) -> None:
-        self._api, self._machines = api, machines
+    def __init__(self, api: Api, machines: Machines, durable: Durable, of_each_kind: int) -> None:
+        self._api, self._machines, self._durable = api, machines, durable
+        first, last = DUE
+        due = (f"{first + (last - first) * number // max(of_each_kind - 1, 1)}s" for number in count())
         kinds: dict[str, Callable[[], Wait]] = {
             "no timeout": partial(self._wait, "no timeout"),
             "timer": partial(self._wait, "timer", timeout="10m"),
-            "schedule": partial(self._wait, "schedule", timeout="30d"),
+            "long timer": partial(self._wait, "long timer", timeout=f"{DAYS}d"),
             "key": self._wait_for_key,
             "created by its state": self._wait_in_create,
             "several runs": partial(self._wait, "several runs", runs=RUNS, tags=["several"]),
-            "due": partial(self._wait, "due", timeout=f"{DUE}s"),
+            "rule": partial(self._wait, "rule", completeWhen="body.paid"),
+            "page": partial(self._wait, "page", page=PAGE),
+            "endpoint": self._wait_for_endpoint,
+            "durable function": self._wait_in_durable_function,
+            "due": lambda: self._wait("due", timeout=next(due)),
         }
         self._pool = ThreadPoolExecutor(CLIENTS)
         tokens = dict.fromkeys(kinds, of_each_kind) | {"several runs": of_each_kind // RUNS}
@@ -86,7 +100,7 @@ class Waits:
 
     def _wait(self, kind: str, runs: int = 1, **options: Any) -> Wait:
         token = self._api.create(**options)
-        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)])
+        return Wait(kind, token, [self._machines.wait(token) for _ in range(runs)], self._api.result)
 
     def _waits_or_has_ended(self, wait: Wait) -> bool:
         """Wait until each execution is registered, or its token timed out before: then it is resumed at once."""
@@ -101,6 +115,9 @@ class Waits:
     def _wait_for_key(self) -> Wait:
         return self._wait("key", idempotencyKey=uuid.uuid4().hex, tags=["by key"])
 
+    def _wait_for_endpoint(self) -> Wait:
+        return self._wait("endpoint", idempotencyKey=f"upgrade:{uuid.uuid4().hex}")
+
     def _wait_in_create(self) -> Wait:
         key = uuid.uuid4().hex
         execution = self._machines.create(key)
@@ -109,22 +126,30 @@ class Waits:
         while not (found := self._api.request("GET", path).body["data"]):
             assert time.monotonic() < until, "the token was never created"
             time.sleep(0.1)
-        return Wait("created by its state", found[0], [execution])
+        return Wait("created by its state", found[0], [execution], self._api.result)
 
-    def end(self, *ways: Way) -> tuple[dict[str, Result], dict[str, Result]]:
-        """End each wait in one of these ways in turn, a schedule's also by it; the due ones end by themselves.
+    def _wait_in_durable_function(self) -> Wait:
+        token = self._api.create(timeout="1h")
+        return Wait("durable function", token, [self._durable.wait(token)], self._result_of_durable_function)
+
+    def _result_of_durable_function(self, execution: str) -> Result:
+        status, [result] = self._durable.result(execution)
+        assert status == "SUCCEEDED", result
+        return ("SUCCEEDED", result["output"]) if result["ok"] else ("FAILED", result["error"]["name"])
+
+    def end(self, *ways: Way, long: Way) -> tuple[dict[str, Result], dict[str, Result]]:
+        """End each wait in one of these ways in turn, those with a long timer also by `long`; the due ones end by themselves.
 
         Returns how each execution ended, and how it should have.
         """
         chosen = {kind: cycle(ways) for kind in {wait.kind for wait in self.all}}
-        chosen |= {"schedule": cycle((*ways, by_its_schedule)), "due": cycle([by_its_timer])}
+        chosen |= {"long timer": cycle((*ways, long)), "due": cycle([by_its_timer])}
+        chosen |= {"rule": cycle([by_paying]), "page": cycle([by_a_button]), "endpoint": cycle([by_a_delivery])}
         ends = [(wait, next(chosen[wait.kind])) for wait in self.all]
         expected = self._pool.map(lambda end: end[1](self._api, end[0].token), ends)
         should = {run: result for (wait, _), result in zip(ends, expected, strict=True) for run in wait.executions}
-        return dict(zip(should, self._pool.map(self._api.result, should), strict=True)), should
-
-
-TIMED_OUT: Result = ("FAILED", "WaitpointTimeoutError")
+        result_of = {run: wait.result for wait in self.all for run in wait.executions}
+        return dict(zip(should, self._pool.map(lambda run: result_of[run](run), should), strict=True)), should
 
 
 def by_its_timer(api: Api, token: Token) -> Result:
@@ -151,12 +176,45 @@ def by_failing(api: Api, token: Token) -> Result:
     return "FAILED", "Declined"
 
 
+def by_paying(api: Api, token: Token) -> Result:
+    """Two deliveries, of which only the second fits the token's rule."""
+    for paid in (False, True):
+        assert api.callback(token, {"paid": paid, "of": token["id"]}).status == 200
+    return "SUCCEEDED", {"paid": True, "of": token["id"]}
+
+
+def by_a_button(api: Api, token: Token) -> Result:
+    api.press(token["url"], "Yes")
+    return "SUCCEEDED", {"action": "yes", "fields": {}}
+
+
+def by_a_delivery(api: Api, token: Token) -> Result:
+    """To the endpoint, whose URL never changes."""
+    order = api.retrieve(token)["idempotencyKey"].partition(":")[2]
+    url = api.request("GET", "/api/v1/endpoints/upgrade").body["url"]
+    assert api.request("POST", url, {"order": order}, key=None).status == 200
+    return "SUCCEEDED", {"order": order}
+
+
 def by_its_schedule(api: Api, token: Token) -> Result:
     """Time out a token now: set its timeout back, and send the message that its schedule would send."""
-    scheduler, sqs = api.stack.client("scheduler"), api.stack.client("sqs")
-    [schedule] = scheduler.list_schedules(NamePrefix=token["id"])["Schedules"]
-    target = scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]
-    Operator(api.stack).set_back(token["id"], "timeoutAt", 31 * 86_400_000)
-    queue = sqs.get_queue_url(QueueName=target["Arn"].rpartition(":")[2])["QueueUrl"]
-    sqs.send_message(QueueUrl=queue, MessageBody=target["Input"])
+    set_due(api, token)
+    assert fire_schedules(api, token["id"]) == 1
     return TIMED_OUT
+
+
+def set_due(api: Api, token: Token) -> None:
+    """Set the timeout of a token with a long timer back by so much that it was an hour ago."""
+    Operator(api.stack).set_back(token["id"], "timeoutAt", DAYS * 86_400_000 + 3_600_000)
+
+
+def fire_schedules(api: Api, prefix: str) -> int:
+    """Send the message of each schedule whose name has this prefix. Returns how many there were."""
+    scheduler, sqs = api.stack.client("scheduler"), api.stack.client("sqs")
+    pages = scheduler.get_paginator("list_schedules").paginate(NamePrefix=prefix)
+    schedules = [schedule for page in pages for schedule in page["Schedules"]]
+    for schedule in schedules:
+        target = scheduler.get_schedule(Name=schedule["Name"], GroupName=schedule["GroupName"])["Target"]
+        queue = sqs.get_queue_url(QueueName=target["Arn"].rpartition(":")[2])["QueueUrl"]
+        sqs.send_message(QueueUrl=queue, MessageBody=target["Input"])
+    return len(schedules)
