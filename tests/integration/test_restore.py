@@ -7,19 +7,24 @@ from typing import Any
 import boto3
 import pytest
 from waitpoints_client.operator.deployed import Deployed, Outputs
-from waitpoints_client.operator.restore import copy
+from waitpoints_client.operator.restore import clock as real_time
+from waitpoints_client.operator.restore import copy, timed
 
 from in_process.api_gateway import TOKENS, Api
 from in_process.event_sources import Stream
 from in_process.fakes.clock import FakeClock
+from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
+from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
+from waitpoints.aws.items import plain, wire
 from waitpoints.waiter_result import Success
 
 pytestmark = pytest.mark.slow  # makes stacks of its own
 
-HOUR = 3_600_000
+MINUTE, HOUR = 60_000, 3_600_000
+LATENESS = 1000  # a delay is whole seconds, rounded up
 JSON = {"content-type": "application/json"}
 RESTORED = "restored"
 Restore = Callable[..., str]
@@ -39,14 +44,15 @@ def restore(stack: MotoStack, deployed: Deployed) -> Any:
     keys = {name: stack.secret(name) for name in ("ApiKey", "SigningKey")}
     table = stack.resources["Table"]["Ref"]
 
-    def restore(carry_keys: bool = True) -> str:
+    def restore(carry_keys: bool = True, before_the_copy: Callable[[], Any] = str, now: Callable[[], int] = real_time) -> str:
         dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=RESTORED, UseLatestRestorableTime=True)
         stack.empty_table()
         for name, key in keys.items():
             for value in ("before the first rotation", "generated for the new stack", *([key] if carry_keys else [])):
                 secrets.put_secret_value(SecretId=stack.resources[name]["Id"], SecretString=value)
         forget_secrets()
-        return str(copy(deployed, RESTORED))
+        before_the_copy()
+        return str(copy(deployed, RESTORED, now=now))
 
     yield restore
     dynamodb.delete_table(TableName=RESTORED)
@@ -94,31 +100,140 @@ def test_what_was_resumed_is_not_resumed_again(api: Api, stack: MotoStack, waits
     assert api.retrieve(token["id"]) == before
 
 
-def test_timers_are_started_again(api: Api, stack: MotoStack, clock: FakeClock, restore: Restore) -> None:
-    token = api.create(timeout="1h")
+class TestTimers:
+    """The clock stands still unless the timers move it."""
 
-    restore()
-    stack.empty_queues()
-    clock.advance(HOUR)
-    stack.functions()["start_timers"].call({})
+    @pytest.fixture
+    def events(self, stack: MotoStack, clock: FakeClock, step_functions: FakeStepFunctions) -> TimerEvents:
+        def call(function: str, event: Any) -> Any:
+            return stack.functions()[function].call(event)
 
-    messages = boto3.client("sqs").receive_message(QueueUrl=stack.resources["TimerQueue"]["Ref"])["Messages"]
-    assert json.loads(messages[0]["Body"]) == {"waitpointId": token["id"]}
+        events = TimerEvents(Stream(stack), clock, call)
+        vars(wiring.services)["sqs_client"] = events.queue
+        return events
+
+    @pytest.fixture
+    def create(self, api: Api, step_functions: FakeStepFunctions) -> Callable[[str], tuple[str, str]]:
+        """Makes a token for which one execution waits. Returns its id, and the execution's task token."""
+
+        def create(timeout: str) -> tuple[str, str]:
+            task_token = step_functions.start_task()
+            return api.create(taskToken=task_token, timeout=timeout)["id"], task_token
+
+        return create
+
+    @pytest.fixture
+    def new_stack(self, stack: MotoStack, clock: FakeClock, events: TimerEvents) -> Callable[[], None]:
+        """Begins a stack's life: it has had its first rounds when a table is copied into it."""
+
+        def new_stack() -> None:
+            events.follow(Stream(stack))
+            events.run_until(clock.now + 2 * MINUTE)
+
+        return new_stack
+
+    @pytest.mark.parametrize("attributes", [(), ("wakeAt", "soon")], ids=["this version", "0.2.0"])
+    def test_of_an_old_table_come_in_a_new_stack_without_anybody_doing_anything(
+        self,
+        stack: MotoStack,
+        clock: FakeClock,
+        step_functions: FakeStepFunctions,
+        events: TimerEvents,
+        create: Any,
+        restore: Restore,
+        new_stack: Callable[[], None],
+        attributes: tuple[str, ...],
+    ) -> None:
+        """An hour before the copy, a minute after it, and an hour after it. `attributes` are unknown to the version of it."""
+        (_, past), (_, near), (_, far) = (create(timeout) for timeout in ("1h", "123m", "182m"))
+        remove(stack, *attributes)
+        clock.advance(2 * HOUR)
+
+        restore(before_the_copy=new_stack, now=clock)
+
+        copied_at = clock.now
+        events.run_until(copied_at)
+        assert [step_functions.result(handle) is not None for handle in (past, near, far)] == [True, False, False]
+        events.run_until(copied_at + MINUTE + LATENESS)
+        assert [step_functions.result(handle) is not None for handle in (past, near, far)] == [True, True, False]
+        events.run_until(copied_at + HOUR - 1)
+        assert step_functions.result(far) is None
+        events.run_until(copied_at + HOUR + LATENESS)
+        assert step_functions.result(far) is not None
+        assert {step_functions.calls[handle] for handle in (past, near, far)} == {1}
+
+    def test_of_a_stack_in_use_go_on_while_a_table_is_copied_into_it(
+        self,
+        stack: MotoStack,
+        clock: FakeClock,
+        step_functions: FakeStepFunctions,
+        events: TimerEvents,
+        create: Any,
+        restore: Restore,
+        new_stack: Callable[[], None],
+    ) -> None:
+        events.run_until(clock.now + MINUTE)  # the lost stack has cursors, too
+        (_, copied) = create("20m")
+        own: list[str] = []
+        cursors: list[Any] = []
+
+        def use() -> None:
+            new_stack()
+            own.extend(create(timeout)[1] for timeout in ("3m", "30m"))
+            events.run_until(clock.now + 2 * MINUTE)
+            cursors.append(cursors_of(stack))
+
+        restore(before_the_copy=use, now=clock)
+
+        assert [cursors_of(stack)] == cursors
+        events.run_until(clock.now + HOUR)
+        assert [step_functions.calls[handle] for handle in (*own, copied)] == [1, 1, 1]
+
+    def test_are_not_started_for_what_has_ended(
+        self,
+        api: Api,
+        clock: FakeClock,
+        events: TimerEvents,
+        create: Any,
+        restore: Restore,
+        new_stack: Callable[[], None],
+    ) -> None:
+        token_id, _ = create("5m")
+        assert api.post(f"{TOKENS}/{token_id}/complete", {}).status == 200
+        before = api.retrieve(token_id)
+
+        restore(before_the_copy=new_stack, now=clock)
+
+        events.run_until(clock.now + HOUR)
+        assert events.looked_at == []
+        assert api.retrieve(token_id) == before
+
+    def test_are_started_from_the_beginning_in_a_new_stack(
+        self, stack: MotoStack, clock: FakeClock, events: TimerEvents, create: Any, restore: Restore
+    ) -> None:
+        create("1h")
+        events.run_until(clock.now + MINUTE)
+        assert cursors_of(stack)
+        restore(now=clock)
+        assert cursors_of(stack) == []
 
 
-def test_the_doctor_times_out_what_was_due_in_the_meantime(
-    api: Api, stack: MotoStack, clock: FakeClock, waits: FakeWaits, restore: Restore
-) -> None:
-    handle = waits.start()
-    token = api.create(**{waits.member: handle}, timeout="1h")
-    clock.advance(2 * HOUR)
+def remove(stack: MotoStack, *attributes: str) -> None:
+    """Remove attributes from every item."""
+    dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    for item in dynamodb.scan(TableName=table)["Items"]:
+        for name in attributes:
+            dynamodb.update_item(
+                TableName=table,
+                Key={"id": item["id"], "item": item["item"]},
+                UpdateExpression="REMOVE #name",
+                ExpressionAttributeNames={"#name": name},
+            )
 
-    restore()
-    found = stack.functions()["doctor"].call({})
 
-    assert (found["finished"], found["undone"]) == (1, 0)
-    assert api.retrieve(token["id"])["status"] == "TIMED_OUT"
-    assert waits.result(handle) is not None
+def cursors_of(stack: MotoStack) -> list[Any]:
+    found = boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+    return [item for item in found if item["id"] == {"S": "timers"}]
 
 
 def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, restore: Restore) -> None:
@@ -127,3 +242,25 @@ def test_what_the_new_table_has_already_stays(api: Api, deployed: Deployed, rest
     api.post(token["url"], {"n": 1}, JSON)
     assert str(copy(deployed, RESTORED)) == "1 items read, 0 copied"
     assert json.loads(api.retrieve(token["id"])["output"]) == {"n": 1}
+
+
+@pytest.mark.parametrize(
+    ("item", "written"),
+    [
+        ({"timeoutAt": 1_900_000}, {"timeoutAt": 1_900_000, "wakeAt": 1_900_000, "soon": True}),
+        ({"timeoutAt": 1_900_001}, {"timeoutAt": 1_900_001, "wakeAt": 1_900_001}),
+        ({"timeoutAt": 1}, {"timeoutAt": 1, "wakeAt": 1, "soon": True}),
+        ({"timeoutAt": 9_000_000, "wakeAt": 2}, {"timeoutAt": 9_000_000, "wakeAt": 2, "soon": True}),
+        ({"timeoutAt": 9_000_000, "wakeAt": 9_000_000, "soon": True}, {"timeoutAt": 9_000_000, "wakeAt": 9_000_000}),
+        ({}, {}),
+    ],
+    ids=["in 15 minutes", "later", "past", "to be looked at earlier", "was due soon when it was made", "no timeout"],
+)
+def test_what_waits_is_written_as_a_create_would_write_it_now(item: dict[str, Any], written: dict[str, Any]) -> None:
+    waiting = {"id": "waitpoint_1", "item": "token", "status": "WAITING"}
+    assert plain(timed(wire(waiting | item)["M"], now=1_000_000)) == waiting | written
+
+
+def test_what_does_not_wait_is_written_as_it_is() -> None:
+    for item in ({"item": "token", "status": "COMPLETED", "timeoutAt": 1, "wakeAt": 1, "soon": True}, {"item": "replies"}):
+        assert plain(timed(wire(item)["M"], now=1)) == item
