@@ -1,19 +1,26 @@
-"""Functions of the previous version and of this one, mixed as in a rollout: each reads what the other has written."""
+"""Functions of the previous version and of this one, mixed as in a rollout.
+
+Each reads what the other has written, and every wait with a timeout ends once, at its time.
+"""
 
 from collections.abc import Mapping
+from itertools import product
 from typing import Any
 
 import pytest
 
 from in_process.api_gateway import TOKENS, Api
+from in_process.event_sources import Stream
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
+from tests.support.timer_events import TimerEvents
+from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow
 
-HOUR = 3_600_000
+SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
 COMPLETE = "/api/v1/waitpoints/complete"
 KNOWN_SINCE = {"pageActions"}
@@ -79,3 +86,96 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     statuses = {name: api.retrieve(token["id"])["status"] for name, token in tokens.items()}
     assert {name for name, status in statuses.items() if status == "TIMED_OUT"} == {"short", "long", "timed out"}
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []
+
+
+CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"
+MIXED = [
+    frozenset(name for name, is_previous in zip((CREATE, ARM, EXPIRE, FILTER), each, strict=True) if is_previous)
+    for each in product((False, True), repeat=4)
+]
+TYPICAL = {
+    frozenset({CREATE}),
+    frozenset({CREATE, ARM, FILTER}),
+    frozenset({ARM}),
+    frozenset({ARM, EXPIRE, FILTER}),
+    frozenset({CREATE, EXPIRE}),
+}
+LENGTHS = {"1m": MINUTE, "20m": 20 * MINUTE}
+LATENESS = 1 * SECOND  # a delay is whole seconds, rounded up
+
+
+class Rollout:
+    """A stack of which some parts are of the previous version."""
+
+    def __init__(self, stack: MotoStack, previous: PreviousFunctions, waits: FakeStepFunctions, clock: FakeClock) -> None:
+        self._stack, self._previous = stack, previous
+        self.clock, self.waits = clock, waits
+        self.of_previous: frozenset[str] = frozenset()
+
+    def begin(self, of_previous: frozenset[str]) -> TimerEvents:
+        """Let these parts be of the previous version. Returns what starts the others."""
+        self.of_previous = of_previous
+        template = self._previous.template if FILTER in of_previous else self._stack.template
+        stream = Stream(MotoStack(template, self._stack.resources))
+        events = TimerEvents(stream, self.clock, self.call)
+        vars(services)["sqs_client"] = events.queue
+        self._previous.use(
+            self.clock,
+            step_functions_client=self.waits,
+            sqs_client=events.queue,
+            scheduler_client=events.scheduler,
+        )
+        return events
+
+    def call(self, function: str, event: Any) -> Any:
+        if function in self.of_previous:
+            return self._previous.call(function, event)
+        return self._stack.functions()[function].call(event)
+
+    def create(self, timeout: str) -> tuple[str, str]:
+        """Create a token for which one execution waits. Returns its id, and the execution's task token."""
+        task_token = self.waits.start_task()
+        return self.call(CREATE, {"timeout": timeout, "taskToken": task_token})["id"], task_token
+
+
+@pytest.fixture
+def rollout(stack: MotoStack, previous: PreviousFunctions, clock: FakeClock, step_functions: FakeStepFunctions) -> Rollout:
+    return Rollout(stack, previous, step_functions, clock)
+
+
+def check_each_ends_in_time(rollout: Rollout, events: TimerEvents, began: int, tokens: dict[str, tuple[str, str]]) -> None:
+    for timeout, (_, handle) in tokens.items():
+        due = began + LENGTHS[timeout]
+        events.run_until(due - 1)
+        assert rollout.waits.result(handle) is None, timeout
+        events.run_until(due + LATENESS)
+        assert rollout.waits.result(handle) is not None, timeout
+    events.run_until(rollout.clock.now + 5 * MINUTE)
+    assert {rollout.waits.calls[handle] for _, handle in tokens.values()} == {1}
+
+
+@pytest.mark.parametrize(
+    "of_previous",
+    [pytest.param(each, marks=() if each in TYPICAL else pytest.mark.thorough) for each in MIXED],
+    ids=lambda each: ", ".join(sorted(each)) or "none",
+)
+def test_every_timeout_comes_at_its_time_whichever_parts_are_of_the_previous_version(
+    rollout: Rollout, of_previous: frozenset[str]
+) -> None:
+    events = rollout.begin(of_previous)
+    began, tokens = rollout.clock.now, {timeout: rollout.create(timeout) for timeout in LENGTHS}
+    check_each_ends_in_time(rollout, events, began, tokens)
+
+
+@pytest.mark.parametrize("early", [0, 5 * MINUTE])
+def test_a_schedule_that_fires_far_too_early_loses_no_timeout(rollout: Rollout, early: int) -> None:
+    """One of more than a year's length fires half-way."""
+    events = rollout.begin(frozenset({CREATE, ARM, FILTER}))
+    began, tokens = rollout.clock.now, {timeout: rollout.create(timeout) for timeout in LENGTHS}
+    events.run_until(began + early)
+    rollout.of_previous = frozenset()
+    events.forget()
+    waiting = {timeout: token for timeout, token in tokens.items() if rollout.waits.result(token[1]) is None}
+    for token_id, _ in waiting.values():
+        events.send(token_id)
+    check_each_ends_in_time(rollout, events, began, waiting)
