@@ -161,6 +161,24 @@ def test_during_an_upgrade_every_request_is_answered_and_every_execution_resumed
     check_load(upgraded.load)
 
 
+def test_a_schedule_of_the_previous_version_that_fires_early_ends_nothing_and_puts_its_token_into_the_index(
+    upgraded: Updated,
+) -> None:
+    api, tokens = upgraded.deployment.api, long_timers(upgraded)
+    for token in tokens:
+        assert fire_schedules(api, token["id"]) == 1
+    wait_until_empty(api)
+    table, dynamodb = api.stack.table_name, api.stack.client("dynamodb")
+    for token in tokens:
+        key = {"id": {"S": token["id"]}, "item": {"S": "token"}}
+        item = dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True)["Item"]
+        assert (item["status"], item["wakeAt"]) == ({"S": "WAITING"}, item["timeoutAt"])
+
+
+def long_timers(updated: Updated) -> list[Token]:
+    return [wait.token for wait in updated.before.waits.all if wait.kind == "long timer"]
+
+
 def test_every_wait_of_before_is_resumed_by_the_new_version(upgraded: Updated) -> None:
     results, expected = upgraded.before.waits.end(by_callback, by_completion, by_failing, long=by_its_schedule)
     assert results == expected
@@ -168,7 +186,7 @@ def test_every_wait_of_before_is_resumed_by_the_new_version(upgraded: Updated) -
 
 def test_the_schedules_of_the_previous_version_change_nothing(upgraded: Updated) -> None:
     """They fire though their tokens have ended."""
-    api, tokens = upgraded.deployment.api, [wait.token for wait in upgraded.before.waits.all if wait.kind == "long timer"]
+    api, tokens = upgraded.deployment.api, long_timers(upgraded)
     ended = [api.retrieve(token) for token in tokens]
     assert fire_schedules(api, "waitpoint_") >= len(tokens)
     wait_until_empty(api)

@@ -18,7 +18,7 @@ from tests.e2e.operator import Operator
 
 CLIENTS = 8
 RUNS = 5  # of a token for which several wait
-DUE = 3, 24  # seconds: from before an update to after it
+FIRST_DUE = 3  # seconds
 DAYS = 30  # of a timeout for which 0.2.0 makes a schedule
 PAGE = {"title": "Pay?", "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]}
 ENDPOINT = {"key": "body.order", "verify": "none"}
@@ -76,8 +76,8 @@ class Waits:
 
     def __init__(self, api: Api, machines: Machines, durable: Durable, of_each_kind: int) -> None:
         self._api, self._machines, self._durable = api, machines, durable
-        first, last = DUE
-        due = (f"{first + (last - first) * number // max(of_each_kind - 1, 1)}s" for number in count())
+        last_due = 12 + of_each_kind // 2  # seconds: after the update, which comes later if there are more waits
+        due = (f"{FIRST_DUE + (last_due - FIRST_DUE) * number // (of_each_kind - 1)}s" for number in count())
         kinds: dict[str, Callable[[], Wait]] = {
             "no timeout": partial(self._wait, "no timeout"),
             "timer": partial(self._wait, "timer", timeout="10m"),

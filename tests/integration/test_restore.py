@@ -218,6 +218,14 @@ class TestTimers:
         assert cursors_of(stack) == []
 
 
+@pytest.mark.parametrize("id_", ["timers", "overdue", "doctor"])
+def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str, restore: Restore) -> None:
+    dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "wakeAt": {"N": "1"}})
+    assert restore() == "0 items read, 0 copied"
+    assert dynamodb.scan(TableName=table)["Items"] == []
+
+
 def remove(stack: MotoStack, *attributes: str) -> None:
     """Remove attributes from every item."""
     dynamodb, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]

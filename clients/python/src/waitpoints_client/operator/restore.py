@@ -18,7 +18,7 @@ from typing import Any
 from waitpoints_client.operator.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
-PLACES = {"timers"}  # the ids of items that say how far a stack's timers and its doctor have come in its own table
+PLACES = {"timers", "overdue", "doctor"}  # the ids of items that say how far a stack's timers and doctor have come
 NEAR = 900_000  # milliseconds: what is due sooner is marked with `soon`
 
 
