@@ -263,6 +263,20 @@ def authorize_schedules_in_their_group(iam_actions: Any) -> None:
     iam_actions.extract_resource_arn = resource_arn_with_group
 
 
+def authorize_batches_as_messages(iam_actions: Any) -> None:
+    """Ask a role's policies about a batch of messages as about one: SQS has the action SendMessage for both, and so on.
+
+    MiniStack 1.5.33 asks about actions such as SendMessageBatch, which do not exist.
+    """
+    action_of = iam_actions.extract_iam_action
+
+    def action(service: str, *rest: Any, **named: Any) -> Any:
+        found = action_of(service, *rest, **named)
+        return found.removesuffix("Batch") if service == "sqs" and found else found
+
+    iam_actions.extract_iam_action = action
+
+
 def exclude_punctuation(provisioners: Any) -> None:
     """Generate secrets without punctuation if the template asks for it, as AWS does.
 
@@ -472,6 +486,7 @@ def main() -> None:
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)
+    authorize_batches_as_messages(iam_actions)
     exclude_punctuation(provisioners)
     import_routes(provisioners)
     update_between_invocations(lambda_svc, lambda_runtime)

@@ -160,6 +160,11 @@ def a_schedule_is_in_its_group() -> bool:
     return bool(arn.endswith(":schedule/mine/s"))
 
 
+def a_batch_of_messages_needs_no_action_of_its_own() -> bool:
+    target = {"x-amz-target": "AmazonSQS.SendMessageBatch"}
+    return bool(iam_actions.extract_iam_action("sqs", "POST", "/", target, b"{}", {}) == "sqs:SendMessage")
+
+
 def a_secret_has_no_punctuation() -> bool:
     rules = {"PasswordLength": 400, "ExcludePunctuation": True}
     return not set(string.punctuation) & set(provisioners._sm_secret_string({"GenerateSecretString": rules}))
@@ -271,6 +276,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "authorize_schedules_in_their_group": (
         [a_schedule_is_in_its_group],
         lambda: emulator.authorize_schedules_in_their_group(iam_actions),
+    ),
+    "authorize_batches_as_messages": (
+        [a_batch_of_messages_needs_no_action_of_its_own],
+        lambda: emulator.authorize_batches_as_messages(iam_actions),
     ),
     "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
