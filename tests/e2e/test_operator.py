@@ -1,7 +1,6 @@
 """The operator sees everything that is left undone, and one command finishes it once the cause is fixed."""
 
 import time
-from typing import Any
 
 import pytest
 
