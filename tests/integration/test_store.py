@@ -491,14 +491,17 @@ class TestInstants:
     def test_and_a_settle_never_both_win(self, store: AnyStore, create: Callable[..., Token]) -> None:
         for _ in range(10):
             token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
-            settle: Callable[[], Any] = partial(store.time_out, token.id, TIMEOUT)
-            moved, (timed_out, _) = race([partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT - 1), settle])
+            racers: list[Callable[[], Any]] = [
+                partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT - 1),
+                partial(store.time_out, token.id, TIMEOUT),
+            ]
+            moved, (timed_out, _) = race(racers)
             assert moved is not timed_out
             assert store.get(token.id).timeout_at == (TIMEOUT + 7 if moved else TIMEOUT)
 
     def test_changed_twice_at_once_are_changed_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
-        racers = [partial(store.move_deadline, token, TIMEOUT + n, START) for n in range(1, 9)]
+        racers: list[Callable[[], bool]] = [partial(store.move_deadline, token, TIMEOUT + n, START) for n in range(1, 9)]
         assert sum(race(racers)) == 1
 
 

@@ -470,7 +470,7 @@ class Life(RuleBasedStateMachine):
         self.index.dies = dies
         self.queue.refused = {list(self.models)[-1]} if refused else set()
         with suppress(ConnectionError, TimersNotStarted):
-            start_timers.handler({}, Context("StartTimers"))
+            self.start_timers()
         self.index.dies, self.queue.refused = False, set()
 
     @rule(milliseconds=st.integers(1, 1_000))
@@ -568,7 +568,7 @@ class Life(RuleBasedStateMachine):
                     while self.passed_on.get((token_id, function), 0) < len(self.store.streams[token_id]):
                         self.pass_on(token_id, function)
             self.index.frozen = None
-            start_timers.handler({}, Context("StartTimers"))
+            self.start_timers()
             timeouts = [model.timeout_at for model in self.models.values() if model.timeout_at and model.timeout_at > self.now]
             self.clock.now = min([self.now + PATIENCE, *timeouts]) if timeouts else self.now + PATIENCE
             for number in sorted({*range(len(self.queue.sent))} - self.consumed):
@@ -627,6 +627,10 @@ class Life(RuleBasedStateMachine):
         failed = HANDLERS[function]({"Records": passing}, Context(function))["batchItemFailures"] if passing else []
         if not failed and at < len(self.store.streams[token_id]):
             self.passed_on[token_id, function] = at + 1
+
+    def start_timers(self) -> None:
+        context: Any = Context("StartTimers")
+        start_timers.handler({}, context)
 
     def fire(self, sent: Sent) -> bool:
         """Hand a message to the function. Returns whether that is done with it."""

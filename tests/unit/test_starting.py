@@ -65,7 +65,8 @@ class TestARound:
     def test_passes_over_what_has_ended_or_is_gone(self, world: InMemory) -> None:
         ended, gone, waiting = (world.new_token(MINUTE) for _ in range(3))
         complete(world.tokens, ended, "1")
-        find, world.index.find_waiting = world.index.find_waiting, lambda ids: find([id for id in ids if id != gone])  # type: ignore[method-assign]
+        find = world.index.find_waiting
+        world.index.find_waiting = lambda token_ids: find([id for id in token_ids if id != gone])  # type: ignore[method-assign]
         assert world.starting.start(always).failure is None
         assert sent(world) == [waiting]
         assert world.index.cursor.wake_at > world.clock() + AHEAD
@@ -146,7 +147,7 @@ class TestTheCursorStays:
     def test_if_the_round_dies_between_the_messages_and_the_cursor(self, world: InMemory) -> None:
         tokens = [world.new_token(1 + n) for n in range(3)]
         move = world.index.move_cursor
-        world.index.move_cursor = die  # type: ignore[method-assign]
+        world.index.move_cursor = die  # type: ignore[method-assign, assignment]
         with pytest.raises(SystemExit):
             world.starting.start(always)
         world.index.move_cursor = move  # type: ignore[method-assign]

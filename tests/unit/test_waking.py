@@ -94,7 +94,7 @@ class TestALook:
             assert world.store.move_deadline(read, earlier, world.clock())
             return write(read, wake_at)
 
-        world.store.set_wake = be_late  # type: ignore[method-assign]
+        world.store.set_wake = be_late  # type: ignore[method-assign, assignment]
         world.waking.look(token.id)
         assert wakes_at(world, token.id) == earlier
 
