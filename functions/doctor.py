@@ -1,14 +1,20 @@
-"""Scan the whole table for unfinished work and finish it. Runs on a schedule and when an operator invokes it.
+"""Find work that was left undone, and finish it. Runs on a schedule, and when an operator invokes it.
 
-The metric `Undone`, which has an alarm, counts the tokens that it could not finish. The response lists their ids. Without time
-for the whole table, it finishes what it has found and then fails, which has an alarm, too.
+A scheduled round looks at what is marked, and reads the next part of the table. The event `{"whole": true}` reads all of it,
+which may take several invocations: as long as the response has `next`, invoke it again with that.
+
+The metric `Undone`, which has an alarm, counts the tokens that it could not finish. The response lists their ids. `OldestPass`
+is the number of seconds since the last full pass began: each item has been read since.
 """
 
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry, unfinished
+from waitpoints import telemetry
+from waitpoints.rounds import Report
+from waitpoints.table_pass import Place
+from waitpoints.unfinished import Undone
 from waitpoints.wiring import services
 
 SHOWN = 1000  # ids of each kind in the response
@@ -18,30 +24,49 @@ LAST_START = 30_000  # and start to finish nothing later than this
 services.build_at_start("waking", "step_functions_client")
 
 
-class TableTooLarge(Exception):
-    """One round cannot read the whole table."""
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+    def has_time_to_read() -> bool:
+        return context.get_remaining_time_in_millis() > LAST_READ
 
+    def has_time() -> bool:
+        return context.get_remaining_time_in_millis() > LAST_START
 
-def handler(_event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    found = unfinished.search(services.store, services.now(), lambda: context.get_remaining_time_in_millis() > LAST_READ)
-    left = unfinished.finish(
-        services.tokens, services.waking, found, lambda: context.get_remaining_time_in_millis() > LAST_START
-    )
+    is_whole = "whole" in event
+    if is_whole:
+        report = services.rounds.look_at_everything(_place(event.get("next")), has_time_to_read, has_time)
+    else:
+        report = services.rounds.make_round(has_time_to_read, has_time)
     with telemetry.canonical_line("doctor", requestId=context.aws_request_id):
-        undone = len(left.unresumed) + len(left.overdue)
-        finished = len(found.unresumed) + len(found.overdue) - undone
-        telemetry.measure("Undone", undone)
-        telemetry.count("FinishedByDoctor", finished)
-        telemetry.note(items=found.items, finished=finished, undelivered=len(left.unresumed), overdue=len(left.overdue))
-        if found.unread:
-            raise TableTooLarge(
-                f"no time to read {found.unread} of {unfinished.PARTS} parts of the table. In the others {finished} tokens "
-                f"were finished and {undone} left undone. The next round begins elsewhere"
-            )
-        return {
-            "items": found.items,
-            "finished": finished,
-            "undone": undone,
-            "undelivered": left.unresumed[:SHOWN],
-            "overdue": left.overdue[:SHOWN],
-        }
+        answer = _tell(report)
+        if report.error:
+            raise report.error
+    if is_whole and not report.place.is_at_end:
+        answer["next"] = _next(report.place)
+    return answer
+
+
+def _tell(report: Report) -> dict[str, Any]:
+    """Log and measure what a round found and did. Returns the response."""
+    left = {kind: report.done.of(kind) for kind in Undone}
+    undone, finished = len(report.done.left), len(report.done.finished)
+    telemetry.measure("Undone", undone)
+    telemetry.count("FinishedByDoctor", finished)
+    if report.oldest_pass is not None:
+        telemetry.measure("OldestPass", report.oldest_pass // 1000)
+    place = f"{report.place.next - len(report.place.open)} of {report.place.parts}"
+    telemetry.note(items=report.items, finished=finished, parts=place, **{kind: len(ids) for kind, ids in left.items()})
+    shown = {str(kind): ids[:SHOWN] for kind, ids in left.items()}
+    return {"items": report.items, "finished": finished, "undone": undone, **shown}
+
+
+def _next(place: Place) -> dict[str, Any]:
+    """Return a place as JSON."""
+    return {"parts": place.parts, "begun": place.begun, "next": place.next, "open": [*place.open.items()]}
+
+
+def _place(given: dict[str, Any] | None) -> Place | None:
+    """Return the place in an event."""
+    if given is None:
+        return None
+    keys = {part: (key[0], key[1]) if key else None for part, key in given["open"]}
+    return Place(given["parts"], given["begun"], given["next"], keys)

@@ -4,9 +4,10 @@
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from waitpoints.table_pass import Key, Progress
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -30,16 +31,18 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Scanned:
-    """How many items were read, and those that may need attention: due tokens, settled ones with waiters, attachments.
+class Page:
+    """One read of the table: how many items it had, and what may need the doctor.
 
-    `marked` are the ids of tokens that are marked as undelivered.
+    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout.
+    `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
     """
 
     items: int
-    tokens: list[Token]
+    unresumed: list[str]
+    overdue: list[str]
     attachments: list[Attachment]
-    marked: list[str] = field(default_factory=list)
+    stopped_at: Key | None
 
 
 class TokenStore(Protocol):
@@ -83,9 +86,6 @@ class TokenStore(Protocol):
 
     def peek(self, token_id: str) -> Token:
         """The token without its replies and its other deliveries, read consistently. Raises TokenNotFound."""
-
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
-        """Yield the reads of one of `segments` parts of the table, eventually consistent."""
 
     def release(self, attachment: Attachment) -> bool:
         """Delete an attachment if it still belongs to its token. Returns whether it did."""
@@ -180,6 +180,37 @@ class TimerQueue(Protocol):
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
         """Have these tokens looked at. Returns the ids of those whose message was not sent."""
+
+
+class DoctorStore(Protocol):
+    """What the doctor reads of the table, and remembers in it."""
+
+    def read_marks(self) -> list[str]:
+        """The ids of the tokens that are marked as unresumed, read consistently."""
+
+    def count_parts(self) -> int:
+        """How many parts a new pass through the table should have."""
+
+    def read_part(self, part: int, parts: int, after: Key | None, until: int) -> Iterator[Page]:
+        """Yield the reads of one of `parts` parts of the table, eventually consistent, from its start or `after` a key.
+
+        It has the tokens that settled, or were due, at the time `until` or before. The last page has no `stopped_at`.
+        """
+
+    def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
+        """Note that all these waiters have a recorded reply."""
+
+    def read_progress(self) -> Progress | None:
+        """How far the rounds have come. None: there was none yet."""
+
+    def save_progress(self, progress: Progress) -> None:
+        """Save all but `undone`. Two rounds at once may write in any order: each says what was read."""
+
+    def remember_undone(self, token_ids: Collection[str]) -> None:
+        """Add to `undone`."""
+
+    def forget_undone(self, token_ids: Collection[str]) -> None:
+        """Take out of `undone`."""
 
 
 class Resumer(Protocol):

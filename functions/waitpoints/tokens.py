@@ -267,12 +267,17 @@ class Tokens:
             self.unmark_unresumed(token_id)
         return len(left)
 
-    def mark_unresumed(self, token_id: str) -> None:
-        """List a token among those with a waiter that could not be resumed. Failures are only logged: the doctor repeats it."""
+    def mark_unresumed(self, token_id: str) -> bool:
+        """List a token among those with a waiter that could not be resumed. Failures are only logged: the doctor repeats it.
+
+        Returns whether it is listed now.
+        """
         try:
             self._store.mark_unresumed(token_id, self._clock())
         except Exception as error:
             telemetry.logger.warning("Not marked as undelivered", tokenId=token_id, error=type(error).__name__)
+            return False
+        return True
 
     def unmark_unresumed(self, token_id: str) -> None:
         """List it there no longer. Failures are only logged: lists read each token, and the doctor repeats it."""

@@ -1,140 +1,99 @@
-"""Find unfinished work in the table and finish it.
+"""Work on a token that was left undone, and how it is finished.
 
-    undelivered    a token settled more than GRACE ago that has a waiter without a recorded reply
-    overdue        a WAITING token whose timeout passed more than GRACE ago
-    orphan         an item without expiry whose token is past its retention: nothing else deletes it
-    mark           a token that is still listed as undelivered though its waiters have replies
+    undelivered    a settled token that has a waiter without a recorded reply
+    overdue        a WAITING token past its timeout
 
-Scans are eventually consistent, so `finish` reads each token again and skips those that need no more work.
+What was found may be finished by now, or was only suspected. So each token is read again, and most need nothing more.
 """
 
-import random
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from waitpoints import telemetry
-from waitpoints.ports import Scanned, TokenStore
-from waitpoints.token import Attachment, Token
+from waitpoints.errors import TokenNotFound
+from waitpoints.ports import DoctorStore, TokenStore
+from waitpoints.resuming import Clock
+from waitpoints.token import Attachment
 from waitpoints.tokens import Tokens
 from waitpoints.waking import Waking
 
-GRACE = 60_000  # milliseconds that the stream and the timers have to do their work
-PARTS = 32  # of the table. A round that runs out of time has read some of them, and the next round others
-AT_ONCE = 8  # parts
-LOOKED_AT = 1 / 24  # share of old attachments checked per run: each check costs a read, and none is urgent
+
+class Undone(StrEnum):
+    """What is left to do on a token."""
+
+    UNDELIVERED = "undelivered"
+    OVERDUE = "overdue"
 
 
 @dataclass(slots=True)
-class Findings:
-    """The number of items read, the ids of tokens with unfinished work, attachments that may be orphans, and marked tokens.
+class Finished:
+    """What became of the tokens that were looked at. `marked` are those left undone that are marked now."""
 
-    `unread` is the number of parts of the table that were not read to their end.
-    """
+    finished: set[str] = field(default_factory=set)
+    left: dict[str, Undone] = field(default_factory=dict)
+    marked: set[str] = field(default_factory=set)
 
-    items: int = 0
-    unread: int = 0
-    unresumed: list[str] = field(default_factory=list)
-    overdue: list[str] = field(default_factory=list)
-    old_attachments: list[Attachment] = field(default_factory=list)
-    marked: list[str] = field(default_factory=list)
+    def of(self, kind: Undone) -> list[str]:
+        return [token_id for token_id, undone in self.left.items() if undone is kind]
 
 
-def search(store: TokenStore, now: int, has_time: Callable[[], bool], chance: Callable[[], float] = random.random) -> Findings:
-    """Scan the table part by part, in random order, several parts at once. Reads no further once `has_time` returns False.
+class Finishing:
+    def __init__(
+        self, tokens: Tokens, waking: Waking, store: TokenStore, doctor_store: DoctorStore, clock: Clock
+    ) -> None:
+        self._tokens = tokens
+        self._waking = waking
+        self._store = store
+        self._doctor_store = doctor_store
+        self._clock = clock
 
-    `now` is in epoch milliseconds; `chance` returns a number in [0, 1).
-    """
+    def finish(self, found: dict[str, Undone], marks: Collection[str], has_time: Callable[[], bool]) -> Finished:
+        """Time out or resume what was found. Starts nothing more once `has_time` returns False. `marks` are marked already."""
+        result = Finished()
+        for token_id, kind in found.items():
+            if not has_time():
+                result.left[token_id] = kind
+                continue
+            with telemetry.canonical_line("finish", tokenId=token_id):
+                try:
+                    self._finish_one(token_id, token_id in marks, result)
+                except Exception as error:  # a failure must not stop the other tokens
+                    telemetry.note(error=type(error).__name__)
+                    result.left[token_id] = kind
+        return result
 
-    def search_part(part: int) -> Findings:
-        findings = Findings()
-        reads = store.scan(part, PARTS, now)
-        while has_time():
-            scanned = next(reads, None)
-            if scanned is None:
-                return findings
-            _sort_in(findings, scanned, now)
-            findings.old_attachments += [
-                one for one in scanned.attachments if _is_old(one, store, now) and chance() < LOOKED_AT
-            ]
-        findings.unread = 1
-        return findings
+    def release(self, attachments: Iterable[Attachment], has_time: Callable[[], bool]) -> None:
+        """Delete the attachments whose tokens are gone. The next pass finds the rest again."""
+        for attachment in attachments:
+            if not has_time():
+                return
+            with telemetry.canonical_line("finish", tokenId=attachment.token_id):
+                try:
+                    self._tokens.release_if_orphaned(attachment)
+                except Exception as error:  # a failure must not stop the other attachments
+                    telemetry.note(error=type(error).__name__)
 
-    total = Findings()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        for part in pool.map(search_part, sorted(range(PARTS), key=lambda _: chance())):
-            total.items += part.items
-            total.unread += part.unread
-            total.unresumed += part.unresumed
-            total.overdue += part.overdue
-            total.old_attachments += part.old_attachments
-            total.marked += part.marked
-    return total
-
-
-def finish(tokens: Tokens, waking: Waking, findings: Findings, has_time: Callable[[], bool]) -> Findings:
-    """Time out, resume and release what was found. Returns what is still unfinished.
-
-    Starts nothing more once `has_time` returns False. The next run finds the rest again.
-    """
-    return Findings(
-        items=findings.items,
-        unread=findings.unread,
-        overdue=_left(findings.overdue, lambda token_id: _look(waking, token_id), has_time),
-        unresumed=_left(findings.unresumed, lambda token_id: _resume(tokens, token_id), has_time),
-        marked=_left(sorted({*findings.marked} - {*findings.unresumed}), lambda id: _remove_mark(tokens, id), has_time),
-        old_attachments=_left(findings.old_attachments, tokens.release_if_orphaned, has_time),
-    )
-
-
-def _look(waking: Waking, token_id: str) -> bool:
-    """Time a token out. If its deadline was moved since it was found, its timer looks at it."""
-    waking.look(token_id)
-    return True
-
-
-def _resume(tokens: Tokens, token_id: str) -> bool:
-    """Resume a token's waiters. Returns False if some could not be resumed, and marks the token."""
-    left = tokens.resume_waiters(token_id)
-    if left:
-        tokens.mark_unresumed(token_id)
-    return not left
-
-
-def _remove_mark(tokens: Tokens, token_id: str) -> bool:
-    """Remove the mark of a token whose waiters all have replies."""
-    if not tokens.resume_waiters(token_id):
-        tokens.unmark_unresumed(token_id)
-    return True
-
-
-def _left[Found](found: list[Found], finish_one: Callable[[Found], bool], has_time: Callable[[], bool]) -> list[Found]:
-    return [one for one in found if not has_time() or not _is_finished(one, finish_one)]
-
-
-def _is_finished[Found](one: Found, finish_one: Callable[[Found], bool]) -> bool:
-    with telemetry.canonical_line("finish", tokenId=one.token_id if isinstance(one, Attachment) else one):
+    def _finish_one(self, token_id: str, is_marked: bool, result: Finished) -> None:
         try:
-            return finish_one(one)
-        except Exception as error:  # a failure must not stop the other tokens
-            telemetry.note(error=type(error).__name__)
-            return False
+            token = self._store.get(token_id)
+        except TokenNotFound:
+            token = None
+        if token and token.outcome is None:
+            is_due = token.outcome_at(self._clock()) is not None
+            self._waking.look(token_id)
+            result.finished |= {token_id} if is_due else set()
+        elif token and token.unresumed():
+            self._resume(token_id, result)
+        elif is_marked:
+            self._tokens.unmark_unresumed(token_id)
+        elif token and token.waiters:
+            self._doctor_store.complete_told(token_id, token.waiters)
 
-
-def _is_old(attachment: Attachment, store: TokenStore, now: int) -> bool:
-    return attachment.since + store.retention * 1000 <= now
-
-
-def _sort_in(findings: Findings, scanned: Scanned, now: int) -> None:
-    findings.items += scanned.items
-    findings.marked += scanned.marked
-    findings.unresumed += [token.id for token in scanned.tokens if is_unresumed(token, now)]
-    findings.overdue += [token.id for token in scanned.tokens if is_overdue(token, now)]
-
-
-def is_unresumed(token: Token, now: int) -> bool:
-    return token.outcome is not None and token.outcome.at < now - GRACE and bool(token.unresumed())
-
-
-def is_overdue(token: Token, now: int) -> bool:
-    return token.outcome is None and token.timeout_at is not None and token.timeout_at < now - GRACE
+    def _resume(self, token_id: str, result: Finished) -> None:
+        if not self._tokens.resume_waiters(token_id):
+            result.finished.add(token_id)
+            return
+        result.left[token_id] = Undone.UNDELIVERED
+        if self._tokens.mark_unresumed(token_id):
+            result.marked.add(token_id)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
     from waitpoints.resuming import Resuming
+    from waitpoints.rounds import Rounds
     from waitpoints.starting import Starting
     from waitpoints.timeouts import Limits
     from waitpoints.tokens import Tokens
@@ -106,6 +107,15 @@ class Services:
         from waitpoints.aws.store import Store
 
         return Store(self.dynamodb_client, os.environ["TABLE_NAME"], self.retention)
+
+    @cached_property
+    def rounds(self) -> "Rounds":
+        from waitpoints.aws.doctor_store import DoctorStore
+        from waitpoints.rounds import Rounds
+        from waitpoints.unfinished import Finishing
+
+        store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"], self.store.count_replies)
+        return Rounds(store, Finishing(self.tokens, self.waking, self.store, store, self.now), self.now, self.retention)
 
     @cached_property
     def retention(self) -> int:

@@ -1,30 +1,30 @@
-"""A round of the doctor that has too little time for the whole table."""
+"""The doctor's function: its rounds, and an operator's look at the whole table, which may take several invocations."""
 
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from doctor import LAST_READ, TableTooLarge
+from doctor import LAST_READ
 from in_process.fakes.clock import FakeClock
-from in_process.fakes.waits import FakeWaits
+from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from in_process.template import Context
-from waitpoints import unfinished
-from waitpoints.token import (
-    Completed,
-    NewToken,
-    Unchecked,
-    Waiter,
-)
+from waitpoints import rounds
+from waitpoints.aws import doctor_store
+from waitpoints.token import Completed, NewToken, Unchecked, Waiter
 from waitpoints.wiring import services
 
 MINUTE = 60_000
+QUARTER = 15 * MINUTE
+PARTS = 32
+UNKNOWN = "waitpoint_" + "0" * 26
+Undelivered = Callable[[], tuple[str, Waiter]]
+Invoke = Callable[..., Any]
 
 
 @pytest.fixture
-def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, Waiter]]:
+def undelivered(clock: FakeClock, waits: FakeWaits) -> Undelivered:
     def make() -> tuple[str, Waiter]:
         """A settled token whose waiter was never resumed."""
         waiter = Waiter(waits.start(), clock(), kind=waits.kind)
@@ -35,40 +35,196 @@ def undelivered(clock: FakeClock, waits: FakeWaits) -> Callable[[], tuple[str, W
     return make
 
 
-class TestATableThatIsTooLargeForOneRound:
-    @pytest.fixture
-    def round_of(self, stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Any]:
-        """A round that has time for so many parts of the table."""
+@pytest.fixture
+def doctor(stack: MotoStack) -> Invoke:
+    return stack.functions()["doctor"].call
 
-        def run(parts: int) -> Any:
-            left = iter([1] * 3 * parts)  # it is asked before a part's page, its last token, and its end
-            monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: LAST_READ + next(left, 0))
-            return stack.functions()["doctor"].call({})
 
-        monkeypatch.setattr(unfinished, "AT_ONCE", 1)
-        return run
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """The table has so many parts, and an invocation has time to read so many of them."""
 
-    @pytest.fixture
-    def waiters(self, undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> list[Waiter]:
-        """What was not resumed, in all parts of the table."""
-        made = [undelivered()[1] for _ in range(20)]
+    def limit(parts: int) -> None:
+        left: list[int] = []
+
+        def remaining(_: Context) -> int:
+            return LAST_READ + (left.pop() if left else 0)
+
+        def read_marks(self: Any) -> list[str]:
+            left[:] = [1] * parts  # it is asked before each page, and a part is one
+            return before(self)
+
+        before = doctor_store.DoctorStore.read_marks
+        monkeypatch.setattr(doctor_store.DoctorStore, "read_marks", read_marks)
+        monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: PARTS)
+        monkeypatch.setattr(Context, "get_remaining_time_in_millis", remaining)
+
+    monkeypatch.setattr(rounds, "AT_ONCE", 1)
+    return limit
+
+
+def resumed(waits: FakeWaits, waiters: list[Waiter]) -> int:
+    return sum(waits.result(waiter.handle) is not None for waiter in waiters)
+
+
+class TestARound:
+    def test_goes_on_where_the_last_one_had_no_more_time(
+        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+    ) -> None:
+        waiters = [undelivered()[1] for _ in range(20)]
         clock.advance(2 * MINUTE)
-        return made
+        in_parts(PARTS // 4)
+        told = []
+        for _ in range(4):
+            doctor({})
+            told.append(resumed(waits, waiters))
+            clock.advance(24 * 60 * MINUTE)
+        assert 0 < told[0] < told[1] < told[3] == len(waiters)
 
-    def test_what_was_found_is_finished_and_the_round_fails(
-        self, round_of: Callable[[int], Any], waiters: list[Waiter], waits: FakeWaits
+    def test_says_how_old_the_last_full_pass_is(
+        self, doctor: Invoke, in_parts: Callable[[int], None], clock: FakeClock, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        with pytest.raises(TableTooLarge, match=r"no time to read \d+ of 32 parts of the table"):
-            round_of(16)
-        resumed = [waiter for waiter in waiters if waits.result(waiter.handle) is not None]
-        assert 0 < len(resumed) < len(waiters)
+        in_parts(PARTS // 2)
+        doctor({})
+        clock.advance(QUARTER)
+        doctor({})
+        clock.advance(30 * 60 * MINUTE)
+        doctor({})
+        told = [
+            line.split('"OldestPass":[')[1].split(".")[0] for line in capsys.readouterr().out.splitlines() if "Oldest" in line
+        ]
+        assert told == ["0", "900", str(900 + 30 * 3600)]
 
-    def test_each_part_is_read_by_one_of_the_next_rounds(
-        self, round_of: Callable[[int], Any], waiters: list[Waiter], waits: FakeWaits
+    def test_looks_at_what_is_marked_even_if_nothing_of_the_table_is_due(
+        self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
-        for _ in range(60):
-            with suppress(TableTooLarge):
-                round_of(8)
-            if all(waits.result(waiter.handle) is not None for waiter in waiters):
-                return
-        pytest.fail("a part is never read")
+        token_id, waiter = undelivered()
+        clock.advance(2 * MINUTE)
+        waits.fail_next(DENIED, times=100, handle=waiter.handle)
+        assert doctor({})["undelivered"] == [token_id]
+        clock.advance(QUARTER)
+        again = doctor({})
+        assert (again["items"], again["undelivered"]) == (0, [token_id])
+        waits.fail_no_more()
+        clock.advance(QUARTER)
+        last = doctor({})
+        assert (last["items"], last["finished"], last["undone"]) == (0, 1, 0)
+        assert waits.result(waiter.handle) is not None
+
+    @pytest.mark.parametrize("broken", ["mark", "time out"])
+    def test_looks_again_at_what_was_left_undone_until_it_was_seen_finished(
+        self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits, broken: str
+    ) -> None:
+        token_id, waiter = undelivered()
+        overdue = services.tokens.create(NewToken(timeout_at=clock() + 1), clock()).token_id
+        clock.advance(2 * MINUTE)
+        with pytest.MonkeyPatch.context() as failing:
+            if broken == "mark":
+                waits.fail_next(DENIED, times=100, handle=waiter.handle)
+                failing.setattr(services.store, "mark_unresumed", lambda *_: 1 / 0)
+            else:
+                failing.setattr(services.store, "time_out", lambda *_: 1 / 0)
+            left = [token_id] if broken == "mark" else [overdue]
+            for _ in range(3):
+                answer = doctor({})
+                assert answer["undelivered"] + answer["overdue"] == left
+                clock.advance(QUARTER)
+        waits.fail_no_more()
+        assert (doctor({})["finished"], doctor({})["undone"]) == (1, 0)
+        progress = services.rounds._store.read_progress()
+        assert progress is not None
+        assert progress.undone == frozenset()
+
+    def test_that_leaves_more_undone_than_it_can_remember_is_repeated(
+        self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rounds, "MOST_REMEMBERED", 2)
+        tokens = {undelivered()[0] for _ in range(3)}
+        clock.advance(2 * MINUTE)
+        with monkeypatch.context() as failing:
+            failing.setattr(services.tokens, "resume_waiters", lambda _: 1 / 0)
+            assert set(doctor({})["undelivered"]) == tokens
+            clock.advance(QUARTER)
+            assert set(doctor({})["undelivered"]) == tokens
+        clock.advance(QUARTER)
+        answer = doctor({})
+        assert (answer["finished"], answer["undone"]) == (3, 0)
+
+    def test_that_cannot_read_a_part_does_all_else_and_fails(
+        self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, waits: FakeWaits, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token_id, waiter = undelivered()
+        services.store.mark_unresumed(token_id, clock())
+        clock.advance(2 * MINUTE)
+        with monkeypatch.context() as failing:
+            failing.setattr(services.rounds._store, "read_part", lambda *_: (1 / 0 for _ in [1]))
+            with pytest.raises(ZeroDivisionError):
+                doctor({})
+        assert waits.result(waiter.handle) is not None
+        clock.advance(QUARTER)
+        assert doctor({})["items"] > 0
+
+
+class TestAnOperatorsLook:
+    def test_reads_everything_over_as_many_invocations_as_it_takes(
+        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+    ) -> None:
+        doctor({})
+        made = [undelivered() for _ in range(20)]
+        waits.fail_next(DENIED, times=100, handle=made[3][1].handle)
+        clock.advance(2 * MINUTE)
+        in_parts(PARTS // 2 - 1)
+        answers = [doctor({"whole": True})]
+        while place := answers[-1].get("next"):
+            answers.append(doctor({"whole": True, "next": place}))
+        assert len(answers) == 3
+        assert sum(answer["finished"] for answer in answers) == 19
+        assert [token_id for answer in answers for token_id in answer["undelivered"]] == [made[3][0]]
+        assert sum(answer["items"] for answer in answers) >= 20
+
+    def test_counts_no_token_twice(
+        self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
+    ) -> None:
+        """A marked one is looked at first, and found again in its part."""
+        made = [undelivered() for _ in range(10)]
+        waits.fail_next(DENIED, times=1000)
+        clock.advance(2 * MINUTE)
+        assert doctor({})["undone"] == 10
+        in_parts(PARTS // 2)
+        first = doctor({"whole": True})
+        second = doctor({"whole": True, "next": first["next"]})
+        assert sorted(first["undelivered"] + second["undelivered"]) == sorted(token_id for token_id, _ in made)
+        assert (first["undone"], second["undone"]) == (10, 0)
+
+    def test_does_not_move_the_place_of_the_rounds(
+        self, doctor: Invoke, in_parts: Callable[[int], None], clock: FakeClock
+    ) -> None:
+        in_parts(PARTS // 2)
+        doctor({})
+        before = services.rounds._store.read_progress()
+        clock.advance(MINUTE)
+        doctor({"whole": True})
+        assert services.rounds._store.read_progress() == before
+
+    def test_of_a_part_that_no_invocation_can_read_whole_goes_on_within_it(
+        self, doctor: Invoke, stack: MotoStack, clock: FakeClock, waits: FakeWaits, undelivered: Undelivered
+    ) -> None:
+        waiters = [undelivered()[1] for _ in range(5)]
+        clock.advance(2 * MINUTE)
+        scan = services.dynamodb_client.meta.events
+        scan.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 1}, unique_id="one")
+        try:
+            left: list[int] = []
+            with pytest.MonkeyPatch.context() as little_time:
+                little_time.setattr(Context, "get_remaining_time_in_millis", lambda _: LAST_READ + (left.pop() if left else 0))
+                left[:] = [1]
+                answer = doctor({"whole": True})
+                number = 1
+                while place := answer.get("next"):
+                    left[:] = [1]
+                    answer = doctor({"whole": True, "next": place})
+                    number += 1
+        finally:
+            scan.unregister("provide-client-params.dynamodb.Scan", unique_id="one")
+        assert number >= 5
+        assert resumed(waits, waiters) == 5

@@ -10,13 +10,14 @@ from in_process.fakes.clock import FakeClock
 from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
-from waitpoints import unfinished
 from waitpoints.token import (
+    Attachment,
     Completed,
     NewToken,
     Unchecked,
     Waiter,
 )
+from waitpoints.unfinished import Undone
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -25,7 +26,7 @@ MINUTE = 60_000
 
 @pytest.fixture
 def doctor(stack: MotoStack) -> Callable[[], Any]:
-    return lambda: stack.functions()["doctor"].call({})
+    return lambda: stack.functions()["doctor"].call({"whole": True})
 
 
 @pytest.fixture
@@ -85,15 +86,13 @@ def test_reports_tokens_it_could_not_finish_and_finishes_the_rest(
 def test_starts_nothing_when_little_time_remains(undelivered: Callable[[], tuple[str, Waiter]], clock: FakeClock) -> None:
     token_id, _ = undelivered()
     clock.advance(2 * MINUTE)
-    found = unfinished.search(services.store, clock(), has_time=lambda: True)
-    left = unfinished.finish(services.tokens, services.waking, found, has_time=lambda: False)
-    assert left.unresumed == [token_id]
+    report = services.rounds.make_round(lambda: True, lambda: False)
+    assert (report.done.left, report.done.finished) == ({token_id: Undone.UNDELIVERED}, set())
 
 
 def test_removes_a_key_without_expiry_once_its_token_is_gone(
-    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
+    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any]
 ) -> None:
-    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
     retention = services.store.retention * 1000
     gone, waiting = api.create(idempotencyKey="gone"), api.create(idempotencyKey="waiting")
     complete(services.tokens, gone["id"], "1")
@@ -107,10 +106,7 @@ def test_removes_a_key_without_expiry_once_its_token_is_gone(
     assert not api.create(idempotencyKey="gone")["isCached"]
 
 
-def test_removes_a_schema_and_a_count_once_their_token_is_gone(
-    api: Api, clock: FakeClock, doctor: Callable[[], Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(unfinished, "LOOKED_AT", 2)  # all of them
+def test_removes_a_schema_and_a_count_once_their_token_is_gone(api: Api, clock: FakeClock, doctor: Callable[[], Any]) -> None:
     wanted = {"payloadSchema": {"type": "object"}, "completeWhen": "body.done"}
     gone, waiting = api.create(**wanted), api.create(**wanted)
     for token in (gone, waiting):
@@ -128,8 +124,12 @@ def test_removes_a_schema_and_a_count_once_their_token_is_gone(
 
 
 def attachments() -> set[tuple[str, str]]:
-    return {(one.token_id, one.item) for page in services.store.scan(0, 1, 0) for one in page.attachments}
+    return {(one.token_id, one.item) for one in endless()}
 
 
 def keys() -> set[str]:
-    return {key.token_id for page in services.store.scan(0, 1, 0) for key in page.attachments}
+    return {one.token_id for one in endless()}
+
+
+def endless() -> list[Attachment]:
+    return [one for page in services.rounds._store.read_part(0, 1, None, 0) for one in page.attachments]

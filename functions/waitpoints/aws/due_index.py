@@ -30,9 +30,11 @@ class DueIndex:
 
     shards = LIST_SHARDS
 
-    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str, cursors: str = CURSORS) -> None:
+        """`cursors` is the id of the cursors: the timers' rounds and the doctor's have their own."""
         self._client = client
         self._table = table_name
+        self._cursors = cursors
 
     def read(self, shard: int, start: Cursor, until: int, limit: int) -> tuple[list[Timer], Cursor]:
         """Return at most `limit` entries from `start` up to the instant `until`, and where this read ended."""
@@ -74,7 +76,7 @@ class DueIndex:
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="id = :cursors",
-            ExpressionAttributeValues=wire_values(cursors=CURSORS),
+            ExpressionAttributeValues=wire_values(cursors=self._cursors),
             ConsistentRead=True,
         )
         found = {item["item"]: Cursor(item["wakeAt"], item["after"]) for item in map(plain, answer["Items"])}
@@ -88,7 +90,7 @@ class DueIndex:
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=primary_key(CURSORS, str(shard)),
+                Key=primary_key(self._cursors, str(shard)),
                 UpdateExpression="SET wakeAt = :wakeAt, #after = :after",
                 ConditionExpression=condition,
                 ExpressionAttributeNames=_AFTER,

@@ -2,7 +2,7 @@
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
-    waitpoint_<ulid>    replies    AWS's reply for each of its waiters
+    waitpoint_<ulid>    replies    AWS's reply for each of its waiters, and in `told` their names, which a projection can name
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
@@ -10,6 +10,8 @@
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
     timers              <shard>    the cursor: up to where the timers of this shard of the due index are started
+    overdue             <shard>    the same for the doctor, which reads the index again
+    doctor              place      how far the doctor has read the table
 
 DynamoDB bills an update by the size of the whole item. So data that is written after the token settles,
 and large data that never changes, have their own items. One query on the id returns all of them.
@@ -49,7 +51,8 @@ from waitpoints.token import (
 )
 
 TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
-UNDELIVERED, CURSORS = "undelivered", "timers"  # ids
+UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
+DOCTOR, PLACE = "doctor", "place"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 
 
@@ -295,7 +298,7 @@ def digest(text: str) -> str:
 
 
 def wire(value: Any) -> dict[str, Any]:
-    """Return a text, a whole number, a boolean, bytes, or a dict or list of them in DynamoDB JSON."""
+    """Return a text, a whole number, a boolean, bytes, or a dict or list of them, or a set of texts in DynamoDB JSON."""
     match value:
         case str():
             return {"S": value}
@@ -309,6 +312,8 @@ def wire(value: Any) -> dict[str, Any]:
             return {"M": {name: wire(member) for name, member in value.items()}}
         case list():
             return {"L": [wire(member) for member in value]}
+        case frozenset():
+            return {"SS": sorted(value)}
     raise TypeError(f"no item holds a {type(value).__name__}")
 
 

@@ -14,11 +14,10 @@ The life of a token, and the conditions that hold in each phase:
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 
 from botocore.exceptions import ClientError
@@ -33,11 +32,9 @@ from waitpoints.aws.items import (
     StoredStatus,
     adopted_attributes,
     adopted_key_item,
-    attachment,
     count_replies,
     digest,
     document_item,
-    is_endless_attachment,
     key_holder,
     key_item,
     key_primary_key,
@@ -52,7 +49,6 @@ from waitpoints.aws.items import (
     wire_values,
 )
 from waitpoints.errors import TokenNotFound
-from waitpoints.ports import Scanned
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -104,10 +100,6 @@ HAS_NO_WAKE, WAKES_AS_READ = "attribute_not_exists(wakeAt)", "wakeAt = :wakeAtAs
 HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
 IS_ATTACHED = "tokenId = :tokenId"
-IS_SETTLED_WITH_WAITERS = "#status <> :waiting AND waiterCount > :none"
-IS_REPLIES = "#item = :replies"
-IS_MARK = "id = :undelivered"
-IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
 
@@ -130,10 +122,6 @@ ENDED_WITHIN = (
 MAY_BE_COMPLETED = f"{IS_WAITING} AND {NOT_DUE}"
 MAY_BE_TIMED_OUT = f"{IS_WAITING} AND {IS_DUE}"
 MAY_TAKE_WAITER = f"{IS_WAITING} AND {NOT_DUE} AND {HAS_ROOM} AND {IS_NEW_WAITER}"
-MAY_NEED_ATTENTION = " OR ".join(
-    (IS_SETTLED_WITH_WAITERS, f"{IS_WAITING} AND {IS_DUE}", IS_REPLIES, IS_ENDLESS_ATTACHMENT, IS_MARK)
-)
-
 _STATUS = {"#status": "status"}  # a reserved word in DynamoDB
 _SETTLE = "SET #status = :settled, expiresAt = :expiresAt"
 
@@ -148,8 +136,8 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, except `scan` and the list of undelivered tokens. A
-    transaction that conflicts is retried.
+    """Tokens in one DynamoDB table. Each method makes one call, except the list of undelivered tokens. A transaction that
+    conflicts is retried.
     """
 
     def __init__(
@@ -296,25 +284,6 @@ class Store:
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return found[kind]["S"] if found else None
 
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
-        """Yield reads of 1 MB from one of `segments` parts of the table, eventually consistent."""
-        pages = self._client.get_paginator("scan").paginate(
-            TableName=self._table,
-            Segment=segment,
-            TotalSegments=segments,
-            FilterExpression=MAY_NEED_ATTENTION,
-            ExpressionAttributeNames={"#status": "status", "#item": "item"},
-            ExpressionAttributeValues=wire_values(
-                waiting=StoredStatus.WAITING, now=now, none=0, replies=REPLIES, undelivered=UNDELIVERED
-            ),
-        )
-        split: list[dict[str, Any]] = []  # a token's items are adjacent, but may fall into two reads
-        for page in pages:
-            items = split + [plain(item) for item in page["Items"]]
-            split = [item for item in items if item["id"] == items[-1]["id"]]
-            yield _scanned(page["ScannedCount"], items[: len(items) - len(split)])
-        yield _scanned(0, split)
-
     def release(self, attachment: Attachment) -> bool:
         try:
             self._client.delete_item(
@@ -453,14 +422,15 @@ class Store:
         Recording a reply twice is harmless. GONE never replaces RESUMED: if two calls resume the same waiter, the slower
         one gets GONE.
         """
-        names, values, assignments = {}, {":expiresAt": wire(self._expires_at(now))}, ["expiresAt = :expiresAt"]
+        names, assignments = {}, ["expiresAt = :expiresAt"]
+        values = wire_values(expiresAt=self._expires_at(now), told=frozenset(replies))
         for number, (waiter, reply) in enumerate(replies.items()):
             names[f"#{number}"], values[f":{number}"] = waiter, wire({"answer": reply.kind, "at": reply.at})
             assignments.append(f"#{number} = {_recorded(reply.kind, number)}")
         self._client.update_item(
             TableName=self._table,
             Key=primary_key(token_id, REPLIES),
-            UpdateExpression="SET " + ", ".join(assignments),
+            UpdateExpression=f"SET {', '.join(assignments)} ADD told :told",
             ExpressionAttributeNames=names,
             ExpressionAttributeValues=values,
         )
@@ -545,18 +515,6 @@ def _waits_as_read(token: Token) -> tuple[str, dict[str, Any]]:
     times_out = HAS_NO_TIMEOUT if token.timeout_at is None else TIMES_OUT_AS_READ
     values = present({"wakeAtAsRead": token.wake_at, "timeoutAtAsRead": token.timeout_at})
     return f"{IS_WAITING} AND {wakes} AND {times_out}", {"waiting": StoredStatus.WAITING, **values}
-
-
-def _scanned(count: int, items: list[dict[str, Any]]) -> Scanned:
-    scanned = Scanned(count, [], [])
-    for id_, group in groupby(items, key=lambda item: item["id"]):
-        by_kind = {item["item"]: item for item in group}
-        if id_ == UNDELIVERED:
-            scanned.marked.extend(by_kind)
-        if TOKEN in by_kind:
-            scanned.tokens.append(token_from(by_kind[TOKEN], by_kind))
-        scanned.attachments.extend(attachment(item) for item in by_kind.values() if is_endless_attachment(item))
-    return scanned
 
 
 def _may_be_completed(unchecked: Unchecked) -> str:

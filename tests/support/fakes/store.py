@@ -4,12 +4,12 @@
 """
 
 import threading
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange, ReadRange
-from waitpoints.ports import Cursor, Scanned, Timer
+from waitpoints.ports import Cursor, Timer
 from waitpoints.token import (
     MAX_WAITERS,
     Attachment,
@@ -19,7 +19,6 @@ from waitpoints.token import (
     Failed,
     IdempotencyKey,
     KeyHolder,
-    KeyKind,
     Origin,
     OtherDeliveries,
     Outcome,
@@ -186,19 +185,6 @@ class MemoryStore:
         with self._lock:
             return {token_id: len(self.tokens[token_id].replies) for token_id in token_ids if token_id in self.tokens}
 
-    def scan(self, segment: int, segments: int, now: int) -> Iterator[Scanned]:
-        if segment:
-            return
-        with self._lock:
-            tokens = [token for token in self.tokens.values() if _may_need_attention(token, now)]
-            keys = [
-                Attachment(f"{kind}#{text}", "key", holder.id, holder.created_at)
-                for (kind, text), (holder, key) in self._keys.items()
-                if _is_endless(holder, key)
-            ]
-            marked = list(self.marked)
-        yield Scanned(len(self.tokens) + len(self._keys), tokens, keys, marked)
-
     def release(self, attachment: Attachment) -> bool:
         kind, _, text = attachment.id.partition("#")
         with self._lock:
@@ -267,17 +253,6 @@ class MemoryDueIndex:
                 return False
             self.cursor = end
             return True
-
-
-def _is_endless(holder: Token, key: IdempotencyKey) -> bool:
-    """Whether the item of a key has no expiry: it must live as long as its token, whose end is not known."""
-    waits_without_timeout = holder.timeout_at is None and holder.kept_until is None
-    return key.expires_at is None or (key.kind is KeyKind.IDEMPOTENCY and waits_without_timeout)
-
-
-def _may_need_attention(token: Token, now: int) -> bool:
-    is_due = token.timeout_at is not None and token.timeout_at <= now
-    return is_due if token.outcome is None else bool(token.waiters)
 
 
 def _passes(wanted: Filter, token: Token, now: int) -> bool:

@@ -1,0 +1,184 @@
+"""What the doctor reads of the table: marks, and parts of all items; and the item in which it keeps its place.
+
+A read of a part is cheap to parse, because it has no outputs, task tokens and texts. So it only shows which tokens may have a
+waiter without a reply: fewer waiters in `told` than `waiterCount`. Some of them have all replies. They were recorded by a
+version that knows no `told`, or lie in two reads.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from waitpoints.aws.items import (
+    DOCTOR,
+    PLACE,
+    REPLIES,
+    TOKEN,
+    UNDELIVERED,
+    StoredStatus,
+    attachment,
+    is_endless_attachment,
+    plain,
+    primary_key,
+    wire_values,
+)
+from waitpoints.aws.store import IS_DUE, IS_WAITING
+from waitpoints.ports import Page
+from waitpoints.table_pass import Key, Place, Progress
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+type CountReplies = Callable[[Collection[str]], Mapping[str, int]]
+
+PART_BYTES = 100_000_000
+MOST_PARTS = 1_000_000  # Scan's TotalSegments: docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_Scan.html
+BATCH = 100  # BatchGetItem takes no more keys
+
+IS_SETTLED = "#status <> :waiting AND completedAt <= :now"
+HAS_WAITERS = "waiterCount > :none"
+IS_REPLIES = "#item = :replies"
+IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
+MAY_NEED_ATTENTION = " OR ".join(
+    (f"{IS_SETTLED} AND {HAS_WAITERS}", f"{IS_WAITING} AND {IS_DUE}", IS_REPLIES, IS_ENDLESS_ATTACHMENT)
+)
+SHOWN = "id, #item, #status, waiterCount, told, tokenId, createdAt, expiresAt"
+
+Item = Mapping[str, Any]
+
+
+class DoctorStore:
+    def __init__(self, client: "DynamoDBClient", table_name: str, count_replies: CountReplies) -> None:
+        """`count_replies` is the store's: it reads whole replies."""
+        self._client = client
+        self._table = table_name
+        self._count_replies = count_replies
+
+    def read_marks(self) -> list[str]:
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="id = :undelivered",
+            ExpressionAttributeValues=wire_values(undelivered=UNDELIVERED),
+            ConsistentRead=True,
+        )
+        return [item["item"]["S"] for page in pages for item in page["Items"]]
+
+    def count_parts(self) -> int:
+        """AWS updates the size about every six hours."""
+        size = self._client.describe_table(TableName=self._table)["Table"]["TableSizeBytes"]
+        return min(MOST_PARTS, 1 + size // PART_BYTES)
+
+    def read_part(self, part: int, parts: int, after: Key | None, until: int) -> Iterator[Page]:
+        """Yield reads of 1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page."""
+        start: dict[str, Any] = {"ExclusiveStartKey": primary_key(*after)} if after else {}
+        values = {"waiting": StoredStatus.WAITING, "now": until, "none": 0, "replies": REPLIES}
+        while True:
+            answer = self._client.scan(
+                TableName=self._table,
+                Segment=part,
+                TotalSegments=parts,
+                FilterExpression=MAY_NEED_ATTENTION,
+                ProjectionExpression=SHOWN,
+                ExpressionAttributeNames={"#status": "status", "#item": "item"},
+                ExpressionAttributeValues=wire_values(**values),
+                **start,
+            )
+            stopped_at = answer.get("LastEvaluatedKey")
+            yield self._sort(answer["ScannedCount"], answer["Items"], _key(stopped_at))
+            if not stopped_at:
+                return
+            start = {"ExclusiveStartKey": stopped_at}
+
+    def _sort(self, count: int, items: Iterable[Item], stopped_at: Key | None) -> Page:
+        page = Page(count, [], [], [], stopped_at)
+        waiters: dict[str, int] = {}
+        told: dict[str, int | None] = {}
+        for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
+            by_kind = {item["item"]["S"]: item for item in group}
+            if token := by_kind.get(TOKEN):
+                if token["status"]["S"] == StoredStatus.WAITING:
+                    page.overdue.append(token_id)
+                else:
+                    waiters[token_id] = int(token["waiterCount"]["N"])
+                    told[token_id] = _size(by_kind.get(REPLIES))
+            page.attachments.extend(attachment(plain(it)) for it in by_kind.values() if is_endless_attachment(it))
+        unsure = [token_id for token_id, size in told.items() if size is None]
+        told |= self._count_all(unsure)
+        page.unresumed.extend(token_id for token_id, count in waiters.items() if (told[token_id] or 0) < count)
+        return page
+
+    def _count_all(self, token_ids: list[str]) -> dict[str, int]:
+        """Count the replies that were recorded by a version that knows no `told`."""
+        counted: dict[str, int] = {}
+        for first in range(0, len(token_ids), BATCH):
+            counted |= self._count_replies(token_ids[first : first + BATCH])
+        return dict.fromkeys(token_ids, 0) | counted
+
+    def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
+        """Does nothing if TTL has deleted the replies."""
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=primary_key(token_id, REPLIES),
+                UpdateExpression="ADD told :told",
+                ConditionExpression="attribute_exists(id)",
+                ExpressionAttributeValues=wire_values(told=frozenset(waiters)),
+            )
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return
+
+    def read_progress(self) -> Progress | None:
+        found = self._client.get_item(TableName=self._table, Key=primary_key(DOCTOR, PLACE), ConsistentRead=True).get("Item")
+        item = plain(found or {})
+        if "parts" not in item:
+            return None
+        keys = {it["part"]: (it["id"], it["item"]) if "id" in it else None for it in item["open"]}
+        place = Place(item["parts"], item["begun"], item["next"], keys)
+        return Progress(place, item.get("lastRound"), item["lastPass"], frozenset(item.get("undone", ())))
+
+    def save_progress(self, progress: Progress) -> None:
+        place = progress.place
+        values = {
+            "parts": place.parts,
+            "begun": place.begun,
+            "next": place.next,
+            "open": [_open(part, key) for part, key in place.open.items()],
+            "lastRound": progress.last_round,
+            "lastPass": progress.last_pass,
+        }
+        self._client.update_item(
+            TableName=self._table,
+            Key=primary_key(DOCTOR, PLACE),
+            UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in values),
+            ExpressionAttributeNames={f"#{name}": name for name in values},
+            ExpressionAttributeValues=wire_values(**values),
+        )
+
+    def remember_undone(self, token_ids: Collection[str]) -> None:
+        self._change_undone("ADD", token_ids)
+
+    def forget_undone(self, token_ids: Collection[str]) -> None:
+        self._change_undone("DELETE", token_ids)
+
+    def _change_undone(self, change: str, token_ids: Collection[str]) -> None:
+        self._client.update_item(
+            TableName=self._table,
+            Key=primary_key(DOCTOR, PLACE),
+            UpdateExpression=f"{change} undone :ids",
+            ExpressionAttributeValues=wire_values(ids=frozenset(token_ids)),
+        )
+
+
+def _size(replies: Item | None) -> int | None:
+    """How many waiters have a reply. None: a version that knows no `told` recorded all of them."""
+    if replies is None:
+        return 0
+    return len(replies["told"]["SS"]) if "told" in replies else None
+
+
+def _key(key: Item | None) -> Key | None:
+    return (key["id"]["S"], key["item"]["S"]) if key else None
+
+
+def _open(part: int, key: Key | None) -> dict[str, Any]:
+    return {"part": part} | ({"id": key[0], "item": key[1]} if key else {})
