@@ -1,7 +1,7 @@
 """Find work that was left undone, and finish it. Runs on a schedule, and when an operator invokes it.
 
-A scheduled round looks at what is marked, and reads the next part of the table. The event `{"whole": true}` reads all of it,
-which may take several invocations: as long as the response has `next`, invoke it again with that.
+A scheduled round looks at what is marked or overdue, and reads the next part of the table. The event `{"whole": true}` reads
+all of it, which may take several invocations: as long as the response has `next`, invoke it again with that.
 
 The metric `Undone`, which has an alarm, counts the tokens that it could not finish. The response lists their ids. `OldestPass`
 is the number of seconds since the last full pass began: each item has been read since.

@@ -34,13 +34,15 @@ if TYPE_CHECKING:
 class Page:
     """One read of the table: how many items it had, and what may need the doctor.
 
-    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout.
+    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout, and
+    `without_wake` other waiting ones that have a timeout and are not in the due index.
     `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
     """
 
     items: int
     unresumed: list[str]
     overdue: list[str]
+    without_wake: list[str]
     attachments: list[Attachment]
     stopped_at: Key | None
 

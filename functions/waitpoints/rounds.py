@@ -1,4 +1,4 @@
-"""The doctor's rounds: what is marked, what the last rounds left undone, and the next parts of the table.
+"""The doctor's rounds: what is marked, what the last rounds left undone, what is overdue, and the next parts of the table.
 
 An operator's look is at all of the table at once, over as many invocations as it takes. It has a place of its own.
 """
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+from waitpoints.overdue import Overdue
 from waitpoints.ports import DoctorStore
 from waitpoints.resuming import Clock
 from waitpoints.table_pass import Place, Progress, Read
@@ -23,10 +24,14 @@ type HasTime = Callable[[], bool]
 
 @dataclass(slots=True)
 class Findings:
-    """What was read: the number of items, tokens with unfinished work, and attachments that may be orphans."""
+    """What was read: the number of items, tokens with unfinished work, and attachments that may be orphans.
+
+    `without_wake` are tokens of an older version that wait for a timeout and are not in the due index.
+    """
 
     items: int = 0
     undone: dict[str, Undone] = field(default_factory=dict)
+    without_wake: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
     error: Exception | None = None
     """What stopped a part."""
@@ -34,6 +39,7 @@ class Findings:
     def add(self, other: "Findings") -> None:
         self.items += other.items
         self.undone |= other.undone
+        self.without_wake += other.without_wake
         self.old_attachments += other.old_attachments
         self.error = self.error or other.error
 
@@ -52,15 +58,16 @@ class Report:
 
 
 class Rounds:
-    def __init__(self, store: DoctorStore, finishing: Finishing, clock: Clock, retention: int) -> None:
+    def __init__(self, store: DoctorStore, overdue: Overdue, finishing: Finishing, clock: Clock, retention: int) -> None:
         """`retention` is in seconds."""
         self._store = store
+        self._overdue = overdue
         self._finishing = finishing
         self._clock = clock
         self._retention = retention * 1000
 
     def make_round(self, has_time_to_read: HasTime, has_time: HasTime) -> Report:
-        """Read what is due of the table. Finish that, what is marked, and what earlier rounds have left undone.
+        """Read what is due of the table. Finish that, what is marked or overdue, and what earlier rounds have left undone.
 
         Reads nothing more once `has_time_to_read` returns False, and starts nothing more once `has_time` does.
         """
@@ -69,9 +76,12 @@ class Rounds:
         if progress.needs_new_pass(now):
             progress = progress.at_new(self._new_place(now))
         marks = self._store.read_marks()
+        slices = self._overdue.read(now - GRACE, has_time_to_read)
+        overdue = dict.fromkeys((token_id for it in slices for token_id in it.waiting), Undone.OVERDUE)
         found, place = self._read(progress.place, progress.choose(now), now, has_time_to_read)
         undone = dict.fromkeys(progress.undone, Undone.UNDELIVERED) | found.undone
-        done = self._finish(undone, marks, found, has_time)
+        done = self._finish(undone | overdue, marks, found, has_time)
+        self._overdue.pass_over(slices, done.left)
         if not self._remember(done, undone, progress, marks):
             place = progress.place
         progress = progress.at(place, now)
@@ -111,6 +121,7 @@ class Rounds:
                     findings.items += page.items
                     findings.undone |= dict.fromkeys(page.unresumed, Undone.UNDELIVERED)
                     findings.undone |= dict.fromkeys(page.overdue, Undone.OVERDUE)
+                    findings.without_wake += page.without_wake
                     findings.old_attachments += [it for it in page.attachments if it.since + self._retention <= now]
                     if (at := page.stopped_at) is None:
                         return findings, Read(is_whole=True)
@@ -130,6 +141,7 @@ class Rounds:
         marked = dict.fromkeys(random.sample(marks, len(marks)), Undone.UNDELIVERED)
         first = {token_id: kind for token_id, kind in undone.items() if token_id not in marked}
         done = self._finishing.finish(first | marked, marked, has_time)
+        self._finishing.wake(found.without_wake, has_time)
         self._finishing.release(found.old_attachments, has_time)
         return done
 

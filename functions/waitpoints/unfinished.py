@@ -39,9 +39,7 @@ class Finished:
 
 
 class Finishing:
-    def __init__(
-        self, tokens: Tokens, waking: Waking, store: TokenStore, doctor_store: DoctorStore, clock: Clock
-    ) -> None:
+    def __init__(self, tokens: Tokens, waking: Waking, store: TokenStore, doctor_store: DoctorStore, clock: Clock) -> None:
         self._tokens = tokens
         self._waking = waking
         self._store = store
@@ -57,24 +55,38 @@ class Finishing:
                 continue
             with telemetry.canonical_line("finish", tokenId=token_id):
                 try:
-                    self._finish_one(token_id, token_id in marks, result)
+                    self._finish_one(token_id, kind, token_id in marks, result)
                 except Exception as error:  # a failure must not stop the other tokens
                     telemetry.note(error=type(error).__name__)
                     result.left[token_id] = kind
         return result
 
+    def wake(self, token_ids: Iterable[str], has_time: Callable[[], bool]) -> None:
+        """Put tokens of an older version into the due index. The next pass finds the rest again."""
+        self._each(token_ids, self._waking.look, str, has_time)
+
     def release(self, attachments: Iterable[Attachment], has_time: Callable[[], bool]) -> None:
         """Delete the attachments whose tokens are gone. The next pass finds the rest again."""
-        for attachment in attachments:
+        self._each(attachments, self._tokens.release_if_orphaned, lambda it: it.token_id, has_time)
+
+    def _each[Found](
+        self,
+        found: Iterable[Found],
+        finish_one: Callable[[Found], object],
+        id_of: Callable[[Found], str],
+        has_time: Callable[[], bool],
+    ) -> None:
+        for one in found:
             if not has_time():
                 return
-            with telemetry.canonical_line("finish", tokenId=attachment.token_id):
+            with telemetry.canonical_line("finish", tokenId=id_of(one)):
                 try:
-                    self._tokens.release_if_orphaned(attachment)
-                except Exception as error:  # a failure must not stop the other attachments
+                    finish_one(one)
+                except Exception as error:  # a failure must not stop the others
                     telemetry.note(error=type(error).__name__)
 
-    def _finish_one(self, token_id: str, is_marked: bool, result: Finished) -> None:
+    def _finish_one(self, token_id: str, kind: Undone, is_marked: bool, result: Finished) -> None:
+        """An overdue token that has ended by now is left to whoever has ended it."""
         try:
             token = self._store.get(token_id)
         except TokenNotFound:
@@ -83,11 +95,11 @@ class Finishing:
             is_due = token.outcome_at(self._clock()) is not None
             self._waking.look(token_id)
             result.finished |= {token_id} if is_due else set()
-        elif token and token.unresumed():
+        elif token and token.unresumed() and kind is Undone.UNDELIVERED:
             self._resume(token_id, result)
         elif is_marked:
             self._tokens.unmark_unresumed(token_id)
-        elif token and token.waiters:
+        elif token and token.waiters and kind is Undone.UNDELIVERED:
             self._doctor_store.complete_told(token_id, token.waiters)
 
     def _resume(self, token_id: str, result: Finished) -> None:

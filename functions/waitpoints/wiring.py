@@ -111,11 +111,16 @@ class Services:
     @cached_property
     def rounds(self) -> "Rounds":
         from waitpoints.aws.doctor_store import DoctorStore
+        from waitpoints.aws.due_index import DueIndex
+        from waitpoints.aws.items import OVERDUE
+        from waitpoints.overdue import Overdue
         from waitpoints.rounds import Rounds
         from waitpoints.unfinished import Finishing
 
+        overdue = Overdue(DueIndex(self.dynamodb_client, os.environ["TABLE_NAME"], OVERDUE))
         store = DoctorStore(self.dynamodb_client, os.environ["TABLE_NAME"], self.store.count_replies)
-        return Rounds(store, Finishing(self.tokens, self.waking, self.store, store, self.now), self.now, self.retention)
+        finishing = Finishing(self.tokens, self.waking, self.store, store, self.now)
+        return Rounds(store, overdue, finishing, self.now, self.retention)
 
     @cached_property
     def retention(self) -> int:

@@ -54,7 +54,13 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             left[:] = [1] * parts  # it is asked before each page, and a part is one
             return before(self)
 
-        before = doctor_store.DoctorStore.read_marks
+        def read_index(self: Any, until: int, _: Any) -> Any:
+            found = read_index_before(self, until, lambda: True)
+            left[:] = [1] * parts
+            return found
+
+        before, read_index_before = doctor_store.DoctorStore.read_marks, rounds.Overdue.read
+        monkeypatch.setattr(rounds.Overdue, "read", read_index)
         monkeypatch.setattr(doctor_store.DoctorStore, "read_marks", read_marks)
         monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: PARTS)
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", remaining)
@@ -134,6 +140,26 @@ class TestARound:
         progress = services.rounds._store.read_progress()
         assert progress is not None
         assert progress.undone == frozenset()
+
+    def test_times_out_what_the_index_says_is_overdue_without_reading_the_table(
+        self, doctor: Invoke, clock: FakeClock, waits: FakeWaits, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        doctor({})
+        clock.advance(1000)
+        waiter = Waiter(waits.start(), clock(), kind=waits.kind)
+        overdue = services.tokens.create(NewToken(timeout_at=clock() + MINUTE, waiter=waiter), clock()).token_id
+        clock.advance(QUARTER)
+        with monkeypatch.context() as failing:
+            failing.setattr(services.store, "time_out", lambda *_: 1 / 0)
+            for _ in range(2):
+                answer = doctor({})
+                assert (answer["items"], answer["overdue"]) == (0, [overdue])
+                clock.advance(QUARTER)
+        answer = doctor({})
+        assert (answer["items"], answer["finished"], answer["undone"]) == (0, 1, 0)
+        assert waits.result(waiter.handle) is not None
+        clock.advance(QUARTER)
+        assert doctor({})["finished"] == 0
 
     def test_that_leaves_more_undone_than_it_can_remember_is_repeated(
         self, doctor: Invoke, undelivered: Undelivered, clock: FakeClock, monkeypatch: pytest.MonkeyPatch

@@ -8,6 +8,7 @@ import pytest
 
 from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
+from waitpoints.overdue import Overdue
 from waitpoints.ports import Page
 from waitpoints.rounds import Rounds
 from waitpoints.table_pass import Key, Progress
@@ -45,7 +46,7 @@ class LargeTable:
         for page in range(int(after[1]) + 1 if after else 0, self.pages):
             with self.lock:
                 self.read.append((part, page))
-            yield Page(10, [], [], [], None if page == self.pages - 1 else (str(part), str(page)))
+            yield Page(10, [], [], [], [], None if page == self.pages - 1 else (str(part), str(page)))
 
     def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
         raise NotImplementedError
@@ -76,7 +77,8 @@ def clock() -> FakeClock:
 @pytest.fixture
 def rounds(table: LargeTable, clock: FakeClock) -> Rounds:
     world = InMemory()
-    return Rounds(table, Finishing(world.tokens, world.store, table, clock), clock, world.store.retention)
+    finishing = Finishing(world.tokens, world.waking, world.store, table, clock)
+    return Rounds(table, Overdue(world.index), finishing, clock, world.store.retention)
 
 
 def make_round(rounds: Rounds, table: LargeTable, pages: int = 240) -> int | None:
@@ -122,7 +124,7 @@ def test_what_may_be_orphaned_is_looked_at_once_retention_is_over(
 ) -> None:
     retention = rounds._retention
     old, young = (Attachment(name, "key", name, clock() - age) for name, age in (("o", retention), ("y", retention - 1)))
-    monkeypatch.setattr(table, "read_part", lambda *_: iter([Page(2, [], [], [old, young], None)]))
+    monkeypatch.setattr(table, "read_part", lambda *_: iter([Page(2, [], [], [], [old, young], None)]))
     released: list[Attachment] = []
     monkeypatch.setattr(rounds._finishing, "release", lambda found, _: released.extend(found))
     table.parts = 1

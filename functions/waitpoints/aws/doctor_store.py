@@ -22,7 +22,7 @@ from waitpoints.aws.items import (
     primary_key,
     wire_values,
 )
-from waitpoints.aws.store import IS_DUE, IS_WAITING
+from waitpoints.aws.store import HAS_NO_WAKE, IS_DUE, IS_WAITING
 from waitpoints.ports import Page
 from waitpoints.table_pass import Key, Place, Progress
 
@@ -37,12 +37,19 @@ BATCH = 100  # BatchGetItem takes no more keys
 
 IS_SETTLED = "#status <> :waiting AND completedAt <= :now"
 HAS_WAITERS = "waiterCount > :none"
+HAS_TIMEOUT = "attribute_exists(timeoutAt)"
 IS_REPLIES = "#item = :replies"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
 MAY_NEED_ATTENTION = " OR ".join(
-    (f"{IS_SETTLED} AND {HAS_WAITERS}", f"{IS_WAITING} AND {IS_DUE}", IS_REPLIES, IS_ENDLESS_ATTACHMENT)
+    (
+        f"{IS_SETTLED} AND {HAS_WAITERS}",
+        f"{IS_WAITING} AND {IS_DUE}",
+        f"{IS_WAITING} AND {HAS_TIMEOUT} AND {HAS_NO_WAKE}",
+        IS_REPLIES,
+        IS_ENDLESS_ATTACHMENT,
+    )
 )
-SHOWN = "id, #item, #status, waiterCount, told, tokenId, createdAt, expiresAt"
+SHOWN = "id, #item, #status, timeoutAt, waiterCount, told, tokenId, createdAt, expiresAt"
 
 Item = Mapping[str, Any]
 
@@ -84,20 +91,20 @@ class DoctorStore:
                 **start,
             )
             stopped_at = answer.get("LastEvaluatedKey")
-            yield self._sort(answer["ScannedCount"], answer["Items"], _key(stopped_at))
+            yield self._sort(answer["ScannedCount"], answer["Items"], _key(stopped_at), until)
             if not stopped_at:
                 return
             start = {"ExclusiveStartKey": stopped_at}
 
-    def _sort(self, count: int, items: Iterable[Item], stopped_at: Key | None) -> Page:
-        page = Page(count, [], [], [], stopped_at)
+    def _sort(self, count: int, items: Iterable[Item], stopped_at: Key | None, until: int) -> Page:
+        page = Page(count, [], [], [], [], stopped_at)
         waiters: dict[str, int] = {}
         told: dict[str, int | None] = {}
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
             by_kind = {item["item"]["S"]: item for item in group}
             if token := by_kind.get(TOKEN):
                 if token["status"]["S"] == StoredStatus.WAITING:
-                    page.overdue.append(token_id)
+                    (page.overdue if int(token["timeoutAt"]["N"]) <= until else page.without_wake).append(token_id)
                 else:
                     waiters[token_id] = int(token["waiterCount"]["N"])
                     told[token_id] = _size(by_kind.get(REPLIES))

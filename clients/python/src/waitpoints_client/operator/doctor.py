@@ -9,9 +9,17 @@ MEANINGS = {"undelivered": "settled, but a waiter has not been resumed", "overdu
 
 
 def look(stack: Deployed) -> dict[str, Any]:
-    """Invoke the doctor. Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`."""
-    findings: dict[str, Any] = stack.invoke(stack.outputs["DoctorFunctionName"], {})
-    return findings
+    """Have the doctor look at everything, over as many invocations as that takes.
+
+    Returns the counts `items`, `finished` and `undone`, and the ids `undelivered` and `overdue`.
+    """
+    total: dict[str, Any] = {"items": 0, "finished": 0, "undone": 0, **{kind: [] for kind in MEANINGS}}
+    event: dict[str, Any] | None = {"whole": True}
+    while event:
+        found = stack.invoke(stack.outputs["DoctorFunctionName"], event)
+        total = {name: value + found[name] for name, value in total.items()}
+        event = {"whole": True, "next": found["next"]} if found.get("next") else None
+    return total
 
 
 def summary(findings: dict[str, Any]) -> str:
