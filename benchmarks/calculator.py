@@ -25,7 +25,7 @@ INIT = 0.4  # seconds that Lambda bills for the start of a function
 POLLERS, POLL_SECONDS = 5, 20  # Lambda polls an idle queue on five connections, each for 20 s
 DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as `make bench` measured them
 DOCTOR_LIMIT = 660  # seconds: of its 15 minutes it keeps four to finish what it has found
-DOCTOR_METRIC = "Undone"
+DOCTOR_METRICS = {"Undone", "OldestPass"}
 SECRETS_OF = {"create_token": 2, "accept_callback": 1}  # which each environment of these functions reads again and again
 ASSUMED = f"""\
 List prices of us-east-1, without the free tier: the HTTP API's two tiers, the first tier of everything else.
@@ -198,8 +198,11 @@ def _secret_reads(waits: int, wait: Wait) -> float:
 
 def _standing(wait: Wait, template: Template) -> dict[str, float]:
     """Return what the stack costs however many waits there are."""
-    numbers = Counter(resource["Type"] for resource in template.body["Resources"].values() if _exists(resource, template))
-    metrics = wait.metrics | {DOCTOR_METRIC}
+    numbers: Counter[str] = Counter()
+    for resource in template.body["Resources"].values():
+        watched = [metric for metric in resource.get("Properties", {}).get("Metrics", []) if "MetricStat" in metric]
+        numbers[resource["Type"]] += max(1, len(watched)) * _exists(resource, template)  # an alarm costs by its metrics
+    metrics = wait.metrics | DOCTOR_METRICS
     polls = POLLERS * MONTH / POLL_SECONDS
     return {
         **{f"{kind.rpartition('::')[2]}s, {numbers[kind]}": numbers[kind] * each for kind, each in prices.BY_RESOURCE.items()},

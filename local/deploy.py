@@ -20,7 +20,9 @@ import tomllib
 from local.stack import LOCAL, ROOT, LocalError, program
 
 GRADUAL = {"prod": "Canary10Percent10Minutes"}
-ALARMS = ("ApiFailedAlarm", "WaitFailedAlarm", "ResumeLateAlarm", "TimerLateAlarm")
+ALARMS = ("ApiFailedAlarm", "WaitFailedAlarm", "ResumeLateAlarm", "TimerLateAlarm", "CanaryFailedAlarm")
+UNSEEN = ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens", "Doctor")
+"""Functions whose errors no caller sees. Most of their retries go to the old version, so one error is one too many."""
 COPY = ROOT / "gradual.yaml"  # beside template.yaml, whose paths are relative
 
 _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Variables:\n"
@@ -48,7 +50,7 @@ def gradual(template: str, kind: str, release: str) -> str:
         assert template.count(found) == 1, f"template.yaml has {found!r} {template.count(found)} times"
         template = template.replace(found, found + added)
     assert _OUTPUTS in template, "template.yaml has no outputs"
-    return template.replace(_OUTPUTS, permissions + _OUTPUTS, 1)
+    return template.replace(_OUTPUTS, permissions + canary_alarm() + _OUTPUTS, 1)
 
 
 def aliases(kind: str) -> str:
@@ -73,6 +75,33 @@ def permit(functions: list[str]) -> tuple[str, str]:
     of_functions = {f"{function}PermissionOfFunction": function for function in functions}
     permissions = [_PERMISSION.format(name=name, invoked=invoked) for name, invoked in (of_aliases | of_functions).items()]
     return f"    DependsOn: [{', '.join(of_aliases)}]\n", "".join(permissions)
+
+
+def canary_alarm() -> str:
+    """Return an alarm on the errors of the functions that are UNSEEN, invoked by their aliases, with both versions.
+
+    The dimension is as in https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, Resource.
+    """
+    sums = " + ".join(f"FILL({function.lower()}, 0)" for function in UNSEEN)
+    metrics = [
+        f"- Id: {function.lower()}\n          ReturnData: false\n          MetricStat: {{Metric: {{Namespace: AWS/Lambda, "
+        f"MetricName: Errors, Dimensions: [{{Name: FunctionName, Value: !Ref {function}}}, "
+        f"{{Name: Resource, Value: !Sub '${{{function}}}:live'}}]}}, Stat: Sum, Period: 60}}"
+        for function in UNSEEN
+    ]
+    listed = "\n        ".join([f"- {{Id: errors, Expression: '{sums}'}}", *metrics])
+    return f"""
+  CanaryFailedAlarm:
+    Type: AWS::CloudWatch::Alarm
+    Properties:
+      AlarmDescription: While versions shift, a function fails whose errors no caller sees.
+      Metrics:
+        {listed}
+      EvaluationPeriods: 1
+      Threshold: 0
+      ComparisonOperator: GreaterThanThreshold
+      TreatMissingData: notBreaching
+"""
 
 
 def environments() -> list[str]:

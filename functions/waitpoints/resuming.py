@@ -45,6 +45,7 @@ class Resuming:
         """Resume the waiters of a token that was just settled. The stream retries anything that fails here."""
         if not token.waiters:
             return
+        telemetry.count("SettledWithWaiters")
         try:
             left = self._resume_and_record(token, repeat=False)
         except Exception as error:  # the outcome is stored, so the caller's request has succeeded

@@ -349,6 +349,10 @@ class Token:
             return TimedOut(self.timeout_at)
         return self.outcome
 
+    def is_due_soon(self) -> bool:
+        """Whether the stream has to send the new token's message, because the round of the timers may come too late."""
+        return self.wake_at is not None and self.wake_at - self.created_at <= NEAR
+
     def unresumed(self) -> list[Waiter]:
         """Return the waiters without a recorded reply."""
         return [waiter for key, waiter in self.waiters.items() if key not in self.replies]

@@ -100,6 +100,7 @@ class Tokens:
         telemetry.note(tokenId=holder.token_id if holder else token.id, isNew=holder is None)
         if holder is None:
             telemetry.count("TokensCreated")
+            telemetry.count("CreatedDueSoon", token.is_due_soon())
             if refused:
                 self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
             return Created(token.id, is_cached=False)

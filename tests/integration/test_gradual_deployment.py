@@ -13,8 +13,9 @@ import pytest
 
 from in_process.template import ROOT, Template, read
 from local import deploy
-from local.deploy import ALARMS, GRADUAL, environments, gradual
+from local.deploy import ALARMS, GRADUAL, UNSEEN, environments, gradual
 from local.stack import LocalError, program
+from tests.support.cloudwatch import Alarm
 from tests.support.processed_template import check_order, process, processed, references
 
 pytestmark = pytest.mark.slow  # transforms the template again and again
@@ -69,7 +70,25 @@ def test_no_alarm_that_is_on_without_data_stops_a_deployment() -> None:
 
 def name_of(alarm: str) -> Any:
     """How a deployment refers to an alarm: by the name that the template gives it, if it does."""
-    return Template.load().resources("AWS::CloudWatch::Alarm")[alarm].get("AlarmName", {"Ref": alarm})
+    return gradually()[alarm]["Properties"].get("AlarmName", {"Ref": alarm})
+
+
+def test_one_error_of_the_new_version_that_no_caller_sees_stops_the_deployment() -> None:
+    alarm = Alarm(gradually()["CanaryFailedAlarm"]["Properties"])
+    assert "CanaryFailedAlarm" in ALARMS
+    metrics: dict[str, dict[float, float]] = {it.lower(): {} for it in UNSEEN}
+    assert set(alarm.states(metrics, 600)) == {"OK"}
+    for function in UNSEEN:
+        assert alarm.states({**metrics, function.lower(): {65: 1}}, 180) == ["OK", "ALARM", "OK"]
+
+
+def test_the_errors_are_those_of_the_alias() -> None:
+    """https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, Dimensions"""
+    found = gradually()["CanaryFailedAlarm"]["Properties"]["Metrics"][1:]
+    assert [it["MetricStat"]["Metric"]["Dimensions"] for it in found] == [
+        [{"Name": "FunctionName", "Value": {"Ref": it}}, {"Name": "Resource", "Value": {"Fn::Sub": f"${{{it}}}:live"}}]
+        for it in UNSEEN
+    ]
 
 
 def test_the_resources_have_no_circular_dependency() -> None:
@@ -127,7 +146,10 @@ def test_each_deployment_publishes_versions_also_if_only_a_parameter_changed() -
 
 def test_nothing_else_is_changed() -> None:
     added = {"AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::CodeDeploy::Application", "AWS::CodeDeploy::DeploymentGroup"}
-    kept = {name for name, it in gradually().items() if it["Type"] not in added} - {"CodeDeployServiceRole"}
+    kept = {name for name, it in gradually().items() if it["Type"] not in added} - {
+        "CodeDeployServiceRole",
+        "CanaryFailedAlarm",
+    }
     permissions = {re.sub("Permission.*", "", name) for name in kept}  # SAM names some after the alias
     assert permissions == {re.sub("Permission.*", "", name) for name in processed().body["Resources"]}
 

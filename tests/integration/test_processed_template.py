@@ -47,6 +47,7 @@ DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …
 RESOURCE_OF = {
     "dynamodb:BatchGetItem": TABLE,
     "dynamodb:DeleteItem": TABLE,
+    "dynamodb:DescribeTable": TABLE,
     "dynamodb:GetItem": TABLE,
     "dynamodb:PutItem": TABLE,
     "dynamodb:Query": rf"{TABLE}(/index/(\*|due))?",

@@ -10,6 +10,7 @@ from waitpoints_client.operator.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
+from local.deploy import UNSEEN
 from openapi.operations import OPERATIONS
 from start_timers import LAST_SLICE
 from tests.support.processed_template import processed
@@ -256,15 +257,18 @@ def test_the_runbook_has_no_entry_of_an_alarm_that_is_gone() -> None:
 
 def test_docs_costs_has_the_price_of_the_alarms() -> None:
     secrets = len(TEMPLATE.resources("AWS::SecretsManager::Secret"))
-    words = {2: "Two", 11: "eleven"}
-    row = f"| {words[secrets]} secrets, {words[len(ALARMS)]} alarms | ${0.40 * secrets + 0.10 * len(ALARMS):.2f} a month |"
+    words = {2: "Two"}
+    watched = sum(
+        len([it for it in alarm["Metrics"] if "MetricStat" in it]) if "Metrics" in alarm else 1 for alarm in ALARMS.values()
+    )
+    price = f"${0.40 * secrets + 0.10 * watched:.2f} a month"
+    row = f"| {words[secrets]} secrets, {len(ALARMS)} alarms on {watched} metrics | {price} |"
     assert row in (ROOT / "docs" / "costs.md").read_text()
 
 
 @pytest.mark.parametrize(
     ("name", "metric", "dimension"),
     [
-        ("ApiFailedAlarm", ("AWS/ApiGateway", "5xx"), {"Name": "ApiId", "Value": {"Ref": "Api"}}),
         ("WaitFailedAlarm", ("AWS/Lambda", "Errors"), {"Name": "FunctionName", "Value": {"Ref": "WaitForToken"}}),
         ("FinishedByDoctorAlarm", ("Waitpoints", "FinishedByDoctor"), {"Name": "service", "Value": {"Ref": "AWS::StackName"}}),
     ],
@@ -289,23 +293,57 @@ def test_the_topic_exists_only_with_an_address_and_cloudwatch_may_publish_to_it(
 @pytest.mark.parametrize("name", ["resume_waiters", "schedule_timeouts"])
 def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> None:
     dimensions = [{"Name": "FunctionName", "Value": {"Ref": FUNCTIONS[name].logical_id}}]
-    [late] = [alarm for alarm in ALARMS.values() if alarm["Dimensions"] == dimensions]
+    [late] = [alarm for alarm in ALARMS.values() if alarm.get("Dimensions") == dimensions]
     assert (late["MetricName"], late["TreatMissingData"]) == ("IteratorAge", "notBreaching")
 
 
-def test_timers_that_nobody_starts_raise_an_alarm_within_minutes() -> None:
-    alarm = ALARMS["TimersBehindAlarm"]
-    assert (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"]) == ("TimersBehind", "Maximum", 0)
-    assert (alarm["TreatMissingData"], alarm["Period"] * alarm["EvaluationPeriods"]) == ("breaching", 300)
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ApiFailedAlarm", {("AWS/ApiGateway", "5xx", "ApiId", "Api"), ("AWS/ApiGateway", "Count", "ApiId", "Api")}),
+        (
+            "ResumeStoppedAlarm",
+            {
+                ("Waitpoints", "SettledWithWaiters", "service", "AWS::StackName"),
+                ("AWS/Lambda", "Invocations", "FunctionName", "ResumeWaiters"),
+            },
+        ),
+        (
+            "TimersStoppedAlarm",
+            {
+                ("Waitpoints", "CreatedDueSoon", "service", "AWS::StackName"),
+                ("AWS/Lambda", "Invocations", "FunctionName", "ScheduleTimeouts"),
+            },
+        ),
+        (
+            "BackgroundFailedAlarm",
+            {
+                ("AWS/Lambda", "Errors", "FunctionName", name)
+                for name in ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens")
+            },
+        ),
+    ],
+)
+def test_an_alarm_on_an_expression_reads_these_metrics(name: str, expected: set[tuple[str, ...]]) -> None:
+    metrics = [it["MetricStat"]["Metric"] for it in ALARMS[name]["Metrics"] if "MetricStat" in it]
+    assert {
+        (it["Namespace"], it["MetricName"], it["Dimensions"][0]["Name"], it["Dimensions"][0]["Value"]["Ref"]) for it in metrics
+    } == expected
+    assert [it.get("ReturnData", True) for it in ALARMS[name]["Metrics"]] == [True] + [False] * len(metrics)
 
 
-def test_a_round_that_starts_timers_is_not_repeated_but_followed_by_the_next() -> None:
-    """Lambda would keep throttled rounds for six hours, and run all of them afterwards."""
-    properties = FUNCTIONS["start_timers"].properties
-    [event] = properties["Events"].values()
-    assert event["Properties"]["ScheduleExpression"] == "rate(1 minute)"
-    assert properties["EventInvokeConfig"] == {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
-    assert properties["Timeout"] * 1000 - LAST_SLICE >= 45_000
+def test_each_function_whose_errors_no_caller_sees_has_an_alarm_on_them() -> None:
+    """They are those that no HTTP request, state or durable function invokes."""
+    unseen = {
+        it.logical_id
+        for it in FUNCTIONS.values()
+        for event in it.properties.get("Events", {}).values()
+        if event["Type"] != "HttpApi"
+    }
+    metrics = [it["MetricStat"]["Metric"] for alarm in ALARMS.values() for it in alarm.get("Metrics", []) if "MetricStat" in it]
+    watched = [it for it in [*metrics, *ALARMS.values()] if it.get("MetricName") == "Errors"]
+    assert unseen <= {it["Dimensions"][0]["Value"]["Ref"] for it in watched}
+    assert unseen == set(UNSEEN)
 
 
 def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:

@@ -25,7 +25,6 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from waitpoints.token import (
-    NEAR,
     Attachment,
     Completed,
     Document,
@@ -86,7 +85,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "createdAt": token.created_at,
             "timeoutAt": token.timeout_at,
             "wakeAt": token.wake_at,
-            "soon": _is_soon(token) or None,
+            "soon": token.is_due_soon() or None,  # the stream's filter looks for it: a filter cannot subtract
             "tags": list(token.tags) or None,
             "idempotencyKey": token.idempotency_key,
             "idempotencyKeyExpiresAt": token.idempotency_key_expires_at,
@@ -96,14 +95,6 @@ def token_item(token: Token) -> dict[str, Any]:
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
-
-
-def _is_soon(token: Token) -> bool:
-    """Whether the stream has to send the new token's message, because the round of the timers may come too late.
-
-    The stream's filter in template.yaml looks for this mark, since a filter cannot subtract.
-    """
-    return token.wake_at is not None and token.wake_at - token.created_at <= NEAR
 
 
 def index_keys(token_id: str, idempotency_key: str | None) -> dict[str, Any]:

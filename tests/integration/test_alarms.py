@@ -1,0 +1,198 @@
+"""The alarms of template.yaml, evaluated as CloudWatch does, on metrics of quiet, busy and broken stacks."""
+
+import random
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import pytest
+
+from in_process.template import Template
+from tests.support.cloudwatch import Alarm, Metric, evaluate
+
+ALARMS = {name: Alarm(it) for name, it in Template.load().resources("AWS::CloudWatch::Alarm").items()}
+MINUTE, HOUR, DAY = 60, 3600, 86_400
+STOPPED = ["ResumeStoppedAlarm", "TimersStoppedAlarm"]
+
+
+def every(seconds: float, until: float = HOUR, start: float = 0) -> dict[float, float]:
+    """One of something every so many seconds."""
+    return {start + number * seconds: 1 for number in range(int((until - start) // seconds) + 1)}
+
+
+def invoked(records: Iterable[float], lag: float = 1.3) -> dict[float, float]:
+    """The invocations of a consumer that is in time."""
+    return {at + lag: 1 for at in records}
+
+
+def rings(name: str, metrics: Mapping[str, Metric], seconds: int = HOUR) -> int | None:
+    """Return after how many seconds the alarm goes on."""
+    alarm = ALARMS[name]
+    states = alarm.states(metrics, seconds)
+    return (states.index("ALARM") + 1) * alarm.period if "ALARM" in states else None
+
+
+@pytest.mark.parametrize("name", STOPPED)
+class TestAStreamConsumer:
+    @pytest.mark.parametrize("apart", [2, 10, 60, 119])
+    def test_that_is_invoked_no_more_is_told_within_ten_minutes(self, name: str, apart: float) -> None:
+        """Its mapping is disabled, lost its permission, or is only throttled: Lambda counts no invocation then.
+
+        https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html, Invocations
+        """
+        records = every(apart, 2 * HOUR)
+        for broken in range(HOUR, HOUR + 4 * MINUTE, 47):
+            seen = invoked([at for at in records if at < broken])
+            told = rings(name, {"records": records, "invoked": seen}, 2 * HOUR)
+            assert told is not None
+            assert 0 < told - broken <= 7 * MINUTE
+
+    def test_that_never_was_invoked_is_told_too(self, name: str) -> None:
+        assert rings(name, {"records": every(30), "invoked": {}}) == 4 * MINUTE
+
+    def test_of_a_stack_with_one_token_an_hour_rings_at_no_second_of_a_day(self, name: str) -> None:
+        for second in range(0, 120, 3):
+            records = every(HOUR, DAY, start=second)
+            assert rings(name, {"records": records, "invoked": invoked(records, 2.5)}, DAY) is None
+
+    @pytest.mark.parametrize("apart", [60, 119, 120, 121, 180, 240, 300, 600])
+    def test_that_is_in_time_never_rings_however_often_and_when_tokens_come(self, name: str, apart: int) -> None:
+        for second in range(0, 120, 7):
+            for lag in (0.3, 1.3, 60, 119):
+                records = every(apart, 2 * HOUR, start=second + 0.9)
+                assert rings(name, {"records": records, "invoked": invoked(records, lag)}, 2 * HOUR) is None
+
+    def test_that_is_in_time_would_ring_in_three_of_five_minutes(self, name: str) -> None:
+        """A token that settles every other minute, at the end of the minute, is resumed in the next one."""
+        metrics = [
+            it if "Expression" in it else it | {"MetricStat": it["MetricStat"] | {"Period": 60}}
+            for it in ALARMS[name].properties["Metrics"]
+        ]
+        other = Alarm({**ALARMS[name].properties, "Metrics": metrics, "EvaluationPeriods": 5, "DatapointsToAlarm": 3})
+        records = every(120, HOUR, start=59.9)
+        assert "ALARM" in other.states({"records": records, "invoked": invoked(records)}, HOUR)
+
+    def test_that_is_in_time_never_rings_if_tokens_come_at_random(self, name: str) -> None:
+        chance = random.Random(21)  # noqa: S311 - no secret
+        for mean in (2, 30, 120, 300, 3000):
+            records, now = {}, 0.0
+            while now < DAY / 4:
+                now += chance.expovariate(1 / mean)
+                records[now] = 1.0
+            seen = {at + chance.uniform(0.2, 20): 1.0 for at in records}
+            assert rings(name, {"records": records, "invoked": seen}, DAY // 4) is None
+
+    def test_in_a_stack_without_tokens_does_not_ring(self, name: str) -> None:
+        assert rings(name, {"records": {}, "invoked": {}}) is None
+        assert rings(name, {"records": {}, "invoked": every(60)}) is None
+
+    def test_that_goes_on_is_over(self, name: str) -> None:
+        records = every(10, 2 * HOUR)
+        seen = invoked(at for at in records if not HOUR <= at < HOUR + 20 * MINUTE)
+        states = ALARMS[name].states({"records": records, "invoked": seen}, 2 * HOUR)
+        assert states.count("ALARM") == 9
+        assert states[-1] == "OK"
+
+
+def requests(number: int, failed: int) -> dict[str, Metric]:
+    """Within five minutes."""
+    times = [1 + 290 * place / max(1, number) for place in range(number)]
+    return {"requests": dict.fromkeys(times, 1), "failed": dict.fromkeys(times[:failed], 1)}
+
+
+@pytest.mark.parametrize(
+    ("number", "failed", "expected"),
+    [
+        (1, 1, False),  # one or two failed requests of a quiet stack
+        (2, 2, False),
+        (3, 3, True),
+        (20, 2, False),
+        (23, 3, True),  # a canary that fails everything, a tenth of the requests of a million waits a month
+        (300, 2, False),
+        (300, 3, True),
+        (301, 3, False),  # under one in a hundred
+        (2000, 19, False),
+        (2000, 20, True),
+        (0, 0, False),
+    ],
+)
+def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do(number: int, failed: int, expected: bool) -> None:
+    assert (rings("ApiFailedAlarm", requests(number, failed), 300) == 300) is expected
+
+
+def errors(**of: Metric) -> dict[str, Metric]:
+    return {name: of.get(name, {}) for name in ("resume", "schedule", "start", "expire")}
+
+
+@pytest.mark.parametrize("function", ["resume", "schedule", "start", "expire"])
+def test_a_function_in_the_background_that_keeps_failing_is_told_and_one_crash_is_not(function: str) -> None:
+    assert rings("BackgroundFailedAlarm", errors(**{function: every(60)})) == 10 * MINUTE
+    assert rings("BackgroundFailedAlarm", errors(**{function: {7: 1}})) is None
+    assert rings("BackgroundFailedAlarm", errors(**{function: every(HOUR, DAY)}), DAY) is None
+
+
+class TestTheDoctor:
+    def test_tells_that_something_is_undone_until_it_was_seen_finished(self) -> None:
+        """Also if it makes a round a day, and if it makes none any more."""
+        daily = {0.0: 0.0, DAY: 1.0, 2 * DAY: 1.0, 3 * DAY: 0.0}
+        states = ALARMS["UndoneAlarm"].states({"Undone": daily}, 4 * DAY)
+        assert states[:24] == ["OK"] * 24
+        assert states[24:72] == ["ALARM"] * 48
+        assert states[72:] == ["OK"] * 24
+        assert set(ALARMS["UndoneAlarm"].states({"Undone": {100: 2}}, DAY)) == {"ALARM"}
+
+    def test_of_a_quarter_of_an_hour_tells_it_within_the_hour_and_that_it_is_over(self) -> None:
+        rounds = {at: float(5 * HOUR <= at < 7 * HOUR) for at in range(0, DAY, 15 * MINUTE)}
+        states = ALARMS["UndoneAlarm"].states({"Undone": rounds}, DAY)
+        assert [hour for hour, state in enumerate(states) if state == "ALARM"] == [5, 6]
+
+    @pytest.mark.parametrize("apart", [15 * MINUTE, HOUR, DAY])
+    def test_that_reads_the_table_once_a_day_does_not_ring(self, apart: int) -> None:
+        """The pass that ended last is at most two days old when the next one ends."""
+        ages = {at: float(at % DAY + DAY) for at in range(0, 10 * DAY, apart)}
+        assert rings("OldestPassAlarm", {"OldestPass": ages}, 10 * DAY) is None
+
+    def test_that_falls_behind_rings_and_does_not_stop_until_a_pass_is_young(self) -> None:
+        def ring(apart: int) -> list[str]:
+            ages = {at: float(at if at < 9 * DAY else at - 8 * DAY) for at in range(0, 10 * DAY, apart)}
+            return ALARMS["OldestPassAlarm"].states({"OldestPass": ages}, 10 * DAY)
+
+        assert ring(15 * MINUTE).index("ALARM") == 50
+        assert ring(15 * MINUTE).count("ALARM") == 9 * 24 - 50
+        assert ring(DAY).index("ALARM") == 3 * 24
+        assert ring(DAY)[-1] == "OK"
+
+
+def test_missing_values_are_as_documented() -> None:
+    series: Callable[..., Any] = lambda expression, **metrics: evaluate(expression, metrics, [0, 60])  # noqa: E731
+    assert series("a + b", a={0: 1}, b={0: 1, 60: 1}) == {0: 2}
+    assert series("FILL(a, 0) + b", a={0: 1}, b={0: 1, 60: 1}) == {0: 2, 60: 1}
+    assert series("IF(FILL(a, 0) > 0 AND b == 1, 5, 0)", a={0: 1}, b={0: 1, 60: 1}) == {0: 5, 60: 0}
+    assert series("IF(a, 1, 0)", a={}) == {}
+
+
+@pytest.mark.parametrize(
+    ("values", "treatment", "expected"),
+    [
+        # The page's table for 3 of 3, with an evaluation range of five: - is missing, 0 is fine, X breaches
+        ("0-X-X", "notBreaching", "OK"),
+        ("-----", "notBreaching", "OK"),
+        ("-----", "breaching", "ALARM"),
+        ("0----", "breaching", "OK"),
+        ("--X-X", "breaching", "ALARM"),
+        ("XX--X", "notBreaching", "ALARM"),
+    ],
+)
+def test_the_most_recent_real_values_count_first(values: str, treatment: str, expected: str) -> None:
+    alarm = Alarm(
+        {
+            "MetricName": "m",
+            "Statistic": "Sum",
+            "Period": 60,
+            "EvaluationPeriods": 3,
+            "Threshold": 0,
+            "ComparisonOperator": "GreaterThanThreshold",
+            "TreatMissingData": treatment,
+        }
+    )
+    metric = {number * 60.0: float(value == "X") for number, value in enumerate(values) if value != "-"}
+    assert alarm.states({"m": metric}, 300)[-1] == expected
