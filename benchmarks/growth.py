@@ -11,7 +11,7 @@ from benchmarks.figures import Figures, table
 from benchmarks.large_table import Calls, LargeTable, large_table
 from in_process.api_gateway import TOKENS as LIST
 from in_process.moto_stack import moto_stack
-from waitpoints.unfinished import AT_ONCE
+from waitpoints.rounds import AT_ONCE
 
 SIZES = (1_000, 50_000, 500_000)
 MOST_UNITS, MOST_TIME = 0.05, 0.5  # by how much more than the table the units and the time of a round may grow
@@ -54,7 +54,7 @@ def measure(large: LargeTable, tokens: int) -> Size:
         assert answer.status == 200
         callback = large.calls.take()
         started, cpu_started = time.perf_counter(), time.process_time()
-        found = large.function("doctor", {})
+        found = large.function("doctor", {"whole": True})
         seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
         assert found["undone"] == found["finished"] == 0, "the table holds no unfinished work"
         return Size(tokens, page, create, callback, large.calls.take(), seconds, cpu_seconds)

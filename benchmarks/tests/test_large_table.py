@@ -46,8 +46,9 @@ def test_the_doctor_reads_all_of_it_and_finds_nothing_to_do(large: LargeTable) -
     large.clock.advance(120_000)
     large.calls.take()
     with large.served():
-        answer = large.function("doctor", {})
+        answer = large.function("doctor", {"whole": True})
         assert (answer["items"], answer["undone"], answer["finished"]) == (NUMBER * 19 / 10, 0, 0)
         scanned = large.calls.take()
-        assert set(scanned.operations) == {"Scan"}
+        assert set(scanned.operations) == {"DescribeTable", "GetItem", "Query", "Scan"}
+        assert len(set(scanned.operations)) + scanned.operations.count("Scan") - 1 == len(scanned.operations)
         assert scanned.total > 100

@@ -106,8 +106,8 @@ def expire(world: World, token: dict[str, Any]) -> None:
     world.queues["expire_tokens"].pass_on()
 
 
-def examine(world: World) -> None:
-    assert world.lambdas.invoke("doctor", {})["undone"] == 0
+def examine(world: World, **event: Any) -> None:
+    assert world.lambdas.invoke("doctor", event)["undone"] == 0
 
 
 # Create
@@ -259,7 +259,7 @@ def keep_an_endpoint(world: World) -> None:
 @of("resume_waiters")
 @of("doctor")
 def resume_what_was_left(world: World) -> None:
-    by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world)]
+    by: list[Callable[[], None]] = [lambda: world.pass_on_once("resume_waiters"), lambda: examine(world, whole=True)]
     settle: list[Callable[[Any], None]] = [lambda token: world.fail(token, NO), lambda token: world.callback(token, LARGE)]
     for resume, end in product(by, settle):
         token = world.create()

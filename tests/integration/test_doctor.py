@@ -12,6 +12,7 @@ from in_process.moto_stack import MotoStack
 from in_process.template import Context
 from waitpoints import rounds
 from waitpoints.aws import doctor_store
+from waitpoints.overdue import Overdue
 from waitpoints.token import Completed, NewToken, Unchecked, Waiter
 from waitpoints.wiring import services
 
@@ -59,8 +60,8 @@ def in_parts(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
             left[:] = [1] * parts
             return found
 
-        before, read_index_before = doctor_store.DoctorStore.read_marks, rounds.Overdue.read
-        monkeypatch.setattr(rounds.Overdue, "read", read_index)
+        before, read_index_before = doctor_store.DoctorStore.read_marks, Overdue.read
+        monkeypatch.setattr(Overdue, "read", read_index)
         monkeypatch.setattr(doctor_store.DoctorStore, "read_marks", read_marks)
         monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: PARTS)
         monkeypatch.setattr(Context, "get_remaining_time_in_millis", remaining)

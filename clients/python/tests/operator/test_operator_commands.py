@@ -48,6 +48,9 @@ class OperatedStack:
     put: list[str] = field(default_factory=list)
     given_up: list[str] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    """The doctor's, before it returns its findings."""
+    looked: list[dict[str, Any]] = field(default_factory=list)
     endpoint: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -59,7 +62,8 @@ class OperatedStack:
 
     def invoke(self, function: str, payload: Any) -> Any:
         if function == "DoctorFunctionName":
-            return self.findings
+            self.looked.append(payload)
+            return self.answers.pop(0) if self.answers else self.findings
         if "giveUp" in payload:
             self.given_up += payload["giveUp"]
             return {"givenUp": len(payload["giveUp"])}
@@ -114,6 +118,13 @@ class TestDoctor:
 
     def test_prints_json(self, stack: OperatedStack) -> None:
         assert json.loads(run("doctor", "--json").stdout) == FOUND
+
+    def test_goes_on_until_the_whole_table_was_read(self, stack: OperatedStack) -> None:
+        first, second = {"parts": 9, "next": 3, "open": []}, {"parts": 9, "next": 7, "open": [[2, ["a", "token"]]]}
+        stack.answers = [{**UNDONE, "next": first}, {**FOUND, "next": second}]
+        found = json.loads(run("doctor", "--json").stdout)
+        assert stack.looked == [{"whole": True}, {"whole": True, "next": first}, {"whole": True, "next": second}]
+        assert found == {**UNDONE, "items": 9, "finished": 2}
 
     def test_that_aws_rejects_has_status_2(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         def rejected(*_: Any) -> None:

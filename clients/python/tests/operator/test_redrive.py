@@ -198,7 +198,7 @@ def test_an_event_is_put_without_looking_at_the_waiters_of_its_token() -> None:
     assert run(stack) == 0
 
     assert stack.letters == []
-    assert stack.invocations == [("ResumeFunctionName", {"eventsOf": ["w1"]}), ("DoctorFunctionName", {})]
+    assert stack.invocations == [("ResumeFunctionName", {"eventsOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
 
 
 def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
