@@ -85,8 +85,9 @@ class Calls:
         self.end(model.name, parsed.get("ConsumedCapacity", {}).get("CapacityUnits", 0))
 
     @staticmethod
-    def _ask_for_capacity(params: Any, **_: Any) -> None:
-        params["ReturnConsumedCapacity"] = "TOTAL"
+    def _ask_for_capacity(params: Any, model: Any, **_: Any) -> None:
+        if "ReturnConsumedCapacity" in model.input_shape.members:
+            params["ReturnConsumedCapacity"] = "TOTAL"
 
 
 class LargeTable:

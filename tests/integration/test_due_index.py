@@ -11,11 +11,12 @@ from in_process.fakes.clock import FakeClock
 from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from waitpoints import ids
+from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.due_index import INDEX, DueIndex
 from waitpoints.aws.items import CURSORS, LIST_SHARDS, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TimersNotStarted
-from waitpoints.ports import Cursor, Timer
+from waitpoints.ports import Cursor, Page, Timer
 from waitpoints.token import Completed, Output, Token, Unchecked
 
 START = FakeClock().now
@@ -136,8 +137,9 @@ class TestOnDynamoDb:
         found = boto3.client("dynamodb").get_item(TableName=stack.resources["Table"]["Ref"], Key=primary_key(CURSORS, "2"))
         assert set(found["Item"]) == {"id", "item", "wakeAt", "after"}
         assert read_all(index, START) == []
-        [scanned] = [it for it in store.scan(0, 1, START) if it.items]
-        assert (scanned.tokens, scanned.attachments, scanned.marked) == ([], [], [])
+        doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], store.count_replies)
+        [page] = doctor_store.read_part(0, 1, None, START)
+        assert page == Page(1, [], [], [], [], None)
 
     def test_asks_again_for_keys_that_dynamodb_left(
         self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-Metric = Mapping[float, float]
+Metric = Mapping[int, float] | Mapping[float, float]
 """Values by their time in seconds."""
 Series = dict[int, float]
 """Data points by the start of their period."""
