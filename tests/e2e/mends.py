@@ -165,6 +165,19 @@ def a_batch_of_messages_needs_no_action_of_its_own() -> bool:
     return bool(iam_actions.extract_iam_action("sqs", "POST", "/", target, b"{}", {}) == "sqs:SendMessage")
 
 
+def an_alarm_has_an_expression() -> bool:
+    metrics = [
+        {"Id": "share", "Expression": "one"},
+        {"Id": "one", "ReturnData": False, "MetricStat": {"Metric": {}, "Stat": "Sum", "Period": 60}},
+    ]
+    properties = {"Metrics": metrics, "Threshold": 0, "ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1}
+    try:
+        provisioners._cw_metric_alarm_create("Alarm", properties, "stack")
+    except ValueError:
+        return False
+    return True
+
+
 def a_secret_has_no_punctuation() -> bool:
     rules = {"PasswordLength": 400, "ExcludePunctuation": True}
     return not set(string.punctuation) & set(provisioners._sm_secret_string({"GenerateSecretString": rules}))
@@ -282,6 +295,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
         lambda: emulator.authorize_batches_as_messages(iam_actions),
     ),
     "exclude_punctuation": ([a_secret_has_no_punctuation], lambda: emulator.exclude_punctuation(provisioners)),
+    "make_alarms_on_expressions": (
+        [an_alarm_has_an_expression],
+        lambda: emulator.make_alarms_on_expressions(provisioners),
+    ),
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
     "update_between_invocations": (
         [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
