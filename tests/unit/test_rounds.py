@@ -89,7 +89,7 @@ def make_round(rounds: Rounds, table: LargeTable, pages: int = 240) -> int | Non
 
 def read_to_the_end(rounds: Rounds, table: LargeTable, clock: FakeClock) -> list[int | None]:
     """Make rounds until the pass has ended. Returns how old the last full pass was after each."""
-    oldest = []
+    oldest: list[int | None] = []
     while not table.progress or not table.progress.place.is_at_end:
         if oldest:
             clock.advance(HOUR)
