@@ -12,7 +12,6 @@ from in_process.moto_stack import MotoStack
 from in_process.template import ROOT, Template
 from local.deploy import UNSEEN
 from openapi.operations import OPERATIONS
-from start_timers import LAST_SLICE
 from tests.support.processed_template import processed
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
