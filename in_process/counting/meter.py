@@ -168,6 +168,8 @@ def _value_size(value: Item) -> int:
             return 3 + sum(1 + len(name.encode()) + _value_size(member) for name, member in content.items())
         case "L":
             return 3 + sum(1 + _value_size(member) for member in content)
+        case "SS":
+            return 3 + sum(1 + len(text.encode()) for text in content)
         case "BOOL" | "NULL":
             return 1
     raise NotImplementedError(f"the size of {kind}")
