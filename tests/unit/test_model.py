@@ -74,7 +74,7 @@ NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
 ROUND = 60_000  # milliseconds between two rounds
 LAG = 11 * 60_000  # milliseconds by which the index may lag
-FEW = 4  # tokens, so that much happens to each
+FEW = 6  # tokens, so that much happens to each
 FOREVER = 10**15  # epoch milliseconds
 KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
 KEPT_FOR = 5_000  # milliseconds
@@ -270,9 +270,12 @@ class Life(RuleBasedStateMachine):
         settings = {"key": "body.id", "output": "body.output", "verify": "none", "keyTTL": key_ttl}
         return str(self.api.request("PUT", f"{ENDPOINTS}/{name}", settings).json["url"])
 
-    @initialize()
-    def there_is_a_token(self) -> None:
+    @initialize(timeouts=st.tuples(TIMEOUTS, TIMEOUTS))
+    def there_are_tokens_and_a_round_has_been(self, timeouts: tuple[int, int]) -> None:
+        self.start_timers()
         self.models[self.world.new_token()] = Model(None)
+        self.models[self.world.new_token(timeouts[0])] = Model(self.now + timeouts[0])
+        self.make_as_an_older_version(timeouts[1])
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule()
@@ -287,6 +290,9 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: len(self.models) < FEW)
     @rule(timeout=TIMEOUTS)
     def an_older_version_creates(self, timeout: int) -> None:
+        self.make_as_an_older_version(timeout)
+
+    def make_as_an_older_version(self, timeout: int) -> None:
         """It knows no `wake_at`."""
         token = Token(id=new_id(self.now), created_at=self.now, timeout_at=self.now + timeout)
         self.store.create(token, None, self.now)
