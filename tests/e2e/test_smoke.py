@@ -56,7 +56,8 @@ def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
     Operator(stack).run("redrive")  # the dead letter about the execution that was stopped
 
     assert status == 1
-    assert outcomes(lines, "failed") == {"resumes with what is posted"}, shown
+    marked = {"has nothing undone"}  # the doctor's line, if the stream has marked the token by then
+    assert outcomes(lines, "failed") - marked == {"resumes with what is posted"}, shown
     assert outcomes(lines, "skipped") == {"resumes promptly"}, shown
     assert "the execution is still waiting" in lines["resumes with what is posted"].figure
     assert "ResumableStateMachines" in shown
