@@ -7,12 +7,14 @@ could not be verified.
 from dataclasses import dataclass
 
 from benchmarks import prices
-from benchmarks.bill import ACCESS_LOG, INVOCATION, PLATFORM_LOG
+from benchmarks.bill import ACCESS_LOG, ANSWER_AROUND, LOG_EVENT, MEMORY
 
 PAYLOAD = 200  # bytes
-LOG_LINE = 150  # bytes: the one line of a small function of one's own
-LOGGED_INVOCATION = INVOCATION + (PLATFORM_LOG + LOG_LINE) / 1000 * prices.LOG_GB
-RECEIVER = prices.HTTP_REQUEST + ACCESS_LOG / 1000 * prices.LOG_GB + LOGGED_INVOCATION  # an HTTP API before a function
+MILLISECONDS = 20  # of a small function of one's own, which makes one call
+LOG = 350 + 150 + 4 * LOG_EVENT  # bytes: Lambda's lines START, END and REPORT, and one of its own
+LOGGED_INVOCATION = prices.INVOCATION + MILLISECONDS / 1000 * MEMORY * prices.GB_SECOND + LOG / 1000 * prices.LOG_GB
+ANSWERED = (ACCESS_LOG + LOG_EVENT) / 1000 * prices.LOG_GB + ANSWER_AROUND / 1000 * prices.OUT_GB
+RECEIVER = prices.HTTP_REQUEST + ANSWERED + LOGGED_INVOCATION  # an HTTP API before a function
 KEPT_ITEM_KB = 1  # a task token of 700 characters, and what is stored with it
 DURABLE_HISTORY_DAYS = 14
 
@@ -39,8 +41,8 @@ class Alternative:
         return [name, self.billed, " to ".join(f"{figure:.2f}" for figure in self.dollars)]
 
 
-def alternatives(waitpoints: float) -> list[Alternative]:
-    """Return what a million waits cost. `waitpoints` is the figure of `make costs`, without what waits."""
+def alternatives(waitpoints: float, durable: float) -> list[Alternative]:
+    """Return what a million waits cost. The figures of `make costs` are without what waits, which may be `durable`."""
     return [
         Alternative(
             "Step Functions callback, stateless",
@@ -63,7 +65,7 @@ def alternatives(waitpoints: float) -> list[Alternative]:
         Alternative(
             "**Waitpoints, durable function**",
             "the same operations and payload, and the sum above",
-            (durable_function() + waitpoints,),
+            (durable_function() + durable,),
         ),
         Alternative(
             "Temporal Cloud",

@@ -6,17 +6,23 @@ from dataclasses import replace
 
 from benchmarks import prices
 from in_process.counting.deliveries import Deliveries
+from in_process.counting.meter import READ_UNIT
 from in_process.counting.waits import Added, CountedStep, Wait
 from waitpoints.aws import secrets
 from waitpoints.endpoint_cache import CACHED_FOR
 
-MILLISECONDS = 20  # of one warm invocation; the only assumed figure
+MILLISECONDS = 45  # of one warm invocation: assumed for the callback's, which is the longest, and taken for all
 MEMORY = 0.5  # GB
 INVOCATION = prices.INVOCATION + MILLISECONDS / 1000 * MEMORY * prices.GB_SECOND  # dollars for a million warm ones
-PLATFORM_LOG = 350  # bytes: Lambda's START, END and REPORT lines per invocation
-ACCESS_LOG = 180  # bytes: API Gateway's line per request
+LOG_EVENT = 26  # bytes that CloudWatch adds to each log line
+ACCESS_LOG = 169  # bytes: API Gateway's line for a callback, which is longer than most
+ANSWER_AROUND = 700  # bytes of each answer besides its body, assumed: its headers, and TLS
+DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as they were measured
+STORED_DAYS = 30
+ROUND_SECONDS = {"start_timers": 0.1, "doctor": 0.6}  # assumed; the doctor's rounds are so rare that each starts cold
 POLL = 2  # SQS requests of the event source mapping per message: receive and delete
 MONTH = 730 * 3600  # seconds
+DOCTOR = "The doctor"
 SECRETS = 2  # that a function environment reads for a delivery: the signing key and the endpoint's
 
 
@@ -31,7 +37,6 @@ def dollars(wait: Wait) -> dict[str, float]:
     messages = calls["SQS:SendMessage"] + calls["SQS:SendMessageBatch"]
     sqs = messages + POLL * sum(step.from_queue for step in wait.steps)
     own = [step for step in wait.steps if not step.of_a_round]
-    logs = sum(step.log_bytes + PLATFORM_LOG + ACCESS_LOG * step.over_http for step in own)
     tables = wait.stored_bytes * (prices.TABLE_GB_MONTH + prices.BACKUP_GB_MONTH) + wait.index_bytes * prices.TABLE_GB_MONTH
     objects = sum(step.stored_object_bytes for step in wait.steps) * prices.OBJECT_GB_MONTH
     return {
@@ -41,9 +46,41 @@ def dollars(wait: Wait) -> dict[str, float]:
         "DynamoDB reads": wait.read_units * prices.READ_UNIT,
         "S3": calls["S3:PutObject"] * prices.PUT_OBJECT + calls["S3:GetObject"] * prices.GET_OBJECT,
         "SQS": sqs * prices.SQS_REQUEST,
-        "Logs": logs / 1000 * prices.LOG_GB,
+        "Logs": sum(map(logged, own)) / 1000 * prices.LOG_GB,
+        "Transfer out": sum(map(answered, own)) / 1000 * prices.OUT_GB,
         "Storage, a month": (tables + objects) / 1000,
+        DOCTOR: doctor(wait, STORED_DAYS),
     }
+
+
+def logged(step: CountedStep) -> int:
+    """Return the bytes of log that an invocation makes. Lambda's own lines are off."""
+    return step.log_bytes + LOG_EVENT * step.log_lines + (ACCESS_LOG + LOG_EVENT) * step.over_http
+
+
+def answered(step: CountedStep) -> int:
+    """Return the bytes that the HTTP API sends to the internet."""
+    return (step.answer_bytes + ANSWER_AROUND) * step.over_http
+
+
+def doctor(wait: Wait, days: int) -> float:
+    """Return the dollars for a million waits that the doctor reads.
+
+    Its scan reads every item once a day while it is stored, half a unit for each 4 KB of a page. Of the due index, it reads
+    each token with a timeout again, once, by itself.
+    """
+    units = wait.item_bytes / READ_UNIT / 2  # eventually consistent
+    seconds = wait.item_bytes / 1e9 * DOCTOR_SECONDS
+    a_day = units * prices.READ_UNIT + seconds * DOCTOR_GB * prices.GB_SECOND
+    again = math.ceil(wait.item_bytes / READ_UNIT) / 2 * prices.READ_UNIT if wait.has_timer else 0
+    return days * a_day + again
+
+
+def rounds(step: CountedStep, times: float) -> float:
+    """Return the dollars of so many rounds that find nothing to do."""
+    lambda_ = prices.INVOCATION + ROUND_SECONDS[step.function] * DOCTOR_GB * prices.GB_SECOND
+    units = step.write_units * prices.WRITE_UNIT + step.read_units * prices.READ_UNIT
+    return (prices.SCHEDULED + lambda_ + units + logged(step) / 1000 * prices.LOG_GB) * times / 1e6
 
 
 def total(wait: Wait) -> float:

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks import bill, prices
-from benchmarks.bill import MEMORY, MILLISECONDS, MONTH
-from in_process.counting.meter import READ_UNIT
-from in_process.counting.waits import Bench, Wait
+from benchmarks.bill import DOCTOR, DOCTOR_SECONDS, MEMORY, MILLISECONDS, MONTH, STORED_DAYS
+from in_process.counting.options import EXECUTION
+from in_process.counting.waits import Bench, CountedStep, Wait
 from in_process.template import Template
 from waitpoints import timeouts
 from waitpoints.api.http import PAYLOAD_LIMIT
@@ -20,21 +20,16 @@ from waitpoints.aws.secrets import CACHED_FOR
 from waitpoints.errors import InvalidTimeout
 from waitpoints.token import MAX_WAITERS
 
-STORAGE_DAYS = 30  # that `bill.dollars` prices
 INIT = 0.4  # seconds that Lambda bills for the start of a function
 POLLERS, POLL_SECONDS = 5, 20  # Lambda polls an idle queue on five connections, each for 20 s
-DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as `make bench` measured them
-DOCTOR_LIMIT = 660  # seconds: of its 15 minutes it keeps four to finish what it has found
-DOCTOR_METRICS = {"Undone", "OldestPass"}
+DOCTOR_LIMIT = 660  # seconds of a round: of its 15 minutes it keeps four to finish what it has found
 SECRETS_OF = {"create_token": 2, "accept_callback": 1}  # which each environment of these functions reads again and again
 ASSUMED = f"""\
 List prices of us-east-1, without the free tier: the HTTP API's two tiers, the first tier of everything else.
 Counted with the code: calls, capacity, bytes. Assumed: {MILLISECONDS} ms for a warm invocation, {INIT} s for a cold start,
 {DOCTOR_SECONDS} s of the doctor for a GB, and waits that are spread over the month and short beside RETENTION.
 docs/costs.md says more."""
-TOO_LARGE = (
-    f"The doctor would need more than {DOCTOR_LIMIT} s to read this table, so each round reads a part: see docs/scaling.md."
-)
+TOO_LARGE = "The doctor's rounds would need more than a day to read this table: see docs/scaling.md."
 LEAST_PAYLOAD = 12  # bytes: {"body": ""}
 DAY = 86_400_000  # milliseconds
 LONGEST_TIMEOUT = 3650 * DAY
@@ -58,8 +53,8 @@ class Asked:
     states: int | None = None
     events: bool = False
     cold: int = 1
-    retention: int = STORAGE_DAYS
-    doctor: int = DAY // 24
+    retention: int = STORED_DAYS
+    doctor: int = DAY // 96
 
     @property
     def transitions(self) -> int:
@@ -78,9 +73,11 @@ class Asked:
 
 @dataclass(frozen=True)
 class Counted:
-    """One wait of the month, and what the event bus adds to a million of them in dollars."""
+    """One wait of the month, a round of each scheduled function, and what the event bus adds to a million waits in dollars."""
 
     wait: Wait
+    start_timers: CountedStep
+    doctor: CountedStep
     events: float = 0
 
 
@@ -154,7 +151,7 @@ SETTINGS: dict[str, tuple[Callable[[str], object], str]] = {
     "EVENTS": (_flag, "1 if the stack has an event bus, or 0"),
     "COLD": (_whole(0, 100), "the percentage of invocations that start cold, from 0 to 100"),
     "RETENTION": (_whole(1, 3650), "a number of days from 1 to 3650, the stack's RetentionDays"),
-    "DOCTOR": (_duration(DAY), "the time between the doctor's rounds, at most 1d, such as 1h"),
+    "DOCTOR": (_duration(DAY), "the time between the doctor's rounds, at most 1d, such as 15m"),
 }
 
 
@@ -167,25 +164,31 @@ def count(bench: Bench, month: Asked) -> Counted:
         key="order-4711" if month.key else None,
         waiters=month.waiters,
         durable=month.durable,
+        execution=None if month.durable else EXECUTION,
     )
-    return Counted(wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
+    return counted_with(bench, wait, bill.added(bench.announce(month.payload, waits=True)) if month.events else 0)
+
+
+def counted_with(bench: Bench, wait: Wait, events: float = 0) -> Counted:
+    """Return a wait with the rounds of its stack."""
+    return Counted(wait, bench.round("start_timers"), bench.round("doctor"), events)
 
 
 def price(asked: Asked, counted: Counted, template: Template) -> Month:
     wait, millions = counted.wait, asked.waits / 1e6
     month = Month({service: dollars * millions for service, dollars in bill.dollars(wait).items()})
     month.waits["HTTP API"] = prices.http_requests(sum(map(bill.http_requests, wait.steps)) * asked.waits)
-    month.waits["Storage, a month"] *= asked.retention / STORAGE_DAYS
+    month.waits["Storage, a month"] *= asked.retention / STORED_DAYS
+    month.waits[DOCTOR] = bill.doctor(wait, asked.retention) * millions
     month.waits["EventBridge"] = counted.events * millions
-    cold = len(wait.steps) * asked.cold / 100
-    month.waits[f"Cold starts, {asked.cold} % of {len(wait.steps)} a wait"] = cold * millions * INIT * MEMORY * prices.GB_SECOND
+    cold = sum(not step.of_a_round for step in wait.steps) * asked.cold / 100
+    month.waits[f"Cold starts, {asked.cold} %"] = cold * millions * INIT * MEMORY * prices.GB_SECOND
     month.waits["Secrets, read"] = _secret_reads(asked.waits, wait) / 1e6 * prices.SECRET_READ
     month.waiting[f"State transitions, {asked.transitions} a wait"] = asked.transitions * prices.TRANSITION * millions
     operations = 3 * asked.waiters if asked.durable else 0
     month.waiting[f"Durable operations, {operations} a wait"] = operations * prices.DURABLE_OPERATION * millions
-    month.stack = _standing(wait, template)
-    month.table_gb = wait.stored_bytes * asked.waits * asked.retention / STORAGE_DAYS / 1e9
-    month.stack[f"Doctor, a table of {month.table_gb:,.1f} GB"] = _doctor(month.table_gb, MONTH * 1000 / asked.doctor)
+    month.stack = _standing(counted, asked.doctor, template)
+    month.table_gb = wait.item_bytes * asked.waits * asked.retention / STORED_DAYS / 1e9
     return month
 
 
@@ -196,30 +199,42 @@ def _secret_reads(waits: int, wait: Wait) -> float:
     return of_each * min(waits, environments * MONTH / CACHED_FOR)
 
 
-def _standing(wait: Wait, template: Template) -> dict[str, float]:
+def _standing(counted: Counted, doctor: int, template: Template) -> dict[str, float]:
     """Return what the stack costs however many waits there are."""
-    numbers: Counter[str] = Counter()
-    for resource in template.body["Resources"].values():
-        watched = [metric for metric in resource.get("Properties", {}).get("Metrics", []) if "MetricStat" in metric]
-        numbers[resource["Type"]] += max(1, len(watched)) * _exists(resource, template)  # an alarm costs by its metrics
-    metrics = wait.metrics | DOCTOR_METRICS
+    every_minute, every_while = MONTH / 60, MONTH * 1000 / doctor
+    metrics = counted.wait.metrics | counted.start_timers.metrics | counted.doctor.metrics
     polls = POLLERS * MONTH / POLL_SECONDS
     return {
-        **{f"{kind.rpartition('::')[2]}s, {numbers[kind]}": numbers[kind] * each for kind, each in prices.BY_RESOURCE.items()},
-        f"Custom metrics, {len(metrics)}": len(metrics) * prices.METRIC,
-        "Timer queue, polled while idle": polls / 1e6 * prices.SQS_REQUEST,
+        **_resources(template),
+        f"{len(metrics)} custom metrics": len(metrics) * prices.METRIC,
+        f"The timers' {every_minute:,.0f} rounds": bill.rounds(counted.start_timers, every_minute),
+        f"The doctor's {every_while:,.0f} rounds": bill.rounds(counted.doctor, every_while),
+        "The timer queue, polled while idle": polls / 1e6 * prices.SQS_REQUEST,
+    }
+
+
+def _resources(template: Template) -> dict[str, float]:
+    """Return the dollars for what a stack with these parameters has. An alarm costs by the metrics that it watches."""
+    there: Counter[str] = Counter()
+    watched = 0
+    for resource in template.body["Resources"].values():
+        if not _exists(resource, template):
+            continue
+        there[resource["Type"]] += 1
+        if resource["Type"] == prices.ALARM:
+            metrics = resource["Properties"].get("Metrics")
+            watched += 1 if metrics is None else sum("MetricStat" in metric for metric in metrics)
+    secrets, alarms, dashboards = there[prices.SECRET], there[prices.ALARM], there[prices.DASHBOARD]
+    return {
+        f"{secrets} secrets": secrets * prices.SECRET_MONTH,
+        f"{alarms} alarms on {watched} metrics": watched * prices.ALARM_METRIC,
+        "The dashboard": dashboards * prices.DASHBOARD_MONTH,
     }
 
 
 def _exists(resource: Mapping[str, Any], template: Template) -> bool:
     """Whether a stack with these parameters has the resource."""
     return "Condition" not in resource or bool(template.resolve({"Condition": resource["Condition"]}, {}))
-
-
-def _doctor(table_gb: float, rounds: float) -> float:
-    reads = table_gb * 1e9 / READ_UNIT / 2 / 1e6 * prices.READ_UNIT  # eventually consistent
-    seconds = table_gb * DOCTOR_SECONDS * DOCTOR_GB / 1e6 * prices.GB_SECOND
-    return rounds * (reads + seconds)
 
 
 def report(asked: Asked, month: Month) -> str:
@@ -230,6 +245,7 @@ def report(asked: Asked, month: Month) -> str:
         lines += [(service, amount) for service, amount in dollars.items() if amount]
         lines += [(f"  {name}, together", sum(dollars.values()))]
     lines += [("all together", sum(amount for dollars in groups.values() for amount in dollars.values()))]
-    table = "\n".join(f"{name:<40}{amount:>16,.2f}" for name, amount in lines)
-    notes = [ASSUMED, TOO_LARGE] if month.table_gb * DOCTOR_SECONDS > DOCTOR_LIMIT else [ASSUMED]
+    table = "\n".join(f"{name:<48}{amount:>16,.2f}" for name, amount in lines)
+    is_too_large = month.table_gb * DOCTOR_SECONDS > DOCTOR_LIMIT * DAY / asked.doctor
+    notes = [ASSUMED, TOO_LARGE] if is_too_large else [ASSUMED]
     return "\n\n".join([str(asked), f"Dollars a month\n{table}", *notes])

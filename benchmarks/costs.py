@@ -13,21 +13,23 @@ from typing import Any
 
 from benchmarks import bill
 from benchmarks.alternatives import alternatives
-from benchmarks.calculator import Asked, NotAccepted, asked, count, price
+from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, counted_with, price
 from benchmarks.calculator import report as report_month
 from benchmarks.figures import DOCS, table, write
 from in_process.counting.deliveries import Deliveries, count_deliveries
-from in_process.counting.options import FILTERED, SHAPED, SIGNED, count_options
+from in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
 from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
+from in_process.template import Template
 
-PAGE = DOCS / "costs.md"
+COSTS = DOCS / "costs.md"
 RATES = (1, 100, 1000)  # deliveries a second
 
+README: dict[str, Any] = {"timeout": "24h", "execution": EXECUTION}
+WEBHOOK, APPROVAL = "a webhook", "an approval, with a page"
 CASES: dict[str, dict[str, Any]] = {
-    "no timeout": {},
-    "24 h, completed": {"timeout": "24h"},
-    "24 h, longest task token": {"timeout": "24h", "task_token": 2048},
+    WEBHOOK: README,
+    "a webhook with rules": README | {"rules": SIGNED | FILTERED, "others": False},
 }
 LIKE_OTHERS = {"the first in a minute, matches nothing", "has no key", "matches nothing, above the rate of counts"}
 
@@ -38,12 +40,15 @@ def figures(counted: Bench) -> dict[str, str]:
     Returns Markdown for each part of the page.
     """
     waits = {name: counted.wait(**case) for name, case in CASES.items()}
+    waits = {WEBHOOK: waits[WEBHOOK], APPROVAL: answered_page(counted, **README), **waits}
+    durable = month_of(counted, counted.wait(timeout="24h", durable=True))
+    months = {name: month_of(counted, wait) for name, wait in waits.items()}
     deliveries = count_deliveries(counted)
-    requests = steps(counted, waits["24 h, completed"]) | keyed_steps(deliveries)
+    requests = steps(counted, waits[WEBHOOK]) | keyed_steps(deliveries)
     shown = [
-        "Dollars for a million waits, by service, and what each wait uses:",
-        report_waits(waits),
-        "What each step asks of AWS, with a 24 h timeout, a payload of 200 bytes and a task token of 700 characters:",
+        "Dollars for a million waits, by service, and what each uses:",
+        report_waits(months, waits),
+        "What each step of a wait for a webhook asks of AWS, and others:",
         report_steps(requests),
         "Dollars a month for deliveries to one endpoint:",
         report_deliveries(deliveries),
@@ -51,9 +56,21 @@ def figures(counted: Bench) -> dict[str, str]:
     unawaited = {"the same, no run waited": counted.announce(200, waits=False)}
     return {
         "make costs": "\n\n".join(shown),
+        "make costs: fixed": report_fixed(months[WEBHOOK]),
         "make costs: options": report_options(count_options(counted, deliveries) | unawaited),
-        "make costs: alternatives": report_alternatives(bill.total(waits["24 h, completed"])),
+        "make costs: alternatives": report_alternatives(months[WEBHOOK], durable),
     }
+
+
+def month_of(counted: Bench, wait: Wait) -> Month:
+    """Return what a month of a million such waits costs, at the default settings."""
+    return price(Asked(), counted_with(counted, wait), Template.load())
+
+
+def report_fixed(month: Month) -> str:
+    """Return, as Markdown, what a stack costs a month however many waits there are."""
+    rows = [[name, f"{dollars:.2f}"] for name, dollars in month.stack.items() if dollars]
+    return table(["what", "dollars a month"], [*rows, ["**all together**", f"**{sum(month.stack.values()):.2f}**"]])
 
 
 def report_options(added: Mapping[str, Added]) -> str:
@@ -66,14 +83,15 @@ def _added(option: Added) -> list[str]:
     return [*(f"{count:+g}" if count else "0" for count in counts), f"{bill.added(option):+.2f}"]
 
 
-def report_alternatives(waitpoints: float) -> str:
+def report_alternatives(execution: Month, durable: Month) -> str:
     head = ["what waits", "what is billed", "dollars for a million"]
-    return table(head, [one.cells() for one in alternatives(waitpoints)], texts=2)
+    compared = alternatives(sum(execution.waits.values()), sum(durable.waits.values()))
+    return table(head, [one.cells() for one in compared], texts=2)
 
 
-def report_waits(waits: Mapping[str, Wait]) -> str:
+def report_waits(months: Mapping[str, Month], waits: Mapping[str, Wait]) -> str:
     """Return, as Markdown, what waits cost by service, and what each of them uses."""
-    dollars = [bill.dollars(wait) for wait in waits.values()]
+    dollars = [month.waits for month in months.values()]
     services = [service for service in dollars[0] if any(one[service] for one in dollars)]
     rows = [[service, *(f"{one[service]:.2f}" for one in dollars)] for service in services]
     rows.append(["**all together**", *(f"**{sum(one.values()):.2f}**" for one in dollars)])
@@ -136,7 +154,7 @@ def write_page() -> None:
     with moto_stack() as stack, bench(stack) as counted, log_to(StringIO()):
         written = figures(counted)
     for command, markdown in written.items():
-        write(PAGE, command, markdown)
+        write(COSTS, command, markdown)
         print(f"{markdown}\n")
 
 

@@ -9,20 +9,21 @@ HTTP_REQUEST, HTTP_REQUEST_OVER_TIER, HTTP_TIER = 1.00, 0.90, 300e6  # requests 
 HTTP_METERED = 512 * 1024  # bytes: each begun part of a request counts as one
 INVOCATION, GB_SECOND = 0.20, 13.3334  # arm64
 WRITE_UNIT, READ_UNIT = 0.625, 0.125  # on demand
-SQS_REQUEST = 0.40
+SQS_REQUEST, SCHEDULED = 0.40, 1.00
 TRANSITION, DURABLE_OPERATION = 25.00, 8.00
 PUT_OBJECT, GET_OBJECT = 5.00, 0.40
 SECRET_READ = 5.00
 EVENT, EVENT_METERED = 1.00, 64 * 1024  # bytes: each begun part of an event counts as one
 
 # dollars for a GB, and for a GB kept for a month
-LOG_GB = 0.50
+LOG_GB, OUT_GB = 0.50, 0.09
 TABLE_GB_MONTH, BACKUP_GB_MONTH, OBJECT_GB_MONTH = 0.25, 0.20, 0.023
 DURABLE_GB, DURABLE_GB_MONTH = 0.25, 0.15
 
 # dollars a month for one
-BY_RESOURCE = {"AWS::SecretsManager::Secret": 0.40, "AWS::CloudWatch::Alarm": 0.10, "AWS::CloudWatch::Dashboard": 3.00}
+SECRET_MONTH, ALARM_METRIC, DASHBOARD_MONTH = 0.40, 0.10, 3.00
 METRIC = 0.30
+SECRET, ALARM, DASHBOARD = "AWS::SecretsManager::Secret", "AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard"
 
 
 def http_requests(requests: float) -> float:

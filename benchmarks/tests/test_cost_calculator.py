@@ -1,12 +1,13 @@
 """`make costs` with settings: what it accepts, and how it prices a month."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
 from benchmarks import costs, prices
 from benchmarks.alternatives import alternatives
-from benchmarks.bill import dollars, http_requests
+from benchmarks.bill import DOCTOR, doctor, dollars, http_requests, logged
 from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
 from in_process.counting.meter import Call
 from in_process.counting.waits import CountedStep, Wait
@@ -20,13 +21,19 @@ WAIT = Wait(
         ),
         CountedStep("settle and resume", "accept_callback", True, [Call("DynamoDB:UpdateItem", write_units=4)], 600),
     ],
+    item_bytes=800,
     stored_bytes=1000,
     index_bytes=200,
 )
+ROUND = CountedStep(
+    "start_timers", "start_timers", False, [Call("", 4, 3)], 400, log_lines=2, metrics=frozenset({"TimersBehind"})
+)
+PART = CountedStep("doctor", "doctor", False, [Call("", 5, 5)], 500, log_lines=2, metrics=frozenset({"Undone", "OldestPass"}))
+COUNTED = Counted(WAIT, ROUND, PART)
 
 
 def month(**options: object) -> Month:
-    return price(Asked(**options), Counted(WAIT, events=1.5), Template.load())  # type: ignore[arg-type]
+    return price(Asked(**options), replace(COUNTED, events=1.5), Template.load())  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -82,7 +89,7 @@ def test_anything_else_gets_one_sentence_that_says_what_is_accepted(
 
 
 def test_docs_costs_explains_every_setting_in_their_order() -> None:
-    assert re.findall(r"^\| `([A-Z_]+)` \|", costs.PAGE.read_text(), re.MULTILINE) == list(SETTINGS)
+    assert re.findall(r"^\| `([A-Z_]+)` \|", costs.COSTS.read_text(), re.MULTILINE) == list(SETTINGS)
 
 
 def test_a_wait_without_a_timeout_cannot_time_out() -> None:
@@ -120,36 +127,51 @@ class TestAMonth:
     def test_reads_secrets_once_in_five_minutes_and_not_more_often_than_there_are_waits(self) -> None:
         assert month(waits=100).waits["Secrets, read"] == pytest.approx(3 * 100 / 1e6 * 5.00)
         assert month(waits=MILLION).waits["Secrets, read"] == pytest.approx(3 * 8760 / 1e6 * 5.00)
-        assert month(waits=300 * MILLION).waits["Secrets, read"] == pytest.approx(3 * 3 * 8760 / 1e6 * 5.00)
+        assert month(waits=300 * MILLION).waits["Secrets, read"] == pytest.approx(6 * 3 * 8760 / 1e6 * 5.00)
 
     def test_has_what_the_stack_costs_without_a_wait(self) -> None:
         template = Template.load()
         found = template.resources("AWS::CloudWatch::Alarm").values()
         alarms = sum(sum("MetricStat" in it for it in alarm.get("Metrics", [{"MetricStat": None}])) for alarm in found)
         stack = month(waits=1).stack
-        assert stack["Secrets, 2"] == 0.80
-        assert stack[f"Alarms, {alarms}"] == pytest.approx(alarms * 0.10)
-        assert stack["Custom metrics, 3"] == pytest.approx(0.90)  # TokensCreated, and the doctor's two
-        assert stack["Timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
+        assert stack["2 secrets"] == 0.80
+        assert stack[f"{len(found)} alarms on {alarms} metrics"] == pytest.approx(alarms * 0.10)
+        assert stack["4 custom metrics"] == pytest.approx(1.20)  # TokensCreated, the timers' and the doctor's two
+        assert stack["The timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
+
+    def test_has_the_rounds_of_the_timers_and_of_the_doctor(self) -> None:
+        """Each is a schedule's invocation and a function's, with its units, its time at 1769 MB, and its log lines."""
+        stack = month(waits=1).stack
+        timers = 1.00 + 0.20 + 0.1 * 1769 / 1024 * 13.3334 + 4 * 0.625 + 3 * 0.125 + 0.452 * 0.50
+        doctor = 1.00 + 0.20 + 0.6 * 1769 / 1024 * 13.3334 + 5 * 0.625 + 5 * 0.125 + 0.552 * 0.50
+        assert stack["The timers' 43,800 rounds"] == pytest.approx(43_800 * timers / 1e6)
+        assert stack["The doctor's 2,920 rounds"] == pytest.approx(2_920 * doctor / 1e6)
+        assert month(waits=1, doctor=86_400_000).stack["The doctor's 30 rounds"] == pytest.approx(730 / 24 * doctor / 1e6)
 
     def test_has_the_dashboard_of_a_stack_that_has_one(self) -> None:
-        off, on = (price(Asked(), Counted(WAIT), Template.load({"Dashboard": chosen})).stack for chosen in ("off", "on"))
+        off, on = (price(Asked(), COUNTED, Template.load({"Dashboard": chosen})).stack for chosen in ("off", "on"))
         assert sum(on.values()) - sum(off.values()) == pytest.approx(3.00)
 
-    def test_has_the_doctor_of_the_table_that_results(self) -> None:
-        """A round reads a GB for $0.015, and takes $0.0046 of Lambda."""
+    def test_has_the_doctors_read_of_each_item_once_a_day(self) -> None:
+        """Half a unit for each 4 KB, without what storage adds to an item, and 200 s of 1769 MB for a GB."""
+        a_day = 0.8 * (1e9 / 4096 / 2 / 1e6 * 0.125 + 200 * 1769 / 1024 / 1e6 * 13.3334)
         one = month(waits=MILLION)
-        assert one.table_gb == 1.0
-        assert one.stack["Doctor, a table of 1.0 GB"] == pytest.approx(730 * (0.01526 + 0.00460), rel=0.01)
-        daily = month(waits=MILLION, doctor=86_400_000).stack["Doctor, a table of 1.0 GB"]
-        assert daily == pytest.approx(one.stack["Doctor, a table of 1.0 GB"] / 24)
+        assert one.table_gb == pytest.approx(0.8)
+        assert one.waits[DOCTOR] == pytest.approx(30 * a_day)
+        assert month(waits=MILLION, retention=90).waits[DOCTOR] == pytest.approx(90 * a_day)
+        assert month(waits=MILLION, doctor=86_400_000).waits == one.waits
+
+    def test_has_the_doctors_second_look_at_a_timer(self) -> None:
+        timer = CountedStep("start the timer", "start_timers", False, [], 0, of_a_round=True)
+        timed = replace(WAIT, steps=[*WAIT.steps, timer])
+        assert doctor(timed, 30) - doctor(WAIT, 30) == pytest.approx(0.5 * 0.125)
 
     def test_is_shown_with_its_sums(self) -> None:
         shown = report(Asked(waits=2 * MILLION, key=True), month(waits=2 * MILLION))
         lines = {
-            line[:40].strip(): float(line[40:].replace(",", ""))
+            line[:48].strip(): float(line[48:].replace(",", ""))
             for line in shown.splitlines()
-            if line[40:].strip()[-3:-2] == "."
+            if line[48:].strip()[-3:-2] == "."
         }
         parts = [amount for name, amount in lines.items() if "together" not in name]
         assert lines["all together"] == pytest.approx(sum(parts), abs=0.1)
@@ -158,13 +180,29 @@ class TestAMonth:
             "2,000,000 waits a month: a timeout of 24h and a key, completed with 200 bytes, 1 waiting execution\n"
         )
 
-    def test_says_when_the_doctor_cannot_read_the_table_in_time(self) -> None:
-        small, large = (report(Asked(), month(waits=waits)) for waits in (MILLION, 10 * MILLION))
-        assert "more than 660 s" not in small
-        assert "more than 660 s" in large
+    @pytest.mark.parametrize(("interval", "most"), [(900_000, 316.8), (86_400_000, 3.3)])
+    def test_says_when_the_doctor_cannot_read_the_table_in_a_day(self, interval: int, most: float) -> None:
+        """Each of its rounds has 660 s, and 3.3 GB are read in that."""
+        for waits, says in ((0.99 * most / 0.8, False), (1.01 * most / 0.8, True)):
+            large = month(waits=round(waits * MILLION), doctor=interval)
+            assert ("more than a day" in report(Asked(doctor=interval), large)) == says
 
 
 class TestAWaitIsBilled:
+    def test_with_the_bytes_that_cloudwatch_adds_to_each_log_line(self) -> None:
+        """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html: 26 bytes for each event."""
+        called = CountedStep("settle and resume", "accept_callback", True, [], 600, log_lines=2)
+        assert logged(called) == 600 + 2 * 26 + 169 + 26
+        assert logged(CountedStep("guarantee", "resume_waiters", False, [], 140, log_lines=1)) == 166
+
+    def test_with_what_the_api_sends_to_the_internet(self) -> None:
+        step = CountedStep("settle and resume", "accept_callback", True, [], 0, answer_bytes=1300)
+        assert dollars(Wait([step]))["Transfer out"] == pytest.approx(2 * 0.09)
+        assert dollars(Wait([replace(step, over_http=False)]))["Transfer out"] == 0
+
+    def test_at_forty_five_milliseconds(self) -> None:
+        assert dollars(WAIT)["Lambda"] == pytest.approx(2 * (0.20 + 0.045 * 0.5 * 13.3334))
+
     def test_with_a_large_request_as_several(self) -> None:
         step = CountedStep("settle and resume", "accept_callback", True, [], 0)
         step.body_bytes = 512 * 1024
@@ -180,11 +218,12 @@ class TestAWaitIsBilled:
 
 
 def test_the_same_wait_elsewhere_is_priced_by_the_formula_beside_it() -> None:
-    dollars = {one.name.strip("*"): one.dollars for one in alternatives(13.00)}
-    receiver = 1.00 + 0.09 + 0.3333 + 0.25  # an HTTP request and its log line, an invocation and its log lines
-    assert dollars["Step Functions callback, stateless"] == pytest.approx((25 + 0.5833 + receiver,), abs=0.01)
+    dollars = {one.name.strip("*"): one.dollars for one in alternatives(13.00, 12.00)}
+    invocation = 0.3333 + 0.302  # with its log lines
+    receiver = 1.00 + 0.0975 + 0.063 + invocation  # an HTTP request, its log line and its answer
+    assert dollars["Step Functions callback, stateless"] == pytest.approx((25 + invocation + receiver,), abs=0.01)
     assert dollars["Waitpoints, Step Functions"] == (38.00,)
-    assert dollars["Waitpoints, durable function"] == pytest.approx((37.13,), abs=0.01)
+    assert dollars["Waitpoints, durable function"] == pytest.approx((36.13,), abs=0.01)
     assert dollars["Temporal Cloud"] == pytest.approx(((150 + 4.03 + 3.02) * 1.1 + receiver,), abs=0.01)
     assert dollars["Trigger.dev Cloud"] == pytest.approx((41.90, 58.80))
     assert dollars["Upstash Workflow"] == pytest.approx((20 + 3 * receiver, 30 + 3 * receiver), abs=0.01)

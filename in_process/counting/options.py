@@ -1,6 +1,7 @@
 """Count what each option adds to a plain wait: a token without a timeout, one execution, a payload of 200 bytes."""
 
 from dataclasses import replace
+from typing import Any
 
 from in_process.counting.deliveries import Deliveries
 from in_process.counting.waits import Added, Bench, CountedStep, Wait
@@ -9,7 +10,7 @@ SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
 FILTERED = {"completeWhen": "body.body"}
 SHAPED = {"payloadSchema": {"type": "object", "properties": {"body": {"type": "string"}}, "required": ["body"]}}
 PAGE = {"title": "Continue?"}
-EXECUTION = "arn:aws:states:us-east-1:123456789012:execution:orders:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
+EXECUTION = f"arn:aws:states:us-east-1:123456789012:execution:{'m' * 40}:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
 
 
 def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
@@ -49,6 +50,6 @@ def _completed_by(completion: CountedStep, wait: Wait) -> Wait:
     return replace(wait, steps=[completion if step.name == "settle and resume" else step for step in wait.steps])
 
 
-def answered_page(bench: Bench) -> Wait:
-    answered = bench.wait(rules={"page": PAGE}, others=False, webhook={"action": "submit", "fields": {}})
+def answered_page(bench: Bench, **options: Any) -> Wait:
+    answered = bench.wait(rules={"page": PAGE}, others=False, webhook={"action": "submit", "fields": {}}, **options)
     return replace(answered, steps=[*answered.steps, bench.open_page(PAGE)])

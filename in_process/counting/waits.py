@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any
 from unittest import mock
 
-from in_process.api_gateway import Api
+from in_process.api_gateway import Api, HttpAnswer
 from in_process.counting.meter import Call, Meter
 from in_process.event_sources import Stream, queue_event
 from in_process.fakes.clock import FakeClock
@@ -29,7 +29,9 @@ STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
 NOT_PER_WAIT = ("SecretsManager", "DynamoDBStreams")  # cached for minutes; read by Lambda free of charge
 STARTS = ("SQS:SendMessage", "SQS:SendMessageBatch")  # the calls that start a timer
 OF_ONE_TOKEN = ("DynamoDB:BatchGetItem", "SQS:SendMessageBatch")  # the calls of a round that more tokens make larger
+ROUND = 900_000  # milliseconds
 EARLY = 120_000  # milliseconds before a token is due, when a round finds it
+NAMED_IN_METRICS = '"service","service":"waitpoints"'
 SIGNED_WITH = "the secret of a webhook"
 
 
@@ -46,6 +48,9 @@ class CountedStep:
     """The names of the custom metrics in its log lines."""
     body_bytes: int = 0
     """Of its request, which the HTTP API may count as several."""
+    answer_bytes: int = 0
+    """Of the body of its answer, over HTTP."""
+    log_lines: int = 0
     from_queue: bool = False
     of_a_round: bool = False
     """Its invocation, its log lines and its other calls are shared with all tokens, and come every minute anyway."""
@@ -71,8 +76,10 @@ class Wait:
     """One wait, from the creation of its token to its end."""
 
     steps: list[CountedStep] = field(default_factory=list)
+    item_bytes: int = 0
+    """Of the items in the table, as a read of them is billed."""
     stored_bytes: int = 0
-    """Of the items in the table: the token, its replies and its key."""
+    """The same as they are stored: the token, its replies and its key, and what DynamoDB adds to each."""
     index_bytes: int = 0
     """Of their copies in the indexes, which backups do not hold."""
 
@@ -86,6 +93,10 @@ class Wait:
     @property
     def read_units(self) -> float:
         return sum(step.read_units for step in self.steps)
+
+    @property
+    def has_timer(self) -> bool:
+        return any(step.name == "start the timer" for step in self.steps)
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -150,7 +161,7 @@ class Bench:
         wait, stream, created_at = Wait(), self.stream(), self.clock()
         with redirect_stdout(StringIO()) as logged, log_to(logged):
             self._stack.functions()["start_timers"].call({})  # so that a round finds this token alone
-        table_before, indexes_before = self._stored()
+        before = self._stored()
         self.meter.take()
         options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
         body = {name: value for name, value in options.items() if value is not None}
@@ -165,8 +176,8 @@ class Bench:
             self._run_timers(wait, token_id, created_at + duration(timeout))
         self.guarantee(wait, stream)
         assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
-        table_after, indexes_after = self._stored()
-        wait.stored_bytes, wait.index_bytes = table_after - table_before, indexes_after - indexes_before
+        added = [now - then for now, then in zip(self._stored(), before, strict=True)]
+        wait.item_bytes, wait.stored_bytes, wait.index_bytes = added
         return wait
 
     def register(
@@ -188,6 +199,14 @@ class Bench:
         self.meter.take()
         self.step(wait, "open the page", "show_callback", lambda: self.api.get(url, {"accept": "text/html"}), over_http=True)
         return wait["open the page"]
+
+    def round(self, function: str) -> CountedStep:
+        """Run a scheduled function twice, and count the second time, when it finds nothing to do."""
+        wait = Wait()
+        for _ in range(2):
+            self.clock.advance(ROUND)
+            self._invoke(wait, function, function, {})
+        return wait.steps[-1]
 
     def stream(self) -> Stream:
         """The table's stream from now on."""
@@ -262,7 +281,7 @@ class Bench:
         """Run a round. What it does for this token counts, not what it does every minute."""
         self._invoke(wait, "start the timer", "start_timers", {})
         step = wait.steps[-1]
-        step.of_a_round, step.log_bytes, step.metrics = True, 0, frozenset()
+        step.of_a_round, step.log_bytes, step.log_lines, step.metrics = True, 0, 0, frozenset()
         step.calls = [call for call in step.calls if call.operation in OF_ONE_TOKEN]
 
     def _invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
@@ -273,14 +292,15 @@ class Bench:
         with redirect_stdout(StringIO()) as logged, log_to(logged):
             result = run()
         calls = [call for call in self.meter.take() if not call.operation.startswith(NOT_PER_WAIT)]
-        log = logged.getvalue()
-        wait.steps.append(CountedStep(name, function, over_http, calls, len(log), metrics_in(log)))
+        step = CountedStep(name, function, over_http, calls, **_measure(logged.getvalue()))
+        step.answer_bytes = _length(result) if over_http else 0
+        wait.steps.append(step)
         return result
 
-    def _stored(self) -> tuple[int, int]:
-        """The bytes in the table and in its indexes, with what DynamoDB adds to each item."""
+    def _stored(self) -> tuple[int, int, int]:
+        """The bytes of the table's items; and in the table and in its indexes, with what DynamoDB adds to each item."""
         table, indexes = self.meter.stored(self._stack.resources["Table"]["Ref"])
-        return sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
+        return sum(table), sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
 
 
 def signed_by_github(body: str) -> dict[str, str]:
@@ -305,11 +325,26 @@ def _what_it_did(timer: CountedStep) -> str:
     return "early" if timer.operations()[-1] in STARTS else "nothing to do"
 
 
+def _measure(log: str) -> dict[str, Any]:
+    """Return the bytes and the number of log lines, and the names of the custom metrics in them.
+
+    On AWS, each line of metrics has the stack's name as well.
+    """
+    named = log.count('"_aws"') * len(NAMED_IN_METRICS)
+    lines = log.splitlines()
+    return {"log_bytes": sum(map(len, lines)) + named, "log_lines": len(lines), "metrics": metrics_in(log)}
+
+
 def metrics_in(log: str) -> frozenset[str]:
     """Return the names of the custom metrics in log lines in CloudWatch's embedded metric format."""
     embedded = [json.loads(line) for line in log.splitlines() if '"_aws"' in line]
     directives = [directive for line in embedded for directive in line["_aws"]["CloudWatchMetrics"]]
     return frozenset(metric["Name"] for directive in directives for metric in directive["Metrics"])
+
+
+def _length(answer: Any) -> int:
+    """Return the bytes of the body of an answer, or of what was read from it."""
+    return len((answer.text if isinstance(answer, HttpAnswer) else json.dumps(answer, separators=(",", ":"))).encode())
 
 
 class CountedStepFunctions(FakeStepFunctions):

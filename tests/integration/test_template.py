@@ -256,13 +256,12 @@ def test_the_runbook_has_no_entry_of_an_alarm_that_is_gone() -> None:
 
 def test_docs_costs_has_the_price_of_the_alarms() -> None:
     secrets = len(TEMPLATE.resources("AWS::SecretsManager::Secret"))
-    words = {2: "Two"}
     watched = sum(
         len([it for it in alarm["Metrics"] if "MetricStat" in it]) if "Metrics" in alarm else 1 for alarm in ALARMS.values()
     )
-    price = f"${0.40 * secrets + 0.10 * watched:.2f} a month"
-    row = f"| {words[secrets]} secrets, {len(ALARMS)} alarms on {watched} metrics | {price} |"
-    assert row in (ROOT / "docs" / "costs.md").read_text()
+    page = (ROOT / "docs" / "costs.md").read_text()
+    assert f"| {secrets} secrets | {0.40 * secrets:.2f} |" in page
+    assert f"| {len(ALARMS)} alarms on {watched} metrics | {0.10 * watched:.2f} |" in page
 
 
 @pytest.mark.parametrize(
