@@ -14,7 +14,7 @@ from waitpoints.endpoint_cache import CACHED_FOR
 MILLISECONDS = 45  # of one warm invocation: assumed for the callback's, which is the longest, and taken for all
 MEMORY = 0.5  # GB
 INVOCATION = prices.INVOCATION + MILLISECONDS / 1000 * MEMORY * prices.GB_SECOND  # dollars for a million warm ones
-LOG_EVENT = 26  # bytes that CloudWatch adds to each log line
+LOG_EVENT = 26  # bytes that PutLogEvents adds to each log line; that they are billed is no page's word, but likely
 ACCESS_LOG = 169  # bytes: API Gateway's line for a callback, which is longer than most
 ANSWER_AROUND = 700  # bytes of each answer besides its body, assumed: its headers, and TLS
 DOCTOR_GB, DOCTOR_SECONDS = 1769 / 1024, 200  # its memory; the seconds for each GB of the table, as they were measured

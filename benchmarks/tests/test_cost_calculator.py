@@ -190,7 +190,7 @@ class TestAMonth:
 
 class TestAWaitIsBilled:
     def test_with_the_bytes_that_cloudwatch_adds_to_each_log_line(self) -> None:
-        """https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html: 26 bytes for each event."""
+        """PutLogEvents counts 26 bytes for each event besides its message (botocore's model of it)."""
         called = CountedStep("settle and resume", "accept_callback", True, [], 600, log_lines=2)
         assert logged(called) == 600 + 2 * 26 + 169 + 26
         assert logged(CountedStep("guarantee", "resume_waiters", False, [], 140, log_lines=1)) == 166

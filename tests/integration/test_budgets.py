@@ -9,7 +9,7 @@ import pytest
 from in_process.api_gateway import TOKENS, Api
 from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries
 from in_process.counting.meter import Meter
-from in_process.counting.options import count_options
+from in_process.counting.options import EXECUTION, count_options
 from in_process.counting.waits import Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
@@ -89,8 +89,14 @@ def test_the_stream_function_reads_once_for_a_whole_batch(counted: Bench) -> Non
 
 @pytest.mark.parametrize(
     ("options", "most"),
-    [({}, 6), ({"timeout": "24h"}, 7), ({"timeout": "24h", "ends": False}, 7), ({"timeout": "24h", "task_token": 2048}, 9)],
-    ids=["no timeout", "completed before its timeout", "timed out", "the longest task token"],
+    [
+        ({}, 6),
+        ({"timeout": "24h"}, 7),
+        ({"timeout": "24h", "ends": False}, 7),
+        ({"timeout": "24h", "execution": EXECUTION}, 8),
+        ({"timeout": "24h", "task_token": 2048}, 9),
+    ],
+    ids=["no timeout", "completed before its timeout", "timed out", "the README's machine", "the longest task token"],
 )
 def test_a_wait_with_a_small_payload_takes_at_most_nine_write_units(counted: Bench, options: dict[str, Any], most: int) -> None:
     assert counted.wait(**options).write_units <= most
@@ -121,15 +127,22 @@ def test_starting_a_timer_takes_one_call_and_no_write(counted: Bench) -> None:
         assert (started.operations(), started.write_units) == (calls, 0)
 
 
+@pytest.mark.parametrize(("function", "writes", "reads"), [("start_timers", 4, 3), ("doctor", 5, 5)])
+def test_a_round_that_finds_nothing_takes_few_units(counted: Bench, function: str, writes: int, reads: float) -> None:
+    """They are what a stack costs that nobody uses: the cursor or cursors, and a query for each shard of the due index."""
+    found = counted.round(function)
+    assert 0 < found.write_units <= writes
+    assert 0 < found.read_units <= reads
+
+
 def test_a_small_wait_takes_six_write_units(wait: Wait) -> None:
     assert wait.write_units == 6
 
 
 def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Bench, wait: Wait) -> None:
-    arn = "arn:aws:states:us-east-1:123456789012:execution:orders:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
-    named = counted.wait(execution=arn)
+    named = counted.wait(execution=EXECUTION)
     assert [len(step.calls) for step in named.steps] == [len(step.calls) for step in wait.steps]
-    assert named["wait"].calls[0].item_bytes - wait["wait"].calls[0].item_bytes < len(arn) + 20
+    assert named["wait"].calls[0].item_bytes - wait["wait"].calls[0].item_bytes < len(EXECUTION) + 20
     assert named.write_units <= wait.write_units + 1
 
 
