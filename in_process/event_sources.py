@@ -32,7 +32,16 @@ class Stream:
 
     def _read(self) -> Iterator[dict[str, Any]]:
         for record in self._client.get_records(ShardIterator=self._start)["Records"]:
-            yield json.loads(json.dumps({**record, "eventSourceARN": self._arn}, default=_as_lambda_has_it))
+            shown = {**_with_bytes_as_written(record), "eventSourceARN": self._arn}
+            yield json.loads(json.dumps(shown, default=_as_lambda_has_it))
+
+
+def _with_bytes_as_written(record: Any) -> Any:
+    """A record of moto has the bytes of an attribute in base64, and then encodes them once more. Those within maps are right."""
+    for image in ("NewImage", "OldImage"):
+        for value in record["dynamodb"].get(image, {}).values():
+            value |= {"B": base64.b64decode(value["B"])} if "B" in value else {}
+    return record
 
 
 def _as_lambda_has_it(value: Any) -> float | str:

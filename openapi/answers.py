@@ -111,6 +111,7 @@ class WaitpointTokenObject(AnswerModel):
     pageActions: list[str] = _optional(
         "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."
     )
+    traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
 
 
 class Pagination(AnswerModel):

@@ -106,7 +106,7 @@ class Resuming:
         outcome = self.load_output(token.outcome)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
-            result = waiter_result(outcome, waiter, self._outputs.bucket)
+            result = waiter_result(outcome, waiter, self._outputs.bucket, token.traceparent)
             try:
                 with nullcontext() if repeat else throttling.not_repeated():
                     kind = self._resume(waiter, result)

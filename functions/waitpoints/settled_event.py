@@ -41,6 +41,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Set
         "createdAt": iso(token.created_at),
         "completedAt": iso(token.outcome.at),
         "completedBy": completed_by(token.outcome),
+        "traceparent": token.traceparent,
         "ok": isinstance(token.outcome, Completed),
     }
     shown = json_text.dumps(present(members))

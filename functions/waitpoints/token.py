@@ -311,6 +311,7 @@ class NewToken:
     verify: Verification | None = None
     complete_when: str | None = None
     document: Document | None = None
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,7 +319,7 @@ class Token:
     """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
 
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
-    `page` is the JSON text of its page, if the token was read with the items beside it.
+    `page` is the JSON text of its page, if the token was read with the items beside it. `traceparent` is that of its create.
     """
 
     id: str
@@ -335,6 +336,7 @@ class Token:
     other_deliveries: OtherDeliveries | None = None
     kept_until: int | None = None
     page: str | None = None
+    traceparent: str | None = None
 
     @property
     def status(self) -> Status:

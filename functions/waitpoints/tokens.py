@@ -363,6 +363,7 @@ def _token(new: NewToken, now: int) -> Token:
         idempotency_key_expires_at=users_key.expires_at if users_key else None,
         waiters={new.waiter.key: new.waiter} if new.waiter else {},
         rules=_rules(new),
+        traceparent=new.traceparent,
     )
 
 

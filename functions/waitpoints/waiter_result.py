@@ -35,19 +35,20 @@ OUTPUT_REFUSED = Failure(REFUSED_ERROR, "AWS rejected the output of the waitpoin
 """Fail the waiter with this error if AWS rejects its result. `Catch` can match it."""
 
 
-def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str) -> Success | Failure:
+def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str, traceparent: str | None = None) -> Success | Failure:
     """Return the result for one waiter. The output in `outcome` must be loaded.
 
-    An output that is too large for AWS becomes a reference to the object in `bucket`.
+    An output that is too large for AWS becomes a reference to the object in `bucket`. `traceparent` is the token's.
     """
+    context = _context(outcome, traceparent) if waiter.context else ""
     match outcome:
         case TimedOut() | Failed():
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result(outcome, waiter, "false", "error", json.dumps(error.members()))
+            return _result("false", "error", json.dumps(error.members()), context)
         case Completed(_, output):
-            return _output_result(outcome, output, waiter, bucket)
+            return _output_result(output, waiter, bucket, context)
     assert_never(outcome)
 
 
@@ -80,20 +81,25 @@ def completed_by(outcome: Outcome) -> dict[str, str]:
     return {"source": origin.source, "at": iso(at), **origin.members()}
 
 
-def _output_result(outcome: Completed, output: Output, waiter: Waiter, bucket: str) -> Success:
+def _output_result(output: Output, waiter: Waiter, bucket: str, context: str) -> Success:
     text = "null" if output.json is None else output.json
-    result = Success(text) if waiter.unwrap else _result(outcome, waiter, "true", "output", text)
+    result = Success(text) if waiter.unwrap else _result("true", "output", text, context)
     if output.stored_at is None or _fits(result):
         return result
     reference = json.dumps({"bucket": bucket, "key": output.stored_at})
     if waiter.unwrap:
         return Success(f'{{"outputReference": {reference}}}')
-    return _result(outcome, waiter, "true", "outputReference", reference)
+    return _result("true", "outputReference", reference, context)
 
 
-def _result(outcome: Outcome, waiter: Waiter, ok: str, name: str, text: str) -> Success:
+def _context(outcome: Outcome, traceparent: str | None) -> str:
+    """Return what a waiter with `context` gets as well, as JSON after the output or the error."""
+    of_create = "" if traceparent is None else f',"traceparent":"{traceparent}"'
+    return f',"completedBy":{json.dumps(completed_by(outcome))}{of_create}'
+
+
+def _result(ok: str, name: str, text: str, context: str) -> Success:
     """Wrap a JSON text, unchanged, in the result's envelope."""
-    context = f',"completedBy":{json.dumps(completed_by(outcome))}' if waiter.context else ""
     return Success(f'{{"ok":{ok},"{name}":{text}{context}}}')
 
 

@@ -87,6 +87,7 @@ CREATE = {
     "completeWhen": every(422, but_400=NOT_TEXTS),
     "payloadSchema": every(400, but_200=OBJECTS),
     "page": every(400, but_422=OBJECTS),
+    "traceparent": every(400, but_200=TEXTS),
     "fromTheFuture": every(400),
     "__proto__": every(400),
     "constructor": every(400),

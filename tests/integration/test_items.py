@@ -7,12 +7,14 @@ import boto3
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
+from in_process.event_sources import Stream
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
+from waitpoints.aws.items import plain, token_from
 from waitpoints.aws.store import Store
 from waitpoints.token import (
     NEAR,
@@ -77,6 +79,20 @@ class TestItems:
         settled = self.item(stack, token.id)
         assert settled.keys() == waiting | {"completedAt", "output", "expiresAt", "completedBy"}
         assert settled["completedBy"] == {"M": {"source": {"S": "callback"}}}
+
+    def test_of_a_traceparent_are_26_bytes_and_its_name(self, stack: MotoStack, written: Store) -> None:
+        traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        token = self.make(written, traceparent=traceparent)
+        assert self.item(stack, token.id)["traceparent"] == {"B": bytes.fromhex(traceparent.replace("-", ""))}
+        assert written.get(token.id) == token
+
+    def test_of_a_traceparent_are_read_from_the_stream_as_lambda_gets_it(self, stack: MotoStack, written: Store) -> None:
+        traceparent, stream = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", Stream(stack)
+        waits = waiter()
+        token = self.make(written, traceparent=traceparent, waiters={waits.key: waits})
+        written.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        [image] = [record["dynamodb"]["NewImage"] for record in stream.records("resume_waiters")]
+        assert token_from(plain(image) | {"waiters": {}}).traceparent == traceparent
 
     @pytest.mark.parametrize(
         ("length", "soon"), [(None, False), (1, True), (NEAR, True), (NEAR + 1, False), (365 * NEAR, False)]

@@ -3,6 +3,7 @@
 Each reads what the other has written, and every wait with a timeout ends once, at its time.
 """
 
+import json
 from collections.abc import Mapping
 from itertools import product
 from typing import Any
@@ -16,6 +17,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
+from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow
@@ -23,7 +25,8 @@ pytestmark = pytest.mark.slow
 SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
 COMPLETE = "/api/v1/waitpoints/complete"
-KNOWN_SINCE = {"pageActions"}
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+KNOWN_SINCE = {"pageActions", "traceparent"}
 """What an answer of this version has, and the previous one's has not."""
 
 
@@ -50,6 +53,7 @@ def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapp
         "schema": {"payloadSchema": {"type": "object"}},
         "page": {"page": PAGE},
         "completed": {"timeout": "30d"},
+        "traced": {"traceparent": TRACEPARENT},
         "failed": {},
         "timed out": {"timeout": "1s"},
     }
@@ -86,6 +90,19 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     statuses = {name: api.retrieve(token["id"])["status"] for name, token in tokens.items()}
     assert {name for name, status in statuses.items() if status == "TIMED_OUT"} == {"short", "long", "timed out"}
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []
+
+
+def test_the_previous_version_passes_over_a_traceparent_which_stays(
+    stack: MotoStack, api: Api, step_functions: FakeStepFunctions, previous: PreviousFunctions
+) -> None:
+    old, task_token = Api(previous.template, stack.secret("ApiKey")), step_functions.start_task()
+    token = api.create(traceparent=TRACEPARENT, taskToken=task_token, context=True)
+    with previous.in_place():
+        assert old.post(token["url"], {"paid": True}, {"content-type": "application/json"}).status == 200
+    result = step_functions.result(task_token)
+    assert isinstance(result, Success)
+    assert json.loads(result.json).keys() == {"ok", "output", "completedBy"}
+    assert api.retrieve(token["id"])["traceparent"] == TRACEPARENT
 
 
 CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"

@@ -701,13 +701,18 @@ class TestKeeping:
         assert self.listed(store, kept.id) == []
 
     def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
-        kept, token = self.completion(), replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9)
+        traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        kept = self.completion()
+        token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent)
         store.keep(kept, self.key(), START)
         holder = store.create(token, self.key(), START + 1)
         assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
         assert store.adopt(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
         adopted = store.get(kept.id)
-        assert adopted == replace(kept, kept_until=None, tags=("a", "b"), idempotency_key_expires_at=TIMEOUT + 9)
+        new = {"tags": ("a", "b"), "idempotency_key_expires_at": TIMEOUT + 9, "traceparent": traceparent}
+        assert adopted.kept_until is None
+        assert {name: getattr(adopted, name) for name in new} == new
+        assert replace(adopted, kept_until=kept.kept_until, **{name: getattr(kept, name) for name in new}) == kept
         assert self.listed(store, kept.id) == ["all", "key"]
 
     @pytest.mark.parametrize(("expires_at", "later"), [(None, 10**13), (TIMEOUT + 9, TIMEOUT + 8)])

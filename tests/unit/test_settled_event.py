@@ -43,6 +43,12 @@ def test_of_a_completed_token_says_its_output_and_who_completed_it() -> None:
     }
 
 
+def test_has_the_traceparent_of_the_create() -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    assert detail(TimedOut(SETTLED), traceparent=traceparent)["traceparent"] == traceparent
+    assert "traceparent" not in detail(TimedOut(SETTLED))
+
+
 def test_of_a_failed_token_is_completed_like_its_status_and_not_ok() -> None:
     failed = Failed(SETTLED, TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK"))
     event = settled_event(token(failed), BUCKET)

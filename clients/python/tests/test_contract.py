@@ -491,6 +491,13 @@ def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> N
     assert [waitpoints.get(it).page_actions for it in (by_rules, by_page, shortest)] == [(), ("approve",), ("submit",)]
 
 
+def test_a_token_keeps_the_traceparent_of_its_create(waitpoints: Waitpoints) -> None:
+    traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    sent = [traceparent, None, "of another version"]
+
+    assert [waitpoints.get(waitpoints.create(traceparent=it)).traceparent for it in sent] == [traceparent, None, None]
+
+
 def test_a_large_output_is_downloaded(waitpoints: Waitpoints) -> None:
     token, large = waitpoints.create(), '"' * 800_000
     waitpoints.complete(token, large)

@@ -12,11 +12,14 @@ from waitpoints.wiring import services
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
 
 
-def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url: str) -> dict[str, Any]:
+def create(
+    wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url: str, parent: str | None = None
+) -> dict[str, Any]:
     """Create the requested token and return the response's fields.
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
-    public base URL. Raises InvalidTimeout, InvalidPage and what else the rules of the request raise.
+    public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. Raises InvalidTimeout,
+    InvalidPage and what else the rules of the request raise.
     """
     now = services.now()
     rules.check_together(wanted)
@@ -29,6 +32,7 @@ def create(wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url
         verify=rules.check_verify(wanted.verify),
         complete_when=rules.check_complete_when(wanted.complete_when),
         document=document,
+        traceparent=_traceparent(wanted.traceparent, parent) if wanted.traceparent or parent else None,
     )
     created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, api_url)
@@ -40,6 +44,12 @@ def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:
         return None
     kind = WaiterKind.STEP_FUNCTIONS if wanted.callback_id is None else WaiterKind.DURABLE_FUNCTION
     return Waiter(wanted.handle, now, wanted.unwrap, wanted.context, wanted.execution, kind)
+
+
+def _traceparent(*sent: str | None) -> str | None:
+    from waitpoints.traceparent import first_valid  # noqa: PLC0415 - only for callers that trace
+
+    return first_valid(*sent)
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:

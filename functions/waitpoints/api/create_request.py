@@ -152,6 +152,15 @@ class CreateWaitpointTokenRequest(RequestModel):
         examples=[{"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]}],
     )
 
+    traceparent: str = Field(
+        default=ABSENT,
+        description=(
+            "The W3C's `traceparent`, version 00, of the span that the token belongs to. By default the header of this name. "
+            "Retrieve, events and results with `context` have it. An invalid one is ignored."
+        ),
+        examples=["00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"],
+    )
+
     @property
     def handle(self) -> str | None:
         """What resumes the execution that waits, if one does."""

@@ -13,7 +13,7 @@ INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
 
 def retrieved(token: Token, url: str) -> dict[str, Any]:
-    """Return one token in full. Trigger.dev has no `waiters` and no `pageActions`; its SDK ignores unknown fields."""
+    """Return one token in full. Trigger.dev has not all of these fields; its SDK ignores unknown ones."""
     return present(
         {
             **_shared(token, url),
@@ -24,6 +24,7 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
             "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
             "pageActions": None if token.page is None else _page_actions(token.page),
+            "traceparent": token.traceparent,
         }
     )
 

@@ -92,6 +92,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "waiters": {key: waiter_map(waiter) for key, waiter in token.waiters.items()},
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and _rules_map(token.rules),
+            "traceparent": _packed_traceparent(token),
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
@@ -155,6 +156,7 @@ def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[st
         "idempotencyKey": wanted.idempotency_key,
         "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
         "tags": list(wanted.tags) or None,
+        "traceparent": _packed_traceparent(wanted),
         "expiresAt": expires_at,
     }
 
@@ -271,6 +273,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         kept_until=_optional_int(item.get("keptUntil")),
         page=siblings[DocumentKind.PAGE][DocumentKind.PAGE] if DocumentKind.PAGE in siblings else None,
+        traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
     )
 
 
@@ -385,6 +388,17 @@ def _packed(handle: str) -> bytes | str:
 
 def _unpacked(handle: Any) -> str:
     return handle if isinstance(handle, str) else base64.b64encode(bytes(handle)).decode()
+
+
+def _packed_traceparent(token: Token) -> bytes | None:
+    """Return the traceparent of a token's create as raw bytes: 26 instead of 55."""
+    return bytes.fromhex(token.traceparent.replace("-", "")) if token.traceparent else None
+
+
+def _traceparent(packed: bytes | str) -> str:
+    """Read what `_packed_traceparent` returned. It is base64 in an event from the table's stream."""
+    digits = (base64.b64decode(packed) if isinstance(packed, str) else packed).hex()
+    return "-".join((digits[:2], digits[2:34], digits[34:50], digits[50:]))
 
 
 def _optional_int(number: Any) -> int | None:

@@ -84,7 +84,9 @@ class MemoryStore:
             if kept is None or kept.kept_until is None or kept.kept_until <= now:
                 return False
             end = token.idempotency_key_expires_at
-            adopted = replace(kept, kept_until=None, tags=token.tags, idempotency_key_expires_at=end)
+            adopted = replace(
+                kept, kept_until=None, tags=token.tags, idempotency_key_expires_at=end, traceparent=token.traceparent
+            )
             self.tokens[kept.id] = adopted
             self._keys[key.kind, key.text] = (adopted, replace(key, request=None))
             return True

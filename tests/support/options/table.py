@@ -99,6 +99,7 @@ verify            |                       |         | page                      
 completeWhen      |                       |         | page                                | 422 G1  | a rule
 payloadSchema     |                       |         | page                                | 422 G1  | a rule
 page              |                       |         | verify, completeWhen, payloadSchema | 422 G1  | a rule
+traceparent       |                       |         |                                     |         |
 page.title        | page                  |         |                                     |         | shown
 page.text         | page                  |         |                                     |         | shown
 page.links        | page                  |         |                                     |         | shown

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import DOMAIN, TOKENS, Api
+from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.timeouts import Limits
 from waitpoints.urls import Urls
@@ -61,3 +62,50 @@ class TestCreate:
         world.install(monkeypatch, Limits(default="7d", longest="30d"))
         assert world.store.get(api.create()["id"]).timeout_at == world.clock() + 7 * 86_400_000
         assert api.post(TOKENS, {"timeout": "31d"}).status == 422
+
+
+class TestTraceparent:
+    FIRST = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    SECOND = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+
+    def create(self, api: Api, header: str | None = None, **body: Any) -> str:
+        headers = api.authorized | ({} if header is None else {"traceparent": header})
+        answer = api.post(TOKENS, body, headers)
+        assert answer.status == 200
+        return str(answer.json["id"])
+
+    @pytest.mark.parametrize(
+        ("header", "field", "kept"),
+        [
+            (None, None, None),
+            (FIRST, None, FIRST),
+            (None, SECOND, SECOND),
+            (FIRST, SECOND, SECOND),
+            (FIRST, "of another version", FIRST),
+            (f"{FIRST},{SECOND}", None, None),
+        ],
+    )
+    def test_is_that_of_the_field_or_else_of_the_header(
+        self, api: Api, header: str | None, field: str | None, kept: str | None
+    ) -> None:
+        shown = api.retrieve(self.create(api, header, **({"traceparent": field} if field else {})))
+        assert shown.get("traceparent") == kept
+        assert [token.keys() & {"traceparent"} for token in api.get(TOKENS).json["data"]] == [set()]
+
+    def test_of_a_create_that_finds_the_token_changes_nothing(self, api: Api) -> None:
+        first = self.create(api, self.FIRST, idempotencyKey="a")
+        assert self.create(api, self.SECOND, idempotencyKey="a") == first
+        assert api.retrieve(first)["traceparent"] == self.FIRST
+
+    def test_is_given_to_a_completion_that_came_first(self, api: Api) -> None:
+        kept = api.post(
+            "/api/v1/waitpoints/complete", {"idempotencyKey": "a", "data": 1}, {**api.authorized, "traceparent": self.SECOND}
+        )
+        assert "traceparent" not in api.retrieve(kept.json["id"])
+        assert self.create(api, self.FIRST, idempotencyKey="a") == kept.json["id"]
+        assert api.retrieve(kept.json["id"])["traceparent"] == self.FIRST
+
+    def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        token = Template.load().functions()["create_token_in_state"].call({"traceparent": self.FIRST})
+        assert api.retrieve(token["id"])["traceparent"] == self.FIRST

@@ -39,6 +39,20 @@ class TestContext:
         }
         assert without == Success('{"ok":true,"output":{"approved": true}}')
 
+    @pytest.mark.parametrize("late", [False, True])
+    def test_gives_a_run_the_traceparent_of_the_create(self, api: Api, world: InMemory, late: bool) -> None:
+        traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+        token = api.create(traceparent=traceparent)
+        task_tokens = [] if late else [self.wait(token, world, context=True), self.wait(token, world)]
+        complete(api, token, {"error": {"message": "no"}})
+        task_tokens = task_tokens or [self.wait(token, world, context=True), self.wait(token, world)]
+        with_context, without = map(world.step_functions.result, task_tokens)
+        assert isinstance(with_context, Success)
+        assert isinstance(without, Success)
+        assert json.loads(with_context.json).keys() == {"ok", "error", "completedBy", "traceparent"}
+        assert json.loads(with_context.json)["traceparent"] == traceparent
+        assert json.loads(without.json).keys() == {"ok", "error"}
+
     def test_is_taken_by_a_create_that_waits(self, api: Api, world: InMemory) -> None:
         task_token = world.step_functions.start_task()
         token = api.create(taskToken=task_token, context=True)

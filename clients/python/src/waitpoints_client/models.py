@@ -147,6 +147,8 @@ class Token(ListedToken):
     other_deliveries: OtherDeliveries | None = None
     page_actions: tuple[str, ...] = ()
     """The ids of the actions of its page: a completion names one. Empty without a page."""
+    traceparent: str | None = Field(default=None, repr=False)
+    """The `traceparent` of its `create`: the span that it belongs to."""
 
     @property
     def output(self) -> Any:

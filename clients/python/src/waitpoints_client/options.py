@@ -96,6 +96,8 @@ class CreateOptions(TypedDict, total=False):
     """A JSON Schema: an output that does not fit is refused."""
     page: PageOptions | None
     """What a person sees who opens the token's URL, instead of the three rules above."""
+    traceparent: str | None
+    """The W3C's name of the span that the token belongs to, which its result can give back."""
     task_token: str | None
     """The Step Functions task token of a state that waits for this token."""
     callback_id: str | None

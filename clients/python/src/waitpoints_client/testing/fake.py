@@ -152,9 +152,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _create(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
-        token, is_cached = self._tokens.create(
-            asked.json(CREATE, optional=True, expected="Validation error: expected an object"), request_key, asked.now
-        )
+        body = asked.json(CREATE, optional=True, expected="Validation error: expected an object")
+        token, is_cached = self._tokens.create(body, request_key, asked.now, asked.request.headers.get("traceparent"))
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
         return _ok({"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}, headers)

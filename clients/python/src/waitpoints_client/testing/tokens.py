@@ -13,13 +13,14 @@ from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, with
 
 FIELDS = (
     "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
-    "verify", "completeWhen", "payloadSchema", "page",
+    "verify", "completeWhen", "payloadSchema", "page", "traceparent",
 )  # fmt: skip
 RULES = ("verify", "completeWhen", "payloadSchema", "page")
 REQUEST_KEY_LIFETIME = 3_600_000
 INLINE_LIMIT = 6_000_000  # bytes of an output, escaped twice
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _ID = re.compile(r"(?:waitpoint_)?([0-7][0-9a-hjkmnp-tv-z]{25})", re.ASCII)
+_TRACEPARENT = re.compile("00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 
 
@@ -47,6 +48,7 @@ class FakeToken:
     key_expires_at: int | None = None
     rules: tuple[str, ...] = ()
     page_actions: list[str] | None = None
+    traceparent: str | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
     other_deliveries: int = 0
@@ -95,6 +97,7 @@ class FakeToken:
             "otherDeliveries": others,
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
             "pageActions": self.page_actions,
+            "traceparent": self.traceparent,
         }
         return {**self.shown(url), **without_none(more)}
 
@@ -118,9 +121,14 @@ class Tokens:
         self._by_request: dict[str, tuple[str, int]] = {}
         self._created_by: dict[str, str | None] = {}
 
-    def create(self, body: Mapping[str, Any], request_key: str | None, now: int) -> tuple[FakeToken, bool]:
-        """Create a token, or find the one of its key. Returns it and `isCached`. Raises Refusal."""
-        new = _new_token(body, now)
+    def create(
+        self, body: Mapping[str, Any], request_key: str | None, now: int, parent: str | None = None
+    ) -> tuple[FakeToken, bool]:
+        """Create a token, or find the one of its key. Returns it and `isCached`. Raises Refusal.
+
+        `parent` is the header `traceparent`.
+        """
+        new = _new_token(body, now, parent)
         holder = self._holder(new, request_key, now)
         if holder is None:
             self.all[new.id] = new
@@ -133,6 +141,7 @@ class Tokens:
         holder.waiters += new.waiters
         if holder.kept:
             holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
+            holder.traceparent = new.traceparent
         return holder, self._created_by.get(holder.id) != request_key or request_key is None
 
     def _holder(self, new: FakeToken, request_key: str | None, now: int) -> FakeToken | None:
@@ -236,7 +245,7 @@ def new_id(now: int) -> str:
     return "waitpoint_" + "".join(_ALPHABET[number >> 5 * place & 31] for place in reversed(range(26)))
 
 
-def _new_token(body: Mapping[str, Any], now: int) -> FakeToken:
+def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeToken:
     refuse_unknown(body, FIELDS)
     ttl, key = body.get("idempotencyKeyTTL"), None
     if "idempotencyKey" in body:
@@ -256,8 +265,16 @@ def _new_token(body: Mapping[str, Any], now: int) -> FakeToken:
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
+        traceparent=_traceparent(body, parent),
         waiters=_waiters(body, now),
     )
+
+
+def _traceparent(body: Mapping[str, Any], parent: str | None) -> str | None:
+    text = body.get("traceparent", "")
+    if not isinstance(text, str):
+        raise Refusal(400, 'Validation error: expected a text at "traceparent"')
+    return next((sent for sent in (text, parent) if sent and _TRACEPARENT.fullmatch(sent)), None)
 
 
 def _page_actions(page: Mapping[str, Any]) -> list[str]:
