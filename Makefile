@@ -58,7 +58,7 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates,
 	@$(LINT_TEMPLATES) & templates=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$templates
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
-	@$(LAYER) tracing --prune botocore | diff - layers/dependencies/tracing.txt
+	@$(LAYER) tracing --prune typing-extensions | diff - layers/dependencies/tracing.txt
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
@@ -69,7 +69,7 @@ pictures: .venv/ready ## Draw the state machines of docs/patterns.md
 layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) layer > layers/dependencies/requirements.txt
 	@$(LAYER) public-keys > layers/public_keys/requirements.txt
-	@$(LAYER) tracing --prune botocore > layers/dependencies/tracing.txt
+	@$(LAYER) tracing --prune typing-extensions > layers/dependencies/tracing.txt
 
 clean: ## Remove everything that these commands made
 	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules

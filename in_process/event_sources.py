@@ -37,10 +37,11 @@ class Stream:
 
 
 def _with_bytes_as_written(record: Any) -> Any:
-    """A record of moto has the bytes of an attribute in base64, and then encodes them once more. Those within maps are right."""
+    """In a record, moto encodes the bytes of an attribute in base64 twice. Those within maps are right."""
     for image in ("NewImage", "OldImage"):
         for value in record["dynamodb"].get(image, {}).values():
-            value |= {"B": base64.b64decode(value["B"])} if "B" in value else {}
+            if "B" in value:
+                value["B"] = base64.b64decode(value["B"])
     return record
 
 

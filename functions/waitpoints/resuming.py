@@ -104,6 +104,7 @@ class Resuming:
         """`repeat` is whether a throttled call is repeated."""
         assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.load_output(token.outcome)
+        telemetry.link(token.traceparent)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
             result = waiter_result(outcome, waiter, self._outputs.bucket, token.traceparent)

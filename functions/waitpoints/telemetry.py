@@ -54,6 +54,12 @@ def note(**fields: Any) -> None:
     _line.update(fields)
 
 
+def link(traceparent: str | None) -> None:
+    """Link the trace of the canonical line to the span that a caller named."""
+    if _traces and traceparent:
+        tracing.link(traceparent)
+
+
 def count(metric: str, by: int = 1) -> None:
     if by:
         metrics.add_metric(metric, MetricUnit.Count, by)

@@ -2,26 +2,26 @@
 
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
 ACTIVE = os.environ.get("TRACING") == "Active"
-MARK = '"operation"'
-"""In the part of every call."""
+MARK = '"rpc.method"'
+"""In the span of every call."""
 
 
 @contextmanager
 def kept_in(log: io.StringIO) -> Iterator[None]:
-    """Within this, each part of a trace is a line of the log, where secrets are looked for."""
+    """Within this, each span of a trace is a line of the log, where secrets are looked for."""
     if not ACTIVE:
         yield
         return
     from waitpoints import tracing
 
-    def keep(part: Any) -> None:
-        log.write(part.serialize() + "\n")
+    def keep(spans: Sequence[Any]) -> None:
+        log.writelines(span.to_json(indent=None) + "\n" for span in spans)
 
-    with mock.patch.object(tracing._recorder.emitter, "send_entity", keep):
+    with mock.patch.object(tracing, "_send", keep):
         yield

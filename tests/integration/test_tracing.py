@@ -1,5 +1,6 @@
 """Traces: none by default. With Tracing=Active, one from the callback to the resume, with the id of the token and no secret."""
 
+import base64
 import copy
 import json
 import os
@@ -9,10 +10,12 @@ import sys
 from typing import Any
 
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from in_process.template import ROOT, Template
 from tests.support.processed_template import process, processed
-from tests.support.traced_wait import PARENT, ROOTS
+from tests.support.traced_wait import PARENT, ROOTS, TRACEPARENT
 
 pytestmark = pytest.mark.slow  # starts a process that traces
 
@@ -36,44 +39,71 @@ def traced() -> tuple[dict[str, Any], list[Any]]:
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         daemon.settimeout(0.2)
-        sent = []
+        sent: list[Any] = []
         try:
             while True:
-                sent.append(daemon.recv(65_535).decode())
+                sent += decoded(daemon.recv(65_535))
         except TimeoutError:
-            return json.loads(done.stdout.splitlines()[-1]), [json.loads(text.partition("\n")[2]) for text in sent]
+            return json.loads(done.stdout.splitlines()[-1]), sent
 
 
-def parts(sent: list[Any], root: str) -> list[Any]:
-    """Every part of a trace, those within others too."""
-    found = [part for part in sent if part["trace_id"] == root]
-    for part in found:
-        found += [{**inner, "trace_id": root} for inner in part.get("subsegments", [])]
+def decoded(datagram: bytes) -> list[Any]:
+    """The spans of what the daemon gets, as AWS's own exporter sends it."""
+    header, _, body = datagram.partition(b"\n")
+    assert (json.loads(header), body[:3]) == ({"format": "json", "version": 1}, b"T1S")
+    sent = ExportTraceServiceRequest.FromString(base64.b64decode(body[3:], validate=True))
+    [resource] = sent.resource_spans
+    assert attributes(resource.resource) == {"service.name": "waitpoints"}
+    return [span for scope in resource.scope_spans for span in scope.spans]
+
+
+def attributes(of: Any) -> dict[str, Any]:
+    """The attributes of a span or a resource."""
+    return {each.key: getattr(each.value, each.value.WhichOneof("value")) for each in of.attributes}
+
+
+def spans(sent: list[Any], root: str) -> list[Any]:
+    return [span for span in sent if span.trace_id.hex() == root[2:].replace("-", "")]
+
+
+def calls(sent: list[Any], root: str) -> dict[str, Any]:
+    """The calls to AWS of a trace, by operation."""
+    return {attributes(span)["rpc.method"]: span for span in spans(sent, root) if span.kind == Span.SPAN_KIND_CLIENT}
+
+
+def line(sent: list[Any], root: str) -> Any:
+    [found] = [span for span in spans(sent, root) if span.name == "## request"]
     return found
-
-
-def calls(sent: list[Any], root: str) -> list[str]:
-    return [part["aws"]["operation"] for part in parts(sent, root) if part.get("namespace") == "aws"]
 
 
 def test_one_trace_leads_from_the_callback_to_the_resume(traced: tuple[dict[str, Any], list[Any]]) -> None:
     wait, sent = traced
-    assert {"UpdateItem", "PutObject", "SendTaskSuccess"} <= set(calls(sent, ROOTS["callback"]))
+    assert {"UpdateItem", "PutObject", "SendTaskSuccess"} <= calls(sent, ROOTS["callback"]).keys()
     assert "PutItem" in calls(sent, ROOTS["create"])
     for root in ROOTS.values():
-        [line] = [part for part in parts(sent, root) if part["name"] == "## request"]
-        assert (line["parent_id"], line["annotations"]) == (PARENT, {"tokenId": wait["id"]})
+        request = line(sent, root)
+        assert request.parent_span_id.hex() == PARENT
+        found = attributes(request)
+        assert [value.string_value for value in found.pop("aws.xray.annotations").values] == ["tokenId"]
+        assert found == {"tokenId": wait["id"]}
+        assert {call.parent_span_id for call in calls(sent, root).values()} == {request.span_id}
+    assert {span.trace_id.hex() for span in sent} == {root[2:].replace("-", "") for root in ROOTS.values()}
+
+
+def test_the_resume_is_linked_to_the_span_of_the_create(traced: tuple[dict[str, Any], list[Any]]) -> None:
+    _, sent = traced
+    [link] = line(sent, ROOTS["callback"]).links
+    assert (link.trace_id.hex(), link.span_id.hex()) == (TRACEPARENT[3:35], TRACEPARENT[36:52])
+    assert list(line(sent, ROOTS["create"]).links) == []
 
 
 def test_a_trace_has_no_secret_and_no_message_of_an_error(traced: tuple[dict[str, Any], list[Any]]) -> None:
     wait, sent = traced
-    [resume] = [part for part in parts(sent, ROOTS["callback"]) if part.get("aws", {}).get("operation") == "SendTaskSuccess"]
-    assert resume["http"]["response"]["status"] == 400  # moto never gave out this task token
-    assert [secret for secret in wait["secrets"] if secret in json.dumps(sent)] == []
-    annotations = [part["annotations"] for root in ROOTS.values() for part in parts(sent, root) if "annotations" in part]
-    assert annotations == [{"tokenId": wait["id"]}] * 2
-    for part in (part for root in ROOTS.values() for part in parts(sent, root)):
-        assert not {"cause", "metadata", "sql"} & part.keys()
+    resume = calls(sent, ROOTS["callback"])["SendTaskSuccess"]  # moto never gave out this task token
+    shown = {"rpc.system": "aws-api", "rpc.service": "SFN", "rpc.method": "SendTaskSuccess", "http.response.status_code": 400}
+    assert (attributes(resume), resume.status) == (shown, Status(code=Status.STATUS_CODE_ERROR))
+    assert [secret for secret in wait["secrets"] if secret in str(sent)] == []
+    assert [span for span in sent if span.events or span.status.message or span.trace_state] == []
 
 
 def test_by_default_nothing_of_it_is_there() -> None:
@@ -84,7 +114,7 @@ def test_by_default_nothing_of_it_is_there() -> None:
     imported = "import sys; sys.path.insert(0, 'functions'); import waitpoints.telemetry; print([*sys.modules])"
     names = subprocess.run([sys.executable, "-c", imported], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "waitpoints.telemetry" in names
-    assert "aws_xray_sdk" not in names
+    assert "opentelemetry" not in names
     assert "waitpoints.tracing" not in names
 
 

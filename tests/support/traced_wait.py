@@ -10,6 +10,7 @@ from contextlib import redirect_stdout
 
 ROOTS = {"create": "1-67891233-abcdef012345678912345678", "callback": "1-67891234-abcdef012345678912345678"}
 PARENT = "53995c3f42cd8ad8"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 TASK_TOKEN = "AQCEAAAAKgAAAAMAAAAAsecretTaskToken"
 
 
@@ -22,7 +23,7 @@ def main() -> None:
         os.environ.pop("_X_AMZN_TRACE_ID", None)
         api.create()  # an invocation without a trace
         begin("create")
-        token = api.create(taskToken=TASK_TOKEN)
+        token = api.create(taskToken=TASK_TOKEN, traceparent=TRACEPARENT)
         begin("callback")
         body = {"payload": "a secret payload", "filler": "x" * 120_000}  # too large for the item: it goes to the bucket
         answer = api.post(token["url"], body, {"content-type": "application/json"})
