@@ -8,9 +8,12 @@ class FakeClock:
         self.now = now
         self.slips = 0
         """How many milliseconds the clock is set back after each reading."""
+        self.latest = now
+        """The latest time that was read."""
 
     def __call__(self) -> int:
         read, self.now = self.now, self.now - self.slips
+        self.latest = max(self.latest, read)
         return read
 
     def advance(self, milliseconds: int = 0, *, seconds: float = 0) -> int:

@@ -9,7 +9,7 @@ import io
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from datetime import datetime
 from functools import cache
@@ -39,8 +39,26 @@ from waitpoints.starting import AHEAD
 from waitpoints.token import Token, WaiterKind
 from waitpoints.wiring import services
 
+IN_PARALLEL = ("waitpoints.starting", "waitpoints.rounds")
+"""The modules that make calls in parallel."""
 RESUMES = ("stepfunctions.", "lambda.")
 FOREVER = 10**15  # epoch milliseconds
+
+
+class OneByOne:
+    """A thread pool that makes all calls in their order, so that each run of a flow makes the same ones."""
+
+    def __init__(self, _threads: int) -> None:
+        pass
+
+    def __enter__(self) -> "OneByOne":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def map(self, function: Callable[..., Any], *arguments: Iterable[Any]) -> list[Any]:
+        return list(map(function, *arguments))
 
 
 def nothing(*_: Any) -> None:
@@ -154,17 +172,21 @@ class QueueSource:
 
 
 class RoundSource:
-    """EventBridge Scheduler: runs a round that starts timers once a minute. One that would find nothing is left out."""
+    """EventBridge Scheduler: runs a round that starts timers once a minute. One that would find nothing is left out.
+
+    `missing` means that no round comes.
+    """
 
     def __init__(self, table: str, clock: FakeClock, lambdas: Invocations) -> None:
         self._table = table
         self._clock = clock
         self._lambdas = lambdas
         self._next = 0
+        self.missing = False
 
     def pass_on(self) -> bool:
         """Run a round if it is time. Returns False if not."""
-        if self._clock() < self._next or not self._finds_something():
+        if self.missing or self._clock() < self._next or not self._finds_something():
             return False
         self._next = self._clock() + 60_000
         with suppress(Exception, Killed):
@@ -221,6 +243,8 @@ class Aws:
         self.table = _empty_table(stack)
         self._stream = Stream(self.table)
         self._history: list[dict[str, Any]] = []
+        self.early: list[str] = []
+        """The ids of tokens that were timed out before their time."""
         self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
         self.streams: dict[str, StreamSource] = {}
         self.queues: dict[str, QueueSource] = {}
@@ -249,6 +273,8 @@ class Aws:
             }
             until_the_end.enter_context(mock.patch.dict(os.environ, own))
             until_the_end.enter_context(mock.patch("moto.sqs.models.unix_time_millis", self.clock))
+            for module in IN_PARALLEL:
+                until_the_end.enter_context(mock.patch(f"{module}.ThreadPoolExecutor", OneByOne))
             self.forget()
             until_the_end.callback(_forget_all_but_clients)
             yield
@@ -306,10 +332,18 @@ class Aws:
             self.lambdas.watched, self.wire.choose = False, nothing
             self.wire.calls = calls
 
+    def read_stream(self) -> None:
+        """Read what has changed in the table since the last call."""
+        records = self._stream.read()
+        self._history += records
+        images = [record["dynamodb"].get("NewImage", {}) for record in records]
+        timed_out = [image for image in images if image.get("status", {}).get("S") == "TIMED_OUT"]
+        self.early += [image["id"]["S"] for image in timed_out if int(image["timeoutAt"]["N"]) > self.clock.latest]
+
     def come_to_rest(self) -> None:
         """Pass on everything that AWS would without time passing."""
         for _ in range(1000):
-            self._history += self._stream.read()
+            self.read_stream()
             sources: list[StreamSource | RoundSource | QueueSource] = [
                 *self.streams.values(),
                 self.rounds,
@@ -336,7 +370,7 @@ class Aws:
 
     def pass_on_once(self, function: str) -> None:
         """Pass on what the table's stream has for a function, which must be done with it at once."""
-        self._history += self._stream.read()
+        self.read_stream()
         self.streams[function].pass_on()
         assert not self.streams[function].pending, "it is not done with its records"
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from unittest import mock
 
@@ -22,6 +23,9 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_shortcut import Attempt, response
 
 EVERY_ATTEMPT = 1_000
+
+MakeCall = Callable[[Any], Any]
+"""Makes a call with these parameters, without a fault."""
 
 
 class Killed(BaseException):
@@ -39,6 +43,8 @@ class Fault:
     attempts: int = EVERY_ATTEMPT
     only: str | None = None
     """The only operation that can fail this way."""
+    in_part: Callable[[MakeCall, Any], Any] | None = None
+    """Makes the call for a part of its parameters, and answers that the rest failed."""
 
     def can_happen_to(self, call: str) -> bool:
         return self.only is None or call.endswith(self.only)
@@ -74,6 +80,21 @@ def _leaves_out(_service: str, _operation: str, parameters: Any) -> Attempt:
     return response({"Responses": {}, "UnprocessedKeys": parameters["RequestItems"]}, 200)
 
 
+def _gets_one(make_call: MakeCall, parameters: Any) -> Any:
+    """Only the first key of a batch is processed."""
+    [(table, wanted)] = parameters["RequestItems"].items()
+    first, *rest = wanted["Keys"]
+    answer = make_call({**parameters, "RequestItems": {table: {**wanted, "Keys": [first]}}})
+    return {**answer, "UnprocessedKeys": {table: {**wanted, "Keys": rest}} if rest else {}}
+
+
+def _sends_all_but_one(make_call: MakeCall, parameters: Any) -> Any:
+    """The first message of a batch is refused. SQS says so with status 200: see Failed in its API reference."""
+    first, *rest = parameters["Entries"]
+    failed = [{"Id": first["Id"], "SenderFault": False, "Code": "InternalError"}]
+    return {**(make_call({**parameters, "Entries": rest}) if rest else {}), "Failed": failed}
+
+
 def _kills(*_: Any) -> Attempt:
     raise Killed
 
@@ -92,6 +113,8 @@ FAULTS = [
     Fault("conflict once", _conflicts, attempts=1, only="TransactWriteItems"),
     Fault("conflict", _conflicts, only="TransactWriteItems"),
     Fault("left out", _leaves_out, only="BatchGetItem"),
+    Fault("got in part", _leaves_out, only="BatchGetItem", in_part=_gets_one),
+    Fault("sent in part", _throttles, only="SendMessageBatch", in_part=_sends_all_but_one),
 ]
 
 
@@ -135,6 +158,8 @@ class Wire:
             return answer
 
         def send(fault: Fault | None, client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+            if fault and fault.in_part:
+                return fault.in_part(partial(send, None, client, operation), parameters)
             self._this.call, self._this.attempts = (fault, client, operation, parameters), 0
             try:
                 return make_api_call(client, operation, parameters)

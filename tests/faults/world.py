@@ -53,10 +53,10 @@ class World(Callers):
 
     def lost(self) -> list[str]:
         """Every problem at the end: executions that hang, and broken promises."""
-        self._history += self._stream.read()
+        self.read_stream()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
         problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept()]
-        problems += self._told()
+        problems += [*self._told(), *(f"{token_id} was timed out before its time" for token_id in self.early)]
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
 
@@ -84,7 +84,7 @@ class World(Callers):
 
     def token_ids(self) -> list[str]:
         """Every token that was made in this world."""
-        self._history += self._stream.read()
+        self.read_stream()
         return list(dict.fromkeys(image["id"]["S"] for image in self._images("token")))
 
     def _wrong_with_execution(

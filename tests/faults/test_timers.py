@@ -1,0 +1,305 @@
+"""What starts timers, moves deadlines and finds what is overdue: every call fails in every way, and no timeout is lost.
+
+An execution must get its timeout by the rounds that follow, and never before its time. `make test` runs a choice, as in
+`test_every_call`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import product
+from typing import Any
+from unittest import mock
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from doctor import LAST_READ
+from in_process.fakes.waits import DENIED
+from in_process.moto_stack import MotoStack
+from in_process.template import Context
+from tests.faults.aws import client
+from tests.faults.callers import PATIENCE
+from tests.faults.choice import SEED, Place, covering_choice
+from tests.faults.conftest import Figures
+from tests.faults.flows import HOUR, SMALL, Flow, waiting
+from tests.faults.wire import FAULTS, Fault, Killed
+from tests.faults.world import Timeout, World
+from waitpoints.aws.doctor_store import DoctorStore
+from waitpoints.aws.items import UNDELIVERED
+from waitpoints.wiring import services
+
+MINUTE, DAY = 60_000, 24 * HOUR
+FLOWS: dict[str, Flow] = {}
+TIMERS: list[str] = []
+DOCTORS: list[str] = []
+IN_A_WHOLE_ROUND = [fault for fault in FAULTS if fault.name in ("throttled", "killed after") or fault.only]
+"""What may happen to all calls of one kind."""
+
+Run = tuple[list[str], list[str]]
+"""The calls of a flow, and the lost promises."""
+CleanRun = Callable[[str], Run]
+
+
+def to(flows: list[str]) -> Callable[[Flow], Flow]:
+    def add(function: Flow) -> Flow:
+        name = function.__name__.replace("_", " ")
+        flows.append(name)
+        FLOWS[name] = function
+        return function
+
+    return add
+
+
+def pass_time(world: World, due_at: int) -> None:
+    """Move the clock to a token's timeout, with a stop just before it, so that the world sees what comes too early."""
+    world.clock.now = max(world.clock.now, due_at - 1)
+    world.come_to_rest()
+    world.pass_time(due_at)
+
+
+@to(TIMERS)
+def a_round(world: World) -> None:
+    """Two tokens have come near, and a third one that has ended."""
+    one, other, ended = (world.create(timeout="2h") for _ in range(3))
+    due_at = world.clock() + 2 * HOUR
+    with waiting(world, ended, SMALL):
+        world.callback(ended, SMALL)
+    with waiting(world, one, Timeout()), waiting(world, other, Timeout()):
+        world.clock.now = due_at - 2 * MINUTE
+        with world.faulty():
+            world.come_to_rest()
+        pass_time(world, due_at)
+
+
+@to(TIMERS)
+def the_first_round_after_an_hour(world: World) -> None:
+    overdue, near = world.create(timeout="20m"), world.create(timeout="71m")
+    due_at = world.clock() + 71 * MINUTE
+    with waiting(world, overdue, Timeout()), waiting(world, near, Timeout()):
+        world.rounds.missing = True
+        world.pass_time(world.clock() + HOUR)
+        assert not any(world.token(token["id"]).wake_at is None for token in (overdue, near))
+        assert not any(world.step_functions.results().values()), "something else has timed it out"
+        world.clock.now = due_at - 2 * MINUTE
+        world.rounds.missing = False
+        with world.faulty():
+            world.come_to_rest()
+        pass_time(world, due_at)
+
+
+def move_deadline(world: World, token: dict[str, Any], timeout_at: int) -> None:
+    """Move it during faults, and again while that fails. No route does this."""
+    with world.faulty():
+        for _ in range(PATIENCE):
+            with suppress(BotoCoreError, ClientError, Killed), world.wire.watched():
+                assert services.waking.move_deadline(token["id"], timeout_at)
+                break
+        world.come_to_rest()
+
+
+@to(TIMERS)
+def a_deadline_that_is_moved_near(world: World) -> None:
+    token = world.create(timeout="2h")
+    with waiting(world, token, Timeout()):
+        world.come_to_rest()
+        timeout_at = world.clock() + 10 * MINUTE
+        move_deadline(world, token, timeout_at)
+        pass_time(world, timeout_at)
+
+
+@to(TIMERS)
+def a_deadline_that_is_moved_away(world: World) -> None:
+    token = world.create(timeout="10m")
+    with waiting(world, token, Timeout()):
+        world.come_to_rest()
+        timeout_at = world.clock() + 2 * HOUR
+        move_deadline(world, token, timeout_at)
+        world.pass_time(world.clock() + 10 * MINUTE)  # the message of the first instant comes
+        pass_time(world, timeout_at)
+
+
+def marks(world: World) -> list[str]:
+    """The tokens that have a mark: a waiter of each could not be resumed."""
+    wanted = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": UNDELIVERED}}}
+    return [item["item"]["S"] for item in client("dynamodb").query(TableName=world.table, **wanted)["Items"]]
+
+
+@contextmanager
+def left_undone(world: World) -> Iterator[None]:
+    """Before this, one token has lost its timer, one has a mark, and one of an older version is not in the index.
+
+    Afterwards the doctor has two days for them, without a fault.
+    """
+    overdue, marked = world.create(timeout="2h"), world.create()
+    del world.streams["schedule_timeouts"]
+    with world.older_version():
+        old, due_at = world.create(timeout="3d"), world.clock() + 3 * DAY
+    denied = world.wait(marked)
+    denied.waits.fail_next(DENIED, times=1_000, handle=denied.handles[-1])
+    world.callback(marked, SMALL)
+    world.rounds.missing = True
+    with waiting(world, overdue, Timeout()), waiting(world, old, Timeout()):
+        world.pass_time(world.clock() + 2 * HOUR)
+        assert marks(world) == [marked["id"]]
+        assert world.token(overdue["id"]).outcome is not None
+        denied.waits.fail_no_more()
+        yield
+        for _ in range(2):
+            world.lambdas.invoke("doctor", {})
+            assert marks(world) == []
+            world.clock.advance(DAY)
+        world.rounds.missing = False
+        pass_time(world, due_at)
+    world.expect(denied, marked, SMALL)
+
+
+@to(DOCTORS)
+def a_round_of_the_doctor(world: World) -> None:
+    with left_undone(world), world.faulty(), suppress(Exception, Killed):
+        world.lambdas.invoke("doctor", {})
+
+
+@contextmanager
+def with_little_time() -> Iterator[None]:
+    """Within this, the table has three parts, and an invocation has time for two reads."""
+    count, reads = DoctorStore.count_parts, Counter[Context]()
+
+    def remaining(context: Context) -> int:
+        reads[context] += 1
+        return LAST_READ + (reads[context] <= 2)
+
+    with (
+        mock.patch.object(DoctorStore, "count_parts", lambda store: max(3, count(store))),
+        mock.patch.object(Context, "get_remaining_time_in_millis", remaining),
+    ):
+        yield
+
+
+@to(DOCTORS)
+def a_look_at_everything_in_two_invocations(world: World) -> None:
+    """An operator's command invokes it again from where it was if that failed."""
+    with left_undone(world):
+        with world.faulty(), with_little_time():
+            event, invocations = {"whole": True}, 0
+            for _ in range(PATIENCE):
+                with suppress(Exception, Killed):
+                    invocations += 1
+                    answer = world.lambdas.invoke("doctor", event)
+                    if "next" not in answer:
+                        break
+                    event = {"whole": True, "next": answer["next"]}
+        assert invocations >= 2
+
+
+OFTEN = ["a round", "a deadline that is moved near", "a deadline that is moved away"]
+"""The flows of which `make test` runs every call with faults. The others take longer."""
+
+
+def run(stack: MotoStack, flow: str, plan: Callable[[int, str], Fault | None] = lambda *_: None) -> Run:
+    world = World(stack)
+    world.plan = plan
+    with world.alive():
+        FLOWS[flow](world)
+        return world.wire.calls, world.lost()
+
+
+@pytest.fixture(scope="module")
+def clean_run(stack: MotoStack) -> CleanRun:
+    """Run a flow without faults, once."""
+    return cache(lambda flow: run(stack, flow))
+
+
+@pytest.fixture(scope="module")
+def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
+    return covering_choice({flow: clean_run(flow)[0] for flow in OFTEN}, SEED)
+
+
+def in_call(calls: list[str], number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
+    """Plan a fault in the call that had this number in a clean run: the n-th of its kind, as a token's shard is random."""
+    before, made = calls[:number].count(calls[number]), Counter[str]()
+
+    def plan(_: int, call: str) -> Fault | None:
+        made[call] += 1
+        return fault if call == calls[number] and made[call] == before + 1 else None
+
+    return plan
+
+
+def lost_in(
+    stack: MotoStack, figures: Figures, flow: str, plans: Iterable[tuple[str, Fault, Callable[[int, str], Fault | None]]]
+) -> dict[str, list[str]]:
+    """Run a flow with each of these plans of a fault, which have names. Returns what was lost."""
+    problems = {}
+    for name, fault, plan in plans:
+        figures.tried[fault.name] += 1
+        if lost := run(stack, flow, plan)[1]:
+            problems[f"{name}, {fault.name}"] = lost
+    figures.lost += len(problems)
+    return problems
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_a_flow_without_faults_loses_no_timeout(clean_run: CleanRun, figures: Figures, flow: str) -> None:
+    calls, lost = clean_run(flow)
+    assert lost == []
+    figures.flows[flow] = calls
+
+
+@pytest.mark.parametrize("flow", OFTEN)
+def test_no_timeout_is_lost_when_a_call_fails(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
+) -> None:
+    calls = clean_run(flow)[0]
+    chosen = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
+    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen]
+    assert lost_in(stack, figures, flow, plans) == {}
+
+
+@pytest.mark.parametrize("flow", [*TIMERS[:2], DOCTORS[0], pytest.param(DOCTORS[1], marks=pytest.mark.thorough)])
+def test_no_timeout_is_lost_when_a_round_gets_no_answer_to_a_kind_of_call(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, flow: str
+) -> None:
+    def in_every(call: str, fault: Fault) -> Callable[[int, str], Fault | None]:
+        return lambda _, made: fault if made == call else None
+
+    pairs = [pair for pair in product(dict.fromkeys(clean_run(flow)[0]), IN_A_WHOLE_ROUND) if pair[1].can_happen_to(pair[0])]
+    assert lost_in(stack, figures, flow, [(call, fault, in_every(call, fault)) for call, fault in pairs]) == {}
+
+
+@pytest.mark.parametrize("flow", [flow if flow in OFTEN else pytest.param(flow, marks=pytest.mark.thorough) for flow in FLOWS])
+def test_no_timeout_is_lost_when_another_round_comes_between_calls(
+    stack: MotoStack, clean_run: CleanRun, figures: Figures, flow: str
+) -> None:
+    """Another round of the timers, and in the flows of the doctor another round of the doctor."""
+    another = "doctor" if flow in DOCTORS else "start_timers"
+    problems = {}
+    for place in range(len(clean_run(flow)[0])):
+        world = World(stack)
+
+        def act(number: int, when: str, world: World = world, place: int = place) -> None:
+            if (number, when) == (place, "before"):
+                with world.lambdas.unwatched():
+                    world.lambdas.invoke(another, {})
+
+        world.meanwhile = act
+        with world.alive():
+            FLOWS[flow](world)
+            if lost := world.lost():
+                problems[place] = lost
+        figures.interleaved += 1
+    figures.lost += len(problems)
+    assert problems == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("flow", FLOWS)
+def test_no_timeout_is_lost_when_any_call_fails_in_any_way(
+    stack: MotoStack, clean_run: CleanRun, figures: Figures, flow: str, fault: Fault
+) -> None:
+    calls = clean_run(flow)[0]
+    numbers = [number for number, call in enumerate(calls) if fault.can_happen_to(call)]
+    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number in numbers]
+    assert lost_in(stack, figures, flow, plans) == {}
