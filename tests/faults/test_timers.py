@@ -264,7 +264,8 @@ def test_no_timeout_is_lost_when_a_round_gets_no_answer_to_a_kind_of_call(
     def in_every(call: str, fault: Fault) -> Callable[[int, str], Fault | None]:
         return lambda _, made: fault if made == call else None
 
-    pairs = [pair for pair in product(dict.fromkeys(clean_run(flow)[0]), IN_A_WHOLE_ROUND) if pair[1].can_happen_to(pair[0])]
+    calls = dict.fromkeys(clean_run(flow if flow in DOCTORS else "a round")[0])  # the stream repeats resumes for ever
+    pairs = [pair for pair in product(calls, IN_A_WHOLE_ROUND) if pair[1].can_happen_to(pair[0])]
     assert lost_in(stack, figures, flow, [(call, fault, in_every(call, fault)) for call, fault in pairs]) == {}
 
 
