@@ -4,7 +4,7 @@ from local.stack import ROOT
 from tests.support import figures
 from tests.support.documents import markdown
 
-MOST_WORDS = 44_000
+MOST_WORDS = 44_600
 """Whoever needs more may raise it, and says why in the commit."""
 
 
