@@ -263,6 +263,25 @@ def authorize_schedules_in_their_group(iam_actions: Any) -> None:
     iam_actions.extract_resource_arn = resource_arn_with_group
 
 
+def match_what_is_absent(lambda_svc: Any) -> None:
+    """Let a filter for an attribute that is absent pass a record that has no such attribute, whatever its type.
+
+    The operator `exists` looks at leaves: docs.aws.amazon.com/eventbridge/latest/userguide/eb-create-pattern-operators.html.
+    MiniStack 1.5.33 refuses every pattern for a member of what the record lacks.
+    """
+    match = lambda_svc._match_esm_filter
+
+    def match_absent(record: dict[str, Any], pattern: dict[str, Any]) -> Any:
+        absent: dict[str, Any] = {name: {} for name, inner in pattern.items() if name not in record and _is_for_absence(inner)}
+        return match(record | absent, pattern)
+
+    lambda_svc._match_esm_filter = match_absent
+
+
+def _is_for_absence(pattern: Any) -> bool:
+    return isinstance(pattern, dict) and all(leaves == [{"exists": False}] for leaves in pattern.values())
+
+
 def authorize_batches_as_messages(iam_actions: Any) -> None:
     """Ask a role's policies about a batch of messages as about one: SQS has the action SendMessage for both, and so on.
 
@@ -476,7 +495,7 @@ def end_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
     port, api_id_file, parent, decisions = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
@@ -501,6 +520,7 @@ def main() -> None:
     record_decisions(iam_evaluator, decisions)
     lead_options_to_their_route(apigateway)
     gather_batches(lambda_svc, dynamodb)
+    match_what_is_absent(lambda_svc)
     retry_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
     give_branches_their_own_context(stepfunctions)

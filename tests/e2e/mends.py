@@ -160,6 +160,12 @@ def a_schedule_is_in_its_group() -> bool:
     return bool(arn.endswith(":schedule/mine/s"))
 
 
+def a_filter_passes_what_lacks_an_attribute() -> bool:
+    pattern = {"NewImage": {"timeoutAt": {"N": [{"exists": True}]}, "wakeAt": {"N": [{"exists": False}]}}}
+    images: list[dict[str, Any]] = [{"timeoutAt": {"N": "1"}}, {"timeoutAt": {"N": "1"}, "wakeAt": {"N": "1"}}, {}]
+    return [lambda_svc._match_esm_filter({"NewImage": image}, pattern) for image in images] == [True, False, False]
+
+
 def a_batch_of_messages_needs_no_action_of_its_own() -> bool:
     target = {"x-amz-target": "AmazonSQS.SendMessageBatch"}
     return bool(iam_actions.extract_iam_action("sqs", "POST", "/", target, b"{}", {}) == "sqs:SendMessage")
@@ -289,6 +295,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "authorize_schedules_in_their_group": (
         [a_schedule_is_in_its_group],
         lambda: emulator.authorize_schedules_in_their_group(iam_actions),
+    ),
+    "match_what_is_absent": (
+        [a_filter_passes_what_lacks_an_attribute],
+        lambda: emulator.match_what_is_absent(lambda_svc),
     ),
     "authorize_batches_as_messages": (
         [a_batch_of_messages_needs_no_action_of_its_own],
