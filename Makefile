@@ -80,7 +80,7 @@ deploy: .local/sam/ready ## Build the stack and deploy it to an environment of s
 	@.local/sam/bin/python -m local.deploy
 
 smoke: .local/client/ready ## Prove a deployed stack by using it, here or in AWS (STACK=name, costs about a cent)
-	@$(WAITPOINTS) smoke $(NAMED)
+	@$(WAITPOINTS) smoke $(NAMED) $(if $(QUICK),--quick)
 
 doctor: .local/client/ready ## Find unfinished work on the stack of `make run`, or in AWS (STACK=name)
 	@$(WAITPOINTS) doctor $(NAMED)

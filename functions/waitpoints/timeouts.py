@@ -19,7 +19,7 @@ from waitpoints.errors import InvalidTimeout
 ACCEPTED = (
     'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
 )
-LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: `date` and other readers take four-digit years
+LATEST = 253_402_300_799_000  # 9999-12-31T23:59:59Z: dates in ISO 8601 have four-digit years
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECONDS = {"w": 604_800_000, "d": 86_400_000, "hr": 3_600_000, "h": 3_600_000, "m": 60_000, "s": 1_000}
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)

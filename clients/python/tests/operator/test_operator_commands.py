@@ -243,8 +243,8 @@ class TestRestore:
 class TestSmoke:
     def test_prints_each_check_as_json(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
         checks = (smoke_checks.Check("works", lambda _: "in 1 s", ""),)
-        monkeypatch.setattr("waitpoints_client.operator.smoke.CHECKS", checks)
-        monkeypatch.setattr("waitpoints_client.operator.smoke.prove.__defaults__", (checks, print))
+        for module in ("smoke", "smoke_checks"):
+            monkeypatch.setattr(f"waitpoints_client.operator.{module}.CHECKS", checks)
         monkeypatch.setattr(OperatedStack, "read_api_key", lambda _: "key", raising=False)
         monkeypatch.setattr(operate, "end_in_order", lambda: None)
         result = run("smoke", "--json")

@@ -138,6 +138,70 @@ def of_lambda(kind: str, **record: str) -> str:
     return json.dumps({"time": "2030-01-31T12:00:00.000Z", "type": kind, "record": {"requestId": "1", **record}})
 
 
+class TestALongTimeout:
+    class Table:
+        """The stack's table. An update of it raises `error`."""
+
+        def __init__(self, error: str = "") -> None:
+            self.error = error
+            self.updates: list[dict[str, Any]] = []
+
+        def update_item(self, **update: Any) -> None:
+            if self.error:
+                raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "UpdateItem")
+            self.updates.append(update)
+
+    @pytest.fixture
+    def long(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Caller]:
+        def long(table: Any) -> Caller:
+            stack = FakeDeployed()
+            stack.outputs["TableName"] = "table"
+            made = caller(stack)
+            monkeypatch.setattr(stack, "client", lambda _: table)
+            monkeypatch.setattr(made, "create", lambda: {"id": "waitpoint_1"})
+            found = {"createdAt": "2030-01-31T12:00:00.000Z", "timeoutAt": "2030-01-31T13:00:00.000Z", "waiters": [{}]}
+            monkeypatch.setattr(made, "retrieve", lambda _: found)
+            monkeypatch.setattr(made, "start_waiting", lambda _: "the-execution")
+            return made
+
+        return long
+
+    def test_is_moved_only_as_it_was_read_and_beyond_what_a_round_sees(self, long: Callable[..., Caller]) -> None:
+        table = self.Table()
+        made = long(table)
+        smoke_checks.begins_a_long_timeout(made)
+
+        [update] = table.updates
+        values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
+        assert update["ConditionExpression"] == "#status = :waiting AND wakeAt = :was AND timeoutAt = :was"
+        assert values[":was"] == {"N": str(created + 3_600_000)}
+        assert 240_000 <= int(values[":soon"]["N"]) - created < 250_000
+        assert made.later == ({"id": "waitpoint_1"}, "the-execution")
+
+    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
+            smoke_checks.begins_a_long_timeout(long(self.Table("AccessDeniedException")))
+
+    def test_whose_token_has_changed_meanwhile_fails(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
+            smoke_checks.begins_a_long_timeout(long(self.Table("ConditionalCheckFailedException")))
+
+    @pytest.mark.parametrize("seconds", [0.5, 11])
+    def test_fails_only_if_it_is_late(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+        made = caller()
+        made.later = {"id": "waitpoint_1"}, "the-execution"
+        monkeypatch.setattr(smoke_checks, "measure_lateness", lambda *_: seconds)
+        if seconds < smoke_checks.LATE:
+            assert smoke_checks.times_out_after_long(made) == "late by 0.50 s"
+        else:
+            with pytest.raises(Unexpected, match=r"11\.00 s late"):
+                smoke_checks.times_out_after_long(made)
+
+    def test_is_the_only_thing_that_the_quick_run_leaves_out(self) -> None:
+        left = [check.name for check in smoke_checks.CHECKS if check not in smoke_checks.QUICK]
+        assert left == ["begins a long timeout", "times out after long"]
+
+
 class TestTheLog:
     def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
         stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
@@ -152,6 +216,7 @@ class TestTheLog:
     @pytest.mark.parametrize(
         "message",
         [
+            '{"level":"INFO","task":"schedule","error":"ClientError"}',
             "[ERROR] KeyError: 'x'",
             '{"level":"ERROR"}',
             "Traceback (most recent call last):",

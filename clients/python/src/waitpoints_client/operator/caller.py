@@ -57,6 +57,8 @@ class Caller:
     tag: str = field(default_factory=lambda: f"smoke-{uuid.uuid4().hex[:12]}")
     tokens: list[str] = field(default_factory=list)
     executions: list[str] = field(default_factory=list)
+    later: tuple[dict[str, Any], str] | None = None
+    """The token whose long timeout a check has begun, and the execution that waits for it."""
 
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
@@ -109,19 +111,22 @@ class Caller:
     def wait_until_registered(self, token: dict[str, Any]) -> None:
         self.wait_until(lambda: self.retrieve(token)["waiters"], "the execution did not register as a waiter")
 
-    def wait_for_end(self, execution: str) -> dict[str, Any]:
-        """Wait until an execution ends. Returns the response of DescribeExecution."""
+    def wait_for_end(self, execution: str, seconds: float | None = None) -> dict[str, Any]:
+        """Wait until an execution ends, `seconds` if given. Returns the response of DescribeExecution."""
 
         def look() -> dict[str, Any] | None:
             described: dict[str, Any] = self.step_functions.describe_execution(executionArn=execution)
             return described if described["status"] != "RUNNING" else None
 
-        return self.wait_until(look, "the execution is still waiting")
+        return self.wait_until(look, "the execution is still waiting", seconds)
 
-    def wait_until(self, look: Callable[[], Found | None], otherwise: str) -> Found:
-        """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time."""
+    def wait_until(self, look: Callable[[], Found | None], otherwise: str, seconds: float | None = None) -> Found:
+        """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time.
+
+        `seconds` may go beyond the caller's patience and deadline.
+        """
         started = time.monotonic()
-        until = min(started + self.patience, self.deadline)
+        until = min(started + self.patience, self.deadline) if seconds is None else started + seconds
         while not (found := look()):
             if time.monotonic() > until:
                 raise Unexpected(f"{otherwise} after {time.monotonic() - started:.0f} s")
