@@ -1,5 +1,6 @@
 """The model of docs/scaling.md: its arithmetic, what it reads from the template, and that nothing is lost in it."""
 
+import re
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -243,6 +244,13 @@ class TestTimers:
         each = world.setting.assumed.own + 3 * world.setting.assumed.dynamodb + world.setting.assumed.step_functions
         assert (5 * last + 5 * last**2 / 2) / each == pytest.approx(5_000, rel=0.1)
         assert world.expire_tokens.most == pytest.approx(5 + 5 * last, abs=2)
+
+    def test_are_started_at_the_pace_that_the_contract_promises(self) -> None:
+        promised = re.search(
+            r"\*\*T8\*\* ([\d,]+) tokens .* within the minute", (DOCS / "internals" / "contract.md").read_text()
+        )
+        assert promised
+        assert int(promised[1].replace(",", "")) / 60 == quotas.TIMERS_STARTED
 
     def test_more_tokens_than_a_round_starts_in_its_time_are_late(
         self, setting: Setting, monkeypatch: pytest.MonkeyPatch
