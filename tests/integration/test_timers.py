@@ -385,15 +385,18 @@ class TestRoundsThatGoWrong:
     def test_each_dies_between_its_messages_and_the_cursor(
         self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        tokens, move, moves = self.many(timers), services.due_index.move_cursor, count()
+        tokens, start, rounds = self.many(timers), timers.start, count()
 
-        def die_twice_of_three(*arguments: Any) -> bool:
-            if next(moves) % 3:
-                raise SystemExit
-            return move(*arguments)
+        def die(*_: Any) -> bool:
+            raise SystemExit
 
-        monkeypatch.setattr(services.due_index, "move_cursor", die_twice_of_three)
-        monkeypatch.setattr(timers, "start", partial(survive, timers.start))
+        def start_and_die_twice_of_three() -> None:
+            with monkeypatch.context() as this_round:
+                if next(rounds) % 3:
+                    this_round.setattr(services.due_index, "move_cursor", die)
+                survive(start)
+
+        monkeypatch.setattr(timers, "start", start_and_die_twice_of_three)
         self.all_time_out(timers, tokens)
         assert len(timers.sent) > len(tokens)
 
