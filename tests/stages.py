@@ -6,11 +6,13 @@ A stage is a run of pytest. The first one that fails is the last one.
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +24,7 @@ IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 WITH_STACKS = PROCESSES + 1  # end-to-end tests often wait
 LONGEST = 10
+BUILD = (sys.executable, "-m", "tests.e2e.built")
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,25 @@ def main(arguments: Sequence[str]) -> int:
     stages = list(COMMANDS[options.command])
     if options.coverage:
         stages[0] = Stage(stages[0].name, (*stages[0].arguments, "--cov"))
-    return run(options.command, stages)
+    with meanwhile(BUILD if stages[-1].arguments[-1] == "tests/e2e" else ()):
+        return run(options.command, stages)
+
+
+@contextmanager
+def meanwhile(command: Sequence[str]) -> Iterator[None]:
+    """Run a command beside the stages, at a low priority. What needs its result waits for it, or repeats what failed."""
+    if not command:
+        yield
+        return
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen(
+        ("nice", *command), cwd=ROOT, stdin=nowhere, stdout=nowhere, stderr=nowhere, start_new_session=True
+    ) as process:
+        try:
+            yield
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def run(command: str, stages: Sequence[Stage]) -> int:

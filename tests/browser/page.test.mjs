@@ -239,7 +239,7 @@ test("Chromium reports what the page's policy refuses, and axe-core an image wit
   assert.ok((await violations(tab)).some((it) => it.startsWith("image-alt")));
 });
 
-for (const [at, attack] of [...ATTACKS.entries()].filter(([at]) => THOROUGH || at % 3 === 0)) {
+for (const [at, attack] of [...ATTACKS.entries()].filter(([at]) => THOROUGH || at % 6 === 0)) {
   test(`hostile text ${at} is shown as text in every state`, async () => {
     const cut = (length) => attack.slice(0, length);
     const hostile = {

@@ -2,7 +2,7 @@
 
 `sam deploy` compresses what was built again for each stack, which takes ten seconds. Here each archive is made once, and the
 stack is created or updated by the calls to CloudFormation that `sam deploy` ends with. `make run` builds and deploys with SAM
-in test_local_run.py.
+in test_local_run.py. As a program, this builds what the tests need: `make test` begins with it.
 """
 
 import hashlib
@@ -10,10 +10,15 @@ import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+
+import pytest
 
 from local.stack import ARCHITECTURE, ROOT, STACK_NAME, client, overrides, sam
 from local.turns import one_at_a_time
+from tests.e2e.place import BUILDS
+from tests.support import previous
 
 SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml")
 BUCKET = "artifacts"
@@ -110,3 +115,14 @@ def write_archive(content: Path, archive: Path) -> None:
             entry = zipfile.ZipInfo(str(path.relative_to(content)))
             entry.external_attr = path.stat().st_mode << 16
             written.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED, 1)
+
+
+def build_all() -> None:
+    Built(BUILDS / "current")
+    with suppress(pytest.skip.Exception):  # a checkout without history
+        folder = BUILDS / previous.PREVIOUS[:12]
+        Built(folder, previous.checkout(folder / "source"))
+
+
+if __name__ == "__main__":
+    build_all()

@@ -83,6 +83,7 @@ def paste(text: str, folder: Path, stack: Stack) -> str:
     return done.stdout
 
 
+@pytest.mark.thorough  # a run with the AWS CLI pastes the same commands but one
 def test_the_printed_commands_also_run_without_the_aws_cli(stack: Stack, tmp_path: Path) -> None:
     printed = how_to_go_on(stack, has_aws=False)
     assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in paste(commands(printed), tmp_path, stack)

@@ -4,6 +4,8 @@ import json
 import re
 import subprocess
 import sys
+import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,36 @@ def test_each_tenth_of_the_tests_is_a_line(tmp_path: Path, processes: list[str])
     shown = re.findall(r"^  (\d+) of 21 tests, 0:\d\d$", run(tmp_path, TESTS, *processes).stdout, re.MULTILINE)
     assert len(shown) == 10
     assert shown[-1] == "21"
+
+
+def test_a_command_runs_beside_the_stages_and_ends_with_them(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    program = f"import pathlib, time; pathlib.Path({str(begun)!r}).touch(); time.sleep(60)"
+    started = time.monotonic()
+    with stages.meanwhile((sys.executable, "-c", program)):
+        while not begun.exists():
+            assert time.monotonic() < started + 30
+            time.sleep(0.02)
+    assert time.monotonic() < started + 40
+
+
+def test_only_what_needs_a_build_begins_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: list[object] = []
+
+    def meanwhile(command: object) -> nullcontext[None]:
+        begun.append(command)
+        return nullcontext()
+
+    monkeypatch.setattr(stages, "meanwhile", meanwhile)
+    monkeypatch.setattr(stages, "run", lambda *_: 0)
+    for command in COMMANDS:
+        stages.main([command])
+    assert dict(zip(COMMANDS, begun, strict=True)) == {
+        "check": (),
+        "test": stages.BUILD,
+        "thorough": stages.BUILD,
+        "coverage": (),
+    }
 
 
 def test_a_subtest_that_passed_is_counted_without_a_letter(tmp_path: Path) -> None:
