@@ -49,11 +49,13 @@ class TestAStreamConsumer:
     def test_that_never_was_invoked_is_told_too(self, name: str) -> None:
         assert rings(name, {"records": every(30), "invoked": {}}) == 4 * MINUTE
 
+    @pytest.mark.slow
     def test_of_a_stack_with_one_token_an_hour_rings_at_no_second_of_a_day(self, name: str) -> None:
         for second in range(0, 120, 3):
             records = every(HOUR, DAY, start=second)
             assert rings(name, {"records": records, "invoked": invoked(records, 2.5)}, DAY) is None
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("apart", [60, 119, 120, 121, 180, 240, 300, 600])
     def test_that_is_in_time_never_rings_however_often_and_when_tokens_come(self, name: str, apart: int) -> None:
         for second in range(0, 120, 7):

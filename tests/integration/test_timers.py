@@ -537,6 +537,7 @@ MEANWHILE: dict[str, Callable[[str], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", range(1, 6))
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("happens", MEANWHILE.values(), ids=MEANWHILE)
