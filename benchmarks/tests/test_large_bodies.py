@@ -41,6 +41,7 @@ def test_each_becomes_the_output_that_its_title_says(body: Body) -> None:
 
 
 @LINUX
+@pytest.mark.thorough  # starts processes
 def test_the_peak_counts_what_was_freed_again() -> None:
     def use_and_free() -> None:
         bytearray(50 * MEBIBYTE)

@@ -11,7 +11,7 @@ from in_process.moto_stack import MotoStack
 from local.node import Missing
 from openapi.operations import TOKENS
 
-pytestmark = pytest.mark.slow  # needs Node.js, and starts a server
+pytestmark = pytest.mark.thorough  # needs Node.js, and starts a server
 NUMBER = 2_500
 
 

@@ -11,7 +11,7 @@ from benchmarks import measured_requests
 from benchmarks.measured_requests import Case
 from in_process.template import ROOT
 
-pytestmark = pytest.mark.slow  # each test starts a process
+pytestmark = pytest.mark.thorough  # each test starts a process
 SETTLE_AND_RESUME = ["UpdateItem", "SendTaskSuccess"]
 
 

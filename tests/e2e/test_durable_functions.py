@@ -141,6 +141,7 @@ def test_a_failed_token_is_a_result_and_with_unwrap_an_error_with_its_name(api: 
     assert json.loads(raised["data"])["name"] == "OutOfStock"  # AWS's SDK does not show the type of a callback's error
 
 
+@pytest.mark.thorough  # a longer way than that to a token of its own
 def test_the_documented_way_to_the_name_of_an_error(api: Api, durable: Durable) -> None:
     durable.create("documented", DURABLE_SNIPPETS["own token"])
     assert durable.result(durable.start("documented", {"timeout": "1s"})) == ("SUCCEEDED", "WaitpointTimeoutError")
@@ -159,6 +160,7 @@ def test_the_documented_way_to_a_token_of_its_own(api: Api, durable: Durable) ->
     assert durable.result(execution) == ("SUCCEEDED", {"action": "submit", "fields": {}})
 
 
+@pytest.mark.thorough  # a longer way than that to a token of its own
 def test_the_documented_way_to_the_first_of_several(api: Api, durable: Durable) -> None:
     durable.create("first", FIRST_OF_SEVERAL)
     failed, first, late = tokens = [api.create() for _ in range(3)]
@@ -301,7 +303,7 @@ class DurableRace(Race):
         return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
 
 
-@pytest.mark.parametrize("tokens", [50, pytest.param(400, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("tokens", [25, pytest.param(400, marks=pytest.mark.thorough)])
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable, tokens: int) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         race = DurableRace(api, pool, durable)

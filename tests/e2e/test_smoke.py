@@ -50,6 +50,7 @@ def test_a_healthy_stack_passes_every_line(stack: Stack, quick: str, checks: tup
     assert "0 executions stopped" in output
 
 
+@pytest.mark.thorough  # a failing function also fails a line
 def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
     stack: Stack, caller: Callable[..., Caller]
 ) -> None:
@@ -68,7 +69,7 @@ def test_a_denied_resume_fails_its_own_line_and_leaves_no_execution_waiting(
     assert {smoke.wait_for_end(execution)["status"] for execution in smoke.executions} == {"SUCCEEDED", "FAILED", "ABORTED"}
 
 
-@pytest.mark.thorough  # a denied resume also fails its own line
+@pytest.mark.thorough  # a failing function also fails a line
 def test_an_unreadable_bucket_fails_the_line_of_the_large_output(stack: Stack, caller: Callable[..., Caller]) -> None:
     with denied(stack, "s3:GetObject", "GetPacket"):
         status, lines, shown = proved(caller())

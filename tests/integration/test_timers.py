@@ -360,6 +360,7 @@ class TestTokensOfOlderVersions:
         assert services.store.get(token_id) == settled
 
 
+@pytest.mark.slow
 class TestRoundsThatGoWrong:
     """Nothing is lost, and nothing ends before its time."""
 
@@ -477,6 +478,7 @@ def refusing(send: Callable[..., Any], refuses: Callable[[str], bool]) -> Callab
     return refuse
 
 
+@pytest.mark.slow
 class TestAMovedDeadline:
     @pytest.mark.parametrize(
         "moves", [[2 * HOUR], [20 * MINUTE], [10 * MINUTE], [5 * SECOND], [HOUR, 5 * SECOND], [MINUTE, HOUR]]
@@ -535,10 +537,11 @@ MEANWHILE: dict[str, Callable[[str], None]] = {
     "it is moved to ten minutes from now": partial(move, ahead=10 * MINUTE),
     "it is moved to an hour from now": partial(move, ahead=HOUR),
 }
+THOROUGH = pytest.mark.thorough
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", range(1, 6))
+@pytest.mark.parametrize("number", [1, pytest.param(2, marks=THOROUGH), 3, pytest.param(4, marks=THOROUGH), 5])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("happens", MEANWHILE.values(), ids=MEANWHILE)
 def test_a_round_in_which_something_else_happens_to_the_token_before_a_call_loses_nothing(
@@ -638,6 +641,7 @@ class TestMessages:
         assert timers.status(untimed) is Status.WAITING
 
     @pytest.mark.parametrize("poison", ["", "{", "null", "[]", "{}", '{"waitpointId": 5}', '{"waitpointId": "x"}'])
+    @pytest.mark.slow
     def test_that_cannot_be_parsed_are_reported_and_delay_no_other(self, timers: SimulatedTimers, poison: str) -> None:
         tokens = [timers.create(timers.clock() + SECOND)[0] for _ in range(9)]
         timers.clock.advance(seconds=1)

@@ -21,6 +21,7 @@ from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
+pytestmark = pytest.mark.slow  # each fails waiters of both kinds
 MINUTE = 60_000
 UNDELIVERED = f"{TOKENS}?filter[undelivered]=true"
 Settle = Callable[..., tuple[str, str]]
