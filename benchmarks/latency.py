@@ -104,9 +104,9 @@ class Deployed:
         return [
             Variant("Waitpoints", self._own_waits, ["AcceptCallback", "ResumeWaiters", "ScheduleTimeouts"]),
             Variant(
-                "(c) update, send, record",
+                "(c) update, send, record, ensure",
                 self._compared(lambda name, _: f"/update-send-and-record/{name}"),
-                ["UpdateSendAndRecord"],
+                ["UpdateSendAndRecord", "Ensure"],
             ),
             Variant("(a) update and send", self._compared(lambda name, _: f"/update-and-send/{name}"), ["UpdateAndSend"]),
             Variant("(b) only send", self._compared(lambda _, task_token: f"/send?token={quote(task_token)}"), ["Send"]),

@@ -10,12 +10,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from itertools import chain, product
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 from botocore.exceptions import ClientError
 
+from in_process.event_sources import queue_event
 from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import Template
@@ -23,10 +26,12 @@ from openapi.operations import ENDPOINTS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import Execution
 from tests.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
-from tests.faults.roles import WITH_BUS, Permission, enforced, label, permissions
+from tests.faults.roles import HERE, WITH_BUS, Permission, enforced, label, permissions
 from tests.faults.world import World
+from tests.support.previous_functions import PreviousFunctions
+from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
-from waitpoints.aws.items import UNDELIVERED, primary_key
+from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
 from waitpoints.token import WaiterKind
 from waitpoints.tokens import Tokens
 from waitpoints.waking import Waking
@@ -383,6 +388,32 @@ NO_HANDLER_NEEDS = [
     *product(("schedule_timeouts", "expire_tokens"), ("scheduler:CreateSchedule", "iam:PassRole")),  # those of old versions do
     ("schedule_timeouts", "sqs:SendMessage", "waitpoints-DeadLetterQueue"),  # the event source mapping does
 ]
+
+
+@pytest.mark.parametrize("function", ["schedule_timeouts", "expire_tokens"])
+def test_a_consumer_of_the_previous_version_may_do_what_it_does(stack: MotoStack, tmp_path: Path, function: str) -> None:
+    """CloudFormation may change a role before the function that takes it."""
+    world, asked = World(MotoStack(Template.load(WITH_BUS), stack.resources)), list[Any]()
+    with world.alive():
+        its_table = {**stack.resources["Table"], "Ref": world.table}
+        previous = PreviousFunctions(MotoStack(Template.load(), {**stack.resources, "Table": its_table}), tmp_path)
+        scheduler = SimpleNamespace(
+            create_schedule=lambda **given: asked.append(given), exceptions=client("scheduler").exceptions
+        )
+        previous.use(world.clock, scheduler_client=scheduler)
+        token_id = world.create(timeout="1d")["id"]
+        item = client("dynamodb").get_item(TableName=world.table, Key=primary_key(token_id, TOKEN))["Item"]
+        image = {name: item[name] for name in ("id", "item", "timeoutAt")}
+        record = {"eventSource": "aws:dynamodb", "dynamodb": {"NewImage": image, "SequenceNumber": "1"}}
+        message = queue_event([json.dumps({"waitpointId": token_id})])
+        previous.call(function, message if function == "expire_tokens" else {"Records": [record]})
+    [schedule] = asked
+    granted = permissions({**attributes(), **{name: stack.resources[name] for name in ("TimerGroup", "TimerRole")}})
+    for action, arn in (
+        ("scheduler:CreateSchedule", f"arn:aws:scheduler:{HERE}:schedule/{schedule['GroupName']}/{schedule['Name']}"),
+        ("iam:PassRole", schedule["Target"]["RoleArn"]),
+    ):
+        assert any(it.function == function and it.allows(action, arn) for it in granted), (action, arn)
 
 
 def is_needed_by_its_handler(permission: Permission) -> bool:

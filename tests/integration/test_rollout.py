@@ -17,6 +17,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
+from waitpoints.aws.items import USUAL_CONTENT_TYPE
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -73,6 +74,8 @@ def test_the_previous_version_reads_what_this_one_writes(
     old, tokens = Api(previous.template, stack.secret("ApiKey")), made(api, step_functions, clock)
     for name, token in tokens.items():
         found = {member: value for member, value in api.retrieve(token["id"]).items() if member not in KNOWN_SINCE}
+        if found.get("completedBy", {}).get("contentType") == USUAL_CONTENT_TYPE:
+            found["completedBy"]["contentType"] = ""  # as it is stored
         with previous.in_place():
             assert old.retrieve(token["id"]) == found, name
     with previous.in_place():

@@ -18,7 +18,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryStore
 from waitpoints import ids
-from waitpoints.aws.items import digest
+from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest
 from waitpoints.aws.store import Store
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
@@ -296,6 +296,7 @@ class TestOutcome:
                 Origin(source=Source.CALLBACK, **{name: "x"})
                 for name in ("ip", "user_agent", "content_type", "query", "delivery_id")
             ),
+            Origin(source=Source.CALLBACK, content_type=USUAL_CONTENT_TYPE),
         ],
     )
     @pytest.mark.parametrize("outcome", [partial(Completed, START, OUTPUT), partial(Failed, START, FAILURE)])

@@ -52,6 +52,7 @@ from waitpoints.token import (
 TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, PLACE = "doctor", "place"
+USUAL_CONTENT_TYPE = "application/json"
 LIST_SHARDS = 4  # of the indexes list and due. Each takes 1,000 writes a second in list, and a token makes two
 
 
@@ -235,8 +236,18 @@ def outcome_attributes(outcome: Completed | Failed) -> dict[str, Any]:
             attributes = {"error": error.members()}
         case _:
             assert_never(outcome)
-    attributes["completedBy"] = outcome.origin and outcome.origin.members()
+    attributes["completedBy"] = outcome.origin and _origin_map(outcome.origin)
     return present(attributes)
+
+
+def _origin_map(origin: Origin) -> dict[str, str]:
+    """Return an origin as it is stored: the usual content type as an empty text, which keeps most items within a write unit."""
+    members = origin.members()
+    return {**members, "contentType": ""} if members.get("contentType") == USUAL_CONTENT_TYPE else members
+
+
+def _origin(stored: Item) -> Origin:
+    return Origin.of({**stored, "contentType": USUAL_CONTENT_TYPE} if stored.get("contentType") == "" else stored)
 
 
 def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
@@ -337,7 +348,7 @@ def _outcome(item: Item) -> Outcome | None:
     status = StoredStatus(item["status"])
     if status is StoredStatus.WAITING:
         return None
-    at, origin = int(item["completedAt"]), Origin.of(item["completedBy"]) if "completedBy" in item else None
+    at, origin = int(item["completedAt"]), _origin(item["completedBy"]) if "completedBy" in item else None
     match status:
         case StoredStatus.COMPLETED if "error" not in item:  # one with an error was stored before there was FAILED
             return Completed(at, Output(item.get("output"), item.get("outputStoredAt")), origin)
