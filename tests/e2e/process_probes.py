@@ -1,13 +1,17 @@
 """How MiniStack starts a function's processes without each mend of local/process_mends.py, and with it, for `mends.py`."""
 
 import io
+import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
-from ministack.core import lambda_runtime
+from ministack.core import iam_evaluator, lambda_runtime
+from ministack.services import apigateway
 
 from local import process_mends
 
@@ -18,6 +22,7 @@ CONFIG = {
     "Runtime": "python3.13",
     "Handler": "f.handler",
 }
+POLICY = '{"Statement": {"Effect": "Allow", "Action": "s3:GetObject", "Resource": "*"}}'
 CODE = """
 import os, sys
 in_memory = "boto3.session" in sys.modules
@@ -62,6 +67,18 @@ def the_sdk_is_in_memory_but_not_in_place_of_a_functions_own() -> bool:
     return (usual["in memory"], usual["sdk"], own["sdk"]) == (True, "the runtime's", "its own")
 
 
+def a_policy_and_a_route_are_parsed_once() -> bool:
+    with (
+        patch.object(iam_evaluator.json, "loads", wraps=json.loads) as loads,
+        patch.object(apigateway.re, "split", wraps=re.split) as split,
+    ):
+        policies = [iam_evaluator.parse_policy_document(POLICY) for _ in range(2)]
+        found = [apigateway._extract_path_params("/orders/{id}", "/orders/1") for _ in range(2)]
+    assert policies[0][0].actions == policies[1][0].actions == ["s3:GetObject"]
+    assert found == [{"id": "1"}, {"id": "1"}]
+    return (loads.call_count, split.call_count) == (1, 1)
+
+
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "unpack_once": (
         [every_process_reads_the_same_files],
@@ -70,5 +87,9 @@ PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "fork_processes": (
         [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
         lambda: process_mends.fork_processes(lambda_runtime),
+    ),
+    "parse_once": (
+        [a_policy_and_a_route_are_parsed_once],
+        lambda: process_mends.parse_once(iam_evaluator, apigateway),
     ),
 }
