@@ -1,4 +1,4 @@
-"""Start a function's processes, and check its calls, as quickly as AWS does, so that a run spends its time on the functions' work.
+"""Start a function's processes, and check its calls, as quickly as AWS does, so that a run's time is the functions' own.
 
 AWS keeps the code and the layers of a function unpacked, and an environment starts with the runtime already in memory.
 """
