@@ -534,6 +534,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     let_invocations_queue(lambda_svc)
     process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
     process_mends.fork_processes(lambda_runtime)
+    process_mends.answer_when_the_log_has_ended(lambda_runtime)
     process_mends.parse_once(iam_evaluator, apigateway)
     name_log_events(cloudwatch_logs)
     log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)

@@ -14,9 +14,10 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 PACKAGES = ("boto3", "botocore")
+END_OF_LOG = "\x00end of log "  # and the number of the answer that follows
 _FIRST = ("boto3", "botocore.handlers", "pydantic", "aws_lambda_powertools")
 
 
@@ -34,6 +35,22 @@ def short(function_name: str) -> str:
     return function_name[-15:]
 
 
+class Answers:
+    """The standard output of a function's process. Before each answer, it says on the standard error that the log has ended."""
+
+    def __init__(self) -> None:
+        self._out, self._number = os.fdopen(1, "w"), 0
+
+    def write(self, text: str) -> None:
+        self._number += 1
+        sys.stderr.flush()
+        os.write(2, f"{END_OF_LOG}{self._number}\n".encode())
+        self._out.write(text)
+
+    def flush(self) -> None:
+        self._out.flush()
+
+
 def become(job: dict[str, Any], files: list[int]) -> NoReturn:
     """Run a program in this process, as if Python had been started with it."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -45,7 +62,7 @@ def become(job: dict[str, Any], files: list[int]) -> NoReturn:
     with open("/proc/self/comm", "w") as name:  # for who measures: /proc/PID/environ stays that of the parent
         name.write(short(job["env"].get("AWS_LAMBDA_FUNCTION_NAME", "function")))
     os.chdir(job["cwd"])
-    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w", buffering=1)
+    sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), cast(TextIO, Answers()), os.fdopen(2, "w", buffering=1)
     sys.argv = [job["program"]]
     try:
         runpy.run_path(job["program"], run_name="__main__")

@@ -4,6 +4,7 @@ import io
 import json
 import re
 import tempfile
+import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ from unittest.mock import patch
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import apigateway
 
-from local import process_mends
+from local import fork_server, process_mends
 
 CONFIG = {
     "FunctionName": "starts",
@@ -67,6 +68,19 @@ def the_sdk_is_in_memory_but_not_in_place_of_a_functions_own() -> bool:
     return (usual["in memory"], usual["sdk"], own["sdk"]) == (True, "the runtime's", "its own")
 
 
+def an_answer_does_not_wait_for_the_log() -> bool:
+    process_mends.fork_processes(lambda_runtime)
+    code = zipped(f="def handler(event, context):\n    for line in event: print(line)")
+    worker = lambda_runtime.Worker("logs", {**CONFIG, "Environment": {"Variables": {}}}, code)
+    worker.invoke([], "1")
+    with patch.object(lambda_runtime.time, "sleep", wraps=time.sleep) as sleep:
+        logs = [worker.invoke(lines, str(number))["log"] for number, lines in enumerate([["a", "b"], [], ["c"]])]
+    worker.kill()
+    written = [[line for line in log.splitlines() if not line.startswith(fork_server.END_OF_LOG)] for log in logs]
+    assert written == [["a", "b"], [], ["c"]]
+    return not sleep.called
+
+
 def a_policy_and_a_route_are_parsed_once() -> bool:
     with (
         patch.object(iam_evaluator.json, "loads", wraps=json.loads) as loads,
@@ -87,6 +101,10 @@ PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "fork_processes": (
         [the_sdk_is_in_memory_but_not_in_place_of_a_functions_own],
         lambda: process_mends.fork_processes(lambda_runtime),
+    ),
+    "answer_when_the_log_has_ended": (
+        [an_answer_does_not_wait_for_the_log],
+        lambda: process_mends.answer_when_the_log_has_ended(lambda_runtime),
     ),
     "parse_once": (
         [a_policy_and_a_route_are_parsed_once],
