@@ -21,10 +21,10 @@ def _show_refusal(request: Request, refusal: Response) -> Response:
 
 @http_handler("POST", "GET", "HEAD", "OPTIONS", allow=("POST",), api_key_required=False, for_person=_show_refusal)
 def handler(request: Request) -> Response:
-    token_id = services.urls.check_token(request.path["waitpointId"], request.path["hash"])
+    token_id, approver = services.urls.check_token(request.path["waitpointId"], request.path["hash"], request.raw_query)
     body = request.read_body(PAYLOAD_LIMIT)
     if answer := maybe_handshake.answer(request, body):
         return answer
     if request.method != "POST":
         raise MethodNotAllowed("POST")
-    return reception.receive(request, token_id, body)
+    return reception.receive(request, token_id, approver, body)

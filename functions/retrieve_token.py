@@ -1,5 +1,7 @@
 """GET /api/v1/waitpoints/tokens/{waitpointId}: return one token, with its output once it has one."""
 
+from functools import partial
+
 from waitpoints import ids
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import retrieved
@@ -10,5 +12,6 @@ services.build_at_start("tokens", "urls", "credentials")
 
 @http_handler("GET")
 def handler(request: Request) -> Response:
-    token = services.tokens.retrieve(ids.parse(request.path["waitpointId"]))
-    return Response(retrieved(token, services.urls.url(token.id, request.api_url)))
+    token, urls = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls
+    link_of = partial(urls.approver_url, token.id, request.api_url)
+    return Response(retrieved(token, urls.url(token.id, request.api_url), link_of))

@@ -15,9 +15,9 @@ services.build_at_start("tokens", "urls", "brand")
 
 @http_handler("GET", allow=("POST",), api_key_required=False, for_person=page_reception.show_refusal)
 def handler(request: Request) -> Response:
-    token_id = services.urls.check_token(request.path["waitpointId"], request.path["hash"])
+    token_id, approver = services.urls.check_token(request.path["waitpointId"], request.path["hash"], request.raw_query)
     if answer := maybe_handshake.answer(request, b""):
         return answer
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
-    return page_reception.show(request, token_id)
+    return page_reception.show(request, token_id, approver)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from waitpoints.table_pass import Key, Progress
 from waitpoints.token import (
+    Answer,
     Attachment,
     Completed,
     Document,
@@ -99,6 +100,12 @@ class TokenStore(Protocol):
         """Settle a waiting token that has none of the `unchecked` rules (invariant 1).
 
         Returns whether it did, and the token as it is now.
+        """
+
+    def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+        """Add an answer to a waiting token that has the answers of `token` and no other (invariant 6).
+
+        With an outcome, the answer settles the token. Returns whether it was added, and the token as it is now.
         """
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:

@@ -104,10 +104,11 @@ class Resuming:
         """`repeat` is whether a throttled call is repeated."""
         assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.load_output(token.outcome)
+        settled = replace(token, outcome=outcome)
         telemetry.link(token.traceparent)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:
-            result = waiter_result(outcome, waiter, self._outputs.bucket, token.traceparent)
+            result = waiter_result(settled, waiter, self._outputs.bucket)
             try:
                 with nullcontext() if repeat else throttling.not_repeated():
                     kind = self._resume(waiter, result)

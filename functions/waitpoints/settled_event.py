@@ -40,7 +40,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Set
         "idempotencyKey": token.idempotency_key,
         "createdAt": iso(token.created_at),
         "completedAt": iso(token.outcome.at),
-        "completedBy": completed_by(token.outcome),
+        "completedBy": completed_by(token),
         "traceparent": token.traceparent,
         "ok": isinstance(token.outcome, Completed),
     }

@@ -54,7 +54,10 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Origin:
-    """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters."""
+    """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
+
+    `approver` is the id of the person whose link was used.
+    """
 
     source: Source
     ip: str | None = None
@@ -62,12 +65,14 @@ class Origin:
     content_type: str | None = None
     query: str | None = None
     delivery_id: str | None = None
+    approver: str | None = None
     _MEMBERS: ClassVar = {
         "ip": "ip",
         "user_agent": "userAgent",
         "content_type": "contentType",
         "query": "query",
         "delivery_id": "deliveryId",
+        "approver": "approver",
     }
 
     def members(self) -> dict[str, str]:
@@ -146,10 +151,14 @@ class Verification:
 
 
 class DocumentKind(StrEnum):
-    """What a document of a token is."""
+    """What a document of a token is. APPROVAL is a page with approvers: versions that do not know them find no page at all."""
 
     SCHEMA = "schema"
     PAGE = "page"
+    APPROVAL = "approval"
+
+
+PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +174,7 @@ class Unchecked(StrEnum):
 
     ANY = "any"
     DOCUMENT = "document"
+    APPROVERS = "approvers"
     NONE = "none"
 
 
@@ -172,13 +182,19 @@ class Unchecked(StrEnum):
 class Rules:
     """What a delivery must satisfy to settle a token. A token without any has no Rules.
 
-    `has_schema`, `has_page`: the token has a document of this kind, which is in an item of its own.
+    `has_schema`, `has_page`: the token has a document of this kind, which is in an item of its own. `has_approvers`: its page
+    names who may answer.
     """
 
     verify: Verification | None = None
     complete_when: str | None = None
     has_schema: bool = False
     has_page: bool = False
+    has_approvers: bool = False
+
+    @property
+    def page_kind(self) -> DocumentKind:
+        return DocumentKind.APPROVAL if self.has_approvers else DocumentKind.PAGE
 
     def prevent(self, unchecked: Unchecked) -> bool:
         """Whether a completion that is `unchecked` must not settle the token, as the store's condition says, too."""
@@ -187,9 +203,21 @@ class Rules:
                 return True
             case Unchecked.DOCUMENT:
                 return self.has_schema or self.has_page
+            case Unchecked.APPROVERS:
+                return self.has_approvers
             case Unchecked.NONE:
                 return False
         assert_never(unchecked)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one approver chose on a token's page. `fields` is a JSON text, of an object."""
+
+    approver: str
+    action: str
+    fields: str
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,6 +348,7 @@ class Token:
 
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` is the JSON text of its page, if the token was read with the items beside it. `traceparent` is that of its create.
+    `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too.
     """
 
     id: str
@@ -337,6 +366,8 @@ class Token:
     kept_until: int | None = None
     page: str | None = None
     traceparent: str | None = None
+    answers: tuple[Answer, ...] = ()
+    escalated_at: int | None = None
 
     @property
     def status(self) -> Status:
@@ -354,6 +385,9 @@ class Token:
     def is_due_soon(self) -> bool:
         """Whether the stream has to send the new token's message, because the round of the timers may come too late."""
         return self.wake_at is not None and self.wake_at - self.created_at <= NEAR
+
+    def answer_of(self, approver: str) -> Answer | None:
+        return next((answer for answer in self.answers if answer.approver == approver), None)
 
     def unresumed(self) -> list[Waiter]:
         """Return the waiters without a recorded reply."""

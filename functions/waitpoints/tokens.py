@@ -12,8 +12,10 @@ from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock, NotResumed, Resuming
 from waitpoints.token import (
     MAX_WAITERS,
+    PAGES,
     Attachment,
     Completed,
+    Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
@@ -24,6 +26,7 @@ from waitpoints.token import (
     Outcome,
     Rules,
     Source,
+    TimedOut,
     Token,
     TokenError,
     Unchecked,
@@ -40,10 +43,11 @@ _MOVED = "The token's timeout is changed at the same moment. Send the same reque
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """The token that a create returns, and whether an earlier call created it."""
+    """The token that a create returns, and whether an earlier call created it: another one, or an attempt of this one."""
 
     token_id: str
     is_cached: bool
+    is_new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +94,10 @@ class Tokens:
         token waits for the next one.
         """
         token, key = _token(new, now), new.key
-        refused: Completed | None = None
+        refused: Completed | Failed | None = None
         holder = self._store.create(token, key, now, document=new.document)
         while key and holder:
-            refused = self._find_misfit(holder, accepts)
+            refused = self._find_misfit(holder, new.document, accepts)
             if not refused and not self._is_gone(holder, token, key, now):
                 break
             holder = self._store.create(token, key, now, document=new.document, replaced=holder)  # if nobody was faster
@@ -103,7 +107,7 @@ class Tokens:
             telemetry.count("CreatedDueSoon", token.is_due_soon())
             if refused:
                 self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
-            return Created(token.id, is_cached=False)
+            return Created(token.id, is_cached=False, is_new=True)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
         return Created(holder.token_id, is_cached=not holder.same_request)
@@ -293,14 +297,16 @@ class Tokens:
             telemetry.count("OrphansReleased")
         return True
 
-    def _find_misfit(self, holder: KeyHolder, accepts: Accepts | None) -> Completed | None:
-        """Return the outcome of a kept completion whose output the create does not accept."""
+    def _find_misfit(self, holder: KeyHolder, document: Document | None, accepts: Accepts | None) -> Completed | Failed | None:
+        """Return the outcome of a kept completion whose output the create does not accept. Approvers accept none."""
         if not holder.is_kept or accepts is None:
             return None
         try:
             outcome = self._store.get(holder.token_id).outcome
         except TokenNotFound:
             return None
+        if document and document.kind is DocumentKind.APPROVAL and not isinstance(outcome, TimedOut):
+            return outcome
         if not isinstance(outcome, Completed):
             return None
         complete = self._resuming.load_output(outcome)
@@ -369,7 +375,13 @@ def _token(new: NewToken, now: int) -> Token:
 
 def _rules(new: NewToken) -> Rules | None:
     kind = new.document.kind if new.document else None
-    rules = Rules(new.verify, new.complete_when, kind is DocumentKind.SCHEMA, kind is DocumentKind.PAGE)
+    rules = Rules(
+        new.verify,
+        new.complete_when,
+        has_schema=kind is DocumentKind.SCHEMA,
+        has_page=kind in PAGES,
+        has_approvers=kind is DocumentKind.APPROVAL,
+    )
     return None if rules == Rules() else rules
 
 

@@ -1,17 +1,20 @@
 """Callback URLs and the URLs of endpoints. The hash in each can't be guessed.
 
-A caller with a callback URL can complete that one token, a caller with an endpoint's URL every token whose key begins with
-the endpoint's name and a colon. The hash is the HMAC-SHA256, in lower-case hex, of
+A caller with a callback URL can complete that one token, unless its page names who may answer. A caller with an endpoint's URL
+can complete every token whose key begins with the endpoint's name and a colon. The hash is the HMAC-SHA256, in lower-case
+hex, of
 
     the token's bare id                     for a callback URL (contract K2)
+    approver/<bare id>/<approver>           for the link of one approver of a page, which names them: ?approver=<approver>
     endpoint/<name>/<secret id>             for an endpoint; the last part of its URL is the secret id and this hash
 
-so neither can be used as the other. It has its own signing key, so rotating the API key invalidates no URL. It is derived,
+so none can be used as another. It has its own signing key, so rotating the API key invalidates no URL. It is derived,
 never stored: rejecting a forged URL needs no database call.
 """
 
 import hmac
 import re
+from urllib.parse import parse_qs, quote
 
 from waitpoints import ids
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
@@ -30,8 +33,14 @@ class Urls:
         """Return the token's URL, under the public base URL if one is configured, else under `api_url`."""
         return f"{self._base(api_url)}/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(_token(token_id))}"
 
-    def check_token(self, written_id: str, hash_in_url: str) -> str:
-        """Return the id of the token that a callback URL names.
+    def approver_url(self, token_id: str, api_url: str, approver: str) -> str:
+        """Return the link of one approver of a token's page, under the same base as `url`."""
+        signed, named = _approver(token_id, approver), quote(approver, safe="")
+        path = f"/api/v1/waitpoints/tokens/{token_id}/callback/{self._current(signed)}"
+        return f"{self._base(api_url)}{path}?approver={named}"
+
+    def check_token(self, written_id: str, hash_in_url: str, query: str = "") -> tuple[str, str | None]:
+        """Return the id of the token that a callback URL names, and the approver if it is the link of one.
 
         An invalid id also raises WrongCallbackHash, which hides whether the token exists.
         """
@@ -39,12 +48,9 @@ class Urls:
             token_id = ids.parse(written_id)
         except TokenNotFound:
             raise WrongCallbackHash from None
-        self.check(token_id, hash_in_url)
-        return token_id
-
-    def check(self, token_id: str, hash_in_url: str) -> None:
-        """Raises WrongCallbackHash unless the current or the previous signing key gives this hash for the token."""
-        self._check(_token(token_id), hash_in_url.lower())
+        approver = _named_in(query) if "approver=" in query else None
+        signed = [_token(token_id)] if approver is None else [_token(token_id), _approver(token_id, approver)]
+        return token_id, (None, approver)[self._check(hash_in_url.lower(), *signed)]
 
     def endpoint_url(self, name: str, secret_id: str, api_url: str) -> str:
         """Return the endpoint's URL, under the same base as `url`."""
@@ -59,7 +65,7 @@ class Urls:
         part = _ENDPOINT_PART.fullmatch(last_part.lower())
         if part is None:
             raise WrongCallbackHash
-        self._check(_endpoint(name, part["secret_id"]), part["hash"])
+        self._check(part["hash"], _endpoint(name, part["secret_id"]))
         return part["secret_id"]
 
     def _base(self, api_url: str) -> str:
@@ -68,14 +74,28 @@ class Urls:
     def _current(self, signed: str) -> str:
         return _hash(self._signing_key.read_current(), signed)
 
-    def _check(self, signed: str, presented: str) -> None:
+    def _check(self, presented: str, *signed: str) -> int:
+        """Return which of these texts has the hash, by the current or the previous signing key. Raises WrongCallbackHash."""
         sent = presented.encode("utf-8", "surrogatepass")
-        if not any(hmac.compare_digest(_hash(key, signed).encode(), sent) for key in self._signing_key.read_accepted()):
-            raise WrongCallbackHash
+        for key in self._signing_key.read_accepted():
+            for number, text in enumerate(signed):
+                if hmac.compare_digest(_hash(key, text).encode(), sent):
+                    return number
+        raise WrongCallbackHash
 
 
 def _token(token_id: str) -> str:
     return token_id.removeprefix(PREFIX)
+
+
+def _approver(token_id: str, approver: str) -> str:
+    return f"approver/{_token(token_id)}/{approver}"
+
+
+def _named_in(query: str) -> str | None:
+    """Return the one `approver` in a query."""
+    named = parse_qs(query, keep_blank_values=True, errors="surrogateescape").get("approver", [])
+    return named[0] if len(named) == 1 else None
 
 
 def _endpoint(name: str, secret_id: str) -> str:

@@ -5,9 +5,22 @@ The result is what `wait.forToken()` returns in Trigger.dev's SDK; with `unwrap`
 
 import json
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Any, assert_never
 
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, TokenError, Waiter, iso
+from waitpoints.token import (
+    Completed,
+    Failed,
+    Origin,
+    Outcome,
+    Output,
+    Source,
+    TimedOut,
+    Token,
+    TokenError,
+    Waiter,
+    iso,
+    present,
+)
 
 RESULT_LIMIT = 262_144  # bytes of UTF-8: the limit of Step Functions for a task's output, and of Lambda for a callback's
 TIMEOUT_ERROR = "WaitpointTimeoutError"
@@ -35,21 +48,30 @@ OUTPUT_REFUSED = Failure(REFUSED_ERROR, "AWS rejected the output of the waitpoin
 """Fail the waiter with this error if AWS rejects its result. `Catch` can match it."""
 
 
-def waiter_result(outcome: Outcome, waiter: Waiter, bucket: str, traceparent: str | None = None) -> Success | Failure:
-    """Return the result for one waiter. The output in `outcome` must be loaded.
+def waiter_result(token: Token, waiter: Waiter, bucket: str) -> Success | Failure:
+    """Return the result of a settled token for one waiter. Its output must be loaded.
 
-    An output that is too large for AWS becomes a reference to the object in `bucket`. `traceparent` is the token's.
+    An output that is too large for AWS becomes a reference to the object in `bucket`.
     """
-    context = _context(outcome, traceparent) if waiter.context else ""
+    outcome, context = _outcome(token), _context(token) if waiter.context else ""
     match outcome:
         case TimedOut() | Failed():
             error = outcome_error(outcome)
             if waiter.unwrap:
                 return Failure(error.name, error.message, error.code)
-            return _result("false", "error", json.dumps(error.members()), context)
+            return _result("false", "error", json.dumps(error.members()), _answers(token) + context)
         case Completed(_, output):
             return _output_result(output, waiter, bucket, context)
     assert_never(outcome)
+
+
+def _answers(token: Token) -> str:
+    """Return what the approvers of a page had answered before it ended without a decision, as JSON after the error."""
+    if token.rules is None or not token.rules.has_approvers:
+        return ""
+    from waitpoints.answers import answers_text  # noqa: PLC0415 - only for pages with approvers
+
+    return f',"answers":{answers_text(token.answers)}'
 
 
 def outcome_error(outcome: Failed | TimedOut) -> TokenError:
@@ -69,8 +91,12 @@ def error_output(outcome: Failed | TimedOut) -> str:
     return json.dumps(members, separators=(",", ":"))
 
 
-def completed_by(outcome: Outcome) -> dict[str, str]:
-    """Return how and from where a token was settled, as shown in the API and in results."""
+def completed_by(token: Token) -> dict[str, Any]:
+    """Return how and from where a token was settled, as shown in the API and in results.
+
+    `override`: an API key completed it in place of its approvers.
+    """
+    outcome = _outcome(token)
     match outcome:
         case TimedOut(at):
             origin = Origin(source=Source.TIMEOUT)
@@ -78,7 +104,14 @@ def completed_by(outcome: Outcome) -> dict[str, str]:
             origin = found or Origin(source=Source.COMPLETE)
         case _:
             assert_never(outcome)
-    return {"source": origin.source, "at": iso(at), **origin.members()}
+    by_approvers = token.rules is not None and token.rules.has_approvers
+    override = True if by_approvers and origin.source is Source.COMPLETE else None
+    return {"source": origin.source, "at": iso(at), **origin.members(), **present({"override": override})}
+
+
+def _outcome(token: Token) -> Outcome:
+    assert token.outcome is not None, "only a settled token has a result"
+    return token.outcome
 
 
 def _output_result(output: Output, waiter: Waiter, bucket: str, context: str) -> Success:
@@ -92,10 +125,10 @@ def _output_result(output: Output, waiter: Waiter, bucket: str, context: str) ->
     return _result("true", "outputReference", reference, context)
 
 
-def _context(outcome: Outcome, traceparent: str | None) -> str:
+def _context(token: Token) -> str:
     """Return what a waiter with `context` gets as well, as JSON after the output or the error."""
-    of_create = "" if traceparent is None else f',"traceparent":"{traceparent}"'
-    return f',"completedBy":{json.dumps(completed_by(outcome))}{of_create}'
+    of_create = "" if token.traceparent is None else f',"traceparent":"{token.traceparent}"'
+    return f',"completedBy":{json.dumps(completed_by(token))}{of_create}'
 
 
 def _result(ok: str, name: str, text: str, context: str) -> Success:

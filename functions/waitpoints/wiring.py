@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
     from waitpoints.credentials import Credentials
+    from waitpoints.decisions import Decisions
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
@@ -97,6 +98,12 @@ class Services:
         from waitpoints.keys import Keys
 
         return Keys(self.store, self.tokens, self.now)
+
+    @cached_property
+    def decisions(self) -> "Decisions":
+        from waitpoints.decisions import Decisions
+
+        return Decisions(self.store, self.resuming, self.now)
 
     @cached_property
     def resuming(self) -> "Resuming":

@@ -46,20 +46,20 @@ def test_without_a_public_base_url_the_apis_own_is_used(key: FakeSecret, urls: U
 
 
 def test_the_hash_is_accepted_in_upper_and_lower_case(urls: Urls) -> None:
-    urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)))
-    urls.check(TOKEN, hash_of(urls.url(TOKEN, API_URL)).upper())
+    urls.check_token(TOKEN, hash_of(urls.url(TOKEN, API_URL)))
+    urls.check_token(TOKEN, hash_of(urls.url(TOKEN, API_URL)).upper())
 
 
 def test_the_hash_of_another_token_is_refused(urls: Urls) -> None:
     with pytest.raises(WrongCallbackHash):
-        urls.check(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000), API_URL)))
+        urls.check_token(TOKEN, hash_of(urls.url(ids.new_id(1_800_000_000_000), API_URL)))
 
 
 @given(st.text() | st.text(alphabet="0123456789abcdef", min_size=64, max_size=64))
 def test_any_other_text_is_refused(written: str) -> None:
     urls = Urls("", FakeSecret(KEY))
     with pytest.raises(WrongCallbackHash):
-        urls.check(TOKEN, written)
+        urls.check_token(TOKEN, written)
 
 
 @pytest.mark.parametrize("place", [0, 31, 63])
@@ -68,17 +68,17 @@ def test_a_hash_with_one_wrong_digit_is_refused(urls: Urls, place: int) -> None:
     wrong = right[:place] + ("0" if right[place] != "0" else "1") + right[place + 1 :]
     for written in (wrong, right[:-1], right + "0"):
         with pytest.raises(WrongCallbackHash):
-            urls.check(TOKEN, written)
+            urls.check_token(TOKEN, written)
 
 
 def test_a_url_survives_one_key_rotation_but_not_two(urls: Urls, key: FakeSecret) -> None:
     old = hash_of(urls.url(TOKEN, API_URL))
     key.rotate("the next key")
-    urls.check(TOKEN, old)
+    urls.check_token(TOKEN, old)
     assert hash_of(urls.url(TOKEN, API_URL)) != old
     key.rotate("the one after")
     with pytest.raises(WrongCallbackHash):
-        urls.check(TOKEN, old)
+        urls.check_token(TOKEN, old)
 
 
 class TestEndpoint:
@@ -138,6 +138,6 @@ class TestEndpoint:
     def test_an_endpoints_hash_opens_no_token(self, urls: Urls) -> None:
         for written_id in (TOKEN, self.NAME, self.SECRET_ID):
             with pytest.raises(WrongCallbackHash):
-                urls.check(written_id, hash_of(self.url(urls))[24:])
+                urls.check_token(written_id, hash_of(self.url(urls))[24:])
         with pytest.raises(TokenNotFound):  # what the endpoint's hash signs is no token's id
             ids.parse(f"endpoint/{self.NAME}/{self.SECRET_ID}")

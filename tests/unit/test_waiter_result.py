@@ -6,15 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.token import Completed, Output, TimedOut, Waiter
+from waitpoints.token import Completed, Outcome, Output, TimedOut, Token, Waiter
 from waitpoints.waiter_result import RESULT_LIMIT, Failure, Success, error_output, waiter_result
 
 TIMED_OUT = TimedOut(1_800_000_000_005)
 MESSAGE = "Waitpoint timed out at 2027-01-15T08:00:00.005Z"
 
 
+def ended(outcome: Outcome) -> Token:
+    return Token(id="waitpoint_1", created_at=0, outcome=outcome)
+
+
 def result(output: Output, unwrap: bool = False) -> Success | Failure:
-    return waiter_result(Completed(0, output), Waiter("task token", 0, unwrap), "bucket")
+    return waiter_result(ended(Completed(0, output)), Waiter("task token", 0, unwrap), "bucket")
 
 
 @pytest.mark.parametrize("output", ['{"a": 1.50}', "null", "false", '""', "12345678901234567890", '{"a":1,"a":2}'])
@@ -29,7 +33,7 @@ def test_an_absent_output_is_null() -> None:
 
 
 def test_a_timed_out_token_gives_an_error_value() -> None:
-    given = waiter_result(TIMED_OUT, Waiter("task token", 0), "bucket")
+    given = waiter_result(ended(TIMED_OUT), Waiter("task token", 0), "bucket")
     assert isinstance(given, Success)
     assert json.loads(given.json) == {
         "ok": False,
@@ -38,7 +42,7 @@ def test_a_timed_out_token_gives_an_error_value() -> None:
 
 
 def test_with_unwrap_a_timed_out_token_fails_the_state() -> None:
-    assert waiter_result(TIMED_OUT, Waiter("task token", 0, unwrap=True), "bucket") == Failure(
+    assert waiter_result(ended(TIMED_OUT), Waiter("task token", 0, unwrap=True), "bucket") == Failure(
         "WaitpointTimeoutError", MESSAGE, "TRIGGER_WAITPOINT_TIMEOUT"
     )
 

@@ -6,7 +6,8 @@ from typing import Any
 from waitpoints import timeouts
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
-from waitpoints.token import IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
+from waitpoints.token import Document, DocumentKind, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
+from waitpoints.tokens import Created
 from waitpoints.wiring import services
 
 REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after seconds
@@ -36,7 +37,21 @@ def create(
     )
     created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, api_url)
-    return {"id": created.token_id, "isCached": created.is_cached, "url": url}
+    answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
+    return answer | _links(created, document, api_url) if document else answer
+
+
+def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:
+    """Return the links of those who may answer the token's page. An earlier create may have named other people."""
+    if document.kind is not DocumentKind.APPROVAL:
+        return {}
+    from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for pages with approvers
+
+    text = document.text if created.is_new else services.tokens.read_document(created.token_id, document.kind)
+    approval = page_definition.load(text).approval if text else None
+    if approval is None:
+        return {}
+    return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}
 
 
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:

@@ -1,5 +1,6 @@
 """Tokens as the API returns them (contract R1): absent fields are omitted, times are ISO 8601."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints import json_text
@@ -7,12 +8,16 @@ from waitpoints.token import Completed, Failed, OtherDeliveries, Outcome, ReplyK
 from waitpoints.waiter_result import completed_by, error_output
 
 if TYPE_CHECKING:
+    from waitpoints.api.page.approvers import Escalation
     from waitpoints.keys import KeyCompletion
 
 INLINE_LIMIT = 6_000_000  # bytes: a Lambda response is limited to 6 MiB
 
+LinkOf = Callable[[str], str]
+"""Returns the link of the approver with an id."""
 
-def retrieved(token: Token, url: str) -> dict[str, Any]:
+
+def retrieved(token: Token, url: str, link_of: LinkOf = str) -> dict[str, Any]:
     """Return one token in full. Trigger.dev has not all of these fields; its SDK ignores unknown ones."""
     return present(
         {
@@ -20,10 +25,10 @@ def retrieved(token: Token, url: str) -> dict[str, Any]:
             "type": "MANUAL",
             "userProvidedIdempotencyKey": token.idempotency_key is not None,
             **_output(token.outcome),
-            "completedBy": token.outcome and completed_by(token.outcome),
+            "completedBy": completed_by(token) if token.outcome else None,
             "otherDeliveries": _other_deliveries(token.other_deliveries),
             "waiters": [_waiter(token, key) for key in token.waiters],
-            "pageActions": None if token.page is None else _page_actions(token.page),
+            **(_page(token, token.page, link_of) if token.page else {}),
             "traceparent": token.traceparent,
         }
     )
@@ -43,10 +48,30 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
     assert_never(outcome)
 
 
-def _page_actions(page: str) -> list[str]:
+def _page(token: Token, page: str, link_of: LinkOf) -> dict[str, Any]:
+    """Return what a token's page asks: its actions, and of its approvers who they are and what they have answered."""
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
 
-    return [action.id for action in page_definition.load(page).actions]
+    defined = page_definition.load(page)
+    actions = [action.id for action in defined.actions]
+    if defined.approval is None:
+        return {"pageActions": actions}
+    from waitpoints.answers import answer_members  # noqa: PLC0415 - only for pages with approvers
+
+    return {
+        "pageActions": actions,
+        "needs": {action.id: action.needs for action in defined.actions},
+        "approvers": [person.members() for person in defined.approval.approvers],
+        "escalation": defined.approval.escalation and _escalation(token, defined.approval.escalation),
+        "requestedBy": defined.approval.requested_by,
+        "links": defined.approval.links(link_of),
+        "answers": answer_members(token.answers),
+    }
+
+
+def _escalation(token: Token, escalation: "Escalation") -> dict[str, Any]:
+    at = token.created_at + escalation.after
+    return present({"at": iso(at), "to": [person.members() for person in escalation.to], "askedAt": _iso(token.escalated_at)})
 
 
 def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@
     waitpoint_<ulid>    others     the number of deliveries that did not settle it, and the last one
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
+    waitpoint_<ulid>    approval   its page, if it names who may answer
     idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
@@ -25,10 +26,11 @@ from enum import StrEnum
 from typing import Any, assert_never
 
 from waitpoints.token import (
+    PAGES,
+    Answer,
     Attachment,
     Completed,
     Document,
-    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -283,9 +285,20 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         kept_until=_optional_int(item.get("keptUntil")),
-        page=siblings[DocumentKind.PAGE][DocumentKind.PAGE] if DocumentKind.PAGE in siblings else None,
+        page=next((siblings[kind][kind] for kind in PAGES if kind in siblings), None),
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
+        answers=tuple(_answer(answer) for answer in item.get("answers", ())),
+        escalated_at=_optional_int(item.get("escalatedAt")),
     )
+
+
+def answer_map(answer: Answer) -> dict[str, Any]:
+    """Return an approver's answer as it is stored in the token's list `answers`."""
+    return {"approver": answer.approver, "action": answer.action, "fields": answer.fields, "at": answer.at}
+
+
+def _answer(stored: Item) -> Answer:
+    return Answer(stored["approver"], stored["action"], stored["fields"], int(stored["at"]))
 
 
 def waiter_count(item: Mapping[str, Any]) -> int:
@@ -366,6 +379,7 @@ def _rules_map(rules: Rules) -> dict[str, Any]:
         "completeWhen": rules.complete_when,
         "payloadSchema": rules.has_schema or None,
         "page": rules.has_page or None,
+        "approvers": rules.has_approvers or None,
     }
     return present(named)
 
@@ -377,6 +391,7 @@ def _rules(stored: Item) -> Rules:
         complete_when=stored.get("completeWhen"),
         has_schema=stored.get("payloadSchema", False),
         has_page=stored.get("page", False),
+        has_approvers=stored.get("approvers", False),
     )
 
 

@@ -32,6 +32,7 @@ from waitpoints.aws.items import (
     StoredStatus,
     adopted_attributes,
     adopted_key_item,
+    answer_map,
     count_replies,
     digest,
     document_item,
@@ -51,6 +52,7 @@ from waitpoints.aws.items import (
 from waitpoints.errors import TokenNotFound
 from waitpoints.token import (
     MAX_WAITERS,
+    Answer,
     Attachment,
     Completed,
     Document,
@@ -102,6 +104,8 @@ HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutA
 IS_ATTACHED = "tokenId = :tokenId"
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
+HAS_NO_APPROVERS = "attribute_not_exists(deliveryRules.approvers)"
+HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
 
 COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED} OR {HELD_BY_REPLACED_KEPT}"
 CREATE_MAY_TAKE_KEY = f"{COMPLETION_MAY_TAKE_KEY} OR {KEY_HAS_EXPIRED}"
@@ -345,21 +349,36 @@ class Store:
             return None
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
-        attributes = outcome_attributes(outcome)
-        won, token = self._update(
-            token_id,
-            f"{_SETTLE}, completedAt = :now" + "".join(f", #{name} = :{name}" for name in attributes),
-            _may_be_completed(unchecked),
-            names=_STATUS | {f"#{name}": name for name in attributes},
-            values={
-                "waiting": StoredStatus.WAITING,
-                "now": outcome.at,
-                "settled": stored_status(outcome),
-                "expiresAt": self._expires_at(outcome.at),
-                **attributes,
-            },
-        )
+        update, names, values = self._settle(outcome)
+        won, token = self._update(token_id, update, _may_be_completed(unchecked), names=names, values=values)
         return won, replace(token, outcome=outcome) if won else token
+
+    def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+        """Record an approver's answer (invariant 6), which settles the token if there is an outcome."""
+        answered = len(token.answers)
+        values: dict[str, Any] = {"none": [], "answer": [answer_map(answer)], "answered": answered + 1}
+        condition = f"{MAY_BE_COMPLETED} AND {HAS_NO_ANSWERS}"
+        if answered:
+            condition, values = f"{MAY_BE_COMPLETED} AND {ANSWERED_AS_READ}", values | {"answersAsRead": answered}
+        record = "answers = list_append(if_not_exists(answers, :none), :answer), answerCount = :answered"
+        if outcome is None:
+            values |= {"waiting": StoredStatus.WAITING, "now": answer.at}
+            return self._update(token.id, f"SET {record}", condition, names=_STATUS, values=values)
+        update, names, of_outcome = self._settle(outcome)
+        won, now = self._update(token.id, f"{update}, {record}", condition, names=names, values=values | of_outcome)
+        return won, replace(now, outcome=outcome) if won else now
+
+    def _settle(self, outcome: Completed | Failed) -> tuple[str, dict[str, str], dict[str, Any]]:
+        """Return the update that stores an outcome, its attributes' names, and its values and those of MAY_BE_COMPLETED."""
+        attributes = outcome_attributes(outcome)
+        update = f"{_SETTLE}, completedAt = :now" + "".join(f", #{name} = :{name}" for name in attributes)
+        values = {
+            "waiting": StoredStatus.WAITING,
+            "now": outcome.at,
+            "settled": stored_status(outcome),
+            "expiresAt": self._expires_at(outcome.at),
+        }
+        return update, _STATUS | {f"#{name}": name for name in attributes}, values | attributes
 
     def time_out(self, token_id: str, now: int) -> tuple[bool, Token]:
         """Settle a due token as timed out (invariant 1). Returns True and the settled token, or False and the token as is."""
@@ -523,6 +542,8 @@ def _may_be_completed(unchecked: Unchecked) -> str:
             return f"{MAY_BE_COMPLETED} AND {HAS_NO_RULES}"
         case Unchecked.DOCUMENT:
             return f"{MAY_BE_COMPLETED} AND {HAS_NO_DOCUMENT}"
+        case Unchecked.APPROVERS:
+            return f"{MAY_BE_COMPLETED} AND {HAS_NO_APPROVERS}"
         case Unchecked.NONE:
             return MAY_BE_COMPLETED
     assert_never(unchecked)

@@ -19,6 +19,7 @@ from waitpoints.aws.durable_functions import DurableFunctions
 from waitpoints.aws.outputs import Outputs
 from waitpoints.aws.step_functions import StepFunctions
 from waitpoints.credentials import Credentials
+from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
 from waitpoints.keys import Keys
@@ -70,6 +71,7 @@ class InMemory:
         resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
         self.tokens = Tokens(self.store, self.outputs, resuming, self.clock)
         self.keys = Keys(self.store, self.tokens, self.clock)
+        self.decisions = Decisions(self.store, resuming, self.clock)
         self.queue = FakeTimerQueue()
         self.waking = Waking(self.tokens, self.store, self.queue, self.clock)
         self.index = make_index(self.store)
@@ -92,6 +94,7 @@ class InMemory:
             "store": self.store,
             "tokens": self.tokens,
             "keys": self.keys,
+            "decisions": self.decisions,
             "timers": self.queue,
             "waking": self.waking,
             "starting": self.starting,

@@ -12,6 +12,8 @@ from waitpoints.listing import Filter, IdRange, ReadRange
 from waitpoints.ports import Cursor, Timer
 from waitpoints.token import (
     MAX_WAITERS,
+    PAGES,
+    Answer,
     Attachment,
     Completed,
     Document,
@@ -111,7 +113,8 @@ class MemoryStore:
 
     def get(self, token_id: str) -> Token:
         with self._lock:
-            return replace(self._token(token_id), page=self._documents.get((token_id, DocumentKind.PAGE)))
+            pages = (self._documents.get((token_id, kind)) for kind in PAGES)
+            return replace(self._token(token_id), page=next(filter(None, pages), None))
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:
@@ -119,6 +122,13 @@ class MemoryStore:
             if token.outcome_at(outcome.at) is not None or (token.rules and token.rules.prevent(unchecked)):
                 return False, token
             return True, self._keep(replace(token, outcome=outcome))
+
+    def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+        with self._lock:
+            now = self._without_replies(token.id)
+            if now.outcome_at(answer.at) is not None or len(now.answers) != len(token.answers):
+                return False, now
+            return True, self._keep(replace(now, outcome=outcome, answers=(*now.answers, answer)))
 
     def peek(self, token_id: str) -> Token:
         return self._without_replies(token_id)

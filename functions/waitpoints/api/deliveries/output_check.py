@@ -14,7 +14,7 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
     yes or no that was left out is false.
     """
     if rules.has_page:
-        return _check_page(token_id, output or "null")
+        return _check_page(token_id, rules.page_kind, output or "null")
     if rules.has_schema:
         _check_schema(token_id, output or "null")
     return output
@@ -23,6 +23,8 @@ def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
 def fits(document: Document, output: str) -> bool:
     """Whether the document of a token that is about to be created accepts an output's JSON text."""
     match document.kind:
+        case DocumentKind.APPROVAL:
+            return False
         case DocumentKind.PAGE:
             from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
             from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
@@ -35,11 +37,11 @@ def fits(document: Document, output: str) -> bool:
     assert_never(document.kind)
 
 
-def _check_page(token_id: str, output: str) -> str:
+def _check_page(token_id: str, kind: DocumentKind, output: str) -> str:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
     from waitpoints.api.page import form as page_form  # noqa: PLC0415 - only for tokens with `page`
 
-    page = page_definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE))
+    page = page_definition.load(services.tokens.read_document(token_id, kind))
     choice = page_form.of_json(page, output)
     if isinstance(choice, page_form.Errors):
         raise PayloadRefused(choice.message)

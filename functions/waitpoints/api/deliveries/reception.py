@@ -6,6 +6,7 @@ A token without rules settles in one conditional write. If the token has rules, 
     completeWhen    200, but the token settles only if the delivery matches
     payloadSchema   422 unless the body matches; also for a request to complete
     page            422 unless the body is one of the page's actions, with fields that fit; also for a request to complete
+    its approvers   403: only they answer, each by a link of their own. An API key completes the token all the same
 
 A delivery that does not settle the token is counted in a separate item and changes nothing else. Each rule imports what it
 needs, so only tokens with that rule pay for it.
@@ -17,7 +18,7 @@ from waitpoints import telemetry
 from waitpoints.api.deliveries import callback_body
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.senders.origin import origin
-from waitpoints.errors import PayloadRefused, WrongSignature
+from waitpoints.errors import Forbidden, PayloadRefused, WrongSignature
 from waitpoints.token import IdempotencyKey, Origin, Rules, Source, TokenError, Unchecked, Verification
 from waitpoints.tokens import Ended, Result, RulesApply, Settled
 from waitpoints.wiring import services
@@ -26,9 +27,16 @@ if TYPE_CHECKING:
     from waitpoints.keys import KeyCompletion
 
 
-def receive(request: Request, token_id: str, body: bytes) -> Response:
-    """Settle a token with a delivery, or count the delivery. Raises WrongSignature and PayloadRefused."""
+def receive(request: Request, token_id: str, approver: str | None, body: bytes) -> Response:
+    """Settle a token with a delivery, or count the delivery. Raises WrongSignature, PayloadRefused and Forbidden.
+
+    `approver` is the id of the person whose link it came by.
+    """
     sender = origin(request, Source.CALLBACK)
+    if approver is not None:
+        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
+
+        return approval.receive(request, token_id, approver, body, sender)
     output = callback_body.output(body, request.headers.get("content-type", ""))
     match services.tokens.complete(token_id, output, sender, Unchecked.ANY):
         case Settled():
@@ -46,11 +54,15 @@ def receive(request: Request, token_id: str, body: bytes) -> Response:
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, requester: Origin) -> None:
-    """Settle a token as an authorized caller requests. Raises PayloadRefused."""
-    unchecked = Unchecked.NONE if isinstance(result, TokenError) else Unchecked.DOCUMENT
+def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True) -> None:
+    """Settle a token as an authorized caller requests. Raises PayloadRefused, and Forbidden without the API key."""
+    unchecked = Unchecked.NONE if by_api_key else Unchecked.APPROVERS
+    if not isinstance(result, TokenError):
+        unchecked = Unchecked.DOCUMENT
     match services.tokens.complete(token_id, result, requester, unchecked):
         case RulesApply(rules):
+            if rules.has_approvers and not by_api_key:
+                raise Forbidden("Only its approvers and the API key complete this waitpoint")
             assert not isinstance(result, TokenError), "only an output is checked"
             services.tokens.complete(token_id, _check_output(token_id, rules, result), requester)
         case Settled() | Ended():
@@ -65,6 +77,8 @@ def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "Key
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
+        if completion.result.rules.has_approvers and requester.source is Source.ENDPOINT:
+            raise PayloadRefused("The token of this key is answered by its approvers only")
         checked = _check_output(completion.token_id, completion.result.rules, result)
         completion = services.keys.complete(key, checked, requester, checked=completion.token_id)
     return completion
@@ -73,6 +87,10 @@ def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "Key
 def _receive_by_rules(
     rules: Rules, request: Request, token_id: str, body: bytes, output: str | None, sender: Origin
 ) -> Response:
+    if rules.has_approvers:
+        from waitpoints.api.page import approval  # noqa: PLC0415 - only for tokens with approvers
+
+        return approval.refuse_plain(request, token_id, sender)
     if rules.has_page:
         from waitpoints.api.page import reception as page_reception  # noqa: PLC0415 - only for tokens with `page`
 

@@ -48,7 +48,7 @@ def check_complete_when(expression: str | None) -> str | None:
 def check_document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
     """Return the payloadSchema or the page of a request. Raises InvalidPayloadSchema or InvalidPage."""
     if wanted.page is not None:
-        return Document(DocumentKind.PAGE, _check_page(wanted.page))
+        return _check_page(wanted.page)
     if wanted.payload_schema is not None:
         return Document(DocumentKind.SCHEMA, _check_schema(wanted.payload_schema))
     return None
@@ -72,10 +72,11 @@ def check_together(wanted: "CreateWaitpointTokenRequest") -> None:
             raise InvalidPage("page", f"{name} is not accepted with it: a page says itself which bodies complete the token")
 
 
-def _check_page(value: Any) -> str:
+def _check_page(value: Any) -> Document:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
     from waitpoints.api.page import html as page_html  # noqa: PLC0415 - only for tokens with `page`
 
     text = page_definition.parse(value)
-    page_html.check_size(page_definition.load(text))
-    return text
+    page = page_definition.load(text)
+    page_html.check_size(page)
+    return Document(DocumentKind.APPROVAL if page.approval else DocumentKind.PAGE, text)

@@ -1,6 +1,7 @@
 """The create field `page`: what a person is shown behind a callback URL.
 
-    {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style"}], "fields": {JSON Schema}, "confirm"}
+    {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs"}], "fields": {JSON Schema},
+     "confirm"}, and who may answer: see `approvers`
 
 A token keeps its definition as the JSON text that `parse` returns; `load` reads it back.
 """
@@ -10,8 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from waitpoints import json_text
+from waitpoints.api.page import approvers as page_approvers
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import input
+from waitpoints.api.page.approvers import Approval
 from waitpoints.api.page.fields import Field
 from waitpoints.errors import InvalidPage, TokenNotFound
 
@@ -26,7 +29,7 @@ MAX_ACTION_LABEL = 100  # characters
 STYLES = ("primary", "danger")
 DEFAULT_ACTION = "submit"
 
-_MEMBERS = ("title", "text", "links", "actions", "fields", "confirm")
+_MEMBERS = ("title", "text", "links", "actions", "fields", "confirm", *page_approvers.MEMBERS)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Browsers drop line breaks in a URL, and read "\" as "/": neither is accepted, nor any character that is not shown.
 _URL = re.compile(r"(?i:https?://[^\s\x00-\x20\x7f-\xa0\\/?#]|mailto:[^\s\x00-\x20\x7f-\xa0\\])[^\s\x00-\x20\x7f-\xa0\\]*")
@@ -40,11 +43,15 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """`label` is None for the one action of a page without actions: the page's own words name it."""
+    """`label` is None for the one action of a page without actions: the page's own words name it.
+
+    `needs` is how many people must choose it.
+    """
 
     id: str
     label: str | None
     style: str | None = None
+    needs: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,7 @@ class Page:
     actions: tuple[Action, ...]
     fields: tuple[Field, ...]
     confirm: bool
+    approval: Approval | None = None
 
     def action(self, action_id: Any) -> Action | None:
         return next((action for action in self.actions if action.id == action_id), None)
@@ -94,13 +102,19 @@ def _page(value: Any) -> Page:
     if not isinstance(confirm, bool):
         raise InvalidPage("page.confirm", "expected true or false")
     links = input.check_items(given.get("links", []), "page.links", MAX_LINKS)
+    approval = page_approvers.parse(given)
+    most = len(approval.approvers) if approval else 0
+    actions = _actions(given["actions"], most) if "actions" in given else (Action(DEFAULT_ACTION, None),)
+    if approval:
+        page_approvers.check_decidable([action.needs for action in actions], most)
     return Page(
         title=input.check_text(given.get("title"), "page.title", MAX_TITLE),
         text=input.check_text(given.get("text", ""), "page.text", MAX_TEXT, 0),
         links=tuple(_link(link, place) for link, place in links),
-        actions=_actions(given["actions"]) if "actions" in given else (Action(DEFAULT_ACTION, None),),
+        actions=actions,
         fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
         confirm=confirm,
+        approval=approval,
     )
 
 
@@ -112,19 +126,23 @@ def _link(value: Any, place: str) -> Link:
     return Link(input.check_text(link.get("label", url[:MAX_LINK_LABEL]), f"{place}.label", MAX_LINK_LABEL), url)
 
 
-def _actions(value: Any) -> tuple[Action, ...]:
+def _actions(value: Any, approvers: int) -> tuple[Action, ...]:
     listed = input.check_items(value, "page.actions", MAX_ACTIONS, 1)
-    actions = tuple(_action(action, place) for action, place in listed)
+    actions = tuple(_action(action, place, approvers) for action, place in listed)
     if len({action.id for action in actions}) < len(actions):
         raise InvalidPage("page.actions", "the same id twice")
     return actions
 
 
-def _action(value: Any, place: str) -> Action:
-    action = input.check_members(value, place, ("id", "label", "style"))
-    identifier, style = action.get("id"), action.get("style")
+def _action(value: Any, place: str, approvers: int) -> Action:
+    action = input.check_members(value, place, ("id", "label", "style", "needs"))
+    identifier, style, needs = action.get("id"), action.get("style"), action.get("needs", 1)
     if not isinstance(identifier, str) or not _ID.fullmatch(identifier):
         raise InvalidPage(f"{place}.id", "expected 1 to 64 characters of A-Z, a-z, 0-9, _ and -")
     if "style" in action and style not in STYLES:
         raise InvalidPage(f"{place}.style", f"expected one of {', '.join(STYLES)}, or no style")
-    return Action(identifier, input.check_text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style)
+    if "needs" in action and not approvers:
+        raise InvalidPage(f"{place}.needs", "it needs page.approvers")
+    if isinstance(needs, bool) or not isinstance(needs, int) or needs < 1 or (approvers and needs > approvers):
+        raise InvalidPage(f"{place}.needs", f"expected a whole number of 1 to {approvers}, the number of approvers")
+    return Action(identifier, input.check_text(action.get("label"), f"{place}.label", MAX_ACTION_LABEL), style, needs)

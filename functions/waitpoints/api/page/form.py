@@ -42,8 +42,11 @@ class Submission:
     @property
     def output(self) -> str:
         """The JSON text that the run gets."""
-        fields = ",".join(f"{json_text.dumps(name)}:{text}" for name, text in self.fields.items())
-        return f'{{"action":{json_text.dumps(self.action.id)},"fields":{{{fields}}}}}'
+        return f'{{"action":{json_text.dumps(self.action.id)},"fields":{self.fields_text}}}'
+
+    @property
+    def fields_text(self) -> str:
+        return f"{{{','.join(f'{json_text.dumps(name)}:{text}' for name, text in self.fields.items())}}}"
 
 
 @dataclass(frozen=True, slots=True)

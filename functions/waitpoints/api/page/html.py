@@ -15,10 +15,12 @@ from urllib.parse import quote
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
+from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem
 from waitpoints.api.page.form import Errors, Values
 from waitpoints.api.page.markup import Markup, element, join, literal
+from waitpoints.api.page.standing import Standing
 from waitpoints.errors import InvalidPage
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
@@ -62,9 +64,18 @@ def check_size(page: Page) -> None:
 
 
 def form(
-    page: Page, look: Look, *, until: datetime | None = None, values: Values | None = None, errors: Errors | None = None
+    page: Page,
+    look: Look,
+    *,
+    until: datetime | None = None,
+    values: Values | None = None,
+    errors: Errors | None = None,
+    standing: Standing | None = None,
 ) -> str:
-    """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout."""
+    """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout.
+
+    With a `standing`, it is that of one approver, and shows where the decision stands.
+    """
     problems = errors.problems if errors else {}
     if errors:
         values = errors.values
@@ -77,8 +88,10 @@ def form(
         element("h1", page.title, dir="auto"),
         element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
         _links(look, page.links) if page.links else None,
+        _greeting(look, standing.person) if standing and standing.person else None,
         element("form", _no_implicit_submission(page), fields, _buttons(look, page), method="post"),
         element("p", _sentence(look["open_until"], time=_time(look, until)), class_="until") if until else None,
+        _people(look, standing) if standing else None,
     )
 
 
@@ -101,35 +114,73 @@ def confirm(page: Page, action: Action, values: Values, look: Look) -> str:
     )
 
 
-def done(page: Page, action: Action, at: datetime, look: Look) -> str:
+def answered(standing: Standing, look: Look) -> str:
+    """A page that still waits for others, as somebody sees it who has answered."""
+    own = standing.own_answer
+    assert own is not None, "only who has answered sees it"
+    said = element("p", _sentence(look["done_text"], choice=_strong(_label_of(look, standing.page, own.action))))
+    others = element("p", look["others_text"], class_="muted")
+    return _state(look, "good", look["done_heading"], said, others, _people(look, standing), page=standing.page)
+
+
+def unanswerable(page: Page, look: Look) -> str:
+    """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
+    return _document(
+        look,
+        page.title,
+        element("h1", page.title, dir="auto"),
+        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
+        _links(look, page.links) if page.links else None,
+        element("h2", look["own_link_heading"]),
+        element("p", look["own_link_text"]),
+    )
+
+
+def done(page: Page, action: Action, at: datetime, look: Look, *, standing: Standing | None = None) -> str:
     """What the person chose, in the answer to the request that settled the token."""
     said = element("p", _sentence(look["done_text"], choice=_strong(_label(look, action))))
     close = element("p", look["close"], class_="muted")
-    return _state(look, "good", look["done_heading"], said, _when(look, at), close, page=page)
+    return _state(look, "good", look["done_heading"], said, _when(look, at), close, _people(look, standing), page=page)
 
 
-def decided(page: Page, action: Action | None, at: datetime, look: Look) -> str:
+def decided(page: Page, action: Action | None, at: datetime, look: Look, *, standing: Standing | None = None) -> str:
     """A page that was decided before. `action` is None if the token was completed in another way."""
     if action is None:
-        return ended(at, look, page=page)
+        return ended(at, look, page=page, standing=standing)
     said = element("p", _sentence(look["decided_text"], choice=_strong(_label(look, action))))
-    return _state(look, "good", look["decided_heading"], said, _when(look, at), page=page)
+    return _state(look, "good", look["decided_heading"], said, _when(look, at), _people(look, standing), page=page)
 
 
-def ended(at: datetime, look: Look, *, page: Page | None = None) -> str:
+def ended(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
     """A token that was completed, with or without a page."""
-    return _state(look, "good", look["completed_heading"], element("p", look["completed_text"]), _when(look, at), page=page)
+    return _state(
+        look,
+        "good",
+        look["completed_heading"],
+        element("p", look["completed_text"]),
+        _when(look, at),
+        _people(look, standing),
+        page=page,
+    )
 
 
-def failed(at: datetime, look: Look, *, page: Page | None = None) -> str:
+def failed(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
     """A token that was failed, with or without a page. The reason is not shown: anyone may open the link."""
     said = element("p", look["failed_text"])
-    return _state(look, "alert", look["failed_heading"], said, _when(look, at), page=page)
+    return _state(look, "alert", look["failed_heading"], said, _when(look, at), _people(look, standing), page=page)
 
 
-def timed_out(at: datetime, look: Look, *, page: Page | None = None) -> str:
+def timed_out(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
     """A token that timed out, with or without a page."""
-    return _state(look, "clock", look["ended_heading"], element("p", look["ended_text"]), _when(look, at), page=page)
+    return _state(
+        look,
+        "clock",
+        look["ended_heading"],
+        element("p", look["ended_text"]),
+        _when(look, at),
+        _people(look, standing),
+        page=page,
+    )
 
 
 def waiting(look: Look, *, until: datetime | None = None) -> str:
@@ -138,7 +189,7 @@ def waiting(look: Look, *, until: datetime | None = None) -> str:
     return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), when)
 
 
-NOTICES = {401: "wrong_link", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
+NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
 """The words of a refusal by its status."""
 
 
@@ -217,6 +268,42 @@ def _isolated(text: str) -> Markup:
 
 def _strong(text: str) -> Markup:
     return element("strong", _isolated(text))
+
+
+def _label_of(look: Look, page: Page, action_id: str) -> str:
+    action = page.action(action_id)
+    return action_id if action is None else _label(look, action)
+
+
+def _greeting(look: Look, person: Approver) -> Markup:
+    return element("p", _sentence(look["answer_as"], name=_strong(person.shown)), class_="person")
+
+
+def _people(look: Look, standing: Standing | None) -> Markup | None:
+    """Where a decision stands: what is needed, who has answered what, and who has not."""
+    if standing is None:
+        return None
+    chosen = standing.chosen()
+    needed = [
+        element("li", element("bdi", _label(look, action)), f" {chosen[action.id]}/{action.needs}")
+        for action in standing.page.actions
+    ]
+    answers = [
+        element("li", element("bdi", person.shown), ": ", element("bdi", _label_of(look, standing.page, answer.action)))
+        for person, answer in standing.given()
+    ]
+    missing = [element("li", element("bdi", person.shown)) for person in standing.missing()]
+    waits = standing.token.outcome is None
+    return element(
+        "section",
+        element("h2", look["needed_heading"]) if waits else None,
+        element("ul", needed) if waits else None,
+        element("h2", look["answers_heading"]) if answers else None,
+        element("ul", answers) if answers else None,
+        element("h2", look["missing_heading"]) if waits and missing else None,
+        element("ul", missing) if waits and missing else None,
+        class_="people",
+    )
 
 
 def _links(look: Look, links: Sequence[Link]) -> Markup:

@@ -3,7 +3,8 @@
 A browser is answered with a page, a program with JSON. Only a POST of an action with fields that fit settles the token.
 """
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import assert_never
 
@@ -11,8 +12,9 @@ from waitpoints import json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, form, html, words
 from waitpoints.api.page.definition import Page
-from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission
+from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission, Values
 from waitpoints.api.page.html import Look
+from waitpoints.api.page.standing import Standing
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
@@ -21,42 +23,83 @@ from waitpoints.wiring import services
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 
 
-def show(request: Request, token_id: str) -> Response:
-    """The page of a token as it is now. Raises TokenNotFound."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A page that is asked of whoever has its link, or of one of its approvers, whose `standing` is shown.
+
+    `settle` does what a choice says. `read_timeout` is called only to show the form.
+    """
+
+    request: Request
+    token_id: str
+    page: Page
+    settle: Callable[[Submission], Response]
+    read_timeout: Callable[[], int | None]
+    standing: Standing | None = None
+
+    def form(self, values: Values | None = None, errors: Errors | None = None) -> str:
+        until, shown = self.read_timeout(), look(self.request)
+        return html.form(self.page, shown, until=_optional_time(until), values=values, errors=errors, standing=self.standing)
+
+
+def show(request: Request, token_id: str, approver: str | None) -> Response:
+    """The page of a token as it is now, for whoever opened it or for one approver. Raises TokenNotFound and Forbidden."""
+    if approver is not None:
+        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
+
+        return approval.show(request, token_id, approver)
     token = services.tokens.retrieve(token_id)
-    return _answer(request, _page_of(token, look(request)))
+    page = definition.load(token.page) if token.page else None
+    if page and page.approval:
+        from waitpoints.api.page import approval  # noqa: PLC0415 - only for pages with approvers
+
+        return approval.show_plain(request, token, page)
+    return answer(request, page_of(token, page, look(request)))
 
 
 def show_refusal(request: Request, refusal: Response) -> Response:
     """The page of a refusal. One that a page never causes, such as 422 by a payloadSchema, stays JSON."""
     if refusal.status not in html.NOTICES:
         return refusal
-    answer = _answer(request, html.notice(refusal.status, look(request)), refusal.status)
-    return replace(answer, headers={**refusal.headers, **answer.headers})
+    page = answer(request, html.notice(refusal.status, look(request)), refusal.status)
+    return replace(page, headers={**refusal.headers, **page.headers})
 
 
 def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Response:
     """Settle a waiting token with a person's choice, or ask again. Raises PayloadRefused for a program."""
     page = definition.load(services.tokens.read_document(token_id, DocumentKind.PAGE))
+
+    def settle(choice: Submission) -> Response:
+        return _settle(request, token_id, page, choice, sender)
+
+    def read_timeout() -> int | None:
+        return services.tokens.find(token_id).timeout_at
+
+    return read_choice(Asked(request, token_id, page, settle, read_timeout), body, sender)
+
+
+def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
+    """Do what a body chooses, or ask again. Raises PayloadRefused for a program."""
+    request, page = asked.request, asked.page
     comma = look(request).language in words.DECIMAL_COMMA
     choice = form.read(page, body, request.headers.get("content-type", ""), comma)
     match choice:
         case Submission() if request.is_of_another_site:
-            return _ask_here(request, token_id, page, choice)
+            return _ask_here(asked, choice)
         case Submission():
-            return _settle(request, token_id, page, choice, sender)
+            return asked.settle(choice)
         case NotConfirmed() | GoBack() if not request.is_of_person:
             raise PayloadRefused('The page asks a second time: add "confirmed=yes" to the form, or send JSON.')
         case NotConfirmed(action, values):
-            return _answer(request, html.confirm(page, action, values, look(request)))
+            return answer(request, html.confirm(page, action, values, look(request)))
         case GoBack(values):
-            return _answer(request, html.form(page, look(request), until=_read_timeout(token_id), values=values))
+            return answer(request, asked.form(values))
         case Errors():
             telemetry.count("PayloadsRefused")
             if not request.is_of_person:
                 raise PayloadRefused(choice.message)
-            services.tokens.count_delivery(token_id, None, sender)
-            return _answer(request, html.form(page, look(request), until=_read_timeout(token_id), errors=choice), 422)
+            services.tokens.count_delivery(asked.token_id, None, sender)
+            return answer(request, asked.form(errors=choice), 422)
         case never:
             assert_never(never)
 
@@ -74,12 +117,13 @@ def look(request: Request) -> Look:
     return Look(words.language(request.headers.get("accept-language", "")), name, color)
 
 
-def _ask_here(request: Request, token_id: str, page: Page, choice: Submission) -> Response:
+def _ask_here(asked: Asked, choice: Submission) -> Response:
     """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
+    request = asked.request
     if choice.values is not None and request.is_of_person:
-        return _answer(request, html.confirm(page, choice.action, choice.values, look(request)))
+        return answer(request, html.confirm(asked.page, choice.action, choice.values, look(request)))
     if request.accepts_html:
-        return _answer(request, html.form(page, look(request), until=_read_timeout(token_id)))
+        return answer(request, asked.form())
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
 
 
@@ -88,7 +132,7 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return _answer(request, html.done(page, choice.action, _time(services.now()), look(request)))
+            return answer(request, html.done(page, choice.action, _time(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
             return answer_after_end(request)
@@ -98,36 +142,31 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
             assert_never(never)
 
 
-def _page_of(token: Token, look: Look) -> str:
-    page = definition.load(token.page) if token.page else None
-    until = _timeout(token)
+def page_of(token: Token, page: Page | None, look: Look, standing: Standing | None = None) -> str:
+    """The page of a token as it is: the form, or how it ended."""
+    until = _optional_time(token.timeout_at)
     match token.outcome:
         case None:
-            return html.form(page, look, until=until) if page else html.waiting(look, until=until)
+            return html.form(page, look, until=until, standing=standing) if page else html.waiting(look, until=until)
         case TimedOut(at):
-            return html.timed_out(_time(at), look, page=page)
+            return html.timed_out(_time(at), look, page=page, standing=standing)
         case Failed(at):
-            return html.failed(_time(at), look, page=page)
+            return html.failed(_time(at), look, page=page, standing=standing)
         case Completed(at, Output(json)):
             action = page.decided(json) if page and json else None
-            return html.decided(page, action, _time(at), look) if page else html.ended(_time(at), look)
+            return html.decided(page, action, _time(at), look, standing=standing) if page else html.ended(_time(at), look)
     assert_never(token.outcome)
 
 
-def _read_timeout(token_id: str) -> datetime | None:
-    """Return a token's timeout. Raises TokenNotFound."""
-    return _timeout(services.tokens.find(token_id))
-
-
-def _timeout(token: Token) -> datetime | None:
-    return None if token.timeout_at is None else _time(token.timeout_at)
+def _optional_time(instant: int | None) -> datetime | None:
+    return None if instant is None else _time(instant)
 
 
 def _time(instant: int) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC)
 
 
-def _answer(request: Request, document: str, status: int = 200) -> Response:
+def answer(request: Request, document: str, status: int = 200) -> Response:
     """The answer with a document, or the 413 page if what a person sent makes the document larger than Lambda can answer."""
     if len(json_text.dumps(document).encode()) > MAX_ANSWER:
         document, status = html.notice(413, look(request)), 413

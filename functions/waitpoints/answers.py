@@ -1,0 +1,47 @@
+"""The answers of a page's approvers as JSON, in results, events and the API: `[{"approver", "action", "fields", "at"}, …]`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from waitpoints import json_text
+from waitpoints.token import Answer, iso
+
+
+def answers_text(answers: Sequence[Answer]) -> str:
+    """Return them as a JSON text. Each answer's fields stay as they were sent, digit for digit."""
+    return f"[{','.join(map(_answer_text, answers))}]"
+
+
+def answer_members(answers: Sequence[Answer]) -> list[dict[str, Any]]:
+    """Return them as an answer of the API has them."""
+    return [
+        {"approver": answer.approver, "action": answer.action, "fields": json_text.parse(answer.fields), "at": iso(answer.at)}
+        for answer in answers
+    ]
+
+
+def decided_text(answers: Sequence[Answer]) -> str:
+    """Return the output of a token whose last answer decided: what a page's output is, whose answer it was, and all answers."""
+    last = answers[-1]
+    members = {
+        "action": json_text.dumps(last.action),
+        "fields": last.fields,
+        "approver": json_text.dumps(last.approver),
+        "answers": answers_text(answers),
+    }
+    return _object(members)
+
+
+def _answer_text(answer: Answer) -> str:
+    return _object(
+        {
+            "approver": json_text.dumps(answer.approver),
+            "action": json_text.dumps(answer.action),
+            "fields": answer.fields,
+            "at": json_text.dumps(iso(answer.at)),
+        }
+    )
+
+
+def _object(members: dict[str, str]) -> str:
+    return f"{{{','.join(f'"{name}":{text}' for name, text in members.items())}}}"

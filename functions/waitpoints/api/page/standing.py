@@ -1,0 +1,46 @@
+"""Where a decision stands, as one of its approvers sees it: who has answered what, who is still asked, what is needed."""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from waitpoints.api.page.approvers import Approval, Approver
+from waitpoints.api.page.definition import Page
+from waitpoints.token import Answer, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A token whose page has approvers. `person` is who looks at it; None is somebody who cannot answer."""
+
+    page: Page
+    token: Token
+    person: Approver | None = None
+
+    @property
+    def approval(self) -> Approval:
+        assert self.page.approval is not None, "only a page with approvers has a standing"
+        return self.page.approval
+
+    @property
+    def own_answer(self) -> Answer | None:
+        return self.token.answer_of(self.person.id) if self.person else None
+
+    def given(self) -> list[tuple[Approver, Answer]]:
+        """The answers in their order, and whose they are."""
+        people = {person.id: person for person in self.approval.everybody()}
+        return [(people[answer.approver], answer) for answer in self.token.answers]
+
+    def missing(self) -> list[Approver]:
+        """Who may answer and has not."""
+        asked = self.approval.asked(is_escalated=self.token.escalated_at is not None)
+        return [person for person in asked if self.token.answer_of(person.id) is None]
+
+    def chosen(self) -> Counter[str]:
+        """How many people have chosen each action."""
+        return Counter(answer.action for answer in self.token.answers)
+
+
+def find_asked(token: Token, page: Page, approver: str) -> Approver | None:
+    """Return the person with this id if they may answer a token's page now."""
+    asked = page.approval.asked(is_escalated=token.escalated_at is not None) if page.approval else ()
+    return next((person for person in asked if person.id == approver), None)

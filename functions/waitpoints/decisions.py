@@ -1,0 +1,81 @@
+"""What the approvers of a token's page decide: one answer a person, the first stands, and the token ends once.
+
+An answer is one read and one conditional update, which holds only if nobody has answered since the read (invariant 6). So
+every answer recorded before the end is in the output, and none after it. An action decides once as many people have chosen it
+as it needs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from waitpoints import telemetry
+from waitpoints.errors import TryAgain
+from waitpoints.ports import TokenStore
+from waitpoints.resuming import Clock, Resuming
+from waitpoints.token import Answer, Completed, Origin, Output, Token
+
+_SPARE_ATTEMPTS = 5  # each further one means that another person has just answered
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a person chose: an action that `needs` as many people, and the JSON text of the fields."""
+
+    approver: str
+    action: str
+    fields: str
+    needs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The answer of this person that stands, and the token as it is now. `is_this`: it is the same as the choice."""
+
+    token: Token
+    answer: Answer
+    is_this: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TooLate:
+    """The token had ended before this person answered."""
+
+    token: Token
+
+
+MakeOutput = Callable[[Sequence[Answer]], str]
+"""Returns the JSON text of a token's output from all answers. The last one decides."""
+
+
+class Decisions:
+    def __init__(self, store: TokenStore, resuming: Resuming, clock: Clock) -> None:
+        self._store = store
+        self._resuming = resuming
+        self._clock = clock
+
+    def answer(self, token: Token, people: int, choice: Choice, origin: Origin, make_output: MakeOutput) -> Recorded | TooLate:
+        """Record what one of `people` chose on the page of `token`, which was just read. Settles it if that decides.
+
+        The same answer again, also after a lost response, is the one that is recorded. Raises TryAgain.
+        """
+        for _ in range(people + _SPARE_ATTEMPTS):
+            now = self._clock()
+            if standing := token.answer_of(choice.approver):
+                is_this = (standing.action, standing.fields) == (choice.action, choice.fields)
+                return Recorded(token, standing, is_this)
+            if token.outcome_at(now) is not None:
+                return TooLate(token)
+            answer = Answer(choice.approver, choice.action, choice.fields, now)
+            answers = (*token.answers, answer)
+            decides = sum(one.action == choice.action for one in answers) >= choice.needs
+            sender = replace(origin, approver=choice.approver)
+            outcome = Completed(now, Output(make_output(answers)), sender) if decides else None
+            is_recorded, token = self._store.answer(token, answer, outcome)
+            if is_recorded:
+                telemetry.note(tokenId=token.id, answers=len(answers), won=decides)
+                telemetry.count("AnswersRecorded")
+                if outcome:
+                    telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
+                    self._resuming.resume_fast(token)
+                return Recorded(token, answer, is_this=True)
+        raise TryAgain("Other people answer at the same moment. Send the same answer again")
