@@ -64,22 +64,16 @@ class TestLinks:
 
     def test_with_any_other_name_or_none_or_of_another_token_are_wrong(self, api: Api) -> None:
         tokens = [api.create(page={**PAGE, "approvers": IDS}) for _ in range(5)]
-        hashes = {
-            (number, name): link(it, name).split("/")[-1].split("?")[0] for number, it in enumerate(tokens) for name in IDS
-        }
+        everybody = itertools.product(range(5), IDS)
+        hashes = {(number, name): link(tokens[number], name).split("/")[-1].split("?")[0] for number, name in everybody}
         for (number, name), (of, other) in itertools.product(hashes, hashes):
             url = f"{TOKENS}/{tokens[number]['id']}/callback/{hashes[of, other]}?approver={quote(name, safe='')}"
             expected = 422 if (number, name) == (of, other) else 401
             assert api.post(url, "{}", JSON).status == expected, (number, name, of, other)
-        for number, name in hashes:
-            without = f"{TOKENS}/{tokens[number]['id']}/callback/{hashes[number, name]}"
-            for url in (
-                without,
-                f"{without}?approver=",
-                f"{without}?approver={name}&approver={name}",
-                f"{without}?Approver={name}",
-            ):
-                assert api.post(url, "{}", JSON).status == 401, url
+        for (number, name), its_hash in hashes.items():
+            without = f"{TOKENS}/{tokens[number]['id']}/callback/{its_hash}"
+            for query in ("", "?approver=", f"?approver={name}&approver={name}", f"?Approver={name}"):
+                assert api.post(without + query, "{}", JSON).status == 401, query
 
     def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
         for name in ("dee", "Ann", "ann ", "ann@example.com"):
