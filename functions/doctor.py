@@ -4,7 +4,8 @@ A scheduled round looks at what is marked or overdue, and reads the next part of
 all of it, which may take several invocations: as long as the response has `next`, invoke it again with that.
 
 The metric `Undone`, which has an alarm, counts the tokens that it could not finish. The response lists their ids. `OldestPass`
-is the number of seconds since the last full pass began: each item has been read since.
+is the number of seconds since the last full pass began: each item has been read since. `OldestWaiting` is the number of days
+that the oldest token without a timeout has waited. The log line lists the oldest ones.
 """
 
 from typing import Any
@@ -13,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
 from waitpoints.rounds import Report
-from waitpoints.table_pass import Place
+from waitpoints.table_pass import DAY, Place
 from waitpoints.unfinished import Undone
 from waitpoints.wiring import services
 
@@ -53,10 +54,18 @@ def _tell(report: Report) -> dict[str, Any]:
     telemetry.count("FinishedByDoctor", finished)
     if report.oldest_pass is not None:
         telemetry.measure("OldestPass", report.oldest_pass // 1000)
+        _tell_oldest(report)
     place = f"{report.place.next - len(report.place.open)} of {report.place.parts}"
     telemetry.note(items=report.items, finished=finished, parts=place, **{kind: len(ids) for kind, ids in left.items()})
     shown = {str(kind): ids[:SHOWN] for kind, ids in left.items()}
     return {"items": report.items, "finished": finished, "undone": undone, **shown}
+
+
+def _tell_oldest(report: Report) -> None:
+    days = (services.now() - report.oldest[0][0]) / DAY if report.oldest else 0
+    telemetry.measure("OldestWaiting", round(days, 3))
+    if report.oldest:
+        telemetry.note(oldestWaiting=[token_id for _, token_id in report.oldest])
 
 
 def _next(place: Place) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from waitpoints.table_pass import Key, Progress
+from waitpoints.table_pass import Key, Progress, Waiting
 from waitpoints.token import (
     Answer,
     Attachment,
@@ -36,7 +36,7 @@ class Page:
     """One read of the table: how many items it had, and what may need the doctor.
 
     `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout, and
-    `without_wake` other waiting ones that have a timeout and are not in the due index.
+    `without_wake` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest without one.
     `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
     """
 
@@ -45,6 +45,7 @@ class Page:
     overdue: list[str]
     without_wake: list[str]
     attachments: list[Attachment]
+    oldest: list[Waiting]
     stopped_at: Key | None
 
 
@@ -200,11 +201,17 @@ class DoctorStore(Protocol):
     def count_parts(self) -> int:
         """How many parts a new pass through the table should have."""
 
-    def read_part(self, part: int, parts: int, after: Key | None, until: int) -> Iterator[Page]:
+    def read_part(
+        self, part: int, parts: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
+    ) -> Iterator[Page]:
         """Yield the reads of one of `parts` parts of the table, eventually consistent, from its start or `after` a key.
 
         It has the tokens that settled, or were due, at the time `until` or before. The last page has no `stopped_at`.
+        Of the tokens without a timeout it has those that may be among the oldest, if these are `known`.
         """
+
+    def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
+        """Return those of these tokens, at most a hundred, that may still wait and have no timeout, eventually consistent."""
 
     def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
         """Note that all these waiters have a recorded reply."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from waitpoints.overdue import Overdue
 from waitpoints.ports import DoctorStore
 from waitpoints.resuming import Clock
-from waitpoints.table_pass import Place, Progress, Read
+from waitpoints.table_pass import Place, Progress, Read, Waiting, oldest
 from waitpoints.token import Attachment
 from waitpoints.unfinished import Finished, Finishing, Undone
 
@@ -26,13 +26,15 @@ type HasTime = Callable[[], bool]
 class Findings:
     """What was read: the number of items, tokens with unfinished work, and attachments that may be orphans.
 
-    `without_wake` are tokens of an older version that wait for a timeout and are not in the due index.
+    `without_wake` are tokens of an older version that wait for a timeout and are not in the due index. `oldest` are the oldest
+    ones without a timeout.
     """
 
     items: int = 0
     undone: dict[str, Undone] = field(default_factory=dict)
     without_wake: list[str] = field(default_factory=list)
     old_attachments: list[Attachment] = field(default_factory=list)
+    oldest: tuple[Waiting, ...] = ()
     error: Exception | None = None
     """What stopped a part."""
 
@@ -41,6 +43,7 @@ class Findings:
         self.undone |= other.undone
         self.without_wake += other.without_wake
         self.old_attachments += other.old_attachments
+        self.oldest = oldest(self.oldest, other.oldest)
         self.error = self.error or other.error
 
 
@@ -53,6 +56,8 @@ class Report:
     place: Place
     oldest_pass: int | None = None
     """Milliseconds since the last full pass began: no item was last read before that."""
+    oldest: tuple[Waiting, ...] = ()
+    """The oldest tokens that wait without a timeout."""
     error: Exception | None = None
     """What kept a part of the table from being read. All else was done."""
 
@@ -76,17 +81,18 @@ class Rounds:
         if progress.needs_new_pass(now):
             progress = progress.at_new(self._new_place(now))
         marks = self._store.read_marks()
+        known = self._store.still_waiting(progress.oldest)
         slices = self._overdue.read(now - GRACE, has_time_to_read)
         overdue = dict.fromkeys((token_id for it in slices for token_id in it.waiting), Undone.OVERDUE)
-        found, place = self._read(progress.place, progress.choose(now), now, has_time_to_read)
+        found, place = self._read(progress.place, progress.choose(now), now, has_time_to_read, known)
         undone = dict.fromkeys(progress.undone, Undone.UNDELIVERED) | found.undone
         done = self._finish(undone | overdue, marks, found, has_time)
         self._overdue.pass_over(slices, done.left)
         if not self._remember(done, undone, progress, marks):
             place = progress.place
-        progress = progress.at(place, now)
+        progress = progress.at(place, now, oldest(known, found.oldest))
         self._store.save_progress(progress)
-        return Report(found.items, done, place, self._clock() - progress.last_pass, found.error)
+        return Report(found.items, done, place, self._clock() - progress.last_pass, progress.oldest, found.error)
 
     def look_at_everything(self, place: Place | None, has_time_to_read: HasTime, has_time: HasTime) -> Report:
         """Read the rest of the table after `place`, and finish what is found. The first look also does what a round does.
@@ -97,7 +103,7 @@ class Rounds:
         begun, place = place is not None, place or self._new_place(now)
         progress = self._store.read_progress() or Progress(place, None, now)
         marks = self._store.read_marks()
-        found, place = self._read(place, place.rest, now, has_time_to_read)
+        found, place = self._read(place, place.rest, now, has_time_to_read, progress.oldest)
         undone = dict.fromkeys(progress.undone, Undone.UNDELIVERED) | found.undone
         if begun:
             seen = progress.undone.union(marks)
@@ -109,12 +115,14 @@ class Rounds:
     def _new_place(self, now: int) -> Place:
         return Place(self._store.count_parts(), now)
 
-    def _read(self, place: Place, parts: list[int], now: int, has_time: HasTime) -> tuple[Findings, Place]:
-        """Read these parts, several at once."""
+    def _read(
+        self, place: Place, parts: list[int], now: int, has_time: HasTime, known: tuple[Waiting, ...]
+    ) -> tuple[Findings, Place]:
+        """Read these parts, several at once. `known` are the oldest tokens so far."""
 
         def read_part(part: int) -> tuple[Findings, Read]:
             findings, at = Findings(), place.open.get(part)
-            pages = self._store.read_part(part, place.parts, at, now - GRACE - 1)
+            pages = self._store.read_part(part, place.parts, at, now - GRACE - 1, known)
             try:
                 while has_time():
                     page = next(pages)
@@ -122,6 +130,7 @@ class Rounds:
                     findings.undone |= dict.fromkeys(page.unresumed, Undone.UNDELIVERED)
                     findings.undone |= dict.fromkeys(page.overdue, Undone.OVERDUE)
                     findings.without_wake += page.without_wake
+                    findings.oldest = oldest(findings.oldest, page.oldest)
                     findings.old_attachments += [it for it in page.attachments if it.since + self._retention <= now]
                     if (at := page.stopped_at) is None:
                         return findings, Read(is_whole=True)

@@ -4,13 +4,21 @@ A pass reads each part of the table once, and takes a day, however many rounds t
 time when the next one begins; a pass that is behind takes all the time there is.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 DAY = 86_400_000  # milliseconds
+MOST_OLDEST = 10  # so that the next one is known when the oldest has ended
 
 type Key = tuple[str, str]
 """The `id` and the `item` of an item."""
+type Waiting = tuple[int, str]
+"""When a token that waits without a timeout was created, and its id."""
+
+
+def oldest(*found: Iterable[Waiting]) -> tuple[Waiting, ...]:
+    """Return the oldest of these tokens, the oldest first."""
+    return tuple(sorted({one for some in found for one in some})[:MOST_OLDEST])
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +78,8 @@ class Progress:
     """When the last full pass began, and before the first one is full, when that began."""
     undone: frozenset[str] = frozenset()
     """Tokens that were left undone and are not marked."""
+    oldest: tuple[Waiting, ...] = ()
+    """The oldest tokens without a timeout that were found waiting."""
 
     def interval(self, now: int) -> int:
         """How long it is to the next round: as long as since the last one. The first round reads all that it has time for."""
@@ -87,6 +97,7 @@ class Progress:
         """Return the progress of a pass that begins."""
         return replace(self, place=place)
 
-    def at(self, place: Place, now: int) -> "Progress":
-        """Return the progress after a round that began `now` and has come to this place."""
-        return replace(self, place=place, last_round=now, last_pass=place.begun if place.is_at_end else self.last_pass)
+    def at(self, place: Place, now: int, oldest: tuple[Waiting, ...]) -> "Progress":
+        """Return the progress after a round that began `now`, has come to this place, and knows these oldest tokens."""
+        last_pass = place.begun if place.is_at_end else self.last_pass
+        return replace(self, place=place, last_round=now, last_pass=last_pass, oldest=oldest)

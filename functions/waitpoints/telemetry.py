@@ -65,7 +65,7 @@ def count(metric: str, by: int = 1) -> None:
         metrics.add_metric(metric, MetricUnit.Count, by)
 
 
-def measure(metric: str, value: int) -> None:
+def measure(metric: str, value: float) -> None:
     """Like `count`, but also emits zero."""
     metrics.add_metric(metric, MetricUnit.Count, value)
 

@@ -9,7 +9,8 @@ import pytest
 from in_process.template import Template
 from tests.support.cloudwatch import Alarm, Metric, evaluate
 
-ALARMS = {name: Alarm(it) for name, it in Template.load().resources("AWS::CloudWatch::Alarm").items()}
+TEMPLATE = Template.load({"LongestWaitDays": "7"})
+ALARMS = {name: Alarm(it) for name, it in TEMPLATE.resources("AWS::CloudWatch::Alarm").items()}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 STOPPED = ["ResumeStoppedAlarm", "TimersStoppedAlarm"]
 
@@ -162,6 +163,34 @@ class TestTheDoctor:
         assert ring(15 * MINUTE).count("ALARM") == 9 * 24 - 50
         assert ring(DAY).index("ALARM") == 3 * 24
         assert ring(DAY)[-1] == "OK"
+
+
+class TestATokenThatNobodyEnds:
+    """`LongestWaitDays` is 7, and the token is created at 0."""
+
+    ALARM = Alarm({**ALARMS["OldestWaitingAlarm"].properties, "Threshold": int(TEMPLATE.parameters["LongestWaitDays"])})
+
+    def states(self, waited: Callable[[float], float], apart: int, days: int) -> list[str]:
+        """The alarm's state at the end of each hour, if a round measures how many days have been waited."""
+        rounds = {float(at): waited(at) for at in range(0, days * DAY, apart)}
+        return self.ALARM.states({"OldestWaiting": rounds}, days * DAY)
+
+    @pytest.mark.parametrize(("apart", "late"), [(15 * MINUTE, 1), (HOUR, 2), (DAY, 25)])
+    def test_rings_once_its_days_are_over_and_until_it_has_ended(self, apart: int, late: int) -> None:
+        """A round sees within `apart` that it has ended."""
+        states = self.states(lambda at: at / DAY if at < 9 * DAY else 0, apart, 12)
+        assert 7 * 24 <= states.index("ALARM") < 7 * 24 + late
+        assert 9 * 24 <= states.index("OK", states.index("ALARM")) <= 9 * 24 + apart // HOUR
+        assert states[-1] == "OK"
+
+    @pytest.mark.parametrize("apart", [15 * MINUTE, DAY])
+    def test_never_rings_if_it_ends_within_its_days_or_if_there_is_none(self, apart: int) -> None:
+        assert set(self.states(lambda at: min(at, 7 * DAY) / DAY, apart, 9)) == {"OK"}
+        assert set(self.states(lambda _: 0, apart, 9)) == {"OK"}
+
+    def test_goes_on_ringing_if_no_round_tells_that_it_has_ended(self) -> None:
+        states = self.ALARM.states({"OldestWaiting": {0.0: 7.5}}, 9 * DAY)
+        assert set(states) == {"ALARM"}
 
 
 def test_missing_values_are_as_documented() -> None:

@@ -1,5 +1,7 @@
 """The doctor's function: its rounds, and an operator's look at the whole table, which may take several invocations."""
 
+import io
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -191,6 +193,86 @@ class TestARound:
         assert waits.result(waiter.handle) is not None
         clock.advance(QUARTER)
         assert doctor({})["items"] > 0
+
+
+class TestTheOldestTokenWithoutATimeout:
+    HOUR = 60 * MINUTE
+    DAY = 24 * HOUR
+
+    @pytest.fixture(autouse=True)
+    def three_parts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doctor_store.DoctorStore, "count_parts", lambda _: 3)
+
+    def create(self, clock: FakeClock, **options: Any) -> str:
+        return services.tokens.create(NewToken(**options), clock()).token_id
+
+    def end(self, token_id: str, clock: FakeClock) -> None:
+        services.store.complete(token_id, Completed(clock(), services.outputs.store(token_id, "1")), Unchecked.NONE)
+
+    @pytest.fixture
+    def measured(
+        self, doctor: Invoke, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    ) -> Callable[[], tuple[float, list[str]]]:
+        def make_round() -> tuple[float, list[str]]:
+            """Return the metric, which is in days, and the tokens in the log line."""
+            capsys.readouterr()
+            doctor({})
+            [metrics] = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "OldestWaiting" in line]
+            line = json.loads(log.getvalue().splitlines()[-1])
+            assert line["message"] == "doctor"
+            return metrics["OldestWaiting"][0], line.get("oldestWaiting", [])
+
+        return make_round
+
+    def test_is_told_from_the_first_round_on_until_it_has_ended(
+        self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
+    ) -> None:
+        assert measured() == (0, [])
+        clock.advance(self.HOUR)
+        oldest = self.create(clock)
+        others = []
+        for _ in range(6):
+            clock.advance(self.HOUR)
+            others.append(self.create(clock))
+        self.create(clock, timeout_at=clock() + 30 * self.DAY)
+        clock.advance(2 * self.DAY)
+        for _ in range(30):
+            days, told = measured()
+            clock.advance(self.HOUR)
+        waited = (2 * self.DAY + 6 * self.HOUR + 29 * self.HOUR) / self.DAY
+        assert (days, told) == (round(waited, 3), [oldest, *others])
+        self.end(oldest, clock)
+        assert measured() == (round(waited, 3), others)  # one was an hour younger, and an hour has passed
+        for token_id in others:
+            self.end(token_id, clock)
+        assert measured() == (0, [])
+
+    def test_is_found_by_the_next_pass_wherever_it_lies(
+        self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
+    ) -> None:
+        between = 3 * self.HOUR
+        for _ in range(16):  # the first pass is one round, so the next one reads some parts later than after a day
+            assert measured() == (0, [])
+            clock.advance(between)
+        for _ in range(4):
+            token_id, created = self.create(clock), clock()
+            clock.advance(between)
+            while (found := measured())[1] != [token_id]:
+                assert found == (0, [])
+                clock.advance(between)
+            assert clock() - created <= self.DAY + between
+            self.end(token_id, clock)
+            clock.advance(between)
+            assert measured() == (0, [])
+
+    def test_whose_timeout_came_later_is_told_no_more(
+        self, measured: Callable[[], tuple[float, list[str]]], clock: FakeClock
+    ) -> None:
+        token_id = self.create(clock)
+        clock.advance(2 * MINUTE)
+        assert measured()[1] == [token_id]
+        services.store.move_deadline(services.store.get(token_id), clock() + self.DAY, clock())
+        assert measured() == (0, [])
 
 
 class TestAnOperatorsLook:

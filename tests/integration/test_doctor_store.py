@@ -11,10 +11,10 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from waitpoints import ids
 from waitpoints.aws.doctor_store import PART_BYTES, DoctorStore
-from waitpoints.aws.items import REPLIES, primary_key
+from waitpoints.aws.items import DOCTOR, PLACE, REPLIES, TOKEN, plain, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.ports import Page
-from waitpoints.table_pass import Key, Place, Progress
+from waitpoints.table_pass import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
 from waitpoints.token import Completed, IdempotencyKey, Output, Reply, ReplyKind, Token, Unchecked, Waiter
 from waitpoints.wiring import services
 
@@ -178,7 +178,63 @@ def test_reads_tokens_that_are_due_or_not_in_the_due_index(doctor_store: DoctorS
     pages = read(doctor_store, TIMEOUT)
     assert [token_id for page in pages for token_id in page.overdue] == [due.id]
     assert [token_id for page in pages for token_id in page.without_wake] == [old.id]
+    assert [one for page in pages for one in page.oldest] == [(START, endless.id)]
     assert sum(page.items for page in pages) == 4
+
+
+class TestATokenWithoutATimeout:
+    @pytest.fixture
+    def waiting(self, store: Store) -> Callable[[int], Waiting]:
+        def make(created_at: int) -> Waiting:
+            token = Token(id=ids.new_id(created_at), created_at=created_at)
+            store.create(token, None, created_at)
+            return created_at, token.id
+
+        return make
+
+    def test_is_found_unless_it_is_younger_than_what_was_asked_for(
+        self, doctor_store: DoctorStore, waiting: Callable[[int], Waiting]
+    ) -> None:
+        old, _young = waiting(START), waiting(START + 1)
+        assert [one for page in read(doctor_store, START) for one in page.oldest] == [old]
+
+    def test_is_read_only_if_it_may_be_one_of_the_oldest(
+        self, doctor_store: DoctorStore, client: Any, waiting: Callable[[int], Waiting]
+    ) -> None:
+        """So a table of tokens without a timeout costs no more to read than one of others."""
+        made = [waiting(START + number) for number in range(3 * MOST_OLDEST)]
+        client.meta.events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": 1})
+        pages = list(doctor_store.read_part(0, 1, None, START + 100))
+        assert oldest(*(page.oldest for page in pages)) == tuple(made[:MOST_OLDEST])
+        assert sum(len(page.oldest) for page in pages) < len(made)
+        again = doctor_store.read_part(0, 1, None, START + 100, tuple(made[:MOST_OLDEST]))
+        assert sorted(one for page in again for one in page.oldest) == made[:MOST_OLDEST]
+
+    def test_still_waits_until_it_has_ended_has_a_timeout_or_is_gone(
+        self, doctor_store: DoctorStore, store: Store, client: Any, table: str, waiting: Callable[[int], Waiting]
+    ) -> None:
+        first, ended, timed, gone, last = (waiting(START + number) for number in range(5))
+        assert store.complete(ended[1], Completed(START, OUTPUT), Unchecked.NONE)[0]
+        assert store.move_deadline(store.get(timed[1]), TIMEOUT, START)
+        client.delete_item(TableName=table, Key=primary_key(gone[1], TOKEN))
+        assert doctor_store.still_waiting((first, ended, timed, gone, last)) == (first, last)
+
+    def test_still_waits_if_it_could_not_be_read(
+        self, doctor_store: DoctorStore, client: Any, table: str, waiting: Callable[[int], Waiting]
+    ) -> None:
+        one, other = waiting(START), waiting(START + 1)
+
+        def throttle(parsed: Any, **_: Any) -> None:
+            [item] = [it for it in parsed["Responses"][table] if it["id"]["S"] == other[1]]
+            parsed["Responses"][table].remove(item)
+            parsed["UnprocessedKeys"] = {table: {"Keys": [primary_key(other[1], TOKEN)]}}
+
+        client.meta.events.register("after-call.dynamodb.BatchGetItem", throttle)
+        assert doctor_store.still_waiting((one, other)) == (one, other)
+
+    def test_is_not_read_if_none_is_known(self, doctor_store: DoctorStore, client: Any) -> None:
+        client.meta.events.register("before-call.dynamodb.BatchGetItem", lambda **_: 1 / 0)
+        assert doctor_store.still_waiting(()) == ()
 
 
 def test_a_token_without_a_wake_gets_one_from_the_doctor(stack: MotoStack, store: Store) -> None:
@@ -240,11 +296,25 @@ def test_progress_comes_back_as_it_was_saved(doctor_store: DoctorStore) -> None:
     doctor_store.remember_undone(["a", "b"])
     doctor_store.remember_undone(["c"])
     doctor_store.forget_undone(["b"])
-    again = Progress(Place(2, START), START + 2, START, frozenset({"a", "c"}))
+    waiting = ((START, "waitpoint_x"), (START + 1, "waitpoint_y"))
+    again = Progress(Place(2, START), START + 2, START, frozenset({"a", "c"}), waiting)
     doctor_store.save_progress(again)
     assert doctor_store.read_progress() == again
     doctor_store.forget_undone(["a", "c"])
-    assert doctor_store.read_progress() == Progress(Place(2, START), START + 2, START)
+    assert doctor_store.read_progress() == Progress(Place(2, START), START + 2, START, oldest=waiting)
+
+
+def test_the_place_of_an_older_version_is_read_and_an_older_version_reads_the_place(
+    doctor_store: DoctorStore, client: Any, table: str
+) -> None:
+    """An older version reads and sets attributes by their names, and leaves `oldest` as it was."""
+    doctor_store.save_progress(Progress(Place(3, START, 2), START, START, oldest=((START, "waitpoint_x"),)))
+    stored = plain(client.get_item(TableName=table, Key=primary_key(DOCTOR, PLACE))["Item"])
+    assert stored.pop("oldest") == [{"since": START, "id": "waitpoint_x"}]
+    times = {"begun": START, "lastRound": START, "lastPass": START}
+    assert stored == {"id": "doctor", "item": "place", "parts": 3, "next": 2, "open": [], **times}
+    client.update_item(TableName=table, Key=primary_key(DOCTOR, PLACE), UpdateExpression="REMOVE oldest")
+    assert doctor_store.read_progress() == Progress(Place(3, START, 2), START, START)
 
 
 def test_marks_are_read(doctor_store: DoctorStore, store: Store) -> None:

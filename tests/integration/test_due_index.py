@@ -139,7 +139,7 @@ class TestOnDynamoDb:
         assert read_all(index, START) == []
         doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], store.count_replies)
         [page] = doctor_store.read_part(0, 1, None, START)
-        assert page == Page(1, [], [], [], [], None)
+        assert page == Page(1, [], [], [], [], [], None)
 
     def test_asks_again_for_keys_that_dynamodb_left(
         self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch

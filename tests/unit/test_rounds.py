@@ -11,7 +11,7 @@ from tests.support.fakes.in_memory import InMemory
 from waitpoints.overdue import Overdue
 from waitpoints.ports import Page
 from waitpoints.rounds import Rounds
-from waitpoints.table_pass import Key, Progress
+from waitpoints.table_pass import DAY, Key, Progress, Waiting
 from waitpoints.token import Attachment
 from waitpoints.unfinished import Finishing
 
@@ -26,6 +26,9 @@ class LargeTable:
     parts: int = PARTS
     pages: int = PAGES
     read: list[tuple[int, int]] = field(default_factory=list)
+    waiting: dict[int, list[Waiting]] = field(default_factory=dict)
+    """The tokens without a timeout in the first page of a part."""
+    known: list[tuple[Waiting, ...]] = field(default_factory=list)
     progress: Progress | None = None
     time: int = 0
     lock: Lock = field(default_factory=Lock)
@@ -41,12 +44,20 @@ class LargeTable:
     def read_marks(self) -> list[str]:
         return []
 
-    def read_part(self, part: int, parts: int, after: Key | None, until: int) -> Iterator[Page]:
+    def read_part(
+        self, part: int, parts: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
+    ) -> Iterator[Page]:
         assert parts == PARTS, "the number of parts changed within a pass"
+        self.known.append(known)
         for page in range(int(after[1]) + 1 if after else 0, self.pages):
             with self.lock:
                 self.read.append((part, page))
-            yield Page(10, [], [], [], [], None if page == self.pages - 1 else (str(part), str(page)))
+            waiting = self.waiting.get(part, []) if page == 0 else []
+            yield Page(10, [], [], [], [], list(waiting), None if page == self.pages - 1 else (str(part), str(page)))
+
+    def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
+        there = {one for some in self.waiting.values() for one in some}
+        return tuple(one for one in tokens if one in there)
 
     def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
         raise NotImplementedError
@@ -129,9 +140,63 @@ def test_what_may_be_orphaned_is_looked_at_once_retention_is_over(
 ) -> None:
     retention = rounds._retention
     old, young = (Attachment(name, "key", name, clock() - age) for name, age in (("o", retention), ("y", retention - 1)))
-    monkeypatch.setattr(table, "read_part", lambda *_: iter([Page(2, [], [], [], [old, young], None)]))
+    monkeypatch.setattr(table, "read_part", lambda *_: iter([Page(2, [], [], [], [old, young], [], None)]))
     released: list[Attachment] = []
     monkeypatch.setattr(rounds._finishing, "release", lambda found, _: released.extend(found))
     table.parts = 1
     make_round(rounds, table)
     assert released == [old]
+
+
+class TestTheOldestTokenWithoutATimeout:
+    @pytest.fixture
+    def table(self) -> LargeTable:
+        """A round of an hour reads one or two parts of it, a pass all of them."""
+        return LargeTable(pages=1, waiting={0: [(50, "b")], 20: [(10, "a"), (70, "c")], 31: [(60, "d")]})
+
+    def pass_by(self, rounds: Rounds, table: LargeTable, clock: FakeClock, hours: int) -> list[list[str]]:
+        """Make a round an hour. Returns what each knows."""
+        known = []
+        for _ in range(hours):
+            table.time = 10_000
+            known.append([token_id for _, token_id in rounds.make_round(table.has_time, lambda: True).oldest])
+            clock.advance(HOUR)
+        return known
+
+    def test_is_known_from_the_first_round_on_that_reads_its_part(
+        self, rounds: Rounds, table: LargeTable, clock: FakeClock
+    ) -> None:
+        assert make_round(rounds, table, pages=15) is not None
+        clock.advance(HOUR)
+        assert table.progress is not None
+        assert table.progress.oldest == ((50, "b"),)
+        assert self.pass_by(rounds, table, clock, 24)[-1] == ["a", "b", "d", "c"]
+
+    def test_is_forgotten_by_the_next_round_once_it_has_ended_and_the_next_one_is_known(
+        self, rounds: Rounds, table: LargeTable, clock: FakeClock
+    ) -> None:
+        assert self.pass_by(rounds, table, clock, 30)[-1] == ["a", "b", "d", "c"]
+        table.waiting[20] = [(70, "c")]
+        assert self.pass_by(rounds, table, clock, 1) == [["b", "d", "c"]]
+        table.waiting.clear()
+        assert self.pass_by(rounds, table, clock, 1) == [[]]
+
+    def test_that_is_younger_than_a_pass_is_found_within_a_day(
+        self, rounds: Rounds, table: LargeTable, clock: FakeClock
+    ) -> None:
+        table.waiting.clear()
+        assert self.pass_by(rounds, table, clock, 30)[-1] == []
+        for part in range(PARTS):
+            table.waiting[part] = [(clock(), f"late {part}")]
+            found = self.pass_by(rounds, table, clock, DAY // HOUR)
+            assert found[-1] == [f"late {part}"]
+            table.waiting.clear()
+
+    def test_is_looked_for_among_those_older_than_what_is_known(
+        self, rounds: Rounds, table: LargeTable, clock: FakeClock
+    ) -> None:
+        self.pass_by(rounds, table, clock, 30)
+        assert table.known[-1] == ((10, "a"), (50, "b"), (60, "d"), (70, "c"))
+        ended = table.waiting.pop(20)
+        self.pass_by(rounds, table, clock, 10)
+        assert not set(ended) & set(table.known[-1])

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from waitpoints.table_pass import DAY, Place, Progress, Read
+from waitpoints.table_pass import DAY, MOST_OLDEST, Place, Progress, Read, oldest
 
 MINUTE = 60_000
 HOUR = 60 * MINUTE
@@ -20,7 +20,7 @@ def rounds(every: int, parts: int, number: int) -> Iterator[tuple[int, list[int]
         if progress.needs_new_pass(now):
             progress = progress.at_new(Place(parts, now))
         chosen = progress.choose(now)
-        progress = progress.at(progress.place.after({part: Read(is_whole=True) for part in chosen}), now)
+        progress = progress.at(progress.place.after({part: Read(is_whole=True) for part in chosen}), now, ())
         yield now, chosen
 
 
@@ -43,7 +43,7 @@ def test_rounds_that_do_not_begin_to_the_second_read_each_part_once_a_day() -> N
         if progress.needs_new_pass(now):
             progress = progress.at_new(Place(1, now))
         read += [now] * len(progress.choose(now))
-        progress = progress.at(progress.place.after({part: Read(is_whole=True) for part in progress.choose(now)}), now)
+        progress = progress.at(progress.place.after({part: Read(is_whole=True) for part in progress.choose(now)}), now, ())
         now += DAY + delay
     assert len(read) == 6
 
@@ -92,6 +92,17 @@ def test_an_open_part_that_was_not_read_stays_open() -> None:
 
 def test_the_last_full_pass_is_as_old_as_its_begin() -> None:
     progress = Progress(Place(2, 1000, 1), 900, 0)
-    assert progress.at(progress.place.after({1: Read(False, KEY)}), 2000).last_pass == 0
-    ended = progress.at(progress.place.after({1: Read(True)}), 2000)
+    assert progress.at(progress.place.after({1: Read(False, KEY)}), 2000, ()).last_pass == 0
+    ended = progress.at(progress.place.after({1: Read(True)}), 2000, ())
     assert (ended.last_pass, ended.last_round) == (1000, 2000)
+
+
+def test_the_oldest_tokens_are_told_apart_by_their_age_and_once_each() -> None:
+    assert oldest([(3, "c"), (1, "a")], (), [(2, "b"), (1, "a")]) == ((1, "a"), (2, "b"), (3, "c"))
+    many = [(number, f"waitpoint_{number}") for number in range(MOST_OLDEST + 5)]
+    assert oldest(many[::2], many[1::2]) == tuple(many[:MOST_OLDEST])
+
+
+def test_what_a_round_knows_of_the_oldest_outlasts_the_pass() -> None:
+    known = ((1, "a"),)
+    assert Progress(Place(1, 0), None, 0).at(Place(1, 0, 1), 5, known).at_new(Place(2, 9)).oldest == known

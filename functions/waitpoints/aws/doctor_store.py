@@ -22,12 +22,13 @@ from waitpoints.aws.items import (
     primary_key,
     wire_values,
 )
-from waitpoints.aws.store import HAS_NO_WAKE, IS_DUE, IS_WAITING
+from waitpoints.aws.store import HAS_NO_TIMEOUT, HAS_NO_WAKE, IS_DUE, IS_WAITING
 from waitpoints.ports import Page
-from waitpoints.table_pass import Key, Place, Progress
+from waitpoints.table_pass import MOST_OLDEST, Key, Place, Progress, Waiting, oldest
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import KeysAndAttributesTypeDef
 
 type CountReplies = Callable[[Collection[str]], Mapping[str, int]]
 
@@ -39,12 +40,14 @@ IS_SETTLED = "#status <> :waiting AND completedAt <= :now"
 HAS_WAITERS = "waiterCount > :none"
 HAS_TIMEOUT = "attribute_exists(timeoutAt)"
 IS_REPLIES = "#item = :replies"
+MAY_BE_OLDEST = "createdAt <= :youngest"
 IS_ENDLESS_ATTACHMENT = "attribute_exists(tokenId) AND attribute_not_exists(expiresAt)"
 MAY_NEED_ATTENTION = " OR ".join(
     (
         f"{IS_SETTLED} AND {HAS_WAITERS}",
         f"{IS_WAITING} AND {IS_DUE}",
         f"{IS_WAITING} AND {HAS_TIMEOUT} AND {HAS_NO_WAKE}",
+        f"{IS_WAITING} AND {HAS_NO_TIMEOUT} AND {MAY_BE_OLDEST}",
         IS_REPLIES,
         IS_ENDLESS_ATTACHMENT,
     )
@@ -75,11 +78,17 @@ class DoctorStore:
         size = self._client.describe_table(TableName=self._table)["Table"]["TableSizeBytes"]
         return min(MOST_PARTS, 1 + size // PART_BYTES)
 
-    def read_part(self, part: int, parts: int, after: Key | None, until: int) -> Iterator[Page]:
-        """Yield reads of 1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page."""
+    def read_part(
+        self, part: int, parts: int, after: Key | None, until: int, known: tuple[Waiting, ...] = ()
+    ) -> Iterator[Page]:
+        """Yield reads of 1 MB. The items of a token are adjacent, but may fall into two reads, of which each is a page.
+
+        Once enough of the oldest tokens are known, a read returns only those that are older.
+        """
         start: dict[str, Any] = {"ExclusiveStartKey": primary_key(*after)} if after else {}
         values = {"waiting": StoredStatus.WAITING, "now": until, "none": 0, "replies": REPLIES}
         while True:
+            youngest = known[-1][0] if len(known) == MOST_OLDEST else until
             answer = self._client.scan(
                 TableName=self._table,
                 Segment=part,
@@ -87,24 +96,26 @@ class DoctorStore:
                 FilterExpression=MAY_NEED_ATTENTION,
                 ProjectionExpression=SHOWN,
                 ExpressionAttributeNames={"#status": "status", "#item": "item"},
-                ExpressionAttributeValues=wire_values(**values),
+                ExpressionAttributeValues=wire_values(**values, youngest=youngest),
                 **start,
             )
             stopped_at = answer.get("LastEvaluatedKey")
-            yield self._sort(answer["ScannedCount"], answer["Items"], _key(stopped_at), until)
+            page = self._sort(answer["ScannedCount"], answer["Items"], _key(stopped_at), until)
+            known = oldest(known, page.oldest)
+            yield page
             if not stopped_at:
                 return
             start = {"ExclusiveStartKey": stopped_at}
 
     def _sort(self, count: int, items: Iterable[Item], stopped_at: Key | None, until: int) -> Page:
-        page = Page(count, [], [], [], [], stopped_at)
+        page = Page(count, [], [], [], [], [], stopped_at)
         waiters: dict[str, int] = {}
         told: dict[str, int | None] = {}
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
             by_kind = {item["item"]["S"]: item for item in group}
             if token := by_kind.get(TOKEN):
                 if token["status"]["S"] == StoredStatus.WAITING:
-                    (page.overdue if int(token["timeoutAt"]["N"]) <= until else page.without_wake).append(token_id)
+                    _add_waiting(page, plain(token), until)
                 else:
                     waiters[token_id] = int(token["waiterCount"]["N"])
                     told[token_id] = _size(by_kind.get(REPLIES))
@@ -120,6 +131,22 @@ class DoctorStore:
         for first in range(0, len(token_ids), BATCH):
             counted |= self._count_replies(token_ids[first : first + BATCH])
         return dict.fromkeys(token_ids, 0) | counted
+
+    def still_waiting(self, tokens: tuple[Waiting, ...]) -> tuple[Waiting, ...]:
+        """Read them at once, and nothing if there are none. A token that was not read may still wait."""
+        if not tokens:
+            return ()
+        wanted: KeysAndAttributesTypeDef = {
+            "Keys": [primary_key(token_id, TOKEN) for _, token_id in tokens],
+            "ProjectionExpression": "id, #status, timeoutAt",
+            "ExpressionAttributeNames": {"#status": "status"},
+        }
+        answer = self._client.batch_get_item(RequestItems={self._table: wanted})
+        found = map(plain, answer["Responses"].get(self._table, []))
+        waiting = {it["id"] for it in found if it["status"] == StoredStatus.WAITING and "timeoutAt" not in it}
+        unread = answer["UnprocessedKeys"]
+        waiting |= {plain(key)["id"] for key in unread[self._table]["Keys"]} if self._table in unread else set()
+        return tuple(one for one in tokens if one[1] in waiting)
 
     def complete_told(self, token_id: str, waiters: Collection[str]) -> None:
         """Does nothing if TTL has deleted the replies."""
@@ -141,7 +168,8 @@ class DoctorStore:
             return None
         keys = {it["part"]: (it["id"], it["item"]) if "id" in it else None for it in item["open"]}
         place = Place(item["parts"], item["begun"], item["next"], keys)
-        return Progress(place, item.get("lastRound"), item["lastPass"], frozenset(item.get("undone", ())))
+        waiting = tuple((it["since"], it["id"]) for it in item.get("oldest", ()))  # none of 0.2.0
+        return Progress(place, item.get("lastRound"), item["lastPass"], frozenset(item.get("undone", ())), waiting)
 
     def save_progress(self, progress: Progress) -> None:
         place = progress.place
@@ -152,6 +180,7 @@ class DoctorStore:
             "open": [_open(part, key) for part, key in place.open.items()],
             "lastRound": progress.last_round,
             "lastPass": progress.last_pass,
+            "oldest": [{"since": since, "id": token_id} for since, token_id in progress.oldest],
         }
         self._client.update_item(
             TableName=self._table,
@@ -174,6 +203,15 @@ class DoctorStore:
             UpdateExpression=f"{change} undone :ids",
             ExpressionAttributeValues=wire_values(ids=frozenset(token_ids)),
         )
+
+
+def _add_waiting(page: Page, token: Mapping[str, Any], until: int) -> None:
+    if "timeoutAt" not in token:
+        page.oldest.append((token["createdAt"], token["id"]))
+    elif token["timeoutAt"] <= until:
+        page.overdue.append(token["id"])
+    else:
+        page.without_wake.append(token["id"])
 
 
 def _size(replies: Item | None) -> int | None:
