@@ -52,7 +52,7 @@ def ways(state: Json) -> Iterator[tuple[str, str]]:
 
 def flowchart(machine: Json) -> str:
     ids = {name: f"s{number}" for number, (name, _) in enumerate(states(machine), 1)}
-    lines = [f"start(( )) --> {ids[machine['StartAt']]}", *_drawn(machine, ids), *_STYLES]
+    lines = [f"start(( ))-->{ids[machine['StartAt']]}", *_drawn(machine, ids), *_STYLES]
     return "flowchart TD\n" + "".join(f"    {line}\n" for line in lines)
 
 
@@ -61,7 +61,7 @@ def _drawn(machine: Json, ids: dict[str, str]) -> Iterator[str]:
         yield from _state(name, state, ids)
     for name, state in machine["States"].items():
         for target, errors in dict.fromkeys(ways(state)):
-            yield f'{ids[name]} -. "{errors}" .-> {ids[target]}' if errors else f"{ids[name]} --> {ids[target]}"
+            yield f'{ids[name]} -. "{errors}" .-> {ids[target]}' if errors else f"{ids[name]}-->{ids[target]}"
 
 
 def _state(name: str, state: Json, ids: dict[str, str]) -> Iterator[str]:

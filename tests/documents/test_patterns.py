@@ -22,6 +22,7 @@ from tests.support import patterns_doc
 from tests.support.patterns_doc import PAGE
 from tests.support.readme import APPROVALS
 from waitpoints import timeouts
+from waitpoints.api.page import definition as page_definition
 
 EXAMPLE = "wait_for_webhook"
 NAMES = sorted(path.name.removesuffix(".asl.json") for path in picture.FOLDER.glob("*.asl.json"))
@@ -84,12 +85,44 @@ def test_the_http_task_of_the_page_is_valid() -> None:
     assert problems(machine) == []
 
 
+def payloads(name: str, member: str) -> list[dict[str, Any]]:
+    """The payloads of a pattern's tasks that have this member."""
+    return [arguments(task)["Payload"] for task in tasks(name) if member in arguments(task)["Payload"]]
+
+
 @pytest.mark.parametrize("name", PATTERNS)
 def test_every_wait_has_a_backstop_a_minute_after_its_tokens_timeout(name: str) -> None:
+    """Or it asks again a minute after those may answer to whom the page escalates."""
     waiting = [task["TimeoutSeconds"] for task in tasks(name) if picture.waits(task)]
-    lengths = {arguments(task)["Payload"]["timeout"] for task in tasks(name) if "timeout" in arguments(task)["Payload"]}
+    asks_again = any(it["ErrorEquals"] == ["States.Timeout"] for task in tasks(name) for it in task.get("Catch", []))
+    if asks_again:
+        lengths = {payload["page"]["escalate"]["after"] for payload in payloads(name, "page")}
+    else:
+        lengths = {payload["timeout"] for payload in payloads(name, "timeout")}
     [length] = lengths
     assert set(waiting) == {timeouts.duration(length) // 1000 + 60}
+
+
+@pytest.mark.parametrize("name", [name for name in PATTERNS if payloads(name, "page")])
+def test_every_page_is_one_that_a_create_takes(name: str) -> None:
+    """With the input of the document where the page has an expression that is more than one of its members."""
+    for payload in payloads(name, "page"):
+        filled = filled_in(payload["page"], patterns_doc.INPUTS[name])
+        assert page_definition.load(page_definition.parse(filled)).title
+
+
+def filled_in(value: Any, given: dict[str, Any]) -> Any:
+    """Replace what is a member of the input by its value, and any other expression by a text."""
+    match value:
+        case dict():
+            return {name: filled_in(member, given) for name, member in value.items()}
+        case list():
+            return [filled_in(member, given) for member in value]
+        case str() if found := re.fullmatch(r"\{% \$states\.input\.(\w+) %\}", value):
+            return given[found[1]]
+        case str() if value.startswith("{%"):
+            return "text"
+    return value
 
 
 @pytest.mark.parametrize("name", NAMES)

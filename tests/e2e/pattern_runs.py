@@ -78,7 +78,7 @@ class Patterns:
         self._client = stack.client("stepfunctions")
         self._role = self._client.describe_state_machine(stateMachineArn=stack.state_machine_arn)["roleArn"]
         self._stand_in = self._make_stand_in()
-        self._machines: dict[tuple[str, str | None], str] = {}
+        self._machines: dict[tuple[str, str | None, int | None], str] = {}
         self._names = {
             "Partition": "aws",
             "WaitForToken": stack.wait_function_name,
@@ -86,18 +86,21 @@ class Patterns:
             "CompleteTokenInState": stack.complete_function_name,
         }
 
-    def start(self, name: str, given: Any, *, timeout: str | None = None) -> Run:
-        """Start a pattern, with another timeout of its tokens if one is given."""
-        if (name, timeout) not in self._machines:
-            self._machines[name, timeout] = self._make(name, timeout)
-        started = self._client.start_execution(stateMachineArn=self._machines[name, timeout], input=json.dumps(given))
+    def start(self, name: str, given: Any, *, timeout: str | None = None, seconds: int | None = None) -> Run:
+        """Start a pattern. Its tokens have another `timeout`, and its waiting states other `seconds`, if they are given."""
+        made = (name, timeout, seconds)
+        if made not in self._machines:
+            self._machines[made] = self._make(*made)
+        started = self._client.start_execution(stateMachineArn=self._machines[made], input=json.dumps(given))
         return Run(self._api, started["executionArn"])
 
-    def _make(self, name: str, timeout: str | None) -> str:
+    def _make(self, name: str, timeout: str | None, seconds: int | None) -> str:
         text = (ROOT / "statemachines" / f"{name}.asl.json").read_text()
         definition = re.sub(r"\$\{(\w+)\}", self._function, text)
         if timeout:
             definition = re.sub(r'(?<="timeout": ")\w+', lambda _: timeout, definition)
+        if seconds:
+            definition = re.sub(r'(?<="TimeoutSeconds": )\d+', str(seconds), definition)
         made = self._client.create_state_machine(name=f"pattern-{uuid4().hex}", definition=definition, roleArn=self._role)
         return str(made["stateMachineArn"])
 

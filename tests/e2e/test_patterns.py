@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 
 import pytest
@@ -47,6 +47,7 @@ def unanswered(patterns: Patterns) -> dict[str, Run]:
         ("payment", TIMED_OUT),
         ("batch", ("FAILED", "TooManyFailed")),
         ("first_of_two", ("FAILED", "NobodyAnswered")),
+        ("two_of_three", TIMED_OUT),
     ],
 )
 def test_a_pattern_that_nobody_answers_fails(unanswered: dict[str, Run], name: str, end: Any) -> None:
@@ -97,6 +98,43 @@ class TestApprovalWithEscalation:
         post(api, first["url"], {"action": "reject"})  # too late to count
         assert post(api, second["url"], {"action": "approve"}) == 200
         assert run.end() == ("SUCCEEDED", {"approvedBy": "bo@example.com"})
+
+
+class TestTwoOfThree:
+    GIVEN = INPUTS["two_of_three"]
+    PEOPLE: ClassVar = ["ann@example.com", "bo@example.com", "cy@example.com"]
+
+    @staticmethod
+    def links(call: dict[str, Any]) -> dict[str, str]:
+        return {it["approver"]: it["url"] for it in call["given"]["links"]}
+
+    def test_two_approve(self, api: Api, patterns: Patterns) -> None:
+        run = patterns.start("two_of_three", self.GIVEN)
+        [call] = run.calls()
+        links = self.links(call)
+        assert (call["given"]["text"], [*links]) == (self.GIVEN["question"], self.PEOPLE)
+        api.wait_until_registered(token_of(links["ann@example.com"].partition("?")[0]))
+        for person in ("cy@example.com", "ann@example.com"):
+            assert post(api, links[person], {"action": "approve"}) == 200
+        assert run.end() == ("SUCCEEDED", {"approvedBy": ["cy@example.com", "ann@example.com"]})
+
+    def test_one_rejects_although_another_has_approved(self, api: Api, patterns: Patterns) -> None:
+        run = patterns.start("two_of_three", self.GIVEN)
+        links = self.links(run.calls()[0])
+        assert post(api, links["bo@example.com"], {"action": "approve"}) == 200
+        assert post(api, links["ann@example.com"], {"action": "reject"}) == 200
+        assert run.end() == ("FAILED", "Rejected")
+
+    def test_all_are_asked_again_with_their_lead_and_an_answer_of_before_counts(self, api: Api, patterns: Patterns) -> None:
+        run = patterns.start("two_of_three", self.GIVEN, seconds=2)
+        first = self.links(run.calls()[0])
+        assert post(api, first["bo@example.com"], {"action": "approve"}) == 200
+        again = self.links(run.calls(2)[1])
+        assert [*again] == [*self.PEOPLE, self.GIVEN["lead"]]
+        assert {person: again[person] for person in first} == first
+        assert post(api, again[self.GIVEN["lead"]], {"action": "approve"}) == 403  # not for a day yet
+        assert post(api, again["cy@example.com"], {"action": "approve"}) == 200
+        assert run.end() == ("SUCCEEDED", {"approvedBy": ["bo@example.com", "cy@example.com"]})
 
 
 @pytest.fixture(scope="module")
