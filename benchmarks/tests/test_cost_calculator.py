@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -32,8 +33,8 @@ PART = CountedStep("doctor", "doctor", False, [Call("", 5, 5)], 500, log_lines=2
 COUNTED = Counted(WAIT, ROUND, PART)
 
 
-def month(**options: object) -> Month:
-    return price(Asked(**options), replace(COUNTED, events=1.5), Template.load())  # type: ignore[arg-type]
+def month(**options: Any) -> Month:
+    return price(Asked(**options), replace(COUNTED, events=1.5), Template.load())
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,13 @@ import boto3
 import pytest
 from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.retries import quota, standard
 from waitpoints_client import session
 
+from benchmarks.bill import MILLISECONDS
 from benchmarks.figures import DOCS, read
 from benchmarks.simulation import limits, quotas, scenarios, timers
 from benchmarks.simulation.aws import Concurrency, Environment, SimulatedFunction, Table
@@ -74,7 +76,7 @@ class TestParameters:
 
         def throttle(request: Any, **_: Any) -> Any:
             requests.append(request)
-            response: Any = AWSResponse(request.url, 400, {}, None)  # type: ignore[arg-type]
+            response: Any = AWSResponse(request.url, 400, HTTPHeaders(), None)
             response._content = b'{"__type": "ThrottlingException"}'
             return response
 
@@ -332,6 +334,13 @@ class TestThePage:
         bursts = read(SCALING, "bursts, by make simulate")
         assert all(f"| {sender.name} |" in bursts for sender in SENDERS)
         assert bursts.count("| --- |") == 4
+
+    def test_takes_an_invocation_to_be_as_long_as_the_prices_do(self) -> None:
+        """A delivery takes no longer than a callback, of which docs/costs.md tells how its time comes about."""
+        page = " ".join(SCALING.read_text().split())
+        assert f"| Lambda concurrency | {MILLISECONDS} ms, as [priced](costs.md) | the same |" in page
+        assert f"1,000 deliveries a second use {MILLISECONDS} environments" in page
+        assert f"A warm invocation takes {MILLISECONDS} ms" in (DOCS / "costs.md").read_text()
 
     def test_says_that_a_burst_is_answered_503_a_thousand_times_at_most(self) -> None:
         """But in a new account, which runs ten functions at once."""

@@ -21,6 +21,7 @@ class TestTheTableToRestore:
                 TableName="other", KeySchema=key, AttributeDefinitions=attributes, BillingMode="PAY_PER_REQUEST"
             )
             yield deployed
+            deployed.client("dynamodb").delete_table(TableName="other")  # within another mock_aws it would stay
 
     def test_must_exist(self, tables: Deployed) -> None:
         with pytest.raises(NotFound, match=r"^No table NoTable in eu-west-1 of this account: check its name, and --region$"):
