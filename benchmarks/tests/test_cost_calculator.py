@@ -131,14 +131,18 @@ class TestAMonth:
         assert month(waits=300 * MILLION).waits["Secrets, read"] == pytest.approx(6 * 3 * 8760 / 1e6 * 5.00)
 
     def test_has_what_the_stack_costs_without_a_wait(self) -> None:
-        template = Template.load()
-        found = template.resources("AWS::CloudWatch::Alarm").values()
+        resources = Template.load().body["Resources"].values()
+        found = [it["Properties"] for it in resources if it["Type"] == prices.ALARM and "Condition" not in it]
         alarms = sum(sum("MetricStat" in it for it in alarm.get("Metrics", [{"MetricStat": None}])) for alarm in found)
         stack = month(waits=1).stack
         assert stack["2 secrets"] == 0.80
         assert stack[f"{len(found)} alarms on {alarms} metrics"] == pytest.approx(alarms * 0.10)
         assert stack["4 custom metrics"] == pytest.approx(1.20)  # TokensCreated, the timers' and the doctor's two
         assert stack["The timer queue, polled while idle"] == pytest.approx(0.26, abs=0.005)
+
+    def test_has_the_alarm_of_forgotten_tokens_if_it_is_asked_for(self) -> None:
+        asked_for = price(Asked(), replace(COUNTED, events=1.5), Template.load({"LongestWaitDays": "7"})).stack
+        assert sum(asked_for.values()) == pytest.approx(sum(month().stack.values()) + 0.10)
 
     def test_has_the_rounds_of_the_timers_and_of_the_doctor(self) -> None:
         """Each is a schedule's invocation and a function's, with its units, its time at 1769 MB, and its log lines."""
