@@ -24,7 +24,8 @@ SECOND = "waitpoints-second"
 @pytest.fixture(scope="module")
 def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
-    parameters = ["AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "ResumableStateMachines=*"]
+    parameters = ["AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7"]
+    parameters += ["ResumableStateMachines=*"]
     cloudformation = stack.client("cloudformation")
     current_build.deploy(stack.endpoint_url, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *parameters])
     described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
@@ -40,9 +41,17 @@ def resources(stack: Stack, name: str) -> dict[str, str]:
 def test_two_stacks_of_one_account_share_nothing(stack: Stack, second: dict[str, str]) -> None:
     mine, other = resources(stack, stack.stack_name), resources(stack, SECOND)
     [tracing] = [name for name in other if name.startswith("TracingLayer")]  # SAM appends a hash
-    assert mine.keys() == other.keys() - {"AlarmTopic", "OperatorDashboard", tracing}
+    assert mine.keys() == other.keys() - {"AlarmTopic", "OldestWaitingAlarm", "OperatorDashboard", tracing}
     shared = set(mine.values()) & set(other.values())
     assert shared <= {"$default"}, shared  # a stage is named within its API
+
+
+def test_a_stack_that_asks_for_it_has_the_alarm_of_forgotten_tokens(stack: Stack, second: dict[str, str]) -> None:
+    other, cloudwatch = resources(stack, SECOND), stack.client("cloudwatch")
+    [alarm] = cloudwatch.describe_alarms(AlarmNames=[other["OldestWaitingAlarm"]])["MetricAlarms"]
+    assert (alarm["MetricName"], alarm["Threshold"], alarm["Statistic"]) == ("OldestWaiting", 7, "Maximum")
+    shown = json.loads(cloudwatch.get_dashboard(DashboardName=other["OperatorDashboard"])["DashboardBody"])
+    assert alarm["AlarmArn"] in shown["widgets"][0]["properties"]["alarms"]
 
 
 def test_without_a_public_base_url_a_callback_url_has_the_domain_of_the_request(
