@@ -23,7 +23,7 @@ from moto.dynamodb.responses import DynamoHandler
 from moto.secretsmanager.responses import SecretsManagerResponse
 
 from in_process.quick_expressions import quick_expressions
-from in_process.template import ACCOUNT, REGION
+from in_process.template import ACCOUNT
 
 Attempt = tuple[Any, Exception | None]
 """What botocore's endpoint returns for one HTTP request: a response and its parsed body, or an exception."""
@@ -48,7 +48,7 @@ def without_http() -> Iterator[None]:
             return passed_on
         with _turn:
             try:
-                result = _call(handler(), request, operation)
+                result = _call(handler(), request, operation, context["client_region"])
             except JsonRESTError as error:
                 return response(_parsed(self, error.description, operation, error.code), error.code)
         if isinstance(result, ActionResult):
@@ -69,8 +69,8 @@ def without_http() -> Iterator[None]:
         yield
 
 
-def _call(handler: Any, request: Any, operation: Any) -> Any:
-    handler.region, handler.current_account = REGION, ACCOUNT
+def _call(handler: Any, request: Any, operation: Any, region: str) -> Any:
+    handler.region, handler.current_account = region, ACCOUNT
     handler.querystring, handler.uri_match, handler.headers = {}, {}, {}
     handler.body = request.body.decode()
     if handler.automated_parameter_parsing:
