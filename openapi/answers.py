@@ -45,10 +45,53 @@ def _optional(description: str) -> Any:
     return Field(default=None, description=description)
 
 
+class Approver(AnswerModel):
+    """A person who may answer a token's page."""
+
+    id: str = Field(min_length=1, max_length=128)
+    name: str = _optional("How the page names the person. Without it, by the id.")
+    email: str = _optional("The person's e-mail address.")
+    slack: str = _optional("The person's member id in Slack, such as U024BE7LH.")
+
+
+class ApproverLink(AnswerModel):
+    """The personal link of an approver."""
+
+    approver: str = Field(description="The approver's id.")
+    url: Annotated[
+        str,
+        Field(
+            description="A browser shows the page here, and a POST of one of its actions is this person's answer.",
+            pattern=r"^https?://.+/api/v1/waitpoints/tokens/waitpoint_[0-9a-z]{26}/callback/[0-9a-f]{64}\?approver=[^&]+$",
+        ),
+    ]
+
+
+class ApproverAnswer(AnswerModel):
+    """What an approver has answered."""
+
+    approver: str = Field(description="The approver's id.")
+    action: str = Field(description="The id of the action that was chosen.")
+    fields: dict[str, Any] = Field(description="What was filled in.")
+    at: Instant
+
+
+class Escalation(AnswerModel):
+    """Who may answer, too, once enough time has passed."""
+
+    at: Instant = Field(description="From when on they may answer.")
+    to: list[Approver]
+    askedAt: Instant = _optional("When they were asked. Until then they may not answer.")
+
+
 class CreateWaitpointTokenResponse(AnswerModel):
     id: TokenId
     isCached: bool = Field(description="Whether an earlier call with the same key created this token.")
     url: CallbackUrl
+    links: list[ApproverLink] = _optional(
+        "The link of each person who may answer the token's page, if it has `approvers`; also of those in `escalate.to`. "
+        "They are of the token's own page, which an earlier call may have made."
+    )
 
 
 class Waiter(AnswerModel):
@@ -75,6 +118,8 @@ class CompletedBy(AnswerModel):
     contentType: str = _optional("The request's `Content-Type`.")
     query: str = _optional("The request's query string.")
     deliveryId: str = _optional("The sender's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
+    approver: str = _optional("The id of the approver whose answer decided.")
+    override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
 
 
 class OtherDeliveries(AnswerModel):
@@ -111,6 +156,14 @@ class WaitpointTokenObject(AnswerModel):
     pageActions: list[str] = _optional(
         "The ids of its page's actions, if it has a page. Not in a list, and not in Trigger.dev."
     )
+    approvers: list[Approver] = _optional(
+        "Who may answer its page, if it names them. This and the next five are not in a list, and not in Trigger.dev."
+    )
+    needs: dict[str, int] = _optional("How many people must choose each action.")
+    answers: list[ApproverAnswer] = _optional("What they have answered, in this order. The last one decided, if one did.")
+    links: list[ApproverLink] = _optional("The link of each person.")
+    requestedBy: str = _optional("Who asked for the decision.")
+    escalation: Escalation = _optional("Who may answer later.")
     traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
 
 

@@ -137,14 +137,16 @@ def nameless(path: str) -> str:
 BAD_REQUEST = Answer("The request does not have the documented shape. `error` names the place and what is accepted.")
 UNAUTHENTICATED = Answer("No credential, or one that this stack does not accept.")
 FORBIDDEN = Answer(
-    "A public access token without the scope for this token, whether or not the token exists.", answers.ScopeRefusal
+    "A public access token without the scope for this token, whether or not the token exists, or for a token whose page has "
+    "`approvers`.",
+    answers.ScopeRefusal,
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
 NO_ENDPOINT = Answer("No endpoint has this name.")
 FULL = Answer("The token has 100 waiters already, which is the limit.")
 UNPROCESSABLE = Answer(
-    "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen` or "
-    "`payloadSchema` that cannot be used; `error` says why."
+    "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema` or "
+    "`page` that cannot be used, such as one on which everyone could answer and nothing be decided; `error` says why."
 )
 WRONG_METHOD = Answer(
     "The path does not have this method.", headers={"allow": header("The methods of the path, separated by commas.")}

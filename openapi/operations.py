@@ -33,6 +33,7 @@ from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
+from waitpoints.api.page.approval import MAX_ANSWER
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
@@ -94,6 +95,8 @@ ENDPOINT_NAME = Parameter("path", "name", "The endpoint's name.", "github", {"pa
 
 WAITPOINT_ID = Parameter("path", "waitpointId", "The token's id, with or without `waitpoint_`.", EXAMPLE_ID, {"minLength": 1})
 CALLBACK_HASH = Parameter("path", "callbackHash", "The last part of the token's `url`.", "0" * 64, {"minLength": 1})
+APPROVER = Parameter("query", "approver", "Whose link this is, in one of `links`. The hash covers the name.")
+NOT_ASKED = "The link is right, but the person may not answer, or not yet."
 
 OPERATIONS = (
     Operation(
@@ -223,7 +226,8 @@ OPERATIONS = (
         "complete_waitpoint_token_v1",
         "Complete a waitpoint token",
         "Completes the token with `data`, or fails it with `error`, and resumes its waiters. The first completion counts: a "
-        "token that was completed or is past its timeout stays unchanged, and the answer is the same. Pages of any origin "
+        "token that was completed or is past its timeout stays unchanged, and the answer is the same. With the API key it "
+        "also completes a token in place of its page's `approvers`; `completedBy.override` then says so. Pages of any origin "
         "can call it (CORS).",
         answers.CompleteWaitpointTokenResponse,
         {
@@ -285,20 +289,25 @@ OPERATIONS = (
         "Completes the token with the whole body: JSON is kept as sent, an empty or blank body becomes `{}`, a form an "
         'object of its fields, other text a JSON string, and other bytes `{"base64": …}`. The URL is the credential, '
         "unless the token was created with `verify`. A delivery that does not match the token's `completeWhen` is answered 200 "
-        "and only counted. The tests with which webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. "
-        "Only a POST "
-        "completes a token. While the secret of `verify` cannot be used, deliveries are answered 503.",
+        "and only counted. If the token's page has `approvers`, each answers once by their own link, and the first answer "
+        "stands; the token completes once an action has been chosen by as many people as it `needs`. The tests with which "
+        "webhook senders try a URL are answered, also those by GET, HEAD and OPTIONS. Only a POST completes a token. While the "
+        "secret of `verify` cannot be used, deliveries are answered 503.",
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
+            403: Answer(
+                f"{NOT_ASKED} Or the page has `approvers`, and this is the token's plain `url`, where nobody answers.",
+                answers.ScopeRefusal,
+            ),
             404: Answer("The URL is right, but retention has removed its token."),
-            413: too_large(PAYLOAD_LIMIT),
+            413: Answer(f"The body is over {PAYLOAD_LIMIT:,} bytes, or an approver's answer is over {MAX_ANSWER:,}."),
             422: Answer(
                 "The body does not match the token's payloadSchema, or is not a choice of its `page`; `error` names the place."
             ),
         },
         body=RequestBody({"status": "approved"}),
-        parameters=(WAITPOINT_ID, CALLBACK_HASH),
+        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
         credentials=(),
         tested_by=("HEAD",),  # Trello
     ),
@@ -312,9 +321,10 @@ OPERATIONS = (
         answers.Page,
         {
             401: Answer("This stack did not make the URL."),
+            403: Answer(NOT_ASKED, answers.ScopeRefusal),
             404: Answer("The URL is right, but retention has removed its token."),
         },
-        parameters=(WAITPOINT_ID, CALLBACK_HASH),
+        parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),
         credentials=(),
         is_page=True,
     ),

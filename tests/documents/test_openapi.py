@@ -115,6 +115,52 @@ def test_answers_match_their_schemas(api: Api, world: InMemory) -> None:
     answers.Refusal.model_validate(api.get(f"{TOKENS}/{ids.new_id(0)}").json)
 
 
+APPROVAL: dict[str, Any] = {
+    "title": "Deploy?",
+    "approvers": [
+        {"id": "ann", "name": "Ann", "email": "ann@example.com", "slack": "U024BE7LH"},
+        "bo@example.com",
+        "c/o d",
+    ],
+    "requestedBy": "ann",
+    "selfApproval": True,
+    "escalate": {"after": "1h", "to": ["dee"]},
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+}
+
+
+def test_answers_about_approvers_match_their_schemas(api: Api) -> None:
+    tokens = [api.create(page=APPROVAL, idempotencyKey=key) for key in ("decided", "overridden", "decided")]
+    decided, overridden, cached = [answers.CreateWaitpointTokenResponse.model_validate(it) for it in tokens]
+    assert cached.links == decided.links
+    assert [it.approver for it in decided.links] == ["ann", "bo@example.com", "c/o d", "dee"]
+    [first, second, third, later] = [it.url for it in decided.links]
+    for url in (first, third, second):
+        answers.WaitpointTokenObject.model_validate(api.retrieve(decided.id))
+        assert api.post(url, '{"action": "approve"}').status == 200
+    assert api.post(f"{TOKENS}/{overridden.id}/complete", {"data": {"action": "reject"}}).status == 200
+    shown = [answers.WaitpointTokenObject.model_validate(api.retrieve(it.id)) for it in (decided, overridden)]
+    assert [it.completedBy.approver for it in shown] == ["c/o d", None]
+    assert [it.completedBy.override for it in shown] == [None, True]
+    assert set(api.retrieve(decided.id)) >= {"approvers", "needs", "answers", "links", "requestedBy", "escalation"}
+    for url in (later, tokens[0]["url"].replace("callback/", "callback/0")):
+        refused = api.post(url, '{"action": "approve"}')
+        model = answers.ScopeRefusal if refused.status == 403 else answers.Refusal
+        model.model_validate(refused.json)
+
+
+CALLBACK = DOCUMENT["paths"][TOKENS + "/{waitpointId}/callback/{callbackHash}"]
+
+
+@pytest.mark.parametrize("method", ["post", "get"])
+def test_the_callback_route_takes_the_name_of_an_approver(method: str) -> None:
+    operation = CALLBACK[method]
+    [parameter] = [it for it in operation["parameters"] if it["in"] == "query"]
+    assert (parameter["name"], parameter["required"]) == ("approver", False)
+    assert {"401", "403", "404"} <= operation["responses"].keys()
+    assert ("413" in operation["responses"]) is (method == "post")
+
+
 TEMPLATE = Template.load()
 VALIDATING = {"create_token_in_state"} | {
     route_of(operation, TEMPLATE).function.name

@@ -423,6 +423,18 @@ def test_the_list_of_endpoints_answers_every_value_of_every_parameter_as_documen
         assert field in answer.error
 
 
+LINK = {"approver": rubbish(401)}
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(LINK))
+def test_a_personal_link_with_another_name_is_a_wrong_one(api: Api, field: str, value: str, status: int) -> None:
+    token = api.create(page={"title": "Go?", "approvers": ["ann"]})
+    url = token["links"][0]["url"].replace("approver=ann", f"{field}={RUBBISH[value]}")
+    is_documented(api.post(url, '{"action": "submit"}', {"content-type": "application/json"}), status)
+    assert api.get(url, {"accept": "text/html"}).status == status
+    assert api.retrieve(token["id"])["answers"] == []
+
+
 @pytest.mark.parametrize("query", ["", "&&&", "#", "&" * 3000])
 def test_list_ignores_an_empty_query(api: Api, query: str) -> None:
     is_documented(api.get(f"{TOKENS}?{query}"), 200)
@@ -466,7 +478,12 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "put_endpoint_v1": PUT_ENDPOINT,
     "try_endpoint_v1": TRY_ENDPOINT,
 }
-PARAMETERS_OF = {"list_waitpoint_tokens_v1": LIST, "list_endpoints_v1": LIST_ENDPOINTS}
+PARAMETERS_OF = {
+    "list_waitpoint_tokens_v1": LIST,
+    "list_endpoints_v1": LIST_ENDPOINTS,
+    "complete_waitpoint_token_callback_v1": LINK,
+    "show_waitpoint_token_callback_v1": LINK,
+}
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=named)

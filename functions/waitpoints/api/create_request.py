@@ -147,9 +147,22 @@ class CreateWaitpointTokenRequest(RequestModel):
         description=(
             "What a person is shown who opens the callback URL: `title`, `text`, `links`, `actions`, `fields` (a JSON Schema "
             "that is drawn as a form) and `confirm`. Only a POST of one of its actions completes the token, with "
-            '`{"action", "fields"}`. Not together with `verify`, `completeWhen` or `payloadSchema`. docs/pages.md has it all.'
+            '`{"action", "fields"}`. Not together with `verify`, `completeWhen` or `payloadSchema`. `approvers` are who may '
+            "answer, each once and by a link of their own, and `needs` of an action is how many must choose it; `requestedBy` "
+            'may not be one of them without `selfApproval`. `escalate`, `{"after", "to"}`, lets others answer, too, after a '
+            "time. docs/pages.md has it all."
         ),
-        examples=[{"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]}],
+        examples=[
+            {"title": "Deploy 4.2 to production?", "actions": [{"id": "approve", "label": "Approve"}]},
+            {
+                "title": "Deploy 4.2 to production?",
+                "approvers": [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "cy"],
+                "requestedBy": "dee",
+                "selfApproval": False,
+                "escalate": {"after": "1d", "to": ["lead@example.com"]},
+                "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+            },
+        ],
     )
 
     traceparent: str = Field(
