@@ -1,18 +1,20 @@
 """The Python client has everything that the API has, and its fake answers as the API is described to."""
 
+import json
 import re
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import BaseModel, TypeAdapter
-from waitpoints_client import APIError, CreateOptions, EndpointOptions, ListFilters, Waitpoints, calls, models
+from waitpoints_client import APIError, CreateOptions, EndpointOptions, ListFilters, PageOptions, Waitpoints, calls, models
 from waitpoints_client.testing import FakeWaitpoints
 
 from openapi import answers
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.page import definition as page_definition
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -69,6 +71,10 @@ def test_a_list_has_every_filter() -> None:
     assert set(calls.list_tokens(filters).query) == set(by_id("list_waitpoint_tokens_v1").names("query"))
 
 
+def test_a_page_has_every_member() -> None:
+    assert PageOptions.__annotations__.keys() == set(page_definition._MEMBERS)
+
+
 def test_an_endpoint_has_every_setting() -> None:
     settings: Any = dict.fromkeys(EndpointOptions.__annotations__, "x")
     put = by_id("put_endpoint_v1").body
@@ -88,6 +94,10 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Token, answers.WaitpointTokenObject),
         (models.Waiter, answers.Waiter),
         (models.CompletedBy, answers.CompletedBy),
+        (models.Approver, answers.Approver),
+        (models.ApproverLink, answers.ApproverLink),
+        (models.ApproverAnswer, answers.ApproverAnswer),
+        (models.Escalation, answers.Escalation),
         (models.OtherDeliveries, answers.OtherDeliveries),
         (models.KeyCompletion, answers.CompleteWaitpointKeyResponse),
         (models.PublicTokenClaims, answers.PublicTokenClaims),
@@ -102,6 +112,14 @@ def test_an_answer_has_every_field(model: type[BaseModel], answer: type[BaseMode
     read = {field.alias for field in model.model_fields.values()}
 
     assert set(answer.model_fields) - read - {"success"} <= SAME_AS_OTHERS
+
+
+APPROVAL: PageOptions = {
+    "title": "Deploy?",
+    "approvers": [{"id": "ann", "name": "Ann Lee", "slack": "U024BE7LH"}, "bo@example.com"],
+    "requestedBy": "dee",
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+}
 
 
 class Described(httpx.BaseTransport):
@@ -150,6 +168,20 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     large = client.create()
     client.complete(large, '"' * 800_000)
     client._send(calls.packet(str(client._send(calls.get(large)).output_text)))
+    asked = client.create(page={**APPROVAL, "escalate": {"after": "1h", "to": ["lead"]}})
+    for approver in ("ann", "bo@example.com"):
+        fake.answer(asked, approver, "approve")
+        client.get(asked)
+    client.complete(overridden := client.create(page=APPROVAL), {"action": "reject"})
+    client.get(overridden)
+    for url, body in (
+        (asked.url.replace("callback/", "callback/0"), {}),
+        (overridden.url, {}),
+        (asked.links[-1].url, {"action": "approve"}),
+        (asked.links[0].url, {"action": "wait"}),
+        (asked.links[0].url, b"x" * 3_145_729),
+    ):
+        described.handle_request(httpx.Request("POST", url, content=body if isinstance(body, bytes) else json.dumps(body)))
     calls_refused: list[Any] = [
         lambda: client.get("none"),
         lambda: client.create(timeout="soon"),
@@ -163,6 +195,8 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
             call()
     client.endpoints.delete("e")
 
-    succeeded = {name for name, status in described.seen if status == 200}
+    callback = "complete_waitpoint_token_callback_v1"
+    succeeded = {name for name, status in described.seen if status == 200} - {callback}
     assert succeeded == {operation.id for operation in OPERATIONS} - NOT_FOR_IT
-    assert {status for _, status in described.seen} == {200, 400, 404, 422}
+    assert {status for name, status in described.seen if name != callback} == {200, 400, 404, 422}
+    assert {status for name, status in described.seen if name == callback} == {200, 401, 403, 413, 422}

@@ -9,6 +9,11 @@ from waitpoints_client.testing import FakeWaitpoints
 
 from in_process.api_gateway import TOKENS, Api
 
+
+def action(number: int, needs: Any) -> dict[str, Any]:
+    return {"id": f"a{number}", "label": "A", "needs": needs}
+
+
 BY_KEY, ENDPOINT, PUBLIC = "/api/v1/waitpoints/complete", "/api/v1/endpoints/orders", "/api/v1/auth/jwt"
 LONG = "x" * 2049
 CREATES: list[Any] = [
@@ -36,6 +41,82 @@ CREATES: list[Any] = [
     {"idempotencyKeyTTL": "1h"},
     {"page": {"title": "Go on?"}, "payloadSchema": {}},
     {"taskToken": "t" * 20, "callbackId": "c" * 20},
+]
+PEOPLE = ["ann@example.com", {"id": "bo", "name": "Bo", "email": "bo@example.com", "slack": "U024BE7LH"}, "cy"]
+APPROVERS: list[Any] = [
+    PEOPLE,
+    [],
+    "ann",
+    [1],
+    [""],
+    [" "],
+    [" ann"],
+    ["an\nn"],
+    ["a\x00nn"],
+    ["x" * 129],
+    ["a@b", "ann@example.com."],
+    [{"name": "Ann"}],
+    [{"id": "ann", "nam": "Ann"}],
+    [{"id": "ann", "role": "lead"}],
+    [{"id": "ann", "name": ""}],
+    [{"id": "ann", "email": "ann"}],
+    [{"id": "ann", "email": None}],
+    [{"id": "ann", "slack": "@ann"}],
+    ["ann", "Ann"],
+    ["ann@example.com", {"id": "ann", "email": "Ann@example.com"}],
+    [{"id": "U024BE7LH"}, {"id": "ann", "slack": "U024BE7LH"}],
+    [str(number) for number in range(21)],
+]
+MORE: list[Any] = [
+    {"requestedBy": "dee"},
+    {"requestedBy": "BO@example.com"},
+    {"requestedBy": "cy", "selfApproval": False},
+    {"requestedBy": "cy", "selfApproval": True},
+    {"requestedBy": "cy", "selfApproval": 1},
+    {"requestedBy": " "},
+    {"requestedBy": None},
+    {"selfApproval": True},
+    {"escalate": {"after": "1d", "to": ["lead"]}},
+    {"escalate": {"after": "1d", "to": ["CY"]}},
+    {"escalate": {"after": "1d", "to": ["lead"]}, "requestedBy": "lead"},
+    {"escalate": {"after": "1d", "to": []}},
+    {"escalate": {"after": "soon", "to": ["lead"]}},
+    {"escalate": {"after": "0s", "to": ["lead"]}},
+    {"escalate": {"after": 60, "to": ["lead"]}},
+    {"escalate": {"to": ["lead"]}},
+    {"escalate": {"after": "1d"}},
+    {"escalate": {"after": "1d", "to": [str(number) for number in range(18)]}},
+    {"escalate": ["lead"]},
+    {"escalate": {"after": "1d", "to": ["lead"], "then": []}},
+]
+NEEDS: list[Any] = [(1,), (3,), (4,), (0,), (-1,), (1.5,), ("2",), (True,), (None,), (2, 2), (2, 3), (3, 3), (2, 2, 2)]
+APPROVALS: list[Any] = [
+    *[{"approvers": approvers} for approvers in APPROVERS],
+    *[{"approvers": PEOPLE, **more} for more in MORE],
+    *[{"approvers": PEOPLE, "actions": [action(number, need) for number, need in enumerate(needs)]} for needs in NEEDS],
+    {"approvers": PEOPLE, "actions": [{"id": "a", "label": "A"}]},
+    {"requestedBy": "dee"},
+    {"escalate": {"after": "1d", "to": ["lead"]}},
+    {"actions": [action(0, 1)]},
+]
+CHOICES: list[Any] = [
+    b"",
+    b"approve",
+    b"\xff",
+    b"null",
+    [],
+    {},
+    {"action": "approve"},
+    {"action": "approve", "fields": {}},
+    {"action": "delay"},
+    {"action": None},
+    {"action": {}},
+    {"action": "approve", "fields": []},
+    {"action": "approve", "fields": None},
+    {"action": "approve", "fields": {"note": "fine"}},
+    {"action": "approve", "actions": 1},
+    {"action": "approve", "by": "ann"},
+    {"actio": "approve"},
 ]
 COMPLETES: list[Any] = [
     b"",
@@ -122,6 +203,60 @@ def test_an_odd_request_is_answered_as_the_handlers_do(api: Api, method: str, pa
     assert ours.status_code == theirs.status, (ours.text, theirs.text)
     if theirs.status != 200:
         assert ours.json() == theirs.json
+
+
+@pytest.mark.parametrize("members", APPROVALS, ids=lambda it: json.dumps(it)[:60])
+def test_a_page_with_approvers_is_read_as_the_handlers_do(api: Api, members: dict[str, Any]) -> None:
+    fake = FakeWaitpoints()
+    content = json.dumps({"page": {"title": "Go?", **members}}).encode()
+    theirs = api.post(TOKENS, content)
+    request = httpx.Request("POST", fake.url + TOKENS, content=content, headers={"authorization": f"Bearer {fake.api_key}"})
+    ours = fake.handle_request(request)
+
+    assert ours.status_code == theirs.status, (ours.text, theirs.text)
+    if theirs.status != 200:
+        assert ours.json() == theirs.json
+        return
+    shown = ("approvers", "needs", "answers", "requestedBy")
+    ours_shown, theirs_shown = fake.client().get(ours.json()["id"]), api.retrieve(theirs.json["id"])
+    answered = json.loads(ours_shown.model_dump_json(by_alias=True, exclude_none=True))
+    assert {name: answered.get(name) for name in shown} == {name: theirs_shown.get(name) for name in shown}
+    links = [[(it["approver"], it["url"].partition("?")[2]) for it in of["links"]] for of in (ours.json(), theirs.json)]
+    assert links[0] == links[1]
+
+
+@pytest.mark.parametrize("choice", CHOICES, ids=lambda it: str(it)[:60])
+@pytest.mark.parametrize("door", ["link", "url", "complete"])
+def test_a_choice_is_answered_as_the_handlers_do(api: Api, choice: Any, door: str) -> None:
+    fake = FakeWaitpoints()
+    page: Any = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "approve", "label": "A"}]}
+    theirs, ours = api.create(page=page), fake.client().create(page=page)
+    if door == "complete":
+        data = b'{"data": ' + (json.dumps(choice).encode() if not isinstance(choice, bytes) else b'"text"') + b"}"
+        answer = api.post(f"{TOKENS}/{theirs['id']}/complete", data)
+        url, headers = f"{fake.url}{TOKENS}/{ours.id}/complete", {"authorization": f"Bearer {fake.api_key}"}
+        given = fake.handle_request(httpx.Request("POST", url, content=data, headers=headers))
+    else:
+        body = choice if isinstance(choice, bytes) else json.dumps(choice).encode()
+        answer = api.post(theirs["links"][0]["url"] if door == "link" else theirs["url"], body)
+        given = fake.deliver(ours.links[0].url if door == "link" else ours.url, body)
+
+    assert (given.status_code, given.json()) == (answer.status, answer.json)
+    found = api.retrieve(theirs["id"])
+    shown = fake.client().get(ours)
+    assert (shown.status, len(shown.answers)) == (found["status"], len(found["answers"]))
+
+
+@pytest.mark.parametrize("length", [3_020, 3_072, 3_100])
+def test_an_answer_is_as_long_as_the_handlers_take(api: Api, length: int) -> None:
+    fake = FakeWaitpoints(ignore_rules=True)
+    fields = {"type": "object", "properties": {"note": {"type": "string"}}}
+    page: Any = {"title": "Go?", "approvers": ["ann"], "fields": fields}
+    body = f'{{"action": "submit", "fields": {{"note":"{"ü" * ((length - 41) // 2)}"}}}}'.encode()
+    theirs = api.post(api.create(page=page)["links"][0]["url"], body)
+    ours = fake.deliver(fake.client().create(page=page).links[0].url, body)
+
+    assert (ours.status_code, ours.json()) == (theirs.status, theirs.json)
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Bearer ", "wrong"])

@@ -21,9 +21,11 @@ from waitpoints_client import (
     AsyncWaitpoints,
     AuthenticationError,
     BadRequestError,
+    CreatedToken,
     Failed,
     NotFoundError,
     Ok,
+    PageOptions,
     PermissionDeniedError,
     Result,
     TokenFailedError,
@@ -489,6 +491,180 @@ def test_a_token_is_created_with_every_kind_of_rule(waitpoints: Waitpoints) -> N
 
     assert waitpoints.get(by_rules).status == waitpoints.get(by_page).status == "WAITING"
     assert [waitpoints.get(it).page_actions for it in (by_rules, by_page, shortest)] == [(), ("approve",), ("submit",)]
+
+
+APPROVAL: PageOptions = {
+    "title": "Deploy?",
+    "approvers": [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "c/o d"],
+    "requestedBy": "dee",
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+    "escalate": {"after": "1d", "to": ["lead"]},
+}
+PEOPLE = ["ann", "bo@example.com", "c/o d"]
+
+
+@pytest.fixture
+def approval(waitpoints: Waitpoints) -> CreatedToken:
+    """A token that two of three people must approve."""
+    return waitpoints.create(page=APPROVAL)
+
+
+@pytest.fixture
+def choose(served: Served, approval: CreatedToken) -> Callable[[str, Any], int]:
+    """Posts what a person chooses to their link, and returns the status."""
+    links = {link.approver: link.url for link in approval.links}
+
+    def choose(approver: str, choice: Any) -> int:
+        body = choice if isinstance(choice, bytes) else json.dumps(choice).encode()
+        return served.deliver(links[approver], body, "application/json")
+
+    return choose
+
+
+Choose = Callable[[str, Any], int]
+
+
+def test_a_token_says_who_may_answer_and_how_many_must(waitpoints: Waitpoints, approval: CreatedToken) -> None:
+    token = waitpoints.get(approval)
+
+    assert [it.id for it in token.approvers] == PEOPLE
+    assert [it.email for it in token.approvers] == ["ann@example.com", "bo@example.com", None]
+    assert (token.approvers[0].name, token.requested_by) == ("Ann Lee", "dee")
+    assert token.needs == {"approve": 2, "reject": 1}
+    assert (token.answers, token.still_asked) == ((), token.approvers)
+    assert [link.approver for link in approval.links] == [*PEOPLE, "lead"]
+    assert token.links == approval.links
+    assert token.escalation is not None
+    assert token.escalation.at == token.created_at + timedelta(days=1)
+    assert ([it.id for it in token.escalation.to], token.escalation.asked_at) == (["lead"], None)
+    plain = waitpoints.get(waitpoints.create(page={"title": "Go on?"}))
+    assert (plain.approvers, plain.links, plain.needs, plain.answers, plain.escalation) == ((), (), {}, (), None)
+
+
+def test_enough_people_decide_and_each_answers_once(waitpoints: Waitpoints, approval: CreatedToken, choose: Choose) -> None:
+    assert choose("ann", {"action": "approve"}) == 200
+    assert choose("ann", {"action": "approve", "fields": {}}) == choose("ann", {"action": "reject"}) == 200
+    token = waitpoints.get(approval)
+    assert (token.status, [(it.approver, it.action) for it in token.answers]) == ("WAITING", [("ann", "approve")])
+    assert [it.id for it in token.still_asked] == PEOPLE[1:]
+    assert token.other_deliveries is not None
+    assert token.other_deliveries.count == 1  # the same answer again is not another one
+
+    assert choose("c/o d", b'{"action": "approve"}') == choose("bo@example.com", {"action": "reject"}) == 200
+    token = waitpoints.get(approval)
+    assert [(it.approver, it.action, it.fields) for it in token.answers] == [("ann", "approve", {}), ("c/o d", "approve", {})]
+    assert (token.output["action"], token.output["fields"], token.output["approver"]) == ("approve", {}, "c/o d")
+    assert [it["approver"] for it in token.output["answers"]] == ["ann", "c/o d"]
+    assert token.completed_by is not None
+    assert (token.completed_by.source, token.completed_by.approver, token.completed_by.override) == ("callback", "c/o d", False)
+    assert (token.completed_at, token.still_asked) == (token.answers[-1].at, ())
+
+
+def test_one_person_decides_what_one_person_can(waitpoints: Waitpoints, approval: CreatedToken, choose: Choose) -> None:
+    assert choose("bo@example.com", {"action": "reject"}) == 200
+
+    assert waitpoints.wait(approval).unwrap()["approver"] == "bo@example.com"
+
+
+@pytest.mark.parametrize(
+    ("approver", "choice", "status"),
+    [
+        ("ann", b"", 422),
+        ("ann", b"approve", 422),
+        ("ann", [], 422),
+        ("ann", {}, 422),
+        ("ann", {"action": "delay"}, 422),
+        ("ann", {"action": ["approve"]}, 422),
+        ("ann", {"action": "approve", "fields": {"note": "fine"}}, 422),
+        ("ann", {"action": "approve", "field": {}}, 422),
+        ("ann", {"action": "approve", "fields": []}, 422),
+        ("lead", {"action": "reject"}, 403),
+    ],
+)
+def test_what_is_no_answer_of_an_approver_is_refused(
+    waitpoints: Waitpoints, approval: CreatedToken, choose: Choose, approver: str, choice: Any, status: int
+) -> None:
+    assert choose(approver, choice) == status
+    assert waitpoints.get(approval).answers == ()
+
+
+def test_the_name_in_a_link_cannot_be_changed(served: Served, waitpoints: Waitpoints, approval: CreatedToken) -> None:
+    ann, another = approval.links[0].url, waitpoints.create(page=APPROVAL).links[0].url
+    for wrong in (
+        ann.replace("approver=ann", "approver=bo%40example.com"),
+        ann.replace("approver=ann", "approver=dee"),
+        ann.replace("?approver=ann", ""),
+        f"{ann}&approver=ann",
+        another.replace(another.split("/")[-3], approval.id),
+    ):
+        assert served.deliver(wrong, b'{"action": "reject"}') == 401
+    for plain in (approval.url, f"{approval.url}?approver=ann"):
+        assert served.deliver(plain, b'{"action": "reject"}') == 403
+    token = waitpoints.get(approval)
+    assert (token.status, token.answers) == ("WAITING", ())
+
+
+def test_the_api_key_overrides_the_approvers(
+    waitpoints: Waitpoints, connect: Connect, approval: CreatedToken, choose: Choose, tag: str
+) -> None:
+    public = connect(approval.public_access_token)
+    for call in (lambda: public.complete(approval, {"action": "reject"}), lambda: public.fail(approval, "no")):
+        with pytest.raises(PermissionDeniedError, match="Only its approvers and the API key"):
+            call()
+    with pytest.raises(UnprocessableEntityError, match='expected "action" to be "approve" or "reject"'):
+        waitpoints.complete(approval, {"action": "delay"})
+    choose("ann", {"action": "approve"})
+    waitpoints.complete(approval, {"action": "reject"})
+    by_key = waitpoints.create(page=APPROVAL, idempotency_key=tag)
+    waitpoints.fail_key(tag, "cancelled")
+
+    overridden, cancelled = waitpoints.get(approval), waitpoints.get(by_key)
+    assert overridden.output == {"action": "reject", "fields": {}}
+    assert [it.approver for it in overridden.answers] == ["ann"]
+    for token in (overridden, cancelled):
+        assert token.completed_by is not None
+        assert (token.completed_by.source, token.completed_by.approver, token.completed_by.override) == ("complete", None, True)
+
+
+def test_a_timeout_keeps_the_answers(served: Served, waitpoints: Waitpoints) -> None:
+    token = waitpoints.create(page=APPROVAL, timeout=2)
+    assert served.deliver(token.links[0].url, b'{"action": "approve"}') == 200
+    served.pass_time(2)
+
+    result = waitpoints.wait(token, poll=0.05, timeout=30)
+    assert isinstance(result, Failed)
+    assert result.timed_out
+    found = waitpoints.get(token)
+    assert [it.approver for it in found.answers] == ["ann"]
+    assert found.completed_by is not None
+    assert not found.completed_by.override
+
+
+def test_a_completion_that_came_first_does_not_answer_for_the_approvers(waitpoints: Waitpoints, tag: str) -> None:
+    waitpoints.complete_key(tag, {"action": "reject"}, ttl="1h")
+    token = waitpoints.create(page=APPROVAL, idempotency_key=tag)
+    again = waitpoints.create(page={**APPROVAL, "approvers": ["ed", "flo", "gus"]}, idempotency_key=tag)
+
+    assert (token.is_cached, again.is_cached, again.links) == (False, True, token.links)
+    found = waitpoints.get(token)
+    assert (found.status, found.other_deliveries and found.other_deliveries.count) == ("WAITING", 1)
+
+
+def test_an_endpoint_does_not_answer_for_the_approvers(served: Served, waitpoints: Waitpoints, tag: str) -> None:
+    name = f"orders-{tag}"
+    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none", output="body.choice")
+    token = waitpoints.create(page=APPROVAL, idempotency_key=f"{name}:1")
+
+    assert served.deliver(endpoint.url, b'{"order": 1, "choice": {"action": "reject"}}') == 200
+    assert waitpoints.get(token).status == "WAITING"
+    assert set(waitpoints.endpoints.get(name).deliveries) == {"notMatching"}
+    waitpoints.endpoints.delete(name)
+
+
+def test_a_page_that_could_stay_undecided_is_refused(waitpoints: Waitpoints) -> None:
+    undecidable: Any = {**APPROVAL, "actions": [{"id": name, "label": name, "needs": 2} for name in "abcd"]}
+    with pytest.raises(UnprocessableEntityError, match=r"is 4 and must be at most 2\. Ask at least 5 "):
+        waitpoints.create(page=undecidable)
 
 
 def test_a_token_keeps_the_traceparent_of_its_create(waitpoints: Waitpoints) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from waitpoints_client import AuthenticationError, NotFoundError, Ok, Waitpoints
+from waitpoints_client import AuthenticationError, NotFoundError, Ok, PageOptions, Waitpoints
 from waitpoints_client.testing import FakeWaitpoints
 
 
@@ -58,6 +58,61 @@ def test_a_rule_is_not_ignored_unless_it_is_said(rule: str, options: dict[str, A
     token = lenient.client().create(**options)
     lenient.deliver(token.url, {"a": 1})
     assert lenient.client().wait(token) == Ok({"a": 1})
+
+
+APPROVAL: PageOptions = {
+    "title": "Deploy?",
+    "approvers": ["ann", "bo@example.com"],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+    "escalate": {"after": "1d", "to": ["lead"]},
+}
+
+
+def test_it_answers_as_a_person_does() -> None:
+    fake = FakeWaitpoints()
+    token = fake.client().create(page=APPROVAL)
+
+    assert fake.answer(token, "ann", "approve").status_code == 200
+    assert fake.client().get(token).status == "WAITING"
+    assert fake.answer(token.id, "bo@example.com", "approve").status_code == 200
+    assert fake.client().wait(token).unwrap()["approver"] == "bo@example.com"
+    stranger = fake.answer(token, "dee", "approve")
+    assert (stranger.status_code, stranger.json()["code"]) == (403, "unauthorized")
+
+
+def test_others_may_answer_once_it_is_escalated() -> None:
+    fake = FakeWaitpoints()
+    client = fake.client()
+    token, soon = client.create(page=APPROVAL), client.create(page=APPROVAL, timeout="1d")
+    fake.advance(timedelta(hours=23))
+    assert fake.answer(token, "lead", "reject").status_code == 403
+    fake.advance(timedelta(hours=1))
+
+    assert fake.answer(soon, "lead", "reject").status_code == 403
+    assert [it.id for it in client.get(token).still_asked] == ["ann", "bo@example.com", "lead"]
+    assert fake.answer(token, "lead", "reject").status_code == 200
+    decided = client.get(token)
+    assert decided.output["approver"] == "lead"
+    assert decided.escalation is not None
+    assert decided.escalation.asked_at == decided.escalation.at
+
+
+def test_the_fields_of_an_answer_are_not_ignored_unless_it_is_said() -> None:
+    page: PageOptions = {**APPROVAL, "fields": {"type": "object", "properties": {"note": {"type": "string"}}}}
+    fake, lenient = FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)
+    with pytest.raises(NotImplementedError, match=r"does not check `fields` of a page.*ignore_rules=True"):
+        fake.answer(fake.client().create(page=page), "ann", "reject", {"note": "no"})
+
+    token = lenient.client().create(page=page)
+    lenient.answer(token, "ann", "reject", {"note": "no"})
+    assert lenient.client().get(token).answers[0].fields == {"note": "no"}
+
+
+def test_a_form_of_a_browser_is_no_answer_to_it() -> None:
+    fake = FakeWaitpoints()
+    form = {"content-type": "application/x-www-form-urlencoded"}
+    with pytest.raises(NotImplementedError, match="as JSON only"):
+        fake.deliver(fake.client().create(page=APPROVAL).links[0].url, "action=reject", form)
 
 
 def test_a_rule_for_outputs_holds_for_every_way_to_complete() -> None:

@@ -60,7 +60,10 @@ def test_a_url_that_holds_a_secret_is_refused_unseen(url: str) -> None:
 
 
 def test_a_client_and_its_answers_are_shown_without_them() -> None:
-    created = CreatedToken(id="waitpoint_1", url=URL, is_cached=False, public_access_token="a.b.c")
+    link = {"approver": "ann", "url": f"{URL}?approver=ann"}
+    created = CreatedToken.model_validate(
+        {"id": "waitpoint_1", "url": URL, "isCached": False, "publicAccessToken": "a.b.c", "links": [link]}
+    )
     token = Token.model_validate(
         {
             "id": "waitpoint_1",
@@ -69,6 +72,8 @@ def test_a_client_and_its_answers_are_shown_without_them() -> None:
             "tags": [],
             "createdAt": "2026-11-01T00:00:00Z",
             "output": "42",
+            "links": [link],
+            "answers": [{"approver": "ann", "action": "pay", "fields": {"amount": 42}, "at": "2026-11-01T00:00:01Z"}],
         }
     )
     shown = [Waitpoints("https://stack.example.com", KEY), AsyncWaitpoints("https://stack.example.com", KEY), created, token]

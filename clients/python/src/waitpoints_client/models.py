@@ -63,6 +63,44 @@ Result: TypeAlias = Ok | Failed
 """What became of a token."""
 
 
+class Approver(Answer):
+    """A person who may answer the page of a token."""
+
+    id: str
+    name: str | None = None
+    email: str | None = None
+    slack: str | None = None
+    """A member id of Slack."""
+
+
+class ApproverLink(Answer):
+    """The personal link of an approver. Treat its `url` as a secret: whoever has it answers as this person."""
+
+    approver: str
+    """The person's id."""
+    url: str = Field(repr=False)
+
+
+class ApproverAnswer(Answer):
+    """What an approver has answered."""
+
+    approver: str
+    """The person's id."""
+    action: str
+    fields: Mapping[str, Any] = Field(repr=False)
+    """What was filled in, as parsed JSON."""
+    at: datetime
+
+
+class Escalation(Answer):
+    """Who may answer, too, from `at` on."""
+
+    at: datetime
+    to: tuple[Approver, ...]
+    asked_at: datetime | None = None
+    """When they were asked. Until then they may not answer."""
+
+
 class CreatedToken(Answer):
     """The answer to `create`."""
 
@@ -71,6 +109,8 @@ class CreatedToken(Answer):
     """A POST to it completes the token, without a key. With a `page`, a person can open it. Treat it as a secret."""
     is_cached: bool
     """Whether an earlier call with the same `idempotency_key` created the token."""
+    links: tuple[ApproverLink, ...] = ()
+    """The link of each person who may answer its page. Empty without `approvers`."""
     public_access_token: str = Field(default="", repr=False)
     """A key that can complete this token only, for 24 hours."""
 
@@ -103,6 +143,10 @@ class CompletedBy(Answer):
     query: str | None = None
     delivery_id: str | None = None
     """The sender's own id of the delivery."""
+    approver: str | None = None
+    """The id of the approver whose answer decided."""
+    override: bool = False
+    """Whether the API key completed it in place of its approvers."""
 
 
 class OtherDeliveries(Answer):
@@ -147,6 +191,16 @@ class Token(ListedToken):
     other_deliveries: OtherDeliveries | None = None
     page_actions: tuple[str, ...] = ()
     """The ids of the actions of its page: a completion names one. Empty without a page."""
+    approvers: tuple[Approver, ...] = ()
+    """Who may answer its page. Empty if anyone may who has the `url`."""
+    needs: Mapping[str, int] = {}
+    """How many approvers must choose each action, by its id."""
+    answers: tuple[ApproverAnswer, ...] = ()
+    """What they have answered, in this order. The last one decided, if one did."""
+    links: tuple[ApproverLink, ...] = Field(default=(), repr=False)
+    """The link of each person."""
+    requested_by: str | None = None
+    escalation: Escalation | None = None
     traceparent: str | None = Field(default=None, repr=False)
     """The `traceparent` of its `create`: the span that it belongs to."""
 
@@ -154,6 +208,15 @@ class Token(ListedToken):
     def output(self) -> Any:
         """The parsed JSON; None while it waits, if it was failed or timed out, and if it was completed without an output."""
         return read_json(self.output_text) if self.ok and self.output_text is not None else None
+
+    @property
+    def still_asked(self) -> tuple[Approver, ...]:
+        """The approvers who have not answered, while it waits; also those whom it was escalated to."""
+        if self.status != "WAITING":
+            return ()
+        later = self.escalation.to if self.escalation and self.escalation.asked_at else ()
+        answered = {answer.approver for answer in self.answers}
+        return tuple(person for person in (*self.approvers, *later) if person.id not in answered)
 
     @property
     def error(self) -> TokenError | None:

@@ -60,6 +60,26 @@ class Action(TypedDict):
     """What the run gets as `action`."""
     label: str
     style: NotRequired[Literal["primary", "danger"]]
+    needs: NotRequired[int]
+    """How many approvers must choose it: one by default."""
+
+
+class ApproverOptions(TypedDict):
+    """A person who may answer a page."""
+
+    id: str
+    name: NotRequired[str]
+    email: NotRequired[str]
+    slack: NotRequired[str]
+    """A member id of Slack, such as "U024BE7LH"."""
+
+
+class EscalateOptions(TypedDict):
+    """Who may answer a page, too, after a time."""
+
+    after: str
+    """A duration from the create, such as "1d"."""
+    to: Sequence[str | ApproverOptions]
 
 
 class PageOptions(TypedDict):
@@ -75,6 +95,12 @@ class PageOptions(TypedDict):
     """A JSON Schema of an object, which is drawn as a form."""
     confirm: NotRequired[bool]
     """Whether a person is asked a second time."""
+    approvers: NotRequired[Sequence[str | ApproverOptions]]
+    """Who may answer, each by a link of their own. A text is an id, and an e-mail address too if it is one."""
+    requestedBy: NotRequired[str]
+    """Who asks for the decision, which no approver may be without `selfApproval`."""
+    selfApproval: NotRequired[bool]
+    escalate: NotRequired[EscalateOptions]
 
 
 class CreateOptions(TypedDict, total=False):

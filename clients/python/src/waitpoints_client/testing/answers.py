@@ -37,6 +37,10 @@ def refuse_unknown(names: Any, known: tuple[str, ...], kind: str = "field") -> N
     """Raises Refusal for the first name that is not known, with the nearest one."""
     for name in names:
         if name not in known:
-            near = get_close_matches(name, known, n=1, cutoff=0.75)
-            help_ = f'did you mean "{near[0]}"?' if near else f"expected one of {', '.join(known)}"
-            raise Refusal(400, f'Validation error: unknown {kind} "{name}": {help_}')
+            raise Refusal(400, f"Validation error: {unknown(name, known, kind)}")
+
+
+def unknown(name: str, known: tuple[str, ...], kind: str = "field") -> str:
+    """Say that a name is not known, with the nearest one."""
+    near = get_close_matches(name, known, n=1, cutoff=0.75)
+    return f'unknown {kind} "{name}": ' + (f'did you mean "{near[0]}"?' if near else f"expected one of {', '.join(known)}")

@@ -16,6 +16,7 @@ FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(?:body|headers|query)(?:\.\w+)*", re.ASCII)
 _DAY = 86_400_000  # milliseconds
+_RESULTS = {"notAwaited": "not awaited", "notMatching": "does not match"}  # as a trial says them
 _REQUIRED = {"key": '"body.workflow_run.id"', "verify": '{"scheme":"github","secret":"github"} or "none"'}
 
 
@@ -72,8 +73,8 @@ class Endpoints:
             token, _ = self._tokens.complete_key(
                 key, Outcome(now, "endpoint", text_of(output)), self._kept_until(endpoint, now)
             )
-        elif token is not None:
-            token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, now
+        elif token is not None and kind != "notMatching":
+            token.count_delivery(now)
         count = endpoint.deliveries.get(kind, {}).get("count", 0) + 1
         endpoint.deliveries[kind] = without_none({"count": count, "lastAt": iso(now), "lastKey": key})
 
@@ -90,7 +91,7 @@ class Endpoints:
         if key is None:
             return without_none({**found, "outcome": "noKey"})
         kind, token = self._becomes(endpoint, key, now)
-        steps.append({"step": "token", "result": "not awaited" if kind == "notAwaited" else kind})
+        steps.append({"step": "token", "result": _RESULTS.get(kind, kind)})
         return without_none({**found, "outcome": kind, "token": token.id if token else None})
 
     def _becomes(self, endpoint: FakeEndpoint, key: str, now: int) -> tuple[str, FakeToken | None]:
@@ -100,7 +101,7 @@ class Endpoints:
         if token is None or (outcome and not token.holds(now)):
             return ("kept" if self._kept_until(endpoint, now) > now else "notAwaited"), token
         if outcome is None:
-            return "completed", token
+            return "notMatching" if token.approval else "completed", token
         return ("late" if outcome.status == "TIMED_OUT" else "repeated"), token
 
     def _evaluated(self, endpoint: FakeEndpoint, delivery: Mapping[str, Any]) -> tuple[str | None, Any]:

@@ -6,17 +6,19 @@ import re
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 import httpx
 
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
+from waitpoints_client.options import TokenOrId, id_of
 from waitpoints_client.testing import listing, times
 from waitpoints_client.testing.answers import Refusal, refuse_unknown
+from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
@@ -76,8 +78,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
     registered one counts as resumed when its token ends. `advance` moves its clock.
 
-    It does not check `verify`, `complete_when`, `payload_schema` and `page`. What would need that raises
-    NotImplementedError; with `ignore_rules`, every delivery and output is accepted instead.
+    It does not check `verify`, `complete_when`, `payload_schema` and `page`, except who of a page's `approvers` chose which
+    action. What would need more raises NotImplementedError; with `ignore_rules`, every delivery and output is accepted instead.
     """
 
     def __init__(
@@ -119,6 +121,10 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         answer.request = request
         return answer
 
+    def answer(self, token: TokenOrId, approver: str, action: str, fields: Mapping[str, Any] | None = None) -> httpx.Response:
+        """Answer a token's page as the approver with this id does, by their own link."""
+        return self.deliver(self._link(id_of(token), approver), {"action": action, "fields": dict(fields or {})})
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request. httpx calls this."""
         try:
@@ -156,7 +162,10 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         token, is_cached = self._tokens.create(body, request_key, asked.now, asked.request.headers.get("traceparent"))
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
-        return _ok({"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}, headers)
+        answer = {"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}
+        if token.approval and "approvers" in (body.get("page") or {}):
+            answer["links"] = token.approval.links(lambda approver: self._link(token.id, approver))
+        return _ok(answer, headers)
 
     def _list(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
@@ -168,14 +177,16 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _retrieve(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         token = self._tokens.get(asked.path["id"], asked.now)
-        return _ok(token.retrieved(self._callback_url(token)))
+        return _ok(token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver)))
 
     def _complete(self, asked: _Asked) -> httpx.Response:
-        self._check_may_complete(asked)
+        by_api_key = self._check_may_complete(asked)
         outcome = requested(asked.json(PAYLOAD), asked.now, asked.delivery_id)
         token = self._tokens.get(asked.path["id"], asked.now)
-        if not outcome.is_error and token.outcome is None:
-            self._check_rules(token, ("payloadSchema", "page"))
+        if token.outcome is None:
+            if token.approval and not by_api_key:
+                raise _forbidden("Only its approvers and the API key complete this waitpoint")
+            outcome = self._fitting(token, outcome)
         settle(token, outcome)
         return _ok({"success": True})
 
@@ -189,21 +200,46 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             kept = f"a completion is kept for at most {self._retention // 86_400_000}d, the stack's RetentionDays"
             raise Refusal(422, f"Invalid idempotencyKeyTTL: {kept}")
         outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
-        if holder and holder.outcome is None and not outcome.is_error:
-            self._check_rules(holder, ("payloadSchema", "page"))
+        if holder and holder.outcome is None:
+            outcome = self._fitting(holder, outcome)
         token, created = self._tokens.complete_key(key, outcome, kept_until)
         return _ok({"success": True, "id": token.id, "created": created})
 
     def _callback(self, asked: _Asked) -> httpx.Response:
-        if asked.path["hash"].lower() != self._hash(asked.path["id"]):
+        named = parse_qs(asked.request.url.query.decode(), keep_blank_values=True).get("approver", [])
+        approver = named[0] if len(named) == 1 and self._is_hash(asked, named[0]) else None
+        if approver is None and not self._is_hash(asked):
             raise Refusal(401, "Invalid URL, hash doesn't match")
         asked.check_size(PAYLOAD)
         token = self._tokens.get(asked.path["id"], asked.now)
+        if approver is not None:
+            return self._answer_page(asked, token, approver)
+        if token.outcome is None and token.approval:
+            token.count_delivery(asked.now)
+            raise _forbidden("Each approver answers by a link of their own, which this URL is not")
         if token.outcome is None:
             self._check_rules(token, token.rules)
         output = output_of(asked.body, asked.request.headers.get("content-type", ""))
         if not settle(token, Outcome(asked.now, "callback", output, delivery_id=asked.delivery_id)):
-            token.other_deliveries, token.last_delivery_at = token.other_deliveries + 1, asked.now
+            token.count_delivery(asked.now)
+        return _ok({"success": True})
+
+    def _answer_page(self, asked: _Asked, token: FakeToken, approver: str) -> httpx.Response:
+        """Record what an approver answers by their link: the first answer of each stands."""
+        approval = token.approval
+        if approval is None or not approval.may_answer(approver):
+            raise _forbidden("This person is not, or not yet, among those who may answer")
+        choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
+        if len(text_of(choice).encode()) > LONGEST_ANSWER:
+            raise Refusal(413, f"An answer of one of several people can have at most {LONGEST_ANSWER:,} bytes of JSON")
+        standing = approval.answer_of(approver)
+        if standing is None and token.outcome is None:
+            output = approval.record(approver, choice, asked.now)
+            if output is not None:
+                by = Outcome(asked.now, "callback", text_of(output), delivery_id=asked.delivery_id, approver=approver)
+                settle(token, by)
+        elif standing is None or {name: standing[name] for name in choice} != choice:
+            token.count_delivery(asked.now)
         return _ok({"success": True})
 
     def _packet(self, asked: _Asked) -> httpx.Response:
@@ -282,17 +318,29 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if asked.bearer != self.api_key:
             raise Refusal(401, "Invalid API key")
 
-    def _check_may_complete(self, asked: _Asked) -> None:
+    def _check_may_complete(self, asked: _Asked) -> bool:
+        """Return whether the API key asks, and not a public access token. Raises Refusal."""
         if asked.bearer not in self._public:
             self._check_key(asked)
-            return
+            return True
         scopes, expires_at = self._public[asked.bearer]
         if expires_at <= asked.now:
             raise Refusal(401, "Public Access Token is invalid")
         written = asked.path["id"].removeprefix("waitpoint_")
         allowing = {"admin", "write:waitpoints", "write:all", "*:waitpoints", "*:all"}
         if not any(scope in allowing or _is_of(scope, written) for scope in scopes):
-            raise Refusal(403, "Unauthorized", code="unauthorized", param="access_token", type="authorization")
+            raise _forbidden("Unauthorized")
+        return False
+
+    def _fitting(self, token: FakeToken, outcome: Outcome) -> Outcome:
+        """Return what ends a token that waits, as the API key asks. Raises Refusal unless its rules accept it."""
+        if outcome.is_error:
+            return outcome
+        if token.approval is None:
+            self._check_rules(token, ("payloadSchema", "page"))
+            return outcome
+        choice = read_choice(token.approval, outcome.output or "null", ignore_fields=self.ignore_rules)
+        return replace(outcome, output=text_of(choice))
 
     def _check_rules(self, token: FakeToken, which: tuple[str, ...]) -> None:
         if (unchecked := [rule for rule in token.rules if rule in which]) and not self.ignore_rules:
@@ -307,12 +355,34 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _callback_url(self, token: FakeToken) -> str:
         return f"{self.url}{TOKENS}/{token.id}/callback/{self._hash(token.id)}"
 
-    def _hash(self, token_id: str) -> str:
-        return hashlib.sha256(f"{self._hash_key}{token_id.removeprefix('waitpoint_')}".encode()).hexdigest()
+    def _link(self, token_id: str, approver: str) -> str:
+        path = f"{TOKENS}/{token_id}/callback/{self._hash(token_id, approver)}"
+        return f"{self.url}{path}?approver={quote(approver, safe='')}"
+
+    def _is_hash(self, asked: _Asked, approver: str | None = None) -> bool:
+        return asked.path["hash"].lower() == self._hash(asked.path["id"], approver)
+
+    def _hash(self, token_id: str, approver: str | None = None) -> str:
+        bare = token_id.removeprefix("waitpoint_")
+        signed = bare if approver is None else f"approver/{bare}/{approver}"
+        return hashlib.sha256(f"{self._hash_key}{signed}".encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _ok(body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> httpx.Response:
     return httpx.Response(200, json=body, headers=headers)
+
+
+def _forbidden(reason: str) -> Refusal:
+    return Refusal(403, reason, code="unauthorized", param="access_token", type="authorization")
+
+
+def _json_text(asked: _Asked) -> str:
+    """Return a body as the JSON text of a choice; what is no text is no choice."""
+    content_type = asked.request.headers.get("content-type", "")
+    text = asked.body.decode("utf-8-sig", "replace")
+    if content_type.startswith("application/x-www-form-urlencoded") and not text.lstrip().startswith("{"):
+        raise NotImplementedError("FakeWaitpoints reads an approver's choice as JSON only, not as a browser's form")
+    return text
 
 
 def _is_of(scope: str, bare_id: str) -> bool:

@@ -4,12 +4,14 @@ import hashlib
 import json
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from waitpoints_client.testing import approval as page_approval
 from waitpoints_client.testing import times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing.approval import Approval
 
 FIELDS = (
     "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
@@ -26,7 +28,7 @@ _ERROR_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]{0,63}", re.ASCII)
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a token ended: the JSON text of its output or error, if it has one, and what ended it."""
+    """How a token ended: the JSON text of its output or error, if it has one, and what or who ended it."""
 
     at: int
     source: str
@@ -34,6 +36,7 @@ class Outcome:
     is_error: bool = False
     status: str = "COMPLETED"
     delivery_id: str | None = None
+    approver: str | None = None
 
 
 @dataclass
@@ -48,6 +51,7 @@ class FakeToken:
     key_expires_at: int | None = None
     rules: tuple[str, ...] = ()
     page_actions: list[str] | None = None
+    approval: Approval | None = None
     traceparent: str | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -77,29 +81,34 @@ class FakeToken:
             }
         )
 
-    def retrieved(self, url: str) -> dict[str, Any]:
-        """Return what retrieve has."""
+    def retrieved(self, url: str, link_of: Callable[[str], str]) -> dict[str, Any]:
+        """Return what retrieve has. `link_of` returns the link of an approver."""
         text = self.outcome.output if self.outcome else None
         is_large = text is not None and len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False)) > INLINE_LIMIT
         output = self.stored_at if is_large else text
         others = {"count": self.other_deliveries, "lastAt": iso(self.last_delivery_at)} if self.other_deliveries else None
-        by = self.outcome and {
-            "source": self.outcome.source,
-            "at": iso(self.outcome.at),
-            "deliveryId": self.outcome.delivery_id,
-        }
         more = {
             "type": "MANUAL",
             "userProvidedIdempotencyKey": self.key is not None,
             "output": output,
             "outputType": "application/store" if is_large else "application/json",
-            "completedBy": by and without_none(by),
+            "completedBy": self.outcome and self._completed_by(self.outcome),
             "otherDeliveries": others,
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
             "pageActions": self.page_actions,
             "traceparent": self.traceparent,
         }
-        return {**self.shown(url), **without_none(more)}
+        people = self.approval.shown(self.created_at, link_of) if self.approval else {}
+        return {**self.shown(url), **without_none(more), **people}
+
+    def count_delivery(self, now: int) -> None:
+        """Count a delivery that did not end it."""
+        self.other_deliveries, self.last_delivery_at = self.other_deliveries + 1, now
+
+    def _completed_by(self, outcome: Outcome) -> dict[str, Any]:
+        override = True if self.approval and outcome.source == "complete" else None
+        by = {"source": outcome.source, "at": iso(outcome.at), "deliveryId": outcome.delivery_id}
+        return without_none({**by, "approver": outcome.approver, "override": override})
 
     @property
     def stored_at(self) -> str:
@@ -130,6 +139,9 @@ class Tokens:
         """
         new = _new_token(body, now, parent)
         holder = self._holder(new, request_key, now)
+        if holder and holder.kept and new.approval:  # only its approvers answer it
+            holder = None
+            new.count_delivery(now)
         if holder is None:
             self.all[new.id] = new
             self._created_by[new.id] = request_key
@@ -178,7 +190,9 @@ class Tokens:
 
 
 def as_of(token: FakeToken, now: int) -> FakeToken:
-    """Return a token after timing it out, if it is due."""
+    """Return a token after asking further approvers, and after timing it out, if that is due."""
+    if token.outcome is None and token.approval:
+        token.approval.escalate(token.created_at, now if token.timeout_at is None else min(now, token.timeout_at - 1))
     if token.outcome is None and token.timeout_at is not None and token.timeout_at <= now:
         error = {"code": "TRIGGER_WAITPOINT_TIMEOUT", "message": f"Waitpoint timed out at {iso(token.timeout_at)}"}
         token.outcome = Outcome(token.timeout_at, "timeout", text_of(error), True, "TIMED_OUT")
@@ -265,6 +279,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
+        approval=page_approval.parse(body.get("page")),
         traceparent=_traceparent(body, parent),
         waiters=_waiters(body, now),
     )

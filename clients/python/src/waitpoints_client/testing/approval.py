@@ -1,0 +1,233 @@
+"""The people of a page in the fake: who may answer it, what they have answered, and when that decides."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from waitpoints_client.testing import times
+from waitpoints_client.testing.answers import Refusal, iso, unknown, without_none
+
+MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
+MOST = 20  # people
+LONGEST_ANSWER = 3_072  # bytes of JSON
+_EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
+_SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_PERSON = ("id", "name", "email", "slack")
+
+Person = dict[str, str]
+"""A person as the API shows them."""
+
+
+@dataclass
+class Approval:
+    """Who may answer a page, and what they have answered. `after` is in milliseconds from the create."""
+
+    approvers: list[Person]
+    needs: dict[str, int]
+    requested_by: str | None = None
+    after: int | None = None
+    to: list[Person] = field(default_factory=list)
+    has_fields: bool = False
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    escalated_at: int | None = None
+
+    def escalate(self, created_at: int, now: int) -> None:
+        """Let the others answer, too, if it is time."""
+        if self.after is not None and self.escalated_at is None and created_at + self.after <= now:
+            self.escalated_at = created_at + self.after
+
+    def may_answer(self, approver: str) -> bool:
+        """Whether this person may answer now."""
+        asked = [*self.approvers, *(self.to if self.escalated_at is not None else ())]
+        return any(person["id"] == approver for person in asked)
+
+    def answer_of(self, approver: str) -> dict[str, Any] | None:
+        """Return what this person has answered."""
+        return next((answer for answer in self.answers if answer["approver"] == approver), None)
+
+    def record(self, approver: str, choice: Mapping[str, Any], now: int) -> dict[str, Any] | None:
+        """Record what a person chose. Returns the token's output if that decides."""
+        self.answers.append({"approver": approver, **choice, "at": iso(now)})
+        chosen = Counter(answer["action"] for answer in self.answers)
+        if chosen[choice["action"]] < self.needs[choice["action"]]:
+            return None
+        return {**choice, "approver": approver, "answers": self.answers}
+
+    def links(self, link_of: Callable[[str], str]) -> list[Person]:
+        """Return the link of each person."""
+        return [{"approver": person["id"], "url": link_of(person["id"])} for person in (*self.approvers, *self.to)]
+
+    def shown(self, created_at: int, link_of: Callable[[str], str]) -> dict[str, Any]:
+        """Return what retrieve has of it."""
+        later = None
+        if self.after is not None:
+            later = without_none({"at": iso(created_at + self.after), "to": self.to, "askedAt": iso(self.escalated_at)})
+        shown = {"needs": self.needs, "approvers": self.approvers, "escalation": later, "requestedBy": self.requested_by}
+        return without_none({**shown, "links": self.links(link_of), "answers": list(self.answers)})
+
+
+def read_choice(approval: Approval, text: str, *, ignore_fields: bool) -> dict[str, Any]:
+    """Return the action and the fields that a JSON text chooses. Raises Refusal."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    fields = found.get("fields", {}) if isinstance(found, dict) else None
+    if not isinstance(found, dict) or not isinstance(fields, dict):
+        raise _misfit('expected a JSON object {"action": "…", "fields": {…}}.')
+    for name in found:
+        if name not in ("action", "fields"):
+            wrong = unknown(name, ("action", "fields"))
+            raise _misfit(wrong if wrong.endswith("?") else f"{wrong}.")
+    if approval.has_fields and not ignore_fields:
+        how = "make it with FakeWaitpoints(ignore_rules=True) to accept everything"
+        raise NotImplementedError(f"FakeWaitpoints does not check `fields` of a page: {how}")
+    if fields and not approval.has_fields:
+        raise _misfit("the page has no fields.")
+    if not isinstance(found.get("action"), str) or found["action"] not in approval.needs:
+        expected = " or ".join(json.dumps(action) for action in approval.needs)
+        raise _misfit(f'expected "action" to be {expected}.')
+    return {"action": found["action"], "fields": fields}
+
+
+def _misfit(reason: str) -> Refusal:
+    return Refusal(422, f"The body does not fit the token's page: {reason}")
+
+
+def parse(page: Any) -> Approval | None:
+    """Return the people of a page, None if it names no approvers. Raises Refusal."""
+    if not isinstance(page, dict):
+        return None
+    actions = page.get("actions", [{"id": "submit"}])
+    if "approvers" not in page:
+        if lonely := [f"page.{name}" for name in MEMBERS if name in page]:
+            raise _invalid(lonely[0], "it needs page.approvers")
+        for number, action in enumerate(actions):
+            if "needs" in action:
+                raise _invalid(f"page.actions[{number}].needs", "it needs page.approvers")
+        return None
+    people = _people(page["approvers"], "page.approvers")
+    after, to = _escalate(page["escalate"]) if "escalate" in page else (None, [])
+    _refuse_twice([*people, *to])
+    requester = _requester(page, [*people, *to])
+    needs = {action["id"]: _need(action, number, len(people)) for number, action in enumerate(actions)}
+    _refuse_undecidable(needs, len(people))
+    approvers = [person for person, _ in people]
+    return Approval(approvers, needs, requester, after, [person for person, _ in to], has_fields="fields" in page)
+
+
+def _need(action: Mapping[str, Any], number: int, people: int) -> int:
+    need = action.get("needs", 1)
+    if isinstance(need, bool) or not isinstance(need, int) or not 1 <= need <= people:
+        accepted = f"expected a whole number of 1 to {people}, the number of approvers"
+        raise _invalid(f"page.actions[{number}].needs", accepted)
+    return need
+
+
+def _refuse_undecidable(needs: Mapping[str, int], people: int) -> None:
+    most = sum(need - 1 for need in needs.values())
+    if most >= people:
+        raise _invalid(
+            "page.actions",
+            f"all {people} approvers could answer and nothing be decided: needs minus 1, summed over all actions, is {most} "
+            f"and must be at most {people - 1}. Ask at least {most + 1} approvers, or need fewer",
+        )
+
+
+def _people(value: Any, place: str) -> list[tuple[Person, str]]:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST:
+        raise _invalid(place, f"expected a list of 1 to {MOST} items")
+    return [(_person(item, f"{place}[{number}]"), f"{place}[{number}]") for number, item in enumerate(value)]
+
+
+def _person(value: Any, place: str) -> Person:
+    if isinstance(value, str):
+        identifier = _id(value, place)
+        return {"id": identifier, **({"email": identifier} if _is_email(identifier) else {})}
+    _refuse_members(value, place, _PERSON)
+    if "name" in value:
+        _text(value["name"], f"{place}.name", 100)
+    if "email" in value and not _is_email(value["email"]):
+        raise _invalid(f"{place}.email", "expected an e-mail address of at most 254 characters, and nothing else")
+    if "slack" in value and not (isinstance(value["slack"], str) and _SLACK.fullmatch(value["slack"])):
+        raise _invalid(f"{place}.slack", "expected a member id, such as U024BE7LH, not a name")
+    _id(value.get("id"), f"{place}.id")
+    return {name: value[name] for name in _PERSON if name in value}
+
+
+def _id(value: Any, place: str) -> str:
+    text = _text(value, place, 128)
+    if any(character in "\t\n\r" for character in text) or text != text.strip():
+        raise _invalid(place, "line breaks, tabs and outer spaces are not accepted")
+    return text
+
+
+def _text(value: Any, place: str, longest: int) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= longest:
+        raise _invalid(place, f"expected a text of 1 to {longest:,} characters")
+    if not value.strip():
+        raise _invalid(place, "expected more than white space")
+    if _CONTROLS.search(value):
+        raise _invalid(place, "control characters and halves of surrogate pairs are not accepted")
+    return value
+
+
+def _is_email(text: Any) -> bool:
+    return isinstance(text, str) and len(text) <= 254 and _EMAIL.fullmatch(text) is not None and text.isprintable()
+
+
+def _escalate(value: Any) -> tuple[int, list[tuple[Person, str]]]:
+    _refuse_members(value, "page.escalate", ("after", "to"))
+    to = _people(value.get("to"), "page.escalate.to")
+    after = times.duration(value.get("after"))
+    if not after:
+        accepted = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s)'
+        raise _invalid("page.escalate.after", accepted)
+    return after, to
+
+
+def _refuse_twice(people: Sequence[tuple[Person, str]]) -> None:
+    if len(people) > MOST:
+        raise _invalid("page.escalate.to", f"with page.approvers, at most {MOST} people are accepted")
+    seen: dict[str, str] = {}
+    for person, place in people:
+        names = _names(person)
+        if twice := [name for name in names if name in seen]:
+            raise _invalid(place, f"{seen[twice[0]]} has the same id, e-mail address or Slack id")
+        seen |= dict.fromkeys(names, place)
+
+
+def _requester(page: Mapping[str, Any], people: Sequence[tuple[Person, str]]) -> str | None:
+    itself = page.get("selfApproval", False)
+    if not isinstance(itself, bool):
+        raise _invalid("page.selfApproval", "expected true or false")
+    if "requestedBy" not in page:
+        if "selfApproval" in page:
+            raise _invalid("page.selfApproval", "it needs page.requestedBy")
+        return None
+    requester = _id(page["requestedBy"], "page.requestedBy")
+    places = [place for person, place in people if requester.casefold() in _names(person)]
+    if places and not itself:
+        rule = "nobody answers their own request without page.selfApproval"
+        raise _invalid("page.requestedBy", f"{requester} is {places[0]}, too: {rule}")
+    return requester
+
+
+def _names(person: Person) -> set[str]:
+    return {person[name].casefold() for name in ("id", "email", "slack") if name in person}
+
+
+def _refuse_members(value: Any, place: str, known: tuple[str, ...]) -> None:
+    if not isinstance(value, dict):
+        raise _invalid(place, "expected an object")
+    for name in value:
+        if name not in known:
+            raise _invalid(place, unknown(name, known))
+
+
+def _invalid(place: str, reason: str) -> Refusal:
+    return Refusal(422, f"Invalid {place}: {reason}")
