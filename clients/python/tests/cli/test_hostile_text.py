@@ -9,7 +9,7 @@ import httpx
 import pytest
 from typer.testing import Result
 
-from waitpoints_client import Waitpoints, cli
+from waitpoints_client import PageOptions, Waitpoints, cli
 from waitpoints_client.cli import show
 from waitpoints_client.testing import FakeWaitpoints
 
@@ -64,6 +64,16 @@ def assert_harmless(result: Result) -> None:
 )
 def test_of_a_token(run: Run, token: str, terminal: bool, command: str) -> None:
     result = run(*command.replace("TOKEN", token).split())
+    assert result.exit_code == 0, result.output
+    assert_harmless(result)
+
+
+@pytest.mark.parametrize("command", ["get TOKEN", "complete TOKEN CHOICE", "create --page PAGE"])
+def test_of_people(run: Run, terminal: bool, waitpoints: Waitpoints, command: str) -> None:
+    names = [f"a{chr(code)}b" for code in OBEYED if code > 0x9F]  # the API accepts no controls
+    page: PageOptions = {"title": "Go?", "approvers": names, "requestedBy": "\u202ecy"}
+    given = {"TOKEN": waitpoints.create(page=page).id, "CHOICE": '{"action": "submit"}', "PAGE": json.dumps(page)}
+    result = run(*(given.get(word, word) for word in command.split()))
     assert result.exit_code == 0, result.output
     assert_harmless(result)
 

@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from waitpoints_client import Waitpoints
-from waitpoints_client.cli import show, stacks
+from waitpoints_client import PageOptions, Waitpoints
+from waitpoints_client.cli import show, stacks, token_views
 from waitpoints_client.cli.arguments import read_content
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
@@ -21,6 +21,20 @@ from waitpoints_client.testing import FakeWaitpoints
 
 Run = Callable[..., Result]
 Printed = Callable[..., Any]
+
+
+APPROVAL: PageOptions = {
+    "title": "Deploy?",
+    "approvers": ["ann", "bo@example.com", "cy"],
+    "requestedBy": "dee",
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+    "escalate": {"after": "1d", "to": ["lead"]},
+}
+
+
+def at(instant: datetime) -> str:
+    """A time as a pipe gets it."""
+    return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def fields(result: Result) -> dict[str, str]:
@@ -46,6 +60,15 @@ class TestCreate:
     def test_says_that_a_key_has_a_token(self, run: Run) -> None:
         first = fields(run("create", "--key", "order-1", "--key-ttl", "1h"))
         assert fields(run("create", "--key", "order-1")) == {**first, "cached": "yes"}
+
+    def test_prints_the_link_of_each_approver(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        created = fields(run("create", "--page", json.dumps(APPROVAL), "--key", "k"))
+
+        links = {f"link {it.approver}": it.url for it in waitpoints.get(created["id"]).links}
+        assert list(links) == ["link ann", "link bo@example.com", "link cy", "link lead"]
+        assert created == {"id": created["id"], "url": waitpoints.get(created["id"]).url, **links}
+        again = printed("create", "--page", json.dumps(APPROVAL), "--key", "k")
+        assert [(f"link {it['approver']}", it["url"]) for it in again["links"]] == list(links.items())
 
     def test_passes_rules_on(
         self, printed: Printed, fake: FakeWaitpoints, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -117,6 +140,46 @@ class TestGet:
             "output": '{"approved":true}',
             "url": token.url,
         }
+
+    def test_shows_where_a_decision_stands(self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(page=APPROVAL)
+        fake.answer(token, "ann", "approve")
+
+        found, now = fields(run("get", token.id)), waitpoints.get(token)
+        assert now.escalation
+        shown = {name: found[name] for name in ("chosen", "answer 1", "still asked", "asked later", "requested by")}
+        assert shown == {
+            "chosen": "approve 1 of 2, reject 0 of 1",
+            "answer 1": f"approve by ann {at(now.answers[0].at)}",
+            "still asked": "bo@example.com, cy",
+            "asked later": f"lead {at(now.escalation.at)}",
+            "requested by": "dee",
+        }
+        assert [name for name in found if name.startswith("link ")] == [f"link {it.approver}" for it in token.links]
+
+        fake.answer(token, "cy", "approve")
+        found, now = fields(run("get", token.id)), waitpoints.get(token)
+        assert found["ended"] == f"{at(now.answers[1].at)} by cy"
+        assert (found["chosen"], found["answer 2"]) == (
+            "approve 2 of 2, reject 0 of 1",
+            f"approve by cy {at(now.answers[1].at)}",
+        )
+        assert {"still asked", "asked later"}.isdisjoint(found)
+
+    def test_shows_what_an_approver_filled_in_and_whom_it_was_escalated_to(self, run: Run) -> None:
+        lenient = FakeWaitpoints(ignore_rules=True)
+        token = lenient.client().create(page={**APPROVAL, "fields": {"type": "object", "properties": {}}})
+        lenient.answer(token, "ann", "approve", {"note": "tab\there"})
+        lenient.advance(timedelta(days=1))
+
+        found = token_views.details(lenient.client().get(token))
+        assert found["answer 1"].endswith(' {"note": "tab\\there"}')
+        assert found["still asked"] == "bo@example.com, cy, lead"
+        assert "asked later" not in found
+
+    def test_says_nothing_of_approvers_without_them(self, run: Run, waitpoints: Waitpoints) -> None:
+        found = fields(run("get", waitpoints.create(page={"title": "Go?"}).id))
+        assert set(found) == {"id", "status", "created", "url"}
 
     def test_shows_the_error_of_a_failed_token(self, run: Run, waitpoints: Waitpoints) -> None:
         token = waitpoints.create()
@@ -288,6 +351,34 @@ class TestComplete:
         created = waitpoints.create(idempotency_key="orders:1")
         assert (created.id, waitpoints.get(created).output) == (kept["id"], {"paid": True})
         assert printed("complete-key", "orders:1") == {"id": created.id, "created": False}
+
+
+class TestCompleteInPlaceOfApprovers:
+    """An API key may. The command asks nothing, and says that it was an override."""
+
+    @pytest.mark.parametrize(
+        ("words", "how"), [(["complete", '{"action": "reject"}'], "been completed"), (["fail", "no"], "been failed")]
+    )
+    def test_says_so(self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, words: list[str], how: str) -> None:
+        token = waitpoints.create(page=APPROVAL)
+        fake.answer(token, "ann", "approve")
+
+        result = run(words[0], token.id, *words[1:])
+
+        said = f"{token.id} has {how} in place of its approvers: ann, bo@example.com, cy\n"
+        assert (result.exit_code, result.stdout, result.stderr) == (0, "", said)
+        assert fields(run("get", token.id))["ended"].endswith(" by complete, in place of its approvers")
+        assert run(words[0], token.id, *words[1:]).stderr.startswith(f"{token.id} had already {how} at ")
+
+    def test_says_so_by_key(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(page=APPROVAL, idempotency_key="k")
+        assert " in place of its approvers: " in run("complete-key", "k", '{"action": "reject"}').stderr
+        assert waitpoints.get(token).output == {"action": "reject", "fields": {}}
+
+    def test_repeats_what_the_page_accepts(self, run: Run, waitpoints: Waitpoints) -> None:
+        result = run("complete", waitpoints.create(page=APPROVAL).id, '{"approved": true}')
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+        assert 'unknown field "approved"' in result.stderr
 
 
 class TestCompleteAfterTheEnd:

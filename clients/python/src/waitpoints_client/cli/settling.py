@@ -1,4 +1,4 @@
-"""Complete or fail a token, and say if something else had ended it before."""
+"""Complete or fail a token, and say if something else had ended it before, or if others were to decide."""
 
 import uuid
 from collections.abc import Callable
@@ -40,6 +40,8 @@ def _note_what_ended_it(waitpoints: "Waitpoints", token_id: str, delivery_id: st
     if by and found.completed_at and by.delivery_id != delivery_id:
         at = found.completed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         show.note(f"{found.id} had already {_how(found)} at {at}: nothing changed")
+    elif by and by.override:
+        show.note(f"{found.id} has {_how(found)} in place of its approvers: {', '.join(it.id for it in found.approvers)}")
 
 
 def _how(token: "Token") -> str:

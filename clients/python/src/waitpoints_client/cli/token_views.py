@@ -1,6 +1,7 @@
 """How tokens are printed."""
 
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import ListedToken, Result, Token
+    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Result, Token
 
 COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY")
 WATCH_SECONDS = 2.0
@@ -36,7 +37,7 @@ def details(token: "Token") -> dict[str, Any]:
     if token.timeout_at and token.status == "WAITING":
         found["times out"] = show.instant(token.timeout_at)
     if token.completed_at:
-        by = f" by {token.completed_by.source}" if token.completed_by else ""
+        by = f" by {_who(token.completed_by)}" if token.completed_by else ""
         found["ended"] = f"{show.instant(token.completed_at)}{by}"
     found |= {"tags": ",".join(token.tags)} if token.tags else {}
     found |= {"key": token.idempotency_key} if token.idempotency_key else {}
@@ -44,11 +45,35 @@ def details(token: "Token") -> dict[str, Any]:
         found["output"] = token.output_text
     if token.error:
         found["error"] = f"{token.error.name}: {token.error.message}"
+    found |= _decision(token) if token.approvers else {}
     for number, waiter in enumerate(token.waiters, 1):
         found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
     if token.other_deliveries:
         found["other deliveries"] = f"{token.other_deliveries.count}, the last {show.instant(token.other_deliveries.last_at)}"
-    return {**found, "url": token.url}
+    return {**found, "url": token.url, **links(token.links)}
+
+
+def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
+    """Return the personal link of each approver."""
+    return {f"link {link.approver}": link.url for link in found}
+
+
+def _who(by: "CompletedBy") -> str:
+    return by.approver or (f"{by.source}, in place of its approvers" if by.override else by.source)
+
+
+def _decision(token: "Token") -> dict[str, str]:
+    """Return who has answered what, who is still asked, and how many each action needs."""
+    chosen = Counter(answer.action for answer in token.answers)
+    found = {"chosen": ", ".join(f"{action} {chosen[action]} of {need}" for action, need in token.needs.items())}
+    for number, answer in enumerate(token.answers, 1):
+        filled_in = f" {show.json_text(answer.fields)}" if answer.fields else ""
+        found[f"answer {number}"] = f"{answer.action} by {answer.approver} {show.instant(answer.at)}{filled_in}"
+    if token.still_asked:
+        found["still asked"] = ", ".join(person.id for person in token.still_asked)
+    if token.escalation and token.status == "WAITING" and not token.escalation.asked_at:
+        found["asked later"] = f"{', '.join(it.id for it in token.escalation.to)} {show.instant(token.escalation.at)}"
+    return {**found, **({"requested by": token.requested_by} if token.requested_by else {})}
 
 
 def result_value(result: "Result") -> dict[str, Any]:

@@ -46,7 +46,8 @@ def create(
 ) -> None:
     """Create a token.
 
-    A POST to its URL completes it. With --page, a person can open the URL and answer there.
+    A POST to its URL completes it. With --page, a person can open the URL and answer there. If the page names its approvers,
+    each has a link of their own, and only these take answers.
     """
     options: Any = {
         "timeout": timeout,
@@ -66,13 +67,15 @@ def create(
     elif quiet:
         show.text(created.id)
     else:
-        show.fields({"id": created.id, "url": created.url, **({"cached": "yes"} if created.is_cached else {})})
+        cached = {"cached": "yes"} if created.is_cached else {}
+        show.fields({"id": created.id, "url": created.url, **cached, **token_views.links(created.links)})
 
 
 def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     """Show a token: its status, its output, and what waits for it.
 
-    With --json its output is JSON text, as in the API.
+    If its page names its approvers: who has answered what, who is still asked, and their links. With --json its output is JSON
+    text, as in the API.
     """
     with stacks.find_client(stack) as waitpoints:
         found = waitpoints.get(token)
@@ -131,7 +134,8 @@ def list_tokens(
 def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
     """Complete a token. What waits for it gets DATA.
 
-    The first completion counts; a later one changes nothing, and says so.
+    The first completion counts; a later one changes nothing, and says so. A page's approvers are overridden, and the command
+    says so, too.
     """
     output = read_data(data, text=text)
     with stacks.find_client(stack) as waitpoints:
