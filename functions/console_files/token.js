@@ -1,5 +1,6 @@
 // One token: its life, its output, and what can be done with it.
 import { LINK, TOKEN, TOKENS } from "./api.js";
+import { decision, filledIn, nameOf } from "./decision.js";
 import { el, outward, said } from "./dom.js";
 import {
   age,
@@ -52,12 +53,13 @@ export const token = async ({ name: id, call, say, refresh }) => {
       el(
         "div",
         { class: "buttons" },
-        waits && el("button", { type: "button", class: "primary", click: () => complete(act, token.pageActions) }, "Complete…"),
-        waits && el("button", { type: "button", class: "danger", click: () => fail(act) }, "Fail…"),
+        waits && el("button", { type: "button", class: "primary", click: () => complete(act, token) }, "Complete…"),
+        waits && el("button", { type: "button", class: "danger", click: () => fail(act, token) }, "Fail…"),
         token.pageActions &&
           outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
       ),
-      el("div", { class: "columns" }, life(token), about(token, say)),
+      decision(token, say),
+      el("div", { class: "columns" }, life(token, say), about(token, say)),
       output(token, call, say),
     ],
   };
@@ -77,11 +79,16 @@ const overtaken = (token) => {
 // An answer to a page, as JSON: its one action, or none where somebody has to choose.
 const answer = (actions) => `{"action": ${JSON.stringify(actions.length === 1 ? actions[0] : "")}, "fields": {}}`;
 
-const complete = (act, actions) =>
-  dialog(
+const overrides = (token) =>
+  token.approvers && el("p", {}, "Its approvers have not decided. This overrides them, and the token will say so.");
+
+const complete = (act, token) => {
+  const actions = token.pageActions;
+  return dialog(
     "Complete this token",
     [
       el("p", {}, "Every run that waits for it goes on with this output. This cannot be undone."),
+      overrides(token),
       area("Output, as JSON", "data", {
         value: actions ? answer(actions) : "{}",
         rows: 8,
@@ -91,12 +98,14 @@ const complete = (act, actions) =>
     ["Complete the token", "primary"],
     (data) => act(objectOf({ data: jsonOf(data, "data", "The output") }), "The token was completed"),
   );
+};
 
-const fail = (act) =>
+const fail = (act, token) =>
   dialog(
     "Fail this token",
     [
       el("p", {}, "Every run that waits for it gets this error. This cannot be undone."),
+      overrides(token),
       area("Message", "message", { required: true, rows: 3 }),
       input("Name of the error", "name", {
         placeholder: "WaitpointFailedError",
@@ -110,6 +119,9 @@ const fail = (act) =>
       return act(objectOf({ error }), "The token was failed");
     },
   );
+
+const ANYONE = "Anyone who has it can complete the token, unless the token asks for a signature.";
+const NO_ANSWERS = "It shows what is asked. Only the approvers' own links take answers.";
 
 const about = (token, say) =>
   el(
@@ -125,7 +137,7 @@ const about = (token, say) =>
           el("code", { class: "url" }, said(token.url)),
           copyButton(token.url, "the callback URL", say),
         ),
-        el("p", { class: "hint" }, "Anyone who has it can complete the token, unless the token asks for a signature."),
+        el("p", { class: "hint" }, token.approvers ? NO_ANSWERS : ANYONE),
       ),
       fact("Created", moment(token.createdAt)),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
@@ -145,7 +157,7 @@ const isSecond = (waiter, at, them) =>
   waiter.execution && them.slice(0, at).filter((it) => it.execution === waiter.execution).length === 1;
 
 // What happened, in order. What has no time of its own stands after the end.
-const life = (token) => {
+const life = (token, say) => {
   const waiters = token.waiters ?? [];
   const name = (waiter) => (waiter.execution ? execution(waiter.execution) : el("code", {}, waiter.id));
   const events = [
@@ -157,6 +169,9 @@ const life = (token) => {
     ),
     ...waiters.map((it, at) =>
       event(it.registeredAt, "run", [WAITS[it.kind] ?? "A run waits: ", name(it)], isSecond(it, at, waiters) ? AGAIN : null),
+    ),
+    ...(token.answers ?? []).map((it) =>
+      event(it.at, "other", [said(nameOf(token, it.approver)), ` chose ${it.action}`], filledIn(it, say)),
     ),
     ...(token.completedBy ? [settled(token)] : []),
     ...waiters
@@ -209,10 +224,12 @@ const settled = (token) => {
   const kind = token.outputIsError ? "bad" : "good";
   const isHere = by.source === "complete" && by.deliveryId?.startsWith(HERE);
   const how = { COMPLETED: token.outputIsError ? "Failed" : "Completed", TIMED_OUT: "Ended" }[token.status];
+  const source = by.approver ? said(nameOf(token, by.approver)) : (SOURCES[by.source] ?? by.source);
   return event(
     by.at,
     kind,
-    isHere ? [how, " from the console"] : [how, " by ", SOURCES[by.source] ?? by.source],
+    isHere ? [how, " from the console"] : [how, " by ", source],
+    by.override && "In place of its approvers.",
     facts(
       fact("From", by.ip && said(by.ip)),
       fact("User agent", folded(by.userAgent)),

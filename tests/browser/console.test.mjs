@@ -1,5 +1,5 @@
 // The console, as the team uses it. The Python test that runs this says where the stack is, and names the tokens that it made:
-// `SCENE` is {"waiting", "failing", "hostile", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile
+// `SCENE` is {"waiting", "failing", "hostile", "decision", "large": ids, "execution": the first one's, "tag" and "texts": what the hostile
 // one has, "endpoint": a hostile one's name, "key": a free idempotency key, "largeLength": characters of the large one's output}.
 // With `THOROUGH`, each view is looked at in each of the looks, else in one of them.
 import assert from "node:assert/strict";
@@ -171,6 +171,7 @@ const VIEWS = {
   ended: "#/tokens?filter%5BcompletedAt%5D%5Bperiod%5D=24h&page%5Bsize%5D=100",
   token: `#/tokens/${scene.waiting}`,
   settled: `#/tokens/${scene.hostile}`,
+  decision: `#/tokens/${scene.decision}`,
   create: "#/create",
   endpoints: "#/endpoints",
   endpoint: `#/endpoints/on/${scene.endpoint}`,
@@ -221,6 +222,7 @@ test("shows every value that an outsider can set as text, and its policy is neve
   for (const view of [
     `#/tokens?filter%5Btags%5D=${scene.tag}`,
     `#/tokens/${scene.hostile}`,
+    `#/tokens/${scene.decision}`,
     "#/endpoints",
     `#/endpoints/on/${scene.endpoint}`,
   ]) {
@@ -439,6 +441,54 @@ test("a page is spoken of only where there is one, and its actions are named", a
   await press(tab, "Complete…");
   await press(tab, "Complete the token");
   await untilItSays(tab, "The token was completed");
+  await tab.browserContext().close();
+});
+
+test("a decision says who has answered what and who is still asked, and its links can be copied", async () => {
+  const page = {
+    title: "Go?",
+    approvers: [{ id: "ann", name: "Ann Lee", email: "ann@example.com" }, "bo", "cy"],
+    requestedBy: "dee",
+    actions: [
+      { id: "approve", label: "Approve", needs: 2 },
+      { id: "reject", label: "Reject" },
+    ],
+    escalate: { after: "1d", to: ["lead"] },
+  };
+  const { id, links } = (await api("POST", "/api/v1/waitpoints/tokens", { page })).body;
+  const answered = await fetch(links[0].url, { method: "POST", body: '{"action": "approve"}' });
+  assert.equal(answered.status, 200);
+  const tab = await signedIn(browser, `#/tokens/${id}`);
+  const who = "[aria-labelledby=decision]";
+  const said = (await text(tab, who)).replace(/\s+/g, " ");
+  assert.match(said, /Chosen approve: 1 of 2, reject: 0 of 1 Requested by dee Ann Lee approve .* ago ann, ann@example.com http/);
+  assert.match(said, /bo Still asked http.* cy Still asked http.* lead Asked later at \d{4}-/);
+  assert.match(await text(tab, ".life"), /Ann Lee chose approve/);
+  await tab.evaluate(() => {
+    window.copied = [];
+    const writeText = async (it) => window.copied.push(it);
+    Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+  });
+  for (const button of await tab.$$(`${who} button`)) await button.click();
+  await untilItSays(tab, "Copied the link of lead");
+  assert.deepEqual(
+    await tab.evaluate(() => window.copied),
+    links.map(({ url }) => url),
+  );
+  await press(tab, "Fail…");
+  await untilItSays(tab, "This overrides them");
+  await tab.keyboard.press("Escape");
+  await press(tab, "Complete…");
+  await untilItSays(tab, "This overrides them");
+  await tab.$eval("dialog textarea", (it) => {
+    it.value = '{"action": "reject"}';
+  });
+  await press(tab, "Complete the token");
+  await untilItSays(tab, "In place of its approvers.");
+  const ended = (await text(tab, who)).replace(/\s+/g, " ");
+  assert.match(ended, /Ann Lee approve .* bo Did not answer .* lead Was not asked/);
+  await visit(tab, `#/tokens/${scene.waiting}`);
+  assert.equal(await tab.$(who), null);
   await tab.browserContext().close();
 });
 

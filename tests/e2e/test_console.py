@@ -40,6 +40,8 @@ SHOWN = (
     f"{SCRIPT} late delivery",
     f"q={SCRIPT.replace(' ', '%20')}",
     f"{IMAGE}{INVISIBLE_SHOWN} endpoint key",
+    f"{IMAGE}{INVISIBLE_SHOWN} approver",
+    f"{SCRIPT}{INVISIBLE_SHOWN} note",
     f"not_null(body.key, '{IMAGE}')",
 )
 
@@ -97,6 +99,17 @@ def hostile(api: Api) -> dict[str, Any]:
     return token
 
 
+def decision(api: Api) -> dict[str, Any]:
+    """A token that one of three people, whose name is hostile, has answered."""
+    named = {"id": "ann", "name": f"{IMAGE}{INVISIBLE} approver"}
+    fields = {"type": "object", "properties": {"note": {"type": "string"}}}
+    actions = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
+    token = api.create(page={"title": "Go?", "approvers": [named, "bo", "cy"], "actions": actions, "fields": fields})
+    answer = {"action": "approve", "fields": {"note": f"{SCRIPT}{INVISIBLE} note"}}
+    assert api.request("POST", token["links"][0]["url"], answer, key=None).status == 200
+    return token
+
+
 def large(api: Api) -> dict[str, Any]:
     token = api.create()
     assert api.request("POST", token["url"], LARGE.encode(), key=None).status == 200
@@ -130,6 +143,7 @@ def test_the_team_works_with_it_in_a_browser(api: Api, stack: Stack, thorough: s
         "execution": execution,
         "failing": failed,
         "hostile": hostile(api)["id"],
+        "decision": decision(api)["id"],
         "large": large(api)["id"],
         "largeLength": len(LARGE),
         "tag": "hostile",

@@ -1,0 +1,62 @@
+// Who may answer a token's page, each by a link of their own, and what they have answered.
+import { el, said } from "./dom.js";
+import { badge, copyButton, fact, facts, json, moment, time } from "./parts.js";
+import { visible } from "./text.js";
+
+const everybody = (token) => [...token.approvers, ...(token.escalation?.to ?? [])];
+
+export const nameOf = (token, id) => everybody(token).find((it) => it.id === id)?.name ?? id;
+
+export const decision = (token, say) =>
+  token.approvers &&
+  el(
+    "section",
+    { "aria-labelledby": "decision" },
+    el("h2", { id: "decision" }, "Who decides"),
+    facts(
+      fact("Chosen", standing(token)),
+      fact("Requested by", token.requestedBy && said(token.requestedBy)),
+    ),
+    el(
+      "ul",
+      { class: "people" },
+      everybody(token).map((it) => person(token, it, say)),
+    ),
+    el("p", { class: "hint" }, "Whoever has a person's link answers as this person. Send it to nobody else."),
+  );
+
+// "approve: 1 of 2, reject: 0 of 1"
+const standing = (token) =>
+  Object.entries(token.needs)
+    .map(([action, needs]) => `${action}: ${token.answers.filter((it) => it.action === action).length} of ${needs}`)
+    .join(", ");
+
+const person = (token, { id, name, email, slack }, say) => {
+  const reached = [...new Set([id, email, slack])].filter((it) => it && it !== (name ?? id));
+  const { url } = token.links.find((it) => it.approver === id);
+  return el(
+    "li",
+    {},
+    el("p", { class: "what" }, said(name ?? id), " ", whether(token, id)),
+    reached.length > 0 && el("p", { class: "hint" }, said(reached.join(", "))),
+    el(
+      "div",
+      { class: "secret" },
+      el("code", { class: "url" }, said(url)),
+      copyButton(url, `the link of ${visible(name ?? id)}`, say),
+    ),
+  );
+};
+
+const whether = (token, id) => {
+  const answer = token.answers.find((it) => it.approver === id);
+  if (answer) return [badge("plain", answer.action), el("span", { class: "hint" }, " ", time(answer.at))];
+  const isLater = !token.escalation?.askedAt && token.escalation?.to.some((it) => it.id === id);
+  if (token.status !== "WAITING") return badge("plain", isLater ? "Was not asked" : "Did not answer");
+  if (!isLater) return badge("waiting", "Still asked");
+  return [badge("plain", "Asked later"), el("span", { class: "hint" }, " at ", moment(token.escalation.at))];
+};
+
+// What was filled in with an answer, or nothing.
+export const filledIn = (answer, say) =>
+  Object.keys(answer.fields).length ? json(JSON.stringify(answer.fields), "Fields", say) : null;
