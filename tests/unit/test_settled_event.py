@@ -9,7 +9,7 @@ from waitpoints import ids
 from waitpoints.aws.event_bus import REQUEST_LIMIT
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.settled_event import settled_event
-from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Rules, Source, TimedOut, Token, TokenError
 
 CREATED, SETTLED = 1_795_529_546_123, 1_795_529_551_007
 TOKEN_ID = ids.new_id(CREATED)
@@ -41,6 +41,16 @@ def test_of_a_completed_token_says_its_output_and_who_completed_it() -> None:
         "ok": True,
         "output": {"approved": True},
     }
+
+
+def test_says_whose_answer_decided_or_that_the_api_key_did() -> None:
+    asked = {"rules": Rules(has_page=True, has_approvers=True)}
+    ann = Origin(source=Source.CALLBACK, approver="ann")
+    assert detail(Completed(SETTLED, Output("{}"), ann), **asked)["completedBy"]["approver"] == "ann"
+    by_key = detail(Completed(SETTLED, Output("{}"), Origin(source=Source.COMPLETE)), **asked)["completedBy"]
+    assert (by_key["override"], "approver" in by_key) == (True, False)
+    assert "override" not in detail(TimedOut(SETTLED), **asked)["completedBy"]
+    assert "override" not in detail(Completed(SETTLED, Output("{}"), Origin(source=Source.COMPLETE)))["completedBy"]
 
 
 def test_has_the_traceparent_of_the_create() -> None:

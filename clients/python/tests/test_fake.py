@@ -97,6 +97,18 @@ def test_others_may_answer_once_it_is_escalated() -> None:
     assert decided.escalation.asked_at == decided.escalation.at
 
 
+def test_a_timeout_keeps_the_answers() -> None:
+    fake = FakeWaitpoints()
+    token = fake.client().create(page=APPROVAL, timeout="1h")
+    fake.answer(token, "ann", "approve")
+    fake.advance(timedelta(hours=1))
+    late = fake.answer(token, "bo@example.com", "approve")
+
+    found = fake.client().get(token)
+    assert (late.status_code, found.status, [it.approver for it in found.answers]) == (200, "TIMED_OUT", ["ann"])
+    assert (found.completed_by and found.completed_by.override, found.still_asked) == (False, ())
+
+
 def test_the_fields_of_an_answer_are_not_ignored_unless_it_is_said() -> None:
     page: PageOptions = {**APPROVAL, "fields": {"type": "object", "properties": {"note": {"type": "string"}}}}
     fake, lenient = FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)
