@@ -20,4 +20,8 @@ def handler(request: Request) -> Response:
         return answer
     if not request.is_of_person:
         raise MethodNotAllowed("POST")
-    return page_reception.show(request, token_id, approver)
+    if approver is not None:
+        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
+
+        return approval.show(request, token_id, approver)
+    return page_reception.show(request, token_id)

@@ -1,20 +1,20 @@
 """What one approver is shown behind their own link, and how their answer is received.
 
-The hash of the link says whose it is. Whether they may answer is read from the token's page: see `approvers`.
+The hash of the link says whose it is. Whether they may answer is read from the token's page: see `approvers`. A choice is
+answered with the page itself: its URL names the approver, so a browser is sent nowhere else.
 """
 
 from dataclasses import replace
-from typing import assert_never
 
 from waitpoints import answers, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, html, reception
-from waitpoints.api.page.definition import Page
+from waitpoints.api.page import definition, form, html, reception, words
 from waitpoints.api.page.form import Submission
+from waitpoints.api.page.people import People
 from waitpoints.api.page.reception import Asked
 from waitpoints.api.page.standing import Standing, find_asked
-from waitpoints.decisions import Choice, Recorded, TooLate
-from waitpoints.errors import BodyTooLarge, Forbidden
+from waitpoints.decisions import Choice, Recorded
+from waitpoints.errors import BodyTooLarge, Forbidden, PayloadRefused
 from waitpoints.token import Origin, Token
 from waitpoints.wiring import services
 
@@ -23,16 +23,7 @@ MAX_ANSWER = 3_072  # bytes of JSON: the token's item has room for every answer
 
 def show(request: Request, token_id: str, approver: str) -> Response:
     """The page of a token as one of its approvers sees it now. Raises TokenNotFound and Forbidden."""
-    token = services.tokens.retrieve(token_id)
-    return reception.answer(request, _page(request, _standing(token, approver)))
-
-
-def show_plain(request: Request, token: Token, page: Page) -> Response:
-    """The page behind the callback URL itself, where nobody can answer."""
-    look = reception.look(request)
-    if token.outcome is None:
-        return reception.answer(request, html.unanswerable(page, look))
-    return reception.answer(request, reception.page_of(token, page, look))
+    return _show(request, _standing(services.tokens.retrieve(token_id), approver))
 
 
 def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
@@ -40,20 +31,29 @@ def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
     services.tokens.count_delivery(token_id, None, sender)
     if not request.is_of_person:
         raise Forbidden("Each approver answers by a link of their own, which this URL is not")
-    token = services.tokens.retrieve(token_id)
-    return replace(show_plain(request, token, definition.load(token.page)), status=403)
+    return replace(reception.show(request, token_id), status=403)
 
 
 def receive(request: Request, token_id: str, approver: str, body: bytes, sender: Origin) -> Response:
     """Record what an approver chose, or ask again. Raises TokenNotFound, Forbidden, and PayloadRefused for a program."""
+    sender = replace(sender, query=None)  # it names the approver
     token = services.tokens.find(token_id)
     standing = _standing(token, approver)
+    if not standing.is_open:
+        return _receive_again(request, standing, body, sender)
 
     def settle(choice: Submission) -> Response:
-        return _record(request, standing, choice, replace(sender, query=None))  # the query names the approver
+        if len(choice.output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
+            raise BodyTooLarge(f"An answer of one of several people can have at most {MAX_ANSWER:,} bytes of JSON")
+        return _record(request, standing, choice, sender)
 
-    asked = Asked(request, token_id, standing.page, settle, lambda: token.timeout_at, standing)
-    return reception.read_choice(asked, body, sender)
+    people = People(reception.look(request), standing)
+    asked = Asked(request, token_id, standing.page, settle, lambda: token.timeout_at, people)
+    try:
+        return reception.read_choice(asked, body, sender)
+    except PayloadRefused:
+        services.tokens.count_delivery(token_id, None, sender)
+        raise
 
 
 def _standing(token: Token, approver: str) -> Standing:
@@ -64,29 +64,49 @@ def _standing(token: Token, approver: str) -> Standing:
     return Standing(page, token, person)
 
 
+def _receive_again(request: Request, standing: Standing, body: bytes, sender: Origin) -> Response:
+    """Answer a person who has answered before, or comes after the end. Nothing that they send changes anything.
+
+    The same choice as before is theirs, and not counted as another delivery.
+    """
+    comma = reception.look(request).language in words.DECIMAL_COMMA
+    choice = form.read(standing.page, body, request.headers.get("content-type", ""), comma)
+    if isinstance(choice, Submission):
+        return _record(request, standing, choice, sender)
+    return _pass_over(request, standing, sender)
+
+
 def _record(request: Request, standing: Standing, choice: Submission, sender: Origin) -> Response:
-    person, token = standing.person, standing.token
+    person = standing.person
     assert person is not None, "the link names a person"
-    if len(choice.output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
-        raise BodyTooLarge(f"An answer of one of several people can have at most {MAX_ANSWER:,} bytes of JSON")
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
-    people = len(standing.approval.everybody())
-    match services.decisions.answer(token, people, chosen, sender, answers.decided_text):
-        case Recorded(now, own, is_this):
-            if not is_this:
-                services.tokens.count_delivery(token.id, now.outcome, sender)
-                telemetry.note(answered=own.action)
-        case TooLate(now):
-            services.tokens.count_delivery(token.id, now.outcome, sender)
-        case never:
-            assert_never(never)
+    most = len(standing.approval.everybody())
+    result = services.decisions.answer(standing.token, most, chosen, sender, answers.decided_text)
+    if not (isinstance(result, Recorded) and result.is_this):
+        return _pass_over(request, replace(standing, token=result.token), sender)
     if not request.is_of_person:
         return RECEIVED
-    return reception.answer(request, _page(request, replace(standing, token=now)))
+    token = result.token if standing.is_open else services.tokens.retrieve(result.token.id)  # with its output
+    now = replace(standing, token=token)
+    if token.outcome is None or now.decided_by != person:
+        return _show(request, now)
+    people = People(reception.look(request), now)
+    at = reception.time_of(token.outcome.at)
+    return reception.answer(request, html.done(now.page, choice.action, at, people.look, people=people))
 
 
-def _page(request: Request, standing: Standing) -> str:
-    look = reception.look(request)
+def _pass_over(request: Request, standing: Standing, sender: Origin) -> Response:
+    """Count an answer that changed nothing, and show how the token stands now."""
+    token = standing.token
+    services.tokens.count_delivery(token.id, token.outcome_at(services.now()), sender)
+    telemetry.note(tokenId=token.id, won=False)
+    if not request.is_of_person:
+        return RECEIVED
+    return _show(request, replace(standing, token=services.tokens.retrieve(token.id), is_late=True))
+
+
+def _show(request: Request, standing: Standing) -> Response:
+    people = People(reception.look(request), standing)
     if standing.token.outcome is None and standing.own_answer:
-        return html.answered(standing, look)
-    return reception.page_of(standing.token, standing.page, look, standing)
+        return reception.answer(request, html.answered(standing.page, people.look, people))
+    return reception.answer(request, reception.page_of(standing.token, standing.page, people.look, people))

@@ -5,39 +5,28 @@ Each function returns an HTML document. A form has no address: it is posted to t
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from fractions import Fraction
 from math import ceil
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
-from waitpoints.api.page.approvers import Approver
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem
 from waitpoints.api.page.form import Errors, Values
+from waitpoints.api.page.look import Look, isolated, strong
 from waitpoints.api.page.markup import Markup, element, join, literal
-from waitpoints.api.page.standing import Standing
 from waitpoints.errors import InvalidPage
+
+if TYPE_CHECKING:
+    from waitpoints.api.page.people import People
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
 _BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a document's title is shown outside the page
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """The page's language, one of `words.WORDS`, and the stack's brand. `color` is `#rrggbb`; `name` may be empty."""
-
-    language: str = words.DEFAULT
-    name: str = ""
-    color: str = "#2457d6"
-
-    def __getitem__(self, word: str) -> str:
-        return words.WORDS[self.language][word]
 
 
 def headers(look: Look) -> dict[str, str]:
@@ -57,10 +46,19 @@ def headers(look: Look) -> dict[str, str]:
 
 
 def check_size(page: Page) -> None:
-    """Raises InvalidPage if the form of a page is too large. Its longest language counts."""
-    longest = max(len(form(page, Look(language, "x" * 100)).encode()) for language in words.WORDS)
+    """Raises InvalidPage if the form of a page is too large. Its longest language counts, and its approvers' answers."""
+    looks = [Look(language, "x" * 100) for language in words.WORDS]
+    longest = max(len(form(page, look, people=_fullest(page, look)).encode()) for look in looks)
     if longest > MAX_BYTES:
         raise InvalidPage("page", f"as HTML it has {longest:,} bytes; at most {MAX_BYTES:,} are accepted")
+
+
+def _fullest(page: Page, look: Look) -> "People | None":
+    if page.approval is None:
+        return None
+    from waitpoints.api.page import people  # noqa: PLC0415 - only for pages with approvers
+
+    return people.fullest(page, look)
 
 
 def form(
@@ -70,11 +68,11 @@ def form(
     until: datetime | None = None,
     values: Values | None = None,
     errors: Errors | None = None,
-    standing: Standing | None = None,
+    people: "People | None" = None,
 ) -> str:
     """The form: empty (`values` None: with its defaults), as it was sent, or with its errors. `until` is the timeout.
 
-    With a `standing`, it is that of one approver, and shows where the decision stands.
+    With `people`, it is that of one approver, and shows where the decision stands.
     """
     problems = errors.problems if errors else {}
     if errors:
@@ -85,108 +83,91 @@ def form(
         look,
         f"{look['error']}: {page.title}" if errors else page.title,
         _summary(look, page, errors) if errors else None,
-        element("h1", page.title, dir="auto"),
-        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
-        _links(look, page.links) if page.links else None,
-        _greeting(look, standing.person) if standing and standing.person else None,
+        _question(look, page),
+        people.greeting() if people else None,
         element("form", _no_implicit_submission(page), fields, _buttons(look, page), method="post"),
-        element("p", _sentence(look["open_until"], time=_time(look, until)), class_="until") if until else None,
-        _people(look, standing) if standing else None,
+        _until(look, until),
+        people.state() if people else None,
     )
 
 
-def confirm(page: Page, action: Action, values: Values, look: Look) -> str:
+def confirm(page: Page, action: Action, values: Values, look: Look, *, people: "People | None" = None) -> str:
     """The second question of a page with `confirm`. Its form repeats the values of the first, out of sight."""
     hidden = [_hidden("action", action.id)]
     hidden += [_hidden(page_form.PREFIX + field.name, text) for field in page.fields for text in values[field.name]]
-    label = _label(look, action)
+    label = look.label(action)
     style = "danger full" if action.style == "danger" else "primary"
-    yes = element("button", _sentence(look["confirm"], choice=_isolated(label)), name="confirmed", value="yes", class_=style)
+    yes = element("button", look.sentence("confirm", choice=isolated(label)), name="confirmed", value="yes", class_=style)
     no = element("button", look["go_back"], name="confirmed", value="no")
     return _document(
         look,
         f"{look['confirm_heading']}: {page.title}",
         element("p", page.title, class_="context", dir="auto"),
         element("h1", look["confirm_heading"]),
-        element("p", _sentence(look["confirm_text"], choice=_strong(label))),
+        element("p", look.sentence("confirm_text", choice=strong(label))),
         _answers(look, page, values) if page.fields else None,
+        people.greeting() if people else None,
         element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
     )
 
 
-def answered(standing: Standing, look: Look) -> str:
-    """A page that still waits for others, as somebody sees it who has answered."""
-    own = standing.own_answer
-    assert own is not None, "only who has answered sees it"
-    said = element("p", _sentence(look["done_text"], choice=_strong(_label_of(look, standing.page, own.action))))
-    others = element("p", look["others_text"], class_="muted")
-    return _state(look, "good", look["done_heading"], said, others, _people(look, standing), page=standing.page)
+def answered(page: Page, look: Look, people: "People") -> str:
+    """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise."""
+    heading, said = ("first_heading", "first_text") if people.standing.is_late else ("recorded_heading", "done_text")
+    rest = element("p", look["others_text"], " ", look["close"], class_="muted")
+    return _state(look, "good", look[heading], people.own_choice(said), rest, people.state(), page=page)
 
 
-def unanswerable(page: Page, look: Look) -> str:
+def unanswerable(page: Page, look: Look, *, until: datetime | None = None) -> str:
     """What is asked, behind a link where nobody can answer: everyone who may has one of their own."""
-    return _document(
-        look,
-        page.title,
-        element("h1", page.title, dir="auto"),
-        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
-        _links(look, page.links) if page.links else None,
-        element("h2", look["own_link_heading"]),
-        element("p", look["own_link_text"]),
+    why = [element("h2", look["own_link_heading"]), element("p", look["own_link_text"])]
+    return _document(look, page.title, _question(look, page), element("div", why, class_="note"), _until(look, until))
+
+
+def done(page: Page, action: Action, at: datetime, look: Look, *, people: "People | None" = None) -> str:
+    """What the person chose, in the answer to the request that settled the token."""
+    said = element("p", look.sentence("done_text", choice=strong(look.label(action))))
+    close = element("p", look["close"], class_="muted")
+    return _state(
+        look, "good", look["done_heading"], said, _when(look, at), close, people.state() if people else None, page=page
     )
 
 
-def done(page: Page, action: Action, at: datetime, look: Look, *, standing: Standing | None = None) -> str:
-    """What the person chose, in the answer to the request that settled the token."""
-    said = element("p", _sentence(look["done_text"], choice=_strong(_label(look, action))))
-    close = element("p", look["close"], class_="muted")
-    return _state(look, "good", look["done_heading"], said, _when(look, at), close, _people(look, standing), page=page)
-
-
-def decided(page: Page, action: Action | None, at: datetime, look: Look, *, standing: Standing | None = None) -> str:
+def decided(page: Page, action: Action | None, at: datetime, look: Look, *, people: "People | None" = None) -> str:
     """A page that was decided before. `action` is None if the token was completed in another way."""
     if action is None:
-        return ended(at, look, page=page, standing=standing)
-    said = element("p", _sentence(look["decided_text"], choice=_strong(_label(look, action))))
-    return _state(look, "good", look["decided_heading"], said, _when(look, at), _people(look, standing), page=page)
+        return ended(at, look, page=page, people=people)
+    said = element("p", look.sentence("decided_text", choice=strong(look.label(action))))
+    said = join(said, people.decided_by() if people else None)
+    return _over(look, "good", look["decided_heading"], said, at, page, people)
 
 
-def ended(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
+def ended(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that was completed, with or without a page."""
-    return _state(
-        look,
-        "good",
-        look["completed_heading"],
-        element("p", look["completed_text"]),
-        _when(look, at),
-        _people(look, standing),
-        page=page,
-    )
+    said = join(element("p", look["completed_text"]), people.decided_by() if people else None)
+    return _over(look, "good", look["completed_heading"], said, at, page, people)
 
 
-def failed(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
+def failed(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that was failed, with or without a page. The reason is not shown: anyone may open the link."""
-    said = element("p", look["failed_text"])
-    return _state(look, "alert", look["failed_heading"], said, _when(look, at), _people(look, standing), page=page)
+    return _over(look, "alert", look["failed_heading"], element("p", look["failed_text"]), at, page, people)
 
 
-def timed_out(at: datetime, look: Look, *, page: Page | None = None, standing: Standing | None = None) -> str:
+def timed_out(at: datetime, look: Look, *, page: Page | None = None, people: "People | None" = None) -> str:
     """A token that timed out, with or without a page."""
-    return _state(
-        look,
-        "clock",
-        look["ended_heading"],
-        element("p", look["ended_text"]),
-        _when(look, at),
-        _people(look, standing),
-        page=page,
-    )
+    return _over(look, "clock", look["ended_heading"], element("p", look["ended_text"]), at, page, people)
+
+
+def _over(look: Look, icon: str, heading: str, said: Markup, at: datetime, page: Page | None, people: "People | None") -> str:
+    """A token that has ended, with the answers that came."""
+    late, answers = (people.late(), people.state()) if people else (None, None)
+    late = late and element("div", late, class_="note")
+    return _state(look, icon, heading, late, said, _when(look, at), answers, page=page)
 
 
 def waiting(look: Look, *, until: datetime | None = None) -> str:
     """A waiting token without a page: nothing to press."""
-    when = element("p", _sentence(look["open_until"], time=_time(look, until)), class_="muted") if until else None
-    return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), when)
+    return _state(look, "clock", look["waiting_heading"], element("p", look["waiting_text"]), _until(look, until))
 
 
 NOTICES = {401: "wrong_link", 403: "not_asked", 404: "gone", 413: "too_large", 500: "try_again", 503: "try_again"}
@@ -241,69 +222,21 @@ def _icon(color: str) -> str:
     return "data:image/svg+xml," + quote(f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">{square}</svg>')
 
 
-def _sentence(sentence: str, **parts: Markup) -> Markup:
-    """Return one of the page's own sentences with elements in the places of `{name}`."""
-    [(name, part)] = parts.items()
-    before, _, after = sentence.partition(f"{{{name}}}")
-    return join(before, part, after)
+def _question(look: Look, page: Page) -> Markup:
+    """What a page asks, above its form."""
+    return join(
+        element("h1", page.title, dir="auto"),
+        element("p", page.text, class_="text", dir="auto") if page.text.strip() else None,
+        _links(look, page.links) if page.links else None,
+    )
 
 
-def _time(look: Look, at: datetime) -> Markup:
-    machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-    return element("time", words.time(look.language, at), datetime=machine)
+def _until(look: Look, until: datetime | None) -> Markup | None:
+    return element("p", look.sentence("open_until", time=look.time(until)), class_="until") if until else None
 
 
 def _when(look: Look, at: datetime) -> Markup:
-    return element("p", _time(look, at), class_="muted")
-
-
-def _label(look: Look, action: Action) -> str:
-    return look["submit"] if action.label is None else action.label
-
-
-def _isolated(text: str) -> Markup:
-    """Return a caller's text within the page's own: its direction changes nothing around it."""
-    return element("bdi", text)
-
-
-def _strong(text: str) -> Markup:
-    return element("strong", _isolated(text))
-
-
-def _label_of(look: Look, page: Page, action_id: str) -> str:
-    action = page.action(action_id)
-    return action_id if action is None else _label(look, action)
-
-
-def _greeting(look: Look, person: Approver) -> Markup:
-    return element("p", _sentence(look["answer_as"], name=_strong(person.shown)), class_="person")
-
-
-def _people(look: Look, standing: Standing | None) -> Markup | None:
-    """Where a decision stands: what is needed, who has answered what, and who has not."""
-    if standing is None:
-        return None
-    chosen = standing.chosen()
-    needed = [
-        element("li", element("bdi", _label(look, action)), f" {chosen[action.id]}/{action.needs}")
-        for action in standing.page.actions
-    ]
-    answers = [
-        element("li", element("bdi", person.shown), ": ", element("bdi", _label_of(look, standing.page, answer.action)))
-        for person, answer in standing.given()
-    ]
-    missing = [element("li", element("bdi", person.shown)) for person in standing.missing()]
-    waits = standing.token.outcome is None
-    return element(
-        "section",
-        element("h2", look["needed_heading"]) if waits else None,
-        element("ul", needed) if waits else None,
-        element("h2", look["answers_heading"]) if answers else None,
-        element("ul", answers) if answers else None,
-        element("h2", look["missing_heading"]) if waits and missing else None,
-        element("ul", missing) if waits and missing else None,
-        class_="people",
-    )
+    return element("p", look.time(at), class_="muted")
 
 
 def _links(look: Look, links: Sequence[Link]) -> Markup:
@@ -329,7 +262,7 @@ def _buttons(look: Look, page: Page) -> Markup:
     buttons = [
         element(
             "button",
-            _isolated(_label(look, action)),
+            isolated(look.label(action)),
             name="action",
             value=action.id,
             class_=(action.style or plain) + (" full" if len(page.actions) == 1 else ""),

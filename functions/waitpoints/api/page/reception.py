@@ -6,26 +6,28 @@ A browser is answered with a page, a program with JSON. Only a POST of an action
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import json_text, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, form, html, words
-from waitpoints.api.page.definition import Page
+from waitpoints.api.page.definition import Action, Page
 from waitpoints.api.page.form import Errors, GoBack, NotConfirmed, Submission, Values
-from waitpoints.api.page.html import Look
-from waitpoints.api.page.standing import Standing
+from waitpoints.api.page.look import Look
 from waitpoints.errors import PayloadRefused
 from waitpoints.token import Completed, DocumentKind, Failed, Origin, Output, TimedOut, Token
 from waitpoints.tokens import Ended, RulesApply, Settled
 from waitpoints.wiring import services
+
+if TYPE_CHECKING:
+    from waitpoints.api.page.people import People
 
 MAX_ANSWER = 6_000_000  # bytes of a document as JSON: Lambda answers 6 MiB at most, headers included
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A page that is asked of whoever has its link, or of one of its approvers, whose `standing` is shown.
+    """A page that is asked of whoever has its link, or of one of its approvers, who is told of the `people`.
 
     `settle` does what a choice says. `read_timeout` is called only to show the form.
     """
@@ -35,25 +37,20 @@ class Asked:
     page: Page
     settle: Callable[[Submission], Response]
     read_timeout: Callable[[], int | None]
-    standing: Standing | None = None
+    people: "People | None" = None
 
     def form(self, values: Values | None = None, errors: Errors | None = None) -> str:
         until, shown = self.read_timeout(), look(self.request)
-        return html.form(self.page, shown, until=_optional_time(until), values=values, errors=errors, standing=self.standing)
+        return html.form(self.page, shown, until=_optional_time(until), values=values, errors=errors, people=self.people)
+
+    def confirm(self, action: Action, values: Values) -> str:
+        return html.confirm(self.page, action, values, look(self.request), people=self.people)
 
 
-def show(request: Request, token_id: str, approver: str | None) -> Response:
-    """The page of a token as it is now, for whoever opened it or for one approver. Raises TokenNotFound and Forbidden."""
-    if approver is not None:
-        from waitpoints.api.page import approval  # noqa: PLC0415 - only for the links of approvers
-
-        return approval.show(request, token_id, approver)
+def show(request: Request, token_id: str) -> Response:
+    """The page of a token as it is now, for whoever opened it. Raises TokenNotFound."""
     token = services.tokens.retrieve(token_id)
     page = definition.load(token.page) if token.page else None
-    if page and page.approval:
-        from waitpoints.api.page import approval  # noqa: PLC0415 - only for pages with approvers
-
-        return approval.show_plain(request, token, page)
     return answer(request, page_of(token, page, look(request)))
 
 
@@ -91,7 +88,7 @@ def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
         case NotConfirmed() | GoBack() if not request.is_of_person:
             raise PayloadRefused('The page asks a second time: add "confirmed=yes" to the form, or send JSON.')
         case NotConfirmed(action, values):
-            return answer(request, html.confirm(page, action, values, look(request)))
+            return answer(request, asked.confirm(action, values))
         case GoBack(values):
             return answer(request, asked.form(values))
         case Errors():
@@ -121,7 +118,7 @@ def _ask_here(asked: Asked, choice: Submission) -> Response:
     """Ask the person on this page, whatever another site's page made their browser send. Raises PayloadRefused for a script."""
     request = asked.request
     if choice.values is not None and request.is_of_person:
-        return answer(request, html.confirm(asked.page, choice.action, choice.values, look(request)))
+        return answer(request, asked.confirm(choice.action, choice.values))
     if request.accepts_html:
         return answer(request, asked.form())
     raise PayloadRefused("A web page of another site cannot answer for a person: open the URL and answer there.")
@@ -132,7 +129,7 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return answer(request, html.done(page, choice.action, _time(services.now()), look(request)))
+            return answer(request, html.done(page, choice.action, time_of(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
             return answer_after_end(request)
@@ -142,27 +139,29 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
             assert_never(never)
 
 
-def page_of(token: Token, page: Page | None, look: Look, standing: Standing | None = None) -> str:
-    """The page of a token as it is: the form, or how it ended."""
+def page_of(token: Token, page: Page | None, look: Look, people: "People | None" = None) -> str:
+    """The page of a token as it is: the form, or how it ended. `people` is for one of its approvers; only they can answer."""
     until = _optional_time(token.timeout_at)
     match token.outcome:
+        case None if page and page.approval and not people:
+            return html.unanswerable(page, look, until=until)
         case None:
-            return html.form(page, look, until=until, standing=standing) if page else html.waiting(look, until=until)
+            return html.form(page, look, until=until, people=people) if page else html.waiting(look, until=until)
         case TimedOut(at):
-            return html.timed_out(_time(at), look, page=page, standing=standing)
+            return html.timed_out(time_of(at), look, page=page, people=people)
         case Failed(at):
-            return html.failed(_time(at), look, page=page, standing=standing)
+            return html.failed(time_of(at), look, page=page, people=people)
         case Completed(at, Output(json)):
             action = page.decided(json) if page and json else None
-            return html.decided(page, action, _time(at), look, standing=standing) if page else html.ended(_time(at), look)
+            return html.decided(page, action, time_of(at), look, people=people) if page else html.ended(time_of(at), look)
     assert_never(token.outcome)
 
 
 def _optional_time(instant: int | None) -> datetime | None:
-    return None if instant is None else _time(instant)
+    return None if instant is None else time_of(instant)
 
 
-def _time(instant: int) -> datetime:
+def time_of(instant: int) -> datetime:
     return datetime.fromtimestamp(instant / 1000, UTC)
 
 

@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 from waitpoints.api.page.approvers import Approval, Approver
 from waitpoints.api.page.definition import Page
-from waitpoints.token import Answer, Token
+from waitpoints.token import Answer, Completed, Token
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A token whose page has approvers. `person` is who looks at it; None is somebody who cannot answer."""
+    """A token whose page has approvers. `person` is who looks at it; None is somebody who cannot answer.
+
+    `is_late`: what this person has just chosen changes nothing. Either they had answered otherwise, or the token had ended.
+    """
 
     page: Page
     token: Token
     person: Approver | None = None
+    is_late: bool = False
 
     @property
     def approval(self) -> Approval:
@@ -24,6 +28,18 @@ class Standing:
     @property
     def own_answer(self) -> Answer | None:
         return self.token.answer_of(self.person.id) if self.person else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether this person can still answer."""
+        return self.token.outcome is None and self.own_answer is None
+
+    @property
+    def decided_by(self) -> Approver | None:
+        """Whose answer ended the token. None while it waits, and if it was ended in another way."""
+        outcome = self.token.outcome
+        by = outcome.origin.approver if isinstance(outcome, Completed) and outcome.origin else None
+        return next((person for person in self.approval.everybody() if person.id == by), None)
 
     def given(self) -> list[tuple[Approver, Answer]]:
         """The answers in their order, and whose they are."""

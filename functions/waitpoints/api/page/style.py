@@ -75,6 +75,18 @@ button.danger:hover{background:var(--soft)}
 button.danger.full{color:var(--on-danger);background:var(--danger)}
 button.primary:hover,button.full:hover{box-shadow:inset 0 0 0 99rem #80808026}
 :focus-visible{outline:3px solid var(--text);outline-offset:2px}
+.note{padding:.875rem 1.125rem;background:var(--quiet);border-radius:.625rem}
+.note h2{margin-bottom:.25rem;font-size:1rem}
+.note~form{border-top:0;padding-top:0}
+.people{padding-top:1.75rem;border-top:1px solid var(--line)}
+h1~.people{margin-top:2rem}
+.people ul{margin:0;padding:0;list-style:none}
+.people li+li{margin-top:.25rem}
+.people dl{margin-top:1.25rem}
+h2+dl{margin-top:.75rem}
+.people dt{color:inherit;font-size:inherit;font-weight:600}
+.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem}
+.people small{color:var(--muted);font-size:.875rem;line-height:1.75}
 dl{margin-bottom:0;border-top:1px solid var(--line)}
 dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}
 dt{color:var(--muted);font-size:.9375rem}

@@ -10,6 +10,8 @@ import pytest
 from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, output, page_of
 from tests.support.fakes.in_memory import InMemory
+from tests.support.html_page import HtmlPage
+from waitpoints.api.page import words
 from waitpoints.waiter_result import Success
 
 PEOPLE = [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", "cy"]
@@ -39,6 +41,12 @@ def choose(api: Api, token: dict[str, Any], approver: str, action: str, **fields
 
 def press(api: Api, url: str, action: str, note: str = "") -> HttpAnswer:
     return api.post(url, urlencode({"action": action, "field.note": note}), FORM)
+
+
+def opened(api: Api, token: dict[str, Any], approver: str, language: str = "en") -> HtmlPage:
+    answer = api.get(link(token, approver), {**BROWSER, "accept-language": language})
+    assert answer.status == 200, answer.text
+    return page_of(answer)
 
 
 def answers(api: Api, token: dict[str, Any]) -> list[tuple[str, str]]:
@@ -159,14 +167,24 @@ class TestADecision:
 
 class TestOtherDoors:
     def test_the_plain_url_shows_what_is_asked_and_takes_no_answer(self, api: Api, token: dict[str, Any]) -> None:
+        choose(api, token, "ann", "approve")
         page = page_of(api.get(token["url"], BROWSER))
-        assert "Deploy 4.2" in page.text
+        assert {PAGE["title"], "You need a link of your own"} <= set(page.texts)
         assert has_nothing_to_press(page)
         assert "Ann" not in page.text
         assert api.post(token["url"], '{"action": "reject"}', JSON).status == 403
-        assert press(api, token["url"], "reject").status == 403
+        refused = press(api, token["url"], "reject")
+        assert (refused.status, page_of(refused).text) == (403, page.text)
         assert press(api, f"{token['url']}?approver=ann", "reject").status == 403
-        assert (answers(api, token), api.retrieve(token["id"])["status"]) == ([], "WAITING")
+        assert (answers(api, token), api.retrieve(token["id"])["status"]) == ([("ann", "approve")], "WAITING")
+
+    def test_the_plain_url_says_after_the_end_what_any_page_says(self, api: Api, token: dict[str, Any]) -> None:
+        choose(api, token, "ann", "reject")
+        page = page_of(api.get(token["url"], BROWSER))
+        assert "Reject it was chosen." in page.text
+        assert not {"Ann", "Decided by", "another way"} & {it for it in ("Ann", "Decided by", "another way") if it in page.text}
+        late = press(api, token["url"], "approve")
+        assert (late.status, late.headers["location"]) == (303, token["url"].rpartition("/")[2])
 
     def test_a_kept_completion_is_not_adopted_but_counted(self, api: Api) -> None:
         for key, completion in (("a", {"data": {"action": "reject"}}), ("b", {"error": {"message": "no"}})):
@@ -178,19 +196,217 @@ class TestOtherDoors:
 
 class TestAPerson:
     def test_is_greeted_by_name_and_told_what_stands(self, api: Api, token: dict[str, Any]) -> None:
-        page = page_of(api.get(link(token, "ann"), BROWSER))
-        assert "You answer as Ann Lee" in page.text
+        choose(api, token, "bo@example.com", "approve")
+        page = opened(api, token, "ann")
+        assert "You answer as Ann Lee. This link is personal" in page.text
+        assert "2 of 3 must choose Approve it. So far: 1." in page.text
+        assert "One person is enough for Reject it." in page.text
+        assert page.texts.count("Not answered yet") == 2
+        assert "Ann Lee (you)" in page.text
+        assert set(page.buttons) == {"Approve it", "Reject it"}
+        assert "Open until " in page.text
+
+    def test_who_has_answered_is_told_what_they_said_and_what_is_still_needed(self, api: Api, token: dict[str, Any]) -> None:
+        for answer in (press(api, link(token, "ann"), "approve"), api.get(link(token, "ann"), BROWSER)):
+            page = page_of(answer)
+            assert (answer.status, has_nothing_to_press(page)) == (200, True)
+            assert {"Your answer is recorded", "bo@example.com", "cy"} <= set(page.texts)
+            assert "You chose Approve it." in page.text
+            assert "2 of 3 must choose Approve it. So far: 1." in page.text
+
+    @pytest.mark.parametrize("confirm", [False, True])
+    @pytest.mark.parametrize(
+        "body", ["action=reject&field.note=", "action=", "field.price=1", "action=approve&field.note=other"]
+    )
+    def test_who_answers_again_is_told_that_the_first_answer_stands(self, api: Api, confirm: bool, body: str) -> None:
+        token = api.create(page={**PAGE, "confirm": confirm})
+        choose(api, token, "ann", "approve")
+        again = api.post(link(token, "ann"), body, FORM)
+        page = page_of(again)
+        assert (again.status, has_nothing_to_press(page)) == (200, True)
+        assert "Your first answer stands" in page.texts
+        assert "You have already chosen Approve it and cannot change it." in page.text
+        assert (answers(api, token), api.retrieve(token["id"])["otherDeliveries"]["count"]) == ([("ann", "approve")], 1)
+
+    def test_who_decides_is_thanked_also_if_they_press_twice(self, api: Api, token: dict[str, Any]) -> None:
+        choose(api, token, "ann", "approve")
+        for _ in range(2):
+            page = page_of(press(api, link(token, "cy"), "approve"))
+            assert "Thank you" in page.texts
+            assert "You chose Approve it." in page.text
+            assert "Ann Lee" in page.texts
+        assert "otherDeliveries" not in api.retrieve(token["id"])
+        assert "Decided by cy." in opened(api, token, "cy").text
+
+    @pytest.mark.parametrize("body", ["action=reject&field.note=", "action=", "action=approve&field.note=" + "x" * 3_100])
+    def test_who_comes_too_late_is_told_who_decided_and_goes_nowhere_else(
+        self, api: Api, token: dict[str, Any], body: str
+    ) -> None:
+        choose(api, token, "ann", "approve")
+        choose(api, token, "cy", "approve")
+        late = api.post(link(token, "bo@example.com"), body, FORM)
+        page = page_of(late)
+        assert (late.status, has_nothing_to_press(page)) == (200, True)
+        assert "Your answer came too late and does not count." in page.texts
+        assert "Approve it was chosen." in page.text
+        assert "Decided by cy." in page.text
+        assert "bo@example.com" not in page.texts
+        assert api.post(link(token, "bo@example.com"), body, {}).json == {"success": True}
+        assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 2
+        assert "too late" not in opened(api, token, "bo@example.com").text
+        again = page_of(press(api, link(token, "ann"), "reject"))
+        assert "You have already chosen Approve it and cannot change it." in again.text
+        assert "Decided by cy." in again.text
+
+    def test_whose_answer_a_decision_overtakes_is_told_so(
+        self, api: Api, world: InMemory, token: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The others answer while this answer is read."""
+        find = world.tokens.find
+
+        def find_then_decide(token_id: str) -> Any:
+            monkeypatch.setattr(world.tokens, "find", find)
+            found = find(token_id)
+            choose(api, token, "cy", "reject")
+            return found
+
+        monkeypatch.setattr(world.tokens, "find", find_then_decide)
         page = page_of(press(api, link(token, "ann"), "approve"))
-        assert has_nothing_to_press(page)
-        assert "You chose Approve it." in page.text
-        assert "bo@example.com" in page.text
-        page = page_of(api.get(link(token, "cy"), BROWSER))
-        assert "Ann Lee" in page.text
-        page = page_of(press(api, link(token, "cy"), "approve"))
-        assert has_nothing_to_press(page)
+        assert "Your answer came too late and does not count." in page.texts
+        assert "Decided by cy." in page.text
+        assert api.retrieve(token["id"])["otherDeliveries"]["count"] == 1
+
+    def test_after_the_timeout_sees_the_answers_that_came(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
+        choose(api, token, "ann", "approve")
+        world.clock.advance(86_400_000)
+        late = page_of(press(api, link(token, "cy"), "approve"))
+        assert "Your answer came too late and does not count." in late.texts
+        for page in (late, opened(api, token, "cy"), opened(api, token, "ann")):
+            assert has_nothing_to_press(page)
+            assert "The time to answer is over. No further answer is needed." in page.texts
+            assert [text for text in page.texts if text in ("Ann Lee", "Approve it", "cy")] == ["Ann Lee", "Approve it"]
+
+    @pytest.mark.parametrize(
+        ("body", "said"),
+        [
+            ({"data": {"action": "reject"}}, "Reject it was chosen. No further answer is needed."),
+            ({"error": {"message": "secret"}}, "No answer is needed any more."),
+        ],
+    )
+    def test_of_a_token_that_the_api_key_ended_sees_that_and_the_answers(
+        self, api: Api, token: dict[str, Any], body: Any, said: str
+    ) -> None:
+        choose(api, token, "ann", "approve")
+        assert api.post(f"{TOKENS}/{token['id']}/complete", body).status == 200
+        page = opened(api, token, "cy")
+        assert said in page.text
+        assert ("not by the people who were asked" in page.text) == ("data" in body)
+        assert {"Ann Lee", "Approve it"} <= set(page.texts)
+        assert "secret" not in page.text
+
+    def test_of_an_output_too_large_for_the_item_sees_what_was_chosen(self, api: Api) -> None:
+        fields = {"properties": {f"n{at}": {"type": "string"} for at in range(12)}}
+        token = api.create(page={**PAGE, "fields": fields})
+        large = {"action": "reject", "fields": dict.fromkeys(fields["properties"], "x" * 10000)}
+        api.post(f"{TOKENS}/{token['id']}/complete", {"data": large})
+        for answer in (api.get(link(token, "cy"), BROWSER), api.post(link(token, "cy"), "action=approve", FORM)):
+            assert "Reject it was chosen." in page_of(answer).text
+
+    def test_who_is_not_asked_yet_is_told_so(self, api: Api) -> None:
+        token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}})
+        for answer in (api.get(link(token, "lead"), BROWSER), press(api, link(token, "lead"), "reject")):
+            page = page_of(answer)
+            assert (answer.status, has_nothing_to_press(page)) == (403, True)
+            assert "You are not asked at the moment" in page.texts
+            assert PAGE["title"] not in page.text
+            assert "Ann Lee" not in page.text
 
     def test_whose_answer_is_too_long_is_told_so_and_can_shorten_it(self, api: Api, token: dict[str, Any]) -> None:
         assert press(api, link(token, "ann"), "approve", "x" * 3_100).status == 413
         assert choose(api, token, "ann", "approve", note="x" * 3_100).status == 413
         assert answers(api, token) == []
         assert press(api, link(token, "ann"), "approve", "x" * 3_000).status == 200
+
+    def test_whose_answers_do_not_fit_sees_them_again_and_is_still_greeted(self, api: Api) -> None:
+        fields = {"required": ["note"], "properties": {"note": {"type": "string", "title": "Note"}}}
+        token = api.create(page={**PAGE, "fields": fields})
+        again = press(api, link(token, "ann"), "approve")
+        assert again.status == 422
+        assert "Note: Fill in this field." in page_of(again).text
+        assert "You answer as Ann Lee" in page_of(again).text
+        refused = api.post(link(token, "ann"), '{"action": "approve"}', JSON)
+        assert (refused.status, api.retrieve(token["id"])["otherDeliveries"]["count"]) == (422, 2)
+
+    def test_is_asked_a_second_time_if_the_page_says_so(self, api: Api) -> None:
+        token = api.create(page={**PAGE, "confirm": True})
+        asked = page_of(press(api, link(token, "ann"), "approve", "fine"))
+        assert "You are about to choose Approve it." in asked.text
+        assert "You answer as Ann Lee" in asked.text
+        [form] = [attributes for tag, attributes in asked.tags if tag == "form"]
+        assert form == {"method": "post"}  # so it goes to the same URL, which names the person
+        back = page_of(api.post(link(token, "ann"), asked.press("Go back"), FORM))
+        assert ("field.note", "fine") in back.fields
+        assert answers(api, token) == []
+        assert api.post(link(token, "ann"), asked.press("Confirm: Approve it"), FORM).status == 200
+        assert answers(api, token) == [("ann", "approve")]
+
+
+class TestWhoeverElse:
+    """Robots, providers and other sites meet a personal link as they meet any callback URL."""
+
+    @pytest.mark.parametrize("method", ["HEAD", "GET", "OPTIONS"])
+    def test_that_only_fetches_answers_nothing(self, api: Api, token: dict[str, Any], method: str) -> None:
+        assert api.request(method, link(token, "ann"), None, BROWSER).status == (405 if method == "OPTIONS" else 200)
+        assert api.request(method, link(token, "ann"), None, {}).status in (200, 405)
+        assert answers(api, token) == []
+        assert "otherDeliveries" not in api.retrieve(token["id"])
+
+    def test_is_told_to_keep_the_page_to_itself(self, api: Api, token: dict[str, Any]) -> None:
+        for answer in (api.get(link(token, "ann"), BROWSER), press(api, link(token, "ann"), "approve")):
+            kept = [answer.headers[name] for name in ("x-robots-tag", "cache-control", "referrer-policy", "x-frame-options")]
+            assert kept == ["noindex, nofollow", "no-store", "no-referrer", "DENY"]
+
+    def test_that_makes_a_handshake_is_answered(self, api: Api, token: dict[str, Any]) -> None:
+        shaken = api.get(f"{link(token, 'ann')}&hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token=x", {})
+        assert (shaken.status, shaken.text) == (200, "1158201444")
+        shaken = api.post(link(token, "ann"), {"type": "url_verification", "token": "x", "challenge": "3eZbrw"}, JSON)
+        assert (shaken.status, "3eZbrw" in shaken.text) == (200, True)
+        assert answers(api, token) == []
+
+    @pytest.mark.parametrize("site", ["cross-site", "same-site"])
+    def test_that_posts_a_form_from_another_site_makes_the_page_ask(self, api: Api, token: dict[str, Any], site: str) -> None:
+        elsewhere = {**FORM, "sec-fetch-site": site}
+        asked = page_of(api.post(link(token, "ann"), "action=approve&field.note=&confirmed=yes", elsewhere))
+        assert "You are about to choose Approve it." in asked.text
+        shown = page_of(api.post(link(token, "ann"), '{"action":"approve"}', {**BROWSER, "sec-fetch-site": site}))
+        assert set(shown.buttons) == {"Approve it", "Reject it"}
+        assert answers(api, token) == []
+        here = {**FORM, "sec-fetch-site": "same-origin"}
+        assert api.post(link(token, "ann"), asked.press("Confirm: Approve it"), here).status == 200
+        assert answers(api, token) == [("ann", "approve")]
+
+
+@pytest.mark.parametrize("language", words.WORDS)
+def test_every_state_is_shown_in_every_language(api: Api, world: InMemory, language: str) -> None:
+    token = api.create(page=PAGE, timeout="1d")
+    own = words.WORDS[language]
+
+    def shown(approver: str, *expected: str) -> None:
+        page = opened(api, token, approver, language)
+        assert page.language == language
+        for sentence in expected:
+            assert sentence in page.text, page.text
+
+    needed = own["needed"].format(needs=2, people=3, choice="Approve it", count="1")
+    shown("ann", own["answer_as"].format(name="Ann Lee"), own["needed_one"].format(choice="Reject it"), own["not_answered"])
+    choose(api, token, "ann", "approve")
+    shown("ann", own["recorded_heading"], own["others_text"], needed, own["you"].format(name="Ann Lee"))
+    again = page_of(api.post(link(token, "ann"), "action=reject", {**FORM, "accept-language": language}))
+    assert own["first_text"].format(choice="Approve it") in again.text
+    choose(api, token, "cy", "reject")
+    shown("ann", own["decided_by"].format(name="cy"), own["answers_heading"])
+    late = page_of(api.post(link(token, "bo@example.com"), "action=approve", {**FORM, "accept-language": language}))
+    assert own["late_text"] in late.texts
+    assert (
+        own["own_link_text"] in page_of(api.get(api.create(page=PAGE)["url"], {**BROWSER, "accept-language": language})).texts
+    )

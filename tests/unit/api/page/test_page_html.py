@@ -15,7 +15,7 @@ from waitpoints.api.page import form as page_form
 from waitpoints.api.page import html as page_html
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Kind
-from waitpoints.api.page.html import Look
+from waitpoints.api.page.look import Look
 from waitpoints.errors import InvalidPage
 
 AT = datetime(2026, 11, 25, 14, 5, 59, tzinfo=UTC)

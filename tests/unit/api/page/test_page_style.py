@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from waitpoints.api.page import html as page_html
 from waitpoints.api.page import style as page_style
-from waitpoints.api.page.html import Look
+from waitpoints.api.page.look import Look
 
 COLORS = st.integers(0, 0xFFFFFF).map(lambda it: f"#{it:06x}")
 
