@@ -10,6 +10,7 @@ from in_process.api_gateway import Api
 from local.stack import ROOT
 from tests.support.html_page import HtmlPage
 from tests.support.readme import SNIPPETS
+from waitpoints.api.page import approval as page_approval
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import html as page_html
@@ -30,7 +31,8 @@ def test_every_create_is_accepted_and_shown(api: Api, name: str) -> None:
 
 
 def test_the_examples_have_every_kind_of_field() -> None:
-    fields = [field for body in EXAMPLES.values() for field in page_fields.parse(body["page"]["fields"], "page.fields")]
+    schemas = [body["page"]["fields"] for body in EXAMPLES.values() if "fields" in body["page"]]
+    fields = [field for schema in schemas for field in page_fields.parse(schema, "page.fields")]
     shown = {field.kind for field in fields} | {Kind.YES_NO for field in fields if field.must_be_ticked}
     assert shown == set(Kind)
 
@@ -41,6 +43,21 @@ def test_the_run_gets_what_the_page_says(api: Api) -> None:
     shown.fields = [(name, "25" if name == "field.share" else text) for name, text in shown.fields]
     assert api.post(token["url"], shown.press("Approve"), BROWSER).status == 200
     assert json.loads(api.retrieve(token["id"])["output"]) == BLOCKS["output", "approval"]
+
+
+def test_several_people_answer_as_the_page_says(api: Api) -> None:
+    token = api.create(**EXAMPLES["approvers"])
+    assert [it["approver"] for it in token["links"]] == ["ann", "bo@example.com", "dee", "lead@example.com"]
+    urls = {it["approver"]: it["url"] for it in token["links"]}
+    assert urls["ann"].endswith("?approver=ann")
+    expected = BLOCKS["output", "approvers"]
+    for answer in expected["answers"]:
+        shown = HtmlPage(api.get(urls[answer["approver"]], BROWSER).text)
+        assert api.post(urls[answer["approver"]], shown.press("Approve"), BROWSER).status == 200
+    given = json.loads(api.retrieve(token["id"])["output"])
+    for answer, its_example in zip(given["answers"], expected["answers"], strict=True):
+        answer["at"] = its_example["at"]
+    assert given == expected
 
 
 def test_the_choice_state_is_that_of_the_readme_and_names_an_action() -> None:
@@ -82,6 +99,7 @@ def test_the_error_is_as_the_page_says(api: Api) -> None:
         page_definition.MAX_TEXT,
         page_definition.MAX_URL,
         page_html.MAX_BYTES,
+        page_approval.MAX_ANSWER,
         page_fields.MAX_FIELDS,
         page_fields.MAX_TEXT,
     ],
