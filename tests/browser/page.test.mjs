@@ -1,13 +1,12 @@
 // The page behind a callback URL, as people and robots meet it. The Python test that runs this says where the stack is, and
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
 import { after, afterEach, before, test } from "node:test";
 import puppeteer from "puppeteer-core";
 import { ARGUMENTS, open, violations } from "./browser.mjs";
+import { APPROVE, REJECT, TOKENS, api, create, fetched, press, retrieve, testStates, text } from "./page.mjs";
 
-const { API_URL, API_KEY, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, CHROMIUM, WAITPOINTS_SCREENSHOTS, THOROUGH } = process.env;
-const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
+const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, CHROMIUM, THOROUGH } = process.env;
 const page = JSON.parse(PAGE);
 const LARGEST = 50_000; // bytes
 
@@ -20,22 +19,6 @@ afterEach(() => {
   const own = browser.defaultBrowserContext();
   return Promise.all(browser.browserContexts().map((context) => context === own || context.close()));
 });
-
-const api = async (method, url, body) => {
-  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
-  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
-  assert.equal(answer.status, 200, `${method} ${url}: ${answer.status}`);
-  return answer.json();
-};
-const create = (body = {}) => api("POST", TOKENS, body);
-const retrieve = ({ id }) => api("GET", `${TOKENS}/${id}`);
-const text = (tab, selector = "main") => tab.$eval(selector, (element) => element.textContent);
-const press = async (tab, selector) => {
-  await Promise.all([tab.waitForNavigation(), tab.click(selector)]);
-};
-const fetched = (tab) => tab.requests.filter((url) => !url.startsWith("data:"));
-const APPROVE = 'button[value="approve"]';
-const REJECT = 'button[value="reject"]';
 
 // Fill in the page of the Python test, by name, with the mouse and the keyboard.
 const fillIn = async (tab) => {
@@ -351,28 +334,4 @@ const STATES = {
   "wrong link": async (tab) => tab.goto((await create({ page })).url.slice(0, -8) + "00000000"),
 };
 const SHORT = { properties: { stars: { enum: [1, 2, 3, 4, 5], title: "Stars" }, words: { type: "string", title: "In your words" } } };
-const LOOKS = [
-  { dark: false, width: 1280 },
-  { dark: true, width: 320 },
-  ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: 1280 }] : []),
-];
-
-for (const [at, [state, show]] of Object.entries(STATES).entries()) {
-  const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? LOOKS : [LOOKS[at % LOOKS.length]];
-  test(`${state}: nothing for axe-core to complain about`, async () => {
-    await Promise.all(
-      looks.map(async (look) => {
-        const tab = await open(browser, look);
-        await show(tab);
-        const name = `${state} ${look.dark ? "dark" : "light"} ${look.width}`;
-        if (WAITPOINTS_SCREENSHOTS) {
-          mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
-          await tab.screenshot({ path: `${WAITPOINTS_SCREENSHOTS}/${name.replaceAll(" ", "-")}.png`, fullPage: true });
-        }
-        assert.deepEqual(await violations(tab), [], name);
-        assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), look.width, `${name}: scrolls sideways`);
-        assert.deepEqual(tab.refusals, [], name);
-      }),
-    );
-  });
-}
+testStates(() => browser, STATES);

@@ -42,6 +42,13 @@ PAGE: dict[str, Any] = {
         },
     },
 }
+DECISION: dict[str, Any] = {
+    "title": PAGE["title"],
+    "approvers": [{"id": "ann", "name": "Ann Lee"}, "bo@example.com", "dee"],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject", "style": "danger"}],
+    "fields": {"properties": {"note": {"type": "string", "title": "Note"}}},
+    "confirm": True,
+}
 CHOSEN = {
     "action": "approve",
     "fields": {
@@ -113,6 +120,25 @@ def test_people_in_chromium(stack: Stack, api: Api, thorough: str, subtests: pyt
         assert json.loads(shown["output"]) == CHOSEN
         assert shown["completedBy"]["source"] == "callback"
         assert "HeadlessChrome" in shown["completedBy"]["userAgent"]
+
+
+@pytest.mark.parametrize("thorough", ["", pytest.param("1", marks=pytest.mark.thorough)], ids=["once", "every look"])
+def test_three_people_on_three_links_in_chromium(stack: Stack, api: Api, thorough: str, subtests: pytest.Subtests) -> None:
+    """Two of them must approve, and the third rejects too late. The thorough run shows each state in every look."""
+    token = api.create(page=DECISION, timeout="1h")
+    execution = api.start_waiting(token)
+    api.wait_until_registered(token)
+    links = {f"URL_{it['approver'].partition('@')[0].upper()}": it["url"] for it in token["links"]}
+    variables = {"API_URL": stack.api_url, "API_KEY": stack.api_key, "THOROUGH": thorough, "URL_NOBODY": token["url"]}
+    for result in runner.run("approvers.test.mjs", **variables, **links):
+        with subtests.test(result.name):
+            assert result.passed, result.error
+    succeeded, given = api.result(execution)
+    assert (succeeded, given["action"], given["approver"]) == ("SUCCEEDED", "approve", "bo@example.com")
+    said = [(it["approver"], it["action"], it["fields"]) for it in given["answers"]]
+    assert said == [("ann", "approve", {"note": "Looks good"}), ("bo@example.com", "approve", {})]
+    shown = api.retrieve(token)
+    assert (shown["completedBy"]["approver"], shown["otherDeliveries"]["count"]) == ("bo@example.com", 1)
 
 
 def form(api: Api, token: dict[str, Any], **fields: str) -> RawAnswer:

@@ -83,9 +83,11 @@ h1~.people{margin-top:2rem}
 .people ul{margin:0;padding:0;list-style:none}
 .people li+li{margin-top:.25rem}
 .people dl{margin-top:1.25rem}
-h2+dl{margin-top:.75rem}
-.people dt{color:inherit;font-size:inherit;font-weight:600}
-.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem}
+.people h2+dl{margin-top:.75rem}
+.people dl div,.people dd{display:flex;flex-wrap:wrap;gap:0 .75rem;align-items:baseline}
+.people dd{margin:0}
+.people dt{flex:1 1 12rem;min-width:0;color:inherit;font-size:inherit;overflow:hidden}
+.people dt bdi{font-weight:600}
 .people small{color:var(--muted);font-size:.875rem;line-height:1.75}
 dl{margin-bottom:0;border-top:1px solid var(--line)}
 dl div{padding:.75rem 0;border-bottom:1px solid var(--line)}

@@ -1,0 +1,53 @@
+// What the tests of pages share: the stack's API, what a tab shows, and how each state of a page is looked at.
+import assert from "node:assert/strict";
+import { mkdirSync } from "node:fs";
+import { test } from "node:test";
+import { open, violations } from "./browser.mjs";
+
+const { API_URL, API_KEY, WAITPOINTS_SCREENSHOTS, THOROUGH } = process.env;
+export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
+
+export const api = async (method, url, body) => {
+  const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
+  const answer = await fetch(url, { method, headers, body: body && JSON.stringify(body) });
+  assert.equal(answer.status, 200, `${method} ${url}: ${answer.status}`);
+  return answer.json();
+};
+export const create = (body = {}) => api("POST", TOKENS, body);
+export const retrieve = ({ id }) => api("GET", `${TOKENS}/${id}`);
+export const text = (tab, selector = "main") => tab.$eval(selector, (element) => element.textContent);
+export const press = async (tab, selector) => {
+  await Promise.all([tab.waitForNavigation(), tab.click(selector)]);
+};
+export const fetched = (tab) => tab.requests.filter((url) => !url.startsWith("data:"));
+export const APPROVE = 'button[value="approve"]';
+export const REJECT = 'button[value="reject"]';
+
+const LOOKS = [
+  { dark: false, width: 1280 },
+  { dark: true, width: 320 },
+  ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: 1280 }] : []),
+];
+
+// A test for each state: `states` has for each name what leads a new tab to it. In `make test` each has one look.
+export const testStates = (browser, states) => {
+  for (const [at, [state, show]] of Object.entries(states).entries()) {
+    const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? LOOKS : [LOOKS[at % LOOKS.length]];
+    test(`${state}: nothing for axe-core to complain about`, async () => {
+      await Promise.all(
+        looks.map(async (look) => {
+          const tab = await open(browser(), look);
+          await show(tab);
+          const name = `${state} ${look.dark ? "dark" : "light"} ${look.width}`;
+          if (WAITPOINTS_SCREENSHOTS) {
+            mkdirSync(WAITPOINTS_SCREENSHOTS, { recursive: true });
+            await tab.screenshot({ path: `${WAITPOINTS_SCREENSHOTS}/${name.replaceAll(" ", "-")}.png`, fullPage: true });
+          }
+          assert.deepEqual(await violations(tab), [], name);
+          assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth), look.width, `${name}: scrolls sideways`);
+          assert.deepEqual(tab.refusals, [], name);
+        }),
+      );
+    });
+  }
+};
