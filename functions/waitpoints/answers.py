@@ -4,7 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from waitpoints import json_text
+from waitpoints.errors import BodyTooLarge
 from waitpoints.token import Answer, iso
+
+MAX_ANSWER = 3_072  # bytes of JSON: 20 answers, and all of them again in the output, fit into an item with 100 waiters
+
+
+def check_size(output: str) -> None:
+    """Check the JSON text of what one person chose, or the API key in place of all. Raises BodyTooLarge."""
+    if len(output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
+        raise BodyTooLarge(f"An answer to a page with approvers can have at most {MAX_ANSWER:,} bytes of JSON")
 
 
 def answers_text(answers: Sequence[Answer]) -> str:

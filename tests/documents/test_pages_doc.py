@@ -10,7 +10,7 @@ from in_process.api_gateway import Api
 from local.stack import ROOT
 from tests.support.html_page import HtmlPage
 from tests.support.readme import SNIPPETS
-from waitpoints.api.page import approval as page_approval
+from waitpoints import answers
 from waitpoints.api.page import definition as page_definition
 from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import html as page_html
@@ -99,7 +99,7 @@ def test_the_error_is_as_the_page_says(api: Api) -> None:
         page_definition.MAX_TEXT,
         page_definition.MAX_URL,
         page_html.MAX_BYTES,
-        page_approval.MAX_ANSWER,
+        answers.MAX_ANSWER,
         page_fields.MAX_FIELDS,
         page_fields.MAX_TEXT,
     ],

@@ -8,17 +8,15 @@ from dataclasses import replace
 
 from waitpoints import answers, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
-from waitpoints.api.page import definition, form, html, reception, words
+from waitpoints.api.page import definition, html, reception
 from waitpoints.api.page.form import Submission
 from waitpoints.api.page.people import People
 from waitpoints.api.page.reception import Asked
 from waitpoints.api.page.standing import Standing, find_asked
 from waitpoints.decisions import Choice, Recorded
-from waitpoints.errors import BodyTooLarge, Forbidden, PayloadRefused
+from waitpoints.errors import Forbidden, PayloadRefused
 from waitpoints.token import Origin, Token
 from waitpoints.wiring import services
-
-MAX_ANSWER = 3_072  # bytes of JSON: the token's item has room for every answer
 
 
 def show(request: Request, token_id: str, approver: str) -> Response:
@@ -43,8 +41,7 @@ def receive(request: Request, token_id: str, approver: str, body: bytes, sender:
         return _receive_again(request, standing, body, sender)
 
     def settle(choice: Submission) -> Response:
-        if len(choice.output.encode("utf-8", "surrogatepass")) > MAX_ANSWER:
-            raise BodyTooLarge(f"An answer of one of several people can have at most {MAX_ANSWER:,} bytes of JSON")
+        answers.check_size(choice.output)
         return _record(request, standing, choice, sender)
 
     people = People(reception.look(request), standing)
@@ -69,8 +66,7 @@ def _receive_again(request: Request, standing: Standing, body: bytes, sender: Or
 
     The same choice as before is theirs, and not counted as another delivery.
     """
-    comma = reception.look(request).language in words.DECIMAL_COMMA
-    choice = form.read(standing.page, body, request.headers.get("content-type", ""), comma)
+    choice = reception.read(request, standing.page, body)
     if isinstance(choice, Submission):
         return _record(request, standing, choice, sender)
     return _pass_over(request, standing, sender)
@@ -82,27 +78,25 @@ def _record(request: Request, standing: Standing, choice: Submission, sender: Or
     chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
     most = len(standing.approval.everybody())
     result = services.decisions.answer(standing.token, most, chosen, sender, answers.decided_text)
+    now = replace(standing, token=result.token)
     if not (isinstance(result, Recorded) and result.is_this):
-        return _pass_over(request, replace(standing, token=result.token), sender)
+        return _pass_over(request, now, sender)
     if not request.is_of_person:
         return RECEIVED
-    token = result.token if standing.is_open else services.tokens.retrieve(result.token.id)  # with its output
-    now = replace(standing, token=token)
-    if token.outcome is None or now.decided_by != person:
+    if now.token.outcome is None or now.decided_by != person:
         return _show(request, now)
-    people = People(reception.look(request), now)
-    at = reception.time_of(token.outcome.at)
+    people, at = People(reception.look(request), now), reception.time_of(now.token.outcome.at)
     return reception.answer(request, html.done(now.page, choice.action, at, people.look, people=people))
 
 
 def _pass_over(request: Request, standing: Standing, sender: Origin) -> Response:
     """Count an answer that changed nothing, and show how the token stands now."""
-    token = standing.token
-    services.tokens.count_delivery(token.id, token.outcome_at(services.now()), sender)
-    telemetry.note(tokenId=token.id, won=False)
+    outcome = standing.token.outcome_at(services.now())
+    services.tokens.count_delivery(standing.token.id, outcome, sender)
+    telemetry.note(tokenId=standing.token.id, won=False)
     if not request.is_of_person:
         return RECEIVED
-    return _show(request, replace(standing, token=services.tokens.retrieve(token.id), is_late=True))
+    return _show(request, replace(standing, token=replace(standing.token, outcome=outcome), is_late=True))
 
 
 def _show(request: Request, standing: Standing) -> Response:

@@ -78,8 +78,7 @@ def receive(request: Request, token_id: str, body: bytes, sender: Origin) -> Res
 def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
     """Do what a body chooses, or ask again. Raises PayloadRefused for a program."""
     request, page = asked.request, asked.page
-    comma = look(request).language in words.DECIMAL_COMMA
-    choice = form.read(page, body, request.headers.get("content-type", ""), comma)
+    choice = read(request, page, body)
     match choice:
         case Submission() if request.is_of_another_site:
             return _ask_here(asked, choice)
@@ -99,6 +98,12 @@ def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
             return answer(request, asked.form(errors=choice), 422)
         case never:
             assert_never(never)
+
+
+def read(request: Request, page: Page, body: bytes) -> Submission | NotConfirmed | GoBack | Errors:
+    """Return what a body chooses on a page, read as the browser's language writes numbers."""
+    comma = look(request).language in words.DECIMAL_COMMA
+    return form.read(page, body, request.headers.get("content-type", ""), comma)
 
 
 def answer_after_end(request: Request) -> Response:

@@ -304,14 +304,6 @@ class TestAPerson:
         assert {"Ann Lee", "Approve it"} <= set(page.texts)
         assert "secret" not in page.text
 
-    def test_of_an_output_too_large_for_the_item_sees_what_was_chosen(self, api: Api) -> None:
-        fields = {"properties": {f"n{at}": {"type": "string"} for at in range(12)}}
-        token = api.create(page={**PAGE, "fields": fields})
-        large = {"action": "reject", "fields": dict.fromkeys(fields["properties"], "x" * 10000)}
-        api.post(f"{TOKENS}/{token['id']}/complete", {"data": large})
-        for answer in (api.get(link(token, "cy"), BROWSER), api.post(link(token, "cy"), "action=approve", FORM)):
-            assert "Reject it was chosen." in page_of(answer).text
-
     def test_who_is_not_asked_yet_is_told_so(self, api: Api) -> None:
         token = api.create(page={**PAGE, "escalate": {"after": "1d", "to": ["lead"]}})
         for answer in (api.get(link(token, "lead"), BROWSER), press(api, link(token, "lead"), "reject")):
