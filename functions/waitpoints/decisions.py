@@ -60,11 +60,12 @@ class Decisions:
         """
         for _ in range(people + _SPARE_ATTEMPTS):
             now = self._clock()
+            as_of_now = replace(token, outcome=token.outcome_at(now))  # a due token has ended, even before that is stored
             if standing := token.answer_of(choice.approver):
                 is_this = (standing.action, standing.fields) == (choice.action, choice.fields)
-                return Recorded(token, standing, is_this)
-            if token.outcome_at(now) is not None:
-                return TooLate(token)
+                return Recorded(as_of_now, standing, is_this)
+            if as_of_now.outcome is not None:
+                return TooLate(as_of_now)
             answer = Answer(choice.approver, choice.action, choice.fields, now)
             answers = (*token.answers, answer)
             decides = sum(one.action == choice.action for one in answers) >= choice.needs

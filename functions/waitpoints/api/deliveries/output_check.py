@@ -8,13 +8,19 @@ from waitpoints.wiring import services
 
 
 def accept(token_id: str, rules: Rules, output: str | None) -> str | None:
-    """Return the JSON text that the run gets. Raises PayloadRefused if the output does not fit. No output counts as `null`.
+    """Return the JSON text that the run gets. Raises PayloadRefused if the output does not fit, and BodyTooLarge where
+    a page has approvers. No output counts as `null`.
 
     An output that fits a payloadSchema stays as it is. One that fits a page is as a person's choice would be: an unticked
     yes or no that was left out is false.
     """
     if rules.has_page:
-        return _check_page(token_id, rules.page_kind, output or "null")
+        choice = _check_page(token_id, rules.page_kind, output or "null")
+        if rules.has_approvers:
+            from waitpoints import answers  # noqa: PLC0415 - only for pages with approvers
+
+            answers.check_size(choice)
+        return choice
     if rules.has_schema:
         _check_schema(token_id, output or "null")
     return output

@@ -1,0 +1,258 @@
+"""Each door to a token whose page has approvers, and somebody who tries it."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from in_process.template import Template
+from openapi.operations import ENDPOINTS
+from tests.support.approval_page import BROWSER, FORM, JSON, has_nothing_to_press, page_of
+from tests.support.decision import DECISION, PEOPLE, REJECT, choose, given, link
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.answers import MAX_ANSWER
+from waitpoints.errors import BodyTooLarge
+from waitpoints.waiter_result import Failure, Success
+
+COMPLETE_KEY = "/api/v1/waitpoints/complete"
+ERROR = {"message": "no", "name": "Refused"}
+KEY = "orders:4711"
+
+
+class Place:
+    """A token that one approver has answered, for which two executions wait."""
+
+    def __init__(self, api: Api, world: InMemory) -> None:
+        self.api, self.world = api, world
+        self.waiter, self.bare = world.new_waiter(), world.new_waiter(unwrap=True)
+        self.token = api.create(page=DECISION, idempotencyKey=KEY, timeout="1h", taskToken=self.waiter.handle)
+        world.tokens.wait(self.token["id"], self.bare)
+        assert choose(api, self.token, "ann", "approve", note="fine").status == 200
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        return self.api.retrieve(self.token["id"])
+
+    def result(self) -> Any:
+        told = self.world.step_functions.result(self.waiter.handle)
+        assert isinstance(told, Success)
+        return json.loads(told.json)
+
+    def assert_waits(self, others: int = 0) -> None:
+        shown = self.shown
+        assert (shown["status"], given(shown)) == ("WAITING", [("ann", "approve")])
+        assert shown.get("otherDeliveries", {"count": 0})["count"] == others
+        assert self.world.step_functions.result(self.waiter.handle) is None
+        assert choose(self.api, self.token, "bo", "approve").status == 200
+        assert self.result()["output"]["approver"] == "bo"
+
+    def complete(self, body: Any, credential: str) -> int:
+        headers = {**JSON, "authorization": f"Bearer {credential}"}
+        return self.api.post(f"{TOKENS}/{self.token['id']}/complete", body, headers).status
+
+
+@pytest.fixture
+def place(api: Api, world: InMemory) -> Place:
+    return Place(api, world)
+
+
+class TestThePlainUrl:
+    @pytest.mark.parametrize("query", ["", "?approver=ann", "?approver=", "?a=1"])
+    def test_shows_what_is_asked_and_takes_no_answer(self, place: Place, query: str) -> None:
+        url = place.token["url"] + query
+        page = page_of(place.api.get(url, BROWSER))
+        assert "Deploy 4.2?" in page.text
+        assert has_nothing_to_press(page)
+        assert place.api.post(url, REJECT, JSON).status == 403
+        pressed = place.api.post(url, urlencode({"action": "reject"}), FORM)
+        assert pressed.status == 403
+        assert has_nothing_to_press(page_of(pressed))
+        place.assert_waits(others=2)
+
+    def test_tells_a_late_sender_nothing_new(self, place: Place) -> None:
+        choose(place.api, place.token, "cy", "reject")
+        assert place.api.post(place.token["url"], REJECT, JSON).status == 200
+        assert place.api.post(place.token["url"], urlencode({"action": "reject"}), FORM).status == 303
+        assert place.shown["otherDeliveries"]["count"] == 2
+
+
+class TestAPublicAccessToken:
+    @pytest.mark.parametrize("scope", ["write:waitpoints:{}", "write:waitpoints", "admin"])
+    @pytest.mark.parametrize("body", [f'{{"data":{REJECT}}}', {}, {"error": ERROR}, {"data": "x" * 200_000}], ids=repr)
+    def test_neither_completes_nor_fails_it(self, place: Place, scope: str, body: Any) -> None:
+        credential = place.world.credentials.sign_public_access_token([scope.format(place.token["id"])])
+        assert place.complete(body, credential) == 403
+        place.assert_waits()
+
+    def test_that_comes_after_the_end_is_answered_as_ever(self, place: Place) -> None:
+        choose(place.api, place.token, "cy", "reject")
+        credential = place.world.credentials.sign_public_access_token(["admin"])
+        assert [place.complete(body, credential) for body in ({"data": 1}, {"error": ERROR})] == [200, 200]
+        assert place.result()["output"]["approver"] == "cy"
+
+
+class TestAnEndpoint:
+    def put(self, api: Api) -> Callable[[], dict[str, Any]]:
+        self.url = api.request("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none", "output": "body.o"}).json[
+            "url"
+        ]
+        return lambda: dict(api.get(f"{ENDPOINTS}/orders").json["deliveries"])
+
+    def test_delivers_nothing_to_it_but_counts(self, place: Place) -> None:
+        counts = self.put(place.api)
+        assert place.api.post(self.url, f'{{"id": "4711", "o": {REJECT}}}', JSON).status == 200
+        assert {kind: one["count"] for kind, one in counts().items() if one["count"]} == {"notMatching": 1}
+        assert counts()["notMatching"]["lastDetail"] == "The token of this key is answered by its approvers only"
+        place.assert_waits()
+
+    def test_that_came_first_is_kept_for_nobody(self, api: Api, world: InMemory) -> None:
+        self.put(api)
+        assert api.post(self.url, f'{{"id": "4711", "o": {REJECT}}}', JSON).status == 200
+        Place(api, world).assert_waits(others=1)
+
+
+@pytest.mark.parametrize("completion", [{"data": json.loads(REJECT)}, {"error": ERROR}, {}])
+def test_a_kept_completion_is_not_adopted_but_counted(api: Api, world: InMemory, completion: dict[str, Any]) -> None:
+    kept = api.post(COMPLETE_KEY, {"idempotencyKey": KEY, **completion}).json["id"]
+    place = Place(api, world)
+    assert (place.token["isCached"], place.token["id"] != kept) == (False, True)
+    place.assert_waits(others=1)
+
+
+class TestTheApiKey:
+    """It completes the token in place of the approvers, whose answers are kept."""
+
+    @pytest.mark.parametrize("door", ["id", "key", "state, id", "state, key"])
+    @pytest.mark.parametrize("completion", [{"data": json.loads(REJECT)}, {"error": ERROR}], ids=["complete", "fail"])
+    def test_completes_and_fails_it(self, place: Place, door: str, completion: dict[str, Any]) -> None:
+        self.act(place, door, completion)
+        shown, result = place.shown, place.result()
+        assert (shown["status"], given(shown)) == ("COMPLETED", [("ann", "approve")])
+        assert (shown["completedBy"]["source"], shown["completedBy"]["override"]) == ("complete", True)
+        assert "approver" not in shown["completedBy"]
+        if "error" in completion:
+            assert result == {"ok": False, "error": {**ERROR, "code": "WAITPOINT_FAILED"}, "answers": shown["answers"]}
+            told = place.world.step_functions.result(place.bare.handle)
+            assert isinstance(told, Failure)
+            assert told.error == "Refused"
+        else:
+            assert result == {"ok": True, "output": completion["data"]}
+        assert choose(place.api, place.token, "bo", "approve").status == 200
+        assert given(place.shown) == [("ann", "approve")]
+        assert place.shown["otherDeliveries"]["count"] == 1
+        page = page_of(place.api.get(link(place.token, "bo"), BROWSER))
+        assert has_nothing_to_press(page)
+
+    @pytest.mark.parametrize("door", ["id", "key"])
+    def test_chooses_what_the_page_accepts_in_as_few_bytes_as_a_person(self, place: Place, door: str) -> None:
+        room = MAX_ANSWER - len('{"action":"reject","fields":{"note":""}}')
+        for data, status in (({"action": "nothing"}, 422), ({"action": "reject", "fields": {"note": "x" * (room + 1)}}, 413)):
+            path, named = self.named(place, door)
+            assert place.api.post(path, {**named, "data": data}).status == status
+            assert place.shown["status"] == "WAITING"
+        path, named = self.named(place, door)
+        data = {"action": "reject", "fields": {"note": "x" * room}}
+        assert place.api.post(path, {**named, "data": data}).status == 200
+
+    def test_in_a_state_is_told_that_a_choice_is_too_long(self, place: Place) -> None:
+        data = {"action": "reject", "fields": {"note": "x" * MAX_ANSWER}}
+        with pytest.raises(BodyTooLarge):
+            self.act(place, "state, id", {"data": data})
+
+    def act(self, place: Place, door: str, completion: dict[str, Any]) -> None:
+        path, named = self.named(place, door)
+        if "state" in door:
+            Template.load().functions()["complete_token_in_state"].call({**named, **completion})
+            return
+        assert place.api.post(path, {**named, **completion}).status == 200
+
+    def named(self, place: Place, door: str) -> tuple[str, dict[str, str]]:
+        if "key" in door:
+            return COMPLETE_KEY, {"idempotencyKey": KEY}
+        return f"{TOKENS}/{place.token['id']}/complete", {"waitpointId": place.token["id"]} if "state" in door else {}
+
+
+class TestTheTimeout:
+    def test_ends_it_with_what_came(self, place: Place) -> None:
+        place.world.clock.advance(3_600_000)
+        place.world.waking.look(place.token["id"])
+        result, shown = place.result(), place.shown
+        assert (result["ok"], result["error"]["name"]) == (False, "WaitpointTimeoutError")
+        assert (given(result), given(shown)) == ([("ann", "approve")],) * 2
+        assert shown["completedBy"]["source"] == "timeout"
+        told = place.world.step_functions.result(place.bare.handle)
+        assert isinstance(told, Failure)
+        assert told.error == "WaitpointTimeoutError"
+
+    def test_holds_for_an_answer_before_it_is_stored(self, place: Place) -> None:
+        place.world.clock.advance(3_600_000)
+        assert choose(place.api, place.token, "bo", "approve").status == 200
+        pressed = place.api.post(link(place.token, "cy"), urlencode({"action": "approve"}), FORM)
+        assert (pressed.status, has_nothing_to_press(page_of(pressed))) == (200, True)
+        assert (place.shown["status"], given(place.shown)) == ("TIMED_OUT", [("ann", "approve")])
+        assert place.shown["otherDeliveries"]["count"] == 2
+
+
+class TestAPersonalLink:
+    """What is no answer is counted, and nobody is asked who has answered, or after the end."""
+
+    @pytest.mark.parametrize(
+        ("body", "status"),
+        [
+            ('{"action": "nothing"}', 422),
+            ("no JSON", 422),
+            (json.dumps({"action": "approve", "fields": {"note": "x" * MAX_ANSWER}}), 413),
+        ],
+        ids=["unknown", "unreadable", "too long"],
+    )
+    def test_counts_a_programs_refused_answer(self, place: Place, body: str, status: int) -> None:
+        assert place.api.post(link(place.token, "bo"), body, JSON).status == status
+        place.assert_waits(others=1)
+
+    def test_counts_the_answer_of_somebody_who_is_not_asked(self, place: Place) -> None:
+        url = place.world.urls.approver_url(place.token["id"], "", "dee")
+        assert place.api.post(url, REJECT, JSON).status == 403
+        place.assert_waits(others=1)
+
+    @pytest.mark.parametrize("body", ["action=nothing", "no form", "action=approve&x=y"])
+    def test_asks_nobody_again_who_has_answered(self, place: Place, body: str) -> None:
+        pressed = place.api.post(link(place.token, "ann"), body, FORM)
+        assert (pressed.status, has_nothing_to_press(page_of(pressed))) == (200, True)
+        place.assert_waits(others=1)
+
+    @pytest.mark.parametrize("body", ["action=nothing", "action=approve", "no form"])
+    @pytest.mark.parametrize("confirm", [False, True])
+    def test_asks_nobody_after_the_end(self, api: Api, confirm: bool, body: str) -> None:
+        token = api.create(page={**DECISION, "confirm": confirm})
+        choose(api, token, "cy", "reject")
+        pressed = api.post(link(token, "bo"), body, FORM)
+        assert (pressed.status, has_nothing_to_press(page_of(pressed))) == (200, True)
+        assert api.post(link(token, "bo"), "{}", JSON).status == 200
+        assert given(api.retrieve(token["id"])) == [("cy", "reject")]
+
+    def test_that_another_site_posts_to_answers_nothing(self, place: Place) -> None:
+        pressed = place.api.post(link(place.token, "bo"), "action=reject", {**FORM, "sec-fetch-site": "cross-site"})
+        assert pressed.status == 200
+        place.assert_waits()
+
+    def test_opened_by_a_scanner_answers_nothing(self, place: Place) -> None:
+        for name in PEOPLE:
+            for method in ("GET", "HEAD", "OPTIONS"):
+                place.api.request(method, link(place.token, name), b"", BROWSER)
+        place.assert_waits()
+
+    def test_is_in_no_log(self, place: Place, log: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        for name in (*PEOPLE, "dee"):
+            url = place.world.urls.approver_url(place.token["id"], "", name)
+            for body in ("{}", '{"action": "approve", "fields": {"note": "secret-note"}}'):
+                place.api.post(url, body, JSON)
+            place.api.get(url, BROWSER)
+            place.api.get(url.replace(name, "eve"), BROWSER)
+        place.api.retrieve(place.token["id"])
+        written = log.getvalue() + capsys.readouterr().out
+        hashes = [one["url"].rsplit("/", 1)[1].split("?")[0] for one in place.token["links"]]
+        assert place.token["id"] in written
+        assert [one for one in [*hashes, "secret-note", "approver="] if one in written] == []
