@@ -1,0 +1,315 @@
+"""Which people a page may name, and what is said of those that it may not."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from in_process.api_gateway import TOKENS, Api
+from in_process.template import Template
+from tests.support.approval_page import BROWSER, JSON
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.page.approvers import Approval, Approver, Escalation, check_decidable
+from waitpoints.api.page.definition import load, parse
+from waitpoints.errors import InvalidPage
+
+CONTROLS = "control characters and halves of surrogate pairs are not accepted"
+ID = "expected a text of 1 to 128 characters"
+EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
+SLACK = "expected a member id, such as U024BE7LH, not a name"
+OUTER = "line breaks, tabs and outer spaces are not accepted"
+TWICE = "has the same id, e-mail address or Slack id"
+AFTER = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s)'
+NEEDS = "it needs page.approvers"
+
+
+def approval(**members: Any) -> Approval:
+    found = load(parse({"title": "Go?", **members})).approval
+    assert found
+    return found
+
+
+def refusal(**members: Any) -> str:
+    with pytest.raises(InvalidPage) as refused:
+        parse({"title": "Go?", **members})
+    return refused.value.message.removeprefix("Invalid ")
+
+
+class TestAnApprover:
+    def test_is_a_text_or_an_object(self) -> None:
+        named = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U024BE7LH"}
+        assert approval(approvers=["bo", "cy@example.com", named, {"id": "ed@example.com"}]).approvers == (
+            Approver("bo"),
+            Approver("cy@example.com", email="cy@example.com"),
+            Approver("ann", "Ann Lee", "ann@example.com", "U024BE7LH"),
+            Approver("ed@example.com"),
+        )
+
+    def test_is_shown_by_name_or_id(self) -> None:
+        assert [Approver("ann", "Ann Lee").shown, Approver("bo").shown] == ["Ann Lee", "bo"]
+        assert Approver("bo", email="b@example.com").members() == {"id": "bo", "email": "b@example.com"}
+
+    @pytest.mark.parametrize("identifier", ["a", "x" * 128, "a/b?c=d&e#f", "Ünï 语 🎈", "<b>ann</b>", "..", "a  b"])
+    def test_may_have_any_id_that_can_be_shown(self, identifier: str) -> None:
+        assert approval(approvers=[identifier]).approvers[0].id == identifier
+
+    @pytest.mark.parametrize(
+        ("given", "place", "problem"),
+        [
+            ("", "", ID),
+            ("x" * 129, "", ID),
+            (1, "", "expected an object"),
+            (None, "", "expected an object"),
+            (" ", "", "expected more than white space"),
+            ("a\x00", "", CONTROLS),
+            ("a\x85", "", CONTROLS),
+            ("\ud800", "", CONTROLS),
+            ("a\nb", "", OUTER),
+            ("a\tb", "", OUTER),
+            (" ann", "", OUTER),
+            ("ann ", "", OUTER),
+            ("ann\u3000", "", OUTER),
+            ({}, ".id", ID),
+            ({"id": 1}, ".id", ID),
+            ({"id": "a\r"}, ".id", OUTER),
+            ({"id": "a", "name": ""}, ".name", "expected a text of 1 to 100 characters"),
+            ({"id": "a", "name": "x" * 101}, ".name", "expected a text of 1 to 100 characters"),
+            ({"id": "a", "name": None}, ".name", "expected a text of 1 to 100 characters"),
+            ({"id": "a", "name": "\x1b"}, ".name", CONTROLS),
+            ({"id": "a", "email": "ann"}, ".email", EMAIL),
+            ({"id": "a", "email": None}, ".email", EMAIL),
+            ({"id": "a", "email": "Ann <a@example.com>"}, ".email", EMAIL),
+            ({"id": "a", "email": "a@example.com\nBcc: b@example.com"}, ".email", EMAIL),
+            ({"id": "a", "email": "a@example.com, b@example.com"}, ".email", EMAIL),
+            ({"id": "a", "email": "a@localhost"}, ".email", EMAIL),
+            ({"id": "a", "email": "a@example..com"}, ".email", EMAIL),
+            ({"id": "a", "email": "x" * 250 + "@a.bc"}, ".email", EMAIL),
+            ({"id": "a", "slack": "ann"}, ".slack", SLACK),
+            ({"id": "a", "slack": "@U024BE7LH"}, ".slack", SLACK),
+            ({"id": "a", "slack": "u024be7lh"}, ".slack", SLACK),
+            ({"id": "a", "slack": None}, ".slack", SLACK),
+            ({"id": "a", "emial": "a@example.com"}, "", 'unknown field "emial": did you mean "email"?'),
+        ],
+    )
+    @pytest.mark.parametrize("is_escalated", [False, True])
+    def test_that_is_not_accepted_is_named(self, given: Any, place: str, problem: str, is_escalated: bool) -> None:
+        if is_escalated:
+            said = refusal(approvers=["one", "two"], escalate={"after": "1d", "to": ["three", given]})
+            assert said == f"page.escalate.to[1]{place}: {problem}"
+        else:
+            assert refusal(approvers=["one", given]) == f"page.approvers[1]{place}: {problem}"
+
+    @pytest.mark.parametrize("given", [[], None, {}, "ann", ["a"] * 21])
+    def test_is_one_of_1_to_20(self, given: Any) -> None:
+        assert refusal(approvers=given) == "page.approvers: expected a list of 1 to 20 items"
+        listed = {"after": "1d", "to": given}
+        assert refusal(approvers=["ann"], escalate=listed) == "page.escalate.to: expected a list of 1 to 20 items"
+
+    def test_is_one_of_20_with_those_of_the_escalation(self) -> None:
+        people = [str(number) for number in range(21)]
+        assert len(approval(approvers=people[:20]).everybody()) == 20
+        assert len(approval(approvers=people[:1], escalate={"after": "1d", "to": people[1:20]}).everybody()) == 20
+        said = refusal(approvers=people[:1], escalate={"after": "1d", "to": people[1:]})
+        assert said == "page.escalate.to: with page.approvers, at most 20 people are accepted"
+
+
+ANN = {"id": "ann", "email": "Ann@Example.com", "slack": "U024BE7LH"}
+
+
+class TestNobodyIsNamedTwice:
+    @pytest.mark.parametrize(
+        "other",
+        [
+            "ANN",
+            "ann@example.COM",
+            "u024be7lh",
+            {"id": "bo", "email": "ann@example.com"},
+            {"id": "bo", "slack": "U024BE7LH"},
+            {"id": "ann@EXAMPLE.com"},
+        ],
+        ids=str,
+    )
+    def test_without_case_over_both_lists(self, other: Any) -> None:
+        assert refusal(approvers=[ANN, "cy", other]) == f"page.approvers[2]: page.approvers[0] {TWICE}"
+        said = refusal(approvers=[ANN, "cy"], escalate={"after": "1d", "to": [other]})
+        assert said == f"page.escalate.to[0]: page.approvers[0] {TWICE}"
+        said = refusal(approvers=["cy"], escalate={"after": "1d", "to": [ANN, other]})
+        assert said == f"page.escalate.to[1]: page.escalate.to[0] {TWICE}"
+
+    def test_as_other_alphabets_write_case(self) -> None:
+        assert refusal(approvers=["straße", "STRASSE"]) == f"page.approvers[1]: page.approvers[0] {TWICE}"
+
+    def test_but_one_person_may_have_one_text_for_all(self) -> None:
+        assert approval(approvers=[{"id": "a@example.com", "email": "A@example.com"}]).approvers[0].email == "A@example.com"
+
+
+class TestTheRequester:
+    @pytest.mark.parametrize(
+        ("given", "problem"),
+        [("", ID), (None, ID), (1, ID), ("x" * 129, ID), ("a\nb", OUTER), ("\ud800", CONTROLS)],
+    )
+    def test_is_like_an_id(self, given: Any, problem: str) -> None:
+        assert refusal(approvers=["ann"], requestedBy=given) == f"page.requestedBy: {problem}"
+
+    @pytest.mark.parametrize("requester", ["ann", "ANN", "ann@example.com", "u024be7lh"])
+    def test_does_not_answer_alone_or_with_others(self, requester: str) -> None:
+        why = "nobody answers their own request without page.selfApproval"
+        said = refusal(approvers=["bo", ANN], requestedBy=requester)
+        assert said == f"page.requestedBy: {requester} is page.approvers[1], too: {why}"
+        said = refusal(approvers=["bo"], requestedBy=requester, escalate={"after": "1d", "to": [ANN]})
+        assert said == f"page.requestedBy: {requester} is page.escalate.to[0], too: {why}"
+        assert refusal(approvers=[ANN], requestedBy=requester, selfApproval=False).endswith(why)
+        assert approval(approvers=[ANN], requestedBy=requester, selfApproval=True).requested_by == requester
+
+    def test_may_be_somebody_else(self) -> None:
+        assert approval(approvers=[ANN], requestedBy="cy").requested_by == "cy"
+        assert approval(approvers=[ANN], requestedBy="cy", selfApproval=True).requested_by == "cy"
+
+    @pytest.mark.parametrize("given", ["true", None, 1])
+    def test_answers_only_after_a_plain_yes(self, given: Any) -> None:
+        said = refusal(approvers=[ANN], requestedBy="ann", selfApproval=given)
+        assert said == "page.selfApproval: expected true or false"
+
+    @pytest.mark.parametrize("given", [True, False])
+    def test_must_be_named_to_answer(self, given: bool) -> None:
+        assert refusal(approvers=["ann"], selfApproval=given) == "page.selfApproval: it needs page.requestedBy"
+
+
+class TestAnEscalation:
+    @pytest.mark.parametrize(("after", "milliseconds"), [("4h", 14_400_000), ("1d", 86_400_000), ("1s", 1000)])
+    def test_has_an_instant_and_people(self, after: str, milliseconds: int) -> None:
+        found = approval(approvers=["ann"], escalate={"after": after, "to": ["lea"]})
+        assert found.escalation == Escalation(milliseconds, (Approver("lea"),))
+        assert found.asked(is_escalated=False) == (Approver("ann"),)
+        assert found.asked(is_escalated=True) == found.everybody() == (Approver("ann"), Approver("lea"))
+        assert found.links(lambda name: f"<{name}>") == [{"approver": name, "url": f"<{name}>"} for name in ("ann", "lea")]
+
+    @pytest.mark.parametrize("after", [None, 1, "", "soon", "0s", "-1d", "2030-01-01T00:00:00Z"])
+    def test_needs_a_duration(self, after: Any) -> None:
+        said = refusal(approvers=["ann"], escalate={"after": after, "to": ["lea"]})
+        assert said == f"page.escalate.after: {AFTER}"
+
+    @pytest.mark.parametrize("given", [None, [], "lea"])
+    def test_is_an_object(self, given: Any) -> None:
+        assert refusal(approvers=["ann"], escalate=given) == "page.escalate: expected an object"
+
+
+@pytest.mark.parametrize(
+    "member", [{"requestedBy": "ann"}, {"selfApproval": True}, {"escalate": {"after": "1d", "to": ["lea"]}}], ids=str
+)
+def test_what_is_for_approvers_needs_them(member: dict[str, Any]) -> None:
+    [name] = member
+    assert refusal(**member) == f"page.{name}: {NEEDS}"
+    action = {"id": "a", "label": "A", "needs": 1}
+    assert refusal(actions=[action]) == f"page.actions[0].needs: {NEEDS}"
+
+
+class TestHowMany:
+    @pytest.mark.parametrize("needs", [0, -1, 3, 1.0, 1.5, "2", None, True])
+    def test_must_agree_is_at_most_everybody(self, needs: Any) -> None:
+        said = refusal(approvers=["ann", "bo"], actions=[{"id": "a", "label": "A", "needs": needs}])
+        assert said == "page.actions[0].needs: expected a whole number of 1 to 2, the number of approvers"
+
+    @pytest.mark.parametrize(
+        ("needs", "people"), [([1], 1), ([1, 1], 1), ([2, 1], 2), ([2], 2), ([2, 2], 3), ([3, 2, 1], 4), ([20], 20)]
+    )
+    def test_may_always_decide(self, needs: list[int], people: int) -> None:
+        check_decidable(needs, people)
+
+    def test_could_leave_it_undecided_and_what_would_do(self) -> None:
+        said = refusal(
+            approvers=["ann", "bo", "cy"],
+            actions=[{"id": name, "label": name, "needs": needs} for name, needs in (("yes", 3), ("no", 2))],
+        )
+        assert said == (
+            "page.actions: all 3 approvers could answer and nothing be decided: needs minus 1, summed over all actions, is 3 "
+            "and must be at most 2. Ask at least 4 approvers, or need fewer"
+        )
+
+    def test_counts_no_one_who_comes_by_escalation(self) -> None:
+        actions = [{"id": name, "label": name, "needs": 2} for name in ("yes", "no")]
+        said = refusal(approvers=["ann", "bo"], actions=actions, escalate={"after": "1d", "to": ["lea"]})
+        assert said.startswith("page.actions: all 2 approvers could answer")
+
+    @given(st.lists(st.integers(1, 20), min_size=1, max_size=8), st.integers(1, 20), st.randoms(use_true_random=False))
+    def test_is_refused_if_and_only_if_some_order_decides_nothing(self, needs: list[int], people: int, order: Any) -> None:
+        undecided = [number for number, need in enumerate(needs) for _ in range(need - 1)]
+        if len(undecided) < people:
+            check_decidable(needs, people)
+            counts = [0] * len(needs)
+            for _ in range(people):
+                counts[order.randrange(len(needs))] += 1
+            assert any(count >= need for count, need in zip(counts, needs, strict=True))
+        else:
+            with pytest.raises(InvalidPage):
+                check_decidable(needs, people)
+
+
+TEXTS = st.sampled_from(
+    ["ann", "Bo", "bo", "cy@example.com", "CY@example.com", "U024BE7LH", "ü/?&=#%2F+", "<b>", " ", "é\u0301"]
+)
+ANYTHING = st.none() | st.booleans() | st.integers(-1, 25) | TEXTS | st.text(max_size=5)
+PEOPLE = st.lists(
+    st.one_of(
+        TEXTS,
+        st.text(min_size=1, max_size=20),
+        st.fixed_dictionaries(
+            {"id": st.text(min_size=1, max_size=9)}, optional={"name": ANYTHING, "email": TEXTS, "slack": TEXTS}
+        ),
+        ANYTHING,
+    ),
+    max_size=6,
+)
+PAGES = st.fixed_dictionaries(
+    {"title": st.just("Go?"), "approvers": PEOPLE},
+    optional={
+        "requestedBy": ANYTHING,
+        "selfApproval": st.booleans() | ANYTHING,
+        "escalate": st.fixed_dictionaries({"after": st.sampled_from(["1d", "1h"]) | ANYTHING, "to": PEOPLE}) | ANYTHING,
+        "actions": st.lists(
+            st.fixed_dictionaries(
+                {"id": st.sampled_from(["a", "b"]), "label": st.just("A")}, optional={"needs": st.integers(1, 3) | ANYTHING}
+            ),
+            min_size=1,
+            max_size=2,
+        ),
+        "confirm": st.booleans(),
+    },
+)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Any:
+    world = InMemory()
+    with pytest.MonkeyPatch.context() as patch:
+        world.install(patch)
+        yield Api(Template.load(), world.api_key.read_current())
+
+
+@settings(max_examples=300)
+@given(page=PAGES)
+@example(page={"title": "Go?", "approvers": ["ü/?&=#%2F+", "a b", "+", "%20"]})
+@example(page={"title": "Go?", "approvers": ["\ud83c\udf88", "\u202e", "\ufeffx"]})
+def test_any_page_is_refused_or_can_be_shown_and_answered(shared: Api, page: dict[str, Any]) -> None:
+    answer = shared.post(TOKENS, json.dumps({"page": page}))
+    assert answer.status in (200, 422), answer
+    if answer.status == 422:
+        assert answer.json["error"].startswith("Invalid page")
+        return
+    token = answer.json
+    first = shared.retrieve(token["id"])
+    action = next(iter(first["needs"]))
+    asked = {person["id"] for person in first["approvers"]}
+    for one in token["links"]:
+        status = 200 if one["approver"] in asked else 403
+        assert shared.get(one["url"], BROWSER).status == status
+        assert shared.post(one["url"], json.dumps({"action": action}), JSON).status == status
+    shown = shared.retrieve(token["id"])
+    assert shown["status"] == "COMPLETED"
+    assert json.loads(shown["output"])["answers"] == shown["answers"]
+    assert len(shown["answers"]) == first["needs"][action]
+    for one in token["links"]:
+        if one["approver"] in asked:
+            assert shared.get(one["url"], BROWSER).status == 200

@@ -1,0 +1,198 @@
+"""Answers that are lost, repeated, late, or at the same moment as those of others."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.store import MemoryStore
+from tests.support.settling import ORIGIN
+from waitpoints.answers import decided_text
+from waitpoints.decisions import Choice, Decisions, Recorded, TooLate
+from waitpoints.errors import TryAgain
+from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, TimedOut, Token
+
+PAGE = Document(DocumentKind.APPROVAL, "{}")
+MINUTE = 60_000
+
+
+class ContestedStore(MemoryStore):
+    """`before` happens before an answer is written, and `lost` is how many responses to writes that took effect are lost.
+
+    As botocore does, the write is then sent again.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(86_400)
+        self.before: Callable[[], object] = lambda: None
+        self.lost = 0
+        self.writes = 0
+
+    def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+        before, self.before = self.before, lambda: None
+        before()
+        self.writes += 1
+        result = super().answer(token, answer, outcome)
+        if self.lost:
+            self.lost -= 1
+            return super().answer(token, answer, outcome)
+        return result
+
+
+class Decision:
+    """A token that ends once two people have chosen "yes", or one "no"."""
+
+    def __init__(self) -> None:
+        self.store = ContestedStore()
+        self.world = InMemory(self.store)
+        self.id = self.world.tokens.create(
+            NewToken(document=PAGE, timeout_at=self.world.clock() + MINUTE), self.world.clock()
+        ).token_id
+
+    @property
+    def token(self) -> Token:
+        return self.store.get(self.id)
+
+    def answer(self, person: str, action: str = "yes", fields: str = "{}", read: Token | None = None) -> Recorded | TooLate:
+        choice = Choice(person, action, fields, 2 if action == "yes" else 1)
+        return self.world.decisions.answer(read or self.token, 3, choice, ORIGIN, decided_text)
+
+    def recorded(self) -> list[str]:
+        return [answer.approver for answer in self.token.answers]
+
+    def decided_by(self) -> list[str]:
+        outcome = self.token.outcome
+        assert isinstance(outcome, Completed)
+        assert outcome.origin is not None
+        given = [answer["approver"] for answer in json.loads(outcome.output.json or "")["answers"]]
+        assert given[-1] == outcome.origin.approver
+        return given
+
+
+@pytest.fixture
+def decision() -> Decision:
+    return Decision()
+
+
+class TestAnAnswer:
+    def test_is_one_write_beside_the_read(self, decision: Decision) -> None:
+        decision.answer("ann")
+        decision.answer("bo")
+        assert (decision.store.writes, decision.decided_by()) == (2, ["ann", "bo"])
+
+    @pytest.mark.parametrize("action", ["yes", "no"])
+    def test_whose_response_was_lost_is_recorded_once(self, decision: Decision, action: str) -> None:
+        decision.store.lost = 1
+        result = decision.answer("ann", action)
+        assert isinstance(result, Recorded)
+        assert (result.is_this, decision.recorded()) == (True, ["ann"])
+        assert (decision.token.outcome is not None) is (action == "no")
+
+    @pytest.mark.parametrize("action", ["yes", "no"])
+    def test_that_is_sent_again_is_the_same(self, decision: Decision, action: str) -> None:
+        first = decision.answer("ann", action)
+        again = decision.answer("ann", action)
+        assert isinstance(first, Recorded)
+        assert isinstance(again, Recorded)
+        assert (again.is_this, again.answer) == (True, first.answer)
+        assert (decision.recorded(), decision.store.writes) == (["ann"], 1)
+
+    def test_that_is_sent_again_after_somebody_else_has_decided_is_still_its_persons(self, decision: Decision) -> None:
+        decision.answer("ann")
+        decision.answer("bo", "no")
+        again = decision.answer("ann")
+        assert isinstance(again, Recorded)
+        assert (again.is_this, again.token.outcome) == (True, decision.token.outcome)
+
+    @pytest.mark.parametrize(("action", "fields"), [("no", "{}"), ("yes", '{"note":"x"}')])
+    def test_that_is_another_one_changes_nothing(self, decision: Decision, action: str, fields: str) -> None:
+        decision.answer("ann")
+        again = decision.answer("ann", action, fields)
+        assert isinstance(again, Recorded)
+        assert (again.is_this, again.answer.action, again.answer.fields) == (False, "yes", "{}")
+        assert (decision.recorded(), decision.token.outcome) == (["ann"], None)
+
+    def test_after_the_end_is_too_late_and_told_how_it_ended(self, decision: Decision) -> None:
+        decision.answer("ann", "no")
+        result = decision.answer("bo", "no")
+        assert isinstance(result, TooLate)
+        assert result.token.outcome == decision.token.outcome
+        assert decision.decided_by() == decision.recorded() == ["ann"]
+
+    @pytest.mark.parametrize("person", ["ann", "bo"])
+    def test_from_the_timeout_on_finds_a_token_that_has_timed_out(self, decision: Decision, person: str) -> None:
+        """Even before its timer has stored that."""
+        decision.answer("ann")
+        timeout_at = decision.world.clock.advance(MINUTE)
+        result = decision.answer(person)
+        assert isinstance(result, Recorded if person == "ann" else TooLate)
+        assert result.token.outcome == TimedOut(timeout_at)
+        assert decision.recorded() == ["ann"]
+
+    def test_that_is_due_when_it_is_written_is_too_late(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.world.tokens.expire(decision.id)
+        read = decision.token
+        decision.world.clock.advance(MINUTE - 1)
+        decision.world.clock.slips = -1
+        result = decision.answer("ann", read=read)
+        assert isinstance(result, TooLate)
+        assert isinstance(result.token.outcome, TimedOut)
+        assert decision.recorded() == []
+
+
+class TestAtTheSameMoment:
+    def test_another_persons_answer_comes_first_and_both_count(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.answer("ann")
+        result = decision.answer("bo")
+        assert isinstance(result, Recorded)
+        assert decision.decided_by() == decision.recorded() == ["ann", "bo"]
+
+    def test_another_persons_answer_decides_and_this_one_is_too_late(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.answer("ann", "no")
+        assert isinstance(decision.answer("bo", "no"), TooLate)
+        assert decision.decided_by() == decision.recorded() == ["ann"]
+
+    def test_the_same_persons_other_answer_comes_first_and_stands(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.answer("ann", "no")
+        result = decision.answer("ann", "yes")
+        assert isinstance(result, Recorded)
+        assert (result.is_this, result.answer.action, decision.decided_by()) == (False, "no", ["ann"])
+
+    def test_an_api_key_completes_it_and_the_answer_is_too_late(self, decision: Decision) -> None:
+        decision.store.before = lambda: decision.world.tokens.complete(decision.id, "1", ORIGIN)
+        result = decision.answer("ann", "no")
+        assert isinstance(result, TooLate)
+        assert result.token.outcome == decision.token.outcome
+        assert decision.recorded() == []
+
+    def test_the_answer_is_tried_as_often_as_there_are_people_and_five_times_more(self, decision: Decision) -> None:
+        tries: list[Answer] = []
+
+        def refuse(token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
+            tries.append(answer)
+            return False, replace(token, answers=())
+
+        decision.store.answer = refuse  # type: ignore[method-assign]
+        with pytest.raises(TryAgain):
+            decision.answer("ann")
+        assert len(tries) == 3 + 5
+
+    def test_every_one_of_twenty_people_is_tried_often_enough(self) -> None:
+        """At worst, each of the other nineteen is faster once."""
+        decision = Decision()
+        store, others = decision.store, [f"person {number}" for number in range(19)]
+
+        def overtake() -> None:
+            if others:
+                other = others.pop()
+                Decisions(store, None, decision.world.clock).answer(  # type: ignore[arg-type]
+                    decision.token, 20, Choice(other, "yes", "{}", 20), ORIGIN, decided_text
+                )
+                store.before = overtake
+
+        store.before = overtake
+        choice = Choice("the last", "yes", "{}", 20)
+        assert isinstance(decision.world.decisions.answer(decision.token, 20, choice, ORIGIN, decided_text), Recorded)
+        assert len(decision.decided_by()) == len(decision.recorded()) == 20
