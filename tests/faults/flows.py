@@ -16,6 +16,8 @@ Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
 KEYED: list[str] = []
 """The flows in which another caller may act on the same key at any moment."""
+DECISIONS: list[str] = []
+"""The flows in which another person may answer, and the API key may complete the token, at any moment."""
 
 SMALL = '{"approved": true, "by": "Ünïcode"}'
 LARGE = json.dumps("x" * 110_000)  # goes to the bucket, and fits into a result of Step Functions
@@ -662,6 +664,73 @@ def create_with_page(world: World) -> None:
     with waiting(world, token, CHOSEN):
         world.callback(token, "{}", status=422)
         world.choose(token, *CHOICE)
+
+
+# Decisions
+
+DECISION = {
+    **PAGE,
+    "approvers": ["ann", "bo", "cy", "dee"],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
+}
+REJECTED = CHOSEN.replace("approve", "reject")
+
+
+def decides(name: str, *answers: tuple[str, str], ways: tuple[Way, ...] = (PLAIN,), **asked: Any) -> None:
+    """Add a flow: people answer one after the other during faults, and runs go on with what they have decided."""
+
+    def decided(world: World) -> None:
+        token = world.create(page=DECISION, **asked)
+        executions = [(world.wait(token, *way), way) for way in ways]
+        with world.faulty():
+            for person, choice in answers:
+                world.answer(token, person, choice)
+        world.come_to_rest()
+        outcome = world.decision_of(token, [person for person, _ in answers])
+        for execution, way in executions:
+            world.expect(execution, token, outcome, *way)
+
+    add(name, decided)
+    DECISIONS.append(name)
+
+
+decides("answer that decides", ("cy", REJECTED), ways=(UNWRAPPED, WITH_CONTEXT))
+decides("answers of which the last decides", ("ann", CHOSEN), ("bo", CHOSEN), timeout="1h")
+
+
+@flow
+def answer_that_does_not_decide(world: World) -> None:
+    token = world.create(page=DECISION)
+    execution = world.wait(token)
+    with world.faulty():
+        world.answer(token, "ann", CHOSEN)
+        world.answer(token, "ann", REJECTED)
+        world.callback(token, CHOSEN, status=None if world.outcomes_are_open else 403)
+    assert world.token(token["id"]).outcome is None or world.outcomes_are_open
+    world.answer(token, "bo", CHOSEN)
+    world.come_to_rest()
+    world.expect(execution, token, world.decision_of(token, ["ann", "bo"]))
+
+
+DECISIONS.append("answer that does not decide")
+
+LATER: dict[str, Any] = {"page": DECISION, "ways": (UNWRAPPED, WITH_CONTEXT)}
+settles("answer past the timeout", Timeout(), World.answer, "cy", REJECTED, **LATE, **LATER)
+settles("complete in place of the approvers", CHOSEN, World.complete, CHOSEN, page=DECISION)
+settles("fail in place of the approvers", NO, World.fail, NO, **LATER)
+DECISIONS += ["answer past the timeout", "complete in place of the approvers", "fail in place of the approvers"]
+
+
+@flow
+def create_with_approvers_what_is_completed(world: World) -> None:
+    world.complete_key(KEY, CHOSEN)
+    with world.faulty():
+        token = world.create(page=DECISION, idempotencyKey=KEY)
+    assert not world.token(token["id"]).outcome or world.outcomes_are_open
+    execution = world.wait(token)
+    world.answer(token, "cy", REJECTED)
+    world.come_to_rest()
+    world.expect(execution, token, world.decision_of(token, ["cy"]))
 
 
 # Wait

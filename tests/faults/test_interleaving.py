@@ -4,16 +4,18 @@ This is every interleaving of a flow with one whole other thing. Those of two fl
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from in_process.moto_stack import MotoStack
 from tests.faults.conftest import Figures
-from tests.faults.flows import FLOWS, HOUR, KEYED
+from tests.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
 from tests.faults.world import Timeout, World
 
 OTHERS: dict[str, Callable[[World], None]] = {}
 OTHERS_WITH_THE_KEY: list[str] = []
+OTHERS_IN_A_DECISION: list[str] = []
 
 
 def other(action: Callable[[World], None]) -> Callable[[World], None]:
@@ -23,6 +25,11 @@ def other(action: Callable[[World], None]) -> Callable[[World], None]:
 
 def other_with_the_key(action: Callable[[World], None]) -> Callable[[World], None]:
     OTHERS_WITH_THE_KEY.append(action.__name__.replace("_", " "))
+    return other(action)
+
+
+def other_in_a_decision(action: Callable[[World], None]) -> Callable[[World], None]:
+    OTHERS_IN_A_DECISION.append(action.__name__.replace("_", " "))
     return other(action)
 
 
@@ -69,9 +76,38 @@ def another_create_with_the_key_comes(world: World) -> None:
         world.expect(world.wait(token), token, Timeout())
 
 
+@other_in_a_decision
+def another_person_answers(world: World) -> None:
+    for token in world.tokens:
+        world.answer(token, "dee", CHOSEN)
+
+
+@other_in_a_decision
+def another_person_decides(world: World) -> None:
+    for token in world.tokens:
+        world.answer(token, "bo", REJECTED)
+
+
+@other_in_a_decision
+def the_api_key_completes_it(world: World) -> None:
+    for token in world.tokens:
+        world.complete(token, REJECTED)
+
+
+def may_come(action: str, flow: str) -> bool:
+    if action in OTHERS_WITH_THE_KEY:
+        return flow in KEYED
+    return action not in OTHERS_IN_A_DECISION or flow in DECISIONS
+
+
+def pair(flow: str, action: str) -> Any:
+    """What concerns no decision in particular is left to the other flows, but in `make thorough`."""
+    is_left = flow in DECISIONS and action not in (*OTHERS_IN_A_DECISION, "the timeout passes")
+    return pytest.param(flow, action, marks=[pytest.mark.thorough] if is_left else [])
+
+
 @pytest.mark.parametrize(
-    ("flow", "action"),
-    [(flow, action) for flow in FLOWS for action in OTHERS if flow in KEYED or action not in OTHERS_WITH_THE_KEY],
+    ("flow", "action"), [pair(flow, action) for flow in FLOWS for action in OTHERS if may_come(action, flow)]
 )
 def test_nothing_is_lost_when_another_caller_acts_between_calls(
     stack: MotoStack, figures: Figures, flow: str, action: str

@@ -3,11 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from in_process.moto_stack import MotoStack
 from tests.faults import traces
 from tests.faults.callers import Callers, Execution
+from waitpoints.answers import answer_members, answers_text
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
 from waitpoints.token import Completed, Failed, Outcome, ReplyKind, Token, TokenError, WaiterKind, iso
@@ -116,6 +118,8 @@ class World(Callers):
             message = f"Waitpoint timed out at {iso(token.timeout_at)}"
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
+        if token.rules and token.rules.has_approvers:
+            completed_by = f',"answers":{answers_text(token.answers)}{completed_by}'
         if unwrap:
             return Failure(outcome.name, outcome.message, outcome.code if kind is WaiterKind.DURABLE_FUNCTION else None)
         return Success(f'{{"ok":false,"error":{json.dumps(error)}{completed_by}}}')
@@ -129,6 +133,7 @@ class World(Callers):
             for image in written
             if image["status"]["S"] != "WAITING"
         ]
+        yield from self._wrong_with_answers(token, written)
         if len(set(outcomes)) > 1:
             yield f"{token.id} has {len(set(outcomes))} outcomes"
         if token.timeout_at and token.timeout_at < self.clock() - 60_000 and not outcomes:
@@ -142,6 +147,26 @@ class World(Callers):
                 yield f"{token.id} records as resumed what was not"
             if reply.kind is ReplyKind.GONE and was_resumed and not self.somebody_died:
                 yield f"{token.id} records as gone what was resumed"
+
+    def decision_of(self, token: dict[str, Any], people: list[str]) -> Ending:
+        """What the approvers have decided: these people, in their order, and who has answered meanwhile."""
+        now = self.token(token["id"])
+        assert now.outcome
+        assert [answer.approver for answer in now.answers] == people or self.outcomes_are_open
+        return _ending(now.outcome)
+
+    def _wrong_with_answers(self, token: Token, written: list[dict[str, Any]]) -> Iterator[str]:
+        """An answer that is recorded stays, as one of its person, and the output has all of them and no other."""
+        listed = [image.get("answers", {"L": []})["L"] for image in written]
+        if any(now[: len(before)] != before for before, now in pairwise(listed)):
+            yield f"{token.id} lost an answer"
+        if len({answer.approver for answer in token.answers}) < len(token.answers):
+            yield f"{token.id} has two answers of one person"
+        if len({len(now) for now, image in zip(listed, written, strict=True) if image["status"]["S"] != "WAITING"}) > 1:
+            yield f"{token.id} has an answer after its end"
+        by_approver = isinstance(token.outcome, Completed) and token.outcome.origin and token.outcome.origin.approver
+        if by_approver and json.loads(_ending(token.outcome))["answers"] != answer_members(token.answers):
+            yield f"{token.id} has other answers than its output"
 
     def _wrong_with_schemas(self) -> Iterator[str]:
         asking = {
