@@ -25,7 +25,7 @@ from in_process.template import Template
 from openapi.operations import ENDPOINTS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import Execution
-from tests.faults.flows import CHOICE, CHOSEN, LARGE, NO, PAGE, SECRET, SMALL
+from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
 from tests.faults.roles import HERE, WITH_BUS, Permission, enforced, label, permissions
 from tests.faults.world import World
 from tests.support.previous_functions import PreviousFunctions
@@ -197,6 +197,22 @@ def choose_on_a_page(world: World) -> None:
     assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
     assert "Approve" in world.look(token).text
     world.choose(world.create(page=PAGE), CHOICE[0], status=422)
+
+
+@of("accept_callback")
+@of("show_callback")
+@of("create_token")
+@of("retrieve_token")
+def decide_on_a_page(world: World) -> None:
+    token = world.create(page=DECISION)
+    executions = four_waits(world, token)
+    world.answer(token, "ann", CHOSEN)
+    world.answer(token, "bo", CHOSEN)
+    check_told(executions)
+    assert api(world, "GET", f"{TOKENS}/{token['id']}")["links"] == token["links"]
+    [url, *_] = [one["url"] for one in token["links"]]
+    assert world.http("GET", url, b"", {"accept": "text/html"}).status == 200
+    assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
 
 
 # Read

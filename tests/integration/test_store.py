@@ -24,6 +24,7 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
     MAX_WAITERS,
+    Answer,
     Attachment,
     Completed,
     Document,
@@ -195,6 +196,7 @@ SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
 FILTERED = Rules(complete_when="body.done")
 TYPED = Rules(has_schema=True)
 PAGED = Rules(has_page=True)
+DECIDED = Rules(has_page=True, has_approvers=True)
 ALL_RULES = Rules(Verification("github", "github"), "body.done", has_schema=True)
 RULES = {
     "verify": SIGNED,
@@ -202,6 +204,7 @@ RULES = {
     "completeWhen": FILTERED,
     "payloadSchema": TYPED,
     "page": PAGED,
+    "approvers": DECIDED,
     "verify and completeWhen": replace(SIGNED, complete_when="body.done"),
     "verify and payloadSchema": replace(SIGNED, has_schema=True),
     "completeWhen and payloadSchema": replace(FILTERED, has_schema=True),
@@ -226,7 +229,12 @@ class TestRules:
 
     @pytest.mark.parametrize(
         ("unchecked", "refused"),
-        [(Unchecked.ANY, set(RULES)), (Unchecked.DOCUMENT, WITH_DOCUMENT), (Unchecked.NONE, set())],
+        [
+            (Unchecked.ANY, set(RULES)),
+            (Unchecked.DOCUMENT, WITH_DOCUMENT),
+            (Unchecked.APPROVERS, {"approvers"}),
+            (Unchecked.NONE, set()),
+        ],
     )
     @pytest.mark.parametrize("name", RULES)
     def test_refuse_a_completion_that_was_not_checked_against_them(
@@ -283,6 +291,79 @@ class TestRules:
                 ]
             )
             assert (completed, timed_out) == (not by_time, by_time)
+
+
+class TestAnswers:
+    """Invariant 6: one answer is added to those that were read, or none is."""
+
+    ANN, BO = Answer("ann", "yes", '{"n":1.50}', START + 1), Answer("bo", "yes", "{}", START + 2)
+    DECISION = Completed(START + 2, OUTPUT, Origin(source=Source.CALLBACK, approver="bo"))
+
+    def token(self, store: AnyStore, **fields: Any) -> Token:
+        token = Token(id=ids.new_id(START), created_at=START, rules=DECIDED, **fields)
+        store.create(token, None, START, document=Document(DocumentKind.APPROVAL, "{}"))
+        return token
+
+    def test_are_added_in_their_order(self, store: AnyStore) -> None:
+        token = self.token(store, waiters={(one := waiter()).key: one})
+        added, now = store.answer(token, self.ANN, None)
+        assert (added, now) == (True, replace(token, answers=(self.ANN,)))
+        added, now = store.answer(now, self.BO, None)
+        assert (added, now) == (True, replace(token, answers=(self.ANN, self.BO)))
+        assert store.get(token.id) == replace(now, page="{}")
+
+    def test_settle_with_the_one_that_decides(self, store: AnyStore) -> None:
+        _, now = store.answer(self.token(store), self.ANN, None)
+        added, settled = store.answer(now, self.BO, self.DECISION)
+        assert (added, settled) == (True, replace(now, answers=(self.ANN, self.BO), outcome=self.DECISION))
+        assert store.get(now.id) == replace(settled, page="{}")
+
+    @pytest.mark.parametrize("outcome", [None, DECISION])
+    @pytest.mark.parametrize("has_read", [0, 1])
+    def test_are_refused_if_another_was_added_meanwhile(
+        self, store: AnyStore, has_read: int, outcome: Completed | None
+    ) -> None:
+        read = self.token(store)
+        if has_read:
+            _, read = store.answer(read, replace(self.ANN, approver="cy"), None)
+        _, first = store.answer(read, self.ANN, None)
+        assert store.answer(read, self.BO, outcome) == (False, first)
+        assert store.get(read.id) == replace(first, page="{}")
+
+    @pytest.mark.parametrize("outcome", [None, DECISION])
+    def test_are_refused_after_the_end(self, store: AnyStore, outcome: Completed | None) -> None:
+        read = self.token(store)
+        _, settled = store.complete(read.id, Completed(START, OUTPUT, SENDER), Unchecked.NONE)
+        assert store.answer(read, self.BO, outcome) == (False, settled)
+
+    @pytest.mark.parametrize("outcome", [None, DECISION])
+    @pytest.mark.parametrize(("early", "added"), [(1, True), (0, False), (-1, False)])
+    def test_are_added_until_the_last_millisecond(
+        self, store: AnyStore, early: int, added: bool, outcome: Completed | None
+    ) -> None:
+        read, at = self.token(store, timeout_at=TIMEOUT), TIMEOUT - early
+        answer, ends = replace(self.BO, at=at), outcome and replace(outcome, at=at)
+        assert store.answer(read, answer, ends)[0] is added
+        assert store.get(read.id).answers == ((answer,) if added else ())
+
+    def test_of_a_token_that_is_gone_are_not_found(self, store: AnyStore) -> None:
+        missing = Token(id=ids.new_id(START), created_at=START)
+        with pytest.raises(TokenNotFound):
+            store.answer(missing, self.ANN, None)
+
+    def test_stay_if_an_api_key_or_the_timeout_ends_the_token(self, store: AnyStore) -> None:
+        _, one = store.answer(self.token(store), self.ANN, None)
+        assert store.complete(one.id, Completed(START, OUTPUT), Unchecked.NONE)[1].answers == (self.ANN,)
+        _, other = store.answer(self.token(store, timeout_at=TIMEOUT), self.ANN, None)
+        assert store.time_out(other.id, TIMEOUT)[1].answers == (self.ANN,)
+
+    def test_of_two_at_once_leave_one(self, store: AnyStore) -> None:
+        for outcome in (None, self.DECISION):
+            read = self.token(store)
+            results = race([partial(store.answer, read, replace(self.BO, approver=str(n)), outcome) for n in range(5)])
+            [winner] = [now for added, now in results if added]
+            assert store.get(read.id) == replace(winner, page="{}")
+            assert len(winner.answers) == 1
 
 
 class TestOutcome:

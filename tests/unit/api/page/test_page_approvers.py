@@ -288,7 +288,7 @@ def shared() -> Any:
         yield Api(Template.load(), world.api_key.read_current())
 
 
-@settings(max_examples=300)
+@settings(max_examples=100)
 @given(page=PAGES)
 @example(page={"title": "Go?", "approvers": ["ü/?&=#%2F+", "a b", "+", "%20"]})
 @example(page={"title": "Go?", "approvers": ["\ud83c\udf88", "\u202e", "\ufeffx"]})
