@@ -3,7 +3,7 @@
 The handlers of the stream and of the timers run on the domain in memory. Streams tell of each item in order, of several
 in any order, and repeat themselves; timers come early, late and twice; rounds that start them are missing or die, and the
 index that they read lags; deadlines are moved; an older version creates tokens; states and durable functions wait; AWS
-throttles resumes and loses their answers.
+throttles resumes and loses their answers; approvers answer a page.
 """
 
 import json
@@ -33,7 +33,9 @@ from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import Sent
 from tests.support.settling import ORIGIN, complete
+from waitpoints.answers import answer_members
 from waitpoints.api.deliveries import output_check, reception
+from waitpoints.api.page import definition
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.errors import CannotResumeNow, PayloadRefused, TimersNotStarted, TokenNotFound
@@ -70,6 +72,13 @@ KINDS = st.sampled_from(WaiterKind)
 MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
 SCHEMA = Document(DocumentKind.SCHEMA, json.dumps({"const": json.loads(MATCHING)}))
+NEEDS = {"approve": 2, "reject": 1}
+PAGE: dict[str, Any] = {
+    "title": "Go?",
+    "approvers": ["ann", "bo", "cy"],
+    "actions": [{"id": name, "label": name, "needs": needs} for name, needs in NEEDS.items()],
+}
+DECISION, ASKED = Rules(has_page=True, has_approvers=True), Document(DocumentKind.APPROVAL, definition.parse(PAGE))
 NO = TokenError("It is out of stock", "OutOfStock", "E_STOCK")
 TIMEOUTS = st.integers(1, 5_000) | st.integers(NEAR - 2, NEAR + 2) | st.integers(NEAR, 5 * NEAR)
 ROUND = 60_000  # milliseconds between two rounds
@@ -94,6 +103,7 @@ class Model:
     others: int = 0
     kept_until: int | None = None
     removed: bool = False
+    answers: list[dict[str, Any]] = field(default_factory=list)
 
     def exists(self, now: int) -> bool:
         """A kept completion ends with its key, unless a create adopts it."""
@@ -104,10 +114,21 @@ class Model:
 
     def deliver(self, output: str, now: int) -> None:
         """A delivery to the callback URL, which is signed."""
-        if self.outcome(now) is None and (self.rules is None or output == MATCHING):
+        if self.outcome(now) is None and self.rules != DECISION and (self.rules is None or output == MATCHING):
             self.complete(output, now)
         else:
             self.others += 1
+
+    def answer(self, person: str, action: str, now: int) -> None:
+        """One answer a person before the end, and the first stands. What as many have chosen as it needs is decided."""
+        standing = next((one["action"] for one in self.answers if one["approver"] == person), None)
+        if standing or self.outcome(now) is not None:
+            self.others += standing != action
+            return
+        self.answers.append({"approver": person, "action": action, "fields": {}, "at": iso(now)})
+        if [one["action"] for one in self.answers].count(action) == NEEDS[action]:
+            decided = {"action": action, "fields": {}, "approver": person, "answers": self.answers}
+            self.complete(json.dumps(decided, separators=(",", ":")), now)
 
     def outcome(self, now: int) -> str | TokenError | int | None:
         """The output, the error, the instant of its timeout, or None while it waits."""
@@ -419,6 +440,21 @@ class Life(RuleBasedStateMachine):
         new = NewToken(timeout_at=timeout_at, complete_when=rules.complete_when, document=document)
         self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, rules)
 
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(timeout=st.none() | TIMEOUTS)
+    def create_with_approvers(self, timeout: int | None) -> None:
+        timeout_at = None if timeout is None else self.now + timeout
+        new = NewToken(timeout_at=timeout_at, document=ASKED)
+        self.models[self.world.tokens.create(new, self.now).token_id] = Model(timeout_at, DECISION)
+
+    @precondition(lambda self: any(model.rules == DECISION for model in self.models.values()))
+    @rule(data=st.data(), person=st.sampled_from(PAGE["approvers"]), action=st.sampled_from(["approve", "approve", "reject"]))
+    def an_approver_answers(self, data: st.DataObject, person: str, action: str) -> None:
+        token_id = data.draw(st.sampled_from([id for id, model in self.models.items() if model.rules == DECISION]))
+        self.models[token_id].answer(person, action, self.now)
+        url = self.world.urls.approver_url(token_id, "", person)
+        assert self.api.post(url, json.dumps({"action": action}), {"content-type": "application/json"}).status == 200
+
     @rule(data=st.data(), kind=KINDS, unwrap=st.booleans(), context=st.booleans())
     def register(self, data: st.DataObject, kind: WaiterKind, unwrap: bool, context: bool) -> None:
         token_id = data.draw(st.sampled_from(self.existing()))
@@ -451,11 +487,12 @@ class Life(RuleBasedStateMachine):
     def deliver_to_the_callback(self, data: st.DataObject, output: str) -> None:
         token_id = data.draw(st.sampled_from(self.existing()))
         model = self.models[token_id]
-        refused = model.outcome(self.now) is None and model.rules == TYPE and output != MATCHING
+        waits = model.outcome(self.now) is None
+        refused = 422 if model.rules == TYPE and output != MATCHING else 403 if model.rules == DECISION else 200
         model.deliver(output, self.now)
         url = self.world.urls.url(token_id, "")
         answer = self.api.post(url, output, {"content-type": "application/json"})
-        assert answer.status == (422 if refused else 200)
+        assert answer.status == (refused if waits else 200)
 
     @rule(data=st.data())
     def fail(self, data: st.DataObject) -> None:
@@ -524,6 +561,7 @@ class Life(RuleBasedStateMachine):
             token = self.world.tokens.retrieve(token_id)
             assert self.seen(token.outcome) == model.outcome(self.now)
             assert (token.other_deliveries.count if token.other_deliveries else 0) == model.others
+            assert answer_members(token.answers) == model.answers
 
     @invariant()
     def what_is_kept_is_in_no_list(self) -> None:
@@ -633,6 +671,9 @@ class Life(RuleBasedStateMachine):
             message = f"Waitpoint timed out at {iso(outcome)}"
             outcome = TokenError(message, "WaitpointTimeoutError", "TRIGGER_WAITPOINT_TIMEOUT")
         error = {"name": outcome.name, "code": outcome.code, "message": outcome.message}
+        model = self.models[execution.token_id]
+        if model.rules == DECISION:
+            completed_by = f',"answers":{json.dumps(model.answers, separators=(",", ":"))}{completed_by}'
         if execution.unwrap:
             code = outcome.code if execution.waits.kind is WaiterKind.DURABLE_FUNCTION else None
             return Failure(outcome.name, outcome.message, code)
