@@ -2,12 +2,14 @@
 
 import hashlib
 import hmac
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from in_process.fakes.secret import FakeSecret
+from in_process.template import ROOT
 from waitpoints import ids
 from waitpoints.errors import TokenNotFound, WrongCallbackHash
 from waitpoints.urls import Urls
@@ -79,6 +81,50 @@ def test_a_url_survives_one_key_rotation_but_not_two(urls: Urls, key: FakeSecret
     key.rotate("the one after")
     with pytest.raises(WrongCallbackHash):
         urls.check_token(TOKEN, old)
+
+
+VECTORS = {
+    "ann": "d4a2a66cc5299a28adf6b0adc11086ab598843c5f2cde777b84999e4d0f85a56",
+    "bo@example.com": "ba046c71073574bae3c971f8d723bcaf9a04fd1ee0a0e9a3458d32611ff54a1a",
+    "Ünï/?&=#%2F+ 🎈": "3a71aa143c4bf25209aa2c5cf2725e1c8b9444e56b6e6139800210c8b2c83593",
+}
+"""The hash of each approver's link, with the key and for the token that follow."""
+VECTORS_KEY, VECTORS_TOKEN = "the-signing-key-of-this-stack-0123456789", "waitpoint_01j8zq5v3n8k2m4p6r7s9t0vwx"
+
+
+class TestApprover:
+    @pytest.mark.parametrize("approver", VECTORS)
+    def test_the_hash_of_a_link_is_that_of_the_contract(self, approver: str) -> None:
+        urls, named = Urls("", FakeSecret(VECTORS_KEY)), quote(approver, safe="")
+        path = f"/api/v1/waitpoints/tokens/{VECTORS_TOKEN}/callback/{VECTORS[approver]}?approver={named}"
+        assert urls.approver_url(VECTORS_TOKEN, API_URL, approver) == f"{API_URL}{path}"
+        assert urls.check_token(VECTORS_TOKEN, VECTORS[approver], f"approver={named}") == (VECTORS_TOKEN, approver)
+
+    def test_a_vector_is_in_the_contract(self) -> None:
+        contract = (ROOT / "docs" / "internals" / "contract.md").read_text()
+        assert all(text in contract for text in (VECTORS["ann"], VECTORS_KEY, VECTORS_TOKEN))
+
+    @pytest.mark.parametrize(
+        "query",
+        ["", "a=1", "approver", "approver=", "approver=Ann", "approver=ann&approver=ann", "approver=ann&approver=bo",
+         "Approver=ann", "%61pprover=ann", "approver=ann%00", "approver=%FF", "approver=ann%20", "xapprover=ann"],
+    )  # fmt: skip
+    def test_any_other_query_is_refused(self, query: str) -> None:
+        with pytest.raises(WrongCallbackHash):
+            Urls("", FakeSecret(VECTORS_KEY)).check_token(VECTORS_TOKEN, VECTORS["ann"], query)
+
+    @pytest.mark.parametrize("query", ["", "approver=ann", "approver=", "approver=%FF", "approver=a&approver=b"])
+    def test_the_plain_hash_names_nobody(self, urls: Urls, query: str) -> None:
+        its_hash = urls.url(TOKEN, API_URL).rsplit("/", 1)[1]
+        assert urls.check_token(TOKEN, its_hash, query) == (TOKEN, None)
+
+    def test_a_link_survives_one_key_rotation_but_not_two(self, urls: Urls, key: FakeSecret) -> None:
+        its_hash = urls.approver_url(TOKEN, API_URL, "ann").rsplit("/", 1)[1].partition("?")[0]
+        key.rotate("the next key")
+        assert urls.check_token(TOKEN, its_hash.upper(), "approver=ann&a=1") == (TOKEN, "ann")
+        key.rotate("the one after")
+        with pytest.raises(WrongCallbackHash):
+            urls.check_token(TOKEN, its_hash, "approver=ann")
 
 
 class TestEndpoint:
