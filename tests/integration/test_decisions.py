@@ -115,7 +115,7 @@ class TestTheLargestDecision:
             traceparent=f"00-{'a' * 32}-{'b' * 16}-01",
         )
         services.store.create(token, None, services.now(), document=Document(DocumentKind.APPROVAL, parse(page)))
-        return api.retrieve(token.id)
+        return dict(api.retrieve(token.id))
 
     def answer(self, api: Api, token: dict[str, Any], people: int) -> None:
         note = {name: "x" * (MAX_ANSWER - len(f'{{"action":"{name}","fields":{{"note":""}}}}')) for name in ("yes", "no")}

@@ -34,7 +34,7 @@ class Place:
 
     @property
     def shown(self) -> dict[str, Any]:
-        return self.api.retrieve(self.token["id"])
+        return dict(self.api.retrieve(self.token["id"]))
 
     def result(self) -> Any:
         told = self.world.step_functions.result(self.waiter.handle)
