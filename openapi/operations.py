@@ -27,13 +27,13 @@ from openapi.operation import (
     too_large,
 )
 from waitpoints import idempotency_key
+from waitpoints.answers import MAX_ANSWER
 from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.page.approval import MAX_ANSWER
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
