@@ -179,6 +179,11 @@ class ListWaitpointTokensResult(AnswerModel):
     pagination: Pagination
 
 
+class MoveDeadlineResponse(AnswerModel):
+    id: TokenId
+    timeoutAt: Instant = _optional("When the token times out now. Absent if it has no timeout any more.")
+
+
 class CompleteWaitpointTokenResponse(AnswerModel):
     success: Literal[True]
 

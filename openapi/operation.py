@@ -84,7 +84,7 @@ class Answer:
 class Operation:
     """One method of one path. No credentials means that the operation asks for none."""
 
-    method: Literal["GET", "POST", "PUT", "DELETE", "OPTIONS"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
     path: str
     id: str
     summary: str
@@ -143,6 +143,10 @@ FORBIDDEN = Answer(
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
 NO_ENDPOINT = Answer("No endpoint has this name.")
+ENDED = Answer(
+    "The token has been completed, or has timed out. Nothing has changed.",
+    headers={"x-should-retry": header("So that the SDK does not try again.", const="false")},
+)
 FULL = Answer("The token has 100 waiters already, which is the limit.")
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema` or "

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from openapi import answers
 from openapi.operation import (
     BAD_REQUEST,
+    ENDED,
     EXAMPLE_ID,
     FORBIDDEN,
     FULL,
@@ -32,7 +33,7 @@ from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
-from waitpoints.api.http import CREATE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
 from waitpoints.api.public_token_request import CreatePublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
@@ -71,6 +72,15 @@ class CompleteWaitpointTokenRequest(BaseModel):  # the handler reads it without 
         default=None,
         description="Fails the token instead: its runs get the error. Not together with `data`.",
         examples=[{"message": "The customer cancelled the order", "name": "OrderRejected"}],
+    )
+
+
+class MoveDeadlineRequest(BaseModel):  # the handler reads it without pydantic
+    """An unknown field is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+    timeout: str | None = Field(
+        description="As in a create: a duration from now, or a date. `null`: the token no longer times out.", examples=["7d"]
     )
 
 
@@ -219,6 +229,26 @@ OPERATIONS = (
         answers.WaitpointTokenObject,
         {401: UNAUTHENTICATED, 404: NOT_FOUND},
         parameters=(WAITPOINT_ID,),
+    ),
+    Operation(
+        "PATCH",
+        TOKEN,
+        "move_waitpoint_token_deadline_v1",
+        "Move the timeout of a waiting token, or remove it",
+        "Gives a waiting token another timeout, earlier or later than before, or none. A limit that a state has of its own, "
+        "such as `TimeoutSeconds`, does not move with it.",
+        answers.MoveDeadlineResponse,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            404: NOT_FOUND,
+            409: ENDED,
+            413: too_large(DEADLINE_LIMIT),
+            422: Answer("A timeout that names no future instant, or is over the stack's MaxTimeout; `error` says why."),
+        },
+        body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
+        parameters=(WAITPOINT_ID,),
+        is_ours=True,
     ),
     Operation(
         "POST",

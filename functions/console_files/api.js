@@ -9,6 +9,7 @@ const LISTED = { id: "", url: "", status: "", createdAt: "", tags: [""] };
 export const TOKEN_PAGE = { data: [LISTED], pagination: {} };
 export const TOKEN = { ...LISTED, outputType: "" };
 export const CREATED = { id: "" };
+export const MOVED = { id: "" };
 export const ENDPOINT_PAGE = { data: [{ name: "", key: "" }], pagination: {} };
 export const ENDPOINT = { name: "", url: "", key: "", output: "", keyTTL: "", deliveries: {} };
 export const TRIAL = { outcome: "", steps: [{ step: "", result: "" }] };

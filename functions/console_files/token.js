@@ -1,5 +1,5 @@
 // One token: its life, its output, and what can be done with it.
-import { LINK, TOKEN, TOKENS } from "./api.js";
+import { LINK, MOVED, TOKEN, TOKENS } from "./api.js";
 import { decision, filledIn, nameOf } from "./decision.js";
 import { el, outward, said } from "./dom.js";
 import {
@@ -55,6 +55,7 @@ export const token = async ({ name: id, call, say, refresh }) => {
         { class: "buttons" },
         waits && el("button", { type: "button", class: "primary", click: () => complete(act, token) }, "Complete…"),
         waits && el("button", { type: "button", class: "danger", click: () => fail(act, token) }, "Fail…"),
+        waits && el("button", { type: "button", click: () => move(id, call, say, refresh) }, "Timeout…"),
         token.pageActions &&
           outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
       ),
@@ -122,6 +123,26 @@ const fail = (act, token) =>
 
 const ANYONE = "Anyone who has it can complete the token, unless the token asks for a signature.";
 const NO_ANSWERS = "It shows what is asked. Only the approvers' own links take answers.";
+
+const move = (id, call, say, refresh) =>
+  dialog(
+    "Move the timeout",
+    [
+      input("Times out", "timeout", {
+        required: true,
+        placeholder: "7d",
+        hint: "A duration from now, or a date: 30m, 7d, 2030-01-31T18:00:00Z. Or none: it never times out.",
+      }),
+      el("p", { class: "hint" }, "A limit of the state itself, such as TimeoutSeconds, stays as it is."),
+    ],
+    ["Move the timeout", "primary"],
+    async (data) => {
+      const timeout = data.get("timeout") === "none" ? "null" : textOf(data, "timeout");
+      const { timeoutAt } = await call("PATCH", `${TOKENS}/${id}`, { json: objectOf({ timeout }), like: MOVED });
+      say(timeoutAt ? "The timeout was moved" : "The token no longer times out");
+      refresh();
+    },
+  );
 
 const about = (token, say) =>
   el(

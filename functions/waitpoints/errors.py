@@ -12,6 +12,7 @@
       EndpointNotFound
       OutputNotFound
       TooManyWaiters
+      TokenHasEnded
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -110,6 +111,13 @@ class OutputNotFound(WaitpointsError):
 
 class TooManyWaiters(WaitpointsError):
     """The token has as many waiters as it can hold."""
+
+
+class TokenHasEnded(WaitpointsError):
+    """The token has been completed, or has timed out, so it has no deadline any more."""
+
+    def __init__(self) -> None:
+        super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
 
 
 class InvalidTimeout(WaitpointsError):

@@ -121,8 +121,13 @@ class TokenStore(Protocol):
     def set_wake(self, token: Token, wake_at: int | None) -> bool:
         """Set when a waiting token is looked at next. Returns False if it no longer waits as `token` says, or is gone."""
 
-    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
-        """Give a waiting token another timeout. Returns False if it no longer waits as `token` says, is due, or is gone."""
+    def keep_longer(self, token: Token, timeout_at: int | None) -> None:
+        """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier."""
+
+    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
+        """Give a waiting token another timeout, or none. Returns False if it no longer waits as `token` says, is due, or is
+        gone.
+        """
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns whether it did, and the token as it is now."""

@@ -66,18 +66,22 @@ class Waking:
                 return
         raise TryAgain("Other functions change the timeout of this token at the same moment")
 
-    def move_deadline(self, token_id: str, timeout_at: int) -> bool:
-        """Give a waiting token another timeout. Returns False if it has ended or is due. Raises TokenNotFound.
+    def move_deadline(self, token_id: str, timeout_at: int | None) -> bool:
+        """Give a waiting token another timeout, or none. Returns False if it has ended or is due. Raises TokenNotFound.
 
-        The items that expire after the old timeout, such as the token's document, are the caller's to keep longer.
+        What is stored beside it is first kept longer, so it is never gone while the token waits, wherever this ends. That is
+        no transaction: a callback to a token in a transaction would fail.
         """
         for _ in range(_ATTEMPTS):
-            token, now = self._tokens.find(token_id), self._clock()
+            token = self._tokens.find(token_id)
             if token.outcome is not None:
                 return False
-            if timeout_at - now <= NEAR:
-                self._queue.send(Timer(token_id, timeout_at), now, names_instant=True)
-            if self._store.move_deadline(token, timeout_at, now):
+            if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):
+                self._store.keep_longer(token, timeout_at)
+            wake_at, now = _earlier(_other_look(token), timeout_at), self._clock()
+            if wake_at is not None and wake_at - now <= NEAR:
+                self._queue.send(Timer(token_id, wake_at), now, names_instant=True)
+            if self._store.move_deadline(token, timeout_at, wake_at, now):
                 return True
         raise TryAgain("Other requests change the timeout of this token at the same moment")
 
@@ -92,6 +96,15 @@ class Waking:
         if token.timeout_at is not None and token.timeout_at - now <= NEAR:
             self._queue.send(Timer(token.id, token.timeout_at), now)
         return self._store.set_wake(token, token.timeout_at)
+
+
+def _other_look(token: Token) -> int | None:
+    """When a token is looked at before its timeout. Only a newer version has it looked at for that, as for a reminder."""
+    return None if token.wake_at == token.timeout_at else token.wake_at
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    return min((instant for instant in (one, other) if instant is not None), default=None)
 
 
 def _next_look(token: Token) -> int | None:

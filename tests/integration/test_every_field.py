@@ -106,6 +106,11 @@ IN_CLAIMS = {
 }
 ANY_JSON = {name: 400 if name in NOT_JSON and "digits" not in name else 200 for name in VALUES}
 COMPLETE = {"data": ANY_JSON}
+MOVE_DEADLINE = {
+    "timeout": every(422, but_200=["null"]),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
 COMPLETE_KEY = {
     "idempotencyKey": every(400, but_200=PLAIN_TEXTS),
     "idempotencyKeyTTL": every(422, but_200=["null"]),
@@ -242,6 +247,17 @@ def test_complete_keeps_every_json_value_and_refuses_invalid_json(api: Api, fiel
         assert (retrieved["status"], retrieved["output"]) == ("COMPLETED", VALUES[value])
     else:
         assert (retrieved["status"], "output" in retrieved) == ("WAITING", False)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(MOVE_DEADLINE))
+def test_a_moved_deadline_answers_every_value_of_every_field_as_documented(
+    api: Api, field: str, value: str, status: int
+) -> None:
+    token = api.create(timeout="1h")
+    before = api.retrieve(token["id"])
+    is_documented(api.request("PATCH", f"{TOKENS}/{token['id']}", f'{{"{field}": {VALUES[value]}}}'), status)
+    unmoved = {} if status == 200 else {"timeoutAt": before["timeoutAt"]}
+    assert {name: at for name, at in api.retrieve(token["id"]).items() if name == "timeoutAt"} == unmoved
 
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(COMPLETE_KEY))
@@ -473,6 +489,7 @@ def test_list_refuses_too_many_tags(api: Api) -> None:
 FIELDS_OF: dict[str, dict[str, Any]] = {
     "create_waitpoint_token_v1": CREATE,
     "complete_waitpoint_token_v1": {**COMPLETE, "error": IN_ERROR},
+    "move_waitpoint_token_deadline_v1": MOVE_DEADLINE,
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
     "put_endpoint_v1": PUT_ENDPOINT,

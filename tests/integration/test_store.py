@@ -18,7 +18,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryStore
 from waitpoints import ids
-from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest
+from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, plain, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
@@ -522,7 +522,7 @@ class TestInstants:
     CHANGES = ("set_wake", "move_deadline")
 
     def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
-        return store.set_wake(read, instant) if name == "set_wake" else store.move_deadline(read, instant, now)
+        return store.set_wake(read, instant) if name == "set_wake" else store.move_deadline(read, instant, instant, now)
 
     @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5, TIMEOUT])
     @pytest.mark.parametrize("timeout_at", [None, TIMEOUT])
@@ -562,7 +562,16 @@ class TestInstants:
     @pytest.mark.parametrize(("late", "moved"), [(-1, True), (0, False), (1, False)])
     def test_of_a_token_that_is_due_stay(self, store: AnyStore, create: Callable[..., Token], late: int, moved: bool) -> None:
         token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
-        assert store.move_deadline(token, TIMEOUT + 7, TIMEOUT + late) is moved
+        assert store.move_deadline(token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT + late) is moved
+
+    @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5])
+    @pytest.mark.parametrize("moved", [None, TIMEOUT + 7])
+    def test_may_lose_the_timeout_and_keep_a_look(
+        self, store: AnyStore, create: Callable[..., Token], moved: int | None, wake_at: int | None
+    ) -> None:
+        token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
+        assert store.move_deadline(token, moved, wake_at, START)
+        assert store.get(token.id) == replace(token, timeout_at=moved, wake_at=wake_at)
 
     def test_may_lose_the_look(self, store: AnyStore, create: Callable[..., Token]) -> None:
         """A token without a timeout, whose instant a newer version set for something else."""
@@ -574,7 +583,7 @@ class TestInstants:
         for _ in range(10):
             token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
             racers: list[Callable[[], Any]] = [
-                partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT - 1),
+                partial(store.move_deadline, token, TIMEOUT + 7, TIMEOUT + 7, TIMEOUT - 1),
                 partial(store.time_out, token.id, TIMEOUT),
             ]
             moved, (timed_out, _) = race(racers)
@@ -583,8 +592,100 @@ class TestInstants:
 
     def test_changed_twice_at_once_are_changed_once(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
-        racers: list[Callable[[], bool]] = [partial(store.move_deadline, token, TIMEOUT + n, START) for n in range(1, 9)]
+        moved = [(token, TIMEOUT + n, TIMEOUT + n, START) for n in range(1, 9)]
+        racers: list[Callable[[], bool]] = [partial(store.move_deadline, *move) for move in moved]
         assert sum(race(racers)) == 1
+
+
+class TestKeepLonger:
+    """What expires after a token's timeout: nothing of it may be gone while the token waits."""
+
+    KINDS = ((None, ()), *((kind, (str(kind),)) for kind in DocumentKind))
+
+    @pytest.fixture
+    def table(self, stack: MotoStack) -> Store:
+        return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
+
+    def create(self, table: Store, kind: DocumentKind | None, key: IdempotencyKey | None, timeout_at: int | None) -> Token:
+        rules = kind and Rules(
+            has_schema=kind is DocumentKind.SCHEMA,
+            has_page=kind is not DocumentKind.SCHEMA,
+            has_approvers=kind is DocumentKind.APPROVAL,
+        )
+        text, end = (key.text, key.expires_at) if key else (None, None)
+        token = Token(
+            id=ids.new_id(START),
+            created_at=START,
+            timeout_at=timeout_at,
+            rules=rules,
+            idempotency_key=text,
+            idempotency_key_expires_at=end,
+        )
+        assert table.create(token, key, START, document=Document(kind, "{}") if kind else None) is None
+        return token
+
+    def new_key(self, lifetime: int | None = 1_000) -> IdempotencyKey:
+        return IdempotencyKey(ids.new_id(START), None if lifetime is None else START + lifetime)
+
+    def expiries(self, table: Store, token: Token, key: IdempotencyKey | None = None) -> dict[str, int | None]:
+        """When each item beside a token expires, and that of its key, in seconds after the retention of START."""
+        client, name = boto3.client("dynamodb"), table._table
+        asked = {"KeyConditionExpression": "id = :id", "ExpressionAttributeValues": {":id": {"S": token.id}}}
+        found = client.query(TableName=name, **asked)["Items"]
+        if key:
+            found.append(client.get_item(TableName=name, Key=key_primary_key(key))["Item"])
+        first = START // 1000 + RETENTION
+        ends = {item["item"]["S"]: item.get("expiresAt", {}).get("N") for item in found}
+        assert ends.pop("token") is None
+        return {item: None if end is None else int(end) - first for item, end in ends.items()}
+
+    @pytest.mark.parametrize(("kind", "items"), KINDS)
+    @pytest.mark.parametrize("has_key", [False, True])
+    def test_widens_and_never_narrows_when_they_expire(
+        self, table: Store, kind: DocumentKind | None, items: tuple[str, ...], has_key: bool
+    ) -> None:
+        key = self.new_key() if has_key else None
+        token = self.create(table, kind, key, START + 60_000)
+        items = (*items, "key") if has_key else items
+        for until, ends in ((120, 120), (90, 120), (120, 120), (121, 121), (None, None), (500, None)):
+            table.keep_longer(token, None if until is None else START + until * 1000)
+            assert self.expiries(table, token, key) == dict.fromkeys(items, ends)
+
+    def test_gives_no_expiry_to_what_has_none(self, table: Store) -> None:
+        key = self.new_key(lifetime=None)
+        token = self.create(table, DocumentKind.PAGE, key, START + 60_000)
+        unending = self.create(table, DocumentKind.PAGE, None, None)
+        for one in (token, unending):
+            table.keep_longer(one, START + 120_000)
+        assert self.expiries(table, token, key) == {"page": 120, "key": None}
+        assert self.expiries(table, unending) == {"page": None}
+
+    @pytest.mark.parametrize("until", [None, START + 10**9])
+    def test_leaves_a_key_that_names_another_token(self, table: Store, until: int | None) -> None:
+        key = self.new_key()
+        token = self.create(table, None, key, START + 60_000)
+        later = replace(token, id=ids.new_id(START), timeout_at=START + 70_000)
+        assert table.create(later, key, START + 1_000) is None
+        table.keep_longer(token, until)
+        assert self.expiries(table, later, key) == {"key": 70}
+
+    def test_brings_nothing_back(self, table: Store) -> None:
+        """An item that TTL has deleted stays away: it would have neither its text nor an end."""
+        token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
+        table._client.delete_item(TableName=table._table, Key=primary_key(token.id, "page"))
+        for until in (None, START + 120_000):
+            table.keep_longer(token, until)
+        assert self.expiries(table, token) == {}
+
+    def test_leaves_to_the_doctor_what_expires_no_more(self, table: Store) -> None:
+        token = self.create(table, DocumentKind.PAGE, None, START + 60_000)
+        table.keep_longer(token, None)
+        items = table._client.query(
+            TableName=table._table,
+            KeyConditionExpression="id = :id",
+            ExpressionAttributeValues={":id": {"S": token.id}},
+        )["Items"]
+        assert [is_endless_attachment(plain(item)) for item in items] == [True, False]  # the page, the token
 
 
 class TestAddWaiter:

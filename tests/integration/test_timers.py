@@ -21,11 +21,12 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
+from waitpoints.aws.items import key_primary_key
 from waitpoints.aws.timers import ATTEMPTS
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor
 from waitpoints.starting import AHEAD
-from waitpoints.token import NEAR, Completed, NewToken, Outcome, Status, TimedOut, Token, Waiter, iso
+from waitpoints.token import NEAR, Completed, IdempotencyKey, NewToken, Outcome, Status, TimedOut, Token, Waiter, iso
 from waitpoints.waiter_result import Success
 from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
@@ -501,9 +502,9 @@ class TestAMovedDeadline:
         token_id, _ = timers.create(timers.clock() + HOUR)
         timeout_at, move = timers.clock() + SECOND, services.store.move_deadline
 
-        def be_slow(token: Token, timeout_at: int, now: int) -> bool:
+        def be_slow(token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
             timers.run(until=lambda: timers.clock() > now + 20 * SECOND)  # as long as a function may run
-            return move(token, timeout_at, now)
+            return move(token, timeout_at, wake_at, now)
 
         with monkeypatch.context() as slow:
             slow.setattr(services.store, "move_deadline", be_slow)
@@ -511,6 +512,17 @@ class TestAMovedDeadline:
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert ended_at - timeout_at <= 22 * SECOND < PATIENCE
+
+    @pytest.mark.parametrize("length", [MINUTE, HOUR])
+    def test_that_is_removed_never_comes(self, timers: SimulatedTimers, length: int) -> None:
+        token_id, _ = timers.create(timers.clock() + length)
+        timers.arm(token_id)
+        assert services.waking.move_deadline(token_id, None)
+        timers.queue(message(token_id), timers.clock() + length)  # that of the old timeout
+        timers.run()
+        timers.clock.advance(DAY)
+        timers.start()
+        assert timers.status(token_id) is Status.WAITING
 
     def test_that_is_never_written_leaves_the_token_as_it_was(self, timers: SimulatedTimers) -> None:
         """The function died after it had sent the message."""
@@ -526,8 +538,8 @@ def settle(token_id: str) -> None:
     complete(services.tokens, token_id, '"done"')
 
 
-def move(token_id: str, ahead: int) -> None:
-    services.waking.move_deadline(token_id, services.now() + ahead)
+def move(token_id: str, ahead: int | None) -> None:
+    services.waking.move_deadline(token_id, None if ahead is None else services.now() + ahead)
 
 
 CALLS = ("Query", "BatchGetItem", "SendMessageBatch", "UpdateItem")
@@ -536,6 +548,7 @@ MEANWHILE: dict[str, Callable[[str], None]] = {
     "it is moved to a second from now": partial(move, ahead=SECOND),
     "it is moved to ten minutes from now": partial(move, ahead=10 * MINUTE),
     "it is moved to an hour from now": partial(move, ahead=HOUR),
+    "its timeout is removed": partial(move, ahead=None),
 }
 THOROUGH = pytest.mark.thorough
 
@@ -563,14 +576,70 @@ def test_a_round_in_which_something_else_happens_to_the_token_before_a_call_lose
     timers.start()
     events.unregister(f"before-call.{service}.{call}", meanwhile)
     timeout_at = services.store.get(token_id).timeout_at
-    assert timeout_at is not None
+    if timeout_at is None:
+        timers.run()
+        assert timers.status(token_id) is Status.WAITING
+        settle(token_id)
     outcome, ended_at = timers.end_of(token_id)
-    if isinstance(outcome, Completed):
+    if timeout_at is None:
+        assert happens is MEANWHILE["its timeout is removed"]
+    elif isinstance(outcome, Completed):
         assert happens is settle
     else:
         assert outcome == TimedOut(timeout_at)
         assert 0 <= ended_at - timeout_at <= LATENESS
     assert timers.step_functions.calls[waiter.handle] == 1
+
+
+BESIDE_A_MOVE: dict[str, Callable[[SimulatedTimers, str], object]] = {
+    "it settles": lambda _, token_id: settle(token_id),
+    "a callback comes": lambda timers, token_id: api_of(timers).post(api_of(timers).retrieve(token_id)["url"], "1", {}),
+    "another execution waits": lambda timers, token_id: services.tokens.wait(token_id, new_waiter(timers)),
+    "it is moved near": lambda _, token_id: move(token_id, SECOND),
+    "it is moved away": lambda _, token_id: move(token_id, 3 * HOUR),
+    "its timeout is removed": lambda _, token_id: move(token_id, None),
+    "its timeout comes": lambda timers, token_id: (timers.clock.advance(HOUR), timers.fire(message(token_id))),
+}
+
+
+def api_of(timers: SimulatedTimers) -> Api:
+    return Api(timers.stack.template, timers.stack.secret("ApiKey"))
+
+
+def new_waiter(timers: SimulatedTimers) -> Waiter:
+    return Waiter(timers.step_functions.start_task(), timers.clock())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("ahead", ["5m", "2h", None])
+@pytest.mark.parametrize("happens", BESIDE_A_MOVE.values(), ids=BESIDE_A_MOVE)
+def test_a_move_during_which_something_else_happens_moves_the_token_or_finds_it_ended(
+    timers: SimulatedTimers, happens: Callable[[SimulatedTimers, str], object], ahead: str | None
+) -> None:
+    """Before and after each of its calls: the read, an update of its page, the message, and the update of the token."""
+    for number in range(6):
+        created = api_of(timers).create(timeout="1h", page={"title": "Continue?"})
+        waiter = new_waiter(timers)
+        services.tokens.wait(created["id"], waiter)
+        calls = count(1)
+
+        def meanwhile(number: int = number, token_id: str = created["id"], calls: Iterator[int] = calls, **_: Any) -> None:
+            if next(calls) == number:
+                happens(timers, token_id)
+
+        clients = services.dynamodb_client, services.sqs_client
+        for client in clients:
+            client.meta.events.register_first("before-call", meanwhile)
+        answer = api_of(timers).request("PATCH", f"{TOKENS}/{created['id']}", {"timeout": ahead})
+        for client in clients:
+            client.meta.events.unregister("before-call", meanwhile)
+        read = services.store.get(created["id"])
+        if answer.status == 409:
+            assert read.outcome_at(timers.clock()) is not None
+        else:
+            assert answer.status == 200
+        settle(created["id"])
+        assert timers.step_functions.calls[waiter.handle] == 1
 
 
 class TestWhenAwsRefuses:
@@ -720,6 +789,18 @@ class TestRefusedBeforeAnythingIsWritten:
 
 
 class TestRetention:
+    @pytest.mark.parametrize("timeout", ["400d", None])
+    def test_of_what_is_beside_a_token_follows_its_timeout(self, timers: SimulatedTimers, timeout: str | None) -> None:
+        retention = int(timers.stack.template.parameters["RetentionDays"]) * DAY
+        api = Api(timers.stack.template, timers.stack.secret("ApiKey"))
+        key = IdempotencyKey("retained")
+        token_id = api.create(timeout="1h", page={"title": "Go?"}, idempotencyKey=key.text, idempotencyKeyTTL="1m")["id"]
+        assert api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": timeout}).status == 200
+        expected = None if timeout is None else (timers.clock() + 400 * DAY + retention) // SECOND
+        assert self.expires_at(timers, token_id, "page") == expected
+        assert self.expires_at(timers, key_primary_key(key)["id"]["S"], "key") == expected
+        assert self.expires_at(timers, token_id) is None
+
     def expires_at(self, timers: SimulatedTimers, token_id: str, item: str = "token") -> int | None:
         key = {"id": {"S": token_id}, "item": {"S": item}}
         answer = boto3.client("dynamodb").get_item(TableName=timers.stack.resources["Table"]["Ref"], Key=key)

@@ -25,7 +25,7 @@ import expire_tokens
 import resume_waiters
 import schedule_timeouts
 import start_timers
-from in_process.api_gateway import Api
+from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.waits import LOST_RESPONSE, THROTTLED, UNAVAILABLE, FakeWaits, Fault
 from in_process.template import Context, Template
 from openapi.operations import ENDPOINTS
@@ -319,19 +319,22 @@ class Life(RuleBasedStateMachine):
         self.store.create(token, None, self.now)
         self.models[token.id] = Model(token.timeout_at)
 
-    @rule(data=st.data(), ahead=TIMEOUTS, comes_at_once=st.booleans())
-    def move_a_deadline(self, data: st.DataObject, ahead: int, comes_at_once: bool) -> None:
-        """Its message may come before the deadline is written."""
+    @rule(data=st.data(), ahead=st.none() | TIMEOUTS, comes_at_once=st.booleans())
+    def move_a_deadline(self, data: st.DataObject, ahead: int | None, comes_at_once: bool) -> None:
+        """Or remove it. Its message may come before the deadline is written."""
         token_id = data.draw(st.sampled_from(self.existing()))
-        model, moved = self.models[token_id], self.now + ahead
-        message = Sent(token_id, moved, self.now, names_instant=True)
+        model, moved = self.models[token_id], None if ahead is None else self.now + ahead
+        message = Sent(token_id, moved or self.now, self.now, names_instant=True)
         self.queue.at_each_send = (lambda: self.fire(message)) if comes_at_once else (lambda: None)
         try:
-            assert self.world.waking.move_deadline(token_id, moved) is (model.outcome(self.now) is None)
+            answer = self.api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": moved and iso(moved)})
         finally:
             self.queue.at_each_send = lambda: None
         if model.outcome(self.now) is None:
+            assert (answer.status, answer.json.get("timeoutAt")) == (200, moved and iso(moved))
             model.timeout_at = moved
+        else:
+            assert answer.status == 409
 
     @rule(
         key=st.sampled_from(KEYS),

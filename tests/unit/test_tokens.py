@@ -57,7 +57,7 @@ def moved_before_it_is_timed_out(world: InMemory, times: int) -> Iterator[None]:
         move = next(moves)
         token = world.store.get(token_id)
         assert token.timeout_at is not None
-        assert world.store.move_deadline(token, now + 1000, token.timeout_at - 1)
+        assert world.store.move_deadline(token, now + 1000, now + 1000, token.timeout_at - 1)
         settled = MemoryStore.time_out(world.store, token_id, now)
         world.clock.advance(1000 if move < times else 0)
         return settled

@@ -91,7 +91,7 @@ class TestALook:
 
         def be_late(read: Token, wake_at: int | None) -> bool:
             world.store.set_wake = write  # type: ignore[method-assign]
-            assert world.store.move_deadline(read, earlier, world.clock())
+            assert world.store.move_deadline(read, earlier, earlier, world.clock())
             return write(read, wake_at)
 
         world.store.set_wake = be_late  # type: ignore[method-assign, assignment]
@@ -140,12 +140,61 @@ class TestAMovedDeadline:
         assert world.queue.sent == [Sent(token_id, moved, world.clock(), names_instant=True)] * is_sent
         assert world.queue.noted == [None if before is None else world.clock() + before] * is_sent  # sent before it is written
 
+    @pytest.mark.parametrize("before", [None, 60_000, HOUR])
+    def test_that_is_removed_is_looked_at_no_more(self, world: InMemory, before: int | None) -> None:
+        token_id = world.new_token(before)
+        assert world.waking.move_deadline(token_id, None)
+        token = world.store.get(token_id)
+        assert (token.timeout_at, token.wake_at, world.queue.sent) == (None, None, [])
+
+    @pytest.mark.parametrize(
+        ("ahead", "wakes_after"), [(9 * HOUR, HOUR), (HOUR + 1, HOUR), (HOUR - 1, HOUR - 1), (1_000, 1_000), (None, HOUR)]
+    )
+    @pytest.mark.parametrize("before", [None, 2 * HOUR])
+    def test_keeps_an_earlier_look_at_the_token(
+        self, world: InMemory, before: int | None, ahead: int | None, wakes_after: int
+    ) -> None:
+        """As that of a newer version's reminder."""
+        token_id = world.new_token(before)
+        world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=world.clock() + HOUR)
+        moved = None if ahead is None else world.clock() + ahead
+        assert world.waking.move_deadline(token_id, moved)
+        token = world.store.get(token_id)
+        assert (token.timeout_at, token.wake_at) == (moved, world.clock() + wakes_after)
+
+    @pytest.mark.parametrize(
+        ("before", "moves", "kept"),
+        [
+            (HOUR, [2 * HOUR], [2 * HOUR]),
+            (HOUR, [None], [None]),
+            (HOUR, [60_000], []),
+            (HOUR, [60_000, HOUR, 2 * HOUR], [HOUR, 2 * HOUR]),
+            (None, [HOUR, None], [None]),
+        ],
+        ids=["later", "removed", "earlier", "earlier and later", "given and removed"],
+    )
+    def test_keeps_what_is_beside_the_token_before_it_is_written(
+        self, world: InMemory, before: int | None, moves: list[int | None], kept: list[int | None]
+    ) -> None:
+        token_id, start = world.new_token(before), world.clock()
+        noted: list[int | None] = []
+
+        def note(token: Token, timeout_at: int | None) -> None:
+            assert world.store.get(token_id).timeout_at == token.timeout_at != timeout_at
+            noted.append(timeout_at and timeout_at - start)
+
+        world.store.keep_longer = note  # type: ignore[method-assign]
+        for ahead in moves:
+            assert world.waking.move_deadline(token_id, None if ahead is None else start + ahead)
+        assert noted == kept
+
     def test_of_a_token_that_has_ended_or_is_due_does_not_change(self, world: InMemory) -> None:
         ended, due = world.new_token(HOUR), world.new_token(1_000)
         complete(world.tokens, ended, "1")
         world.clock.advance(1_000)
         assert not world.waking.move_deadline(ended, world.clock() + HOUR)
         assert not world.waking.move_deadline(due, world.clock() + HOUR)
+        assert not world.waking.move_deadline(due, None)
         with pytest.raises(TokenNotFound):
             world.waking.move_deadline(new_id(world.clock()), world.clock() + HOUR)
 

@@ -26,6 +26,7 @@ from waitpoints.errors import (
     MethodNotAllowed,
     OutputNotFound,
     PayloadRefused,
+    TokenHasEnded,
     TokenNotFound,
     TooManyTags,
     TooManyWaiters,
@@ -49,6 +50,7 @@ _STATUS = {
     OutputNotFound: 404,
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
+    TokenHasEnded: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
@@ -65,6 +67,7 @@ _STATUS = {
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 ENDPOINT_LIMIT = 10_240  # bytes of body
+DEADLINE_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 HANDSHAKE_LIMIT = 16_384  # bytes of body; handshakes have less than 1 KB
 
@@ -264,6 +267,8 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
+    if isinstance(error, TokenHasEnded):
+        headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)
     return Response({"error": error.message, **extra}, _STATUS[type(error)], headers)

@@ -86,6 +86,11 @@ def _bytes_in_an_answer(output: str) -> int:
     return len(json_text.dumps(json_text.dumps(output)).encode())
 
 
+def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:
+    """Return a token's new timeout, or that it has none."""
+    return present({"id": token_id, "timeoutAt": _iso(timeout_at)})
+
+
 def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
     """Return what a completion by key came to: the token's id, and whether this completion made the token."""
     return {"success": True, "id": completion.token_id, "created": completion.is_kept}

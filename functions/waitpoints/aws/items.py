@@ -31,6 +31,7 @@ from waitpoints.token import (
     Attachment,
     Completed,
     Document,
+    DocumentKind,
     Failed,
     IdempotencyKey,
     KeyHolder,
@@ -196,6 +197,15 @@ def document_item(token: Token, document: Document, retention: int) -> dict[str,
             "expiresAt": None if token.timeout_at is None else token.timeout_at // 1000 + retention,
         }
     )
+
+
+def beside(token: Token) -> list[dict[str, Any]]:
+    """Return the primary keys of the items that expire after a token's timeout: what is stored beside it, and its key's."""
+    rules, key = token.rules, token.idempotency_key
+    kinds: list[str] = [DocumentKind.SCHEMA] if rules and rules.has_schema else []
+    kinds += [rules.page_kind] if rules and rules.has_page else []
+    keys = [key_primary_key(IdempotencyKey(key))] if key and token.idempotency_key_expires_at is not None else []
+    return [*(primary_key(token.id, kind) for kind in kinds), *keys]
 
 
 def attachment(item: Item) -> Attachment:

@@ -33,6 +33,7 @@ from waitpoints.aws.items import (
     adopted_attributes,
     adopted_key_item,
     answer_map,
+    beside,
     count_replies,
     digest,
     document_item,
@@ -102,6 +103,7 @@ HAS_NO_WAKE, WAKES_AS_READ = "attribute_not_exists(wakeAt)", "wakeAt = :wakeAtAs
 HAS_NO_TIMEOUT, TIMES_OUT_AS_READ = "attribute_not_exists(timeoutAt)", "timeoutAt = :timeoutAtAsRead"
 
 IS_ATTACHED = "tokenId = :tokenId"
+EXPIRES_EARLIER = "expiresAt < :expiresAt"  # not true of what does not expire
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
 HAS_NO_APPROVERS = "attribute_not_exists(deliveryRules.approvers)"
@@ -140,8 +142,8 @@ class _FilterArguments(TypedDict, total=False):
 
 
 class Store:
-    """Tokens in one DynamoDB table. Each method makes one call, except the list of undelivered tokens. A transaction that
-    conflicts is retried.
+    """Tokens in one DynamoDB table. Each method makes one call, except the list of undelivered tokens and `keep_longer`.
+    A transaction that conflicts is retried.
     """
 
     def __init__(
@@ -401,11 +403,30 @@ class Store:
             return self._write_if(token.id, "REMOVE wakeAt", condition, values)
         return self._write_if(token.id, "SET wakeAt = :wakeAt", condition, values | {"wakeAt": wake_at})
 
-    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
+    def keep_longer(self, token: Token, timeout_at: int | None) -> None:
+        """Each item in an update of its own. The key may by now name another token, whose item then stays as it is."""
+        update, condition, values = "REMOVE expiresAt", IS_ATTACHED, {"tokenId": token.id}
+        if timeout_at is not None:
+            values |= {"expiresAt": self._expires_at(timeout_at)}
+            update, condition = "SET expiresAt = :expiresAt", f"{IS_ATTACHED} AND {EXPIRES_EARLIER}"
+        for key in beside(token):
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=key,
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=wire_values(**values),
+                )
+
+    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
         condition, values = _waits_as_read(token)
-        moved = {"timeoutAt": timeout_at, "now": now}
-        update = "SET timeoutAt = :timeoutAt, wakeAt = :timeoutAt"
-        return self._write_if(token.id, update, f"{condition} AND {NOT_DUE}", values | moved)
+        moved: dict[str, int | None] = {"timeoutAt": timeout_at, "wakeAt": wake_at}
+        given = present(moved)
+        gone = [name for name in moved if name not in given]
+        assignments = ", ".join(f"{name} = :{name}" for name in given)
+        update = (f"SET {assignments}" if given else "") + (f" REMOVE {', '.join(gone)}" if gone else "")
+        return self._write_if(token.id, update, f"{condition} AND {NOT_DUE}", values | given | {"now": now})
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:
         """Store a waiter on a waiting token (invariant 2). Returns True and the new token, or False and the token as is."""

@@ -157,11 +157,14 @@ class MemoryStore:
             self._keep(replace(self._without_replies(token.id), wake_at=wake_at))
             return True
 
-    def move_deadline(self, token: Token, timeout_at: int, now: int) -> bool:
+    def keep_longer(self, token: Token, timeout_at: int | None) -> None:
+        """Nothing expires here."""
+
+    def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
         with self._lock:
             if not self._waits_as_read(token) or self.tokens[token.id].outcome_at(now) is not None:
                 return False
-            self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, wake_at=timeout_at))
+            self._keep(replace(self._without_replies(token.id), timeout_at=timeout_at, wake_at=wake_at))
             return True
 
     def _waits_as_read(self, read: Token) -> bool:

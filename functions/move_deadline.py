@@ -1,0 +1,20 @@
+"""PATCH /api/v1/waitpoints/tokens/{waitpointId}: give a waiting token another timeout, or none."""
+
+from waitpoints import ids, telemetry
+from waitpoints.api import deadline_request
+from waitpoints.api.http import DEADLINE_LIMIT, Request, Response, http_handler
+from waitpoints.api.representation import deadline_moved
+from waitpoints.errors import TokenHasEnded
+from waitpoints.wiring import services
+
+services.build_at_start("waking", "credentials")
+
+
+@http_handler("PATCH", allow=("GET", "PATCH"))
+def handler(request: Request) -> Response:
+    token_id = ids.parse(request.path["waitpointId"])
+    telemetry.note(tokenId=token_id)
+    timeout_at = deadline_request.parse(request.read_json(DEADLINE_LIMIT), services.now(), services.timeout_limits)
+    if not services.waking.move_deadline(token_id, timeout_at):
+        raise TokenHasEnded
+    return Response(deadline_moved(token_id, timeout_at))
