@@ -10,7 +10,7 @@ from in_process.fakes.waits import DENIED
 from tests.faults.aws import unique
 from tests.faults.callers import Execution
 from tests.faults.world import Ending, Timeout, World
-from waitpoints.token import TokenError
+from waitpoints.token import TokenError, iso
 
 Flow = Callable[[World], None]
 FLOWS: dict[str, Flow] = {}
@@ -731,6 +731,33 @@ def create_with_approvers_what_is_completed(world: World) -> None:
     world.answer(token, "cy", REJECTED)
     world.come_to_rest()
     world.expect(execution, token, world.decision_of(token, ["cy"]))
+
+
+# Move the timeout
+
+
+def moves(name: str, before: str, timeout: str | None, **asked: Any) -> None:
+    """Add a flow: a run waits, and the token's timeout is moved or removed during faults. Then that comes, or a callback."""
+
+    def move(world: World) -> None:
+        token = world.create(timeout=before, **asked)
+        with waiting(world, token, Timeout() if timeout else SMALL):
+            with world.faulty():
+                answer = world.move_deadline(token, timeout, *([200, 409] if world.outcomes_are_open else [200]))
+            now = world.token(token["id"])
+            assert now.outcome or answer.status == 200, "it was moved or has ended"
+            if now.outcome is None:
+                assert answer.json.get("timeoutAt") == (now.timeout_at and iso(now.timeout_at))
+            world.pass_time(now.timeout_at or world.clock() + 2 * HOUR)
+            if timeout is None:
+                world.callback(token, SMALL, status=None if world.outcomes_are_open else 200)
+
+    add(name, move, key=asked.get("idempotencyKey"))
+
+
+moves("move a timeout away", "10m", "2h", idempotencyKey=KEY, idempotencyKeyTTL="1m", page=PAGE)
+moves("move a timeout near", "2h", "2m")
+moves("remove a timeout", "10m", None, payloadSchema={"type": "object"})
 
 
 # Wait

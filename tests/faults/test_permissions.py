@@ -32,7 +32,7 @@ from tests.support.previous_functions import PreviousFunctions
 from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
-from waitpoints.token import WaiterKind
+from waitpoints.token import WaiterKind, iso
 from waitpoints.tokens import Tokens
 from waitpoints.waking import Waking
 from waitpoints.wiring import services
@@ -213,6 +213,14 @@ def decide_on_a_page(world: World) -> None:
     [url, *_] = [one["url"] for one in token["links"]]
     assert world.http("GET", url, b"", {"accept": "text/html"}).status == 200
     assert world.http("POST", token["url"], CHOSEN.encode(), {"content-type": "application/json"}).status == 200
+
+
+@of("move_deadline")
+def move_a_deadline_near(world: World) -> None:
+    token = world.create(timeout="1h")
+    moved = api(world, "PATCH", f"{TOKENS}/{token['id']}", {"timeout": "10m"})
+    assert moved["timeoutAt"] == iso(world.clock() + 600_000)
+    assert delayed(world) == "1"
 
 
 # Read

@@ -90,7 +90,7 @@ def the_first_round_after_an_hour(world: World) -> None:
 
 
 def move_deadline(world: World, token: dict[str, Any], timeout_at: int) -> int:
-    """Move it during faults, by a caller that does not try again. Returns the deadline that stands. No route does this."""
+    """Move it during faults, by a caller that does not try again. Returns the deadline that stands."""
     with world.faulty():
         with suppress(BotoCoreError, ClientError, Killed), world.wire.watched():
             assert services.waking.move_deadline(token["id"], timeout_at)

@@ -12,7 +12,7 @@ from tests.faults.callers import Callers, Execution
 from waitpoints.answers import answer_members, answers_text
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import digest
-from waitpoints.token import Completed, Failed, Origin, Outcome, ReplyKind, Token, TokenError, WaiterKind, iso
+from waitpoints.token import Completed, DocumentKind, Failed, Origin, Outcome, ReplyKind, Token, TokenError, WaiterKind, iso
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
@@ -57,7 +57,7 @@ class World(Callers):
         """Every problem at the end: executions that hang, and broken promises."""
         self.read_stream()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
-        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept()]
+        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept(), *self._gone_too_early()]
         problems += [*self._told(), *(f"{token_id} was timed out before its time" for token_id in self.early)]
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
@@ -180,6 +180,18 @@ class World(Callers):
         }
         stored = {image["id"]["S"] for image in self._images("schema")}
         yield from (f"{token_id} has a schema or asks for one, not both" for token_id in asking ^ stored)
+
+    def _gone_too_early(self) -> Iterator[str]:
+        """Nothing that belongs to a token expires before the retention after its timeout, wherever a move of it was broken."""
+        tokens = {image["id"]["S"]: image for image in self._images("token") if image["status"]["S"] == "WAITING"}
+        items = {(image["id"]["S"], item): image for item in (*DocumentKind, "key") for image in self._images(item)}
+        for (id_, item), image in items.items():
+            token = tokens.get(image["tokenId"]["S"])
+            if "expiresAt" not in image or token is None or id_.startswith("request#"):
+                continue
+            end, timeout = int(image["expiresAt"]["N"]), token.get("timeoutAt")
+            if timeout is None or end < int(timeout["N"]) // 1000 + services.retention:
+                yield f"the {item} of {token['id']['S']} expires before it"
 
     def _wrong_with_kept(self) -> Iterator[str]:
         """A kept completion is in no index, and a create that was given one has adopted it."""

@@ -98,6 +98,31 @@ def test_one_hundred_creates_with_one_key_make_one_token(api: Api, stack: MotoSt
     assert [item["idempotencyKey"]["S"] for item in items if "crowd" in str(item.get("tags"))] == ["crowd"]
 
 
+def test_one_hundred_moves_callbacks_and_waiters_leave_one_outcome(
+    api: Api, stack: MotoStack, step_functions: FakeStepFunctions, crowd: Any
+) -> None:
+    """Of its timeout, to other instants or none. A move that is beaten too often is 503, and one that comes too late 409."""
+    token = api.create(timeout="1h", page={"title": "Go on?"}, idempotencyKey="moved", idempotencyKeyTTL="1h")
+    task_tokens = [step_functions.start_task() for _ in range(CROWD)]
+    choice, callbacks = {"action": "submit", "fields": {}}, range(51, CROWD, 4)
+
+    def act(number: int) -> HttpAnswer:
+        if number % 4 == 0:
+            wait_for(stack, token["id"], task_tokens[number])
+        if number in callbacks:
+            return api.post(token["url"], choice, JSON)
+        return api.request("PATCH", f"{TOKENS}/{token['id']}", {"timeout": f"{number}h" if number % 3 else None})
+
+    answers = crowd(act)
+    assert {answers[number].status for number in callbacks} == {200}
+    assert {200} <= {answer.status for answer in answers} <= {200, 409, 503}
+    shown = api.retrieve(token["id"])
+    assert (shown["status"], json.loads(shown["output"])) == ("COMPLETED", choice)
+    waiting = task_tokens[::4]
+    assert {str(step_functions.result(it)) for it in waiting} == {str(Success(f'{{"ok":true,"output":{shown["output"]}}}'))}
+    assert {step_functions.calls[it] for it in waiting} == {1}
+
+
 class TestCreatesAndCompletionsOfOneKey:
     """Invariant 5: they meet. There is one token, which is completed once, listed once, and resumes who waits."""
 
