@@ -26,6 +26,7 @@ CALLS = (
     calls.create(),
     calls.list_tokens({}).after(None),
     calls.get("id"),
+    calls.extend("id", "7d"),
     calls.complete("id", 1),
     calls.complete_key("key", 1, None),
     calls.packet("id/name.json"),
@@ -98,6 +99,7 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.ApproverAnswer, answers.ApproverAnswer),
         (models.Escalation, answers.Escalation),
         (models.OtherDeliveries, answers.OtherDeliveries),
+        (models.MovedDeadline, answers.MoveDeadlineResponse),
         (models.KeyCompletion, answers.CompleteWaitpointKeyResponse),
         (models.PublicTokenClaims, answers.PublicTokenClaims),
         (models.EndpointWithDeliveries, answers.EndpointWithDeliveries),
@@ -148,6 +150,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     kept = client.complete_key("k", {"a": 1}, ttl="1h")
     token = client.create(idempotency_key="k", tags=["b", "a"], timeout="1h", task_token="t" * 20)
     failed, timed_out = client.create(timeout=1), client.create(tags="a")
+    client.extend(failed, None)
     client.fail(failed, "no")
     client.complete(timed_out)
     for one_token in (token, failed, timed_out, kept):
@@ -185,6 +188,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     calls_refused: list[Any] = [
         lambda: client.get("none"),
         lambda: client.create(timeout="soon"),
+        lambda: client.extend(token, "1h"),
         lambda: client.create(idempotency_key=""),
         lambda: list(client.list(page_size=0)),
         lambda: client.endpoints.get("none"),
@@ -198,5 +202,5 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     callback = "complete_waitpoint_token_callback_v1"
     succeeded = {name for name, status in described.seen if status == 200} - {callback}
     assert succeeded == {operation.id for operation in OPERATIONS} - NOT_FOR_IT
-    assert {status for name, status in described.seen if name != callback} == {200, 400, 404, 422}
+    assert {status for name, status in described.seen if name != callback} == {200, 400, 404, 409, 422}
     assert {status for name, status in described.seen if name == callback} == {200, 401, 403, 413, 422}

@@ -21,6 +21,7 @@ from waitpoints_client import (
     AsyncWaitpoints,
     AuthenticationError,
     BadRequestError,
+    ConflictError,
     CreatedToken,
     Failed,
     NotFoundError,
@@ -254,6 +255,36 @@ def test_a_token_times_out(served: Served, waitpoints: Waitpoints) -> None:
     assert waitpoints.get(token).status == "TIMED_OUT"
     with pytest.raises(TokenTimedOutError, match="timed out at"):
         result.unwrap()
+
+
+def test_a_timeout_is_moved_and_removed(served: Served, waitpoints: Waitpoints) -> None:
+    token = waitpoints.create(timeout=timedelta(hours=1))
+    later = datetime.now(timezone.utc).replace(microsecond=0) + timedelta(days=9)
+
+    for timeout in (later, timedelta(days=2), 600, "30m"):
+        moved = waitpoints.extend(token, timeout)
+        assert (moved.id, moved.timeout_at) == (token.id, waitpoints.get(token).timeout_at)
+        assert moved.timeout_at is not None
+    assert waitpoints.extend(token.id, later).timeout_at == later
+    assert waitpoints.extend(token, None).timeout_at is None
+    assert waitpoints.get(token).timeout_at is None
+    assert waitpoints.extend(token, 1).timeout_at is not None
+    served.pass_time(1)
+    assert waitpoints.wait(token, timeout=30).ok is False
+
+
+def test_the_timeout_of_what_has_ended_is_refused_at_once(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
+    token = waitpoints.create(timeout="1h")
+    waitpoints.complete(token)
+    monkeypatch.setattr("waitpoints_client.client.time", None)  # it has no pause before another attempt
+    with pytest.raises(ConflictError, match="409: The waitpoint has ended"):
+        waitpoints.extend(token, "2h")
+    with pytest.raises(NotFoundError, match="404: Waitpoint not found"):
+        waitpoints.extend(UNKNOWN, "2h")
+    waiting = waitpoints.create()
+    for timeout in ("soon", datetime(2020, 1, 1, tzinfo=timezone.utc), 0):
+        with pytest.raises(UnprocessableEntityError, match="Invalid timeout"):
+            waitpoints.extend(waiting, timeout)
 
 
 def test_wait_returns_what_is_posted_to_the_url(served: Served, waitpoints: Waitpoints) -> None:

@@ -14,7 +14,7 @@ from waitpoints_client.client import REQUEST_TIMEOUT
 from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
 from waitpoints_client.session import Flow, Heard, Pause, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
-from waitpoints_client.wire import Duration
+from waitpoints_client.wire import Duration, Timeout
 
 if TYPE_CHECKING:
     import boto3
@@ -101,6 +101,10 @@ class AsyncWaitpoints:
         """As `Waitpoints.list`, iterated with `async for`."""
         listing = calls.list_tokens(filters)
         return AsyncPages(lambda cursor: self._send(listing.after(cursor)))
+
+    async def extend(self, token: TokenOrId, timeout: Timeout | None) -> models.MovedDeadline:
+        """As `Waitpoints.extend`."""
+        return await self._send(calls.extend(token, timeout))
 
     async def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
         """As `Waitpoints.complete`."""

@@ -91,6 +91,12 @@ def list_tokens(filters: ListFilters) -> Listing[models.ListedToken]:
     return Listing(TOKENS, models.Page[models.ListedToken], _query(filters))
 
 
+def extend(token: TokenOrId, timeout: wire.Timeout | None) -> Call[models.MovedDeadline]:
+    """Give a waiting token another timeout, or none."""
+    body = {"timeout": None if timeout is None else wire.timeout(timeout)}
+    return Call("PATCH", _path(token), _as(models.MovedDeadline), body=body)
+
+
 def complete(token: TokenOrId, data: Any) -> Call[None]:
     """Complete a token with `data`, or with no output if it is ABSENT."""
     return Call("POST", f"{_path(token)}/complete", _nothing, body=_data(data))

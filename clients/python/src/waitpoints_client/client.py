@@ -13,7 +13,7 @@ from waitpoints_client.calls import ABSENT, Call
 from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
 from waitpoints_client.session import Flow, Heard, Pause, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
-from waitpoints_client.wire import Duration
+from waitpoints_client.wire import Duration, Timeout
 
 if TYPE_CHECKING:
     import boto3
@@ -117,6 +117,14 @@ class Waitpoints:
         """List tokens, the newest first. `ListFilters` lists the filters. Requests are made as the result is iterated."""
         listing = calls.list_tokens(filters)
         return Pages(lambda cursor: self._send(listing.after(cursor)))
+
+    def extend(self, token: TokenOrId, timeout: Timeout | None) -> models.MovedDeadline:
+        """Move the timeout of a waiting token, to later or to sooner. None: it no longer times out.
+
+        As in `create`, a duration is counted from now. A limit of the state itself, such as TimeoutSeconds, stays. Raises
+        ConflictError if the token has ended, NotFoundError, UnprocessableEntityError.
+        """
+        return self._send(calls.extend(token, timeout))
 
     def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.

@@ -69,7 +69,7 @@ class NotFoundError(APIError):
 
 
 class ConflictError(APIError):
-    """409: the token has as many waiters as it can have."""
+    """409: the token has ended, or has as many waiters as it can have."""
 
 
 class UnprocessableEntityError(APIError):

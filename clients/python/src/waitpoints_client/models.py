@@ -231,6 +231,14 @@ class Token(ListedToken):
         return Failed(self.error, self.status == "TIMED_OUT") if self.error else Ok(self.output)
 
 
+class MovedDeadline(Answer):
+    """The answer to `extend`."""
+
+    id: str
+    timeout_at: datetime | None = None
+    """When the token times out now. None: it has no timeout any more."""
+
+
 class KeyCompletion(Answer):
     """The answer to a completion by key."""
 

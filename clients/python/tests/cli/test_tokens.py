@@ -261,6 +261,35 @@ class TestList:
         assert [line.split("\t")[:2] for line in result.stdout.splitlines()] == [[token.id, "WAITING"], [token.id, "COMPLETED"]]
 
 
+class TestExtend:
+    @pytest.mark.parametrize("written", ["7d", "2099-01-31T18:00:00Z"])
+    def test_prints_when_the_token_times_out_now(self, run: Run, waitpoints: Waitpoints, written: str) -> None:
+        token = waitpoints.create(timeout="1h")
+        printed = fields(run("extend", token.id, written))
+        moved = waitpoints.get(token).timeout_at
+        assert moved is not None
+        assert moved > waitpoints.get(token).created_at + timedelta(days=6)
+        assert printed == {"id": token.id, "times out": moved.isoformat(timespec="milliseconds").replace("+00:00", "Z")}
+
+    def test_removes_the_timeout(self, run: Run, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(timeout="1h")
+        assert fields(run("extend", token.id, "none")) == {"id": token.id, "times out": "never"}
+        assert waitpoints.get(token).timeout_at is None
+        assert printed("extend", token.id, "none") == {"id": token.id}
+
+    def test_prints_the_answer_of_the_api_as_json(self, printed: Printed, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        answer = printed("extend", token.id, "2099-01-31")
+        assert answer == {"id": token.id, "timeoutAt": "2099-01-31T00:00:00Z"}
+
+    def test_of_what_has_ended_is_an_error(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create()
+        waitpoints.complete(token)
+        result = run("extend", token.id, "7d")
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert result.stderr == "Error: 409: The waitpoint has ended, so its timeout can no longer be changed\n"
+
+
 class TestComplete:
     @pytest.mark.parametrize(
         ("arguments", "output"),

@@ -131,6 +131,24 @@ def list_tokens(
             show.rows(token_views.COLUMNS, map(token_views.row, read()))
 
 
+def extend(
+    token: Token,
+    timeout: Annotated[str, argument("TIME", "7d, 1h30m, or a date in ISO 8601; none: it never times out.")],
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Move the timeout of a waiting token.
+
+    TIME counts from now, and can be sooner than before. A limit of the state itself, such as TimeoutSeconds, stays.
+    """
+    with stacks.find_client(stack) as waitpoints:
+        moved = waitpoints.extend(token, None if timeout == "none" else timeout)
+    if as_json:
+        show.answer(moved)
+    else:
+        show.fields({"id": moved.id, "times out": show.instant(moved.timeout_at) if moved.timeout_at else "never"})
+
+
 def complete(token: Token, data: Data = None, text: Text = False, stack: Stack = None, as_json: Json = False) -> None:
     """Complete a token. What waits for it gets DATA.
 
@@ -260,6 +278,6 @@ def show_done(as_json: bool) -> None:
 
 
 def add_to(program: typer.Typer) -> None:
-    commands: dict[str, Command] = {"create": create, "get": get, "list": list_tokens, "complete": complete}
-    commands |= {"complete-key": complete_key, "fail": fail, "wait": wait, "url": url, "open": open_page}
+    commands: dict[str, Command] = {"create": create, "get": get, "list": list_tokens, "extend": extend}
+    commands |= {"complete": complete, "complete-key": complete_key, "fail": fail, "wait": wait, "url": url, "open": open_page}
     add(program, commands, "Tokens")

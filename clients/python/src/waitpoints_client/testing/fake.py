@@ -17,7 +17,7 @@ from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
 from waitpoints_client.options import TokenOrId, id_of
 from waitpoints_client.testing import listing, times
-from waitpoints_client.testing.answers import Refusal, refuse_unknown
+from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
@@ -130,7 +130,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         try:
             return self._answer(request)
         except Refusal as refusal:
-            return httpx.Response(refusal.status, json=refusal.body)
+            headers = {"x-should-retry": "false"} if refusal.status == 409 else None
+            return httpx.Response(refusal.status, json=refusal.body, headers=headers)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of the async client. httpx calls this."""
@@ -178,6 +179,19 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._check_key(asked)
         token = self._tokens.get(asked.path["id"], asked.now)
         return _ok(token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver)))
+
+    def _extend(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        token = self._tokens.get(asked.path["id"], asked.now)
+        body = asked.json(SMALL, expected='Validation error: expected an object with "timeout"')
+        refuse_unknown(body, ("timeout",))
+        if "timeout" not in body:
+            raise Refusal(400, f'Validation error: "timeout" is missing: expected {times.ACCEPTED}, or null for none')
+        timeout_at = times.timeout_at(body["timeout"], asked.now)
+        if token.outcome is not None:
+            raise Refusal(409, "The waitpoint has ended, so its timeout can no longer be changed")
+        token.timeout_at = timeout_at
+        return _ok(without_none({"id": token.id, "timeoutAt": iso(timeout_at)}))
 
     def _complete(self, asked: _Asked) -> httpx.Response:
         by_api_key = self._check_may_complete(asked)
@@ -397,6 +411,7 @@ _ROUTES: tuple[tuple[str, str, Callable[[FakeWaitpoints, _Asked], httpx.Response
     ("POST", TOKENS, FakeWaitpoints._create),
     ("GET", TOKENS, FakeWaitpoints._list),
     ("GET", f"{TOKENS}/{_ID}", FakeWaitpoints._retrieve),
+    ("PATCH", f"{TOKENS}/{_ID}", FakeWaitpoints._extend),
     ("POST", f"{TOKENS}/{_ID}/complete", FakeWaitpoints._complete),
     ("POST", f"{TOKENS}/{_ID}/callback/{_HASH}", FakeWaitpoints._callback),
     ("POST", "/api/v1/waitpoints/complete", FakeWaitpoints._complete_key),

@@ -8,7 +8,7 @@ from waitpoints_client.testing.answers import Refusal, milliseconds
 from waitpoints_client.wire import read_duration
 
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
-_ACCEPTED = (
+ACCEPTED = (
     'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
 )
 
@@ -34,13 +34,13 @@ def timeout_at(text: Any, now: int) -> int | None:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise Refusal(422, f"Invalid timeout: expected {_ACCEPTED}")
+        raise Refusal(422, f"Invalid timeout: expected {ACCEPTED}")
     length = duration(text)
     instant = date(text) if length is None else now + length
     if instant is None:
-        raise Refusal(422, f'Invalid timeout "{text}": expected {_ACCEPTED}')
+        raise Refusal(422, f'Invalid timeout "{text}": expected {ACCEPTED}')
     if instant <= now:
-        raise Refusal(422, f'Invalid timeout "{text}": it must be in the future; expected {_ACCEPTED}')
+        raise Refusal(422, f'Invalid timeout "{text}": it must be in the future; expected {ACCEPTED}')
     return instant
 
 
