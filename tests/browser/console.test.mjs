@@ -197,7 +197,7 @@ const noViewViolates = async (turn, name, options) => {
     await tab.$$eval("details", (all) => all.forEach((it) => it.removeAttribute("open")));
     await picture(tab, `${view}, ${name}`);
   }
-  for (const [label] of ["Complete…", "Fail…"].map((it, at) => [it, at]).filter(taken)) {
+  for (const [label] of ["Complete…", "Fail…", "Timeout…"].map((it, at) => [it, at]).filter(taken)) {
     await visit(tab, `#/tokens/${scene.waiting}`);
     await press(tab, label);
     assert.deepEqual(await violations(tab), [], label);
@@ -577,6 +577,29 @@ test("it says so if somebody else ended the token first", async () => {
     await tab.waitForFunction(() => !document.querySelector("dialog") && !document.body.innerText.includes("Complete…"));
   }
   untroubled(tab);
+  await tab.browserContext().close();
+});
+
+test("a token's timeout is moved and removed", async () => {
+  const tab = await signedIn(browser);
+  const { id } = (await api("POST", "/api/v1/waitpoints/tokens", { timeout: "1h" })).body;
+  await visit(tab, `#/tokens/${id}`);
+  const move = async (written, said) => {
+    await press(tab, "Timeout…");
+    await tab.waitForSelector("dialog input");
+    await tab.type("dialog input", written);
+    await press(tab, "Move the timeout");
+    await untilItSays(tab, said);
+  };
+  await move("2099-01-31", "The timeout was moved");
+  assert.equal((await retrieve(id)).timeoutAt, "2099-01-31T00:00:00.000Z");
+  await move("none", "The token no longer times out");
+  assert.equal((await retrieve(id)).timeoutAt, undefined);
+  await untilItSays(tab, "without a timeout");
+
+  assert.equal((await api("POST", `/api/v1/waitpoints/tokens/${id}/complete`, {})).status, 200);
+  await move("7d", "The waitpoint has ended");
+  untroubled({ ...tab, messages: tab.messages.filter((it) => !/status of 409/.test(it)) });
   await tab.browserContext().close();
 });
 
