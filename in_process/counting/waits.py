@@ -12,7 +12,7 @@ from io import StringIO
 from typing import Any
 from unittest import mock
 
-from in_process.api_gateway import Api, HttpAnswer
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from in_process.counting.meter import Call, Meter
 from in_process.event_sources import Stream, queue_event
 from in_process.fakes.clock import FakeClock
@@ -146,6 +146,7 @@ class Bench:
         self,
         *,
         timeout: str | None = None,
+        moved: str | None = None,
         key: str | None = None,
         payload: int = 200,
         task_token: int = 700,
@@ -158,6 +159,8 @@ class Bench:
         durable: bool = False,
     ) -> Wait:
         """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out.
+
+        The `timeout` is `moved` once the waiters have registered.
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
         first, and one is late. `webhook` is posted instead of a payload. The waiters are executions, or `durable` functions.
@@ -174,10 +177,12 @@ class Bench:
         handles = [self.register(wait, token_id, task_token, execution, durable) for _ in range(waiters)]
         if new := stream.records("schedule_timeouts"):
             self._invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
+        if moved:
+            self._move_timeout(wait, token_id, moved)
         if ends:
             self._complete(wait, created["url"], json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
-            self._run_timers(wait, token_id, created_at + duration(timeout))
+            self._run_timers(wait, token_id, created_at + duration(moved or timeout))
         self.guarantee(wait, stream)
         assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
         added = [now - then for now, then in zip(self._stored(), before, strict=True)]
@@ -196,6 +201,14 @@ class Bench:
         named = {} if execution is None else {"execution": execution}
         self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, fake.member: handle, **named})
         return handle
+
+    def _move_timeout(self, wait: Wait, token_id: str, timeout: str) -> None:
+        def move() -> Any:
+            answer = self.api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": timeout})
+            assert answer.status == 200, answer
+            return answer
+
+        self.step(wait, "move the timeout", "move_deadline", move, over_http=True)
 
     def open_page(self, page: Mapping[str, Any]) -> CountedStep:
         """Have a person open the page of a token."""
