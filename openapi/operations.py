@@ -234,7 +234,7 @@ OPERATIONS = (
         "PATCH",
         TOKEN,
         "move_waitpoint_token_deadline_v1",
-        "Move the timeout of a waiting token, or remove it",
+        "Move a token's timeout, or remove it",
         "Gives a waiting token another timeout, earlier or later than before, or none. A limit that a state has of its own, "
         "such as `TimeoutSeconds`, does not move with it.",
         answers.MoveDeadlineResponse,

@@ -19,7 +19,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "`timeout` of up to 15 minutes": bench.wait(timeout="10m"),
         "`timeout` of up to a year": bench.wait(timeout="24h"),
         "the same, and it times out": bench.wait(timeout="24h", ends=False),
-        "the same, and its timeout is moved": bench.wait(timeout="24h", moved="48h"),
+        "the same, moved once": bench.wait(timeout="24h", moved="48h"),
         "`idempotencyKey`": keyed,
         "the same, and it is completed by the key": by_key(keyed, deliveries),
         "the same, by a delivery to an endpoint": by_endpoint(keyed, deliveries),

@@ -23,7 +23,7 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "`timeout` of up to 15 minutes": (2, 1, 1),  # the timer is started, and looks once
     "`timeout` of up to a year": (1, 1, 0.5),  # a round asks whether it still waits, for a hundred tokens at once
     "the same, and it times out": (3, 1, 1.5),
-    "the same, and its timeout is moved": (3, 5, 1.5),
+    "the same, moved once": (3, 4, 1.5),
     "`idempotencyKey`": (0, 6, 0),
     "the same, and it is completed by the key": (1, 6, 1),
     "the same, by a delivery to an endpoint": (2, 7, 1),

@@ -137,7 +137,7 @@ def extend(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Move the timeout of a waiting token.
+    """Move a token's timeout.
 
     TIME counts from now, and can be sooner than before. A limit of the state itself, such as TimeoutSeconds, stays.
     """
