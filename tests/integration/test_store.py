@@ -24,6 +24,7 @@ from waitpoints.errors import TokenNotFound
 from waitpoints.listing import Filter, IdRange
 from waitpoints.token import (
     MAX_WAITERS,
+    PAGES,
     Answer,
     Attachment,
     Completed,
@@ -607,11 +608,8 @@ class TestKeepLonger:
         return Store(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], RETENTION)
 
     def create(self, table: Store, kind: DocumentKind | None, key: IdempotencyKey | None, timeout_at: int | None) -> Token:
-        rules = kind and Rules(
-            has_schema=kind is DocumentKind.SCHEMA,
-            has_page=kind is not DocumentKind.SCHEMA,
-            has_approvers=kind is DocumentKind.APPROVAL,
-        )
+        is_page, is_approval = kind in PAGES, kind is DocumentKind.APPROVAL
+        rules = Rules(has_schema=not is_page, has_page=is_page, has_approvers=is_approval) if kind else None
         text, end = (key.text, key.expires_at) if key else (None, None)
         token = Token(
             id=ids.new_id(START),

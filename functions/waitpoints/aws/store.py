@@ -405,7 +405,8 @@ class Store:
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Each item in an update of its own. The key may by now name another token, whose item then stays as it is."""
-        update, condition, values = "REMOVE expiresAt", IS_ATTACHED, {"tokenId": token.id}
+        values: dict[str, Any] = {"tokenId": token.id}
+        update, condition = "REMOVE expiresAt", IS_ATTACHED
         if timeout_at is not None:
             values |= {"expiresAt": self._expires_at(timeout_at)}
             update, condition = "SET expiresAt = :expiresAt", f"{IS_ATTACHED} AND {EXPIRES_EARLIER}"
