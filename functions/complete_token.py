@@ -9,6 +9,7 @@ from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
 from waitpoints.api.http import PAYLOAD_LIMIT, Request, Response, http_handler
 from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.api.representation import completed
 from waitpoints.api.senders.origin import origin
 from waitpoints.token import Source
 from waitpoints.wiring import services
@@ -22,5 +23,5 @@ def handler(request: Request) -> Response:
     by_api_key = check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=by_api_key)
-    return Response({"success": True})
+    settled = reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=by_api_key)
+    return Response(completed(settled))

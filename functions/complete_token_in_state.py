@@ -8,7 +8,7 @@ from typing import Any
 from waitpoints import ids, json_text
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
-from waitpoints.api.representation import key_completed
+from waitpoints.api.representation import completed, key_completed
 from waitpoints.errors import InvalidRequest
 from waitpoints.state_task import state_task
 from waitpoints.token import Origin, Source
@@ -28,8 +28,7 @@ def _complete_token(payload: dict[str, Any]) -> dict[str, Any]:
         raise InvalidRequest('"waitpointId" must be the id of a waitpoint, unless there is an "idempotencyKey"')
     token_id = ids.parse(written_id)
     members = {name: json_text.dumps(value) for name, value in payload.items() if name != "waitpointId"}
-    reception.complete(token_id, complete_request.parse(members), Origin(source=Source.COMPLETE))
-    return {"success": True}
+    return completed(reception.complete(token_id, complete_request.parse(members), Origin(source=Source.COMPLETE)))
 
 
 def _complete_key(payload: dict[str, Any]) -> dict[str, Any]:

@@ -187,11 +187,17 @@ class MoveDeadlineResponse(AnswerModel):
 class CompleteWaitpointTokenResponse(AnswerModel):
     success: Literal[True]
 
+    settled: bool = Field(
+        description="Whether this request settled a token that waited. False if the token had ended, also by an earlier "
+        "attempt of this request whose answer was lost. Not in Trigger.dev."
+    )
 
-class CompleteWaitpointKeyResponse(AnswerModel):
-    success: Literal[True]
+
+class CompleteWaitpointKeyResponse(CompleteWaitpointTokenResponse):
     id: TokenId = Field(description="The token that holds the key.")
-    created: bool = Field(description="Whether no token held the key, so that this completion made one.")
+    created: bool = Field(
+        description="Whether no token held the key, so that this completion made one that has ended: `settled` is then false."
+    )
 
 
 class WaitForWaitpointTokenResponse(AnswerModel):

@@ -256,7 +256,7 @@ OPERATIONS = (
         "complete_waitpoint_token_v1",
         "Complete a waitpoint token",
         "Completes the token with `data`, or fails it with `error`, and resumes its waiters. The first completion counts: a "
-        "token that was completed or is past its timeout stays unchanged, and the answer is the same. With the API key it "
+        "token that was completed or is past its timeout stays unchanged, and `settled` is false. With the API key it "
         "also completes a token in place of its page's `approvers`; `completedBy.override` then says so. Pages of any origin "
         "can call it (CORS).",
         answers.CompleteWaitpointTokenResponse,
@@ -278,7 +278,7 @@ OPERATIONS = (
         "complete_waitpoint_key_v1",
         "Complete the token of a key, or keep the completion for it",
         "Completes the newest token that was created with the key, with `data` or an `error`, even if the key has "
-        "expired. If the token has ended and the key has not expired, nothing changes and the answer is the same. If no token "
+        "expired. If the token has ended and the key has not expired, nothing changes and `settled` is false. If no token "
         "holds the key, the completion is kept: a create with the key gets a completed token, and its runs go on at once.",
         answers.CompleteWaitpointKeyResponse,
         {

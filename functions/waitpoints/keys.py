@@ -12,7 +12,7 @@ from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
 from waitpoints.token import IdempotencyKey, KeyHolder, Origin, Token, TokenError, Unchecked
-from waitpoints.tokens import Completion, Ended, Result, Tokens
+from waitpoints.tokens import Completion, Ended, Result, Settled, Tokens
 
 _ATTEMPTS = 10  # each further attempt means that another request has just taken the key
 
@@ -38,6 +38,11 @@ class KeyCompletion:
     def is_kept(self) -> bool:
         """Whether this completion made the token."""
         return isinstance(self.result, Kept)
+
+    @property
+    def has_settled(self) -> bool:
+        """Whether this completion settled a token that waited."""
+        return isinstance(self.result, Settled)
 
 
 class Keys:

@@ -100,6 +100,7 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Escalation, answers.Escalation),
         (models.OtherDeliveries, answers.OtherDeliveries),
         (models.MovedDeadline, answers.MoveDeadlineResponse),
+        (models.Completion, answers.CompleteWaitpointTokenResponse),
         (models.KeyCompletion, answers.CompleteWaitpointKeyResponse),
         (models.PublicTokenClaims, answers.PublicTokenClaims),
         (models.EndpointWithDeliveries, answers.EndpointWithDeliveries),

@@ -212,7 +212,8 @@ class TestCreatesAndCompletionsOfOneKey:
         result = step_functions.result(task_token)
         assert isinstance(result, Success)
         output = json.loads(result.json)["output"]
-        assert answers[output].json == {"success": True, "id": token["id"], "created": False}
+        assert answers[output].json == {"success": True, "settled": True, "id": token["id"], "created": False}
+        assert sum(answer.json["settled"] for answer in answers) == 1
         assert step_functions.calls[task_token] == 1
         assert api.create(idempotencyKey="crowd:1").items() >= {"id": kept, "isCached": True}.items()
         assert json.loads(api.retrieve(kept)["output"]) != output

@@ -91,9 +91,14 @@ def deadline_moved(token_id: str, timeout_at: int | None) -> dict[str, Any]:
     return present({"id": token_id, "timeoutAt": _iso(timeout_at)})
 
 
+def completed(settled: bool) -> dict[str, Any]:
+    """Return what a completion came to: whether it settled the token, which had ended otherwise."""
+    return {"success": True, "settled": settled}
+
+
 def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
     """Return what a completion by key came to: the token's id, and whether this completion made the token."""
-    return {"success": True, "id": completion.token_id, "created": completion.is_kept}
+    return {**completed(completion.has_settled), "id": completion.token_id, "created": completion.is_kept}
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:

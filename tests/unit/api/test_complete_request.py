@@ -20,7 +20,7 @@ class TestFail:
         token = api.create(taskToken=wrapped)
         FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": unwrapped, "unwrap": True})
         error = {"message": "Größe 🎈", "name": "OutOfStock", "code": "E_1"}
-        assert complete(api, token, {"error": error}).json == {"success": True}
+        assert complete(api, token, {"error": error}).json == {"success": True, "settled": True}
         shown = api.retrieve(token["id"])
         assert (shown["status"], shown["outputIsError"], shown["outputType"]) == ("COMPLETED", True, "application/json")
         assert json.loads(shown["output"]) == error

@@ -29,7 +29,7 @@ class TestComplete:
     def test_keeps_the_data_exactly_as_sent(self, api: Api, body: str, output: str | None) -> None:
         token = api.create()
         answer = api.post(complete_url(token), body)
-        assert (answer.status, answer.json) == (200, {"success": True})
+        assert (answer.status, answer.json) == (200, {"success": True, "settled": True})
         assert api.retrieve(token["id"]).get("output") == output
 
     def test_takes_an_id_without_its_prefix(self, api: Api) -> None:
@@ -42,7 +42,7 @@ class TestComplete:
         api.post(complete_url(token), {"data": 1})
         before = api.retrieve(token["id"])
         answer = api.post(complete_url(token), {"data": 2})
-        assert (answer.status, answer.json) == (200, {"success": True})
+        assert (answer.status, answer.json) == (200, {"success": True, "settled": False})
         assert api.retrieve(token["id"]) == before
 
     def test_too_late_succeeds_and_leaves_the_token_timed_out(self, api: Api, world: InMemory) -> None:

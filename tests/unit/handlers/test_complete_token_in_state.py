@@ -33,7 +33,14 @@ class TestInAState:
     def test_completes_by_key(self, world: InMemory) -> None:
         token = create(world).token_id
         payload = {"idempotencyKey": "a", "error": {"message": "no"}}
-        assert self.invoke(payload) == {"success": True, "id": token, "created": False}
+        assert self.invoke(payload) == {"success": True, "settled": True, "id": token, "created": False}
+
+    def test_says_whether_it_settled_the_token(self, world: InMemory) -> None:
+        token = create(world).token_id
+        assert [self.invoke({"waitpointId": token, "data": 1}) for _ in range(2)] == [
+            {"success": True, "settled": True},
+            {"success": True, "settled": False},
+        ]
 
     @pytest.mark.parametrize("payload", [{"idempotencyKey": "a", "waitpointId": "b"}, {"idempotencyKey": None}])
     def test_refuses_two_names_or_none(self, payload: Any) -> None:

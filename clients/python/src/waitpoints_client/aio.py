@@ -106,13 +106,15 @@ class AsyncWaitpoints:
         """As `Waitpoints.extend`."""
         return await self._send(calls.extend(token, timeout))
 
-    async def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
+    async def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """As `Waitpoints.complete`."""
-        await self._send(calls.complete(token, data))
+        return await self._send(calls.complete(token, data))
 
-    async def fail(self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None) -> None:
+    async def fail(
+        self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None
+    ) -> models.Completion:
         """As `Waitpoints.fail`."""
-        await self._send(calls.fail(token, message, name, code))
+        return await self._send(calls.fail(token, message, name, code))
 
     async def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
         """As `Waitpoints.complete_key`."""

@@ -97,14 +97,19 @@ def extend(token: TokenOrId, timeout: wire.Timeout | None) -> Call[models.MovedD
     return Call("PATCH", _path(token), _as(models.MovedDeadline), body=body)
 
 
-def complete(token: TokenOrId, data: Any) -> Call[None]:
+def complete(token: TokenOrId, data: Any) -> Call[models.Completion]:
     """Complete a token with `data`, or with no output if it is ABSENT."""
-    return Call("POST", f"{_path(token)}/complete", _nothing, body=_data(data))
+    return Call("POST", f"{_path(token)}/complete", _completion, body=_data(data))
 
 
-def fail(token: TokenOrId, message: str, name: str | None, code: str | None) -> Call[None]:
+def fail(token: TokenOrId, message: str, name: str | None, code: str | None) -> Call[models.Completion]:
     """Fail a token with an error."""
-    return Call("POST", f"{_path(token)}/complete", _nothing, body=_error(message, name, code))
+    return Call("POST", f"{_path(token)}/complete", _completion, body=_error(message, name, code))
+
+
+def _completion(answer: httpx.Response) -> models.Completion:
+    _nothing(answer)
+    return models.Completion.model_validate(answer.json())
 
 
 def complete_key(key: str, data: Any, ttl: wire.Duration | None) -> Call[models.KeyCompletion]:

@@ -126,17 +126,17 @@ class Waitpoints:
         """
         return self._send(calls.extend(token, timeout))
 
-    def complete(self, token: TokenOrId, data: Any = ABSENT) -> None:
+    def complete(self, token: TokenOrId, data: Any = ABSENT) -> models.Completion:
         """Complete a token with `data`: any value that JSON has. Without `data` it has no output.
 
-        The first completion counts; a later one succeeds and changes nothing. Raises NotFoundError, and
+        The first completion counts; a later one succeeds, is not `settled`, and changes nothing. Raises NotFoundError, and
         UnprocessableEntityError if `data` does not fit the token's payload_schema or page.
         """
-        self._send(calls.complete(token, data))
+        return self._send(calls.complete(token, data))
 
-    def fail(self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None) -> None:
+    def fail(self, token: TokenOrId, message: str, *, name: str | None = None, code: str | None = None) -> models.Completion:
         """Fail a token: whatever waits for it gets the error. `name` is by default "WaitpointFailedError"."""
-        self._send(calls.fail(token, message, name, code))
+        return self._send(calls.fail(token, message, name, code))
 
     def complete_key(self, key: str, data: Any = ABSENT, *, ttl: Duration | None = None) -> models.KeyCompletion:
         """Complete the token that was created with this key.

@@ -239,13 +239,21 @@ class MovedDeadline(Answer):
     """When the token times out now. None: it has no timeout any more."""
 
 
-class KeyCompletion(Answer):
+class Completion(Answer):
+    """The answer to a completion."""
+
+    settled: bool | None = None
+    """Whether it settled the token. False: the token had ended, perhaps by an earlier attempt of the same call. None: the
+    stack is of an older version."""
+
+
+class KeyCompletion(Completion):
     """The answer to a completion by key."""
 
     id: str
     """The token that holds the key."""
     created: bool
-    """Whether no token had the key, so that the completion is kept for the `create` that comes later."""
+    """Whether no token had the key, so that the completion is kept for the `create` that comes later. `settled` is False."""
 
 
 class PublicTokenClaims(Answer):

@@ -362,8 +362,8 @@ class TestComplete:
             read_content("-")
 
     def test_says_as_json_that_it_is_done(self, printed: Printed, waitpoints: Waitpoints) -> None:
-        assert printed("complete", waitpoints.create().id) == {"success": True}
-        assert printed("fail", waitpoints.create().id, "no") == {"success": True}
+        assert printed("complete", waitpoints.create().id) == {"success": True, "settled": True}
+        assert printed("fail", waitpoints.create().id, "no") == {"success": True, "settled": True}
 
     def test_fails_a_token(self, run: Run, waitpoints: Waitpoints) -> None:
         token = waitpoints.create()
@@ -379,7 +379,7 @@ class TestComplete:
 
         created = waitpoints.create(idempotency_key="orders:1")
         assert (created.id, waitpoints.get(created).output) == (kept["id"], {"paid": True})
-        assert printed("complete-key", "orders:1") == {"id": created.id, "created": False}
+        assert printed("complete-key", "orders:1") == {"settled": False, "id": created.id, "created": False}
 
 
 class TestCompleteInPlaceOfApprovers:
@@ -433,7 +433,7 @@ class TestCompleteAfterTheEnd:
         assert before.completed_at
         at = before.completed_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         assert (result.exit_code, result.stderr) == (0, f"{token.id} had already {how} at {at}: nothing changed\n")
-        assert result.stdout == ('{\n  "success": true\n}\n' if "--json" in words else "")
+        assert result.stdout == ('{\n  "success": true,\n  "settled": false\n}\n' if "--json" in words else "")
         assert waitpoints.get(token) == before
 
     def test_by_key_says_it_too_unless_the_completion_is_kept(self, run: Run, waitpoints: Waitpoints) -> None:
@@ -442,6 +442,30 @@ class TestCompleteAfterTheEnd:
         assert (first.stderr, second.stdout) == ("", f"id\t{token.id}\n")
         assert second.stderr.startswith(f"{token.id} had already been completed at ")
         assert (run("complete-key", "other").stderr, waitpoints.get(token).output) == ("", 1)
+
+    @pytest.mark.parametrize(("settled", "looks"), [(True, 0), (False, 1), (None, 1)], ids=["settled", "ended", "older stack"])
+    def test_looks_at_the_token_only_if_it_may_have_ended_before(
+        self,
+        run: Run,
+        fake: FakeWaitpoints,
+        waitpoints: Waitpoints,
+        monkeypatch: pytest.MonkeyPatch,
+        settled: bool | None,
+        looks: int,
+    ) -> None:
+        token = waitpoints.create()
+        answer, requests = fake.handle_request, []
+
+        def answered(request: httpx.Request) -> httpx.Response:
+            requests.append(request.method)
+            if request.method != "POST":
+                return answer(request)
+            answer(request)
+            return httpx.Response(200, json={"success": True} if settled is None else {"success": True, "settled": settled})
+
+        monkeypatch.setattr(fake, "handle_request", answered)
+        assert run("complete", token.id).stderr == ""
+        assert requests == ["POST", *["GET"] * looks]
 
     def test_does_not_take_a_lost_answer_for_another_completion(
         self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch

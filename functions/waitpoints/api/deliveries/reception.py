@@ -54,21 +54,21 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True) -> None:
-    """Settle a token as an authorized caller requests. Raises PayloadRefused, and Forbidden without the API key."""
+def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True) -> bool:
+    """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, and Forbidden without
+    the API key.
+    """
     unchecked = Unchecked.NONE if by_api_key else Unchecked.APPROVERS
     if not isinstance(result, TokenError):
         unchecked = Unchecked.DOCUMENT
-    match services.tokens.complete(token_id, result, requester, unchecked):
-        case RulesApply(rules):
-            if rules.has_approvers and not by_api_key:
-                raise Forbidden("Only its approvers and the API key complete this waitpoint")
-            assert not isinstance(result, TokenError), "only an output is checked"
-            services.tokens.complete(token_id, _check_output(token_id, rules, result), requester)
-        case Settled() | Ended():
-            return
-        case never:
-            assert_never(never)
+    completion = services.tokens.complete(token_id, result, requester, unchecked)
+    if isinstance(completion, RulesApply):
+        if completion.rules.has_approvers and not by_api_key:
+            raise Forbidden("Only its approvers and the API key complete this waitpoint")
+        assert not isinstance(result, TokenError), "only an output is checked"
+        checked = _check_output(token_id, completion.rules, result)
+        completion = services.tokens.complete(token_id, checked, requester)
+    return isinstance(completion, Settled)
 
 
 def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":

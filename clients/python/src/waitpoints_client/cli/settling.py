@@ -10,20 +10,20 @@ from waitpoints_client.cli import show
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
     from waitpoints_client.calls import Call
-    from waitpoints_client.models import Token
+    from waitpoints_client.models import Completion, Token
 
-Read = TypeVar("Read")
+Sent = TypeVar("Sent", bound="Completion")
 
 
-def settle(waitpoints: "Waitpoints", call: "Call[Read]", token: Callable[[Read], str | None]) -> Read:
+def settle(waitpoints: "Waitpoints", call: "Call[Sent]", token: Callable[[Sent], str | None]) -> Sent:
     """Send a completion. `token` returns the id of the token from its answer, None if the completion is kept.
 
-    The API's answer is the same for a token that had ended. So the completion has an id, which the token shows if it was this
-    completion that ended it.
+    An answer that it settled nothing may be that of a retry, after the answer to the first attempt was lost. So the
+    completion has an id, which the token shows if it was this completion that ended it.
     """
     delivery_id = f"cli-{uuid.uuid4()}"
     answer = waitpoints._send(replace(call, delivery_id=delivery_id))
-    if token_id := token(answer):
+    if not answer.settled and (token_id := token(answer)):
         _note_what_ended_it(waitpoints, token_id, delivery_id)
     return answer
 

@@ -26,6 +26,7 @@ from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.settling import settle
 
 if TYPE_CHECKING:
+    from waitpoints_client.models import Completion
     from waitpoints_client.options import ListFilters
 
 NOT_IN_TIME = 2
@@ -159,8 +160,8 @@ def complete(token: Token, data: Data = None, text: Text = False, stack: Stack =
     with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        settle(waitpoints, calls.complete(token, output), lambda _: token)
-    show_done(as_json)
+        done = settle(waitpoints, calls.complete(token, output), lambda _: token)
+    show_done(done, as_json=as_json)
 
 
 def fail(
@@ -178,8 +179,8 @@ def fail(
     with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        settle(waitpoints, calls.fail(token, message, name, code), lambda _: token)
-    show_done(as_json)
+        done = settle(waitpoints, calls.fail(token, message, name, code), lambda _: token)
+    show_done(done, as_json=as_json)
 
 
 def complete_key(
@@ -272,9 +273,9 @@ def read_data(data: str | None, *, text: bool) -> Any:
     return arguments.read_content(data) if text else arguments.read_json(data, "DATA")
 
 
-def show_done(as_json: bool) -> None:
+def show_done(done: "Completion", *, as_json: bool) -> None:
     if as_json:
-        show.value({"success": True})
+        show.value({"success": True, **show.as_value(done)})
 
 
 def add_to(program: typer.Typer) -> None:

@@ -201,8 +201,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             if token.approval and not by_api_key:
                 raise _forbidden("Only its approvers and the API key complete this waitpoint")
             outcome = self._fitting(token, outcome)
-        settle(token, outcome)
-        return _ok({"success": True})
+        return _ok({"success": True, "settled": settle(token, outcome)})
 
     def _complete_key(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
@@ -216,8 +215,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         outcome, holder = requested(body, asked.now, asked.delivery_id), self._tokens.of_key(key)
         if holder and holder.outcome is None:
             outcome = self._fitting(holder, outcome)
-        token, created = self._tokens.complete_key(key, outcome, kept_until)
-        return _ok({"success": True, "id": token.id, "created": created})
+        token, settled, created = self._tokens.complete_key(key, outcome, kept_until)
+        return _ok({"success": True, "settled": settled, "id": token.id, "created": created})
 
     def _callback(self, asked: _Asked) -> httpx.Response:
         named = parse_qs(asked.request.url.query.decode(), keep_blank_values=True).get("approver", [])
