@@ -16,7 +16,8 @@ def handler(request: Request) -> Response:
     body = request.read_json(CREATE_LIMIT, optional=True)
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     request_key = request.headers.get("x-trigger-request-idempotency-key")
-    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"))
+    metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]
+    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata)
     access_token = services.credentials.sign_public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

@@ -2,7 +2,7 @@
 
 from functools import partial
 
-from waitpoints import ids
+from waitpoints import ids, json_text
 from waitpoints.api.http import Request, Response, http_handler
 from waitpoints.api.representation import retrieved
 from waitpoints.wiring import services
@@ -14,4 +14,8 @@ services.build_at_start("tokens", "urls", "credentials")
 def handler(request: Request) -> Response:
     token, urls = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls
     link_of = partial(urls.approver_url, token.id, request.api_url)
-    return Response(retrieved(token, urls.url(token.id, request.api_url), link_of))
+    shown = retrieved(token, urls.url(token.id, request.api_url), link_of)
+    if token.metadata is None:
+        return Response(shown)
+    text = json_text.with_member(json_text.dumps(shown), "metadata", token.metadata)  # as it was sent, with every digit
+    return Response(text, headers={"content-type": "application/json; charset=utf-8"})

@@ -164,6 +164,7 @@ class WaitpointTokenObject(AnswerModel):
     links: list[ApproverLink] = _optional("The link of each person.")
     requestedBy: str = _optional("Who asked for the decision.")
     escalation: Escalation = _optional("Who may answer later.")
+    metadata: dict[str, Any] = _optional("The `metadata` of its create. Not in a list, and not in Trigger.dev.")
     traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
 
 
@@ -186,7 +187,6 @@ class MoveDeadlineResponse(AnswerModel):
 
 class CompleteWaitpointTokenResponse(AnswerModel):
     success: Literal[True]
-
     settled: bool = Field(
         description="Whether this request settled a token that waited. False if the token had ended, also by an earlier "
         "attempt of this request whose answer was lost. Not in Trigger.dev."

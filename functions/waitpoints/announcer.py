@@ -1,22 +1,26 @@
 """Put the event of each settled token on the event bus, from the records of the table's stream.
 
-The event is made of the record alone, without reading the table. A record comes again while its event may still be put, for
+The event is made of the record alone; only metadata, which is in an item of its own, is read from the table. A record comes again while its event may still be put, for
 GIVE_UP_AFTER; then a dead letter keeps it, so that the waiters of later records need not wait for EventBridge, and nothing
 is lost with the stream's records.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
 from waitpoints.aws.items import plain, token_from
 from waitpoints.errors import CannotPutNow, DetailRefused, TokenNotFound
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
 from waitpoints.settled_event import settled_event
-from waitpoints.token import Token
+from waitpoints.token import DocumentKind, Token
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that settled the token
 REMEMBERED = 1000  # records
@@ -57,7 +61,7 @@ class Announcer:
         read = [(record, _token(record)) for record in records]
         again = [_sequence_number(record) for record, token in read if token is None]
         settled = [(record, token) for record, token in read if token is not None and is_announced(token)]
-        for (record, token), reason in zip(settled, self._put([token for _, token in settled]), strict=True):
+        for (record, token), reason in zip(settled, self._read_and_put([token for _, token in settled]), strict=True):
             if isinstance(reason, CannotPutNow) and not self._is_old(record):
                 again.append(_sequence_number(record))
                 continue
@@ -66,6 +70,26 @@ class Announcer:
                 self._dead_letters.put_event(token.id, str(reason))
             self._remember(record["eventID"])
         return again
+
+    def _read_and_put(self, tokens: Sequence[Token]) -> list[NotPut | None]:
+        """Put the events of tokens as their records have them. One whose metadata could not be read is not put now."""
+        full = list(self._with_metadata(tokens))
+        reasons = iter(self._put([token for token in full if isinstance(token, Token)]))
+        return [next(reasons) if isinstance(token, Token) else token for token in full]
+
+    def _with_metadata(self, tokens: Sequence[Token]) -> Iterator[Token | CannotPutNow]:
+        """Yield each token with its metadata. After a read that failed, none is tried: waiters need the time."""
+        failed: CannotPutNow | None = None
+        for token in tokens:
+            if not token.has_metadata:
+                yield token
+                continue
+            try:
+                text = None if failed else self._store.read_document(token.id, DocumentKind.METADATA)
+            except (ClientError, BotoCoreError) as error:
+                telemetry.note(metadataNotRead=error_name(error))
+                failed = CannotPutNow(error_name(error))
+            yield failed or replace(token, metadata=text)
 
     def _put(self, tokens: Sequence[Token]) -> list[NotPut | None]:
         """Put the events of these tokens. One whose content EventBridge refuses is put without its output."""

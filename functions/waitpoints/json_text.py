@@ -49,6 +49,11 @@ def dumps(value: Any) -> str:
     return text
 
 
+def with_member(text: str, name: str, value: str) -> str:
+    """Return the JSON text of an object, which has members, with one more. Its value is a JSON text and stays as it is."""
+    return f'{text[:-1]},"{name}":{value}}}'
+
+
 def _refuse_constant(name: str) -> Never:
     raise NotJson(f"{name} is not JSON")
 

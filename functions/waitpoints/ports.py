@@ -65,7 +65,7 @@ class TokenStore(Protocol):
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `document` is written with it. The key of `replaced` is free: retention has removed this holder, or it is a kept
+        `document` and its metadata are written with it. The key of `replaced` is free: retention has removed this holder, or it is a kept
         completion that ended or that the create does not accept. It is not free if another create has adopted it meanwhile.
         """
 
@@ -80,7 +80,7 @@ class TokenStore(Protocol):
         """The token that holds a key, even after the key has expired, read consistently."""
 
     def adopt(self, holder: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
-        """Make the holder of a kept completion a token like any other, with the tags of `token` and its `key`'s lifetime.
+        """Make the holder of a kept completion a token like any other, with tags and metadata of `token` and `key`'s lifetime.
 
         Returns whether the holder exists: False if it has ended. Adopting it again changes nothing.
         """
@@ -110,7 +110,7 @@ class TokenStore(Protocol):
         """
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
-        """The JSON text of a token's payloadSchema or page."""
+        """The JSON text of a token's payloadSchema, page or metadata."""
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin, now: int) -> None:
         """Count a delivery that did not settle its token."""

@@ -16,7 +16,7 @@ from waitpoints.aws import throttling
 from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResume, CannotResumeNow, OutputRefused
 from waitpoints.ports import Resumer, Resumers, TokenStore
-from waitpoints.token import Completed, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
+from waitpoints.token import Completed, DocumentKind, Failed, Outcome, Reply, ReplyKind, TimedOut, Token, Waiter, WaiterKind
 from waitpoints.waiter_result import OUTPUT_REFUSED, Failure, Success, waiter_result
 
 Clock = Callable[[], int]
@@ -83,6 +83,12 @@ class Resuming:
                 return outcome
         assert_never(outcome)
 
+    def load_metadata(self, token: Token) -> Token:
+        """Return a token that has metadata with it. A token that was read alone, as a settling write returns it, lacks it."""
+        if token.metadata is not None:
+            return token
+        return replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
+
     def _resume(self, waiter: Waiter, result: Success | Failure) -> ReplyKind:
         resumer = resumer_for(waiter.kind, self._resumers)
         try:
@@ -105,6 +111,8 @@ class Resuming:
         assert token.outcome is not None, "only a settled token has waiters to resume"
         outcome = self.load_output(token.outcome)
         settled = replace(token, outcome=outcome)
+        if token.has_metadata and any(waiter.context for waiter in waiters):
+            settled = self.load_metadata(settled)
         telemetry.link(token.traceparent)
 
         def resume_one(waiter: Waiter) -> Reply | NotResumed:

@@ -44,8 +44,10 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Set
         "traceparent": token.traceparent,
         "ok": isinstance(token.outcome, Completed),
     }
-    shown = json_text.dumps(present(members))
-    return SettledEvent(f"waitpoint.{token.status.lower()}", token.outcome.at, f'{shown[:-1]},"{name}":{text}}}')
+    detail = json_text.dumps(present(members))
+    if token.metadata is not None:
+        detail = json_text.with_member(detail, "metadata", token.metadata)
+    return SettledEvent(f"waitpoint.{token.status.lower()}", token.outcome.at, json_text.with_member(detail, name, text))
 
 
 def _result(outcome: Outcome, bucket: str) -> tuple[str, str]:

@@ -151,11 +151,15 @@ class Verification:
 
 
 class DocumentKind(StrEnum):
-    """What a document of a token is. APPROVAL is a page with approvers: versions that do not know them find no page at all."""
+    """What a document of a token is. APPROVAL is a page with approvers: versions that do not know them find no page at all.
+
+    METADATA asks nothing of an output, and goes beside one of the others.
+    """
 
     SCHEMA = "schema"
     PAGE = "page"
     APPROVAL = "approval"
+    METADATA = "metadata"
 
 
 PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
@@ -163,7 +167,7 @@ PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON text that is written with a token and never changes: its payloadSchema, or its page."""
+    """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata."""
 
     kind: DocumentKind
     text: str
@@ -329,7 +333,7 @@ class Attachment:
 class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
-    `document` is a payloadSchema or a page: a token has at most one of them.
+    `document` is a payloadSchema or a page: a token has at most one of them. `metadata` is the JSON text of an object.
     """
 
     timeout_at: int | None = None
@@ -339,6 +343,7 @@ class NewToken:
     verify: Verification | None = None
     complete_when: str | None = None
     document: Document | None = None
+    metadata: str | None = None
     traceparent: str | None = None
 
 
@@ -347,7 +352,8 @@ class Token:
     """A token. With `kept_until`, a completion by key made it, and it is removed then unless a create adopts it.
 
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
-    `page` is the JSON text of its page, if the token was read with the items beside it. `traceparent` is that of its create.
+    `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
+    metadata to read. `traceparent` is that of its create.
     `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too.
     """
 
@@ -365,6 +371,8 @@ class Token:
     other_deliveries: OtherDeliveries | None = None
     kept_until: int | None = None
     page: str | None = None
+    metadata: str | None = None
+    has_metadata: bool = False
     traceparent: str | None = None
     answers: tuple[Answer, ...] = ()
     escalated_at: int | None = None

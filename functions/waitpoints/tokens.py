@@ -175,7 +175,7 @@ class Tokens:
         return Completed(now, self._outputs.store(token_id, result), origin)
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
-        """Return the JSON text of a token's payloadSchema or page, or None."""
+        """Return the JSON text of a token's document, or None."""
         return self._store.read_document(token_id, kind)
 
     def count_delivery(self, token_id: str, outcome: Outcome | None, origin: Origin) -> None:
@@ -369,6 +369,8 @@ def _token(new: NewToken, now: int) -> Token:
         idempotency_key_expires_at=users_key.expires_at if users_key else None,
         waiters={new.waiter.key: new.waiter} if new.waiter else {},
         rules=_rules(new),
+        metadata=new.metadata,
+        has_metadata=new.metadata is not None,
         traceparent=new.traceparent,
     )
 

@@ -128,6 +128,7 @@ def _output_result(output: Output, waiter: Waiter, bucket: str, context: str) ->
 def _context(token: Token) -> str:
     """Return what a waiter with `context` gets as well, as JSON after the output or the error."""
     of_create = "" if token.traceparent is None else f',"traceparent":"{token.traceparent}"'
+    of_create += "" if token.metadata is None else f',"metadata":{token.metadata}'
     return f',"completedBy":{json.dumps(completed_by(token))}{of_create}'
 
 

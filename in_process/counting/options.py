@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from in_process.counting.deliveries import Deliveries
-from in_process.counting.waits import Added, Bench, CountedStep, Wait
+from in_process.counting.waits import Added, Bench, CountedStep, Wait, payload_of
 
 SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
 FILTERED = {"completeWhen": "body.body"}
@@ -27,6 +27,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "`completeWhen`": bench.wait(rules=FILTERED, others=False),
         "`payloadSchema` of 90 bytes": bench.wait(rules=SHAPED, others=False),
         "`page`, opened once and answered": answered_page(bench),
+        "`metadata` of 200 bytes": bench.wait(rules={"metadata": payload_of(200)}, others=False),
         "`execution`, the waiter's ARN": bench.wait(execution=EXECUTION),
         "each further waiter (the second)": bench.wait(waiters=2),
         "a durable function waits, not a state": bench.wait(durable=True),

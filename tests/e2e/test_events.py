@@ -22,13 +22,14 @@ from tests.support import figures
 
 PATIENCE = 120  # seconds
 CLIENTS = 8
+METADATA = {"order": 4711}
 
 Settle = Callable[[Api], str]
 """Settles a token of its own, in time. Returns the token's id."""
 
 
 def complete(api: Api) -> str:
-    token = api.create(tags=["no waiter"])
+    token = api.create(tags=["no waiter"], metadata=METADATA)
     assert api.callback(token, {"approved": True}).status == 200
     return str(token["id"])
 
@@ -157,6 +158,7 @@ def test_a_rule_starts_a_state_machine_for_each_settled_token(
         shown = api.retrieve({"id": token_id})
         assert event["detail"]["completedBy"] == shown["completedBy"]
         assert event["detail"]["completedAt"] == shown["completedAt"]
+        assert event["detail"].get("metadata") == shown.get("metadata") == (METADATA if way is complete else None)
 
 
 def test_a_queue_gets_each_token_that_failed_or_timed_out_and_no_other(

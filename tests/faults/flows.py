@@ -341,6 +341,52 @@ def create_with_schema_and_key(world: World) -> None:
     goes_on_with_a_callback(world, token)
 
 
+# Metadata
+
+METADATA: dict[str, Any] = {"metadata": {"order": "ord_4711"}}
+
+settles("callback for a run that gets metadata", SMALL, World.callback, SMALL, ways=(WITH_CONTEXT, PLAIN), **METADATA)
+
+
+@flow
+def create_with_metadata(world: World) -> None:
+    with world.faulty():
+        token = world.create(**METADATA)
+    with waiting(world, token, SMALL, WITH_CONTEXT):
+        world.callback(token, SMALL)
+
+
+@flow
+def create_with_metadata_schema_and_key(world: World) -> None:
+    with world.faulty():
+        token = world.create(idempotencyKey=KEY, **METADATA, **SCHEMA)
+    assert world.create(idempotencyKey=KEY, metadata={"another": 1}) == {**token, "isCached": True}
+    assert world.token(token["id"]).metadata == '{"order": "ord_4711"}'
+    world.callback(token, "{}", status=422)
+    goes_on_with_a_callback(world, token)
+
+
+@flow
+def resume_a_run_that_gets_metadata_without_the_fast_path(world: World) -> None:
+    token = world.create(**METADATA)
+    with waiting(world, token, SMALL, WITH_CONTEXT):
+        with world.without_fast_path():
+            world.complete(token, SMALL)
+        with world.faulty():
+            world.come_to_rest()
+            late = world.wait(token, *WITH_CONTEXT)
+    world.expect(late, token, SMALL, *WITH_CONTEXT)
+
+
+@flow
+def create_with_metadata_what_is_completed(world: World) -> None:
+    completed = world.complete_key(KEY, SMALL)
+    with world.faulty():
+        token = world.create(idempotencyKey=KEY, **METADATA)
+    assert token["id"] == completed["id"]
+    world.expect(world.wait(token, *WITH_CONTEXT), token, SMALL, *WITH_CONTEXT)
+
+
 # Complete by key
 
 

@@ -13,7 +13,7 @@ from in_process.moto_stack import MotoStack
 from in_process.template import Template
 from tests.faults.aws import unique
 from tests.faults.conftest import Figures
-from tests.faults.flows import LARGE, NO, SMALL
+from tests.faults.flows import LARGE, METADATA, NO, SMALL
 from tests.faults.wire import FAULTS, Fault
 from tests.faults.world import Ending, Timeout, World
 
@@ -45,7 +45,8 @@ class Bus:
 
 def settle_in_every_way(world: World) -> None:
     """Settle tokens with and without waiters; what the stream's consumers then do may fail."""
-    completed, large, failed, late = world.create(), world.create(), world.create(), world.create(timeout="10m")
+    completed, large, late = world.create(), world.create(), world.create(timeout="10m", **METADATA)
+    failed = world.create(**METADATA)
     executions = [world.wait(completed), world.wait(late)]
     kept, adopted = unique("order"), unique("order")
     with world.without_fast_path():
@@ -77,11 +78,18 @@ def run(stack: MotoStack, fault: Fault | None = None, number: int = -1) -> tuple
         until_the_end.enter_context(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
         until_the_end.enter_context(world.alive())
         settle_in_every_way(world)
-        told = {event["detail"]["id"] for event in bus.events()}
+        events = bus.events()
+        told = {event["detail"]["id"] for event in events}
         tokens = [world.token(token_id) for token_id in world.token_ids()]
         expected = {token.id for token in tokens if token.kept_until is None}
         lost = [f"{token_id} has no event" for token_id in expected - told]
         lost += [f"{token_id} was kept and has an event" for token_id in told - expected]
+        described = {token.id for token in tokens if token.has_metadata}
+        lost += [
+            f"{it['id']} lacks its metadata, or has some"
+            for it in (event["detail"] for event in events)
+            if (it.get("metadata") == METADATA["metadata"]) is not (it["id"] in described)
+        ]
         assert len(expected) == 5
         return world.wire.calls, world.lost() + lost
 
@@ -93,7 +101,7 @@ def test_nothing_is_lost_with_an_event_bus(stack: MotoStack, figures: Figures) -
     figures.flows["settle in every way, with an event bus"] = calls
     problems = {}
     for number, call in enumerate(calls):
-        for fault in FAULTS if call == "events.PutEvents" else KILLS:
+        for fault in FAULTS if call in ("events.PutEvents", "dynamodb.GetItem") else KILLS:
             if fault.can_happen_to(call):
                 figures.tried[fault.name] += 1
                 _, lost = run(stack, fault, number)

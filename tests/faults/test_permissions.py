@@ -60,8 +60,8 @@ def api(world: World, method: str, path: str, body: Any = None) -> Any:
 
 
 def four_waits(world: World, token: dict[str, Any]) -> list[Execution]:
-    """A state and a durable function, each of which waits for a result and for a success."""
-    return [world.wait(token, unwrap, waits=waits) for waits in world.waits.values() for unwrap in (False, True)]
+    """A state and a durable function, each of which waits for a result with context and for a success."""
+    return [world.wait(token, unwrap, not unwrap, waits=waits) for waits in world.waits.values() for unwrap in (False, True)]
 
 
 def check_told(executions: list[Execution]) -> None:
@@ -75,7 +75,7 @@ def finds_it_due(function: str, look: Callable[[World, dict[str, Any], str], obj
     def ask(world: World) -> None:
         endpoint = world.put_endpoint()
         key = f"{endpoint['name']}:1"
-        token = world.create(timeout="10m", idempotencyKey=key) | {"endpoint": endpoint}
+        token = world.create(timeout="10m", idempotencyKey=key, metadata={"order": 1}) | {"endpoint": endpoint}
         executions = four_waits(world, token)
         world.clock.advance(seconds=700)
         look(world, token, key)
@@ -349,8 +349,9 @@ def announce(world: World) -> None:
     with suppress(client("events").exceptions.ResourceAlreadyExistsException):
         client("events").create_event_bus(Name=WITH_BUS["EventBusName"])
     with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_BUS["EventBusName"]}):
-        world.callback(world.create(), SMALL)
-        world.pass_on_once("resume_waiters")
+        for more in ({}, {"metadata": {"order": 1}}):
+            world.callback(world.create(**more), SMALL)
+            world.pass_on_once("resume_waiters")
     assert world.dead_letters() == []
 
 

@@ -1,7 +1,7 @@
 """What must be true in the end: no execution hangs, and no promise is broken."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
@@ -22,8 +22,8 @@ class Timeout:
     """The outcome of a token that nobody completed in time."""
 
 
-PAYLOADS = ("Ünïcode", r"\u00dcn\u00efcode", "x" * 16, "out of stock", "Deploy?")
-"""Parts of what is sent in the flows: outputs, an error and a page."""
+PAYLOADS = ("Ünïcode", r"\u00dcn\u00efcode", "x" * 16, "out of stock", "Deploy?", "ord_4711")
+"""Parts of what is sent in the flows: outputs, an error, a page and metadata."""
 
 Ending = str | Timeout | TokenError
 """The JSON text of an output, a timeout, or the error that a token was failed with."""
@@ -57,7 +57,7 @@ class World(Callers):
         """Every problem at the end: executions that hang, and broken promises."""
         self.read_stream()
         problems = [problem for expected in self._expected for problem in self._wrong_with_execution(*expected)]
-        problems += [*self._wrong_with_keys(), *self._wrong_with_schemas(), *self._wrong_with_kept(), *self._gone_too_early()]
+        problems += [*self._wrong_with_keys(), *self._wrong_with_documents(), *self._wrong_with_kept(), *self._gone_too_early()]
         problems += [*self._told(), *(f"{token_id} was timed out before its time" for token_id in self.early)]
         tokens = [self.token(token_id) for token_id in self.token_ids()]
         return problems + [problem for token in tokens for problem in self._wrong_with_token(token)]
@@ -111,6 +111,8 @@ class World(Callers):
     def _result(self, token: Token, outcome: Ending, unwrap: bool, context: bool, kind: WaiterKind) -> Success | Failure:
         assert token.outcome
         completed_by = f',"completedBy":{json.dumps(retrieved(token, "")["completedBy"])}' if context else ""
+        if context and token.has_metadata:
+            completed_by += f',"metadata":{token.metadata}'
         if isinstance(outcome, str):
             return Success(outcome if unwrap else f'{{"ok":true,"output":{outcome}{completed_by}}}')
         if isinstance(outcome, Timeout):
@@ -172,14 +174,16 @@ class World(Callers):
         if given != answer_members(token.answers):
             yield f"{token.id} has other answers than its output"
 
-    def _wrong_with_schemas(self) -> Iterator[str]:
-        asking = {
-            image["id"]["S"]
-            for image in self._images("token")
-            if "payloadSchema" in image.get("deliveryRules", {}).get("M", {})
+    def _wrong_with_documents(self) -> Iterator[str]:
+        """What a token's own item says that it has is beside it, and nothing else is."""
+        says: dict[str, Callable[[Any], bool]] = {
+            "schema": lambda image: "payloadSchema" in image.get("deliveryRules", {}).get("M", {}),
+            "metadata": lambda image: "hasMetadata" in image,
         }
-        stored = {image["id"]["S"] for image in self._images("schema")}
-        yield from (f"{token_id} has a schema or asks for one, not both" for token_id in asking ^ stored)
+        for kind, has in says.items():
+            asking = {image["id"]["S"] for image in self._images("token") if has(image)}
+            stored = {image["id"]["S"] for image in self._images(kind)}
+            yield from (f"{token_id} has a {kind} or says that it has one, not both" for token_id in asking ^ stored)
 
     def _gone_too_early(self) -> Iterator[str]:
         """Nothing that belongs to a token expires before the retention after its timeout, wherever a move of it was broken."""

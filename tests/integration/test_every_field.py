@@ -88,6 +88,7 @@ CREATE = {
     "payloadSchema": every(400, but_200=OBJECTS),
     "page": every(400, but_422=OBJECTS),
     "traceparent": every(400, but_200=TEXTS),
+    "metadata": every(400, but_200=OBJECTS),
     "fromTheFuture": every(400),
     "__proto__": every(400),
     "constructor": every(400),

@@ -150,6 +150,21 @@ class TestItems:
         assert "expiresAt" not in self.item(stack, token.id, "schema")
         assert Attachment(token.id, "schema", token.id, START) in self.attachments(written)
 
+    @pytest.mark.parametrize(("timeout_at", "expires_at"), [(None, None), (TIMEOUT, TIMEOUT // 1000 + RETENTION)])
+    def test_of_metadata_expire_as_those_of_a_schema(
+        self, stack: MotoStack, written: Store, timeout_at: int | None, expires_at: int | None
+    ) -> None:
+        token = self.make(written, rules=TYPED, timeout_at=timeout_at, metadata='{"a":1}', has_metadata=True)
+        item = self.item(stack, token.id, "metadata")
+        assert self.item(stack, token.id)["hasMetadata"] == {"BOOL": True}
+        assert item["metadata"] == {"S": '{"a":1}'}
+        assert item.get("expiresAt") == self.item(stack, token.id, "schema").get("expiresAt")
+        assert item.get("expiresAt") == (expires_at and {"N": str(expires_at)})
+        attached = Attachment(token.id, "metadata", token.id, START)
+        assert (attached in self.attachments(written)) is (expires_at is None)
+        assert written.release(attached)
+        assert written.get(token.id).metadata is None
+
     def test_of_other_deliveries_expire_only_once_the_token_has_ended(self, stack: MotoStack, written: Store) -> None:
         token = self.make(written)
         written.count_delivery(token.id, None, SENDER, START + 5)

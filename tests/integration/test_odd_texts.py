@@ -41,7 +41,7 @@ CREATES = (
         "taskToken": TASK_TOKEN,
         "execution": ARN,
     },
-    {"tags": "a", "callbackId": "A" * 24},
+    {"tags": "a", "callbackId": "A" * 24, "metadata": {"order": "a"}},
     {"verify": {"scheme": "token", "secret": "s", "header": "x-token"}, "completeWhen": "body.a == 'b'"},
     {"payloadSchema": {"properties": {"a": {"const": "b", "pattern": "c", "title": "d"}}, "required": ["a"]}},
     {"page": PAGE},

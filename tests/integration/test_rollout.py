@@ -27,7 +27,8 @@ SECOND, MINUTE, HOUR = 1000, 60_000, 3_600_000
 PAGE = {"title": "Pay?", "fields": {"properties": {"amount": {"type": "number"}}}}
 COMPLETE = "/api/v1/waitpoints/complete"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
-KNOWN_SINCE = {"pageActions", "traceparent"}
+METADATA = {"order": 4711}
+KNOWN_SINCE = {"pageActions", "traceparent", "metadata"}
 """What an answer of this version has, and the previous one's has not."""
 
 
@@ -55,6 +56,7 @@ def made(api: Api, waits: FakeStepFunctions, clock: FakeClock) -> dict[str, Mapp
         "page": {"page": PAGE},
         "completed": {"timeout": "30d"},
         "traced": {"traceparent": TRACEPARENT},
+        "described": {"metadata": METADATA},
         "failed": {},
         "timed out": {"timeout": "1s"},
     }
@@ -95,17 +97,18 @@ def test_the_previous_version_finishes_what_this_one_has_begun(
     assert [token["id"] for token in api.get(f"{TOKENS}?filter[undelivered]=true").json["data"]] == []
 
 
-def test_the_previous_version_passes_over_a_traceparent_which_stays(
+def test_the_previous_version_passes_over_a_traceparent_and_metadata_which_stay(
     stack: MotoStack, api: Api, step_functions: FakeStepFunctions, previous: PreviousFunctions
 ) -> None:
     old, task_token = Api(previous.template, stack.secret("ApiKey")), step_functions.start_task()
-    token = api.create(traceparent=TRACEPARENT, taskToken=task_token, context=True)
+    token = api.create(traceparent=TRACEPARENT, metadata=METADATA, taskToken=task_token, context=True)
     with previous.in_place():
         assert old.post(token["url"], {"paid": True}, {"content-type": "application/json"}).status == 200
     result = step_functions.result(task_token)
     assert isinstance(result, Success)
     assert json.loads(result.json).keys() == {"ok", "output", "completedBy"}
-    assert api.retrieve(token["id"])["traceparent"] == TRACEPARENT
+    shown = api.retrieve(token["id"])
+    assert (shown["traceparent"], shown["metadata"]) == (TRACEPARENT, METADATA)
 
 
 CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"

@@ -446,6 +446,53 @@ class TestDocument:
         assert store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)[0]
 
 
+class TestMetadata:
+    TEXT = '{"order": 1.50, "by": "Größe"}'
+
+    def token(self, **fields: Any) -> Token:
+        return Token(id=ids.new_id(START), created_at=START, metadata=self.TEXT, has_metadata=True, **fields)
+
+    def test_is_read_with_the_items_beside_the_token_and_alone(self, store: AnyStore) -> None:
+        token = self.token()
+        assert store.create(token, None, START) is None
+        assert store.get(token.id) == token
+        assert store.read_document(token.id, DocumentKind.METADATA) == self.TEXT
+        assert store.peek(token.id) == replace(token, metadata=None)
+
+    def test_is_not_in_what_a_settling_write_returns_which_says_that_there_is_some(self, store: AnyStore) -> None:
+        token = self.token()
+        store.create(token, None, START)
+        _, settled = store.complete(token.id, Completed(START, OUTPUT), Unchecked.ANY)
+        assert (settled.has_metadata, settled.metadata) == (True, None)
+
+    @pytest.mark.parametrize("with_key", [False, True])
+    def test_is_kept_beside_a_document_when_a_lost_answer_has_the_create_sent_again(
+        self, store: AnyStore, with_key: bool
+    ) -> None:
+        token = self.token(rules=Rules(has_page=True))
+        key = IdempotencyKey(token.id) if with_key else None
+        for _ in range(2):
+            assert store.create(token, key, START, document=Document(DocumentKind.PAGE, "{}")) is None
+        assert store.get(token.id) == replace(token, page="{}")
+
+    def test_of_the_first_create_with_a_key_stands(self, store: AnyStore) -> None:
+        first, second = self.token(), replace(self.token(), metadata="{}")
+        key = IdempotencyKey(first.id)
+        assert [holder and holder.token_id for holder in (store.create(it, key, START) for it in (first, second))] == [
+            None,
+            first.id,
+        ]
+        assert store.get(first.id) == first
+        assert store.read_document(second.id, DocumentKind.METADATA) is None
+
+    def test_is_in_no_list(self, store: AnyStore) -> None:
+        token = self.token(tags=("metadata",))
+        store.create(token, None, START)
+        everything = IdRange(token.id, token.id, ascending=False)
+        [listed] = [it for read in store.partitions(Filter(), START) for it in read(everything, 10)[0]]
+        assert listed.metadata is None
+
+
 class TestOtherDeliveries:
     def test_add_up_and_show_the_last(self, store: AnyStore, create: Callable[..., Token]) -> None:
         token = create(rules=FILTERED)
@@ -909,6 +956,17 @@ class TestKeeping:
         assert store.create(self.token(), key, later) == again
         if expires_at:
             assert store.create(self.token(), key, later + 1) is None
+
+    def test_that_is_adopted_gets_the_metadata_of_the_create_that_adopts_it(self, store: AnyStore) -> None:
+        kept = self.completion()
+        store.keep(kept, self.key(), START)
+        holder = store.find_key_holder(self.key())
+        assert holder is not None
+        for text in ("{}", '{"second": true}'):
+            wanted = replace(self.token(), metadata=text, has_metadata=True)
+            assert store.adopt(holder, wanted, self.key(), START)
+        adopted = store.get(kept.id)
+        assert (adopted.metadata, adopted.has_metadata) == ("{}", True)
 
     def test_that_is_adopted_is_no_longer_replaced(self, store: AnyStore) -> None:
         store.keep(kept := self.completion(), self.key(), START)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 import resume_waiters
 from in_process.fakes.event_bus import FakeEventBridge
@@ -16,7 +17,7 @@ from tests.support.fakes.in_memory import InMemory
 from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, Announcer
 from waitpoints.aws.event_bus import EventBus
 from waitpoints.aws.items import token_item
-from waitpoints.token import Completed, NewToken, Output, TimedOut, Token, Unchecked, Waiter
+from waitpoints.token import Completed, DocumentKind, NewToken, Output, TimedOut, Token, Unchecked, Waiter
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
@@ -39,9 +40,9 @@ class Consumer:
     eventbridge: FakeEventBridge
     dead_letters: DeadLetters
 
-    def settle(self, output: str | None = "1", waiter: Waiter | None = None) -> Token:
+    def settle(self, output: str | None = "1", waiter: Waiter | None = None, metadata: str | None = None) -> Token:
         """A token that was completed, and whose waiter nobody has resumed yet."""
-        token_id = self.world.tokens.create(NewToken(waiter=waiter), self.world.clock()).token_id
+        token_id = self.world.tokens.create(NewToken(waiter=waiter, metadata=metadata), self.world.clock()).token_id
         _, token = self.world.store.complete(token_id, Completed(self.world.clock(), Output(output)), Unchecked.NONE)
         return token
 
@@ -99,6 +100,57 @@ def test_an_event_is_made_without_reading_the_table(consumer: Consumer, monkeypa
     monkeypatch.setattr(consumer.world.store, "get", None)
     assert consumer.consume(consumer.record(token)) == []
     assert consumer.told() == [token.id]
+
+
+def test_metadata_is_read_for_the_event_of_a_token_that_has_some(consumer: Consumer, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, described = consumer.settle(), consumer.settle(metadata='{"order":1.50}')
+    read = _reads(consumer, monkeypatch)
+    assert consumer.consume(*map(consumer.record, (plain, described))) == []
+    details = [entry["Detail"] for entry in consumer.eventbridge.entries]
+    assert [',"metadata":{"order":1.50},' in detail for detail in details] == [False, True]
+    assert read == [described.id]
+
+
+def test_a_token_whose_metadata_cannot_be_read_comes_again_and_keeps_no_other_back(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiter = consumer.world.new_waiter()
+    first, plain, second = consumer.settle(metadata="{}", waiter=waiter), consumer.settle(), consumer.settle(metadata="{}")
+    records = [consumer.record(token) for token in (first, plain, second)]
+    read = _reads(consumer, monkeypatch, fails=True)
+    assert consumer.consume(*records) == [first.id, second.id]
+    assert read == [first.id]  # the waiters need the time
+    assert consumer.told() == [plain.id]
+    assert consumer.world.step_functions.result(waiter.handle) is not None
+
+    monkeypatch.undo()
+    assert consumer.consume(*records) == []
+    assert sorted(consumer.told()) == sorted([first.id, plain.id, second.id])
+
+
+def test_an_event_whose_metadata_could_not_be_read_for_an_hour_is_a_dead_letter(
+    consumer: Consumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = consumer.settle(metadata="{}")
+    record = consumer.record(token)
+    consumer.world.clock.advance(GIVE_UP_AFTER)
+    _reads(consumer, monkeypatch, fails=True)
+    assert consumer.consume(record) == []
+    assert consumer.dead_letters.letters == [(token.id, "ThrottlingException")]
+
+
+def _reads(consumer: Consumer, monkeypatch: pytest.MonkeyPatch, *, fails: bool = False) -> list[str]:
+    """The ids of the tokens whose metadata is read from now on."""
+    found, read = [], consumer.world.store.read_document
+
+    def read_document(token_id: str, kind: DocumentKind) -> str | None:
+        found.append(token_id)
+        if fails:
+            raise ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+        return read(token_id, kind)
+
+    monkeypatch.setattr(consumer.world.store, "read_document", read_document)
+    return found
 
 
 def test_a_kept_completion_has_no_event_until_it_is_adopted(consumer: Consumer) -> None:

@@ -23,7 +23,10 @@ def lines(log: io.StringIO) -> list[dict[str, Any]]:
 def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    created = api.post("/api/v1/waitpoints/tokens", {"idempotencyKey": "secret-order", "tags": ["secret-tag"]})
+    created = api.post(
+        "/api/v1/waitpoints/tokens",
+        {"idempotencyKey": "secret-order", "tags": ["secret-tag"], "metadata": {"secret-name": "secret-value"}},
+    )
     token, waiter = created.json, world.new_waiter()
     complete = f"/api/v1/waitpoints/tokens/{token['id']}/complete"
     FUNCTIONS["wait_for_token"].call({"waitpointId": token["id"], "taskToken": waiter.handle})

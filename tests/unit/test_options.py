@@ -107,6 +107,7 @@ def has_its_options(place: Place, case: Case) -> None:
     }
     assert {name for name, rule in rules.items() if rule} == case.options & rules.keys()
     assert token.traceparent == (MEMBERS["traceparent"] if has("traceparent") else None)
+    assert (token.metadata and json.loads(token.metadata)) == (MEMBERS["metadata"] if has("metadata") else None)
     execution = MEMBERS["execution"] if has("execution") else None
     waiters = [(waiter.handle, waiter.unwrap, waiter.context, waiter.execution) for waiter in token.waiters.values()]
     assert waiters == [(handle, has("unwrap"), has("context"), execution) for handle in case.handles]
@@ -179,7 +180,7 @@ def told(place: Place, case: Case, member: str, value: dict[str, Any]) -> None:
     envelope = {"ok": ok, member: value}
     if "context" in case.options:
         envelope["completedBy"] = place.api.retrieve(case.token["id"])["completedBy"]
-        envelope |= {"traceparent": MEMBERS["traceparent"]} if "traceparent" in case.options else {}
+        envelope |= {name: MEMBERS[name] for name in ("traceparent", "metadata") if name in case.options}
     for result in place.results(case):
         if "unwrap" in case.options and not ok:
             assert isinstance(result, Failure)

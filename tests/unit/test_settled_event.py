@@ -59,6 +59,13 @@ def test_has_the_traceparent_of_the_create() -> None:
     assert "traceparent" not in detail(TimedOut(SETTLED))
 
 
+def test_has_the_metadata_of_the_create_as_it_was_sent() -> None:
+    text = settled_event(token(TimedOut(SETTLED), metadata='{"price": 1.50, "n": 90071992547409930}'), BUCKET).detail
+    assert ',"metadata":{"price": 1.50, "n": 90071992547409930},' in text
+    assert json.loads(text)["error"]["name"] == "WaitpointTimeoutError"
+    assert "metadata" not in detail(TimedOut(SETTLED))
+
+
 def test_of_a_failed_token_is_completed_like_its_status_and_not_ok() -> None:
     failed = Failed(SETTLED, TokenError("It is out of stock: Größe", "OutOfStock", "E_STOCK"))
     event = settled_event(token(failed), BUCKET)

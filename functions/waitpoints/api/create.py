@@ -14,13 +14,17 @@ REQUEST_KEY_LIFETIME = 3_600_000  # milliseconds; the SDK stops retrying after s
 
 
 def create(
-    wanted: CreateWaitpointTokenRequest, request_key: str | None, api_url: str, parent: str | None = None
+    wanted: CreateWaitpointTokenRequest,
+    request_key: str | None,
+    api_url: str,
+    parent: str | None = None,
+    metadata: str | None = None,
 ) -> dict[str, Any]:
     """Create the requested token and return the response's fields.
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
-    public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. Raises InvalidTimeout,
-    InvalidPage and what else the rules of the request raise.
+    public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. `metadata` is the text of
+    this field as it was sent, if that is known. Raises InvalidTimeout, InvalidPage and what else the request's fields raise.
     """
     now = services.now()
     rules.check_together(wanted)
@@ -33,6 +37,7 @@ def create(
         verify=rules.check_verify(wanted.verify),
         complete_when=rules.check_complete_when(wanted.complete_when),
         document=document,
+        metadata=None if wanted.metadata is None else _metadata(wanted.metadata, metadata),
         traceparent=_traceparent(wanted.traceparent, parent) if wanted.traceparent or parent else None,
     )
     created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
@@ -52,6 +57,12 @@ def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]
     if approval is None:
         return {}
     return {"links": approval.links(partial(services.urls.approver_url, created.token_id, api_url))}
+
+
+def _metadata(value: dict[str, Any], sent: str | None) -> str:
+    from waitpoints.api import metadata  # noqa: PLC0415 - only for tokens with `metadata`
+
+    return metadata.check(value, sent)
 
 
 def _waiter(wanted: CreateWaitpointTokenRequest, now: int) -> Waiter | None:

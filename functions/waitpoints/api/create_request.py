@@ -165,6 +165,15 @@ class CreateWaitpointTokenRequest(RequestModel):
         ],
     )
 
+    metadata: dict[str, Any] = Field(
+        default=ABSENT,
+        description=(
+            "An object of at most 4 KiB of JSON, such as the ids of a run, an agent or an order. Retrieve, events and results "
+            "with `context` have it as it was sent; no list has it, and no page."
+        ),
+        examples=[{"run": "run_4711", "order": 1234567}],
+    )
+
     traceparent: str = Field(
         default=ABSENT,
         description=(

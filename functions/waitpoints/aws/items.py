@@ -7,6 +7,7 @@
     waitpoint_<ulid>    schema     its payloadSchema
     waitpoint_<ulid>    page       its page
     waitpoint_<ulid>    approval   its page, if it names who may answer
+    waitpoint_<ulid>    metadata   its metadata, of which the token's own item only says that there is some
     idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
@@ -97,6 +98,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and _rules_map(token.rules),
             "traceparent": _packed_traceparent(token),
+            "hasMetadata": token.has_metadata or None,
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
@@ -161,6 +163,7 @@ def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[st
         "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
         "tags": list(wanted.tags) or None,
         "traceparent": _packed_traceparent(wanted),
+        "hasMetadata": wanted.has_metadata or None,
         "expiresAt": expires_at,
     }
 
@@ -187,16 +190,18 @@ def document_item(token: Token, document: Document, retention: int) -> dict[str,
 
     If the token has no timeout, the item has no expiry: the doctor deletes it later.
     """
-    return _item(
-        {
-            "id": token.id,
-            "item": document.kind,
-            "tokenId": token.id,
-            "createdAt": token.created_at,
-            document.kind: document.text,
-            "expiresAt": None if token.timeout_at is None else token.timeout_at // 1000 + retention,
-        }
-    )
+    expires_at = None if token.timeout_at is None else token.timeout_at // 1000 + retention
+    return _document_item(token.id, token.created_at, document, expires_at)
+
+
+def adopted_metadata_item(holder: KeyHolder, text: str, expires_at: int) -> dict[str, Any]:
+    """Return the item of the metadata that an adopted completion gets. It ends with its token, at `expires_at`."""
+    return _document_item(holder.token_id, holder.since, Document(DocumentKind.METADATA, text), expires_at)
+
+
+def _document_item(token_id: str, created_at: int, document: Document, expires_at: int | None) -> dict[str, Any]:
+    named = {"tokenId": token_id, "createdAt": created_at, document.kind: document.text, "expiresAt": expires_at}
+    return primary_key(token_id, document.kind) | _item(named)
 
 
 def beside(token: Token) -> list[dict[str, Any]]:
@@ -295,11 +300,17 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         kept_until=_optional_int(item.get("keptUntil")),
-        page=next((siblings[kind][kind] for kind in PAGES if kind in siblings), None),
+        page=_document(siblings, *PAGES),
+        metadata=_document(siblings, DocumentKind.METADATA),
+        has_metadata=item.get("hasMetadata", False),
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
         answers=tuple(_answer(answer) for answer in item.get("answers", ())),
         escalated_at=_optional_int(item.get("escalatedAt")),
     )
+
+
+def _document(siblings: Mapping[str, Item], *kinds: DocumentKind) -> str | None:
+    return next((siblings[kind][kind] for kind in kinds if kind in siblings), None)
 
 
 def answer_map(answer: Answer) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from waitpoints.aws.items import (
     StoredStatus,
     adopted_attributes,
     adopted_key_item,
+    adopted_metadata_item,
     answer_map,
     beside,
     count_replies,
@@ -173,18 +174,22 @@ class Store:
             "ConditionExpression": IS_NEW,
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
-        together: list[TransactWriteItemTypeDef] = [{"Put": put_token}]
-        if document is not None:
-            together.append({"Put": {"TableName": self._table, "Item": document_item(token, document, self.retention)}})
-        if key is None:
-            # If the id exists, an earlier attempt of this call wrote it and its response was lost.
-            if document is not None:
-                self._write_together(*together)
-            else:
-                with suppress(self._client.exceptions.ConditionalCheckFailedException):
-                    self._client.put_item(**put_token)
-            return None
-        return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced, together)
+        metadata = None if token.metadata is None else Document(DocumentKind.METADATA, token.metadata)
+        documents = [document_item(token, beside, self.retention) for beside in (document, metadata) if beside is not None]
+        puts = [self._put(item) for item in documents]
+        if key is not None:
+            together = [{"Put": put_token}, *puts]
+            return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced, together)
+        # If the id exists, an earlier attempt of this call wrote it and its response was lost.
+        if puts:
+            self._write_together({"Put": put_token}, *puts)
+        else:
+            with suppress(self._client.exceptions.ConditionalCheckFailedException):
+                self._client.put_item(**put_token)
+        return None
+
+    def _put(self, item: dict[str, Any]) -> "TransactWriteItemTypeDef":
+        return {"Put": {"TableName": self._table, "Item": item}}
 
     def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         put_token: PutTypeDef = {"TableName": self._table, "Item": token_item(token), "ConditionExpression": IS_NEW}
@@ -236,8 +241,9 @@ class Store:
             "ConditionExpression": IS_KEPT,
             "ExpressionAttributeValues": wire_values(now=now, **values),
         }
+        beside = [] if token.metadata is None else [self._put(adopted_metadata_item(holder, token.metadata, expires_at))]
         try:
-            held = self._write_together({"Put": put_key}, {"Update": update_token})
+            held = self._write_together({"Put": put_key}, {"Update": update_token}, *beside)
         except self._client.exceptions.TransactionCanceledException as error:
             reasons: Any = error.response["CancellationReasons"]
             if reasons[1]["Code"] == "ConditionalCheckFailed":
@@ -285,7 +291,7 @@ class Store:
         return token_from(plain(found))
 
     def read_document(self, token_id: str, kind: DocumentKind) -> str | None:
-        """Return the JSON text of a token's payloadSchema or page. Reads consistently, to find it right after the create."""
+        """Return the JSON text of a token's document. Reads consistently, to find it right after the create."""
         key = primary_key(token_id, kind)
         found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
         return found[kind]["S"] if found else None

@@ -58,10 +58,15 @@ class MemoryStore:
                 if holder and not self._may_replace(holder, token, replaced) and not holder.is_expired(now):
                     return holder
                 self._keys[key.kind, key.text] = (token, key)
-            self.tokens.setdefault(token.id, token)
+            self.tokens.setdefault(token.id, replace(token, metadata=None))
             if document is not None:
                 self._documents[token.id, document.kind] = document.text
+            self._write_metadata(token.id, token)
         return None
+
+    def _write_metadata(self, token_id: str, token: Token) -> None:
+        if token.metadata is not None:
+            self._documents[token_id, DocumentKind.METADATA] = token.metadata
 
     def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:
         with self._lock:
@@ -87,9 +92,15 @@ class MemoryStore:
                 return False
             end = token.idempotency_key_expires_at
             adopted = replace(
-                kept, kept_until=None, tags=token.tags, idempotency_key_expires_at=end, traceparent=token.traceparent
+                kept,
+                kept_until=None,
+                tags=token.tags,
+                idempotency_key_expires_at=end,
+                traceparent=token.traceparent,
+                has_metadata=token.has_metadata,
             )
             self.tokens[kept.id] = adopted
+            self._write_metadata(kept.id, token)
             self._keys[key.kind, key.text] = (adopted, replace(key, request=None))
             return True
 
@@ -114,7 +125,8 @@ class MemoryStore:
     def get(self, token_id: str) -> Token:
         with self._lock:
             pages = (self._documents.get((token_id, kind)) for kind in PAGES)
-            return replace(self._token(token_id), page=next(filter(None, pages), None))
+            metadata = self._documents.get((token_id, DocumentKind.METADATA))
+            return replace(self._token(token_id), page=next(filter(None, pages), None), metadata=metadata)
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:

@@ -37,6 +37,7 @@ MEMBERS: Mapping[str, Any] = {
     "context": True,
     "execution": "arn:aws:states:us-east-1:123456789012:execution:orders:4711",
     "traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    "metadata": {"order": 4711, "by": "Größe"},
     "verify": GITHUB,
     "completeWhen": "body.done == 'yes'",
     "payloadSchema": {"required": ["size"]},

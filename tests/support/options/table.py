@@ -100,6 +100,7 @@ completeWhen      |                       |         | page                      
 payloadSchema     |                       |         | page                                | 422 G1  | a rule
 page              |                       |         | verify, completeWhen, payloadSchema | 422 G1  | a rule
 traceparent       |                       |         |                                     |         |
+metadata          |                       |         |                                     |         |
 page.title        | page                  |         |                                     |         | shown
 page.text         | page                  |         |                                     |         | shown
 page.links        | page                  |         |                                     |         | shown

@@ -18,6 +18,10 @@ JSON = {"content-type": "application/json"}
 FITTING = b'{"approved": true}'
 
 
+def unable(*_: Any) -> None:
+    raise ConnectionError("no table")
+
+
 class TestContext:
     def wait(self, token: Mapping[str, Any], world: InMemory, **options: Any) -> str:
         task_token = world.step_functions.start_task()
@@ -52,6 +56,45 @@ class TestContext:
         assert json.loads(with_context.json).keys() == {"ok", "error", "completedBy", "traceparent"}
         assert json.loads(with_context.json)["traceparent"] == traceparent
         assert json.loads(without.json).keys() == {"ok", "error"}
+
+    @pytest.mark.parametrize("late", [False, True])
+    def test_gives_a_run_the_metadata_of_the_create_as_it_was_sent(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, late: bool
+    ) -> None:
+        token = api.post(TOKENS, '{"metadata": {"price": 1.50, "n": 90071992547409930}}').json
+        task_tokens = [] if late else [self.wait(token, world, context=True), self.wait(token, world)]
+        complete(api, token, {"data": 1})
+        task_tokens = task_tokens or [self.wait(token, world, context=True), self.wait(token, world)]
+        with_context, without = map(world.step_functions.result, task_tokens)
+        assert isinstance(with_context, Success)
+        assert with_context.json.endswith(',"metadata":{"price": 1.50, "n": 90071992547409930}}')
+        assert without == Success('{"ok":true,"output":1}')
+
+    def test_alone_reads_metadata(self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+        described, plain = api.create(metadata={"run": "r"}), api.create()
+        task_tokens = [
+            self.wait(described, world),
+            self.wait(described, world, unwrap=True),
+            self.wait(plain, world, context=True),
+        ]
+        monkeypatch.setattr(world.store, "read_document", lambda *_: pytest.fail("it was read"))
+        for token in (described, plain):
+            complete(api, token, {"data": 1})
+        assert all(world.step_functions.result(task_token) for task_token in task_tokens)
+
+    def test_is_left_to_the_stream_if_metadata_cannot_be_read(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = api.create(metadata={"run": "r"})
+        task_token = self.wait(token, world, context=True)
+        with monkeypatch.context() as broken:
+            broken.setattr(world.store, "read_document", unable)
+            complete(api, token, {"data": 1})
+        assert world.step_functions.result(task_token) is None
+        assert world.tokens.resume_waiters(token["id"]) == []
+        result = world.step_functions.result(task_token)
+        assert isinstance(result, Success)
+        assert json.loads(result.json)["metadata"] == {"run": "r"}
 
     def test_is_taken_by_a_create_that_waits(self, api: Api, world: InMemory) -> None:
         task_token = world.step_functions.start_task()

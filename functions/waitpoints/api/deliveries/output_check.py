@@ -40,6 +40,8 @@ def fits(document: Document, output: str) -> bool:
             from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 
             return payload_schema.find_violation(document.text, output) is None
+        case DocumentKind.METADATA:
+            return True
     assert_never(document.kind)
 
 
