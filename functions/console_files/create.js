@@ -54,6 +54,10 @@ const fields = () => [
       hint: "A duration. Default: as long as the token exists.",
     }),
   ),
+  area("Metadata, as JSON", "metadata", {
+    rows: 2,
+    hint: "An object of at most 4 KiB, such as the ids of your run or order. Nobody who opens the page sees it.",
+  }),
   group(
     "A page for a person",
     "What somebody is shown who opens the callback URL (docs/pages.md). Not together with the rules for deliveries.",
@@ -129,6 +133,7 @@ const request = (data) => {
     tags: tags.length ? JSON.stringify(tags) : undefined,
     idempotencyKey: textOf(data, "idempotencyKey"),
     idempotencyKeyTTL: textOf(data, "idempotencyKeyTTL"),
+    metadata: jsonOf(data, "metadata", "The metadata"),
     page: jsonOf(data, "page", "The page"),
     verify: verifyOf(data),
     completeWhen: textOf(data, "completeWhen"),

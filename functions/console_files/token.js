@@ -165,6 +165,7 @@ const about = (token, say) =>
       fact("Ended", token.completedAt && moment(token.completedAt)),
       fact("Tags", token.tags.length ? tags(token.tags) : null),
       fact("Key", token.idempotencyKey && said(token.idempotencyKey)),
+      fact("Metadata", token.metadata && json(JSON.stringify(token.metadata), "Metadata", say)),
       fact("Holds its key until", token.idempotencyKeyExpiresAt && moment(token.idempotencyKeyExpiresAt)),
     ),
   );

@@ -653,6 +653,7 @@ test("a token is created with everything that the form takes", async () => {
     "[name=execution]",
     "arn:aws:lambda:us-east-1:123456789012:function:orders:7/durable-execution/order-4711/0d0c5b1e",
   );
+  await tab.type("[name=metadata]", '{"order": "<b>4711</b>"}');
   await press(tab, "Insert an example");
   await press(tab, "Tokens"); // what was typed is there after a look at something else
   await tab.waitForSelector("table");
@@ -673,6 +674,8 @@ test("a token is created with everything that the form takes", async () => {
   assert.deepEqual([made.tags, made.idempotencyKey, made.status], [["console", "<b>bold</b>"], scene.key, "WAITING"]);
   assert.equal(Date.parse(made.timeoutAt) - Date.parse(made.createdAt), 7_200_000);
   assert.ok(made.idempotencyKeyExpiresAt);
+  assert.deepEqual(made.metadata, { order: "<b>4711</b>" });
+  assert.match(await text(tab, "[aria-label=Metadata]"), /"order": "<b>4711<\/b>"/);
   assert.equal(made.waiters[0].kind, "DURABLE_FUNCTION");
   assert.match(await text(tab, ".life"), /A durable function waits: order-4711\/0d0c5b1e/);
   const page = await fetch(made.url, { headers: { accept: "text/html" } });

@@ -153,6 +153,38 @@ def test_a_created_token_waits(waitpoints: Waitpoints, tag: str) -> None:
     assert (token.completed_at, token.completed_by, token.waiters) == (None, None, ())
 
 
+def test_metadata_comes_back_as_it_was_given(waitpoints: Waitpoints, tag: str) -> None:
+    given = {"order": 4711, "run": {"by": "Zoë", "at": [1.5, None]}}
+    token = waitpoints.create(metadata=given, idempotency_key=tag)
+
+    assert waitpoints.create(idempotency_key=tag, metadata={}).id == token.id
+    assert waitpoints.get(token).metadata == given
+    assert waitpoints.get(waitpoints.create()).metadata is None
+
+
+def test_metadata_is_given_to_a_completion_that_came_first(waitpoints: Waitpoints, tag: str) -> None:
+    kept = waitpoints.complete_key(tag, 1)
+    assert waitpoints.create(idempotency_key=tag, metadata={"n": 1}).id == kept.id
+
+    assert waitpoints.get(kept).metadata == {"n": 1}
+
+
+@pytest.mark.parametrize("metadata", [{"a": "x" * 4096}, ["a"], "a"])
+def test_metadata_is_an_object_of_at_most_four_kibibytes(waitpoints: Waitpoints, metadata: Any) -> None:
+    with pytest.raises(BadRequestError, match='expected an object .*at "metadata"'):
+        waitpoints.create(metadata=metadata)
+
+
+def test_a_completion_says_whether_it_settled_the_token(waitpoints: Waitpoints, tag: str) -> None:
+    first, second = waitpoints.create(), waitpoints.create(idempotency_key=tag)
+
+    assert [waitpoints.complete(first, 1).settled, waitpoints.fail(first, "no").settled] == [True, False]
+    assert [waitpoints.complete_key(tag, 1).settled, waitpoints.fail_key(tag, "no").settled] == [True, False]
+    kept = waitpoints.complete_key(f"{tag} 2", 1)
+    assert (kept.created, kept.settled) == (True, False)
+    assert waitpoints.get(second).output == 1
+
+
 def test_a_token_needs_no_options(waitpoints: Waitpoints) -> None:
     assert waitpoints.get(waitpoints.create().id).timeout_at is None
 

@@ -201,6 +201,8 @@ class Token(ListedToken):
     """The link of each person."""
     requested_by: str | None = None
     escalation: Escalation | None = None
+    metadata: Mapping[str, Any] | None = Field(default=None, repr=False)
+    """The `metadata` of its `create`."""
     traceparent: str | None = Field(default=None, repr=False)
     """The `traceparent` of its `create`: the span that it belongs to."""
 

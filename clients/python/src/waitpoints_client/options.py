@@ -122,6 +122,8 @@ class CreateOptions(TypedDict, total=False):
     """A JSON Schema: an output that does not fit is refused."""
     page: PageOptions | None
     """What a person sees who opens the token's URL, instead of the three rules above."""
+    metadata: Mapping[str, Any] | None
+    """What you know the token by, such as the ids of your run or order: up to 4 KiB of JSON, which the token shows again."""
     traceparent: str | None
     """The W3C's name of the span that the token belongs to, which its result can give back."""
     task_token: str | None

@@ -57,6 +57,13 @@ class TestCreate:
         [token] = waitpoints.list()
         assert printed == f"{token.id}\n"
 
+    def test_gives_metadata_that_get_shows(self, run: Run, waitpoints: Waitpoints, tmp_path: Path) -> None:
+        (tmp_path / "metadata.json").write_text('{"order": 4711}')
+        for given in ('{"order": 4711}', str(tmp_path / "metadata.json"), f"@{tmp_path / 'metadata.json'}"):
+            token = fields(run("create", "--metadata", given))["id"]
+            assert waitpoints.get(token).metadata == {"order": 4711}
+            assert fields(run("get", token))["metadata"] == '{"order": 4711}'
+
     def test_says_that_a_key_has_a_token(self, run: Run) -> None:
         first = fields(run("create", "--key", "order-1", "--key-ttl", "1h"))
         assert fields(run("create", "--key", "order-1")) == {**first, "cached": "yes"}
@@ -436,13 +443,6 @@ class TestCompleteAfterTheEnd:
         assert result.stdout == ('{\n  "success": true,\n  "settled": false\n}\n' if "--json" in words else "")
         assert waitpoints.get(token) == before
 
-    def test_by_key_says_it_too_unless_the_completion_is_kept(self, run: Run, waitpoints: Waitpoints) -> None:
-        token = waitpoints.create(idempotency_key="k")
-        first, second = run("complete-key", "k", "1"), run("complete-key", "k", "2")
-        assert (first.stderr, second.stdout) == ("", f"id\t{token.id}\n")
-        assert second.stderr.startswith(f"{token.id} had already been completed at ")
-        assert (run("complete-key", "other").stderr, waitpoints.get(token).output) == ("", 1)
-
     @pytest.mark.parametrize(("settled", "looks"), [(True, 0), (False, 1), (None, 1)], ids=["settled", "ended", "older stack"])
     def test_looks_at_the_token_only_if_it_may_have_ended_before(
         self,
@@ -466,6 +466,13 @@ class TestCompleteAfterTheEnd:
         monkeypatch.setattr(fake, "handle_request", answered)
         assert run("complete", token.id).stderr == ""
         assert requests == ["POST", *["GET"] * looks]
+
+    def test_by_key_says_it_too_unless_the_completion_is_kept(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(idempotency_key="k")
+        first, second = run("complete-key", "k", "1"), run("complete-key", "k", "2")
+        assert (first.stderr, second.stdout) == ("", f"id\t{token.id}\n")
+        assert second.stderr.startswith(f"{token.id} had already been completed at ")
+        assert (run("complete-key", "other").stderr, waitpoints.get(token).output) == ("", 1)
 
     def test_does_not_take_a_lost_answer_for_another_completion(
         self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch

@@ -41,6 +41,7 @@ def details(token: "Token") -> dict[str, Any]:
         found["ended"] = f"{show.instant(token.completed_at)}{by}"
     found |= {"tags": ",".join(token.tags)} if token.tags else {}
     found |= {"key": token.idempotency_key} if token.idempotency_key else {}
+    found |= {"metadata": show.json_text(token.metadata)} if token.metadata else {}
     if token.ok and token.output_text is not None:
         found["output"] = token.output_text
     if token.error:

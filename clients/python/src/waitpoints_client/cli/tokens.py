@@ -41,6 +41,7 @@ def create(
     complete_when: When = None,
     schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or its file.")] = None,
     page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or its file.")] = None,
+    metadata: Annotated[str | None, option("--metadata", metavar="JSON", help="An object to know it by, or its file.")] = None,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the id alone.")] = False,
     stack: Stack = None,
     as_json: Json = False,
@@ -60,6 +61,7 @@ def create(
     options |= {
         "payload_schema": arguments.read_json_or_file(schema, "--schema") if schema else None,
         "page": arguments.read_json_or_file(page, "--page") if page else None,
+        "metadata": arguments.read_json_or_file(metadata, "--metadata") if metadata else None,
     }
     with stacks.find_client(stack) as waitpoints:
         created = waitpoints.create(**options)

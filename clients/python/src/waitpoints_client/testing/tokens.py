@@ -15,7 +15,7 @@ from waitpoints_client.testing.approval import Approval
 
 FIELDS = (
     "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
-    "verify", "completeWhen", "payloadSchema", "page", "traceparent",
+    "verify", "completeWhen", "payloadSchema", "page", "metadata", "traceparent",
 )  # fmt: skip
 RULES = ("verify", "completeWhen", "payloadSchema", "page")
 REQUEST_KEY_LIFETIME = 3_600_000
@@ -52,6 +52,7 @@ class FakeToken:
     rules: tuple[str, ...] = ()
     page_actions: list[str] | None = None
     approval: Approval | None = None
+    metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -96,6 +97,7 @@ class FakeToken:
             "otherDeliveries": others,
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
             "pageActions": self.page_actions,
+            "metadata": self.metadata,
             "traceparent": self.traceparent,
         }
         people = self.approval.shown(self.created_at, link_of) if self.approval else {}
@@ -153,7 +155,7 @@ class Tokens:
         holder.waiters += new.waiters
         if holder.kept:
             holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
-            holder.traceparent = new.traceparent
+            holder.traceparent, holder.metadata = new.traceparent, new.metadata
         return holder, self._created_by.get(holder.id) != request_key or request_key is None
 
     def _holder(self, new: FakeToken, request_key: str | None, now: int) -> FakeToken | None:
@@ -279,6 +281,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         rules=rules,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=page_approval.parse(body.get("page")),
+        metadata=_metadata(body["metadata"]) if "metadata" in body else None,
         traceparent=_traceparent(body, parent),
         waiters=_waiters(body, now),
     )
@@ -289,6 +292,14 @@ def _traceparent(body: Mapping[str, Any], parent: str | None) -> str | None:
     if not isinstance(text, str):
         raise Refusal(400, 'Validation error: expected a text at "traceparent"')
     return next((sent for sent in (text, parent) if sent and _TRACEPARENT.fullmatch(sent)), None)
+
+
+def _metadata(value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Refusal(400, 'Validation error: expected an object at "metadata"')
+    if len(text_of(value).encode()) > 4096:
+        raise Refusal(400, 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"')
+    return value
 
 
 def _page_actions(page: Mapping[str, Any]) -> list[str]:
