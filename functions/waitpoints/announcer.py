@@ -1,8 +1,8 @@
 """Put the event of each settled token on the event bus, from the records of the table's stream.
 
-The event is made of the record alone; only metadata, which is in an item of its own, is read from the table. A record comes again while its event may still be put, for
-GIVE_UP_AFTER; then a dead letter keeps it, so that the waiters of later records need not wait for EventBridge, and nothing
-is lost with the stream's records.
+The event is made of the record alone; only metadata, an item of its own, is read from the table. A record comes again while
+its event may still be put, for GIVE_UP_AFTER; then a dead letter keeps it, so that the waiters of later records need not wait
+for EventBridge, and nothing is lost with the stream's records.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

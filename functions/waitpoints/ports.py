@@ -65,8 +65,9 @@ class TokenStore(Protocol):
     ) -> KeyHolder | None:
         """Write a new token, or return the token that already holds `key` (invariant 3: one key, one live token).
 
-        `document` and its metadata are written with it. The key of `replaced` is free: retention has removed this holder, or it is a kept
-        completion that ended or that the create does not accept. It is not free if another create has adopted it meanwhile.
+        `document` and its metadata are written with it. The key of `replaced` is free: retention has removed this holder, or it
+        is a kept completion that ended or that the create does not accept. It is not free if another create has adopted it
+        meanwhile.
         """
 
     def keep(self, token: Token, key: IdempotencyKey, now: int, *, replaced: KeyHolder | None = None) -> KeyHolder | None:

@@ -171,7 +171,7 @@ def test_metadata_is_given_to_a_completion_that_came_first(waitpoints: Waitpoint
 
 @pytest.mark.parametrize("metadata", [{"a": "x" * 4096}, ["a"], "a"])
 def test_metadata_is_an_object_of_at_most_four_kibibytes(waitpoints: Waitpoints, metadata: Any) -> None:
-    with pytest.raises(BadRequestError, match='expected an object .*at "metadata"'):
+    with pytest.raises(BadRequestError, match=r'expected an object .*at "metadata"'):
         waitpoints.create(metadata=metadata)
 
 

@@ -12,64 +12,58 @@ from waitpoints.api.metadata import MAX_BYTES
 PAGE = {"title": "Deploy?", "actions": [{"id": "approve", "label": "Approve"}]}
 
 
-def test_is_shown_by_retrieve_and_by_no_list_and_no_page(api: Api, world: InMemory) -> None:
-    token = api.create(metadata={"order": "secret-4711"}, page=PAGE)
-    assert api.retrieve(token["id"])["metadata"] == {"order": "secret-4711"}
-    assert [it.keys() & {"metadata"} for it in api.get(TOKENS).json["data"]] == [set()]
-    assert "secret-4711" not in api.get(token["url"]).text
-    assert "metadata" not in api.retrieve(api.create()["id"])
+class TestMetadata:
+    def test_is_shown_by_retrieve_and_by_no_list_and_no_page(self, api: Api, world: InMemory) -> None:
+        token = api.create(metadata={"order": "secret-4711"}, page=PAGE)
+        assert api.retrieve(token["id"])["metadata"] == {"order": "secret-4711"}
+        assert [it.keys() & {"metadata"} for it in api.get(TOKENS).json["data"]] == [set()]
+        assert "secret-4711" not in api.get(token["url"]).text
+        assert "metadata" not in api.retrieve(api.create()["id"])
 
+    @pytest.mark.parametrize(
+        "text", ['{"n": 1.50, "big": 9223372036854775807, "small": -9223372036854775808}', "{}", '{"a":[{"b":null}],"a":2}']
+    )
+    def test_is_kept_as_it_was_sent(self, api: Api, text: str) -> None:
+        token = api.post(TOKENS, f'{{"tags": "a", "metadata": {text} }}').json
+        answer = api.get(f"{TOKENS}/{token['id']}")
+        assert answer.text.endswith(f',"metadata":{text}}}')
+        assert answer.headers["content-type"] == "application/json; charset=utf-8"
 
-@pytest.mark.parametrize(
-    "text", ['{"n": 1.50, "big": 9223372036854775807, "small": -9223372036854775808}', "{}", '{"a":[{"b":null}],"a":2}']
-)
-def test_is_kept_as_it_was_sent(api: Api, text: str) -> None:
-    token = api.post(TOKENS, f'{{"tags": "a", "metadata": {text} }}').json
-    answer = api.get(f"{TOKENS}/{token['id']}")
-    assert answer.text.endswith(f',"metadata":{text}}}')
-    assert answer.headers["content-type"] == "application/json; charset=utf-8"
+    def test_has_at_most_four_kibibytes_of_json(self, api: Api, world: InMemory) -> None:
+        fits = {"order": "ü" * ((MAX_BYTES - 12) // 2)}
+        assert api.retrieve(api.post(TOKENS, f'{{"metadata":{{"order":"{fits["order"]}"}}}}').json["id"])["metadata"] == fits
+        for text in (f'{{"order":"{fits["order"]}!"}}', "{" + " " * MAX_BYTES + "}"):
+            answer = api.post(TOKENS, f'{{"metadata":{text}}}')
+            assert answer.status == 400
+            assert answer.error == 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"'
+        assert len(world.store.tokens) == 1
 
+    @pytest.mark.parametrize(
+        "text",
+        [r'{"a": "\ud800"}', r'{"\udc00": 1}', '{"a": [1e400]}', '{"a": 9223372036854775808}', '{"a": -9223372036854775809}'],
+    )
+    def test_that_step_functions_or_eventbridge_may_refuse_is_refused(self, api: Api, text: str) -> None:
+        answer = api.post(TOKENS, f'{{"metadata": {text}}}')
+        accepted = "an object without numbers of more than 64 bits and halves of surrogate pairs"
+        assert (answer.status, answer.error) == (400, f'Validation error: expected {accepted} at "metadata"')
 
-def test_has_at_most_four_kibibytes_of_json(api: Api, world: InMemory) -> None:
-    fits = {"order": "ü" * ((MAX_BYTES - 12) // 2)}
-    assert api.retrieve(api.post(TOKENS, '{"metadata":{"order":"%s"}}' % fits["order"]).json["id"])["metadata"] == fits
-    for text in ('{"order":"%s!"}' % fits["order"], "{" + " " * MAX_BYTES + "}"):
-        answer = api.post(TOKENS, f'{{"metadata":{text}}}')
-        assert answer.status == 400
-        assert answer.error == 'Validation error: expected an object of at most 4,096 bytes of JSON at "metadata"'
-    assert len(world.store.tokens) == 1
+    @pytest.mark.parametrize("value", [None, "a", ["a"], 1, True])
+    def test_is_an_object(self, api: Api, value: Any) -> None:
+        answer = api.post(TOKENS, {"metadata": value})
+        assert (answer.status, answer.error) == (400, 'Validation error: expected an object at "metadata"')
 
+    def test_of_a_create_that_finds_the_token_changes_nothing(self, api: Api) -> None:
+        first = api.create(idempotencyKey="a", metadata={"n": 1})
+        for other in ({"metadata": {"n": 2}}, {}):
+            assert api.create(idempotencyKey="a", **other)["id"] == first["id"]
+        assert api.retrieve(first["id"])["metadata"] == {"n": 1}
 
-@pytest.mark.parametrize(
-    "text",
-    [r'{"a": "\ud800"}', r'{"\udc00": 1}', '{"a": [1e400]}', '{"a": 9223372036854775808}', '{"a": -9223372036854775809}'],
-)
-def test_that_step_functions_or_eventbridge_may_refuse_is_refused(api: Api, text: str) -> None:
-    answer = api.post(TOKENS, f'{{"metadata": {text}}}')
-    accepted = "an object without numbers of more than 64 bits and halves of surrogate pairs"
-    assert (answer.status, answer.error) == (400, f'Validation error: expected {accepted} at "metadata"')
+    def test_is_given_to_a_completion_that_came_first(self, api: Api) -> None:
+        kept = api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "a", "data": 1}).json["id"]
+        assert api.create(idempotencyKey="a", metadata={"n": 1})["id"] == kept
+        assert api.retrieve(kept)["metadata"] == {"n": 1}
 
-
-@pytest.mark.parametrize("value", [None, "a", ["a"], 1, True])
-def test_is_an_object(api: Api, value: Any) -> None:
-    answer = api.post(TOKENS, {"metadata": value})
-    assert (answer.status, answer.error) == (400, 'Validation error: expected an object at "metadata"')
-
-
-def test_of_a_create_that_finds_the_token_changes_nothing(api: Api) -> None:
-    first = api.create(idempotencyKey="a", metadata={"n": 1})
-    for other in ({"metadata": {"n": 2}}, {}):
-        assert api.create(idempotencyKey="a", **other)["id"] == first["id"]
-    assert api.retrieve(first["id"])["metadata"] == {"n": 1}
-
-
-def test_is_given_to_a_completion_that_came_first(api: Api) -> None:
-    kept = api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "a", "data": 1}).json["id"]
-    assert api.create(idempotencyKey="a", metadata={"n": 1})["id"] == kept
-    assert api.retrieve(kept)["metadata"] == {"n": 1}
-
-
-def test_may_come_from_a_state(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("API_URL", "https://api.example.com")
-    token = Template.load().functions()["create_token_in_state"].call({"metadata": {"execution": "arn", "n": 1.5}})
-    assert api.get(f"{TOKENS}/{token['id']}").text.endswith(',"metadata":{"execution":"arn","n":1.5}}')
+    def test_may_come_from_a_state(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        token = Template.load().functions()["create_token_in_state"].call({"metadata": {"execution": "arn", "n": 1.5}})
+        assert api.get(f"{TOKENS}/{token['id']}").text.endswith(',"metadata":{"execution":"arn","n":1.5}}')

@@ -70,7 +70,7 @@ class Endpoints:
         key, output = self._evaluated(endpoint, delivery)
         kind, token = ("noKey", None) if key is None else self._becomes(endpoint, key, now)
         if key is not None and kind in ("completed", "kept"):
-            token, _ = self._tokens.complete_key(
+            token, *_ = self._tokens.complete_key(
                 key, Outcome(now, "endpoint", text_of(output)), self._kept_until(endpoint, now)
             )
         elif token is not None and kind != "notMatching":
