@@ -349,8 +349,8 @@ def announce(world: World) -> None:
     with suppress(client("events").exceptions.ResourceAlreadyExistsException):
         client("events").create_event_bus(Name=WITH_BUS["EventBusName"])
     with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_BUS["EventBusName"]}):
-        for more in ({}, {"metadata": {"order": 1}}):
-            world.callback(world.create(**more), SMALL)
+        for token in (world.create(), world.create(metadata={"order": 1})):
+            world.callback(token, SMALL)
             world.pass_on_once("resume_waiters")
     assert world.dead_letters() == []
 

@@ -175,14 +175,13 @@ class Store:
             "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
         metadata = None if token.metadata is None else Document(DocumentKind.METADATA, token.metadata)
-        documents = [document_item(token, beside, self.retention) for beside in (document, metadata) if beside is not None]
-        puts = [self._put(item) for item in documents]
+        together: list[TransactWriteItemTypeDef] = [{"Put": put_token}]
+        together += [self._put(document_item(token, it, self.retention)) for it in (document, metadata) if it is not None]
         if key is not None:
-            together = [{"Put": put_token}, *puts]
             return self._write_with_key(CREATE_MAY_TAKE_KEY, {"now": now}, key, token, now, replaced, together)
         # If the id exists, an earlier attempt of this call wrote it and its response was lost.
-        if puts:
-            self._write_together({"Put": put_token}, *puts)
+        if len(together) > 1:
+            self._write_together(*together)
         else:
             with suppress(self._client.exceptions.ConditionalCheckFailedException):
                 self._client.put_item(**put_token)
