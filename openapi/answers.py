@@ -185,15 +185,20 @@ class MoveDeadlineResponse(AnswerModel):
     timeoutAt: Instant = _optional("When the token times out now. Absent if it has no timeout any more.")
 
 
+_SETTLED = (
+    "Whether this request settled a token that waited. False if the token had ended, also by an earlier attempt of this "
+    "request whose answer was lost."
+)
+
+
 class CompleteWaitpointTokenResponse(AnswerModel):
     success: Literal[True]
-    settled: bool = Field(
-        description="Whether this request settled a token that waited. False if the token had ended, also by an earlier "
-        "attempt of this request whose answer was lost. Not in Trigger.dev."
-    )
+    settled: bool = _optional(f"{_SETTLED} Not in the answer to a delivery, and not in Trigger.dev.")
 
 
-class CompleteWaitpointKeyResponse(CompleteWaitpointTokenResponse):
+class CompleteWaitpointKeyResponse(AnswerModel):
+    success: Literal[True]
+    settled: bool = Field(description=_SETTLED)
     id: TokenId = Field(description="The token that holds the key.")
     created: bool = Field(
         description="Whether no token held the key, so that this completion made one that has ended: `settled` is then false."

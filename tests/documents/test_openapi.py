@@ -67,7 +67,7 @@ def test_operations_and_schemas_have_trigger_devs_names(
         ("CreateWaitpointTokenRequest", {"idempotencyKey", "idempotencyKeyTTL", "timeout", "tags"}, set()),
         ("CreateWaitpointTokenResponse", {"id", "isCached", "url"}, {"id", "isCached", "url"}),
         ("CompleteWaitpointTokenRequest", {"data"}, set()),
-        ("CompleteWaitpointTokenResponse", {"success"}, {"success", "settled"}),
+        ("CompleteWaitpointTokenResponse", {"success"}, {"success"}),
         ("ListWaitpointTokensResult", {"data", "pagination"}, {"data", "pagination"}),
         (
             "WaitpointTokenObject",
