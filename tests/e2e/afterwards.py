@@ -21,8 +21,9 @@ from waitpoints.urls import Urls
 SHORTEST = 16  # characters that are looked for: less may be in a log by chance
 MOST_LINES = 10_000  # in one answer
 FEW = 4  # different characters: zeros are in the id of every trace
-# Logged on purpose: an endpoint's name, of which tests make keys; the names of a body's members, which may be values elsewhere
-NAMES = re.compile(r'"(?:endpoint|shape)": ?"(?:[^"\\]|\\.)*"')
+# Logged on purpose: an endpoint's name, of which tests make keys; the names of a body's members, which may be values elsewhere;
+# and when, which an output with answers says, too
+NAMES = re.compile(r'"(?:endpoint|shape|timestamp)": ?"(?:[^"\\]|\\.)*"')
 REQUEST = re.compile(r'"message": ?"request"')
 BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
 DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
@@ -133,6 +134,8 @@ def of_tokens(stack: Stack) -> Iterator[str]:
     items = [plain(item) for page in scanned for item in page["Items"] if item["item"]["S"] == "token"]
     for token in map(token_from, items):
         yield from (url.url(token.id, "").rsplit("/", 1)[1] for url in urls)
+        links = (url.approver_url(token.id, "", answer.approver) for url in urls for answer in token.answers)
+        yield from (link.rsplit("/", 1)[1].partition("?")[0] for link in links)
         yield from (waiter.handle for waiter in token.waiters.values())
         yield from (text for text in payloads(token) if "waitpoint_" not in text)
 
