@@ -271,7 +271,8 @@ class TestTheOldestTokenWithoutATimeout:
         token_id = self.create(clock)
         clock.advance(2 * MINUTE)
         assert measured()[1] == [token_id]
-        services.store.move_deadline(services.store.get(token_id), clock() + self.DAY, clock())
+        tomorrow = clock() + self.DAY
+        services.store.move_deadline(services.store.get(token_id), tomorrow, tomorrow, clock())
         assert measured() == (0, [])
 
 

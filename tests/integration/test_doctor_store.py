@@ -215,7 +215,7 @@ class TestATokenWithoutATimeout:
     ) -> None:
         first, ended, timed, gone, last = (waiting(START + number) for number in range(5))
         assert store.complete(ended[1], Completed(START, OUTPUT), Unchecked.NONE)[0]
-        assert store.move_deadline(store.get(timed[1]), TIMEOUT, START)
+        assert store.move_deadline(store.get(timed[1]), TIMEOUT, TIMEOUT, START)
         client.delete_item(TableName=table, Key=primary_key(gone[1], TOKEN))
         assert doctor_store.still_waiting((first, ended, timed, gone, last)) == (first, last)
 
