@@ -1,7 +1,7 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
-left to do. If the stack has an event bus, this also puts the token's event. `waitpoints redrive`, `give-up` and `smoke` invoke
+left to do. If the stack has an event bus, this also puts the tokens' events. `waitpoints redrive`, `give-up` and `smoke` invoke
 this function too: see `COMMANDS`.
 """
 
@@ -15,7 +15,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
-from waitpoints.aws.items import waiter_count
+from waitpoints.aws.items import is_settled, waiter_count
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resuming import NotResumed
 from waitpoints.wiring import services
@@ -40,14 +40,15 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def find_unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of tokens that may have a waiter without a reply. A settled token gets no more waiters."""
-    counts = [(id_of(record), waiter_count(record["dynamodb"]["NewImage"])) for record in records]
+    settled = [record for record in records if is_settled(record["dynamodb"]["NewImage"])]
+    counts = [(id_of(record), waiter_count(record["dynamodb"]["NewImage"])) for record in settled]
     waiters = {token_id: count for token_id, count in counts if count}
-    if not waiters:  # with an event bus, the stream's filter also passes tokens without waiters
+    if not waiters:  # with an event bus, the stream's filter also passes tokens without waiters, and some that wait
         return []
     with telemetry.canonical_line("check", tokens=len(waiters)):
         left = services.tokens.find_unfinished(waiters)
         telemetry.note(unfinished=len(left))
-    return [record for record in records if id_of(record) in left]
+    return [record for record in settled if id_of(record) in left]
 
 
 def id_of(record: dict[str, Any]) -> str:

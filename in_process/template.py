@@ -140,7 +140,7 @@ class Template:
         """Return the patterns with which a function's mapping filters the table's stream."""
         events = self.functions()[function].properties["Events"].values()
         [mapping] = [event["Properties"] for event in events if event["Type"] == "DynamoDB"]
-        return [json.loads(self.resolve(found["Pattern"], {})) for found in mapping["FilterCriteria"]["Filters"]]
+        return [json.loads(found["Pattern"]) for found in self.resolve(mapping["FilterCriteria"]["Filters"], {})]
 
     def route(self, method: str, path: str) -> Route | None:
         """Return the route that API Gateway selects: literal parts win over parameters, the method over ANY."""

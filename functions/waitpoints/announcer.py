@@ -1,15 +1,18 @@
-"""Put the event of each settled token on the event bus, from the records of the table's stream.
+"""Put the events of tokens on the event bus, from the records of the table's stream.
 
-The event is made of the record alone; only metadata, an item of its own, is read from the table. A record comes again while
-its event may still be put, for GIVE_UP_AFTER; then a dead letter keeps it, so that the waiters of later records need not wait
-for EventBridge, and nothing is lost with the stream's records.
+The event of a settled token, or of an answer, is made of the record alone; only metadata, an item of its own, is read from the
+table. A reminder or an escalation is put only while its token waits, and says who has not answered: so the token is read. A
+record comes again while its events may still be put, for GIVE_UP_AFTER; then a dead letter keeps them, so that the waiters of
+later records need not wait for EventBridge, and nothing is lost with the stream's records.
+
+A record shows the token as it was written, not what was changed. So it has an event for each change in the last while before
+it, and the same change may be in several records.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
-
-from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints import telemetry
 from waitpoints.aws.dead_letters import DeadLetters
@@ -17,16 +20,31 @@ from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
 from waitpoints.aws.items import plain, token_from
 from waitpoints.errors import CannotPutNow, DetailRefused, TokenNotFound
+from waitpoints.event import Event
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
 from waitpoints.settled_event import settled_event
 from waitpoints.token import DocumentKind, Token
 
 GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that settled the token
-REMEMBERED = 1000  # records
+REMEMBERED = 1000  # records, and changes of waiting tokens
+WRITTEN_WITHIN = 900_000  # milliseconds from the instant of a change to its record: no function runs so long
 
 Record = Mapping[str, Any]
 """A record of the table's stream, as Lambda gets it."""
+
+MakeEvent = Callable[..., Event]
+"""Returns the event, or with `with_output=False` what is left of it without the part that EventBridge may refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """An event to put. `name` is what is remembered once that is done."""
+
+    record: Record
+    token_id: str
+    name: str
+    make: MakeEvent
 
 
 class Announcer:
@@ -37,7 +55,7 @@ class Announcer:
         self._bucket = bucket
         self._clock = clock
         self._done: dict[str, None] = {}
-        """The records that need no event any more. A record that comes again with a failed one then makes no second event."""
+        """The records and changes that need no event any more. One that comes again with a failed one makes no second event."""
 
     def announce(self, records: Sequence[Record]) -> list[str]:
         """Put the events of these records. Returns the sequence numbers of those that must come again.
@@ -54,50 +72,79 @@ class Announcer:
     def announce_again(self, token_ids: Sequence[str]) -> int:
         """Put the events of these tokens, for a redrive. Returns how many were refused again."""
         with telemetry.canonical_line("announce", tokens=len(token_ids)):
-            tokens = [token for token in map(self._find, token_ids) if token and is_announced(token)]
-            return sum(reason is not None for reason in self._put(tokens))
+            tokens = [token for token in map(self._find, token_ids) if token]
+            return sum(reason is not None for reason in self._put([make for it in tokens for make in self._all_events(it)]))
 
     def _announce(self, records: Sequence[Record]) -> list[str]:
-        read = [(record, _token(record)) for record in records]
-        again = [_sequence_number(record) for record, token in read if token is None]
-        settled = [(record, token) for record, token in read if token is not None and is_announced(token)]
-        for (record, token), reason in zip(settled, self._read_and_put([token for _, token in settled]), strict=True):
-            if isinstance(reason, CannotPutNow) and not self._is_old(record):
-                again.append(_sequence_number(record))
-                continue
-            if reason is not None:
-                telemetry.count("EventsDeadLettered")
-                self._dead_letters.put_event(token.id, str(reason))
-            self._remember(record["eventID"])
-        return again
-
-    def _read_and_put(self, tokens: Sequence[Token]) -> list[NotPut | None]:
-        """Put the events of tokens as their records have them. One whose metadata could not be read is not put now."""
-        full = list(self._with_metadata(tokens))
-        reasons = iter(self._put([token for token in full if isinstance(token, Token)]))
-        return [next(reasons) if isinstance(token, Token) else token for token in full]
-
-    def _with_metadata(self, tokens: Sequence[Token]) -> Iterator[Token | CannotPutNow]:
-        """Yield each token with its metadata. After a read that failed, none is tried: waiters need the time."""
-        failed: CannotPutNow | None = None
-        for token in tokens:
-            if not token.has_metadata:
-                yield token
+        again: dict[str, None] = {}
+        unread: CannotPutNow | None = None  # why metadata was not read: none is tried again, since waiters need the time
+        planned: dict[str, Planned] = {}  # a change may be in several of these records
+        for record in records:
+            token = _token(record)
+            if token is None:
+                again[_sequence_number(record)] = None
                 continue
             try:
-                text = None if failed else self._store.read_document(token.id, DocumentKind.METADATA)
-            except (ClientError, BotoCoreError) as error:
-                telemetry.note(metadataNotRead=error_name(error))
-                failed = CannotPutNow(error_name(error))
-            yield failed or replace(token, metadata=text)
+                if unread and token.has_metadata:
+                    raise unread
+                for it in self._plan(record, token):
+                    planned.setdefault(it.name, it)
+            except Exception as error:  # the token, or its metadata, could not be read
+                unread = _not_read(error)
+                again |= self._end(record, token.id, record["eventID"], unread)
+        for it, reason in zip(planned.values(), self._put([it.make for it in planned.values()]), strict=True):
+            again |= self._end(it.record, it.token_id, it.name, reason)
+        return list(again)
 
-    def _put(self, tokens: Sequence[Token]) -> list[NotPut | None]:
-        """Put the events of these tokens. One whose content EventBridge refuses is put without its output."""
-        reasons = self._bus.put([settled_event(token, self._bucket) for token in tokens])
+    def _plan(self, record: Record, token: Token) -> Iterator[Planned]:
+        """Yield the events of a record, but for those that this environment has put before."""
+        if is_announced(token):
+            yield Planned(record, token.id, record["eventID"], partial(settled_event, self._with_metadata(token), self._bucket))
+        if token.outcome is not None:
+            return
+        from waitpoints.waiting_event import latest, waiting_event  # noqa: PLC0415 - only for pages with approvers or reminders
+
+        new = [it for it in latest(token) if it.id_of(token) not in self._done and _may_have_made(record, it.at)]
+        if any(it.is_request for it in new):
+            now = self._find(token.id)
+            token = replace(token, page=now.page if now else None)
+            if now is None or now.outcome_at(self._clock()) is not None:
+                new = [it for it in new if not it.is_request]
+        for it in new:
+            yield Planned(record, token.id, it.id_of(token), partial(waiting_event, token, it))
+
+    def _with_metadata(self, token: Token) -> Token:
+        if not token.has_metadata:
+            return token
+        return replace(token, metadata=self._store.read_document(token.id, DocumentKind.METADATA))
+
+    def _all_events(self, token: Token) -> Iterator[MakeEvent]:
+        """Yield every event that a token may lack."""
+        from waitpoints.waiting_event import all_answers, latest, waiting_event  # noqa: PLC0415 - as above
+
+        waits = token.outcome_at(self._clock()) is None
+        for it in [*all_answers(token), *(it for it in latest(token) if it.is_request and waits)]:
+            yield partial(waiting_event, token, it)
+        if is_announced(token):
+            yield partial(settled_event, token, self._bucket)
+
+    def _end(self, record: Record, token_id: str, name: str, reason: NotPut | None) -> dict[str, None]:
+        """Note what became of an event. Returns the sequence number of its record if that must come again."""
+        if isinstance(reason, CannotPutNow) and not self._is_old(record):
+            return {_sequence_number(record): None}
+        if reason is not None:
+            telemetry.count("EventsDeadLettered")
+            self._dead_letters.put_event(token_id, str(reason))
+        self._remember(name)
+        return {}
+
+    def _put(self, makers: Sequence[MakeEvent]) -> list[NotPut | None]:
+        """Put these events. One whose content EventBridge refuses is put without its output."""
+        reasons = self._bus.put([make() for make in makers])
         refused = [number for number, reason in enumerate(reasons) if isinstance(reason, DetailRefused)]
         if refused:
             telemetry.count("EventOutputsRefused", len(refused))
-            bare = [settled_event(tokens[number], self._bucket, with_output=False) for number in refused]
+            bare = [makers[number](with_output=False) for number in refused]
             for number, reason in zip(refused, self._bus.put(bare), strict=True):
                 reasons[number] = reason
         _tell(reasons)
@@ -114,19 +161,32 @@ class Announcer:
         written_at = record["dynamodb"].get("ApproximateCreationDateTime")
         return written_at is not None and written_at * 1000 + GIVE_UP_AFTER <= self._clock()
 
-    def _remember(self, record_id: str) -> None:
-        self._done[record_id] = None
+    def _remember(self, name: str) -> None:
+        self._done[name] = None
         while len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
 
 
+def _not_read(error: Exception) -> CannotPutNow:
+    if isinstance(error, CannotPutNow):
+        return error
+    telemetry.note(notRead=error_name(error))
+    return CannotPutNow(error_name(error))
+
+
 def is_announced(token: Token) -> bool:
-    """Whether a token has an event: it has settled, and if it is a kept completion, a create has adopted it."""
+    """Whether the end of a token has an event: it has settled, and if it is a kept completion, a create has adopted it."""
     return token.outcome is not None and token.kept_until is None
 
 
+def _may_have_made(record: Record, at: int) -> bool:
+    """Whether a change at this instant may be what made a record: an earlier record has what is older."""
+    written_at = record["dynamodb"].get("ApproximateCreationDateTime")
+    return written_at is None or written_at * 1000 - at <= WRITTEN_WITHIN
+
+
 def _token(record: Record) -> Token | None:
-    """Return the settled token without its waiters, or None if this version cannot read it, as right after a rollback."""
+    """Return the token without its waiters, or None if this version cannot read it, as right after a rollback."""
     image = record["dynamodb"]["NewImage"]
     try:
         return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))

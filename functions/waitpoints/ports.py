@@ -35,8 +35,9 @@ if TYPE_CHECKING:
 class Page:
     """One read of the table: how many items it had, and what may need the doctor.
 
-    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout, and
-    `without_wake` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest without one.
+    `unresumed` are tokens that seem to have a waiter without a reply, `overdue` those that are past their timeout or the next
+    look, and `without_wake` other waiting ones that have a timeout and are not in the due index. `oldest` may be the oldest
+    without one.
     `stopped_at` is the key that the next read of this part goes on after. None: the part has been read to its end.
     """
 
@@ -124,6 +125,12 @@ class TokenStore(Protocol):
 
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Let what is stored beside a token, and expires after its timeout, outlive this one. Nothing expires earlier."""
+
+    def ask_again(self, token: Token, asked: Token) -> bool:
+        """Record that a waiting token was asked again, or escalated, as `asked` says, and when it is looked at next.
+
+        Returns False if it no longer waits as `token` says, or is gone.
+        """
 
     def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
         """Give a waiting token another timeout, or none. Returns False if it no longer waits as `token` says, is due, or is

@@ -1,31 +1,14 @@
-"""What the event of a settled token says, and its size as EventBridge counts it. See docs/events.md."""
+"""What the event of a settled token says. See docs/events.md."""
 
-from dataclasses import dataclass
 from typing import assert_never
 
 from waitpoints import json_text
+from waitpoints.event import Event
 from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, iso, present
 from waitpoints.waiter_result import completed_by, outcome_error
 
-SOURCE = "waitpoints"
-_TIME_BYTES = 14
 
-
-@dataclass(frozen=True, slots=True)
-class SettledEvent:
-    """An event of the source SOURCE. `at` is when the token settled, in epoch milliseconds; `detail` is a JSON object."""
-
-    type: str
-    at: int
-    detail: str
-
-    @property
-    def size(self) -> int:
-        """Bytes, as the EventBridge User Guide counts an entry of PutEvents ("Calculating PutEvents event entry size")."""
-        return _TIME_BYTES + len(SOURCE) + len(self.type) + len(self.detail.encode())
-
-
-def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> SettledEvent:
+def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Event:
     """Return the event of a settled token. An output in `bucket` is only referred to.
 
     Without its output, which EventBridge has refused, the event says `"outputRefused": true` instead.
@@ -47,7 +30,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Set
     detail = json_text.dumps(present(members))
     if token.metadata is not None:
         detail = json_text.with_member(detail, "metadata", token.metadata)
-    return SettledEvent(f"waitpoint.{token.status.lower()}", token.outcome.at, json_text.with_member(detail, name, text))
+    return Event(f"waitpoint.{token.status.lower()}", token.outcome.at, json_text.with_member(detail, name, text))
 
 
 def _result(outcome: Outcome, bucket: str) -> tuple[str, str]:

@@ -334,6 +334,7 @@ class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
     `document` is a payloadSchema or a page: a token has at most one of them. `metadata` is the JSON text of an object.
+    `first_ask` is when a page is asked again, or escalated, for the first time.
     """
 
     timeout_at: int | None = None
@@ -345,6 +346,7 @@ class NewToken:
     document: Document | None = None
     metadata: str | None = None
     traceparent: str | None = None
+    first_ask: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -354,7 +356,8 @@ class Token:
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
     metadata to read. `traceparent` is that of its create.
-    `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too.
+    `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
+    often it was asked again, and `reminded_at` when for the last time.
     """
 
     id: str
@@ -376,6 +379,8 @@ class Token:
     traceparent: str | None = None
     answers: tuple[Answer, ...] = ()
     escalated_at: int | None = None
+    reminded_count: int = 0
+    reminded_at: int | None = None
 
     @property
     def status(self) -> Status:
@@ -389,6 +394,10 @@ class Token:
         if self.outcome is None and self.timeout_at is not None and self.timeout_at <= now:
             return TimedOut(self.timeout_at)
         return self.outcome
+
+    def is_due_at(self, now: int) -> bool:
+        """Whether its timer should have looked at it by `now`, or it should have timed out."""
+        return self.outcome_at(now) is not None or (self.wake_at is not None and self.wake_at <= now)
 
     def is_due_soon(self) -> bool:
         """Whether the stream has to send the new token's message, because the round of the timers may come too late."""

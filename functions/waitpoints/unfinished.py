@@ -1,7 +1,7 @@
 """Work on a token that was left undone, and how it is finished.
 
     undelivered    a settled token that has a waiter without a recorded reply
-    overdue        a WAITING token past its timeout
+    overdue        a WAITING token past its timeout, a reminder or its escalation
 
 What was found may be finished by now, or was only suspected. So each token is read again, and most need nothing more.
 """
@@ -92,7 +92,7 @@ class Finishing:
         except TokenNotFound:
             token = None
         if token and token.outcome is None:
-            is_due = token.outcome_at(self._clock()) is not None
+            is_due = token.is_due_at(self._clock())
             self._waking.look(token_id)
             result.finished |= {token_id} if is_due else set()
         elif token and token.unresumed() and kind is Undone.UNDELIVERED:

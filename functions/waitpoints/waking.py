@@ -4,14 +4,19 @@
     within 15 minutes     the stream, for which the new item has a mark (`soon`)
     later                 the round of the timers, which finds the token in the index `due` (see `starting`)
 
-The invariant: every waiting token with a timeout is behind the cursor with a message sent, or ahead of it in the index, or has
-its message from the stream. A message too many is harmless, one too few is a lost timer. So whatever sets an instant within 15
-minutes, later in a token's life, sends the message first and writes afterwards.
+`wakeAt` is a token's next reminder, escalation or timeout, whichever is first (see `reminding`). The invariant: every waiting
+token with one of them ahead is behind the cursor with a message sent, or ahead of it in the index, or has its message from the
+stream. A message too many is harmless, one too few is a lost timer. So whatever sets an instant within 15 minutes, later in a
+token's life, sends the message first and writes afterwards.
+
+Lambda stops a chain of a function and its queue after some 16 rounds. A look sends a message only for an instant within 15
+minutes, and of those a token has at most three in a row: reminders are an hour apart. The timers' round begins a new chain.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from waitpoints import telemetry
 from waitpoints.errors import NotMovedYet, TryAgain
 from waitpoints.ports import Timer, TimerQueue, TokenStore
 from waitpoints.resuming import Clock
@@ -51,7 +56,7 @@ class Waking:
         return failed
 
     def look(self, token_id: str, named: Named | None = None) -> None:
-        """Time a token out if it is due, else see to it that it is looked at when it is.
+        """Time a token out if it is due, or record that it is asked again, and see to it that it is looked at next.
 
         Raises NotMovedYet if a message names an instant that the token may yet get.
         """
@@ -78,7 +83,7 @@ class Waking:
                 return False
             if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):
                 self._store.keep_longer(token, timeout_at)
-            wake_at, now = _earlier(_other_look(token), timeout_at), self._clock()
+            wake_at, now = next_wake(replace(token, timeout_at=timeout_at)), self._clock()
             if wake_at is not None and wake_at - now <= NEAR:
                 self._queue.send(Timer(token_id, wake_at), now, names_instant=True)
             if self._store.move_deadline(token, timeout_at, wake_at, now):
@@ -87,24 +92,39 @@ class Waking:
 
     def _look_later(self, token: Token, now: int) -> bool:
         """Have a waiting token looked at again. Returns False if its instants have changed since it was read."""
+        if token.outcome_at(now) is not None:
+            return False
         if token.wake_at is not None and token.wake_at > now:
             if token.wake_at - now <= NEAR:  # else the index has it
                 self._queue.send(Timer(token.id, token.wake_at), now)
             return True
-        if token.wake_at is None and token.timeout_at is None:
+        asked = _ask(token, now)
+        wake_at = asked.wake_at if asked else next_wake(token)
+        if asked is None and wake_at == token.wake_at:  # never
             return True
-        if token.timeout_at is not None and token.timeout_at - now <= NEAR:
-            self._queue.send(Timer(token.id, token.timeout_at), now)
-        return self._store.set_wake(token, token.timeout_at)
+        if wake_at is not None and wake_at - now <= NEAR:
+            self._queue.send(Timer(token.id, wake_at), now)
+        if asked is None:
+            return self._store.set_wake(token, wake_at)
+        telemetry.note(reminded=asked.reminded_count, escalated=asked.escalated_at is not None)
+        return self._store.ask_again(token, asked)
 
 
-def _other_look(token: Token) -> int | None:
-    """When a token is looked at before its timeout. Only a newer version has it looked at for that, as for a reminder."""
-    return None if token.wake_at == token.timeout_at else token.wake_at
+def next_wake(token: Token) -> int | None:
+    """When a waiting token, read with its page, must be looked at next. None: never."""
+    if token.page is None:
+        return token.timeout_at
+    from waitpoints import reminding  # noqa: PLC0415 - only for tokens with a page
+
+    return reminding.next_wake(token)
 
 
-def _earlier(one: int | None, other: int | None) -> int | None:
-    return min((instant for instant in (one, other) if instant is not None), default=None)
+def _ask(token: Token, now: int) -> Token | None:
+    if token.page is None:
+        return None
+    from waitpoints import reminding  # noqa: PLC0415 - only for tokens with a page
+
+    return reminding.ask(token, now)
 
 
 def _next_look(token: Token) -> int | None:

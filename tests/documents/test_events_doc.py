@@ -14,7 +14,8 @@ from moto.events.models import EventPattern
 from local.run import how_to_go_on
 from local.stack import ROOT, Stack
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
-from waitpoints.settled_event import SOURCE, settled_event
+from waitpoints.event import SOURCE
+from waitpoints.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
 
 PAGE = (ROOT / "docs" / "events.md").read_text()

@@ -117,6 +117,8 @@ def test_the_stream_passes_tokens_without_waiters_only_if_there_is_a_bus() -> No
         criteria = Template(processed().body, parameters).resolve(mapping["FilterCriteria"], {})
         patterns = [json.loads(found["Pattern"]) for found in criteria["Filters"]]
         assert passes(patterns, {"dynamodb": {"NewImage": {**settled, "waiterCount": {"N": waiters}}}}) is expected
+        reminded = {"status": {"S": "WAITING"}, "waiterCount": {"N": waiters}, "remindedCount": {"N": "1"}}
+        assert passes(patterns, {"dynamodb": {"NewImage": reminded}}) is bool(parameters)
 
 
 def test_a_bus_that_does_not_exist_fails_the_deployment() -> None:

@@ -567,9 +567,11 @@ class TestTimeOut:
 class TestInstants:
     """When a token is looked at next, and when it times out: changed only as they were read."""
 
-    CHANGES = ("set_wake", "move_deadline")
+    CHANGES = ("set_wake", "move_deadline", "ask_again")
 
     def change(self, store: AnyStore, name: str, read: Token, instant: int, now: int = START) -> bool:
+        if name == "ask_again":
+            return store.ask_again(read, replace(read, wake_at=instant))
         return store.set_wake(read, instant) if name == "set_wake" else store.move_deadline(read, instant, instant, now)
 
     @pytest.mark.parametrize("wake_at", [None, TIMEOUT - 5, TIMEOUT])
@@ -580,7 +582,7 @@ class TestInstants:
     ) -> None:
         token = create(timeout_at=timeout_at, wake_at=wake_at, tags=("a",), rules=ALL_RULES)
         assert self.change(store, change, token, TIMEOUT + 7)
-        moved = timeout_at if change == "set_wake" else TIMEOUT + 7
+        moved = TIMEOUT + 7 if change == "move_deadline" else timeout_at
         assert store.get(token.id) == replace(token, wake_at=TIMEOUT + 7, timeout_at=moved)
 
     @pytest.mark.parametrize("change", CHANGES)
@@ -620,6 +622,43 @@ class TestInstants:
         token = create(timeout_at=TIMEOUT, wake_at=TIMEOUT)
         assert store.move_deadline(token, moved, wake_at, START)
         assert store.get(token.id) == replace(token, timeout_at=moved, wake_at=wake_at)
+
+    @pytest.mark.parametrize("wake_at", [None, TIMEOUT, TIMEOUT + 9])
+    @pytest.mark.parametrize("noted", [{"reminded_count": 2, "reminded_at": START}, {"escalated_at": START}])
+    def test_change_together_with_what_was_asked(
+        self, store: AnyStore, create: Callable[..., Token], wake_at: int | None, noted: dict[str, Any]
+    ) -> None:
+        token = create(timeout_at=TIMEOUT + 9, wake_at=TIMEOUT - 1, tags=("a",), rules=ALL_RULES)
+        asked = replace(token, wake_at=wake_at, **noted)
+        assert store.ask_again(token, asked)
+        assert store.get(token.id) == asked
+        assert not store.ask_again(token, asked)
+        assert store.move_deadline(asked, TIMEOUT + 5, TIMEOUT + 5, START)
+        assert store.get(token.id) == replace(asked, timeout_at=TIMEOUT + 5, wake_at=TIMEOUT + 5)
+
+    def test_and_answers_at_the_same_moment_fail_neither(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        """An answer and a reminder have numbers of their own."""
+        for _ in range(10):
+            token = create(timeout_at=TIMEOUT, wake_at=START)
+            answer = Answer("ann", "approve", "{}", START)
+            asked = replace(token, reminded_count=1, reminded_at=START, wake_at=TIMEOUT)
+            racers: list[Callable[[], Any]] = [
+                partial(store.ask_again, token, asked),
+                partial(store.answer, token, answer, None),
+                partial(store.add_waiter, token.id, waiter(), START),
+            ]
+            reminded, (answered, _), (added, _) = race(racers)
+            assert (reminded, answered, added) == (True, True, True)
+            now = store.get(token.id)
+            assert (now.answers, now.reminded_count, now.wake_at, len(now.waiters)) == ((answer,), 1, TIMEOUT, 1)
+
+    def test_asked_at_once_are_asked_once_and_not_after_the_end(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        token = create(wake_at=START)
+        asked = replace(token, reminded_count=1, reminded_at=START, wake_at=None)
+        assert sum(race([partial(store.ask_again, token, asked) for _ in range(8)])) == 1
+        ended = create(wake_at=START)
+        store.complete(ended.id, Completed(START, OUTPUT), Unchecked.NONE)
+        assert not store.ask_again(ended, replace(ended, reminded_count=1, reminded_at=START))
 
     def test_may_lose_the_look(self, store: AnyStore, create: Callable[..., Token]) -> None:
         """A token without a timeout, whose instant a newer version set for something else."""

@@ -186,6 +186,14 @@ def test_with_an_event_bus_the_stream_hands_over_every_settled_token(status: Sto
     assert passes(patterns, record(status, waiters)) is (status is not StoredStatus.WAITING)
 
 
+@pytest.mark.parametrize("name", ["answerCount", "remindedCount", "escalatedAt"])
+def test_with_an_event_bus_the_stream_hands_over_what_happens_to_waiting_tokens(name: str) -> None:
+    waiting = record(StoredStatus.WAITING, waiters=1)
+    waiting["dynamodb"]["NewImage"][name] = {"N": "1"}
+    assert passes(WITH_BUS.stream_filter("resume_waiters"), waiting)
+    assert not passes(TEMPLATE.stream_filter("resume_waiters"), waiting)
+
+
 def test_with_an_event_bus_a_kept_completion_is_handed_over_once_it_is_adopted() -> None:
     patterns = WITH_BUS.stream_filter("resume_waiters")
     completed = Completed(1, Output("{}"))

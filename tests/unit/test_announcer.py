@@ -3,7 +3,8 @@
 import io
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,10 +15,22 @@ from in_process.fakes.event_bus import FakeEventBridge
 from in_process.fakes.waits import THROTTLED
 from in_process.template import Context
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, Announcer
+from waitpoints.announcer import GIVE_UP_AFTER, REMEMBERED, WRITTEN_WITHIN, Announcer
 from waitpoints.aws.event_bus import EventBus
-from waitpoints.aws.items import token_item
-from waitpoints.token import Completed, DocumentKind, NewToken, Output, TimedOut, Token, Unchecked, Waiter
+from waitpoints.aws.items import answer_map, token_item, wire
+from waitpoints.token import (
+    Answer,
+    Completed,
+    Document,
+    DocumentKind,
+    NewToken,
+    Output,
+    TimedOut,
+    Token,
+    Unchecked,
+    Waiter,
+    present,
+)
 from waitpoints.wiring import services
 
 CONTEXT: Any = Context("resume_waiters")
@@ -53,13 +66,22 @@ class Consumer:
             item["completedAt"] = {"N": str(token.outcome.at)}
             if isinstance(token.outcome, Completed) and token.outcome.output.json is not None:
                 item["output"] = {"S": token.outcome.output.json}
+        noted = {
+            "answers": [answer_map(answer) for answer in token.answers] or None,
+            "answerCount": len(token.answers) or None,
+            "remindedCount": token.reminded_count or None,
+            "remindedAt": token.reminded_at,
+            "escalatedAt": token.escalated_at,
+        }
+        item |= {name: wire(value) for name, value in present(noted).items()}
         change = {
             "Keys": {name: item[name] for name in ("id", "item")},
             "NewImage": item,
             "SequenceNumber": token.id,
             "ApproximateCreationDateTime": (self.world.clock() if written_at is None else written_at) / 1000,
         }
-        return {"eventID": f"event {token.id}", "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
+        name = f"event {token.id} {len(token.answers)} {token.reminded_count} {len(token.waiters)}"
+        return {"eventID": name, "eventName": "MODIFY", "eventSource": "aws:dynamodb", "dynamodb": change}
 
     def consume(self, *records: dict[str, Any]) -> list[str]:
         """Invoke the function. Returns the sequence numbers of the failed records, which are the ids of their tokens."""
@@ -312,3 +334,155 @@ def test_a_timeout_has_an_event_as_well(consumer: Consumer) -> None:
     token = Token(id=consumer.settle().id, created_at=now, timeout_at=now, outcome=TimedOut(now))
     assert consumer.consume(consumer.record(token)) == []
     assert [entry["DetailType"] for entry in consumer.eventbridge.entries] == ["waitpoint.timed_out"]
+
+
+PAGE = json.dumps({"title": "Go?", "approvers": ["ann", "bo", "cy"], "escalate": {"after": "1d", "to": ["lead"]}})
+
+
+@dataclass
+class Asking:
+    """A waiting token with a page, and what happens to it."""
+
+    consumer: Consumer
+    token_id: str
+
+    def answer(self, approver: str, fields: str = "{}") -> dict[str, Any]:
+        """Returns the record of the stream, as for each of these."""
+        answer = Answer(approver, "approve", fields, self.consumer.world.clock())
+        return self._record(self.consumer.world.store.answer(self.token, answer, None)[0])
+
+    def remind(self) -> dict[str, Any]:
+        count, now = self.token.reminded_count + 1, self.consumer.world.clock()
+        return self._record(self._ask(reminded_count=count, reminded_at=now))
+
+    def escalate(self) -> dict[str, Any]:
+        return self._record(self._ask(escalated_at=self.consumer.world.clock()))
+
+    def wait(self) -> dict[str, Any]:
+        waiter = self.consumer.world.new_waiter()
+        return self._record(self.consumer.world.store.add_waiter(self.token_id, waiter, self.consumer.world.clock())[0])
+
+    @property
+    def token(self) -> Token:
+        return self.consumer.world.store.get(self.token_id)
+
+    def told(self) -> list[str]:
+        """What the events are about, in order."""
+        details = [json.loads(entry["Detail"]) for entry in self.consumer.eventbridge.entries]
+        return [it["eventId"].removeprefix(f"{self.token_id}/") if "eventId" in it else "end" for it in details]
+
+    def _ask(self, **noted: Any) -> bool:
+        return self.consumer.world.store.ask_again(self.token, replace(self.token, **noted))
+
+    def _record(self, is_written: bool) -> dict[str, Any]:
+        assert is_written
+        return self.consumer.record(self.token)
+
+
+@pytest.fixture
+def asking(consumer: Consumer) -> Asking:
+    new = NewToken(document=Document(DocumentKind.APPROVAL, PAGE))
+    return Asking(consumer, consumer.world.tokens.create(new, consumer.world.clock()).token_id)
+
+
+class TestAWaitingToken:
+    def test_has_an_event_for_each_thing_that_happens(self, consumer: Consumer, asking: Asking) -> None:
+        records = [
+            asking.answer("ann"),
+            asking.remind(),
+            asking.answer("cy"),
+            asking.escalate(),
+            asking.remind(),
+            asking.wait(),
+        ]
+        for record in records:
+            assert consumer.consume(record) == []
+        assert asking.told() == ["answered/1", "reminder/1", "answered/2", "escalated/1", "reminder/2"]
+        assert [entry["DetailType"] for entry in consumer.eventbridge.entries][:2] == [
+            "waitpoint.answered",
+            "waitpoint.reminder",
+        ]
+        assert json.loads(consumer.eventbridge.entries[-1]["Detail"])["unanswered"] == ["bo", "lead"]
+
+    def test_in_one_batch_has_each_event_once(self, consumer: Consumer, asking: Asking) -> None:
+        assert consumer.consume(asking.answer("ann"), asking.remind(), asking.wait()) == []
+        assert sorted(asking.told()) == ["answered/1", "reminder/1"]
+
+    def test_whose_answer_and_reminder_come_at_the_same_moment_has_both(self, consumer: Consumer, asking: Asking) -> None:
+        """The record of the second write shows both, and neither has the other's number."""
+        asking.answer("ann")
+        assert consumer.consume(asking.remind()) == []
+        assert asking.told() == ["answered/1", "reminder/1"]
+
+    def test_is_read_only_for_what_asks_for_an_answer(
+        self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record = asking.answer("ann")
+        monkeypatch.setattr(consumer.world.store, "get", None)
+        assert consumer.consume(record) == []
+        assert asking.told() == ["answered/1"]
+
+    @pytest.mark.parametrize("later", [0, WRITTEN_WITHIN, WRITTEN_WITHIN + 1])
+    def test_repeats_no_event_that_an_earlier_record_has_had(self, consumer: Consumer, asking: Asking, later: int) -> None:
+        """Another environment of the function remembers nothing: its record of a much later change has only that."""
+        asking.answer("ann")
+        consumer.world.clock.advance(later)
+        consumer.consume(asking.remind())
+        assert asking.told() == [*(["answered/1"] if later <= WRITTEN_WITHIN else []), "reminder/1"]
+
+    @pytest.mark.parametrize("ends", ["completed", "timed out", "removed"])
+    def test_that_ends_before_its_reminder_is_put_has_none(self, consumer: Consumer, asking: Asking, ends: str) -> None:
+        records, store, now = [asking.answer("ann"), asking.remind()], consumer.world.store, consumer.world.clock()
+        match ends:
+            case "completed":
+                store.complete(asking.token_id, Completed(now, Output("1")), Unchecked.NONE)
+            case "timed out":
+                store.tokens[asking.token_id] = replace(asking.token, timeout_at=now)
+            case _:
+                store.remove(asking.token_id)
+        assert consumer.consume(*records) == []
+        assert asking.told() == ["answered/1"]
+
+    def test_that_cannot_be_read_comes_again_and_keeps_back_no_other(
+        self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        record, other, written_at = asking.remind(), consumer.settle(), consumer.world.clock()
+        with monkeypatch.context() as broken:
+            broken.setattr(consumer.world.store, "get", None)
+            assert consumer.consume(record, consumer.record(other)) == [asking.token_id]
+            assert consumer.told() == [other.id]
+            consumer.world.clock.now = written_at + GIVE_UP_AFTER
+            assert consumer.consume(record) == []  # else it would keep back the waiters of later records
+        assert consumer.dead_letters.letters == [(asking.token_id, "TypeError")]
+
+    def test_whose_event_fails_comes_again_without_the_others(self, consumer: Consumer, asking: Asking) -> None:
+        asking.answer("ann")
+        record = asking.remind()
+        consumer.eventbridge.fail_entries_with("/reminder/", "ThrottlingException")
+        assert consumer.consume(record) == [asking.token_id]
+        consumer.eventbridge.fail_no_more()
+        assert consumer.consume(record) == []
+        assert asking.told() == ["answered/1", "reminder/1"]
+
+    def test_has_the_fields_of_an_answer_only_if_eventbridge_takes_them(self, consumer: Consumer, asking: Asking) -> None:
+        consumer.eventbridge.fail_entries_with('"fields":', "MalformedDetail")
+        assert consumer.consume(asking.answer("ann", '{"share":123456789012345678901234567890}')) == []
+        assert json.loads(consumer.eventbridge.entries[0]["Detail"])["fieldsRefused"] is True
+        assert consumer.dead_letters.letters == []
+
+    def test_with_waiters_has_none_of_them_looked_up(
+        self, consumer: Consumer, asking: Asking, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asking.wait()
+        monkeypatch.setattr(consumer.world.store, "count_replies", None)
+        assert consumer.consume(asking.answer("ann")) == []
+        assert asking.told() == ["answered/1"]
+
+    def test_has_every_event_that_it_may_lack_put_by_a_redrive(self, consumer: Consumer, asking: Asking) -> None:
+        for happens in (partial(asking.answer, "ann"), asking.remind, partial(asking.answer, "cy"), asking.remind):
+            happens()
+        assert resume_waiters.handler({"eventsOf": [asking.token_id]}, CONTEXT) == {"notPut": 0}
+        assert asking.told() == ["answered/1", "answered/2", "reminder/2"]
+        consumer.world.store.complete(asking.token_id, Completed(consumer.world.clock(), Output("1")), Unchecked.NONE)
+        assert resume_waiters.handler({"eventsOf": [asking.token_id]}, CONTEXT) == {"notPut": 0}
+        assert asking.told()[3:] == ["answered/1", "answered/2", "end"]

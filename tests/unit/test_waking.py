@@ -1,7 +1,8 @@
 """When a token is looked at next: which message is sent when, and what is written."""
 
+import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -10,10 +11,12 @@ from tests.support.fakes.timer_queue import Sent
 from tests.support.settling import complete
 from waitpoints.errors import NotMovedYet, TokenNotFound, TryAgain
 from waitpoints.ids import new_id
-from waitpoints.token import NEAR, Status, TimedOut, Token
+from waitpoints.reminding import plan_of
+from waitpoints.token import NEAR, Document, DocumentKind, NewToken, Status, TimedOut, Token
 from waitpoints.waking import PATIENCE, Named
 
 HOUR = 3_600_000
+DAY = 24 * HOUR
 
 
 @pytest.fixture
@@ -97,6 +100,140 @@ class TestALook:
         world.store.set_wake = be_late  # type: ignore[method-assign, assignment]
         world.waking.look(token.id)
         assert wakes_at(world, token.id) == earlier
+
+
+class TestATokenThatIsAskedAgain:
+    PAGE: ClassVar[dict[str, Any]] = {"title": "Go?", "approvers": ["ann", "bo"], "remind": ["4h", "1d"]}
+
+    def create(self, world: InMemory, timeout: int | None = None, **page: Any) -> str:
+        timeout_at = None if timeout is None else world.clock() + timeout
+        document = Document(DocumentKind.APPROVAL, json.dumps({**self.PAGE, **page}))
+        plan = plan_of({**self.PAGE, **page})
+        first = world.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
+        return world.tokens.create(NewToken(timeout_at=timeout_at, document=document, first_ask=first), world.clock()).token_id
+
+    def test_is_asked_in_time_and_then_looked_at_next(self, world: InMemory) -> None:
+        token_id, start = self.create(world, 2 * DAY), world.clock()
+        seen = []
+        for _ in range(3):
+            world.clock.now = wakes_at(world, token_id) or 0
+            world.waking.look(token_id)
+            token = world.store.get(token_id)
+            seen.append((world.clock() - start, token.reminded_count, token.wake_at, token.status))
+        assert seen == [
+            (4 * HOUR, 1, start + DAY, Status.WAITING),
+            (DAY, 2, start + 2 * DAY, Status.WAITING),
+            (2 * DAY, 2, start + 2 * DAY, Status.TIMED_OUT),
+        ]
+        assert world.queue.sent == []  # each is far enough away for the round of the timers
+
+    def test_without_a_timeout_leaves_the_index_after_the_last_one(self, world: InMemory) -> None:
+        token_id = self.create(world)
+        world.clock.advance(30 * DAY)
+        world.waking.look(token_id)
+        assert (world.store.get(token_id).reminded_count, wakes_at(world, token_id)) == (1, None)
+        before = dict(world.store.tokens)
+        world.waking.look(token_id)
+        assert world.store.tokens == before
+
+    def test_that_is_due_is_timed_out_and_not_asked(self, world: InMemory) -> None:
+        """None is begun after the end, however late the look."""
+        token_id = self.create(world, 5 * HOUR)
+        world.clock.advance(5 * HOUR)
+        world.waking.look(token_id)
+        token = world.store.get(token_id)
+        assert (token.status, token.reminded_count, token.reminded_at) == (Status.TIMED_OUT, 0, None)
+
+    def test_that_becomes_due_during_the_look_is_timed_out(self, world: InMemory) -> None:
+        token_id = self.create(world, 5 * HOUR)
+        world.clock.advance(5 * HOUR - 1)
+        expire = world.tokens.expire
+
+        def expire_slowly(token_id: str) -> Token | None:
+            waiting = expire(token_id)
+            world.clock.advance(1)
+            return waiting
+
+        world.tokens.expire = expire_slowly  # type: ignore[method-assign]
+        world.waking.look(token_id)
+        token = world.store.get(token_id)
+        assert (token.status, token.reminded_count) == (Status.TIMED_OUT, 0)
+
+    def test_that_has_ended_is_not_asked(self, world: InMemory) -> None:
+        token_id = self.create(world)
+        complete(world.tokens, token_id, "1")
+        world.clock.advance(DAY)
+        world.waking.look(token_id)
+        assert world.store.get(token_id).reminded_count == 0
+
+    def test_has_the_message_of_what_is_near_before_that_is_written(self, world: InMemory) -> None:
+        """The cursor has passed it. A look that comes in between asks by itself."""
+        token_id = self.create(world, 4 * HOUR + 60_000)
+        timeout_at = world.clock() + 4 * HOUR + 60_000
+        world.clock.advance(4 * HOUR)
+        world.queue.at_each_send = lambda: world.queue.noted.append(world.store.get(token_id).reminded_count)
+        world.waking.look(token_id)
+        assert world.queue.sent == [Sent(token_id, timeout_at, world.clock())]
+        assert (world.queue.noted, world.store.get(token_id).reminded_count) == ([0], 1)
+
+    def test_looked_at_twice_at_once_is_asked_once(self, world: InMemory) -> None:
+        token_id = self.create(world)
+        world.clock.advance(4 * HOUR)
+        ask_again, looks = world.store.ask_again, []
+
+        def be_late(token: Token, asked: Token) -> bool:
+            world.store.ask_again = ask_again  # type: ignore[method-assign]
+            world.waking.look(token_id)  # another function is faster
+            looks.append(ask_again(token, asked))
+            return looks[-1]
+
+        world.store.ask_again = be_late  # type: ignore[method-assign]
+        world.waking.look(token_id)
+        assert (looks, world.store.get(token_id).reminded_count) == ([False], 1)
+
+    def test_sends_few_messages_in_a_row_whatever_is_near(self, world: InMemory) -> None:
+        """Lambda stops a chain of a function and its queue after some 16 rounds."""
+        token_id = self.create(world, 25 * HOUR + 240_000, remind="every 1h", escalate={"after": "3h5m", "to": ["lead"]})
+        chain, longest = 0, 0
+        while (instant := wakes_at(world, token_id)) and world.store.get(token_id).outcome is None:
+            sent = len(world.queue.sent)
+            world.clock.now = instant
+            world.waking.look(token_id)
+            chain = chain + 1 if len(world.queue.sent) > sent else 0
+            longest = max(longest, chain)
+        assert world.store.get(token_id).reminded_count == 20
+        assert 1 <= longest <= 3
+
+    @pytest.mark.parametrize("moved", [HOUR, 4 * HOUR, 5 * HOUR, 9 * DAY])
+    def test_keeps_its_next_reminder_when_its_deadline_moves(self, world: InMemory, moved: int) -> None:
+        token_id, start = self.create(world, 30 * DAY), world.clock()
+        assert world.waking.move_deadline(token_id, start + moved)
+        assert wakes_at(world, token_id) == start + min(moved, 4 * HOUR)
+        assert world.waking.move_deadline(token_id, start + 40 * DAY)
+        assert wakes_at(world, token_id) == start + 4 * HOUR
+
+    def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: InMemory) -> None:
+        token_id, start = self.create(world, 5 * HOUR), world.clock()
+        world.clock.advance(4 * HOUR)
+        world.waking.look(token_id)
+        assert wakes_at(world, token_id) == start + 5 * HOUR
+        assert world.waking.move_deadline(token_id, start + 2 * DAY)
+        assert wakes_at(world, token_id) == start + DAY
+
+    def test_whose_deadline_moves_during_the_look_is_asked_once(self, world: InMemory) -> None:
+        token_id, start = self.create(world, 30 * DAY), world.clock()
+        world.clock.advance(4 * HOUR)
+        ask_again = world.store.ask_again
+
+        def be_late(token: Token, asked: Token) -> bool:
+            world.store.ask_again = ask_again  # type: ignore[method-assign]
+            assert world.waking.move_deadline(token_id, start + 20 * HOUR)
+            return ask_again(token, asked)
+
+        world.store.ask_again = be_late  # type: ignore[method-assign]
+        world.waking.look(token_id)
+        token = world.store.get(token_id)
+        assert (token.reminded_count, token.timeout_at, token.wake_at) == (1, start + 20 * HOUR, start + 20 * HOUR)
 
 
 class TestNewTokens:

@@ -29,8 +29,9 @@ def create(
     now = services.now()
     rules.check_together(wanted)
     document = rules.check_document(wanted)
+    timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
-        timeout_at=timeouts.timeout_at(wanted.timeout, now, services.timeout_limits),
+        timeout_at=timeout_at,
         tags=wanted.tags,
         key=_idempotency_key(wanted, request_key, now),
         waiter=_waiter(wanted, now),
@@ -39,6 +40,7 @@ def create(
         document=document,
         metadata=None if wanted.metadata is None else _metadata(wanted.metadata, metadata),
         traceparent=_traceparent(wanted.traceparent, parent) if wanted.traceparent or parent else None,
+        first_ask=rules.check_plan(wanted.page, now, timeout_at),
     )
     created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, api_url)

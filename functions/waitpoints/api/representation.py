@@ -53,13 +53,16 @@ def _page(token: Token, page: str, link_of: LinkOf) -> dict[str, Any]:
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
 
     defined = page_definition.load(page)
-    actions = [action.id for action in defined.actions]
+    shown = {
+        "pageActions": [action.id for action in defined.actions],
+        "reminders": _reminders(token) if defined.reminds else None,
+    }
     if defined.approval is None:
-        return {"pageActions": actions}
+        return shown
     from waitpoints.answers import answer_members  # noqa: PLC0415 - only for pages with approvers
 
     return {
-        "pageActions": actions,
+        **shown,
         "needs": {action.id: action.needs for action in defined.actions},
         "approvers": [person.members() for person in defined.approval.approvers],
         "escalation": defined.approval.escalation and _escalation(token, defined.approval.escalation),
@@ -72,6 +75,13 @@ def _page(token: Token, page: str, link_of: LinkOf) -> dict[str, Any]:
 def _escalation(token: Token, escalation: "Escalation") -> dict[str, Any]:
     at = token.created_at + escalation.after
     return present({"at": iso(at), "to": [person.members() for person in escalation.to], "askedAt": _iso(token.escalated_at)})
+
+
+def _reminders(token: Token) -> dict[str, Any]:
+    from waitpoints.reminding import next_reminder  # noqa: PLC0415 - only for pages with reminders
+
+    following = next_reminder(token) if token.outcome is None else None
+    return present({"count": token.reminded_count, "lastAt": _iso(token.reminded_at), "nextAt": _iso(following)})
 
 
 def _other_deliveries(others: OtherDeliveries | None) -> dict[str, Any] | None:

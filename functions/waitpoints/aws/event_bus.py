@@ -21,7 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.aws.error_codes import classified, error_name
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
-from waitpoints.settled_event import SOURCE, SettledEvent
+from waitpoints.event import SOURCE, Event
 
 MAX_ENTRIES = 10  # of one request
 REQUEST_LIMIT = 256_000  # bytes of all its entries: EventBridge's limit before 2026, which not every region may have left
@@ -56,11 +56,11 @@ class EventBus:
         self._make_client = make_client
         self._name = name
 
-    def put(self, events: Sequence[SettledEvent]) -> list[NotPut | None]:
+    def put(self, events: Sequence[Event]) -> list[NotPut | None]:
         """Put the events, and return for each, in order, None or why it is not on the bus."""
         return self._put_all(batches(events))
 
-    def _put_all(self, batches: Iterable[Sequence[SettledEvent]]) -> list[NotPut | None]:
+    def _put_all(self, batches: Iterable[Sequence[Event]]) -> list[NotPut | None]:
         """Put one batch after the other. If nothing of one can be put now, the rest is not tried: waiters need the time."""
         outcomes: list[NotPut | None] = []
         stop: CannotPutNow | None = None
@@ -71,7 +71,7 @@ class EventBus:
             outcomes += found
         return outcomes
 
-    def _put_batch(self, batch: Sequence[SettledEvent]) -> Sequence[NotPut | None]:
+    def _put_batch(self, batch: Sequence[Event]) -> Sequence[NotPut | None]:
         try:
             answer = self._client.put_events(Entries=[self._entry(event) for event in batch])
         except (ClientError, BotoCoreError) as error:
@@ -83,7 +83,7 @@ class EventBus:
         assert len(found) == len(batch), "EventBridge answers for each entry, in order"
         return found
 
-    def _entry(self, event: SettledEvent) -> dict[str, Any]:
+    def _entry(self, event: Event) -> dict[str, Any]:
         return {
             "EventBusName": self._name,
             "Source": SOURCE,
@@ -97,9 +97,9 @@ class EventBus:
         return self._make_client()
 
 
-def batches(events: Sequence[SettledEvent]) -> Iterator[list[SettledEvent]]:
+def batches(events: Sequence[Event]) -> Iterator[list[Event]]:
     """Split the events, in order, into lists that each fit one request."""
-    batch: list[SettledEvent] = []
+    batch: list[Event] = []
     size = 0
     for event in events:
         if batch and (len(batch) == MAX_ENTRIES or size + event.size > REQUEST_LIMIT):

@@ -306,6 +306,8 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
         answers=tuple(_answer(answer) for answer in item.get("answers", ())),
         escalated_at=_optional_int(item.get("escalatedAt")),
+        reminded_count=int(item.get("remindedCount", 0)),
+        reminded_at=_optional_int(item.get("remindedAt")),
     )
 
 
@@ -320,6 +322,11 @@ def answer_map(answer: Answer) -> dict[str, Any]:
 
 def _answer(stored: Item) -> Answer:
     return Answer(stored["approver"], stored["action"], stored["fields"], int(stored["at"]))
+
+
+def is_settled(item: Mapping[str, Any]) -> bool:
+    """Whether a token's item, in DynamoDB JSON, has its outcome."""
+    return bool(item["status"]["S"] != StoredStatus.WAITING)
 
 
 def waiter_count(item: Mapping[str, Any]) -> int:

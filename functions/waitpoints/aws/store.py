@@ -425,6 +425,19 @@ class Store:
                     ExpressionAttributeValues=wire_values(**values),
                 )
 
+    def ask_again(self, token: Token, asked: Token) -> bool:
+        """Answers are not in the condition, so an answer at the same moment fails neither itself nor this."""
+        condition, values = _waits_as_read(token)
+        noted = {
+            "remindedCount": asked.reminded_count or None,
+            "remindedAt": asked.reminded_at,
+            "escalatedAt": asked.escalated_at,
+            "wakeAt": asked.wake_at,
+        }
+        given = present(noted)
+        update = f"SET {', '.join(f'{name} = :{name}' for name in given)}" + ("" if "wakeAt" in given else " REMOVE wakeAt")
+        return self._write_if(token.id, update, condition, values | given)
+
     def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
         condition, values = _waits_as_read(token)
         moved: dict[str, int | None] = {"timeoutAt": timeout_at, "wakeAt": wake_at}

@@ -172,6 +172,14 @@ class MemoryStore:
     def keep_longer(self, token: Token, timeout_at: int | None) -> None:
         """Nothing expires here."""
 
+    def ask_again(self, token: Token, asked: Token) -> bool:
+        with self._lock:
+            if not self._waits_as_read(token):
+                return False
+            noted = {name: getattr(asked, name) for name in ("reminded_count", "reminded_at", "escalated_at", "wake_at")}
+            self._keep(replace(self._without_replies(token.id), **noted))
+            return True
+
     def move_deadline(self, token: Token, timeout_at: int | None, wake_at: int | None, now: int) -> bool:
         with self._lock:
             if not self._waits_as_read(token) or self.tokens[token.id].outcome_at(now) is not None:

@@ -7,13 +7,13 @@ import pytest
 from in_process.fakes.event_bus import FakeEventBridge
 from waitpoints.aws.event_bus import MAX_ENTRIES, REQUEST_LIMIT, EventBus, batches
 from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused
-from waitpoints.settled_event import SettledEvent
+from waitpoints.event import Event
 
 NOW = 1_795_529_551_007
 
 
-def events(count: int, padding: int = 0) -> list[SettledEvent]:
-    return [SettledEvent("waitpoint.completed", NOW, f'{{"id":"w{number}.","x":"{"x" * padding}"}}') for number in range(count)]
+def events(count: int, padding: int = 0) -> list[Event]:
+    return [Event("waitpoint.completed", NOW, f'{{"id":"w{number}.","x":"{"x" * padding}"}}') for number in range(count)]
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_request_has_at_most_the_bytes_that_eventbridge_takes() -> None:
 def test_a_request_is_filled_to_the_last_byte() -> None:
     first = events(1)[0]
     room = REQUEST_LIMIT - first.size
-    fitting, over = (SettledEvent("t", NOW, "x" * (room - len("t") - len("waitpoints") - 14 + more)) for more in (0, 1))
+    fitting, over = (Event("t", NOW, "x" * (room - len("t") - len("waitpoints") - 14 + more)) for more in (0, 1))
     assert [len(batch) for batch in batches([first, fitting])] == [2]
     assert [len(batch) for batch in batches([first, over])] == [1, 1]
 

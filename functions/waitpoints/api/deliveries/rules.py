@@ -54,6 +54,15 @@ def check_document(wanted: "CreateWaitpointTokenRequest") -> Document | None:
     return None
 
 
+def check_plan(page: Any, now: int, timeout_at: int | None) -> int | None:
+    """Return when a valid page is asked again, or escalated, for the first time. Raises InvalidPage if that is too late."""
+    if page is None or page.keys().isdisjoint(("remind", "escalate")):
+        return None
+    from waitpoints.api.page import reminders  # noqa: PLC0415 - only for pages that are asked again
+
+    return now + reminders.check_in_time(page, None if timeout_at is None else timeout_at - now)
+
+
 def _check_schema(value: Any) -> str:
     from waitpoints.api import payload_schema  # noqa: PLC0415 - only for tokens with `payloadSchema`
 

@@ -12,9 +12,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from waitpoints import timeouts
 from waitpoints.api.page import input
-from waitpoints.errors import InvalidPage, InvalidTimeout
+from waitpoints.errors import InvalidPage
 from waitpoints.token import present
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
@@ -132,14 +131,8 @@ def _escalation(value: Any) -> tuple[Escalation, list[tuple[Approver, str]]]:
     given = input.check_members(value, "page.escalate", ("after", "to"))
     listed = input.check_items(given.get("to"), "page.escalate.to", MAX_APPROVERS, 1)
     to = [(_approver(one, place), place) for one, place in listed]
-    after = given.get("after")
-    try:
-        milliseconds = timeouts.duration(after) if isinstance(after, str) else 0
-    except InvalidTimeout:
-        milliseconds = 0
-    if not milliseconds:
-        raise InvalidPage("page.escalate.after", 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s)')
-    return Escalation(milliseconds, tuple(approver for approver, _ in to)), to
+    after = input.check_duration(given.get("after"), "page.escalate.after")
+    return Escalation(after, tuple(approver for approver, _ in to)), to
 
 
 def _check_different(people: Sequence[tuple[Approver, str]]) -> None:

@@ -1,7 +1,7 @@
 """The create field `page`: what a person is shown behind a callback URL.
 
     {"title", "text", "links": [{"label", "url"}], "actions": [{"id", "label", "style", "needs"}], "fields": {JSON Schema},
-     "confirm"}, and who may answer: see `approvers`
+     "confirm"}, who may answer: see `approvers`, and when they are asked again: see `reminders`
 
 A token keeps its definition as the JSON text that `parse` returns; `load` reads it back.
 """
@@ -29,7 +29,7 @@ MAX_ACTION_LABEL = 100  # characters
 STYLES = ("primary", "danger")
 DEFAULT_ACTION = "submit"
 
-_MEMBERS = ("title", "text", "links", "actions", "fields", "confirm", *page_approvers.MEMBERS)
+_MEMBERS = ("title", "text", "links", "actions", "fields", "confirm", "remind", *page_approvers.MEMBERS)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 # Browsers drop line breaks in a URL, and read "\" as "/": neither is accepted, nor any character that is not shown.
 _URL = re.compile(r"(?i:https?://[^\s\x00-\x20\x7f-\xa0\\/?#]|mailto:[^\s\x00-\x20\x7f-\xa0\\])[^\s\x00-\x20\x7f-\xa0\\]*")
@@ -63,6 +63,7 @@ class Page:
     fields: tuple[Field, ...]
     confirm: bool
     approval: Approval | None = None
+    reminds: bool = False
 
     def action(self, action_id: Any) -> Action | None:
         return next((action for action in self.actions if action.id == action_id), None)
@@ -107,6 +108,10 @@ def _page(value: Any) -> Page:
     actions = _actions(given["actions"], most) if "actions" in given else (Action(DEFAULT_ACTION, None),)
     if approval:
         page_approvers.check_decidable([action.needs for action in actions], most)
+    if "remind" in given:
+        from waitpoints.api.page import reminders  # noqa: PLC0415 - only for pages with reminders
+
+        reminders.check(given["remind"])
     return Page(
         title=input.check_text(given.get("title"), "page.title", MAX_TITLE),
         text=input.check_text(given.get("text", ""), "page.text", MAX_TEXT, 0),
@@ -115,6 +120,7 @@ def _page(value: Any) -> Page:
         fields=page_fields.parse(given["fields"], "page.fields") if "fields" in given else (),
         confirm=confirm,
         approval=approval,
+        reminds="remind" in given,
     )
 
 

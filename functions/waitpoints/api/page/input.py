@@ -4,9 +4,11 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from waitpoints.errors import InvalidPage
+from waitpoints import timeouts
+from waitpoints.errors import InvalidPage, InvalidTimeout
 from waitpoints.unknown_names import shown, unknown
 
+LONGEST = 3_153_600_000_000  # milliseconds: 36,500 days, so that no instant is beyond the year 9999
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
@@ -37,6 +39,18 @@ def check_text(value: Any, place: str, longest: int, shortest: int = 1) -> str:
     if _CONTROLS.search(value) or _SURROGATES.search(value):
         raise InvalidPage(place, "control characters and halves of surrogate pairs are not accepted")
     return value
+
+
+def check_duration(value: Any, place: str) -> int:
+    """Return a duration in milliseconds. Raises InvalidPage."""
+    try:
+        milliseconds = timeouts.duration(value) if isinstance(value, str) else 0
+    except InvalidTimeout:
+        milliseconds = 0
+    if not 0 < milliseconds <= LONGEST:
+        expected = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
+        raise InvalidPage(place, expected)
+    return milliseconds
 
 
 def printable(text: str) -> str:

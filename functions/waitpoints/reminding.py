@@ -1,0 +1,107 @@
+"""When a waiting token's page is asked again: its reminders, and its escalation.
+
+The plan is in the page alone, as durations from the create, so that the token's item has no byte more for it:
+
+    "remind": ["4h", "1d"], or "every 1d"    those who have not answered are asked again
+    "escalate": {"after": "1d", …}           from then on others may answer, too
+
+The token has what of it was done. Reminders that were missed, as in an outage, are one. None comes at the timeout or later.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from waitpoints import json_text, timeouts
+from waitpoints.token import Token
+
+EVERY = "every "
+MOST_EVERY = 20  # reminders of "every 1d"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Milliseconds from the create. The reminders are in ascending order."""
+
+    reminders: tuple[int, ...] = ()
+    escalation: int | None = None
+
+
+def plan_of(page: Mapping[str, Any]) -> Plan:
+    remind, escalate = page.get("remind"), page.get("escalate")
+    return Plan(_offsets(remind) if remind else (), timeouts.duration(escalate["after"]) if escalate else None)
+
+
+def next_wake(token: Token) -> int | None:
+    """When a waiting token must be looked at next: at its next reminder, escalation or timeout, whichever is first.
+
+    None: never. The token must have been read with its page, as for all of these.
+    """
+    plan = _plan(token)
+    return _earliest(_next_reminder(token, plan), _next_escalation(token, plan), token.timeout_at)
+
+
+def next_reminder(token: Token) -> int | None:
+    """When a waiting token is asked again, unless it ends before. None: never."""
+    instant = _next_reminder(token, _plan(token))
+    return None if instant is None or (token.timeout_at is not None and token.timeout_at <= instant) else instant
+
+
+def ask(token: Token, now: int) -> Token | None:
+    """Return a waiting token as it is once what is due at `now` is recorded. None: nothing is due."""
+    plan = _plan(token)
+    reminder, escalation = _next_reminder(token, plan), _next_escalation(token, plan)
+    asked = token
+    if reminder is not None and reminder <= now:
+        asked = replace(asked, reminded_count=token.reminded_count + 1, reminded_at=now)
+    if escalation is not None and escalation <= now:
+        asked = replace(asked, escalated_at=now)
+    return None if asked is token else replace(asked, wake_at=next_wake(asked))
+
+
+def unanswered(token: Token) -> list[str] | None:
+    """Return the ids of those who may answer a token's page now and have not. None: it does not name who may."""
+    page = _page(token)
+    if "approvers" not in page:
+        return None
+    asked = [*map(_id, page["approvers"]), *(escalated_to(token) or ())]
+    return [person for person in asked if token.answer_of(person) is None]
+
+
+def escalated_to(token: Token) -> list[str] | None:
+    """Return the ids of those to whom a token is escalated. None: it is not."""
+    return None if token.escalated_at is None else [_id(person) for person in _page(token)["escalate"]["to"]]
+
+
+def _page(token: Token) -> Mapping[str, Any]:
+    page: Mapping[str, Any] = json_text.parse(token.page or "{}")
+    return page
+
+
+def _plan(token: Token) -> Plan:
+    return plan_of(_page(token))
+
+
+def _offsets(remind: list[str] | str) -> tuple[int, ...]:
+    if isinstance(remind, str):
+        interval = timeouts.duration(remind.removeprefix(EVERY))
+        return tuple(interval * number for number in range(1, MOST_EVERY + 1))
+    return tuple(map(timeouts.duration, remind))
+
+
+def _next_reminder(token: Token, plan: Plan) -> int | None:
+    """Return the first reminder after the last one that was sent, however many were due then."""
+    last = token.created_at if token.reminded_at is None else token.reminded_at
+    return next((at for after in plan.reminders if (at := token.created_at + after) > last), None)
+
+
+def _next_escalation(token: Token, plan: Plan) -> int | None:
+    return None if plan.escalation is None or token.escalated_at is not None else token.created_at + plan.escalation
+
+
+def _id(approver: str | Mapping[str, Any]) -> str:
+    return approver if isinstance(approver, str) else str(approver["id"])
+
+
+def _earliest(*instants: int | None) -> int | None:
+    return min((instant for instant in instants if instant is not None), default=None)

@@ -1,0 +1,80 @@
+"""What the events of a waiting token say: an answer that did not end it, a reminder, its escalation. See docs/events.md.
+
+Each kind has numbers of its own. So an event has an id that is the same whenever it is put: the token, the kind, the number.
+"""
+
+from dataclasses import dataclass
+
+from waitpoints import json_text, reminding
+from waitpoints.answers import answers_text
+from waitpoints.event import Event
+from waitpoints.token import Answer, Completed, Token, iso, present
+
+ANSWERED, REMINDER, ESCALATED = "answered", "reminder", "escalated"
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """The `number`-th of a kind of thing that happened to a waiting token, at the time `at`."""
+
+    kind: str
+    number: int
+    at: int
+
+    @property
+    def is_request(self) -> bool:
+        """Whether it asks people for an answer, which a token that has ended needs no more."""
+        return self.kind != ANSWERED
+
+    def id_of(self, token: Token) -> str:
+        return f"{token.id}/{self.kind}/{self.number}"
+
+
+def latest(token: Token) -> list[News]:
+    """Return the last of each kind, from a token's item alone. Each was the last one in some record of the stream."""
+    reminder = [News(REMINDER, token.reminded_count, token.reminded_at)] if token.reminded_at is not None else []
+    escalation = [News(ESCALATED, 1, token.escalated_at)] if token.escalated_at is not None else []
+    return [*all_answers(token)[-1:], *reminder, *escalation]
+
+
+def all_answers(token: Token) -> list[News]:
+    """Return the answers that did not end the token."""
+    return [
+        News(ANSWERED, number, answer.at) for number, answer in enumerate(token.answers, 1) if not _has_decided(token, answer)
+    ]
+
+
+def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Event:
+    """Return the event of one of these. A request needs a token that was read with its page.
+
+    Without the fields of an answer, which EventBridge has refused, the event says `"fieldsRefused": true` instead.
+    """
+    members = {
+        "id": token.id,
+        "eventId": news.id_of(token),
+        "number": news.number,
+        "tags": list(token.tags),
+        "idempotencyKey": token.idempotency_key,
+        "createdAt": iso(token.created_at),
+        "timeoutAt": None if token.timeout_at is None else iso(token.timeout_at),
+        "traceparent": token.traceparent,
+        "at": iso(news.at),
+    }
+    if news.is_request:
+        asked = {"escalatedTo": reminding.escalated_to(token), "unanswered": reminding.unanswered(token)}
+        return Event(f"waitpoint.{news.kind}", news.at, json_text.dumps(present(members | asked)))
+    shown = json_text.dumps(present(members))
+    return Event(f"waitpoint.{news.kind}", news.at, f"{shown[:-1]},{_answer(token.answers[news.number - 1], with_output)}}}")
+
+
+def _answer(answer: Answer, with_fields: bool) -> str:
+    """Return the members that say what was answered. The fields are kept as their own text, digit for digit."""
+    if with_fields:
+        return f'"answer":{answers_text([answer])[1:-1]}'
+    bare = {"approver": answer.approver, "action": answer.action, "at": iso(answer.at)}
+    return f'"answer":{json_text.dumps(bare)},"fieldsRefused":true'
+
+
+def _has_decided(token: Token, answer: Answer) -> bool:
+    outcome = token.outcome
+    return isinstance(outcome, Completed) and outcome.origin is not None and outcome.origin.approver == answer.approver
