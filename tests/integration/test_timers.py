@@ -25,8 +25,22 @@ from waitpoints.aws.items import key_primary_key
 from waitpoints.aws.timers import ATTEMPTS
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor
+from waitpoints.reminding import plan_of
 from waitpoints.starting import AHEAD
-from waitpoints.token import NEAR, Completed, IdempotencyKey, NewToken, Outcome, Status, TimedOut, Token, Waiter, iso
+from waitpoints.token import (
+    NEAR,
+    Completed,
+    Document,
+    DocumentKind,
+    IdempotencyKey,
+    NewToken,
+    Outcome,
+    Status,
+    TimedOut,
+    Token,
+    Waiter,
+    iso,
+)
 from waitpoints.waiter_result import Success
 from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
@@ -532,6 +546,97 @@ class TestAMovedDeadline:
         outcome, ended_at = timers.end_of(token_id)
         assert outcome == TimedOut(timeout_at)
         assert 0 <= ended_at - timeout_at <= LATENESS
+
+
+class TestReminders:
+    """`wakeAt` is the next reminder, escalation or timeout."""
+
+    @staticmethod
+    def create(timers: SimulatedTimers, timeout: int | None = None, **page: Any) -> str:
+        timeout_at = None if timeout is None else timers.clock() + timeout
+        document = Document(DocumentKind.PAGE, json.dumps({"title": "Go?", **page}))
+        plan = plan_of(page)
+        first = timers.clock() + min(it for it in (*plan.reminders, plan.escalation) if it is not None)
+        new = NewToken(timeout_at=timeout_at, document=document, first_ask=first)
+        timers.tokens.append(token_id := services.tokens.create(new, timers.clock()).token_id)
+        return token_id
+
+    @staticmethod
+    def asked(timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+        """Run to the end. Returns when it was recorded that a token is asked again."""
+        asked: list[int] = []
+        ask_again = services.store.ask_again
+
+        def record(token: Token, now: Token) -> bool:
+            is_recorded = ask_again(token, now)
+            asked.extend([timers.clock()] * is_recorded)
+            return is_recorded
+
+        with monkeypatch.context() as watched:
+            watched.setattr(services.store, "ask_again", record)
+            timers.run(at_most=2_000)
+        return asked
+
+    @pytest.mark.parametrize(
+        ("page", "timeout", "hours"),
+        [
+            ({"remind": ["4h", "1d"]}, None, [4, 24]),
+            ({"remind": ["1h", "2h", "30d", "3650d"]}, 12 * 365 * DAY, [1, 2, 720, 87_600]),
+            ({"remind": "every 90d"}, None, [2_160 * number for number in range(1, 21)]),
+            ({"remind": ["2h"], "escalate": {"after": "90m", "to": ["lead"]}}, DAY, [1.5, 2]),
+        ],
+    )
+    def test_come_to_the_second_also_after_years(
+        self,
+        timers: SimulatedTimers,
+        monkeypatch: pytest.MonkeyPatch,
+        page: dict[str, Any],
+        timeout: int | None,
+        hours: list[float],
+    ) -> None:
+        start = timers.clock()
+        token_id = self.create(timers, timeout, **page)
+        lateness = [at - start - hour * HOUR for at, hour in zip(self.asked(timers, monkeypatch), hours, strict=True)]
+        assert all(0 <= late <= LATENESS for late in lateness), lateness
+        token = services.store.get(token_id)
+        assert token.status is (Status.WAITING if timeout is None else Status.TIMED_OUT)
+        assert token.wake_at == (None if timeout is None else start + timeout)
+
+    def test_come_once_when_every_message_comes_three_times(
+        self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        timers.copies = 3
+        token_id = self.create(timers, DAY, remind=["1h", "2h"])
+        assert len(self.asked(timers, monkeypatch)) == 2
+        assert services.store.get(token_id).reminded_count == 2
+
+    def test_that_were_missed_for_a_day_come_as_one(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        start = timers.clock()
+        timers.no_rounds_before = start + DAY + HOUR // 2
+        token_id = self.create(timers, remind="every 1h")
+        timers.clock.advance(DAY)
+        assert len(self.asked(timers, monkeypatch)) == 1
+        token = services.store.get(token_id)
+        assert (token.reminded_count, token.wake_at) == (1, None)  # all twenty were due
+
+    def test_never_come_after_the_end(self, timers: SimulatedTimers, monkeypatch: pytest.MonkeyPatch) -> None:
+        timed_out, completed = self.create(timers, 90 * MINUTE, remind="every 1h"), self.create(timers, remind="every 1h")
+        timers.run(until=lambda: timers.status(timed_out) is not Status.WAITING)
+        settle(completed)
+        assert self.asked(timers, monkeypatch) == []
+        assert [services.store.get(token_id).reminded_count for token_id in (timed_out, completed)] == [1, 1]
+
+    @pytest.mark.parametrize("timeout", [None, 3 * DAY])
+    def test_whose_messages_were_lost_are_found_by_the_doctor(self, timers: SimulatedTimers, timeout: int | None) -> None:
+        """By its look at the index and, once its cursor has passed, at the table."""
+        token_id = self.create(timers, timeout, remind=["1h", "2h"])
+        timers.clock.advance(HOUR + 2 * MINUTE)
+        timers.start()  # whose messages nobody gets
+        for number, event in enumerate(({}, {"whole": True}), 1):
+            assert timers.call("doctor", event)["finished"] == 1
+            assert services.store.get(token_id).reminded_count == number
+            timers.clock.advance(HOUR)
+        assert timers.call("doctor", {"whole": True})["finished"] == 0
 
 
 def settle(token_id: str) -> None:
