@@ -131,6 +131,14 @@ class OtherDeliveries(AnswerModel):
     lastDeliveryId: str = _optional("The sender's own id of the last one.")
 
 
+class Reminders(AnswerModel):
+    """How often those who have not answered a page were asked again, and when they are next."""
+
+    count: int
+    lastAt: Instant = _optional("Absent before the first one.")
+    nextAt: Instant = _optional("Absent if there is no further one before the token ends.")
+
+
 class WaitpointTokenObject(AnswerModel):
     id: TokenId
     url: CallbackUrl
@@ -165,6 +173,7 @@ class WaitpointTokenObject(AnswerModel):
     requestedBy: str = _optional("Who asked for the decision.")
     escalation: Escalation = _optional("Who may answer later.")
     metadata: dict[str, Any] = _optional("The `metadata` of its create. Not in a list, and not in Trigger.dev.")
+    reminders: Reminders = _optional("If its page has `remind`. Not in a list, and not in Trigger.dev.")
     traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
 
 

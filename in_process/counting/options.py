@@ -10,6 +10,7 @@ SIGNED = {"verify": {"scheme": "github", "secret": "GITHUB"}}
 FILTERED = {"completeWhen": "body.body"}
 SHAPED = {"payloadSchema": {"type": "object", "properties": {"body": {"type": "string"}}, "required": ["body"]}}
 PAGE = {"title": "Continue?"}
+ANSWERED = "`page`, opened once and answered"
 EXECUTION = f"arn:aws:states:us-east-1:123456789012:execution:{'m' * 40}:0d0c5b1e-7b0f-4a39-8c53-3d0a4e8a2f6c"
 
 
@@ -26,7 +27,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "`verify`": bench.wait(rules=SIGNED, others=False),
         "`completeWhen`": bench.wait(rules=FILTERED, others=False),
         "`payloadSchema` of 90 bytes": bench.wait(rules=SHAPED, others=False),
-        "`page`, opened once and answered": answered_page(bench),
+        ANSWERED: answered_page(bench),
         "`metadata` of 200 bytes": bench.wait(rules={"metadata": payload_of(200)}, others=False),
         "`execution`, the waiter's ARN": bench.wait(execution=EXECUTION),
         "each further waiter (the second)": bench.wait(waiters=2),
@@ -35,6 +36,7 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "a payload of 300 KB, in the bucket": bench.wait(payload=300_000),
     }
     added = {option: Added(plain, wait) for option, wait in waits.items()}
+    added |= {"each reminder (`remind`) of such a page": Added(waits[ANSWERED], answered_page(bench, reminded="1h"))}
     return added | {"an event bus (`EventBusName`)": bench.announce(200, waits=True)}
 
 
@@ -52,6 +54,8 @@ def _completed_by(completion: CountedStep, wait: Wait) -> Wait:
     return replace(wait, steps=[completion if step.name == "settle and resume" else step for step in wait.steps])
 
 
-def answered_page(bench: Bench, **options: Any) -> Wait:
-    answered = bench.wait(rules={"page": PAGE}, others=False, webhook={"action": "submit", "fields": {}}, **options)
+def answered_page(bench: Bench, reminded: str | None = None, **options: Any) -> Wait:
+    page = PAGE | ({"remind": [reminded]} if reminded else {})
+    choice = {"action": "submit", "fields": {}}
+    answered = bench.wait(rules={"page": page}, others=False, webhook=choice, reminded=reminded, **options)
     return replace(answered, steps=[*answered.steps, bench.open_page(PAGE)])

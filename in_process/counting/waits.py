@@ -157,10 +157,11 @@ class Bench:
         webhook: Mapping[str, Any] | None = None,
         waiters: int = 1,
         durable: bool = False,
+        reminded: str | None = None,
     ) -> Wait:
         """Run one wait. It is completed with a payload of that many bytes if it `ends`, else it times out.
 
-        The `timeout` is `moved` once the waiters have registered.
+        The `timeout` is `moved` once the waiters have registered. Then it is `reminded` after this duration.
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
         first, and one is late. `webhook` is posted instead of a payload. The waiters are executions, or `durable` functions.
@@ -179,6 +180,8 @@ class Bench:
             self._invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
         if moved:
             self._move_timeout(wait, token_id, moved)
+        if reminded:
+            self._run_timers(wait, token_id, created_at + duration(reminded))
         if ends:
             self._complete(wait, created["url"], json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
