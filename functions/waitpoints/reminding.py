@@ -70,7 +70,8 @@ def unanswered(token: Token) -> list[str] | None:
 
 def escalated_to(token: Token) -> list[str] | None:
     """Return the ids of those to whom a token is escalated. None: it is not."""
-    return None if token.escalated_at is None else [_id(person) for person in _page(token)["escalate"]["to"]]
+    escalation = _page(token).get("escalate")
+    return None if token.escalated_at is None or escalation is None else [_id(person) for person in escalation["to"]]
 
 
 def _page(token: Token) -> Mapping[str, Any]:

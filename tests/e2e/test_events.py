@@ -92,11 +92,11 @@ def example(stack: Stack, name: str, bus: str) -> Iterator[dict[str, str]]:
 
 
 def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:
-    """Read events until each of these tokens has one, and return all that were read."""
+    """Read events until each of these tokens, or of their events' ids, has one. Returns all that were read."""
     found: list[Any] = []
     until = time.monotonic() + PATIENCE
-    while missing := ids - {event["detail"]["id"] for event in found}:
-        assert time.monotonic() < until, f"{len(missing)} of {len(ids)} tokens are without an event"
+    while missing := ids - {event["detail"].get("eventId", event["detail"]["id"]) for event in found}:
+        assert time.monotonic() < until, f"{len(missing)} of {len(ids)} are without an event"
         found += read()
     return found
 
@@ -169,3 +169,37 @@ def test_a_queue_gets_each_token_that_failed_or_timed_out_and_no_other(
     events = until_all(failed, partial(queued, api.stack, outputs["QueueUrl"]))
     assert not {event["detail"]["id"] for event in events} & (ways.keys() - failed)
     assert {event["detail"]["error"]["name"] for event in events} >= {"OutOfStock", "WaitpointTimeoutError"}
+
+
+def test_what_happens_to_a_waiting_token_is_on_the_bus_and_its_escalation_opens_a_link(
+    stack: Stack, api: Api, bus: str
+) -> None:
+    """An answer that does not decide, and the escalation: the stream's filter passes both."""
+    events, sqs, name = stack.client("events"), stack.client("sqs"), f"asked-{time.time_ns()}"
+    url = sqs.create_queue(QueueName=name)["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    events.put_rule(Name=name, EventBusName=bus, EventPattern=json.dumps({"source": ["waitpoints"]}))
+    events.put_targets(Rule=name, EventBusName=bus, Targets=[{"Id": "queue", "Arn": arn}])
+    page = {
+        "title": "Deploy?",
+        "approvers": ["ann", "bo"],
+        "actions": [{"id": "go", "label": "Go", "needs": 2}],
+        "escalate": {"after": "5s", "to": ["lead"]},
+    }
+    token = api.create(page=page)
+    links = {it["approver"]: it["url"] for it in token["links"]}
+
+    def answer(approver: str) -> int:
+        return api.deliver(links[approver], b'{"action": "go", "fields": {}}', {"content-type": "application/json"}).status
+
+    assert (answer("lead"), answer("ann")) == (403, 200)
+    wanted = {f"{token['id']}/answered/1", f"{token['id']}/escalated/1"}
+    found = until_all(wanted, lambda: queued(stack, url))
+    [escalated] = [it["detail"] for it in found if it["detail-type"] == "waitpoint.escalated"]
+    assert escalated["unanswered"] == ["bo", "lead"]
+    assert answer("lead") == 200
+    assert api.retrieve(token)["completedBy"]["approver"] == "lead"
+    until_all({token["id"]}, lambda: queued(stack, url))
+    events.remove_targets(Rule=name, EventBusName=bus, Ids=["queue"])
+    events.delete_rule(Name=name, EventBusName=bus)
+    sqs.delete_queue(QueueUrl=url)

@@ -104,6 +104,8 @@ class Model:
     kept_until: int | None = None
     removed: bool = False
     answers: list[dict[str, Any]] = field(default_factory=list)
+    asks: tuple[int, ...] = ()
+    """When its page reminds."""
 
     def exists(self, now: int) -> bool:
         """A kept completion ends with its key, unless a create adopts it."""
@@ -302,6 +304,17 @@ class Life(RuleBasedStateMachine):
     @rule()
     def create(self) -> None:
         self.models[self.world.new_token()] = Model(None)
+
+    @precondition(lambda self: len(self.models) < FEW)
+    @rule(timeout=st.none() | TIMEOUTS, seconds=st.sets(st.integers(1, 4_000), min_size=1, max_size=3).map(sorted))
+    def create_with_reminders(self, timeout: int | None, seconds: list[int]) -> None:
+        """Of a page that accepts anything, to leave the rules of pages out."""
+        timeout_at = None if timeout is None else self.now + timeout
+        asks = tuple(self.now + 1000 * after for after in seconds)
+        token_id = self.world.tokens.create(NewToken(timeout_at=timeout_at, first_ask=asks[0]), self.now).token_id
+        page = {"title": "Go?", "remind": [f"{after}s" for after in seconds]}
+        self.store._documents[token_id, DocumentKind.PAGE] = json.dumps(page)
+        self.models[token_id] = Model(timeout_at, asks=asks)
 
     @precondition(lambda self: len(self.models) < FEW)
     @rule(timeout=TIMEOUTS)
@@ -577,6 +590,13 @@ class Life(RuleBasedStateMachine):
             found = self.world.keys.find_token(key)
             assert (found and found.id) == (holder if self.models[holder].exists(self.now) else None)
 
+    @invariant()
+    def nobody_is_reminded_before_the_time_or_too_often(self) -> None:
+        for token_id, token in self.store.tokens.items():
+            if token.reminded_at is not None:
+                asks = self.models[token_id].asks
+                assert token.reminded_count <= sum(ask <= token.reminded_at for ask in asks)
+
     def seen(self, outcome: Outcome | None) -> str | TokenError | int | None:
         match outcome:
             case Completed(_, output):
@@ -620,7 +640,8 @@ class Life(RuleBasedStateMachine):
             for number in sorted({*range(len(self.queue.sent))} - self.consumed):
                 if self.fire(self.queue.sent[number]):
                     self.consumed.add(number)
-            ahead = [model.timeout_at for model in self.models.values() if model.timeout_at and model.timeout_at > self.now]
+            instants = [instant for model in self.models.values() for instant in (model.timeout_at, *model.asks)]
+            ahead = [instant for instant in instants if instant and instant > self.now]
             if not ahead and len(self.consumed) == len(self.queue.sent) and not self.unread():
                 return
             due_at = min(ahead, default=self.now + PATIENCE)
@@ -644,6 +665,8 @@ class Life(RuleBasedStateMachine):
         for token in self.store.tokens.values():
             assert (token.outcome is None) == (self.models[token.id].outcome(self.now) is None), "it has no timer"
             assert token.outcome is None or token.unresumed() == []
+            asks = self.models[token.id].asks
+            assert token.outcome or not asks or (token.reminded_at or 0) >= asks[-1], "it has not reminded"
 
     def enter(self, execution: Execution) -> None:
         """The function that waits is invoked."""
@@ -666,7 +689,7 @@ class Life(RuleBasedStateMachine):
         completed_by = ""
         if execution.context:
             token = self.removed.get(execution.token_id) or self.store.get(execution.token_id)
-            shown = retrieved(replace(token, outcome=token.outcome_at(self.now)), "")["completedBy"]
+            shown = retrieved(replace(token, outcome=token.outcome_at(self.now), page=None), "")["completedBy"]
             completed_by = f',"completedBy":{json.dumps(shown)}'
         if isinstance(outcome, str):
             return Success(outcome if execution.unwrap else f'{{"ok":true,"output":{outcome}{completed_by}}}')

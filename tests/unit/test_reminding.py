@@ -119,3 +119,4 @@ def test_who_has_not_answered_are_those_who_may() -> None:
     assert unanswered(escalated) == ["ann", "cy", "lead", "boss"]
     assert escalated_to(escalated) == ["lead", "boss"]
     assert unanswered(waiting({"remind": ["1h"]})) is None
+    assert escalated_to(replace(escalated, page=None)) is None
