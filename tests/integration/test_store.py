@@ -695,7 +695,9 @@ class TestKeepLonger:
 
     def create(self, table: Store, kind: DocumentKind | None, key: IdempotencyKey | None, timeout_at: int | None) -> Token:
         is_page, is_approval = kind in PAGES, kind is DocumentKind.APPROVAL
-        rules = Rules(has_schema=not is_page, has_page=is_page, has_approvers=is_approval) if kind else None
+        is_metadata = kind is DocumentKind.METADATA
+        has_rules = kind is not None and not is_metadata
+        rules = Rules(has_schema=not is_page, has_page=is_page, has_approvers=is_approval) if has_rules else None
         text, end = (key.text, key.expires_at) if key else (None, None)
         token = Token(
             id=ids.new_id(START),
@@ -704,8 +706,10 @@ class TestKeepLonger:
             rules=rules,
             idempotency_key=text,
             idempotency_key_expires_at=end,
+            metadata="{}" if is_metadata else None,
+            has_metadata=is_metadata,
         )
-        assert table.create(token, key, START, document=Document(kind, "{}") if kind else None) is None
+        assert table.create(token, key, START, document=Document(kind, "{}") if kind and has_rules else None) is None
         return token
 
     def new_key(self, lifetime: int | None = 1_000) -> IdempotencyKey:

@@ -291,9 +291,10 @@ class TestAMovedDeadline:
     def test_keeps_an_earlier_look_at_the_token(
         self, world: InMemory, before: int | None, ahead: int | None, wakes_after: int
     ) -> None:
-        """As that of a newer version's reminder."""
-        token_id = world.new_token(before)
-        world.store.tokens[token_id] = replace(world.store.tokens[token_id], wake_at=world.clock() + HOUR)
+        document = Document(DocumentKind.PAGE, '{"title": "Go on?", "remind": ["1h"]}')
+        now = world.clock()
+        new = NewToken(timeout_at=before and now + before, document=document, first_ask=now + HOUR)
+        token_id = world.tokens.create(new, now).token_id
         moved = None if ahead is None else world.clock() + ahead
         assert world.waking.move_deadline(token_id, moved)
         token = world.store.get(token_id)

@@ -209,6 +209,7 @@ def beside(token: Token) -> list[dict[str, Any]]:
     rules, key = token.rules, token.idempotency_key
     kinds: list[str] = [DocumentKind.SCHEMA] if rules and rules.has_schema else []
     kinds += [rules.page_kind] if rules and rules.has_page else []
+    kinds += [DocumentKind.METADATA] if token.has_metadata else []
     keys = [key_primary_key(IdempotencyKey(key))] if key and token.idempotency_key_expires_at is not None else []
     return [*(primary_key(token.id, kind) for kind in kinds), *keys]
 

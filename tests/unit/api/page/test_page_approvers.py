@@ -21,7 +21,7 @@ EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
 SLACK = "expected a member id, such as U024BE7LH, not a name"
 OUTER = "line breaks, tabs and outer spaces are not accepted"
 TWICE = "has the same id, e-mail address or Slack id"
-AFTER = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s)'
+AFTER = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
 NEEDS = "it needs page.approvers"
 
 
