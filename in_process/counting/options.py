@@ -28,6 +28,8 @@ def count_options(bench: Bench, deliveries: Deliveries) -> dict[str, Added]:
         "`completeWhen`": bench.wait(rules=FILTERED, others=False),
         "`payloadSchema` of 90 bytes": bench.wait(rules=SHAPED, others=False),
         ANSWERED: answered_page(bench),
+        "the same, opened and approved by two people": approved_page(bench, 2),
+        "the same, by five": approved_page(bench, 5),
         "`metadata` of 200 bytes": bench.wait(rules={"metadata": payload_of(200)}, others=False),
         "`execution`, the waiter's ARN": bench.wait(execution=EXECUTION),
         "each further waiter (the second)": bench.wait(waiters=2),
@@ -52,6 +54,17 @@ def by_endpoint(keyed: Wait, deliveries: Deliveries) -> Wait:
 
 def _completed_by(completion: CountedStep, wait: Wait) -> Wait:
     return replace(wait, steps=[completion if step.name == "settle and resume" else step for step in wait.steps])
+
+
+def approved_page(bench: Bench, people: int) -> Wait:
+    """Return the wait for a decision that all of these people must agree to."""
+    page = {
+        **PAGE,
+        "approvers": [f"person{number}@example.com" for number in range(people)],
+        "actions": [{"id": "approve", "label": "Approve", "needs": people}],
+    }
+    approved = bench.wait(rules={"page": page}, others=False, webhook={"action": "approve", "fields": {}})
+    return replace(approved, steps=[*approved.steps, *(bench.open_page(page) for _ in range(people))])
 
 
 def answered_page(bench: Bench, reminded: str | None = None, **options: Any) -> Wait:

@@ -164,7 +164,8 @@ class Bench:
         The `timeout` is `moved` once the waiters have registered. Then it is `reminded` after this duration.
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
-        first, and one is late. `webhook` is posted instead of a payload. The waiters are executions, or `durable` functions.
+        first, and one is late. `webhook` is posted instead of a payload, by each approver of a page that names some. The waiters
+        are executions, or `durable` functions.
         """
         wait, stream, created_at = Wait(), self.stream(), self.clock()
         with redirect_stdout(StringIO()) as logged, log_to(logged):
@@ -182,8 +183,11 @@ class Bench:
             self._move_timeout(wait, token_id, moved)
         if reminded:
             self._run_timers(wait, token_id, created_at + duration(reminded))
+        *links, url = [link["url"] for link in created.get("links", [])] or [created["url"]]
+        for number, link in enumerate(links, 1):
+            self._deliver(wait, f"answer {number}", link, json.dumps(webhook))
         if ends:
-            self._complete(wait, created["url"], json.dumps(webhook or payload_of(payload)), others and bool(rules))
+            self._complete(wait, url, json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
             self._run_timers(wait, token_id, created_at + duration(moved or timeout))
         self.guarantee(wait, stream)
@@ -214,8 +218,9 @@ class Bench:
         self.step(wait, "move the timeout", "move_deadline", move, over_http=True)
 
     def open_page(self, page: Mapping[str, Any]) -> CountedStep:
-        """Have a person open the page of a token."""
-        wait, url = Wait(), self.api.create(page=page)["url"]
+        """Have a person open the page of a token, by their own link if it names approvers."""
+        wait, created = Wait(), self.api.create(page=page)
+        url = created["links"][0]["url"] if "links" in created else created["url"]
         self.meter.take()
         self.step(wait, "open the page", "show_callback", lambda: self.api.get(url, {"accept": "text/html"}), over_http=True)
         return wait["open the page"]
