@@ -164,8 +164,8 @@ class Bench:
         The `timeout` is `moved` once the waiters have registered. Then it is `reminded` after this duration.
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
-        first, and one is late. `webhook` is posted instead of a payload, by each approver of a page that names some. The waiters
-        are executions, or `durable` functions.
+        first, and one is late. `webhook` is posted instead of a payload, by each approver of a page that names some. The
+        waiters are executions, or `durable` functions.
         """
         wait, stream, created_at = Wait(), self.stream(), self.clock()
         with redirect_stdout(StringIO()) as logged, log_to(logged):
