@@ -71,8 +71,9 @@ class TestLinks:
         assert {"links", "answers", "approvers"}.isdisjoint(api.retrieve(plain["id"]))
 
     def test_with_any_other_name_or_none_or_of_another_token_are_wrong(self, api: Api) -> None:
-        tokens = [api.create(page={**PAGE, "approvers": IDS}) for _ in range(5)]
-        everybody = itertools.product(range(5), IDS)
+        people = [*IDS, "dee+x@example.com", "Åsa / Öl"]
+        tokens = [api.create(page={**PAGE, "approvers": people}) for _ in range(5)]
+        everybody = itertools.product(range(5), people)
         hashes = {(number, name): link(tokens[number], name).split("/")[-1].split("?")[0] for number, name in everybody}
         for (number, name), (of, other) in itertools.product(hashes, hashes):
             url = f"{TOKENS}/{tokens[number]['id']}/callback/{hashes[of, other]}?approver={quote(name, safe='')}"
@@ -80,7 +81,8 @@ class TestLinks:
             assert api.post(url, "{}", JSON).status == expected, (number, name, of, other)
         for (number, name), its_hash in hashes.items():
             without = f"{TOKENS}/{tokens[number]['id']}/callback/{its_hash}"
-            for query in ("", "?approver=", f"?approver={name}&approver={name}", f"?Approver={name}"):
+            named = quote(name, safe="")
+            for query in ("", "?approver=", f"?approver={named}&approver={named}", f"?Approver={named}"):
                 assert api.post(without + query, "{}", JSON).status == 401, query
 
     def test_of_somebody_who_is_not_asked_are_forbidden(self, api: Api, world: InMemory, token: dict[str, Any]) -> None:
