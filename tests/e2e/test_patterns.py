@@ -32,10 +32,13 @@ def patterns(api: Api, secrets: Secrets) -> Patterns:
 
 @pytest.fixture(scope="module")
 def unanswered(patterns: Patterns) -> dict[str, Run]:
-    """Each pattern started side by side, with tokens that nobody completes and that time out after a second."""
+    """Each pattern started side by side, with tokens that nobody completes and that time out after a second.
+
+    But for two of three: its page asks further people after a day, which must be before the timeout.
+    """
     own_key = {"payment": {**INPUTS["payment"], "orderId": uuid4().hex}, "create_and_wait": {"job": uuid4().hex}}
     given = {**INPUTS, **own_key, "batch": {"items": ["one"]}}
-    return {name: patterns.start(name, given[name], timeout="1s") for name in given}
+    return {name: patterns.start(name, given[name], timeout="1s") for name in given if name != "two_of_three"}
 
 
 @pytest.mark.parametrize(
@@ -47,7 +50,6 @@ def unanswered(patterns: Patterns) -> dict[str, Run]:
         ("payment", TIMED_OUT),
         ("batch", ("FAILED", "TooManyFailed")),
         ("first_of_two", ("FAILED", "NobodyAnswered")),
-        ("two_of_three", TIMED_OUT),
     ],
 )
 def test_a_pattern_that_nobody_answers_fails(unanswered: dict[str, Run], name: str, end: Any) -> None:
