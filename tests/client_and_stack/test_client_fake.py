@@ -83,6 +83,8 @@ MORE: list[Any] = [
     {"escalate": {"after": "soon", "to": ["lead"]}},
     {"escalate": {"after": "0s", "to": ["lead"]}},
     {"escalate": {"after": 60, "to": ["lead"]}},
+    {"escalate": {"after": "36501d", "to": ["lead"]}},
+    {"escalate": {"after": f"{'0' * 100}1d", "to": ["lead"]}},
     {"escalate": {"to": ["lead"]}},
     {"escalate": {"after": "1d"}},
     {"escalate": {"after": "1d", "to": [str(number) for number in range(18)]}},

@@ -443,13 +443,18 @@ class TestCompleteAfterTheEnd:
         assert result.stdout == ('{\n  "success": true,\n  "settled": false\n}\n' if "--json" in words else "")
         assert waitpoints.get(token) == before
 
-    @pytest.mark.parametrize(("settled", "looks"), [(True, 0), (False, 1), (None, 1)], ids=["settled", "ended", "older stack"])
-    def test_looks_at_the_token_only_if_it_may_have_ended_before(
+    @pytest.mark.parametrize(
+        ("options", "settled", "looks"),
+        [(["--json"], True, 0), (["--json"], False, 1), (["--json"], None, 1), ([], True, 1)],
+        ids=["settled", "ended", "older stack", "for a person"],
+    )
+    def test_looks_for_a_program_only_if_it_may_have_ended_before(
         self,
         run: Run,
         fake: FakeWaitpoints,
         waitpoints: Waitpoints,
         monkeypatch: pytest.MonkeyPatch,
+        options: list[str],
         settled: bool | None,
         looks: int,
     ) -> None:
@@ -464,7 +469,7 @@ class TestCompleteAfterTheEnd:
             return httpx.Response(200, json={"success": True} if settled is None else {"success": True, "settled": settled})
 
         monkeypatch.setattr(fake, "handle_request", answered)
-        assert run("complete", token.id).stderr == ""
+        assert run("complete", token.id, *options).stderr == ""
         assert requests == ["POST", *["GET"] * looks]
 
     def test_by_key_says_it_too_unless_the_completion_is_kept(self, run: Run, waitpoints: Waitpoints) -> None:

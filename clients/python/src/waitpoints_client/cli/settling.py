@@ -15,15 +15,17 @@ if TYPE_CHECKING:
 Sent = TypeVar("Sent", bound="Completion")
 
 
-def settle(waitpoints: "Waitpoints", call: "Call[Sent]", token: Callable[[Sent], str | None]) -> Sent:
+def settle(waitpoints: "Waitpoints", call: "Call[Sent]", token: Callable[[Sent], str | None], *, as_json: bool) -> Sent:
     """Send a completion. `token` returns the id of the token from its answer, None if the completion is kept.
 
     An answer that it settled nothing may be that of a retry, after the answer to the first attempt was lost. So the
     completion has an id, which the token shows if it was this completion that ended it.
+
+    A token that was settled is looked at for a person only: a program, which reads JSON, pays for no second request.
     """
     delivery_id = f"cli-{uuid.uuid4()}"
     answer = waitpoints._send(replace(call, delivery_id=delivery_id))
-    if not answer.settled and (token_id := token(answer)):
+    if (token_id := token(answer)) and not (as_json and answer.settled):
         _note_what_ended_it(waitpoints, token_id, delivery_id)
     return answer
 

@@ -162,7 +162,7 @@ def complete(token: Token, data: Data = None, text: Text = False, stack: Stack =
     with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        done = settle(waitpoints, calls.complete(token, output), lambda _: token)
+        done = settle(waitpoints, calls.complete(token, output), lambda _: token, as_json=as_json)
     show_done(done, as_json=as_json)
 
 
@@ -181,7 +181,7 @@ def fail(
     with stacks.find_client(stack) as waitpoints:
         from waitpoints_client import calls
 
-        done = settle(waitpoints, calls.fail(token, message, name, code), lambda _: token)
+        done = settle(waitpoints, calls.fail(token, message, name, code), lambda _: token, as_json=as_json)
     show_done(done, as_json=as_json)
 
 
@@ -202,7 +202,7 @@ def complete_key(
         from waitpoints_client import calls
 
         call = calls.complete_key(key, output, ttl)
-        completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id)
+        completion = settle(waitpoints, call, lambda answer: None if answer.created else answer.id, as_json=as_json)
     if as_json:
         show.answer(completion)
     else:

@@ -183,11 +183,7 @@ def _is_email(text: Any) -> bool:
 def _escalate(value: Any) -> tuple[int, list[tuple[Person, str]]]:
     _refuse_members(value, "page.escalate", ("after", "to"))
     to = _people(value.get("to"), "page.escalate.to")
-    after = times.duration(value.get("after"))
-    if not after:
-        accepted = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s)'
-        raise _invalid("page.escalate.after", accepted)
-    return after, to
+    return times.from_create(value.get("after"), "page.escalate.after"), to
 
 
 def _refuse_twice(people: Sequence[tuple[Person, str]]) -> None:

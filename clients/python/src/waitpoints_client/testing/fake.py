@@ -244,7 +244,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             raise _forbidden("This person is not, or not yet, among those who may answer")
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
         if len(text_of(choice).encode()) > LONGEST_ANSWER:
-            raise Refusal(413, f"An answer of one of several people can have at most {LONGEST_ANSWER:,} bytes of JSON")
+            raise Refusal(413, f"An answer to a page with approvers can have at most {LONGEST_ANSWER:,} bytes of JSON")
         standing = approval.answer_of(approver)
         if standing is None and token.outcome is None:
             output = approval.record(approver, choice, asked.now)

@@ -8,6 +8,8 @@ from waitpoints_client.testing.answers import Refusal, milliseconds
 from waitpoints_client.wire import read_duration
 
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
+_LONGEST_TEXT = 100  # characters of a duration
+LONGEST_OF_PAGE = 3_153_600_000_000  # milliseconds: 36,500 days
 ACCEPTED = (
     'a duration such as "30s", "10m", "1d12h" (w, d, h, m, s), or a future date such as "2030-01-31T18:00:00Z" (ISO 8601)'
 )
@@ -18,6 +20,15 @@ def duration(text: Any) -> int | None:
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
     return round(read_duration(text).total_seconds() * 1000)
+
+
+def from_create(value: Any, place: str) -> int:
+    """Return a duration of a page in milliseconds. Raises Refusal."""
+    length = duration(value) if len(str(value)) <= _LONGEST_TEXT else None
+    if not length or length > LONGEST_OF_PAGE:
+        accepted = 'a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
+        raise Refusal(422, f"Invalid {place}: expected {accepted}")
+    return length
 
 
 def date(text: Any) -> int | None:
