@@ -162,6 +162,7 @@ const about = (token, say) =>
       ),
       fact("Created", moment(token.createdAt)),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
+      fact("Asked again", token.reminders && asked(token.reminders)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
       fact("Tags", token.tags.length ? tags(token.tags) : null),
       fact("Key", token.idempotencyKey && said(token.idempotencyKey)),
@@ -169,6 +170,8 @@ const about = (token, say) =>
       fact("Holds its key until", token.idempotencyKeyExpiresAt && moment(token.idempotencyKeyExpiresAt)),
     ),
   );
+
+const asked = ({ count, nextAt }) => [`${count} so far`, nextAt ? [", next ", moment(nextAt)] : null];
 
 const WAITS = { DURABLE_FUNCTION: "A durable function waits: " };
 

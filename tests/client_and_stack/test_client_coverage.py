@@ -98,6 +98,7 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.ApproverLink, answers.ApproverLink),
         (models.ApproverAnswer, answers.ApproverAnswer),
         (models.Escalation, answers.Escalation),
+        (models.Reminders, answers.Reminders),
         (models.OtherDeliveries, answers.OtherDeliveries),
         (models.MovedDeadline, answers.MoveDeadlineResponse),
         (models.Completion, answers.CompleteWaitpointTokenResponse),

@@ -1,6 +1,7 @@
 """The Python client's fake refuses what the handlers refuse, in the same words."""
 
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -8,6 +9,8 @@ import pytest
 from waitpoints_client.testing import FakeWaitpoints
 
 from in_process.api_gateway import TOKENS, Api
+from waitpoints import reminding
+from waitpoints.token import Token as StoredToken
 
 
 def action(number: int, needs: Any) -> dict[str, Any]:
@@ -100,6 +103,40 @@ APPROVALS: list[Any] = [
     {"requestedBy": "dee"},
     {"escalate": {"after": "1d", "to": ["lead"]}},
     {"actions": [action(0, 1)]},
+]
+REMINDERS: list[Any] = [
+    *[
+        {"page": {"remind": remind}}
+        for remind in (
+            ["4h", "1d"],
+            ["1h"],
+            ["1h", "2h", "3h", "4h", "5h"],
+            ["1h", "2h", "3h", "4h", "5h", "6h"],
+            "every 1h",
+            "every 36500d",
+            "every 36501d",
+            "every 59m",
+            "every  1d",
+            "every",
+            "every ",
+            "1d",
+            [],
+            {},
+            None,
+            4,
+            [4],
+            ["soon"],
+            ["59m"],
+            ["1h", "119m"],
+            ["4h", "4h"],
+            ["1d", "4h"],
+        )
+    ],
+    {"page": {"remind": ["4h"]}, "timeout": "4h"},
+    {"page": {"remind": ["4h"]}, "timeout": "14401s"},
+    {"page": {"remind": "every 1d"}, "timeout": "1h"},
+    {"page": {"remind": ["4h"], "approvers": ["ann"], "escalate": {"after": "1d", "to": ["bo"]}}, "timeout": "1d"},
+    {"page": {"remind": ["4h"], "approvers": ["ann"], "escalate": {"after": "1d", "to": ["bo"]}}, "timeout": "4h"},
 ]
 CHOICES: list[Any] = [
     b"",
@@ -225,6 +262,51 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(api: Api, members: dic
     assert {name: answered.get(name) for name in shown} == {name: theirs_shown.get(name) for name in shown}
     links = [[(it["approver"], it["url"].partition("?")[2]) for it in of["links"]] for of in (ours.json(), theirs.json)]
     assert links[0] == links[1]
+
+
+@pytest.mark.parametrize("wanted", REMINDERS, ids=lambda it: json.dumps(it)[:60])
+def test_reminders_are_read_as_the_handlers_do(api: Api, wanted: dict[str, Any]) -> None:
+    fake = FakeWaitpoints()
+    body = {**wanted, "page": {"title": "Go?", **wanted["page"]}}
+    theirs = api.post(TOKENS, json.dumps(body).encode())
+    request = httpx.Request("POST", fake.url + TOKENS, json=body, headers={"authorization": f"Bearer {fake.api_key}"})
+    ours = fake.handle_request(request)
+
+    assert ours.status_code == theirs.status, (ours.text, theirs.text)
+    if theirs.status != 200:
+        assert ours.json() == theirs.json
+        return
+    found, shown = api.retrieve(theirs.json["id"]), fake.client().get(ours.json()["id"])
+    assert shown.reminders
+    assert found["reminders"].keys() == {"count", "nextAt"}
+    assert (shown.reminders.count, shown.reminders.last_at) == (found["reminders"]["count"], None) == (0, None)
+    first = datetime.fromisoformat(found["reminders"]["nextAt"]) - datetime.fromisoformat(found["createdAt"])
+    assert shown.reminders.next_at
+    assert shown.reminders.next_at - shown.created_at == first
+
+
+@pytest.mark.parametrize("timeout", [None, "8h", "30h"])
+@pytest.mark.parametrize("remind", [["4h"], ["1h", "5h", "30h"], "every 7h"], ids=str)
+@pytest.mark.parametrize("hours", [0, 4.5, 8, 30, 1_000])
+def test_reminders_are_counted_as_the_stack_sends_them(remind: Any, timeout: str | None, hours: float) -> None:
+    fake = FakeWaitpoints()
+    page: Any = {"title": "Go?", "remind": remind}
+    made = fake.client().create(page=page, timeout=timeout)
+    fake.advance(timedelta(hours=hours))
+    shown = fake.client().get(made)
+    created_at = round(shown.created_at.timestamp() * 1000)
+    timeout_at = round(shown.timeout_at.timestamp() * 1000) if shown.timeout_at else None
+    stored = StoredToken(id=made.id, created_at=created_at, timeout_at=timeout_at, page=json.dumps(page))
+    now = created_at + hours * 3_600_000
+    while (wakes := reminding.next_wake(stored)) is not None and wakes <= now and wakes != timeout_at:
+        asked = reminding.ask(stored, wakes)
+        assert asked
+        stored = asked
+
+    assert shown.reminders
+    assert shown.reminders.count == stored.reminded_count
+    sent = [round(it.timestamp() * 1000) if it else None for it in (shown.reminders.last_at, shown.reminders.next_at)]
+    assert sent == [stored.reminded_at, reminding.next_reminder(stored) if shown.status == "WAITING" else None]
 
 
 @pytest.mark.parametrize("choice", CHOICES, ids=lambda it: str(it)[:60])

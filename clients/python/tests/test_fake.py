@@ -83,7 +83,8 @@ def test_it_answers_as_a_person_does() -> None:
 def test_others_may_answer_once_it_is_escalated() -> None:
     fake = FakeWaitpoints()
     client = fake.client()
-    token, soon = client.create(page=APPROVAL), client.create(page=APPROVAL, timeout="1d")
+    token, soon = client.create(page=APPROVAL), client.create(page=APPROVAL)
+    client.extend(soon, client.get(soon).created_at + timedelta(days=1))
     fake.advance(timedelta(hours=23))
     assert fake.answer(token, "lead", "reject").status_code == 403
     fake.advance(timedelta(hours=1))
@@ -99,9 +100,9 @@ def test_others_may_answer_once_it_is_escalated() -> None:
 
 def test_a_timeout_keeps_the_answers() -> None:
     fake = FakeWaitpoints()
-    token = fake.client().create(page=APPROVAL, timeout="1h")
+    token = fake.client().create(page=APPROVAL, timeout="2d")
     fake.answer(token, "ann", "approve")
-    fake.advance(timedelta(hours=1))
+    fake.advance(timedelta(days=2))
     late = fake.answer(token, "bo@example.com", "approve")
 
     found = fake.client().get(token)

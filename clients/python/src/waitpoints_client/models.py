@@ -101,6 +101,15 @@ class Escalation(Answer):
     """When they were asked. Until then they may not answer."""
 
 
+class Reminders(Answer):
+    """How often those who have not answered a page were asked again."""
+
+    count: int
+    last_at: datetime | None = None
+    next_at: datetime | None = None
+    """None if there is no further one before the token ends."""
+
+
 class CreatedToken(Answer):
     """The answer to `create`."""
 
@@ -201,6 +210,8 @@ class Token(ListedToken):
     """The link of each person."""
     requested_by: str | None = None
     escalation: Escalation | None = None
+    reminders: Reminders | None = None
+    """None if its page has no `remind`."""
     metadata: Mapping[str, Any] | None = Field(default=None, repr=False)
     """The `metadata` of its `create`."""
     traceparent: str | None = Field(default=None, repr=False)

@@ -184,6 +184,18 @@ class TestGet:
         assert found["still asked"] == "bo@example.com, cy, lead"
         assert "asked later" not in found
 
+    def test_shows_how_often_it_was_asked_again(self, run: Run, fake: FakeWaitpoints, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(page={"title": "Go?", "remind": ["4h", "1d"]})
+        created = waitpoints.get(token).created_at
+        first, second = (at(created + timedelta(hours=hours)) for hours in (4, 24))
+        for hours, said in (
+            (0, f"0, the next {first}"),
+            (4, f"1, the last {first}, the next {second}"),
+            (20, f"2, the last {second}"),
+        ):
+            fake.advance(timedelta(hours=hours))
+            assert fields(run("get", token.id))["reminders"] == said
+
     def test_says_nothing_of_approvers_without_them(self, run: Run, waitpoints: Waitpoints) -> None:
         found = fields(run("get", waitpoints.create(page={"title": "Go?"}).id))
         assert set(found) == {"id", "status", "created", "url"}

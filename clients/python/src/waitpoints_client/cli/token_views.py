@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Result, Token
+    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Reminders, Result, Token
 
 COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY")
 WATCH_SECONDS = 2.0
@@ -47,6 +47,7 @@ def details(token: "Token") -> dict[str, Any]:
     if token.error:
         found["error"] = f"{token.error.name}: {token.error.message}"
     found |= _decision(token) if token.approvers else {}
+    found |= {"reminders": _reminders(token.reminders)} if token.reminders else {}
     for number, waiter in enumerate(token.waiters, 1):
         found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
     if token.other_deliveries:
@@ -61,6 +62,11 @@ def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
 
 def _who(by: "CompletedBy") -> str:
     return by.approver or (f"{by.source}, in place of its approvers" if by.override else by.source)
+
+
+def _reminders(sent: "Reminders") -> str:
+    last = f", the last {show.instant(sent.last_at)}" if sent.last_at else ""
+    return f"{sent.count}{last}" + (f", the next {show.instant(sent.next_at)}" if sent.next_at else "")
 
 
 def _decision(token: "Token") -> dict[str, str]:

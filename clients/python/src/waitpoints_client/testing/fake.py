@@ -178,7 +178,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def _retrieve(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         token = self._tokens.get(asked.path["id"], asked.now)
-        return _ok(token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver)))
+        shown = token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver), asked.now)
+        return _ok(shown)
 
     def _extend(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_client.testing import approval as page_approval
-from waitpoints_client.testing import times
+from waitpoints_client.testing import reminders, times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import Approval
 
@@ -52,6 +52,7 @@ class FakeToken:
     rules: tuple[str, ...] = ()
     page_actions: list[str] | None = None
     approval: Approval | None = None
+    remind: tuple[int, ...] | None = None
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
@@ -82,7 +83,7 @@ class FakeToken:
             }
         )
 
-    def retrieved(self, url: str, link_of: Callable[[str], str]) -> dict[str, Any]:
+    def retrieved(self, url: str, link_of: Callable[[str], str], now: int) -> dict[str, Any]:
         """Return what retrieve has. `link_of` returns the link of an approver."""
         text = self.outcome.output if self.outcome else None
         is_large = text is not None and len(json.dumps(json.dumps(text, ensure_ascii=False), ensure_ascii=False)) > INLINE_LIMIT
@@ -98,10 +99,17 @@ class FakeToken:
             "waiters": [self._waiter(waiter) for waiter in self.waiters],
             "pageActions": self.page_actions,
             "metadata": self.metadata,
+            "reminders": self._reminders(now),
             "traceparent": self.traceparent,
         }
         people = self.approval.shown(self.created_at, link_of) if self.approval else {}
         return {**self.shown(url), **without_none(more), **people}
+
+    def _reminders(self, now: int) -> dict[str, Any] | None:
+        if self.remind is None:
+            return None
+        ended_at = self.outcome.at if self.outcome else None
+        return reminders.shown(self.remind, self.created_at, self.timeout_at, ended_at, now)
 
     def count_delivery(self, now: int) -> None:
         """Count a delivery that did not end it."""
@@ -271,16 +279,21 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
     if "page" in rules and len(rules) > 1:
         reason = "a page says itself which bodies complete the token"
         raise Refusal(422, f"Invalid page: {rules[0]} is not accepted with it: {reason}")
+    approval, remind = page_approval.parse(body.get("page")), reminders.parse(body.get("page"))
+    timeout_at = times.timeout_at(body.get("timeout"), now)
+    begins = {"page.remind": remind[0] if remind else None, "page.escalate.after": approval.after if approval else None}
+    reminders.refuse_late(begins, None if timeout_at is None else timeout_at - now)
     return FakeToken(
         new_id(now),
         now,
-        timeout_at=times.timeout_at(body.get("timeout"), now),
+        timeout_at=timeout_at,
         tags=_tags(body.get("tags")),
         key=key,
         key_expires_at=times.key_expires_at(ttl, now),
         rules=rules,
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
-        approval=page_approval.parse(body.get("page")),
+        approval=approval,
+        remind=remind,
         metadata=_metadata(body["metadata"]) if "metadata" in body else None,
         traceparent=_traceparent(body, parent),
         waiters=_waiters(body, now),
