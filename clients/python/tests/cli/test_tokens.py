@@ -583,6 +583,31 @@ class TestUrl:
         assert printed("open", token.id) == {"url": token.url}
         assert opened == [token.url, token.url]
 
+    @pytest.mark.parametrize("command", ["url", "open"])
+    def test_is_the_link_of_the_approver_that_is_named(
+        self, run: Run, printed: Printed, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch, command: str
+    ) -> None:
+        monkeypatch.setattr("webbrowser.open", lambda _: True)
+        token = waitpoints.create(page=APPROVAL)
+        for link in token.links:
+            assert printed(command, token.id, "--as", link.approver) == {"url": link.url}
+        of_one = waitpoints.create(page={**APPROVAL, "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]})
+        assert printed(command, of_one.id) == {"url": of_one.links[0].url}
+
+        whose = "ann, bo@example.com, cy or lead"
+        for words, said in (
+            ([], f"Each approver has a link of their own, so say whose: --as {whose}"),
+            (["--as", "dee"], f"dee is no approver of {token.id}: say --as {whose}"),
+        ):
+            result = run(command, token.id, *words)
+            assert (result.exit_code, result.stdout, result.stderr) == (2, "", f"Error: {said}\n")
+
+    def test_is_nobodys_link_without_approvers(self, run: Run, waitpoints: Waitpoints) -> None:
+        token = waitpoints.create(page={"title": "Go?"})
+        result = run("url", token.id, "--as", "ann")
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"Error: {token.id} names no approvers, so --as ann is nobody's link\n"
+
     def test_is_shown_if_there_is_no_browser(self, run: Run, waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
         token = waitpoints.create()
         monkeypatch.setattr("webbrowser.open", lambda _: False)

@@ -534,6 +534,23 @@ def test_its_token_can_have_a_page(stack: TriedStack, monkeypatch: pytest.Monkey
     assert """curl -sw '\\n' -d '{"action": "yes"}' http""" in printed
 
 
+def test_each_approver_of_its_page_has_a_link_of_their_own(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED, SUCCEEDED]] * 2
+    page = json.dumps({"title": "Deploy?", "approvers": ["ann", "bo"], "escalate": {"after": "10m", "to": ["lead"]}})
+    printed = run(WAITS, "--page", page).stdout
+    told = [json.loads(line) for line in run(WAITS, "--page", page, "--json").stdout.splitlines()]
+
+    second, first = stack.waitpoints.list()
+    ann, bo, _ = stack.waitpoints.get(first).links
+    assert f"As ann, open {ann.url}\n" in printed
+    assert f"As bo, open {bo.url}\n" in printed
+    assert [words for words in ("Open http", "As lead", "curl") if words in printed] == []
+    assert f' complete {first.id} \'{{"action": "submit"}}\'\n' in printed
+    [token] = [it["token"] for it in told if it["event"] == "token"]
+    links = stack.waitpoints.get(second).links
+    assert [(it["approver"], it["url"]) for it in token["links"]] == [(it.approver, it.url) for it in links]
+
+
 def test_a_token_that_must_be_signed_for_is_completed_with_the_key(stack: TriedStack) -> None:
     payload: dict[str, Any] = {"verify": {"scheme": "github", "secret": "GITHUB"}, "completeWhen": "body.action == 'closed'"}
     creates = {"Type": "Task", "Parameters": {"FunctionName": "<CreateFunctionName>", "Payload": payload}, "Next": "Wait"}

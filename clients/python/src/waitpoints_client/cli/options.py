@@ -64,6 +64,7 @@ Stack = Annotated[str | None, option("--stack", metavar="NAME", help="A stack in
 Json = Annotated[bool, option("--json", help="Print JSON, and nothing else.")]
 Yes = Annotated[bool, option("--yes", "-y", help="Do not ask.")]
 Token = Annotated[str, argument("TOKEN", "The token's id.")]
+As = Annotated[str | None, option("--as", metavar="APPROVER", help="Whose link, if its page has several approvers.")]
 Data = Annotated[str | None, argument("[DATA]", "JSON; @FILE reads a file, - standard input. Without it there is no output.")]
 Text = Annotated[bool, option("--text", help="DATA is a text, not JSON.")]
 Key = Annotated[str, argument("KEY", "The token's key.")]

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, durations, show, stacks, token_views
+from waitpoints_client.cli.answering import url_of
 from waitpoints_client.cli.options import (
+    As,
     Command,
     Data,
     Json,
@@ -244,20 +246,20 @@ def wait(
         raise CommandProblem(f"{result.error.name}: {result.error.message}", status)
 
 
-def url(token: Token, stack: Stack = None, as_json: Json = False) -> None:
-    """Print a token's callback URL.
+def url(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
+    """Print a token's callback URL, or an approver's link.
 
-    Anyone who has it can complete the token.
+    Anyone who has it can complete the token, or answer as this approver.
     """
     with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.get(token).url
+        found = url_of(waitpoints.get(token), approver)
     show.value({"url": found}) if as_json else show.text(found)
 
 
-def open_page(token: Token, stack: Stack = None, as_json: Json = False) -> None:
+def open_page(token: Token, approver: As = None, stack: Stack = None, as_json: Json = False) -> None:
     """Open a token's page in the browser."""
     with stacks.find_client(stack) as waitpoints:
-        found = waitpoints.get(token).url
+        found = url_of(waitpoints.get(token), approver)
     import webbrowser
 
     if not webbrowser.open(found):

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from waitpoints_client.models import Token
     from waitpoints_client.operator.fitting_output import Completion
     from waitpoints_client.operator.history import Event, Place
     from waitpoints_client.operator.machine_run import MachineRun
@@ -155,11 +156,17 @@ def _named(place: "Place") -> str:
 
 
 def _how_to_complete(completion: "Completion", place: str) -> str:
-    opened = [f"{place}Open {completion.token.url}", "or paste this into another terminal:"]
+    opened = [*(f"{place}{line}" for line in _how_to_open(completion.token)), "or paste this into another terminal:"]
     pasted = [f"{place}To complete {completion.token.id}, paste this into another terminal:"]
     missing = [f"Put values that fit into it first: {', '.join(completion.missing)}"] if completion.missing else []
     lines = [*(opened if completion.has_page else pasted), *missing, "", command(completion)]
     return "\n".join(["", *(f"{INDENT}{line}".rstrip() for line in lines), ""])
+
+
+def _how_to_open(token: "Token") -> list[str]:
+    """Return who opens what: each of those who may answer the page has a link of their own."""
+    links = {link.approver: link.url for link in token.links}
+    return [f"As {show.cell(it.id)}, open {links[it.id]}" for it in token.still_asked] or [f"Open {token.url}"]
 
 
 def _why(event: "Event") -> str:
@@ -189,7 +196,8 @@ def _token_value(event: "Event") -> dict[str, Any] | None:
         return None
     token, missing = event.completion.token, event.completion.missing
     made = {"fits": event.completion.output, **({"missing": list(missing)} if missing else {})}
-    return {"id": token.id, "url": token.url, **made, "command": command(event.completion)}
+    links = {"links": [show.as_value(link) for link in token.links]} if token.links else {}
+    return {"id": token.id, "url": token.url, **links, **made, "command": command(event.completion)}
 
 
 def command(completion: "Completion") -> str:

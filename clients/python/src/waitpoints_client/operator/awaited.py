@@ -79,7 +79,8 @@ class Awaited:
         if token.id not in self.shown:
             self.shown[token.id] = token
             made = fitting_output(self.machine, created)
-            completion = Completion(token, made.value, made.missing, accepts_any_post(created), "page" in created)
+            by_post, has_page = accepts_any_post(created) and not token.approvers, "page" in created or bool(token.approvers)
+            completion = Completion(token, made.value, made.missing, by_post, has_page)
             yield Event("token", at, place, completion=completion)
 
 
