@@ -110,4 +110,5 @@ def test_the_page_names_the_limit(limit: int) -> None:
 
 def test_the_create_of_the_readme_is_accepted_and_shown(api: Api) -> None:
     token = api.create(page=json.loads(SNIPPETS["page"]))
-    assert set(HtmlPage(api.get(token["url"], BROWSER).text).buttons) == {"Approve", "Reject"}
+    for link in token["links"]:
+        assert set(HtmlPage(api.get(link["url"], BROWSER).text).buttons) == {"Approve", "Reject"}

@@ -93,9 +93,13 @@ def test_a_page_answers_the_approval(api: Api, name: str, button: str, ends: str
     execution = start(api, with_names(api.stack, APPROVALS[name]), json.dumps({"token": token}))
     api.wait_until_registered(token)
 
-    api.press(token["url"], button)
-    chosen = {"ok": True, "output": {"action": "approve", "fields": {}}}
-    assert api.result(execution) == (ends, chosen if ends == "SUCCEEDED" else "Rejected")
+    bo = token["links"][1]
+    api.press(bo["url"], button)
+    [answer] = api.retrieve(token)["answers"]
+    chosen = {"action": "approve", "fields": {}, "approver": bo["approver"]}
+    ended = {"ok": True, "output": {**chosen, "answers": [answer]}}
+    assert (answer["approver"], answer["action"]) == ("bo@example.com", button.lower())
+    assert api.result(execution) == (ends, ended if ends == "SUCCEEDED" else "Rejected")
 
 
 def test_the_durable_function_waits_for_the_approval(api: Api, durable: Durable) -> None:
@@ -161,10 +165,12 @@ def lines(name: str) -> list[str]:
 
 
 def test_the_lines_ask_a_person(api: Api, clone: Path) -> None:
-    url = run(lines("ask"), api.stack, cwd=clone).strip()
-    api.press(url, "Reject")
-    [identifier] = re.findall(r"waitpoint_\w+", url)
-    assert json.loads(api.retrieve({"id": identifier})["output"]) == {"action": "reject", "fields": {}}
+    links = dict(line.split("\t") for line in run(lines("ask"), api.stack, cwd=clone).splitlines())
+    assert list(links) == ["link ann@example.com", "link bo@example.com"]
+    api.press(links["link bo@example.com"], "Reject")
+    [identifier] = set(re.findall(r"waitpoint_\w+", "".join(links.values())))
+    token = api.retrieve({"id": identifier})
+    assert (json.loads(token["output"])["action"], token["completedBy"]["approver"]) == ("reject", "bo@example.com")
 
 
 @WITH_CURL
@@ -179,7 +185,7 @@ def test_the_line_tries_the_approval(api: Api, clone: Path, button: str, ends: s
     environment = {**os.environ, "NO_PROXY": "127.0.0.1,localhost"}
     with subprocess.Popen(lines("try"), cwd=clone, env=environment, stdout=subprocess.PIPE, text=True) as tried:
         assert tried.stdout
-        url = next(url for line in tried.stdout for url in re.findall(r"http\S+/callback/\w+", line))
+        url = next(url for line in tried.stdout for url in re.findall(r"As bo@example.com, open (http\S+)", line))
         api.press(url, button)
         rest = tried.stdout.read()
     assert (ends in rest, tried.returncode) == (True, 0 if ends == "SUCCEEDED" else 1), rest
