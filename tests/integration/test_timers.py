@@ -716,7 +716,7 @@ def new_waiter(timers: SimulatedTimers) -> Waiter:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("ahead", ["5m", "2h", None])
+@pytest.mark.parametrize("ahead", ["5m", pytest.param("2h", marks=THOROUGH), None])
 @pytest.mark.parametrize("happens", BESIDE_A_MOVE.values(), ids=BESIDE_A_MOVE)
 def test_a_move_during_which_something_else_happens_moves_the_token_or_finds_it_ended(
     timers: SimulatedTimers, happens: Callable[[SimulatedTimers, str], object], ahead: str | None
