@@ -49,7 +49,7 @@ class TestTwentyPeopleAtTheSameMoment:
         with ThreadPoolExecutor(PEOPLE) as pool:
             yield pool
 
-    @pytest.mark.parametrize("rounds", [30, pytest.param(1_000, marks=pytest.mark.thorough)])
+    @pytest.mark.parametrize("rounds", [30, *(pytest.param(250, marks=pytest.mark.thorough, id=f"250 {n}") for n in range(4))])
     def test_decide_once_with_the_answers_that_were_recorded_before(
         self, api: Api, step_functions: FakeStepFunctions, pool: ThreadPoolExecutor, rounds: int
     ) -> None:
