@@ -71,12 +71,13 @@ export const intercept = async (tab, answer) => {
   };
 };
 
-export const press = async (tab, label) => {
-  const button = await tab.waitForSelector(
-    `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,
-  );
-  await button.click();
-};
+// A locator looks for the element again if the page is drawn anew before the click.
+export const press = (tab, label) =>
+  tab
+    .locator(
+      `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,
+    )
+    .click();
 
 export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
 

@@ -18,7 +18,7 @@ from local.stack import Stack
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
-from tests.e2e.race import BATCH, CLIENTS, SHUFFLED, Race, Start
+from tests.e2e.race import CLIENTS, SHUFFLED, Race, Start
 from tests.support import figures
 
 AT_ONCE = 5
@@ -139,6 +139,9 @@ def test_they_also_resume_without_the_fast_path(api: Api, pool: ThreadPoolExecut
     assert race.was_close("Without the fast path")
 
 
+AT_ONCE = 10  # pairs of a create and a completion
+
+
 class KeyRace:
     """Creates and completions by key at the same moment. Half of the completions are deliveries to an endpoint.
 
@@ -157,7 +160,7 @@ class KeyRace:
 
     def run(self, tokens: int) -> None:
         started_at = time.monotonic()
-        for batch in batched(range(tokens), BATCH, strict=True):
+        for batch in batched(range(tokens), AT_ONCE, strict=True):
             acts: list[Callable[[], None]] = []
             for number in batch:
                 pair = [partial(self.create, number, SHUFFLED.uniform(0, self.head_start)), partial(self.complete, number)]
@@ -166,7 +169,7 @@ class KeyRace:
             for done in [self.pool.submit(act) for act in acts]:
                 done.result()
             first = sum(self.created[number]["isCached"] for number in batch)
-            self.head_start *= 1.5 if first < BATCH / 2 else 0.7
+            self.head_start *= 2 if first < AT_ONCE / 2 else 0.6
         self.seconds = time.monotonic() - started_at
 
     def key(self, number: int) -> str:
