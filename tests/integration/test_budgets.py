@@ -18,6 +18,7 @@ from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR
 from waitpoints.wiring import services
 
+pytestmark = pytest.mark.slow  # runs every function of a wait, and of each option
 COUNT = "DynamoDB:UpdateItem"  # of a delivery to an endpoint
 OPTIONS = {  # the calls, write units and read units that an option adds to a plain wait at most
     "`timeout` of up to 15 minutes": (2, 1, 1),  # the timer is started, and looks once
