@@ -183,11 +183,8 @@ class Bench:
             self._move_timeout(wait, token_id, moved)
         if reminded:
             self._run_timers(wait, token_id, created_at + duration(reminded))
-        *links, url = [link["url"] for link in created.get("links", [])] or [created["url"]]
-        for number, link in enumerate(links, 1):
-            self._deliver(wait, f"answer {number}", link, json.dumps(webhook))
         if ends:
-            self._complete(wait, url, json.dumps(webhook or payload_of(payload)), others and bool(rules))
+            self._end(wait, created, json.dumps(webhook or payload_of(payload)), others and bool(rules))
         if timeout:
             self._run_timers(wait, token_id, created_at + duration(moved or timeout))
         self.guarantee(wait, stream)
@@ -275,6 +272,13 @@ class Bench:
         created = self.step(wait, "create", "create_token", self.api.create, over_http=True)
         self.step(wait, "retrieve", "retrieve_token", lambda: self.api.retrieve(created["id"]), over_http=True)
         return wait["retrieve"]
+
+    def _end(self, wait: Wait, created: Mapping[str, Any], webhook: str, others: bool) -> None:
+        """Complete a token by its URL, or by the link of each approver of its page."""
+        *links, url = [link["url"] for link in created.get("links", [])] or [created["url"]]
+        for number, link in enumerate(links, 1):
+            self._deliver(wait, f"answer {number}", link, webhook)
+        self._complete(wait, url, webhook, others)
 
     def _complete(self, wait: Wait, url: str, webhook: str, others: bool) -> None:
         if others:

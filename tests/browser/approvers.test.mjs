@@ -1,26 +1,14 @@
 // Pages whose approvers answer, each by a link of their own. The Python test that runs this says where the stack is, and gives
 // it the links of three people on a token for which an execution waits: two of them must approve.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
-import puppeteer from "puppeteer-core";
-import { ARGUMENTS, open } from "./browser.mjs";
-import { APPROVE, REJECT, TOKENS, api, create, fetched, press, testStates, text } from "./page.mjs";
+import { test } from "node:test";
+import { APPROVE, REJECT, TOKENS, api, create, fetched, openTab, press, testStates, text } from "./page.mjs";
 
-const { URL_ANN, URL_BO, URL_DEE, URL_NOBODY, CHROMIUM, THOROUGH, WAITPOINTS_SCREENSHOTS } = process.env;
+const { URL_ANN, URL_BO, URL_DEE, URL_NOBODY, THOROUGH, WAITPOINTS_SCREENSHOTS } = process.env;
 const YES = 'button[value="yes"]';
 
-let browser;
-before(async () => {
-  browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000 });
-});
-after(() => browser.close());
-afterEach(() => {
-  const own = browser.defaultBrowserContext();
-  return Promise.all(browser.browserContexts().map((context) => context === own || context.close()));
-});
-
 test("two of three people approve, with and without JavaScript, and one rejects late by the keyboard", async () => {
-  const [ann, bo, dee, nobody] = [await open(browser), await open(browser, { javaScript: false }), await open(browser), await open(browser)];
+  const [ann, bo, dee, nobody] = [await openTab(), await openTab({ javaScript: false }), await openTab(), await openTab()];
   await Promise.all([ann.goto(URL_ANN), bo.goto(URL_BO), dee.goto(URL_DEE), nobody.goto(URL_NOBODY)]);
   assert.match(await text(ann), /You answer as Ann Lee\. This link is personal/);
   assert.match(await text(ann), /2 of 3 must choose Approve\. So far: 0\..*One person is enough for Reject\./s);
@@ -154,4 +142,4 @@ const MORE_STATES = {
     await tab.goto(token.links[5].url);
   },
 };
-testStates(() => browser, THOROUGH || WAITPOINTS_SCREENSHOTS ? { ...STATES, ...MORE_STATES } : STATES);
+testStates(THOROUGH || WAITPOINTS_SCREENSHOTS ? { ...STATES, ...MORE_STATES } : STATES);

@@ -4,10 +4,12 @@ import puppeteer from "puppeteer-core";
 
 export const ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"];
 
+export const launch = (options = {}) =>
+  puppeteer.launch({ executablePath: process.env.CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
+
 // `use` gets a browser, which is closed afterwards.
 export const withBrowser = async (use) => {
-  const options = { headless: true, args: ARGUMENTS, protocolTimeout: 60_000 };
-  const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM, ...options });
+  const browser = await launch();
   try {
     return await use(browser);
   } finally {

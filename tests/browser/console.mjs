@@ -2,16 +2,12 @@
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import puppeteer from "puppeteer-core";
-import { ARGUMENTS, open } from "./browser.mjs";
+import { open } from "./browser.mjs";
 
-const { API_URL, API_KEY, CHROMIUM, WAITPOINTS_SCREENSHOTS } = process.env;
+const { API_URL, API_KEY, WAITPOINTS_SCREENSHOTS } = process.env;
 export const CONSOLE = `${API_URL}/console`;
 export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
 export const WAITING_LONGEST = "#/tokens?filter%5Bstatus%5D=WAITING&sort=createdAt";
-
-export const launch = (options = {}) =>
-  puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
 
 export const api = async (method, path, body) => {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };

@@ -7,7 +7,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { open, violations } from "./browser.mjs";
+import { launch, open, violations } from "./browser.mjs";
 import {
   CONSOLE,
   TOKENS,
@@ -15,7 +15,6 @@ import {
   api,
   calls,
   intercept,
-  launch,
   picture,
   press,
   retrieve,

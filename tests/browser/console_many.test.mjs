@@ -2,7 +2,8 @@
 // list finds it with at most `PAGES` requests.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { WAITING_LONGEST, calls, launch, press, signedIn, untroubled, visit } from "./console.mjs";
+import { launch } from "./browser.mjs";
+import { WAITING_LONGEST, calls, press, signedIn, untroubled, visit } from "./console.mjs";
 
 const { OLDEST, NEEDLE, PAGES } = process.env;
 

@@ -1,11 +1,23 @@
 // What the tests of pages share: the stack's API, what a tab shows, and how each state of a page is looked at.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
-import { test } from "node:test";
-import { open, violations } from "./browser.mjs";
+import { after, afterEach, before, test } from "node:test";
+import { launch, open, violations } from "./browser.mjs";
 
 const { API_URL, API_KEY, WAITPOINTS_SCREENSHOTS, THOROUGH } = process.env;
 export const TOKENS = `${API_URL}/api/v1/waitpoints/tokens`;
+
+// The browser of a file's tests. The contexts of a test are closed when it ends.
+let browser;
+before(async () => {
+  browser = await launch();
+});
+after(() => browser.close());
+afterEach(() => {
+  const own = browser.defaultBrowserContext();
+  return Promise.all(browser.browserContexts().map((context) => context === own || context.close()));
+});
+export const openTab = (options) => open(browser, options);
 
 export const api = async (method, url, body) => {
   const headers = { authorization: `Bearer ${API_KEY}`, "content-type": "application/json" };
@@ -30,13 +42,13 @@ const LOOKS = [
 ];
 
 // A test for each state: `states` has for each name what leads a new tab to it. In `make test` each has one look.
-export const testStates = (browser, states) => {
+export const testStates = (states) => {
   for (const [at, [state, show]] of Object.entries(states).entries()) {
     const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? LOOKS : [LOOKS[at % LOOKS.length]];
     test(`${state}: nothing for axe-core to complain about`, async () => {
       await Promise.all(
         looks.map(async (look) => {
-          const tab = await open(browser(), look);
+          const tab = await openTab(look);
           await show(tab);
           const name = `${state} ${look.dark ? "dark" : "light"} ${look.width}`;
           if (WAITPOINTS_SCREENSHOTS) {

@@ -1,24 +1,13 @@
 // The page behind a callback URL, as people and robots meet it. The Python test that runs this says where the stack is, and
 // gives it three tokens with the page below for which executions wait.
 import assert from "node:assert/strict";
-import { after, afterEach, before, test } from "node:test";
-import puppeteer from "puppeteer-core";
-import { ARGUMENTS, open, violations } from "./browser.mjs";
-import { APPROVE, REJECT, TOKENS, api, create, fetched, press, retrieve, testStates, text } from "./page.mjs";
+import { test } from "node:test";
+import { violations } from "./browser.mjs";
+import { APPROVE, REJECT, TOKENS, api, create, fetched, openTab, press, retrieve, testStates, text } from "./page.mjs";
 
-const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, CHROMIUM, THOROUGH } = process.env;
+const { API_URL, URL_JAVASCRIPT, URL_PLAIN, URL_KEYBOARD, PAGE, THOROUGH } = process.env;
 const page = JSON.parse(PAGE);
 const LARGEST = 50_000; // bytes
-
-let browser;
-before(async () => {
-  browser = await puppeteer.launch({ executablePath: CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000 });
-});
-after(() => browser.close());
-afterEach(() => {
-  const own = browser.defaultBrowserContext();
-  return Promise.all(browser.browserContexts().map((context) => context === own || context.close()));
-});
 
 // Fill in the page of the Python test, by name, with the mouse and the keyboard.
 const fillIn = async (tab) => {
@@ -40,7 +29,7 @@ for (const [name, url, javaScript] of [
   ["a person does the same without JavaScript", URL_PLAIN, false],
 ]) {
   test(name, async () => {
-    const tab = await open(browser, { javaScript });
+    const tab = await openTab({ javaScript });
     await tab.goto(url);
     await fillIn(tab);
     await press(tab, APPROVE);
@@ -54,7 +43,7 @@ for (const [name, url, javaScript] of [
 }
 
 test("a person does the same with the keyboard alone", async () => {
-  const tab = await open(browser);
+  const tab = await openTab();
   const keys = async (...names) => {
     for (const name of names) await tab.keyboard.press(name);
   };
@@ -97,7 +86,7 @@ test("a person does the same with the keyboard alone", async () => {
 
 test("what does not fit is shown again, with the focus on a summary that leads to the fields", async () => {
   const token = await create({ page });
-  const tab = await open(browser);
+  const tab = await openTab();
   await tab.goto(token.url);
   await fillIn(tab);
   await tab.$eval('[name="field.contact"]', (input) => Object.assign(input, { type: "text", value: "nobody" }));
@@ -117,7 +106,7 @@ test("what does not fit is shown again, with the focus on a summary that leads t
 
 test("a browser does not send what HTML can tell does not fit", async () => {
   const token = await create({ page });
-  const tab = await open(browser);
+  const tab = await openTab();
   await tab.goto(token.url);
   await tab.click(APPROVE);
   assert.equal(await tab.evaluate(() => document.activeElement.name), "field.reason");
@@ -126,7 +115,7 @@ test("a browser does not send what HTML can tell does not fit", async () => {
 
 test("two people at once: the second is told that it was decided, and what", async () => {
   const token = await create({ page: { title: "Deploy?", actions: page.actions } });
-  const [one, other] = [await open(browser), await open(browser, { javaScript: false })];
+  const [one, other] = [await openTab(), await openTab({ javaScript: false })];
   await Promise.all([one.goto(token.url), other.goto(token.url)]);
   await press(one, REJECT);
   await press(other, APPROVE);
@@ -143,7 +132,7 @@ test("a form on another site makes the page ask, and settles nothing", async () 
     ["application/x-www-form-urlencoded", form, /You are about to choose Approve\./, 'button[value="no"]', "WAITING"],
     ["text/plain", json, /Deploy\?/, REJECT, "COMPLETED"],
   ]) {
-    const tab = await open(browser);
+    const tab = await openTab();
     const site = `<main><form method="post" action="${token.url}" enctype="${type}">${inputs}<button>Win</button></form></main>`;
     await tab.goto(`data:text/html,${encodeURIComponent(site)}`);
     await press(tab, "button");
@@ -157,13 +146,13 @@ test("a form on another site makes the page ask, and settles nothing", async () 
 
 test("robots with a browser settle nothing: they load, wait, prefetch, prerender and frame", async () => {
   const token = await create({ page: { ...page, fields: undefined } });
-  const tab = await open(browser);
+  const tab = await openTab();
   await tab.goto(token.url, { waitUntil: "networkidle0" });
   await new Promise((resolve) => setTimeout(resolve, 1000));
   assert.equal((await retrieve(token)).status, "WAITING");
 
   const rules = JSON.stringify({ prefetch: [{ urls: [token.url] }], prerender: [{ urls: [token.url] }] });
-  const reader = await open(browser);
+  const reader = await openTab();
   const purposes = [];
   reader.on("request", (request) => purposes.push(request.headers()["sec-purpose"] ?? request.headers().purpose));
   await reader.goto(`${API_URL}/_ministack/health`);
@@ -182,7 +171,7 @@ test("robots with a browser settle nothing: they load, wait, prefetch, prerender
 
 test("the page is one request, small, and painted at once", async (t) => {
   const token = await create({ page });
-  const tab = await open(browser);
+  const tab = await openTab();
   const answer = await tab.goto(token.url);
   const bytes = (await answer.buffer()).length;
   await tab.waitForFunction(() => performance.getEntriesByName("first-contentful-paint").length > 0);
@@ -208,7 +197,7 @@ const ATTACKS = [
 
 test("Chromium reports what the page's policy refuses, and axe-core an image without a text", async () => {
   const token = await create({ page });
-  const tab = await open(browser);
+  const tab = await openTab();
   await tab.goto(token.url);
   await tab.evaluate(() => {
     document.body.insertAdjacentHTML("beforeend", `<p style="color:red">x</p><img src="https://evil.example/a">`);
@@ -247,7 +236,7 @@ for (const [at, attack] of [...ATTACKS.entries()].filter(([at]) => THOROUGH || a
       confirm: true,
     };
     const token = await create({ page: hostile });
-    const tab = await open(browser, { width: at % 2 ? 320 : 1280 });
+    const tab = await openTab({ width: at % 2 ? 320 : 1280 });
     const dialogs = [];
     tab.on("dialog", (dialog) => {
       dialogs.push(dialog.message());
@@ -334,4 +323,4 @@ const STATES = {
   "wrong link": async (tab) => tab.goto((await create({ page })).url.slice(0, -8) + "00000000"),
 };
 const SHORT = { properties: { stars: { enum: [1, 2, 3, 4, 5], title: "Stars" }, words: { type: "string", title: "In your words" } } };
-testStates(() => browser, STATES);
+testStates(STATES);

@@ -16,7 +16,7 @@ from in_process.api_gateway import TOKENS, Api, HttpAnswer
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.decision import choose, crowd_page
-from waitpoints import ids, telemetry
+from waitpoints import ids
 from waitpoints.answers import MAX_ANSWER, answer_members, decided_text
 from waitpoints.api.page.definition import parse
 from waitpoints.decisions import Choice, Recorded, TooLate
@@ -29,21 +29,8 @@ LARGEST_ITEM = 400 * 1024  # bytes (Amazon DynamoDB Developer Guide, "Item size"
 EXECUTION = f"arn:aws:states:ap-southeast-1:123456789012:execution:{'m' * 80}:{'e' * 80}"  # the longest names of Step Functions
 
 
-@pytest.fixture
-def alone_with_metrics(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Lambda each process has its own metrics and log. Here many requests share one process."""
-
-    class NoMetrics:
-        metric_set: dict[str, Any] = {}  # noqa: RUF012 - stays empty
-
-        def add_metric(self, *_: Any) -> None:
-            pass
-
-    monkeypatch.setattr(telemetry, "metrics", NoMetrics())
-
-
 @pytest.mark.slow
-@pytest.mark.usefixtures("alone_with_metrics")
+@pytest.mark.usefixtures("without_metrics")
 class TestTwentyPeopleAtTheSameMoment:
     @pytest.fixture
     def pool(self) -> Iterator[ThreadPoolExecutor]:

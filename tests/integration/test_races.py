@@ -16,30 +16,17 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
-from waitpoints import ids, telemetry
+from waitpoints import ids
 from waitpoints.endpoint import DeliveryKind
 from waitpoints.token import MAX_WAITERS, Token, Waiter
 from waitpoints.waiter_result import Failure, Success
 from waitpoints.wiring import services
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("without_metrics")]
 
 CROWD = 100
 COMPLETE = "/api/v1/waitpoints/complete"
 JSON = {"content-type": "application/json"}
-
-
-@pytest.fixture(autouse=True)
-def one_line_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On Lambda each process has its own metrics. Here many requests share one process."""
-
-    class NoMetrics:
-        metric_set: dict[str, Any] = {}  # noqa: RUF012 - stays empty
-
-        def add_metric(self, *_: Any) -> None:
-            pass
-
-    monkeypatch.setattr(telemetry, "metrics", NoMetrics())
 
 
 @pytest.fixture
