@@ -326,10 +326,7 @@ OPERATIONS = (
         answers.CompleteWaitpointTokenResponse,
         {
             401: Answer("This stack did not make the URL (an invalid id gets the same answer), or the signature is wrong."),
-            403: Answer(
-                f"{NOT_ASKED} Or the page has `approvers`, and this is the token's plain `url`, where nobody answers.",
-                answers.ScopeRefusal,
-            ),
+            403: Answer(f"{NOT_ASKED} Or the page has `approvers`, and this is the token's plain `url`, where nobody answers."),
             404: Answer("The URL is right, but retention has removed its token."),
             413: Answer(f"The body is over {PAYLOAD_LIMIT:,} bytes, or an approver's answer is over {MAX_ANSWER:,}."),
             422: Answer(
@@ -351,7 +348,7 @@ OPERATIONS = (
         answers.Page,
         {
             401: Answer("This stack did not make the URL."),
-            403: Answer(NOT_ASKED, answers.ScopeRefusal),
+            403: Answer(NOT_ASKED),
             404: Answer("The URL is right, but retention has removed its token."),
         },
         parameters=(WAITPOINT_ID, CALLBACK_HASH, APPROVER),

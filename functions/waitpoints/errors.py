@@ -8,6 +8,7 @@
       WrongCallbackHash
       WrongSignature
       Forbidden
+      NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
       OutputNotFound
@@ -86,6 +87,10 @@ class WrongSignature(WaitpointsError):
 
 class Forbidden(WaitpointsError):
     """A valid credential without the scope for this token."""
+
+
+class NotAsked(WaitpointsError):
+    """An answer to a page, or a look at it, by somebody who may not answer it, or not yet, or by a URL that takes none."""
 
 
 class TokenNotFound(WaitpointsError):

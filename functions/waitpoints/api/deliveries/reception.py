@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def receive(request: Request, token_id: str, approver: str | None, body: bytes) -> Response:
-    """Settle a token with a delivery, or count the delivery. Raises WrongSignature, PayloadRefused and Forbidden.
+    """Settle a token with a delivery, or count the delivery. Raises WrongSignature, PayloadRefused and NotAsked.
 
     `approver` is the id of the person whose link it came by.
     """

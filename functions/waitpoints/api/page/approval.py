@@ -14,26 +14,26 @@ from waitpoints.api.page.people import People
 from waitpoints.api.page.reception import Asked
 from waitpoints.api.page.standing import Standing, find_asked
 from waitpoints.decisions import Choice, Recorded
-from waitpoints.errors import Forbidden, PayloadRefused
+from waitpoints.errors import NotAsked, PayloadRefused
 from waitpoints.token import Origin, Token
 from waitpoints.wiring import services
 
 
 def show(request: Request, token_id: str, approver: str) -> Response:
-    """The page of a token as one of its approvers sees it now. Raises TokenNotFound and Forbidden."""
+    """The page of a token as one of its approvers sees it now. Raises TokenNotFound and NotAsked."""
     return _show(request, _standing(services.tokens.retrieve(token_id), approver))
 
 
 def refuse_plain(request: Request, token_id: str, sender: Origin) -> Response:
-    """Refuse a choice that came to the callback URL itself. Raises Forbidden for a program."""
+    """Refuse a choice that came to the callback URL itself. Raises NotAsked for a program."""
     services.tokens.count_delivery(token_id, None, sender)
     if not request.is_of_person:
-        raise Forbidden("Each approver answers by a link of their own, which this URL is not")
+        raise NotAsked("Each approver answers by a link of their own, which this URL is not")
     return replace(reception.show(request, token_id), status=403)
 
 
 def receive(request: Request, token_id: str, approver: str, body: bytes, sender: Origin) -> Response:
-    """Record what an approver chose, or ask again. Raises TokenNotFound, Forbidden, and PayloadRefused for a program."""
+    """Record what an approver chose, or ask again. Raises TokenNotFound, NotAsked, and PayloadRefused for a program."""
     sender = replace(sender, query=None)  # it names the approver
     token = services.tokens.find(token_id)
     standing = _standing(token, approver)
@@ -57,7 +57,7 @@ def _standing(token: Token, approver: str) -> Standing:
     page = definition.load(token.page)
     person = find_asked(token, page, approver)
     if person is None:
-        raise Forbidden("This person is not, or not yet, among those who may answer")
+        raise NotAsked("This person is not, or not yet, among those who may answer")
     return Standing(page, token, person)
 
 

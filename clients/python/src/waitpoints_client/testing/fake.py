@@ -230,7 +230,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
             return self._answer_page(asked, token, approver)
         if token.outcome is None and token.approval:
             token.count_delivery(asked.now)
-            raise _forbidden("Each approver answers by a link of their own, which this URL is not")
+            raise Refusal(403, "Each approver answers by a link of their own, which this URL is not")
         if token.outcome is None:
             self._check_rules(token, token.rules)
         output = output_of(asked.body, asked.request.headers.get("content-type", ""))
@@ -242,7 +242,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Record what an approver answers by their link: the first answer of each stands."""
         approval = token.approval
         if approval is None or not approval.may_answer(approver):
-            raise _forbidden("This person is not, or not yet, among those who may answer")
+            raise Refusal(403, "This person is not, or not yet, among those who may answer")
         choice = read_choice(approval, _json_text(asked), ignore_fields=self.ignore_rules)
         if len(text_of(choice).encode()) > LONGEST_ANSWER:
             raise Refusal(413, f"An answer to a page with approvers can have at most {LONGEST_ANSWER:,} bytes of JSON")
