@@ -32,6 +32,8 @@
     CannotPutNow
     CannotPut
       DetailRefused
+    NotSentNow
+    NotSent
 
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
@@ -201,3 +203,18 @@ class CannotPut(Exception):
 
 class DetailRefused(CannotPut):
     """EventBridge does not accept the content of this event."""
+
+
+class NotSentNow(Exception):
+    """A channel throttled, failed or did not respond, so a notice may or may not have been sent.
+
+    `after` is for how many seconds the channel wants no further call. None: it does not say.
+    """
+
+    def __init__(self, reason: str, after: int | None = None) -> None:
+        super().__init__(reason)
+        self.after = after
+
+
+class NotSent(Exception):
+    """A channel refuses a notice. Retrying won't fix it. The message is the channel's own code, without what was sent."""

@@ -29,6 +29,7 @@ from waitpoints.waiter_result import Failure, Success
 
 if TYPE_CHECKING:
     from waitpoints.listing import Filter, ReadRange
+    from waitpoints.notices import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +204,27 @@ class TimerQueue(Protocol):
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
         """Have these tokens looked at. Returns the ids of those whose message was not sent."""
+
+
+class NoticeStore(Protocol):
+    """What was sent about a token, in an item beside it. `token` is as it was just read."""
+
+    def claim(self, token: Token, now: int) -> bool:
+        """Keep other functions from sending about this token until `free`, or for CLAIMED_FOR. Returns False if one does."""
+
+    def record(self, token_id: str, place: str, notice: "Notice") -> None:
+        """Record what a place has got."""
+
+    def free(self, token_id: str) -> None:
+        """End a claim."""
+
+    def ask_again(self, token: Token) -> None:
+        """Forget what was refused, so that it is sent again."""
+
+
+class NoticeQueue(Protocol):
+    def send_all(self, token_ids: Sequence[str]) -> set[str]:
+        """Have a look at what must be sent about these tokens. Returns the ids of those whose message was not sent."""
 
 
 class DoctorStore(Protocol):

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Any, ClassVar, Self, assert_never
+from typing import TYPE_CHECKING, Any, ClassVar, Self, assert_never
+
+if TYPE_CHECKING:
+    from waitpoints.notices import Notice
 
 MAX_WAITERS = 100  # of one token
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
@@ -167,10 +170,14 @@ PAGES = (DocumentKind.PAGE, DocumentKind.APPROVAL)
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata."""
+    """A JSON text that is written with a token and never changes: its payloadSchema, its page, or its metadata.
+
+    `notify` of a page, a JSON text, too, says who is told of it.
+    """
 
     kind: DocumentKind
     text: str
+    notify: str | None = None
 
 
 class Unchecked(StrEnum):
@@ -358,6 +365,8 @@ class Token:
     metadata to read. `traceparent` is that of its create.
     `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
     often it was asked again, and `reminded_at` when for the last time.
+    `has_notify` says whether people are told of it: `notify`, a JSON text, says who, and `notices` what each place has got, if
+    the token was read with the items beside it (see `waitpoints.notices`).
     """
 
     id: str
@@ -381,6 +390,9 @@ class Token:
     escalated_at: int | None = None
     reminded_count: int = 0
     reminded_at: int | None = None
+    has_notify: bool = False
+    notify: str | None = None
+    notices: "Mapping[str, Notice]" = field(default_factory=dict)
 
     @property
     def status(self) -> Status:

@@ -371,6 +371,7 @@ def _token(new: NewToken, now: int) -> Token:
         rules=_rules(new),
         metadata=new.metadata,
         has_metadata=new.metadata is not None,
+        has_notify=new.document is not None and new.document.notify is not None,
         traceparent=new.traceparent,
     )
 

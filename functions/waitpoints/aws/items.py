@@ -8,6 +8,7 @@
     waitpoint_<ulid>    page       its page
     waitpoint_<ulid>    approval   its page, if it names who may answer
     waitpoint_<ulid>    metadata   its metadata, of which the token's own item only says that there is some
+    waitpoint_<ulid>    notices    what each place has got that is told of it (see `waitpoints.notices`)
     idempotency#<hash>  key        the token that holds a key, and until when
     request#<hash>      key        the same, for the key that the SDK sends with each retry of one request
     undelivered         <id>       marks the token with that id: it has a waiter that could not be resumed
@@ -24,7 +25,7 @@ import hashlib
 import zlib
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 from waitpoints.token import (
     PAGES,
@@ -53,7 +54,10 @@ from waitpoints.token import (
     present,
 )
 
-TOKEN, REPLIES, OTHERS, KEY = "token", "replies", "others", "key"  # and the kinds of documents
+if TYPE_CHECKING:
+    from waitpoints.notices import Notice
+
+TOKEN, REPLIES, OTHERS, KEY, NOTICES = "token", "replies", "others", "key", "notices"  # and the kinds of documents
 UNDELIVERED, CURSORS, OVERDUE = "undelivered", "timers", "overdue"  # ids
 DOCTOR, PLACE = "doctor", "place"
 USUAL_CONTENT_TYPE = "application/json"
@@ -99,6 +103,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "deliveryRules": token.rules and _rules_map(token.rules),
             "traceparent": _packed_traceparent(token),
             "hasMetadata": token.has_metadata or None,
+            "hasNotify": token.has_notify or None,  # the stream's filters look for it
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
         }
     )
@@ -201,7 +206,7 @@ def adopted_metadata_item(holder: KeyHolder, text: str, expires_at: int) -> dict
 
 def _document_item(token_id: str, created_at: int, document: Document, expires_at: int | None) -> dict[str, Any]:
     named = {"tokenId": token_id, "createdAt": created_at, document.kind: document.text, "expiresAt": expires_at}
-    return primary_key(token_id, document.kind) | _item(named)
+    return primary_key(token_id, document.kind) | _item({**named, "notify": document.notify})
 
 
 def beside(token: Token) -> list[dict[str, Any]]:
@@ -210,6 +215,7 @@ def beside(token: Token) -> list[dict[str, Any]]:
     kinds: list[str] = [DocumentKind.SCHEMA] if rules and rules.has_schema else []
     kinds += [rules.page_kind] if rules and rules.has_page else []
     kinds += [DocumentKind.METADATA] if token.has_metadata else []
+    kinds += [NOTICES] if token.has_notify else []
     keys = [key_primary_key(IdempotencyKey(key))] if key and token.idempotency_key_expires_at is not None else []
     return [*(primary_key(token.id, kind) for kind in kinds), *keys]
 
@@ -309,11 +315,24 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         escalated_at=_optional_int(item.get("escalatedAt")),
         reminded_count=int(item.get("remindedCount", 0)),
         reminded_at=_optional_int(item.get("remindedAt")),
+        has_notify=item.get("hasNotify", False),
+        notify=_notify(siblings),
+        notices=_notices(siblings[NOTICES]) if NOTICES in siblings else {},
     )
 
 
 def _document(siblings: Mapping[str, Item], *kinds: DocumentKind) -> str | None:
     return next((siblings[kind][kind] for kind in kinds if kind in siblings), None)
+
+
+def _notify(siblings: Mapping[str, Item]) -> str | None:
+    return next((siblings[kind].get("notify") for kind in PAGES if kind in siblings), None)
+
+
+def _notices(item: Item) -> "dict[str, Notice]":
+    from waitpoints.notices import Notice  # noqa: PLC0415 - only for tokens of which people were told
+
+    return {place: Notice.of(value) for place, value in item.items() if isinstance(value, dict)}
 
 
 def answer_map(answer: Answer) -> dict[str, Any]:
