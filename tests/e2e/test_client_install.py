@@ -11,7 +11,6 @@ import shutil
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -32,13 +31,12 @@ def interpreter(version: str) -> str | None:
     return None
 
 
-def versions() -> list[Any]:
-    """The version to test, and another one for the thorough run."""
-    first, *others = [CHOSEN] if CHOSEN else [version for version in (OLDEST, OURS) if interpreter(version)] or [OURS]
-    return [first, *(pytest.param(version, marks=pytest.mark.thorough) for version in others)]
+def version() -> str:
+    """The version to test: by default the oldest one. All other tests of the client run on ours."""
+    return CHOSEN or (OLDEST if interpreter(OLDEST) else OURS)
 
 
-@pytest.fixture(scope="module", params=versions())
+@pytest.fixture(scope="module", params=[version()])
 def environment(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of a virtual environment that has nothing but pip."""
     found = interpreter(request.param)
