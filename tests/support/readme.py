@@ -16,7 +16,10 @@ API_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "api.md").read_text()))
 DURABLE_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "durable.md").read_text()))
 EVENTS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "events.md").read_text()))
 PATTERNS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "patterns.md").read_text()))
-APPROVALS = {"in JSONPath": SNIPPETS["approval"], "in JSONata": PATTERNS_SNIPPETS["approval in JSONata"]}
+APPROVALS = {
+    "in JSONPath": SNIPPETS["approval"],
+    "in JSONata": (ROOT / "examples" / "approval_in_jsonata.asl.json").read_text(),
+}
 FIRST_OF_SEVERAL = f"""
 from functools import partial
 
