@@ -1,0 +1,38 @@
+"""docs/notices.md: it is short, its create is accepted, and its steps name what the stack reads."""
+
+import json
+import re
+
+from in_process.api_gateway import Api
+from in_process.fakes.secret import FakeSecret
+from in_process.template import Template
+from local.stack import ROOT
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.notices import channels, slack_click
+
+PAGE = (ROOT / "docs" / "notices.md").read_text()
+SLACK = PAGE.partition("\n## Slack\n")[2].partition("\n## ")[0]
+MOST_WORDS = 900
+
+
+def test_the_page_stays_short() -> None:
+    assert len(PAGE.split()) <= MOST_WORDS
+
+
+def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
+    [example] = re.findall(r"<!-- example: notify -->\n```json\n(.*?)```", PAGE, re.DOTALL)
+    create = json.loads(example)
+    world.channels |= {"email", "slack"}
+    world.webhook_secrets |= {channels.SLACK_BOT_TOKEN: FakeSecret("xoxb-a-token")}
+    token = api.create(**create)
+    assert [link["approver"] for link in token["links"]] == ["ann", "bo@example.com"]
+    assert api.retrieve(token["id"])["notify"] == create["notify"]
+
+
+def test_slack_is_set_up_in_ten_steps_with_the_secrets_and_the_route_that_the_stack_reads() -> None:
+    assert re.findall(r"^(\d+)\. ", SLACK, re.MULTILINE) == [str(number) for number in range(1, 11)]
+    stored = re.findall(r"create-secret --name waitpoints/(\w+) ", SLACK)
+    assert stored == [channels.SLACK_BOT_TOKEN, slack_click.SIGNED.secret]
+    [path] = re.findall(r"`<ApiUrl>(/\S+)`", SLACK)
+    [event] = Template.load({"Slack": "on"}).functions()["answer_slack"].properties["Events"].values()
+    assert event["Properties"]["Path"] == path
