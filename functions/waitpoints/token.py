@@ -59,7 +59,8 @@ class Source(StrEnum):
 class Origin:
     """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
 
-    `approver` is the id of the person whose link was used.
+    `approver` is the id of the person whose link was used. `slack_user` and `slack_name` are whose click in Slack it was, on a
+    page that names no approvers.
     """
 
     source: Source
@@ -69,6 +70,8 @@ class Origin:
     query: str | None = None
     delivery_id: str | None = None
     approver: str | None = None
+    slack_user: str | None = None
+    slack_name: str | None = None
     _MEMBERS: ClassVar = {
         "ip": "ip",
         "user_agent": "userAgent",
@@ -76,6 +79,8 @@ class Origin:
         "query": "query",
         "delivery_id": "deliveryId",
         "approver": "approver",
+        "slack_user": "slackUser",
+        "slack_name": "slackName",
     }
 
     def members(self) -> dict[str, str]:

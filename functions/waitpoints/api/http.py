@@ -71,6 +71,7 @@ PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 ENDPOINT_LIMIT = 10_240  # bytes of body
 DEADLINE_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
+SLACK_LIMIT = 1_048_576  # bytes of body: a click comes with the message that it was in
 HANDSHAKE_LIMIT = 16_384  # bytes of body; handshakes have less than 1 KB
 
 

@@ -41,6 +41,7 @@ class MemoryStore:
         self.tokens: dict[str, Token] = {}
         self.marked: set[str] = set()
         self._documents: dict[tuple[str, DocumentKind], str] = {}
+        self._notify: dict[str, str] = {}
         self._keys: dict[tuple[str, str], tuple[Token, IdempotencyKey]] = {}
 
     def create(
@@ -61,6 +62,7 @@ class MemoryStore:
             self.tokens.setdefault(token.id, replace(token, metadata=None))
             if document is not None:
                 self._documents[token.id, document.kind] = document.text
+                self._notify |= {token.id: document.notify} if document.notify else {}
             self._write_metadata(token.id, token)
         return None
 
@@ -126,7 +128,8 @@ class MemoryStore:
         with self._lock:
             pages = (self._documents.get((token_id, kind)) for kind in PAGES)
             metadata = self._documents.get((token_id, DocumentKind.METADATA))
-            return replace(self._token(token_id), page=next(filter(None, pages), None), metadata=metadata)
+            page, notify = next(filter(None, pages), None), self._notify.get(token_id)
+            return replace(self._token(token_id), page=page, notify=notify, metadata=metadata)
 
     def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
         with self._lock:

@@ -46,10 +46,14 @@ class Standing:
         people = {person.id: person for person in self.approval.everybody()}
         return [(people[answer.approver], answer) for answer in self.token.answers]
 
+    @property
+    def asked(self) -> tuple[Approver, ...]:
+        """Who may answer, also who has."""
+        return _asked(self.token, self.page)
+
     def missing(self) -> list[Approver]:
         """Who may answer and has not."""
-        asked = self.approval.asked(is_escalated=self.token.escalated_at is not None)
-        return [person for person in asked if self.token.answer_of(person.id) is None]
+        return [person for person in self.asked if self.token.answer_of(person.id) is None]
 
     def chosen(self) -> Counter[str]:
         """How many people have chosen each action."""
@@ -58,5 +62,13 @@ class Standing:
 
 def find_asked(token: Token, page: Page, approver: str) -> Approver | None:
     """Return the person with this id if they may answer a token's page now."""
-    asked = page.approval.asked(is_escalated=token.escalated_at is not None) if page.approval else ()
-    return next((person for person in asked if person.id == approver), None)
+    return next((person for person in _asked(token, page) if person.id == approver), None)
+
+
+def find_asked_in_slack(token: Token, page: Page, member: str) -> Approver | None:
+    """The same, by the id of a member of Slack."""
+    return next((person for person in _asked(token, page) if person.slack == member), None)
+
+
+def _asked(token: Token, page: Page) -> tuple[Approver, ...]:
+    return page.approval.asked(is_escalated=token.escalated_at is not None) if page.approval else ()

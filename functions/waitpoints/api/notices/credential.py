@@ -1,0 +1,36 @@
+"""Read the token or URL that a channel is called with. It may be replaced while functions run."""
+
+from collections.abc import Iterator
+
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.secrets import is_unusable
+from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.ports import Secret
+
+
+def versions(secret: Secret) -> Iterator[str]:
+    """Yield the text that is known. If the caller asks on, it was refused: then what is there now, if that is another one.
+
+    Never a previous version, which may be of another workspace or channel. Raises NotSentNow or NotSent.
+    """
+    try:
+        known = secret.read_current()
+        yield _usable(known)
+        for _ in secret.read_accepted():  # reads it again, but not more often than a verifier does
+            pass
+        if (now := secret.read_current()) != known:
+            yield _usable(now)
+    except GetParameterError as error:
+        if is_unusable(error):
+            raise NotSent("secret_missing") from None
+        raise NotSentNow(error_code(error) or "secret_not_read") from None
+
+
+def _usable(text: str) -> str:
+    """Without the line break at its end, which files often have."""
+    text = text.strip()
+    if not text or not text.isascii() or not text.isprintable():
+        raise NotSent("secret_unusable")
+    return text

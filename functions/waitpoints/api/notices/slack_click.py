@@ -1,0 +1,205 @@
+"""Receive a click in Slack: verify it, answer the page, and tell the person privately if it changed nothing.
+
+Slack wants an answer within three seconds, so the message is edited later, by the one function that sends (see `sending`).
+A page with approvers takes the click of the approver with that Slack id; any other page takes anybody's, and says whose it was.
+Source: docs.slack.dev, reference/interaction-payloads/block_actions-payload and authentication/verifying-requests-from-slack.
+"""
+
+import os
+import re
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import urllib3
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+
+from waitpoints import answers, ids, json_text, telemetry
+from waitpoints.api.http import Request, Response
+from waitpoints.api.notices import posting, slack_message, summary
+from waitpoints.api.page import definition
+from waitpoints.api.page.definition import Page
+from waitpoints.api.page.form import Submission
+from waitpoints.api.page.standing import Standing, find_asked_in_slack
+from waitpoints.api.senders import verification
+from waitpoints.api.senders.origin import origin
+from waitpoints.aws.secrets import is_unusable
+from waitpoints.decisions import Choice, Recorded
+from waitpoints.errors import NotSent, NotSentNow, TokenNotFound, WrongSignature
+from waitpoints.notices import Notify
+from waitpoints.token import Completed, Origin, Outcome, Source, Token, Verification
+from waitpoints.tokens import Ended
+from waitpoints.wiring import services
+
+SIGNED = Verification("slack", "SLACK_SIGNING_SECRET")
+ANSWERED = Response("")
+NO_LONGER = "This request no longer exists."
+TELLING = urllib3.Timeout(connect=0.5, read=1)  # of the three seconds
+HOOKS = "https://hooks.slack.com/"
+_USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
+_MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2,20}/[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """A click on a button that answers. `message` is "<channel>/<ts>", None if Slack does not say so.
+
+    `answer_to` is where the person is told something privately.
+    """
+
+    token: str
+    action: str
+    user: str
+    name: str
+    message: str | None
+    answer_to: str
+
+
+def receive(request: Request, body: bytes) -> Response:
+    """Take a click. Raises WrongSignature unless Slack sent it."""
+    _check_signature(request, body)
+    click = _read(body)
+    if click is None:
+        return ANSWERED
+    said = _answer(click, replace(origin(request, Source.CALLBACK), query=None))
+    if said is not None:
+        telemetry.note(won=False)
+        _tell(click, said)
+    return ANSWERED
+
+
+def _check_signature(request: Request, body: bytes) -> None:
+    """Nothing is signed with a secret that does not exist: then, too, WrongSignature is raised."""
+    try:
+        verification.check(SIGNED, request, f"{request.api_url}/api/v1/slack", body)
+    except GetParameterError as error:
+        if not is_unusable(error):
+            raise
+        raise WrongSignature("missing", f"the stack has no secret {SIGNED.secret}") from None
+
+
+def _read(body: bytes) -> Click | None:
+    """Return the click that a body is about, None if it is about anything else."""
+    try:
+        form = dict(parse_qsl(body.decode(), max_num_fields=10))
+        payload = json_text.parse(form.get("payload", "null"))
+    except ValueError:
+        return None
+    if _member(payload, "type") != "block_actions":
+        return None
+    pressed = _member(payload, "actions")
+    [button] = pressed if isinstance(pressed, list) and len(pressed) == 1 else [None]
+    token, action = _text(button, "value"), _text(button, "action_id")
+    who, container = _member(payload, "user"), _member(payload, "container")
+    user, message = _text(who, "id"), f"{_text(container, 'channel_id')}/{_text(container, 'message_ts')}"
+    if not action.startswith(slack_message.PRESSED) or not _USER.fullmatch(user):
+        return None
+    return Click(
+        token,
+        action.removeprefix(slack_message.PRESSED),
+        user,
+        summary.one_line(_text(who, "name") or _text(who, "username"), 100) or user,
+        message if _MESSAGE.fullmatch(message) else None,
+        _text(payload, "response_url"),
+    )
+
+
+def _member(value: Any, name: str) -> Any:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _text(value: Any, name: str) -> str:
+    text = _member(value, name)
+    return text if isinstance(text, str) else ""
+
+
+def _answer(click: Click, sender: Origin) -> str | None:
+    """Do what a click says. Returns what the person is told if it changed nothing."""
+    try:
+        token = services.tokens.find(ids.parse(click.token))
+    except TokenNotFound:
+        return NO_LONGER
+    telemetry.note(tokenId=token.id)
+    if token.page is None or token.notify is None or Notify.of(json_text.parse(token.notify)).slack is None:
+        return NO_LONGER
+    page = definition.load(token.page)
+    choice = slack_message.choice_of(page, click.action)
+    if choice is None:
+        services.tokens.count_delivery(token.id, token.outcome, sender)
+        return "This can only be answered on its page."
+    return _record(click, token, page, choice, sender) if page.approval else _complete(click, token, page, choice, sender)
+
+
+def _record(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
+    """Record the answer of an approver."""
+    person = find_asked_in_slack(token, page, click.user)
+    if person is None:
+        return _not_asked(click, token, page, sender)
+    assert page.approval is not None, "whoever is asked is among its approvers"
+    chosen = Choice(person.id, choice.action.id, choice.fields_text, choice.action.needs)
+    result = services.decisions.answer(token, len(page.approval.everybody()), chosen, sender, answers.decided_text)
+    if not isinstance(result, Recorded):
+        return _too_late(click, result.token, page, sender)
+    if result.is_this and token.answer_of(person.id) is None:
+        return None
+    if not result.is_this:
+        services.tokens.count_delivery(token.id, result.token.outcome, sender)
+    _edit_stray(click, result.token)
+    return f"You have already chosen “{summary.label_of(page, result.answer)}” and cannot change it."
+
+
+def _not_asked(click: Click, token: Token, page: Page, sender: Origin) -> str:
+    if token.outcome is not None:
+        return _too_late(click, token, page, sender)
+    services.tokens.count_delivery(token.id, None, sender)
+    names = ", ".join(summary.one_line(person.shown, 100) for person in Standing(page, token).asked)
+    return f"Only these people can answer: {names}."
+
+
+def _complete(click: Click, token: Token, page: Page, choice: Submission, sender: Origin) -> str | None:
+    """Complete a token that anybody may answer, and say in its output who did."""
+    who = json_text.dumps({"id": click.user, "name": click.name})
+    sender = replace(sender, slack_user=click.user, slack_name=click.name)
+    outcome: Outcome | None = token.outcome
+    if outcome is None:
+        completion = services.tokens.complete(token.id, json_text.with_member(choice.output, "slackUser", who), sender)
+        if not isinstance(completion, Ended):
+            return None
+        outcome = completion.outcome
+    return _too_late(click, replace(token, outcome=outcome), page, sender)
+
+
+def _too_late(click: Click, token: Token, page: Page, sender: Origin) -> str:
+    services.tokens.count_delivery(token.id, token.outcome, sender)
+    _edit_stray(click, token)
+    by = token.outcome.origin if isinstance(token.outcome, Completed) else None
+    if by and by.slack_user == click.user:
+        return f"You have answered this already. {summary.outcome(token, page)}"
+    return f"This has already ended. {summary.outcome(token, page)}"
+
+
+def _edit_stray(click: Click, token: Token) -> None:
+    """Have a message edited that still has buttons, because its record was lost. A recorded one is edited anyway."""
+    known = {notice.ref for notice in token.notices.values()}
+    if token.outcome is None or click.message is None or click.message in known or services.notice_queue is None:
+        return
+    try:
+        services.notice_queue.send_stray(token.id, click.message)
+    except Exception as error:  # its next click tries again
+        telemetry.logger.warning("Message in Slack not edited", tokenId=token.id, error=type(error).__name__)
+
+
+def _tell(click: Click, said: str) -> None:
+    """Tell the person privately. Failures are only logged: what they did is done."""
+    try:
+        if not _is_slacks(click.answer_to):
+            raise NotSent("not an address of Slack")
+        posting.post(click.answer_to, slack_message.private(said), {}, TELLING).check()
+    except (NotSent, NotSentNow) as error:
+        telemetry.logger.warning("Not told in Slack", reason=str(error))
+
+
+def _is_slacks(url: str) -> bool:
+    """Whether a URL is one of Slack's, or of the stand-in that SLACK_API_URL names."""
+    stand_in = urlsplit(os.environ.get("SLACK_API_URL", ""))
+    return url.startswith(HOOKS) or (bool(stand_in.netloc) and url.startswith(f"{stand_in.scheme}://{stand_in.netloc}/"))

@@ -1,0 +1,126 @@
+"""Send a card to a Teams channel, by the URL of a workflow that posts what it is sent. It is never edited.
+
+What callers wrote is in rich text blocks, which know no Markdown, so nobody writes a link or emphasis but this module.
+Sources: learn.microsoft.com, "Create incoming webhooks with Workflows for Microsoft Teams" and "Format cards in Microsoft
+Teams"; adaptivecards.io/explorer. A message has at most 28 KB.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from waitpoints import json_text
+from waitpoints.api.notices import posting, summary
+from waitpoints.api.notices.credential import versions
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.sending import Request
+from waitpoints.errors import NotSent
+from waitpoints.ports import Secret
+from waitpoints.token import iso
+
+OTHER_URL = frozenset({"HTTP 401", "HTTP 403", "HTTP 404", "HTTP 410"})
+MAX_TITLE = 200  # characters
+TEXT_ROOM, LINKS_ROOM, PEOPLE_ROOM = 8_000, 3_000, 4_000  # bytes of JSON, with what is around each line
+_AROUND = 90  # bytes
+
+type Element = dict[str, Any]
+
+
+class TeamsSender:
+    """`secret_of` returns the secret of this name, which holds the URL."""
+
+    def __init__(self, secret_of: Callable[[str], Secret], brand: tuple[str, str]) -> None:
+        self._secret_of = secret_of
+        self._name, _ = brand
+
+    def send(self, request: Request) -> None:
+        """Teams does not say how it names the message."""
+        attachment = {
+            "contentType": "application/vnd.microsoft.card.adaptive",
+            "contentUrl": None,
+            "content": card(request, self._name),
+        }
+        message, refused = {"type": "message", "attachments": [attachment]}, NotSent("no URL")
+        for url in versions(self._secret_of(request.step.place.to)):
+            try:
+                return posting.post(url, message, {}).check()
+            except NotSent as error:
+                refused = error
+                if str(error) not in OTHER_URL:
+                    break
+        raise refused
+
+
+def card(request: Request, name: str) -> Element:
+    """The card about a token. Its button opens the page, unless each person has a link of their own."""
+    page, token = request.page, request.token
+    reminder = "Reminder: an answer is still needed." if request.step.kind is Kind.REMIND else ""
+    state = [*summary.needed(token, page), *summary.people(token, page)]
+    body: list[Element] = [
+        *_lines([name, reminder], PEOPLE_ROOM, isSubtle=True),
+        *_lines([summary.one_line(page.title, MAX_TITLE)], PEOPLE_ROOM, size="Large", weight="Bolder"),
+        *_lines(page.text.splitlines(), TEXT_ROOM),
+        *_links(request),
+        *_lines(state, PEOPLE_ROOM),
+    ]
+    if token.timeout_at is not None:
+        at = f"{iso(token.timeout_at)[:19]}Z"
+        until = f"Open until {{{{DATE({at}, SHORT)}}}}, {{{{TIME({at})}}}}."  # Teams writes the reader's own time
+        body.append({"type": "TextBlock", "text": until, "wrap": True, "isSubtle": True})
+    if page.approval:
+        body += _lines([summary.PERSONAL], PEOPLE_ROOM)
+    return {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "body": body,
+        "actions": [_open(request.link, title="Open the page")] if request.link else [],
+    }
+
+
+def _links(request: Request) -> Iterator[Element]:
+    room = LINKS_ROOM
+    for link in request.page.links:
+        run = _run(summary.one_line(link.label, 200), selectAction=_open(link.url))
+        room -= len(json_text.dumps(run).encode())
+        if room < 0:
+            return
+        yield _rich(run)
+
+
+def _lines(lines: Iterable[str], room: int, **look: Any) -> Iterator[Element]:
+    """A block for each line that is not empty, as long as there is room. What follows is on the page."""
+    for line in lines:
+        text = summary.one_line(line, len(line) + 1)
+        if not text:
+            continue
+        kept = _kept(text, room - _AROUND)
+        if kept:
+            yield _rich(_run(kept, **look))
+        if kept != text:
+            return
+        room -= len(json_text.dumps(text).encode()) + _AROUND
+
+
+def _kept(text: str, room: int) -> str:
+    """Return what fits into so many bytes of JSON, with "…" if something is cut off. Empty if nothing fits."""
+    if len(json_text.dumps(text).encode()) <= room:
+        return text
+    kept, left = "", room - 5  # the quotes and the sign
+    for character in text:
+        left -= len(json_text.dumps(character).encode()) - 2
+        if left < 0:
+            break
+        kept += character
+    return f"{kept}…" if kept else ""
+
+
+def _rich(run: Element) -> Element:
+    return {"type": "RichTextBlock", "inlines": [run]}
+
+
+def _run(text: str, **more: Any) -> Element:
+    return {"type": "TextRun", "text": text, **more}
+
+
+def _open(url: str, **more: Any) -> Element:
+    return {"type": "Action.OpenUrl", "url": url, **more}

@@ -1,0 +1,117 @@
+"""Requests to the senders of Slack and Teams, and clicks in Slack."""
+
+import importlib
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from in_process.api_gateway import HttpAnswer, http_event
+from in_process.template import Context
+from local import slack_stand_in
+from local.slack_stand_in import Message, Workspace
+from waitpoints import ids, json_text
+from waitpoints.api.notices.plan import Kind, Place, Step
+from waitpoints.api.notices.sending import Request
+from waitpoints.api.page import definition
+from waitpoints.notices import Channel, Notice, Notify
+from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
+from waitpoints.wiring import services
+
+CREATED = 1_764_270_000_000  # 27 November 2025, 19:00 UTC
+TOKEN_ID = ids.new_id(CREATED)
+LINK = "https://hooks.example.com/api/v1/waitpoints/tokens/x/callback/y"
+PAGE: dict[str, Any] = {
+    "title": "Deploy 4.2 to production?",
+    "text": "All checks passed.\nAnn built it.",
+    "links": [{"label": "Release notes", "url": "https://example.com/notes?a=1&b=2"}],
+    "actions": [
+        {"id": "approve", "label": "Approve it", "style": "primary"},
+        {"id": "reject", "label": "Reject it", "style": "danger"},
+    ],
+}
+PEOPLE: list[dict[str, str]] = [
+    {"id": "ann", "name": "Ann Lee", "slack": "U024BE7LH"},
+    {"id": "bo", "name": "Bo Chen", "slack": "U024BE7LJ"},
+    {"id": "cy", "name": "Cy", "email": "cy@example.com"},
+]
+ANN, BO = PEOPLE[0]["slack"], PEOPLE[1]["slack"]
+DECISION: dict[str, Any] = {
+    **PAGE,
+    "approvers": PEOPLE,
+    "actions": [{**PAGE["actions"][0], "needs": 2}, PAGE["actions"][1]],
+}
+FIELD: dict[str, Any] = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason"}}}
+REQUIRED = {**FIELD, "required": ["reason"]}
+
+
+def token(**more: Any) -> Token:
+    return Token(id=TOKEN_ID, created_at=CREATED, timeout_at=CREATED + 86_400_000, **more)
+
+
+def answer(person: str, action: str = "approve") -> Answer:
+    return Answer(person, action, "{}", CREATED + 60_000)
+
+
+def request(
+    page: Mapping[str, Any] = PAGE,
+    kind: Kind = Kind.ASK,
+    *,
+    person: str | None = None,
+    ref: str | None = None,
+    link: str | None = LINK,
+    channel: Channel = Channel.SLACK,
+    **state: Any,
+) -> Request:
+    """A step about a token with this page. To `person`, or to the channel, where approvers have no link."""
+    found = definition.load(definition.parse(dict(page)))
+    who = next((one for one in found.approval.everybody() if one.id == person), None) if found.approval else None
+    if found.approval and person is None:
+        link = None
+    to = {Channel.SLACK: "#deploys", Channel.TEAMS: "TEAMS_DEPLOYS"}[channel]
+    place = Place("slack.0" if who else channel, channel, who.slack or "" if who else to, who)
+    return Request(Step(kind, place, Notice(0), ref), token(**state), found, link)
+
+
+def create(page: Mapping[str, Any] = PAGE, *, slack: str | None = "#deploys", timeout_at: int | None = None) -> str:
+    """Create a token that people are told of, as a create does, and return its id."""
+    kind = DocumentKind.APPROVAL if "approvers" in page else DocumentKind.PAGE
+    notify = json_text.dumps(Notify(email=("x@example.com",), slack=slack).members())
+    document = Document(kind, definition.parse(dict(page)), notify)
+    return services.tokens.create(NewToken(timeout_at=timeout_at, document=document), services.now()).token_id
+
+
+def message(page: Mapping[str, Any], token_id: str, workspace: Workspace) -> Message:
+    """The channel's message about a token, in the stand-in."""
+    from waitpoints.api.notices import slack_message
+
+    asked = request(page)
+    content = slack_message.message(replace(asked, token=replace(asked.token, id=token_id)), "", lambda: True)
+    ref = workspace.answer("/api/chat.postMessage", BEARER, {"channel": "#deploys", **content})[2]
+    return workspace.messages[-1] if ref["ok"] else _failed(ref)
+
+
+BEARER = {"authorization": f"Bearer {slack_stand_in.BOT_TOKEN}"}
+
+
+def post(body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
+    """Send a request to the route of Slack's clicks."""
+    event = http_event("POST", "/api/v1/slack", "", body, headers, "POST /api/v1/slack", {})
+    result = importlib.import_module("answer_slack").handler(event, Context("AnswerSlack"))
+    return HttpAnswer(result["statusCode"], result["headers"], result["body"])
+
+
+def press(workspace: Workspace, pressed: Message, action: str, user: str, name: str = "ada") -> HttpAnswer:
+    """Click as a member does."""
+    payload = workspace.click(pressed, button(pressed, action), user, name)
+    return post(*slack_stand_in.signed(payload, time.time()))
+
+
+def button(pressed: Message, action: str) -> dict[str, Any]:
+    """A button of a message, also one that was edited away meanwhile."""
+    usual = {"type": "button", "action_id": f"waitpoints:{action}", "text": {"type": "plain_text", "text": action}}
+    return pressed.buttons().get(action) or {**usual, "value": pressed.content["token"]}
+
+
+def _failed(answer: Mapping[str, Any]) -> Message:
+    raise AssertionError(answer)
