@@ -2,11 +2,12 @@
 
 import importlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from in_process.api_gateway import HttpAnswer, http_event
+from in_process.fakes.secret import FakeSecret
 from in_process.template import Context
 from local import slack_stand_in
 from local.slack_stand_in import Message, Workspace
@@ -43,6 +44,23 @@ DECISION: dict[str, Any] = {
 }
 FIELD: dict[str, Any] = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason"}}}
 REQUIRED = {**FIELD, "required": ["reason"]}
+
+
+class CachedSecret(FakeSecret):
+    """Like a RotatingSecret: what it knows is read again only while the accepted versions are asked for."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.known, self.reads = value, 0
+
+    def read_current(self) -> str:
+        return self.known
+
+    def read_accepted(self) -> Iterator[str]:
+        yield self.known
+        self.reads += 1
+        self.known = super().read_current()
+        yield from super().read_accepted()
 
 
 def token(**more: Any) -> Token:

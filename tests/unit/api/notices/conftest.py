@@ -1,0 +1,23 @@
+"""Slack's stand-in, for the tests of what is sent to it and of what comes from it."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.slack_stand_in import BOT_TOKEN, Workspace, serving
+
+
+@pytest.fixture(scope="session")
+def slack_server() -> Iterator[Workspace]:
+    with serving(channels={"#deploys"}) as workspace:
+        yield workspace
+
+
+@pytest.fixture
+def workspace(slack_server: Workspace) -> Workspace:
+    """The stand-in, empty."""
+    for kept in (slack_server.messages, slack_server.told, slack_server.cards, slack_server.calls, slack_server.next_answers):
+        kept.clear()
+    slack_server.tokens = {BOT_TOKEN}
+    slack_server.channels = {"#deploys"}
+    return slack_server

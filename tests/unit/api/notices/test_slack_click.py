@@ -1,0 +1,369 @@
+"""A click in Slack: whose counts, what it decides, and what the person is told privately."""
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from in_process.fakes.secret import FakeSecret, MissingSecret
+from local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
+from tests.support.fakes.in_memory import InMemory
+from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PEOPLE, REQUIRED, button, create, message, post, press
+from waitpoints.api.notices import slack_click
+from waitpoints.notices import Notice
+from waitpoints.token import Completed, Token
+from waitpoints.wiring import services
+
+ADA = "U0ADA"
+
+
+class Queue:
+    def __init__(self) -> None:
+        self.stray: list[tuple[str, str]] = []
+        self.fails = False
+
+    def send_stray(self, token_id: str, message: str) -> None:
+        if self.fails:
+            raise ConnectionError
+        self.stray.append((token_id, message))
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue()
+
+
+@pytest.fixture(autouse=True)
+def stack(world: InMemory, workspace: Workspace, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.install(monkeypatch)
+    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
+    monkeypatch.setitem(vars(services), "notice_queue", queue)
+    monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+
+
+@pytest.fixture
+def token_id() -> str:
+    return create()
+
+
+@pytest.fixture
+def asked(token_id: str, workspace: Workspace) -> Message:
+    """The message of a page that anybody answers."""
+    return message(PAGE, token_id, workspace)
+
+
+@pytest.fixture
+def decision(workspace: Workspace) -> Message:
+    """The message of a page that two of three people must approve."""
+    return message(DECISION, create(DECISION), workspace)
+
+
+def token_of(clicked: Message) -> Token:
+    [token_id, *_] = {one["value"] for one in clicked.buttons().values()}
+    return services.tokens.find(token_id)
+
+
+def output(token: Token) -> Any:
+    assert isinstance(token.outcome, Completed)
+    return json.loads(token.outcome.output.json or "")
+
+
+def told(workspace: Workspace) -> list[str]:
+    return [str(body["text"]) for body in workspace.told]
+
+
+def counted(world: InMemory, token: Token) -> int:
+    found = world.store.get(token.id).other_deliveries
+    return found.count if found else 0
+
+
+class TestAPageThatAnybodyAnswers:
+    def test_is_completed_by_whoever_clicks_and_says_who_that_was(self, workspace: Workspace, asked: Message) -> None:
+        answer = press(workspace, asked, "approve", ADA, "ada")
+        assert (answer.status, answer.text) == (200, "")
+        token = token_of(asked)
+        assert output(token) == {"action": "approve", "fields": {}, "slackUser": {"id": ADA, "name": "ada"}}
+        assert isinstance(token.outcome, Completed)
+        assert token.outcome.origin is not None
+        origin = token.outcome.origin.members()
+        assert (origin["source"], origin["slackUser"], origin["slackName"]) == ("callback", ADA, "ada")
+        assert told(workspace) == []
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [("a\x00d\u202ea\n!", "ada !"), ("x" * 300, "x" * 99 + "…"), ("\u0007", ADA), ("<!channel>", "<!channel>")],
+    )
+    def test_the_name_is_cleaned_and_cut(self, workspace: Workspace, asked: Message, name: str, shown: str) -> None:
+        payload = workspace.click(asked, button(asked, "approve"), ADA, name)
+        payload["user"]["username"] = ""
+        assert post(*signed(payload, time.time())).status == 200
+        assert output(token_of(asked))["slackUser"] == {"id": ADA, "name": shown}
+
+    def test_optional_fields_are_left_out(self, workspace: Workspace) -> None:
+        page = {**PAGE, "fields": FIELD}
+        clicked = message(page, create(page), workspace)
+        press(workspace, clicked, "reject", ADA)
+        assert output(token_of(clicked))["fields"] == {}
+
+    def test_a_replayed_click_changes_nothing(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+        delivery = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
+        assert [post(*delivery).status, post(*delivery).status] == [200, 200]
+        token = token_of(asked)
+        assert output(token)["slackUser"]["id"] == ADA
+        assert told(workspace) == ["You have answered this already. “Approve it” was chosen by ada."]
+        assert counted(world, token) == 1
+
+    def test_a_click_after_the_end_is_told_how_it_ended(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+        press(workspace, asked, "approve", ADA)
+        before = output(token_of(asked))
+        press(workspace, asked, "reject", "U0BOB", "bob")
+        assert output(token_of(asked)) == before
+        assert told(workspace) == ["This has already ended. “Approve it” was chosen by ada."]
+        assert counted(world, token_of(asked)) == 1
+
+    def test_a_click_past_the_timeout_decides_nothing(self, world: InMemory, workspace: Workspace) -> None:
+        clicked = message(PAGE, create(timeout_at=world.clock() + 1_000), workspace)
+        world.clock.advance(1_000)
+        press(workspace, clicked, "approve", ADA)
+        assert told(workspace) == ["This has already ended. Timed out. It can no longer be answered."]
+        assert token_of(clicked).status == "TIMED_OUT"
+
+    def test_fields_that_are_required_are_answered_on_the_page(self, workspace: Workspace, asked: Message) -> None:
+        page = {**PAGE, "fields": REQUIRED}
+        token_id = create(page)
+        asked.content["blocks"][-1]["elements"][0]["value"] = token_id
+        press(workspace, asked, "approve", ADA)
+        assert told(workspace) == ["This can only be answered on its page."]
+        assert services.tokens.find(token_id).outcome is None
+
+    def test_an_action_that_the_page_does_not_have(self, workspace: Workspace, asked: Message) -> None:
+        asked.buttons()["approve"]["action_id"] = "waitpoints:delete"
+        press(workspace, asked, "delete", ADA)
+        assert told(workspace) == ["This can only be answered on its page."]
+        assert token_of(asked).outcome is None
+
+
+class TestAPageWithApprovers:
+    def test_is_answered_by_the_approver_with_this_slack_id(self, workspace: Workspace, decision: Message) -> None:
+        press(workspace, decision, "approve", ANN)
+        assert [(one.approver, one.action) for one in token_of(decision).answers] == [("ann", "approve")]
+        assert token_of(decision).outcome is None
+        press(workspace, decision, "approve", BO)
+        token = token_of(decision)
+        assert (output(token)["approver"], len(output(token)["answers"])) == ("bo", 2)
+        assert isinstance(token.outcome, Completed)
+        assert token.outcome.origin is not None
+        assert (token.outcome.origin.approver, token.outcome.origin.slack_user) == ("bo", None)
+        assert told(workspace) == []
+
+    def test_a_stranger_is_told_whom_it_is_for(self, world: InMemory, workspace: Workspace, decision: Message) -> None:
+        assert press(workspace, decision, "approve", ADA).status == 200
+        [body] = workspace.told
+        assert body["text"] == "Only these people can answer: Ann Lee, Bo Chen, Cy."
+        assert (body["response_type"], body["replace_original"]) == ("ephemeral", False)
+        token = token_of(decision)
+        assert (token.answers, token.outcome, counted(world, token)) == ((), None, 1)
+
+    def test_whom_it_may_be_escalated_to_is_a_stranger_before(self, workspace: Workspace) -> None:
+        page = {**DECISION, "approvers": PEOPLE[:2], "escalate": {"after": "1d", "to": [{"id": "dee", "slack": "U0DEE"}]}}
+        clicked = message(page, create(page), workspace)
+        press(workspace, clicked, "approve", "U0DEE")
+        assert told(workspace) == ["Only these people can answer: Ann Lee, Bo Chen."]
+
+    @pytest.mark.parametrize(("second", "deliveries"), [("approve", 0), ("reject", 1)])
+    def test_the_first_answer_stands(
+        self, world: InMemory, workspace: Workspace, decision: Message, second: str, deliveries: int
+    ) -> None:
+        press(workspace, decision, "approve", ANN)
+        press(workspace, decision, second, ANN)
+        token = token_of(decision)
+        assert [(one.approver, one.action) for one in token.answers] == [("ann", "approve")]
+        assert told(workspace) == ["You have already chosen “Approve it” and cannot change it."]
+        assert counted(world, token) == deliveries
+
+    @pytest.mark.parametrize("user", [BO, ADA])
+    def test_after_the_end_everybody_is_told_how_it_ended(self, workspace: Workspace, decision: Message, user: str) -> None:
+        press(workspace, decision, "reject", ANN)
+        press(workspace, decision, "approve", user)
+        assert told(workspace) == ["This has already ended. “Reject it” was chosen by Ann Lee."]
+        assert len(token_of(decision).answers) == 1
+
+
+class TestAMessageThatStillHasButtons:
+    def test_after_the_end_is_edited_once_it_is_clicked(self, workspace: Workspace, queue: Queue, asked: Message) -> None:
+        press(workspace, asked, "approve", ADA)
+        assert queue.stray == []
+        press(workspace, asked, "approve", "U0BOB")
+        assert queue.stray == [(token_of(asked).id, asked.ref)]
+
+    def test_of_a_decision_too(self, workspace: Workspace, queue: Queue, decision: Message) -> None:
+        press(workspace, decision, "reject", ANN)
+        for user in (ANN, BO, ADA):
+            press(workspace, decision, "reject", user)
+        assert queue.stray == [(token_of(decision).id, decision.ref)] * 3
+
+    def test_but_not_where_it_is_recorded(
+        self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        press(workspace, asked, "approve", ADA)
+        world.store.tokens[token_of(asked).id] = _with_notice(token_of(asked), asked.ref)
+        press(workspace, asked, "approve", "U0BOB")
+        assert queue.stray == []
+
+    def test_but_not_while_it_waits(self, workspace: Workspace, queue: Queue, decision: Message) -> None:
+        for user in (ADA, ANN, ANN):
+            press(workspace, decision, "approve", user)
+        assert queue.stray == []
+
+    def test_a_queue_that_fails_changes_nothing_else(self, workspace: Workspace, queue: Queue, asked: Message) -> None:
+        press(workspace, asked, "approve", ADA)
+        queue.fails = True
+        assert press(workspace, asked, "approve", "U0BOB").status == 200
+        assert len(told(workspace)) == 1
+
+
+def _with_notice(token: Token, ref: str) -> Token:
+    from dataclasses import replace
+
+    return replace(token, notices={"slack": Notice(1, ref=ref)})
+
+
+class TestATokenThatWasNotSentToSlack:
+    @pytest.mark.parametrize("value", ["", "x", "waitpoint_01ARZ3NDEKTSV4RRFFQ69G5FAV", "waitpoint_" + "0" * 26])
+    def test_does_not_exist(self, workspace: Workspace, asked: Message, value: str) -> None:
+        payload = workspace.click(asked, {**button(asked, "approve"), "value": value}, ADA, "ada")
+        assert post(*signed(payload, time.time())).status == 200
+        assert told(workspace) == ["This request no longer exists."]
+
+    def test_is_not_completed(self, workspace: Workspace, asked: Message) -> None:
+        token_id = create(slack=None)
+        payload = workspace.click(asked, {**button(asked, "approve"), "value": token_id}, ADA, "ada")
+        post(*signed(payload, time.time()))
+        assert told(workspace) == ["This request no longer exists."]
+        assert services.tokens.find(token_id).outcome is None
+
+    def test_without_a_page_is_not_completed(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+        token_id = world.new_token()
+        payload = workspace.click(asked, {**button(asked, "approve"), "value": token_id}, ADA, "ada")
+        post(*signed(payload, time.time()))
+        assert services.tokens.find(token_id).outcome is None
+
+
+class TestWhatIsTold:
+    def test_goes_to_slack_only(self, workspace: Workspace, decision: Message, monkeypatch: pytest.MonkeyPatch) -> None:
+        for url in ("https://hooks.slack.com.example/x", "http://127.0.0.1:1/x", f"{workspace.url}.example/", "file:///x", ""):
+            payload = {**workspace.click(decision, button(decision, "approve"), ADA, "ada"), "response_url": url}
+            assert post(*signed(payload, time.time())).status == 200
+        monkeypatch.delenv("SLACK_API_URL")
+        assert press(workspace, decision, "approve", ADA).status == 200
+        assert told(workspace) == []
+
+    @pytest.mark.parametrize(
+        ("url", "is_slacks"),
+        [
+            ("https://hooks.slack.com/actions/T1/2/3", True),
+            ("https://hooks.slack.com.example/", False),
+            ("http://hooks.slack.com/", False),
+            ("http://127.0.0.1:7/response/1", True),
+            ("http://127.0.0.1:78/response/1", False),
+            ("https://127.0.0.1:7/response/1", False),
+        ],
+    )
+    def test_is_recognized(self, url: str, is_slacks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:7/api")
+        assert slack_click._is_slacks(url) is is_slacks
+
+    def test_that_fails_is_only_logged(self, workspace: Workspace, decision: Message) -> None:
+        workspace.next_answers.append((500, {}, {}))
+        assert press(workspace, decision, "approve", ADA).status == 200
+
+    def test_has_no_markup_of_others(self, workspace: Workspace) -> None:
+        page = {**DECISION, "approvers": [{"id": "ann", "name": "<!channel> & <https://x|y>", "slack": ANN}, "bo"]}
+        press(workspace, message(page, create(page), workspace), "approve", ADA)
+        [body] = workspace.told
+        assert body["text"] == "Only these people can answer: &lt;!channel&gt; &amp; &lt;https://x|y&gt;, bo."
+        assert body["blocks"][0]["text"]["type"] == "plain_text"
+
+
+class TestTheSignature:
+    def test_of_somebody_else_is_401_and_decides_nothing(self, workspace: Workspace, asked: Message) -> None:
+        payload = workspace.click(asked, button(asked, "approve"), ADA, "ada")
+        answer = post(*signed(payload, time.time(), "another secret"))
+        assert (answer.status, answer.error) == (401, "Invalid signature: it does not match the delivery")
+        assert token_of(asked).outcome is None
+
+    @pytest.mark.parametrize("seconds", [-301, 301])
+    def test_of_another_time_is_401(self, workspace: Workspace, asked: Message, seconds: int) -> None:
+        payload = workspace.click(asked, button(asked, "approve"), ADA, "ada")
+        assert post(*signed(payload, time.time() + seconds)).status == 401
+        assert token_of(asked).outcome is None
+
+    def test_of_a_changed_body_is_401(self, workspace: Workspace, asked: Message) -> None:
+        body, headers = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
+        assert post(body.replace(b"approve", b"reject"), headers).status == 401
+
+    def test_is_required(self, workspace: Workspace, asked: Message) -> None:
+        body, _ = signed(workspace.click(asked, button(asked, "approve"), ADA, "ada"), time.time())
+        assert post(body, {"content-type": "application/x-www-form-urlencoded"}).status == 401
+
+    def test_by_the_previous_secret_counts(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
+        secret = world.webhook_secrets["SLACK_SIGNING_SECRET"]
+        assert isinstance(secret, FakeSecret)
+        secret.rotate("the next secret")
+        assert press(workspace, asked, "approve", ADA).status == 200
+        assert token_of(asked).outcome is not None
+
+    @pytest.mark.parametrize(
+        ("code", "status"), [("ResourceNotFoundException", 401), ("InvalidRequestException", 401), ("ThrottlingException", 503)]
+    )
+    def test_without_a_secret_is_401_and_503_while_it_cannot_be_read(
+        self, world: InMemory, workspace: Workspace, asked: Message, code: str, status: int
+    ) -> None:
+        world.webhook_secrets["SLACK_SIGNING_SECRET"] = MissingSecret(code)
+        assert press(workspace, asked, "approve", ADA).status == status
+        assert token_of(asked).outcome is None
+
+
+class TestEverythingElseThatSlackSends:
+    @pytest.mark.parametrize(
+        "change",
+        [
+            {"type": "view_submission"},
+            {"type": None},
+            {"actions": []},
+            {"actions": "x"},
+            {"actions": [1]},
+            {"actions": [{"action_id": "waitpoints-open", "type": "button"}]},
+            {"actions": [{"action_id": "other", "value": "x"}]},
+            {"actions": [{"action_id": 7, "value": "x"}]},
+            {"actions": [{"action_id": "waitpoints:approve"}] * 2},
+            {"user": None},
+            {"user": {"id": "ada"}},
+            {"user": {"id": "U<!channel>"}},
+        ],
+    )
+    def test_is_answered_and_passed_over(self, workspace: Workspace, asked: Message, change: dict[str, Any]) -> None:
+        payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), **change}
+        answer = post(*signed(payload, time.time()))
+        assert (answer.status, answer.text) == (200, "")
+        assert token_of(asked).outcome is None
+        assert told(workspace) == []
+
+    @pytest.mark.parametrize(
+        "body", [b"", b"payload=", b"payload=[1]", b"payload={", b"\xff", b"ssl_check=1", b"{}", b"a=1&" * 30]
+    )
+    def test_in_any_form(self, body: bytes) -> None:
+        import hmac
+
+        at = str(int(time.time()))
+        signature = hmac.new(SIGNING_SECRET.encode(), f"v0:{at}:".encode() + body, "sha256").hexdigest()
+        headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={signature}"}
+        assert post(body, headers).status == 200
+
+    def test_a_click_without_the_name_of_its_message_counts(self, workspace: Workspace, asked: Message, queue: Queue) -> None:
+        for container in ({}, {"channel_id": "C1", "message_ts": "x"}, None):
+            payload = {**workspace.click(asked, button(asked, "approve"), ADA, "ada"), "container": container}
+            assert post(*signed(payload, time.time())).status == 200
+        assert token_of(asked).outcome is not None
+        assert queue.stray == []
