@@ -233,8 +233,12 @@ def serving(port: int = 0, channels: set[str] | None = None) -> Iterator[Workspa
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers.get("content-length", 0))) or b"{}")
-            status, headers, answer = workspace.answer(self.path, {k.lower(): v for k, v in self.headers.items()}, body)
+            content = self.rfile.read(int(self.headers.get("content-length", 0)))
+            try:
+                asked = self.path, {name.lower(): value for name, value in self.headers.items()}, json.loads(content)
+                status, headers, answer = workspace.answer(*asked)
+            except ValueError:
+                status, headers, answer = 400, {}, {"ok": False, "error": "invalid_json"}
             text = json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {**headers, "content-type": "application/json", "content-length": str(len(text))}.items():
@@ -245,7 +249,11 @@ def serving(port: int = 0, channels: set[str] | None = None) -> Iterator[Workspa
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 128
+        daemon_threads = True
+
+    server = Server(("127.0.0.1", port), Handler)
     workspace.url = f"http://127.0.0.1:{server.server_address[1]}"
     threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     try:

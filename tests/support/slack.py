@@ -6,12 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+import urllib3
+
 from in_process.api_gateway import HttpAnswer, http_event
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Context
 from local import slack_stand_in
 from local.slack_stand_in import Message, Workspace
-from waitpoints import ids, json_text
+from waitpoints import json_text
 from waitpoints.api.notices.plan import Kind, Place, Step
 from waitpoints.api.notices.sending import Request
 from waitpoints.api.page import definition
@@ -20,7 +22,7 @@ from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
 
 CREATED = 1_764_270_000_000  # 27 November 2025, 19:00 UTC
-TOKEN_ID = ids.new_id(CREATED)
+TOKEN_ID = "waitpoint_01kb3azhw0azrqym4cwq7bcew9"
 LINK = "https://hooks.example.com/api/v1/waitpoints/tokens/x/callback/y"
 PAGE: dict[str, Any] = {
     "title": "Deploy 4.2 to production?",
@@ -42,6 +44,7 @@ DECISION: dict[str, Any] = {
     "approvers": PEOPLE,
     "actions": [{**PAGE["actions"][0], "needs": 2}, PAGE["actions"][1]],
 }
+PATIENT = urllib3.Timeout(30)  # a test may be stopped for a while
 FIELD: dict[str, Any] = {"type": "object", "properties": {"reason": {"type": "string", "title": "Reason"}}}
 REQUIRED = {**FIELD, "required": ["reason"]}
 

@@ -96,8 +96,8 @@ def _state(request: Request) -> Iterator[Block]:
         yield _context(_mrkdwn(_date(token.outcome.at)))
     elif choice := _own_choice(request):
         yield _section(_plain(f"You chose “{choice}”. Answers from others are still needed.", MAX_TEXT))
-    if lines := [*summary.needed(token, page), *summary.people(token, page)]:
-        yield _section(_plain("\n".join(lines), MAX_PEOPLE))
+    if parts := ["\n".join(lines) for lines in (summary.needed(token, page), summary.people(token, page)) if lines]:
+        yield _section(_plain("\n\n".join(parts), MAX_PEOPLE))
     if token.outcome is not None:
         return
     if request.step.place.person is None and (asked := [one.slack for one in _missing(request) if one.slack]):

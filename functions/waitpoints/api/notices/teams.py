@@ -7,6 +7,7 @@ Teams"; adaptivecards.io/explorer. A message has at most 28 KB.
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
+from urllib.parse import quote
 
 from waitpoints import json_text
 from waitpoints.api.notices import posting, summary
@@ -123,4 +124,5 @@ def _run(text: str, **more: Any) -> Element:
 
 
 def _open(url: str, **more: Any) -> Element:
-    return {"type": "Action.OpenUrl", "url": url, **more}
+    """The schema wants a URI, so what a page's link has besides is escaped, as a browser does."""
+    return {"type": "Action.OpenUrl", "url": quote(url, safe="!#$%&'()*+,/:;=?@[]~"), **more}

@@ -39,7 +39,7 @@ FOR_GOOD = """
     restricted_action_thread_locked restricted_action_thread_only_channel slack_connect_canvas_sharing_blocked
     slack_connect_file_link_sharing_blocked streaming_state_conflict team_access_not_granted team_not_found thread_not_found
     token_expired token_revoked too_many_attachments too_many_contact_cards two_factor_setup_required unknown_to_us
-""".split()
+""".split()  # noqa: SIM905 - as the documentation lists them
 
 
 @pytest.fixture

@@ -1,7 +1,9 @@
 """A click in Slack: whose counts, what it decides, and what the person is told privately."""
 
+import hmac
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from in_process.fakes.secret import FakeSecret, MissingSecret
 from local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 from tests.support.fakes.in_memory import InMemory
-from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PEOPLE, REQUIRED, button, create, message, post, press
+from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import slack_click
 from waitpoints.notices import Notice
 from waitpoints.token import Completed, Token
@@ -40,6 +42,7 @@ def stack(world: InMemory, workspace: Workspace, queue: Queue, monkeypatch: pyte
     world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
     monkeypatch.setitem(vars(services), "notice_queue", queue)
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+    monkeypatch.setattr(slack_click, "TELLING", PATIENT)
 
 
 @pytest.fixture
@@ -203,9 +206,7 @@ class TestAMessageThatStillHasButtons:
             press(workspace, decision, "reject", user)
         assert queue.stray == [(token_of(decision).id, decision.ref)] * 3
 
-    def test_but_not_where_it_is_recorded(
-        self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    def test_but_not_where_it_is_recorded(self, world: InMemory, workspace: Workspace, queue: Queue, asked: Message) -> None:
         press(workspace, asked, "approve", ADA)
         world.store.tokens[token_of(asked).id] = _with_notice(token_of(asked), asked.ref)
         press(workspace, asked, "approve", "U0BOB")
@@ -224,8 +225,6 @@ class TestAMessageThatStillHasButtons:
 
 
 def _with_notice(token: Token, ref: str) -> Token:
-    from dataclasses import replace
-
     return replace(token, notices={"slack": Notice(1, ref=ref)})
 
 
@@ -354,8 +353,6 @@ class TestEverythingElseThatSlackSends:
         "body", [b"", b"payload=", b"payload=[1]", b"payload={", b"\xff", b"ssl_check=1", b"{}", b"a=1&" * 30]
     )
     def test_in_any_form(self, body: bytes) -> None:
-        import hmac
-
         at = str(int(time.time()))
         signature = hmac.new(SIGNING_SECRET.encode(), f"v0:{at}:".encode() + body, "sha256").hexdigest()
         headers = {"x-slack-request-timestamp": at, "x-slack-signature": f"v0={signature}"}

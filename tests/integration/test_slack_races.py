@@ -1,0 +1,90 @@
+"""Twenty people who click in Slack at the same moment. On moto's DynamoDB."""
+
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import boto3
+import pytest
+
+from in_process.api_gateway import HttpAnswer
+from in_process.moto_stack import MotoStack
+from local.slack_stand_in import SIGNING_SECRET, Workspace, serving
+from tests.support.slack import PATIENT, button, create, message, press
+from waitpoints.answers import answer_members
+from waitpoints.api.notices import slack_click
+from waitpoints.token import Completed, Token
+from waitpoints.wiring import services
+
+PEOPLE = 20
+USERS = [f"U{number:08}" for number in range(PEOPLE)]
+PAGE: dict[str, Any] = {"title": "Go?", "actions": [{"id": name, "label": name} for name in ("yes", "no")]}
+
+
+@pytest.fixture(scope="module")
+def workspace() -> Iterator[Workspace]:
+    with serving() as workspace:
+        yield workspace
+
+
+@pytest.fixture(autouse=True)
+def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+    monkeypatch.setattr(slack_click, "TELLING", PATIENT)
+    services.reset()
+    monkeypatch.setitem(vars(services), "notice_queue", None)
+    secrets = boto3.client("secretsmanager")
+    name = services.webhook_secret_name("SLACK_SIGNING_SECRET")
+    secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
+    yield
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+    services.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_metrics")
+class TestTwentyPeopleWhoClickAtTheSameMoment:
+    def click(self, page: dict[str, Any], workspace: Workspace) -> Token:
+        clicked, start = message(page, create(page), workspace), Barrier(PEOPLE)
+        workspace.told.clear()
+
+        def one(number: int) -> HttpAnswer:
+            start.wait()
+            return press(workspace, clicked, ("yes", "no")[number % 2], USERS[number], f"person {number}")
+
+        with ThreadPoolExecutor(PEOPLE) as pool:
+            answers = list(pool.map(one, range(PEOPLE)))
+        assert {answer.status for answer in answers} == {200}
+        return services.tokens.find(button(clicked, "yes")["value"])
+
+    @pytest.fixture
+    def output(self) -> Callable[[Token], Any]:
+        def read(token: Token) -> Any:
+            assert isinstance(token.outcome, Completed)
+            return json.loads(token.outcome.output.json or "")
+
+        return read
+
+    @pytest.mark.parametrize("needs", [1, 3])
+    def test_decide_once_with_the_answers_that_were_recorded_before(
+        self, workspace: Workspace, output: Callable[[Token], Any], needs: int
+    ) -> None:
+        people = [{"id": f"person {number}", "slack": user} for number, user in enumerate(USERS)]
+        actions = [{**action, "needs": needs} for action in PAGE["actions"]]
+        token = self.click({**PAGE, "actions": actions, "approvers": people}, workspace)
+        given = output(token)
+        assert given["answers"] == answer_members(token.answers)
+        chosen = [one.action for one in token.answers]
+        assert (chosen.count(given["action"]), chosen[-1]) == (needs, given["action"])
+        assert len(token.answers) + len(workspace.told) == PEOPLE
+
+    def test_complete_once(self, workspace: Workspace, output: Callable[[Token], Any]) -> None:
+        token = self.click(PAGE, workspace)
+        given = output(token)
+        number = USERS.index(given["slackUser"]["id"])
+        assert (given["action"], given["slackUser"]["name"]) == (("yes", "no")[number % 2], f"person {number}")
+        assert len(workspace.told) == PEOPLE - 1
+        assert token.other_deliveries is not None
+        assert token.other_deliveries.count == PEOPLE - 1

@@ -1,0 +1,163 @@
+"""The stand-in for Slack refuses what Slack refuses, signs as Slack does, and can be used by hand."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from slack_sdk.signature import SignatureVerifier
+
+from local.slack_stand_in import (
+    BOT_TOKEN,
+    SIGNING_SECRET,
+    Workspace,
+    connect,
+    obey,
+    problem,
+    rate_limited,
+    send,
+    serving,
+    signed,
+)
+
+BUTTON = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}}
+GO = {**BUTTON, "action_id": "waitpoints:go", "value": "waitpoint_1"}
+
+
+@pytest.fixture
+def workspace() -> Iterator[Workspace]:
+    with serving(channels={"#deploys"}) as workspace:
+        yield workspace
+
+
+def call(workspace: Workspace, method: str, body: dict[str, Any], token: str = BOT_TOKEN) -> Any:
+    headers = {"content-type": "application/json", **({"authorization": f"Bearer {token}"} if token else {})}
+    asked = urllib.request.Request(f"{workspace.api_url}/{method}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(asked, timeout=30) as answer:
+        return json.load(answer)
+
+
+def plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}
+
+
+def actions(*elements: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "actions", "elements": list(elements)}
+
+
+class TestWhatItRefuses:
+    """docs.slack.dev, reference/block-kit/blocks and composition-objects."""
+
+    @pytest.mark.parametrize(
+        "block",
+        [
+            {"type": "header", "text": plain("x" * 151)},
+            {"type": "header", "text": {"type": "mrkdwn", "text": "x"}},
+            {"type": "section", "text": plain("x" * 3_001)},
+            {"type": "section", "text": plain("")},
+            {"type": "section", "text": {**plain("x"), "verbatim": True}},
+            {"type": "section", "text": {"type": "mrkdwn", "text": "x", "emoji": True}},
+            {"type": "context", "elements": [plain("x")] * 11},
+            actions(),
+            actions(*[{**BUTTON, "action_id": str(number)} for number in range(26)]),
+            actions(BUTTON, BUTTON),
+            actions({**BUTTON, "text": plain("x" * 76)}),
+            actions({**BUTTON, "style": "blue"}),
+            actions({**BUTTON, "url": "x" * 3_001}),
+            actions(
+                {**BUTTON, "confirm": {"title": plain("x"), "text": plain("x"), "confirm": plain("x" * 31), "deny": plain("x")}}
+            ),
+            {"type": "unknown"},
+        ],
+    )
+    def test_in_blocks(self, block: dict[str, Any]) -> None:
+        assert problem({"text": "x", "blocks": [block]}) == "invalid_blocks"
+
+    def test_in_all_blocks(self) -> None:
+        section = {"type": "section", "text": plain("x")}
+        assert problem({"blocks": [section] * 50}) is None
+        assert problem({"blocks": [section] * 51}) == "invalid_blocks"
+        assert problem({"blocks": [{"type": "section", "text": plain("x" * 3_000)}] * 4}) == "msg_blocks_too_long"
+        assert problem({"text": "x" * 40_001}) == "msg_too_long"
+        assert problem({}) == "no_text"
+
+    def test_in_calls(self, workspace: Workspace) -> None:
+        message = {"channel": "#deploys", "text": "x"}
+        assert call(workspace, "chat.postMessage", message, "")["error"] == "not_authed"
+        assert call(workspace, "chat.postMessage", message, "xoxb-other")["error"] == "invalid_auth"
+        assert call(workspace, "chat.delete", message)["error"] == "unknown_method"
+        assert call(workspace, "chat.postMessage", {**message, "channel": "#other"})["error"] == "channel_not_found"
+        assert call(workspace, "chat.postMessage", {**message, "thread_ts": "1.2"})["error"] == "thread_not_found"
+        assert call(workspace, "chat.update", {"channel": "C1", "ts": "1.2", "text": "x"})["error"] == "message_not_found"
+        workspace.next_answers.append(rate_limited(3))
+        with pytest.raises(urllib.error.HTTPError) as raised:
+            call(workspace, "chat.postMessage", message)
+        assert (raised.value.code, raised.value.headers["retry-after"]) == (429, "3")
+
+
+def test_keeps_messages_and_their_edits(workspace: Workspace) -> None:
+    posted = call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "x"})
+    reply = {"channel": posted["channel"], "thread_ts": posted["ts"], "text": "again"}
+    assert call(workspace, "chat.postMessage", reply)["ok"]
+    assert call(workspace, "chat.update", {"channel": posted["channel"], "ts": posted["ts"], "text": "y"})["ok"]
+    assert [(message.content["text"], message.edits) for message in workspace.messages] == [("y", 1), ("again", 0)]
+    assert call(workspace, "chat.postMessage", {"channel": "U1", "text": "x"})["channel"].startswith("D")
+
+
+def test_signs_as_slack_does() -> None:
+    body, headers = signed({"type": "block_actions"}, time.time())
+    assert SignatureVerifier(SIGNING_SECRET).is_valid_request(body, headers)
+    assert not SignatureVerifier("another").is_valid_request(body, headers)
+
+
+def test_sends_a_click_and_says_what_was_answered(workspace: Workspace) -> None:
+    call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Deploy?", "blocks": [actions(GO)]})
+    assert workspace.press(workspace.messages[0], "go", "U1", f"{workspace.url}/response/1") == 400  # it takes JSON only
+    assert "invalid_json" in send(f"{workspace.url}/response/1", {}, time.time())[1]
+
+
+def test_obeys_a_person(workspace: Workspace) -> None:
+    assert obey(workspace, "list", "") == "nothing yet"
+    call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Deploy?", "blocks": [actions(GO)]})
+    workspace.told.append({"text": "not you"})
+    assert obey(workspace, "", "") == "  0  #deploys       Deploy?  [go]\n  told privately: not you"
+    assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"
+    assert obey(workspace, "press 9 go as U1", "").startswith("type: list, or press N ACTION as")
+    assert obey(workspace, "press 0 go as U1", f"{workspace.url}/response/1") == "answered 400"
+
+
+def test_is_connected_to_a_stack(workspace: Workspace) -> None:
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    class Exists(Exception):
+        pass
+
+    class Client:
+        exceptions = SimpleNamespace(ResourceExistsException=Exists)
+
+        def __getattr__(self, name: str) -> Any:
+            def called(**arguments: Any) -> Any:
+                calls.append((name, arguments))
+                if name == "create_secret" and arguments["Name"].endswith("TEAMS"):
+                    raise Exists
+                detail = {"PhysicalResourceId": f"the-{arguments.get('LogicalResourceId')}"}
+                return {"StackResourceDetail": detail, "Environment": {"Variables": {"SLACK": "on"}}}
+
+            return called
+
+    class Stack:
+        stack_name = "waitpoints"
+
+        def client(self, _: str) -> Any:
+            return Client()
+
+    connect(Stack(), workspace)  # type: ignore[arg-type]
+    made = {arguments["Name"]: arguments["SecretString"] for name, arguments in calls if name == "create_secret"}
+    assert made["waitpoints/SLACK_BOT_TOKEN"] == BOT_TOKEN
+    assert ("put_secret_value", {"SecretId": "waitpoints/TEAMS", "SecretString": f"{workspace.url}/teams"}) in calls
+    changed = [arguments for name, arguments in calls if name == "update_function_configuration"]
+    assert [it["FunctionName"] for it in changed] == ["the-SendNotices", "the-AnswerSlack"]
+    assert changed[0]["Environment"]["Variables"] == {"SLACK": "on", "SLACK_API_URL": workspace.api_url}

@@ -1,0 +1,41 @@
+"""The English sentences about a token in Slack and Teams. How they are put together is in the tests of these two."""
+
+import pytest
+
+from tests.support.slack import DECISION, answer, request
+from waitpoints.api.notices import summary
+from waitpoints.api.page.definition import Action
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a\nb\tc\r\n d", "a b c d"),
+        ("Ann\u202e\u2066\u200f\u0000\x9f", "Ann"),
+        ("\u0645\u0631\u062d\u0628\u0627", "\u0645\u0631\u062d\u0628\u0627"),
+        ("x" * 11, "x" * 9 + "…"),
+        ("x" * 10, "x" * 10),
+        ("  ", ""),
+    ],
+)
+def test_a_line_has_no_breaks_and_no_controls(text: str, line: str) -> None:
+    assert summary.one_line(text, 10) == line
+
+
+def test_an_answer_of_an_action_that_the_page_no_longer_has_shows_its_id() -> None:
+    asked = request(DECISION)
+    assert summary.label_of(asked.page, answer("ann", "other")) == "other"
+    assert summary.label(Action("submit", None)) == "Submit"
+
+
+def test_nothing_is_needed_of_many_where_one_answer_decides() -> None:
+    page = {**DECISION, "actions": [{"id": "ok", "label": "OK"}]}
+    asked = request(page)
+    assert summary.needed(asked.token, asked.page) == []
+    assert summary.people(asked.token, asked.page)[0] == "Ann Lee: not answered yet"
+
+
+def test_a_token_that_waits_has_not_ended() -> None:
+    asked = request()
+    assert summary.outcome(asked.token, asked.page) == "Waiting for an answer."
+    assert summary.people(asked.token, asked.page) == []
