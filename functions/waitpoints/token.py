@@ -59,8 +59,8 @@ class Source(StrEnum):
 class Origin:
     """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
 
-    `approver` is the id of the person whose link was used. `slack_user` and `slack_name` are whose click in Slack it was, on a
-    page that names no approvers.
+    `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
+    page names no approvers.
     """
 
     source: Source
