@@ -28,12 +28,15 @@ type Block = dict[str, Any]
 def message(request: Request, name: str, has_buttons: Callable[[], bool]) -> dict[str, Any]:
     """The message of a place as it has to be now. `name` is the stack's; `has_buttons` says whether clicks can be verified."""
     page, token = request.page, request.token
-    blocks = [_header(page.title), *_text(page), *_links(page), *_state(request)]
-    if token.outcome is None and not _own_choice(request):
+    blocks, said = [_header(page.title), *_text(page), *_links(page), *_state(request)], "An answer is needed."
+    if token.outcome is not None:
+        said = summary.outcome(token, page)
+    elif _own_choice(request):
+        said = "Your answer is recorded."
+    else:
         blocks += _ways(request, has_buttons)
     if name.strip():
         blocks.append(_context(_plain(summary.one_line(name, 100), MAX_TEXT)))
-    said = summary.outcome(token, page) if token.outcome else "An answer is needed."
     return {"text": _fallback(f"{summary.one_line(page.title, MAX_HEADER)}: {said}"), "blocks": blocks}
 
 

@@ -182,6 +182,7 @@ class TestTheMessageOfAPageWithApprovers:
     def test_tells_a_person_what_they_chose(self) -> None:
         message = rendered(request(DECISION, Kind.EDIT, person="ann", ref="D1/1.2", answers=(answer("ann"),)))
         assert "You chose “Approve it”. Answers from others are still needed." in shown(message)
+        assert message["text"] == "Deploy 4.2 to production?: Your answer is recorded."
         assert buttons(message) == []
 
     def test_says_who_decided(self) -> None:

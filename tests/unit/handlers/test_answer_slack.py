@@ -1,0 +1,38 @@
+"""The route of Slack's clicks. What they do is in the tests of `slack_click`."""
+
+import importlib
+import time
+
+import pytest
+
+from in_process.api_gateway import http_event
+from in_process.fakes.secret import FakeSecret
+from in_process.template import Context
+from local.slack_stand_in import SIGNING_SECRET, signed
+from tests.support.fakes.in_memory import InMemory
+from tests.support.slack import post
+from waitpoints.api.http import SLACK_LIMIT
+
+
+@pytest.fixture(autouse=True)
+def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.install(monkeypatch)
+    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
+
+
+def test_needs_no_api_key() -> None:
+    assert post(*signed({}, time.time())).status == 200
+
+
+def test_takes_no_other_method() -> None:
+    event = http_event("GET", "/api/v1/slack", "", b"", {}, "GET /api/v1/slack", {})
+    answer = importlib.import_module("answer_slack").handler(event, Context("AnswerSlack"))
+    assert (answer["statusCode"], answer["headers"]["allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize(("more", "status"), [(0, 200), (1, 413)])
+def test_takes_a_bounded_body(more: int, status: int) -> None:
+    size = len(signed({"x": ""}, time.time())[0])
+    body, headers = signed({"x": "x" * (SLACK_LIMIT - size + more)}, time.time())
+    assert len(body) == SLACK_LIMIT + more
+    assert post(body, headers).status == status
