@@ -8,6 +8,7 @@ apis/web-api/rate-limits.
 import hashlib
 import hmac
 import json
+import os
 import sys
 import threading
 import time
@@ -305,7 +306,7 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
 
 
 def main() -> int:
-    file: Path = LOCAL / "stack.json"
+    file = Path(os.environ.get("STACK_FOLDER", LOCAL)) / "stack.json"
     if not file.exists():
         print('No stack runs. First: make run PARAMETERS="Slack=on Teams=on"', file=sys.stderr)
         return 1
