@@ -27,12 +27,16 @@ _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Approver:
-    """A person who may answer. `email` and `slack` (a member id such as U024BE7LH) are where they are reached."""
+    """A person who may answer. `email` and `slack` (a member id such as U024BE7LH) are where they are reached.
+
+    `language` is that of the mails they get.
+    """
 
     id: str
     name: str | None = None
     email: str | None = None
     slack: str | None = None
+    language: str | None = None
 
     @property
     def shown(self) -> str:

@@ -17,6 +17,7 @@ from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
 from waitpoints.api.page.fields import YES, Field, Kind, Problem
 from waitpoints.api.page.form import Errors, Values
+from waitpoints.api.page.input import without_bidi_controls
 from waitpoints.api.page.look import Look, isolated, strong
 from waitpoints.api.page.markup import Markup, element, join, literal
 from waitpoints.errors import InvalidPage
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 60_000  # of the form before a person fills it in
 MAX_RADIOS = 7  # more choices are a list to open
-_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])  # a document's title is shown outside the page
 
 
 def headers(look: Look) -> dict[str, str]:
@@ -205,7 +205,7 @@ def _document(look: Look, title: str, *main: Markup | None) -> str:
     head = element(
         "head",
         element("meta", charset="utf-8"),
-        element("title", title.translate(_BIDI) + name),
+        element("title", without_bidi_controls(title) + name),
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", name="color-scheme", content="light dark"),
         element("link", rel="icon", href=_icon(look.color)),

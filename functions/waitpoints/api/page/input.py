@@ -11,6 +11,7 @@ from waitpoints.unknown_names import shown, unknown
 LONGEST = 3_153_600_000_000  # milliseconds: 36,500 days, so that no instant is beyond the year 9999
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # all but tab, line feed and carriage return
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
+_BIDI = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 def check_members(value: Any, place: str, known: Collection[str], kind: str = "field") -> dict[str, Any]:
@@ -56,6 +57,11 @@ def check_duration(value: Any, place: str) -> int:
 def printable(text: str) -> str:
     """Return a text in which nothing is a control character or half of a surrogate pair, for HTML and error messages."""
     return _SURROGATES.sub("\ufffd", _CONTROLS.sub("\ufffd", text))
+
+
+def without_bidi_controls(text: str) -> str:
+    """Return a text that does not reorder what stands around it, for places where it cannot be isolated."""
+    return text.translate(_BIDI)
 
 
 def of_name(place: str, name: str) -> str:

@@ -106,12 +106,21 @@ button{width:100%}h1{font-size:1.4375rem}}
 @lru_cache(maxsize=8)
 def sheet(color: str) -> str:
     """Return the style sheet for a brand's colour, `#rrggbb`."""
-    on_brand = "#ffffff" if contrast(color, "#ffffff") >= contrast(color, "#000000") else "#000000"
-    light, dark = (color if contrast(color, card) >= _VISIBLE else _edge(card) for card in _CARDS)
-    accents = [color if contrast(color, card) >= _VISIBLE else _edge(card) for card in _CARDS]
-    own = f":root{{--brand:{color};--on-brand:{on_brand};--button-edge:{light};--accent:{accents[0]}}}"
-    own += f"@media (prefers-color-scheme:dark){{:root{{--button-edge:{dark};--accent:{accents[1]}}}}}"
+    light, dark = edges(color)
+    own = f":root{{--brand:{color};--on-brand:{on_brand(color)};--button-edge:{light};--accent:{light}}}"
+    own += f"@media (prefers-color-scheme:dark){{:root{{--button-edge:{dark};--accent:{dark}}}}}"
     return own + _SHEET.replace("\n", "")
+
+
+def on_brand(color: str) -> str:
+    """Return the colour of a text that is readable on a brand's colour."""
+    return "#ffffff" if contrast(color, "#ffffff") >= contrast(color, "#000000") else "#000000"
+
+
+def edges(color: str) -> tuple[str, str]:
+    """Return the colours of the edge of a button in a brand's colour: on a light card, and on a dark one."""
+    light, dark = (color if contrast(color, card) >= _VISIBLE else _edge(card) for card in _CARDS)
+    return light, dark
 
 
 def source(color: str) -> str:

@@ -1,0 +1,168 @@
+"""What a mail says, in its reader's language, before it is text or HTML.
+
+Texts of callers come without line breaks where a line is meant, and without what reorders the text around them: a mail is
+shown by clients that isolate nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from waitpoints.api.notices import mail_words
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.sending import Request
+from waitpoints.api.page import words
+from waitpoints.api.page.definition import Action
+from waitpoints.api.page.input import printable, without_bidi_controls
+from waitpoints.api.page.standing import Standing
+
+_SHORTER = ((4_000, 10), (1_000, 0))  # characters of the text, and links, of a letter that is too long
+_SUBJECTS = {Kind.REMIND: "reminder", Kind.LAST: "last"}
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """`note` says why it is sent, unless it is the first one. `standing` and `people` are empty if nobody else is asked.
+
+    `link` is None for somebody who cannot answer by one. `warning` is about the link, or says why there is none.
+    """
+
+    language: str
+    brand: str
+    subject: str
+    title: str
+    note: str | None
+    text: str
+    links: tuple[tuple[str, str], ...]
+    requested_by: str | None
+    until: str | None
+    standing: tuple[str, ...]
+    people: tuple[tuple[str, str], ...]
+    link: str | None
+    warning: str
+    is_shortened: bool = False
+
+    def __getitem__(self, word: str) -> str:
+        return mail_words.said(self.language, word)
+
+
+def write(request: Request, brand: str) -> Letter:
+    """Return the letter of a step: in the language of the person whose place it is, else in English."""
+    step, page, token = request.step, request.page, request.token
+    person = step.place.person
+    language = words.language(person.language or "") if person else words.DEFAULT
+    title, requester = line(page.title), page.approval.requested_by if page.approval else None
+    word = _SUBJECTS.get(step.kind)
+    said = _Said(language, Standing(page, token, person)) if page.approval and person else None
+    return Letter(
+        language=language,
+        brand=line(brand),
+        subject=mail_words.said(language, word, title=title) if word else title,
+        title=title,
+        note=mail_words.said(language, f"{word}_text") if word else None,
+        text=block(page.text),
+        links=tuple((line(link.label), link.url) for link in page.links),
+        requested_by=mail_words.said(language, "requested_by", name=line(requester)) if requester else None,
+        until=_until(language, token.timeout_at),
+        standing=said.needed() if said else (),
+        people=said.people() if said else (),
+        link=request.link,
+        warning=_warning(language, request),
+    )
+
+
+def fitting(letter: Letter, fits: Callable[[Letter], bool]) -> Letter:
+    """Return the letter, shortened as far as it must be. Without links, it fits always: see the test of the largest page."""
+    shorter = letter
+    for characters, links in _SHORTER:
+        if fits(shorter):
+            return shorter
+        text = letter.text if len(letter.text) <= characters else f"{letter.text[:characters].rstrip()}…"
+        shorter = replace(letter, text=text, links=letter.links[:links], is_shortened=True)
+    return shorter
+
+
+def plain_text(letter: Letter) -> str:
+    """The letter as text."""
+    listed = [*letter.standing, *(f"{name}: {said}" for name, said in letter.people)]
+    parts = [
+        letter.brand,
+        letter.note,
+        letter.title,
+        letter.text,
+        letter["shortened"] if letter.is_shortened else None,
+        "\n".join(f"{label}: {url}" if label != url else url for label, url in letter.links),
+        "\n".join(filter(None, (letter.requested_by, letter.until))),
+        f"{letter['open']}:\n{letter.link}" if letter.link else None,
+        letter.warning,
+        "\n".join([letter["standing_heading"], *(f"- {one}" for one in listed)]) if listed else None,
+        letter["no_reply"],
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def line(text: str) -> str:
+    """Return a caller's text as one line."""
+    return " ".join(block(text).split())
+
+
+def block(text: str) -> str:
+    return "\n".join(without_bidi_controls(printable(text)).splitlines()).strip()
+
+
+def _until(language: str, timeout_at: int | None) -> str | None:
+    if timeout_at is None:
+        return None
+    at = datetime.fromtimestamp(timeout_at / 1000, UTC)
+    return mail_words.said(language, "open_until", time=words.time(language, at))
+
+
+def _warning(language: str, request: Request) -> str:
+    person = request.step.place.person
+    if request.link is None:
+        return mail_words.said(language, "own_link_text")
+    if person is None:
+        return mail_words.said(language, "anyone")
+    return mail_words.said(language, "answer_as", name=line(person.shown))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """Where a decision stands, in the words of the page. Nothing of it if nobody else is asked."""
+
+    language: str
+    standing: Standing
+
+    def needed(self) -> tuple[str, ...]:
+        page = self.standing.page
+        if len(self.people()) < 2:
+            return ()
+        if all(action.needs == 1 for action in page.actions):
+            return (self._word("needed_any"),)
+        return tuple(self._needed(action) for action in page.actions)
+
+    def _needed(self, action: Action) -> str:
+        choice = self._label(action)
+        if action.needs == 1:
+            return self._word("needed_one", choice=choice)
+        people, count = len(self.people()), self.standing.chosen()[action.id]
+        return self._word("needed", needs=action.needs, people=people, choice=choice, count=count)
+
+    def people(self) -> tuple[tuple[str, str], ...]:
+        """Each person with what they have chosen. Empty if there is only the reader."""
+        page = self.standing.page
+        rows = []
+        for person, answer in self.standing.given():
+            action = page.action(answer.action)
+            rows.append((line(person.shown), self._label(action) if action else answer.action))
+        for person in self.standing.missing():
+            name = line(person.shown)
+            shown = self._word("you", name=name) if person == self.standing.person else name
+            rows.append((shown, self._word("not_answered")))
+        return tuple(rows) if len(rows) > 1 else ()
+
+    def _label(self, action: Action) -> str:
+        return self._word("submit") if action.label is None else line(action.label)
+
+    def _word(self, word: str, **parts: object) -> str:
+        return mail_words.said(self.language, word, **parts)

@@ -1,0 +1,138 @@
+"""A letter as HTML that mail clients show as it is meant.
+
+They differ in what they know of CSS, so the layout is tables and the styles are inline (Outlook for Windows renders with Word:
+no `max-width`, no padding of links). The style sheet only adds the dark colours and small screens, where it is known.
+"""
+
+from waitpoints.api.notices.letter import Letter
+from waitpoints.api.page import style
+from waitpoints.api.page.markup import Child, Markup, element, join, literal
+
+MAX_BYTES = 95_000  # Gmail shows the first 102 KB of a message
+
+_FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
+_LIGHT = {"page": "#f2f4f7", "card": "#ffffff", "text": "#1b1f27", "muted": "#565e6b", "line": "#dfe3e8", "link": "#0b57c9"}
+_DARK = {"page": "#0e1014", "card": "#181b21", "text": "#eceef2", "muted": "#a9b0bc", "line": "#2d323b", "link": "#8db8ff"}
+_QUIET = {"light": "#f2f4f7", "dark": "#22262e"}
+_WRAP = "overflow-wrap:anywhere;word-break:break-word"
+_OUTLOOK = (
+    literal('<!--[if mso]><table role="presentation" width="600" cellpadding="0" cellspacing="0"><tr><td><![endif]-->'),
+    literal("<!--[if mso]></td></tr></table><![endif]-->"),
+)
+
+
+def document(letter: Letter, color: str) -> str:
+    """Return the whole document. `color` is the brand's, `#rrggbb`."""
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("meta", name="supported-color-schemes", content="light dark"),
+        element("title", letter.subject),
+        element("style", literal(_sheet(color))),
+    )
+    card = _table(_row(_content(letter, color), "card", "padding:32px"), "card", _CARD)
+    around = _row(join(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
+    main = element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=letter.language)
+    body = element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
+    return "<!doctype html>" + element("html", head, body, lang=letter.language)
+
+
+_CARD = (
+    f"max-width:600px;table-layout:fixed;background-color:{_LIGHT['card']};border:1px solid {_LIGHT['line']};border-radius:14px"
+)
+
+
+def fits(letter: Letter, color: str) -> bool:
+    return len(document(letter, color).encode()) <= MAX_BYTES
+
+
+def _sheet(color: str) -> str:
+    """Return the style sheet. `!important`, because it stands against inline styles."""
+    colors = "".join(f".{name}{{color:{_DARK[name]}!important}}" for name in ("text", "muted", "link"))
+    backs = "".join(f".{name}{{background-color:{_DARK[name]}!important}}" for name in ("page", "card"))
+    edges = f".card,.line{{border-color:{_DARK['line']}!important}}.quiet{{background-color:{_QUIET['dark']}!important}}"
+    button = f".button{{border-color:{style.edges(color)[1]}!important}}"
+    dark = f"@media (prefers-color-scheme:dark){{{colors}{backs}{edges}{button}}}"
+    return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{td.card{{padding:24px 20px!important}}}}"
+
+
+def _content(letter: Letter, color: str) -> Markup:
+    return join(
+        _paragraph(letter.brand, "text", "font-weight:600") if letter.brand else None,
+        _note(letter.note) if letter.note else None,
+        element("h1", letter.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
+        _paragraph(_lines(letter.text), "text") if letter.text else None,
+        _paragraph(letter["shortened"], "muted") if letter.is_shortened else None,
+        [_paragraph(_link(label, url), "text", "margin:0 0 8px") for label, url in letter.links],
+        _paragraph(letter.requested_by, "muted") if letter.requested_by else None,
+        _paragraph(letter.until, "muted") if letter.until else None,
+        _answer(letter, color, letter.link) if letter.link else None,
+        _note(letter.warning),
+        _standing(letter) if letter.people else None,
+        _paragraph(letter["no_reply"], "muted", "font-size:14px;margin:0"),
+    )
+
+
+def _answer(letter: Letter, color: str, link: str) -> Markup:
+    """The button, which is a cell of a table, so that it has its size in every client; and the link itself."""
+    written = (
+        f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 28px"
+    )
+    button = element("a", letter["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
+    shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 28px"
+    cell = element("tr", element("td", button, class_="button", bgcolor=color, align="center", style=shape))
+    table = element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
+    again = join(letter["by_link"], literal("<br>"), _link(link, link))
+    return join(table, _paragraph(again, "muted", "font-size:14px"))
+
+
+def _standing(letter: Letter) -> Markup:
+    heading = element("h2", letter["standing_heading"], class_="text", style=_text("text", "font-size:18px;line-height:1.4"))
+    needed = [_paragraph(sentence, "text", "margin:0 0 8px") for sentence in letter.standing]
+    return join(heading, needed, _table([_person(name, said) for name, said in letter.people], "line", "margin:16px 0 24px"))
+
+
+def _person(name: str, said: str) -> Markup:
+    edge = f"padding:10px 0;border-top:1px solid {_LIGHT['line']}"
+    who = element("td", element("bdi", name), class_="line text", style=_text("text", f"{edge};font-weight:600"))
+    what = element(
+        "td", element("bdi", said), class_="line muted", align="right", style=_text("muted", f"{edge};padding-left:16px")
+    )
+    return element("tr", who, what)
+
+
+def _note(text: str) -> Markup:
+    shape = f"padding:12px 16px;border-radius:8px;background-color:{_QUIET['light']}"
+    return element("p", text, dir="auto", class_="quiet text", style=_text("text", shape))
+
+
+def _paragraph(content: Child, kind: str, more: str = "") -> Markup:
+    return element("p", content, dir="auto", class_=kind, style=_text(kind, more))
+
+
+def _text(kind: str, more: str) -> str:
+    own = f"margin:0 0 16px;color:{_LIGHT[kind]};font-family:{_FONT};font-size:16px;line-height:1.55;{_WRAP}"
+    return f"{own};{more}" if more else own
+
+
+def _link(label: str, url: str) -> Markup:
+    written = f"color:{_LIGHT['link']};{_WRAP}"
+    return element("a", label, href=url, target="_blank", rel="noopener noreferrer", class_="link", style=written)
+
+
+def _lines(text: str) -> Markup:
+    """The lines of a text, as `white-space` would keep them. Not every client knows it."""
+    first, *others = text.splitlines()
+    return join(first, *((literal("<br>"), line) for line in others))
+
+
+def _table(rows: Child, kind: str, written: str) -> Markup:
+    return element(
+        "table", rows, role="presentation", width="100%", cellpadding=0, cellspacing=0, border=0, class_=kind, style=written
+    )
+
+
+def _row(content: Markup, kind: str, written: str, **attributes: str) -> Markup:
+    return element("tr", element("td", content, class_=kind, style=written, **attributes))

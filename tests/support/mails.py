@@ -1,0 +1,105 @@
+"""Requests for mails, and mails as a reader's client parses them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from typing import Any
+
+from waitpoints.api.notices.mail import MailSender
+from waitpoints.api.notices.plan import Kind, Place, Step
+from waitpoints.api.notices.sending import Request
+from waitpoints.api.page import definition
+from waitpoints.notices import Channel, Notice
+from waitpoints.token import Answer, Token
+
+FROM = "waitpoints@example.com"
+BRAND = ("Acme", "#2457d6")
+ID = "waitpoint_01jd3rj5v0000000000000000a"
+LINK = f"https://api.example.com/api/v1/waitpoints/tokens/{ID}/callback/{'0' * 64}?approver=ann"
+DEADLINE = 1_795_615_559_000  # 25 November 2026, 14:05:59 UTC
+PAGE: dict[str, Any] = {
+    "title": "Deploy 4.2 to production?",
+    "text": "All 812 checks passed.\n\nAnn & Bo <reviewed> it.",
+    "links": [{"label": "Release notes", "url": "https://example.com/releases?a=4.2&b=1"}],
+    "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject", "style": "danger"}],
+    "approvers": [{"id": "ann", "name": "Ann Lee", "email": "ann@example.com"}, "bo@example.com", {"id": "dee"}],
+    "requestedBy": "Kim",
+}
+PLAIN = {name: PAGE[name] for name in ("title", "text", "links")}
+
+
+def request(
+    page: Mapping[str, Any] = PAGE,
+    kind: Kind = Kind.ASK,
+    person: int | None = 0,
+    *,
+    to: str | None = None,
+    language: str | None = None,
+    link: str | None = LINK,
+    answers: tuple[Answer, ...] = (),
+    ref: str | None = None,
+    timeout_at: int | None = DEADLINE,
+) -> Request:
+    """A step about a token with this page, for its `person` or, with None, for an address of `notify.email`."""
+    loaded = definition.load(definition.parse(dict(page)))
+    found = None
+    if person is not None and loaded.approval:
+        found = replace(loaded.approval.everybody()[person], language=language)
+        everybody = tuple(found if it.id == found.id else it for it in loaded.approval.approvers)
+        loaded = replace(loaded, approval=replace(loaded.approval, approvers=everybody))
+    place = Place("email.0", Channel.EMAIL, to or (found and found.email) or "team@example.com", found)
+    token = Token(id=ID, created_at=0, timeout_at=timeout_at, answers=answers)
+    return Request(Step(kind, place, Notice(0), ref), token, loaded, link)
+
+
+def written(request: Request, brand: tuple[str, str] = BRAND, region: str = "us-east-1") -> bytes:
+    return MailSender(SimpleNamespace, FROM, brand).message(request, region)
+
+
+def parsed(raw: bytes) -> EmailMessage:
+    message = message_from_bytes(raw, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def mail(asked: Request, brand: tuple[str, str] = BRAND) -> EmailMessage:
+    return parsed(written(asked, brand))
+
+
+def body(message: EmailMessage, kind: str) -> str:
+    """The text of a part, `plain` or `html`."""
+    part = message.get_body((kind,))
+    assert part is not None
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+@dataclass(frozen=True)
+class Html:
+    """What a document has: its tags, the addresses of its links, and its text."""
+
+    tags: list[str]
+    links: list[str]
+    attributes: set[str]
+    text: str
+
+
+def read_html(document: str) -> Html:
+    found = Html([], [], set(), "")
+    texts: list[str] = []
+
+    class Reader(HTMLParser):
+        def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+            found.tags.append(tag)
+            found.attributes.update(name for name, _ in attributes)
+            found.links.extend(value or "" for name, value in attributes if name in ("href", "src", "action", "background"))
+
+        def handle_data(self, data: str) -> None:
+            texts.append(data)
+
+    reader = Reader()
+    reader.feed(document)
+    reader.close()
+    return replace(found, text="".join(texts))

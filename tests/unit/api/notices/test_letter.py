@@ -1,0 +1,141 @@
+"""What a mail says."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support import mails
+from waitpoints.api.notices import letter as letters
+from waitpoints.api.notices.mail_words import WORDS
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.page import words
+from waitpoints.token import Answer
+
+TEXT = """Acme
+
+Deploy 4.2 to production?
+
+All 812 checks passed.
+
+Ann & Bo <reviewed> it.
+
+Release notes: https://example.com/releases?a=4.2&b=1
+
+Requested by Kim
+Open until 25 November 2026, 14:05 UTC
+
+Open and answer:
+{link}
+
+You answer as Ann Lee. This link is personal: please do not pass it on.
+
+Where it stands
+- 2 of 3 must choose Approve. So far: 1.
+- One person is enough for Reject.
+- bo@example.com: Approve
+- Ann Lee (you): Not answered yet
+- dee: Not answered yet
+
+Please answer on the page: a reply to this e-mail does not count as an answer.
+"""
+BO = Answer("bo@example.com", "approve", "{}", 1)
+
+
+def test_the_whole_text_of_a_first_mail() -> None:
+    letter = letters.write(mails.request(answers=(BO,)), "Acme")
+    assert letters.plain_text(letter) == TEXT.format(link=mails.LINK)
+
+
+@pytest.mark.parametrize(
+    ("kind", "subject", "note"),
+    [
+        (Kind.ASK, "Deploy 4.2 to production?", None),
+        (Kind.REMIND, "Reminder: Deploy 4.2 to production?", "This request is still waiting for an answer."),
+        (Kind.LAST, "One more answer is needed: Deploy 4.2 to production?", "Others have already answered. One more"),
+    ],
+)
+def test_its_subject_and_first_sentence_say_why_it_comes(kind: Kind, subject: str, note: str | None) -> None:
+    letter = letters.write(mails.request(kind=kind), "Acme")
+    assert letter.subject == subject
+    assert letter.note is None if note is None else str(letter.note).startswith(note)
+    assert (letter.note or "") in letters.plain_text(letter)
+
+
+class TestTheLanguage:
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_is_the_readers(self, language: str) -> None:
+        letter = letters.write(mails.request(kind=Kind.REMIND, language=language), "Acme")
+        text = letters.plain_text(letter)
+        assert letter.language == language
+        assert WORDS[language]["no_reply"] in text
+        assert words.WORDS[language]["standing_heading"] in text
+        assert letter.subject == WORDS[language]["reminder"].format(title=mails.PAGE["title"])
+
+    @pytest.mark.parametrize(("given", "language"), [("de-AT", "de"), ("tlh", "en"), ("", "en"), (None, "en")])
+    def test_is_else_english(self, given: str | None, language: str) -> None:
+        assert letters.write(mails.request(language=given), "").language == language
+
+    def test_is_english_for_an_address_of_notify(self) -> None:
+        assert letters.write(mails.request(mails.PLAIN, person=None), "").language == "en"
+
+
+class TestWhoElseIsAsked:
+    def test_is_not_said_of_one_person(self) -> None:
+        alone = letters.write(mails.request({"title": "Pay?", "approvers": ["ann@example.com"]}), "")
+        assert (alone.standing, alone.people) == ((), ())
+        assert "Where it stands" not in letters.plain_text(alone)
+
+    def test_is_said_in_one_sentence_if_the_first_answer_decides(self) -> None:
+        letter = letters.write(mails.request({"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}), "")
+        assert letter.standing == ("The first answer decides.",)
+
+    def test_an_answer_of_an_action_without_a_label_has_the_pages_word(self) -> None:
+        page = {"title": "Pay?", "approvers": ["ann@example.com", "bo@example.com"]}
+        answered = (Answer("bo@example.com", "submit", "{}", 1),)
+        letter = letters.write(mails.request(page, answers=answered, language="de"), "")
+        assert letter.people[0] == ("bo@example.com", "Absenden")
+
+    def test_is_hidden_from_whoever_cannot_answer(self) -> None:
+        letter = letters.write(mails.request(person=None, link=None), "")
+        text = letters.plain_text(letter)
+        assert letter.warning == "Each person who is asked has a personal link. Please answer by yours."
+        assert not any(name in text for name in ("Ann Lee", "bo@example.com", "Open and answer"))
+
+
+def test_a_link_that_is_nobodys_own_says_so() -> None:
+    letter = letters.write(mails.request(mails.PLAIN, person=None), "")
+    assert letter.warning == "Anyone who has this link can answer. Please pass it on only to people who may."
+    assert mails.LINK in letters.plain_text(letter)
+
+
+def test_without_a_deadline_none_is_said() -> None:
+    assert letters.write(mails.request(timeout_at=None), "").until is None
+
+
+class TestALetterThatIsTooLong:
+    def test_is_shortened_as_little_as_it_must_be_and_says_so(self) -> None:
+        letter = replace(letters.write(mails.request(), ""), text="x" * 10_000)
+        assert letters.fitting(letter, lambda _: True) == letter
+        short = letters.fitting(letter, lambda one: len(one.text) < 9_000)
+        assert (len(short.text), short.text[-1], len(short.links)) == (4_001, "…", 1)
+        assert "Open the page to read all of it." in letters.plain_text(short)
+        shorter = letters.fitting(letter, lambda one: len(one.text) < 4_000)
+        assert (len(shorter.text), shorter.links, shorter.is_shortened) == (1_001, (), True)
+
+    def test_keeps_a_short_text_if_its_links_are_too_long(self) -> None:
+        letter = letters.write(mails.request(), "")
+        short = letters.fitting(letter, lambda one: not one.links)
+        assert (short.text, short.links, short.is_shortened) == (letter.text, (), True)
+
+
+@pytest.mark.parametrize(
+    ("given", "line", "block"),
+    [
+        ("a\r\nb\tc", "a b c", "a\nb\tc"),
+        (" \u202ea\u2066b\u2069 ", "ab", "ab"),
+        ("a\u2028b\x85c", "a b\ufffdc", "a\nb\ufffdc"),
+        ("\ud800", "\ufffd", "\ufffd"),
+    ],
+)
+def test_a_callers_text_is_shown_without_what_breaks_or_reorders_it(given: str, line: str, block: str) -> None:
+    assert (letters.line(given), letters.block(given)) == (line, block)

@@ -1,0 +1,259 @@
+"""Mails as SES gets them, read with Python's own parser, and what SES's errors mean.
+
+SES: docs.aws.amazon.com/ses/latest/dg/header-fields.html (each of these headers at most once), and botocore's service model
+sesv2 (SendEmail's errors; RawMessage: 7-bit, lines of at most 1,000 characters).
+"""
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support import mails
+from tests.unit.api.notices.test_mail_html import GMAIL_CLIPS, largest_pages
+from waitpoints.api.notices import letter as letters
+from waitpoints.api.notices import mail as module
+from waitpoints.api.notices.mail import MailSender
+from waitpoints.api.notices.mail_words import WORDS
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.page import words
+from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.token import Answer
+
+REF = "0100017c9add7f0f-9e3cc339-71e1-431a-97cd-bb5038eaeaba-000000"
+HEADERS = [
+    *("From", "To", "Subject", "References", "Thread-Topic", "Auto-Submitted", "X-Auto-Response-Suppress", "Content-Language"),
+    *("MIME-Version", "Content-Type"),
+]
+KINDS = (Kind.ASK, Kind.REMIND, Kind.LAST)
+
+
+class Ses:
+    """A client of SES that keeps what it is called with, or raises."""
+
+    def __init__(self, error: Exception | None = None, region: str = "us-east-1") -> None:
+        self.meta = SimpleNamespace(region_name=region)
+        self.calls: list[dict[str, Any]] = []
+        self._error = error
+
+    def send_email(self, **call: Any) -> dict[str, str]:
+        self.calls.append(call)
+        if self._error:
+            raise self._error
+        return {"MessageId": REF}
+
+
+def sender(ses: Ses) -> MailSender:
+    return MailSender(lambda: ses, mails.FROM, mails.BRAND)
+
+
+def test_a_mail_goes_to_one_address_and_its_id_comes_back() -> None:
+    ses = Ses()
+    assert sender(ses).send(mails.request()) == REF
+    [call] = ses.calls
+    assert (call["FromEmailAddress"], call["Destination"]) == (mails.FROM, {"ToAddresses": ["ann@example.com"]})
+    assert call["Content"].keys() == {"Raw"}
+
+
+class TestHeaders:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_a_mail_says_who_sends_it_to_whom_and_why(self, kind: Kind, language: str) -> None:
+        message = mails.mail(mails.request(kind=kind, language=language))
+        assert message.keys() == HEADERS
+        title, word = mails.PAGE["title"], {Kind.REMIND: "reminder", Kind.LAST: "last"}.get(kind)
+        assert message["Subject"] == (WORDS[language][word].format(title=title) if word else title)
+        assert str(message["From"]) == "Acme <waitpoints@example.com>"
+        assert [(it.display_name, it.addr_spec) for it in message["To"].addresses] == [("Ann Lee", "ann@example.com")]
+        assert (message["Auto-Submitted"], message["X-Auto-Response-Suppress"]) == ("auto-generated", "All")
+        assert (message["Content-Language"], message["Thread-Topic"]) == (language, title)
+        assert [defect for part in message.walk() for defect in part.defects] == []
+
+    @pytest.mark.parametrize(
+        ("region", "domain"), [("us-east-1", "email.amazonses.com"), ("eu-central-1", "eu-central-1.amazonses.com")]
+    )
+    @pytest.mark.parametrize("kind", [Kind.REMIND, Kind.LAST])
+    def test_a_later_mail_is_an_answer_to_the_first_one(self, kind: Kind, region: str, domain: str) -> None:
+        """AWS promises no domain: these are in the mails that SES has sent, as archives of public mailing lists show."""
+        ses = Ses(region=region)
+        sender(ses).send(mails.request())
+        sender(ses).send(mails.request(kind=kind, ref=REF))
+        first, later = (mails.parsed(call["Content"]["Raw"]["Data"]) for call in ses.calls)
+        assert "In-Reply-To" not in first
+        assert later["In-Reply-To"] == f"<{REF}@{domain}>"
+        assert str(later["References"]).split() == [str(first["References"]), f"<{REF}@{domain}>"]
+
+    def test_all_mails_to_one_place_name_one_id_and_those_to_another_place_do_not(self) -> None:
+        [common] = str(mails.mail(mails.request())["References"]).split()
+        assert common == f"<{mails.ID}.email.0@example.com>"
+
+    def test_without_a_brand_and_a_name_there_are_only_the_addresses(self) -> None:
+        message = mails.mail(mails.request(person=1), ("", "#2457d6"))
+        assert (str(message["From"]), str(message["To"])) == (mails.FROM, "bo@example.com")
+
+
+class TestTheBody:
+    @pytest.mark.parametrize("kind", KINDS)
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_is_text_and_html_that_say_the_same(self, kind: Kind, language: str) -> None:
+        message = mails.mail(mails.request(kind=kind, language=language, answers=(Answer("dee", "approve", "{}", 1),)))
+        assert message.get_content_type() == "multipart/alternative"
+        assert [part.get_content_type() for part in message.iter_parts()] == ["text/plain", "text/html"]
+        found = mails.read_html(mails.body(message, "html"))
+        html = " ".join([*found.text.split(), *found.links])
+        for paragraph in mails.body(message, "plain").split("\n"):
+            for said in paragraph.removeprefix("- ").split(": ", 1):
+                assert " ".join(said.rstrip(":").split()) in html
+
+    @pytest.mark.parametrize("language", words.WORDS)
+    def test_is_in_seven_bits_and_short_lines(self, language: str) -> None:
+        raw = mails.written(mails.request({**mails.PAGE, "text": "長い" * 2_000}, language=language))
+        assert raw.isascii()
+        assert raw.count(b"\n") == raw.count(b"\r\n")
+        assert max(map(len, raw.split(b"\r\n"))) <= 998
+
+    def test_the_whole_mail_stays_below_what_gmail_shows(self) -> None:
+        for page in largest_pages():
+            message = mails.mail(mails.request(page, person=0 if "approvers" in page else None))
+            assert len(mails.body(message, "html").encode()) < GMAIL_CLIPS
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "address", ["o'brien+x@example.com", "!#$%&'*/=?^_`{|}~-@mail.example.co", "a@xn--bcher-kva.example"]
+    )
+    def test_an_odd_but_valid_one_is_kept(self, address: str) -> None:
+        ses = Ses()
+        page = {"title": "Pay?", "approvers": [{"id": "ann", "name": 'Ann "A", <Lee>', "email": address}]}
+        sender(ses).send(mails.request(page))
+        [call] = ses.calls
+        [to] = mails.parsed(call["Content"]["Raw"]["Data"])["To"].addresses
+        assert (to.display_name, to.addr_spec) == ('Ann "A", <Lee>', address)
+        assert call["Destination"]["ToAddresses"] == [address]
+
+    @pytest.mark.parametrize("address", ["jörg@example.com", "ann@bücher.example"])
+    def test_one_that_is_not_ascii_is_refused_without_a_call(self, address: str) -> None:
+        """SES API v2, `Destination`. Its reason names no address."""
+        ses = Ses()
+        with pytest.raises(NotSent, match="AddressRefused") as refused:
+            sender(ses).send(mails.request(to=address, person=None))
+        assert ses.calls == []
+        assert address not in str(refused.value)
+
+
+HOSTILE = st.text(min_size=1, max_size=60) | st.sampled_from(
+    [
+        "x\r\nBcc: evil@example.com",
+        "x\n\n<script>alert(1)</script>",
+        "=?utf-8?q?x=0D=0ABcc:_evil@example.com?=",
+        "=?utf-8?b?PGEgaHJlZj0i?=",
+        '"><a href="https://evil.example">',
+        "</title></style><img src=https://evil.example>",
+        "<!--[if mso]><a href='https://evil.example'>",
+        '", "Evil" <evil@example.com>, "',
+        "evil@example.com>, <",
+        "\u202egnp.exe\u2066",
+        "\ud800\udfff",
+        "\\",
+        '\\"',
+        "(comment)",
+        "{name} {title} {0}",
+        "x" * 200,
+        "ü" * 100,
+        "\U0001f600" * 50,
+        "--===============",
+    ]
+)
+CONTROLS = {*range(0x20), *range(0x7F, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)} - {0x09, 0x0A}
+
+
+@given(title=HOSTILE, text=HOSTILE, name=HOSTILE, label=HOSTILE, brand=HOSTILE, kind=st.sampled_from(KINDS))
+def test_no_hostile_text_adds_a_header_a_reader_a_link_or_markup(
+    title: str, text: str, name: str, label: str, brand: str, kind: Kind
+) -> None:
+    """The page is not parsed as at create, which refuses some of these texts: older tokens and other versions may have them."""
+    usual = mails.request(kind=kind, ref=REF)
+    page, place = usual.page, usual.step.place
+    assert page.approval is not None
+    assert place.person is not None
+    person = replace(place.person, name=name)
+    approval = replace(page.approval, approvers=(person, *page.approval.approvers[1:]), requested_by=name)
+    links = tuple(replace(link, label=label) for link in page.links)
+    hostile = replace(page, title=title, text=text, links=links, approval=approval)
+    step = replace(usual.step, place=replace(place, person=person))
+    asked = replace(usual, page=hostile, step=step)
+    raw = mails.written(asked, (brand, "#2457d6"))
+    message, plain = mails.parsed(raw), mails.mail(usual)
+
+    assert message.keys() == plain.keys()
+    assert [it.addr_spec for name in ("From", "To") for it in message[name].addresses] == [mails.FROM, "ann@example.com"]
+    assert str(message["Subject"]).endswith(letters.line(title)) or "=?" in title
+    assert [part.get_content_type() for part in message.walk()] == [part.get_content_type() for part in plain.walk()]
+    found, expected = (mails.read_html(mails.body(one, "html")) for one in (message, plain))
+    assert found.links == expected.links
+    assert found.attributes == expected.attributes
+    assert [tag for tag in found.tags if tag not in ("br", "p")] == [tag for tag in expected.tags if tag not in ("br", "p")]
+    shown = found.text + mails.body(message, "plain") + str(message["Subject"]) + str(message["From"]) + str(message["To"])
+    assert {ord(one) for one in shown} & CONTROLS == set()
+
+
+def error(code: str, message: str = "") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "SendEmail")
+
+
+UNVERIFIED = "Email address is not verified. The following identities failed the check in region EU-WEST-1: "
+
+
+class TestErrors:
+    @pytest.mark.parametrize(
+        ("failure", "reason"),
+        [
+            (error("MessageRejected", UNVERIFIED + mails.FROM), "MessageRejected: MailFrom is not verified in SES"),
+            (
+                error("MessageRejected", UNVERIFIED + "ann@example.com"),
+                "MessageRejected: the account is in SES's sandbox, and this address is not verified in SES",
+            ),
+            (error("MessageRejected", "a virus for ann@example.com"), "MessageRejected: SES does not accept the content"),
+            (
+                error("BadRequestException", "ann@example.com"),
+                "BadRequestException: SES cannot read the address or the message",
+            ),
+        ],
+    )
+    def test_what_retrying_wont_fix_says_what_to_do_without_an_address(self, failure: Exception, reason: str) -> None:
+        with pytest.raises(NotSent) as refused:
+            sender(Ses(failure)).send(mails.request())
+        assert str(refused.value) == reason
+
+    @pytest.mark.parametrize(
+        ("failure", "reason", "after"),
+        [
+            (error("TooManyRequestsException", "Maximum sending rate exceeded."), "TooManyRequestsException", None),
+            (error("TooManyRequestsException", "Daily message quota exceeded"), "TooManyRequestsException", 600),
+            (error("LimitExceededException"), "LimitExceededException", 600),
+            (error("SendingPausedException", "for ann@example.com"), "SendingPausedException", 600),
+            (error("InternalFailure", "ann@example.com"), "InternalFailure", None),
+            (error("ServiceUnavailable"), "ServiceUnavailable", None),
+            (error("ExpiredTokenException"), "ExpiredTokenException", None),
+            (ReadTimeoutError(endpoint_url="https://email"), "ReadTimeoutError", None),
+            (EndpointConnectionError(endpoint_url="https://email"), "EndpointConnectionError", None),
+        ],
+    )
+    def test_what_may_be_over_later_is_tried_again(self, failure: Exception, reason: str, after: int | None) -> None:
+        with pytest.raises(NotSentNow) as failed:
+            sender(Ses(failure)).send(mails.request())
+        assert (str(failed.value), failed.value.after) == (reason, after)
+
+    def test_every_error_of_the_service_model_has_a_meaning(self) -> None:
+        model = botocore.session.get_session().get_service_model("sesv2").operation_model("SendEmail")
+        codes = {shape.name for shape in model.error_shapes}
+        assert len(codes) == 8
+        assert codes == {*module._REFUSALS, *module._LATER, "TooManyRequestsException"} - {
+            "AccessDenied",
+            "AccessDeniedException",
+        }

@@ -1,0 +1,117 @@
+"""How a mail looks: what every client shows as it is meant."""
+
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.support import mails
+from waitpoints.api.notices import letter as letters
+from waitpoints.api.notices import mail_html
+from waitpoints.api.notices.letter import Letter
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.page import definition, style, words
+from waitpoints.token import Answer
+
+GMAIL_CLIPS = 102 * 1024
+
+
+def letter(**more: Any) -> Letter:
+    return letters.write(mails.request(**more), "Acme")
+
+
+def largest_pages() -> list[dict[str, Any]]:
+    """Pages that become as much HTML as any that a create accepts: of what is escaped, and of what has four bytes."""
+    pages = []
+    for sign in ("'", "\U0001f600"):
+        people = [{"id": f"{number}{sign * 10}", "name": sign * 14, "email": f"p{number}@example.com"} for number in range(20)]
+        actions = [{"id": f"a{number}", "label": sign * 20, "needs": 2} for number in range(8)]
+        few: dict[str, Any] = {"title": sign * 200, "approvers": people, "actions": actions, "requestedBy": sign * 128}
+        links = [{"label": sign * 50, "url": f"https://example.com/{'&' * 800}"} for _ in range(10)]
+        pages += [{**few, "text": sign * 1_500}, {"title": sign * 200, "text": sign * 3_000}]
+        pages += [{"title": "x", "links": links}, {"title": "x", "text": "'" * 10_000, "links": links[:5]}]
+    return pages
+
+
+def test_it_is_a_document_of_tables_with_inline_styles() -> None:
+    html = mails.read_html(mail_html.document(letter(), "#2457d6"))
+    assert html.tags[:2] == ["html", "head"]
+    assert html.tags.count("style") == html.tags.count("h1") == html.tags.count("title") == 1
+    assert set(html.tags) <= {
+        *("html", "head", "meta", "title", "style", "body", "div", "table", "tr", "td", "p", "h1", "h2", "a", "br", "bdi")
+    }
+    assert html.tags.count("table") == 4  # around, card, button, people
+
+
+def test_no_picture_font_or_script_is_loaded() -> None:
+    document = mail_html.document(letter(), "#2457d6")
+    assert not re.search(r"url\(|@import|@font-face|<img|<script|<link", document)
+    assert set(mails.read_html(document).links) == {mails.LINK, "https://example.com/releases?a=4.2&b=1"}
+
+
+def test_every_text_has_its_colour_and_font_inline() -> None:
+    document = mail_html.document(letter(), "#2457d6")
+    for tag in re.findall(r"<(?:p|h1|h2|td class=\"line)[^>]*>", document):
+        assert "color:#" in tag
+        assert "font-family:" in tag
+
+
+def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
+    document = mail_html.document(letter(kind=Kind.LAST), "#2457d6")
+    dark = document.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]
+    used = {name for names in re.findall(r'class="([^"]+)"', document) for name in names.split()}
+    assert used == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
+
+
+@pytest.mark.parametrize("kind", ["text", "muted", "link"])
+def test_texts_can_be_read_on_what_they_stand_on(kind: str) -> None:
+    light, dark = mail_html._LIGHT, mail_html._DARK
+    assert min(style.contrast(light[kind], light["card"]), style.contrast(dark[kind], dark["card"])) >= 4.5
+    assert (
+        min(style.contrast(light["text"], mail_html._QUIET["light"]), style.contrast(dark["text"], mail_html._QUIET["dark"]))
+        >= 4.5
+    )
+
+
+@pytest.mark.parametrize("color", ["#000000", "#ffffff", "#ffd500", "#2457d6", "#888888"])
+def test_the_button_can_be_read_and_seen_in_any_colour(color: str) -> None:
+    document = mail_html.document(letter(), color)
+    button = re.search(r'<td class="button"[^>]*><a [^>]*>', document)
+    assert button is not None
+    [cell, link] = re.findall(r"<[^>]+>", button[0])
+    written = re.search(r"[^-]color:(#\w{6})", link)
+    assert written is not None
+    assert style.contrast(written[1], color) >= 4.5
+    assert f'bgcolor="{color}"' in cell
+    assert mails.LINK.replace("&", "&amp;") in link
+
+
+def test_the_link_is_also_there_to_be_copied() -> None:
+    document = mail_html.document(letter(), "#2457d6")
+    assert f">{mails.LINK}</a>" in document
+    assert "If the button does not work, open this link:<br>" in document
+
+
+def test_lines_of_the_text_stay_lines() -> None:
+    assert "All 812 checks passed.<br><br>Ann &amp; Bo &lt;reviewed&gt; it.</p>" in mail_html.document(letter(), "#2457d6")
+
+
+@pytest.mark.parametrize("language", words.WORDS)
+def test_the_largest_pages_fit_into_what_clients_show(language: str) -> None:
+    """Gmail shows the first 102 KB of a mail. The mail, with its text and encoded, is checked in test_mail.py."""
+    for page in largest_pages():
+        definition.parse(page)
+        person = 0 if "approvers" in page else None
+        answers = tuple(Answer(it["id"], f"a{at % 8}", "{}", 1) for at, it in enumerate(page.get("approvers", [])[1:8]))
+        whole = letters.write(
+            mails.request(page, Kind.LAST, person, answers=answers, link="https://x/" + "%F0" * 512), "'" * 100
+        )
+        whole = letters.write(mails.request(page, Kind.LAST, person, language=language, answers=answers), "'" * 100)
+        short = letters.fitting(whole, lambda one: mail_html.fits(one, "#2457d6"))
+        assert len(mail_html.document(short, "#2457d6").encode()) <= mail_html.MAX_BYTES < GMAIL_CLIPS
+
+
+def test_a_usual_page_is_not_shortened() -> None:
+    usual = replace(letter(), text="A sentence of a usual length. " * 333)
+    assert letters.fitting(usual, lambda one: mail_html.fits(one, "#2457d6")) is usual

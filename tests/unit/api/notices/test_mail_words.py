@@ -1,0 +1,39 @@
+"""The words of mails, in every language."""
+
+from string import Formatter
+
+import pytest
+
+from waitpoints.api.notices.mail_words import WORDS, said
+from waitpoints.api.page import words
+
+
+def places(sentence: str) -> set[str | None]:
+    return {it[1] for it in Formatter().parse(sentence)}
+
+
+def test_there_are_the_languages_of_pages() -> None:
+    assert list(WORDS) == list(words.WORDS)
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_every_language_has_every_sentence_with_the_same_places(language: str) -> None:
+    own, english = WORDS[language], WORDS["en"]
+    assert own.keys() == english.keys()
+    for name, sentence in own.items():
+        assert places(sentence) == places(english[name]), name
+        assert sentence.strip() == sentence != ""
+
+
+def test_no_word_is_one_of_pages_too() -> None:
+    assert WORDS["en"].keys() & words.WORDS["en"].keys() == set()
+
+
+@pytest.mark.parametrize("language", [language for language in WORDS if language != "en"])
+def test_nothing_is_left_in_english(language: str) -> None:
+    assert set(WORDS[language].values()) & set(WORDS["en"].values()) == set()
+
+
+def test_a_sentence_is_one_of_mails_or_of_pages() -> None:
+    assert said("de", "reminder", title="{x}") == "Erinnerung: {x}"
+    assert said("de", "open_until", time="morgen") == "Offen bis morgen"
