@@ -6,7 +6,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
-`process_mends.py` how a function's processes start, and `log_mends.py` what functions log.
+`process_mends.py` how a function's processes start, `log_mends.py` what functions log, and `mail_mends.py` what is kept of
+mails.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -29,7 +30,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import definition_mends, durable_mends, history_mends, log_mends, process_mends, states_language_mends, throttle
+from local import (
+    definition_mends,
+    durable_mends,
+    history_mends,
+    log_mends,
+    mail_mends,
+    process_mends,
+    states_language_mends,
+    throttle,
+)
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -512,6 +522,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
         dynamodb,
         lambda_durable,
         lambda_svc,
+        ses_v2,
         stepfunctions,
     )
     from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415
@@ -540,6 +551,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)
     log_mends.tell_the_format_to_the_runtime(lambda_runtime)
     log_mends.find_lines_by_their_terms(cloudwatch_logs)
+    mail_mends.keep_raw_mails(ses_v2, app_module)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
     durable_mends.name_started_executions(lambda_svc)

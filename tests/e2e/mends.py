@@ -25,7 +25,7 @@ from ministack.services import apigateway, cloudformation, cloudwatch_logs, dyna
 from ministack.services.cloudformation import provisioners, stacks
 
 from local import emulator
-from tests.e2e import durable_probes, history_probes, log_probes, process_probes, states_language_probes
+from tests.e2e import durable_probes, history_probes, log_probes, mail_probes, process_probes, states_language_probes
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -325,6 +325,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
     **process_probes.PROBES,
     **log_probes.PROBES,
+    **mail_probes.PROBES,
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
     **history_probes.PROBES,
