@@ -35,16 +35,17 @@ export const fetched = (tab) => tab.requests.filter((url) => !url.startsWith("da
 export const APPROVE = 'button[value="approve"]';
 export const REJECT = 'button[value="reject"]';
 
-const LOOKS = [
-  { dark: false, width: 1280 },
+const looksAt = (wide) => [
+  { dark: false, width: wide },
   { dark: true, width: 320 },
-  ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: 1280 }] : []),
+  ...(WAITPOINTS_SCREENSHOTS ? [{ dark: false, width: 320 }, { dark: true, width: wide }] : []),
 ];
 
 // A test for each state: `states` has for each name what leads a new tab to it. In `make test` each has one look.
-export const testStates = (states) => {
+export const testStates = (states, wide = 1280) => {
+  const every = looksAt(wide);
   for (const [at, [state, show]] of Object.entries(states).entries()) {
-    const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? LOOKS : [LOOKS[at % LOOKS.length]];
+    const looks = THOROUGH || WAITPOINTS_SCREENSHOTS ? every : [every[at % every.length]];
     test(`${state}: nothing for axe-core to complain about`, async () => {
       await Promise.all(
         looks.map(async (look) => {

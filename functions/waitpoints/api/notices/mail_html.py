@@ -32,7 +32,7 @@ def document(letter: Letter, color: str) -> str:
         element("title", letter.subject),
         element("style", literal(_sheet(color))),
     )
-    card = _table(_row(_content(letter, color), "card", "padding:32px"), "card", _CARD)
+    card = _table(_row(_content(letter, color), "inside", "padding:32px"), "card", _CARD)
     around = _row(join(_OUTLOOK[0], card, _OUTLOOK[1]), "page", "padding:24px 12px", align="center")
     main = element("div", _table(around, "page", f"background-color:{_LIGHT['page']}"), role="main", lang=letter.language)
     body = element("body", main, class_="page", style=f"margin:0;padding:0;background-color:{_LIGHT['page']}")
@@ -55,19 +55,19 @@ def _sheet(color: str) -> str:
     edges = f".card,.line{{border-color:{_DARK['line']}!important}}.quiet{{background-color:{_QUIET['dark']}!important}}"
     button = f".button{{border-color:{style.edges(color)[1]}!important}}"
     dark = f"@media (prefers-color-scheme:dark){{{colors}{backs}{edges}{button}}}"
-    return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{td.card{{padding:24px 20px!important}}}}"
+    return f":root{{color-scheme:light dark}}{dark}@media (max-width:480px){{.inside{{padding:24px 20px!important}}}}"
 
 
 def _content(letter: Letter, color: str) -> Markup:
+    facts = [fact for fact in (letter.requested_by, letter.until) if fact]
     return join(
         _paragraph(letter.brand, "text", "font-weight:600") if letter.brand else None,
         _note(letter.note) if letter.note else None,
         element("h1", letter.title, dir="auto", class_="text", style=_text("text", "font-size:24px;line-height:1.3")),
         _paragraph(_lines(letter.text), "text") if letter.text else None,
         _paragraph(letter["shortened"], "muted") if letter.is_shortened else None,
-        [_paragraph(_link(label, url), "text", "margin:0 0 8px") for label, url in letter.links],
-        _paragraph(letter.requested_by, "muted") if letter.requested_by else None,
-        _paragraph(letter.until, "muted") if letter.until else None,
+        [_paragraph(_link(label, url), "text") for label, url in letter.links],
+        _paragraph(_lines("\n".join(facts)), "muted") if facts else None,
         _answer(letter, color, letter.link) if letter.link else None,
         _note(letter.warning),
         _standing(letter) if letter.people else None,
@@ -78,10 +78,10 @@ def _content(letter: Letter, color: str) -> Markup:
 def _answer(letter: Letter, color: str, link: str) -> Markup:
     """The button, which is a cell of a table, so that it has its size in every client; and the link itself."""
     written = (
-        f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 28px"
+        f"color:{style.on_brand(color)};font:600 16px/1.5 {_FONT};text-decoration:none;display:inline-block;padding:12px 24px"
     )
     button = element("a", letter["open"], href=link, target="_blank", rel="noopener noreferrer", style=written)
-    shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 28px"
+    shape = f"background-color:{color};border:1px solid {style.edges(color)[0]};border-radius:8px;mso-padding-alt:12px 24px"
     cell = element("tr", element("td", button, class_="button", bgcolor=color, align="center", style=shape))
     table = element("table", cell, role="presentation", cellpadding=0, cellspacing=0, border=0, style="margin:24px 0 16px")
     again = join(letter["by_link"], literal("<br>"), _link(link, link))

@@ -61,7 +61,7 @@ def test_every_colour_that_is_set_for_light_is_set_for_dark() -> None:
     document = mail_html.document(letter(kind=Kind.LAST), "#2457d6")
     dark = document.partition("prefers-color-scheme:dark")[2].partition("</style>")[0]
     used = {name for names in re.findall(r'class="([^"]+)"', document) for name in names.split()}
-    assert used == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
+    assert used - {"inside"} == set(re.findall(r"\.(\w+)[{,]", dark.partition("@media")[0]))
 
 
 @pytest.mark.parametrize("kind", ["text", "muted", "link"])
