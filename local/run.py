@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL, ROOT, LocalError, Stack, running
+from local.stack import LOCAL, ROOT, LocalError, Stack, running, sender_in
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
 FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))
@@ -106,7 +106,7 @@ def call(url: str, body: Any, api_key: str | None = None) -> Any:
         raise LocalError(f"{url.split('/callback/', maxsplit=1)[0]} answered {error.code}: {error.read().decode()}") from None
 
 
-def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
+def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False) -> str:
     """Shell commands that run unedited, in the order in which they are printed."""
     return f"""
   Paste these into another terminal, in this folder.
@@ -131,10 +131,22 @@ def how_to_go_on(stack: Stack, *, has_aws: bool) -> str:
 
     export API={stack.api_url}
     export KEY={stack.api_key}
-{_for_aws(stack) if has_aws else ""}
+{_FOR_MAIL if has_mail else ""}{_for_aws(stack) if has_aws else ""}
   waitpoints --help lists every command. The values of this stack are in
   .local/stack.json while it runs. Ctrl-C ends it and forgets everything:
   tokens, executions, state machines and keys.
+"""
+
+
+_FOR_MAIL = """
+  The stack sends mails, and keeps them on this machine. Ask somebody by mail,
+  and a few seconds later look at the mail, and open its link:
+
+    curl -sw '\\n' -H "Authorization: Bearer $KEY" -d '{
+      "page": {"title": "Deploy?", "approvers": ["ann@example.com"]},
+      "notify": {"email": true}}' "$API/api/v1/waitpoints/tokens"
+    waitpoints outbox
+    waitpoints outbox --open
 """
 
 
@@ -166,7 +178,7 @@ def interruptible() -> Iterator[None]:
 def main() -> int:
     step = Steps()
     try:
-        with interruptible(), running(chosen_port(), FOLDER, step, chosen_parameters()) as stack:
+        with interruptible(), running(chosen_port(), FOLDER, step, parameters := chosen_parameters()) as stack:
             status, output = main_job(stack, step)
             succeeded = status == "SUCCEEDED" and output == json.loads(PAYLOAD.read_bytes())
             print(f"\n  {status}, with this output:\n")
@@ -175,7 +187,8 @@ def main() -> int:
                 raise LocalError("The execution did not end with the payload that was posted")
             if os.environ.get("ONCE") == "1":
                 return 0
-            print(how_to_go_on(stack, has_aws=shutil.which("aws") is not None), flush=True)
+            has_aws, has_mail = shutil.which("aws") is not None, sender_in(parameters) != ""
+            print(how_to_go_on(stack, has_aws=has_aws, has_mail=has_mail), flush=True)
             while True:
                 signal.pause()
     except LocalError as error:

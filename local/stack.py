@@ -144,8 +144,15 @@ def build(endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
 
 
 def deploy(endpoint_url: str, folder: Path, parameters: Sequence[str] = ()) -> None:
-    """Deploy what was built into `folder`/build, or update the stack that is there."""
+    """Deploy what was built into `folder`/build, or update the stack that is there. Its sender of mails is verified."""
+    if sender := sender_in(parameters):
+        client(endpoint_url, "sesv2").create_email_identity(EmailIdentity=sender)
     sam("deploy", "--parameter-overrides", *overrides(endpoint_url), *parameters, endpoint_url=endpoint_url, folder=folder)
+
+
+def sender_in(parameters: Sequence[str]) -> str:
+    """Return the address in the parameter MailFrom, as `running` takes it. Empty if there is none."""
+    return dict(parameter.split("=", 1) for parameter in parameters).get("MailFrom", "").strip('"')
 
 
 def overrides(endpoint_url: str) -> list[str]:

@@ -5,8 +5,8 @@ from dataclasses import fields
 
 import pytest
 
-from local.run import PAYLOAD, Steps, how_to_go_on, shortened
-from local.stack import Stack
+from local.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
+from local.stack import Stack, sender_in
 
 VALUES = {
     "api_url": "http://127.0.0.1:8787",
@@ -16,11 +16,34 @@ VALUES = {
 }
 
 
+STACK = Stack(**{field.name: VALUES.get(field.name, "x") for field in fields(Stack)})
+
+
 @pytest.mark.parametrize("has_aws", [False, True])
-def test_how_to_go_on_fits_80_columns(has_aws: bool) -> None:
-    stack = Stack(**{field.name: VALUES.get(field.name, "x") for field in fields(Stack)})
-    lines = how_to_go_on(stack, has_aws=has_aws).splitlines()
+@pytest.mark.parametrize("has_mail", [False, True])
+def test_how_to_go_on_fits_80_columns(has_aws: bool, has_mail: bool) -> None:
+    lines = how_to_go_on(STACK, has_aws=has_aws, has_mail=has_mail).splitlines()
     assert [line for line in lines if len(line) > 80] == []
+
+
+@pytest.mark.parametrize("has_mail", [False, True])
+def test_the_outbox_is_mentioned_if_the_stack_sends_mails(has_mail: bool) -> None:
+    printed = how_to_go_on(STACK, has_aws=False, has_mail=has_mail)
+    assert ("waitpoints outbox --open" in printed) == ('"notify"' in printed) == has_mail
+
+
+@pytest.mark.parametrize(
+    ("written", "sender"),
+    [
+        ("", ""),
+        ("BrandName=Acme", ""),
+        ("MailFrom=", ""),
+        ("BrandName='a=b' MailFrom=waitpoints@example.com", "waitpoints@example.com"),
+    ],
+)
+def test_the_sender_is_the_parameter_mail_from(monkeypatch: pytest.MonkeyPatch, written: str, sender: str) -> None:
+    monkeypatch.setenv("PARAMETERS", written)
+    assert sender_in(chosen_parameters()) == sender
 
 
 def test_a_step_with_a_tokens_id_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import endpoints, operate, show, tokens, try_machine
+from waitpoints_client.cli import endpoints, operate, outbox, show, tokens, try_machine
 from waitpoints_client.cli.options import PlainGroup, flowing
 from waitpoints_client.cli.problems import sentence, status_of
 from waitpoints_client.version import __version__
@@ -69,5 +69,5 @@ def waitpoints(
     """Take the options of the program itself."""
 
 
-for module in (tokens, try_machine, endpoints, operate):
+for module in (tokens, try_machine, outbox, endpoints, operate):
     module.add_to(program)

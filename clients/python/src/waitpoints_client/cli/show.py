@@ -21,7 +21,7 @@ _UNPRINTABLE = re.compile(
     "\\u061c\\u200e\\u200f\\u2028\\u2029\\u202a-\\u202e\\u2066-\\u2069"  # what breaks or reorders a line
     "\\ud800-\\udfff]"  # half of a surrogate pair, which no terminal is sent
 )
-_FREE = {"TAGS", "KEY", "WHY", "RESULT"}
+_FREE = {"TAGS", "KEY", "WHY", "RESULT", "TO", "SUBJECT"}
 """Columns that can be shortened."""
 _GAP = "  "  # between columns
 _SPANS = (("d", 86_400), ("h", 3_600), ("m", 60))

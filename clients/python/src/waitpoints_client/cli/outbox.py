@@ -1,0 +1,133 @@
+"""`waitpoints outbox`."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waitpoints_client.cli import show, stacks
+from waitpoints_client.cli.options import Json, Stack, add, argument, option
+from waitpoints_client.cli.problems import CommandProblem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from email.message import EmailMessage
+
+WRONG_USAGE = 2
+COLUMNS = ("MAIL", "SENT", "TO", "SUBJECT")
+NO_MAILS = (
+    "No mails yet. They are sent for tokens with `notify`, if the stack has a sender: "
+    "`make run PARAMETERS=MailFrom=waitpoints@example.com`"
+)
+
+
+def outbox(
+    number: Annotated[int | None, argument("[MAIL]", "The mail's number. Its text is printed.")] = None,
+    opens: Annotated[bool, option("--open", help="Open the link of MAIL in the browser, or of the newest mail.")] = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Show the mails that the stack of `make run` has sent.
+
+    They are kept on this machine, and nobody gets them. Numbers count from the first mail. A stack in AWS keeps no mails.
+    """
+    if stack is not None:
+        raise CommandProblem("A stack in AWS keeps no mails: SES delivers them. Leave --stack out", WRONG_USAGE)
+    mails = read_mails()
+    if number is None and not opens:
+        _show_list(mails, as_json)
+        return
+    mail = _find(mails, number)
+    if opens:
+        _open(mail)
+    if as_json:
+        show.value(mail.as_value())
+    elif not opens:
+        show.fields({"to": mail.to, "subject": mail.subject, "sent": show.instant(mail.sent_at)})
+        show.text(f"\n{mail.text}")
+
+
+@dataclass(frozen=True)
+class Mail:
+    number: int
+    to: str
+    subject: str
+    sent_at: datetime
+    text: str
+    link: str | None
+
+    def as_value(self) -> dict[str, Any]:
+        sent = self.sent_at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        value = {"mail": self.number, "to": self.to, "subject": self.subject, "sentAt": sent, "text": self.text}
+        return {**value, "link": self.link} if self.link else value
+
+
+def read_mails() -> list[Mail]:
+    """Return the mails that the stack of `make run` has sent, the first one first. Raises CommandProblem without a stack."""
+    path = stacks.find_local_file()
+    if path is None:
+        raise CommandProblem(f"This shows the mails of the local stack: start one with `make run` ({stacks.nowhere()})")
+    described = json.loads(path.read_text())
+    sent = [record for records in _read(described["endpoint_url"]).values() for record in records if "Raw" in record]
+    sent.sort(key=lambda record: record["Timestamp"])
+    return [_mail(number, record, described["api_url"]) for number, record in enumerate(sent, 1)]
+
+
+def _read(endpoint_url: str) -> "Mapping[str, Any]":
+    """Return what the emulator has kept, for each account."""
+    from urllib.request import urlopen
+
+    try:
+        with urlopen(f"{endpoint_url}/_ministack/ses/messages", timeout=30) as answer:  # noqa: S310 - of the file of `make run`
+            kept: Mapping[str, Any] = json.load(answer)["messages"]
+            return kept
+    except OSError:
+        raise CommandProblem(f"The stack of `make run` at {endpoint_url} has ended") from None
+
+
+def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:
+    import base64
+    from email import message_from_bytes, policy
+
+    message: EmailMessage = message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default)
+    body = message.get_body(("plain",))
+    text = body.get_content() if body else ""
+    link = re.search(re.escape(api_url) + r"/api/v1/waitpoints/tokens/\w+/callback/\S+", text)
+    sent_at = datetime.fromtimestamp(record["Timestamp"], timezone.utc)
+    to, subject = (str(message[name] or "") for name in ("To", "Subject"))
+    return Mail(number, to, subject, sent_at, text.rstrip().replace("\r\n", "\n"), link[0] if link else None)
+
+
+def _show_list(mails: list[Mail], as_json: bool) -> None:
+    if as_json:
+        show.value([mail.as_value() for mail in reversed(mails)])
+    elif mails:
+        show.rows(COLUMNS, [(str(it.number), show.instant(it.sent_at), it.to, it.subject) for it in reversed(mails)])
+    else:
+        show.note(NO_MAILS)
+
+
+def _find(mails: list[Mail], number: int | None) -> Mail:
+    if not mails:
+        raise CommandProblem(NO_MAILS)
+    if number is None:
+        return mails[-1]
+    if not 1 <= number <= len(mails):
+        raise CommandProblem(f"There is no mail {number}: the outbox has 1 to {len(mails)}", WRONG_USAGE)
+    return mails[number - 1]
+
+
+def _open(mail: Mail) -> None:
+    if mail.link is None:
+        raise CommandProblem(f"Mail {mail.number} has no link of a token")
+    import webbrowser
+
+    if not webbrowser.open(mail.link):
+        raise CommandProblem(f"No browser could be started, so open it yourself: {mail.link}")
+
+
+def add_to(program: typer.Typer) -> None:
+    add(program, {"outbox": outbox}, "Tokens")

@@ -1,0 +1,170 @@
+"""`waitpoints outbox`: the mails that the stack of `make run` has kept."""
+
+import base64
+import json
+from collections.abc import Iterator
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from waitpoints_client.cli.program import program
+
+API = "http://127.0.0.1:8787"
+LINK = f"{API}/api/v1/waitpoints/tokens/waitpoint_01jd3rj5v0000000000000000a/callback/{'0' * 64}?approver=ann%40example.com"
+
+
+def record(subject: str, text: str, at: float) -> dict[str, Any]:
+    message = EmailMessage()
+    message["To"] = "Ann Lee <ann@example.com>"
+    message["Subject"] = subject
+    message.set_content(text)
+    message.add_alternative("<p>HTML</p>", subtype="html")
+    return {"MessageId": "1", "Timestamp": at, "Raw": base64.b64encode(message.as_bytes()).decode()}
+
+
+MAILS = [
+    record(
+        "Deploy?", f"Déjà vu: https://evil.example/api/v1/waitpoints/tokens/x/callback/y\n\nOpen:\n{LINK}\n", 1_700_000_000.5
+    ),
+    {"MessageId": "2", "Timestamp": 1.0, "Subject": "sent by somebody else, not as a raw mail"},
+    record("Reminder: \x1b[31mDeploy?", "No link\n", 1_700_000_060),
+]
+
+
+def serve(folder: Path, mails: list[dict[str, Any]]) -> ThreadingHTTPServer:
+    """Serve what the emulator has kept, as it does, and leave the file of `make run`."""
+
+    class Emulator(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            assert self.path == "/_ministack/ses/messages"
+            body = json.dumps({"messages": {"000000000000": mails}}).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
+    Thread(target=server.serve_forever, daemon=True).start()
+    (folder / ".local").mkdir()
+    described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    (folder / ".local" / "stack.json").write_text(json.dumps(described))
+    return server
+
+
+@pytest.fixture
+def kept() -> list[dict[str, Any]]:
+    return MAILS
+
+
+@pytest.fixture
+def emulator(no_stack: Path, kept: list[dict[str, Any]]) -> Iterator[ThreadingHTTPServer]:
+    with serve(no_stack, kept) as server:
+        yield server
+        server.shutdown()
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: not found.append(url))
+    return found
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(program, ["outbox", *arguments], prog_name="waitpoints")
+
+
+@pytest.mark.usefixtures("emulator")
+class TestTheMails:
+    def test_are_listed_the_newest_first(self) -> None:
+        done = run()
+        assert done.exit_code == 0
+        assert done.stdout.splitlines() == [
+            "2\t2023-11-14T22:14:20.000Z\tAnn Lee <ann@example.com>\tReminder: \\u001b[31mDeploy?",
+            "1\t2023-11-14T22:13:20.500Z\tAnn Lee <ann@example.com>\tDeploy?",
+        ]
+
+    def test_are_json_for_a_program(self) -> None:
+        reminder, first = json.loads(run("--json").stdout)
+        assert (first["mail"], first["to"], first["subject"]) == (1, "Ann Lee <ann@example.com>", "Deploy?")
+        assert (first["sentAt"], first["link"]) == ("2023-11-14T22:13:20.500Z", LINK)
+        assert "link" not in reminder
+        assert json.loads(run("1", "--json").stdout) == first
+
+    def test_are_shown_as_text(self) -> None:
+        done = run("1")
+        assert done.exit_code == 0
+        assert done.stdout.startswith(
+            "to\tAnn Lee <ann@example.com>\nsubject\tDeploy?\nsent\t2023-11-14T22:13:20.500Z\n\nDéjà vu"
+        )
+        assert done.stdout.endswith(f"Open:\n{LINK}\n")
+
+    def test_show_nothing_that_a_terminal_obeys(self) -> None:
+        assert "\x1b" not in run("2").stdout + run().stdout + run("--json").stdout
+
+    @pytest.mark.parametrize("number", ["0", "3", "-1"])
+    def test_have_no_other_number(self, number: str) -> None:
+        done = run("--", number)
+        assert (done.exit_code, done.stderr) == (2, f"Error: There is no mail {number}: the outbox has 1 to 2\n")
+
+
+@pytest.mark.usefixtures("emulator")
+class TestTheLink:
+    def test_is_opened_in_the_browser(self, opened: list[str]) -> None:
+        assert run("1", "--open").output == ""
+        assert json.loads(run("1", "--open", "--json").stdout)["link"] == LINK
+        assert opened == [LINK, LINK]
+
+    @pytest.mark.parametrize("kept", [MAILS[:1]])
+    def test_is_that_of_the_newest_mail_if_none_is_named(self, opened: list[str]) -> None:
+        assert run("--open").output == ""
+        assert opened == [LINK]
+
+    def test_is_printed_where_there_is_no_browser(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("webbrowser.open", lambda _: False)
+        done = run("1", "--open")
+        assert (done.exit_code, done.stderr) == (1, f"Error: No browser could be started, so open it yourself: {LINK}\n")
+
+    def test_is_none_of_another_site(self, opened: list[str]) -> None:
+        done = run("2", "--open")
+        assert (done.exit_code, done.stderr, opened) == (1, "Error: Mail 2 has no link of a token\n", [])
+
+
+@pytest.mark.usefixtures("emulator")
+@pytest.mark.parametrize("kept", [[]])
+def test_without_mails_it_is_said_how_to_get_some() -> None:
+    done = run()
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert "make run PARAMETERS=MailFrom=waitpoints@example.com" in done.stderr
+    assert json.loads(run("--json").stdout) == []
+    assert run("--open").exit_code == 1
+
+
+@pytest.mark.usefixtures("emulator")
+def test_a_stack_in_aws_is_refused() -> None:
+    done = run("--stack", "waitpoints")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr == "Error: A stack in AWS keeps no mails: SES delivers them. Leave --stack out\n"
+
+
+def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:
+    done = run()
+    assert done.exit_code == 1
+    assert "start one with `make run`" in done.stderr
+    assert str(no_stack) in done.stderr
+
+
+def test_a_stack_that_has_ended_is_told(emulator: ThreadingHTTPServer) -> None:
+    emulator.shutdown()
+    emulator.server_close()
+    done = run()
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == f"Error: The stack of `make run` at http://127.0.0.1:{emulator.server_port} has ended\n"
