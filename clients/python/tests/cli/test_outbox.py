@@ -74,7 +74,12 @@ def emulator(no_stack: Path, kept: list[dict[str, Any]]) -> Iterator[ThreadingHT
 @pytest.fixture
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url: not found.append(url))
+
+    def browse(url: str) -> bool:
+        found.append(url)
+        return True
+
+    monkeypatch.setattr("webbrowser.open", browse)
     return found
 
 
