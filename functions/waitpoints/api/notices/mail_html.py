@@ -8,7 +8,7 @@ from waitpoints.api.notices.letter import Letter
 from waitpoints.api.page import style
 from waitpoints.api.page.markup import Child, Markup, element, join, literal
 
-MAX_BYTES = 95_000  # Gmail shows the first 102 KB of a message
+MAX_BYTES = 70_000  # in base64 95 KB: Gmail shows the first 102 KB of a mail
 
 _FONT = "system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif"
 _LIGHT = {"page": "#f2f4f7", "card": "#ffffff", "text": "#1b1f27", "muted": "#565e6b", "line": "#dfe3e8", "link": "#0b57c9"}
