@@ -126,6 +126,8 @@ class TestTheBody:
         part = message.get_body(("html",))
         assert part is not None
         assert len(part.as_bytes()) < GMAIL_CLIPS
+        is_shortened = WORDS["en"]["shortened"] in mails.body(message, "plain")
+        assert is_shortened == (WORDS["en"]["shortened"] in mails.body(message, "html")) == (page["title"] == "'" * 200)
 
 
 class TestAddresses:
