@@ -1,8 +1,9 @@
 """Who may answer a page, who asked for it, and how many must agree.
 
-    "approvers": [{"id", "name", "email", "slack"}, "ann@example.com", …]    a text is an id, and an address if it is one
+    "approvers": [{"id", "name", "email", "slack", "language"}, …]     who may answer
+    "approvers": ["ann@example.com", …]                                a text is an id, and an address if it is one
     "requestedBy": "ann@example.com", "selfApproval": true
-    "escalate": {"after": "1d", "to": [approvers…]}                          from then on these may answer, too
+    "escalate": {"after": "1d", "to": [approvers…]}                    from then on these may answer, too
 
 Nobody is named twice: ids, addresses and Slack ids are compared without case, over `approvers` and `escalate.to` together.
 """
@@ -21,6 +22,7 @@ MAX_APPROVERS = 20
 MAX_ID = 128  # characters
 MAX_NAME = 100  # characters
 MAX_EMAIL = 254  # characters
+EMAIL_EXPECTED = f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else"
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 
@@ -44,7 +46,8 @@ class Approver:
 
     def members(self) -> dict[str, str]:
         """Return it as answers of the API have it."""
-        return present({"id": self.id, "name": self.name, "email": self.email, "slack": self.slack})
+        shown = {"id": self.id, "name": self.name, "email": self.email, "slack": self.slack, "language": self.language}
+        return present(shown)
 
     def identities(self) -> set[str]:
         """What names this person and nobody else, without case."""
@@ -109,15 +112,24 @@ def check_decidable(needs: Sequence[int], approvers: int) -> None:
 def _approver(value: Any, place: str) -> Approver:
     if isinstance(value, str):
         identifier = _id(value, place)
-        return Approver(identifier, email=identifier if _is_email(identifier) else None)
-    given = input.check_members(value, place, ("id", "name", "email", "slack"))
+        return Approver(identifier, email=identifier if is_email(identifier) else None)
+    given = input.check_members(value, place, ("id", "name", "email", "slack", "language"))
     name = input.check_text(given["name"], f"{place}.name", MAX_NAME) if "name" in given else None
     email, slack = given.get("email"), given.get("slack")
-    if "email" in given and not _is_email(email):
-        raise InvalidPage(f"{place}.email", f"expected an e-mail address of at most {MAX_EMAIL} characters, and nothing else")
+    if "email" in given and not is_email(email):
+        raise InvalidPage(f"{place}.email", EMAIL_EXPECTED)
     if "slack" in given and not (isinstance(slack, str) and _SLACK.fullmatch(slack)):
         raise InvalidPage(f"{place}.slack", "expected a member id, such as U024BE7LH, not a name")
-    return Approver(_id(given.get("id"), f"{place}.id"), name, email, slack)
+    language = _language(given["language"], f"{place}.language") if "language" in given else None
+    return Approver(_id(given.get("id"), f"{place}.id"), name, email, slack, language)
+
+
+def _language(value: Any, place: str) -> str:
+    from waitpoints.api.page import words  # noqa: PLC0415 - only for people with a language
+
+    if not isinstance(value, str) or value not in words.WORDS:
+        raise InvalidPage(place, f"expected one of {', '.join(words.WORDS)}")
+    return value
 
 
 def _id(value: Any, place: str) -> str:
@@ -127,7 +139,7 @@ def _id(value: Any, place: str) -> str:
     return text
 
 
-def _is_email(text: Any) -> bool:
+def is_email(text: Any) -> bool:
     return isinstance(text, str) and len(text) <= MAX_EMAIL and _EMAIL.fullmatch(text) is not None and text.isprintable()
 
 

@@ -11,14 +11,17 @@ from in_process.api_gateway import TOKENS, Api
 from in_process.template import Template
 from tests.support.approval_page import BROWSER, JSON
 from tests.support.fakes.in_memory import InMemory
+from waitpoints.api.page import words
 from waitpoints.api.page.approvers import Approval, Approver, Escalation, check_decidable
 from waitpoints.api.page.definition import load, parse
 from waitpoints.errors import InvalidPage
 
+BO = {"id": "bo"}
 CONTROLS = "control characters and halves of surrogate pairs are not accepted"
 ID = "expected a text of 1 to 128 characters"
 EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
 SLACK = "expected a member id, such as U024BE7LH, not a name"
+LANGUAGE = "expected one of en, de, fr, es, ja, zh"
 OUTER = "line breaks, tabs and outer spaces are not accepted"
 TWICE = "has the same id, e-mail address or Slack id"
 AFTER = 'expected a duration from the create, such as "4h" or "1d" (w, d, h, m, s), of at most 36500d'
@@ -50,6 +53,16 @@ class TestAnApprover:
     def test_is_shown_by_name_or_id(self) -> None:
         assert [Approver("ann", "Ann Lee").shown, Approver("bo").shown] == ["Ann Lee", "bo"]
         assert Approver("bo", email="b@example.com").members() == {"id": "bo", "email": "b@example.com"}
+
+    @pytest.mark.parametrize("language", list(words.WORDS))
+    def test_is_told_in_a_language_that_the_page_speaks(self, api: Api, language: str) -> None:
+        person = {"id": "ann", "language": language}
+        assert approval(approvers=[person]).approvers == (Approver("ann", language=language),)
+        created = api.create(
+            page={"title": "Go?", "approvers": [person], "escalate": {"after": "1d", "to": [{**person, **BO}]}}
+        )
+        shown = api.retrieve(created["id"])
+        assert (shown["approvers"], shown["escalation"]["to"]) == ([person], [{**person, **BO}])
 
     @pytest.mark.parametrize("identifier", ["a", "x" * 128, "a/b?c=d&e#f", "Ünï 语 🎈", "<b>ann</b>", "..", "a  b"])
     def test_may_have_any_id_that_can_be_shown(self, identifier: str) -> None:
@@ -90,6 +103,12 @@ class TestAnApprover:
             ({"id": "a", "slack": "@U024BE7LH"}, ".slack", SLACK),
             ({"id": "a", "slack": "u024be7lh"}, ".slack", SLACK),
             ({"id": "a", "slack": None}, ".slack", SLACK),
+            ({"id": "a", "language": "it"}, ".language", LANGUAGE),
+            ({"id": "a", "language": "DE"}, ".language", LANGUAGE),
+            ({"id": "a", "language": "de-CH"}, ".language", LANGUAGE),
+            ({"id": "a", "language": ""}, ".language", LANGUAGE),
+            ({"id": "a", "language": None}, ".language", LANGUAGE),
+            ({"id": "a", "language": ["de"]}, ".language", LANGUAGE),
             ({"id": "a", "emial": "a@example.com"}, "", 'unknown field "emial": did you mean "email"?'),
         ],
     )
