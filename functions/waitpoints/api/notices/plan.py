@@ -60,7 +60,7 @@ def next_step(token: Token, page: Page, notify: Notify, skip: Collection[str] = 
 
     The token is as of now: past its timeout it has ended. It was read with its notices.
     """
-    steps = (step for place in _places(token, page, notify) if place.key not in skip for step in _steps(token, page, place))
+    steps = (step for place in places(token, page, notify) if place.key not in skip for step in _steps(token, page, place))
     return min(steps, key=lambda step: step.kind is not Kind.EDIT, default=None)
 
 
@@ -71,7 +71,7 @@ def state_of(token: Token) -> str:
     return f"{len(token.answers)}/{token.escalated_at is not None:d}/{token.timeout_at or 0}"
 
 
-def _places(token: Token, page: Page, notify: Notify) -> Iterator[Place]:
+def places(token: Token, page: Page, notify: Notify) -> Iterator[Place]:
     """Yield the places of a token. Those of the people to whom it may be escalated are there once it is."""
     if notify.slack is not None:
         yield Place("slack", Channel.SLACK, notify.slack)
