@@ -20,6 +20,7 @@
       InvalidCompleteWhen
       InvalidPayloadSchema
       InvalidPage
+      InvalidNotify
       InvalidEndpoint
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
@@ -149,6 +150,13 @@ class InvalidPayloadSchema(WaitpointsError):
 
 class InvalidPage(WaitpointsError):
     """A `page` that cannot be drawn. The message names the place in it."""
+
+    def __init__(self, place: str, reason: str) -> None:
+        super().__init__(f"Invalid {place}: {reason}")
+
+
+class InvalidNotify(WaitpointsError):
+    """A `notify` that reaches nobody, or somebody not. The message names the place in it."""
 
     def __init__(self, place: str, reason: str) -> None:
         super().__init__(f"Invalid {place}: {reason}")

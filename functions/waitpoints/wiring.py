@@ -212,6 +212,12 @@ class Services:
         return {}
 
     @cached_property
+    def channels(self) -> frozenset[str]:
+        """Over which channels this stack tells people, as `notices.Channel` names them. One that is off has no variable."""
+        variables = {"email": "MAIL_FROM", "slack": "SLACK", "teams": "TEAMS"}
+        return frozenset(name for name, variable in variables.items() if os.environ.get(variable) not in (None, "", "off"))
+
+    @cached_property
     def timers(self) -> "Timers":
         from waitpoints.aws.timers import Timers
 

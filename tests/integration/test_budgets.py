@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 
 from in_process.api_gateway import TOKENS, Api
@@ -271,6 +272,46 @@ def test_creating_with_rules_takes_one_call(counted: Bench, wanted: dict[str, An
     counted.meter.take()
     counted.api.create(**wanted)
     assert [call.operation for call in counted.meter.take()] == [expected]
+
+
+ADDRESSES = {"email": ["ann@example.com"]}
+
+
+class TestNotify:
+    """Who is told rides in the item of the page, so a create takes what it takes with a page alone."""
+
+    @pytest.fixture(autouse=True)
+    def with_channels(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        counted.wait()
+        self.have(monkeypatch, "email", "slack")
+        counted.meter.take()
+
+    def have(self, monkeypatch: pytest.MonkeyPatch, *channels: str) -> None:
+        monkeypatch.setitem(vars(services), "channels", frozenset(channels))
+
+    @pytest.mark.parametrize("key", [{}, {"idempotencyKey": "told"}], ids=["no key", "a key"])
+    def test_takes_one_transaction_and_no_more_units_than_a_page(self, counted: Bench, key: dict[str, str]) -> None:
+        counted.api.create(page={"title": "Go?"}, **{name: f"not {value}" for name, value in key.items()})
+        [plain] = counted.meter.take()
+        counted.api.create(page={"title": "Go?"}, notify=ADDRESSES, **key)
+        [told] = counted.meter.take()
+        assert (told.operation, told.write_units) == ("DynamoDB:TransactWriteItems", plain.write_units)
+
+    def test_reads_a_secret_once_in_five_minutes(self, counted: Bench) -> None:
+        boto3.client("secretsmanager").create_secret(
+            Name=services.webhook_secret_name("SLACK_BOT_TOKEN"), SecretString="xoxb-1"
+        )
+        counted.meter.take()
+        for _ in range(3):
+            counted.api.create(page={"title": "Go?"}, notify={"slack": "#deploys"})
+        calls = [call.operation for call in counted.meter.take()]
+        assert calls == ["SecretsManager:GetSecretValue", *["DynamoDB:TransactWriteItems"] * 3]
+
+    def test_takes_no_call_on_a_stack_without_the_channel(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.have(monkeypatch)
+        for notify in (ADDRESSES, {"slack": "#deploys"}, {"teams": "TEAMS"}):
+            assert counted.api.post(TOKENS, {"page": {"title": "Go?"}, "notify": notify}).status == 422
+        assert counted.meter.take() == []
 
 
 class TestACompletionByKey:

@@ -87,6 +87,7 @@ CREATE = {
     "completeWhen": every(422, but_400=NOT_TEXTS),
     "payloadSchema": every(400, but_200=OBJECTS),
     "page": every(400, but_422=OBJECTS),
+    "notify": every(400, but_422=OBJECTS),
     "traceparent": every(400, but_200=TEXTS),
     "metadata": every(400, but_200=OBJECTS),
     "fromTheFuture": every(400),
@@ -141,6 +142,13 @@ IN_ERROR = {
     "code": every(400, but_200=["a text that is not ASCII", "a text with U+0000"]),
     "fromTheFuture": every(400),
     "__proto__": every(400),
+}
+IN_NOTIFY = {
+    "email": every(422, but_400=NOT_JSON),
+    "slack": every(422, but_400=NOT_JSON),
+    "teams": every(422, but_400=NOT_JSON),
+    "fromTheFuture": every(422, but_400=NOT_JSON),
+    "__proto__": every(422, but_400=NOT_JSON),
 }
 IN_VERIFY = {
     "scheme": every(422, but_400=NOT_JSON),
@@ -298,6 +306,11 @@ def test_create_answers_every_value_of_verify_as_documented(api: Api, field: str
     others = {"scheme": '"stripe"', "secret": '"stripe"', field: VALUES[value]}
     members = ", ".join(f'"{name}": {text}' for name, text in others.items())
     is_documented(api.post(TOKENS, f'{{"verify": {{{members}}}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(IN_NOTIFY))
+def test_create_answers_every_value_of_notify_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.post(TOKENS, f'{{"page": {{"title": "Go?"}}, "notify": {{"{field}": {VALUES[value]}}}}}'), status)
 
 
 @pytest.mark.parametrize("value", VALUES)

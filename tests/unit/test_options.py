@@ -108,6 +108,9 @@ def has_its_options(place: Place, case: Case) -> None:
     assert {name for name, rule in rules.items() if rule} == case.options & rules.keys()
     assert token.traceparent == (MEMBERS["traceparent"] if has("traceparent") else None)
     assert (token.metadata and json.loads(token.metadata)) == (MEMBERS["metadata"] if has("metadata") else None)
+    assert (token.has_notify, token.notify and json.loads(token.notify)) == (
+        (True, MEMBERS["notify"]) if has("notify") else (False, None)
+    )
     execution = MEMBERS["execution"] if has("execution") else None
     waiters = [(waiter.handle, waiter.unwrap, waiter.context, waiter.execution) for waiter in token.waiters.values()]
     assert waiters == [(handle, has("unwrap"), has("context"), execution) for handle in case.handles]

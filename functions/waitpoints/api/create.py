@@ -1,11 +1,13 @@
 """Create a token from a request, which comes over HTTP or from a state machine."""
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from waitpoints import timeouts
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
+from waitpoints.errors import InvalidNotify
 from waitpoints.token import Document, DocumentKind, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created
 from waitpoints.wiring import services
@@ -24,11 +26,12 @@ def create(
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
     public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. `metadata` is the text of
-    this field as it was sent, if that is known. Raises InvalidTimeout, InvalidPage and what else the request's fields raise.
+    this field as it was sent, if that is known. Raises InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's
+    fields raise.
     """
     now = services.now()
     rules.check_together(wanted)
-    document = rules.check_document(wanted)
+    document = _document(wanted)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
         timeout_at=timeout_at,
@@ -46,6 +49,18 @@ def create(
     url = services.urls.url(created.token_id, api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
     return answer | _links(created, document, api_url) if document else answer
+
+
+def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:
+    """Return what is stored beside the token and says who is told of it. Raises InvalidNotify and what `rules` raise."""
+    if wanted.notify is not None and wanted.page is None:
+        raise InvalidNotify("notify", "it needs a page: people are told that it waits for their answer")
+    document = rules.check_document(wanted)
+    if document is None or wanted.notify is None:
+        return document
+    from waitpoints.api.notices import notify_request  # noqa: PLC0415 - only for tokens of which people are told
+
+    return replace(document, notify=notify_request.check(wanted.notify, document.text))
 
 
 def _links(created: Created, document: Document, api_url: str) -> dict[str, Any]:

@@ -57,6 +57,33 @@ TaskTokenText = Annotated[str, AfterValidator(_validator(handles.check_task_toke
 CallbackIdText = Annotated[str, AfterValidator(_validator(handles.check_callback_id))]
 
 
+NOTIFY_SCHEMA: "JsonDict" = {
+    "type": "object",
+    "minProperties": 1,
+    "properties": {
+        "email": {
+            "anyOf": [
+                {"const": True},
+                {"type": "array", "items": {"type": "string", "format": "email"}, "minItems": 1, "maxItems": 20},
+            ],
+            "description": "Needs the parameter `MailFrom`. `true`: each of the page's `approvers`. Without them: addresses.",
+        },
+        "slack": {
+            "type": "string",
+            "description": "Needs the parameter `Slack=on`. A channel's name, such as #deploys, or its id. Those of the page's "
+            "`approvers` who have a Slack id are mentioned there, and get a direct message each.",
+        },
+        "teams": {
+            "type": "string",
+            "pattern": "^[A-Za-z0-9_-]{1,64}$",
+            "description": "Needs the parameter `Teams=on`. The secret `<stack name>/NAME` in Secrets Manager, which holds a "
+            "workflow's URL. It reaches no approver: each needs `email` or `slack`, too.",
+        },
+    },
+    "additionalProperties": False,
+}
+
+
 class CreateWaitpointTokenRequest(RequestModel):
     """Every field is optional, and so is the body."""
 
@@ -163,6 +190,16 @@ class CreateWaitpointTokenRequest(RequestModel):
                 "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
             },
         ],
+    )
+
+    notify: dict[str, Any] = Field(
+        default=ABSENT,
+        description=(
+            "Who is told of the `page`, and reminded: by mail, in Slack or in Teams, at least one of them. docs/notices.md has "
+            "it all."
+        ),
+        examples=[{"email": True, "slack": "#deploys"}, {"email": ["ann@example.com"]}, {"teams": "TEAMS_DEPLOYS"}],
+        json_schema_extra=NOTIFY_SCHEMA,
     )
 
     metadata: dict[str, Any] = Field(

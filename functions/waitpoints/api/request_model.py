@@ -3,6 +3,7 @@
 Each body is in a module of its own: pydantic builds a validator when a model is imported.
 """
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
+SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a secret that a request names, after the stack's name and a slash
 MOST_PROBLEMS = 3  # that one message names
 _EXPECTED = {
     "bool_type": "expected true or false",

@@ -7,7 +7,7 @@ can't cause a paid call each.
 
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
 from aws_lambda_powertools.utilities.parameters.secrets import SecretsProvider
@@ -72,6 +72,21 @@ class RotatingSecret:
         if not isinstance(value, str) or not value:
             raise GetParameterError("A secret must be a non-empty string")
         return value
+
+
+class Readable(Protocol):
+    def read_current(self) -> str:
+        """Raises GetParameterError."""
+
+
+def read_usable(secret: Readable) -> str | None:
+    """Return a secret's text, None if it has none (`is_unusable`). Raises GetParameterError if it cannot be read now."""
+    try:
+        return secret.read_current()
+    except GetParameterError as error:
+        if not is_unusable(error):
+            raise
+        return None
 
 
 def is_missing(error: GetParameterError) -> bool:

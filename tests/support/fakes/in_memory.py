@@ -64,6 +64,7 @@ class InMemory:
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
+        self.channels: set[str] = set()
         self.urls = Urls(BASE_URL, self.signing_key)
         self.credentials = Credentials(self.api_key, "waitpoints")
         self.outputs = Outputs(lambda: self.bucket, "outputs")
@@ -109,6 +110,7 @@ class InMemory:
             "timeout_limits": limits,
             "step_functions": self.resumers.step_functions,
             "durable_functions": self.resumers.durable_functions,
+            "channels": self.channels,
             "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
             "webhook_secret_name": lambda name: f"waitpoints/{name}",
         }.items():

@@ -42,6 +42,7 @@ MEMBERS: Mapping[str, Any] = {
     "completeWhen": "body.done == 'yes'",
     "payloadSchema": {"required": ["size"]},
     "page": {"title": "Deploy?", "text": "All checks passed.", "links": [{"url": "https://example.com/"}]},
+    "notify": {"email": ["ann@example.com"]},
     "page.actions": [{"id": "approve", "label": "Approve"}, {"id": "reject", "label": "Reject"}],
     "page.fields": {"type": "object", "required": ["size"], "properties": {"size": {"type": "integer"}}},
     "page.confirm": True,
@@ -52,7 +53,7 @@ MEMBERS: Mapping[str, Any] = {
 }
 """What each option is set to, but for what names a token and what waits."""
 
-_STATUS = {"InvalidRequest": 400, "InvalidPage": 422, "PayloadRefused": 422}
+_STATUS = {"InvalidRequest": 400, "InvalidNotify": 422, "InvalidPage": 422, "PayloadRefused": 422}
 
 
 class Place:
@@ -67,6 +68,7 @@ class Place:
         self._endpoints: dict[str, str] = {}
         self._deleted: dict[str, str] = {}
         world.webhook_secrets["github"] = FakeSecret(SECRET)
+        world.channels.add("email")
 
     def case(self, door: str, options: Options) -> Case:
         self.world.clock.advance(seconds=10)  # an endpoint counts two deliveries a second at once

@@ -99,6 +99,7 @@ verify            |                       |         | page                      
 completeWhen      |                       |         | page                                | 422 G1  | a rule
 payloadSchema     |                       |         | page                                | 422 G1  | a rule
 page              |                       |         | verify, completeWhen, payloadSchema | 422 G1  | a rule
+notify            | page                  | 422 M5  |                                     |         |
 traceparent       |                       |         |                                     |         |
 metadata          |                       |         |                                     |         |
 page.title        | page                  |         |                                     |         | shown
@@ -250,7 +251,7 @@ def refusal(together: Collection[str], table: str = CREATE) -> int | None:
     known = [options(table)[name] for name in together]
     missing = [one.without for one in known if one.needs and not set(one.needs) & set(together)]
     excluded = [one.beside for one in known if set(one.excludes) & set(together)]
-    return next(iter(missing + excluded), None)
+    return min(filter(None, missing + excluded), default=None)  # the form of a request is looked at first: 400
 
 
 def with_needs(together: Set[str], table: str = CREATE) -> Options:

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-
 from waitpoints import json_text
-from waitpoints.aws.secrets import is_unusable
+from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidCompleteWhen, InvalidPage, InvalidVerification
 from waitpoints.token import Document, DocumentKind, Verification
 from waitpoints.wiring import services
@@ -21,13 +19,10 @@ def check_verify(value: Any) -> Verification | None:
     from waitpoints.api.senders import signatures, verify_request  # noqa: PLC0415 - only for tokens with `verify`
 
     verify = verify_request.parse_verify(value)
-    try:
-        secret = services.webhook_secret(verify.secret).read_current()
-    except GetParameterError as error:
-        if not is_unusable(error):
-            raise
+    secret = read_usable(services.webhook_secret(verify.secret))
+    if secret is None:
         name = services.webhook_secret_name(verify.secret)
-        raise InvalidVerification(f'Invalid verify: Secrets Manager has no secret "{name}" with a text') from None
+        raise InvalidVerification(f'Invalid verify: Secrets Manager has no secret "{name}" with a text')
     signatures.check_secret(verify, secret)
     return verify
 

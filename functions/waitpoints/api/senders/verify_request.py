@@ -3,13 +3,12 @@
 import re
 from typing import Any
 
-from waitpoints.api.request_model import VERIFY_FIELDS
+from waitpoints.api.request_model import SECRET_NAME, VERIFY_FIELDS
 from waitpoints.api.senders.schemes import ALIASES, SCHEMES
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
 from waitpoints.unknown_names import unknown
 
-_SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64}")
 
 
@@ -22,7 +21,7 @@ def parse_verify(value: Any) -> Verification:
             raise InvalidVerification(f"Invalid verify: {unknown(name, VERIFY_FIELDS)}")
     scheme = _check_scheme(value.get("scheme"))
     secret = value.get("secret")
-    if not isinstance(secret, str) or not _SECRET_NAME.fullmatch(secret):
+    if not isinstance(secret, str) or not SECRET_NAME.fullmatch(secret):
         raise InvalidVerification("verify.secret must be the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
     return Verification(scheme, secret, _check_header(scheme, value.get("header")))
 

@@ -1,0 +1,131 @@
+"""The create field `notify`: who is told of a page, and over which of the stack's channels (contract M5).
+
+    "email": true                    each approver at their address; without approvers: ["ann@example.com", …]
+    "slack": "#deploys"              a channel's name or id; approvers with a Slack id get a direct message, too
+    "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL
+
+Nobody is left out silently: a create is refused if an approver can be reached in no way, or a channel cannot be used.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from waitpoints import json_text
+from waitpoints.api.page import definition, input
+from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
+from waitpoints.api.request_model import SECRET_NAME
+from waitpoints.aws.secrets import read_usable
+from waitpoints.errors import InvalidNotify
+from waitpoints.notices import Channel, Notify
+from waitpoints.unknown_names import shown, unknown
+from waitpoints.wiring import services
+
+MAX_ADDRESSES = 20
+PARAMETERS = {Channel.EMAIL: "MailFrom", Channel.SLACK: "Slack=on", Channel.TEAMS: "Teams=on"}
+_MEMBERS = tuple(map(str, Channel))
+# A name has up to 80 lowercase letters, of any script, numbers, hyphens and underscores: see "Naming" in
+# docs.slack.dev/reference/methods/conversations.create. An id of a channel begins with C, of an older private one with G.
+_SLACK_NAME = re.compile(r"#[\w-]{1,80}")
+_SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
+_BOT_TOKEN = re.compile(r"(xoxe\.)?xoxb-[\x21-\x7e]+")
+_WORKFLOW_URL = re.compile(r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+")
+# "The email address string must be 7-bit ASCII": the service model of SES, Destination.
+_NO_ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+
+
+def check(value: dict[str, Any], page: str) -> str:
+    """Return the JSON text of a `notify` for a page, which is a text of `definition.parse`. Raises InvalidNotify.
+
+    Each secret is read once in five minutes. Raises GetParameterError if one cannot be read now.
+    """
+    notify = _parse(value)
+    approval = definition.load(page).approval
+    _check_audience(notify, approval)
+    for channel in map(Channel, value):
+        if channel not in services.channels:
+            raise InvalidNotify(f"notify.{channel}", f"this stack was deployed without the parameter {PARAMETERS[channel]}")
+    if notify.slack is not None:
+        _check_secret("notify.slack", "SLACK_BOT_TOKEN", _BOT_TOKEN, 'no bot token of Slack, which begins with "xoxb-"')
+    if notify.teams is not None:
+        _check_secret("notify.teams", notify.teams, _WORKFLOW_URL, 'no URL of a workflow, which begins with "https://"')
+    return json_text.dumps(notify.members())
+
+
+def _parse(value: dict[str, Any]) -> Notify:
+    if not value:
+        raise InvalidNotify("notify", f"expected at least one of {', '.join(_MEMBERS)}")
+    for name in value:
+        if name not in _MEMBERS:
+            raise InvalidNotify("notify", unknown(input.printable(name), _MEMBERS))
+    email = _addresses(value["email"]) if "email" in value else False
+    slack, teams = value.get("slack"), value.get("teams")
+    if "slack" in value and not _is_slack_channel(slack):
+        expected = "the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id"
+        raise InvalidNotify("notify.slack", f"expected {expected}, such as C024BE91L")
+    if "teams" in value and not (isinstance(teams, str) and SECRET_NAME.fullmatch(teams)):
+        raise InvalidNotify("notify.teams", "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
+    return Notify(email, slack, teams)
+
+
+def _addresses(value: Any) -> bool | tuple[str, ...]:
+    if value is True:
+        return True
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_ADDRESSES:
+        raise InvalidNotify("notify.email", f"expected true, or a list of 1 to {MAX_ADDRESSES} e-mail addresses")
+    seen: dict[str, str] = {}
+    for number, address in enumerate(value):
+        place = f"notify.email[{number}]"
+        if not is_email(address):
+            raise InvalidNotify(place, EMAIL_EXPECTED)
+        if not address.isascii():
+            raise InvalidNotify(place, _NO_ASCII)
+        if address.casefold() in seen:
+            raise InvalidNotify(place, f"{seen[address.casefold()]} is the same address")
+        seen[address.casefold()] = place
+    return tuple(value)
+
+
+def _is_slack_channel(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    is_name = _SLACK_NAME.fullmatch(value) is not None and value == value.lower()
+    return is_name or _SLACK_ID.fullmatch(value) is not None
+
+
+def _check_audience(notify: Notify, approval: Approval | None) -> None:
+    """Check that it fits who may answer. Raises InvalidNotify."""
+    if approval is None:
+        if notify.email is True:
+            raise InvalidNotify("notify.email", "without page.approvers, expected a list of e-mail addresses")
+        return
+    if isinstance(notify.email, tuple):
+        raise InvalidNotify("notify.email", "with page.approvers, expected true: each of them gets their own link")
+    if not notify.email and notify.slack is None:
+        raise InvalidNotify("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
+    if unreached := list(_unreached(notify, approval)):
+        names = ", ".join(shown(person.shown) for person in unreached)
+        raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
+    if notify.email and (foreign := [person for person in approval.everybody() if not (person.email or "").isascii()]):
+        raise InvalidNotify("notify.email", f"it does not reach {shown(foreign[0].shown)}: {_NO_ASCII}")
+
+
+def _unreached(notify: Notify, approval: Approval) -> Iterator[Approver]:
+    for person in approval.everybody():
+        by_mail, by_slack = notify.email and person.email, notify.slack and person.slack
+        if not by_mail and not by_slack:
+            yield person
+
+
+def _way(notify: Notify) -> str:
+    ways = {"an email": notify.email, "a slack id": notify.slack}
+    return " or ".join(way for way, is_wanted in ways.items() if is_wanted)
+
+
+def _check_secret(place: str, name: str, form: re.Pattern[str], otherwise: str) -> None:
+    """Raises InvalidNotify if there is no such secret, or it is of another form. Its text is never shown."""
+    text, full_name = read_usable(services.webhook_secret(name)), services.webhook_secret_name(name)
+    if text is None:
+        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}" with a text')
+    if not form.fullmatch(text):
+        raise InvalidNotify(place, f'the secret "{full_name}" is {otherwise}')

@@ -1,0 +1,336 @@
+"""Who may be told of a page, and why a create is refused that would leave somebody out."""
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.secret import FakeSecret, MissingSecret
+from in_process.template import Template
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.errors import InvalidNotify
+from waitpoints.wiring import services
+
+PAGE = {"title": "Deploy?"}
+ANN = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U024BE7LH"}
+BO = {"id": "bo", "email": "bo@example.com"}
+CY = {"id": "cy", "name": "Cy Young", "slack": "W024BE7LH"}
+DEE = "dee"
+WORKFLOW = "https://prod-01.westeurope.logic.azure.com:443/workflows/0123/triggers/manual/paths/invoke?sig=hidden"
+EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
+LIST = "expected true, or a list of 1 to 20 e-mail addresses"
+CHANNEL = "expected the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id"
+SECRET = "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores"
+NO_CHANNELS: list[Any] = [
+    *(None, 7, "", "#", "deploys", "#Deploys", "#a b", "#a.b", "#" + "x" * 81, "@ann", "#a\n", ["#deploys"]),
+    *("<!channel>", "#<!here>", "U024BE7LH", "D024BE91L", "c024be91l", "C", "CÄÖÜ", "C" + "0" * 21),
+]
+ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+
+
+class CountedSecret(FakeSecret):
+    reads = 0
+
+    def read_current(self) -> str:
+        self.reads += 1
+        return super().read_current()
+
+
+@pytest.fixture
+def world(world: InMemory) -> InMemory:
+    """A stack with every channel, and its secrets."""
+    world.channels.update(("email", "slack", "teams"))
+    world.webhook_secrets |= {"SLACK_BOT_TOKEN": CountedSecret("xoxb-hidden"), "TEAMS_DEPLOYS": CountedSecret(WORKFLOW)}
+    return world
+
+
+def page(*approvers: Any, later: Any = None) -> dict[str, Any]:
+    """A page that these people answer, and later another one, too."""
+    people = {"approvers": list(approvers)} if approvers else {}
+    return {**PAGE, **people, **({"escalate": {"after": "1d", "to": [later]}} if later else {})}
+
+
+def refusal(api: Api, world: InMemory, notify: Any, asked: Any = PAGE) -> str:
+    answer = api.post(TOKENS, json.dumps({"page": asked, "notify": notify}))
+    assert (answer.status, world.store.tokens) == (422, {})
+    assert "hidden" not in answer.text
+    return answer.error.removeprefix("Invalid ")
+
+
+class TestWhatIsAccepted:
+    @pytest.mark.parametrize(
+        ("notify", "approvers"),
+        [
+            ({"email": ["ann@example.com", "bo@example.com"]}, []),
+            ({"email": [f"{number}@example.com" for number in range(20)]}, []),
+            ({"slack": "#deploys"}, []),
+            ({"teams": "TEAMS_DEPLOYS"}, []),
+            ({"email": ["ann@example.com"], "slack": "C024BE91L", "teams": "TEAMS_DEPLOYS"}, []),
+            ({"email": True}, [ANN, BO, "ed@example.com"]),
+            ({"slack": "#deploys"}, [ANN, CY]),
+            ({"email": True, "slack": "G024BE91L"}, [ANN, BO, CY]),
+            ({"email": True, "teams": "TEAMS_DEPLOYS"}, [ANN, BO]),
+        ],
+        ids=str,
+    )
+    def test_is_kept_beside_the_page_and_shown(
+        self, api: Api, world: InMemory, notify: dict[str, Any], approvers: list[Any]
+    ) -> None:
+        created = api.create(page=page(*approvers), notify=notify)
+        token = world.store.get(created["id"])
+        assert (token.has_notify, json.loads(token.notify or "")) == (True, notify)
+        shown = api.retrieve(created["id"])
+        assert (shown["notify"], shown["notices"]) == (notify, [])
+
+    @pytest.mark.parametrize("channel", ["#a", "#1-2_3", "#" + "x" * 80, "#größe", "#東京", "C024BE91L", "C0123ABCDEF"])
+    def test_is_a_channel_of_slack(self, api: Api, channel: str) -> None:
+        created = api.create(page=PAGE, notify={"slack": channel})
+        assert api.retrieve(created["id"])["notify"] == {"slack": channel}
+
+    def test_a_token_without_it_shows_nothing_of_it(self, api: Api, world: InMemory) -> None:
+        created = api.create(page=PAGE)
+        assert world.store.get(created["id"]).has_notify is False
+        assert {"notify", "notices"}.isdisjoint(api.retrieve(created["id"]))
+
+    def test_no_list_shows_it(self, api: Api) -> None:
+        api.create(page=PAGE, notify={"email": ["ann@example.com"]})
+        assert "ann@example.com" not in api.get(TOKENS).text
+
+
+class TestWhatIsRefused:
+    @pytest.mark.parametrize(
+        ("notify", "said"),
+        [
+            ({}, "notify: expected at least one of email, slack, teams"),
+            ({"mail": True}, 'notify: unknown field "mail": did you mean "email"?'),
+            ({"sms": 1}, 'notify: unknown field "sms": expected one of email, slack, teams'),
+            ({"\ud800": 1}, 'notify: unknown field "\ufffd": expected one of email, slack, teams'),
+            ({"slack": "#deploys", "email": None}, f"notify.email: {LIST}"),
+            ({"email": False}, f"notify.email: {LIST}"),
+            ({"email": "ann@example.com"}, f"notify.email: {LIST}"),
+            ({"email": []}, f"notify.email: {LIST}"),
+            ({"email": [f"{number}@example.com" for number in range(21)]}, f"notify.email: {LIST}"),
+            ({"email": ["ann@example.com", "bo"]}, f"notify.email[1]: {EMAIL}"),
+            ({"email": [7]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["ann@example.com\r\nBcc: bo@example.com"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["ann@example.com\n"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["ann@example.com, bo@example.com"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["Ann <ann@example.com>"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["ann\u2028@example.com"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["ann\ud800@example.com"]}, f"notify.email[0]: {EMAIL}"),
+            ({"email": ["größe@example.com"]}, f"notify.email[0]: {ASCII}"),
+            ({"email": ["ann@größe.example.com"]}, f"notify.email[0]: {ASCII}"),
+            (
+                {"email": ["a@example.com", "ann@example.com", "Ann@Example.com"]},
+                "notify.email[2]: notify.email[1] is the same address",
+            ),
+            *(({"slack": channel}, f"notify.slack: {CHANNEL}, such as C024BE91L") for channel in NO_CHANNELS),
+            *(({"teams": name}, f"notify.teams: {SECRET}") for name in [None, 7, "", "a/b", "a b", "a\n", "x" * 65, WORKFLOW]),
+            ({"email": True}, "notify.email: without page.approvers, expected a list of e-mail addresses"),
+        ],
+        ids=str,
+    )
+    def test_is_named(self, api: Api, world: InMemory, notify: Any, said: str) -> None:
+        assert refusal(api, world, notify) == said
+
+    @pytest.mark.parametrize(
+        ("approvers", "later", "notify", "said"),
+        [
+            ([ANN], None, {"email": ["ann@example.com"]}, "notify.email: with page.approvers, expected true"),
+            ([ANN], None, {"teams": "TEAMS_DEPLOYS"}, "notify: with page.approvers, it needs email or slack, too"),
+            ([ANN, CY], None, {"email": True}, "notify: it does not reach Cy Young: each approver needs an email"),
+            ([ANN, BO, DEE], None, {"slack": "#a"}, "notify: it does not reach bo, dee: each approver needs a slack id"),
+            ([ANN], DEE, {"email": True}, "notify: it does not reach dee: each approver needs an email"),
+            (
+                [ANN, BO, CY],
+                DEE,
+                {"email": True, "slack": "#a"},
+                "notify: it does not reach dee: each approver needs an email or a slack id",
+            ),
+            (
+                [ANN, {"id": "x", "name": "Größe", "email": "größe@example.com"}],
+                None,
+                {"email": True},
+                f"notify.email: it does not reach Größe: {ASCII}",
+            ),
+        ],
+        ids=str,
+    )
+    def test_leaves_out_somebody_who_is_asked(
+        self, api: Api, world: InMemory, approvers: list[Any], later: Any, notify: Any, said: str
+    ) -> None:
+        found = refusal(api, world, notify, page(*approvers, later=later))
+        assert found.partition(": each of them")[0].partition(": Teams")[0] == said
+
+    def test_names_everybody_whom_it_does_not_reach_in_few_words(self, api: Api, world: InMemory) -> None:
+        people = [{"id": str(number), "name": f"{number} " + "x" * 97} for number in range(10, 30)]
+        found = refusal(api, world, {"email": True}, page(*people))
+        assert all(f"{number} x" in found for number in range(10, 30))
+        assert len(found) < 1500
+
+    @pytest.mark.parametrize("beside", [{}, {"payloadSchema": {}}, {"verify": {"scheme": "github", "secret": "github"}}])
+    def test_comes_without_a_page(self, api: Api, world: InMemory, github: FakeSecret, beside: dict[str, Any]) -> None:
+        answer = api.post(TOKENS, {"notify": {"slack": "#deploys"}, **beside})
+        assert (answer.status, world.store.tokens) == (422, {})
+        assert answer.error == "Invalid notify: it needs a page: people are told that it waits for their answer"
+
+    def test_fails_a_state_with_an_error_of_its_own(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        with pytest.raises(InvalidNotify, match=r"without page\.approvers"):
+            Template.load().functions()["create_token_in_state"].call({"page": PAGE, "notify": {"email": True}})
+
+
+class TestAStack:
+    @pytest.mark.parametrize(
+        ("channel", "to", "parameter"),
+        [("email", ["ann@example.com"], "MailFrom"), ("slack", "#a", "Slack=on"), ("teams", "TEAMS_DEPLOYS", "Teams=on")],
+    )
+    def test_without_the_channel_says_which_parameter_it_needs(
+        self, api: Api, world: InMemory, channel: str, to: Any, parameter: str
+    ) -> None:
+        world.channels.discard(channel)
+        world.webhook_secrets.clear()
+        said = f"notify.{channel}: this stack was deployed without the parameter {parameter}"
+        assert refusal(api, world, {channel: to}) == said
+
+    @pytest.mark.parametrize(("channel", "to", "name"), [("slack", "#a", "SLACK_BOT_TOKEN"), ("teams", "T_1", "T_1")])
+    def test_without_the_secret_says_its_full_name(self, api: Api, world: InMemory, channel: str, to: str, name: str) -> None:
+        world.webhook_secrets.clear()
+        said = f'notify.{channel}: Secrets Manager has no secret "waitpoints/{name}" with a text'
+        assert refusal(api, world, {channel: to}) == said
+
+    @pytest.mark.parametrize(
+        "text", ["hidden", "xoxp-hidden", "xapp-hidden", "xoxb-hidden\n", "xoxb-hid den", "xoxb-ä", "xoxb-"]
+    )
+    def test_whose_secret_is_no_bot_token_does_not_show_it(self, api: Api, world: InMemory, text: str) -> None:
+        """docs.slack.dev/authentication/tokens: a bot token begins with xoxb-, with token rotation with xoxe.xoxb-."""
+        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret(text)
+        said = 'the secret "waitpoints/SLACK_BOT_TOKEN" is no bot token of Slack, which begins with "xoxb-"'
+        assert refusal(api, world, {"slack": "#a"}) == f"notify.slack: {said}"
+
+    @pytest.mark.parametrize(
+        "text", ["hidden", "http://example.com/hidden", "https://", WORKFLOW + "\n", "https://ex ample.com"]
+    )
+    def test_whose_secret_is_no_url_does_not_show_it(self, api: Api, world: InMemory, text: str) -> None:
+        world.webhook_secrets["TEAMS_DEPLOYS"] = FakeSecret(text)
+        said = 'the secret "waitpoints/TEAMS_DEPLOYS" is no URL of a workflow, which begins with "https://"'
+        assert refusal(api, world, {"teams": "TEAMS_DEPLOYS"}) == f"notify.teams: {said}"
+
+    @pytest.mark.parametrize("text", ["xoxb-1-2-a", "xoxe.xoxb-1-2-a"])
+    def test_takes_each_form_of_a_bot_token(self, api: Api, world: InMemory, text: str) -> None:
+        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret(text)
+        assert api.create(page=PAGE, notify={"slack": "#a"})["isCached"] is False
+
+    def test_takes_a_stand_in_on_this_machine_for_teams(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["TEAMS_DEPLOYS"] = FakeSecret("http://127.0.0.1:8080/teams")
+        assert api.create(page=PAGE, notify={"teams": "TEAMS_DEPLOYS"})["isCached"] is False
+
+    def test_that_cannot_read_the_secret_now_answers_503(self, api: Api, world: InMemory) -> None:
+        world.webhook_secrets["SLACK_BOT_TOKEN"] = MissingSecret("InternalServiceError")
+        answer = api.post(TOKENS, {"page": PAGE, "notify": {"slack": "#a"}})
+        assert (answer.status, world.store.tokens) == (503, {})
+
+    @pytest.mark.parametrize(
+        ("notify", "asked"), [({"email": True}, page(BO)), ({"slack": "#a"}, page(DEE)), ({"slack": "a"}, PAGE)], ids=str
+    )
+    def test_reads_no_secret_for_what_needs_none_or_is_refused(
+        self, api: Api, world: InMemory, notify: Any, asked: Any
+    ) -> None:
+        api.post(TOKENS, {"page": asked, "notify": notify})
+        assert [secret.reads for secret in world.webhook_secrets.values() if isinstance(secret, CountedSecret)] == [0, 0]
+
+    @pytest.mark.parametrize(
+        ("variables", "channels"),
+        [
+            ({}, set()),
+            ({"MAIL_FROM": "", "SLACK": "", "TEAMS": ""}, set()),
+            ({"SLACK": "off", "TEAMS": "off"}, set()),
+            ({"MAIL_FROM": "Deploys <deploys@example.com>"}, {"email"}),
+            ({"SLACK": "on", "TEAMS": "on"}, {"slack", "teams"}),
+        ],
+        ids=str,
+    )
+    def test_has_the_channels_that_its_environment_names(
+        self, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], channels: set[str]
+    ) -> None:
+        for name in ("MAIL_FROM", "SLACK", "TEAMS"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        assert type(services)().channels == channels
+
+
+class TestNobodyIsToldAgain:
+    """A create that finds a token leaves who is told of it as it is."""
+
+    def test_by_a_create_with_a_used_key(self, api: Api, world: InMemory) -> None:
+        first = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#first"})
+        again = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#second"})
+        assert (again["id"], again["isCached"]) == (first["id"], True)
+        assert api.retrieve(first["id"])["notify"] == {"slack": "#first"}
+
+    def test_nor_at_all_if_the_token_had_no_notify(self, api: Api, world: InMemory) -> None:
+        first = api.create(idempotencyKey="k", page=PAGE)
+        api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#second"})
+        assert (world.store.get(first["id"]).has_notify, "notify" in api.retrieve(first["id"])) == (False, False)
+
+    def test_by_a_create_that_finds_a_kept_completion(self, api: Api, world: InMemory) -> None:
+        api.post("/api/v1/waitpoints/complete", {"idempotencyKey": "k", "data": {"action": "submit"}})
+        found = api.create(idempotencyKey="k", page=PAGE, notify={"slack": "#a"})
+        token = world.store.get(found["id"])
+        assert (found["isCached"], token.has_notify, token.notify) == (True, False, None)
+
+
+def test_a_public_access_token_retrieves_nothing(api: Api, world: InMemory) -> None:
+    """Nobody but who holds the API key sees addresses: `retrieve` takes no other credential."""
+    created = api.create(page=PAGE, notify={"email": ["ann@example.com"]})
+    for scope in ("admin", f"read:waitpoints:{created['id']}", "read:all"):
+        signed = world.credentials.sign_public_access_token([scope])
+        answer = api.get(f"{TOKENS}/{created['id']}", {"authorization": f"Bearer {signed}"})
+        assert answer.status == 401
+        assert "ann@example.com" not in answer.text
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
+    max_leaves=6,
+)
+ADDRESSES = st.lists(
+    st.sampled_from(["ann@example.com", "ANN@example.com", "größe@example.com", "x"]) | JSON_VALUES, max_size=4
+)
+NOTIFY = st.dictionaries(
+    st.sampled_from(["email", "slack", "teams", "mail"]) | st.text(max_size=4), JSON_VALUES, max_size=3
+) | (
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "email": st.booleans() | ADDRESSES | JSON_VALUES,
+            "slack": st.sampled_from(["#deploys", "C024BE91L"])
+            | st.text(max_size=6).map(lambda name: f"#{name}")
+            | JSON_VALUES,
+            "teams": st.sampled_from(["TEAMS_DEPLOYS", "NONE"]) | JSON_VALUES,
+        },
+    )
+)
+PEOPLE = st.lists(st.sampled_from([ANN, BO, CY, DEE, "ed@example.com"]), max_size=3, unique_by=str)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(notify=NOTIFY, approvers=PEOPLE, later=st.none() | st.sampled_from(["fay", "fay@example.com"]))
+def test_whatever_is_asked_is_answered_and_what_is_accepted_reaches_everybody(
+    api: Api, world: InMemory, notify: Any, approvers: list[Any], later: Any
+) -> None:
+    asked = page(*approvers, later=later if approvers else None)
+    answer = api.post(TOKENS, json.dumps({"page": asked, "notify": notify}))
+    assert answer.status in (200, 422)
+    if answer.status == 422:
+        assert answer.error.startswith("Invalid notify")
+        return
+    shown = api.retrieve(answer.json["id"])
+    assert shown["notify"] == notify
+    for person in [*shown.get("approvers", []), *shown.get("escalation", {}).get("to", [])]:
+        assert ("email" in notify and "email" in person) or ("slack" in notify and "slack" in person)
