@@ -52,6 +52,7 @@ class Approver(AnswerModel):
     name: str = _optional("How the page names the person. Without it, by the id.")
     email: str = _optional("The person's e-mail address.")
     slack: str = _optional("The person's member id in Slack, such as U024BE7LH.")
+    language: Literal["en", "de", "fr", "es", "ja", "zh"] = _optional("The language of the person's messages.")
 
 
 class ApproverLink(AnswerModel):
@@ -119,6 +120,8 @@ class CompletedBy(AnswerModel):
     query: str = _optional("The request's query string.")
     deliveryId: str = _optional("The sender's own id of the delivery: `webhook-id`, `X-GitHub-Delivery` and the like.")
     approver: str = _optional("The id of the approver whose answer decided.")
+    slackUser: str = _optional("The id of whoever pressed a button in Slack, if the page names no approvers.")
+    slackName: str = _optional("Their name in Slack.")
     override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
 
 
@@ -137,6 +140,26 @@ class Reminders(AnswerModel):
     count: int
     lastAt: Instant = _optional("Absent before the first one.")
     nextAt: Instant = _optional("Absent if there is no further one before the token ends.")
+
+
+class Notify(AnswerModel):
+    """Who is told of a token's page."""
+
+    email: Literal[True] | list[str] = _optional("True: its approvers, each at their address. Else the addresses.")
+    slack: str = _optional("The name or the id of a channel.")
+    teams: str = _optional("The name of the secret that holds a workflow's URL.")
+
+
+class Notice(AnswerModel):
+    """What was sent to one place."""
+
+    channel: Literal["email", "slack", "teams"]
+    to: str = Field(description="An address, a channel or member id of Slack, or the name of the secret of Teams.")
+    approver: str = _optional("The approver's id, if the place is a person's.")
+    status: Literal["sent", "refused"] = Field(description="Refused: the channel takes nothing for this place.")
+    at: Instant = Field(description="When something was last sent there, or refused.")
+    reminders: int = _optional("The number of the token's last reminder that was sent there. Absent before the first.")
+    reason: str = _optional("Why the channel refuses it, in its own word, such as `channel_not_found`.")
 
 
 class WaitpointTokenObject(AnswerModel):
@@ -172,6 +195,8 @@ class WaitpointTokenObject(AnswerModel):
     links: list[ApproverLink] = _optional("The link of each person.")
     requestedBy: str = _optional("Who asked for the decision.")
     escalation: Escalation = _optional("Who may answer later.")
+    notify: Notify = _optional("Who is told of its page, if its create said so. Not in a list, and not in Trigger.dev.")
+    notices: list[Notice] = _optional("What was sent so far, in the order of `notify`. Present together with it.")
     metadata: dict[str, Any] = _optional("The `metadata` of its create. Not in a list, and not in Trigger.dev.")
     reminders: Reminders = _optional("If its page has `remind`. Not in a list, and not in Trigger.dev.")
     traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")

@@ -149,8 +149,9 @@ ENDED = Answer(
 )
 FULL = Answer("The token has 100 waiters already, which is the limit.")
 UNPROCESSABLE = Answer(
-    "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema` or "
-    "`page` that cannot be used, such as one on which everyone could answer and nothing be decided; `error` says why."
+    "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema`, "
+    "`page` or `notify` that cannot be used, such as a page on which everyone could answer and nothing be decided, or a "
+    "channel that the stack does not have; `error` says why."
 )
 WRONG_METHOD = Answer(
     "The path does not have this method.", headers={"allow": header("The methods of the path, separated by commas.")}
