@@ -1,12 +1,24 @@
 """The Python client has everything that the API has, and its fake answers as the API is described to."""
 
+import dataclasses
 import re
 from typing import Any
 
 import httpx
 import pytest
 from pydantic import BaseModel, TypeAdapter
-from waitpoints_client import APIError, CreateOptions, EndpointOptions, ListFilters, PageOptions, Waitpoints, calls, models
+from waitpoints_client import (
+    APIError,
+    ApproverOptions,
+    CreateOptions,
+    EndpointOptions,
+    ListFilters,
+    NotifyOptions,
+    PageOptions,
+    Waitpoints,
+    calls,
+    models,
+)
 from waitpoints_client.testing import FakeWaitpoints
 
 from openapi import answers
@@ -14,6 +26,8 @@ from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.page import definition as page_definition
+from waitpoints.api.page.approvers import Approver
+from waitpoints.notices import Channel
 
 NOT_FOR_IT = {
     "preflight_complete_waitpoint_token_v1",  # browsers send it
@@ -75,6 +89,11 @@ def test_a_page_has_every_member() -> None:
     assert PageOptions.__annotations__.keys() == set(page_definition._MEMBERS)
 
 
+def test_notify_and_an_approver_have_every_member() -> None:
+    assert NotifyOptions.__annotations__.keys() == set(Channel)
+    assert ApproverOptions.__annotations__.keys() == {field.name for field in dataclasses.fields(Approver)}
+
+
 def test_an_endpoint_has_every_setting() -> None:
     settings: Any = dict.fromkeys(EndpointOptions.__annotations__, "x")
     put = by_id("put_endpoint_v1").body
@@ -99,6 +118,8 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.ApproverAnswer, answers.ApproverAnswer),
         (models.Escalation, answers.Escalation),
         (models.Reminders, answers.Reminders),
+        (models.Notify, answers.Notify),
+        (models.Notice, answers.Notice),
         (models.OtherDeliveries, answers.OtherDeliveries),
         (models.MovedDeadline, answers.MoveDeadlineResponse),
         (models.Completion, answers.CompleteWaitpointTokenResponse),
@@ -172,6 +193,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     large = client.create()
     client.complete(large, '"' * 800_000)
     client._send(calls.packet(str(client._send(calls.get(large)).output_text)))
+    client.get(client.create(page={"title": "Go?"}, notify={"email": ["ann@example.com"], "slack": "#deploys"}))
     asked = client.create(page={**APPROVAL, "escalate": {"after": "1h", "to": ["lead"]}})
     for approver in ("ann", "bo@example.com"):
         fake.answer(asked, approver, "approve")

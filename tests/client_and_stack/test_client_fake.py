@@ -9,6 +9,8 @@ import pytest
 from waitpoints_client.testing import FakeWaitpoints
 
 from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.secret import FakeSecret
+from tests.support.fakes.in_memory import InMemory
 from waitpoints import reminding
 from waitpoints.token import Token as StoredToken
 
@@ -65,6 +67,9 @@ APPROVERS: list[Any] = [
     [{"id": "ann", "email": "ann"}],
     [{"id": "ann", "email": None}],
     [{"id": "ann", "slack": "@ann"}],
+    [{"id": "ann", "language": "ja"}],
+    [{"id": "ann", "language": "it"}],
+    [{"id": "ann", "language": []}],
     ["ann", "Ann"],
     ["ann@example.com", {"id": "ann", "email": "Ann@example.com"}],
     [{"id": "U024BE7LH"}, {"id": "ann", "slack": "U024BE7LH"}],
@@ -135,6 +140,49 @@ REMINDERS: list[Any] = [
     {"page": {"remind": "every 1d"}, "timeout": "1h"},
     {"page": {"remind": ["4h"], "approvers": ["ann"], "escalate": {"after": "1d", "to": ["bo"]}}, "timeout": "1d"},
     {"page": {"remind": ["4h"], "approvers": ["ann"], "escalate": {"after": "1d", "to": ["bo"]}}, "timeout": "4h"},
+]
+BO: Any = {"id": "bo", "name": "Bo " + "x" * 90, "email": "bo@example.com", "slack": "U024BE7LH"}
+NO_NOTIFY: list[Any] = [None, 7, [], "email", {}, {"emial": True}, {"sms": 1}, {"\ud800": 1}]
+NOTIFIES: list[Any] = [
+    *({"page": {}, "notify": notify} for notify in NO_NOTIFY),
+    *(
+        {"page": {}, "notify": {"email": email}}
+        for email in (True, False, None, "a@b.cd", [], ["a@b.cd"] * 2, ["a@b.cd", "A@b.cd"], ["a"], [7], ["é@b.cd"], ["a@é.cd"])
+    ),
+    {"page": {}, "notify": {"email": [f"{number}@example.com" for number in range(20)]}},
+    {"page": {}, "notify": {"email": [f"{number}@example.com" for number in range(21)]}},
+    *(
+        {"page": {}, "notify": {"slack": channel}}
+        for channel in (
+            "#deploys",
+            "#größe",
+            "C024BE91L",
+            "G024BE91L",
+            "deploys",
+            "#Deploys",
+            "#a b",
+            "#" + "x" * 81,
+            "U12",
+            7,
+            "",
+        )
+    ),
+    *({"page": {}, "notify": {"teams": name}} for name in ("TEAMS", "a-b_1", "", "a/b", "x" * 65, None)),
+    {"page": {}, "notify": {"email": ["a@b.cd"], "slack": "#a", "teams": "TEAMS"}},
+    {"notify": {"slack": "#a"}},
+    {"notify": {"slack": "#a"}, "payloadSchema": {}},
+    *(
+        {"page": {"approvers": approvers}, "notify": notify}
+        for approvers in ([BO], ["ann"], [BO, "ann@example.com"], [{"id": "cy", "email": "é@b.cd", "slack": "W024BE7LH"}])
+        for notify in (
+            {"email": True},
+            {"slack": "#a"},
+            {"email": True, "slack": "#a"},
+            {"teams": "TEAMS"},
+            {"email": ["a@b.cd"]},
+        )
+    ),
+    {"page": {"approvers": [BO], "escalate": {"after": "1d", "to": ["lead", "ann@example.com"]}}, "notify": {"email": True}},
 ]
 CHOICES: list[Any] = [
     b"",
@@ -260,6 +308,28 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(api: Api, members: dic
     assert {name: answered.get(name) for name in shown} == {name: theirs_shown.get(name) for name in shown}
     links = [[(it["approver"], it["url"].partition("?")[2]) for it in of["links"]] for of in (ours.json(), theirs.json)]
     assert links[0] == links[1]
+
+
+@pytest.mark.parametrize("wanted", NOTIFIES, ids=lambda it: json.dumps(it)[:60])
+def test_notify_is_read_as_the_handlers_do(api: Api, world: InMemory, wanted: dict[str, Any]) -> None:
+    """The fake has every channel, and each secret that one names."""
+    world.channels.update(("email", "slack", "teams"))
+    world.webhook_secrets |= dict.fromkeys(("TEAMS", "a-b_1"), FakeSecret("https://example.com/workflow"))
+    world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+    fake = FakeWaitpoints()
+    content = json.dumps({**wanted, **({"page": {"title": "Go?", **wanted["page"]}} if "page" in wanted else {})}).encode()
+    theirs = api.post(TOKENS, content)
+    request = httpx.Request("POST", fake.url + TOKENS, content=content, headers={"authorization": f"Bearer {fake.api_key}"})
+    ours = fake.handle_request(request)
+
+    assert ours.status_code == theirs.status, (ours.text, theirs.text)
+    if theirs.status != 200:
+        assert ours.json() == theirs.json
+        return
+    shown = fake.client().get(ours.json()["id"])
+    assert (shown.notices, api.retrieve(theirs.json["id"])["notices"]) == ((), [])
+    assert shown.notify
+    assert json.loads(shown.notify.model_dump_json(exclude_defaults=True)) == wanted["notify"]
 
 
 @pytest.mark.parametrize("wanted", REMINDERS, ids=lambda it: json.dumps(it)[:60])

@@ -566,6 +566,15 @@ APPROVAL: PageOptions = {
 PEOPLE = ["ann", "bo@example.com", "c/o d"]
 
 
+def test_a_stack_says_who_cannot_be_told(waitpoints: Waitpoints) -> None:
+    """Also one without channels."""
+    with pytest.raises(UnprocessableEntityError, match=r"it does not reach Ann Lee, bo@example\.com, c/o d, lead: each"):
+        waitpoints.create(page=APPROVAL, notify={"slack": "#deploys"})
+    with pytest.raises(UnprocessableEntityError, match="it needs a page"):
+        waitpoints.create(notify={"slack": "#deploys"})
+    assert (waitpoints.get(waitpoints.create()).notify, waitpoints.get(waitpoints.create()).notices) == (None, ())
+
+
 @pytest.fixture
 def approval(waitpoints: Waitpoints) -> CreatedToken:
     """A token that two of three people must approve."""

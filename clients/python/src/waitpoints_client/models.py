@@ -71,6 +71,8 @@ class Approver(Answer):
     email: str | None = None
     slack: str | None = None
     """A member id of Slack."""
+    language: str | None = None
+    """The language of the person's messages, such as "de"."""
 
 
 class ApproverLink(Answer):
@@ -108,6 +110,36 @@ class Reminders(Answer):
     last_at: datetime | None = None
     next_at: datetime | None = None
     """None if there is no further one before the token ends."""
+
+
+class Notify(Answer):
+    """Who is told of a token's page."""
+
+    email: bool | tuple[str, ...] = False
+    """True: its approvers, each at their address. Else the addresses; False if no mail is sent."""
+    slack: str | None = None
+    """The name or the id of a channel."""
+    teams: str | None = None
+    """The name of the secret that holds a workflow's URL."""
+
+
+class Notice(Answer):
+    """What was sent to one place."""
+
+    channel: str
+    """email, slack or teams."""
+    to: str
+    """An address, a channel or member id of Slack, or the name of the secret of Teams."""
+    approver: str | None = None
+    """The approver's id, if the place is a person's."""
+    status: str
+    """sent, or refused: the channel takes nothing for this place."""
+    at: datetime
+    """When something was last sent there, or refused."""
+    reminders: int = 0
+    """The number of the token's last reminder that was sent there."""
+    reason: str | None = None
+    """Why the channel refuses it, in its own word, such as "channel_not_found"."""
 
 
 class CreatedToken(Answer):
@@ -154,6 +186,10 @@ class CompletedBy(Answer):
     """The sender's own id of the delivery."""
     approver: str | None = None
     """The id of the approver whose answer decided."""
+    slack_user: str | None = None
+    """The id of whoever pressed a button in Slack, if the page names no approvers."""
+    slack_name: str | None = None
+    """Their name in Slack."""
     override: bool = False
     """Whether the API key completed it in place of its approvers."""
 
@@ -212,6 +248,10 @@ class Token(ListedToken):
     escalation: Escalation | None = None
     reminders: Reminders | None = None
     """None if its page has no `remind`."""
+    notify: Notify | None = None
+    """Who is told of its page. None if nobody is."""
+    notices: tuple[Notice, ...] = ()
+    """What was sent to each of them so far."""
     metadata: Mapping[str, Any] | None = Field(default=None, repr=False)
     """The `metadata` of its `create`."""
     traceparent: str | None = Field(default=None, repr=False)

@@ -72,6 +72,8 @@ class ApproverOptions(TypedDict):
     email: NotRequired[str]
     slack: NotRequired[str]
     """A member id of Slack, such as "U024BE7LH"."""
+    language: NotRequired[Literal["en", "de", "fr", "es", "ja", "zh"]]
+    """The language of the person's messages: English by default."""
 
 
 class EscalateOptions(TypedDict):
@@ -105,6 +107,17 @@ class PageOptions(TypedDict):
     """When those who have not answered are asked again: up to five durations from the create, such as "4h", or "every 1d"."""
 
 
+class NotifyOptions(TypedDict, total=False):
+    """Who is told of a page, at least one of them. `docs/notices.md` has it all."""
+
+    email: Literal[True] | Sequence[str]
+    """True: its approvers, each at their address. Without `approvers`: up to 20 addresses."""
+    slack: str
+    """A channel's name, such as "#deploys", or its id. Approvers with a Slack id also get a direct message."""
+    teams: str
+    """The NAME of the secret `<stack name>/NAME` in Secrets Manager, which holds a workflow's URL."""
+
+
 class CreateOptions(TypedDict, total=False):
     """The options of `create`."""
 
@@ -124,6 +137,8 @@ class CreateOptions(TypedDict, total=False):
     """A JSON Schema: an output that does not fit is refused."""
     page: PageOptions | None
     """What a person sees who opens the token's URL, instead of the three rules above."""
+    notify: NotifyOptions | None
+    """Who is told of the page, and reminded: by mail, in Slack or in Teams."""
     metadata: Mapping[str, Any] | None
     """What you know the token by, such as the ids of your run or order: up to 4 KiB of JSON, which the token shows again."""
     traceparent: str | None

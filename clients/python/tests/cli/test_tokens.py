@@ -4,7 +4,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import httpx
 import pytest
 from typer.testing import CliRunner, Result
 
-from waitpoints_client import PageOptions, Waitpoints
+from waitpoints_client import Notify, PageOptions, Token, Waitpoints
 from waitpoints_client.cli import show, stacks, token_views
 from waitpoints_client.cli.arguments import read_content
 from waitpoints_client.cli.problems import CommandProblem
@@ -63,6 +63,44 @@ class TestCreate:
             token = fields(run("create", "--metadata", given))["id"]
             assert waitpoints.get(token).metadata == {"order": 4711}
             assert fields(run("get", token))["metadata"] == '{"order": 4711}'
+
+    @pytest.mark.parametrize(
+        ("given", "notify"),
+        [
+            (["slack:#deploys"], {"slack": "#deploys"}),
+            (
+                ["email:a@example.com", "email:b@example.com", "teams:T"],
+                {"email": ["a@example.com", "b@example.com"], "teams": "T"},
+            ),
+            (['{"slack": "C024BE91L"}'], {"slack": "C024BE91L"}),
+            (["-"], {"email": ["a@example.com"]}),
+        ],
+    )
+    def test_tells_people_of_its_page(self, run: Run, waitpoints: Waitpoints, given: list[str], notify: dict[str, Any]) -> None:
+        words = [word for one in given for word in ("--notify", one)]
+        token = fields(run("create", "--page", '{"title": "Go?"}', *words, input='{"email": ["a@example.com"]}'))["id"]
+        found = waitpoints.get(token).notify
+        assert found
+        assert json.loads(found.model_dump_json(exclude_defaults=True)) == notify
+        assert fields(run("get", token))["told"] == "nobody yet"
+
+    def test_tells_the_approvers_of_its_page(self, run: Run, waitpoints: Waitpoints) -> None:
+        page = {"title": "Go?", "approvers": ["ann@example.com"]}
+        token = fields(run("create", "--page", json.dumps(page), "--notify", "email"))["id"]
+        assert waitpoints.get(token).notify == Notify(email=True)
+
+    @pytest.mark.parametrize(
+        "given",
+        [
+            *(["sms:1"], ["slack"], ["slack:"], ["email", "email"], ["email", "email:a@b.cd"], ["email:a@b.cd", "email"]),
+            *(["slack:#a", "slack:#b"], ["teams:A", "teams:B"], ["ann@example.com"], ["email:a@b.cd", '{"slack": "#a"}']),
+        ],
+        ids=str,
+    )
+    def test_refuses_what_names_nobody(self, run: Run, given: list[str]) -> None:
+        result = run("create", "--page", '{"title": "Go?"}', *(word for one in given for word in ("--notify", one)))
+        said = "has another form than email, email:ADDRESS, slack:CHANNEL or teams:SECRET, or contradicts one before"
+        assert (result.exit_code, result.stderr) == (2, f"Error: --notify {given[-1]} {said}\n")
 
     def test_says_that_a_key_has_a_token(self, run: Run) -> None:
         first = fields(run("create", "--key", "order-1", "--key-ttl", "1h"))
@@ -195,6 +233,31 @@ class TestGet:
         ):
             fake.advance(timedelta(hours=hours))
             assert fields(run("get", token.id))["reminders"] == said
+
+    def test_shows_who_was_told_and_what_a_channel_refused(self, waitpoints: Waitpoints) -> None:
+        token, now = waitpoints.get(waitpoints.create()), datetime.now(timezone.utc)
+        notices = [
+            {"channel": "slack", "to": "#deploys", "status": "sent", "at": now},
+            {"channel": "email", "to": "ann@example.com", "approver": "ann", "status": "sent", "at": now, "reminders": 2},
+            {"channel": "email", "to": "bo@example.com", "approver": "bo@example.com", "status": "refused", "at": now}
+            | {"reason": "MessageRejected"},
+        ]
+        told = Token.model_validate({**token.model_dump(), "notify": {"slack": "#deploys", "email": True}, "notices": notices})
+        found = token_views.details(told)
+        assert {name: text for name, text in found.items() if name.startswith("told")} == {
+            "told 1": f"slack #deploys {at(now)}",
+            "told 2": f"email ann@example.com for ann {at(now)}",
+            "told 3": f"email bo@example.com {at(now)} refused: MessageRejected",
+        }
+
+    @pytest.mark.parametrize(("name", "said"), [("Ann Lee", "Ann Lee in Slack"), (None, "U024BE7LH in Slack")])
+    def test_shows_who_pressed_a_button_in_slack(self, waitpoints: Waitpoints, name: str | None, said: str) -> None:
+        waitpoints.complete(created := waitpoints.create())
+        token = waitpoints.get(created)
+        by = {"source": "callback", "at": token.completed_at, "slackUser": "U024BE7LH", "slackName": name}
+        assert token_views.details(Token.model_validate({**token.model_dump(), "completed_by": by}))["ended"].endswith(
+            f" by {said}"
+        )
 
     def test_says_nothing_of_approvers_without_them(self, run: Run, waitpoints: Waitpoints) -> None:
         found = fields(run("get", waitpoints.create(page={"title": "Go?"}).id))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
-    from waitpoints_client.options import Verify
+    from waitpoints_client.options import NotifyOptions, Verify
 
 USAGE = 2
 
@@ -107,6 +107,30 @@ def parse_verify(argument: str) -> "Verify":
     if len(parts) == 3 and all(parts):
         return {"scheme": parts[0], "secret": parts[1], "header": parts[2]}
     raise CommandProblem(f"--verify {argument} has another form than SCHEME:SECRET, such as github:GITHUB, or JSON", USAGE)
+
+
+def parse_notify(found: list[str]) -> "NotifyOptions":
+    """Return who is told: `email`, `email:ADDRESS` (also several), `slack:CHANNEL` and `teams:SECRET`, or the API's JSON."""
+    if len(found) == 1 and (found[0].lstrip().startswith(("{", "@")) or found[0] == "-"):
+        whole: NotifyOptions = read_json(found[0], "--notify")
+        return whole
+    notify: NotifyOptions = {}
+    addresses: list[str] = []
+    for argument in found:
+        channel, _, to = argument.partition(":")
+        if argument == "email" and "email" not in notify:
+            notify["email"] = True
+        elif channel == "email" and to and notify.get("email") is not True:
+            addresses.append(to)
+            notify["email"] = addresses
+        elif channel == "slack" and to and "slack" not in notify:
+            notify["slack"] = to
+        elif channel == "teams" and to and "teams" not in notify:
+            notify["teams"] = to
+        else:
+            forms = "email, email:ADDRESS, slack:CHANNEL or teams:SECRET"
+            raise CommandProblem(f"--notify {argument} has another form than {forms}, or contradicts one before", USAGE)
+    return notify
 
 
 def check_tags(tags: list[str] | None) -> list[str] | None:

@@ -74,4 +74,10 @@ Verify = Annotated[
     str | None,
     option("--verify", metavar="SCHEME:SECRET", help="How the sender signs, and the secret's NAME: github:GITHUB, or JSON."),
 ]
+Notify = Annotated[
+    list[str] | None,
+    option(
+        "--notify", metavar="WHOM", help="email, email:ADDRESS, slack:#CHANNEL, teams:SECRET; repeat it for several. Or JSON."
+    ),
+]
 When = Annotated[str | None, option("--complete-when", metavar="EXPR", help="Only a delivery that matches (JMESPath) counts.")]

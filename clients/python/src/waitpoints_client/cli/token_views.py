@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.cli import show
 
 if TYPE_CHECKING:
-    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Reminders, Result, Token
+    from waitpoints_client.models import ApproverLink, CompletedBy, ListedToken, Notice, Reminders, Result, Token
 
 COLUMNS = ("ID", "STATUS", "CREATED", "TIMES OUT", "TAGS", "KEY")
 WATCH_SECONDS = 2.0
@@ -48,6 +48,9 @@ def details(token: "Token") -> dict[str, Any]:
         found["error"] = f"{token.error.name}: {token.error.message}"
     found |= _decision(token) if token.approvers else {}
     found |= {"reminders": _reminders(token.reminders)} if token.reminders else {}
+    found |= {"told": "nobody yet"} if token.notify and not token.notices else {}
+    for number, notice in enumerate(token.notices, 1):
+        found[f"told {number}"] = _told(notice)
     for number, waiter in enumerate(token.waiters, 1):
         found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
     if token.other_deliveries:
@@ -61,12 +64,20 @@ def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
 
 
 def _who(by: "CompletedBy") -> str:
+    if by.slack_user:
+        return f"{by.slack_name or by.slack_user} in Slack"
     return by.approver or (f"{by.source}, in place of its approvers" if by.override else by.source)
 
 
 def _reminders(sent: "Reminders") -> str:
     last = f", the last {show.instant(sent.last_at)}" if sent.last_at else ""
     return f"{sent.count}{last}" + (f", the next {show.instant(sent.next_at)}" if sent.next_at else "")
+
+
+def _told(notice: "Notice") -> str:
+    of_person = f" for {notice.approver}" if notice.approver and notice.approver != notice.to else ""
+    refused = f" refused: {notice.reason}" if notice.status == "refused" else ""
+    return f"{notice.channel} {notice.to}{of_person} {show.instant(notice.at)}{refused}"
 
 
 def _decision(token: "Token") -> dict[str, str]:

@@ -13,6 +13,7 @@ from waitpoints_client.cli.options import (
     Data,
     Json,
     Key,
+    Notify,
     Stack,
     Status,
     Tags,
@@ -43,6 +44,7 @@ def create(
     complete_when: When = None,
     schema: Annotated[str | None, option("--schema", metavar="JSON", help="A JSON Schema of the output, or its file.")] = None,
     page: Annotated[str | None, option("--page", metavar="JSON", help="A page for a person, or its file.")] = None,
+    notify: Notify = None,
     metadata: Annotated[str | None, option("--metadata", metavar="JSON", help="An object to know it by, or its file.")] = None,
     quiet: Annotated[bool, option("--quiet", "-q", help="Print the id alone.")] = False,
     stack: Stack = None,
@@ -51,7 +53,8 @@ def create(
     """Create a token.
 
     A POST to its URL completes it. With --page, a person can open the URL and answer there. If the page names its approvers,
-    each has a link of their own, and only these take answers.
+    each has a link of their own, and only these take answers. With --notify, the stack tells people of the page: --notify email
+    its approvers.
     """
     options: Any = {
         "timeout": timeout,
@@ -63,6 +66,7 @@ def create(
     options |= {
         "payload_schema": arguments.read_json_or_file(schema, "--schema") if schema else None,
         "page": arguments.read_json_or_file(page, "--page") if page else None,
+        "notify": arguments.parse_notify(notify) if notify else None,
         "metadata": arguments.read_json_or_file(metadata, "--metadata") if metadata else None,
     }
     with stacks.find_client(stack) as waitpoints:
@@ -79,8 +83,8 @@ def create(
 def get(token: Token, stack: Stack = None, as_json: Json = False) -> None:
     """Show a token: its status, its output, and what waits for it.
 
-    If its page names its approvers: who has answered what, who is still asked, and their links. With --json its output is JSON
-    text, as in the API.
+    If its page names its approvers: who has answered what, who is still asked, and their links. If people are told of it:
+    who was. With --json its output is JSON text, as in the API.
     """
     with stacks.find_client(stack) as waitpoints:
         found = waitpoints.get(token)

@@ -12,11 +12,13 @@ from waitpoints_client.testing.answers import Refusal, iso, unknown, without_non
 
 MEMBERS = ("approvers", "requestedBy", "selfApproval", "escalate")  # of a page
 MOST = 20  # people
+EMAIL_EXPECTED = "expected an e-mail address of at most 254 characters, and nothing else"
 LONGEST_ANSWER = 3_072  # bytes of JSON
 _EMAIL = re.compile(r"[^\s@<>\"(),:;\[\]\\]+@[^\s@<>\"(),:;\[\]\\.]+(\.[^\s@<>\"(),:;\[\]\\.]+)+")
 _SLACK = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-_PERSON = ("id", "name", "email", "slack")
+_PERSON = ("id", "name", "email", "slack", "language")
+_LANGUAGES = ("en", "de", "fr", "es", "ja", "zh")
 
 Person = dict[str, str]
 """A person as the API shows them."""
@@ -147,14 +149,16 @@ def _people(value: Any, place: str) -> list[tuple[Person, str]]:
 def _person(value: Any, place: str) -> Person:
     if isinstance(value, str):
         identifier = _id(value, place)
-        return {"id": identifier, **({"email": identifier} if _is_email(identifier) else {})}
+        return {"id": identifier, **({"email": identifier} if is_email(identifier) else {})}
     _refuse_members(value, place, _PERSON)
     if "name" in value:
         _text(value["name"], f"{place}.name", 100)
-    if "email" in value and not _is_email(value["email"]):
-        raise _invalid(f"{place}.email", "expected an e-mail address of at most 254 characters, and nothing else")
+    if "email" in value and not is_email(value["email"]):
+        raise _invalid(f"{place}.email", EMAIL_EXPECTED)
     if "slack" in value and not (isinstance(value["slack"], str) and _SLACK.fullmatch(value["slack"])):
         raise _invalid(f"{place}.slack", "expected a member id, such as U024BE7LH, not a name")
+    if "language" in value and value["language"] not in _LANGUAGES:
+        raise _invalid(f"{place}.language", f"expected one of {', '.join(_LANGUAGES)}")
     _id(value.get("id"), f"{place}.id")
     return {name: value[name] for name in _PERSON if name in value}
 
@@ -176,7 +180,7 @@ def _text(value: Any, place: str, longest: int) -> str:
     return value
 
 
-def _is_email(text: Any) -> bool:
+def is_email(text: Any) -> bool:
     return isinstance(text, str) and len(text) <= 254 and _EMAIL.fullmatch(text) is not None and text.isprintable()
 
 

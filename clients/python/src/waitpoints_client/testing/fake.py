@@ -78,6 +78,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
     registered one counts as resumed when its token ends. `advance` moves its clock.
 
+    It has every channel of `notify` and each secret that one names, but it tells nobody: `notices` stays empty.
+
     It does not check `verify`, `complete_when`, `payload_schema` and `page`, except who of a page's `approvers` chose which
     action. What would need more raises NotImplementedError; with `ignore_rules`, every delivery and output is accepted instead.
     """

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from waitpoints_client.testing import approval as page_approval
-from waitpoints_client.testing import reminders, times
+from waitpoints_client.testing import notices, reminders, times
 from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
 from waitpoints_client.testing.approval import Approval
 
 FIELDS = (
     "idempotencyKey", "idempotencyKeyTTL", "timeout", "tags", "taskToken", "callbackId", "unwrap", "context", "execution",
-    "verify", "completeWhen", "payloadSchema", "page", "metadata", "traceparent",
+    "verify", "completeWhen", "payloadSchema", "page", "notify", "metadata", "traceparent",
 )  # fmt: skip
 RULES = ("verify", "completeWhen", "payloadSchema", "page")
 REQUEST_KEY_LIFETIME = 3_600_000
@@ -53,6 +53,7 @@ class FakeToken:
     page_actions: list[str] | None = None
     approval: Approval | None = None
     remind: tuple[int, ...] | None = None
+    notify: dict[str, Any] | None = None
     metadata: dict[str, Any] | None = None
     traceparent: str | None = None
     waiters: list[dict[str, Any]] = field(default_factory=list)
@@ -100,6 +101,8 @@ class FakeToken:
             "pageActions": self.page_actions,
             "metadata": self.metadata,
             "reminders": self._reminders(now),
+            "notify": self.notify,
+            "notices": None if self.notify is None else [],
             "traceparent": self.traceparent,
         }
         people = self.approval.shown(self.created_at, link_of) if self.approval else {}
@@ -280,6 +283,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         reason = "a page says itself which bodies complete the token"
         raise Refusal(422, f"Invalid page: {rules[0]} is not accepted with it: {reason}")
     approval, remind = page_approval.parse(body.get("page")), reminders.parse(body.get("page"))
+    notify = notices.parse(body, approval)
     timeout_at = times.timeout_at(body.get("timeout"), now)
     begins = {"page.remind": remind[0] if remind else None, "page.escalate.after": approval.after if approval else None}
     reminders.refuse_late(begins, None if timeout_at is None else timeout_at - now)
@@ -294,6 +298,7 @@ def _new_token(body: Mapping[str, Any], now: int, parent: str | None) -> FakeTok
         page_actions=_page_actions(body["page"]) if "page" in rules else None,
         approval=approval,
         remind=remind,
+        notify=notify,
         metadata=_metadata(body["metadata"]) if "metadata" in body else None,
         traceparent=_traceparent(body, parent),
         waiters=_waiters(body, now),

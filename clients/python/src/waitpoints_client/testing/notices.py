@@ -1,0 +1,95 @@
+"""Who is told of a page in the fake, which has every channel and sends nothing."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from waitpoints_client.testing.answers import Refusal, unknown
+from waitpoints_client.testing.approval import EMAIL_EXPECTED, Approval, Person, is_email
+
+MEMBERS = ("email", "slack", "teams")
+MOST = 20  # addresses
+_SLACK_NAME = re.compile(r"#[\w-]{1,80}")
+_SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
+_SECRET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_SURROGATES = re.compile("[\ud800-\udfff]")
+_ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+_CHANNEL = "the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id, such as C024BE91L"
+
+
+def parse(body: Mapping[str, Any], approval: Approval | None) -> dict[str, Any] | None:
+    """Return the `notify` of a create, None if it has none. `approval` is that of its page. Raises Refusal."""
+    if "notify" not in body:
+        return None
+    notify = body["notify"]
+    if not isinstance(notify, dict):
+        raise Refusal(400, 'Validation error: expected an object at "notify"')
+    if "page" not in body:
+        raise _invalid("notify", "it needs a page: people are told that it waits for their answer")
+    _check_members(notify)
+    _check_audience(notify, approval)
+    return notify
+
+
+def _check_members(notify: Mapping[str, Any]) -> None:
+    if not notify:
+        raise _invalid("notify", f"expected at least one of {', '.join(MEMBERS)}")
+    for name in notify:
+        if name not in MEMBERS:
+            raise _invalid("notify", unknown(_SURROGATES.sub("\ufffd", name), MEMBERS))
+    if "email" in notify and notify["email"] is not True:
+        _check_addresses(notify["email"])
+    if "slack" in notify and not _is_slack_channel(notify["slack"]):
+        raise _invalid("notify.slack", f"expected {_CHANNEL}")
+    if "teams" in notify and not (isinstance(notify["teams"], str) and _SECRET.fullmatch(notify["teams"])):
+        raise _invalid("notify.teams", "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
+
+
+def _check_addresses(value: Any) -> None:
+    if not isinstance(value, list) or not 1 <= len(value) <= MOST:
+        raise _invalid("notify.email", f"expected true, or a list of 1 to {MOST} e-mail addresses")
+    seen: dict[str, str] = {}
+    for number, address in enumerate(value):
+        place = f"notify.email[{number}]"
+        if not is_email(address):
+            raise _invalid(place, EMAIL_EXPECTED)
+        if not address.isascii():
+            raise _invalid(place, _ASCII)
+        if address.casefold() in seen:
+            raise _invalid(place, f"{seen[address.casefold()]} is the same address")
+        seen[address.casefold()] = place
+
+
+def _is_slack_channel(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    is_name = _SLACK_NAME.fullmatch(value) is not None and value == value.lower()
+    return is_name or _SLACK_ID.fullmatch(value) is not None
+
+
+def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> None:
+    if approval is None:
+        if notify.get("email") is True:
+            raise _invalid("notify.email", "without page.approvers, expected a list of e-mail addresses")
+        return
+    if isinstance(notify.get("email"), list):
+        raise _invalid("notify.email", "with page.approvers, expected true: each of them gets their own link")
+    ways = {"email": "an email", "slack": "a slack id"}
+    wanted = [member for member in ways if member in notify]
+    if not wanted:
+        raise _invalid("notify", "with page.approvers, it needs email or slack, too: Teams shows nobody's own link")
+    people = [*approval.approvers, *approval.to]
+    if unreached := [_shown(person) for person in people if not any(member in person for member in wanted)]:
+        way = " or ".join(ways[member] for member in wanted)
+        raise _invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
+    if "email" in wanted and (foreign := [person for person in people if not person.get("email", "").isascii()]):
+        raise _invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
+
+
+def _shown(person: Person) -> str:
+    name = person.get("name", person["id"])
+    return name if len(name) <= 60 else name[:60] + "…"
+
+
+def _invalid(place: str, reason: str) -> Refusal:
+    return Refusal(422, f"Invalid {place}: {reason}")
