@@ -62,6 +62,10 @@ const fields = () => [
     "A page for a person",
     "What somebody is shown who opens the callback URL (docs/pages.md). Not together with the rules for deliveries.",
     sample(area("Page, as JSON", "page", { rows: 10 }), PAGE),
+    area("Who is told of it, as JSON", "notify", {
+      rows: 2,
+      hint: 'Such as {"email": true} for its approvers, or {"slack": "#deploys"} (docs/notices.md).',
+    }),
   ),
   group(
     "Rules for deliveries",
@@ -135,6 +139,7 @@ const request = (data) => {
     idempotencyKeyTTL: textOf(data, "idempotencyKeyTTL"),
     metadata: jsonOf(data, "metadata", "The metadata"),
     page: jsonOf(data, "page", "The page"),
+    notify: jsonOf(data, "notify", "Who is told"),
     verify: verifyOf(data),
     completeWhen: textOf(data, "completeWhen"),
     payloadSchema: jsonOf(data, "payloadSchema", "The schema"),

@@ -2,6 +2,7 @@
 import { LINK, MOVED, TOKEN, TOKENS } from "./api.js";
 import { decision, filledIn, nameOf } from "./decision.js";
 import { el, outward, said } from "./dom.js";
+import { told } from "./notices.js";
 import {
   age,
   area,
@@ -60,6 +61,7 @@ export const token = async ({ name: id, call, say, refresh }) => {
           outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
       ),
       decision(token, say),
+      told(token),
       el("div", { class: "columns" }, life(token, say), about(token, say)),
       output(token, call, say),
     ],
@@ -249,13 +251,18 @@ const settled = (token) => {
   const kind = token.outputIsError ? "bad" : "good";
   const isHere = by.source === "complete" && by.deliveryId?.startsWith(HERE);
   const how = { COMPLETED: token.outputIsError ? "Failed" : "Completed", TIMED_OUT: "Ended" }[token.status];
-  const source = by.approver ? said(nameOf(token, by.approver)) : (SOURCES[by.source] ?? by.source);
+  const source = by.approver
+    ? said(nameOf(token, by.approver))
+    : by.slackUser
+      ? [said(by.slackName ?? by.slackUser), " in Slack"]
+      : (SOURCES[by.source] ?? by.source);
   return event(
     by.at,
     kind,
     isHere ? [how, " from the console"] : [how, " by ", source],
     by.override && "In place of its approvers.",
     facts(
+      fact("Slack id", by.slackUser && said(by.slackUser)),
       fact("From", by.ip && said(by.ip)),
       fact("User agent", folded(by.userAgent)),
       fact("Content type", folded(by.contentType)),

@@ -1,0 +1,39 @@
+// Who is told of a token's page, and what became of it.
+import { nameOf } from "./decision.js";
+import { el, said } from "./dom.js";
+import { badge, time } from "./parts.js";
+
+export const told = (token) =>
+  token.notify &&
+  el(
+    "section",
+    { "aria-labelledby": "told" },
+    el("h2", { id: "told" }, "Who was told"),
+    token.notices.length
+      ? el(
+          "ul",
+          { class: "people" },
+          token.notices.map((it) => notice(token, it)),
+        )
+      : el("p", { class: "hint" }, token.status === "WAITING" ? "Nobody yet: it takes some seconds." : "Nobody."),
+  );
+
+const HOW = { email: "By mail to ", slack: "In Slack: ", teams: "In Teams, by the secret " };
+
+const notice = (token, it) => {
+  const isRefused = it.status === "refused";
+  return el(
+    "li",
+    {},
+    el(
+      "p",
+      { class: "what" },
+      said(it.approver ? nameOf(token, it.approver) : it.to),
+      " ",
+      isRefused ? badge("bad", "Refused") : badge("plain", "Sent"),
+      el("span", { class: "hint" }, " ", time(it.at)),
+    ),
+    el("p", { class: "hint" }, HOW[it.channel] ?? `By ${it.channel}: `, said(it.to)),
+    isRefused && el("p", { class: "hint" }, "The channel says: ", said(it.reason), ". waitpoints redrive sends it again."),
+  );
+};
