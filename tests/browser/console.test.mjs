@@ -493,6 +493,56 @@ test("a decision says who has answered what and who is still asked, and its link
   await tab.browserContext().close();
 });
 
+test("says who was told, and what a channel refused", async () => {
+  const name = "<img src=x onerror=alert(1)>\u202e";
+  const page = { title: "Go?", approvers: [{ id: "ann", name, email: "ann@example.com" }] };
+  const { id } = (await api("POST", "/api/v1/waitpoints/tokens", { page })).body;
+  const at = new Date(Date.now() - 120_000).toISOString();
+  const sent = { status: "sent", at };
+  const told = {
+    ...(await retrieve(id)),
+    notify: { email: true, slack: "#deploys" },
+    notices: [
+      { channel: "slack", to: "#deploys", ...sent },
+      { channel: "email", to: "ann@example.com", approver: "ann", at, status: "refused", reason: "<b>MessageRejected</b>" },
+    ],
+  };
+  const tab = await signedIn(browser, "#/tokens", { width: 320, height: 720 });
+  let answer = { ...told, notices: [] };
+  const restore = await intercept(tab, (request) =>
+    request.url().endsWith(id) ? { status: 200, contentType: "application/json", body: JSON.stringify(answer) } : null,
+  );
+  const who = "[aria-labelledby=told]";
+  await visit(tab, `#/tokens/${id}`);
+  assert.match(await text(tab, who), /Nobody yet/);
+  answer = told;
+  await visit(tab, `#/tokens/${id}`);
+  const said = (await text(tab, who)).replace(/\s+/g, " ");
+  assert.match(said, /#deploys Sent 2 min\S* ago In Slack: #deploys <img src=x onerror=alert\(1\)>.* Refused 2 min/);
+  assert.match(said, /By mail to ann@example.com The channel says: <b>MessageRejected<\/b>. waitpoints redrive/);
+  assert.equal(await tab.$(`${who} img, ${who} b`), null);
+  assert.deepEqual(await violations(tab), []);
+  const [wide, narrow] = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  assert.ok(wide <= narrow, `${wide} px`);
+  await picture(tab, "told");
+  const by = { source: "callback", at, slackUser: "U024BE7LH", slackName: name };
+  answer = { ...told, approvers: undefined, notices: [], status: "COMPLETED", completedAt: at, completedBy: by };
+  await visit(tab, `#/tokens/${id}`);
+  const life = (await text(tab, ".life")).replace(/\s+/g, " ");
+  assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH/);
+  assert.match(await text(tab, who), /Nobody\./);
+  await restore();
+  await visit(tab, `#/tokens/${scene.waiting}`);
+  assert.equal(await tab.$(who), null);
+  await visit(tab, "#/create");
+  await tab.$$eval("details", (all) => all.forEach((it) => it.setAttribute("open", "")));
+  await tab.type("[name=page]", '{"title": "Go?"}');
+  await tab.type("[name=notify]", '{"email": true}');
+  await press(tab, "Create the token");
+  await untilItSays(tab, "without page.approvers, expected a list of e-mail addresses");
+  await tab.browserContext().close();
+});
+
 test("a run that registers twice says why, and one that was not resumed is first only late", async () => {
   const { id } = (await api("POST", "/api/v1/waitpoints/tokens", {})).body;
   const ended = Date.now() - 1000;

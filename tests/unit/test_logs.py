@@ -56,6 +56,24 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     assert len(lines(log)) == 11
 
 
+def test_never_names_who_is_told_or_what_a_channels_secret_holds(
+    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world.channels.update(("email", "slack", "teams"))
+    world.webhook_secrets |= {"SLACK_BOT_TOKEN": FakeSecret("xoxb-secret"), "T": FakeSecret("https://secret.example.com")}
+    notify = {"email": ["secret@example.com"], "slack": "#secret-channel", "teams": "T"}
+    token = api.create(page={"title": "secret-title"}, notify=notify)
+    api.retrieve(token["id"])
+    for refused in ({"email": ["secret-address"]}, {"slack": "secret channel"}, {"secret": 1}, {"email": True}):
+        assert api.post("/api/v1/waitpoints/tokens", {"page": {"title": "secret-title"}, "notify": refused}).status == 422
+    for name in world.webhook_secrets:
+        world.webhook_secrets[name] = FakeSecret("secret-form")
+    assert api.post("/api/v1/waitpoints/tokens", {"page": {"title": "secret-title"}, "notify": notify}).status == 422
+    written = log.getvalue() + capsys.readouterr().out
+    assert "InvalidNotify" in written
+    assert "secret" not in written
+
+
 def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
