@@ -34,6 +34,7 @@ const notice = (token, it) => {
       el("span", { class: "hint" }, " ", time(it.at)),
     ),
     el("p", { class: "hint" }, HOW[it.channel] ?? `By ${it.channel}: `, said(it.to)),
-    isRefused && el("p", { class: "hint" }, "The channel says: ", said(it.reason), ". waitpoints redrive sends it again."),
+    isRefused && el("p", { class: "hint" }, "The channel says: ", said(it.reason)),
+    isRefused && el("p", { class: "hint" }, "Once that is mended, send it again: ", el("code", {}, "waitpoints redrive")),
   );
 };

@@ -147,8 +147,6 @@ IN_NOTIFY = {
     "email": every(422, but_400=NOT_JSON),
     "slack": every(422, but_400=NOT_JSON),
     "teams": every(422, but_400=NOT_JSON),
-    "fromTheFuture": every(422, but_400=NOT_JSON),
-    "__proto__": every(422, but_400=NOT_JSON),
 }
 IN_VERIFY = {
     "scheme": every(422, but_400=NOT_JSON),

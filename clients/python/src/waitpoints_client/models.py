@@ -115,8 +115,8 @@ class Reminders(Answer):
 class Notify(Answer):
     """Who is told of a token's page."""
 
-    email: bool | tuple[str, ...] = False
-    """True: its approvers, each at their address. Else the addresses; False if no mail is sent."""
+    email: Literal[True] | tuple[str, ...] | None = None
+    """True: its approvers, each at their address. Else the addresses."""
     slack: str | None = None
     """The name or the id of a channel."""
     teams: str | None = None
