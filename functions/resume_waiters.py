@@ -1,8 +1,8 @@
 """Consume the table's stream: guarantee that every waiter of a settled token is resumed.
 
 Usually the function that settled the token has already resumed them, and one read for a whole batch shows that nothing is
-left to do. If the stack has an event bus, this also puts the tokens' events. `waitpoints redrive`, `give-up` and `smoke` invoke
-this function too: see `COMMANDS`.
+left to do. If the stack has an event bus, this also puts the tokens' events, and if it tells people of tokens, this has a look
+taken at each of theirs that has ended. `waitpoints redrive`, `give-up` and `smoke` invoke this function too: see `COMMANDS`.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,7 @@ from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resuming import NotResumed
 from waitpoints.wiring import services
 
-services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer")
+services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "noticing")
 stream = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
 
 
@@ -28,10 +28,11 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
     for name, command in COMMANDS.items():
         if name in event:
             return command(event[name])
-    # events first: they take a few requests, while waiters that cannot be resumed may take all the time
-    announcer = services.announcer
-    not_announced = announcer.announce(event["Records"]) if announcer else []
-    failed: list[Any] = [{"itemIdentifier": number} for number in not_announced]
+    # events and notices first: they take a few requests, while waiters that cannot be resumed may take all the time
+    announcer, noticing = services.announcer, services.noticing
+    again = announcer.announce(event["Records"]) if announcer else []
+    again += noticing.ask_for_looks([it for it in event["Records"] if is_settled(image_of(it))]) if noticing else []
+    failed: list[Any] = [{"itemIdentifier": number} for number in dict.fromkeys(again)]
     if left := find_unfinished(event["Records"]):
         answer = process_partial_response({"Records": left}, record_handler, stream, context)
         failed += answer["batchItemFailures"]
@@ -40,15 +41,20 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 
 def find_unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of tokens that may have a waiter without a reply. A settled token gets no more waiters."""
-    settled = [record for record in records if is_settled(record["dynamodb"]["NewImage"])]
-    counts = [(id_of(record), waiter_count(record["dynamodb"]["NewImage"])) for record in settled]
+    settled = [record for record in records if is_settled(image_of(record))]
+    counts = [(id_of(record), waiter_count(image_of(record))) for record in settled]
     waiters = {token_id: count for token_id, count in counts if count}
-    if not waiters:  # with an event bus, the stream's filter also passes tokens without waiters, and some that wait
+    if not waiters:  # with events or notices, the stream's filter also passes tokens without waiters, and some that wait
         return []
     with telemetry.canonical_line("check", tokens=len(waiters)):
         left = services.tokens.find_unfinished(waiters)
         telemetry.note(unfinished=len(left))
     return [record for record in settled if id_of(record) in left]
+
+
+def image_of(record: dict[str, Any]) -> dict[str, Any]:
+    image: dict[str, Any] = record["dynamodb"]["NewImage"]
+    return image
 
 
 def id_of(record: dict[str, Any]) -> str:

@@ -1,4 +1,7 @@
-"""Consume the table's stream: send the message of each new token that is due soon, or that an older version made."""
+"""Consume the table's stream: send the message of each new token that is due soon, or that an older version made.
+
+If the stack tells people of tokens, this also has a look taken at each of theirs that waits, when it is new or has changed.
+"""
 
 from typing import Any
 
@@ -9,14 +12,17 @@ from waitpoints.aws.items import plain, token_from
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
-services.build_at_start("waking")
+services.build_at_start("waking", "noticing")
 
 
 def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
     numbers: dict[str, str] = {}
     tokens: list[Token] = []
     failed: list[str] = []
+    noticing = services.noticing
     for record in event["Records"]:
+        if noticing and not has_timer(record):
+            continue
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
             token = token_of(record)
@@ -27,7 +33,14 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         numbers[token.id] = number
         tokens.append(token)
     failed += [numbers[token_id] for token_id in start(tokens)]
-    return {"batchItemFailures": [{"itemIdentifier": number} for number in failed]}
+    failed += noticing.ask_for_looks(event["Records"]) if noticing else []
+    return {"batchItemFailures": [{"itemIdentifier": number} for number in dict.fromkeys(failed)]}
+
+
+def has_timer(record: dict[str, Any]) -> bool:
+    """Whether a record is of a new token whose timer the stream starts. With notices, the filter also passes others."""
+    image = record["dynamodb"]["NewImage"]
+    return record["eventName"] == "INSERT" and ("soon" in image or ("timeoutAt" in image and "wakeAt" not in image))
 
 
 def token_of(record: dict[str, Any]) -> Token:

@@ -26,8 +26,7 @@ from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
 from benchmarks.simulation.world import STORE_PAUSES, Found, Setting, Simulation, Token, happened_by, percentile
 from in_process.template import Template
 from waitpoints import wiring
-from waitpoints.aws import store, throttling
-from waitpoints.aws import timers as timer_queue
+from waitpoints.aws import messages, store, throttling
 
 OPEN = Throttle(10**6, 10**6)
 SCALING = DOCS / "scaling.md"
@@ -87,7 +86,7 @@ class TestParameters:
 
     def test_pauses_are_those_of_the_store_and_of_the_client(self) -> None:
         assert store._PAUSES == STORE_PAUSES
-        assert timer_queue.LONGEST_PAUSE == timers.LONGEST_PAUSE
+        assert messages.LONGEST_PAUSE == timers.LONGEST_PAUSE
         expected = tuple(session.FIRST_DELAY * session.DELAY_FACTOR**number for number in range(session.ATTEMPTS - 1))
         assert expected == SDK.pauses
 

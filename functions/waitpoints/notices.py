@@ -26,7 +26,7 @@ class Channel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """`email` is True for the approvers' own addresses. `slack` is a channel, `teams` the name of a secret with a webhook's URL."""
+    """`email` is True for the approvers' own addresses. `slack` is a channel, `teams` the name of a secret that holds a URL."""
 
     email: bool | tuple[str, ...] = False
     slack: str | None = None

@@ -209,14 +209,17 @@ class TimerQueue(Protocol):
 class NoticeStore(Protocol):
     """What was sent about a token, in an item beside it. `token` is as it was just read."""
 
-    def claim(self, token: Token, now: int) -> bool:
-        """Keep other functions from sending about this token until `free`, or for CLAIMED_FOR. Returns False if one does."""
+    def claim(self, token: Token, now: int) -> int | None:
+        """Keep other functions from sending about this token until `free`, or for CLAIMED_FOR (invariant 7).
 
-    def record(self, token_id: str, place: str, notice: "Notice") -> None:
-        """Record what a place has got."""
+        Returns what names the claim. None: another function has one.
+        """
 
-    def free(self, token_id: str) -> None:
-        """End a claim."""
+    def record(self, token_id: str, place: str, notice: "Notice") -> bool:
+        """Record what a place has got. Returns False if there is no record any more."""
+
+    def free(self, token_id: str, claim: int) -> None:
+        """End a claim, unless it has ended and another function has one."""
 
     def ask_again(self, token: Token) -> None:
         """Forget what was refused, so that it is sent again."""
@@ -225,6 +228,9 @@ class NoticeStore(Protocol):
 class NoticeQueue(Protocol):
     def send_all(self, token_ids: Sequence[str]) -> set[str]:
         """Have a look at what must be sent about these tokens. Returns the ids of those whose message was not sent."""
+
+    def send_stray(self, token_id: str, message: str) -> None:
+        """Have a message that was not recorded, about a token that has ended, show the end."""
 
 
 class DoctorStore(Protocol):

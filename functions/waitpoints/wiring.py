@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
+    from waitpoints.aws.notice_queue import NoticeQueue
+    from waitpoints.aws.notice_store import NoticeStore
     from waitpoints.aws.outputs import Outputs
     from waitpoints.aws.secrets import RotatingSecret
     from waitpoints.aws.step_functions import StepFunctions
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
     from waitpoints.keys import Keys
+    from waitpoints.noticing import Noticing
     from waitpoints.resuming import Resuming
     from waitpoints.rounds import Rounds
     from waitpoints.starting import Starting
@@ -61,6 +64,8 @@ type Part = Literal[
     "endpoint_tally",
     "endpoints",
     "keys",
+    "notice_store",
+    "noticing",
     "outputs",
     "s3_client",
     "starting",
@@ -259,6 +264,35 @@ class Services:
         return Announcer(event_bus, self.store, self.dead_letters, self.outputs.bucket, self.now)
 
     @cached_property
+    def notice_queue(self) -> "NoticeQueue | None":
+        """None if the stack tells nobody. Then its modules are not imported."""
+        if not (url := os.environ.get("NOTICE_QUEUE_URL")):
+            return None
+        from waitpoints.aws.notice_queue import NoticeQueue
+
+        return NoticeQueue(self.sqs_client, url)
+
+    @cached_property
+    def noticing(self) -> "Noticing | None":
+        """None, as for `notice_queue`."""
+        if self.notice_queue is None:
+            return None
+        from waitpoints.noticing import Noticing
+
+        return Noticing(self.notice_queue, self.dead_letters, self.now)
+
+    @cached_property
+    def notice_store(self) -> "NoticeStore":
+        from waitpoints.aws.notice_store import NoticeStore
+
+        return NoticeStore(self.dynamodb_client, os.environ["TABLE_NAME"])
+
+    @cached_property
+    def senders(self) -> dict[str, Any]:
+        """What sends to each channel, as far as it was used: see `api.notices.channels`."""
+        return {}
+
+    @cached_property
     def timeout_limits(self) -> "Limits":
         from waitpoints.timeouts import Limits
 
@@ -285,6 +319,11 @@ class Services:
     @cached_property
     def secrets_client(self) -> Any:
         return _client("secretsmanager")
+
+    @cached_property
+    def ses_client(self) -> Any:
+        """It repeats no call: a mail whose answer was lost may be on its way."""
+        return session().client("sesv2", config=_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1})))
 
     @cached_property
     def sqs_client(self) -> Any:
@@ -319,7 +358,7 @@ class _Models(Loader):
     """
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        return ["dynamodb", "events", "lambda", "s3", "secretsmanager", "sqs", "stepfunctions"]
+        return ["dynamodb", "events", "lambda", "s3", "secretsmanager", "sesv2", "sqs", "stepfunctions"]
 
     def load_data_with_path(self, name: str) -> tuple[Any, str]:
         if name == "endpoints":

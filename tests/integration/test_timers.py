@@ -22,7 +22,7 @@ from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
 from waitpoints import ids, wiring
 from waitpoints.aws.items import key_primary_key
-from waitpoints.aws.timers import ATTEMPTS
+from waitpoints.aws.messages import ATTEMPTS
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor
 from waitpoints.reminding import plan_of

@@ -11,7 +11,8 @@ from in_process.fakes.clock import FakeClock
 from tests.support.fakes.in_memory import InMemory
 from tests.support.fakes.timer_queue import Sent
 from tests.support.settling import complete
-from waitpoints.aws.timers import MAX_ENTRIES, Timers
+from waitpoints.aws.messages import MAX_ENTRIES
+from waitpoints.aws.timers import Timers
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Timer
 from waitpoints.starting import AHEAD, SLICE, TOGETHER, Starting

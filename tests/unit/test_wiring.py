@@ -20,6 +20,7 @@ CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "lambda": ("send_durable_execution_callback_success", {"CallbackId": "callback-id"}),
     "s3": ("get_object", {"Bucket": "outputs", "Key": "1"}),
     "secretsmanager": ("get_secret_value", {"SecretId": "key"}),
+    "sesv2": ("send_email", {"Content": {"Raw": {"Data": b"Subject: Go?"}}}),
     "sqs": ("send_message", {"QueueUrl": QUEUE, "MessageBody": "{}"}),
     "stepfunctions": ("send_task_success", {"taskToken": "token", "output": "{}"}),
 }

@@ -215,7 +215,6 @@ def beside(token: Token) -> list[dict[str, Any]]:
     kinds: list[str] = [DocumentKind.SCHEMA] if rules and rules.has_schema else []
     kinds += [rules.page_kind] if rules and rules.has_page else []
     kinds += [DocumentKind.METADATA] if token.has_metadata else []
-    kinds += [NOTICES] if token.has_notify else []
     keys = [key_primary_key(IdempotencyKey(key))] if key and token.idempotency_key_expires_at is not None else []
     return [*(primary_key(token.id, kind) for kind in kinds), *keys]
 

@@ -2,9 +2,11 @@
 
 Two functions may look at one token at the same moment, as when the queue delivers a message twice. `claimedUntil` lets one of
 them send (invariant 7). A function that dies leaves its claim, which then ends by itself.
+
+The item has no expiry: the doctor deletes it after its token, wherever the token's timeout has been moved.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from waitpoints.aws.items import NOTICES, primary_key, wire_values
 from waitpoints.notices import Notice
@@ -15,66 +17,59 @@ if TYPE_CHECKING:
 
 CLAIMED_FOR = 90_000  # milliseconds, longer than the function may run
 
-IS_FREE = "attribute_not_exists(claimedUntil) OR claimedUntil <= :now"
-IS_RECORDED = "attribute_exists(id)"
+IS_UNCLAIMED = "attribute_not_exists(claimedUntil)"
+CLAIM_HAS_ENDED = "claimedUntil <= :now"
+IS_OWN_CLAIM = "claimedUntil = :claim"
+IS_THERE = "attribute_exists(id)"
+
+MAY_CLAIM = f"{IS_UNCLAIMED} OR {CLAIM_HAS_ENDED}"
 
 
 class NoticeStore:
-    def __init__(self, client: "DynamoDBClient", table_name: str, retention_seconds: int) -> None:
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
         self._client = client
         self._table = table_name
-        self._retention = retention_seconds
 
-    def claim(self, token: Token, now: int) -> bool:
-        """The item expires as the token's other items do; without a timeout, the doctor deletes it after its token."""
-        named = {"until": now + CLAIMED_FOR, "now": now, "tokenId": token.id, "createdAt": token.created_at}
+    def claim(self, token: Token, now: int) -> int | None:
+        until = now + CLAIMED_FOR
         update = "SET claimedUntil = :until, tokenId = :tokenId, createdAt = :createdAt"
-        if token.timeout_at is not None:
-            named |= {"expiresAt": token.timeout_at // 1000 + self._retention}
-            update += ", expiresAt = :expiresAt"
-        else:
-            update += " REMOVE expiresAt"
+        values = {"until": until, "tokenId": token.id, "createdAt": token.created_at, "now": now}
+        return until if self._update(token.id, update, MAY_CLAIM, {}, **values) else None
+
+    def record(self, token_id: str, place: str, notice: Notice) -> bool:
+        """Whoever has the claim by now: what was sent is never forgotten."""
+        return self._update(token_id, "SET #place = :notice", IS_THERE, {"#place": place}, notice=notice.members())
+
+    def free(self, token_id: str, claim: int) -> None:
+        self._update(token_id, "REMOVE claimedUntil", IS_OWN_CLAIM, {}, claim=claim)
+
+    def ask_again(self, token: Token) -> None:
+        """A place that has got nothing is asked as if for the first time, unless the token has ended.
+
+        Of another, the next look sends what is missing.
+        """
+        names, gone = {}, []
+        for number, (place, notice) in enumerate(token.notices.items()):
+            if notice.refused is None or (notice.ref is None and token.outcome is not None):
+                continue
+            names[f"#{number}"] = place
+            gone += [f"#{number}"] if notice.ref is None else [f"#{number}.refused", f"#{number}.shows"]
+        if gone:
+            self._update(token.id, f"REMOVE {', '.join(gone)}", IS_THERE, names)
+
+    def _update(self, token_id: str, update: str, condition: str, names: dict[str, str], **values: object) -> bool:
+        """Change the item. Returns False if the condition does not hold."""
+        arguments: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}  # DynamoDB rejects an empty map
+        if values:
+            arguments |= {"ExpressionAttributeValues": wire_values(**values)}
         try:
             self._client.update_item(
                 TableName=self._table,
-                Key=primary_key(token.id, NOTICES),
+                Key=primary_key(token_id, NOTICES),
                 UpdateExpression=update,
-                ConditionExpression=IS_FREE,
-                ExpressionAttributeValues=wire_values(**named),
+                ConditionExpression=condition,
+                **arguments,
             )
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
-
-    def record(self, token_id: str, place: str, notice: Notice) -> None:
-        self._update(token_id, "SET #place = :notice", {"#place": place}, notice=notice.members())
-
-    def free(self, token_id: str) -> None:
-        self._update(token_id, "REMOVE claimedUntil", {})
-
-    def ask_again(self, token: Token) -> None:
-        """A place that has got nothing is asked as if for the first time; of another, the next look sends what is missing."""
-        for place, notice in token.notices.items():
-            if notice.refused is None:
-                continue
-            names = {"#place": place}
-            if notice.ref is None:
-                self._update(token.id, "REMOVE #place", names)
-            else:
-                self._update(token.id, "REMOVE #place.refused, #place.shows", names)
-
-    def _update(self, token_id: str, update: str, names: dict[str, str], **values: object) -> None:
-        """Change the item. TTL may have removed it: then nothing is recorded any more."""
-        arguments: dict[str, object] = {"ExpressionAttributeNames": names} if names else {}
-        if values:
-            arguments |= {"ExpressionAttributeValues": wire_values(**values)}
-        try:
-            self._client.update_item(  # type: ignore[call-overload]
-                TableName=self._table,
-                Key=primary_key(token_id, NOTICES),
-                UpdateExpression=update,
-                ConditionExpression=IS_RECORDED,
-                **arguments,
-            )
-        except self._client.exceptions.ConditionalCheckFailedException:
-            return

@@ -443,8 +443,9 @@ class Store:
         moved: dict[str, int | None] = {"timeoutAt": timeout_at, "wakeAt": wake_at}
         given = present(moved)
         gone = [name for name in moved if name not in given]
-        assignments = ", ".join(f"{name} = :{name}" for name in given)
-        update = (f"SET {assignments}" if given else "") + (f" REMOVE {', '.join(gone)}" if gone else "")
+        assignments = [f"{name} = :{name}" for name in given]
+        assignments += ["movedAt = :now"] if token.has_notify else []  # the stream shows no more than the new item
+        update = (f"SET {', '.join(assignments)}" if assignments else "") + (f" REMOVE {', '.join(gone)}" if gone else "")
         return self._write_if(token.id, update, f"{condition} AND {NOT_DUE}", values | given | {"now": now})
 
     def add_waiter(self, token_id: str, waiter: Waiter, now: int) -> tuple[bool, Token]:

@@ -5,19 +5,15 @@ a token cancels nothing. SQS delays a message by at most 15 minutes. `waitpoints
 """
 
 from collections.abc import Sequence
-from itertools import batched
 from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text
+from waitpoints.aws import messages
 from waitpoints.ports import Timer
 from waitpoints.token import NEAR
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-
-MAX_ENTRIES = 10  # of one request
-ATTEMPTS = 3  # to send a message that SQS refuses within a request that it accepts
-LONGEST_PAUSE = 120  # seconds between two receives of a failing message
 
 
 class Timers:
@@ -31,22 +27,13 @@ class Timers:
         self._client.send_message(QueueUrl=self._queue_url, **_message(timer, now, **named))
 
     def send_all(self, timers: Sequence[Timer], now: int) -> set[str]:
-        """Have these tokens looked at, ten in a request. Returns the ids of those whose message SQS refused each time."""
-        return {timer.token_id for ten in batched(timers, MAX_ENTRIES, strict=False) for timer in self._send_ten(ten, now)}
-
-    def _send_ten(self, timers: Sequence[Timer], now: int) -> Sequence[Timer]:
-        for _ in range(ATTEMPTS):
-            entries: list[Any] = [{"Id": str(number), **_message(timer, now)} for number, timer in enumerate(timers)]
-            answer = self._client.send_message_batch(QueueUrl=self._queue_url, Entries=entries)
-            timers = [timers[int(failed["Id"])] for failed in answer.get("Failed", [])]
-            if not timers:
-                break
-        return timers
+        """Have these tokens looked at. Returns the ids of those whose message SQS refused each time."""
+        refused = messages.send_all(self._client, self._queue_url, [_message(timer, now) for timer in timers])
+        return {timers[number].token_id for number in refused}
 
     def come_again_soon(self, receipt_handle: str, receives: int) -> None:
-        """Show a failed message again after 1, 2, 4 … seconds instead of after the queue's visibility timeout."""
-        pause = min(2 ** (receives - 1), LONGEST_PAUSE)
-        self._client.change_message_visibility(QueueUrl=self._queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=pause)
+        """Show a failed message again soon, instead of after the queue's visibility timeout."""
+        messages.come_again(self._client, self._queue_url, receipt_handle, messages.pause_after(receives))
 
 
 def _message(timer: Timer, now: int, **named: int) -> dict[str, Any]:

@@ -46,7 +46,8 @@ class Place:
 class Step:
     """One call to a channel. `done` is what to record after it, but for its time and the channel's name of the message.
 
-    `ref` is that of the place's first message, unless this is the first.
+    `ref` is how the channel names the place's first message, unless this is the first. Only that one is ever edited: so only
+    an ASK may have buttons.
     """
 
     kind: Kind
@@ -91,17 +92,18 @@ def places(token: Token, page: Page, notify: Notify) -> Iterator[Place]:
 
 
 def _steps(token: Token, page: Page, place: Place) -> Iterator[Step]:
+    """Yield what a place lacks. One that refused something gets nothing more, but that its message shows the end."""
     notice, state = token.notices.get(place.key), state_of(token)
-    shows = state if place.is_edited else None
+    shows, has_ended = state if place.is_edited else None, token.outcome is not None
+    if notice is not None and notice.refused is not None and not has_ended:
+        return
     if notice is not None and notice.ref is not None and place.is_edited and notice.shows != state:
         yield Step(Kind.EDIT, place, replace(notice, shows=shows), notice.ref)
-    if token.outcome is not None or (place.person is not None and token.answer_of(place.person.id) is not None):
+    if has_ended or (place.person is not None and token.answer_of(place.person.id) is not None):
         return
     if notice is None:
         is_last = _is_last(token, page)
         yield Step(Kind.ASK, place, Notice(0, reminded=token.reminded_count, told_last=is_last, shows=shows))
-    elif notice.refused is not None:
-        return
     elif notice.reminded < token.reminded_count:
         told_last = notice.told_last or _is_last(token, page)
         yield Step(Kind.REMIND, place, replace(notice, reminded=token.reminded_count, told_last=told_last), notice.ref)

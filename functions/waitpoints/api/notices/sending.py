@@ -2,10 +2,11 @@
 
 A look reads the token consistently. So a message that was posted while the token ended is edited at once, and no button
 outlives the decision. A function that dies between a step and its record repeats this one step: whoever it asks is asked twice.
+What a channel does not take keeps no other place waiting.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from waitpoints import json_text, telemetry
@@ -26,7 +27,10 @@ CLAIMED_PAUSE = 5  # seconds until a token is looked at again that another funct
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a channel renders and sends: one step about a token. `link` is the reader's own, or the token's callback URL."""
+    """What a channel renders and sends: one step about a token. `link` is the reader's own, or the token's callback URL.
+
+    None: nobody there can answer by a link.
+    """
 
     step: Step
     token: Token
@@ -41,15 +45,42 @@ class Sender(Protocol):
         """Send or edit a message in one call. Returns the channel's name of it. Raises NotSentNow or NotSent."""
 
 
-@dataclass(frozen=True, slots=True)
 class LookAgain(Exception):
-    """Not everything could be sent. The token's message comes again after so many seconds."""
+    """Not everything could be sent. The token's message comes again after so many seconds. None: as after other failures."""
 
-    after: int | None
+    def __init__(self, after: int | None) -> None:
+        super().__init__()
+        self.after = after
 
+
+SenderOf = Callable[[Channel], Sender]
+"""Returns the sender of a channel. Raises NotSent if the stack does not have it, as after its parameter was taken away."""
 
 LinkOf = Callable[[Token, Place, Page], str | None]
-"""Returns the link that a place gets. None: nobody there can answer by a link."""
+"""Returns the link that a place gets."""
+
+MayGoOn = Callable[[], bool]
+"""Whether there is time for another step."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """What one invocation could not send about a token, and why, by place. `has_letter`: it is a dead letter already."""
+
+    has_letter: bool
+    failed: dict[str, NotSentNow] = field(default_factory=dict)
+    refused: int = 0
+
+    def pause(self) -> int | None:
+        """Return the seconds until every channel takes calls again, as far as they say."""
+        return max((error.after for error in self.failed.values() if error.after is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    step: Step
+    token: Token
+    page: Page
 
 
 class Sending:
@@ -57,63 +88,126 @@ class Sending:
         self,
         tokens: Tokens,
         store: NoticeStore,
-        senders: Mapping[Channel, Sender],
+        sender_of: SenderOf,
         link_of: LinkOf,
         dead_letters: DeadLetters,
         clock: Clock,
     ) -> None:
         self._tokens = tokens
         self._store = store
-        self._senders = senders
+        self._sender_of = sender_of
         self._link_of = link_of
         self._dead_letters = dead_letters
         self._clock = clock
 
-    def send(self, token_id: str, may_go_on: Callable[[], bool]) -> None:
+    def send(self, token_id: str, may_go_on: MayGoOn) -> None:
         """Send all that is missing about a token. Raises LookAgain. A message that came twice costs one read."""
-        if self._next(token_id, {}) is None:
-            return
-        token = self._tokens.find(token_id)
-        if not self._store.claim(token, self._clock()):
-            raise LookAgain(CLAIMED_PAUSE)
-        failed: dict[str, NotSentNow] = {}
+        run = _Run(has_letter=False)
+        self._send(token_id, may_go_on, run)
+        if run.failed:
+            raise LookAgain(run.pause())
+
+    def send_again(self, token_id: str, may_go_on: MayGoOn) -> int:
+        """Send all that is missing, and also what was refused, for a redrive. Returns at how many places that fails.
+
+        The letters that it is about stay in their queue then, so it writes none.
+        """
+        token = self._find(token_id)
+        if token is None:
+            return 0
+        self._store.ask_again(token)
+        run = _Run(has_letter=True)
         try:
-            while request := self._next(token_id, failed):
+            self._send(token_id, may_go_on, run)
+        except LookAgain:
+            return 1 + run.refused
+        return len(run.failed) + run.refused
+
+    def edit_stray(self, token_id: str, message: str) -> None:
+        """Have a message whose record was lost show the end of its token. While that waits, its buttons are right.
+
+        `message` is "<channel>/<ts>", as of a click in Slack. Raises LookAgain.
+        """
+        token = self._find(token_id)
+        if token is None or token.page is None or token.outcome is None:
+            return
+        place = Place(Channel.SLACK, Channel.SLACK, message.partition("/")[0])
+        step = Step(Kind.EDIT, place, Notice(0), message)
+        request = Request(step, token, definition.load(token.page), None)
+        try:
+            self._sender_of(Channel.SLACK).send(request)
+        except NotSentNow as error:
+            raise LookAgain(error.after) from error
+        except NotSent as error:  # nobody can mend it, and it decides nothing
+            telemetry.note(reason=str(error))
+
+    def _send(self, token_id: str, may_go_on: MayGoOn, run: _Run) -> None:
+        """Take every step but those that fail. One function at a time does (invariant 7)."""
+        found = self._look(token_id, run)
+        if found is None:
+            return
+        claim = self._store.claim(found.token, self._clock())
+        if claim is None:
+            raise LookAgain(CLAIMED_PAUSE)
+        try:
+            while found := self._look(token_id, run):
                 if not may_go_on():
                     raise LookAgain(0)
-                self._take(request, failed)
+                self._take(found, run)
         finally:
-            self._store.free(token_id)
-        if failed:
-            raise LookAgain(min((error.after for error in failed.values() if error.after is not None), default=None))
+            self._free(token_id, claim)
 
-    def _next(self, token_id: str, skip: Mapping[str, NotSentNow]) -> Request | None:
+    def _free(self, token_id: str, claim: int) -> None:
+        """End a claim. If that fails, it ends by itself, and hides neither another error nor what must come again."""
         try:
-            token = self._tokens.find(token_id)
+            self._store.free(token_id, claim)
+        except Exception as error:
+            telemetry.note(notFreed=type(error).__name__)
+
+    def _find(self, token_id: str) -> Token | None:
+        try:
+            return self._tokens.find(token_id)
         except TokenNotFound:
             return None
-        if token.notify is None or token.page is None:
+
+    def _look(self, token_id: str, run: _Run) -> _Found | None:
+        token = self._find(token_id)
+        if token is None or token.notify is None or token.page is None:
             return None
         page = definition.load(token.page)
-        step = plan.next_step(token, page, Notify.of(json_text.parse(token.notify)), skip)
-        return step and Request(step, token, page, self._link_of(token, step.place, page))
+        step = plan.next_step(token, page, Notify.of(json_text.parse(token.notify)), run.failed)
+        return None if step is None else _Found(step, token, page)
 
-    def _take(self, request: Request, failed: dict[str, NotSentNow]) -> None:
-        step, token_id = request.step, request.token.id
-        place = step.place
+    def _take(self, found: _Found, run: _Run) -> None:
+        step, token = found.step, found.token
         try:
-            ref = self._senders[place.channel].send(request)
-        except NotSentNow as error:
-            telemetry.note(notSent=place.key, reason=str(error))
-            failed[place.key] = error
-            return
+            request = Request(step, token, found.page, self._link_of(token, step.place, found.page))
+            ref = self._sender_of(step.place.channel).send(request)
         except NotSent as error:
-            telemetry.count("NoticesRefused")
-            self._dead_letters.put_notice(token_id, place.key, str(error))
-            self._store.record(token_id, place.key, self._done(step, step.ref, refused=str(error)))
-            return
-        telemetry.count("NoticesSent")
-        self._store.record(token_id, place.key, self._done(step, step.ref if step.kind is not Kind.ASK else ref))
+            self._refuse(found, str(error), run)
+        except Exception as error:  # a defect of one channel, or a secret that cannot be read, keeps no other place waiting
+            self._fail(step, error if isinstance(error, NotSentNow) else NotSentNow(type(error).__name__), run)
+        else:
+            telemetry.count("NoticesSent")
+            done = replace(step.done, ref=ref if step.kind is Kind.ASK else step.ref, refused=None)
+            self._record(found, done, run)
 
-    def _done(self, step: Step, ref: str | None, refused: str | None = None) -> Notice:
-        return replace(step.done, at=self._clock(), ref=ref, refused=refused)
+    def _refuse(self, found: _Found, reason: str, run: _Run) -> None:
+        """Record that a place takes nothing. What it lacks, it still lacks: a redrive sends it."""
+        step, token = found.step, found.token
+        telemetry.count("NoticesRefused")
+        telemetry.note(refused=step.place.key, reason=reason)
+        run.refused += 1
+        if not run.has_letter:
+            self._dead_letters.put_notice(token.id, step.place.key, reason)
+        before = token.notices.get(step.place.key, Notice(0))
+        self._record(found, replace(before, shows=step.done.shows, refused=reason), run)
+
+    def _fail(self, step: Step, error: NotSentNow, run: _Run) -> None:
+        telemetry.note(failed=step.place.key, reason=str(error))
+        run.failed[step.place.key] = error
+
+    def _record(self, found: _Found, notice: Notice, run: _Run) -> None:
+        place = found.step.place.key
+        if not self._store.record(found.token.id, place, replace(notice, at=self._clock())):
+            self._fail(found.step, NotSentNow("NotRecorded"), run)  # else it would be found, and sent, for ever

@@ -1,0 +1,39 @@
+"""The notice queue: a message on it has a look taken at what must be sent about a token.
+
+A message only names the token, so one that comes late, twice or in vain does no harm. `undone` is for a redrive: a message that
+was received too often ends in the dead-letter queue as it is.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from waitpoints import json_text
+from waitpoints.aws import messages
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+LONGEST_WISH = 3_600  # seconds that a channel may keep a message away
+
+
+class NoticeQueue:
+    def __init__(self, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def send_all(self, token_ids: Sequence[str]) -> set[str]:
+        bodies = [{"MessageBody": _body(token_id)} for token_id in token_ids]
+        return {token_ids[number] for number in messages.send_all(self._client, self._queue_url, bodies)}
+
+    def send_stray(self, token_id: str, message: str) -> None:
+        """Have a message about a token that has ended edited. `message` is how its channel names it."""
+        self._client.send_message(QueueUrl=self._queue_url, MessageBody=_body(token_id, message=message))
+
+    def come_again(self, receipt_handle: str, receives: int, after: int | None = None) -> None:
+        """Show a message again after so many seconds. None: as soon as one that failed otherwise."""
+        pause = messages.pause_after(receives) if after is None else min(after, LONGEST_WISH)
+        messages.come_again(self._client, self._queue_url, receipt_handle, pause)
+
+
+def _body(token_id: str, **more: str) -> str:
+    return json_text.dumps({"waitpointId": token_id, **more, "undone": "notice"})

@@ -1,0 +1,85 @@
+"""Which records of the table's stream people may have to be told of, and how a look at their tokens is asked for.
+
+A message for the notice queue only names its token: one too many does no harm, and one too few is a person who is not asked.
+A record comes again while its message may still be sent, for GIVE_UP_AFTER. Then a dead letter keeps it, so that the waiters
+and timers of later records need not wait, and nothing is lost with the stream's records.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from waitpoints import telemetry
+from waitpoints.aws.dead_letters import DeadLetters
+from waitpoints.aws.error_codes import error_name
+from waitpoints.aws.items import is_settled
+from waitpoints.ports import NoticeQueue
+from waitpoints.resuming import Clock
+
+GIVE_UP_AFTER = 3_600_000  # milliseconds from the write that a record is of
+CHANGES = ("answerCount", "remindedCount", "escalatedAt", "movedAt")  # what a waiting token has once something has changed
+EVERYWHERE = "everywhere"  # in place of one place, in a dead letter
+REFUSED = "refused by SQS"
+
+Record = Mapping[str, Any]
+"""A record of the table's stream, as Lambda gets it."""
+
+
+def may_matter(record: Record) -> bool:
+    """Whether people may have to be told what a record says. That a run waits for the token is not for them."""
+    image = record["dynamodb"]["NewImage"]
+    if "hasNotify" not in image:
+        return False
+    return record["eventName"] == "INSERT" or is_settled(image) or any(name in image for name in CHANGES)
+
+
+class Noticing:
+    def __init__(self, queue: NoticeQueue, dead_letters: DeadLetters, clock: Clock) -> None:
+        self._queue = queue
+        self._dead_letters = dead_letters
+        self._clock = clock
+
+    def ask_for_looks(self, records: Sequence[Record]) -> list[str]:
+        """Send the messages of these records, as far as they may matter. Returns the numbers of those that must come again.
+
+        Raises nothing, since a failure must not keep back the waiters and timers of the same records.
+        """
+        tokens: dict[str, list[Record]] = {}
+        for record in filter(may_matter, records):
+            tokens.setdefault(str(record["dynamodb"]["NewImage"]["id"]["S"]), []).append(record)
+        if not tokens:
+            return []
+        with telemetry.canonical_line("ask for notices", tokens=len(tokens)):
+            failed, reason = self._send(list(tokens))
+            if failed:
+                telemetry.note(failed=len(failed), reason=reason)
+            again = self._put_off({token_id: tokens[token_id] for token_id in failed}, reason)
+            return [str(record["dynamodb"]["SequenceNumber"]) for record in again]
+
+    def _send(self, token_ids: list[str]) -> tuple[list[str], str]:
+        """Send the messages of these tokens. Returns the ids of those that were not sent, and why."""
+        try:
+            refused = self._queue.send_all(token_ids)
+        except Exception as error:  # some may have been sent
+            return token_ids, error_name(error)
+        return [token_id for token_id in token_ids if token_id in refused], REFUSED
+
+    def _put_off(self, tokens: Mapping[str, Sequence[Record]], reason: str) -> list[Record]:
+        """Return the records of these tokens that must come again: those that no dead letter keeps."""
+        again: list[Record] = []
+        can_keep = True  # once SQS takes no dead letter, none is tried again: waiters need the time
+        for token_id, records in tokens.items():
+            if not (can_keep and all(map(self._is_old, records))):
+                again += records
+                continue
+            try:
+                self._dead_letters.put_notice(token_id, EVERYWHERE, reason)
+            except Exception as error:
+                telemetry.note(notKept=error_name(error))
+                can_keep = False
+                again += records
+        return again
+
+    def _is_old(self, record: Record) -> bool:
+        """Whether a record has been tried for long enough. A redrive's records have no time: they are tried once each."""
+        written_at = record["dynamodb"].get("ApproximateCreationDateTime")
+        return written_at is not None and written_at * 1000 + GIVE_UP_AFTER <= self._clock()
