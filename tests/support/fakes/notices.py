@@ -1,0 +1,163 @@
+"""What people are told, in memory: the table with its record, the queue, and a channel that keeps what it is given."""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tests.support.fakes.store import MemoryStore
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.sending import Request
+from waitpoints.aws.notice_store import CLAIMED_FOR
+from waitpoints.notices import Notice
+from waitpoints.ports import KeyHolder
+from waitpoints.token import Document, IdempotencyKey, Token
+
+
+class MemoryTokens(MemoryStore):
+    """The tokens in memory, with who is told of each and what was sent."""
+
+    def __init__(self, retention_seconds: int) -> None:
+        super().__init__(retention_seconds)
+        self.notify: dict[str, str] = {}
+        self.notices: dict[str, dict[str, Notice]] = {}
+        self.reads = 0
+
+    def create(
+        self,
+        token: Token,
+        key: IdempotencyKey | None,
+        now: int,
+        *,
+        document: Document | None = None,
+        replaced: KeyHolder | None = None,
+    ) -> KeyHolder | None:
+        if document and document.notify:
+            self.notify[token.id] = document.notify
+        return super().create(token, key, now, document=document, replaced=replaced)
+
+    def get(self, token_id: str) -> Token:
+        self.reads += 1
+        notices = dict(self.notices.get(token_id, {}))
+        return replace(super().get(token_id), notify=self.notify.get(token_id), notices=notices)
+
+
+class MemoryNoticeStore:
+    """What `waitpoints.aws.notice_store.NoticeStore` does. `fails` are the errors of its next calls, by method."""
+
+    def __init__(self, tokens: MemoryTokens) -> None:
+        self._records = tokens.notices
+        self._claims: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self.fails: dict[str, list[Exception]] = {}
+
+    def claim(self, token: Token, now: int) -> int | None:
+        with self._lock:
+            self._fail("claim")
+            if self._claims.get(token.id, 0) > now:
+                return None
+            self._records.setdefault(token.id, {})
+            self._claims[token.id] = now + CLAIMED_FOR
+            return self._claims[token.id]
+
+    def record(self, token_id: str, place: str, notice: Notice) -> bool:
+        with self._lock:
+            self._fail("record")
+            if token_id not in self._records:
+                return False
+            self._records[token_id][place] = notice
+            return True
+
+    def free(self, token_id: str, claim: int) -> None:
+        with self._lock:
+            self._fail("free")
+            if self._claims.get(token_id) == claim:
+                del self._claims[token_id]
+
+    def ask_again(self, token: Token) -> None:
+        with self._lock:
+            for place, notice in token.notices.items():
+                if notice.refused is not None and notice.ref is not None:
+                    self._records[token.id][place] = replace(notice, refused=None, shows=None)
+                elif notice.refused is not None and token.outcome is None:
+                    self._records[token.id].pop(place, None)
+
+    def remove(self, token_id: str) -> None:
+        del self._records[token_id]
+
+    def is_claimed(self, token_id: str) -> bool:
+        return token_id in self._claims
+
+    def _fail(self, method: str) -> None:
+        if self.fails.get(method):
+            raise self.fails[method].pop(0)
+
+
+class FakeNoticeQueue:
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.strays: list[tuple[str, str]] = []
+        self.refused: set[str] = set()
+        """The ids of tokens whose messages SQS refuses within a request that it accepts."""
+        self.fails: Exception | None = None
+
+    def send_all(self, token_ids: Sequence[str]) -> set[str]:
+        if self.fails:
+            raise self.fails
+        self.sent += [token_id for token_id in token_ids if token_id not in self.refused]
+        return self.refused.intersection(token_ids)
+
+    def send_stray(self, token_id: str, message: str) -> None:
+        self.strays.append((token_id, message))
+
+
+class FakeLetters:
+    """The dead letters about notices."""
+
+    def __init__(self) -> None:
+        self.notices: list[tuple[str, str, str]] = []
+        self.fails: Exception | None = None
+
+    def put_notice(self, token_id: str, place: str, reason: str) -> None:
+        if self.fails:
+            raise self.fails
+        self.notices.append((token_id, place, reason))
+
+
+@dataclass(frozen=True)
+class Sent:
+    place: str
+    kind: Kind
+    token_id: str = ""
+    link: str | None = None
+    ref: str | None = None
+
+
+class FakeChannel:
+    """A channel of every kind. `fails` are the errors of the next calls for a place, and `lost` their lost answers."""
+
+    def __init__(self) -> None:
+        self.sent: list[Sent] = []
+        self.requests: list[Request] = []
+        self.shown: dict[str, str | None] = {}
+        """What each message shows that is there, as its step was to record."""
+        self.fails: dict[str, list[Exception]] = {}
+        self.lost: dict[str, list[Exception]] = {}
+        self.before: Callable[[Request], object] = lambda _: None
+
+    def send(self, request: Request) -> str | None:
+        step = request.step
+        key = step.place.key
+        self.requests.append(request)
+        self.before(request)
+        if self.fails.get(key):
+            raise self.fails[key].pop(0)
+        ref = step.ref or f"{step.place.to}/{len(self.sent)}"
+        self.sent.append(Sent(key, step.kind, request.token.id, request.link, ref))
+        if step.kind in (Kind.ASK, Kind.EDIT):
+            self.shown[ref] = step.done.shows
+        if self.lost.get(key):
+            raise self.lost[key].pop(0)
+        return ref
+
+    def kinds(self) -> list[tuple[str, Kind]]:
+        return [(one.place, one.kind) for one in self.sent]

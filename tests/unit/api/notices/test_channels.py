@@ -1,0 +1,100 @@
+"""Which sender a channel has, and the links in what it sends."""
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.in_memory import BASE_URL, InMemory
+from waitpoints.api.notices import channels
+from waitpoints.api.notices.plan import Place
+from waitpoints.api.page.approvers import Approver
+from waitpoints.api.page.definition import load, parse
+from waitpoints.errors import NotSent
+from waitpoints.ids import new_id
+from waitpoints.notices import Channel
+from waitpoints.token import Token
+from waitpoints.wiring import services
+
+ANYBODY = load(parse({"title": "Go?"}))
+PEOPLE = load(parse({"title": "Go?", "approvers": ["ann@example.com"]}))
+ANN = Approver("ann@example.com", email="ann@example.com")
+VARIABLES = ("MAIL_FROM", "SLACK", "TEAMS")
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> InMemory:
+    world = InMemory()
+    world.install(monkeypatch)
+    monkeypatch.setitem(vars(services), "senders", {})
+    monkeypatch.setitem(vars(services), "api_url", "https://api.example.com")
+    for name in (*VARIABLES, "SLACK_API_URL"):
+        monkeypatch.delenv(name, raising=False)
+    return world
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """What the senders are made with. Only their modules know how they send."""
+    made: list[tuple[Any, ...]] = []
+
+    def maker(*arguments: Any) -> object:
+        made.append(arguments)
+        return object()
+
+    for module, name in (("mail", "MailSender"), ("slack", "SlackSender"), ("teams", "TeamsSender")):
+        monkeypatch.setitem(sys.modules, f"waitpoints.api.notices.{module}", SimpleNamespace(**{name: maker}))
+    return made
+
+
+def test_a_sender_is_made_once_with_what_its_stack_has(
+    world: InMemory, made: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MAIL_FROM", "approvals@example.com")
+    monkeypatch.setenv("SLACK", "on")
+    monkeypatch.setenv("TEAMS", "on")
+    senders = [channels.sender_of(channel) for channel in Channel]
+    assert [channels.sender_of(channel) for channel in Channel] == senders
+    mail, slack, teams = made
+    monkeypatch.setitem(vars(services), "ses_client", "SES")
+    assert (mail[0](), *mail[1:]) == ("SES", "approvals@example.com", services.brand)
+    assert (slack[0], slack[2]) == ("https://slack.com/api", services.brand)
+    assert teams == (services.webhook_secret, services.brand)
+
+
+def test_slack_may_be_a_stand_in(world: InMemory, made: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLACK", "on")
+    monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:4711/api")
+    channels.sender_of(Channel.SLACK)
+    assert made[0][0] == "http://127.0.0.1:4711/api"
+
+
+@pytest.mark.parametrize("value", [None, "", "off"])
+@pytest.mark.parametrize("channel", Channel)
+def test_a_channel_that_the_stack_does_not_have_refuses(
+    world: InMemory, monkeypatch: pytest.MonkeyPatch, channel: Channel, value: str | None
+) -> None:
+    for name in VARIABLES if value is not None else ():
+        monkeypatch.setenv(name, value or "")
+    with pytest.raises(NotSent, match="the stack has no"):
+        channels.sender_of(channel)
+
+
+@pytest.mark.parametrize(
+    ("place", "page", "expected"),
+    [
+        (Place("email.0", Channel.EMAIL, "ann@example.com", ANN), PEOPLE, "own"),
+        (Place("slack.0", Channel.SLACK, "U01ANN", ANN), PEOPLE, "own"),
+        (Place("slack", Channel.SLACK, "#deploys"), PEOPLE, None),
+        (Place("teams", Channel.TEAMS, "TEAMS"), PEOPLE, None),
+        (Place("email.0", Channel.EMAIL, "x@example.com"), ANYBODY, "plain"),
+        (Place("slack", Channel.SLACK, "#deploys"), ANYBODY, "plain"),
+    ],
+)
+def test_who_can_answer_by_a_link_gets_theirs(world: InMemory, place: Place, page: Any, expected: str | None) -> None:
+    token = Token(id=new_id(0), created_at=0)
+    links = {"own": world.urls.approver_url(token.id, "", ANN.id), "plain": world.urls.url(token.id, ""), None: None}
+    link = channels.link_of(token, place, page)
+    assert link == links[expected]
+    assert link is None or link.startswith(BASE_URL)

@@ -1,0 +1,245 @@
+"""Which step comes next: for each state of a token and each place, and for any history."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from waitpoints.api.notices.plan import ENDED, Kind, Step, next_step, places, state_of
+from waitpoints.api.page.definition import Page, load, parse
+from waitpoints.notices import Channel, Notice, Notify
+from waitpoints.token import Answer, Completed, Failed, Output, TimedOut, Token, TokenError
+
+ANN = {"id": "ann", "email": "ann@example.com", "slack": "U01ANN"}
+PEOPLE = load(
+    parse(
+        {
+            "title": "Go?",
+            "approvers": [ANN, {"id": "bo", "email": "bo@example.com"}, {"id": "cy", "slack": "U01CY"}],
+            "actions": [{"id": "yes", "label": "Yes", "needs": 2}, {"id": "no", "label": "No"}],
+            "escalate": {"after": "1d", "to": [{"id": "lea", "email": "lea@example.com"}]},
+        }
+    )
+)
+ANYBODY = load(parse({"title": "Go?"}))
+EVERYWHERE = Notify(email=True, slack="#deploys", teams="TEAMS")
+ADDRESSES = Notify(email=("x@example.com", "y@example.com"), slack="#deploys")
+
+NEW = Token(id="waitpoint_1", created_at=0, timeout_at=1000)
+BO = Answer("bo", "yes", "{}", 1)
+ANSWERED = replace(NEW, answers=(BO,))
+REMINDED = replace(NEW, reminded_count=1)
+ESCALATED = replace(NEW, escalated_at=1)
+MOVED = replace(NEW, timeout_at=2000)
+COMPLETED = replace(NEW, outcome=Completed(2, Output("{}")))
+ENDS = [COMPLETED, replace(NEW, outcome=Failed(2, TokenError("No"))), replace(NEW, outcome=TimedOut(2))]
+
+
+def take(token: Token, step: Step, refused: str | None = None) -> Token:
+    """The token once a step is recorded."""
+    ref = f"{step.place.key}/1" if step.kind is Kind.ASK else step.ref
+    return replace(token, notices={**token.notices, step.place.key: replace(step.done, ref=ref, at=1, refused=refused)})
+
+
+def drain(token: Token, page: Page = PEOPLE, notify: Notify = EVERYWHERE) -> tuple[list[Step], Token]:
+    """Take every step. Returns them, and the token then."""
+    steps: list[Step] = []
+    while step := next_step(token, page, notify):
+        steps.append(step)
+        token = take(token, step)
+        assert len(steps) < 100, "it never ends"
+    return steps, token
+
+
+def kinds(steps: Sequence[Step]) -> dict[str, list[Kind]]:
+    """What each place gets, in order."""
+    found: dict[str, list[Kind]] = {}
+    for step in steps:
+        found.setdefault(step.place.key, []).append(step.kind)
+    return found
+
+
+def asked(token: Token = NEW) -> Mapping[str, Notice]:
+    """What is recorded once everybody was asked."""
+    return drain(token)[1].notices
+
+
+class TestThePlaces:
+    def test_of_a_page_with_approvers_are_channels_and_each_way_to_each_person(self) -> None:
+        found = {it.key: (it.channel, it.to, it.person and it.person.id) for it in places(NEW, PEOPLE, EVERYWHERE)}
+        assert found == {
+            "slack": (Channel.SLACK, "#deploys", None),
+            "teams": (Channel.TEAMS, "TEAMS", None),
+            "email.0": (Channel.EMAIL, "ann@example.com", "ann"),
+            "email.1": (Channel.EMAIL, "bo@example.com", "bo"),
+            "slack.0": (Channel.SLACK, "U01ANN", "ann"),
+            "slack.2": (Channel.SLACK, "U01CY", "cy"),
+        }
+
+    def test_of_those_who_are_asked_later_come_with_the_escalation_and_change_no_other(self) -> None:
+        before, after = ([place.key for place in places(token, PEOPLE, EVERYWHERE)] for token in (NEW, ESCALATED))
+        assert after == [*before, "email.3"]
+
+    def test_of_a_page_for_anybody_are_channels_and_addresses(self) -> None:
+        assert [(place.key, place.to, place.person) for place in places(NEW, ANYBODY, ADDRESSES)] == [
+            ("slack", "#deploys", None),
+            ("email.0", "x@example.com", None),
+            ("email.1", "y@example.com", None),
+        ]
+
+    def test_without_a_channel_are_none(self) -> None:
+        assert list(places(ESCALATED, PEOPLE, Notify())) == []
+        assert {place.channel for place in places(NEW, PEOPLE, Notify(slack="#deploys"))} == {Channel.SLACK}
+
+
+ASK, REMIND, LAST, EDIT = [Kind.ASK], [Kind.REMIND], [Kind.LAST], [Kind.EDIT]
+FIRST = {"slack": ASK, "teams": ASK, "email.0": ASK, "email.1": ASK, "slack.0": ASK, "slack.2": ASK}
+OTHERS_LEFT = {"slack": EDIT, "slack.0": EDIT + LAST, "slack.2": EDIT + LAST, "email.0": LAST}
+
+
+@pytest.mark.parametrize(
+    ("token", "before", "expected"),
+    [
+        pytest.param(NEW, {}, FIRST, id="new"),
+        pytest.param(NEW, asked(), {}, id="asked"),
+        pytest.param(ANSWERED, {}, {place: ASK for place in FIRST if place != "email.1"}, id="one answers first"),
+        pytest.param(ANSWERED, asked(), OTHERS_LEFT, id="one answers"),
+        pytest.param(ANSWERED, asked(ANSWERED), {}, id="one had answered"),
+        pytest.param(REMINDED, asked(), dict.fromkeys(FIRST, REMIND), id="reminded"),
+        pytest.param(REMINDED, {}, FIRST, id="reminded before it was asked"),
+        pytest.param(replace(NEW, reminded_count=3), asked(REMINDED), dict.fromkeys(FIRST, REMIND), id="two reminders at once"),
+        pytest.param(
+            replace(ANSWERED, reminded_count=1),
+            asked(),
+            {"slack": EDIT + REMIND, "slack.0": EDIT + REMIND, "slack.2": EDIT + REMIND, "teams": REMIND, "email.0": REMIND},
+            id="reminded of the last answer",
+        ),
+        pytest.param(ESCALATED, asked(), {"slack": EDIT, "slack.0": EDIT, "slack.2": EDIT, "email.3": ASK}, id="escalated"),
+        pytest.param(MOVED, asked(), {"slack": EDIT, "slack.0": EDIT, "slack.2": EDIT}, id="moved"),
+        *(pytest.param(end, {}, {}, id=f"{type(end.outcome).__name__} before it was asked") for end in ENDS),
+        *(
+            pytest.param(end, asked(), {"slack": EDIT, "slack.0": EDIT, "slack.2": EDIT}, id=type(end.outcome).__name__)
+            for end in ENDS
+        ),
+        pytest.param(
+            replace(COMPLETED, answers=(BO,), reminded_count=1, escalated_at=1),
+            asked(),
+            {"slack": EDIT, "slack.0": EDIT, "slack.2": EDIT},
+            id="ended after all of it",
+        ),
+    ],
+)
+def test_each_place_gets_what_it_lacks(token: Token, before: Mapping[str, Notice], expected: dict[str, list[Kind]]) -> None:
+    steps, then = drain(replace(token, notices=before))
+    assert kinds(steps) == expected
+    assert next_step(then, PEOPLE, EVERYWHERE) is None
+
+
+def test_what_is_wrong_is_mended_before_anybody_is_asked() -> None:
+    steps, _ = drain(replace(ESCALATED, notices=asked()))
+    assert [step.kind for step in steps] == [*EDIT * 3, *ASK]
+
+
+def test_who_has_answered_gets_nothing_more_but_their_message_shows_how_it_stands() -> None:
+    ann = Answer("ann", "yes", "{}", 1)
+    steps, _ = drain(replace(REMINDED, answers=(ann,), notices=asked()))
+    assert {place: found for place, found in kinds(steps).items() if place.endswith(".0")} == {"slack.0": EDIT}
+
+
+def test_nobody_is_told_of_one_more_answer_when_one_is_enough() -> None:
+    page = load(parse({"title": "Go?", "approvers": ["ann@example.com", "bo@example.com"]}))
+    steps, _ = drain(replace(NEW, answers=(Answer("x", "submit", "{}", 1),), notices=drain(NEW, page)[1].notices), page)
+    assert Kind.LAST not in {step.kind for step in steps}
+
+
+def test_a_step_names_the_first_message_of_its_place() -> None:
+    steps, _ = drain(replace(REMINDED, answers=(BO,), notices=asked()))
+    assert {step.ref for step in steps} == {f"{step.place.key}/1" for step in steps}
+    assert {step.ref for step in drain(NEW)[0]} == {None}
+
+
+def test_a_place_that_fails_is_left_out() -> None:
+    step = next_step(NEW, PEOPLE, EVERYWHERE, skip={"slack", "teams"})
+    assert step is not None
+    assert step.place.key == "email.0"
+
+
+class TestAPlaceThatRefuses:
+    def test_gets_nothing_more(self) -> None:
+        token = replace(NEW, notices={**asked(), "email.0": Notice(1, refused="MessageRejected")})
+        for later in (token, replace(token, reminded_count=2), replace(token, answers=(BO,))):
+            assert "email.0" not in kinds(drain(later)[0])
+
+    def test_has_its_message_edited_once_more_at_the_end(self) -> None:
+        refused = replace(asked()["slack"], refused="channel_not_found")
+        answered = replace(ANSWERED, notices={**asked(), "slack": refused})
+        assert "slack" not in kinds(drain(answered)[0])
+        ended = replace(COMPLETED, notices={"slack": refused})
+        [step], then = drain(ended)
+        assert (step.kind, then.notices["slack"].refused) == (Kind.EDIT, None)
+        still = take(ended, step, refused="channel_not_found")
+        assert next_step(still, PEOPLE, EVERYWHERE) is None
+
+
+def test_a_state_is_what_a_message_shows() -> None:
+    assert len({state_of(token) for token in (NEW, ANSWERED, ESCALATED, MOVED, COMPLETED, replace(NEW, timeout_at=None))}) == 6
+    assert {state_of(end) for end in ENDS} == {ENDED}
+    assert state_of(REMINDED) == state_of(NEW)
+
+
+HAPPENS = ["ann", "bo", "cy", "lea", "remind", "escalate", "move", "end", "step", "step", "step", "lost", "refused"]
+
+
+def change(token: Token, what: str) -> Token:
+    """What happens to a token. An answer that decides ends it."""
+    if token.outcome is not None:
+        return token
+    match what:
+        case "remind":
+            return replace(token, reminded_count=token.reminded_count + 1)
+        case "escalate":
+            return replace(token, escalated_at=1)
+        case "move":
+            return replace(token, timeout_at=(token.timeout_at or 0) + 1)
+        case "end":
+            return replace(token, outcome=Completed(2, Output("{}")))
+    if token.answer_of(what) or (what == "lea" and token.escalated_at is None):
+        return token
+    token = replace(token, answers=(*token.answers, Answer(what, "yes", "{}", 1)))
+    return change(token, "end") if len(token.answers) == 2 else token
+
+
+@given(st.lists(st.sampled_from(HAPPENS), max_size=40))
+def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history: list[str]) -> None:
+    token, sent = NEW, list[tuple[Step, bool]]()
+
+    def do(step: Step | None, what: str = "step") -> None:
+        nonlocal token
+        if step is None:
+            return
+        sent.append((step, token.outcome is not None))
+        if what != "lost":
+            token = take(token, step, "refused" if what == "refused" else None)
+
+    for what in history:
+        if what in ("step", "lost", "refused"):
+            do(next_step(token, PEOPLE, EVERYWHERE), what)
+        else:
+            token = change(token, what)
+    for _ in range(100):
+        do(next_step(token, PEOPLE, EVERYWHERE))
+    assert next_step(token, PEOPLE, EVERYWHERE) is None, "it never ends"
+    assert {step.kind for step, is_after in sent if is_after} <= {Kind.EDIT}
+    for place, its in kinds([step for step, _ in sent]).items():
+        assert its[0] is Kind.ASK
+        assert its.count(Kind.ASK) == 1 or "lost" in history
+        assert its.count(Kind.LAST) <= 1 or "lost" in history, place
+    if token.outcome is None:
+        for place in places(token, PEOPLE, EVERYWHERE):
+            assert place.key in token.notices or (place.person and token.answer_of(place.person.id))
+    for place in places(token, PEOPLE, EVERYWHERE):
+        notice = token.notices.get(place.key)
+        if place.is_edited and notice and notice.ref and not (notice.refused and token.outcome is None):
+            assert notice.shows == state_of(token)

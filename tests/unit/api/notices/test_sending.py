@@ -1,0 +1,374 @@
+"""Look, send, record, look again: what is sent, once, to whom, and what of it comes again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import chain, repeat
+from typing import Any
+
+import pytest
+
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
+from waitpoints.aws.notice_store import CLAIMED_FOR
+from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.ids import new_id
+from waitpoints.notices import Channel, Notice
+from waitpoints.token import Answer, Completed, Document, DocumentKind, NewToken, Output, Unchecked
+
+PAGE: dict[str, Any] = {
+    "title": "Go?",
+    "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}],
+    "actions": [{"id": "yes", "label": "Yes", "needs": 2}],
+}
+NOTIFY = {"email": True, "slack": "#deploys"}
+ASKED = [("slack", Kind.ASK), ("email.0", Kind.ASK), ("slack.1", Kind.ASK)]
+THROTTLED = NotSentNow("ratelimited", after=30)
+DOWN = NotSentNow("internal_error")
+REFUSED = NotSent("channel_not_found")
+
+
+class World:
+    """A domain in memory whose tokens have people who are told."""
+
+    def __init__(self) -> None:
+        self.store = MemoryTokens(RETENTION)
+        self.domain = InMemory(self.store)
+        self.clock = self.domain.clock
+        self.record, self.channel, self.letters = MemoryNoticeStore(self.store), FakeChannel(), FakeLetters()
+        self.has: set[Channel] = set(Channel)
+        self.sending = Sending(
+            self.domain.tokens,
+            self.record,
+            self._sender_of,
+            lambda *_: "link",
+            self.letters,
+            self.clock,  # type: ignore[arg-type]
+        )
+
+    def _sender_of(self, channel: Channel) -> FakeChannel:
+        if channel not in self.has:
+            raise NotSent(f"no {channel}")
+        return self.channel
+
+    def create(self, notify: dict[str, Any] | None = NOTIFY, timeout: int | None = None) -> str:
+        text = None if notify is None else json.dumps(notify)
+        document = Document(DocumentKind.APPROVAL, json.dumps(PAGE), text)
+        timeout_at = None if timeout is None else self.clock() + timeout
+        return self.domain.tokens.create(NewToken(document=document, timeout_at=timeout_at), self.clock()).token_id
+
+    def send(self, token_id: str, may_go_on: Callable[[], bool] = lambda: True) -> None:
+        self.sending.send(token_id, may_go_on)
+
+    def end(self, token_id: str) -> None:
+        self.store.complete(token_id, Completed(self.clock(), Output("{}")), Unchecked.NONE)
+
+    def answer(self, token_id: str, person: str) -> None:
+        assert self.store.answer(self.store.get(token_id), Answer(person, "yes", "{}", self.clock()), None)[0]
+
+    def remind(self, token_id: str) -> None:
+        token = self.store.get(token_id)
+        assert self.store.ask_again(token, replace(token, reminded_count=token.reminded_count + 1, reminded_at=self.clock()))
+
+    def notices(self, token_id: str) -> dict[str, Notice]:
+        return self.store.notices[token_id]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+def pause(world: World, token_id: str) -> int | None:
+    """After how many seconds the message wants to come again."""
+    with pytest.raises(LookAgain) as caught:
+        world.send(token_id)
+    return caught.value.after
+
+
+class TestWhatIsSent:
+    def test_is_one_message_for_each_place_and_its_record(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        assert world.channel.kinds() == ASKED
+        assert {one.link for one in world.channel.sent} == {"link"}
+        sent = {one.place: one.ref for one in world.channel.sent}
+        assert {place: notice.ref for place, notice in world.notices(token_id).items()} == sent
+        assert {notice.at for notice in world.notices(token_id).values()} == {world.clock()}
+        assert not world.record.is_claimed(token_id)
+
+    def test_is_sent_once_however_often_the_message_comes_and_that_costs_one_read(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        world.store.reads = 0
+        world.record.fails["claim"] = [AssertionError("it writes")]
+        for _ in range(3):
+            world.send(token_id)
+        assert (world.channel.kinds(), world.store.reads) == (ASKED, 3)
+
+    @pytest.mark.parametrize("notify", [None, {}])
+    def test_is_nothing_without_people(self, world: World, notify: dict[str, Any] | None) -> None:
+        world.send(world.create(notify))
+        world.send(new_id(world.clock()))
+        world.send(world.domain.new_token())
+        assert world.channel.sent == []
+
+    def test_is_nothing_after_the_end(self, world: World) -> None:
+        ended, due = world.create(), world.create(timeout=1000)
+        world.end(ended)
+        world.clock.advance(1000)
+        world.send(ended)
+        world.send(due)
+        assert world.channel.sent == []
+
+    def test_is_what_is_new_and_keeps_the_first_messages_name(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        first = {one.place: one.ref for one in world.channel.sent}
+        world.channel.sent.clear()
+        world.clock.advance(1000)
+        world.remind(token_id)
+        world.send(token_id)
+        assert world.channel.kinds() == [(place, Kind.REMIND) for place, _ in ASKED]
+        assert {place: notice.ref for place, notice in world.notices(token_id).items()} == first
+        assert {(notice.reminded, notice.at) for notice in world.notices(token_id).values()} == {(1, world.clock())}
+
+
+class TestAnEndBetweenALookAndAMessage:
+    """The message is posted all the same, and then shows the end before anything else happens."""
+
+    @pytest.mark.parametrize("place", ["slack", "slack.1"])
+    def test_is_seen_at_once(self, world: World, place: str) -> None:
+        token_id = world.create()
+        world.channel.before = lambda request: world.end(token_id) if request.step.place.key == place else None
+        world.send(token_id)
+        posted = [it for it in world.channel.kinds() if it[1] is Kind.ASK]
+        assert posted == ASKED[: len(posted)]
+        assert posted[-1] == (place, Kind.ASK)
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+    def test_is_seen_after_an_edit_too(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        world.answer(token_id, "bo")
+        world.channel.before = lambda request: world.end(token_id) if request.step.kind is Kind.EDIT else None
+        world.channel.sent.clear()
+        world.send(token_id)
+        assert world.channel.kinds() == [("slack", Kind.EDIT), ("slack", Kind.EDIT), ("slack.1", Kind.EDIT)]
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+    def test_by_its_timeout_is_seen_too(self, world: World) -> None:
+        token_id = world.create(timeout=1000)
+        world.send(token_id)
+        world.clock.advance(1000)
+        world.send(token_id)
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+
+class TestARecordThatIsLost:
+    def test_makes_the_step_come_again_and_no_other(self, world: World) -> None:
+        token_id = world.create()
+        world.record.fails["record"] = [ConnectionError("lost")]
+        with pytest.raises(ConnectionError):
+            world.send(token_id)
+        assert world.channel.kinds() == ASKED[:1]
+        world.send(token_id)
+        assert world.channel.kinds() == [ASKED[0], *ASKED]
+
+    def test_whose_item_is_gone_sends_no_second_message_at_once(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.before = lambda request: world.record.remove(token_id) if request.step.place.key == "slack" else None
+        assert pause(world, token_id) is None
+        assert world.channel.kinds() == ASKED
+
+    def test_whose_function_is_killed_leaves_a_claim_that_ends(self, world: World) -> None:
+        token_id = world.create()
+        world.record.fails = {"record": [ConnectionError("killed")], "free": [ConnectionError("killed")]}
+        with pytest.raises(ConnectionError):
+            world.send(token_id)
+        assert pause(world, token_id) == CLAIMED_PAUSE
+        world.clock.advance(CLAIMED_FOR)
+        world.send(token_id)
+        assert world.channel.kinds() == [ASKED[0], *ASKED]
+
+
+class TestAClaim:
+    def test_of_another_function_makes_the_message_come_again(self, world: World) -> None:
+        token_id = world.create()
+        claim = world.record.claim(world.store.get(token_id), world.clock())
+        assert pause(world, token_id) == CLAIMED_PAUSE
+        assert world.channel.sent == []
+        assert claim is not None
+        world.record.free(token_id, claim)
+        world.send(token_id)
+        assert world.channel.kinds() == ASKED
+
+    def test_that_cannot_be_freed_hides_nothing(self, world: World) -> None:
+        token_id = world.create()
+        world.record.fails["free"] = [ConnectionError("free")]
+        world.send(token_id)  # all is sent
+        assert world.channel.kinds() == ASKED
+        another = world.create()
+        world.record.fails = {"free": [ConnectionError("free")]}
+        world.channel.fails["slack"] = [THROTTLED]
+        assert pause(world, another) == 30
+        third = world.create()
+        world.record.fails = {"free": [ConnectionError("free")], "record": [TimeoutError("record")]}
+        with pytest.raises(TimeoutError):
+            world.send(third)
+
+
+class TestAChannelThatDoesNotTakeIt:
+    def test_now_keeps_no_other_place_waiting(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["slack"] = [DOWN]
+        assert pause(world, token_id) is None
+        assert world.channel.kinds() == ASKED[1:]
+        world.send(token_id)
+        assert world.channel.kinds() == [*ASKED[1:], ASKED[0]]
+        assert world.letters.notices == []
+
+    def test_is_waited_for_as_long_as_it_says(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails = {"slack": [THROTTLED], "email.0": [DOWN], "slack.1": [NotSentNow("ratelimited", after=2)]}
+        assert pause(world, token_id) == 30
+
+    def test_whose_answer_is_lost_is_asked_again(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.lost["email.0"] = [DOWN]
+        assert pause(world, token_id) is None
+        world.send(token_id)
+        assert [place for place, _ in world.channel.kinds()].count("email.0") == 2
+
+    def test_by_a_defect_comes_again_and_keeps_no_other_place_waiting(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["slack"] = [KeyError("a defect")]
+        assert pause(world, token_id) is None
+        assert world.channel.kinds() == ASKED[1:]
+
+    def test_whose_edit_fails_is_edited_when_it_comes_again(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        world.end(token_id)
+        world.channel.fails["slack"] = [DOWN]
+        assert pause(world, token_id) is None
+        world.send(token_id)
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+
+class TestAPlaceThatRefuses:
+    def test_is_a_dead_letter_and_in_the_record_and_the_others_are_told(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["slack"] = [REFUSED]
+        world.send(token_id)
+        assert world.channel.kinds() == ASKED[1:]
+        assert world.letters.notices == [(token_id, "slack", "channel_not_found")]
+        notice = world.notices(token_id)["slack"]
+        assert (notice.ref, notice.refused, notice.at) == (None, "channel_not_found", world.clock())
+        world.remind(token_id)
+        world.send(token_id)
+        assert len(world.letters.notices) == 1
+
+    def test_whose_letter_is_not_written_is_asked_again(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["slack"] = [REFUSED, REFUSED]
+        world.letters.fails = ConnectionError("SQS")
+        with pytest.raises(ConnectionError):
+            world.send(token_id)
+        world.letters.fails = None
+        world.send(token_id)
+        assert world.letters.notices == [(token_id, "slack", "channel_not_found")]
+
+    def test_is_a_channel_that_the_stack_no_longer_has(self, world: World) -> None:
+        token_id = world.create()
+        world.has = {Channel.EMAIL}
+        world.send(token_id)
+        assert world.channel.kinds() == [("email.0", Kind.ASK)]
+        assert {place for _, place, _ in world.letters.notices} == {"slack", "slack.1"}
+
+
+class TestARedrive:
+    def test_sends_what_was_refused_and_writes_no_letter(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails = {"slack": [REFUSED, REFUSED], "email.0": [REFUSED]}
+        world.send(token_id)
+        letters = list(world.letters.notices)
+        assert world.sending.send_again(token_id, lambda: True) == 1
+        assert world.letters.notices == letters
+        assert world.notices(token_id)["slack"].refused == "channel_not_found"
+        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert sorted(world.channel.kinds()) == sorted(ASKED)
+
+    def test_sends_a_reminder_that_was_refused(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        world.remind(token_id)
+        world.channel.fails["email.0"] = [REFUSED]
+        world.send(token_id)
+        assert ("email.0", Kind.REMIND) not in world.channel.kinds()
+        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert world.channel.kinds().count(("email.0", Kind.REMIND)) == 1
+
+    def test_edits_what_could_not_be_edited(self, world: World) -> None:
+        token_id = world.create()
+        world.send(token_id)
+        world.end(token_id)
+        world.channel.fails["slack"] = [REFUSED]
+        world.send(token_id)
+        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert set(world.channel.shown.values()) - {None} == {ENDED}
+
+    def test_after_the_end_asks_nobody_and_keeps_the_reason(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails["email.0"] = [REFUSED]
+        world.send(token_id)
+        world.end(token_id)
+        assert world.sending.send_again(token_id, lambda: True) == 0
+        assert ("email.0", Kind.ASK) not in world.channel.kinds()
+        assert world.notices(token_id)["email.0"].refused == "channel_not_found"
+
+    def test_says_what_is_left(self, world: World) -> None:
+        token_id = world.create()
+        world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED]}
+        assert world.sending.send_again(token_id, lambda: True) == 2
+        assert world.record.claim(world.store.get(token_id), world.clock())
+        assert world.sending.send_again(token_id, lambda: True) == 1
+        assert world.sending.send_again(new_id(world.clock()), lambda: True) == 0
+
+
+def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:
+    token_id, times = world.create(), chain([True, False], repeat(True))
+    with pytest.raises(LookAgain) as caught:
+        world.send(token_id, lambda: next(times))
+    assert caught.value.after == 0
+    assert world.channel.kinds() == ASKED[:1]
+    world.send(token_id)
+    assert world.channel.kinds() == ASKED
+
+
+class TestAStrayMessage:
+    def test_shows_the_end_of_its_token_and_is_not_recorded(self, world: World) -> None:
+        token_id = world.create()
+        world.end(token_id)
+        world.sending.edit_stray(token_id, "C01/17.4")
+        [request] = world.channel.requests
+        assert (request.step.kind, request.step.ref, request.step.place.to) == (Kind.EDIT, "C01/17.4", "C01")
+        assert (request.step.place.channel, request.token.outcome is not None) == (Channel.SLACK, True)
+        assert world.store.notices == {}
+
+    def test_is_left_alone_while_its_token_waits_or_once_it_is_gone(self, world: World) -> None:
+        world.sending.edit_stray(world.create(), "C01/17.4")
+        world.sending.edit_stray(new_id(world.clock()), "C01/17.4")
+        assert world.channel.requests == []
+
+    def test_comes_again_when_slack_says_so_and_not_if_it_cannot_be_edited(self, world: World) -> None:
+        token_id = world.create()
+        world.end(token_id)
+        world.channel.fails["slack"] = [THROTTLED, REFUSED]
+        with pytest.raises(LookAgain) as caught:
+            world.sending.edit_stray(token_id, "C01/17.4")
+        assert caught.value.after == 30
+        world.sending.edit_stray(token_id, "C01/17.4")
+        assert world.letters.notices == []

@@ -1,0 +1,111 @@
+"""Which records have a look taken at their tokens, and what becomes of one whose message cannot be sent."""
+
+from typing import Any
+
+import pytest
+
+from in_process.fakes.clock import FakeClock
+from tests.support.fakes.notices import FakeLetters, FakeNoticeQueue
+from waitpoints.noticing import EVERYWHERE, GIVE_UP_AFTER, REFUSED, Noticing, may_matter
+
+COUNT, YES = {"N": "1"}, {"BOOL": True}
+
+
+def record(
+    token_id: str = "waitpoint_1", name: str = "MODIFY", status: str = "WAITING", number: str = "1", **image: Any
+) -> dict[str, Any]:
+    named = {"id": {"S": token_id}, "status": {"S": status}, "hasNotify": YES, **image}
+    return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": named}}
+
+
+class World:
+    def __init__(self) -> None:
+        self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeLetters(), FakeClock()
+        self.noticing = Noticing(self.queue, self.letters, self.clock)  # type: ignore[arg-type]
+
+    def ask(self, *records: dict[str, Any], age: int | None = 0) -> list[str]:
+        for it in records:
+            if age is not None:
+                it["dynamodb"]["ApproximateCreationDateTime"] = (self.clock() - age) / 1000
+        return self.noticing.ask_for_looks(records)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (record(name="INSERT"), True),
+        (record(), False),  # a run waits for it, or its next look was moved
+        (record(waiterCount=COUNT, wakeAt=COUNT), False),
+        *((record(**{name: COUNT}), True) for name in ("answerCount", "remindedCount", "escalatedAt", "movedAt")),
+        *((record(status=status), True) for status in ("COMPLETED", "FAILED", "TIMED_OUT")),
+    ],
+)
+def test_a_record_matters_that_says_something_to_people(given: dict[str, Any], expected: bool) -> None:
+    assert may_matter(given) is expected
+    del given["dynamodb"]["NewImage"]["hasNotify"]
+    assert not may_matter(given)
+
+
+def test_each_token_is_looked_at_once(world: World) -> None:
+    records = [record(name="INSERT"), record(answerCount=COUNT), record("waitpoint_2", status="FAILED"), record("waitpoint_3")]
+    assert world.ask(*records) == []
+    assert world.queue.sent == ["waitpoint_1", "waitpoint_2"]
+
+
+def test_nothing_is_asked_for_what_concerns_nobody(world: World) -> None:
+    world.queue.fails = AssertionError("it is asked")
+    assert world.ask(record()) == []
+    assert world.ask() == []
+
+
+def test_the_records_of_a_message_that_is_refused_come_again(world: World) -> None:
+    world.queue.refused = {"waitpoint_1"}
+    records = [
+        record(name="INSERT", number="7"),
+        record("waitpoint_2", "INSERT", number="8"),
+        record(answerCount=COUNT, number="9"),
+    ]
+    assert world.ask(*records) == ["7", "9"]
+    assert (world.queue.sent, world.letters.notices) == (["waitpoint_2"], [])
+
+
+def test_all_come_again_when_sqs_fails_and_nothing_is_raised(world: World) -> None:
+    world.queue.fails = ConnectionError()
+    assert world.ask(record(name="INSERT", number="7"), record("waitpoint_2", "INSERT", number="8")) == ["7", "8"]
+
+
+class TestAnOldRecord:
+    """It has kept back the waiters and timers of later records for long enough."""
+
+    def test_becomes_a_dead_letter(self, world: World) -> None:
+        world.queue.fails = ConnectionError()
+        assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER - 1) == ["1"]
+        assert world.ask(record(name="INSERT"), age=GIVE_UP_AFTER) == []
+        assert world.letters.notices == [("waitpoint_1", EVERYWHERE, "ConnectionError")]
+
+    def test_becomes_none_if_its_message_is_sent(self, world: World) -> None:
+        world.queue.refused = {"waitpoint_2"}
+        assert world.ask(record(name="INSERT"), record("waitpoint_2", "INSERT"), age=GIVE_UP_AFTER) == []
+        assert world.letters.notices == [("waitpoint_2", EVERYWHERE, REFUSED)]
+
+    def test_comes_again_if_no_letter_can_be_written_and_none_is_tried_again(self, world: World) -> None:
+        world.queue.fails = world.letters.fails = ConnectionError()
+        tried = []
+        world.letters.put_notice = lambda *letter: tried.append(letter) or _raise(ConnectionError())  # type: ignore[method-assign]
+        records = [record(f"waitpoint_{number}", "INSERT", number=str(number)) for number in range(3)]
+        assert world.ask(*records, age=GIVE_UP_AFTER) == ["0", "1", "2"]
+        assert len(tried) == 1
+
+    def test_of_a_redrive_comes_again(self, world: World) -> None:
+        """The operator sees that it failed."""
+        world.queue.fails = ConnectionError()
+        assert world.ask(record(name="INSERT"), age=None) == ["1"]
+
+
+def _raise(error: Exception) -> None:
+    raise error
