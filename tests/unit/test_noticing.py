@@ -12,9 +12,9 @@ COUNT, YES = {"N": "1"}, {"BOOL": True}
 
 
 def record(
-    token_id: str = "waitpoint_1", name: str = "MODIFY", status: str = "WAITING", number: str = "1", **image: Any
+    of: str = "waitpoint_1", name: str = "MODIFY", status: str = "WAITING", number: str = "1", **image: Any
 ) -> dict[str, Any]:
-    named = {"id": {"S": token_id}, "status": {"S": status}, "hasNotify": YES, **image}
+    named = {"id": {"S": of}, "status": {"S": status}, "hasNotify": YES, **image}
     return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": named}}
 
 
