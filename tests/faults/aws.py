@@ -74,7 +74,7 @@ class Invocations:
     """Lambda: one handler at a time, its calls watched."""
 
     def __init__(self, functions: dict[str, Function], wire: Wire) -> None:
-        self._functions = functions
+        self.functions = functions
         self._wire = wire
         self.watched = False
         self.events: list[tuple[str, Any]] = []
@@ -83,9 +83,9 @@ class Invocations:
     def invoke(self, name: str, event: Any) -> Any:
         self.events.append((name, event))
         if not self.watched:
-            return self._functions[name].call(event)
+            return self.functions[name].call(event)
         with self._wire.watched():
-            return self._functions[name].call(event)
+            return self.functions[name].call(event)
 
     @contextmanager
     def unwatched(self) -> Iterator[None]:
@@ -102,7 +102,7 @@ class StreamSource:
     def __init__(self, name: str, properties: Resource, lambdas: Invocations, history: list[dict[str, Any]]) -> None:
         self.name = name
         self.batch_size = properties["BatchSize"]
-        self._patterns = [json.loads(found["Pattern"]) for found in properties["FilterCriteria"]["Filters"]]
+        self.patterns = [json.loads(found["Pattern"]) for found in properties["FilterCriteria"]["Filters"]]
         self._lambdas = lambdas
         self._history = history
         self._read = 0
@@ -111,7 +111,7 @@ class StreamSource:
     def pass_on(self) -> bool:
         """Invoke the function with its unfinished records. Returns False if there were none."""
         self.pending += [
-            record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self._patterns)
+            record for record in self._history[self._read :] if any(matches(pattern, record) for pattern in self.patterns)
         ]
         self._read = len(self._history)
         batch = self.pending[: self.batch_size]
@@ -138,11 +138,11 @@ class QueueSource:
         self._url = url
         self._lambdas = lambdas
         self._sqs = client("sqs")
-        self._queue = sqs_backends[ACCOUNT][REGION].get_queue(url.rsplit("/", 1)[-1])
+        self.queue = sqs_backends[ACCOUNT][REGION].get_queue(url.rsplit("/", 1)[-1])
 
     def pass_on(self) -> bool:
         """Invoke the function with the visible messages. Returns False if there were none."""
-        if not self._queue.messages:
+        if not self.queue.messages:
             return False
         received = self._sqs.receive_message(QueueUrl=self._url, MaxNumberOfMessages=self._batch_size, AttributeNames=["All"])
         messages = received["Messages"]
@@ -245,7 +245,8 @@ class Aws:
         self._history: list[dict[str, Any]] = []
         self.early: list[str] = []
         """The ids of tokens that were timed out before their time."""
-        self.timer_queue, self.dead_letter_queue = (_empty_queue(stack, name) for name in ("TimerQueue", "DeadLetterQueue"))
+        self.queue_urls = {name: _empty_queue(stack, name) for name in stack.template.resources("AWS::SQS::Queue")}
+        self.timer_queue, self.dead_letter_queue = (self.queue_urls[name] for name in ("TimerQueue", "DeadLetterQueue"))
         self.streams: dict[str, StreamSource] = {}
         self.queues: dict[str, QueueSource] = {}
         for function in self.stack.functions().values():
@@ -255,7 +256,8 @@ class Aws:
                     source = StreamSource(function.name, properties, self.lambdas, self._history)
                     self.streams[function.name] = source
                 elif event["Type"] == "SQS":
-                    self.queues[function.name] = QueueSource(function.name, properties, self.timer_queue, self.lambdas)
+                    url = self.queue_urls[event["Properties"]["Queue"]["Fn::GetAtt"][0]]
+                    self.queues[function.name] = QueueSource(function.name, properties, url, self.lambdas)
         self.rounds = RoundSource(self.table, self.clock, self.lambdas)
 
     @contextmanager

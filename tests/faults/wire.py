@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 from botocore.client import BaseClient
@@ -23,6 +23,8 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_shortcut import Attempt, response
 
 EVERY_ATTEMPT = 1_000
+NOT_REPEATED = ("email.", "slack.", "teams.")
+"""Calls that are not AWS's: nothing repeats them, so a fault of one attempt is one of the call."""
 
 MakeCall = Callable[[Any], Any]
 """Makes a call with these parameters, without a fault."""
@@ -47,6 +49,8 @@ class Fault:
     """Makes the call for a part of its parameters, and answers that the rest failed."""
 
     def can_happen_to(self, call: str) -> bool:
+        if self.attempts == 1 and call.startswith(NOT_REPEATED):
+            return False
         return self.only is None or call.endswith(self.only)
 
 
@@ -116,6 +120,10 @@ FAULTS = [
     Fault("got in part", _leaves_out, only="BatchGetItem", in_part=_gets_one),
     Fault("sent in part", _throttles, only="SendMessageBatch", in_part=_sends_all_but_one),
 ]
+
+
+class NotAnswered(Exception):
+    """What a fault makes of a call that is not AWS's. Its message is the fault's name."""
 
 
 class Wire:
@@ -208,6 +216,30 @@ class Wire:
             yield
         finally:
             self._watching = False
+
+    def call[Answer](self, name: str, effect: Callable[[], Answer]) -> Answer:
+        """Make a call that is not AWS's, with its effect. Nothing repeats it, so a fault of one attempt is one of the call."""
+        if not self._watching:
+            return effect()
+        with self._lock:
+            self._die_again()
+            self.calls.append(name)
+            number = len(self.calls) - 1
+            fault = self.choose(number, name)
+        self._let_others_act(number, "before")
+        answer = effect() if fault is None or fault.after_effect else None
+        if fault is not None:
+            self._fail(fault, name)
+        self._let_others_act(number, "after")
+        return cast("Answer", answer)
+
+    def _fail(self, fault: Fault, name: str) -> None:
+        try:
+            fault.answer(name, "", {})
+        except Killed:
+            self._dead = True
+            raise
+        raise NotAnswered(fault.name)
 
     def _let_others_act(self, number: int, when: str) -> None:
         self._watching = False

@@ -8,13 +8,21 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from waitpoints.aws.notice_queue import LONGEST_WISH, NoticeQueue
+from waitpoints.aws.notice_queue import LONGEST_SPREAD, LONGEST_WISH, NoticeQueue
 
 
 @pytest.fixture
 def sqs() -> Iterator[Any]:
     with mock_aws():
         yield boto3.client("sqs", "us-east-1")
+
+
+class Noting:
+    def __init__(self) -> None:
+        self.changed: list[dict[str, Any]] = []
+
+    def change_message_visibility(self, **parameters: Any) -> None:
+        self.changed.append(parameters)
 
 
 @pytest.fixture
@@ -47,14 +55,20 @@ def test_the_tokens_are_returned_whose_message_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("receives", "after", "pause"), [(1, None, 1), (3, None, 4), (1, 0, 0), (9, 30, 30), (1, 10**9, LONGEST_WISH)]
+    ("receives", "after", "pause"), [(1, None, 1), (3, None, 4), (9, 0, 0), (1, 30, 30), (1, 10**9, LONGEST_WISH)]
 )
 def test_a_message_comes_again_when_its_channel_wants_it(receives: int, after: int | None, pause: int) -> None:
-    changed: dict[str, Any] = {}
+    sqs = Noting()
+    NoticeQueue(sqs, "queue").come_again("handle", receives, after)  # type: ignore[arg-type]
+    assert sqs.changed == [{"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": pause}]
 
-    class Noting:
-        def change_message_visibility(self, **parameters: Any) -> None:
-            changed.update(parameters)
 
-    NoticeQueue(Noting(), "queue").come_again("handle", receives, after)  # type: ignore[arg-type]
-    assert changed == {"QueueUrl": "queue", "ReceiptHandle": "handle", "VisibilityTimeout": pause}
+@pytest.mark.parametrize(("receives", "most"), [(2, 2), (5, 16), (8, 128), (90, LONGEST_SPREAD)])
+def test_many_that_a_channel_keeps_away_are_spread(receives: int, most: int) -> None:
+    sqs = Noting()
+    for _ in range(500):
+        NoticeQueue(sqs, "queue").come_again("handle", receives, 30)  # type: ignore[arg-type]
+    pauses = {it["VisibilityTimeout"] - 30 for it in sqs.changed}
+    assert 0 <= min(pauses) <= most // 10
+    assert most * 9 // 10 <= max(pauses) + 1 <= most
+    assert len(pauses) >= min(most, 100)

@@ -1,0 +1,226 @@
+"""People who are told of tokens: their channels, whose every call may fail, and what must be true of them in the end."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from unittest import mock
+
+from in_process.moto_stack import MotoStack
+from in_process.template import Function, Template
+from tests.faults.aws import QueueSource, client, unique
+from tests.faults.wire import NotAnswered
+from tests.faults.world import World
+from waitpoints.api.notices import plan
+from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.api.notices.sending import Request
+from waitpoints.api.page import definition
+from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.notices import Channel, Notify
+from waitpoints.reminding import plan_of
+from waitpoints.token import Document, DocumentKind, NewToken, Token
+from waitpoints.wiring import services
+
+RETRY_AFTER = 30  # seconds
+STRAY = "C01/17.4"  # a message in Slack whose record was lost
+ADDRESS, MEMBER, CHANNEL = "ann@example.com", "U01BO", "#deploys"
+NOTIFY: dict[str, Any] = {"email": True, "slack": CHANNEL}
+PAGE: dict[str, Any] = {
+    "title": "Deploy?",
+    "approvers": [{"id": "ann", "email": ADDRESS}, {"id": "bo", "slack": MEMBER}],
+    "actions": [{"id": "go", "label": "Go", "needs": 2}, {"id": "stop", "label": "Stop"}],
+    "remind": ["2h"],
+    "escalate": {"after": "2h", "to": [{"id": "lea", "email": "lea@example.com"}]},
+}
+GO, STOP = ('{"action":"%s","fields":{}}' % action for action in ("go", "stop"))  # noqa: UP031 - it has braces
+
+
+@dataclass(frozen=True)
+class Message:
+    """What reached a place. `is_late`: its token had ended when it was made."""
+
+    token_id: str
+    place: str
+    channel: Channel
+    kind: Kind
+    ref: str
+    is_late: bool
+
+
+class Post:
+    """Every channel. A message reaches its place, or an edit its message, even if the answer is lost."""
+
+    def __init__(self, world: "NoticeWorld") -> None:
+        self._world = world
+        self.messages: list[Message] = []
+        self.shown: dict[str, str | None] = {}
+        """What each message in Slack shows that may have buttons."""
+        self.refuses: set[str] = set()
+        """Places that take nothing, whenever they are asked."""
+        self.busy_until: dict[str, int] = {}
+        """Until when a channel takes no call, if it takes one a second."""
+        self.takes_one_a_second = False
+
+    def sender_of(self, _: Channel) -> "Post":
+        return self
+
+    def send(self, request: Request) -> str:
+        step = request.step
+        place, now = step.place, self._world.clock()
+        is_late = request.token.outcome is not None
+        if place.key in self.refuses:
+            return self._world.wire.call(f"{place.channel}.{step.kind}", self._refuse)
+        if self.takes_one_a_second and self.busy_until.get(place.to, 0) > now:
+            raise NotSentNow("ratelimited", after=1)
+
+        def reach() -> str:
+            ref = step.ref or f"{place.to}/{len(self.messages)}"
+            self.messages.append(Message(request.token.id, place.key, place.channel, step.kind, ref, is_late))
+            if place.is_edited and step.kind in (Kind.ASK, Kind.EDIT):
+                self.shown[ref] = plan.state_of(request.token)
+            self.busy_until[place.to] = now + 1000
+            return ref
+
+        try:
+            return self._world.wire.call(f"{place.channel}.{step.kind}", reach)
+        except NotAnswered as failure:
+            raise NotSentNow(str(failure), after=RETRY_AFTER if "throttled" in str(failure) else None) from None
+
+    def _refuse(self) -> str:
+        raise NotSent("channel_not_found")
+
+    def asked(self, token_id: str) -> Counter[str]:
+        """How often each place was asked for a token."""
+        return Counter(it.place for it in self.messages if (it.token_id, it.kind) == (token_id, Kind.ASK))
+
+
+class NoticeWorld(World):
+    """A stack with channels, and the people whom it tells."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        template = Template.load({"MailFrom": "approvals@example.com", "Slack": "on", "Teams": "on"})
+        super().__init__(MotoStack(template, stack.resources))
+        self.post = Post(self)
+        self.told: list[str] = []
+        """The ids of the tokens of which people are told."""
+        self.may_repeat = 0
+        """How many steps may be repeated, because an answer or a record was lost."""
+        self.has_letters = False
+        """Whether something was refused."""
+        self._complete_the_template()
+        self.notices = self.queues["send_notices"]
+
+    @property
+    def received(self) -> Counter[str]:
+        """How often each message of the notice queue was received, by its id."""
+        events = [event for name, event in self.lambdas.events if name == "send_notices"]
+        return Counter(record["messageId"] for event in events for record in event.get("Records", []))
+
+    def _complete_the_template(self) -> None:
+        """What the template has for a stack with channels."""
+        if "NoticeQueue" not in self.queue_urls:
+            url = client("sqs").create_queue(QueueName=unique("NoticeQueue"), Attributes={"VisibilityTimeout": "360"})
+            self.queue_urls["NoticeQueue"] = url["QueueUrl"]
+            self.lambdas.functions["send_notices"] = Function("SendNotices", {"Handler": "send_notices.handler"})
+            self.queues["send_notices"] = QueueSource("send_notices", {"BatchSize": 1}, url["QueueUrl"], self.lambdas)
+            for name, statuses in (
+                ("schedule_timeouts", ["WAITING"]),
+                ("resume_waiters", ["COMPLETED", "FAILED", "TIMED_OUT"]),
+            ):
+                image = {"status": {"S": statuses}, "hasNotify": {"BOOL": [{"exists": True}]}}
+                self.streams[name].patterns.append({"dynamodb": {"NewImage": image}})
+
+    @contextmanager
+    def alive(self) -> Iterator[None]:
+        def written_at() -> datetime:
+            return datetime.fromtimestamp(self.clock() / 1000, UTC).replace(tzinfo=None)
+
+        with ExitStack() as until_the_end:
+            enter = until_the_end.enter_context
+            enter(mock.patch.dict(os.environ, {"NOTICE_QUEUE_URL": self.queue_urls["NoticeQueue"]}))
+            enter(mock.patch("moto.dynamodb.models.table.utcnow", written_at))
+            enter(mock.patch("waitpoints.api.notices.channels.sender_of", self.post.sender_of))
+            enter(super().alive())
+            yield
+
+    def ask(self, notify: dict[str, Any] = NOTIFY, timeout: int | None = None, **page: Any) -> dict[str, Any]:
+        """Create a token of which people are told. Returns what a create answers."""
+        shown, now = {**PAGE, **page}, self.clock()
+        document = Document(DocumentKind.APPROVAL, definition.parse(shown), json.dumps(notify))
+        first = plan_of(shown)
+        new = NewToken(
+            document=document,
+            timeout_at=None if timeout is None else now + timeout,
+            first_ask=now + min(it for it in (*first.reminders, first.escalation) if it is not None),
+        )
+        token_id = services.tokens.create(new, now).token_id
+        approval = definition.load(document.text).approval
+        assert approval
+        links = approval.links(lambda approver: services.urls.approver_url(token_id, services.api_url, approver))
+        token = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}
+        self.tokens.append(token)
+        self.urls += [token["url"], *(link["url"].partition("?")[0] for link in links)]
+        self.told.append(token_id)
+        return token
+
+    def deliver_all(self) -> None:
+        """Let time pass until the notice queue is empty."""
+        self.come_to_rest()
+        while waiting := self.notices.queue._messages:
+            assert max(self.received.values(), default=0) < 100, "the queue gives up"
+            self.clock.now = max(self.clock.now + 1, min(it.visible_at for it in waiting))
+            while self.notices.pass_on():
+                pass
+        self.come_to_rest()
+
+    def letters(self) -> list[dict[str, str]]:
+        """The dead letters about notices."""
+        found = (
+            client("sqs")
+            .receive_message(QueueUrl=self.dead_letter_queue, MaxNumberOfMessages=10, VisibilityTimeout=0)
+            .get("Messages", [])
+        )
+        return [json.loads(message["Body"]) for message in found]
+
+    def lost(self) -> list[str]:
+        problems = super().lost()
+        for token_id in self.told:
+            problems += self._wrong_with_notices(services.store.get(token_id))
+        logged = self.log.getvalue()
+        problems += [f"the log has {text}" for text in (ADDRESS, MEMBER, CHANNEL) if text in logged]
+        too_many = sum(its - 1 for its in Counter((it.token_id, it.place, it.kind) for it in self._once()).values())
+        if too_many > self.may_repeat:
+            problems.append(f"{too_many} messages were repeated, and not {self.may_repeat}")
+        if self.letters() and not self.has_letters:
+            problems.append(f"there are dead letters: {self.letters()}")
+        return problems
+
+    def _once(self) -> list[Message]:
+        """What each place must get once."""
+        return [it for it in self.post.messages if it.kind in (Kind.ASK, Kind.LAST)]
+
+    def _wrong_with_notices(self, token: Token) -> Iterator[str]:
+        mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != STRAY]
+        if any(it.is_late and it.kind is not Kind.EDIT for it in mine):
+            yield f"somebody was asked after the end of {token.id}"
+        for place in {it.place for it in mine}:
+            if next(it for it in mine if it.place == place).kind is not Kind.ASK:
+                yield f"{token.id} was not asked first at {place}"
+        page = definition.load(token.page)
+        asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
+        for place in plan.places(token, page, Notify.of(json.loads(token.notify or "{}"))):
+            has_answered = place.person is not None and token.answer_of(place.person.id) is not None
+            if not (asked[place.key] or has_ended or has_answered or place.key in self.post.refuses):
+                yield f"nobody was asked at {place.key} of {token.id}"
+        recorded = {notice.ref for notice in token.notices.values()}
+        state = ENDED if has_ended else plan.state_of(token)
+        shown = self.post.shown
+        wrong = [it.ref for it in mine if it.kind is Kind.ASK and shown.get(it.ref, state) != state]
+        yield from (f"{ref} of {token.id} does not show {state}" for ref in wrong if ref in recorded)
+        stray = len([ref for ref in wrong if ref not in recorded])
+        if stray > self.may_repeat:
+            yield f"{stray} messages of {token.id} have no record"

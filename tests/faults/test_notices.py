@@ -1,0 +1,302 @@
+"""What tells people: every call fails in every way, and each is asked, once, unless an answer or a record was lost.
+
+No button outlives the end of its token, but on a message whose record was lost. `make test` runs a choice, as in
+`test_every_call`.
+"""
+
+import random
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import pytest
+
+from in_process.moto_stack import MotoStack
+from tests.faults.choice import SEED, Place, covering_choice
+from tests.faults.conftest import Figures
+from tests.faults.flows import HOUR
+from tests.faults.notices import GO, STOP, STRAY, NoticeWorld
+from tests.faults.wire import FAULTS, Fault, Killed
+from tests.faults.world import Timeout
+from waitpoints.api.notices.plan import ENDED, Kind
+from waitpoints.notices import Channel
+from waitpoints.wiring import services
+
+Flow = Callable[[NoticeWorld], None]
+Run = tuple[list[str], list[str]]
+"""The calls of a flow, and the lost promises."""
+CleanRun = Callable[[str], Run]
+FLOWS: dict[str, Flow] = {}
+CHANNELS = tuple(f"{channel}." for channel in Channel)
+OFTEN = ["ask", "a stray message"]
+"""The flows of which `make test` runs calls with faults. Between them, they make each kind of call."""
+FAULT_RATE = 0.03
+IN_A_CROWD = [fault for fault in FAULTS if fault.name in ("answer lost", "killed before", "killed after", "throttled")]
+
+
+def flow(function: Flow) -> Flow:
+    FLOWS[function.__name__.replace("_", " ")] = function
+    return function
+
+
+def decide(world: NoticeWorld, token: dict[str, Any], choice: str = STOP) -> None:
+    world.answer(token, "ann", choice)
+
+
+@flow
+def ask(world: NoticeWorld) -> None:
+    token = world.ask()
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    assert world.lost() == [], "before the end"
+    decide(world, token)
+    world.deliver_all()
+
+
+@flow
+def an_answer_a_reminder_and_an_escalation(world: NoticeWorld) -> None:
+    token = world.ask(timeout=9 * HOUR)
+    world.deliver_all()
+    world.clock.advance(2 * HOUR)
+    world.answer(token, "bo", GO)
+    services.waking.look(token["id"])
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    reminded = {it.place for it in world.post.messages if it.kind is Kind.REMIND}
+    assert reminded == {"slack", "email.0"}
+    assert world.post.asked(token["id"])["email.2"]
+    world.answer(token, "ann", GO)
+    world.deliver_all()
+
+
+@flow
+def an_end_that_a_run_waits_for(world: NoticeWorld) -> None:
+    token = world.ask()
+    execution = world.wait(token)
+    world.deliver_all()
+    with world.without_fast_path():
+        decide(world, token)
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    world.expect(execution, token, world.decision_of(token, ["ann"]))
+
+
+@flow
+def a_timeout(world: NoticeWorld) -> None:
+    token = world.ask(timeout=HOUR // 6)
+    execution = world.wait(token)
+    world.deliver_all()
+    world.clock.advance(HOUR // 6)
+    with world.faulty():
+        world.come_to_rest()
+    world.pass_time(world.clock() + HOUR)
+    world.deliver_all()
+    world.expect(execution, token, Timeout())
+
+
+@flow
+def a_timeout_that_is_moved(world: NoticeWorld) -> None:
+    token = world.ask(timeout=9 * HOUR)
+    world.deliver_all()
+    assert services.waking.move_deadline(token["id"], world.clock() + 8 * HOUR)
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    assert any(it.kind is Kind.EDIT for it in world.post.messages)
+
+
+@flow
+def asked_after_it_is_decided(world: NoticeWorld) -> None:
+    token = world.ask()
+    decide(world, token)
+    with world.faulty():
+        world.come_to_rest()
+    world.deliver_all()
+    assert world.post.messages == []
+
+
+@flow
+def a_message_that_comes_twice(world: NoticeWorld) -> None:
+    token = world.ask()
+    world.read_stream()
+    with world.faulty():
+        for _ in range(2):
+            notice_queue().send_all([token["id"]])
+        world.come_to_rest()
+    world.deliver_all()
+
+
+@flow
+def a_redrive(world: NoticeWorld) -> None:
+    token = world.ask()
+    world.post.refuses, world.has_letters = {"slack"}, True
+    world.deliver_all()
+    assert {letter["reason"] for letter in world.letters()} == {"slack: channel_not_found"}
+    assert world.lambdas.invoke("send_notices", {"noticesOf": [token["id"]]}) == {"notSent": 1}
+    assert len(world.letters()) == 1
+    world.post.refuses = set()
+    with world.faulty():
+        for _ in range(9):
+            with suppress(Exception, Killed):
+                if world.lambdas.invoke("send_notices", {"noticesOf": [token["id"]]}) == {"notSent": 0}:
+                    break
+            world.clock.advance(seconds=91)  # a claim of one that was killed ends
+    assert world.post.asked(token["id"])["slack"]
+    decide(world, token)
+    world.deliver_all()
+
+
+@flow
+def a_stray_message(world: NoticeWorld) -> None:
+    """Its record was lost, and it is clicked on after the end."""
+    token = world.ask()
+    decide(world, token)
+    world.deliver_all()
+    world.post.shown[STRAY] = "as it was posted"
+    with world.faulty():
+        notice_queue().send_stray(token["id"], STRAY)
+        world.come_to_rest()
+    world.deliver_all()
+    assert world.post.shown[STRAY] == ENDED
+    assert services.store.get(token["id"]).notices == {}
+
+
+def notice_queue() -> Any:
+    return services.notice_queue
+
+
+def run(stack: MotoStack, name: str, fault: Fault | None = None, number: int = -1, may_repeat: int = 0) -> Run:
+    world = NoticeWorld(stack)
+    world.plan = lambda place, _: fault if place == number else None
+    world.may_repeat = may_repeat
+    with world.alive():
+        FLOWS[name](world)
+        return world.wire.calls, world.lost()
+
+
+def repeats(calls: list[str], number: int, fault: Fault) -> int:
+    """How many messages may be repeated: one, if the answer of a channel is lost, or what was to record it fails."""
+    is_lost = calls[number].startswith(CHANNELS) and fault.after_effect
+    is_not_recorded = number > 0 and calls[number - 1].startswith(CHANNELS) and calls[number] == "dynamodb.UpdateItem"
+    return int(is_lost or (is_not_recorded and not (fault.attempts == 1 and fault.name.endswith("once"))))
+
+
+FREE = ["ask", "a message that comes twice", "a timeout that is moved"]
+"""The flows in which anything else may happen at any moment."""
+
+
+@pytest.fixture(scope="module")
+def clean_run(stack: MotoStack) -> CleanRun:
+    """Run a flow without faults, once."""
+    return cache(lambda name: run(stack, name))
+
+
+@pytest.fixture(scope="module")
+def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
+    return covering_choice({name: clean_run(name)[0] for name in OFTEN}, SEED)
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_a_flow_without_faults_asks_everybody_once(clean_run: CleanRun, figures: Figures, name: str) -> None:
+    calls, lost = clean_run(name)
+    assert calls
+    assert lost == []
+    figures.flows[name] = calls
+
+
+@pytest.mark.parametrize("name", OFTEN)
+def test_nobody_is_left_out_when_a_call_fails(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
+) -> None:
+    calls = clean_run(name)[0]
+    chosen = [(number, fault) for (of, number), faults in choice.items() if of == name for fault in faults]
+    assert lost_in(stack, figures, name, calls, chosen) == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.parametrize("name", FLOWS)
+def test_nobody_is_left_out_when_any_call_fails_in_any_way(
+    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, fault: Fault
+) -> None:
+    calls = clean_run(name)[0]
+    chosen = [(number, fault) for number, call in enumerate(calls) if fault.can_happen_to(call)]
+    assert lost_in(stack, figures, name, calls, chosen) == {}
+
+
+def lost_in(
+    stack: MotoStack, figures: Figures, name: str, calls: list[str], chosen: list[tuple[int, Fault]]
+) -> dict[str, list[str]]:
+    lost = {}
+    for number, fault in sorted(chosen, key=lambda one: one[0]):
+        figures.tried[fault.name] += 1
+        if problems := run(stack, name, fault, number, repeats(calls, number, fault))[1]:
+            lost[f"call {number}, {calls[number]}, {fault.name}"] = problems
+    figures.lost += len(lost)
+    return lost
+
+
+OTHERS: dict[str, Callable[[NoticeWorld], object]] = {
+    "it is decided": lambda world: [decide(world, token) for token in world.tokens],
+    "another person answers": lambda world: [world.answer(token, "bo", GO) for token in world.tokens],
+    "another function gets its message": lambda world: (notice_queue().send_all(world.told), world.notices.pass_on()),
+}
+
+
+@pytest.mark.parametrize("action", OTHERS)
+@pytest.mark.parametrize(
+    "name", [name if name == "ask" else pytest.param(name, marks=pytest.mark.thorough) for name in FLOWS if name in FREE]
+)
+def test_each_is_asked_once_and_no_button_is_left_when_something_else_happens_between_calls(
+    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, action: str
+) -> None:
+    lost = {}
+    for place in range(len(clean_run(name)[0])):
+        world = NoticeWorld(stack)
+
+        def act(number: int, when: str, world: NoticeWorld = world, place: int = place) -> None:
+            if (number, when) == (place, "before"):
+                with world.lambdas.unwatched():
+                    OTHERS[action](world)
+
+        world.meanwhile = act
+        with world.alive():
+            FLOWS[name](world)
+            if problems := world.lost():
+                lost[place] = problems
+        figures.interleaved += 1
+    figures.lost += len(lost)
+    assert lost == {}
+
+
+@pytest.mark.parametrize("count", [8, pytest.param(100, marks=pytest.mark.thorough)])
+def test_each_person_is_asked_for_each_of_many_tokens_at_once(stack: MotoStack, figures: Figures, count: int) -> None:
+    """Slack takes a message a second for a channel, and functions die."""
+    chance, world, tried = random.Random(count), NoticeWorld(stack), 0  # noqa: S311
+
+    def plan(_: int, call: str) -> Fault | None:
+        nonlocal tried
+        if chance.random() >= FAULT_RATE:
+            return None
+        tried += 1
+        return chance.choice(IN_A_CROWD)
+
+    world.plan, world.post.takes_one_a_second = plan, True
+    with world.alive():
+        tokens = [world.ask() for _ in range(count)]
+        with world.faulty():
+            world.deliver_all()
+        world.may_repeat = tried
+        asked = [world.post.asked(token["id"]) for token in tokens]
+        assert all(places.keys() == {"slack", "email.0", "slack.1"} for places in asked)
+        for token in tokens:
+            decide(world, token)
+        world.deliver_all()
+        lost = world.lost()
+    figures.storms[-count] = tried
+    figures.lost += bool(lost)
+    assert lost == []
