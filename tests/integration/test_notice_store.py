@@ -1,0 +1,227 @@
+"""The record of what was sent: the same for DynamoDB (on moto) and for the fake in memory. And functions that race for it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from threading import Barrier
+from typing import Any
+
+import boto3
+import pytest
+
+from in_process.counting.meter import Meter
+from in_process.fakes.clock import FakeClock
+from in_process.moto_stack import MotoStack
+from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from waitpoints import ids, wiring
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
+from waitpoints.aws.items import NOTICES, attachment, is_endless_attachment, plain, primary_key
+from waitpoints.aws.notice_store import CLAIMED_FOR, NoticeStore
+from waitpoints.aws.store import Store
+from waitpoints.notices import Notice
+from waitpoints.token import Completed, Document, DocumentKind, Output, Token, Unchecked
+from waitpoints.wiring import services
+
+START = FakeClock().now
+RETENTION = 30 * 86_400  # seconds
+PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
+NOTIFY = '{"email": true, "slack": "#deploys"}'
+
+Tokens = Store | MemoryTokens
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def both(request: pytest.FixtureRequest, stack: MotoStack) -> tuple[Tokens, NoticeStore | MemoryNoticeStore]:
+    if request.param == "memory":
+        tokens = MemoryTokens(RETENTION)
+        return tokens, MemoryNoticeStore(tokens)
+    client, table = boto3.client("dynamodb"), stack.resources["Table"]["Ref"]
+    return Store(client, table, RETENTION), NoticeStore(client, table)
+
+
+@pytest.fixture
+def tokens(both: tuple[Tokens, Any]) -> Tokens:
+    return both[0]
+
+
+@pytest.fixture
+def store(both: tuple[Tokens, NoticeStore | MemoryNoticeStore]) -> NoticeStore | MemoryNoticeStore:
+    return both[1]
+
+
+def create(tokens: Tokens, timeout_at: int | None = None) -> Token:
+    token = Token(id=ids.new_id(START), created_at=START, timeout_at=timeout_at, has_notify=True)
+    tokens.create(token, None, START, document=Document(DocumentKind.APPROVAL, PAGE, NOTIFY))
+    return tokens.get(token.id)
+
+
+@pytest.fixture
+def token(tokens: Tokens) -> Token:
+    return create(tokens)
+
+
+def notices(tokens: Tokens, token: Token) -> dict[str, Notice]:
+    return dict(tokens.get(token.id).notices)
+
+
+class TestAClaim:
+    """Invariant 7."""
+
+    def test_keeps_others_away_until_it_is_freed(self, store: NoticeStore, token: Token) -> None:
+        claim = store.claim(token, START)
+        assert claim is not None
+        assert store.claim(token, START + 1) is None
+        store.free(token.id, claim)
+        assert store.claim(token, START + 1) is not None
+
+    def test_of_who_died_ends(self, store: NoticeStore, token: Token) -> None:
+        assert store.claim(token, START)
+        assert store.claim(token, START + CLAIMED_FOR - 1) is None
+        assert store.claim(token, START + CLAIMED_FOR)
+
+    def test_is_freed_only_by_who_has_it(self, store: NoticeStore, token: Token) -> None:
+        old = store.claim(token, START)
+        assert store.claim(token, START + CLAIMED_FOR)
+        assert old is not None
+        store.free(token.id, old)
+        assert store.claim(token, START + CLAIMED_FOR + 1) is None
+
+    def test_is_of_one_token(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        assert store.claim(token, START)
+        assert store.claim(create(tokens), START)
+
+    @pytest.mark.usefixtures("without_metrics")
+    def test_is_given_to_one_of_many_at_the_same_moment(self, store: NoticeStore, token: Token) -> None:
+        claims = race([lambda: store.claim(token, START)] * 20)
+        assert [claim is not None for claim in claims].count(True) == 1
+
+
+def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
+    start = Barrier(len(racers))
+
+    def run(racer: Callable[[], Result]) -> Result:
+        start.wait()
+        return racer()
+
+    with ThreadPoolExecutor(len(racers)) as pool:
+        return list(pool.map(run, racers))
+
+
+class TestARecord:
+    def test_has_what_each_place_has_got(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        mail, slack = Notice(START, "m-1", reminded=2, told_last=True), Notice(START, "C01/17.4", shows="0/0/0")
+        store.claim(token, START)
+        assert store.record(token.id, "email.0", mail)
+        assert store.record(token.id, "slack", slack)
+        assert notices(tokens, token) == {"email.0": mail, "slack": slack}
+        store.record(token.id, "slack", replace(slack, shows="ended"))
+        assert notices(tokens, token)["slack"].shows == "ended"
+
+    def test_is_written_after_a_claim_has_ended_too(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        store.claim(token, START)
+        store.claim(token, START + CLAIMED_FOR)
+        assert store.record(token.id, "slack", Notice(START))
+        assert store.claim(token, START + CLAIMED_FOR + 1) is None
+
+    def test_that_is_gone_is_not_made_again(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        assert not store.record(token.id, "slack", Notice(START))
+        assert notices(tokens, token) == {}
+
+    def test_forgets_what_was_refused(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        sent, edited = Notice(START, "m-1"), Notice(START, "C01/17.4", shows="0/0/0", refused="no")
+        store.claim(token, START)
+        for place, notice in {"email.0": sent, "slack": edited, "teams": Notice(START, refused="no")}.items():
+            store.record(token.id, place, notice)
+        store.ask_again(tokens.get(token.id))
+        assert notices(tokens, token) == {"email.0": sent, "slack": Notice(START, "C01/17.4")}
+        store.ask_again(tokens.get(token.id))
+        assert notices(tokens, token) == {"email.0": sent, "slack": Notice(START, "C01/17.4")}
+
+    def test_keeps_who_was_never_reached_of_what_has_ended(self, store: NoticeStore, tokens: Tokens, token: Token) -> None:
+        refused = Notice(START, refused="no")
+        store.claim(token, START)
+        store.record(token.id, "email.0", refused)
+        tokens.complete(token.id, Completed(START, Output("{}")), Unchecked.NONE)
+        store.ask_again(tokens.get(token.id))
+        assert notices(tokens, token) == {"email.0": refused}
+
+
+class TestOnDynamoDB:
+    @pytest.fixture
+    def client(self, stack: MotoStack) -> Any:
+        return boto3.client("dynamodb")
+
+    @pytest.fixture
+    def table(self, stack: MotoStack) -> str:
+        return str(stack.resources["Table"]["Ref"])
+
+    @pytest.mark.parametrize("timeout_at", [None, START + 1000])
+    def test_the_record_outlives_its_token_wherever_its_timeout_is_moved(
+        self, client: Any, table: str, timeout_at: int | None
+    ) -> None:
+        """It does not expire: the doctor deletes it after its token."""
+        token = create(Store(client, table, RETENTION), timeout_at)
+        NoticeStore(client, table).claim(token, START)
+        item = plain(client.get_item(TableName=table, Key=primary_key(token.id, NOTICES))["Item"])
+        assert is_endless_attachment(item)
+        assert (attachment(item).token_id, attachment(item).since) == (token.id, START)
+
+    def test_the_calls_of_a_message_are_few(self, stack: MotoStack, clock: FakeClock) -> None:
+        """And so are their units: a record of three places is under 1 KB."""
+        services.reset()
+        meter = Meter()
+        meter.watch(wiring.session())
+        token = create(services.store)
+        sending = Sending(
+            services.tokens,
+            services.notice_store,
+            lambda _: FakeChannel(),
+            lambda *_: None,
+            FakeLetters(),
+            clock,  # type: ignore[arg-type]
+        )
+        meter.take()
+        sending.send(token.id, lambda: True)
+        calls = meter.take()
+        look, write = "DynamoDB:Query", "DynamoDB:UpdateItem"
+        assert [call.operation for call in calls] == [look, write, look, write, look, write, look, write, look, write]
+        assert sum(call.write_units for call in calls) == 5
+        assert sum(call.read_units for call in calls) == 5
+        sending.send(token.id, lambda: True)
+        assert [call.operation for call in meter.take()] == [look]
+        services.reset()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("without_metrics")
+class TestFunctionsThatRace:
+    RACERS = 8
+
+    def test_one_of_them_asks_each_person(self, stack: MotoStack, clock: FakeClock) -> None:
+        channel, pauses = FakeChannel(), []
+        token = create(services.store)
+        sendings = [
+            Sending(
+                services.tokens,
+                services.notice_store,
+                lambda _: channel,
+                lambda *_: None,
+                FakeLetters(),
+                clock,  # type: ignore[arg-type]
+            )
+            for _ in range(self.RACERS)
+        ]
+
+        def send(sending: Sending) -> bool:
+            try:
+                sending.send(token.id, lambda: True)
+            except LookAgain as later:
+                pauses.append(later.after)
+                return False
+            return True
+
+        done = race([lambda sending=sending: send(sending) for sending in sendings])  # type: ignore[misc]
+        assert any(done)
+        assert set(pauses) <= {CLAIMED_PAUSE}
+        assert sorted(channel.kinds()) == [("email.0", Kind.ASK), ("slack", Kind.ASK), ("slack.1", Kind.ASK)]

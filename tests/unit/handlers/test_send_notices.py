@@ -1,0 +1,218 @@
+"""The function behind the notice queue, and those behind the stream that fill it."""
+
+import io
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import resume_waiters
+import schedule_timeouts
+import send_notices
+from in_process.event_sources import failures, queue_event
+from in_process.template import Context
+from tests.support.fakes.in_memory import RETENTION, InMemory
+from tests.support.fakes.notices import FakeChannel, FakeLetters, FakeNoticeQueue, MemoryNoticeStore, MemoryTokens
+from waitpoints import telemetry
+from waitpoints.aws.items import StoredStatus, token_item
+from waitpoints.errors import NotSent, NotSentNow
+from waitpoints.noticing import Noticing
+from waitpoints.token import Completed, Document, DocumentKind, NewToken, Output, Unchecked
+from waitpoints.wiring import services
+
+PAGE = '{"title": "Go?", "approvers": ["ann@example.com", {"id": "bo", "slack": "U01BO"}]}'
+NOTIFY = '{"email": true, "slack": "#deploys"}'
+HOUR = 3_600_000
+SECRETS = ("ann@example.com", "U01BO", "#deploys", "https://", "approver=", "Go?")
+
+
+class Queue(FakeNoticeQueue):
+    """Notes when a message is to come again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.again: list[tuple[str, int, int | None]] = []
+        self.does_not_answer = False
+
+    def come_again(self, receipt_handle: str, receives: int, after: int | None = None) -> None:
+        if self.does_not_answer:
+            raise ConnectionError
+        self.again.append((receipt_handle, receives, after))
+
+
+class World:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.tokens = MemoryTokens(RETENTION)
+        self.domain = InMemory(self.tokens)
+        self.domain.install(monkeypatch)
+        self.queue, self.letters, self.channel = Queue(), FakeLetters(), FakeChannel()
+        for name, built in {
+            "notice_queue": self.queue,
+            "notice_store": MemoryNoticeStore(self.tokens),
+            "noticing": Noticing(self.queue, self.letters, self.domain.clock),  # type: ignore[arg-type]
+            "dead_letters": self.letters,
+            "announcer": None,
+            "api_url": "https://api.example.com",
+        }.items():
+            monkeypatch.setitem(vars(services), name, built)
+        monkeypatch.setattr(send_notices.channels, "sender_of", lambda _: self.channel)
+
+    def create(self, timeout: int | None = None) -> str:
+        timeout_at = None if timeout is None else self.domain.clock() + timeout
+        new = NewToken(document=Document(DocumentKind.APPROVAL, PAGE, NOTIFY), timeout_at=timeout_at)
+        return self.domain.tokens.create(new, self.domain.clock()).token_id
+
+    def end(self, token_id: str) -> None:
+        self.tokens.complete(token_id, Completed(self.domain.clock(), Output("{}")), Unchecked.NONE)
+
+    def record(self, token_id: str, name: str, number: str = "1", **more: Any) -> dict[str, Any]:
+        token = self.tokens.get(token_id)
+        status = StoredStatus.COMPLETED if token.outcome else StoredStatus.WAITING
+        image = {**token_item(token), "status": {"S": status}, **more}
+        keys = {key: image[key] for key in ("id", "item")}
+        return {"eventName": name, "eventID": number, "dynamodb": {"SequenceNumber": number, "Keys": keys, "NewImage": image}}
+
+
+@pytest.fixture
+def world(monkeypatch: pytest.MonkeyPatch) -> World:
+    return World(monkeypatch)
+
+
+def receive(*messages: dict[str, str]) -> list[str]:
+    """The messages that come again."""
+    return failures(send_notices.handler(queue_event([json.dumps(one) for one in messages]), Context("SendNotices")))
+
+
+class TestAMessage:
+    def test_has_everybody_asked_with_their_link(self, world: World) -> None:
+        token_id = world.create()
+        assert receive({"waitpointId": token_id, "undone": "notice"}) == []
+        links = {one.place: one.link for one in world.channel.sent}
+        assert links["slack"] is None
+        assert {links["email.0"], links["slack.1"]} == {
+            world.domain.urls.approver_url(token_id, "", approver) for approver in ("ann@example.com", "bo")
+        }
+        assert world.queue.again == []
+
+    @pytest.mark.parametrize(
+        ("error", "after"), [(NotSentNow("ratelimited", 30), 30), (NotSentNow("internal_error"), None), (KeyError(), None)]
+    )
+    def test_comes_again_when_the_channel_wants_it(self, world: World, error: Exception, after: int | None) -> None:
+        world.channel.fails["slack"] = [error]
+        assert receive({"waitpointId": world.create()}) == ["0"]
+        assert world.queue.again == [("handle-0", 1, after)]
+
+    def test_comes_again_by_itself_if_the_queue_does_not_answer(self, world: World) -> None:
+        world.queue.does_not_answer = True
+        world.channel.fails["slack"] = [NotSentNow("internal_error")]
+        assert receive({"waitpointId": world.create()}) == ["0"]
+
+    def test_goes_on_in_another_invocation_when_time_is_short(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP)
+        token_id = world.create()
+        assert receive({"waitpointId": token_id}) == ["0"]
+        assert (world.channel.sent, world.queue.again) == ([], [("handle-0", 1, 0)])
+        monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: send_notices.LAST_STEP + 1)
+        assert receive({"waitpointId": token_id}) == []
+        assert len(world.channel.sent) == 3
+
+    def test_of_a_stray_message_has_it_edited(self, world: World) -> None:
+        token_id = world.create()
+        world.end(token_id)
+        assert receive({"waitpointId": token_id, "message": "C01/17.4", "undone": "notice"}) == []
+        assert [one.ref for one in world.channel.sent] == ["C01/17.4"]
+
+    def test_leaves_nothing_of_people_in_the_log(self, world: World, capsys: pytest.CaptureFixture[str]) -> None:
+        handler: Any = telemetry.logger.registered_handler
+        before = handler.setStream(lines := io.StringIO())
+        world.channel.fails = {"slack": [NotSentNow("ratelimited", 1)], "email.0": [NotSent("MessageRejected")]}
+        token_id = world.create()
+        receive({"waitpointId": token_id})
+        handler.setStream(before)
+        logged = lines.getvalue() + capsys.readouterr().out
+        assert token_id in logged
+        assert [text for text in SECRETS if text in logged] == []
+        assert '"NoticesSent":[1.0]' in logged
+        assert '"NoticesRefused":[1.0]' in logged
+
+
+def test_a_redrive_is_told_how_many_places_refuse_again(world: World) -> None:
+    one, other = world.create(), world.create()
+    world.channel.fails["slack"] = [NotSent("channel_not_found")] * 3
+    receive({"waitpointId": one})
+    receive({"waitpointId": other})
+    command = {"noticesOf": [one, other]}
+    assert send_notices.handler(command, Context("SendNotices")) == {"notSent": 1}
+    assert len(world.letters.notices) == 2
+    assert send_notices.handler(command, Context("SendNotices")) == {"notSent": 0}
+    assert len(world.channel.sent) == 6
+
+
+class TestTheStream:
+    def schedule(self, *records: dict[str, Any]) -> list[str]:
+        return failures(schedule_timeouts.handler({"Records": list(records)}, Context("ScheduleTimeouts")))
+
+    def settle(self, *records: dict[str, Any]) -> list[str]:
+        return failures(resume_waiters.handler({"Records": list(records)}, Context("ResumeWaiters")))
+
+    def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: World) -> None:
+        near, far, never = world.create(60_000), world.create(HOUR), world.create()
+        assert self.schedule(*(world.record(token_id, "INSERT") for token_id in (near, far, never))) == []
+        assert world.queue.sent == [near, far, never]
+        assert [sent.token_id for sent in world.domain.queue.sent] == [near]
+
+    def test_has_changed_tokens_looked_at_and_starts_no_timer(self, world: World) -> None:
+        token_id = world.create(60_000)
+        assert self.schedule(world.record(token_id, "MODIFY", remindedCount={"N": "1"})) == []
+        assert (world.queue.sent, world.domain.queue.sent) == ([token_id], [])
+
+    def test_asks_for_nothing_when_a_run_begins_to_wait(self, world: World) -> None:
+        assert self.schedule(world.record(world.create(), "MODIFY", waiterCount={"N": "1"})) == []
+        assert world.queue.sent == []
+
+    def test_has_a_timer_started_all_the_same_if_no_look_can_be_asked_for(self, world: World) -> None:
+        world.queue.fails = ConnectionError()
+        one, other = world.create(60_000), world.create()
+        assert self.schedule(world.record(one, "INSERT", "7"), world.record(other, "INSERT", "8")) == ["7", "8"]
+        assert [sent.token_id for sent in world.domain.queue.sent] == [one]
+
+    def test_names_a_record_once_that_neither_timer_nor_look_was_asked_for(self, world: World) -> None:
+        token_id = world.create(60_000)
+        world.queue.fails, world.domain.queue.refused = ConnectionError(), {token_id}
+        assert self.schedule(world.record(token_id, "INSERT", "7")) == ["7"]
+
+    @pytest.mark.parametrize("fails", [None, ConnectionError()])
+    def test_has_ended_tokens_looked_at_and_resumes_their_waiters_in_any_case(
+        self, world: World, fails: Exception | None
+    ) -> None:
+        token_id, waiter = world.create(), world.domain.new_waiter()
+        world.domain.tokens.wait(token_id, waiter)
+        world.end(token_id)
+        world.queue.fails = fails
+        assert self.settle(world.record(token_id, "MODIFY", waiterCount={"N": "1"})) == ["1"] * bool(fails)
+        assert world.queue.sent == ([] if fails else [token_id])
+        assert world.domain.waits.result(waiter.handle) is not None
+
+    def test_leaves_waiting_tokens_to_the_other_function(self, world: World) -> None:
+        """With an event bus, its filter passes those that were answered."""
+        assert self.settle(world.record(world.create(), "MODIFY", answerCount={"N": "1"})) == []
+        assert world.queue.sent == []
+
+
+class TestAStackThatTellsNobody:
+    @pytest.fixture(autouse=True)
+    def without(self, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name in ("noticing", "notice_queue"):
+            monkeypatch.delitem(vars(services), name)
+        monkeypatch.delenv("NOTICE_QUEUE_URL", raising=False)
+
+    def test_has_no_queue_and_looks_at_nothing(self, world: World) -> None:
+        assert (services.notice_queue, services.noticing) == (None, None)
+        token_id = world.create(60_000)
+        handlers: list[Callable[..., Any]] = [schedule_timeouts.handler, resume_waiters.handler]
+        records = [world.record(token_id, "INSERT")]
+        for handler in handlers:
+            assert failures(handler({"Records": records}, Context("any"))) == []
+        assert world.queue.sent == []
+        assert [sent.token_id for sent in world.domain.queue.sent] == [token_id]
