@@ -18,8 +18,13 @@ from in_process.fakes.waits import FakeWaits
 from in_process.moto_stack import MotoStack
 from tests.support.timer_events import TimerEvents
 from waitpoints import wiring
-from waitpoints.aws.items import plain, wire
+from waitpoints.api.notices.plan import next_step
+from waitpoints.api.page import definition
+from waitpoints.aws.items import NOTICES, plain, primary_key, wire
+from waitpoints.notices import Notify
+from waitpoints.token import Document, DocumentKind, NewToken
 from waitpoints.waiter_result import Success
+from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # makes stacks of its own
 
@@ -44,7 +49,12 @@ def restore(stack: MotoStack, deployed: Deployed) -> Any:
     keys = {name: stack.secret(name) for name in ("ApiKey", "SigningKey")}
     table = stack.resources["Table"]["Ref"]
 
-    def restore(carry_keys: bool = True, before_the_copy: Callable[[], Any] = str, now: Callable[[], int] = real_time) -> str:
+    def restore(
+        carry_keys: bool = True,
+        before_the_copy: Callable[[], Any] = str,
+        now: Callable[[], int] = real_time,
+        ask_again: bool = False,
+    ) -> str:
         dynamodb.restore_table_to_point_in_time(SourceTableName=table, TargetTableName=RESTORED, UseLatestRestorableTime=True)
         stack.empty_table()
         for name, key in keys.items():
@@ -52,7 +62,7 @@ def restore(stack: MotoStack, deployed: Deployed) -> Any:
                 secrets.put_secret_value(SecretId=stack.resources[name]["Id"], SecretString=value)
         forget_secrets()
         before_the_copy()
-        return str(copy(deployed, RESTORED, now=now))
+        return str(copy(deployed, RESTORED, now=now, ask_again=ask_again))
 
     yield restore
     dynamodb.delete_table(TableName=RESTORED)
@@ -98,6 +108,59 @@ def test_what_was_resumed_is_not_resumed_again(api: Api, stack: MotoStack, waits
 
     assert waits.calls[handle] == 1
     assert api.retrieve(token["id"]) == before
+
+
+class TestNotices:
+    @pytest.fixture
+    def token_id(self, stack: MotoStack) -> str:
+        """A token of which one person was told."""
+        token_id = create_told()
+        item = {**primary_key(token_id, NOTICES), **wire({"tokenId": token_id, "createdAt": 1, "email.0": {"at": 1}})["M"]}
+        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+        return token_id
+
+    @pytest.mark.parametrize(("ask_again", "kind"), [(False, None), (True, "ask")])
+    def test_nobody_is_asked_again_unless_it_is_told_to(
+        self, token_id: str, restore: Restore, ask_again: bool, kind: str | None
+    ) -> None:
+        assert next_kind(token_id) is None
+        restore(ask_again=ask_again)
+        assert next_kind(token_id) == kind
+
+    def test_who_was_not_asked_yet_is_asked(self, restore: Restore) -> None:
+        token_id = create_told()
+        restore()
+        assert next_kind(token_id) == "ask"
+
+    @pytest.mark.parametrize("items_of_a_read", [1, 1000])
+    def test_are_there_before_the_stream_brings_their_token(
+        self, token_id: str, deployed: Deployed, restore: Restore, items_of_a_read: int
+    ) -> None:
+        written: list[str] = []
+        events = deployed.session.events
+        events.register(
+            "provide-client-params.dynamodb.PutItem", lambda params, **_: written.append(params["Item"]["item"]["S"])
+        )
+        events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": items_of_a_read})
+        restore()
+        assert sorted(written) == ["notices", "page", "token"]
+        assert written[-1] == "token"
+
+
+def create_told() -> str:
+    """Create a token of which one address is to be told. Returns its id."""
+    document = Document(DocumentKind.PAGE, '{"title": "Pay?"}', notify='{"email": ["ann@example.com"]}')
+    created: str = services.tokens.create(NewToken(document=document), services.now()).token_id
+    return created
+
+
+def next_kind(token_id: str) -> str | None:
+    """Return what would be sent next about a token."""
+    token = services.tokens.find(token_id)
+    assert token.page is not None
+    assert token.notify is not None
+    step = next_step(token, definition.load(token.page), Notify.of(json.loads(token.notify)))
+    return step and str(step.kind)
 
 
 class TestTimers:

@@ -216,8 +216,8 @@ class TestRestore:
     def copied(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         asked: list[Any] = []
 
-        def copy(_stack: OperatedStack, table: str, region: str | None, say: Any) -> Copied:
-            asked.append((table, region))
+        def copy(_stack: OperatedStack, table: str, region: str | None, say: Any, ask_again: bool) -> Copied:
+            asked.append((table, region, ask_again))
             say("1 items read, 1 copied")
             return Copied(3, 2)
 
@@ -233,11 +233,15 @@ class TestRestore:
 
     def test_says_how_far_it_is_and_what_it_did(self, copied: list[Any]) -> None:
         result = run("restore", "restored", "--region", "eu-west-1", "--yes")
-        assert (result.exit_code, result.stdout, copied) == (0, "3 items read, 2 copied\n", [("restored", "eu-west-1")])
+        assert (result.exit_code, result.stdout, copied) == (0, "3 items read, 2 copied\n", [("restored", "eu-west-1", False)])
         assert "1 items read, 1 copied" in result.stderr
 
     def test_prints_json(self, copied: list[Any]) -> None:
         assert json.loads(run("restore", "restored", "--yes", "--json").stdout) == {"read": 3, "written": 2}
+
+    def test_tells_people_again_only_if_it_is_told_to(self, copied: list[Any]) -> None:
+        run("restore", "restored", "--yes", "--ask-again")
+        assert copied == [("restored", None, True)]
 
 
 class TestSmoke:

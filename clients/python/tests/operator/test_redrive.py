@@ -211,6 +211,57 @@ def test_an_event_that_is_rejected_again_stays_in_the_queue(capsys: pytest.Captu
     assert "EventBridge still rejects the event" in capsys.readouterr().out
 
 
+class TestNotices:
+    LETTER = {"waitpointId": "w1", "reason": "slack: channel_not_found", "undone": "notice"}  # noqa: RUF012 - stays as it is
+    STRAY = {"waitpointId": "w1", "message": "C1/1700000000.1", "undone": "notice"}  # noqa: RUF012
+
+    @staticmethod
+    def stack(letter: dict[str, Any], answer: dict[str, Any]) -> StuckStack:
+        stack = StuckStack([letter], answer=answer)
+        stack.outputs["NoticesFunctionName"] = "NoticesFunctionName"
+        return stack
+
+    @pytest.mark.parametrize("letter", [LETTER, {"waitpointId": "w1", "undone": "notice"}], ids=["refused", "of the queue"])
+    def test_are_sent_without_a_look_at_the_timer_and_the_waiters_of_their_token(self, letter: dict[str, Any]) -> None:
+        stack = self.stack(letter, {"notSent": 0})
+
+        assert run(stack) == 0
+
+        assert stack.letters == []
+        assert stack.invocations == [("NoticesFunctionName", {"noticesOf": ["w1"]}), ("DoctorFunctionName", {"whole": True})]
+
+    def test_that_are_refused_again_stay_in_the_queue(self, capsys: pytest.CaptureFixture[str]) -> None:
+        stack = self.stack(self.LETTER, {"notSent": 2})
+
+        assert run(stack) == 1
+
+        assert stack.letters == [self.LETTER]
+        assert "failed again: a channel still refuses the notices of w1" in capsys.readouterr().out
+
+    @pytest.mark.parametrize(("failed", "left"), [([], 0), ([{"itemIdentifier": "w1"}], 1)])
+    def test_an_edit_of_one_message_in_slack_is_done_as_the_queue_asked_for_it(self, failed: list[Any], left: int) -> None:
+        stack = self.stack(self.STRAY, {"batchItemFailures": failed})
+
+        assert run(stack) == left
+
+        assert len(stack.letters) == left
+        [record] = stack.invocations[0][1]["Records"]
+        assert stack.invocations[0][0] == "NoticesFunctionName"
+        assert (record["eventSource"], json.loads(record["body"])) == ("aws:sqs", self.STRAY)
+
+    @pytest.mark.parametrize("letter", [LETTER, STRAY])
+    def test_stay_if_the_stack_tells_nobody_any_more(self, letter: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
+        stack = StuckStack([letter, {"waitpointId": "w2", "reason": "AccessDenied"}])
+
+        assert run(stack) == 1
+
+        assert stack.letters == [letter]
+        said = " ".join(capsys.readouterr().out.split())
+        assert (
+            "nobody can be told of w1: the stack has no mail, Slack or Teams. Deploy it with MailFrom, Slack or Teams" in said
+        )
+
+
 def test_an_unsupported_filter_leaves_the_message_in_the_queue(capsys: pytest.CaptureFixture[str]) -> None:
     stack = StuckStack([letter(1, 1)], [change(1)], patterns=[{"eventName": [{"prefix": "IN"}]}])
 

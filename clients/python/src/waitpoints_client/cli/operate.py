@@ -95,13 +95,17 @@ def restore(
     region: Annotated[
         str | None, option("--region", metavar="REGION", help="The table's region, if it is another one.")
     ] = None,
+    ask_again: Annotated[
+        bool, option("--ask-again", help="Tell people again of the tokens that wait, by mail, Slack and Teams.")
+    ] = False,
     stack: Stack = None,
     yes: Yes = False,
     as_json: Json = False,
 ) -> None:
     """Copy the items of a restored table into the stack's own.
 
-    What the stack's table has already stays as it is, so the command can be run again.
+    What the stack's table has already stays as it is, so the command can be run again. Nobody is told of a token again, unless
+    with --ask-again.
     """
     deployed = stacks.find_stack(stack)
     from waitpoints_client.operator.restore import check, copy
@@ -110,7 +114,7 @@ def restore(
     show.note(f"Stack {deployed.name}: its table {deployed.outputs['TableName']} gets the items of {table} that it lacks.")
     if not yes:
         confirm("Copy?")
-    copied = copy(deployed, table, region, show.note)
+    copied = copy(deployed, table, region, show.note, ask_again=ask_again)
     if as_json:
         show.value(copied.__dict__)
     else:

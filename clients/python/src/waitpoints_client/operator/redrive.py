@@ -1,9 +1,9 @@
 """Retry everything in the dead-letter queue, and everything that the doctor finds undone.
 
-The queue holds four kinds of message: a token whose waiters cannot be resumed, or whose event could not be put (both from
-`resume_waiters`), a timer that could not be handled (from the timer queue), and a batch of stream records that a function could
-not process (from Lambda; the message has only its position, so the stream is read again). A message is deleted only once its
-work is done.
+The queue holds five kinds of message: a token whose waiters cannot be resumed, or whose event could not be put (both from
+`resume_waiters`), a timer that could not be handled (from the timer queue), a token of which people could not be told (from
+`send_notices` and the notice queue), and a batch of stream records that a function could not process (from Lambda; the message
+has only its position, so the stream is read again). A message is deleted only once its work is done.
 
 A stream keeps its records for 24 hours. A message about expired records counts as done, because redrive always runs the
 doctor, which checks every token in the table.
@@ -93,6 +93,9 @@ def do_again(stack: Deployed, message: dict[str, Any]) -> None:
     """Retry one dead letter. Raises RecordsGone, or RuntimeError, KeyError, ValueError or ClientError if it fails again."""
     if message.get("undone") == "event":
         put_event(stack, message["waitpointId"])
+        return
+    if message.get("undone") == "notice":
+        send_notices(stack, message)
         return
     if "DDBStreamBatchInfo" not in message:
         finish(stack, message["waitpointId"])
@@ -193,6 +196,26 @@ def finish(stack: Deployed, token_id: str) -> None:
         raise RuntimeError("the token cannot be timed out")
     if stack.invoke(stack.outputs["ResumeFunctionName"], {"waitpointIds": [token_id]})["undelivered"]:
         raise RuntimeError("AWS still rejects the resume of a waiter")
+
+
+def send_notices(stack: Deployed, message: dict[str, Any]) -> None:
+    """Tell people of the token, also where a channel has refused it. Raises RuntimeError if that fails.
+
+    A message from the notice queue may name one message in Slack: then only that is edited.
+    """
+    function = stack.outputs.get("NoticesFunctionName")
+    if function is None:
+        raise RuntimeError(
+            f"nobody can be told of {message['waitpointId']}: the stack has no mail, Slack or Teams. Deploy it with MailFrom, "
+            "Slack or Teams, or delete the message from the dead-letter queue"
+        )
+    if "message" in message:
+        notice = {"messageId": message["waitpointId"], "eventSource": "aws:sqs", "body": json.dumps(message)}
+        left = len(stack.invoke(function, {"Records": [notice]})["batchItemFailures"])
+    else:
+        left = stack.invoke(function, {"noticesOf": [message["waitpointId"]]})["notSent"]
+    if left:
+        raise RuntimeError(f"a channel still refuses the notices of {message['waitpointId']}")
 
 
 def put_event(stack: Deployed, token_id: str) -> None:

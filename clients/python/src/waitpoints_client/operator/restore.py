@@ -1,8 +1,8 @@
 """Copy the items of another table, such as one restored from a backup, into a stack's own table.
 
 An item that the stack's table has already stays as it is, so this can be run again, and on a stack in use. What belongs to a
-token is written before the token: once that appears, the stream's consumers look for the replies of its waiters. Within a
-partition a scan returns `token` last, as DynamoDB orders items by their sort key.
+token is written before the token: once that appears, the stream's consumers look for the replies of its waiters, and for the
+notices that people have got. Within a partition a scan returns `token` last, as DynamoDB orders items by their sort key.
 
 A token that waits is written as a create would write it now, so that the stack's timers find it: `wakeAt` puts it into their
 index, and `soon` has the stream send its message, because the timers may have passed its place in the index already. How far
@@ -18,6 +18,7 @@ from typing import Any
 from waitpoints_client.operator.deployed import Deployed, NotFound
 
 AT_ONCE = 16  # writes
+NOTICES = "notices"  # the item that says who was told of a token
 PLACES = {"timers", "overdue", "doctor"}  # the ids of items that say how far a stack's timers and doctor have come
 NEAR = 900_000  # milliseconds: what is due sooner is marked with `soon`
 
@@ -54,8 +55,12 @@ def copy(
     region: str | None = None,
     say: Callable[[str], Any] = print,
     now: Callable[[], int] = clock,
+    ask_again: bool = False,
 ) -> Copied:
-    """Copy a table of this account. `region` is the table's, if it is another than the stack's."""
+    """Copy a table of this account. `region` is the table's, if it is another than the stack's.
+
+    With `ask_again`, not what says who was told of a token: who is still to answer one that waits is then asked once more.
+    """
     source = _source(stack, region)
     target, own = stack.client("dynamodb"), stack.outputs["TableName"]
     copied = Copied()
@@ -70,6 +75,7 @@ def copy(
     with ThreadPoolExecutor(AT_ONCE) as pool:
         for page in source.get_paginator("scan").paginate(TableName=table, ConsistentRead=True):
             found = [item for item in page["Items"] if item["id"]["S"] not in PLACES]
+            found = [item for item in found if not (ask_again and item["item"]["S"] == NOTICES)]
             tokens = [item for item in found if item["item"]["S"] == "token"]
             others = [item for item in found if item["item"]["S"] != "token"]
             for items in (others, tokens):
