@@ -216,13 +216,13 @@ def _standing(counted: Counted, doctor: int, template: Template) -> dict[str, fl
 def _resources(template: Template) -> dict[str, float]:
     """Return the dollars for what a stack with these parameters has. An alarm costs by the metrics that it watches."""
     there: Counter[str] = Counter()
-    watched = 0
+    watched, names = 0, {name: {"Ref": name} for name in template.body["Resources"]}
     for resource in template.body["Resources"].values():
         if not _exists(resource, template):
             continue
         there[resource["Type"]] += 1
         if resource["Type"] == prices.ALARM:
-            metrics = resource["Properties"].get("Metrics")
+            metrics = template.resolve(resource["Properties"].get("Metrics"), names)
             watched += 1 if metrics is None else sum("MetricStat" in metric for metric in metrics)
     secrets, alarms, dashboards = there[prices.SECRET], there[prices.ALARM], there[prices.DASHBOARD]
     return {

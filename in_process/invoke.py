@@ -20,7 +20,7 @@ import boto3
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from in_process.moto_stack import MotoStack, moto_stack
-from in_process.template import Function, Template
+from in_process.template import CHANNELS, Function, Template
 
 
 class CannotInvoke(Exception):
@@ -31,12 +31,12 @@ def invoke(function_name: str, event_path: str) -> Any:
     """Run the function on the event in a file and return its result. Raises CannotInvoke."""
     function = named(function_name)
     text = read(event_path)
-    with moto_stack() as stack:
+    with moto_stack(CHANNELS) as stack:
         return function.call(json.loads(filled_in(text, stack)))
 
 
 def named(name: str) -> Function:
-    functions = Template.load().functions()
+    functions = Template.load(CHANNELS).functions()
     if name not in functions:
         problem = f'No function is named "{name}"' if name else "Name the function to run"
         raise CannotInvoke(f"{problem}: FUNCTION=… is one of {', '.join(sorted(functions))}")

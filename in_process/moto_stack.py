@@ -8,7 +8,7 @@ import json
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +58,7 @@ class MotoStack:
         """Return the environment variables of all functions, merged."""
         shared = self.template.body["Globals"]["Function"]["Environment"]["Variables"]
         own = [function.properties.get("Environment", {}).get("Variables", {}) for function in self.functions().values()]
-        return {name: str(self.resolve(value)) for variables in (shared, *own) for name, value in variables.items()}
+        return {name: str(value) for variables in (shared, *own) for name, value in self.resolve(variables).items()}
 
     def empty_table(self) -> None:
         """Remove all items and stream records. moto copies the whole table for each transaction, so a full one is slow."""
@@ -69,7 +69,7 @@ class MotoStack:
             shard.items.clear()
 
     def empty_queues(self) -> None:
-        for logical_id in self.template.resources("AWS::SQS::Queue"):
+        for logical_id in filter(self.template.has, self.template.resources("AWS::SQS::Queue")):
             sqs = sqs_backends[ACCOUNT][REGION]
             sqs.get_queue(self.resources[logical_id]["QueueName"]).last_purged_at = None  # AWS purges a queue once a minute
             sqs.purge_queue(self.resources[logical_id]["QueueName"])
@@ -101,15 +101,36 @@ def moto_stack(parameters: Mapping[str, str] | None = None) -> Iterator[MotoStac
         enter(mock.patch.dict(os.environ, {**clean, **_NO_USER_SETTINGS}, clear=True))
         enter(mock_aws(config=_MOTO))
         enter(mock.patch.object(DynamoHandler, "call_action", _one_at_a_time(DynamoHandler.call_action)))
-        stack = MotoStack(template, _create_all(template))
+        stack = MotoStack(template, _create(template, [*template.body["Resources"]]))
         enter(mock.patch.object(LambdaSimpleBackend, "invoke", _invoke(stack)))
-        enter(mock.patch.dict(os.environ, stack.environment()))
-
-        from waitpoints.wiring import services  # noqa: PLC0415 - `functions` was just added to the path
-
-        services.reset()
-        until_the_end.callback(services.reset)
+        enter(_environment(stack))
         yield stack
+
+
+@contextmanager
+def updated(stack: MotoStack, parameters: Mapping[str, str]) -> Iterator[MotoStack]:
+    """Within this, a stack has these parameters: what it lacks is made, and its functions have their new environment."""
+    template = Template(stack.template.body, {**stack.template.parameters, **parameters})
+    new = [name for name in template.body["Resources"] if template.has(name) and not stack.template.has(name)]
+    changed = MotoStack(template, {**stack.resources, **_create(template, new, stack.resources)})
+    try:
+        with _environment(changed):
+            yield changed
+    finally:
+        for name in set(new) & template.resources("AWS::SQS::Queue").keys():
+            boto3.client("sqs").delete_queue(QueueUrl=changed.resources[name]["Ref"])
+
+
+@contextmanager
+def _environment(stack: MotoStack) -> Iterator[None]:
+    from waitpoints.wiring import services  # noqa: PLC0415 - `functions` is on the path only now
+
+    with mock.patch.dict(os.environ, stack.environment()):
+        services.reset()
+        try:
+            yield
+        finally:
+            services.reset()
 
 
 def _one_at_a_time(call: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -139,14 +160,13 @@ def _invoke(stack: MotoStack) -> Callable[..., bytes]:
     return invoke
 
 
-def _create_all(template: Template) -> dict[str, Attributes]:
-    """Create the resources that moto supports. Give all others a plausible name and ARN."""
-    resources: dict[str, Attributes] = {
-        name: _imagined(name, resource["Type"]) for name, resource in template.body["Resources"].items()
-    }
+def _create(template: Template, names: Sequence[str], known: Mapping[str, Attributes] = {}) -> dict[str, Attributes]:
+    """Create those of these resources that the stack has and moto supports. Give all others a plausible name and ARN."""
+    resources = {name: _imagined(name, template.body["Resources"][name]["Type"]) for name in names}
     for kind, create in _CREATORS.items():
         for logical_id, properties in template.resources(kind).items():
-            resources[logical_id] = create(logical_id, template.resolve(properties, resources))
+            if logical_id in resources and template.has(logical_id):
+                resources[logical_id] = create(logical_id, template.resolve(properties, {**known, **resources}))
     return resources
 
 

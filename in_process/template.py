@@ -16,6 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
 STACK_NAME = "waitpoints"
+CHANNELS = {"MailFrom": "approvals@example.com", "Slack": "on", "Teams": "on"}
+"""The parameters of a stack that tells people of tokens in every way. With them a stack has every function."""
 
 Resource = dict[str, Any]
 _PSEUDO_PARAMETERS = {
@@ -122,9 +124,15 @@ class Template:
         """Return the properties of every resource of a type, by logical id."""
         return {name: resource.get("Properties", {}) for name, resource in self._of_kind(kind)}
 
+    def has(self, logical_id: str) -> bool:
+        """Whether a stack with these parameters has a resource of the template."""
+        condition = self.body["Resources"][logical_id].get("Condition")
+        return condition is None or self._holds(condition, {})
+
     def functions(self) -> dict[str, Function]:
-        """Return every function by the name of its module."""
-        functions = [Function(name, properties) for name, properties in self.resources("AWS::Serverless::Function").items()]
+        """Return every function that a stack with these parameters has, by the name of its module."""
+        found = self.resources("AWS::Serverless::Function").items()
+        functions = [Function(name, properties) for name, properties in found if self.has(name)]
         return {function.name: function for function in functions}
 
     def routes(self) -> dict[str, Function]:

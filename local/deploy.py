@@ -16,13 +16,17 @@ import subprocess
 import sys
 import time
 import tomllib
+from collections.abc import Mapping
 
 from local.stack import LOCAL, ROOT, LocalError, program
 
 GRADUAL = {"prod": "Canary10Percent10Minutes"}
 ALARMS = ("ApiFailedAlarm", "WaitFailedAlarm", "ResumeLateAlarm", "TimerLateAlarm", "CanaryFailedAlarm")
 UNSEEN = ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens", "Doctor")
-"""Functions whose errors no caller sees. Most of their retries go to the old version, so one error is one too many."""
+"""Functions whose errors no caller sees. Most of their retries go to the old version, so one error is one too many.
+
+Not SendNotices: it names the API, so an alarm on it that the API's functions need would be a circle.
+"""
 COPY = ROOT / "gradual.yaml"  # beside template.yaml, whose paths are relative
 
 _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Variables:\n"
@@ -30,7 +34,7 @@ _API, _CONSOLE, _OUTPUTS = "    Type: AWS::Serverless::HttpApi\n", "      Handle
 _PERMISSION = """
   {name}:
     Type: AWS::Lambda::Permission
-    Properties:
+{condition}    Properties:
       Action: lambda:InvokeFunction
       FunctionName: !Ref {invoked}
       Principal: apigateway.amazonaws.com
@@ -59,22 +63,33 @@ def aliases(kind: str) -> str:
     return f"    AutoPublishAlias: live\n    DeploymentPreference: {{Type: {kind}, Alarms: [{', '.join(names)}]}}\n"
 
 
-def functions_of_the_api(template: str) -> list[str]:
-    blocks = re.findall(r"^  (\w+):.*\n    Type: AWS::Serverless::Function\n((?:    .*\n)+)", template, re.MULTILINE)
-    return [name for name, block in blocks if "Type: HttpApi" in block]
+def functions_of_the_api(template: str) -> dict[str, str]:
+    """Return the names of the functions, each with its line `Condition`, if it has one."""
+    blocks = re.findall(
+        r"^  (\w+):.*\n    Type: AWS::Serverless::Function\n(    Condition: .*\n)?((?:    .*\n)+)", template, re.MULTILINE
+    )
+    return {name: condition for name, condition, block in blocks if "Type: HttpApi" in block}
 
 
-def permit(functions: list[str]) -> tuple[str, str]:
+def permit(functions: Mapping[str, str]) -> tuple[str, str]:
     """Return what the API waits for, and permissions to invoke its functions while they get or lose an alias.
 
     SAM's own permissions name the API, so CloudFormation makes them only after the API's new routes are live: until then each
     request would be answered 500. These name any API of the account. Those of the aliases are made before the routes change;
     those of the functions are there, from the last gradual deployment, when a usual one takes the aliases away.
+
+    CloudFormation leaves out what depends on a resource that the stack's conditions leave out:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-condition.html
+    So the API does not wait for the permission of a route that only some stacks have: for seconds, it may be answered 500.
     """
     of_aliases = {f"{function}PermissionOfAlias": f"{function}.Alias" for function in functions}
     of_functions = {f"{function}PermissionOfFunction": function for function in functions}
-    permissions = [_PERMISSION.format(name=name, invoked=invoked) for name, invoked in (of_aliases | of_functions).items()]
-    return f"    DependsOn: [{', '.join(of_aliases)}]\n", "".join(permissions)
+    permissions = [
+        _PERMISSION.format(name=name, invoked=invoked, condition=functions[invoked.removesuffix(".Alias")])
+        for name, invoked in (of_aliases | of_functions).items()
+    ]
+    first = [name for name, alias in of_aliases.items() if not functions[alias.removesuffix(".Alias")]]
+    return f"    DependsOn: [{', '.join(first)}]\n", "".join(permissions)
 
 
 def canary_alarm() -> str:

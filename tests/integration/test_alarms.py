@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from in_process.template import Template
+from in_process.template import CHANNELS, Template
 from tests.support.cloudwatch import Alarm, Metric, evaluate
 
-TEMPLATE = Template.load({"LongestWaitDays": "7"})
-ALARMS = {name: Alarm(it) for name, it in TEMPLATE.resources("AWS::CloudWatch::Alarm").items()}
+TEMPLATE = Template.load({"LongestWaitDays": "7", **CHANNELS})
+NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}
+ALARMS = {name: Alarm(TEMPLATE.resolve(it, NAMES)) for name, it in TEMPLATE.resources("AWS::CloudWatch::Alarm").items()}
 MINUTE, HOUR, DAY = 60, 3600, 86_400
 STOPPED = ["ResumeStoppedAlarm", "TimersStoppedAlarm"]
 
@@ -123,10 +124,10 @@ def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do(number: in
 
 
 def errors(**of: Metric) -> dict[str, Metric]:
-    return {name: of.get(name, {}) for name in ("resume", "schedule", "start", "expire")}
+    return {name: of.get(name, {}) for name in ("resume", "schedule", "start", "expire", "send")}
 
 
-@pytest.mark.parametrize("function", ["resume", "schedule", "start", "expire"])
+@pytest.mark.parametrize("function", ["resume", "schedule", "start", "expire", "send"])
 def test_a_function_in_the_background_that_keeps_failing_is_told_and_one_crash_is_not(function: str) -> None:
     assert rings("BackgroundFailedAlarm", errors(**{function: every(60)})) == 10 * MINUTE
     assert rings("BackgroundFailedAlarm", errors(**{function: {7: 1}})) is None

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from in_process.moto_stack import MotoStack
-from in_process.template import ROOT, STACK_NAME, Template
+from in_process.template import CHANNELS, ROOT, STACK_NAME, Template
 from waitpoints.resuming import metric_of
 from waitpoints.token import ReplyKind, Source
 
@@ -40,21 +40,33 @@ def spelled_out(short: list[list[Any]]) -> list[Metric]:
 TEMPLATE = Template.load()
 [PROPERTIES] = TEMPLATE.resources("AWS::CloudWatch::Dashboard").values()
 TEXT, VARIABLES = PROPERTIES["DashboardBody"]["Fn::Sub"]
-CONDITIONAL = {"OldestWaitingAlarm": {"LongestWaitDays": "7"}}  # an alarm, and the parameters with which a stack has it
+CONDITIONAL = {  # an alarm, and the parameters with which a stack has it
+    "OldestWaitingAlarm": {"LongestWaitDays": "7"},
+    "NoticesRefusedAlarm": {"Teams": "on"},
+}
 
 
 def shown(**parameters: str) -> list[Any]:
     """Return the widgets of a stack with these parameters, with the names of resources as they stand in the template."""
-    arns = {name: {"Arn": f"${{{name}.Arn}}"} for name in CONDITIONAL}
+    names = {
+        name: {"Ref": f"${{{name}}}", "Arn": f"${{{name}.Arn}}", "QueueName": f"${{{name}.QueueName}}"}
+        for name in TEMPLATE.body["Resources"]
+    }
     text: str = TEXT
-    for name, value in Template.load(parameters).resolve(VARIABLES, arns).items():
+    for name, value in Template.load(parameters).resolve(VARIABLES, names).items():
         text = text.replace(f"${{{name}}}", value)
     widgets: list[Any] = json.loads(text)["widgets"]
     return widgets
 
 
 WIDGETS = shown()
-METRICS = [metric for widget in WIDGETS for metric in spelled_out(widget["properties"].get("metrics", []))]
+
+
+def metrics_of(widgets: list[Any]) -> list[Metric]:
+    return [metric for widget in widgets for metric in spelled_out(widget["properties"].get("metrics", []))]
+
+
+METRICS = metrics_of(shown(**CHANNELS))
 STACK = "${AWS::StackName}"
 # What AWS measures, by which dimensions: the type of the resource, or the values
 DOCUMENTED = {
@@ -106,10 +118,19 @@ def test_every_metric_exists(metric: Metric) -> None:
         assert index[0][1] in names
 
 
+@pytest.mark.parametrize("parameters", [{}, {"MailFrom": "a@example.com"}, {"Slack": "on"}, CHANNELS], ids=str)
 @pytest.mark.parametrize("metric", ["Errors", "Throttles", "Invocations"])
-def test_every_function_is_shown(metric: str) -> None:
-    shown = [dict(it.dimensions)["FunctionName"] for it in METRICS if (it.namespace, it.name) == ("AWS/Lambda", metric)]
-    assert sorted(shown) == sorted(f"${{{function.logical_id}}}" for function in TEMPLATE.functions().values())
+def test_every_function_is_shown_that_the_stack_has(metric: str, parameters: dict[str, str]) -> None:
+    metrics = metrics_of(shown(**parameters))
+    found = [dict(it.dimensions)["FunctionName"] for it in metrics if (it.namespace, it.name) == ("AWS/Lambda", metric)]
+    functions = Template.load(parameters).functions().values()
+    assert sorted(found) == sorted(f"${{{function.logical_id}}}" for function in functions)
+
+
+@pytest.mark.parametrize("name", ["NoticesRefused", "${NoticeQueue.QueueName}"])
+def test_what_people_are_told_is_shown_only_if_they_are(name: str) -> None:
+    assert name in json.dumps(shown(**CHANNELS))
+    assert name not in json.dumps(WIDGETS)
 
 
 def test_every_index_is_shown() -> None:

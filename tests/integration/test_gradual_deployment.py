@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from in_process.template import ROOT, Template, read
+from in_process.template import CHANNELS, ROOT, Template, read
 from local import deploy
 from local.deploy import ALARMS, GRADUAL, UNSEEN, environments, gradual
 from local.stack import LocalError, program
@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow  # transforms the template again and again
 
 CONFIGURED = tomllib.loads((ROOT / "samconfig.toml").read_text())
 TEXT = (ROOT / "template.yaml").read_text()
-FUNCTIONS = [function.logical_id for function in Template.load().functions().values()]
+EVERYTHING = Template.load(CHANNELS)
+FUNCTIONS = [function.logical_id for function in EVERYTHING.functions().values()]
 
 
 @cache
@@ -104,7 +105,7 @@ def test_whatever_invokes_a_function_by_itself_invokes_the_alias() -> None:
     assert [it for it in invoked if not it.get("Ref", "").endswith("Aliaslive")] == []
     [api] = of_kind("AWS::ApiGatewayV2::Api").values()
     routes = re.findall(r"functions/\$\{(\w+)(\.\w+)?\}", str(api["Properties"]["Body"]))
-    assert {f"{function.logical_id}Aliaslive" for function in Template.load().routes().values()} == {name for name, _ in routes}
+    assert {f"{function.logical_id}Aliaslive" for function in EVERYTHING.routes().values()} == {name for name, _ in routes}
 
 
 def needed_by(name: str) -> set[str]:
@@ -122,9 +123,22 @@ def test_no_request_is_without_a_permission_while_the_api_goes_over_to_aliases_o
     [api] = of_kind("AWS::ApiGatewayV2::Api")
     invoked = {name: it["Properties"]["FunctionName"]["Ref"] for name, it in of_kind("AWS::Lambda::Permission").items()}
     any_api = {function: name for name, function in invoked.items() if api not in needed_by(name)}
+    every = {function.logical_id for function in EVERYTHING.routes().values()}
+    assert any_api.keys() == every | {f"{function}Aliaslive" for function in every}
     routes = {function.logical_id for function in Template.load().routes().values()}
-    assert any_api.keys() == routes | {f"{function}Aliaslive" for function in routes}
     assert {any_api[f"{function}Aliaslive"] for function in routes} <= needed_by(api)
+
+
+def test_the_api_of_every_stack_is_made_and_what_is_of_an_optional_function_only_with_it() -> None:
+    """CloudFormation makes nothing that depends on a resource whose condition is false:
+
+    docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-attribute-condition.html
+    """
+    [api] = of_kind("AWS::ApiGatewayV2::Api").values()
+    assert [name for name in api["DependsOn"] if "Condition" in gradually()[name]] == []
+    of_slack = {name: it for name, it in of_kind("AWS::Lambda::Permission").items() if name.startswith("AnswerSlack")}
+    assert len(of_slack) == 3
+    assert {it["Condition"] for it in of_slack.values()} == {"HasSlack"}
 
 
 def test_only_apis_of_the_account_may_invoke_the_functions_of_the_api() -> None:

@@ -4,13 +4,14 @@ import copy
 import json
 import re
 from graphlib import CycleError
+from typing import Any
 
 import boto3
 import pytest
 from waitpoints_client.operator.stream_filter import passes
 
-from in_process.template import REGION, ROOT, Template
-from tests.support.processed_template import check_order, process, processed, statements, texts
+from in_process.template import CHANNELS, REGION, ROOT, Template
+from tests.support.processed_template import attributes, check_order, process, processed, statements, texts
 
 NAME_OF = {  # the property that names a resource, where two stacks of one account and region cannot share the name
     "AWS::CloudWatch::Alarm": "AlarmName",
@@ -39,8 +40,10 @@ NAMELESS = {  # AWS generates an id instead
     "AWS::S3::BucketPolicy",
 }
 WITH_BUS = {"EventBusName": "orders"}
+WITH_ALL = {**WITH_BUS, **CHANNELS}
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
+SENDERS = r"arn:aws:ses:us-east-1:123456789012:(identity|configuration-set)/\*"
 # The actions that this stack needs, and the resources that each can be granted on (the team's own secrets are named
 # `waitpoints/NAME` after the stack), by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
@@ -61,15 +64,17 @@ RESOURCE_OF = {
     "s3:GetObject": r"arn:aws:s3:::[^/*]+/\*",
     "s3:PutObject": r"arn:aws:s3:::[^/*]+/\*",
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
+    "ses:SendEmail": SENDERS,
+    "ses:SendRawEmail": SENDERS,
     "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:([^*]+|waitpoints/\*)",
     "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
     "states:SendTaskSuccess": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",
 }
-SERVICE_OF = {"states": "stepfunctions"}  # botocore's name, where it is not the one that IAM knows
+SERVICE_OF = {"states": "stepfunctions", "ses": "sesv2"}  # botocore's name, where it is not the one that IAM knows
 OPERATION_OF = {"lambda:InvokeFunction": "Invoke"}
-PERMISSION_ONLY = {"iam:PassRole"}
+PERMISSION_ONLY = {"iam:PassRole", "ses:SendRawEmail"}  # SES asks for it when SendEmail sends a MIME message
 
 
 def test_the_resources_have_no_circular_dependency() -> None:
@@ -94,7 +99,7 @@ def test_no_resource_name_collides_with_a_second_stack() -> None:
 
 
 def test_every_statement_grants_an_action_on_a_resource_type_that_it_supports() -> None:
-    found = statements(WITH_BUS)
+    found = statements(WITH_ALL)
     assert {action for _, statement in found for action in texts(statement["Action"])} == RESOURCE_OF.keys()
     for whose, statement in found:
         assert statement["Effect"] == "Allow"
@@ -163,7 +168,74 @@ def test_the_api_may_invoke_the_functions_of_its_routes_and_no_other() -> None:
         for permission in processed().resources("AWS::Lambda::Permission").values()
         if permission["Principal"] == "apigateway.amazonaws.com"
     }
-    assert allowed == {function.logical_id for function in Template.load().routes().values()}
+    assert allowed == {function.logical_id for function in Template.load(CHANNELS).routes().values()}
+
+
+OF_CHANNELS = re.compile(r"notice(?!d)|notify|slack|teams|mail|\bses:", re.IGNORECASE)
+
+
+def of_channels(**parameters: str) -> dict[str, Any]:
+    """The parts of a stack with these parameters that a stack without channels has not, as CloudFormation makes them.
+
+    A resource of other stacks, too, is looked through for its members.
+    """
+    template = Template(processed().body, parameters)
+    found: dict[str, Any] = {}
+    for name, resource in template.body["Resources"].items():
+        if not template.has(name):
+            continue
+        made = template.resolve({key: value for key, value in resource.items() if key != "Metadata"}, attributes())
+        if OF_CHANNELS.search(name):
+            found[name] = made
+        elif parts := OF_CHANNELS.findall(json.dumps(made)):
+            found[name] = parts
+    outputs = processed().body["Outputs"].items()
+    shown = (name for name, it in outputs if "Condition" not in it or template.resolve({"Condition": it["Condition"]}, {}))
+    return found | {name: "output" for name in shown if OF_CHANNELS.search(name)}
+
+
+class TestAStackThatTellsNobody:
+    def test_has_no_resource_permission_variable_route_or_filter_for_it(self) -> None:
+        """AlarmEmail is the operator's."""
+        for others in ({}, {**WITH_BUS, "Dashboard": "on", "LongestWaitDays": "1", "CallbackConcurrency": "1"}):
+            assert of_channels(**others) == {}
+
+    @pytest.mark.parametrize("channel", [*CHANNELS, None])
+    def test_is_the_only_one_without(self, channel: str | None) -> None:
+        found = of_channels(**(CHANNELS if channel is None else {channel: CHANNELS[channel]}))
+        of_every = {"SendNotices", "SendNoticesRole", "SendNoticesNotices", "NoticeQueue", "NoticesRefusedAlarm"}
+        of_every |= {"NoticesFunctionName", "BackgroundFailedAlarm", "CreateToken", "CreateTokenInState"}
+        of_every |= {it for name in ("ResumeWaiters", "ScheduleTimeouts") for it in (name, f"{name}Role")}
+        of_every |= {"ResumeWaitersSettledTokens", "ScheduleTimeoutsNewTokens"}
+        of_slack = {"AnswerSlack", "AnswerSlackRole", "AnswerSlackHttpPermission", "Api"}
+        assert found.keys() == of_every | (of_slack if channel in ("Slack", None) else set())
+
+    @pytest.mark.parametrize("channel", CHANNELS)
+    def test_has_no_variable_of_another_channel(self, channel: str) -> None:
+        template = Template(processed().body, {channel: CHANNELS[channel]})
+        for function in ("CreateToken", "CreateTokenInState", "SendNotices"):
+            variables = template.resolve(template.resources("AWS::Lambda::Function")[function]["Environment"], attributes())
+            known = {"MailFrom": "MAIL_FROM", "Slack": "SLACK", "Teams": "TEAMS"}
+            assert variables["Variables"].keys() & known.values() == {known[channel]}
+            assert variables["Variables"][known[channel]] == CHANNELS[channel]
+
+
+def test_only_a_stack_with_mails_sends_them_and_from_its_address_only() -> None:
+    """SES looks at the address without the name: docs.aws.amazon.com/ses/latest/dg/control-user-access.html."""
+    without = statements({"Slack": "on", "Teams": "on"})
+    assert not [it for _, statement in without for it in texts(statement["Action"]) if it.startswith("ses:")]
+    [(whose, statement)] = [it for it in statements(CHANNELS) if "ses:SendEmail" in texts(it[1]["Action"])]
+    assert whose == "SendNoticesRole"
+    assert statement["Condition"] == {"StringEquals": {"ses:FromAddress": CHANNELS["MailFrom"]}}
+
+
+def test_a_resource_that_every_stack_has_refers_to_an_optional_one_only_within_its_condition() -> None:
+    """CloudFormation rejects a reference to what it does not make."""
+    for parameters in ({}, *({name: value} for name, value in WITH_ALL.items())):
+        template = Template(processed().body, parameters)
+        made = {name: value for name, value in attributes().items() if template.has(name)}
+        for name in made:
+            template.resolve(template.body["Resources"][name].get("Properties", {}), made)
 
 
 def test_the_access_log_holds_no_path_since_a_callbacks_path_is_a_secret() -> None:
@@ -185,6 +257,15 @@ def test_every_throttled_route_exists() -> None:
     [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
     assert stage["RouteSettings"]
     assert stage["RouteSettings"].keys() <= Template.load().routes().keys()
+
+
+def test_no_route_that_a_parameter_takes_away_has_a_limit() -> None:
+    """API Gateway keeps a stage's limits, and refuses to take away a route that has one: see `test_upgrade_template`."""
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    always = Template.load().routes()
+    optional = Template.load(WITH_ALL).routes().keys() - always.keys()
+    assert optional == {"POST /api/v1/slack"}
+    assert stage["RouteSettings"].keys() <= always.keys()
 
 
 def test_no_burst_is_above_the_smallest_default_quota_of_an_account() -> None:

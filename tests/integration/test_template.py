@@ -9,7 +9,7 @@ import pytest
 from waitpoints_client.operator.stream_filter import passes
 
 from in_process.moto_stack import MotoStack
-from in_process.template import ROOT, Template
+from in_process.template import CHANNELS, ROOT, STACK_NAME, Template
 from local.deploy import UNSEEN
 from openapi.operations import OPERATIONS
 from tests.support.processed_template import processed
@@ -19,7 +19,9 @@ from waitpoints.token import Completed, Output, Token
 
 TEMPLATE = Template.load()
 WITH_BUS = Template.load({"EventBusName": "orders"})
-FUNCTIONS = TEMPLATE.functions()
+WITH_NOTICES, WITH_ALL = Template.load(CHANNELS), Template.load({**CHANNELS, "EventBusName": "orders"})
+FUNCTIONS = WITH_NOTICES.functions()
+NAMES = {name: {"Ref": name, "QueueName": name} for name in TEMPLATE.body["Resources"]}
 ALARMS = TEMPLATE.resources("AWS::CloudWatch::Alarm")
 RUNBOOK = (ROOT / "docs" / "operation.md").read_text()
 
@@ -121,12 +123,12 @@ class TestConcurrency:
     """https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 
     RESERVED: ClassVar = {
-        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "show_console"},
+        "CallbackConcurrency": {"accept_callback", "show_callback", "accept_delivery", "show_console", "answer_slack"},
         "ResumeConcurrency": {"resume_waiters", "schedule_timeouts", "expire_tokens"},
     }
 
     def reserved(self, **parameters: str) -> dict[str, str]:
-        template, key = Template.load(parameters), "ReservedConcurrentExecutions"
+        template, key = Template.load({**CHANNELS, **parameters}), "ReservedConcurrentExecutions"
         having = {name: it.properties for name, it in template.functions().items() if key in it.properties}
         resolved = {name: template.resolve({key: properties[key]}, {}) for name, properties in having.items()}
         return {name: properties[key] for name, properties in resolved.items() if properties}
@@ -141,8 +143,8 @@ class TestConcurrency:
 
     def test_of_the_functions_that_anyone_can_call_is_limited(self) -> None:
         without_a_key = [it for it in OPERATIONS if not it.credentials and it.method != "OPTIONS"]
-        routes = [TEMPLATE.route(it.method, it.example_path()) for it in without_a_key]
-        open_to_all = {route.function.name for route in routes if route} | {"show_console"}
+        routes = [WITH_NOTICES.route(it.method, it.example_path()) for it in without_a_key]
+        open_to_all = {route.function.name for route in routes if route} | {"show_console", "answer_slack"}
         assert open_to_all == self.RESERVED["CallbackConcurrency"]
 
     def test_of_the_timers_is_never_more_than_is_reserved(self) -> None:
@@ -163,9 +165,10 @@ def test_deployment_is_non_interactive() -> None:
     assert all("Default" in parameter for parameter in TEMPLATE.body["Parameters"].values())
 
 
-def test_every_visibility_timeout_covers_the_timeout_of_the_function() -> None:
+@pytest.mark.parametrize("name", ["expire_tokens", "send_notices"])
+def test_every_visibility_timeout_covers_the_timeout_of_the_function(name: str) -> None:
     """AWS asks for six times the function's timeout."""
-    function = FUNCTIONS["expire_tokens"].properties
+    function = FUNCTIONS[name].properties
     [queue] = [event["Properties"]["Queue"] for event in function["Events"].values() if event["Type"] == "SQS"]
     visibility = TEMPLATE.resources("AWS::SQS::Queue")[queue["Fn::GetAtt"][0]]["VisibilityTimeout"]
     assert visibility >= 6 * function.get("Timeout", TEMPLATE.body["Globals"]["Function"]["Timeout"])
@@ -177,6 +180,36 @@ def test_the_stream_hands_over_every_settled_token_with_a_waiter(status: StoredS
     patterns = TEMPLATE.stream_filter("resume_waiters")
     assert passes(patterns, record(status, waiters=1)) is (status is not StoredStatus.WAITING)
     assert not passes(patterns, record(status, waiters=0))
+
+
+@pytest.mark.parametrize("template", [WITH_NOTICES, WITH_ALL], ids=["without an event bus", "with one"])
+@pytest.mark.parametrize("status", StoredStatus)
+class TestATokenOfWhichPeopleAreTold:
+    """`hasNotify` is true, or there is none."""
+
+    def test_is_handed_over_once_by_one_of_the_two_readers(self, template: Template, status: StoredStatus) -> None:
+        for event in ("INSERT", "MODIFY"):
+            told = record(status, waiters=0, hasNotify={"BOOL": True}) | {"eventName": event}
+            passed = [passes(template.stream_filter(name), told) for name in ("schedule_timeouts", "resume_waiters")]
+            assert passed == [status is StoredStatus.WAITING, status is not StoredStatus.WAITING]
+
+    def test_brings_no_other_token_with_it(self, template: Template, status: StoredStatus) -> None:
+        bus = {"EventBusName": template.parameters["EventBusName"]}
+        for name in ("schedule_timeouts", "resume_waiters"):
+            other, without = record(status, waiters=0), Template.load(bus)
+            assert passes(template.stream_filter(name), other) is passes(without.stream_filter(name), other)
+
+    def test_is_like_any_other_to_a_stack_without_channels(self, template: Template, status: StoredStatus) -> None:
+        without = Template.load({"EventBusName": template.parameters["EventBusName"]})
+        for name in ("schedule_timeouts", "resume_waiters"):
+            told, other = record(status, waiters=0, hasNotify={"BOOL": True}), record(status, waiters=0)
+            assert passes(without.stream_filter(name), told) is passes(without.stream_filter(name), other)
+
+
+@pytest.mark.parametrize("name", ["schedule_timeouts", "resume_waiters"])
+def test_a_mapping_has_no_more_filters_than_lambda_takes(name: str) -> None:
+    """Five: docs.aws.amazon.com/lambda/latest/dg/invocation-eventfiltering.html."""
+    assert 1 < len(WITH_ALL.stream_filter(name)) <= 5
 
 
 @pytest.mark.parametrize("status", StoredStatus)
@@ -203,8 +236,8 @@ def test_with_an_event_bus_a_kept_completion_is_handed_over_once_it_is_adopted()
     assert passes(patterns, {"eventName": "MODIFY", "dynamodb": {"NewImage": token_item(adopted)}})
 
 
-def record(status: StoredStatus, waiters: int) -> dict[str, Any]:
-    image = {"status": {"S": str(status)}, "waiterCount": {"N": str(waiters)}, "listShard": {"S": "0"}}
+def record(status: StoredStatus, waiters: int, **more: Any) -> dict[str, Any]:
+    image = {"status": {"S": str(status)}, "waiterCount": {"N": str(waiters)}, "listShard": {"S": "0"}, **more}
     return {"eventName": "MODIFY", "dynamodb": {"NewImage": image}}
 
 
@@ -230,9 +263,17 @@ def test_a_batch_of_the_stream_fits_into_one_batch_of_gets() -> None:
     assert event["Properties"]["BatchSize"] <= 100
 
 
-def test_a_failed_timer_does_not_delay_the_others() -> None:
-    [event] = FUNCTIONS["expire_tokens"].properties["Events"].values()
+@pytest.mark.parametrize("name", ["expire_tokens", "send_notices"])
+def test_a_failed_message_does_not_delay_the_others(name: str) -> None:
+    [event] = FUNCTIONS[name].properties["Events"].values()
     assert event["Properties"]["BatchSize"] == 1
+
+
+def test_both_queues_retry_for_as_long_and_give_up_into_the_dead_letter_queue() -> None:
+    timers, notices = (TEMPLATE.resources("AWS::SQS::Queue")[name] for name in ("TimerQueue", "NoticeQueue"))
+    for name in ("RedrivePolicy", "MessageRetentionPeriod"):
+        assert notices[name] == timers[name]
+    assert notices["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
 
 
 @pytest.mark.parametrize(
@@ -311,14 +352,14 @@ def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> N
         (
             "ResumeStoppedAlarm",
             {
-                ("Waitpoints", "SettledWithWaiters", "service", "AWS::StackName"),
+                ("Waitpoints", "SettledWithWaiters", "service", STACK_NAME),
                 ("AWS/Lambda", "Invocations", "FunctionName", "ResumeWaiters"),
             },
         ),
         (
             "TimersStoppedAlarm",
             {
-                ("Waitpoints", "CreatedDueSoon", "service", "AWS::StackName"),
+                ("Waitpoints", "CreatedDueSoon", "service", STACK_NAME),
                 ("AWS/Lambda", "Invocations", "FunctionName", "ScheduleTimeouts"),
             },
         ),
@@ -326,17 +367,19 @@ def test_a_function_that_falls_behind_the_stream_raises_an_alarm(name: str) -> N
             "BackgroundFailedAlarm",
             {
                 ("AWS/Lambda", "Errors", "FunctionName", name)
-                for name in ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens")
+                for name in ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens", "SendNotices")
             },
         ),
     ],
 )
 def test_an_alarm_on_an_expression_reads_these_metrics(name: str, expected: set[tuple[str, ...]]) -> None:
-    metrics = [it["MetricStat"]["Metric"] for it in ALARMS[name]["Metrics"] if "MetricStat" in it]
+    found = WITH_NOTICES.resolve(ALARMS[name]["Metrics"], NAMES)
+    metrics = [it["MetricStat"]["Metric"] for it in found if "MetricStat" in it]
     assert {
-        (it["Namespace"], it["MetricName"], it["Dimensions"][0]["Name"], it["Dimensions"][0]["Value"]["Ref"]) for it in metrics
+        (it["Namespace"], it["MetricName"], it["Dimensions"][0]["Name"], it["Dimensions"][0]["Value"]) for it in metrics
     } == expected
-    assert [it.get("ReturnData", True) for it in ALARMS[name]["Metrics"]] == [True] + [False] * len(metrics)
+    assert [it.get("ReturnData", True) for it in found] == [True] + [False] * len(metrics)
+    assert set(re.findall(r"FILL\((\w+)", found[0]["Expression"])) == {it["Id"] for it in found[1:]}
 
 
 def test_each_function_whose_errors_no_caller_sees_has_an_alarm_on_them() -> None:
@@ -347,10 +390,11 @@ def test_each_function_whose_errors_no_caller_sees_has_an_alarm_on_them() -> Non
         for event in it.properties.get("Events", {}).values()
         if event["Type"] != "HttpApi"
     }
-    metrics = [it["MetricStat"]["Metric"] for alarm in ALARMS.values() for it in alarm.get("Metrics", []) if "MetricStat" in it]
-    watched = [it for it in [*metrics, *ALARMS.values()] if it.get("MetricName") == "Errors"]
-    assert unseen <= {it["Dimensions"][0]["Value"]["Ref"] for it in watched}
-    assert unseen == set(UNSEEN)
+    alarms = WITH_NOTICES.resolve([*ALARMS.values()], NAMES)
+    metrics = [it["MetricStat"]["Metric"] for alarm in alarms for it in alarm.get("Metrics", []) if "MetricStat" in it]
+    watched = [it for it in [*metrics, *alarms] if it.get("MetricName") == "Errors"]
+    assert unseen <= {it["Dimensions"][0]["Value"] for it in watched}
+    assert unseen == {*UNSEEN, "SendNotices"}
 
 
 def test_a_doctor_that_fails_or_never_runs_raises_an_alarm() -> None:
@@ -370,6 +414,29 @@ def test_a_token_that_waits_for_too_long_raises_an_alarm_if_asked_for(days: str,
     assert (alarm["Namespace"], alarm["MetricName"]) == ("Waitpoints", "OldestWaiting")
     assert alarm["Dimensions"] == [{"Name": "service", "Value": {"Ref": "AWS::StackName"}}]
     assert TEMPLATE.body["Parameters"]["LongestWaitDays"]["MinValue"] == 0
+
+
+def test_a_notice_that_a_channel_refuses_raises_an_alarm() -> None:
+    alarm = ALARMS["NoticesRefusedAlarm"]
+    assert TEMPLATE.body["Resources"]["NoticesRefusedAlarm"]["Condition"] == "HasNotices"
+    assert (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"]) == ("Waitpoints", "NoticesRefused", "Sum")
+    assert (alarm["Threshold"], alarm["TreatMissingData"]) == (0, "notBreaching")
+
+
+@pytest.mark.parametrize(
+    ("address", "accepted"),
+    [
+        ("", True),
+        ("approvals@example.com", True),
+        ("way.points+prod@mail.example.co.uk", True),
+        ("Approvals <approvals@example.com>", False),
+        ("a@example.com,b@example.com", False),
+        ("example.com", False),
+        ("a@example.com\r\nBcc: b@example.com", False),
+    ],
+)
+def test_the_address_of_mails_is_one_address(address: str, accepted: bool) -> None:
+    assert bool(re.search(TEMPLATE.body["Parameters"]["MailFrom"]["AllowedPattern"], address)) is accepted
 
 
 def test_the_example_state_machine_runs_in_every_partition_and_retries_transient_errors(stack: MotoStack) -> None:

@@ -52,7 +52,8 @@ def attributes() -> dict[str, dict[str, str]]:
     for logical_id, resource in processed().body["Resources"].items():
         name = f"{STACK_NAME}-{logical_id}"
         arn = arn_of.get(resource["Type"], "{}").format(name)
-        found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn}
+        others = {attribute: f"{name}.{attribute}" for attribute in ("ApiEndpoint", "QueueName", "StreamArn")}
+        found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn, **others}
     return found
 
 
