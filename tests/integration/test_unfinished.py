@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
 from in_process.api_gateway import Api
@@ -10,6 +11,7 @@ from in_process.fakes.clock import FakeClock
 from in_process.fakes.waits import DENIED, FakeWaits
 from in_process.moto_stack import MotoStack
 from tests.support.settling import complete
+from waitpoints.aws.items import NOTICES, primary_key, wire
 from waitpoints.token import (
     Attachment,
     Completed,
@@ -121,6 +123,25 @@ def test_removes_a_schema_and_a_count_once_their_token_is_gone(api: Api, clock: 
     assert attachments() == {(waiting["id"], "schema"), (waiting["id"], "others")}
     assert api.post(waiting["url"], {"done": True}).status == 200
     assert api.retrieve(waiting["id"])["otherDeliveries"]["count"] == 1
+
+
+def test_removes_what_people_were_told_once_its_token_is_gone(
+    stack: MotoStack, api: Api, clock: FakeClock, doctor: Callable[[], Any]
+) -> None:
+    """It has no expiry, as the token's timeout may be moved."""
+    gone, waiting = api.create(), api.create()
+    for token in (gone, waiting):
+        told = {"tokenId": token["id"], "createdAt": clock(), "claimedUntil": clock(), "slack": {"at": 1, "ref": "C1/1.2"}}
+        item = {**primary_key(token["id"], NOTICES), **wire(told)["M"]}
+        boto3.client("dynamodb").put_item(TableName=stack.resources["Table"]["Ref"], Item=item)
+    complete(services.tokens, gone["id"], "{}")
+    clock.advance(services.store.retention * 1000 - 1)
+    doctor()
+    assert attachments() == {(gone["id"], "notices"), (waiting["id"], "notices")}
+    clock.advance(1)
+    doctor()
+    assert attachments() == {(waiting["id"], "notices")}
+    assert services.tokens.find(waiting["id"]).notices["slack"].ref == "C1/1.2"
 
 
 def attachments() -> set[tuple[str, str]]:
