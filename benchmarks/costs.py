@@ -17,6 +17,7 @@ from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, count
 from benchmarks.calculator import report as report_month
 from benchmarks.figures import DOCS, table, write
 from in_process.counting.deliveries import Deliveries, count_deliveries
+from in_process.counting.notices import count_notices
 from in_process.counting.options import EXECUTION, FILTERED, SHAPED, SIGNED, answered_page, count_options
 from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, log_to
 from in_process.moto_stack import moto_stack
@@ -57,7 +58,7 @@ def figures(counted: Bench) -> dict[str, str]:
     return {
         "make costs": "\n\n".join(shown),
         "make costs: fixed": report_fixed(months[WEBHOOK]),
-        "make costs: options": report_options(count_options(counted, deliveries) | unawaited),
+        "make costs: options": report_options(count_options(counted, deliveries) | unawaited | count_notices(counted)),
         "make costs: alternatives": report_alternatives(months[WEBHOOK], durable),
     }
 

@@ -13,6 +13,7 @@ SQS_REQUEST, SCHEDULED = 0.40, 1.00
 TRANSITION, DURABLE_OPERATION = 25.00, 8.00
 PUT_OBJECT, GET_OBJECT = 5.00, 0.40
 SECRET_READ = 5.00
+MAIL = 100.00
 EVENT, EVENT_METERED = 1.00, 64 * 1024  # bytes: each begun part of an event counts as one
 
 # dollars for a GB, and for a GB kept for a month

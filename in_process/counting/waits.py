@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field
 from io import StringIO
@@ -21,8 +21,8 @@ from in_process.fakes.event_bus import FakeEventBridge
 from in_process.fakes.secret import FakeSecret
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
-from in_process.moto_stack import MotoStack
-from in_process.template import Template
+from in_process.moto_stack import Attributes, MotoStack, updated
+from in_process.template import CHANNELS, Template
 from waitpoints.timeouts import duration
 
 STORAGE_OVERHEAD = 100  # bytes that DynamoDB adds to an item
@@ -82,6 +82,10 @@ class Wait:
     """The same as they are stored: the token, its replies and its key, and what DynamoDB adds to each."""
     index_bytes: int = 0
     """Of their copies in the indexes, which backups do not hold."""
+
+    def add_stored(self, before: Sequence[int], now: Sequence[int]) -> None:
+        """Note what is stored more `now`, by what `Bench.stored` returned."""
+        self.item_bytes, self.stored_bytes, self.index_bytes = (one - other for one, other in zip(now, before, strict=True))
 
     def __getitem__(self, name: str) -> CountedStep:
         return next(step for step in self.steps if step.name == name)
@@ -170,7 +174,7 @@ class Bench:
         wait, stream, created_at = Wait(), self.stream(), self.clock()
         with redirect_stdout(StringIO()) as logged, log_to(logged):
             self._stack.functions()["start_timers"].call({})  # so that a round finds this token alone
-        before = self._stored()
+        before = self.stored()
         self.meter.take()
         options = {"timeout": timeout, "idempotencyKey": key, **(rules or {})}
         body = {name: value for name, value in options.items() if value is not None}
@@ -178,7 +182,7 @@ class Bench:
         token_id = created["id"]
         handles = [self.register(wait, token_id, task_token, execution, durable) for _ in range(waiters)]
         if new := stream.records("schedule_timeouts"):
-            self._invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
+            self.invoke(wait, "start the timer", "schedule_timeouts", {"Records": new})
         if moved:
             self._move_timeout(wait, token_id, moved)
         if reminded:
@@ -189,8 +193,7 @@ class Bench:
             self._run_timers(wait, token_id, created_at + duration(moved or timeout))
         self.guarantee(wait, stream)
         assert all(self._fakes.of(durable).result(handle) is not None for handle in handles)
-        added = [now - then for now, then in zip(self._stored(), before, strict=True)]
-        wait.item_bytes, wait.stored_bytes, wait.index_bytes = added
+        wait.add_stored(before, self.stored())
         return wait
 
     def register(
@@ -203,7 +206,7 @@ class Bench:
         fake = self._fakes.of(durable)
         handle = fake.start() if durable else self._fakes.step_functions.start_task(task_token)
         named = {} if execution is None else {"execution": execution}
-        self._invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, fake.member: handle, **named})
+        self.invoke(wait, "wait", "wait_for_token", {"waitpointId": token_id, fake.member: handle, **named})
         return handle
 
     def _move_timeout(self, wait: Wait, token_id: str, timeout: str) -> None:
@@ -228,16 +231,28 @@ class Bench:
             wait = Wait()
             for _ in range(2):
                 self.clock.advance(ROUND)
-                self._invoke(wait, function, function, {})
+                self.invoke(wait, function, function, {})
             self._rounds[function] = wait.steps[-1]
         return self._rounds[function]
+
+    @property
+    def resources(self) -> Mapping[str, Attributes]:
+        return self._stack.resources
+
+    @contextmanager
+    def with_channels(self) -> Iterator["Bench"]:
+        """Within this, the stack tells people of tokens, in every way."""
+        with updated(self._stack, CHANNELS) as stack:
+            _count_services(self.meter, self._fakes)
+            yield Bench(stack, self.meter, self.clock, self._fakes)
+        _count_services(self.meter, self._fakes)
 
     def stream(self) -> Stream:
         """The table's stream from now on."""
         return Stream(self._stack)
 
     def guarantee(self, wait: Wait, stream: Stream) -> None:
-        self._invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
+        self.invoke(wait, "guarantee", "resume_waiters", {"Records": stream.records("resume_waiters")})
 
     def announce(self, payload: int, waits: bool) -> Added:
         """Settle one token, and run what its stream's record makes the function do: without an event bus, and with one."""
@@ -250,9 +265,9 @@ class Bench:
         records = {"Records": stream.records("resume_waiters")}
         self.meter.take()
         if waits:
-            self._invoke(without, "guarantee", "resume_waiters", records)
+            self.invoke(without, "guarantee", "resume_waiters", records)
         with self._event_bus() as entries:
-            self._invoke(wait, "guarantee", "resume_waiters", records)
+            self.invoke(wait, "guarantee", "resume_waiters", records)
         [entry] = entries
         return Added(without, wait, len(entry["Detail"].encode()))
 
@@ -277,17 +292,17 @@ class Bench:
         """Complete a token by its URL, or by the link of each approver of its page."""
         *links, url = [link["url"] for link in created.get("links", [])] or [created["url"]]
         for number, link in enumerate(links, 1):
-            self._deliver(wait, f"answer {number}", link, webhook)
+            self.deliver(wait, f"answer {number}", link, webhook)
         self._complete(wait, url, webhook, others)
 
     def _complete(self, wait: Wait, url: str, webhook: str, others: bool) -> None:
         if others:
-            self._deliver(wait, "a delivery that does not fit", url, "{}")
-        self._deliver(wait, "settle and resume", url, webhook)
+            self.deliver(wait, "a delivery that does not fit", url, "{}")
+        self.deliver(wait, "settle and resume", url, webhook)
         if others:
-            self._deliver(wait, "a late delivery", url, webhook)
+            self.deliver(wait, "a late delivery", url, webhook)
 
-    def _deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
+    def deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
         """Post a webhook that GitHub signed."""
         headers = {"content-type": "application/json", **signed_by_github(webhook)}
         self.step(wait, name, "accept_callback", lambda: self.api.post(url, webhook, headers), over_http=True)
@@ -302,7 +317,7 @@ class Bench:
         last = wait["start the timer"].calls[-1]
         while last.operation in STARTS:
             self.clock.now = message_at(last, self.clock.now)
-            self._invoke(wait, "", "expire_tokens", event)
+            self.invoke(wait, "", "expire_tokens", event)
             timer = wait.steps[-1]
             timer.name, timer.from_queue = f"timer, {_what_it_did(timer)}", True
             last = timer.calls[-1]
@@ -310,12 +325,12 @@ class Bench:
 
     def _start_in_a_round(self, wait: Wait) -> None:
         """Run a round. What it does for this token counts, not what it does every minute."""
-        self._invoke(wait, "start the timer", "start_timers", {})
+        self.invoke(wait, "start the timer", "start_timers", {})
         step = wait.steps[-1]
         step.of_a_round, step.log_bytes, step.log_lines, step.metrics = True, 0, 0, frozenset()
         step.calls = [call for call in step.calls if call.operation in OF_ONE_TOKEN]
 
-    def _invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
+    def invoke(self, wait: Wait, name: str, function: str, event: Any) -> None:
         self.step(wait, name, function, lambda: self._stack.functions()[function].call(event))
 
     def step(self, wait: Wait, name: str, function: str, run: Any, over_http: bool = False) -> Any:
@@ -328,7 +343,7 @@ class Bench:
         wait.steps.append(step)
         return result
 
-    def _stored(self) -> tuple[int, int, int]:
+    def stored(self) -> tuple[int, int, int]:
         """The bytes of the table's items; and in the table and in its indexes, with what DynamoDB adds to each item."""
         table, indexes = self.meter.stored(self._stack.resources["Table"]["Ref"])
         return sum(table), sum(size + STORAGE_OVERHEAD for size in table), sum(size + STORAGE_OVERHEAD for size in indexes)
@@ -441,13 +456,20 @@ def bench(stack: MotoStack) -> Iterator[Bench]:
 
     meter = Meter()
     fakes, clock = Fakes(CountedStepFunctions(meter), CountedDurableFunctions(meter)), FakeClock(START)
-    wiring.services.reset()
-    meter.watch(wiring.session())
-    replaced = {
-        "step_functions_client": fakes.step_functions,
-        "lambda_client": fakes.durable_functions,
-        "_webhook_secrets": {"GITHUB": FakeSecret(SIGNED_WITH)},
-    }
-    with mock.patch.dict(vars(wiring.services), replaced), mock.patch.object(wiring, "now", clock):
+    _count_services(meter, fakes)
+    with mock.patch.object(wiring, "now", clock):
         yield Bench(stack, meter, clock, fakes)
     wiring.services.reset()
+
+
+def _count_services(meter: Meter, fakes: Fakes) -> None:
+    """Give the functions new services, whose calls are counted."""
+    from waitpoints import wiring  # noqa: PLC0415 - reads the stack's environment
+
+    wiring.services.reset()
+    meter.watch(wiring.session())
+    vars(wiring.services).update(
+        step_functions_client=fakes.step_functions,
+        lambda_client=fakes.durable_functions,
+        _webhook_secrets={"GITHUB": FakeSecret(SIGNED_WITH)},
+    )

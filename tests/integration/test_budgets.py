@@ -1,7 +1,7 @@
 """The budgets of a wait: calls to AWS, and DynamoDB's capacity, counted as `make costs` counts them."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import boto3
@@ -10,8 +10,9 @@ import pytest
 from in_process.api_gateway import TOKENS, Api
 from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries
 from in_process.counting.meter import Meter
+from in_process.counting.notices import count_notices
 from in_process.counting.options import EXECUTION, count_options
-from in_process.counting.waits import Bench, Wait, bench
+from in_process.counting.waits import Added, Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
 from waitpoints import endpoint_tally
@@ -43,6 +44,11 @@ OPTIONS = {  # the calls, write units and read units that an option adds to a pl
     "a payload of 20 KB": (0, 20, 0),
     "a payload of 300 KB, in the bucket": (2, 0, 1),  # a read first,
     "an event bus (`EventBusName`)": (1, 0, 0),
+}
+NOTICES = {  # the same, that `notify` adds to a page that everyone answers
+    "`notify`: a mail about a page": (10, 3, 4),  # two messages, two looks; a claim and its end, the mail and its record
+    "the same, three mails about one that two people approve": (21, 7, 8),
+    "`notify`: a message in Slack, edited at the end": (16, 6, 6),
 }
 
 
@@ -155,13 +161,19 @@ def test_the_arn_of_the_execution_takes_at_most_one_write_unit_more(counted: Ben
 
 @pytest.mark.slow
 def test_an_option_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
-    added = count_options(counted, count_deliveries(counted))
-    over = {
-        option: (one.calls, one.write_units, one.read_units)
-        for option, one in added.items()
-        if one.calls > OPTIONS[option][0] or one.write_units > OPTIONS[option][1] or one.read_units > OPTIONS[option][2]
+    assert over(count_options(counted, count_deliveries(counted)), OPTIONS) == {}
+
+
+@pytest.mark.slow
+def test_telling_people_adds_no_more_to_a_wait_than_its_budget(counted: Bench) -> None:
+    assert over(count_notices(counted), NOTICES) == {}
+
+
+def over(added: Mapping[str, Added], budgets: Mapping[str, tuple[int, int, float]]) -> dict[str, tuple[int, int, float]]:
+    units = {option: (one.calls, one.write_units, one.read_units) for option, one in added.items()}
+    return {
+        option: it for option, it in units.items() if any(more > most for more, most in zip(it, budgets[option], strict=True))
     }
-    assert over == {}
 
 
 def test_who_completed_a_token_takes_less_than_a_hundred_bytes_of_its_item(counted: Bench) -> None:

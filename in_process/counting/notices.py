@@ -1,0 +1,96 @@
+"""Count what it costs to tell people of a token: the same wait for a page, with `notify` and without."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+
+from in_process.counting.meter import Meter
+from in_process.counting.options import PAGE
+from in_process.counting.waits import Added, Bench, Wait
+from in_process.event_sources import Stream, queue_event
+from in_process.fakes.secret import FakeSecret
+from in_process.template import CHANNELS
+from waitpoints.api.notices.plan import Kind
+from waitpoints.api.notices.sending import Request
+from waitpoints.notices import Channel
+
+TWO = {
+    **PAGE,
+    "approvers": ["ann@example.com", "bo@example.com"],
+    "actions": [{"id": "submit", "label": "Continue", "needs": 2}],
+}
+CHOICE = '{"action": "submit", "fields": {}}'
+MOST_MESSAGES = 10  # of one receive
+CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "`notify`: a mail about a page": (PAGE, {"email": ["ann@example.com"]}),
+    "the same, three mails about one that two people approve": (TWO, {"email": True}),
+    "`notify`: a message in Slack, edited at the end": (PAGE, {"slack": "#deploys"}),
+}
+
+
+def count_notices(bench: Bench) -> dict[str, Added]:
+    with bench.with_channels() as told:
+        boto3.client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+        return {name: Added(answered(told, page), answered(told, page, notify)) for name, (page, notify) in CASES.items()}
+
+
+def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | None = None) -> Wait:
+    """Return the wait for a page that everyone answers who is asked."""
+    from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
+
+    services.senders[Channel.SLACK] = CountedSlack(bench.meter)
+    services._webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+    wait, stream, before = Wait(), bench.stream(), bench.stored()
+    body = {"page": page, **({"notify": notify} if notify else {})}
+    created = bench.step(wait, "create", "create_token", lambda: bench.api.create(**body), over_http=True)
+    looks = Looks(bench, wait, stream)
+    looks.pass_on()
+    bench.register(wait, created["id"])
+    looks.pass_on()
+    for link in created.get("links", [created]):
+        bench.deliver(wait, "answer", link["url"], CHOICE)
+        looks.pass_on()
+    bench.guarantee(wait, stream)
+    looks.send()
+    wait.add_stored(before, bench.stored())
+    return wait
+
+
+class Looks:
+    """The looks at one token that the stream asks for, each record in an invocation of its own."""
+
+    def __init__(self, bench: Bench, wait: Wait, stream: Stream) -> None:
+        self._bench, self._wait, self._stream = bench, wait, stream
+        self._asked = 0
+        self._queue: str = bench.resources["NoticeQueue"]["Ref"]
+        self._sqs = boto3.client("sqs")  # its calls are Lambda's, and not counted
+
+    def pass_on(self) -> None:
+        records = self._stream.records("schedule_timeouts")
+        for record in records[self._asked :]:
+            self._bench.invoke(self._wait, "ask for a look", "schedule_timeouts", {"Records": [record]})
+        self._asked = len(records)
+        self.send()
+
+    def send(self) -> None:
+        """Send what is missing, for each message on the queue."""
+        for message in self._receive():
+            self._bench.invoke(self._wait, "send notices", "send_notices", queue_event([message["Body"]]))
+            self._wait.steps[-1].from_queue = True
+            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
+
+    def _receive(self) -> list[Any]:
+        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=MOST_MESSAGES)
+        return list(answer.get("Messages", []))
+
+
+class CountedSlack:
+    """Slack's API, of which AWS bills nothing."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+
+    def send(self, request: Request) -> str:
+        self._meter.count("Slack:chat.update" if request.step.kind is Kind.EDIT else "Slack:chat.postMessage")
+        return "C024BE7LH/1812345678.913000"
