@@ -12,6 +12,9 @@ from waitpoints_client.operator.stream_filter import passes
 from in_process.moto_stack import MotoStack
 from in_process.template import REGION
 
+READERS = ("schedule_timeouts", "resume_waiters")
+"""The functions that the table's stream invokes."""
+
 
 class Stream:
     """The table's stream from now on."""
@@ -47,6 +50,38 @@ def _with_bytes_as_written(record: Any) -> Any:
 
 def _as_lambda_has_it(value: Any) -> float | str:
     return value.timestamp() if isinstance(value, datetime) else base64.b64encode(value).decode()
+
+
+class NoticeEvents:
+    """What invokes the functions that tell people of tokens: the stream from now on, and the notice queue."""
+
+    def __init__(self, stack: MotoStack) -> None:
+        self._stack, self._stream = stack, Stream(stack)
+        self._passed: set[tuple[str, str]] = set()
+
+    def pass_on(self) -> list[str]:
+        """Invoke each of them with what there is for it. Returns the bodies of the messages that failed, and are not kept."""
+        for function in READERS:
+            for record in self._stream.records(function):
+                number = (function, record["dynamodb"]["SequenceNumber"])
+                if number not in self._passed:
+                    self._passed.add(number)
+                    assert failures(self._call(function, {"Records": [record]})) == []
+        bodies = receive_all(self._stack.resources["NoticeQueue"]["Ref"])
+        return [body for body in bodies if failures(self._call("send_notices", queue_event([body])))]
+
+    def _call(self, function: str, event: Any) -> Any:
+        return self._stack.functions()[function].call(event)
+
+
+def receive_all(queue_url: str) -> list[str]:
+    """Take every message from a queue that it shows now. Returns their bodies."""
+    sqs, bodies = boto3.client("sqs"), list[str]()
+    while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
+        bodies += [message["Body"] for message in messages]
+        for message in messages:
+            sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
+    return bodies
 
 
 def queue_event(bodies: Sequence[str], sent_at: int = 0) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import boto3
 from in_process.counting.meter import Meter
 from in_process.counting.options import PAGE
 from in_process.counting.waits import Added, Bench, Wait
-from in_process.event_sources import Stream, queue_event
+from in_process.event_sources import Stream, queue_event, receive_all
 from in_process.fakes.secret import FakeSecret
 from in_process.template import CHANNELS
 from waitpoints.api.notices.plan import Kind
@@ -21,7 +21,6 @@ TWO = {
     "actions": [{"id": "submit", "label": "Continue", "needs": 2}],
 }
 CHOICE = '{"action": "submit", "fields": {}}'
-MOST_MESSAGES = 10  # of one receive
 CASES: Mapping[str, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "`notify`: a mail about a page": (PAGE, {"email": ["ann@example.com"]}),
     "the same, three mails about one that two people approve": (TWO, {"email": True}),
@@ -63,8 +62,7 @@ class Looks:
     def __init__(self, bench: Bench, wait: Wait, stream: Stream) -> None:
         self._bench, self._wait, self._stream = bench, wait, stream
         self._asked = 0
-        self._queue: str = bench.resources["NoticeQueue"]["Ref"]
-        self._sqs = boto3.client("sqs")  # its calls are Lambda's, and not counted
+        self._queue = bench.resources["NoticeQueue"]["Ref"]
 
     def pass_on(self) -> None:
         records = self._stream.records("schedule_timeouts")
@@ -75,14 +73,9 @@ class Looks:
 
     def send(self) -> None:
         """Send what is missing, for each message on the queue."""
-        for message in self._receive():
-            self._bench.invoke(self._wait, "send notices", "send_notices", queue_event([message["Body"]]))
+        for body in receive_all(self._queue):
+            self._bench.invoke(self._wait, "send notices", "send_notices", queue_event([body]))
             self._wait.steps[-1].from_queue = True
-            self._sqs.delete_message(QueueUrl=self._queue, ReceiptHandle=message["ReceiptHandle"])
-
-    def _receive(self) -> list[Any]:
-        answer = self._sqs.receive_message(QueueUrl=self._queue, MaxNumberOfMessages=MOST_MESSAGES)
-        return list(answer.get("Messages", []))
 
 
 class CountedSlack:

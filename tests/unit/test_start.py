@@ -4,11 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from typing import Any
 
 import pytest
 
-from in_process.template import ROOT, Template
+from in_process.template import CHANNELS, ROOT, Template
 
 pytestmark = pytest.mark.slow  # each starts a process
 
@@ -83,16 +84,18 @@ def test_no_function_searches_the_packages_for_plugins_of_pydantic() -> None:
 
 
 def test_garbage_collection_is_enabled_after_every_function_has_started() -> None:
-    template = Template.load()
+    template = Template.load(CHANNELS)
     names = [name for name in template.functions() if name != "show_console"]  # it imports nothing that disables collection
     assert run(IMPORT_ALL, names) == dict.fromkeys(names, True)
 
 
 def run(program: str, names: list[str], *arguments: str, **more: str) -> Any:
-    """Run a program with the environment of a starting function. Returns what it printed."""
+    """Run a program with the environment of a starting function of a stack that tells nobody. Returns what it printed."""
     template = Template.load()
     functions = [template.body["Globals"]["Function"], *(function.properties for function in template.functions().values())]
-    variables = {name for function in functions for name in function.get("Environment", {}).get("Variables", {})}
+    declared = [function.get("Environment", {}).get("Variables", {}) for function in functions]
+    anything: dict[str, dict[str, str]] = defaultdict(lambda: defaultdict(str))
+    variables = {name for variables in template.resolve(declared, anything) for name in variables}
     environment = {
         **os.environ,
         **dict.fromkeys(variables, "1"),
