@@ -251,7 +251,6 @@ class TestAStack:
             ({"MAIL_FROM": "Deploys <deploys@example.com>"}, {"email"}),
             ({"SLACK": "on", "TEAMS": "on"}, {"slack", "teams"}),
         ],
-        ids=str,
     )
     def test_has_the_channels_that_its_environment_names(
         self, monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], channels: set[str]
