@@ -67,13 +67,16 @@ export const intercept = async (tab, answer) => {
   };
 };
 
-// A locator looks for the element again if the page is drawn anew before the click.
-export const press = (tab, label) =>
-  tab
+// A view that is being drawn anew moves what is below a message: a click would miss it. So wait until it is drawn. A locator
+// looks for the element again if it is replaced before the click.
+export const press = async (tab, label) => {
+  await tab.waitForSelector("body:not(:has(main[aria-busy]))");
+  await tab
     .locator(
       `::-p-xpath(//*[self::button or self::a][not(ancestor::*[@hidden])][starts-with(normalize-space(.), "${label}")])`,
     )
     .click();
+};
 
 export const untilItSays = (tab, words) => tab.waitForFunction((it) => document.body.innerText.includes(it), {}, words);
 
