@@ -288,8 +288,14 @@ def shown(workspace: Workspace) -> str:
         actions = ", ".join(message.buttons()) or "no buttons"
         lines.append(f"{number:>3}  {message.people:<14} {message.content.get('text', '')}  [{actions}]")
     lines += [f"  told privately: {told['text']}" for told in workspace.told]
-    lines += [f"  card in Teams: {card['attachments'][0]['content']['body'][0]}" for card in workspace.cards]
+    lines += [f"  card in Teams: {_title(card)}" for card in workspace.cards]
     return "\n".join(lines) or "nothing yet"
+
+
+def _title(card: Mapping[str, Any]) -> str:
+    content = card["attachments"][0]["content"]
+    runs = [run for block in content["body"] for run in block.get("inlines", [])]
+    return f"{max(runs, key=lambda run: 'size' in run)['text']}  [{', '.join(it['url'] for it in content['actions'])}]"
 
 
 def obey(workspace: Workspace, line: str, url: str) -> str:

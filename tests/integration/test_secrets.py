@@ -13,6 +13,7 @@ from in_process.api_gateway import TOKENS, Api
 from in_process.moto_stack import MotoStack
 from in_process.template import STACK_NAME
 from tests.support.webhook_signer import sign
+from waitpoints.api.notices.credential import versions
 from waitpoints.aws import secrets
 from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.wiring import services
@@ -54,6 +55,13 @@ class TestRotation:
         services.reset()  # the functions' cache expires
         assert api.post(second["url"], b"1", JSON).status == 401
         assert api.post(api.create()["url"], b"1", JSON).status == 200
+
+    def test_of_a_channels_token_is_noticed_once_it_is_refused(self, stack: MotoStack, rotate: Callable[[str], str]) -> None:
+        secret = RotatingSecret(boto3.client("secretsmanager"), stack.resources["ApiKey"]["Id"])
+        known = next(versions(secret))
+        new = rotate("ApiKey")
+        assert list(versions(secret)) == [known, new]
+        assert list(versions(secret)) == [new]
 
     def test_forged_requests_do_not_read_the_secret_each_time(self, stack: MotoStack) -> None:
         client = boto3.client("secretsmanager")

@@ -123,7 +123,14 @@ def test_obeys_a_person(workspace: Workspace) -> None:
     assert obey(workspace, "list", "") == "nothing yet"
     call(workspace, "chat.postMessage", {"channel": "#deploys", "text": "Deploy?", "blocks": [actions(GO)]})
     workspace.told.append({"text": "not you"})
-    assert obey(workspace, "", "") == "  0  #deploys       Deploy?  [go]\n  told privately: not you"
+    runs = [{"text": "Example"}, {"text": "Deploy?", "size": "Large"}]
+    card = {"body": [{"inlines": runs}, {"text": "Open until"}], "actions": [{"url": "http://x"}]}
+    workspace.cards.append({"attachments": [{"content": card}]})
+    assert obey(workspace, "", "").splitlines() == [
+        "  0  #deploys       Deploy?  [go]",
+        "  told privately: not you",
+        "  card in Teams: Deploy?  [http://x]",
+    ]
     assert obey(workspace, "press 0 stop as U1", "") == "message 0 has no such button: go"
     assert obey(workspace, "press 9 go as U1", "").startswith("type: list, or press N ACTION as")
     assert obey(workspace, "press 0 go as U1", f"{workspace.url}/response/1") == "answered 400"
