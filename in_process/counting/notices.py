@@ -38,8 +38,8 @@ def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | 
     """Return the wait for a page that everyone answers who is asked."""
     from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
 
-    services.senders[Channel.SLACK] = CountedSlack(bench.meter)
-    services._webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+    vars(services)["senders"] = {Channel.SLACK: CountedSlack(bench.meter)}
+    vars(services)["_webhook_secrets"] |= {"SLACK_BOT_TOKEN": FakeSecret("xoxb-1")}
     wait, stream, before = Wait(), bench.stream(), bench.stored()
     body = {"page": page, **({"notify": notify} if notify else {})}
     created = bench.step(wait, "create", "create_token", lambda: bench.api.create(**body), over_http=True)

@@ -137,11 +137,15 @@ class TestNotices:
         self, token_id: str, deployed: Deployed, restore: Restore, items_of_a_read: int
     ) -> None:
         written: list[str] = []
-        events = deployed.session.events
-        events.register(
-            "provide-client-params.dynamodb.PutItem", lambda params, **_: written.append(params["Item"]["item"]["S"])
-        )
-        events.register("provide-client-params.dynamodb.Scan", lambda params, **_: {**params, "Limit": items_of_a_read})
+
+        def note(params: Any, **_: Any) -> None:
+            written.append(params["Item"]["item"]["S"])
+
+        def limit(params: Any, **_: Any) -> None:
+            params["Limit"] = items_of_a_read
+
+        deployed.session.events.register("provide-client-params.dynamodb.PutItem", note)
+        deployed.session.events.register("provide-client-params.dynamodb.Scan", limit)
         restore()
         assert sorted(written) == ["notices", "page", "token"]
         assert written[-1] == "token"
@@ -160,7 +164,7 @@ def next_kind(token_id: str) -> str | None:
     assert token.page is not None
     assert token.notify is not None
     step = next_step(token, definition.load(token.page), Notify.of(json.loads(token.notify)))
-    return step and str(step.kind)
+    return None if step is None else str(step.kind)
 
 
 class TestTimers:
