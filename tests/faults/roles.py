@@ -15,11 +15,11 @@ from unittest import mock
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
-from in_process.template import ACCOUNT, REGION, STACK_NAME, Template
+from in_process.template import ACCOUNT, CHANNELS, REGION, STACK_NAME, Template
 from tests.faults.world import World
 from tests.support.processed_template import attributes, processed, texts
 
-WITH_BUS = {"EventBusName": "orders"}
+WITH_ALL = {"EventBusName": "orders", **CHANNELS}
 HERE = f"{REGION}:{ACCOUNT}"
 _IAM_NAMES = {"stepfunctions": "states"}
 _EXECUTIONS = {  # what waits is faked, so its ARN is any that the template may mean
@@ -42,11 +42,11 @@ class Permission:
 
 
 def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> list[Permission]:
-    """Every permission of a stack with an event bus, in the order of the template. `resources` are named as in `attributes`."""
-    template, known = Template(processed().body, WITH_BUS), resources or attributes()
+    """Every permission of a stack that has everything, in the order of the template. `resources` are as in `attributes`."""
+    template, known = Template(processed().body, WITH_ALL), resources or attributes()
     roles, policies = template.resources("AWS::IAM::Role"), template.resources("AWS::IAM::ManagedPolicy")
     found: dict[Permission, None] = {}
-    for function in Template.load().functions().values():
+    for function in Template.load(WITH_ALL).functions().values():
         role = roles[f"{function.logical_id}Role"]
         managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
         for policy in [*role.get("Policies", []), *managed]:
@@ -105,6 +105,7 @@ def _resources(world: World) -> dict[str, Mapping[str, str]]:
         "Table": {"Ref": world.table, "Arn": f"arn:aws:dynamodb:{HERE}:table/{world.table}"},
         "TimerQueue": queue(world.timer_queue),
         "DeadLetterQueue": queue(world.dead_letter_queue),
+        "NoticeQueue": queue(world.queue_urls["NoticeQueue"]),
     }
 
 
@@ -131,6 +132,9 @@ def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list
         case "events":
             buses = {entry["EventBusName"] for entry in parameters["Entries"]}
             return [(f"events:{operation}", f"arn:aws:events:{HERE}:event-bus/{bus}") for bus in buses]
+        case "sesv2":  # of a MIME message: docs.aws.amazon.com/ses/latest/dg/control-user-access.html
+            sender = f"arn:aws:ses:{HERE}:identity/{parameters['FromEmailAddress']}"
+            return [("ses:SendEmail", sender), ("ses:SendRawEmail", sender)]
         case "stepfunctions" | "lambda":
             return [(f"{_IAM_NAMES.get(service, service)}:{operation}", _EXECUTIONS[service])]
     raise NotImplementedError(f"which permission does {service}.{operation} need?")

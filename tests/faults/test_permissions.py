@@ -18,21 +18,23 @@ from unittest import mock
 import pytest
 from botocore.exceptions import ClientError
 
-from in_process.event_sources import queue_event
+from in_process.event_sources import queue_event, receive_all
 from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
-from in_process.template import Template
+from in_process.template import CHANNELS, Template
+from local import slack_stand_in
 from openapi.operations import ENDPOINTS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import Execution
 from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
-from tests.faults.roles import HERE, WITH_BUS, Permission, enforced, label, permissions
+from tests.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
 from tests.faults.world import World
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.processed_template import attributes
 from tests.support.webhook_signer import sign
+from waitpoints.api.notices import posting
 from waitpoints.aws.items import TOKEN, UNDELIVERED, primary_key
-from waitpoints.token import WaiterKind, iso
+from waitpoints.token import Token, WaiterKind, iso
 from waitpoints.tokens import Tokens
 from waitpoints.waking import Waking
 from waitpoints.wiring import services
@@ -41,7 +43,7 @@ Ask = Callable[[World], None]
 """Makes a request and checks that it is served."""
 
 SCHEMA = {"type": "string"}
-REQUESTS: dict[str, list[Ask]] = {function.name: [] for function in Template.load().functions().values()}
+REQUESTS: dict[str, list[Ask]] = {function.name: [] for function in Template.load(WITH_ALL).functions().values()}
 
 
 def of(function: str) -> Callable[[Ask], Ask]:
@@ -347,8 +349,8 @@ def resume_again(world: World, token: dict[str, Any]) -> None:
 @of("resume_waiters")
 def announce(world: World) -> None:
     with suppress(client("events").exceptions.ResourceAlreadyExistsException):
-        client("events").create_event_bus(Name=WITH_BUS["EventBusName"])
-    with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_BUS["EventBusName"]}):
+        client("events").create_event_bus(Name=WITH_ALL["EventBusName"])
+    with mock.patch.dict(os.environ, {"EVENT_BUS_NAME": WITH_ALL["EventBusName"]}):
         for token in (world.create(), world.create(metadata={"order": 1})):
             world.callback(token, SMALL)
             world.pass_on_once("resume_waiters")
@@ -409,7 +411,112 @@ def come_again_soon_after_a_failure(world: World) -> None:
     assert client("sqs").receive_message(QueueUrl=world.timer_queue)["Messages"]
 
 
+# People who are told
+
+ASKED = {name: value for name, value in PAGE.items() if name != "fields"}
+TOLD = {**ASKED, "approvers": [{"id": "ann", "email": "ann@example.com", "slack": "U0ANN"}]}
+TEAMS = "https://teams.example.com/workflow"
+POSTED = "waitpoints.api.notices.posting.post"
+WORKS = posting.Answer(200, b"{}")
+
+
+def ask_for_an_answer(world: World, page: Any = TOLD, timeout: str = "1h", **notify: Any) -> dict[str, Any]:
+    with suppress(client("sesv2").exceptions.AlreadyExistsException):
+        client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+    for name, value in (("TEAMS", TEAMS), ("SLACK_BOT_TOKEN", "xoxb-1"), ("SLACK_SIGNING_SECRET", SECRET)):
+        world.secrets.add(value)
+        with suppress(client("secretsmanager").exceptions.ResourceExistsException):
+            client("secretsmanager").create_secret(Name=services.webhook_secret_name(name), SecretString=value)
+    return world.create(page=page, notify=notify, timeout=timeout)
+
+
+def looks_asked_for(world: World) -> int:
+    return len(receive_all(world.queue_urls["NoticeQueue"]))
+
+
+@of("create_token")
+@of("schedule_timeouts")
+@of("resume_waiters")
+def have_people_told_of_a_token(world: World) -> None:
+    token = ask_for_an_answer(world, email=True)
+    world.pass_on_once("schedule_timeouts")
+    assert looks_asked_for(world) == 1
+    world.fail(token, NO)
+    world.pass_on_once("resume_waiters")
+    assert looks_asked_for(world) == 1
+
+
+@of("send_notices")
+def tell_people_by_mail_and_in_teams(world: World) -> None:
+    token = ask_for_an_answer(world, email=True, teams="TEAMS")
+    world.pass_on_once("schedule_timeouts")
+    with mock.patch(POSTED, return_value=WORKS):
+        assert world.queues["send_notices"].pass_on()
+    told = services.tokens.find(token["id"]).notices
+    assert {place: notice.refused for place, notice in told.items()} == {"email.0": None, "teams": None}
+
+
+@of("send_notices")
+def keep_what_a_channel_refuses(world: World) -> None:
+    token = ask_for_an_answer(world, email=True, teams="TEAMS")
+    world.pass_on_once("schedule_timeouts")
+    with mock.patch(POSTED, return_value=posting.Answer(400, b"")):
+        assert world.queues["send_notices"].pass_on()
+    assert [token_id for token_id, _ in world.dead_letters()] == [token["id"]]
+
+
+@of("send_notices")
+def come_again_when_the_channel_takes_calls_again(world: World) -> None:
+    ask_for_an_answer(world, email=True, teams="TEAMS")
+    world.pass_on_once("schedule_timeouts")
+    with mock.patch(POSTED, return_value=posting.Answer(429, b"", retry_after=30)):
+        assert world.queues["send_notices"].pass_on()
+    world.clock.advance(seconds=35)
+    assert looks_asked_for(world) == 1
+
+
+def click(world: World, token: dict[str, Any], action: str) -> None:
+    """Click as the approver does in Slack."""
+    pressed = {"type": "button", "action_id": f"waitpoints:{action}", "value": token["id"]}
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "U0ANN", "name": "ann"},
+        "container": {"channel_id": "C0DEPLOYS", "message_ts": "1700000000.1"},
+        "actions": [pressed],
+        "response_url": "https://hooks.slack.com/actions/1",
+    }
+    with mock.patch(POSTED, return_value=WORKS):
+        answer = world.http("POST", "/api/v1/slack", *slack_stand_in.signed(payload, time.time(), SECRET))
+    assert answer.status == 200, answer
+
+
+@of("answer_slack")
+def answer_in_slack(world: World) -> None:
+    token = ask_for_an_answer(world, email=True, slack="#deploys")
+    executions = four_waits(world, token)
+    click(world, token, CHOICE[0][1])
+    check_told(executions)
+    click(world, token, CHOICE[0][1])  # of a message whose record was lost
+    assert looks_asked_for(world) == 1
+
+
+@of("answer_slack")
+def find_it_due_while_it_is_answered(world: World) -> None:
+    token = ask_for_an_answer(world, ASKED, timeout="10m", slack="#deploys")
+    executions, find = four_waits(world, token), Tokens.find
+
+    def find_just_in_time(tokens: Tokens, token_id: str) -> Token:
+        found = find(tokens, token_id)
+        world.clock.advance(seconds=700)
+        return found
+
+    with mock.patch.object(Tokens, "find", find_just_in_time):
+        click(world, token, "approve")
+    check_told(executions)
+
+
 NO_HANDLER_NEEDS = [
+    *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
     *product(("schedule_timeouts", "expire_tokens"), ("scheduler:CreateSchedule", "iam:PassRole")),  # those of old versions do
     ("schedule_timeouts", "sqs:SendMessage", "waitpoints-DeadLetterQueue"),  # the event source mapping does
 ]
@@ -418,7 +525,7 @@ NO_HANDLER_NEEDS = [
 @pytest.mark.parametrize("function", ["schedule_timeouts", "expire_tokens"])
 def test_a_consumer_of_the_previous_version_may_do_what_it_does(stack: MotoStack, tmp_path: Path, function: str) -> None:
     """CloudFormation may change a role before the function that takes it."""
-    world, asked = World(MotoStack(Template.load(WITH_BUS), stack.resources)), list[Any]()
+    world, asked = World(MotoStack(Template.load(WITH_ALL), stack.resources)), list[Any]()
     with world.alive():
         its_table = {**stack.resources["Table"], "Ref": world.table}
         previous = PreviousFunctions(MotoStack(Template.load(), {**stack.resources, "Table": its_table}), tmp_path)
@@ -450,8 +557,19 @@ def is_needed_by_its_handler(permission: Permission) -> bool:
 
 
 def served(stack: MotoStack, ask: Ask, without: int | None = None) -> bool:
-    world = World(MotoStack(Template.load(WITH_BUS), stack.resources))
-    with world.alive(), mock.patch("tests.faults.callers.PATIENCE", 2), enforced(world, without):
+    world = World(MotoStack(Template.load(WITH_ALL), stack.resources))
+    channels = {
+        "MAIL_FROM": CHANNELS["MailFrom"],
+        "SLACK": "on",
+        "TEAMS": "on",
+        "NOTICE_QUEUE_URL": world.queue_urls["NoticeQueue"],
+    }
+    with (
+        mock.patch.dict(os.environ, channels),
+        world.alive(),
+        mock.patch("tests.faults.callers.PATIENCE", 2),
+        enforced(world, without),
+    ):
         ask(world)
     return True
 
