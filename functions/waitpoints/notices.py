@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Self
 
-from waitpoints.token import present
-
 
 class Channel(StrEnum):
     EMAIL = "email"
@@ -35,7 +33,7 @@ class Notify:
     def members(self) -> dict[str, Any]:
         """Return it as the table and the API have it."""
         email = list(self.email) if isinstance(self.email, tuple) else self.email or None
-        return present({"email": email, "slack": self.slack, "teams": self.teams})
+        return _given(email=email, slack=self.slack, teams=self.teams)
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
@@ -63,16 +61,8 @@ class Notice:
 
     def members(self) -> dict[str, Any]:
         """Return it as the table has it."""
-        return present(
-            {
-                "at": self.at,
-                "ref": self.ref,
-                "reminded": self.reminded or None,
-                "toldLast": self.told_last or None,
-                "shows": self.shows,
-                "refused": self.refused,
-            }
-        )
+        reminded, told_last = self.reminded or None, self.told_last or None
+        return _given(at=self.at, ref=self.ref, reminded=reminded, toldLast=told_last, shows=self.shows, refused=self.refused)
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> Self:
@@ -85,3 +75,8 @@ class Notice:
             members.get("shows"),
             members.get("refused"),
         )
+
+
+def _given(**members: Any) -> dict[str, Any]:
+    """Leave out what has no value. `token.present` does the same, but a token has notices."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -161,7 +161,7 @@ class NoticeWorld(World):
         approval = definition.load(document.text).approval
         assert approval
         links = approval.links(lambda approver: services.urls.approver_url(token_id, services.api_url, approver))
-        token = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}
+        token: dict[str, Any] = {"id": token_id, "url": services.urls.url(token_id, services.api_url), "links": links}
         self.tokens.append(token)
         self.urls += [token["url"], *(link["url"].partition("?")[0] for link in links)]
         self.told.append(token_id)
@@ -172,7 +172,7 @@ class NoticeWorld(World):
         self.come_to_rest()
         while waiting := self.notices.queue._messages:
             assert max(self.received.values(), default=0) < 100, "the queue gives up"
-            self.clock.now = max(self.clock.now + 1, min(it.visible_at for it in waiting))
+            self.clock.now = max(self.clock.now + 1, int(min(it.visible_at for it in waiting)) + 1)
             while self.notices.pass_on():
                 pass
         self.come_to_rest()
@@ -207,9 +207,9 @@ class NoticeWorld(World):
         mine = [it for it in self.post.messages if it.token_id == token.id and it.ref != STRAY]
         if any(it.is_late and it.kind is not Kind.EDIT for it in mine):
             yield f"somebody was asked after the end of {token.id}"
-        for place in {it.place for it in mine}:
-            if next(it for it in mine if it.place == place).kind is not Kind.ASK:
-                yield f"{token.id} was not asked first at {place}"
+        for key in {it.place for it in mine}:
+            if next(it for it in mine if it.place == key).kind is not Kind.ASK:
+                yield f"{token.id} was not asked first at {key}"
         page = definition.load(token.page)
         asked, has_ended = self.post.asked(token.id), token.outcome_at(self.clock()) is not None
         for place in plan.places(token, page, Notify.of(json.loads(token.notify or "{}"))):

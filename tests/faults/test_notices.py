@@ -240,30 +240,38 @@ def lost_in(
     return lost
 
 
-OTHERS: dict[str, Callable[[NoticeWorld], object]] = {
-    "it is decided": lambda world: [decide(world, token) for token in world.tokens],
-    "another person answers": lambda world: [world.answer(token, "bo", GO) for token in world.tokens],
-    "another function gets its message": lambda world: (notice_queue().send_all(world.told), world.notices.pass_on()),
-}
+def it_is_decided(world: NoticeWorld) -> None:
+    for token in world.tokens:
+        decide(world, token)
 
 
-@pytest.mark.parametrize("action", OTHERS)
+def another_person_answers(world: NoticeWorld) -> None:
+    for token in world.tokens:
+        world.answer(token, "bo", GO)
+
+
+def another_function_gets_its_message(world: NoticeWorld) -> None:
+    notice_queue().send_all(world.told)
+    world.notices.pass_on()
+
+
+@pytest.mark.parametrize("act", [it_is_decided, another_person_answers, another_function_gets_its_message])
 @pytest.mark.parametrize(
     "name", [name if name == "ask" else pytest.param(name, marks=pytest.mark.thorough) for name in FLOWS if name in FREE]
 )
 def test_each_is_asked_once_and_no_button_is_left_when_something_else_happens_between_calls(
-    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, action: str
+    stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, act: Flow
 ) -> None:
     lost = {}
     for place in range(len(clean_run(name)[0])):
         world = NoticeWorld(stack)
 
-        def act(number: int, when: str, world: NoticeWorld = world, place: int = place) -> None:
+        def meanwhile(number: int, when: str, world: NoticeWorld = world, place: int = place) -> None:
             if (number, when) == (place, "before"):
                 with world.lambdas.unwatched():
-                    OTHERS[action](world)
+                    act(world)
 
-        world.meanwhile = act
+        world.meanwhile = meanwhile
         with world.alive():
             FLOWS[name](world)
             if problems := world.lost():

@@ -179,7 +179,7 @@ class TestOnDynamoDB:
             lambda _: FakeChannel(),
             lambda *_: None,
             FakeLetters(),
-            clock,  # type: ignore[arg-type]
+            clock,
         )
         meter.take()
         sending.send(token.id, lambda: True)
@@ -208,7 +208,7 @@ class TestFunctionsThatRace:
                 lambda _: channel,
                 lambda *_: None,
                 FakeLetters(),
-                clock,  # type: ignore[arg-type]
+                clock,
             )
             for _ in range(self.RACERS)
         ]

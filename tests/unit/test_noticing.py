@@ -18,10 +18,16 @@ def record(
     return {"eventName": name, "dynamodb": {"SequenceNumber": number, "NewImage": named}}
 
 
+def with_image(name: str) -> dict[str, Any]:
+    made = record()
+    made["dynamodb"]["NewImage"][name] = COUNT
+    return made
+
+
 class World:
     def __init__(self) -> None:
         self.queue, self.letters, self.clock = FakeNoticeQueue(), FakeLetters(), FakeClock()
-        self.noticing = Noticing(self.queue, self.letters, self.clock)  # type: ignore[arg-type]
+        self.noticing = Noticing(self.queue, self.letters, self.clock)
 
     def ask(self, *records: dict[str, Any], age: int | None = 0) -> list[str]:
         for it in records:
@@ -41,7 +47,7 @@ def world() -> World:
         (record(name="INSERT"), True),
         (record(), False),  # a run waits for it, or its next look was moved
         (record(waiterCount=COUNT, wakeAt=COUNT), False),
-        *((record(**{name: COUNT}), True) for name in ("answerCount", "remindedCount", "escalatedAt", "movedAt")),
+        *((with_image(name), True) for name in ("answerCount", "remindedCount", "escalatedAt", "movedAt")),
         *((record(status=status), True) for status in ("COMPLETED", "FAILED", "TIMED_OUT")),
     ],
 )
@@ -94,9 +100,14 @@ class TestAnOldRecord:
         assert world.letters.notices == [("waitpoint_2", EVERYWHERE, REFUSED)]
 
     def test_comes_again_if_no_letter_can_be_written_and_none_is_tried_again(self, world: World) -> None:
-        world.queue.fails = world.letters.fails = ConnectionError()
-        tried = []
-        world.letters.put_notice = lambda *letter: tried.append(letter) or _raise(ConnectionError())  # type: ignore[method-assign]
+        world.queue.fails = ConnectionError()
+        tried: list[str] = []
+
+        def put(token_id: str, place: str, reason: str) -> None:
+            tried.append(f"{token_id} {place} {reason}")
+            raise ConnectionError
+
+        world.letters.put_notice = put  # type: ignore[method-assign]
         records = [record(f"waitpoint_{number}", "INSERT", number=str(number)) for number in range(3)]
         assert world.ask(*records, age=GIVE_UP_AFTER) == ["0", "1", "2"]
         assert len(tried) == 1
@@ -105,7 +116,3 @@ class TestAnOldRecord:
         """The operator sees that it failed."""
         world.queue.fails = ConnectionError()
         assert world.ask(record(name="INSERT"), age=None) == ["1"]
-
-
-def _raise(error: Exception) -> None:
-    raise error

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from tests.support.fakes.store import MemoryStore
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
+from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.notices import Notice
-from waitpoints.ports import KeyHolder
-from waitpoints.token import Document, IdempotencyKey, Token
+from waitpoints.token import Document, IdempotencyKey, KeyHolder, Token
 
 
 class MemoryTokens(MemoryStore):
@@ -110,7 +110,7 @@ class FakeNoticeQueue:
         self.strays.append((token_id, message))
 
 
-class FakeLetters:
+class FakeLetters(DeadLetters):
     """The dead letters about notices."""
 
     def __init__(self) -> None:

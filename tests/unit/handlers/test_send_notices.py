@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,13 +49,13 @@ class World:
         for name, built in {
             "notice_queue": self.queue,
             "notice_store": MemoryNoticeStore(self.tokens),
-            "noticing": Noticing(self.queue, self.letters, self.domain.clock),  # type: ignore[arg-type]
+            "noticing": Noticing(self.queue, self.letters, self.domain.clock),
             "dead_letters": self.letters,
             "announcer": None,
             "api_url": "https://api.example.com",
         }.items():
             monkeypatch.setitem(vars(services), name, built)
-        monkeypatch.setattr(send_notices.channels, "sender_of", lambda _: self.channel)
+        monkeypatch.setattr("waitpoints.api.notices.channels.sender_of", lambda _: self.channel)
 
     def create(self, timeout: int | None = None) -> str:
         timeout_at = None if timeout is None else self.domain.clock() + timeout
@@ -79,9 +78,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return World(monkeypatch)
 
 
+def call(module: Any, event: Any) -> Any:
+    return module.handler(event, Context(module.__name__))
+
+
 def receive(*messages: dict[str, str]) -> list[str]:
     """The messages that come again."""
-    return failures(send_notices.handler(queue_event([json.dumps(one) for one in messages]), Context("SendNotices")))
+    return failures(call(send_notices, queue_event([json.dumps(one) for one in messages])))
 
 
 class TestAMessage:
@@ -143,18 +146,18 @@ def test_a_redrive_is_told_how_many_places_refuse_again(world: World) -> None:
     receive({"waitpointId": one})
     receive({"waitpointId": other})
     command = {"noticesOf": [one, other]}
-    assert send_notices.handler(command, Context("SendNotices")) == {"notSent": 1}
+    assert call(send_notices, command) == {"notSent": 1}
     assert len(world.letters.notices) == 2
-    assert send_notices.handler(command, Context("SendNotices")) == {"notSent": 0}
+    assert call(send_notices, command) == {"notSent": 0}
     assert len(world.channel.sent) == 6
 
 
 class TestTheStream:
     def schedule(self, *records: dict[str, Any]) -> list[str]:
-        return failures(schedule_timeouts.handler({"Records": list(records)}, Context("ScheduleTimeouts")))
+        return failures(call(schedule_timeouts, {"Records": list(records)}))
 
     def settle(self, *records: dict[str, Any]) -> list[str]:
-        return failures(resume_waiters.handler({"Records": list(records)}, Context("ResumeWaiters")))
+        return failures(call(resume_waiters, {"Records": list(records)}))
 
     def test_has_new_tokens_looked_at_and_starts_only_the_timers_that_are_near(self, world: World) -> None:
         near, far, never = world.create(60_000), world.create(HOUR), world.create()
@@ -210,9 +213,7 @@ class TestAStackThatTellsNobody:
     def test_has_no_queue_and_looks_at_nothing(self, world: World) -> None:
         assert (services.notice_queue, services.noticing) == (None, None)
         token_id = world.create(60_000)
-        handlers: list[Callable[..., Any]] = [schedule_timeouts.handler, resume_waiters.handler]
-        records = [world.record(token_id, "INSERT")]
-        for handler in handlers:
-            assert failures(handler({"Records": records}, Context("any"))) == []
+        for module in (schedule_timeouts, resume_waiters):
+            assert failures(call(module, {"Records": [world.record(token_id, "INSERT")]})) == []
         assert world.queue.sent == []
         assert [sent.token_id for sent in world.domain.queue.sent] == [token_id]

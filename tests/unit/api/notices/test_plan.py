@@ -232,10 +232,10 @@ def test_any_history_asks_each_person_first_and_only_edits_after_the_end(history
         do(next_step(token, PEOPLE, EVERYWHERE))
     assert next_step(token, PEOPLE, EVERYWHERE) is None, "it never ends"
     assert {step.kind for step, is_after in sent if is_after} <= {Kind.EDIT}
-    for place, its in kinds([step for step, _ in sent]).items():
+    for key, its in kinds([step for step, _ in sent]).items():
         assert its[0] is Kind.ASK
         assert its.count(Kind.ASK) == 1 or "lost" in history
-        assert its.count(Kind.LAST) <= 1 or "lost" in history, place
+        assert its.count(Kind.LAST) <= 1 or "lost" in history, key
     if token.outcome is None:
         for place in places(token, PEOPLE, EVERYWHERE):
             assert place.key in token.notices or (place.person and token.answer_of(place.person.id))

@@ -45,7 +45,7 @@ class World:
             self._sender_of,
             lambda *_: "link",
             self.letters,
-            self.clock,  # type: ignore[arg-type]
+            self.clock,
         )
 
     def _sender_of(self, channel: Channel) -> FakeChannel:
