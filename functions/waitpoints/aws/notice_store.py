@@ -22,7 +22,7 @@ CLAIM_HAS_ENDED = "claimedUntil <= :now"
 IS_OWN_CLAIM = "claimedUntil = :claim"
 IS_THERE = "attribute_exists(id)"
 
-MAY_CLAIM = f"{IS_UNCLAIMED} OR {CLAIM_HAS_ENDED}"
+IS_FREE = f"{IS_UNCLAIMED} OR {CLAIM_HAS_ENDED}"
 
 
 class NoticeStore:
@@ -34,7 +34,7 @@ class NoticeStore:
         until = now + CLAIMED_FOR
         update = "SET claimedUntil = :until, tokenId = :tokenId, createdAt = :createdAt"
         values = {"until": until, "tokenId": token.id, "createdAt": token.created_at, "now": now}
-        return until if self._update(token.id, update, MAY_CLAIM, {}, **values) else None
+        return until if self._update(token.id, update, IS_FREE, {}, **values) else None
 
     def record(self, token_id: str, place: str, notice: Notice) -> bool:
         """Whoever has the claim by now: what was sent is never forgotten."""
