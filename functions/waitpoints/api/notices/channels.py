@@ -6,13 +6,14 @@ from typing import assert_never
 from waitpoints.api.notices.plan import Place
 from waitpoints.api.notices.sending import Sender
 from waitpoints.api.page.definition import Page
+from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import NotSent
 from waitpoints.notices import Channel
 from waitpoints.token import Token
 from waitpoints.wiring import services
 
 SLACK_API = "https://slack.com/api"
-SLACK_BOT_TOKEN = "SLACK_BOT_TOKEN"  # noqa: S105 - the name of a secret
+SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET = "SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET"
 
 
 def sender_of(channel: Channel) -> Sender:
@@ -42,13 +43,17 @@ def _make(channel: Channel) -> Sender:
             from waitpoints.api.notices.slack import SlackSender  # noqa: PLC0415 - only for stacks with Slack
 
             url = os.environ.get("SLACK_API_URL", SLACK_API)
-            return SlackSender(url, services.webhook_secret(SLACK_BOT_TOKEN), services.brand)
+            return SlackSender(url, services.webhook_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
         case Channel.TEAMS:
             _parameter("TEAMS")
             from waitpoints.api.notices.teams import TeamsSender  # noqa: PLC0415 - only for stacks with Teams
 
             return TeamsSender(services.webhook_secret, services.brand)
     assert_never(channel)
+
+
+def _clicks_are_signed() -> bool:
+    return read_usable(services.webhook_secret(SLACK_SIGNING_SECRET)) is not None
 
 
 def _parameter(variable: str) -> str:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from in_process.fakes.secret import FakeSecret
 from tests.support.fakes.in_memory import BASE_URL, InMemory
 from waitpoints.api.notices import channels
 from waitpoints.api.notices.plan import Place
@@ -68,6 +69,17 @@ def test_slack_may_be_a_stand_in(world: InMemory, made: list[tuple[Any, ...]], m
     monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:4711/api")
     channels.sender_of(Channel.SLACK)
     assert made[0][0] == "http://127.0.0.1:4711/api"
+
+
+def test_slack_has_buttons_once_there_is_a_signing_secret(
+    world: InMemory, made: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK", "on")
+    channels.sender_of(Channel.SLACK)
+    has_buttons = made[0][3]
+    assert not has_buttons()
+    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret("signs")
+    assert has_buttons()
 
 
 @pytest.mark.parametrize("value", [None, "", "off"])
