@@ -14,8 +14,9 @@ from waitpoints.aws import messages
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
+FIRST_PAUSE = 1  # second
 LONGEST_WISH = 3_600  # seconds that a channel may keep a message away
-LONGEST_SPREAD = 600  # seconds over which the messages are spread that a channel keeps away
+LONGEST_SPREAD = 600  # seconds over which messages are spread that come again
 
 
 class NoticeQueue:
@@ -32,13 +33,13 @@ class NoticeQueue:
         self._client.send_message(QueueUrl=self._queue_url, MessageBody=_body(token_id, message=message))
 
     def come_again(self, receipt_handle: str, receives: int, after: int | None = None) -> None:
-        """Show a message again after so many seconds. None: as soon as one that failed otherwise.
+        """Show a message again after so many seconds or more. None: nobody says after how many.
 
         A hundred messages that a channel keeps away for a second would come at once again, and each be received once a second.
         So each time they are spread over twice as long.
         """
-        pause = messages.pause_after(receives) if after is None else min(after, LONGEST_WISH)
-        if after:
+        pause = FIRST_PAUSE if after is None else min(after, LONGEST_WISH)
+        if pause:
             pause += int(random.uniform(0, min(2 ** (receives - 1), LONGEST_SPREAD)))  # noqa: S311 - jitter
         messages.come_again(self._client, self._queue_url, receipt_handle, pause)
 
