@@ -19,3 +19,12 @@ def test_a_letter_names_its_token_the_reason_and_what_is_undone(
     [letter] = client.receive_message(QueueUrl=url)["Messages"]
     client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
     assert json.loads(letter["Body"]) == {"waitpointId": "waitpoint_1", "reason": "AccessDenied: größer", **more}
+
+
+def test_a_letter_about_a_notice_names_its_place_too(stack: MotoStack) -> None:
+    client, url = boto3.client("sqs"), stack.resources["DeadLetterQueue"]["Ref"]
+    DeadLetters(client, url).put_notice("waitpoint_1", "slack.0", "channel_not_found")
+    [letter] = client.receive_message(QueueUrl=url)["Messages"]
+    client.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+    expected = {"waitpointId": "waitpoint_1", "reason": "slack.0: channel_not_found", "undone": "notice"}
+    assert json.loads(letter["Body"]) == expected
