@@ -552,6 +552,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     log_mends.tell_the_format_to_the_runtime(lambda_runtime)
     log_mends.find_lines_by_their_terms(cloudwatch_logs)
     mail_mends.keep_raw_mails(ses_v2, app_module)
+    mail_mends.authorize_by_the_sender(app_module)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
     durable_mends.name_started_executions(lambda_svc)

@@ -1,14 +1,17 @@
-"""What MiniStack 1.5.33 does differently with mails: it forgets how they were written.
+"""What MiniStack 1.5.33 does differently with mails: it forgets how they were written, and who sends them.
 
-What SES does: docs.aws.amazon.com/ses/latest/dg/header-fields.html ("overrides the header with its own value").
+What SES does: docs.aws.amazon.com/ses/latest/dg/header-fields.html ("overrides the header with its own value"), and
+docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html.
 """
 
 import base64
 import json
 import time
 import uuid
-from email.utils import formatdate
+from email.utils import formatdate, parseaddr
 from typing import Any
+
+from ministack.core import responses
 
 _SEND = ("POST", "/v2/email/outbound-emails")
 
@@ -41,6 +44,35 @@ def keep_raw_mails(ses_v2: Any, app_module: Any) -> None:
         return answer[0], answer[1], json.dumps(listed).encode()
 
     ses_v2.handle_request, app_module._handle_ses_messages_request = send_and_keep, list_with_raw
+
+
+def authorize_by_the_sender(app_module: Any) -> None:
+    """Check a raw mail as ses:SendRawEmail by its sender's identity, with the condition key ses:FromAddress.
+
+    MiniStack 1.5.33 checks ses:SendEmail on any resource, and knows no condition key of SES.
+    """
+    enforce = app_module._enforce_ses_v2
+
+    def enforce_for_sender(method: str, path: str, headers: Any, body: bytes, query: Any, request_id: str) -> Any:
+        if (method, path) != _SEND or not app_module.AUTH:
+            return enforce(method, path, headers, body, query, request_id)
+        mail = json.loads(body)
+        sender = parseaddr(mail.get("FromEmailAddress", ""))[1]
+        region, account = app_module.extract_region(headers, query), responses.get_account_id()
+        identity = f"arn:aws:ses:{region}:{account}:identity/{sender}"
+        action = "ses:SendRawEmail" if "Raw" in mail.get("Content", {}) else "ses:SendEmail"
+        return app_module._enforce_data_plane(
+            "sesv2",
+            action,
+            headers,
+            query,
+            request_id,
+            resource_arn=identity,
+            named_resource=identity,
+            service_context={"ses:FromAddress": sender},
+        )
+
+    app_module._enforce_ses_v2 = enforce_for_sender
 
 
 def _handed_on(message: bytes, message_id: str) -> bytes:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from typing import Any
+from unittest import mock
 
 from ministack import app as app_module
 from ministack.services import ses_v2
@@ -45,9 +46,28 @@ def a_raw_mail_is_listed_as_ses_hands_it_on() -> bool:
     return ids == [f"<{sent}@email.amazonses.com>"] and len(dates) == 1 and dates[0] != "today" and kept
 
 
+def a_raw_mail_is_authorized_by_its_sender() -> bool:
+    """By the actions and condition keys of docs.aws.amazon.com/service-authorization/latest/reference/list_amazonses.html."""
+    checked: list[tuple[Any, ...]] = []
+
+    def check(_: str, action: str, *_others: Any, **named: Any) -> None:
+        checked.append((action, named["resource_arn"], named.get("service_context")))
+
+    mail = {"FromEmailAddress": "Acme <a@example.com>", "Content": {"Raw": {"Data": ""}}}
+    with mock.patch.object(app_module, "AUTH", new=True), mock.patch.object(app_module, "_enforce_data_plane", check):
+        app_module._enforce_ses_v2("POST", "/v2/email/outbound-emails", {}, json.dumps(mail).encode(), {}, "1")
+    [(action, resource, context)] = checked
+    named_by_sender = resource.endswith(":identity/a@example.com") and context == {"ses:FromAddress": "a@example.com"}
+    return action == "ses:SendRawEmail" and named_by_sender
+
+
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "keep_raw_mails": (
         [an_id_has_no_domain, a_raw_mail_is_listed_as_ses_hands_it_on],
         lambda: mail_mends.keep_raw_mails(ses_v2, app_module),
+    ),
+    "authorize_by_the_sender": (
+        [a_raw_mail_is_authorized_by_its_sender],
+        lambda: mail_mends.authorize_by_the_sender(app_module),
     ),
 }

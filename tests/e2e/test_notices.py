@@ -1,0 +1,224 @@
+"""People are told of a token, and answer, on a deployed stack with all channels: mails, Slack's buttons, cards in Teams.
+
+Slack and Teams are the stand-in of `local/slack_stand_in.py`. Mails are those that the emulator has kept.
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+
+from local import slack_stand_in
+from local.slack_stand_in import Message, Workspace
+from local.stack import LOCAL, Stack, client, describe, emulating, free_port, overrides
+from tests.browser import runner
+from tests.e2e.api import PATIENCE, Api
+from tests.e2e.built import Built
+
+SENDER = "approvals@example.com"
+CHANNELS = (f"MailFrom={SENDER}", "Slack=on", "Teams=on", "BrandName=Acme")
+ACTIONS = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
+ANN = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U0ANN"}
+BO = {"id": "bo", "name": "Bo Berg", "email": "bo@example.com", "slack": "U0BO"}
+TOGETHER = {"title": "Deploy 4.2 to production?", "approvers": [ANN, BO], "actions": ACTIONS}
+ANYBODY = {"title": "Restart the cache?", "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}]}
+WITH_FIELDS = {**ANYBODY, "fields": {"type": "object", "properties": {"why": {"type": "string"}}, "required": ["why"]}}
+
+
+def until[Value](look: Callable[[], Value], what: str) -> Value:
+    """Return what `look` returns once that is something."""
+    deadline = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert time.monotonic() < deadline, what
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Office:
+    """A stack that tells people, and what they see."""
+
+    stack: Stack
+    api: Api
+    slack: Workspace
+
+    def ask(self, page: dict[str, Any], **notify: Any) -> tuple[dict[str, Any], str]:
+        """Create a token, and start an execution that waits for it. Returns both."""
+        token = self.api.create(page=page, notify=notify)
+        execution = self.api.start_waiting(token)
+        self.api.wait_until_registered(token)
+        return token, execution
+
+    def mails(self, token: dict[str, Any]) -> list[EmailMessage]:
+        """The mails about a token, in their order."""
+        with urlopen(f"{self.stack.endpoint_url}/_ministack/ses/messages") as answer:
+            sent = [record for records in json.load(answer)["messages"].values() for record in records]
+        parsed = [message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default) for record in sent]
+        return [mail for mail in parsed if token["id"] in text_of(mail)]
+
+    def told(self, token: dict[str, Any], places: int) -> list[dict[str, Any]]:
+        """The notices of a token, once so many places have got theirs."""
+        told = until(lambda: having(self.api.retrieve(token).get("notices", []), places), f"{places} places")
+        assert len(told) == places
+        return told
+
+    def sent(self, token: dict[str, Any], places: int) -> None:
+        """Wait until so many places have got theirs."""
+        assert {(one["status"], one.get("reason")) for one in self.told(token, places)} == {("sent", None)}
+
+    def messages(self, token: dict[str, Any], people: str) -> list[Message]:
+        """What was posted about a token for a channel, or a member."""
+        about = [message for message in self.slack.messages if message.people == people]
+        return [message for message in about if token["id"] in json.dumps(message.content)]
+
+    def press(self, message: Message, action: str, user: str) -> int:
+        return self.slack.press(message, action, user, f"{self.stack.api_url}/api/v1/slack")
+
+    def is_closed(self, message: Message) -> bool:
+        return not message.buttons()
+
+
+def having[Item](found: list[Item], number: int) -> list[Item]:
+    return found if len(found) >= number else []
+
+
+def text_of(mail: EmailMessage) -> str:
+    body = mail.get_body(("plain",))
+    assert body is not None
+    return str(body.get_content())
+
+
+def link_in(mail: EmailMessage) -> str:
+    [link] = set(re.findall(r"http://\S+/callback/\S+", text_of(mail)))
+    return str(link)
+
+
+@pytest.fixture(scope="module")
+def office(current_build: Built) -> Iterator[Office]:
+    with emulating(free_port(), LOCAL / "notices") as emulator, slack_stand_in.serving() as workspace:
+        client(emulator.url, "sesv2").create_email_identity(EmailIdentity=SENDER)
+        current_build.deploy(emulator.url, parameters=(*overrides(emulator.url), *CHANNELS))
+        stack = describe(emulator)
+        slack_stand_in.connect(stack, workspace)
+        yield Office(stack, Api(stack), workspace)
+
+
+def test_two_people_answer_by_the_links_in_their_mails(office: Office) -> None:
+    token, execution = office.ask(TOGETHER, email=True)
+    office.sent(token, 2)
+    first, second = office.mails(token)
+    assert {(str(mail["To"]), str(mail["From"])) for mail in (first, second)} == {
+        ("Ann Lee <ann@example.com>", f"Acme <{SENDER}>"),
+        ("Bo Berg <bo@example.com>", f"Acme <{SENDER}>"),
+    }
+    assert [str(mail["Subject"]) for mail in (first, second)] == ["Deploy 4.2 to production?"] * 2
+    links = {str(mail["To"]).split()[0].lower(): link_in(mail) for mail in (first, second)}
+    assert links == {one["approver"]: one["url"] for one in token["links"]}
+
+    results = runner.run("notices.test.mjs", FIRST=links["ann"], SECOND=links["bo"])
+    assert [result.error for result in results if not result.passed] == []
+
+    status, output = office.api.result(execution)
+    assert (status, [answer["approver"] for answer in output["answers"]]) == ("SUCCEEDED", ["ann", "bo"])
+    asked_last = office.mails(token)[2:]  # Bo, once Ann had answered
+    [to_bo] = [mail for mail in (first, second) if str(mail["To"]).startswith("Bo")]
+    assert [(mail["To"], mail["In-Reply-To"]) for mail in asked_last] == [(to_bo["To"], to_bo["Message-ID"])]
+
+
+def test_two_people_answer_by_buttons_and_a_stranger_is_told_privately(office: Office) -> None:
+    token, execution = office.ask(TOGETHER, slack="#deploys", teams="TEAMS")
+    office.sent(token, 4)  # the channel, Teams, and both people
+    [channel], [card] = until(lambda: office.messages(token, "#deploys"), "a message"), office.slack.cards[-1:]
+    assert "TEAMS" not in json.dumps(card)
+    assert channel.buttons().keys() == {"approve", "reject"}
+
+    assert office.press(channel, "approve", "U0STRANGER") == 200
+    assert "Only these people can answer: Ann Lee, Bo Berg" in office.slack.told[-1]["text"]
+    assert office.api.retrieve(token)["status"] == "WAITING"
+
+    assert office.press(channel, "approve", "U0ANN") == 200
+    until(lambda: channel.edits, "the message says who has answered")
+    replayed = office.slack.click(channel, channel.buttons()["approve"], "U0ANN", "ann")
+    assert slack_stand_in.send(f"{office.stack.api_url}/api/v1/slack", replayed, time.time())[0] == 200
+    assert "You have already chosen" in office.slack.told[-1]["text"]
+    kept = channel.buttons()["reject"]
+
+    [direct] = office.messages(token, "U0BO")[:1]
+    assert office.press(direct, "approve", "U0BO") == 200
+    status, output = office.api.result(execution)
+    assert (status, [answer["approver"] for answer in output["answers"]]) == ("SUCCEEDED", ["ann", "bo"])
+    until(lambda: office.is_closed(channel) and office.is_closed(direct), "no button outlives the decision")
+
+    late = office.slack.click(channel, kept, "U0CY", "cy")
+    assert slack_stand_in.send(f"{office.stack.api_url}/api/v1/slack", late, time.time())[0] == 200
+    assert "This has already ended" in office.slack.told[-1]["text"]
+    assert office.api.retrieve(token)["completedBy"]["approver"] == "bo"
+
+
+def test_whoever_clicks_answers_a_page_without_approvers(office: Office) -> None:
+    token, execution = office.ask(ANYBODY, slack="#ops")
+    [message] = until(lambda: office.messages(token, "#ops"), "a message")
+    assert office.press(message, "yes", "U0CY") == 200
+    status, output = office.api.result(execution)
+    assert (status, output["action"], output["slackUser"]) == ("SUCCEEDED", "yes", {"id": "U0CY", "name": "u0cy"})
+    until(lambda: office.is_closed(message), "the message ends with its outcome")
+    assert office.api.retrieve(token)["completedBy"]["slackUser"] == "U0CY"
+
+
+def test_a_click_that_slack_did_not_sign_or_that_is_old_changes_nothing(office: Office) -> None:
+    token, _ = office.ask(ANYBODY, slack="#ops")
+    [message] = until(lambda: office.messages(token, "#ops"), "a message")
+    click = office.slack.click(message, message.buttons()["yes"], "U0CY", "cy")
+    url = f"{office.stack.api_url}/api/v1/slack"
+    assert slack_stand_in.send(url, click, time.time() - 301)[0] == 401
+    assert office.api.deliver(url, b"payload={}", {"content-type": "application/x-www-form-urlencoded"}).status == 401
+    assert office.api.retrieve(token)["status"] == "WAITING"
+    assert office.press(message, "no", "U0CY") == 200
+    until(lambda: office.is_closed(message), "the message ends with its outcome")
+
+
+def test_a_page_with_required_fields_is_opened_not_pressed(office: Office) -> None:
+    token, execution = office.ask(WITH_FIELDS, slack="#ops")
+    [message] = until(lambda: office.messages(token, "#ops"), "a message")
+    assert message.buttons() == {}
+    assert token["url"] in json.dumps(message.content)
+    answer = office.api.request("POST", token["url"], {"action": "yes", "fields": {"why": "it is full"}}, key=None)
+    assert answer.status == 200
+    assert office.api.result(execution)[0] == "SUCCEEDED"
+    until(lambda: message.edits, "the message ends with its outcome")
+    assert token["url"] not in json.dumps(message.content)
+
+
+def test_a_channel_that_refuses_is_named_in_retrieve_and_a_redrive_sends_again(office: Office) -> None:
+    office.slack.channels = {"#deploys", "#ops"}
+    token, _ = office.ask(ANYBODY, slack="#nowhere")
+    [notice] = office.told(token, 1)
+    assert (notice["status"], notice["reason"]) == ("refused", "channel_not_found")
+    office.slack.channels = None
+    functions = office.stack.client("lambda")
+    described = office.stack.client("cloudformation").describe_stacks(StackName=office.stack.stack_name)["Stacks"][0]
+    outputs = {it["OutputKey"]: it["OutputValue"] for it in described["Outputs"]}
+    answer = functions.invoke(
+        FunctionName=outputs["NoticesFunctionName"], Payload=json.dumps({"noticesOf": [token["id"]]}).encode()
+    )
+    assert json.loads(answer["Payload"].read()) == {"notSent": 0}
+    assert office.messages(token, "#nowhere")
+    office.sent(token, 1)
+
+
+def test_a_hundred_tokens_at_once_are_all_asked_once(office: Office) -> None:
+    office.slack.next_answers.extend([slack_stand_in.rate_limited(1)] * 3)
+    with ThreadPoolExecutor(16) as pool:
+        page = {**ANYBODY, "title": "One of a hundred"}
+        tokens = list(pool.map(lambda _: office.api.create(page=page, notify={"slack": "#many"}), range(100)))
+        list(pool.map(lambda token: office.sent(token, 1), tokens))
+    assert sorted(len(office.messages(token, "#many")) for token in tokens) == [1] * 100
