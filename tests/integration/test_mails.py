@@ -22,7 +22,7 @@ def test_ses_gets_the_mail_as_it_was_written(sender: MailSender, language: str) 
     with mock_aws():
         ses_backends["123456789012"]["us-east-1"].verify_email_address(mails.FROM)
         ref = sender.send(mails.request(language=language))
-        [kept] = ses_backends["123456789012"]["us-east-1"].sent_messages
+        kept = ses_backends["123456789012"]["us-east-1"].sent_messages[-1]  # of those of this process's tests
     assert ref == kept.id
     message, expected = mails.parsed(kept.raw_data.encode()), mails.mail(mails.request(language=language))
     assert message.items()[:-1] == expected.items()[:-1]  # but for the boundary
@@ -31,7 +31,9 @@ def test_ses_gets_the_mail_as_it_was_written(sender: MailSender, language: str) 
     ]
 
 
-def test_a_sender_who_is_not_verified_is_refused(sender: MailSender) -> None:
+def test_a_sender_who_is_not_verified_is_refused() -> None:
+    client = boto3.client("sesv2", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    sender = MailSender(lambda: client, "nobody@unverified.example", mails.BRAND)
     with (
         mock_aws(),
         pytest.raises(NotSent, match="MessageRejected: SES does not accept the content"),
