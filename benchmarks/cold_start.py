@@ -29,7 +29,7 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 from benchmarks.figures import Figures, table
-from in_process.template import Function, Template
+from in_process.template import CHANNELS, Function, Template
 from local.stack import ARCHITECTURE, LOCAL, sam
 
 FOLDER = LOCAL / "cold-start"
@@ -162,7 +162,7 @@ def public_functions(template: Template) -> list[Function]:
 
 
 def environment(template: Template, function: Function) -> dict[str, str]:
-    """Return a function's environment variables, with default parameters, and `none` for values of resources."""
+    """Return a function's environment variables, with the template's parameters, and `none` for values of resources."""
     shared = template.body["Globals"]["Function"]["Environment"]["Variables"]
     variables = {**shared, **function.properties.get("Environment", {}).get("Variables", {})}
     path = [FOLDER / "build" / function.logical_id, FOLDER / "build" / "DependencyLayer" / "python", RUNTIME]
@@ -191,8 +191,8 @@ def value_of(template: Template, value: object) -> str:
 
 
 def run(wanted: Sequence[str] = ()) -> Figures:
-    """Measure the public functions, or those that are named."""
-    template = Template.load()
+    """Measure the public functions, or those that are named, of a stack with every channel."""
+    template = Template.load(CHANNELS)
     build()
     functions = [function for function in public_functions(template) if not wanted or function.name in wanted]
     measured = [Measured(function, environment(template, function)) for function in functions]
