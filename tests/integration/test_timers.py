@@ -204,6 +204,7 @@ def timers(build: Callable[[int], SimulatedTimers]) -> SimulatedTimers:
     return build(0)
 
 
+THOROUGH = pytest.mark.thorough
 LENGTHS = {
     "a millisecond": 1,
     "2 s": 2 * SECOND,
@@ -239,14 +240,14 @@ class TestATimeoutOfAnyLength:
         assert timers.step_functions.calls[waiter.handle] == 1
         return settled_at - timeout_at
 
-    @pytest.mark.parametrize("lateness", [0, 59_999])
+    @pytest.mark.parametrize("lateness", [pytest.param(0, marks=THOROUGH), 59_999])
     def test_is_accurate_to_the_second_however_late_in_their_minute_rounds_come(
         self, timers: SimulatedTimers, length: int, lateness: int
     ) -> None:
         timers.round_lateness = lateness
         assert 0 <= self.settle(timers, length) <= LATENESS
 
-    @pytest.mark.parametrize("seed", [1, 2])
+    @pytest.mark.parametrize("seed", [1, pytest.param(2, marks=THOROUGH)])
     def test_is_accurate_to_the_second_from_any_fraction_of_a_second(
         self, build: Callable[[int], SimulatedTimers], length: int, seed: int
     ) -> None:
@@ -498,7 +499,7 @@ class TestAMovedDeadline:
     @pytest.mark.parametrize(
         "moves", [[2 * HOUR], [20 * MINUTE], [10 * MINUTE], [5 * SECOND], [HOUR, 5 * SECOND], [MINUTE, HOUR]]
     )
-    @pytest.mark.parametrize("length", [MINUTE, HOUR, 30 * DAY])
+    @pytest.mark.parametrize("length", [MINUTE, pytest.param(HOUR, marks=THOROUGH), 30 * DAY])
     def test_is_when_the_token_times_out(self, timers: SimulatedTimers, length: int, moves: list[int]) -> None:
         token_id, waiter = timers.create(timers.clock() + length)
         timers.arm(token_id)
@@ -655,11 +656,10 @@ MEANWHILE: dict[str, Callable[[str], None]] = {
     "it is moved to an hour from now": partial(move, ahead=HOUR),
     "its timeout is removed": partial(move, ahead=None),
 }
-THOROUGH = pytest.mark.thorough
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [1, pytest.param(2, marks=THOROUGH), 3, pytest.param(4, marks=THOROUGH), 5])
+@pytest.mark.parametrize("number", [1, *(pytest.param(number, marks=THOROUGH) for number in (2, 3, 4)), 5])
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("happens", MEANWHILE.values(), ids=MEANWHILE)
 def test_a_round_in_which_something_else_happens_to_the_token_before_a_call_loses_nothing(

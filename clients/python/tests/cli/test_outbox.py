@@ -52,7 +52,7 @@ def serve(folder: Path, mails: list[dict[str, Any]]) -> ThreadingHTTPServer:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Emulator)
-    Thread(target=server.serve_forever, daemon=True).start()
+    Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     (folder / ".local").mkdir()
     described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
     (folder / ".local" / "stack.json").write_text(json.dumps(described))
