@@ -38,7 +38,7 @@ SDK = ("boto3", "botocore", "s3transfer", "jmespath", "urllib3", "dateutil", "si
 RUNTIME_PACKAGES = (*SDK, "awslambdaric", "runtime_client", "simplejson")
 ROUNDS, MOST_ROUNDS = 15, 45
 DEPTH, STACK_BLOCK = 7, 150  # calls: the step between rounds, and about one block of Python's stack
-BUDGETS = {"accept_callback": 1.00, "accept_delivery": 1.00}
+BUDGETS = {"accept_callback": 1.00}
 BUDGET = 1.30  # for every other public function
 NOT_PUBLIC = {"DynamoDB", "SQS", "ScheduleV2"}  # event sources of asynchronous functions
 
@@ -204,7 +204,7 @@ def run(wanted: Sequence[str] = ()) -> Figures:
     while borderline := [function for function in measured if function.borderline]:
         for function in borderline:
             function.measure()
-    head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_…` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
+    head = ["function", f"ratio (budget {BUDGET:.2f}; `accept_callback` {BUDGETS['accept_callback']:.2f})", "CPU, ms"]
     missed = [f"{function.function.name} starts in {function.quartiles[1]:.2f}" for function in measured if function.missed]
     return Figures(table(head, [function.cells() for function in measured]), tuple(missed))
 

@@ -37,7 +37,7 @@ class TestTwentyPeopleAtTheSameMoment:
         with ThreadPoolExecutor(PEOPLE) as pool:
             yield pool
 
-    @pytest.mark.parametrize("rounds", [10, pytest.param(30, marks=pytest.mark.thorough)])
+    @pytest.mark.parametrize("rounds", [30])
     def test_decide_once_with_the_answers_that_were_recorded_before(
         self, api: Api, step_functions: FakeStepFunctions, pool: ThreadPoolExecutor, rounds: int
     ) -> None:
