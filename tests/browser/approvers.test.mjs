@@ -137,6 +137,11 @@ const MORE_STATES = {
     await api("POST", `${TOKENS}/${token.id}/complete`, { data: { action: "approve" } });
     await tab.goto(token.links[0].url);
   },
+  "approver once it is escalated": async (tab) => {
+    const token = await started({ page: { escalate: { after: "2s", to: ["lead"] } } });
+    while ((await tab.goto(token.links[5].url)).status() === 403) await new Promise((resolve) => setTimeout(resolve, 200));
+    assert.match(await text(tab), /You answer as lead/);
+  },
   "approver not asked yet": async (tab) => {
     const token = await create({ page: { ...page, escalate: { after: "1d", to: ["lead"] } } });
     await tab.goto(token.links[5].url);
