@@ -66,6 +66,7 @@ def create(**more: Any) -> str:
     return created
 
 
+@pytest.mark.slow
 def test_a_message_is_passed_on_for_each_change_of_a_token_of_which_people_are_told(
     told: MotoStack, functions: Functions
 ) -> None:

@@ -342,6 +342,7 @@ def old_token(timers: SimulatedTimers, timeout_at: int) -> str:
     return token.id
 
 
+@pytest.mark.slow
 class TestTokensOfOlderVersions:
     @pytest.mark.parametrize("length", [MINUTE, NEAR, NEAR + 1, HOUR, 3 * 365 * DAY])
     def test_get_into_the_index_by_the_stream(self, timers: SimulatedTimers, length: int) -> None:
@@ -549,6 +550,7 @@ class TestAMovedDeadline:
         assert 0 <= ended_at - timeout_at <= LATENESS
 
 
+@pytest.mark.slow
 class TestReminders:
     """`wakeAt` is the next reminder, escalation or timeout."""
 
