@@ -106,7 +106,7 @@ def call(url: str, body: Any, api_key: str | None = None) -> Any:
         raise LocalError(f"{url.split('/callback/', maxsplit=1)[0]} answered {error.code}: {error.read().decode()}") from None
 
 
-def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False) -> str:
+def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False, has_chat: bool = False) -> str:
     """Shell commands that run unedited, in the order in which they are printed."""
     return f"""
   Paste these into another terminal, in this folder.
@@ -131,7 +131,7 @@ def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False) -> str:
 
     export API={stack.api_url}
     export KEY={stack.api_key}
-{_FOR_MAIL if has_mail else ""}{_for_aws(stack) if has_aws else ""}
+{_FOR_MAIL if has_mail else ""}{_FOR_CHAT if has_chat else ""}{_for_aws(stack) if has_aws else ""}
   waitpoints --help lists every command. The values of this stack are in
   .local/stack.json while it runs. Ctrl-C ends it and forgets everything:
   tokens, executions, state machines and keys.
@@ -147,6 +147,11 @@ _FOR_MAIL = """
       "notify": {"email": true}}' "$API/api/v1/waitpoints/tokens"
     waitpoints outbox
     waitpoints outbox --open
+"""
+_FOR_CHAT = """
+  Slack and Teams are a stand-in, which says what to type:
+
+    .local/client/bin/python -m local.slack_stand_in
 """
 
 
@@ -188,7 +193,8 @@ def main() -> int:
             if os.environ.get("ONCE") == "1":
                 return 0
             has_aws, has_mail = shutil.which("aws") is not None, sender_in(parameters) != ""
-            print(how_to_go_on(stack, has_aws=has_aws, has_mail=has_mail), flush=True)
+            has_chat = any(parameter.replace('"', "") in ("Slack=on", "Teams=on") for parameter in parameters)
+            print(how_to_go_on(stack, has_aws=has_aws, has_mail=has_mail, has_chat=has_chat), flush=True)
             while True:
                 signal.pause()
     except LocalError as error:

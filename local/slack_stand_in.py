@@ -14,8 +14,8 @@ import threading
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -68,6 +68,7 @@ class Workspace:
     next_answers: deque[Answer] = field(default_factory=deque)
     tokens: set[str] = field(default_factory=lambda: {BOT_TOKEN})
     url: str = ""
+    heard: Callable[[str], None] = lambda _: None  # of each message that is posted
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -130,6 +131,7 @@ class Workspace:
             return _refused("thread_not_found")
         message = Message(channel, f"1700000000.{len(self.messages):06}", wanted, content)
         self.messages.append(message)
+        self.heard(line_of(len(self.messages) - 1, message))
         return 200, {}, {"ok": True, "channel": channel, "ts": message.ts, "message": content}
 
     def _update(self, body: dict[str, Any]) -> Answer:
@@ -283,13 +285,16 @@ def connect(stack: Stack, workspace: Workspace) -> None:
 
 def shown(workspace: Workspace) -> str:
     """The messages, each with its number and the actions that can be pressed."""
-    lines = []
-    for number, message in enumerate(workspace.messages):
-        actions = ", ".join(message.buttons()) or "no buttons"
-        lines.append(f"{number:>3}  {message.people:<14} {message.content.get('text', '')}  [{actions}]")
+    lines = [line_of(number, message) for number, message in enumerate(workspace.messages)]
     lines += [f"  told privately: {told['text']}" for told in workspace.told]
     lines += [f"  card in Teams: {_title(card)}" for card in workspace.cards]
     return "\n".join(lines) or "nothing yet"
+
+
+def line_of(number: int, message: Message) -> str:
+    elements = [one for block in message.content.get("blocks", []) for one in block.get("elements", [])]
+    opens = "opens the page" if any("url" in one for one in elements) else "no buttons"
+    return f"{number:>3}  {message.people:<14} {message.content.get('text', '')}  [{', '.join(message.buttons()) or opens}]"
 
 
 def _title(card: Mapping[str, Any]) -> str:
@@ -317,8 +322,14 @@ def main() -> int:
         print('No stack runs. First: make run PARAMETERS="Slack=on Teams=on"', file=sys.stderr)
         return 1
     stack = Stack(**json.loads(file.read_text()))
-    with serving(PORT) as workspace:
+    with ExitStack() as ended:
+        try:
+            workspace = ended.enter_context(serving(PORT))
+        except OSError as error:
+            print(f"Port {PORT} cannot be used: {error.strerror}", file=sys.stderr)
+            return 1
         connect(stack, workspace)
+        workspace.heard = print
         print(
             f"Slack's stand-in on {workspace.url}. Create a token with a page and notify: slack '#deploys', or teams 'TEAMS'."
         )

@@ -74,7 +74,7 @@ def test_the_limits_are_those_of_the_code() -> None:
 
 
 def test_the_price_of_a_crash_of_the_timer_function_is_that_of_the_template() -> None:
-    assert "If the timer function crashes, its runs go on two minutes later" in " ".join(README.split())
+    assert "If the timer function crashes, the runs of its tokens go on two minutes later" in " ".join(README.split())
     assert Template.load().body["Resources"]["TimerQueue"]["Properties"]["VisibilityTimeout"] == 120
 
 

@@ -57,8 +57,8 @@ def a_raw_mail_is_authorized_by_its_sender() -> bool:
     with mock.patch.object(app_module, "AUTH", new=True), mock.patch.object(app_module, "_enforce_data_plane", check):
         app_module._enforce_ses_v2("POST", "/v2/email/outbound-emails", {}, json.dumps(mail).encode(), {}, "1")
     [(action, resource, context)] = checked
-    named_by_sender = resource.endswith(":identity/a@example.com") and context == {"ses:FromAddress": "a@example.com"}
-    return action == "ses:SendRawEmail" and named_by_sender
+    expected = ("ses:SendRawEmail", True, {"ses:FromAddress": "a@example.com"})
+    return (action, str(resource).endswith(":identity/a@example.com"), context) == expected
 
 
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {

@@ -20,6 +20,7 @@ from local.slack_stand_in import (
     rate_limited,
     send,
     serving,
+    shown,
     signed,
 )
 
@@ -168,3 +169,24 @@ def test_is_connected_to_a_stack(workspace: Workspace) -> None:
     changed = [arguments for name, arguments in calls if name == "update_function_configuration"]
     assert [it["FunctionName"] for it in changed] == ["the-SendNotices", "the-AnswerSlack"]
     assert changed[0]["Environment"]["Variables"] == {"SLACK": "on", "SLACK_API_URL": workspace.api_url}
+
+
+def test_each_message_is_told_as_it_comes_with_what_can_be_pressed() -> None:
+    with serving() as workspace:
+        heard: list[str] = []
+        workspace.heard = heard.append
+        url = {
+            "type": "button",
+            "action_id": "opens",
+            "url": "https://example.com",
+            "text": {"type": "plain_text", "text": "Open"},
+        }
+        press = {**url, "action_id": "waitpoints:yes", "value": "waitpoint_1"}
+        del press["url"]
+        for elements in ([press], [url]):
+            blocks = [{"type": "actions", "elements": elements}]
+            headers = {"authorization": f"Bearer {BOT_TOKEN}"}
+            answer = workspace.answer("/api/chat.postMessage", headers, {"channel": "#ops", "text": "Go?", "blocks": blocks})
+            assert answer[2]["ok"], answer
+    assert [line.split("[")[1] for line in heard] == ["yes]", "opens the page]"]
+    assert shown(workspace).splitlines() == heard
