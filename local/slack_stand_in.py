@@ -23,7 +23,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
-from local.stack import LOCAL, Stack
+from local.stack import LOCAL, Stack, is_serving
 
 PORT = 8788
 BOT_TOKEN, SIGNING_SECRET = "xoxb-stand-in", "signing-secret-of-the-stand-in"
@@ -318,10 +318,10 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
 
 def main() -> int:
     file = Path(os.environ.get("STACK_FOLDER", LOCAL)) / "stack.json"
-    if not file.exists():
+    stack = Stack(**json.loads(file.read_text())) if file.exists() else None
+    if stack is None or not is_serving(stack.endpoint_url):
         print('No stack runs. First: make run PARAMETERS="Slack=on Teams=on"', file=sys.stderr)
         return 1
-    stack = Stack(**json.loads(file.read_text()))
     with ExitStack() as ended:
         try:
             workspace = ended.enter_context(serving(PORT))

@@ -4,6 +4,8 @@ import json
 import time
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +17,7 @@ from local.slack_stand_in import (
     SIGNING_SECRET,
     Workspace,
     connect,
+    main,
     obey,
     problem,
     rate_limited,
@@ -23,6 +26,7 @@ from local.slack_stand_in import (
     shown,
     signed,
 )
+from local.stack import Stack
 
 BUTTON = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}}
 GO = {**BUTTON, "action_id": "waitpoints:go", "value": "waitpoint_1"}
@@ -190,3 +194,17 @@ def test_each_message_is_told_as_it_comes_with_what_can_be_pressed() -> None:
             assert answer[2]["ok"], answer
     assert [line.split("[")[1] for line in heard] == ["yes]", "opens the page]"]
     assert shown(workspace).splitlines() == heard
+
+
+@pytest.mark.parametrize(
+    "left", [None, {"api_url": "http://127.0.0.1:9", "api_key": "k", "endpoint_url": "http://127.0.0.1:9"}]
+)
+def test_says_that_no_stack_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: dict[str, str] | None
+) -> None:
+    monkeypatch.setenv("STACK_FOLDER", str(tmp_path))
+    if left is not None:
+        others = {field.name: "" for field in fields(Stack)}
+        (tmp_path / "stack.json").write_text(json.dumps(others | left))
+    assert main() == 1
+    assert capsys.readouterr().err == 'No stack runs. First: make run PARAMETERS="Slack=on Teams=on"\n'
