@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from waitpoints import json_text
+from waitpoints.api.notices.addresses import is_sendable
 from waitpoints.api.page import definition, input
 from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
 from waitpoints.api.request_model import SECRET_NAME
@@ -31,7 +32,7 @@ _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
 _BOT_TOKEN = re.compile(r"(xoxe\.)?xoxb-[\x21-\x7e]+")
 _WORKFLOW_URL = re.compile(r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+")
 # "The email address string must be 7-bit ASCII": the service model of SES, Destination.
-_NO_ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+_NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
 def check(value: dict[str, Any], page: str) -> str:
@@ -78,7 +79,7 @@ def _addresses(value: Any) -> bool | tuple[str, ...]:
         place = f"notify.email[{number}]"
         if not is_email(address):
             raise InvalidNotify(place, EMAIL_EXPECTED)
-        if not address.isascii():
+        if not is_sendable(address):
             raise InvalidNotify(place, _NO_ASCII)
         if address.casefold() in seen:
             raise InvalidNotify(place, f"{seen[address.casefold()]} is the same address")
@@ -106,7 +107,7 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
     if unreached := list(_unreached(notify, approval)):
         names = ", ".join(shown(person.shown) for person in unreached)
         raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
-    if notify.email and (foreign := [person for person in approval.everybody() if not (person.email or "").isascii()]):
+    if notify.email and (foreign := [person for person in approval.everybody() if not is_sendable(person.email or "")]):
         raise InvalidNotify("notify.email", f"it does not reach {shown(foreign[0].shown)}: {_NO_ASCII}")
 
 

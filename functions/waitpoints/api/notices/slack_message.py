@@ -63,7 +63,12 @@ def private(said: str) -> dict[str, Any]:
 
 
 def choice_of(page: Page, action_id: str) -> Submission | None:
-    """Return what a button chooses: an action, without fields. None if the page has no such action, or needs a field."""
+    """Return what a button chooses: an action, without fields.
+
+    None if the page has no such action, needs a field, or has one that is filled in, which a person should see first.
+    """
+    if any(field.default_texts for field in page.fields):
+        return None
     choice = form.of_json(page, json_text.dumps({"action": action_id}))
     return choice if isinstance(choice, Submission) else None
 

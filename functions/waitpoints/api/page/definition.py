@@ -28,6 +28,7 @@ MAX_ACTIONS = 8
 MAX_ACTION_LABEL = 100  # characters
 STYLES = ("primary", "danger")
 DEFAULT_ACTION = "submit"
+UNSEEN = ("Cc", "Cf", "Zl", "Zp", "Zs")  # Unicode's categories of controls, format characters and spaces
 
 _MEMBERS = ("title", "text", "links", "actions", "fields", "confirm", "remind", *page_approvers.MEMBERS)
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -80,6 +81,7 @@ class Page:
 def parse(value: Any) -> str:
     """Return the JSON text of a definition, for the table. Raises InvalidPage."""
     page = _page(value)
+    _check_visible(page)
     text = json_text.dumps(value)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise InvalidPage("page", f"at most {MAX_BYTES:,} bytes of JSON are accepted")
@@ -88,6 +90,19 @@ def parse(value: Any) -> str:
 
         field_checks.check(value["fields"], page.fields, "page.fields")
     return text
+
+
+def _check_visible(page: Page) -> None:
+    """Check that mails and chats, which leave out what nobody sees, have something to show. Pages that are stored may not."""
+    from unicodedata import category  # noqa: PLC0415 - only for new pages
+
+    shown = [("page.title", page.title)]
+    shown += [(f"page.links[{at}].label", link.label) for at, link in enumerate(page.links)]
+    shown += [(f"page.actions[{at}].label", action.label) for at, action in enumerate(page.actions) if action.label]
+    shown += [("page.approvers", person.shown) for person in (page.approval.everybody() if page.approval else ())]
+    for place, text in shown:
+        if all(category(character) in UNSEEN for character in text):
+            raise InvalidPage(place, "expected more than characters that cannot be seen")
 
 
 def load(text: str | None) -> Page:

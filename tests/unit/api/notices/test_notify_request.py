@@ -28,7 +28,7 @@ NO_CHANNELS: list[Any] = [
     *(None, 7, "", "#", "deploys", "#Deploys", "#a b", "#a.b", "#" + "x" * 81, "@ann", "#a\n", ["#deploys"]),
     *("<!channel>", "#<!here>", "U024BE7LH", "D024BE91L", "c024be91l", "C", "CÄÖÜ", "C" + "0" * 21),
 ]
-ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
 
 class CountedSecret(FakeSecret):
@@ -123,6 +123,7 @@ class TestWhatIsRefused:
             ({"email": ["ann\ud800@example.com"]}, f"notify.email[0]: {EMAIL}"),
             ({"email": ["größe@example.com"]}, f"notify.email[0]: {ASCII}"),
             ({"email": ["ann@größe.example.com"]}, f"notify.email[0]: {ASCII}"),
+            ({"email": ["=?utf-8?q?x=40y.zz?=a@b.co"]}, f"notify.email[0]: {ASCII}"),
             (
                 {"email": ["a@example.com", "ann@example.com", "Ann@Example.com"]},
                 "notify.email[2]: notify.email[1] is the same address",

@@ -1,5 +1,6 @@
 """What a `page` may contain."""
 
+import json
 import re
 from typing import Any
 
@@ -63,3 +64,22 @@ def test_a_link_of_another_scheme_is_refused(url: Any) -> None:
 def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition: Any, place: str) -> None:
     with pytest.raises(InvalidPage, match=re.escape(place)):
         page_definition.parse(definition)
+
+
+UNSEEN = "\u202e\u200f \u061c"
+
+
+@pytest.mark.parametrize(
+    ("page", "place"),
+    [
+        ({"title": UNSEEN}, "page.title"),
+        ({"title": "Go?", "actions": [{"id": "yes", "label": UNSEEN}]}, "page.actions[0].label"),
+        ({"title": "Go?", "links": [{"label": UNSEEN, "url": "https://example.com"}]}, "page.links[0].label"),
+        ({"title": "Go?", "approvers": [{"id": "ann", "name": UNSEEN}]}, "page.approvers"),
+        ({"title": "Go?", "approvers": [UNSEEN.strip()]}, "page.approvers"),
+    ],
+)
+def test_a_name_that_nobody_sees_is_refused_but_stays_on_a_stored_page(page: dict[str, Any], place: str) -> None:
+    with pytest.raises(InvalidPage, match=re.escape(f"{place}: expected more than characters that cannot be seen")):
+        page_definition.parse(page)
+    assert page_definition.load(json.dumps(page)).title == page["title"]

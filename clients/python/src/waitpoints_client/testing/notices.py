@@ -13,7 +13,8 @@ _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
 _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_ASCII = "mail goes to addresses in ASCII only. Write a domain in Punycode"
+_ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047
+_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 _CHANNEL = "the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id, such as C024BE91L"
 
 
@@ -53,7 +54,7 @@ def _check_addresses(value: Any) -> None:
         place = f"notify.email[{number}]"
         if not is_email(address):
             raise _invalid(place, EMAIL_EXPECTED)
-        if not address.isascii():
+        if not _is_sendable(address):
             raise _invalid(place, _ASCII)
         if address.casefold() in seen:
             raise _invalid(place, f"{seen[address.casefold()]} is the same address")
@@ -82,7 +83,7 @@ def _check_audience(notify: Mapping[str, Any], approval: Approval | None) -> Non
     if unreached := [_shown(person) for person in people if not any(member in person for member in wanted)]:
         way = " or ".join(ways[member] for member in wanted)
         raise _invalid("notify", f"it does not reach {', '.join(unreached)}: each approver needs {way}")
-    if "email" in wanted and (foreign := [person for person in people if not person.get("email", "").isascii()]):
+    if "email" in wanted and (foreign := [person for person in people if not _is_sendable(person.get("email", ""))]):
         raise _invalid("notify.email", f"it does not reach {_shown(foreign[0])}: {_ASCII}")
 
 
@@ -93,3 +94,7 @@ def _shown(person: Person) -> str:
 
 def _invalid(place: str, reason: str) -> Refusal:
     return Refusal(422, f"Invalid {place}: {reason}")
+
+
+def _is_sendable(address: str) -> bool:
+    return address.isascii() and not _ENCODED_WORD.search(address)
