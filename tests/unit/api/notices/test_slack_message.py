@@ -20,6 +20,7 @@ from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
 from waitpoints.token import Completed, Failed, Origin, Output, Source, TimedOut, TokenError
 
+PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
 OWN = re.compile(
     r"<@[UW][A-Z0-9]+>|<!date\^\d+\^\{date_short_pretty\} at \{time\}\|[^<>|]+>|<(https?|mailto):[^<>|]+\|[^<>|]+>"
 )
@@ -108,7 +109,13 @@ class TestTheMessageOfAPageThatAnybodyAnswers:
         assert (only["text"]["text"], only["action_id"]) == ("Submit", "waitpoints:submit")
 
     @pytest.mark.parametrize(
-        ("page", "has_buttons"), [({**PAGE, "fields": REQUIRED}, True), (PAGE, False), ({**PAGE, "fields": FIELD}, False)]
+        ("page", "has_buttons"),
+        [
+            ({**PAGE, "fields": REQUIRED}, True),
+            ({**PAGE, "fields": PRESET}, True),  # whoever clicks would answer what they have not seen
+            (PAGE, False),
+            ({**PAGE, "fields": FIELD}, False),
+        ],
     )
     def test_opens_the_page_where_a_click_cannot_answer(self, page: dict[str, Any], has_buttons: bool) -> None:
         [only] = buttons(rendered(request(page), has_buttons=has_buttons))
