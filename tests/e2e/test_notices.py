@@ -19,11 +19,13 @@ import pytest
 
 from local import slack_stand_in
 from local.slack_stand_in import Message, Workspace
-from local.stack import LOCAL, Stack, client, describe, emulating, free_port, overrides
+from local.stack import Stack, client, described, emulating, free_port, overrides
 from tests.browser import runner
+from tests.e2e import afterwards, place
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
 
+FOLDER = place.FOLDER / "notices"
 SENDER = "approvals@example.com"
 CHANNELS = (f"MailFrom={SENDER}", "Slack=on", "Teams=on", "BrandName=Acme")
 ACTIONS = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
@@ -104,12 +106,13 @@ def link_in(mail: EmailMessage) -> str:
 
 @pytest.fixture(scope="module")
 def office(current_build: Built) -> Iterator[Office]:
-    with emulating(free_port(), LOCAL / "notices") as emulator, slack_stand_in.serving() as workspace:
+    with emulating(free_port(), FOLDER) as emulator, slack_stand_in.serving() as workspace:
         client(emulator.url, "sesv2").create_email_identity(EmailIdentity=SENDER)
         current_build.deploy(emulator.url, parameters=(*overrides(emulator.url), *CHANNELS))
-        stack = describe(emulator)
-        slack_stand_in.connect(stack, workspace)
-        yield Office(stack, Api(stack), workspace)
+        with described(emulator, FOLDER) as stack:
+            slack_stand_in.connect(stack, workspace)
+            yield Office(stack, Api(stack), workspace)
+            afterwards.check(stack, FOLDER)
 
 
 def test_two_people_answer_by_the_links_in_their_mails(office: Office) -> None:
