@@ -494,10 +494,10 @@ def click(world: World, token: dict[str, Any], action: str) -> None:
 def answer_in_slack(world: World) -> None:
     token = ask_for_an_answer(world, email=True, slack="#deploys")
     executions = four_waits(world, token)
-    click(world, token, CHOICE[0][1])
-    check_told(executions)
-    click(world, token, CHOICE[0][1])  # of a message whose record was lost
-    assert looks_asked_for(world) == 1
+    for _ in range(2):  # on a message whose record was lost
+        click(world, token, CHOICE[0][1])
+        check_told(executions)
+        assert looks_asked_for(world) == 1
 
 
 @of("answer_slack")
