@@ -57,7 +57,7 @@ requests = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("examples", [60, pytest.param(250, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("examples", [60, pytest.param(150, marks=pytest.mark.thorough)])
 def test_settles_the_token_with_what_was_sent_or_leaves_it_as_it_was(api: Api, examples: int) -> None:
     @settings(max_examples=examples)
     @given(requests)
