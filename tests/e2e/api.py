@@ -14,7 +14,7 @@ from in_process.api_gateway import TOKENS
 from local.stack import Stack
 from tests.support.html_page import HtmlPage
 
-PATIENCE = 60  # seconds
+PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}
 
 
