@@ -11,8 +11,8 @@ from typing import Any
 from unittest import mock
 
 from in_process.moto_stack import MotoStack
-from in_process.template import Function, Template
-from tests.faults.aws import QueueSource, client, unique
+from in_process.template import CHANNELS, Template
+from tests.faults.aws import client
 from tests.faults.wire import NotAnswered
 from tests.faults.world import World
 from waitpoints.api.notices import plan
@@ -102,7 +102,7 @@ class NoticeWorld(World):
     """A stack with channels, and the people whom it tells."""
 
     def __init__(self, stack: MotoStack) -> None:
-        template = Template.load({"MailFrom": "approvals@example.com", "Slack": "on", "Teams": "on"})
+        template = Template.load(CHANNELS)
         super().__init__(MotoStack(template, stack.resources))
         self.post = Post(self)
         self.told: list[str] = []
@@ -111,7 +111,6 @@ class NoticeWorld(World):
         """How many steps may be repeated, because an answer or a record was lost."""
         self.has_letters = False
         """Whether something was refused."""
-        self._complete_the_template()
         self.notices = self.queues["send_notices"]
 
     @property
@@ -119,20 +118,6 @@ class NoticeWorld(World):
         """How often each message of the notice queue was received, by its id."""
         events = [event for name, event in self.lambdas.events if name == "send_notices"]
         return Counter(record["messageId"] for event in events for record in event.get("Records", []))
-
-    def _complete_the_template(self) -> None:
-        """What the template has for a stack with channels."""
-        if "NoticeQueue" not in self.queue_urls:
-            url = client("sqs").create_queue(QueueName=unique("NoticeQueue"), Attributes={"VisibilityTimeout": "360"})
-            self.queue_urls["NoticeQueue"] = url["QueueUrl"]
-            self.lambdas.functions["send_notices"] = Function("SendNotices", {"Handler": "send_notices.handler"})
-            self.queues["send_notices"] = QueueSource("send_notices", {"BatchSize": 1}, url["QueueUrl"], self.lambdas)
-            for name, statuses in (
-                ("schedule_timeouts", ["WAITING"]),
-                ("resume_waiters", ["COMPLETED", "FAILED", "TIMED_OUT"]),
-            ):
-                image = {"status": {"S": statuses}, "hasNotify": {"BOOL": [{"exists": True}]}}
-                self.streams[name].patterns.append({"dynamodb": {"NewImage": image}})
 
     @contextmanager
     def alive(self) -> Iterator[None]:

@@ -9,8 +9,8 @@ import boto3
 import pytest
 
 from in_process.moto_stack import MotoStack
-from tests.integration.test_store import race
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
+from tests.support.races import race
 from waitpoints.aws.endpoint_store import STATISTICS_KEPT, EndpointStore
 from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.endpoint import DeliveryKind, Endpoint, EndpointStatistics, LastDelivery

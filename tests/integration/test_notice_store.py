@@ -1,9 +1,6 @@
 """The record of what was sent: the same for DynamoDB (on moto) and for the fake in memory. And functions that race for it."""
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from threading import Barrier
 from typing import Any
 
 import boto3
@@ -12,7 +9,9 @@ import pytest
 from in_process.counting.meter import Meter
 from in_process.fakes.clock import FakeClock
 from in_process.moto_stack import MotoStack
+from in_process.template import CHANNELS, Template
 from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from tests.support.races import race
 from waitpoints import ids, wiring
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
@@ -80,6 +79,10 @@ class TestAClaim:
         assert store.claim(token, START + CLAIMED_FOR - 1) is None
         assert store.claim(token, START + CLAIMED_FOR)
 
+    def test_outlives_the_function_that_has_it(self) -> None:
+        seconds = Template.load(CHANNELS).functions()["send_notices"].properties["Timeout"]
+        assert seconds * 1000 < CLAIMED_FOR
+
     def test_is_freed_only_by_who_has_it(self, store: NoticeStore, token: Token) -> None:
         old = store.claim(token, START)
         assert store.claim(token, START + CLAIMED_FOR)
@@ -95,17 +98,6 @@ class TestAClaim:
     def test_is_given_to_one_of_many_at_the_same_moment(self, store: NoticeStore, token: Token) -> None:
         claims = race([lambda: store.claim(token, START)] * 20)
         assert [claim is not None for claim in claims].count(True) == 1
-
-
-def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
-    start = Barrier(len(racers))
-
-    def run(racer: Callable[[], Result]) -> Result:
-        start.wait()
-        return racer()
-
-    with ThreadPoolExecutor(len(racers)) as pool:
-        return list(pool.map(run, racers))
 
 
 class TestARecord:

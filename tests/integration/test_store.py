@@ -1,12 +1,10 @@
 """The store's behaviour, the same for DynamoDB (on moto) and for the fake in memory."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import fields, replace
 from functools import partial
 from itertools import combinations, product
-from threading import Barrier
 from typing import Any
 
 import boto3
@@ -17,6 +15,7 @@ from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from tests.support.fakes.store import MemoryStore
+from tests.support.races import race
 from waitpoints import ids
 from waitpoints.aws.items import USUAL_CONTENT_TYPE, digest, is_endless_attachment, key_primary_key, plain, primary_key
 from waitpoints.aws.store import Store
@@ -79,18 +78,6 @@ def create(store: AnyStore) -> Callable[..., Token]:
 
 def waiter(registered_at: int = START, unwrap: bool = False) -> Waiter:
     return Waiter(FakeStepFunctions().start_task(2048), registered_at, unwrap)
-
-
-def race[Result](racers: list[Callable[[], Result]]) -> list[Result]:
-    """Start all of them at the same moment. Returns what each one returned."""
-    start = Barrier(len(racers))
-
-    def run(racer: Callable[[], Result]) -> Result:
-        start.wait()
-        return racer()
-
-    with ThreadPoolExecutor(len(racers)) as pool:
-        return list(pool.map(run, racers))
 
 
 class TestToken:
