@@ -4,6 +4,7 @@ import base64
 import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import boto3
@@ -16,12 +17,17 @@ READERS = ("schedule_timeouts", "resume_waiters")
 """The functions that the table's stream invokes."""
 
 
+@cache
+def _client(service: str) -> Any:
+    return boto3.client(service)
+
+
 class Stream:
     """The table's stream from now on."""
 
     def __init__(self, stack: MotoStack) -> None:
         self._stack = stack
-        self._client = boto3.client("dynamodbstreams")
+        self._client = _client("dynamodbstreams")
         self._arn = stack.resources["Table"]["StreamArn"]
         [shard] = self._client.describe_stream(StreamArn=self._arn)["StreamDescription"]["Shards"]
         self._start = self._client.get_shard_iterator(
@@ -76,7 +82,7 @@ class NoticeEvents:
 
 def receive_all(queue_url: str) -> list[str]:
     """Take every message from a queue that it shows now. Returns their bodies."""
-    sqs, bodies = boto3.client("sqs"), list[str]()
+    sqs, bodies = _client("sqs"), list[str]()
     while messages := sqs.receive_message(QueueUrl=queue_url, MaxNumberOfMessages=10).get("Messages", []):
         bodies += [message["Body"] for message in messages]
         for message in messages:

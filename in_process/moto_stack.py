@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from unittest import mock
 
@@ -43,11 +44,15 @@ class MotoStack:
     template: Template
     resources: Mapping[str, Attributes]
 
+    @cached_property
+    def _secrets(self) -> Any:
+        return boto3.client("secretsmanager")
+
     def functions(self) -> dict[str, Function]:
         return self.template.functions()
 
     def secret(self, logical_id: str) -> str:
-        secret = boto3.client("secretsmanager").get_secret_value(SecretId=self.resources[logical_id]["Id"])
+        secret = self._secrets.get_secret_value(SecretId=self.resources[logical_id]["Id"])
         return str(secret["SecretString"])
 
     def resolve(self, value: Any) -> Any:

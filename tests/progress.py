@@ -13,10 +13,11 @@ from typing import Any, TextIO
 import pytest
 
 MINUTE = 60
+REASON = 300  # characters
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--times-to", metavar="FILE", help="write the seconds that each test took, as JSON")
+    parser.addoption("--times-to", metavar="FILE", help="write the seconds that each test took, and why tests failed, as JSON")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,6 +31,7 @@ class Progress:
     def __init__(self, screen: TextIO, times_to: str | None) -> None:
         self._screen, self._times_to = screen, times_to
         self._seconds: dict[str, float] = defaultdict(float)
+        self._failed: dict[str, str] = {}
         self._total, self._ended, self._tenths = 0, 0, 0
         self._began = self._shown = time.monotonic()
 
@@ -51,6 +53,8 @@ class Progress:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         self._seconds[report.nodeid] += report.duration
+        if report.failed:
+            self._failed.setdefault(report.nodeid, _reason(report))
         if report.when == "teardown":
             self._ended += 1
             self._show()
@@ -59,7 +63,7 @@ class Progress:
         if self._screen.isatty():
             self._screen.write("\r\033[K")
         if self._times_to:
-            Path(self._times_to).write_text(json.dumps(self._seconds))
+            Path(self._times_to).write_text(json.dumps({"seconds": self._seconds, "failed": self._failed}))
 
     def _show(self) -> None:
         now = time.monotonic()
@@ -73,6 +77,14 @@ class Progress:
             return
         self._tenths, self._shown = tenths, now
         self._screen.flush()
+
+
+def _reason(report: pytest.TestReport) -> str:
+    """Return the line of the test's file and the first line of what it raised."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    if crash is None:
+        return report.longreprtext.strip().splitlines()[-1][:REASON] if report.longreprtext.strip() else ""
+    return f"line {crash.lineno}: {crash.message.splitlines()[0] if crash.message else ''}"[:REASON]
 
 
 def clock(seconds: float) -> str:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tests.progress import clock
 
@@ -85,32 +86,37 @@ def meanwhile(command: Sequence[str]) -> Iterator[None]:
 
 
 def run(command: str, stages: Sequence[Stage]) -> int:
-    """Run the stages until one fails. Returns the status of the last one."""
+    """Run the stages until one fails. Returns the status of the last one.
+
+    Why tests failed is said again at the end, where it is also found in a log that is cut.
+    """
     took: list[str] = []
     seconds: dict[str, float] = {}
+    failed: dict[str, str] = {}
     status = 0
     for number, stage in enumerate(stages, 1):
         print(f"{number} of {len(stages)}: {stage.name}", flush=True)
         began = time.monotonic()
-        status, of_tests = _pytest(stage)
-        seconds |= of_tests
+        status, report = _pytest(stage)
+        seconds |= report["seconds"]
+        failed |= report["failed"]
         took.append(f"{clock(time.monotonic() - began):>6}  {stage.name}{' FAILED' if status else ''}")
         if status:
             break
     print(f"\nThe {LONGEST} longest tests:")
     for test in sorted(seconds, key=lambda test: -seconds[test])[:LONGEST]:
         print(f"{seconds[test]:6.1f} s  {test}")
-    print(f"\nmake {command}:", *took, sep="\n", flush=True)
+    print(f"\nmake {command}:", *took, *(f"\n{test}\n  {reason}" for test, reason in failed.items()), sep="\n", flush=True)
     return status
 
 
-def _pytest(stage: Stage) -> tuple[int, dict[str, float]]:
-    """Run pytest. Returns its status, and the seconds that each test took."""
+def _pytest(stage: Stage) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Run pytest. Returns its status, and what `tests.progress` has written."""
     with tempfile.TemporaryDirectory() as folder:
         times = Path(folder) / "times.json"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "tests.progress", "--times-to", str(times), *stage.arguments]
         status = subprocess.run(command, cwd=ROOT, check=False).returncode
-        return status, json.loads(times.read_text()) if times.exists() else {}
+        return status, json.loads(times.read_text()) if times.exists() else {"seconds": {}, "failed": {}}
 
 
 if __name__ == "__main__":

@@ -2,10 +2,21 @@
 import axe from "axe-core";
 import puppeteer from "puppeteer-core";
 
-export const ARGUMENTS = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-background-networking", "--no-proxy-server"];
+// A part of Chromium's windows is web pages, each with a process. No test looks at a window.
+const PARTS = "WebUIReloadButton,InitialWebUI,WebUIToolbar,WebUIOmniboxPopup,PreloadTopChromeWebUI,SpareRendererForSitePerProcess";
+export const ARGUMENTS = [
+  "--no-sandbox",
+  "--disable-dev-shm-usage",
+  "--disable-background-networking",
+  "--no-proxy-server",
+  `--disable-features=${PARTS}`,
+];
+
+const executablePath = process.env.CHROMIUM;
+const headless = executablePath?.endsWith("headless-shell") ? "shell" : true;
 
 export const launch = (options = {}) =>
-  puppeteer.launch({ executablePath: process.env.CHROMIUM, headless: true, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
+  puppeteer.launch({ executablePath, headless, args: ARGUMENTS, protocolTimeout: 60_000, ...options });
 
 // `use` gets a browser, which is closed afterwards.
 export const withBrowser = async (use) => {

@@ -3,7 +3,6 @@
 import json
 import os
 import queue
-import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from in_process.api_gateway import TOKENS
 from local.stack import Stack
+from tests.browser.runner import chromium
 from tests.e2e.api import Api, DeployedAnswer
 from tests.sdk import node
 
@@ -97,7 +97,7 @@ class Browser:
 
     @contextmanager
     def _chromium(self, url: str) -> Iterator[None]:
-        command = [self.executable, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+        command = [self.executable, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         command += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
         command += ["--no-proxy-server", f"--user-data-dir={self.folder}", "--remote-debugging-port=0", url]
         quiet = subprocess.DEVNULL
@@ -149,11 +149,7 @@ def page_script(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 @pytest.fixture
 def browser(stack: Stack, page_script: bytes, tmp_path: Path) -> Browser:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if not executable:
-        node.missing("Chromium")
-    assert executable
-    return Browser(executable, tmp_path, page_script, stack)
+    return Browser(chromium(), tmp_path, page_script, stack)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.support.durable_runs import DurableRuns
 from waitpoints.token import WaiterKind
 
 PATIENCE = 10  # seconds
+KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to make one takes longer than most tests
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,14 @@ def alone(request: pytest.FixtureRequest) -> Iterator[None]:
         stack = request.getfixturevalue("stack")
         stack.empty_table()
         stack.empty_queues()
+
+
+def forget_services(*also: str) -> None:
+    """Drop every service and what it has cached, but no client of moto, unless it is named."""
+    from waitpoints.wiring import services
+
+    for name in [name for name in vars(services) if name not in KEPT or name in also]:
+        del vars(services)[name]
 
 
 @pytest.fixture
@@ -66,10 +75,10 @@ def strict_fakes(stack: MotoStack) -> Iterator[tuple[FakeStepFunctions, FakeDura
     from waitpoints.wiring import services
 
     fakes = FakeStepFunctions(), FakeDurableFunctions()
-    services.reset()
+    forget_services()
     vars(services).update(zip(("step_functions_client", "lambda_client"), fakes, strict=True))
     yield fakes
-    services.reset()
+    forget_services()
 
 
 @pytest.fixture
@@ -129,10 +138,10 @@ def durable_runner(stack: MotoStack) -> Iterator[DurableRuns]:
 def durable_runs(durable_runner: DurableRuns) -> Iterator[DurableRuns]:
     from waitpoints.wiring import services
 
-    services.reset()
+    forget_services()
     vars(services)["lambda_client"] = durable_runner.client
     yield durable_runner
-    services.reset()
+    forget_services()
 
 
 @pytest.fixture(params=WaiterKind)

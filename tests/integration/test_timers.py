@@ -19,6 +19,7 @@ from in_process.event_sources import Stream, failures, queue_event
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
+from tests.integration.conftest import forget_services
 from tests.support.settling import complete
 from waitpoints import ids, wiring
 from waitpoints.aws.items import key_primary_key
@@ -187,7 +188,7 @@ def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         stack.empty_table()
         timers = SimulatedTimers(stack, seed)
         monkeypatch.setattr(wiring, "now", timers.clock)
-        services.reset()
+        forget_services("sqs_client")
         monkeypatch.setitem(vars(services), "step_functions_client", timers.step_functions)
         for sending in ("SendMessage", "SendMessageBatch"):
             services.sqs_client.meta.events.register(f"provide-client-params.sqs.{sending}", timers.message_sent)
@@ -195,7 +196,7 @@ def build(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
     yield build
     monkeypatch.undo()
-    services.reset()
+    forget_services("sqs_client")
     stack.empty_table()
 
 

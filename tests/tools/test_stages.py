@@ -107,7 +107,7 @@ def test_a_failure_is_reported_as_always(tmp_path: Path) -> None:
 def test_the_times_of_all_tests_are_written(tmp_path: Path) -> None:
     times = tmp_path / "times.json"
     run(tmp_path, TESTS, "-p", "xdist.plugin", "-n", "2", "--times-to", str(times))
-    seconds = json.loads(times.read_text())
+    seconds = json.loads(times.read_text())["seconds"]
     assert len(seconds) == 21
     assert max(seconds, key=lambda test: seconds[test]).endswith("::test_takes_longer")
     assert seconds["test_some.py::test_takes_longer"] >= 0.2
@@ -126,7 +126,8 @@ def test_stages_say_what_they_are_and_how_long_they_took(tmp_path: Path, capfd: 
     assert "2 of 3: the bad one\n" in shown
     assert "3 of 3" not in shown
     assert re.search(r"The 10 longest tests:\n +\d\.\d s  test_some.py::test_takes_longer\n", shown)
-    assert re.search(r"make test:\n +0:\d\d  the good ones\n +0:\d\d  the bad one FAILED\n", shown)
+    assert re.search(r"make test:\n +0:\d\d  the good ones\n +0:\d\d  the bad one FAILED\n\n", shown)
+    assert shown.endswith("\n\ntest_wrong.py::test_fails\n  line 2: assert False\n")
 
 
 def test_durations_are_minutes_and_seconds() -> None:
