@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "clients/python/tests")
 IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
+SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 WITH_STACKS = PROCESSES + 1  # end-to-end tests often wait
 LONGEST = 10
 BUILD = (sys.executable, "-m", "tests.e2e.built")
@@ -37,8 +38,8 @@ class Stage:
 def _of_each_kind(marked: str) -> tuple[Stage, ...]:
     """The stages with the tests that are marked in this way."""
     return (
-        Stage("unit and integration tests", ("-n", str(PROCESSES), "-m", marked, *IN_PROCESS)),
-        Stage("every AWS call fails", ("-n", str(PROCESSES), "-m", marked, "tests/faults")),
+        Stage("unit and integration tests", (*SHARED, "-m", marked, *IN_PROCESS)),
+        Stage("every AWS call fails", (*SHARED, "-m", marked, "tests/faults")),
         Stage(
             "end-to-end tests on the deployed stack",
             ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder", "-m", marked, "tests/e2e"),
@@ -47,12 +48,10 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", ("-n", str(PROCESSES), "-m", "not slow and not thorough", *FAST)),),
+    "check": (Stage("fast tests", (*SHARED, "-m", "not slow and not thorough", *FAST)),),
     "test": _of_each_kind("not thorough"),
     "thorough": _of_each_kind("thorough"),
-    "coverage": (
-        Stage("unit and integration tests, measured", ("-n", str(PROCESSES), "-m", "not thorough", "--cov", *IN_PROCESS)),
-    ),
+    "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 
 
