@@ -11,7 +11,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("POST", allow=("GET", "POST"))
+@http_handler("POST", allow=("GET", "POST"), scope="create")
 def handler(request: Request) -> Response:
     body = request.read_json(CREATE_LIMIT, optional=True)
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)

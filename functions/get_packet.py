@@ -15,7 +15,7 @@ _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an ob
 services.build_at_start("outputs", "credentials", "s3_client")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="read")
 def handler(request: Request) -> Response:
     token_id, _, name = request.path["path"].partition("/")
     if not _NAME.fullmatch(name):

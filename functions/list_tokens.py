@@ -8,7 +8,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="read")
 def handler(request: Request) -> Response:
     found = services.tokens.list_tokens(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}

@@ -10,7 +10,7 @@ from waitpoints.wiring import services
 services.build_at_start("waking", "credentials")
 
 
-@http_handler("PATCH", allow=("GET", "PATCH"))
+@http_handler("PATCH", allow=("GET", "PATCH"), scope="create")
 def handler(request: Request) -> Response:
     token_id = ids.parse(request.path["waitpointId"])
     telemetry.note(tokenId=token_id)

@@ -10,7 +10,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("GET", allow=("GET", "PATCH"))
+@http_handler("GET", allow=("GET", "PATCH"), scope="read")
 def handler(request: Request) -> Response:
     token, urls = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls
     link_of = partial(urls.approver_url, token.id, request.api_url)

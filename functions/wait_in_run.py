@@ -10,7 +10,7 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "credentials")
 
 
-@http_handler("POST")
+@http_handler("POST", scope="read")
 def handler(request: Request) -> Response:
     services.tokens.check_exists(ids.parse(request.path["waitpointId"]))
     return Response({"success": True})

@@ -1,4 +1,4 @@
-"""Authorization: the API key, and how public access tokens are signed with it (contract A1 to A3).
+"""Authorization: the root key and named keys, and how public access tokens are signed (contract A1 to A3).
 
 A public access token is an HS256 JWT. The stack or Trigger.dev's SDK signs it; the SDK fixes the issuer and audience.
 It is accepted by the complete route only (`public_access_token`).
@@ -8,12 +8,14 @@ import base64
 import hmac
 import re
 import time
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection
+from typing import TYPE_CHECKING, Any, Literal
 
-from waitpoints import json_text
+from waitpoints import json_text, telemetry
 from waitpoints.errors import Unauthenticated
 
 if TYPE_CHECKING:
+    from waitpoints.key_cache import KeyCache
     from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
@@ -21,21 +23,61 @@ AUDIENCE = "https://api.trigger.dev"
 TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is valid
 
 
+NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
+
+type Action = Literal["create", "complete", "read", "endpoints"]
+"""What a named key may be allowed to do. The root key may do everything."""
+
+
+class Caller:
+    """Who sends a request. This one holds the root key; `named_keys.NamedCaller` is another."""
+
+    name: str | None = None
+
+    def require(self, action: Action) -> str | None:  # noqa: ARG002 - of a caller without limits
+        """Return the tag that limits this caller in what it may do, None if no tag does. Raises Forbidden without the scope."""
+        return None
+
+    def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
+        """Whether the caller may do this to a token with these tags."""
+        return True
+
+
+ROOT = Caller()
+
+
 class Credentials:
-    def __init__(self, api_key: "Secret", environment: str) -> None:
+    def __init__(self, api_key: "Secret", environment: str, named_keys: "Callable[[], KeyCache]") -> None:
         self.api_key = api_key
         self.environment = environment
+        self._named_keys = named_keys
 
     @property
     def claims(self) -> dict[str, Any]:
         """The claims that the SDK signs into public access tokens for this stack."""
         return {"sub": self.environment, "pub": True}
 
-    def check_api_key(self, authorization: str | None) -> None:
-        """Raises Unauthenticated unless the Authorization header carries the current or the previous API key."""
-        presented = bearer(authorization).encode("utf-8", "surrogatepass")
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who holds the key in the Authorization header: the current or the previous root key, or a named key.
+
+        Raises Unauthenticated, and what reading the named keys raises if they cannot be read for a minute.
+        """
+        credential = bearer(authorization)
+        if credential.startswith(NAMED_KEY):
+            return self._named_caller(credential)
+        presented = credential.encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
+        return ROOT
+
+    def _named_caller(self, credential: str) -> Caller:
+        from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+
+        key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        if key is None:
+            raise Unauthenticated("Invalid API key")
+        telemetry.note(key=key.name)
+        return named_keys.NamedCaller(key)
 
     def sign_public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
         """Return a JWT with these scopes that is valid for `lifetime` seconds."""

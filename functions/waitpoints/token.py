@@ -60,7 +60,7 @@ class Origin:
     """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
 
     `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
-    page names no approvers.
+    page names no approvers. `key` is the name of the named key that completed it.
     """
 
     source: Source
@@ -72,6 +72,7 @@ class Origin:
     approver: str | None = None
     slack_user: str | None = None
     slack_name: str | None = None
+    key: str | None = None
     _MEMBERS: ClassVar = {
         "ip": "ip",
         "user_agent": "userAgent",
@@ -81,6 +82,7 @@ class Origin:
         "approver": "approver",
         "slack_user": "slackUser",
         "slack_name": "slackName",
+        "key": "key",
     }
 
     def members(self) -> dict[str, str]:
@@ -346,7 +348,7 @@ class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
     `document` is a payloadSchema or a page: a token has at most one of them. `metadata` is the JSON text of an object.
-    `first_ask` is when a page is asked again, or escalated, for the first time.
+    `first_ask` is when a page is asked again, or escalated, for the first time. `created_by` is the name of a named key.
     """
 
     timeout_at: int | None = None
@@ -359,6 +361,7 @@ class NewToken:
     metadata: str | None = None
     traceparent: str | None = None
     first_ask: int | None = None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +370,8 @@ class Token:
 
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
-    metadata to read. `traceparent` is that of its create.
+    metadata to read. `traceparent` is that of its create, which the
+    named key `created_by` has sent, if not the root key.
     `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
     often it was asked again, and `reminded_at` when for the last time.
     `has_notify` says whether people are told of it: `notify`, a JSON text, says who, and `notices` what each place has got, if
@@ -391,6 +395,7 @@ class Token:
     metadata: str | None = None
     has_metadata: bool = False
     traceparent: str | None = None
+    created_by: str | None = None
     answers: tuple[Answer, ...] = ()
     escalated_at: int | None = None
     reminded_count: int = 0

@@ -373,6 +373,7 @@ def _token(new: NewToken, now: int) -> Token:
         has_metadata=new.metadata is not None,
         has_notify=new.document is not None and new.document.notify is not None,
         traceparent=new.traceparent,
+        created_by=new.created_by,
     )
 
 

@@ -21,12 +21,12 @@ class TestTheApiKey:
             world.api_key.read_current(),
             f"Bearer  {world.api_key.read_current()} ",
         ):
-            world.credentials.check_api_key(written)
+            world.credentials.caller(written)
             check_may_complete(world.credentials, written, TOKEN)
 
     @pytest.mark.parametrize("written", [None, "", " ", "Bearer", "Bearer ", "Bearer   "])
     def test_is_required(self, world: InMemory, written: str | None) -> None:
-        for check_it in (world.credentials.check_api_key, lambda it: check_may_complete(world.credentials, it, TOKEN)):
+        for check_it in (world.credentials.caller, lambda it: check_may_complete(world.credentials, it, TOKEN)):
             with pytest.raises(Unauthenticated):
                 check_it(written)
 
@@ -35,16 +35,16 @@ class TestTheApiKey:
     )
     def test_is_refused_when_it_is_wrong(self, world: InMemory, change: Any) -> None:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
-            world.credentials.check_api_key(f"Bearer {change(world.api_key.read_current())}")
+            world.credentials.caller(f"Bearer {change(world.api_key.read_current())}")
 
     def test_and_tokens_signed_with_it_survive_one_rotation_but_not_two(self, world: InMemory) -> None:
         old, public = world.api_key.read_current(), signed(world)
         world.api_key.rotate("the-next-api-key-0123456789-0123456789")
-        world.credentials.check_api_key(old)
+        world.credentials.caller(old)
         check(world, public)
         world.api_key.rotate("the-api-key-after-that-0123456789")
         with pytest.raises(Unauthenticated):
-            world.credentials.check_api_key(old)
+            world.credentials.caller(old)
         with pytest.raises(Unauthenticated):
             check(world, public)
 

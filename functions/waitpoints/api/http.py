@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
@@ -10,6 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import json_text, telemetry
 from waitpoints.aws.failures import AWS_FAILURES, try_again
+from waitpoints.credentials import ROOT, Action, Caller
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,
@@ -90,6 +91,7 @@ class Request:
     raw_query: str
     body_text: str
     is_base64: bool
+    caller: Caller = ROOT
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
@@ -199,13 +201,15 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 def http_handler(
     *methods: str,
     allow: tuple[str, ...] = (),
+    scope: Action | None = None,
     api_key_required: bool = True,
     browsers: bool = False,
     for_person: Callable[[Request, Response], Response] | None = None,
 ) -> Callable[[Callable[[Request], Response]], Handler]:
     """Decorate a function that answers requests with these methods as a Lambda handler. It checks the API key after the method.
 
-    `allow` lists all methods of the path if other functions serve some of them. Without `api_key_required`, the function checks
+    `allow` lists all methods of the path if other functions serve some of them. `scope` is what a named key needs; without one,
+    only the root key is accepted. Without `api_key_required`, the function checks
     another credential itself. `browsers` allows web pages of any origin (CORS). That is safe because credentials are sent in a
     header, never in a cookie. `for_person` makes a page of a refusal.
     """
@@ -217,7 +221,7 @@ def http_handler(
             if request.method not in methods:
                 raise MethodNotAllowed(*(allow or methods))
             if api_key_required:
-                services.credentials.check_api_key(request.authorization)
+                request = _with_caller(request, scope)
             return answer(request)
 
         @wraps(answer)
@@ -236,6 +240,17 @@ def http_handler(
         return handler
 
     return decorate
+
+
+def _with_caller(request: Request, scope: Action | None) -> Request:
+    """Return the request with its caller. Raises Unauthenticated, and Forbidden if the caller is a key without the scope."""
+    caller = services.credentials.caller(request.authorization)
+    if caller is ROOT:
+        return request
+    if scope is None:
+        raise Forbidden("Only the root key may do this")
+    caller.require(scope)
+    return replace(request, caller=caller)
 
 
 def _preflight(request: Request) -> Response:

@@ -2,23 +2,22 @@
 
 import jwt
 
-from waitpoints.credentials import AUDIENCE, ISSUER, Credentials, bearer
+from waitpoints.credentials import AUDIENCE, ISSUER, Caller, Credentials, bearer
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 
 
-def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> bool:
-    """Return whether the header carries an API key, and not a public access token whose scope covers this token.
+def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> Caller | None:
+    """Return whose API key the header carries. None: it is a public access token whose scope covers this token.
 
     Raises Unauthenticated or Forbidden if it carries neither.
     """
     credential = bearer(authorization)
     if not _is_public_access_token(credential):
-        credentials.check_api_key(authorization)
-        return True
+        return credentials.caller(authorization)
     if not any(_allows(scope, token_id) for scope in _verify(credential, credentials)):
         raise Forbidden("Unauthorized")
-    return False
+    return None
 
 
 def _verify(token: str, credentials: Credentials) -> list[str]:

@@ -102,6 +102,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and _rules_map(token.rules),
             "traceparent": _packed_traceparent(token),
+            "createdBy": token.created_by,
             "hasMetadata": token.has_metadata or None,
             "hasNotify": token.has_notify or None,  # the stream's filters look for it
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
@@ -168,6 +169,7 @@ def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[st
         "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
         "tags": list(wanted.tags) or None,
         "traceparent": _packed_traceparent(wanted),
+        "createdBy": wanted.created_by,
         "hasMetadata": wanted.has_metadata or None,
         "expiresAt": expires_at,
     }
@@ -310,6 +312,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         metadata=_document(siblings, DocumentKind.METADATA),
         has_metadata=item.get("hasMetadata", False),
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
+        created_by=item.get("createdBy"),
         answers=tuple(_answer(answer) for answer in item.get("answers", ())),
         escalated_at=_optional_int(item.get("escalatedAt")),
         reminded_count=int(item.get("remindedCount", 0)),

@@ -39,7 +39,7 @@ def test_a_route_checks_the_api_key_alone_exactly_if_it_is_the_only_credential(
     api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, operation: Operation
 ) -> None:
     token, checked = api.create(), list[str | None]()
-    monkeypatch.setattr(world.credentials, "check_api_key", checked.append)
+    monkeypatch.setattr(world.credentials, "caller", checked.append)
     send(api, operation, token, {})
     assert checked == ([None] if operation.credentials == ("secretKey",) else [])
 

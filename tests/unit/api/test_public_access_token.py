@@ -128,7 +128,7 @@ class TestAPublicAccessTokenIsRefused:
 
     def test_where_the_api_key_is_required(self, world: InMemory) -> None:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
-            world.credentials.check_api_key(f"Bearer {signed(world, scopes=['admin'])}")
+            world.credentials.caller(f"Bearer {signed(world, scopes=['admin'])}")
 
 
 def test_the_public_access_token_from_create_is_valid_for_its_token_for_one_day(world: InMemory) -> None:
