@@ -14,6 +14,8 @@
       OutputNotFound
       TooManyWaiters
       TokenHasEnded
+      KeyNameTaken
+      TooManyKeys
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -126,6 +128,20 @@ class TokenHasEnded(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
+
+
+class KeyNameTaken(WaitpointsError):
+    """A named key with this name has neither expired nor been revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("A key has this name: revoke it first, or choose another name")
+
+
+class TooManyKeys(WaitpointsError):
+    """The stack has as many named keys as it can hold, and none of them has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("The stack has as many keys as it can hold: revoke one first")
 
 
 class InvalidTimeout(WaitpointsError):

@@ -25,12 +25,14 @@ from waitpoints.errors import (
     InvalidRequest,
     InvalidTimeout,
     InvalidVerification,
+    KeyNameTaken,
     MethodNotAllowed,
     NotAsked,
     OutputNotFound,
     PayloadRefused,
     TokenHasEnded,
     TokenNotFound,
+    TooManyKeys,
     TooManyTags,
     TooManyWaiters,
     TryAgain,
@@ -55,6 +57,8 @@ _STATUS = {
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     TokenHasEnded: 409,
+    KeyNameTaken: 409,
+    TooManyKeys: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
@@ -287,7 +291,7 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
-    if isinstance(error, TokenHasEnded):
+    if isinstance(error, (TokenHasEnded, KeyNameTaken, TooManyKeys)):
         headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from waitpoints.errors import KeyNameTaken, TooManyKeys
 from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
 
 
@@ -23,12 +24,16 @@ class MemoryKeyStore:
     def note_used(self, key: NamedKey, now: int) -> None:
         self.used[key.digest] = now
 
-    def add(self, key: NamedKey, now: int) -> bool:
+    def add(self, key: NamedKey, now: int) -> None:
         held = self.keys.get(key.name)
-        if (held and not held.has_expired(now)) or len(self.keys) >= MOST:
-            return False
+        if held and not held.has_expired(now):
+            raise KeyNameTaken
+        if not held and len(self.keys) >= MOST:
+            expired = [other.name for other in self.keys.values() if other.has_expired(now)]
+            if not expired:
+                raise TooManyKeys
+            del self.keys[expired[0]]
         self.keys[key.name] = key
-        return True
 
     def remove(self, name: str) -> bool:
         return self.keys.pop(name, None) is not None
