@@ -22,7 +22,6 @@ ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
 TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is valid
 
-
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
 
 type Action = Literal["create", "complete", "read", "endpoints"]
@@ -60,22 +59,23 @@ class Credentials:
     def caller(self, authorization: str | None) -> Caller:
         """Return who holds the key in the Authorization header: the current or the previous root key, or a named key.
 
-        Raises Unauthenticated, and what reading the named keys raises if they cannot be read for a minute.
+        Raises Unauthenticated, and what reading the named keys raises if they cannot be read for a minute. A team may have
+        chosen a root key that begins as named keys do.
         """
         credential = bearer(authorization)
-        if credential.startswith(NAMED_KEY):
-            return self._named_caller(credential)
+        if credential.startswith(NAMED_KEY) and (named := self._named_caller(credential)):
+            return named
         presented = credential.encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
         return ROOT
 
-    def _named_caller(self, credential: str) -> Caller:
+    def _named_caller(self, credential: str) -> Caller | None:
         from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
 
         key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
         if key is None:
-            raise Unauthenticated("Invalid API key")
+            return None
         telemetry.note(key=key.name)
         return named_keys.NamedCaller(key)
 

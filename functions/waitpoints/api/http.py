@@ -213,9 +213,9 @@ def http_handler(
     """Decorate a function that answers requests with these methods as a Lambda handler. It checks the API key after the method.
 
     `allow` lists all methods of the path if other functions serve some of them. `scope` is what a named key needs; without one,
-    only the root key is accepted. Without `api_key_required`, the function checks
-    another credential itself. `browsers` allows web pages of any origin (CORS). That is safe because credentials are sent in a
-    header, never in a cookie. `for_person` makes a page of a refusal.
+    only the root key is accepted. Without `api_key_required`, the function checks another credential itself. `browsers` allows
+    web pages of any origin (CORS). That is safe because credentials are sent in a header, never in a cookie. `for_person` makes
+    a page of a refusal.
     """
 
     def decorate(answer: Callable[[Request], Response]) -> Handler:
