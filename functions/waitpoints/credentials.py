@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from waitpoints import json_text, telemetry
-from waitpoints.errors import Unauthenticated
+from waitpoints.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
     from waitpoints.key_cache import KeyCache
@@ -65,10 +65,26 @@ class Credentials:
         credential = bearer(authorization)
         if credential.startswith(NAMED_KEY) and (named := self._named_caller(credential)):
             return named
+        self._check_is_root(credential)
+        return ROOT
+
+    def check_root(self, authorization: str | None) -> None:
+        """Raises Unauthenticated, or Forbidden for a named key, without looking it up: no named key may do what this guards."""
+        credential = bearer(authorization)
+        try:
+            self._check_is_root(credential)
+        except Unauthenticated:
+            if credential.startswith(NAMED_KEY):
+                from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+
+                if named_keys.has_form(credential):
+                    raise Forbidden("Only the root key may do this, and this is a named key") from None
+            raise
+
+    def _check_is_root(self, credential: str) -> None:
         presented = credential.encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
-        return ROOT
 
     def _named_caller(self, credential: str) -> Caller | None:
         from waitpoints import named_keys  # noqa: PLC0415 - only for named keys

@@ -341,6 +341,30 @@ def create_with_schema_and_key(world: World) -> None:
     goes_on_with_a_callback(world, token)
 
 
+# Named keys
+
+
+@flow
+def create_with_a_named_key(world: World) -> None:
+    world.take_key("create", "complete")
+    with world.faulty():
+        token = world.create(request_key=unique("call"))
+    assert world.token_ids() == [token["id"]]
+    goes_on_with_a_callback(world, token)
+
+
+def complete_with_a_named_key(world: World, token: dict[str, Any], data: str) -> None:
+    """The environment knows no named key yet, knows it, and reads it again."""
+    world.take_key("complete")
+    for _ in range(2):
+        world.complete(token, data)
+    world.clock.advance(seconds=60)
+    world.complete(token, data)
+
+
+settles("complete with a named key", SMALL, complete_with_a_named_key, SMALL)
+
+
 # Metadata
 
 METADATA: dict[str, Any] = {"metadata": {"order": "ord_4711"}}

@@ -248,13 +248,12 @@ def http_handler(
 
 def _with_caller(request: Request, scope: Action | None) -> Request:
     """Return the request with its caller. Raises Unauthenticated, and Forbidden if the caller is a key without the scope."""
-    caller = services.credentials.caller(request.authorization)
-    if caller is ROOT:
-        return request
     if scope is None:
-        raise Forbidden("Only the root key may do this")
+        services.credentials.check_root(request.authorization)
+        return request
+    caller = services.credentials.caller(request.authorization)
     caller.require(scope)
-    return replace(request, caller=caller)
+    return request if caller is ROOT else replace(request, caller=caller)
 
 
 def _preflight(request: Request) -> Response:

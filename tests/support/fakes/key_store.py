@@ -26,6 +26,8 @@ class MemoryKeyStore:
 
     def add(self, key: NamedKey, now: int) -> None:
         held = self.keys.get(key.name)
+        if held == key:
+            return
         if held and not held.has_expired(now):
             raise KeyNameTaken
         if not held and len(self.keys) >= MOST:

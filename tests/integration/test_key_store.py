@@ -1,0 +1,259 @@
+"""Named keys in the table, on moto; and the same promises of the fake in memory."""
+
+import io
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError
+
+from in_process.api_gateway import TOKENS, Api
+from in_process.fakes.clock import FakeClock
+from in_process.moto_stack import MotoStack
+from tests.support.access_tokens import forged
+from tests.support.fakes.key_store import MemoryKeyStore
+from tests.support.races import race
+from waitpoints.aws import key_store
+from waitpoints.aws.items import DOCTOR, OVERDUE, primary_key, wire
+from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
+from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
+from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
+
+AnyStore = KeyStore | MemoryKeyStore
+NOW = 1_800_000_000_000
+LIMITED = (Scope("create", "team-a"), Scope("read"))
+RACERS = 8
+
+
+def key(name: str, expires_at: int | None = None, secret: str = "") -> NamedKey:
+    return NamedKey(name, digest(secret or name), LIMITED, NOW, expires_at)
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
+    return MemoryKeyStore() if request.param == "memory" else in_dynamodb(stack)
+
+
+def in_dynamodb(stack: MotoStack) -> KeyStore:
+    return KeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+
+
+def fill(store: AnyStore, keys: list[NamedKey]) -> None:
+    if isinstance(store, MemoryKeyStore):
+        store.keys = {key.name: key for key in keys}
+        return
+    item = {**primary_key("keys", "named"), "keys": wire({key.name: key_store._map(key) for key in keys})}
+    store._client.put_item(TableName=store._table, Item=item)
+
+
+def names(store: AnyStore) -> list[str]:
+    return sorted(key.name for key in store.read())
+
+
+def outcome(act: Callable[[], object]) -> object:
+    """What it returns, or the type of what it raises."""
+    try:
+        return act()
+    except (KeyNameTaken, TooManyKeys, TryAgain) as error:
+        return type(error)
+
+
+class TestAKey:
+    @pytest.mark.parametrize("written", [key("ci"), key("CI.2_-x", NOW + 1), replace(key("all"), scopes=())])
+    def test_comes_back_as_it_was_written(self, store: AnyStore, written: NamedKey) -> None:
+        assert list(store.read()) == []
+        store.add(written, NOW)
+        assert list(store.read()) == [written]
+
+    def test_has_a_name_of_its_own(self, store: AnyStore) -> None:
+        store.add(key("ci"), NOW)
+        with pytest.raises(KeyNameTaken):
+            store.add(key("ci", secret="another"), NOW)
+        store.add(key("CI"), NOW)
+        assert sorted(store.read(), key=lambda it: it.name) == [key("CI"), key("ci")]
+
+    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyStore) -> None:
+        store.add(key("ci"), NOW)
+        store.add(key("ci"), NOW)
+        assert names(store) == ["ci"]
+
+    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyStore) -> None:
+        store.add(key("ci", NOW + 5), NOW)
+        new = key("ci", secret="another")
+        with pytest.raises(KeyNameTaken):
+            store.add(new, NOW + 4)
+        store.add(new, NOW + 5)
+        assert list(store.read()) == [new]
+
+    def test_is_removed_once(self, store: AnyStore) -> None:
+        assert store.remove("ci") is False
+        store.add(key("ci"), NOW)
+        store.add(key("shop"), NOW)
+        assert (store.remove("ci"), store.remove("ci")) == (True, False)
+        assert names(store) == ["shop"]
+        store.add(key("ci"), NOW)
+        assert names(store) == ["ci", "shop"]
+
+
+class TestFiveHundredKeys:
+    def full(self, **expired: int) -> list[NamedKey]:
+        return [*(key(f"key-{number}") for number in range(MOST - len(expired))), *(key(*it) for it in expired.items())]
+
+    def test_are_all_that_fit(self, store: AnyStore) -> None:
+        assert MOST == 500
+        fill(store, self.full()[1:])
+        store.add(key("last"), NOW)
+        with pytest.raises(TooManyKeys):
+            store.add(key("one-too-many"), NOW)
+        store.remove("key-7")
+        store.add(key("one-too-many"), NOW)
+        assert len(store.read()) == MOST
+
+    def test_make_room_where_one_has_expired(self, store: AnyStore) -> None:
+        fill(store, self.full(old=NOW, short=NOW + 1))
+        store.add(key("new"), NOW)
+        assert {"old", "short", "new"} & set(names(store)) == {"short", "new"}
+        with pytest.raises(TooManyKeys):
+            store.add(key("newer"), NOW)
+        store.add(key("short", secret="another"), NOW + 1)  # in its own place
+        assert len(store.read()) == MOST
+
+    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyStore) -> None:
+        scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read")), Scope("endpoints"))
+        keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
+        fill(store, keys[1:])
+        store.add(keys[0], NOW)
+        assert len(store.read()) == MOST
+
+    def test_are_fewer_if_their_tags_are_not_ascii(self, stack: MotoStack) -> None:
+        """The limit is then that of an item, 400 KB."""
+        store = in_dynamodb(stack)
+        wide = (Scope("create", "ü" * 1000),)
+        fill(store, [replace(key(f"key-{number}"), scopes=wide) for number in range(192)])
+        assert {outcome(lambda it=it: store.add(replace(key(it), scopes=wide), NOW)) for it in "abcdef"} == {None, TooManyKeys}
+        store.remove("key-7")
+        store.add(replace(key("g"), scopes=wide), NOW)
+
+
+class TestAtOnce:
+    def test_the_first_keys_are_all_kept(self, store: AnyStore) -> None:
+        race([partial(store.add, key(f"key-{number}"), NOW) for number in range(RACERS)])
+        assert names(store) == [f"key-{number}" for number in range(RACERS)]
+
+    @pytest.mark.parametrize("before", [[], [key("ci", NOW)]], ids=["free", "expired"])
+    def test_one_key_gets_a_name(self, store: AnyStore, before: list[NamedKey]) -> None:
+        fill(store, before)
+        made = [key("ci", secret=f"secret {number}") for number in range(RACERS)]
+        outcomes = race([partial(outcome, partial(store.add, one, NOW)) for one in made])
+        assert sorted(map(str, outcomes)) == sorted(map(str, [None, *[KeyNameTaken] * (RACERS - 1)]))
+        assert list(store.read()) == [made[outcomes.index(None)]]
+
+    @pytest.mark.parametrize("expired", [0, 3])
+    def test_no_more_than_fit_are_made(self, store: AnyStore, expired: int) -> None:
+        old = [key(f"old-{number}", NOW) for number in range(expired)]
+        fill(store, [*(key(f"key-{number}") for number in range(MOST - 2 - expired)), *old])
+        outcomes = race([partial(outcome, partial(store.add, key(f"new-{number}"), NOW)) for number in range(RACERS)])
+        assert outcomes.count(None) == 2 + expired
+        assert outcomes.count(TooManyKeys) == RACERS - 2 - expired
+        kept = {f"new-{number}" for number, it in enumerate(outcomes) if it is None}
+        assert {name for name in names(store) if not name.startswith("key-")} == kept
+        assert len(store.read()) == MOST
+
+    def test_a_key_is_revoked_once_and_no_other(self, store: AnyStore) -> None:
+        fill(store, [key("ci"), key("shop")])
+        racers = [partial(store.remove, "ci") for _ in range(RACERS)]
+        more = [partial(store.add, key(f"new-{number}"), NOW) for number in range(RACERS)]
+        assert race([*racers, *more]).count(True) == 1
+        assert names(store) == sorted(["shop", *(f"new-{number}" for number in range(RACERS))])
+
+
+def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KeyStore, "_try_to_add", lambda *_: {})
+    with pytest.raises(TryAgain):
+        in_dynamodb(stack).add(key("ci"), NOW)
+
+
+class TestLastUse:
+    def test_is_the_last_one_of_each_key(self, store: AnyStore) -> None:
+        assert store.read_used() == {}
+        for name, at in (("ci", NOW), ("shop", NOW + 1), ("ci", NOW + 2)):
+            store.note_used(key(name), at)
+        assert store.read_used() == {digest("ci"): NOW + 2, digest("shop"): NOW + 1}
+
+    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyStore) -> None:
+        store.note_used(key("ci"), NOW)
+        assert digest("another") not in store.read_used()
+
+    @pytest.mark.parametrize(
+        ("expires_at", "kept_until"),
+        [
+            (None, NOW // 1000 + USED_KEPT),
+            (NOW + 60_000, NOW // 1000 + 60 + USED_KEPT_EXPIRED),
+            (NOW + 366 * 86_400_000, NOW // 1000 + USED_KEPT),
+        ],
+    )
+    def test_is_removed_by_ttl(self, stack: MotoStack, expires_at: int | None, kept_until: int) -> None:
+        in_dynamodb(stack).note_used(key("ci", expires_at), NOW)
+        [item] = items(stack)
+        assert int(item["expiresAt"]["N"]) == kept_until
+
+    def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
+        class Failing:
+            def update_item(self, **_: Any) -> None:
+                raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "UpdateItem")
+
+        KeyStore(Failing(), "table").note_used(key("ci"), NOW)  # type: ignore[arg-type]
+        [line] = [json.loads(line) for line in log.getvalue().splitlines()]
+        shown = {name: line[name] for name in ("level", "message", "key", "error", "awsCode")}
+        assert shown == {
+            "level": "WARNING",
+            "message": "Use of a key not noted",
+            "key": "ci",
+            "error": "ClientError",
+            "awsCode": "ThrottlingException",
+        }
+        assert digest("ci") not in log.getvalue()
+
+
+def items(stack: MotoStack) -> Any:
+    return boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+
+
+def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> None:
+    store = in_dynamodb(stack)
+    for name in ("ci", "token", "replies"):
+        store.add(key(name, NOW), NOW)
+        store.note_used(key(name), NOW)
+    before = items(stack)
+    answer = stack.functions()["doctor"].call({})
+    assert (answer["finished"], answer["undone"]) == (0, 0)
+    assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+
+
+def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock) -> None:
+    """No text that can be read in the table, nor what could be made of one, is accepted anywhere."""
+    shown = new_key()
+    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"), Scope("complete")), clock()), clock())
+    token = api.create()
+    path = f"{TOKENS}/{token['id']}"
+    assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 200
+    leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("keys")]))
+    assert {"ci", digest(shown), "read", "complete"} <= leaked
+    assert not any(shown[11:] in text for text in leaked)
+    for text in [made for text in leaked for made in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:
+        assert api.get(path, {"authorization": f"Bearer {text}"}).status == 401
+        assert api.post(f"{path}/complete", {}, {"authorization": f"Bearer {forged(text, token['id'])}"}).status == 401
+
+
+def texts(value: Any) -> list[str]:
+    """Every text in a JSON value, also the names of members."""
+    match value:
+        case dict():
+            return [text for pair in value.items() for one in pair for text in texts(one)]
+        case list():
+            return [text for one in value for text in texts(one)]
+    return [value] if isinstance(value, str) else []
