@@ -2,9 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import boto3
@@ -14,27 +12,18 @@ from botocore.exceptions import ClientError
 from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.clock import FakeClock
 from in_process.moto_stack import MotoStack
+from tests.support import key_races
 from tests.support.access_tokens import forged
 from tests.support.fakes.key_store import MemoryKeyStore
-from tests.support.races import race
-from waitpoints.aws import key_store
-from waitpoints.aws.items import DOCTOR, OVERDUE, primary_key, wire
+from tests.support.key_races import NOW, AnyKeyStore, fill, key, names, outcome
+from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
 from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
 from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
 
-AnyStore = KeyStore | MemoryKeyStore
-NOW = 1_800_000_000_000
-LIMITED = (Scope("create", "team-a"), Scope("read"))
-RACERS = 8
-
-
-def key(name: str, expires_at: int | None = None, secret: str = "") -> NamedKey:
-    return NamedKey(name, digest(secret or name), LIMITED, NOW, expires_at)
-
 
 @pytest.fixture(params=["DynamoDB", "memory"])
-def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyStore:
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyKeyStore:
     return MemoryKeyStore() if request.param == "memory" else in_dynamodb(stack)
 
 
@@ -42,46 +31,26 @@ def in_dynamodb(stack: MotoStack) -> KeyStore:
     return KeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
 
 
-def fill(store: AnyStore, keys: list[NamedKey]) -> None:
-    if isinstance(store, MemoryKeyStore):
-        store.keys = {key.name: key for key in keys}
-        return
-    item = {**primary_key("keys", "named"), "keys": wire({key.name: key_store._map(key) for key in keys})}
-    store._client.put_item(TableName=store._table, Item=item)
-
-
-def names(store: AnyStore) -> list[str]:
-    return sorted(key.name for key in store.read())
-
-
-def outcome(act: Callable[[], object]) -> object:
-    """What it returns, or the type of what it raises."""
-    try:
-        return act()
-    except (KeyNameTaken, TooManyKeys, TryAgain) as error:
-        return type(error)
-
-
 class TestAKey:
     @pytest.mark.parametrize("written", [key("ci"), key("CI.2_-x", NOW + 1), replace(key("all"), scopes=())])
-    def test_comes_back_as_it_was_written(self, store: AnyStore, written: NamedKey) -> None:
+    def test_comes_back_as_it_was_written(self, store: AnyKeyStore, written: NamedKey) -> None:
         assert list(store.read()) == []
         store.add(written, NOW)
         assert list(store.read()) == [written]
 
-    def test_has_a_name_of_its_own(self, store: AnyStore) -> None:
+    def test_has_a_name_of_its_own(self, store: AnyKeyStore) -> None:
         store.add(key("ci"), NOW)
         with pytest.raises(KeyNameTaken):
             store.add(key("ci", secret="another"), NOW)
         store.add(key("CI"), NOW)
         assert sorted(store.read(), key=lambda it: it.name) == [key("CI"), key("ci")]
 
-    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyStore) -> None:
+    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyKeyStore) -> None:
         store.add(key("ci"), NOW)
         store.add(key("ci"), NOW)
         assert names(store) == ["ci"]
 
-    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyStore) -> None:
+    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyKeyStore) -> None:
         store.add(key("ci", NOW + 5), NOW)
         new = key("ci", secret="another")
         with pytest.raises(KeyNameTaken):
@@ -89,7 +58,7 @@ class TestAKey:
         store.add(new, NOW + 5)
         assert list(store.read()) == [new]
 
-    def test_is_removed_once(self, store: AnyStore) -> None:
+    def test_is_removed_once(self, store: AnyKeyStore) -> None:
         assert store.remove("ci") is False
         store.add(key("ci"), NOW)
         store.add(key("shop"), NOW)
@@ -103,7 +72,7 @@ class TestFiveHundredKeys:
     def full(self, **expired: int) -> list[NamedKey]:
         return [*(key(f"key-{number}") for number in range(MOST - len(expired))), *(key(*it) for it in expired.items())]
 
-    def test_are_all_that_fit(self, store: AnyStore) -> None:
+    def test_are_all_that_fit(self, store: AnyKeyStore) -> None:
         assert MOST == 500
         fill(store, self.full()[1:])
         store.add(key("last"), NOW)
@@ -113,7 +82,7 @@ class TestFiveHundredKeys:
         store.add(key("one-too-many"), NOW)
         assert len(store.read()) == MOST
 
-    def test_make_room_where_one_has_expired(self, store: AnyStore) -> None:
+    def test_make_room_where_one_has_expired(self, store: AnyKeyStore) -> None:
         fill(store, self.full(old=NOW, short=NOW + 1))
         store.add(key("new"), NOW)
         assert {"old", "short", "new"} & set(names(store)) == {"short", "new"}
@@ -122,7 +91,7 @@ class TestFiveHundredKeys:
         store.add(key("short", secret="another"), NOW + 1)  # in its own place
         assert len(store.read()) == MOST
 
-    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyStore) -> None:
+    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyKeyStore) -> None:
         scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read")), Scope("endpoints"))
         keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
         fill(store, keys[1:])
@@ -140,35 +109,20 @@ class TestFiveHundredKeys:
 
 
 class TestAtOnce:
-    def test_the_first_keys_are_all_kept(self, store: AnyStore) -> None:
-        race([partial(store.add, key(f"key-{number}"), NOW) for number in range(RACERS)])
-        assert names(store) == [f"key-{number}" for number in range(RACERS)]
+    def test_the_first_keys_are_all_kept(self, store: AnyKeyStore) -> None:
+        key_races.first_keys_are_all_kept(store)
 
     @pytest.mark.parametrize("before", [[], [key("ci", NOW)]], ids=["free", "expired"])
-    def test_one_key_gets_a_name(self, store: AnyStore, before: list[NamedKey]) -> None:
+    def test_one_key_gets_a_name(self, store: AnyKeyStore, before: list[NamedKey]) -> None:
         fill(store, before)
-        made = [key("ci", secret=f"secret {number}") for number in range(RACERS)]
-        outcomes = race([partial(outcome, partial(store.add, one, NOW)) for one in made])
-        assert sorted(map(str, outcomes)) == sorted(map(str, [None, *[KeyNameTaken] * (RACERS - 1)]))
-        assert list(store.read()) == [made[outcomes.index(None)]]
+        key_races.one_key_gets_a_name(store)
 
     @pytest.mark.parametrize("expired", [0, 3])
-    def test_no_more_than_fit_are_made(self, store: AnyStore, expired: int) -> None:
-        old = [key(f"old-{number}", NOW) for number in range(expired)]
-        fill(store, [*(key(f"key-{number}") for number in range(MOST - 2 - expired)), *old])
-        outcomes = race([partial(outcome, partial(store.add, key(f"new-{number}"), NOW)) for number in range(RACERS)])
-        assert outcomes.count(None) == 2 + expired
-        assert outcomes.count(TooManyKeys) == RACERS - 2 - expired
-        kept = {f"new-{number}" for number, it in enumerate(outcomes) if it is None}
-        assert {name for name in names(store) if not name.startswith("key-")} == kept
-        assert len(store.read()) == MOST
+    def test_no_more_than_fit_are_made(self, store: AnyKeyStore, expired: int) -> None:
+        key_races.no_more_than_fit_are_made(store, expired)
 
-    def test_a_key_is_revoked_once_and_no_other(self, store: AnyStore) -> None:
-        fill(store, [key("ci"), key("shop")])
-        racers = [partial(store.remove, "ci") for _ in range(RACERS)]
-        more = [partial(store.add, key(f"new-{number}"), NOW) for number in range(RACERS)]
-        assert race([*racers, *more]).count(True) == 1
-        assert names(store) == sorted(["shop", *(f"new-{number}" for number in range(RACERS))])
+    def test_a_key_is_revoked_once_and_no_other(self, store: AnyKeyStore) -> None:
+        key_races.a_key_is_revoked_once_and_no_other(store)
 
 
 def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +132,13 @@ def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkey
 
 
 class TestLastUse:
-    def test_is_the_last_one_of_each_key(self, store: AnyStore) -> None:
+    def test_is_the_last_one_of_each_key(self, store: AnyKeyStore) -> None:
         assert store.read_used() == {}
         for name, at in (("ci", NOW), ("shop", NOW + 1), ("ci", NOW + 2)):
             store.note_used(key(name), at)
         assert store.read_used() == {digest("ci"): NOW + 2, digest("shop"): NOW + 1}
 
-    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyStore) -> None:
+    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyKeyStore) -> None:
         store.note_used(key("ci"), NOW)
         assert digest("another") not in store.read_used()
 
@@ -244,9 +198,9 @@ def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock
     leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("keys")]))
     assert {"ci", digest(shown), "read", "complete"} <= leaked
     assert not any(shown[11:] in text for text in leaked)
-    for text in [made for text in leaked for made in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:
-        assert api.get(path, {"authorization": f"Bearer {text}"}).status == 401
-        assert api.post(f"{path}/complete", {}, {"authorization": f"Bearer {forged(text, token['id'])}"}).status == 401
+    for guess in [guess for text in leaked for guess in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:
+        assert api.get(path, {"authorization": f"Bearer {guess}"}).status == 401
+        assert api.post(f"{path}/complete", {}, {"authorization": f"Bearer {forged(guess, token['id'])}"}).status == 401
 
 
 def texts(value: Any) -> list[str]:

@@ -106,7 +106,9 @@ class TestAKey:
         assert cache.find(short.digest) is None
         assert table.reads == 1
 
-    def test_is_read_again_after_the_clock_was_set_back(self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey) -> None:
+    def test_is_read_again_after_the_clock_was_set_back(
+        self, cache: KeyCache, table: Table, clock: FakeClock, ci: NamedKey
+    ) -> None:
         cache.find(ci.digest)
         table.keys.clear()
         clock.advance(-1)

@@ -50,6 +50,9 @@ HEAVY = [
     f"{API}.endpoints.settings",
     f"{API}.public_token_request",
     f"{API}.senders.schemes",
+    "waitpoints.aws.key_store",
+    "waitpoints.key_cache",
+    "waitpoints.named_keys",
 ]
 OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
 

@@ -65,7 +65,9 @@ class KeyStore:
                 ExpressionAttributeValues=wire_values(now=now, keptUntil=kept_until),
             )
         except AWS_FAILURES as error:
-            telemetry.logger.warning("Use of a key not noted", key=key.name, error=type(error).__name__, awsCode=error_code(error))
+            telemetry.logger.warning(
+                "Use of a key not noted", key=key.name, error=type(error).__name__, awsCode=error_code(error)
+            )
 
     def add(self, key: NamedKey, now: int) -> None:
         """Store a new key, in the place of an expired one if there are MOST. Raises KeyNameTaken or TooManyKeys.
