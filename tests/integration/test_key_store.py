@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ClientError
+from botocore.stub import Stubber
 
 from in_process.api_gateway import TOKENS, Api
 from in_process.fakes.clock import FakeClock
@@ -15,7 +16,7 @@ from in_process.moto_stack import MotoStack
 from tests.support import key_races
 from tests.support.access_tokens import forged
 from tests.support.fakes.key_store import MemoryKeyStore
-from tests.support.key_races import NOW, AnyKeyStore, fill, key, names, outcome
+from tests.support.key_races import NOW, AnyKeyStore, fill, key, names
 from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
 from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
@@ -29,6 +30,15 @@ def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyKeyStore:
 
 def in_dynamodb(stack: MotoStack) -> KeyStore:
     return KeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+
+
+def refusing(code: str, message: str = "") -> Any:
+    """A client each of whose updates is refused."""
+    client: Any = boto3.client("dynamodb")
+    stubber = Stubber(client)
+    stubber.add_client_error("update_item", code, message)
+    stubber.activate()
+    return client
 
 
 class TestAKey:
@@ -98,14 +108,17 @@ class TestFiveHundredKeys:
         store.add(keys[0], NOW)
         assert len(store.read()) == MOST
 
-    def test_are_fewer_if_their_tags_are_not_ascii(self, stack: MotoStack) -> None:
-        """The limit is then that of an item, 400 KB."""
-        store = in_dynamodb(stack)
-        wide = (Scope("create", "ü" * 1000),)
-        fill(store, [replace(key(f"key-{number}"), scopes=wide) for number in range(192)])
-        assert {outcome(lambda it=it: store.add(replace(key(it), scopes=wide), NOW)) for it in "abcdef"} == {None, TooManyKeys}
-        store.remove("key-7")
-        store.add(replace(key("g"), scopes=wide), NOW)
+    @pytest.mark.parametrize(
+        ("said", "expected"),
+        [
+            ("Item size to update has exceeded the maximum allowed size", TooManyKeys),
+            ("Invalid UpdateExpression: Expression size has exceeded the maximum allowed size", ClientError),
+        ],
+    )
+    def test_are_fewer_if_their_tags_are_long_in_utf_8(self, said: str, expected: type[Exception]) -> None:
+        """The limit is then that of an item, 400 KB. moto checks it for whole attributes, and so not here."""
+        with pytest.raises(expected):
+            KeyStore(refusing("ValidationException", said), "table").add(key("ci"), NOW)
 
 
 class TestAtOnce:
@@ -147,7 +160,7 @@ class TestLastUse:
         [
             (None, NOW // 1000 + USED_KEPT),
             (NOW + 60_000, NOW // 1000 + 60 + USED_KEPT_EXPIRED),
-            (NOW + 366 * 86_400_000, NOW // 1000 + USED_KEPT),
+            (NOW + 380 * 86_400_000, NOW // 1000 + USED_KEPT),
         ],
     )
     def test_is_removed_by_ttl(self, stack: MotoStack, expires_at: int | None, kept_until: int) -> None:
@@ -156,18 +169,14 @@ class TestLastUse:
         assert int(item["expiresAt"]["N"]) == kept_until
 
     def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
-        class Failing:
-            def update_item(self, **_: Any) -> None:
-                raise ClientError({"Error": {"Code": "ThrottlingException", "Message": ""}}, "UpdateItem")
-
-        KeyStore(Failing(), "table").note_used(key("ci"), NOW)  # type: ignore[arg-type]
+        KeyStore(refusing("ThrottlingException"), "table").note_used(key("ci"), NOW)
         [line] = [json.loads(line) for line in log.getvalue().splitlines()]
         shown = {name: line[name] for name in ("level", "message", "key", "error", "awsCode")}
         assert shown == {
             "level": "WARNING",
             "message": "Use of a key not noted",
             "key": "ci",
-            "error": "ClientError",
+            "error": "ThrottlingException",
             "awsCode": "ThrottlingException",
         }
         assert digest("ci") not in log.getvalue()
@@ -200,7 +209,8 @@ def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock
     assert not any(shown[11:] in text for text in leaked)
     for guess in [guess for text in leaked for guess in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:
         assert api.get(path, {"authorization": f"Bearer {guess}"}).status == 401
-        assert api.post(f"{path}/complete", {}, {"authorization": f"Bearer {forged(guess, token['id'])}"}).status == 401
+    public = {"authorization": f"Bearer {forged(digest(shown), token['id'])}"}
+    assert api.post(f"{path}/complete", {}, public).status == 401
 
 
 def texts(value: Any) -> list[str]:

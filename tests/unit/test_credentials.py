@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from tests.support.access_tokens import TOKEN, check, signed
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.public_access_token import check_may_complete
-from waitpoints.credentials import AUDIENCE, ISSUER, ROOT
+from waitpoints.caller import ROOT
+from waitpoints.credentials import AUDIENCE, ISSUER
 from waitpoints.errors import TryAgain, Unauthenticated
 from waitpoints.key_cache import LOOK_AGAIN_AFTER
 from waitpoints.named_keys import digest, new_key

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.credentials import ROOT
 from waitpoints.errors import Forbidden
 from waitpoints.named_keys import SHOWN_DIGITS, NamedCaller, NamedKey, Scope, digest, has_form, new_key
 
@@ -89,7 +88,5 @@ class TestWhoHoldsIt:
         assert self.CALLER.may("read", [])
         assert not self.CALLER.may("complete", ["team-a"])
 
-    def test_has_a_name_and_the_root_key_none_and_no_limit(self) -> None:
-        assert (self.CALLER.name, ROOT.name) == ("ci", None)
-        assert ROOT.require("endpoints") is None
-        assert ROOT.may("complete", [])
+    def test_has_a_name(self) -> None:
+        assert self.CALLER.name == "ci"

@@ -2,7 +2,8 @@
 
 import jwt
 
-from waitpoints.credentials import AUDIENCE, ISSUER, Caller, Credentials, bearer
+from waitpoints.caller import Caller
+from waitpoints.credentials import AUDIENCE, ISSUER, Credentials, bearer
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 

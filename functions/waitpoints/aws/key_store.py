@@ -28,7 +28,7 @@ USED = "keys used"
 USED_KEPT = 400 * 86_400  # seconds, after the last use
 USED_KEPT_EXPIRED = 30 * 86_400  # seconds, after the key expires
 TRIES = 20
-TOO_LARGE = "maximum allowed size"  # what DynamoDB says of an item over 400 KB
+TOO_LARGE = "Item size"  # "… to update has exceeded the maximum allowed size": of an item over 400 KB
 
 IS_MADE = "attribute_exists(#keys)"
 IS_FREE = "(attribute_not_exists(#keys.#name) OR #keys.#name.expiresAt <= :now)"  # an expired key may be replaced

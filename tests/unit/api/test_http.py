@@ -18,7 +18,7 @@ from openapi.operations import OPERATIONS, methods
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.http import Request, Response, http_handler
-from waitpoints.credentials import ROOT, Action, Caller
+from waitpoints.caller import ROOT, Action, Caller
 from waitpoints.key_cache import CACHED_FOR
 from waitpoints.named_keys import new_key
 
