@@ -7,7 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from in_process.api_gateway import TOKENS, Api
@@ -21,6 +21,7 @@ from waitpoints.aws.items import DOCTOR, OVERDUE
 from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
 from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
 from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.wiring import services
 
 
 @pytest.fixture(params=["DynamoDB", "memory"])
@@ -180,6 +181,24 @@ class TestLastUse:
             "awsCode": "ThrottlingException",
         }
         assert digest("ci") not in log.getvalue()
+
+
+def test_a_request_goes_on_if_the_use_of_its_key_cannot_be_noted(api: Api, stack: MotoStack, clock: FakeClock) -> None:
+    shown, events = new_key(), services.dynamodb_client.meta.events
+    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"),), clock()), clock())
+    tried: list[Any] = []
+
+    def fail(**given: Any) -> None:
+        tried.append(given)
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+    events.register("before-call.dynamodb.UpdateItem", fail)
+    try:
+        statuses = [api.get(TOKENS, {"authorization": f"Bearer {shown}"}).status for _ in range(2)]
+    finally:
+        events.unregister("before-call.dynamodb.UpdateItem", fail)
+    assert (statuses, len(tried)) == ([200, 200], 1)
+    assert in_dynamodb(stack).read_used() == {}
 
 
 def items(stack: MotoStack) -> Any:

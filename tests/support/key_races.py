@@ -71,7 +71,7 @@ def no_more_than_fit_are_made(store: AnyKeyStore, expired: int) -> None:
 
 def a_key_is_revoked_once_and_no_other(store: AnyKeyStore) -> None:
     fill(store, [key("ci"), key("shop")])
-    revoke = [partial(store.remove, "ci") for _ in range(RACERS)]
-    make = [partial(store.add, key(f"new-{number}"), NOW) for number in range(RACERS)]
+    revoke: list[Callable[[], object]] = [partial(store.remove, "ci") for _ in range(RACERS)]
+    make: list[Callable[[], object]] = [partial(store.add, key(f"new-{number}"), NOW) for number in range(RACERS)]
     assert race([*revoke, *make]).count(True) == 1
     assert names(store) == sorted(["shop", *(f"new-{number}" for number in range(RACERS))])

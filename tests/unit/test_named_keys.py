@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from waitpoints.caller import Action
 from waitpoints.errors import Forbidden
 from waitpoints.named_keys import SHOWN_DIGITS, NamedCaller, NamedKey, Scope, digest, has_form, new_key
 
@@ -76,9 +77,10 @@ class TestWhoHoldsIt:
     CALLER = NamedCaller(NamedKey("ci", digest(ZEROS), (Scope("create", "team-a"), Scope("read")), 0))
 
     def test_is_told_which_scope_is_missing(self) -> None:
-        for action in ("complete", "endpoints"):
+        missing: list[Action] = ["complete", "endpoints"]
+        for action in missing:
             with pytest.raises(Forbidden, match=f"^This key lacks the scope {action}$"):
-                self.CALLER.require(action)  # type: ignore[arg-type]
+                self.CALLER.require(action)
 
     def test_is_limited_to_the_tag_of_the_scope(self) -> None:
         assert (self.CALLER.require("create"), self.CALLER.require("read")) == ("team-a", None)

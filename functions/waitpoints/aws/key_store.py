@@ -94,9 +94,10 @@ class KeyStore:
         try:
             self._update(update, condition, names, values)
         except self._client.exceptions.ConditionalCheckFailedException as error:
-            if "Item" not in error.response:
+            refused: Any = error.response
+            if "Item" not in refused:
                 self._update("SET #keys = if_not_exists(#keys, :none)", None, {"#keys": KEYS}, {"none": {}})
-            return _named_keys(error.response.get("Item"))
+            return _named_keys(refused.get("Item"))
         except self._client.exceptions.ClientError as error:
             if error_code(error) == "ValidationException" and TOO_LARGE in str(error):
                 raise TooManyKeys from None

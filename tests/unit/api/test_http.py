@@ -86,7 +86,8 @@ class TestANamedKey:
             return Response({})
 
         event = http_event("POST", "/new", "", b"", {"authorization": f"Bearer {key}"}, "ANY /new", {})
-        answered = answer(event, Context("New"))
+        context: Any = Context("New")
+        answered = answer(event, context)
         return answered["statusCode"], json.loads(answered["body"]), callers
 
     @pytest.fixture(autouse=True)
