@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, ConnectTimeoutError
 from botocore.stub import Stubber
 
 from in_process.api_gateway import TOKENS, Api
+from in_process.event_sources import Stream
 from in_process.fakes.clock import FakeClock
 from in_process.moto_stack import MotoStack
 from tests.support import key_races
@@ -214,6 +215,17 @@ def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> Non
     answer = stack.functions()["doctor"].call({})
     assert (answer["finished"], answer["undone"]) == (0, 0)
     assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+
+
+def test_no_stream_passes_keys_and_their_last_use_on(stack: MotoStack) -> None:
+    stream, store = Stream(stack), in_dynamodb(stack)
+    store.add(key("ci", NOW), NOW)
+    store.note_used(key("ci"), NOW)
+    store.remove("ci")
+    assert len(items(stack)) == 2
+    consumers = [name for name, it in stack.functions().items() if "dynamodb" in str(it.properties.get("Events")).lower()]
+    assert {"resume_waiters", "schedule_timeouts"} <= set(consumers)
+    assert [stream.records(name) for name in consumers] == [[]] * len(consumers)
 
 
 def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock) -> None:
