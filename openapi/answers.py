@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from waitpoints.named_keys import NAME_PATTERN
+
 Instant = Annotated[
     str,
     Field(
@@ -26,6 +28,7 @@ CallbackUrl = Annotated[
     ),
 ]
 
+KeyName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 EndpointName = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]
 EndpointUrl = Annotated[
     str,
@@ -318,6 +321,31 @@ class ListEndpointsResult(AnswerModel):
 
 
 class DeleteEndpointResponse(AnswerModel):
+    success: Literal[True]
+
+
+class NamedKey(AnswerModel):
+    """A named key, without the key itself."""
+
+    name: KeyName
+    scopes: list[str] = Field(description="What it may do: `create`, `complete:TAG`.")
+    createdAt: Instant
+    expiresAt: Instant = _optional("Absent if it never expires.")
+
+
+class CreatedKey(NamedKey):
+    key: str = Field(description="The key. No other answer has it.", pattern="^tr_prod_sk_[0-9A-Za-z]{24}$")
+
+
+class ListedKey(NamedKey):
+    lastUsedAt: Instant = _optional("Up to an hour before its last use. Absent if it was never used.")
+
+
+class ListKeysResult(AnswerModel):
+    data: list[ListedKey]
+
+
+class RevokeKeyResponse(AnswerModel):
     success: Literal[True]
 
 

@@ -11,9 +11,12 @@
       NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
+      KeyNotFound
       OutputNotFound
       TooManyWaiters
       TokenHasEnded
+      KeyNameTaken
+      TooManyKeys
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -22,6 +25,7 @@
       InvalidPage
       InvalidNotify
       InvalidEndpoint
+      InvalidKey
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
       TryAgain
@@ -110,6 +114,13 @@ class EndpointNotFound(WaitpointsError):
         super().__init__("Endpoint not found")
 
 
+class KeyNotFound(WaitpointsError):
+    """No named key has this name."""
+
+    def __init__(self) -> None:
+        super().__init__("Key not found")
+
+
 class OutputNotFound(WaitpointsError):
     """The output is not in the bucket, or it was removed after its retention."""
 
@@ -126,6 +137,20 @@ class TokenHasEnded(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
+
+
+class KeyNameTaken(WaitpointsError):
+    """A named key with this name has neither expired nor been revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("A key has this name: revoke it first, or choose another name")
+
+
+class TooManyKeys(WaitpointsError):
+    """The stack has as many named keys as it can hold, and none of them has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("The stack has as many keys as it can hold: revoke one first")
 
 
 class InvalidTimeout(WaitpointsError):
@@ -164,6 +189,10 @@ class InvalidNotify(WaitpointsError):
 
 class InvalidEndpoint(WaitpointsError):
     """A name, an expression or a keyTTL that no endpoint can have."""
+
+
+class InvalidKey(WaitpointsError):
+    """A name, a scope or an expiresIn that no named key can have."""
 
 
 class PayloadRefused(WaitpointsError):

@@ -18,6 +18,8 @@ from waitpoints.credentials import NAMED_KEY, Action, Caller
 from waitpoints.errors import Forbidden
 
 MOST = 500  # keys of a stack: they are in one item
+MAX_NAME = 64  # characters
+NAME_PATTERN = f"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}"
 SHOWN_DIGITS = 16  # hexadecimal, of a key's digest: they name the key in public access tokens
 
 _BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -71,6 +73,11 @@ class NamedCaller(Caller):
 
     def may(self, action: Action, tags: Collection[str]) -> bool:
         return action in self._tags and (self._tags[action] is None or self._tags[action] in tags)
+
+
+def is_name(text: str) -> bool:
+    """Whether a key can have this name."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 def new_key() -> str:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from waitpoints.notices import Notice
 
 MAX_WAITERS = 100  # of one token
+MAX_TAG_LENGTH = 128  # characters
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 ORIGIN_TEXT = 256  # characters

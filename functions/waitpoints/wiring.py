@@ -65,6 +65,7 @@ type Part = Literal[
     "endpoint_cache",
     "endpoint_tally",
     "endpoints",
+    "key_store",
     "keys",
     "notice_store",
     "noticing",

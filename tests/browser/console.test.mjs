@@ -96,6 +96,7 @@ test("an answer that is not the API's signs nobody in and is never shown as one"
     [500, "null"],
     [200, "{}"],
     [502, '{"error":{}}'],
+    [403, "{}"],
     [200, "null"],
   ];
   for (const [status, body] of ODD) {
@@ -175,6 +176,8 @@ const VIEWS = {
   endpoints: "#/endpoints",
   endpoint: `#/endpoints/on/${scene.endpoint}`,
   "new endpoint": "#/endpoints/new",
+  keys: "#/keys",
+  "new key": "#/keys/new",
   "no such token": "#/tokens/waitpoint_00000000000000000000000000",
 };
 
@@ -224,6 +227,7 @@ test("shows every value that an outsider can set as text, and its policy is neve
     `#/tokens/${scene.decision}`,
     "#/endpoints",
     `#/endpoints/on/${scene.endpoint}`,
+    "#/keys",
   ]) {
     await visit(tab, view);
     seen.push(await text(tab, "main"));
@@ -813,6 +817,62 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Delete the endpoint");
   await untilItSays(tab, "The endpoint was deleted");
   assert.equal((await api("GET", `/api/v1/endpoints/${name}`)).status, 404);
+  await tab.browserContext().close();
+});
+
+test("a named key is made and shown once, may do what its scopes say, and is revoked", async () => {
+  const name = `console-${Date.now()}`;
+  const tab = await signedIn(browser, "#/keys/new");
+  await tab.type("[name=name]", name);
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Choose what the key may do");
+  assert.equal(await tab.$eval("[name='tag of create']", (input) => input.disabled), true);
+  await tab.click("[value=create]");
+  await tab.type("[name='tag of create']", "team-a");
+  await tab.click("[value=complete]");
+  await tab.type("[name=expiresIn]", "soon");
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Invalid expiresIn");
+  await tab.$eval("[name=expiresIn]", (input) => {
+    input.value = "90d";
+  });
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Copy it now: it is not stored, and is never shown again.");
+  const key = await text(tab, "code");
+  assert.match(key, /^tr_prod_sk_[0-9A-Za-z]{24}$/);
+  await tab.evaluate(() => {
+    const writeText = async (copied) => Object.assign(window, { copied });
+    Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+  });
+  await press(tab, "Copy");
+  await untilItSays(tab, "Copied the key");
+  assert.equal(await tab.evaluate(() => window.copied), key);
+  await press(tab, "Done");
+  await untilItSays(tab, name);
+  assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Made[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));
+  assert.ok(!(await tab.content()).includes(key));
+
+  const theirs = await open(browser);
+  await theirs.goto(CONSOLE);
+  const until = Date.now() + 7_000; // a function that has looked for a new key does not look again for five seconds
+  do await submitKey(theirs, key);
+  while (!(await theirs.waitForSelector("header", { timeout: 1_000 }).catch(() => null)) && Date.now() < until);
+  await shown(theirs);
+  await untilItSays(theirs, "This key lacks the scope read");
+  await visit(theirs, "#/keys");
+  await untilItSays(theirs, "Only the root key may do this");
+  await theirs.browserContext().close();
+
+  await visit(tab, "#/keys");
+  await press(tab, `Revoke ${name}`);
+  await untilItSays(tab, "refused everywhere within a minute");
+  await press(tab, "Revoke the key");
+  await untilItSays(tab, "The key was revoked");
+  const { body } = await api("GET", "/api/v1/keys");
+  assert.deepEqual(
+    body.data.filter((it) => it.name === name),
+    [],
+  );
   await tab.browserContext().close();
 });
 

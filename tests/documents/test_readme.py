@@ -67,7 +67,7 @@ def test_the_price_of_a_million_waits_is_that_of_docs_costs() -> None:
 
 def test_the_limits_are_those_of_the_code() -> None:
     assert f"{token.MAX_WAITERS} waiters for a token" in README
-    assert f"{create_request.MAX_TAGS} tags for a token, {create_request.MAX_TAG_LENGTH} characters each" in README
+    assert f"{create_request.MAX_TAGS} tags for a token, {token.MAX_TAG_LENGTH} characters each" in README
     assert f"{list_query.MAX_TAGS} tags in a filter" in README
     assert f"at most {idempotency_key.MAX_LENGTH:,} characters" in README
     assert f"of a durable function's wait, is at most {RESULT_LIMIT // 1024} KiB" in README

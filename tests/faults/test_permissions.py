@@ -23,7 +23,7 @@ from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import CHANNELS, Template
 from local import slack_stand_in
-from openapi.operations import ENDPOINTS, TOKENS
+from openapi.operations import ENDPOINTS, KEYS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import Execution
 from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
@@ -282,6 +282,21 @@ def keep_an_endpoint(world: World) -> None:
     assert endpoint["name"] in [it["name"] for it in api(world, "GET", ENDPOINTS)["data"]]
     assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
     world.delete_endpoint(endpoint)
+
+
+# The root key makes and revokes named keys
+
+
+@of("create_key")
+@of("list_keys")
+@of("revoke_key")
+def make_list_and_revoke_a_key(world: World) -> None:
+    made = api(world, "POST", KEYS, {"name": unique("job"), "scopes": ["read"]})
+    world.secrets.add(key := made.pop("key"))
+    assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {key}"}).status == 200
+    assert {"lastUsedAt": iso(world.clock()), **made} in api(world, "GET", KEYS)["data"]
+    api(world, "DELETE", f"{KEYS}/{made['name']}")
+    assert api(world, "GET", KEYS)["data"] == []
 
 
 # Streams and timers
