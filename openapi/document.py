@@ -48,8 +48,8 @@ def document() -> Json:
                 "secretKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The root key, which is the stack's API key, or a named key. After a rotation the previous root "
-                    "key is accepted too.",
+                    "description": "The root key, which is the stack's API key, or a named key. After a rotation the previous "
+                    "root key is accepted too.",
                 },
                 "publicAccessToken": {
                     "type": "http",
@@ -142,10 +142,8 @@ def routes() -> str:
 
 
 def _credential(operation: Operation) -> str:
-    shown = {
-        "secretKey": f"API key (`{operation.scope}`)" if operation.scope else "root key",
-        "publicAccessToken": "public access token",
-    }
+    api_key = f"API key (`{operation.scope}`)" if operation.scope else "root key"
+    shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
     if operation.credentials:
         return " or ".join(shown[name] for name in operation.credentials)
     return "the URL itself" if "callbackHash" in operation.names("path") else "none"

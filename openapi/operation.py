@@ -140,8 +140,8 @@ def nameless(path: str) -> str:
 BAD_REQUEST = Answer("The request does not have the documented shape. `error` names the place and what is accepted.")
 UNAUTHENTICATED = Answer("No credential, or one that this stack does not accept.")
 FORBIDDEN = Answer(
-    "A named key or a public access token without the scope for this token, whether or not the token exists, or a public access "
-    "token for a token whose page has `approvers`.",
+    "A named key or a public access token without the scope for this token, whether or not the token exists, or a public "
+    "access token for a token whose page has `approvers`.",
     answers.ScopeRefusal,
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")

@@ -535,8 +535,8 @@ OPERATIONS = (
         KEYS,
         "create_key_v1",
         "Make a named key",
-        "Makes an API key for one program, which may do what its scopes say. The answer is the only one that has the key: it is "
-        "not stored.",
+        "Makes an API key for one program, which may do what its scopes say. The answer is the only one that has the key: it "
+        "is not stored.",
         answers.CreatedKey,
         {
             400: BAD_REQUEST,

@@ -263,6 +263,21 @@ def list_what_is_undelivered(world: World) -> None:
     assert [it["id"] for it in api(world, "GET", f"{TOKENS}?filter[undelivered]=true")["data"]] == [token["id"]]
 
 
+# The root key makes and revokes named keys
+
+
+@of("create_key")
+@of("list_keys")
+@of("revoke_key")
+def make_list_and_revoke_a_key(world: World) -> None:
+    made = api(world, "POST", KEYS, {"name": unique("job"), "scopes": ["read"]})
+    world.secrets.add(key := made.pop("key"))
+    assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {key}"}).status == 200
+    assert {"lastUsedAt": iso(world.clock()), **made} in api(world, "GET", KEYS)["data"]
+    api(world, "DELETE", f"{KEYS}/{made['name']}")
+    assert api(world, "GET", KEYS)["data"] == []
+
+
 # Endpoints
 
 
@@ -282,21 +297,6 @@ def keep_an_endpoint(world: World) -> None:
     assert endpoint["name"] in [it["name"] for it in api(world, "GET", ENDPOINTS)["data"]]
     assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
     world.delete_endpoint(endpoint)
-
-
-# The root key makes and revokes named keys
-
-
-@of("create_key")
-@of("list_keys")
-@of("revoke_key")
-def make_list_and_revoke_a_key(world: World) -> None:
-    made = api(world, "POST", KEYS, {"name": unique("job"), "scopes": ["read"]})
-    world.secrets.add(key := made.pop("key"))
-    assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {key}"}).status == 200
-    assert {"lastUsedAt": iso(world.clock()), **made} in api(world, "GET", KEYS)["data"]
-    api(world, "DELETE", f"{KEYS}/{made['name']}")
-    assert api(world, "GET", KEYS)["data"] == []
 
 
 # Streams and timers

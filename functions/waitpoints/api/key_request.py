@@ -55,7 +55,7 @@ def parse(value: Any, digest: str, now: int) -> NamedKey:
     wanted = validate(CreateKeyRequest, value)
     if not is_name(wanted.name):
         raise InvalidKey(
-            f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and "."; a letter or a digit comes first'
+            f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and ".", a letter or a digit first'
         )
     expires_at = None if wanted.expires_in is None else now + _lifetime(wanted.expires_in)
     return NamedKey(wanted.name, digest, _scopes(wanted.scopes), now, expires_at)

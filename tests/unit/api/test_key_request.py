@@ -89,7 +89,7 @@ def test_a_key_expires_after_a_duration(text: str, milliseconds: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "0s", "soon", "90", "-1d", "2030-01-31", "3651d", "9" * 50 + "d", "1.5d"])
 def test_another_duration_is_refused_with_what_is_accepted(text: str) -> None:
-    with pytest.raises(InvalidKey, match='Invalid expiresIn: expected a duration such as "12h", .* of at most 3650d'):
+    with pytest.raises(InvalidKey, match=r'Invalid expiresIn: expected a duration such as "12h", .* of at most 3650d'):
         parse(expiresIn=text)
 
 
