@@ -98,7 +98,7 @@ def test_another_duration_is_refused_with_what_is_accepted(text: str) -> None:
     [
         ([], 'expected an object with "name" and "scopes"'),
         ({"scopes": ["read"]}, '"name" is required, such as "nightly-job"'),
-        ({"name": "job"}, '"scopes" is required, such as ["create:team-a", "read"]'),
+        ({"name": "job"}, '"scopes" is required, such as ["create:team-a","read"]'),
         ({"name": "job", "scopes": "read"}, 'expected a list at "scopes"'),
         ({"name": "job", "scopes": [7]}, 'expected a text at "scopes[0]"'),
         ({"name": 7, "scopes": ["read"]}, 'expected a text at "name"'),
