@@ -96,7 +96,7 @@ const place = (title, content) => {
   const isRefresh = placed === location.hash; // it leaves the place, and the focus unless that was on what is gone
   placed = location.hash;
   if (!isRefresh) {
-    main.querySelector("nav.views [aria-current]")?.scrollIntoView(); // on a narrow screen they are one line to scroll
+    for (const it of document.querySelectorAll("nav [aria-current]")) it.scrollIntoView(); // narrow ones are a line to scroll
     scrollTo(0, 0);
   }
   if (!isRefresh || document.activeElement === document.body) main.querySelector("h1")?.focus({ preventScroll: true });

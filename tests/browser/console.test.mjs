@@ -848,7 +848,7 @@ test("a named key is made and shown once, may do what its scopes say, and is rev
   await untilItSays(tab, "Copied the key");
   assert.equal(await tab.evaluate(() => window.copied), key);
   await press(tab, "Done");
-  await untilItSays(tab, name);
+  await untilItSays(tab, "Last used");
   assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Made[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));
   assert.ok(!(await tab.content()).includes(key));
 
