@@ -72,11 +72,11 @@ const revoke = (name, call, say, refresh) =>
   );
 
 export const newKey = async ({ call, say }) => {
-  const place = el("div", {});
+  const place = el("div", { class: "made" });
   const submit = async (data) => {
     const made = await call("POST", KEYS, { json: request(data), like: CREATED_KEY });
     fill(place, shown(made, say));
-    place.querySelector("h2").focus();
+    place.querySelector("h1").focus();
   };
   const name = input("Name", "name", {
     required: true,
@@ -86,12 +86,12 @@ export const newKey = async ({ call, say }) => {
   });
   const expiry = input("Expires after", "expiresIn", { placeholder: "90d", hint: "A duration. Default: it never expires." });
   const made = el("button", { type: "submit", class: "primary" }, "Make the key");
-  fill(place, form([el("div", { class: "row" }, name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)], made, submit));
+  const fields = [el("div", { class: "row" }, name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)];
+  fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, made, submit));
   return {
     title: "Make a key",
     content: [
       el("p", { class: "back" }, el("a", { href: "#/keys" }, "Keys")),
-      el("h1", { tabindex: "-1" }, "Make a key"),
       place,
     ],
   };
@@ -119,7 +119,7 @@ const request = (data) => {
 };
 
 const shown = (it, say) => [
-  el("h2", { tabindex: "-1" }, `The key ${it.name}`),
+  el("h1", { tabindex: "-1" }, `The key ${it.name}`),
   el("p", {}, "Copy it now: it is not stored, and is never shown again."),
   el("div", { class: "secret" }, el("code", { class: "url" }, said(it.key)), copyButton(it.key, "the key", say)),
   el("p", {}, el("a", { href: "#/keys", class: "button" }, "Done")),

@@ -579,6 +579,8 @@ test("a telephone shows the first token in its upper half, and a tab that it cho
   const tab = await signedIn(browser, WAITING_LONGEST, { width: 375, height: 667 });
   const top = await tab.$eval("tbody tr", (it) => it.getBoundingClientRect().top);
   assert.ok(top < 667 / 2, `${top} px`);
+  const height = await tab.$eval("header", (it) => it.offsetHeight);
+  assert.ok(height < 60, `the header has ${height} px`); // one line
   const row = await text(tab, "tbody tr");
   assert.doesNotMatch(row, /waits for/); // Created says it
   await visit(tab, "#/tokens?filter%5Bundelivered%5D=true");
