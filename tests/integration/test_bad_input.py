@@ -14,7 +14,7 @@ from in_process.template import Template
 from openapi import answers
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS
-from tests.support.example_requests import named, put_example_endpoint, route_of, send
+from tests.support.example_requests import make_example_key, named, put_example_endpoint, route_of, send
 from waitpoints.api.http import PAYLOAD_LIMIT
 from waitpoints.wiring import services
 
@@ -126,6 +126,7 @@ def test_a_table_failure_asks_the_sender_to_retry_and_reveals_nothing(
 ) -> None:
     token = api.create()
     put_example_endpoint()
+    make_example_key()
     failing = [f"before-call.dynamodb.{name}" for name in ("PutItem", "UpdateItem", "DeleteItem", "Query", "GetItem")]
     client = services.dynamodb_client
     for event in failing:
