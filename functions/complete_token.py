@@ -4,6 +4,8 @@ The credential is the API key, or the token's public access token. Browsers may 
 token with the latter.
 """
 
+from dataclasses import replace
+
 from waitpoints import ids
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
@@ -21,7 +23,9 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
     caller = check_may_complete(services.credentials, request.authorization, written_id)
+    within = caller.require("complete") if caller else None
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    settled = reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=caller is not None)
+    requester = replace(origin(request, Source.COMPLETE), key=caller.name if caller else None)
+    settled = reception.complete(token_id, result, requester, by_api_key=caller is not None, within=within)
     return Response(completed(settled))

@@ -17,7 +17,7 @@ def handler(request: Request) -> Response:
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     request_key = request.headers.get("x-trigger-request-idempotency-key")
     metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]
-    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata)
+    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata, request.caller)
     access_token = services.credentials.sign_public_access_token([write_scope(created["id"])])
     claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

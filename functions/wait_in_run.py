@@ -12,5 +12,6 @@ services.build_at_start("tokens", "credentials")
 
 @http_handler("POST", scope="read")
 def handler(request: Request) -> Response:
-    services.tokens.check_exists(ids.parse(request.path["waitpointId"]))
+    token = services.tokens.find(ids.parse(request.path["waitpointId"]))
+    request.caller.check("read", token.tags)
     return Response({"success": True})

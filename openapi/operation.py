@@ -147,7 +147,10 @@ ENDED = Answer(
     "The token has been completed, or has timed out. Nothing has changed.",
     headers={"x-should-retry": header("So that the SDK does not try again.", const="false")},
 )
-FULL = Answer("The token has 100 waiters already, which is the limit.")
+FULL = Answer(
+    "The token has 100 waiters already, which is the limit. Or the key is limited to a tag, and a token without that tag holds "
+    "the `idempotencyKey`: nothing has changed, and `x-should-retry` is false."
+)
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema`, "
     "`page` or `notify` that cannot be used, such as a page on which everyone could answer and nothing be decided, or a "

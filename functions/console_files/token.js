@@ -163,6 +163,7 @@ const about = (token, say) =>
         el("p", { class: "hint" }, token.approvers ? NO_ANSWERS : ANYONE),
       ),
       fact("Created", moment(token.createdAt)),
+      fact("Created with", token.createdBy && ["the named key ", said(token.createdBy)]),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
       fact("Asked again", token.reminders && asked(token.reminders)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
@@ -263,6 +264,7 @@ const settled = (token) => {
     by.override && "In place of its approvers.",
     facts(
       fact("Slack id", by.slackUser && said(by.slackUser)),
+      fact("Named key", by.key && said(by.key)),
       fact("From", by.ip && said(by.ip)),
       fact("User agent", folded(by.userAgent)),
       fact("Content type", folded(by.contentType)),

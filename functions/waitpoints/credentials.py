@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from waitpoints import json_text, telemetry
-from waitpoints.errors import Unauthenticated
+from waitpoints.errors import OutsideTag, Unauthenticated
 
 if TYPE_CHECKING:
     from waitpoints.key_cache import KeyCache
@@ -41,6 +41,12 @@ class Caller:
     def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
         """Whether the caller may do this to a token with these tags."""
         return True
+
+    def check(self, action: Action, tags: Collection[str]) -> None:
+        """Raises Forbidden unless the caller may do this to a token with these tags."""
+        tag = self.require(action)
+        if tag is not None and tag not in tags:
+            raise OutsideTag(action, tag)
 
 
 ROOT = Caller()

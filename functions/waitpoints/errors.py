@@ -8,12 +8,14 @@
       WrongCallbackHash
       WrongSignature
       Forbidden
+        OutsideTag
       NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
       OutputNotFound
       TooManyWaiters
       TokenHasEnded
+      HolderOutsideTag
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -39,6 +41,11 @@
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from waitpoints.token import Outcome
 
 
 class WaitpointsError(Exception):
@@ -92,6 +99,14 @@ class Forbidden(WaitpointsError):
     """A valid credential without the scope for this token."""
 
 
+class OutsideTag(Forbidden):
+    """A named key whose scope is limited to a tag, for a token without that tag. `outcome`: how that had ended, if known."""
+
+    def __init__(self, action: str, tag: str, outcome: "Outcome | None" = None) -> None:
+        super().__init__(f"This key lacks the scope {action} for this waitpoint: it has {action}:{tag}")
+        self.outcome = outcome
+
+
 class NotAsked(WaitpointsError):
     """An answer to a page, or a look at it, by somebody who may not answer it, or not yet, or by a URL that takes none."""
 
@@ -126,6 +141,15 @@ class TokenHasEnded(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
+
+
+class HolderOutsideTag(WaitpointsError):
+    """A token that the caller's named key may not create holds the key of a create."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(
+            f"A waitpoint without the tag {tag} holds this idempotency key, and your API key is limited to that tag"
+        )
 
 
 class InvalidTimeout(WaitpointsError):

@@ -17,6 +17,7 @@ from waitpoints.errors import (
     CannotResumeNow,
     EndpointNotFound,
     Forbidden,
+    HolderOutsideTag,
     InvalidCompleteWhen,
     InvalidEndpoint,
     InvalidNotify,
@@ -28,6 +29,7 @@ from waitpoints.errors import (
     MethodNotAllowed,
     NotAsked,
     OutputNotFound,
+    OutsideTag,
     PayloadRefused,
     TokenHasEnded,
     TokenNotFound,
@@ -48,6 +50,7 @@ _STATUS = {
     WrongCallbackHash: 401,
     WrongSignature: 401,
     Forbidden: 403,
+    OutsideTag: 403,
     NotAsked: 403,
     TokenNotFound: 404,
     EndpointNotFound: 404,
@@ -55,6 +58,7 @@ _STATUS = {
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     TokenHasEnded: 409,
+    HolderOutsideTag: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
@@ -287,7 +291,7 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
-    if isinstance(error, TokenHasEnded):
+    if isinstance(error, (TokenHasEnded, HolderOutsideTag)):
         headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)
