@@ -525,12 +525,18 @@ test("says who was told, and what a channel refused", async () => {
   const [wide, narrow] = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(wide <= narrow, `${wide} px`);
   await picture(tab, "told");
-  const by = { source: "callback", at, slackUser: "U024BE7LH", slackName: name };
-  answer = { ...told, approvers: undefined, notices: [], status: "COMPLETED", completedAt: at, completedBy: by };
+  const by = { source: "callback", at, slackUser: "U024BE7LH", slackName: name, key: "nightly" };
+  answer = { ...told, approvers: undefined, notices: [], status: "COMPLETED", completedAt: at, completedBy: by, createdBy: "maker" };
   await visit(tab, `#/tokens/${id}`);
   const life = (await text(tab, ".life")).replace(/\s+/g, " ");
-  assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH/);
+  assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH Named key nightly/);
+  assert.match((await text(tab, "[aria-labelledby=about]")).replace(/\s+/g, " "), /Created with the named key maker/);
   assert.match(await text(tab, who), /Nobody\./);
+  answer = { ...told, links: undefined }; // the key may not complete the token
+  await visit(tab, `#/tokens/${id}`);
+  const decides = await text(tab, "[aria-labelledby=decision]");
+  assert.match(decides, /Still asked/);
+  assert.doesNotMatch(decides, /http|link/);
   await restore();
   await visit(tab, `#/tokens/${scene.waiting}`);
   assert.equal(await tab.$(who), null);
