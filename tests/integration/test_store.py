@@ -182,6 +182,9 @@ class TestComplete:
     def test_within_a_tag_leaves_a_token_without_it_as_it_was(
         self, store: AnyStore, create: Callable[..., Token], tags: tuple[str, ...]
     ) -> None:
+        """`contains` is true of a list with an element that equals the operand, and of a text with it as a part
+        (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html).
+        """
         token = create(tags=tags, timeout_at=TIMEOUT)
         for now in (START, TIMEOUT):
             assert store.complete(token.id, Completed(now, OUTPUT), Unchecked.NONE, "a") == (False, token)
