@@ -20,8 +20,8 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 @http_handler("POST", api_key_required=False, browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
-    caller = check_may_complete(services.credentials, request.authorization, written_id)
+    completer = check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    settled = reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=caller is not None)
+    settled = reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=completer.by_api_key)
     return Response(completed(settled))

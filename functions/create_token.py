@@ -18,6 +18,7 @@ def handler(request: Request) -> Response:
     request_key = request.headers.get("x-trigger-request-idempotency-key")
     metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]
     created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata)
-    access_token = services.credentials.sign_public_access_token([write_scope(created["id"])])
+    scopes = [write_scope(created["id"])]
+    access_token = services.credentials.sign_public_access_token(scopes, caller=request.caller, own=True)
     claims = json_text.dumps(services.credentials.claims)
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

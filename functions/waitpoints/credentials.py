@@ -8,7 +8,7 @@ import base64
 import hmac
 import re
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from waitpoints import json_text, telemetry
@@ -16,6 +16,7 @@ from waitpoints.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from waitpoints.key_cache import KeyCache
+    from waitpoints.named_keys import NamedCaller
     from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
@@ -24,6 +25,8 @@ TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is
 
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
+NAMED_KEY_CLAIM = "namedKey"  # of a public access token that a named key has made: which one
+OWN_CLAIM = "own"  # beside it: the key has created the token in the scope, and needs no `complete` for it
 
 type Action = Literal["create", "complete", "read", "endpoints"]
 """What a named key may be allowed to do. The root key may do everything."""
@@ -41,6 +44,10 @@ class Caller:
     def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
         """Whether the caller may do this to a token with these tags."""
         return True
+
+    def signed_claims(self, *, own: bool) -> Mapping[str, Any]:  # noqa: ARG002 - likewise
+        """What the caller's public access tokens carry. `own`: it has just created the token that they complete."""
+        return {}
 
 
 ROOT = Caller()
@@ -73,22 +80,52 @@ class Credentials:
     def _named_caller(self, credential: str) -> Caller:
         from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
 
-        key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
-        if key is None:
+        found = self.find_named(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        if found is None:
             raise Unauthenticated("Invalid API key")
-        telemetry.note(key=key.name)
-        return named_keys.NamedCaller(key)
+        return found
 
-    def sign_public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
-        """Return a JWT with these scopes that is valid for `lifetime` seconds."""
+    def find_named(self, digits: str) -> "NamedCaller | None":
+        """Return who holds the named key whose digest begins with `digits`. None: it is unknown, was revoked, or has expired.
+
+        Raises what reading the named keys raises if they cannot be read for a minute.
+        """
+        from waitpoints.named_keys import NamedCaller  # noqa: PLC0415 - only for named keys
+
+        key = self._named_keys().find(digits)
+        if key is None:
+            return None
+        telemetry.note(key=key.name)
+        return NamedCaller(key)
+
+    def sign_public_access_token(
+        self, scopes: list[str], lifetime: int = TOKEN_LIFETIME, caller: Caller = ROOT, *, own: bool = False
+    ) -> str:
+        """Return a JWT with these scopes that is valid for `lifetime` seconds, and no longer than the caller's key.
+
+        `own`: it completes a token that the caller has just created.
+        """
         now = int(time.time())
-        claims = {**self.claims, "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        claims = {**self.claims, "scopes": scopes, **standard, **caller.signed_claims(own=own)}
         return _sign(claims, self.api_key.read_current())
 
 
 def write_scope(token_id: str) -> str:
     """The scope that allows completing one token."""
     return f"write:waitpoints:{token_id}"
+
+
+def what_it_completes(scope: str) -> tuple[bool, str | None]:
+    """Whether a scope `action:type[:id]` allows completing tokens, and the id of the only one, if there is one (contract P2).
+
+    `*` is any action, `all` any type.
+    """
+    if scope == "admin":
+        return True, None
+    action, _, rest = scope.partition(":")
+    kind, of_one, token_id = rest.partition(":")
+    return action in ("write", "*") and kind in ("waitpoints", "all"), token_id if of_one else None
 
 
 def bearer(authorization: str | None) -> str:

@@ -12,9 +12,9 @@ import string
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
-from waitpoints.credentials import NAMED_KEY, Action, Caller
+from waitpoints.credentials import NAMED_KEY, NAMED_KEY_CLAIM, OWN_CLAIM, Action, Caller
 from waitpoints.errors import Forbidden
 
 MOST = 500  # keys of a stack: they are in one item
@@ -68,6 +68,10 @@ class NamedCaller(Caller):
         if action not in self._tags:
             raise Forbidden(f"This key lacks the scope {action}")
         return self._tags[action]
+
+    def signed_claims(self, *, own: bool) -> Mapping[str, Any]:
+        digits = self.key.digest[:SHOWN_DIGITS]
+        return {NAMED_KEY_CLAIM: digits, OWN_CLAIM: True} if own else {NAMED_KEY_CLAIM: digits}
 
     def may(self, action: Action, tags: Collection[str]) -> bool:
         return action in self._tags and (self._tags[action] is None or self._tags[action] in tags)
