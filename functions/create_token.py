@@ -20,5 +20,5 @@ def handler(request: Request) -> Response:
     created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata)
     scopes = [write_scope(created["id"])]
     access_token = services.credentials.sign_public_access_token(scopes, caller=request.caller, own=True)
-    claims = json_text.dumps(services.credentials.claims)
+    claims = json_text.dumps(services.credentials.claims(request.caller))
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

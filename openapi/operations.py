@@ -35,7 +35,7 @@ from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
 from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.public_token_request import CreatePublicTokenRequest
+from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -404,6 +404,26 @@ OPERATIONS = (
             {"claims": {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"]}, "expirationTime": "15m"},
             CreatePublicTokenRequest,
             required=True,
+        ),
+    ),
+    Operation(
+        "POST",
+        "/api/v1/auth/public-tokens",
+        "mint_public_token_v1",
+        "Create a public access token within the scopes of the caller's key",
+        "Returns a public access token that ends with the key that made it: once that key is revoked or expires. The SDK asks for "
+        "it with a named key, which cannot sign. `complete:<tag>` allows scopes of single tokens only, and completes those with "
+        "the tag. Scopes that complete nothing, such as `read:waitpoints`, are accepted and open nothing.",
+        answers.PublicToken,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            403: Answer("A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal),
+            413: too_large(PUBLIC_TOKEN_LIMIT),
+            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
+        },
+        body=RequestBody(
+            {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"], "expirationTime": "15m"}, MintPublicTokenRequest, required=True
         ),
     ),
     Operation(

@@ -8,7 +8,7 @@ import base64
 import hmac
 import re
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING, Any, Literal
 
 from waitpoints import json_text, telemetry
@@ -25,17 +25,20 @@ TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is
 
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
-NAMED_KEY_CLAIM = "namedKey"  # of a public access token that a named key has made: which one
-OWN_CLAIM = "own"  # beside it: the key has created the token in the scope, and needs no `complete` for it
+OWN = "own"  # claim of a public access token: its named key has created the token in its scope, and needs no `complete` for it
 
 type Action = Literal["create", "complete", "read", "endpoints"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 
 class Caller:
-    """Who sends a request. This one holds the root key; `named_keys.NamedCaller` is another."""
+    """Who sends a request. This one holds the root key; `named_keys.NamedCaller` is another.
+
+    `digits` names the key in public access tokens.
+    """
 
     name: str | None = None
+    digits: str | None = None
 
     def require(self, action: Action) -> str | None:  # noqa: ARG002 - of a caller without limits
         """Return the tag that limits this caller in what it may do, None if no tag does. Raises Forbidden without the scope."""
@@ -44,10 +47,6 @@ class Caller:
     def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
         """Whether the caller may do this to a token with these tags."""
         return True
-
-    def signed_claims(self, *, own: bool) -> Mapping[str, Any]:  # noqa: ARG002 - likewise
-        """What the caller's public access tokens carry. `own`: it has just created the token that they complete."""
-        return {}
 
 
 ROOT = Caller()
@@ -59,10 +58,24 @@ class Credentials:
         self.environment = environment
         self._named_keys = named_keys
 
-    @property
-    def claims(self) -> dict[str, Any]:
-        """The claims that the SDK signs into public access tokens for this stack."""
-        return {"sub": self.environment, "pub": True}
+    def claims(self, caller: Caller = ROOT) -> dict[str, Any]:
+        """Return what the public access tokens of a caller have in common. With the root key the SDK signs this itself.
+
+        A named key is part of `sub`, not a claim of its own, so that versions without named keys refuse the token.
+        """
+        return {"sub": self.environment if caller.digits is None else f"{self.environment}/{caller.digits}", "pub": True}
+
+    def find_maker(self, subject: str) -> Caller:
+        """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
+        environment, named, digits = subject.partition("/")
+        if environment != self.environment:
+            raise Unauthenticated("Invalid Public Access Token")
+        if not named:
+            return ROOT
+        found = self._find_named(digits)
+        if found is None:
+            raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
+        return found
 
     def caller(self, authorization: str | None) -> Caller:
         """Return who holds the key in the Authorization header: the current or the previous root key, or a named key.
@@ -80,16 +93,13 @@ class Credentials:
     def _named_caller(self, credential: str) -> Caller:
         from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
 
-        found = self.find_named(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        found = self._find_named(named_keys.digest(credential)) if named_keys.has_form(credential) else None
         if found is None:
             raise Unauthenticated("Invalid API key")
         return found
 
-    def find_named(self, digits: str) -> "NamedCaller | None":
-        """Return who holds the named key whose digest begins with `digits`. None: it is unknown, was revoked, or has expired.
-
-        Raises what reading the named keys raises if they cannot be read for a minute.
-        """
+    def _find_named(self, digits: str) -> "NamedCaller | None":
+        """Return who holds the named key whose digest begins with `digits`. None: it is unknown, was revoked, or has expired."""
         from waitpoints.named_keys import NamedCaller  # noqa: PLC0415 - only for named keys
 
         key = self._named_keys().find(digits)
@@ -103,11 +113,12 @@ class Credentials:
     ) -> str:
         """Return a JWT with these scopes that is valid for `lifetime` seconds, and no longer than the caller's key.
 
-        `own`: it completes a token that the caller has just created.
+        `own`: it is for a token that the caller has just created.
         """
         now = int(time.time())
-        standard = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
-        claims = {**self.claims, "scopes": scopes, **standard, **caller.signed_claims(own=own)}
+        claims = {**self.claims(caller), "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        if own and caller is not ROOT:
+            claims[OWN] = True
         return _sign(claims, self.api_key.read_current())
 
 

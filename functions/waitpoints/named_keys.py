@@ -12,9 +12,9 @@ import string
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
-from waitpoints.credentials import NAMED_KEY, NAMED_KEY_CLAIM, OWN_CLAIM, Action, Caller
+from waitpoints.credentials import NAMED_KEY, Action, Caller
 from waitpoints.errors import Forbidden
 
 MOST = 500  # keys of a stack: they are in one item
@@ -61,6 +61,7 @@ class NamedCaller(Caller):
 
     def __init__(self, key: NamedKey) -> None:
         self.name = key.name
+        self.digits = key.digest[:SHOWN_DIGITS]
         self.key = key
         self._tags: Mapping[str, str | None] = {scope.action: scope.tag for scope in key.scopes}
 
@@ -68,10 +69,6 @@ class NamedCaller(Caller):
         if action not in self._tags:
             raise Forbidden(f"This key lacks the scope {action}")
         return self._tags[action]
-
-    def signed_claims(self, *, own: bool) -> Mapping[str, Any]:
-        digits = self.key.digest[:SHOWN_DIGITS]
-        return {NAMED_KEY_CLAIM: digits, OWN_CLAIM: True} if own else {NAMED_KEY_CLAIM: digits}
 
     def may(self, action: Action, tags: Collection[str]) -> bool:
         return action in self._tags and (self._tags[action] is None or self._tags[action] in tags)

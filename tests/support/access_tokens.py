@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.api.public_access_token import Completer, check_may_complete
 from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
@@ -23,5 +23,5 @@ def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **
     return jwt.encode(written, world.api_key.read_current() if key is None else key, algorithm=algorithm)
 
 
-def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> None:
-    check_may_complete(world.credentials, f"Bearer {bearer}", written_id)
+def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> Completer:
+    return check_may_complete(world.credentials, f"Bearer {bearer}", written_id)

@@ -6,17 +6,7 @@ from typing import Any
 
 import jwt
 
-from waitpoints.credentials import (
-    AUDIENCE,
-    ISSUER,
-    NAMED_KEY_CLAIM,
-    OWN_CLAIM,
-    ROOT,
-    Caller,
-    Credentials,
-    bearer,
-    what_it_completes,
-)
+from waitpoints.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 
@@ -44,21 +34,11 @@ def check_may_complete(credentials: Credentials, authorization: str | None, toke
         caller = credentials.caller(authorization)
         return Completer(by_api_key=True, key=caller.name, within=caller.require("complete"))
     claims = _verify(credential, credentials)
-    maker = _maker(claims, credentials)
+    maker = credentials.find_maker(claims["sub"])
     if not any(_allows(scope, token_id) for scope in _scopes(claims)):
         raise Forbidden("Unauthorized")
-    within = None if claims.get(OWN_CLAIM) is True else maker.require("complete")
+    within = None if claims.get(OWN) is True else maker.require("complete")
     return Completer(by_api_key=False, key=maker.name, within=within)
-
-
-def _maker(claims: Mapping[str, Any], credentials: Credentials) -> Caller:
-    """Return whose key has made a public access token. Raises Unauthenticated if that key has been revoked or has expired."""
-    if NAMED_KEY_CLAIM not in claims:
-        return ROOT
-    found = credentials.find_named(str(claims[NAMED_KEY_CLAIM]))
-    if found is None:
-        raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
-    return found
 
 
 def _verify(token: str, credentials: Credentials) -> dict[str, Any]:
@@ -77,8 +57,6 @@ def _verify(token: str, credentials: Credentials) -> dict[str, Any]:
             continue
         except jwt.InvalidTokenError:
             break
-        if claims["sub"] != credentials.environment:
-            raise Unauthenticated("Invalid Public Access Token")
         return claims
     raise Unauthenticated("Public Access Token is invalid")
 
