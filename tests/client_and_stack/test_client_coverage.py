@@ -46,6 +46,7 @@ CALLS = (
     calls.packet("id/name.json"),
     calls.public_token_claims(),
     calls.create_public_token("id", [], "1h"),
+    calls.create_public_token("id", [], "1h", by_named_key=True),
     calls.put_endpoint("name", key="body.id", verify="none"),
     calls.get_endpoint("name"),
     calls.delete_endpoint("name"),
@@ -182,6 +183,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     for page in client.list(page_size=1).pages():
         list(client.list(page_size=1, before=page.previous, failed=True))
     client.create_public_token(token)
+    client._send(calls.create_public_token(token, [], "1h", by_named_key=True))
     client.public_token_claims()
     endpoint = client.endpoints.put("e", key="body.id", verify="none", key_ttl=0)
     for body in ({"id": 1}, {}, {"id": "2"}):

@@ -257,6 +257,12 @@ def ask_for_public_tokens(world: World) -> None:
     api(world, "POST", "/api/v1/auth/jwt", {"claims": {"scopes": ["write:waitpoints:waitpoint_1"]}})
 
 
+@of("mint_public_token")
+def mint_a_public_token(world: World) -> None:
+    world.take_key("complete")
+    api(world, "POST", "/api/v1/auth/public-tokens", {"scopes": ["write:waitpoints"]})
+
+
 @of("list_tokens")
 def list_what_is_undelivered(world: World) -> None:
     token, _ = undelivered(world)

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
 ENDPOINT = f"{ENDPOINTS}/github"
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
+MINT = by_id("mint_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
 
@@ -100,6 +101,11 @@ CREATE_PUBLIC_TOKEN = {
         400,
         but_422=["a number", "a number beyond 2^53", "an empty text", *ODD_TEXTS, "a text of 5,000 characters"],
     ),
+    "fromTheFuture": every(400),
+}
+MINT_PUBLIC_TOKEN = {
+    "scopes": every(400),
+    "expirationTime": CREATE_PUBLIC_TOKEN["expirationTime"],
     "fromTheFuture": every(400),
 }
 IN_CLAIMS = {
@@ -238,6 +244,12 @@ def test_create_answers_every_value_of_a_tag_as_documented(api: Api, field: str,
 @pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_PUBLIC_TOKEN))
 def test_a_public_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
     is_documented(api.post(PUBLIC_TOKEN, f'{{"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(MINT_PUBLIC_TOKEN))
+def test_a_minted_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    scopes = "" if field == "scopes" else '"scopes": ["read:runs"], '
+    is_documented(api.post(MINT, f'{{{scopes}"{field}": {VALUES[value]}}}'), status)
 
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(IN_CLAIMS))
@@ -504,6 +516,7 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "move_waitpoint_token_deadline_v1": MOVE_DEADLINE,
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
+    "mint_public_token_v1": MINT_PUBLIC_TOKEN,
     "put_endpoint_v1": PUT_ENDPOINT,
     "try_endpoint_v1": TRY_ENDPOINT,
 }

@@ -53,6 +53,7 @@ BODIES: dict[str, tuple[dict[str, Any], ...]] = {
     "complete_waitpoint_token_v1": COMPLETIONS,
     "complete_waitpoint_key_v1": tuple({"idempotencyKey": "k", "idempotencyKeyTTL": "1h", **one} for one in COMPLETIONS),
     "create_public_token_v1": ({"claims": {"scopes": ["read"]}, "expirationTime": "1h"},),
+    "mint_public_token_v1": ({"scopes": ["read"], "expirationTime": "1h"},),
     "put_endpoint_v1": (
         {"key": "body.a", "completeWhen": "body.b == 'c'", "output": "body.d", "keyTTL": "1h", "verify": "none"},
         {"key": "body.a", "verify": {"scheme": "token", "secret": "s", "header": "x-token"}},

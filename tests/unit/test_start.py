@@ -39,7 +39,7 @@ START_WITHOUT_SEARCH = """
 import importlib.metadata, json, sys
 def search(**_): raise AssertionError("searched for plugins")
 importlib.metadata.entry_points = search
-import create_public_token, create_token, put_endpoint, try_endpoint
+import create_public_token, create_token, mint_public_token, put_endpoint, try_endpoint
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
 API = "waitpoints.api"
@@ -69,6 +69,7 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
         ("accept_delivery", []),
         ("create_token", ["pydantic", f"{API}.create_request"]),
         ("create_public_token", ["pydantic", f"{API}.public_token_request"]),
+        ("mint_public_token", ["pydantic", f"{API}.public_token_request"]),
         ("complete_token", ["jwt"]),
         ("complete_key", []),
         ("put_endpoint", ["pydantic", f"{API}.endpoints.settings"]),

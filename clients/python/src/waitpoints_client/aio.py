@@ -146,7 +146,8 @@ class AsyncWaitpoints:
         expires: datetime | timedelta | int | str = "1h",
     ) -> str:
         """As `Waitpoints.create_public_token`."""
-        return await self._send(calls.create_public_token(token, scopes, expires))
+        by_named_key = self._session.has_named_key
+        return await self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     async def public_token_claims(self) -> models.PublicTokenClaims:
         """As `Waitpoints.public_token_claims`."""

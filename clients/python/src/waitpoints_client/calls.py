@@ -124,14 +124,17 @@ def fail_key(
     return _settle_key(key, ttl, _error(message, name, code))
 
 
-def create_public_token(token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str) -> Call[str]:
-    """Create a public access token for one token, for `scopes`, or for both."""
+def create_public_token(
+    token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str, *, by_named_key: bool = False
+) -> Call[str]:
+    """Create a public access token for one token, for `scopes`, or for both. A named key has an operation of its own for it."""
     scopes = [*scopes, *([] if token is None else [f"write:waitpoints:{id_of(token)}"])]
     if isinstance(expires, datetime):
         wire.instant(expires)  # refuses one without a time zone
     end = int(expires.timestamp()) if isinstance(expires, datetime) else wire.duration(expires)
-    body = {"claims": {"scopes": scopes}, "expirationTime": end}
-    return Call("POST", "/api/v1/auth/jwt", lambda answer: str(answer.json()["token"]), body=body)
+    path = "/api/v1/auth/public-tokens" if by_named_key else "/api/v1/auth/jwt"
+    asked = {"scopes": scopes} if by_named_key else {"claims": {"scopes": scopes}}
+    return Call("POST", path, lambda answer: str(answer.json()["token"]), body={**asked, "expirationTime": end})
 
 
 def public_token_claims() -> Call[models.PublicTokenClaims]:

@@ -178,9 +178,10 @@ class Waitpoints:
         """Create a public access token: a key for a web page, that can complete only `token`, or what `scopes` say.
 
         A scope is `action:type` or `action:type:id`, such as "write:waitpoints". It `expires` at most 30 days from now: at a
-        datetime, or after a timedelta, whole seconds or a text such as "15m".
+        datetime, or after a timedelta, whole seconds or a text such as "15m". One of a named key ends with that key, too.
         """
-        return self._send(calls.create_public_token(token, scopes, expires))
+        by_named_key = self._session.has_named_key
+        return self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     def public_token_claims(self) -> models.PublicTokenClaims:
         """Get the claims with which public access tokens are signed, for a program that signs them itself."""

@@ -282,12 +282,22 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._check_key(asked)
         body = asked.json(SMALL)
         refuse_unknown(body, ("claims", "expirationTime"))
-        wanted = body.get("expirationTime", "1h")
+        return self._sign(asked, body.get("claims", {}).get("scopes", []), body.get("expirationTime", "1h"))
+
+    def _mint_public_token(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        body = asked.json(SMALL)
+        refuse_unknown(body, ("scopes", "expirationTime"))
+        if not body.get("scopes"):
+            raise Refusal(400, 'Validation error: "scopes" is required')
+        return self._sign(asked, body["scopes"], body.get("expirationTime", "15m"))
+
+    def _sign(self, asked: _Asked, scopes: list[str], wanted: str | int) -> httpx.Response:
         length = times.duration(wanted) if isinstance(wanted, str) else wanted * 1000 - asked.now
         if not length or not 0 < length <= LONGEST_LIFETIME:
             accepted = 'a time in epoch seconds or a duration such as "15m", in the next 30 days'
             raise Refusal(422, f"Invalid expirationTime: expected {accepted}")
-        return _ok({"token": self._public_token(body.get("claims", {}).get("scopes", []), asked.now + length)})
+        return _ok({"token": self._public_token(scopes, asked.now + length)})
 
     def _put_endpoint(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
@@ -420,6 +430,7 @@ _ROUTES: tuple[tuple[str, str, Callable[[FakeWaitpoints, _Asked], httpx.Response
     ("GET", "/api/v1/packets/(?P<path>.+)", FakeWaitpoints._packet),
     ("POST", "/api/v1/auth/jwt/claims", FakeWaitpoints._claims),
     ("POST", "/api/v1/auth/jwt", FakeWaitpoints._create_public_token),
+    ("POST", "/api/v1/auth/public-tokens", FakeWaitpoints._mint_public_token),
     ("GET", ENDPOINTS, FakeWaitpoints._list_endpoints),
     ("PUT", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._put_endpoint),
     ("GET", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._get_endpoint),
