@@ -16,7 +16,6 @@ from waitpoints.errors import Unauthenticated
 
 if TYPE_CHECKING:
     from waitpoints.key_cache import KeyCache
-    from waitpoints.named_keys import NamedCaller
     from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
@@ -65,18 +64,6 @@ class Credentials:
         """
         return {"sub": self.environment if caller.digits is None else f"{self.environment}/{caller.digits}", "pub": True}
 
-    def find_maker(self, subject: str) -> Caller:
-        """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
-        environment, named, digits = subject.partition("/")
-        if environment != self.environment:
-            raise Unauthenticated("Invalid Public Access Token")
-        if not named:
-            return ROOT
-        found = self._find_named(digits)
-        if found is None:
-            raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
-        return found
-
     def caller(self, authorization: str | None) -> Caller:
         """Return who holds the key in the Authorization header: the current or the previous root key, or a named key.
 
@@ -93,18 +80,24 @@ class Credentials:
     def _named_caller(self, credential: str) -> Caller:
         from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
 
-        found = self._find_named(named_keys.digest(credential)) if named_keys.has_form(credential) else None
-        if found is None:
+        key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        if key is None:
             raise Unauthenticated("Invalid API key")
-        return found
+        telemetry.note(key=key.name)
+        return named_keys.NamedCaller(key)
 
-    def _find_named(self, digits: str) -> "NamedCaller | None":
-        """Return who holds the named key whose digest begins with `digits`. None: it is unknown, was revoked, or has expired."""
+    def find_maker(self, subject: str) -> Caller:
+        """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
+        environment, named, digits = subject.partition("/")
+        if environment != self.environment:
+            raise Unauthenticated("Invalid Public Access Token")
+        if not named:
+            return ROOT
         from waitpoints.named_keys import NamedCaller  # noqa: PLC0415 - only for named keys
 
         key = self._named_keys().find(digits)
         if key is None:
-            return None
+            raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
         telemetry.note(key=key.name)
         return NamedCaller(key)
 
