@@ -6,38 +6,35 @@ import subprocess
 import pytest
 
 from local.stack import Stack
-from tests.e2e.api import Api
 from tests.sdk import node
+from tests.support.scope_table import Holders
 
 SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
-MAKES_KEYS = {"named_keys.test.mjs"}  # which needs the root key
+OF_EACH_SCOPE = "named_keys.test.mjs"  # chooses its keys itself
 ABOUT_KEYS = {"access.test.mjs", "for_token.test.mjs"}
 WITH_A_NAMED_KEY = [
-    pytest.param(suite, marks=() if suite in ABOUT_KEYS else pytest.mark.thorough) for suite in SUITES if suite not in MAKES_KEYS
+    pytest.param(suite, marks=() if suite in ABOUT_KEYS else pytest.mark.thorough) for suite in SUITES if suite != OF_EACH_SCOPE
 ]
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_the_sdk_works_unchanged(suite: str, stack: Stack, subtests: pytest.Subtests) -> None:
-    run(suite, stack, stack.api_key, subtests)
+def test_the_sdk_works_unchanged(suite: str, stack: Stack, holders: Holders, subtests: pytest.Subtests) -> None:
+    run(suite, stack, holders, "root", subtests)
 
 
 @pytest.mark.parametrize("suite", WITH_A_NAMED_KEY)
-def test_the_sdk_works_unchanged_with_a_named_key(suite: str, stack: Stack, api: Api, subtests: pytest.Subtests) -> None:
-    name = suite.partition(".")[0]
-    made = api.request("POST", "/api/v1/keys", {"name": name, "scopes": ["create", "complete", "read"]})
-    assert made.status == 200, made
-    try:
-        run(suite, stack, made.body["key"], subtests)
-    finally:
-        assert api.request("DELETE", f"/api/v1/keys/{name}").status == 200
+def test_the_sdk_works_unchanged_with_a_named_key(
+    suite: str, stack: Stack, holders: Holders, subtests: pytest.Subtests
+) -> None:
+    run(suite, stack, holders, "sdk", subtests)
 
 
-def run(suite: str, stack: Stack, key: str, subtests: pytest.Subtests) -> None:
+def run(suite: str, stack: Stack, holders: Holders, holder: str, subtests: pytest.Subtests) -> None:
+    keys = {"TRIGGER_SECRET_KEY": holders.keys[holder], "NAMED_KEYS": json.dumps(holders.keys)}
     done = subprocess.run(
         [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
         cwd=node.FOLDER,
-        env=node.environment(TRIGGER_API_URL=stack.api_url, TRIGGER_SECRET_KEY=key),
+        env=node.environment(TRIGGER_API_URL=stack.api_url, **keys),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

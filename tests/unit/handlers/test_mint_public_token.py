@@ -1,4 +1,4 @@
-"""Public access tokens of named keys: what they may complete, and when they end (contract Q12 to Q14)."""
+"""Public access tokens of named keys: what they may complete, and when they end (contract Q12 and Q13)."""
 
 import json
 import time
