@@ -411,14 +411,16 @@ OPERATIONS = (
         "/api/v1/auth/public-tokens",
         "mint_public_token_v1",
         "Create a public access token within the scopes of the caller's key",
-        "Returns a public access token that ends with the key that made it: once that key is revoked or expires. The SDK asks for "
-        "it with a named key, which cannot sign. `complete:<tag>` allows scopes of single tokens only, and completes those with "
-        "the tag. Scopes that complete nothing, such as `read:waitpoints`, are accepted and open nothing.",
+        "Returns a public access token that ends with the key that made it, once that key is revoked or expires. The SDK asks for "
+        "it if it has a named key, which cannot sign. With `complete:<tag>` a key allows only scopes of single tokens, which are "
+        "completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
         answers.PublicToken,
         {
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
-            403: Answer("A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal),
+            403: Answer(
+                "A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal
+            ),
             413: too_large(PUBLIC_TOKEN_LIMIT),
             422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
         },

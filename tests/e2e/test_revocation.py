@@ -34,7 +34,10 @@ def test_it_is_refused_everywhere_within_a_minute_under_load(api: Api, holders: 
     name = f"revoked-{uuid.uuid4().hex}"
     key = api.request("POST", KEYS, {"name": name, "scopes": ACTIONS}).body["key"]
     time.sleep(NEW_KEY_WORKS_AFTER)
-    requests = [*of_each_route(holders, key), (f"{COMPLETE.route}, publicly", *holders.request(COMPLETE), holders.mint(key, "admin"))]
+    requests = [
+        *of_each_route(holders, key),
+        (f"{COMPLETE.route}, publicly", *holders.request(COMPLETE), holders.mint(key, "admin")),
+    ]
     end = time.monotonic() + BEFORE + AFTER
 
     def keep_on(one: tuple[str, str, str, Any, str]) -> list[Tried]:
@@ -69,4 +72,6 @@ def check(tried: list[Tried], revoked_at: float) -> None:
     assert {one.status for one in late} == {401}, [one for one in late if one.status != 401]
     assert not [one for one in tried if one.status >= 500]
     last = max(one.begun_at - revoked_at for one in tried if one.status != 401)
-    figures.show(f"{len(tried)} requests to {len(routes)} routes: the last one with the revoked key was let in after {last:.1f} s")
+    figures.show(
+        f"{len(tried)} requests to {len(routes)} routes: the last one with the revoked key was let in after {last:.1f} s"
+    )

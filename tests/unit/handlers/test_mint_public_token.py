@@ -62,7 +62,9 @@ class TestMint:
         found = claims(world, mint(api, world.api_key.read_current(), "admin", expirationTime="1h"))
         assert (found["scopes"], found["exp"] - found["iat"], found["sub"]) == (["admin"], 3600, "waitpoints")
 
-    @pytest.mark.parametrize(("asked", "status"), [("30d", 200), ("30d1s", 422), ("0s", 422), ("soon", 422), (1_800_000_900, 200)])
+    @pytest.mark.parametrize(
+        ("asked", "status"), [("30d", 200), ("30d1s", 422), ("0s", 422), ("soon", 422), (1_800_000_900, 200)]
+    )
     def test_thirty_days_are_the_most(self, api: Api, world: InMemory, asked: Any, status: int) -> None:
         key = world.key_store.make("nightly", "complete")
         body = {"scopes": ["write:waitpoints:waitpoint_1"], "expirationTime": asked}
@@ -186,7 +188,9 @@ class TestATokenEndsWithItsKey:
 
 class TestTheTokenThatCreateReturns:
     @pytest.mark.parametrize("scopes", [("create",), ("create:team-a",), ("create", "complete:team-b")])
-    def test_completes_that_token_whatever_else_the_key_may_do(self, api: Api, world: InMemory, scopes: tuple[str, ...]) -> None:
+    def test_completes_that_token_whatever_else_the_key_may_do(
+        self, api: Api, world: InMemory, scopes: tuple[str, ...]
+    ) -> None:
         key = world.key_store.make("nightly", *scopes)
         created = api.post(TOKENS, {"tags": ["team-a"]}, bearer(key))
         public = created.headers["x-trigger-jwt"]
