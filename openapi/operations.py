@@ -411,9 +411,9 @@ OPERATIONS = (
         "/api/v1/auth/public-tokens",
         "mint_public_token_v1",
         "Create a public access token within the scopes of the caller's key",
-        "Returns a public access token that ends with the key that made it, once that key is revoked or expires. The SDK asks for "
-        "it if it has a named key, which cannot sign. With `complete:<tag>` a key allows only scopes of single tokens, which are "
-        "completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
+        "Returns a public access token that ends with the key that made it, once that key is revoked or expires. The SDK asks "
+        "for it if it has a named key, which cannot sign. With `complete:<tag>` a key allows only scopes of single tokens, "
+        "which are completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
         answers.PublicToken,
         {
             400: BAD_REQUEST,
