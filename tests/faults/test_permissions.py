@@ -261,6 +261,7 @@ def ask_for_public_tokens(world: World) -> None:
 def mint_a_public_token(world: World) -> None:
     world.take_key("complete")
     api(world, "POST", "/api/v1/auth/public-tokens", {"scopes": ["write:waitpoints"]})
+    assert list(services.key_store.read_used().values()) == [world.clock()]
 
 
 @of("list_tokens")
