@@ -8,10 +8,11 @@ import base64
 import hmac
 import re
 import time
-from collections.abc import Callable, Collection
-from typing import TYPE_CHECKING, Any, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from waitpoints import json_text, telemetry
+from waitpoints.caller import NAMED_KEY, ROOT, Caller
 from waitpoints.errors import Unauthenticated
 
 if TYPE_CHECKING:
@@ -22,33 +23,7 @@ ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
 TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is valid
 
-
-NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
 OWN = "own"  # claim of a public access token: its named key has created the token in its scope, and needs no `complete` for it
-
-type Action = Literal["create", "complete", "read", "endpoints"]
-"""What a named key may be allowed to do. The root key may do everything."""
-
-
-class Caller:
-    """Who sends a request. This one holds the root key; `named_keys.NamedCaller` is another.
-
-    `digits` names the key in public access tokens.
-    """
-
-    name: str | None = None
-    digits: str | None = None
-
-    def require(self, action: Action) -> str | None:  # noqa: ARG002 - of a caller without limits
-        """Return the tag that limits this caller in what it may do, None if no tag does. Raises Forbidden without the scope."""
-        return None
-
-    def may(self, action: Action, tags: Collection[str]) -> bool:  # noqa: ARG002 - likewise
-        """Whether the caller may do this to a token with these tags."""
-        return True
-
-
-ROOT = Caller()
 
 
 class Credentials:

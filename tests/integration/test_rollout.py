@@ -18,7 +18,8 @@ from in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
 from waitpoints.aws.items import USUAL_CONTENT_TYPE
-from waitpoints.credentials import ROOT, write_scope
+from waitpoints.caller import ROOT
+from waitpoints.credentials import write_scope
 from waitpoints.named_keys import NamedCaller, NamedKey, Scope, digest, new_key
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services

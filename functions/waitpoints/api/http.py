@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import json_text, telemetry
 from waitpoints.aws.failures import AWS_FAILURES, try_again
-from waitpoints.credentials import ROOT, Action, Caller
+from waitpoints.caller import ROOT, Action, Caller
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from waitpoints import timeouts
 from waitpoints.api.request_model import RequestModel
-from waitpoints.credentials import Caller, what_it_completes
+from waitpoints.caller import Caller
+from waitpoints.credentials import what_it_completes
 from waitpoints.errors import Forbidden, InvalidTimeout
 
 MAX_LIFETIME = 30 * 86_400  # seconds
