@@ -11,7 +11,7 @@ from tests.support.scope_table import Holders
 
 SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
 OF_EACH_SCOPE = "named_keys.test.mjs"  # chooses its keys itself
-ABOUT_KEYS = {"access.test.mjs", "for_token.test.mjs"}
+ABOUT_KEYS = {"access.test.mjs"}
 WITH_A_NAMED_KEY = [
     pytest.param(suite, marks=() if suite in ABOUT_KEYS else pytest.mark.thorough) for suite in SUITES if suite != OF_EACH_SCOPE
 ]
