@@ -1,6 +1,7 @@
 """The schemas of CloudFormation's resource types, as AWS publishes them and cfn-lint brings them."""
 
 import json
+from collections.abc import Iterable
 from functools import cache
 from typing import Any
 
@@ -23,6 +24,12 @@ def create_only(kind: str) -> frozenset[str]:
     found = schema(kind)
     paths = found.get("createOnlyProperties", []) + found.get("conditionalCreateOnlyProperties", [])
     return frozenset(path.split("/")[2] for path in paths)
+
+
+def services(kinds: Iterable[str]) -> set[str]:
+    """The services whose actions CloudFormation calls to make, change and delete resources of these types."""
+    handlers = [handler for kind in kinds for name, handler in schema(kind)["handlers"].items() if name != "list"]
+    return {action.partition(":")[0].lower() for handler in handlers for action in handler["permissions"]}
 
 
 def errors(kind: str, properties: dict[str, Any]) -> list[str]:
