@@ -15,8 +15,8 @@ UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "
 
 def test_the_services_that_a_deployment_needs_are_listed() -> None:
     """Those whose actions CloudFormation calls for the resources' types, by their schemas."""
-    [listed] = re.findall(r"CloudFormation's ROLE needs (.+?)\.\n", DEPLOYS, re.DOTALL)
-    usual, gradually, zone = re.split(r"; for gradual\s+deployments|; for `HostedZoneId`", listed.partition("; for an account")[0])
+    [listed] = re.findall(r"CloudFormation's ROLE needs (.+?); for an account's first domain", DEPLOYS, re.DOTALL)
+    usual, gradually, zone = re.split(r"; for gradual\s+deployments|; for `HostedZoneId`", listed)
     kinds = {it["Type"] for it in processed().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
     in_copy = parse(gradual((ROOT / "template.yaml").read_text(), GRADUAL["prod"], "'2030-01-31T12:00:00Z'"))
     more = {it["Type"] for it in process(in_copy)["Resources"].values()} - {"AWS::Route53::RecordSet"}
