@@ -21,6 +21,7 @@ from tests.e2e.permissions import physical_name
 PATIENCE = 30  # seconds
 SECOND = "waitpoints-second"
 OPTIONS = ("AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7", "ResumableStateMachines=*")
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
 DOMAIN = "hooks.example.com"
 CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/0b5f4a7e-0000-4000-8000-000000000000"
 
@@ -202,7 +203,7 @@ def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second:
         parameters = [{"ParameterKey": name, "ParameterValue": value} for name, _, value in values]
         with pytest.raises(ClientError, match=refused):
             cloudformation.update_stack(
-                StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=["CAPABILITY_IAM"]
+                StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=CAPABILITIES
             )
     assert outputs_of_second(stack) == second
 
