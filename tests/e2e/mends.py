@@ -213,7 +213,7 @@ def an_api_without_its_own_address_is_not_found_there() -> bool:
     closed, opened = ({**_body(disabled), "Name": "doors"} for disabled in (True, False))
     api_id, _ = handlers["create"]("Api", closed, "stack")
     provisioners._apigw_v2_stage_create("Stage", {"ApiId": api_id}, "stack")
-    request = (f"{api_id}.execute-api.localhost", "/x", "GET", {}, b"", {})
+    request: tuple[Any, ...] = (f"{api_id}.execute-api.localhost", "/x", "GET", {}, b"", {})
     answers = [asyncio.run(app_module._handle_execute_api_request(*request))[0]]
     handlers["update"](api_id, closed, opened, "stack", "Api")
     return [*answers, asyncio.run(app_module._handle_execute_api_request(*request))[0]] == [404, 502]  # there is no function
