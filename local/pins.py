@@ -10,7 +10,7 @@ from typing import Any
 from local.stack import LOCAL, ROOT
 
 UV = LOCAL / "uv" / "bin" / "uv"
-_PIN = re.compile(r'"([\w.-]+)(\[[^\]]*\])?==[\w.]+"')
+_PIN = re.compile(r'"([\w.-]+)(\[[^\]]*\])?==([\w.]+)"')
 
 
 def update(root: Path, uv: Path = UV) -> None:
@@ -19,7 +19,7 @@ def update(root: Path, uv: Path = UV) -> None:
     before = {file: file.read_text() for file in (project, lock)}
     pinned = before[project]
     try:
-        project.write_text(_PIN.sub(r'"\1\2"', pinned))
+        project.write_text(_PIN.sub(r'"\1\2>=\3"', pinned))
         subprocess.run([uv, "lock", "--upgrade"], cwd=root, check=True)
         project.write_text(pin(pinned, tomllib.loads(lock.read_text())))
         subprocess.run([uv, "lock", "-q"], cwd=root, check=True)

@@ -29,12 +29,14 @@ find-links = ["wheels"]
 """
 
 
-def publish(folder: Path, name: str, version: str) -> None:
+def publish(folder: Path, name: str, version: str, needs: str = "") -> None:
     """Put a wheel into a folder that stands for PyPI."""
     folder.mkdir(exist_ok=True)
     about = f"{name}-{version}.dist-info"
     with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
-        wheel.writestr(f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: extra\n")
+        metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\nProvides-Extra: extra\n"
+        metadata += f"Requires-Dist: {needs}\n" if needs else ""
+        wheel.writestr(f"{about}/METADATA", metadata)
         wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{about}/RECORD", "")
 
@@ -59,6 +61,15 @@ def test_pinned_versions_and_the_lock_move_and_nothing_else(project: Path) -> No
     assert (project / "pyproject.toml").read_text() == expected
     assert 'name = "three"\nversion = "3.0"' in (project / "uv.lock").read_text()
     subprocess.run([pins.UV, "lock", "--check", "-q"], cwd=project, check=True)
+
+
+@pytest.mark.slow  # it starts processes
+def test_no_pin_moves_back_for_the_sake_of_another_library(project: Path) -> None:
+    publish(project / "wheels", "one", "0.9")
+    publish(project / "wheels", "three", "3.0", needs="one<1")
+    pins.update(project)
+    assert (project / "pyproject.toml").read_text() == PROJECT
+    assert 'name = "three"\nversion = "1.0"' in (project / "uv.lock").read_text()
 
 
 @pytest.mark.slow  # it starts processes
