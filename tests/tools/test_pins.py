@@ -20,7 +20,7 @@ layer = [ # what ships
     "one==1.0", # why
     "two[extra]==1.0",
 ]
-dev = ["three", { include-group = "layer" }]
+dev = ["a-tool", { include-group = "layer" }]
 
 [tool.uv]
 package = false
@@ -44,7 +44,7 @@ def publish(folder: Path, name: str, version: str, needs: str = "") -> None:
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("UV_PYTHON", sys.executable)  # uv would start each Python that is here
-    for name in ("one", "two", "three"):
+    for name in ("a_tool", "one", "two"):
         publish(tmp_path / "wheels", name, "1.0")
     (tmp_path / "pyproject.toml").write_text(PROJECT)
     subprocess.run([pins.UV, "lock", "-q"], cwd=tmp_path, check=True)
@@ -55,21 +55,21 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_pinned_versions_and_the_lock_move_and_nothing_else(project: Path) -> None:
     publish(project / "wheels", "one", "1.1")
     publish(project / "wheels", "two", "2.0")
-    publish(project / "wheels", "three", "3.0")
+    publish(project / "wheels", "a_tool", "3.0")
     pins.update(project)
     expected = PROJECT.replace("one==1.0", "one==1.1").replace("two[extra]==1.0", "two[extra]==2.0")
     assert (project / "pyproject.toml").read_text() == expected
-    assert 'name = "three"\nversion = "3.0"' in (project / "uv.lock").read_text()
+    assert 'name = "a-tool"\nversion = "3.0"' in (project / "uv.lock").read_text()
     subprocess.run([pins.UV, "lock", "--check", "-q"], cwd=project, check=True)
 
 
 @pytest.mark.slow  # it starts processes
 def test_no_pin_moves_back_for_the_sake_of_another_library(project: Path) -> None:
     publish(project / "wheels", "one", "0.9")
-    publish(project / "wheels", "three", "3.0", needs="one<1")
+    publish(project / "wheels", "a_tool", "3.0", needs="one<1")
     pins.update(project)
     assert (project / "pyproject.toml").read_text() == PROJECT
-    assert 'name = "three"\nversion = "1.0"' in (project / "uv.lock").read_text()
+    assert 'name = "a-tool"\nversion = "1.0"' in (project / "uv.lock").read_text()
 
 
 @pytest.mark.slow  # it starts processes
