@@ -1,8 +1,9 @@
 """An archive of the stack for one architecture: `sam deploy` in its folder needs no build, so no Python, pip or make.
 
 All functions have the same code, and the console its files in addition. So the archive has two zip files of code and one of
-each layer, all of which the template names. It allows its own architecture only: CloudFormation refuses another one before it
-changes anything, because the layers' libraries are machine code.
+each layer, all of which the template names. It allows its own architecture only, because the layers' libraries are machine
+code. CloudFormation refuses another one before it changes anything:
+https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-section-structure.html, AllowedValues
 """
 
 import re

@@ -132,7 +132,7 @@ def test_an_archive_deploys_with_nothing_but_sam_and_the_wrong_architecture_is_r
     unpacked: dict[str, Path], emulator: Emulator
 ) -> None:
     wrong = sam_deploy(unpacked[ARCHITECTURE], emulator, f"Architecture={OTHER}")
-    assert (wrong.returncode, "Architecture" in wrong.stderr) == (1, True), wrong.stderr
+    assert (wrong.returncode, "AllowedValues" in wrong.stderr) == (1, True), wrong.stderr
     assert stacks(emulator) == {}
 
     done = sam_deploy(unpacked[ARCHITECTURE], emulator)
@@ -143,5 +143,5 @@ def test_an_archive_deploys_with_nothing_but_sam_and_the_wrong_architecture_is_r
 
     # CloudFormation keeps the parameter's value, so the other archive is refused until it is told
     other = sam_deploy(unpacked[OTHER], emulator)
-    assert (other.returncode, "Architecture" in other.stderr) == (1, True), other.stdout + other.stderr
+    assert (other.returncode, "AllowedValues" in other.stderr) == (1, True), other.stdout + other.stderr
     assert stacks(emulator) == {"waitpoints": "CREATE_COMPLETE"}
