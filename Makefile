@@ -16,7 +16,7 @@ LINT_CODE := .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/
 # as `sam validate --lint`, once for all
 LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS
+export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates,
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
+
+version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.0.dev0
+	@.venv/bin/python -m local.version "$$VERSION"
 
 pictures: .venv/ready ## Draw the state machines of docs/patterns.md
 	@.venv/bin/python -m statemachines.picture
@@ -118,4 +121,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi version pictures layer clean deploy smoke doctor redrive bench costs simulate

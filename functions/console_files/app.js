@@ -146,7 +146,16 @@ const enter = () => {
   show();
 };
 
-const brand = () => el("span", { class: "brand" }, el("span", { class: "mark", "aria-hidden": "true" }), "Waitpoints");
+const VERSION = document.querySelector("meta[name=generator]").content.replace("Waitpoints", "").trim(); // of the stack
+
+const brand = () =>
+  el(
+    "span",
+    { class: "brand" },
+    el("span", { class: "mark", "aria-hidden": "true" }),
+    "Waitpoints",
+    VERSION && el("small", {}, VERSION),
+  );
 
 // Forget the key and everything that is shown.
 const leave = (reason = "") => {

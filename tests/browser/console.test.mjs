@@ -44,7 +44,9 @@ test("shows nothing before the API has accepted the key", async () => {
   await tab.waitForSelector("input[type=password]");
   assert.deepEqual(calls(tab), []);
   const before = await text(tab);
-  assert.match(before, /^Waitpoints\s+Sign in to the console\s+API key/);
+  const version = await tab.$eval("meta[name=generator]", (meta) => meta.content.split(" ")[1]);
+  assert.match(version, /^\d+\.\d+\.\d+/); // the stack's
+  assert.deepEqual(before.split(/\s+/).slice(0, 7), ["Waitpoints", version, "Sign", "in", "to", "the", "console"]);
   assert.ok(!before.includes(scene.hostile));
 
   for (const [wrong, said] of [
