@@ -205,3 +205,18 @@ def test_it_has_an_async_client() -> None:
             return (await waitpoints.create()).id
 
     assert fake.client().get(asyncio.run(create())).status == "WAITING"
+
+
+def test_the_scopes_of_a_named_key_are_not_ignored_unless_it_is_said() -> None:
+    for fake in (FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)):
+        made = fake.client().keys.create("nightly", ["read"], expires="1h")
+        client = Waitpoints(fake.url, made.key, transport=fake)
+        if fake.ignore_rules:
+            assert client.create().id
+        else:
+            with pytest.raises(NotImplementedError, match="does not check the scopes of a named key"):
+                client.create()
+        fake.advance(timedelta(hours=1))
+        with pytest.raises(AuthenticationError):
+            client.create()
+        assert fake.client().keys.create("nightly", ["read"]).key != made.key  # an expired name is free

@@ -19,6 +19,7 @@ Model = TypeVar("Model", bound=Answer)
 
 TOKENS: Final = "/api/v1/waitpoints/tokens"
 ENDPOINTS: Final = "/api/v1/endpoints"
+KEYS: Final = "/api/v1/keys"
 
 
 class Absent(Enum):
@@ -165,6 +166,24 @@ def test_endpoint(name: str, body: Any, headers: Mapping[str, str], query: str) 
     text = body.decode() if isinstance(body, bytes) else body
     delivery = {"body": text, "headers": dict(headers), "query": query}
     return Call("POST", f"{_endpoint(name)}/test", _as(models.EndpointTrial), body=delivery)
+
+
+def create_key(name: str, scopes: Sequence[str], expires: wire.Duration | None) -> Call[models.CreatedKey]:
+    """Make a named key."""
+    if isinstance(scopes, str):
+        raise TypeError('scopes is a list of texts, such as ["create", "read"]')
+    ends = {} if expires is None else {"expiresIn": wire.duration(expires)}
+    return Call("POST", KEYS, _as(models.CreatedKey), body={"name": name, "scopes": [*scopes], **ends})
+
+
+def list_keys() -> Call[tuple[models.NamedKey, ...]]:
+    """List the named keys, by name."""
+    return Call("GET", KEYS, lambda answer: tuple(map(models.NamedKey.model_validate, answer.json()["data"])))
+
+
+def revoke_key(name: str) -> Call[None]:
+    """Revoke a named key."""
+    return Call("DELETE", f"{KEYS}/{_segment(name, 'a key')}", _nothing)
 
 
 def _as(model: type[Model]) -> Callable[[httpx.Response], Model]:

@@ -365,6 +365,26 @@ class EndpointWithDeliveries(Endpoint):
     kind that never came is absent."""
 
 
+class NamedKey(Answer):
+    """A key of one program, without the key itself, which no answer but the first one has."""
+
+    name: str
+    scopes: tuple[str, ...]
+    """What it may do: create, complete, read, each also for one tag as in create:team-a, and endpoints."""
+    created_at: datetime
+    last_used_at: datetime | None = None
+    """Up to an hour before its last use. None if it was never used."""
+    expires_at: datetime | None = None
+    """None if it never expires."""
+
+
+class CreatedKey(NamedKey):
+    """A key of one program, just made."""
+
+    key: str = Field(repr=False)
+    """The key itself: keep it, since nobody can read it again."""
+
+
 class TrialStep(Answer):
     """One step of a trial."""
 
