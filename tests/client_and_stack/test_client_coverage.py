@@ -51,6 +51,9 @@ CALLS = (
     calls.delete_endpoint("name"),
     calls.list_endpoints(None, None).after(None),
     calls.test_endpoint("name", "", {}, ""),
+    calls.create_key("name", ["read"], "90d"),
+    calls.list_keys(),
+    calls.revoke_key("name"),
 )
 
 
@@ -130,6 +133,8 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Deliveries, answers.EndpointDeliveriesOfAKind),
         (models.EndpointTrial, answers.EndpointTrial),
         (models.TrialStep, answers.TrialStep),
+        (models.CreatedKey, answers.CreatedKey),
+        (models.NamedKey, answers.ListedKey),
     ],
 )
 def test_an_answer_has_every_field(model: type[BaseModel], answer: type[BaseModel]) -> None:
@@ -222,6 +227,10 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
         with pytest.raises(APIError):
             call()
     client.endpoints.delete("e")
+    for expires in (None, "1h"):
+        client.keys.create("nightly", ["create:team-a", "read"], expires=expires)
+        client.keys.list()
+        client.keys.revoke("nightly")
 
     callback = "complete_waitpoint_token_callback_v1"
     succeeded = {name for name, status in described.seen if status == 200} - {callback}
