@@ -219,4 +219,8 @@ def test_the_scopes_of_a_named_key_are_not_ignored_unless_it_is_said() -> None:
         fake.advance(timedelta(hours=1))
         with pytest.raises(AuthenticationError):
             client.create()
-        assert fake.client().keys.create("nightly", ["read"]).key != made.key  # an expired name is free
+        again = fake.client().keys.create("nightly", ["read"])  # an expired name is free
+        assert again.key != made.key
+        fake.client().keys.revoke("nightly")
+        with pytest.raises(AuthenticationError):
+            next(Waitpoints(fake.url, again.key, transport=fake).list().pages())
