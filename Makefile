@@ -12,11 +12,11 @@ LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-g
 WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
-LINT_CODE := .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
+LINT_CODE := .venv/bin/zizmor -q --offline .github && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
 # as `sam validate --lint`, once for all
 LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
-export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS
+export PORT STACK FOLDER INPUT PARAMETERS ENV MUTANTS VERSION
 
 help: ## List the commands
 	@awk -F ':.*## ' '/^##@ / {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,7 +54,7 @@ mutants: .venv/ready ## Weaken one check after the other and see a test fail (MU
 client: setup ## Install the Python client into a clean environment of PYTHON=3.12, run its tests and the README's lines
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
 
-lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates, and that pinned requirements are up to date
+lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, workflows, and that pinned requirements are up to date
 	@$(LINT_TEMPLATES) & templates=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$templates
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
@@ -62,6 +62,9 @@ lint: .venv/ready .local/sam/ready ## Check style, format, types, the templates,
 
 openapi: .venv/ready ## Write openapi.yaml and the table of routes in docs/api.md
 	@PYTHONPATH=functions .venv/bin/python -m openapi.document
+
+version: .venv/ready ## Write another version of the stack and its client into every file that names it: VERSION=0.4.0.dev0
+	@.venv/bin/python -m local.version "$$VERSION"
 
 pictures: .venv/ready ## Draw the state machines of docs/patterns.md
 	@.venv/bin/python -m statemachines.picture
@@ -71,8 +74,18 @@ layer: $(UV) ## Write the layer's pinned requirements from uv.lock
 	@$(LAYER) public-keys > layers/public_keys/requirements.txt
 	@$(LAYER) tracing --prune typing-extensions > layers/dependencies/tracing.txt
 
+update: .venv/ready ## Move every Python dependency to its newest version: pyproject.toml, uv.lock and the layers
+	@.venv/bin/python -m local.pins
+	@$(MAKE) -s layer
+
+audit: $(UV) ## Look for known vulnerabilities of what uv.lock names (asks the database OSV)
+	@$(UV) audit --frozen --preview-features audit-command
+
+release: .venv/ready .local/sam/ready ## Make what a release consists of, in dist/VERSION: VERSION=0.3.0
+	@.venv/bin/python -m releases "$$VERSION"
+
 clean: ## Remove everything that these commands made
-	rm -rf .venv .local .aws-sam .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules
+	rm -rf .venv .local .aws-sam dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache tests/sdk/node_modules tests/senders/node_modules tests/browser/node_modules benchmarks/dynalite/node_modules
 
 ##@ Deploy and operate it
 
@@ -118,4 +131,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi pictures layer clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs simulate

@@ -32,7 +32,6 @@ CASES: dict[str, dict[str, Any]] = {
     WEBHOOK: README,
     "a webhook with rules": README | {"rules": SIGNED | FILTERED, "others": False},
 }
-LIKE_OTHERS = {"the first in a minute, matches nothing", "has no key", "matches nothing, above the rate of counts"}
 
 
 def figures(counted: Bench) -> dict[str, str]:
@@ -45,12 +44,12 @@ def figures(counted: Bench) -> dict[str, str]:
     durable = month_of(counted, counted.wait(timeout="24h", durable=True))
     months = {name: month_of(counted, wait) for name, wait in waits.items()}
     deliveries = count_deliveries(counted)
-    requests = steps(counted, waits[WEBHOOK]) | keyed_steps(deliveries)
+    by_key = {f"by key: {step.name}": step for step in deliveries.by_key.steps}
     shown = [
         "Dollars for a million waits, by service, and what each uses:",
         report_waits(months, waits),
         "What each step of a wait for a webhook asks of AWS, and others:",
-        report_steps(requests),
+        report_steps(steps(counted, waits[WEBHOOK]) | by_key),
         "Dollars a month for deliveries to one endpoint:",
         report_deliveries(deliveries),
     ]
@@ -128,12 +127,6 @@ def steps(counted: Bench, completed: Wait) -> dict[str, CountedStep]:
         "a delivery that `payloadSchema` refuses": shaped["a delivery that does not fit"],
         "a delivery after the end": filtered["a late delivery"],
     }
-
-
-def keyed_steps(counted: Deliveries) -> dict[str, CountedStep]:
-    """Return what completes by key: a request, and a delivery to an endpoint."""
-    by_key = {f"by key: {step.name}": step for step in counted.by_key.steps}
-    return by_key | {f"endpoint: {step.name}": step for step in counted.to_endpoint.steps if step.name not in LIKE_OTHERS}
 
 
 def report_deliveries(counted: Deliveries) -> str:

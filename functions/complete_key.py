@@ -11,8 +11,9 @@ from waitpoints.wiring import services
 services.build_at_start("keys", "credentials", "step_functions_client")
 
 
-@http_handler("POST")
+@http_handler("POST", scope="complete")
 def handler(request: Request) -> Response:
     members = request.read_members(PAYLOAD_LIMIT)
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
-    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE))))
+    within = request.caller.require("complete")
+    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE), within)))

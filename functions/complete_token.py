@@ -4,6 +4,8 @@ The credential is the API key, or the token's public access token. Browsers may 
 token with the latter.
 """
 
+from dataclasses import replace
+
 from waitpoints import ids
 from waitpoints.api import complete_request
 from waitpoints.api.deliveries import reception
@@ -20,8 +22,9 @@ services.build_at_start("tokens", "credentials", "step_functions_client")
 @http_handler("POST", api_key_required=False, browsers=True)
 def handler(request: Request) -> Response:
     written_id = request.path["waitpointId"]
-    by_api_key = check_may_complete(services.credentials, request.authorization, written_id)
+    completer = check_may_complete(services.credentials, request.authorization, written_id)
     token_id = ids.parse(written_id)
     result = complete_request.parse(request.read_members(PAYLOAD_LIMIT), ignore_unknown=request.from_sdk)
-    settled = reception.complete(token_id, result, origin(request, Source.COMPLETE), by_api_key=by_api_key)
+    requester = replace(origin(request, Source.COMPLETE), key=completer.key)
+    settled = reception.complete(token_id, result, requester, by_api_key=completer.by_api_key, within=completer.within)
     return Response(completed(settled))

@@ -11,13 +11,14 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("POST", allow=("GET", "POST"))
+@http_handler("POST", allow=("GET", "POST"), scope="create")
 def handler(request: Request) -> Response:
     body = request.read_json(CREATE_LIMIT, optional=True)
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     request_key = request.headers.get("x-trigger-request-idempotency-key")
     metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]
-    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata)
-    access_token = services.credentials.sign_public_access_token([write_scope(created["id"])])
-    claims = json_text.dumps(services.credentials.claims)
+    created = create(wanted, request_key, request.api_url, request.headers.get("traceparent"), metadata, request.caller)
+    scopes = [write_scope(created["id"])]
+    access_token = services.credentials.sign_public_access_token(scopes, caller=request.caller, own=True)
+    claims = json_text.dumps(services.credentials.claims(request.caller))
     return Response(created, headers={"x-trigger-jwt": access_token, "x-trigger-jwt-claims": claims})

@@ -9,7 +9,7 @@ from waitpoints.wiring import services
 services.build_at_start("endpoints", "credentials")
 
 
-@http_handler("DELETE")
+@http_handler("DELETE", scope="endpoints")
 def handler(request: Request) -> Response:
     name = request.path["name"]
     if not (is_name(name) and services.endpoints.delete(name)):

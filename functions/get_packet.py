@@ -15,9 +15,12 @@ _NAME = re.compile(r"[0-9a-f]{16}\.json", re.ASCII)  # how `outputs` names an ob
 services.build_at_start("outputs", "credentials", "s3_client")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="read")
 def handler(request: Request) -> Response:
     token_id, _, name = request.path["path"].partition("/")
     if not _NAME.fullmatch(name):
         raise OutputNotFound
-    return Response({"presignedUrl": services.outputs.make_download_url(f"{ids.parse(token_id)}/{name}")})
+    token_id = ids.parse(token_id)
+    if request.caller.require("read") is not None:
+        request.caller.check("read", services.tokens.find(token_id).tags)
+    return Response({"presignedUrl": services.outputs.make_download_url(f"{token_id}/{name}")})

@@ -8,7 +8,7 @@ from waitpoints.wiring import services
 services.build_at_start("endpoints", "urls", "credentials")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="endpoints")
 def handler(request: Request) -> Response:
     size, after = list_query.parse_endpoints(request.raw_query)
     found, next_after = services.endpoints.list_endpoints(after, size)

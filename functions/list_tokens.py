@@ -8,9 +8,13 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="read")
 def handler(request: Request) -> Response:
-    found = services.tokens.list_tokens(list_query.parse(request.raw_query, services.now(), ignore_unknown=request.from_sdk))
+    caller, urls = request.caller, services.urls
+    within, from_sdk = caller.require("read"), request.from_sdk
+    query = list_query.parse(request.raw_query, services.now(), within=within, ignore_unknown=from_sdk)
+    found = services.tokens.list_tokens(query)
     pagination = {name: cursor for name, cursor in (("next", found.next), ("previous", found.previous)) if cursor}
-    data = [listed(token, services.urls.url(token.id, request.api_url)) for token in found.tokens]
+    shown = [(it, urls.url(it.id, request.api_url) if caller.may("complete", it.tags) else "") for it in found.tokens]
+    data = [listed(token, url) for token, url in shown]
     return Response({"data": data, "pagination": pagination})

@@ -10,11 +10,11 @@ from waitpoints.wiring import services
 services.build_at_start("waking", "credentials")
 
 
-@http_handler("PATCH", allow=("GET", "PATCH"))
+@http_handler("PATCH", allow=("GET", "PATCH"), scope="create")
 def handler(request: Request) -> Response:
     token_id = ids.parse(request.path["waitpointId"])
     telemetry.note(tokenId=token_id)
     timeout_at = deadline_request.parse(request.read_json(DEADLINE_LIMIT), services.now(), services.timeout_limits)
-    if not services.waking.move_deadline(token_id, timeout_at):
+    if not services.waking.move_deadline(token_id, timeout_at, request.caller.require("create")):
         raise TokenHasEnded
     return Response(deadline_moved(token_id, timeout_at))

@@ -8,4 +8,4 @@ services.build_at_start("credentials")
 
 @http_handler("POST")
 def handler(_: Request) -> Response:
-    return Response(services.credentials.claims)
+    return Response(services.credentials.claims())

@@ -11,7 +11,7 @@ from waitpoints.wiring import services
 services.build_at_start("endpoints", "urls", "credentials")
 
 
-@http_handler("PUT", allow=("DELETE", "GET", "PUT"))
+@http_handler("PUT", allow=("DELETE", "GET", "PUT"), scope="endpoints")
 def handler(request: Request) -> Response:
     name = request.path["name"]
     endpoint_settings.check_name(name)

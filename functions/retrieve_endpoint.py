@@ -9,7 +9,7 @@ from waitpoints.wiring import services
 services.build_at_start("endpoints", "urls", "credentials")
 
 
-@http_handler("GET")
+@http_handler("GET", scope="endpoints")
 def handler(request: Request) -> Response:
     name = request.path["name"]
     endpoint = services.endpoints.get(name) if is_name(name) else None

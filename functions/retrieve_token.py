@@ -10,11 +10,14 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "urls", "credentials")
 
 
-@http_handler("GET", allow=("GET", "PATCH"))
+@http_handler("GET", allow=("GET", "PATCH"), scope="read")
 def handler(request: Request) -> Response:
-    token, urls = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls
-    link_of = partial(urls.approver_url, token.id, request.api_url)
-    shown = retrieved(token, urls.url(token.id, request.api_url), link_of)
+    token, urls, caller = services.tokens.retrieve(ids.parse(request.path["waitpointId"])), services.urls, request.caller
+    caller.check("read", token.tags)
+    if caller.may("complete", token.tags):
+        shown = retrieved(token, urls.url(token.id, request.api_url), partial(urls.approver_url, token.id, request.api_url))
+    else:
+        shown = retrieved(token, "", None)
     if token.metadata is None:
         return Response(shown)
     text = json_text.with_member(json_text.dumps(shown), "metadata", token.metadata)  # as it was sent, with every digit

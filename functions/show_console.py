@@ -58,7 +58,9 @@ def handler(event: dict[str, Any], _: Any) -> dict[str, Any]:
     if method not in METHODS:
         return _refusal(405, "Method not allowed: use GET", allow=", ".join(METHODS))
     if not path:
-        answer = _answer(200, DOCUMENT, TYPES["html"], "no-store")
+        # while an update gives the function its new code, it may still have its old environment
+        document = DOCUMENT.replace("STACK", os.environ.get("STACK_VERSION", ""))
+        answer = _answer(200, document, TYPES["html"], "no-store")
     elif path["version"] == VERSION and path["file"] in ASSETS:
         kind = path["file"].rpartition(".")[2]
         answer = _answer(200, ASSETS[path["file"]], TYPES[kind], "public, max-age=31536000, immutable")

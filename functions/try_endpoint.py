@@ -11,7 +11,7 @@ from waitpoints.wiring import services
 services.build_at_start("keys", "urls", "credentials")
 
 
-@http_handler("POST")
+@http_handler("POST", scope="endpoints")
 def handler(request: Request) -> Response:
     sent = validate(TryEndpointRequest, request.read_json(PAYLOAD_LIMIT)).delivery(request)
     name = request.path["name"]

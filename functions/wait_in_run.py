@@ -10,7 +10,8 @@ from waitpoints.wiring import services
 services.build_at_start("tokens", "credentials")
 
 
-@http_handler("POST")
+@http_handler("POST", scope="read")
 def handler(request: Request) -> Response:
-    services.tokens.check_exists(ids.parse(request.path["waitpointId"]))
+    token = services.tokens.find(ids.parse(request.path["waitpointId"]))
+    request.caller.check("read", token.tags)
     return Response({"success": True})

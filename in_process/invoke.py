@@ -1,8 +1,8 @@
 """`make invoke`: run one handler on an event in this process, with moto as AWS. Does not touch a running stack.
 
-First creates a token with a timeout of one hour, and the endpoint `github`. In the event, WAITPOINT_ID and CALLBACK_HASH are
-replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key, and TASK_TOKEN and CALLBACK_ID
-by ones that belong to no execution.
+First creates a token with a timeout of one hour, the endpoint `github` and the named key `retired-job`. In the event,
+WAITPOINT_ID and CALLBACK_HASH are replaced by those of this token, ENDPOINT_HASH by the endpoint's, API_KEY by the stack's key,
+and TASK_TOKEN and CALLBACK_ID by ones that belong to no execution.
 """
 
 import base64
@@ -64,6 +64,7 @@ def filled_in(text: str, stack: MotoStack) -> str:
         Bucket=stack.resources["OutputBucket"]["Ref"], Key=f"{created['id']}/0123456789abcdef.json", Body=b'"large"'
     )
     endpoint_url = put_endpoint()
+    make_key()
     places = {
         "WAITPOINT_ID": created["id"],
         "CALLBACK_HASH": created["url"].rsplit("/", 1)[1],
@@ -86,6 +87,15 @@ def put_endpoint() -> str:
     new = Endpoint(name="github", secret_id=new_secret_id(), key=key, verify=None, created_at=now, updated_at=now)
     endpoint = services.endpoints.put(new)
     return services.urls.endpoint_url(endpoint.name, endpoint.secret_id, "")
+
+
+def make_key() -> None:
+    """Make the named key that an event revokes."""
+    from waitpoints.named_keys import NamedKey, Scope, digest, new_key  # noqa: PLC0415 - `functions` is on the path now
+    from waitpoints.wiring import services  # noqa: PLC0415
+
+    now = services.now()
+    services.key_store.add(NamedKey("retired-job", digest(new_key()), (Scope("read"),), now), now)
 
 
 def main(function_name: str = "", event_path: str = "") -> int:

@@ -126,7 +126,10 @@ def environments() -> list[str]:
 
 
 def deploy(environment: str) -> None:
-    """Build and deploy to an environment. Raises CalledProcessError if SAM fails."""
+    """Build and deploy to an environment. Raises CalledProcessError if SAM fails.
+
+    In a pipeline, which says so with the variable CI, SAM shows the changes and asks nobody.
+    """
     if environment not in environments():
         raise LocalError(f"samconfig.toml has no environment {environment!r}: ENV is one of {', '.join(environments())}")
     template = ROOT / "template.yaml"
@@ -136,7 +139,7 @@ def deploy(environment: str) -> None:
         template = COPY
     try:
         sam("build", "--config-env", environment, "--template-file", str(template))
-        sam("deploy", "--config-env", environment)
+        sam("deploy", "--config-env", environment, *(["--no-confirm-changeset"] if os.environ.get("CI") else []))
     finally:
         COPY.unlink(missing_ok=True)
 

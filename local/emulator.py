@@ -50,9 +50,13 @@ POLL_SECONDS = 0.05
 _LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
 
 
-def with_api_at_root(app: App, api_id_file: Path) -> App:
+def with_api_at_root(app: App, api_id_file: Path, is_domain: Callable[[str], Any]) -> App:
+    """Serve the API of the file at the root, unless the request is for a domain that a stack has made."""
+
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
-        if scope["type"] == "http" and scope["path"].startswith(API_PATHS) and api_id_file.exists():
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1") if scope["type"] == "http" else ""
+        is_of_api = scope["type"] == "http" and scope["path"].startswith(API_PATHS) and not is_domain(host.partition(":")[0])
+        if is_of_api and api_id_file.exists():
             prefix = f"/_aws/execute-api/{api_id_file.read_text()}/$default"
             scope = {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + scope["raw_path"]}
         await app(scope, receive, send)
@@ -376,6 +380,32 @@ def import_routes(provisioners: Any) -> None:
     handlers["create"], handlers["update"] = create_with_routes, update_with_routes
 
 
+def close_default_endpoints(app_module: Any, apigateway: Any, provisioners: Any) -> None:
+    """Answer 404 at an API's own address once its `Body` disables it, where SAM writes `DisableExecuteApiEndpoint`.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-endpoint-configuration.html and
+    https://repost.aws/knowledge-center/api-gateway-disable-endpoint. MiniStack 1.5.33 ignores it, and the API's property, too.
+    """
+    handlers, execute = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"], app_module._handle_execute_api_request
+    create, update = handlers["create"], handlers["update"]
+
+    def close(made: tuple[str, Any], properties: dict[str, Any]) -> Any:
+        for server in properties.get("Body", {}).get("servers", []):
+            configured = server.get("x-amazon-apigateway-endpoint-configuration", {})
+            apigateway._apis[made[0]]["disableExecuteApiEndpoint"] = configured.get("disableExecuteApiEndpoint") is True
+        return made
+
+    async def execute_if_open(host: str, path: str, *rest: Any, **named: Any) -> Any:
+        own = app_module._parse_execute_api_url(host, path)
+        if own and apigateway._apis.get(own[0], {}).get("disableExecuteApiEndpoint"):
+            return apigateway._http_api_not_found()
+        return await execute(host, path, *rest, **named)
+
+    handlers["create"] = lambda name, properties, stack: close(create(name, properties, stack), properties)
+    handlers["update"] = lambda name, old, new, *rest: close(update(name, old, new, *rest), new)
+    app_module._handle_execute_api_request = execute_if_open
+
+
 def update_between_invocations(lambda_svc: Any, lambda_runtime: Any) -> None:
     """Let invocations finish while their function is updated, and give every later one the new code, as AWS does.
 
@@ -518,6 +548,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415
     from ministack.services import (  # noqa: PLC0415
         apigateway,
+        apigateway_v1,
         cloudwatch_logs,
         dynamodb,
         lambda_durable,
@@ -540,6 +571,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     exclude_punctuation(provisioners)
     make_alarms_on_expressions(provisioners)
     import_routes(provisioners)
+    close_default_endpoints(app_module, apigateway, provisioners)
     update_between_invocations(lambda_svc, lambda_runtime)
     update_stacks_beside_requests(stacks)
     let_invocations_queue(lambda_svc)
@@ -572,7 +604,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     config.keep_alive_timeout = 75
     config.backlog = 1024
     throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
-    asyncio.run(serve(with_api_at_root(throttled, api_id_file), config))
+    asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
+from waitpoints.named_keys import NAME_PATTERN
+
 Instant = Annotated[
     str,
     Field(
@@ -26,6 +28,7 @@ CallbackUrl = Annotated[
     ),
 ]
 
+KeyName = Annotated[str, Field(pattern=f"^{NAME_PATTERN}$")]
 EndpointName = Annotated[str, Field(pattern="^[a-z0-9-]{1,64}$")]
 EndpointUrl = Annotated[
     str,
@@ -122,6 +125,7 @@ class CompletedBy(AnswerModel):
     approver: str = _optional("The id of the approver whose answer decided.")
     slackUser: str = _optional("The id of whoever pressed a button in Slack, if the page names no approvers.")
     slackName: str = _optional("Their name in Slack.")
+    key: str = _optional("The name of the named key that completed it, or that made the public access token which did.")
     override: Literal[True] = _optional("The API key completed the token in place of its approvers.")
 
 
@@ -162,9 +166,18 @@ class Notice(AnswerModel):
     reason: str = _optional("Why the channel refuses it, in its own word, such as `channel_not_found`.")
 
 
+ShownCallbackUrl = Annotated[
+    str,
+    Field(
+        description="As in the answer to the create. Empty for a key that may not complete the token.",
+        pattern="^(https?://.+/api/v1/waitpoints/tokens/waitpoint_[0-9a-z]{26}/callback/[0-9a-f]{64})?$",
+    ),
+]
+
+
 class WaitpointTokenObject(AnswerModel):
     id: TokenId
-    url: CallbackUrl
+    url: ShownCallbackUrl
     status: Literal["WAITING", "COMPLETED", "TIMED_OUT"]
     idempotencyKey: str = _optional("The key that the token was created with.")
     idempotencyKeyExpiresAt: Instant = _optional("When the token stops holding its key.")
@@ -192,7 +205,7 @@ class WaitpointTokenObject(AnswerModel):
     )
     needs: dict[str, int] = _optional("How many people must choose each action.")
     answers: list[ApproverAnswer] = _optional("What they have answered, in this order. The last one decided, if one did.")
-    links: list[ApproverLink] = _optional("The link of each person.")
+    links: list[ApproverLink] = _optional("The link of each person. Absent for a key that may not complete the token.")
     requestedBy: str = _optional("Who asked for the decision.")
     escalation: Escalation = _optional("Who may answer later.")
     notify: Notify = _optional("Who is told of its page, if its create said so. Not in a list, and not in Trigger.dev.")
@@ -200,6 +213,7 @@ class WaitpointTokenObject(AnswerModel):
     metadata: dict[str, Any] = _optional("The `metadata` of its create. Not in a list, and not in Trigger.dev.")
     reminders: Reminders = _optional("If its page has `remind`. Not in a list, and not in Trigger.dev.")
     traceparent: str = _optional("The `traceparent` of its create, if it had one. Not in a list, and not in Trigger.dev.")
+    createdBy: str = _optional("The name of the named key that created it. Not in a list, and not in Trigger.dev.")
 
 
 class Pagination(AnswerModel):
@@ -318,6 +332,31 @@ class ListEndpointsResult(AnswerModel):
 
 
 class DeleteEndpointResponse(AnswerModel):
+    success: Literal[True]
+
+
+class NamedKey(AnswerModel):
+    """A named key, without the key itself."""
+
+    name: KeyName
+    scopes: list[str] = Field(description="What it may do: `create`, `complete:TAG`.")
+    createdAt: Instant
+    expiresAt: Instant = _optional("Absent if it never expires.")
+
+
+class CreatedKey(NamedKey):
+    key: str = Field(description="The key. No other answer has it.", pattern="^tr_prod_sk_[0-9A-Za-z]{24}$")
+
+
+class ListedKey(NamedKey):
+    lastUsedAt: Instant = _optional("Up to an hour before its last use. Absent if it was never used.")
+
+
+class ListKeysResult(AnswerModel):
+    data: list[ListedKey]
+
+
+class RevokeKeyResponse(AnswerModel):
     success: Literal[True]
 
 

@@ -10,7 +10,7 @@ import yaml
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from openapi.operation import EVERYWHERE, EXAMPLE_ID, SHARED, Answer, Json, Operation
+from openapi.operation import EVERYWHERE, EXAMPLE_ID, NO_SCOPE, ROOT_ONLY, SHARED, Answer, Json, Operation
 from openapi.operations import OPERATIONS
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,7 +18,6 @@ FILE = ROOT / "openapi.yaml"
 PAGE = ROOT / "docs" / "api.md"
 
 _TABLE = re.compile(r"(?<=<!-- routes: written by `make openapi` -->\n).*?(?=<!-- end of routes -->\n)", re.DOTALL)
-_SHOWN = {"secretKey": "API key", "publicAccessToken": "public access token"}
 
 
 def document() -> Json:
@@ -49,7 +48,8 @@ def document() -> Json:
                 "secretKey": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The stack's API key. After a rotation the previous key is accepted too.",
+                    "description": "The root key, which is the stack's API key, or a named key. After a rotation the previous "
+                    "root key is accepted too.",
                 },
                 "publicAccessToken": {
                     "type": "http",
@@ -65,7 +65,7 @@ def document() -> Json:
 
 def _operation(operation: Operation) -> Json:
     media = "text/html" if operation.is_page else "application/json"
-    every = {200: Answer("Done.", operation.result, operation.headers, media), **operation.refusals, **EVERYWHERE}
+    every = {200: Answer("Done.", operation.result, operation.headers, media), **_refusals(operation)}
     described: Json = {
         "operationId": operation.id,
         "summary": operation.summary,
@@ -81,6 +81,12 @@ def _operation(operation: Operation) -> Json:
     return described
 
 
+def _refusals(operation: Operation) -> dict[int, Answer]:
+    """Every answer but success. A route that takes the API key also refuses named keys."""
+    named = {403: NO_SCOPE if operation.scope else ROOT_ONLY} if "secretKey" in operation.credentials else {}
+    return {**named, **operation.refusals, **EVERYWHERE}
+
+
 def _answer(answer: Answer) -> Json:
     for name, shared in SHARED.items():
         if answer is shared:
@@ -92,7 +98,7 @@ def _models() -> Iterable[type[BaseModel]]:
     for operation in OPERATIONS:
         if operation.body and operation.body.model:
             yield operation.body.model
-        for answer in (Answer("", operation.result), *operation.refusals.values(), *EVERYWHERE.values()):
+        for answer in (Answer("", operation.result), *_refusals(operation).values()):
             yield from [answer.body] if isinstance(answer.body, type) else answer.body.__args__
 
 
@@ -136,8 +142,10 @@ def routes() -> str:
 
 
 def _credential(operation: Operation) -> str:
+    api_key = f"API key (`{operation.scope}`)" if operation.scope else "root key"
+    shown = {"secretKey": api_key, "publicAccessToken": "public access token"}
     if operation.credentials:
-        return " or ".join(_SHOWN[name] for name in operation.credentials)
+        return " or ".join(shown[name] for name in operation.credentials)
     return "the URL itself" if "callbackHash" in operation.names("path") else "none"
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from openapi import answers
+from waitpoints.caller import Action
 
 Json = dict[str, Any]
 Credential = Literal["secretKey", "publicAccessToken"]
@@ -95,6 +96,8 @@ class Operation:
     parameters: tuple[Parameter, ...] = ()
     headers: Mapping[str, Json] = field(default_factory=dict)
     credentials: tuple[Credential, ...] = ("secretKey",)
+    scope: Action | None = None
+    """What a named key needs, if the API key is a credential. Without one, only the root key is accepted."""
     is_ours: bool = False
     """Trigger.dev has no such operation. An unknown field is refused even from its SDK."""
     is_page: bool = False
@@ -137,17 +140,28 @@ def nameless(path: str) -> str:
 BAD_REQUEST = Answer("The request does not have the documented shape. `error` names the place and what is accepted.")
 UNAUTHENTICATED = Answer("No credential, or one that this stack does not accept.")
 FORBIDDEN = Answer(
-    "A public access token without the scope for this token, whether or not the token exists, or for a token whose page has "
-    "`approvers`.",
+    "A named key or a public access token without the scope for this token, whether or not the token exists, or a public "
+    "access token for a token whose page has `approvers`.",
     answers.ScopeRefusal,
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
+NO_SCOPE = Answer("A named key without the scope that the route needs; `error` names it.", answers.ScopeRefusal)
+ROOT_ONLY = Answer("A named key. Only the root key may do this.", answers.ScopeRefusal)
+NO_KEY = Answer("No key has this name.")
 NO_ENDPOINT = Answer("No endpoint has this name.")
+_NOT_AGAIN = {"x-should-retry": header("So that the SDK does not try again.", const="false")}
 ENDED = Answer(
     "The token has been completed, or has timed out. Nothing has changed.",
-    headers={"x-should-retry": header("So that the SDK does not try again.", const="false")},
+    headers=_NOT_AGAIN,
 )
-FULL = Answer("The token has 100 waiters already, which is the limit.")
+KEY_CONFLICT = Answer(
+    "A key has this name: revoke it first. Or there are 500 keys, which is the limit, and none of them has expired.",
+    headers=_NOT_AGAIN,
+)
+FULL = Answer(
+    "The token has 100 waiters already, which is the limit. Or the key is limited to a tag, and a token without that tag holds "
+    "the `idempotencyKey`: nothing has changed, and `x-should-retry` is false."
+)
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema`, "
     "`page` or `notify` that cannot be used, such as a page on which everyone could answer and nothing be decided, or a "
@@ -171,6 +185,8 @@ SHARED = {
     "BadRequest": BAD_REQUEST,
     "Unauthenticated": UNAUTHENTICATED,
     "Forbidden": FORBIDDEN,
+    "NoScope": NO_SCOPE,
+    "RootOnly": ROOT_ONLY,
     "NotFound": NOT_FOUND,
     "MethodNotAllowed": WRONG_METHOD,
     "TooManyRequests": TOO_MANY,

@@ -16,7 +16,9 @@ from openapi.operation import (
     EXAMPLE_ID,
     FORBIDDEN,
     FULL,
+    KEY_CONFLICT,
     NO_ENDPOINT,
+    NO_KEY,
     NOT_FOUND,
     UNAUTHENTICATED,
     UNPROCESSABLE,
@@ -33,15 +35,18 @@ from waitpoints.api.complete_request import MAX_CODE, MAX_MESSAGE
 from waitpoints.api.create_request import CreateWaitpointTokenRequest
 from waitpoints.api.endpoints.settings import PutEndpointRequest
 from waitpoints.api.endpoints.trial_request import TryEndpointRequest
-from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.http import CREATE_LIMIT, DEADLINE_LIMIT, ENDPOINT_LIMIT, KEY_LIMIT, PAYLOAD_LIMIT, PUBLIC_TOKEN_LIMIT
+from waitpoints.api.key_request import CreateKeyRequest
 from waitpoints.api.list_query import DEFAULT_SIZE, MAX_SIZE
-from waitpoints.api.public_token_request import CreatePublicTokenRequest
+from waitpoints.api.public_token_request import CreatePublicTokenRequest, MintPublicTokenRequest
+from waitpoints.named_keys import NAME_PATTERN
 from waitpoints.token import FAILED_CODE, FAILED_ERROR
 
 TOKENS = "/api/v1/waitpoints/tokens"
 TOKEN = f"{TOKENS}/{{waitpointId}}"
 ENDPOINTS = "/api/v1/endpoints"
 ENDPOINT = f"{ENDPOINTS}/{{name}}"
+KEYS = "/api/v1/keys"
 CURSOR = {"pattern": "^((waitpoint_)?[0-7][0-9a-hjkmnp-tv-z]{25})?$"}
 STATUSES = {"pattern": "^((WAITING|COMPLETED|TIMED_OUT)(,(WAITING|COMPLETED|TIMED_OUT))*)?$"}
 
@@ -130,6 +135,7 @@ OPERATIONS = (
             "x-trigger-jwt": header("A public access token that can complete this token for 24 hours."),
             "x-trigger-jwt-claims": header("The claims, as JSON, with which the SDK signs such tokens itself."),
         },
+        scope="create",
     ),
     Operation(
         "GET",
@@ -219,6 +225,7 @@ OPERATIONS = (
                 schema={"enum": ["true", ""]},
             ),
         ),
+        scope="read",
     ),
     Operation(
         "GET",
@@ -229,6 +236,7 @@ OPERATIONS = (
         answers.WaitpointTokenObject,
         {401: UNAUTHENTICATED, 404: NOT_FOUND},
         parameters=(WAITPOINT_ID,),
+        scope="read",
     ),
     Operation(
         "PATCH",
@@ -249,6 +257,7 @@ OPERATIONS = (
         body=RequestBody({"timeout": "7d"}, MoveDeadlineRequest, required=True),
         parameters=(WAITPOINT_ID,),
         is_ours=True,
+        scope="create",
     ),
     Operation(
         "POST",
@@ -271,6 +280,7 @@ OPERATIONS = (
         body=RequestBody({"data": {"status": "approved"}}, CompleteWaitpointTokenRequest, required=True),
         parameters=(WAITPOINT_ID,),
         credentials=("secretKey", "publicAccessToken"),
+        scope="complete",
     ),
     Operation(
         "POST",
@@ -291,6 +301,7 @@ OPERATIONS = (
             {"idempotencyKey": "order-1234567", "data": {"status": "approved"}}, CompleteWaitpointKeyRequest, required=True
         ),
         is_ours=True,
+        scope="complete",
     ),
     Operation(
         "OPTIONS",
@@ -365,6 +376,7 @@ OPERATIONS = (
         answers.WaitForWaitpointTokenResponse,
         {401: UNAUTHENTICATED, 404: NOT_FOUND},
         parameters=(Parameter("path", "run", "The SDK's own run id.", "run_1234", {"minLength": 1}), WAITPOINT_ID),
+        scope="read",
     ),
     Operation(
         "GET",
@@ -377,6 +389,7 @@ OPERATIONS = (
         parameters=(
             Parameter("path", "path", "The token's `output`.", f"{EXAMPLE_ID}/0123456789abcdef.json", {"minLength": 1}),
         ),
+        scope="read",
     ),
     Operation(
         "POST",
@@ -407,6 +420,29 @@ OPERATIONS = (
         ),
     ),
     Operation(
+        "POST",
+        "/api/v1/auth/public-tokens",
+        "mint_public_token_v1",
+        "Create a public access token within the scopes of the caller's key",
+        "Returns a public access token that ends with the key that made it, once that key is revoked or expires. The SDK asks "
+        "for it if it has a named key, which cannot sign. With `complete:<tag>` a key allows only scopes of single tokens, "
+        "which are completed only if they have the tag. Scopes that complete nothing, such as `read:waitpoints`, open nothing.",
+        answers.PublicToken,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            403: Answer(
+                "A named key that does not allow one of the scopes; `error` says what is missing.", answers.ScopeRefusal
+            ),
+            413: too_large(PUBLIC_TOKEN_LIMIT),
+            422: Answer("An `expirationTime` that is not a duration, has passed, or is more than 30 days away."),
+        },
+        body=RequestBody(
+            {"scopes": [f"write:waitpoints:{EXAMPLE_ID}"], "expirationTime": "15m"}, MintPublicTokenRequest, required=True
+        ),
+        scope="complete",
+    ),
+    Operation(
         "PUT",
         ENDPOINT,
         "put_endpoint_v1",
@@ -424,6 +460,7 @@ OPERATIONS = (
         body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
+        scope="endpoints",
     ),
     Operation(
         "GET",
@@ -435,6 +472,7 @@ OPERATIONS = (
         {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
+        scope="endpoints",
     ),
     Operation(
         "DELETE",
@@ -446,6 +484,7 @@ OPERATIONS = (
         {401: UNAUTHENTICATED, 404: NO_ENDPOINT},
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
+        scope="endpoints",
     ),
     Operation(
         "GET",
@@ -472,6 +511,7 @@ OPERATIONS = (
             ),
         ),
         is_ours=True,
+        scope="endpoints",
     ),
     Operation(
         "POST",
@@ -489,6 +529,7 @@ OPERATIONS = (
         ),
         parameters=(ENDPOINT_NAME,),
         is_ours=True,
+        scope="endpoints",
     ),
     Operation(
         "POST",
@@ -511,6 +552,49 @@ OPERATIONS = (
         ),
         credentials=(),
         tested_by=("HEAD",),  # Trello
+    ),
+    Operation(
+        "POST",
+        KEYS,
+        "create_key_v1",
+        "Make a named key",
+        "Makes an API key for one program, which may do what its scopes say. The answer is the only one that has the key: it "
+        "is not stored.",
+        answers.CreatedKey,
+        {
+            400: BAD_REQUEST,
+            401: UNAUTHENTICATED,
+            409: KEY_CONFLICT,
+            413: too_large(KEY_LIMIT),
+            422: Answer("A name, a scope or an `expiresIn` that no key can have; `error` says what is accepted."),
+        },
+        body=RequestBody(
+            {"name": "nightly-job", "scopes": ["create:team-a", "read:team-a"], "expiresIn": "90d"},
+            CreateKeyRequest,
+            required=True,
+        ),
+        is_ours=True,
+    ),
+    Operation(
+        "GET",
+        KEYS,
+        "list_keys_v1",
+        "List named keys",
+        "Lists named keys, by name, without the keys themselves.",
+        answers.ListKeysResult,
+        {401: UNAUTHENTICATED},
+        is_ours=True,
+    ),
+    Operation(
+        "DELETE",
+        f"{KEYS}/{{name}}",
+        "revoke_key_v1",
+        "Revoke a named key",
+        "Revokes a named key. It is refused everywhere within a minute, also if a key of its name is made again.",
+        answers.RevokeKeyResponse,
+        {401: UNAUTHENTICATED, 404: NO_KEY},
+        parameters=(Parameter("path", "name", "The key's name.", "retired-job", {"pattern": f"^{NAME_PATTERN}$"}),),
+        is_ours=True,
     ),
 )
 

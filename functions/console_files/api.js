@@ -3,6 +3,7 @@
 const ROOT = new URL("../../", import.meta.url); // this file is /console/{version}/api.js
 export const TOKENS = "api/v1/waitpoints/tokens";
 export const ENDPOINTS = "api/v1/endpoints";
+export const KEYS = "api/v1/keys";
 
 // What the console reads of the answers: they have these members, of these types. A list's first member stands for each.
 const LISTED = { id: "", url: "", status: "", createdAt: "", tags: [""] };
@@ -13,6 +14,8 @@ export const MOVED = { id: "" };
 export const ENDPOINT_PAGE = { data: [{ name: "", key: "" }], pagination: {} };
 export const ENDPOINT = { name: "", url: "", key: "", output: "", keyTTL: "", deliveries: {} };
 export const TRIAL = { outcome: "", steps: [{ step: "", result: "" }] };
+export const KEY_LIST = { data: [{ name: "", scopes: [""], createdAt: "" }] };
+export const CREATED_KEY = { name: "", key: "" };
 export const LINK = { presignedUrl: "" };
 
 const typeOf = (value) => (value === null ? "null" : Array.isArray(value) ? "list" : typeof value);
@@ -26,9 +29,10 @@ const isLike = (value, example) => {
 let key = null;
 
 export class Refusal extends Error {
-  constructor(status, message) {
+  constructor(status, message, code) {
     super(message);
     this.status = status;
+    this.code = code;
   }
 }
 
@@ -38,13 +42,15 @@ export const signOut = () => {
   key = null;
 };
 
-// Sign in with a key that the API accepts. Rejects with a Refusal.
+// Sign in with a key that the API accepts. A named key without the scope `read` is refused the list alone. Rejects with a
+// Refusal.
 export const signIn = async (candidate) => {
   if (!/^[\x21-\x7e]+$/.test(candidate)) throw new Refusal(401, "An API key has neither spaces nor special characters.");
   try {
     await send(candidate, "GET", `${TOKENS}?page[size]=1`, { like: TOKEN_PAGE });
   } catch (error) {
-    throw error.status === 401 ? new Refusal(401, "The API does not accept this key.") : error;
+    const mayDoOther = error.status === 403 && error.code === "unauthorized";
+    if (!mayDoOther) throw error.status === 401 ? new Refusal(401, "The API does not accept this key.") : error;
   }
   key = candidate;
 };
@@ -74,5 +80,5 @@ const send = async (credential, method, path, { json, deliveryId, signal, like =
   if (answer.ok && isLike(body, like)) return body;
   const why = answer.ok ? null : (body?.error ?? body?.message);
   const isSaid = typeof why === "string" && why !== "";
-  throw new Refusal(answer.status, isSaid ? why : `The API did not answer as expected (status ${answer.status}).`);
+  throw new Refusal(answer.status, isSaid ? why : `The API did not answer as expected (status ${answer.status}).`, body?.code);
 };

@@ -4,6 +4,7 @@ import * as api from "./api.js";
 import { create, forgetDraft } from "./create.js";
 import { el, fill } from "./dom.js";
 import { endpoint, endpoints, newEndpoint } from "./endpoints.js";
+import { keys, newKey } from "./keys.js";
 import { list } from "./list.js";
 import { dialog, finder, form, input, problem } from "./parts.js";
 import { token } from "./token.js";
@@ -16,10 +17,12 @@ const VIEWS = [
   [/^endpoints$/, endpoints],
   [/^endpoints\/new$/, newEndpoint],
   [/^endpoints\/on\/([a-z0-9-]{1,64})$/, endpoint],
+  [/^keys$/, keys],
+  [/^keys\/new$/, newKey],
 ];
 const HOME = "#/tokens";
 const HINT =
-  "The value of the secret that the stack's output ApiKeySecret names. It stays in this tab's memory: " +
+  "The value of the secret that the stack's output ApiKeySecret names, or a named key. It stays in this tab's memory: " +
   "reloading or closing the tab signs you out.";
 const NO_LONGER = "The API no longer accepts this key.";
 const SAID_FOR = 6_000; // milliseconds
@@ -77,7 +80,7 @@ const show = async () => {
     if (error.name === "AbortError" || signal.aborted) return;
     if (error.status === 401) return;
     const again = el("button", { type: "button", click: show }, "Try again");
-    const heading = el("h1", { tabindex: "-1" }, "This cannot be shown");
+    const heading = el("h1", { tabindex: "-1" }, error.status === 403 ? "Not with this key" : "This cannot be shown");
     const tools = el("div", { class: "tools" }, finder(go), again);
     place("Not shown", [el("div", { class: "heading" }, heading, tools), problem(error)]);
   } finally {
@@ -93,7 +96,7 @@ const place = (title, content) => {
   const isRefresh = placed === location.hash; // it leaves the place, and the focus unless that was on what is gone
   placed = location.hash;
   if (!isRefresh) {
-    main.querySelector("nav.views [aria-current]")?.scrollIntoView(); // on a narrow screen they are one line to scroll
+    for (const it of document.querySelectorAll("nav [aria-current]")) it.scrollIntoView(); // narrow ones are a line to scroll
     scrollTo(0, 0);
   }
   if (!isRefresh || document.activeElement === document.body) main.querySelector("h1")?.focus({ preventScroll: true });
@@ -137,6 +140,7 @@ const enter = () => {
     { class: "main", "aria-label": "Main" },
     link(HOME, "Tokens"),
     link("#/endpoints", "Endpoints"),
+    link("#/keys", "Keys"),
     link("#/create", "Create"),
   );
   const out = el("button", { type: "button", class: "small", click: () => leave() }, "Sign out");
@@ -146,7 +150,16 @@ const enter = () => {
   show();
 };
 
-const brand = () => el("span", { class: "brand" }, el("span", { class: "mark", "aria-hidden": "true" }), "Waitpoints");
+const VERSION = document.querySelector("meta[name=generator]").content.replace("Waitpoints", "").trim(); // of the stack
+
+const brand = () =>
+  el(
+    "span",
+    { class: "brand" },
+    el("span", { class: "mark", "aria-hidden": "true" }),
+    "Waitpoints",
+    VERSION && el("small", {}, VERSION),
+  );
 
 // Forget the key and everything that is shown.
 const leave = (reason = "") => {

@@ -22,7 +22,7 @@ export const decision = (token, say) =>
       { class: "people" },
       everybody(token).map((it) => person(token, it, say)),
     ),
-    el("p", { class: "hint" }, "Whoever has a person's link answers as this person. Send it to nobody else."),
+    token.links && el("p", { class: "hint" }, "Whoever has a person's link answers as this person. Send it to nobody else."),
   );
 
 // "approve: 1 of 2, reject: 0 of 1"
@@ -33,18 +33,19 @@ const standing = (token) =>
 
 const person = (token, { id, name, email, slack }, say) => {
   const reached = [...new Set([id, email, slack])].filter((it) => it && it !== (name ?? id));
-  const { url } = token.links.find((it) => it.approver === id);
+  const url = token.links?.find((it) => it.approver === id)?.url; // absent: the key lacks the scope `complete`
   return el(
     "li",
     {},
     el("p", { class: "what" }, said(name ?? id), " ", whether(token, id)),
     reached.length > 0 && el("p", { class: "hint" }, said(reached.join(", "))),
-    el(
-      "div",
-      { class: "secret" },
-      el("code", { class: "url" }, said(url)),
-      copyButton(url, `the link of ${visible(name ?? id)}`, say),
-    ),
+    url &&
+      el(
+        "div",
+        { class: "secret" },
+        el("code", { class: "url" }, said(url)),
+        copyButton(url, `the link of ${visible(name ?? id)}`, say),
+      ),
   );
 };
 

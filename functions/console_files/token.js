@@ -58,6 +58,7 @@ export const token = async ({ name: id, call, say, refresh }) => {
         waits && el("button", { type: "button", class: "danger", click: () => fail(act, token) }, "Fail…"),
         waits && el("button", { type: "button", click: () => move(id, call, say, refresh) }, "Timeout…"),
         token.pageActions &&
+          token.url &&
           outward(token.url, { class: "button" }, "Open its page", el("span", { class: "hidden" }, " in a new tab")),
       ),
       decision(token, say),
@@ -124,6 +125,7 @@ const fail = (act, token) =>
   );
 
 const ANYONE = "Anyone who has it can complete the token, unless the token asks for a signature.";
+const UNSEEN = "Not shown: this key lacks the scope complete for this token.";
 const NO_ANSWERS = "It shows what is asked. Only the approvers' own links take answers.";
 
 const move = (id, call, say, refresh) =>
@@ -154,15 +156,17 @@ const about = (token, say) =>
     facts(
       fact(
         "Callback URL",
-        el(
-          "div",
-          { class: "secret" },
-          el("code", { class: "url" }, said(token.url)),
-          copyButton(token.url, "the callback URL", say),
-        ),
-        el("p", { class: "hint" }, token.approvers ? NO_ANSWERS : ANYONE),
+        token.url &&
+          el(
+            "div",
+            { class: "secret" },
+            el("code", { class: "url" }, said(token.url)),
+            copyButton(token.url, "the callback URL", say),
+          ),
+        el("p", { class: "hint" }, !token.url ? UNSEEN : token.approvers ? NO_ANSWERS : ANYONE),
       ),
       fact("Created", moment(token.createdAt)),
+      fact("Created with", token.createdBy && ["the named key ", said(token.createdBy)]),
       fact("Times out", token.timeoutAt && moment(token.timeoutAt)),
       fact("Asked again", token.reminders && asked(token.reminders)),
       fact("Ended", token.completedAt && moment(token.completedAt)),
@@ -263,6 +267,7 @@ const settled = (token) => {
     by.override && "In place of its approvers.",
     facts(
       fact("Slack id", by.slackUser && said(by.slackUser)),
+      fact("Named key", by.key && said(by.key)),
       fact("From", by.ip && said(by.ip)),
       fact("User agent", folded(by.userAgent)),
       fact("Content type", folded(by.contentType)),

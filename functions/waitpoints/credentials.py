@@ -1,4 +1,4 @@
-"""Authorization: the API key, and how public access tokens are signed with it (contract A1 to A3).
+"""Authorization: the root key and named keys, and how public access tokens are signed (contract A1 to A3).
 
 A public access token is an HS256 JWT. The stack or Trigger.dev's SDK signs it; the SDK fixes the issuer and audience.
 It is accepted by the complete route only (`public_access_token`).
@@ -8,45 +8,120 @@ import base64
 import hmac
 import re
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from waitpoints import json_text
-from waitpoints.errors import Unauthenticated
+from waitpoints import json_text, telemetry
+from waitpoints.caller import NAMED_KEY, ROOT, Caller
+from waitpoints.errors import Forbidden, Unauthenticated
 
 if TYPE_CHECKING:
+    from waitpoints.key_cache import KeyCache
     from waitpoints.ports import Secret
 
 ISSUER = "https://id.trigger.dev"
 AUDIENCE = "https://api.trigger.dev"
 TOKEN_LIFETIME = 24 * 3600  # seconds for which the token that create returns is valid
 
+OWN = "own"  # claim of a public access token: its named key has created the token in its scope, and needs no `complete` for it
+
 
 class Credentials:
-    def __init__(self, api_key: "Secret", environment: str) -> None:
+    def __init__(self, api_key: "Secret", environment: str, named_keys: "Callable[[], KeyCache]") -> None:
         self.api_key = api_key
         self.environment = environment
+        self._named_keys = named_keys
 
-    @property
-    def claims(self) -> dict[str, Any]:
-        """The claims that the SDK signs into public access tokens for this stack."""
-        return {"sub": self.environment, "pub": True}
+    def claims(self, caller: Caller = ROOT) -> dict[str, Any]:
+        """Return what the public access tokens of a caller have in common. With the root key the SDK signs this itself.
 
-    def check_api_key(self, authorization: str | None) -> None:
-        """Raises Unauthenticated unless the Authorization header carries the current or the previous API key."""
-        presented = bearer(authorization).encode("utf-8", "surrogatepass")
+        A named key is part of `sub`, not a claim of its own, so that versions without named keys refuse the token.
+        """
+        return {"sub": self.environment if caller.digits is None else f"{self.environment}/{caller.digits}", "pub": True}
+
+    def caller(self, authorization: str | None) -> Caller:
+        """Return who holds the key in the Authorization header: the current or the previous root key, or a named key.
+
+        Raises Unauthenticated, and what reading the named keys raises if they cannot be read for a minute. A team may have
+        chosen a root key that begins as named keys do.
+        """
+        credential = bearer(authorization)
+        if credential.startswith(NAMED_KEY) and (named := self._named_caller(credential)):
+            return named
+        self._check_is_root(credential)
+        return ROOT
+
+    def check_root(self, authorization: str | None) -> None:
+        """Raises Unauthenticated, or Forbidden for a named key, without looking it up: no named key may do what this guards."""
+        credential = bearer(authorization)
+        try:
+            self._check_is_root(credential)
+        except Unauthenticated:
+            if credential.startswith(NAMED_KEY):
+                from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+
+                if named_keys.has_form(credential):
+                    raise Forbidden("Only the root key may do this, and this is a named key") from None
+            raise
+
+    def _check_is_root(self, credential: str) -> None:
+        presented = credential.encode("utf-8", "surrogatepass")
         if not any(hmac.compare_digest(key.encode(), presented) for key in self.api_key.read_accepted()):
             raise Unauthenticated("Invalid API key")
 
-    def sign_public_access_token(self, scopes: list[str], lifetime: int = TOKEN_LIFETIME) -> str:
-        """Return a JWT with these scopes that is valid for `lifetime` seconds."""
+    def _named_caller(self, credential: str) -> Caller | None:
+        from waitpoints import named_keys  # noqa: PLC0415 - only for named keys
+
+        key = self._named_keys().find(named_keys.digest(credential)) if named_keys.has_form(credential) else None
+        if key is None:
+            return None
+        telemetry.note(key=key.name)
+        return named_keys.NamedCaller(key)
+
+    def find_maker(self, subject: str) -> Caller:
+        """Return whose key has made a public access token with this `sub`. Raises Unauthenticated unless that key is valid."""
+        environment, named, digits = subject.partition("/")
+        if environment != self.environment:
+            raise Unauthenticated("Invalid Public Access Token")
+        if not named:
+            return ROOT
+        from waitpoints.named_keys import NamedCaller  # noqa: PLC0415 - only for named keys
+
+        key = self._named_keys().find(digits)
+        if key is None:
+            raise Unauthenticated("The key that made this Public Access Token has been revoked or has expired")
+        telemetry.note(key=key.name)
+        return NamedCaller(key)
+
+    def sign_public_access_token(
+        self, scopes: list[str], lifetime: int = TOKEN_LIFETIME, caller: Caller = ROOT, *, own: bool = False
+    ) -> str:
+        """Return a JWT with these scopes that is valid for `lifetime` seconds, and no longer than the caller's key.
+
+        `own`: it is for a token that the caller has just created.
+        """
         now = int(time.time())
-        claims = {**self.claims, "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        claims = {**self.claims(caller), "scopes": scopes, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + lifetime}
+        if own and caller is not ROOT:
+            claims[OWN] = True
         return _sign(claims, self.api_key.read_current())
 
 
 def write_scope(token_id: str) -> str:
     """The scope that allows completing one token."""
     return f"write:waitpoints:{token_id}"
+
+
+def what_it_completes(scope: str) -> tuple[bool, str | None]:
+    """Whether a scope `action:type[:id]` allows completing tokens, and the id of the only one, if there is one (contract P2).
+
+    `*` is any action, `all` any type.
+    """
+    if scope == "admin":
+        return True, None
+    action, _, rest = scope.partition(":")
+    kind, of_one, token_id = rest.partition(":")
+    return action in ("write", "*") and kind in ("waitpoints", "all"), token_id if of_one else None
 
 
 def bearer(authorization: str | None) -> str:

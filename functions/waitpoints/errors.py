@@ -8,12 +8,17 @@
       WrongCallbackHash
       WrongSignature
       Forbidden
+        OutsideTag
       NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
+      KeyNotFound
       OutputNotFound
       TooManyWaiters
       TokenHasEnded
+      KeyNameTaken
+      TooManyKeys
+      HolderOutsideTag
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -22,6 +27,7 @@
       InvalidPage
       InvalidNotify
       InvalidEndpoint
+      InvalidKey
       PayloadRefused
       UnusableSecret            nothing is wrong with the request
       TryAgain
@@ -39,6 +45,11 @@
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from waitpoints.token import Outcome
 
 
 class WaitpointsError(Exception):
@@ -92,6 +103,14 @@ class Forbidden(WaitpointsError):
     """A valid credential without the scope for this token."""
 
 
+class OutsideTag(Forbidden):
+    """A named key whose scope is limited to a tag, for a token without that tag. `outcome`: how that had ended, if known."""
+
+    def __init__(self, action: str, tag: str, outcome: "Outcome | None" = None) -> None:
+        super().__init__(f"This key lacks the scope {action} for this waitpoint: it has {action}:{tag}")
+        self.outcome = outcome
+
+
 class NotAsked(WaitpointsError):
     """An answer to a page, or a look at it, by somebody who may not answer it, or not yet, or by a URL that takes none."""
 
@@ -110,6 +129,13 @@ class EndpointNotFound(WaitpointsError):
         super().__init__("Endpoint not found")
 
 
+class KeyNotFound(WaitpointsError):
+    """No named key has this name."""
+
+    def __init__(self) -> None:
+        super().__init__("Key not found")
+
+
 class OutputNotFound(WaitpointsError):
     """The output is not in the bucket, or it was removed after its retention."""
 
@@ -126,6 +152,29 @@ class TokenHasEnded(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("The waitpoint has ended, so its timeout can no longer be changed")
+
+
+class KeyNameTaken(WaitpointsError):
+    """A named key with this name has neither expired nor been revoked."""
+
+    def __init__(self) -> None:
+        super().__init__("A key has this name: revoke it first, or choose another name")
+
+
+class TooManyKeys(WaitpointsError):
+    """The stack has as many named keys as it can hold, and none of them has expired."""
+
+    def __init__(self) -> None:
+        super().__init__("The stack has as many keys as it can hold: revoke one first")
+
+
+class HolderOutsideTag(WaitpointsError):
+    """A token that the caller's named key may not create holds the key of a create."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(
+            f"A waitpoint without the tag {tag} holds this idempotency key, and your API key is limited to that tag"
+        )
 
 
 class InvalidTimeout(WaitpointsError):
@@ -164,6 +213,10 @@ class InvalidNotify(WaitpointsError):
 
 class InvalidEndpoint(WaitpointsError):
     """A name, an expression or a keyTTL that no endpoint can have."""
+
+
+class InvalidKey(WaitpointsError):
+    """A name, a scope or an expiresIn that no named key can have."""
 
 
 class PayloadRefused(WaitpointsError):

@@ -20,9 +20,9 @@ READ_AHEAD = (100, 800)  # tokens that each query of a partition examines
 class Filter:
     """Select tokens that meet every condition. An empty set or None matches every token.
 
-    With `undelivered`, they have a waiter that could not be resumed; the other conditions then don't apply. Else they have
-    one of `statuses`, one of `tags`, ended at `completed_from` or later and at `completed_to` or earlier (epoch
-    milliseconds; a token that waits has not ended), and have an error as their output or not.
+    They have the tag `within`. With `undelivered`, they also have a waiter that could not be resumed; the other conditions
+    then don't apply. Else they have one of `statuses`, one of `tags`, ended at `completed_from` or later and at
+    `completed_to` or earlier (epoch milliseconds; a token that waits has not ended), and have an error as their output or not.
     """
 
     statuses: frozenset[Status] = frozenset()
@@ -32,11 +32,12 @@ class Filter:
     completed_to: int | None = None
     output_is_error: bool | None = None
     undelivered: bool = False
+    within: str | None = None
 
     @property
     def may_skip(self) -> bool:
-        """Whether a query of an index may examine many tokens that do not match."""
-        return replace(self, idempotency_key=None, undelivered=False) != Filter()
+        """Whether a query of an index may examine many tokens that do not match. Of marks, each takes a read of its token."""
+        return not self.undelivered and replace(self, idempotency_key=None) != Filter()
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,10 @@ class TokenStore(Protocol):
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
 
-    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
-        """Settle a waiting token that has none of the `unchecked` rules (invariant 1).
+    def complete(
+        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+    ) -> tuple[bool, Token]:
+        """Settle a waiting token that has none of the `unchecked` rules, and the tag `within` if it is given (invariant 1).
 
         Returns whether it did, and the token as it is now.
         """

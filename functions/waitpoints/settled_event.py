@@ -25,6 +25,7 @@ def settled_event(token: Token, bucket: str, *, with_output: bool = True) -> Eve
         "completedAt": iso(token.outcome.at),
         "completedBy": completed_by(token),
         "traceparent": token.traceparent,
+        "createdBy": token.created_by,
         "ok": isinstance(token.outcome, Completed),
     }
     detail = json_text.dumps(present(members))

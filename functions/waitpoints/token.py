@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from waitpoints.notices import Notice
 
 MAX_WAITERS = 100  # of one token
+MAX_TAG_LENGTH = 128  # characters
 NEAR = 900_000  # milliseconds: a message is delayed by at most 15 minutes
 FAILED_ERROR, FAILED_CODE = "WaitpointFailedError", "WAITPOINT_FAILED"
 ORIGIN_TEXT = 256  # characters
@@ -60,7 +61,7 @@ class Origin:
     """Where a delivery or a completion came from, as far as known. Texts are cut to ORIGIN_TEXT characters.
 
     `approver` is the id of the person whose link was used. `slack_user` and `slack_name`: who pressed a button in Slack, if the
-    page names no approvers.
+    page names no approvers. `key` is the name of the named key that completed it.
     """
 
     source: Source
@@ -72,6 +73,7 @@ class Origin:
     approver: str | None = None
     slack_user: str | None = None
     slack_name: str | None = None
+    key: str | None = None
     _MEMBERS: ClassVar = {
         "ip": "ip",
         "user_agent": "userAgent",
@@ -81,6 +83,7 @@ class Origin:
         "approver": "approver",
         "slack_user": "slackUser",
         "slack_name": "slackName",
+        "key": "key",
     }
 
     def members(self) -> dict[str, str]:
@@ -318,7 +321,8 @@ class IdempotencyKey:
 class KeyHolder:
     """The token that already holds a key, since when and until when, and whether the same request created it.
 
-    `is_kept`: a completion by key made the token, before any create asked for it.
+    `is_kept`: a completion by key made the token, before any create asked for it. `tag` is then what a create must carry to
+    adopt it, because the named key that completed it is limited to that tag.
     """
 
     token_id: str
@@ -326,6 +330,7 @@ class KeyHolder:
     same_request: bool
     expires_at: int | None = None
     is_kept: bool = False
+    tag: str | None = None
 
     def is_expired(self, now: int) -> bool:
         return self.expires_at is not None and self.expires_at <= now
@@ -346,7 +351,7 @@ class NewToken:
     """What a caller asks for when it creates a token. `waiter` is registered in the same write.
 
     `document` is a payloadSchema or a page: a token has at most one of them. `metadata` is the JSON text of an object.
-    `first_ask` is when a page is asked again, or escalated, for the first time.
+    `first_ask` is when a page is asked again, or escalated, for the first time. `created_by` is the name of a named key.
     """
 
     timeout_at: int | None = None
@@ -359,6 +364,7 @@ class NewToken:
     metadata: str | None = None
     traceparent: str | None = None
     first_ask: int | None = None
+    created_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,7 +373,8 @@ class Token:
 
     `wake_at` is when its timer looks at it next. None: never, or an older version wrote it.
     `page` and `metadata` are JSON texts, if the token was read with the items beside it. `has_metadata` says whether there is
-    metadata to read. `traceparent` is that of its create.
+    metadata to read. `traceparent` is that of its create, which the
+    named key `created_by` has sent, if not the root key.
     `answers` are those of its approvers, in their order. `escalated_at` is when others were asked, too; `reminded_count` is how
     often it was asked again, and `reminded_at` when for the last time.
     `has_notify` says whether people are told of it: `notify`, a JSON text, says who, and `notices` what each place has got, if
@@ -391,6 +398,7 @@ class Token:
     metadata: str | None = None
     has_metadata: bool = False
     traceparent: str | None = None
+    created_by: str | None = None
     answers: tuple[Answer, ...] = ()
     escalated_at: int | None = None
     reminded_count: int = 0

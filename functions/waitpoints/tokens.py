@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, TokenNotFound, TooManyWaiters, TryAgain
+from waitpoints.errors import CannotResumeNow, HolderOutsideTag, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock, NotResumed, Resuming
@@ -15,7 +15,6 @@ from waitpoints.token import (
     PAGES,
     Attachment,
     Completed,
-    Document,
     DocumentKind,
     Failed,
     IdempotencyKey,
@@ -87,17 +86,17 @@ class Tokens:
         self._resuming = resuming
         self._clock = clock
 
-    def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
+    def create(self, new: NewToken, now: int, accepts: Accepts | None = None, within: str | None = None) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
 
         `accepts` says whether an output fits `new.document`. A kept completion that does not fit is counted, and the new
-        token waits for the next one.
+        token waits for the next one. `within` is a tag that the token must have, also if it is found. Raises HolderOutsideTag.
         """
         token, key = _token(new, now), new.key
         refused: Completed | Failed | None = None
         holder = self._store.create(token, key, now, document=new.document)
         while key and holder:
-            refused = self._find_misfit(holder, new.document, accepts)
+            refused = self._find_misfit(holder, new, accepts)
             if not refused and not self._is_gone(holder, token, key, now):
                 break
             holder = self._store.create(token, key, now, document=new.document, replaced=holder)  # if nobody was faster
@@ -108,6 +107,8 @@ class Tokens:
             if refused:
                 self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
             return Created(token.id, is_cached=False, is_new=True)
+        if within is not None and within not in self._store.peek(holder.token_id).tags:
+            raise HolderOutsideTag(within)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
         return Created(holder.token_id, is_cached=not holder.same_request)
@@ -125,11 +126,6 @@ class Tokens:
             raise TokenNotFound
         return replace(token, outcome=token.outcome_at(now))
 
-    def check_exists(self, token_id: str) -> None:
-        """Raises TokenNotFound if the token does not exist."""
-        if self._no_longer_exists(token_id, self._clock()):
-            raise TokenNotFound
-
     def list_tokens(self, query: "ListQuery") -> "Slice":
         """Return tokens as of now, without their outputs and waiters."""
         from waitpoints.listing import read_slice  # noqa: PLC0415 - only for lists
@@ -139,29 +135,41 @@ class Tokens:
         live = [token for token in found.tokens if not self._is_removed(token, now)]
         return replace(found, tokens=[replace(token, outcome=token.outcome_at(now)) for token in live])
 
-    def complete(self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked = Unchecked.NONE) -> Completion:
+    def complete(
+        self,
+        token_id: str,
+        result: Result,
+        origin: Origin,
+        unchecked: Unchecked = Unchecked.NONE,
+        within: str | None = None,
+    ) -> Completion:
         """Settle a waiting token with an output or an error, and resume its waiters.
 
         Returns Ended if the token has ended; a token past its timeout is settled as timed out first. Returns RulesApply if
         the token has rules that the completion is `unchecked` against: complete it again once they accept the output. An
-        output that does not fit into the item is stored only if neither is so, which takes a read. Raises TokenNotFound.
+        output that does not fit into the item is stored only if neither is so, which takes a read. Raises TokenNotFound, and
+        OutsideTag if the token, in whatever state, lacks the tag `within`: that changes nothing.
         """
         for _ in range(_ATTEMPTS):
-            completion = self._complete(token_id, result, origin, unchecked)
+            completion = self._complete(token_id, result, origin, unchecked, within)
             if completion is not None:
                 return completion
         raise TryAgain(_MOVED)
 
-    def _complete(self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked) -> Completion | None:
+    def _complete(
+        self, token_id: str, result: Result, origin: Origin, unchecked: Unchecked, within: str | None
+    ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
         if unchecked is not Unchecked.NONE and not isinstance(result, TokenError) and not self._outputs.fits_item(result):
             token = self._store.peek(token_id)
+            _check_within(token, within, now)
             if token.outcome_at(now) is not None or (token.rules and token.rules.prevent(unchecked)):
                 return self._explain(token, now)
         outcome = self.make_outcome(token_id, result, origin, now)
-        won, token = self._store.complete(token_id, outcome, unchecked)
+        won, token = self._store.complete(token_id, outcome, unchecked, within)
         if not won:
+            _check_within(token, within, now)
             return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
         telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
@@ -297,17 +305,21 @@ class Tokens:
             telemetry.count("OrphansReleased")
         return True
 
-    def _find_misfit(self, holder: KeyHolder, document: Document | None, accepts: Accepts | None) -> Completed | Failed | None:
-        """Return the outcome of a kept completion whose output the create does not accept. Approvers accept none."""
-        if not holder.is_kept or accepts is None:
+    def _find_misfit(self, holder: KeyHolder, new: NewToken, accepts: Accepts | None) -> Completed | Failed | None:
+        """Return the outcome of a kept completion whose output the create does not accept, or whose tag it does not carry.
+
+        Approvers accept none.
+        """
+        is_outside, document = holder.tag is not None and holder.tag not in new.tags, new.document
+        if not holder.is_kept or (accepts is None and not is_outside):
             return None
         try:
             outcome = self._store.get(holder.token_id).outcome
         except TokenNotFound:
             return None
-        if document and document.kind is DocumentKind.APPROVAL and not isinstance(outcome, TimedOut):
+        if (is_outside or (document and document.kind is DocumentKind.APPROVAL)) and not isinstance(outcome, TimedOut):
             return outcome
-        if not isinstance(outcome, Completed):
+        if not isinstance(outcome, Completed) or accepts is None:
             return None
         complete = self._resuming.load_output(outcome)
         assert isinstance(complete, Completed)
@@ -357,6 +369,13 @@ class Tokens:
         return token
 
 
+def _check_within(token: Token, within: str | None, now: int) -> None:
+    """Raises OutsideTag unless the token has the tag that limits who may complete it."""
+    if within is not None and within not in token.tags:
+        telemetry.note(tokenId=token.id, won=False)
+        raise OutsideTag("complete", within, token.outcome_at(now))
+
+
 def _token(new: NewToken, now: int) -> Token:
     users_key = _users_key(new.key) if new.key else None
     return Token(
@@ -373,6 +392,7 @@ def _token(new: NewToken, now: int) -> Token:
         has_metadata=new.metadata is not None,
         has_notify=new.document is not None and new.document.notify is not None,
         traceparent=new.traceparent,
+        created_by=new.created_by,
     )
 
 

@@ -129,6 +129,7 @@ def _context(token: Token) -> str:
     """Return what a waiter with `context` gets as well, as JSON after the output or the error."""
     of_create = "" if token.traceparent is None else f',"traceparent":"{token.traceparent}"'
     of_create += "" if token.metadata is None else f',"metadata":{token.metadata}'
+    of_create += "" if token.created_by is None else f',"createdBy":{json.dumps(token.created_by)}'
     return f',"completedBy":{json.dumps(completed_by(token))}{of_create}'
 
 

@@ -58,6 +58,7 @@ def waiting_event(token: Token, news: News, *, with_output: bool = True) -> Even
         "createdAt": iso(token.created_at),
         "timeoutAt": None if token.timeout_at is None else iso(token.timeout_at),
         "traceparent": token.traceparent,
+        "createdBy": token.created_by,
         "at": iso(news.at),
     }
     if news.is_request:

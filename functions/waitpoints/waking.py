@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from waitpoints import telemetry
-from waitpoints.errors import NotMovedYet, TryAgain
+from waitpoints.errors import NotMovedYet, OutsideTag, TryAgain
 from waitpoints.ports import Timer, TimerQueue, TokenStore
 from waitpoints.resuming import Clock
 from waitpoints.token import NEAR, Token
@@ -71,14 +71,17 @@ class Waking:
                 return
         raise TryAgain("Other functions change the timeout of this token at the same moment")
 
-    def move_deadline(self, token_id: str, timeout_at: int | None) -> bool:
-        """Give a waiting token another timeout, or none. Returns False if it has ended or is due. Raises TokenNotFound.
+    def move_deadline(self, token_id: str, timeout_at: int | None, within: str | None = None) -> bool:
+        """Give a waiting token another timeout, or none. Returns False if it has ended or is due.
 
+        Raises TokenNotFound, and OutsideTag if it lacks the tag `within`: no tag of a waiting token changes.
         What is stored beside it is first kept longer, so it is never gone while the token waits, wherever this ends. That is
         no transaction: a callback to a token in a transaction would fail.
         """
         for _ in range(_ATTEMPTS):
             token = self._tokens.find(token_id)
+            if within is not None and within not in token.tags:
+                raise OutsideTag("create", within)
             if token.outcome is not None:
                 return False
             if token.timeout_at is not None and (timeout_at is None or timeout_at > token.timeout_at):

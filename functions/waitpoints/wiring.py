@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.due_index import DueIndex
     from waitpoints.aws.durable_functions import DurableFunctions
     from waitpoints.aws.endpoint_store import EndpointStore
+    from waitpoints.aws.key_store import KeyStore
     from waitpoints.aws.notice_queue import NoticeQueue
     from waitpoints.aws.notice_store import NoticeStore
     from waitpoints.aws.outputs import Outputs
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from waitpoints.decisions import Decisions
     from waitpoints.endpoint_cache import EndpointCache
     from waitpoints.endpoint_tally import EndpointTally
+    from waitpoints.key_cache import KeyCache
     from waitpoints.keys import Keys
     from waitpoints.noticing import Noticing
     from waitpoints.resuming import Resuming
@@ -63,6 +65,7 @@ type Part = Literal[
     "endpoint_cache",
     "endpoint_tally",
     "endpoints",
+    "key_store",
     "keys",
     "notice_store",
     "noticing",
@@ -199,7 +202,20 @@ class Services:
         from waitpoints.aws.secrets import RotatingSecret
         from waitpoints.credentials import Credentials
 
-        return Credentials(RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"]), os.environ["ENVIRONMENT"])
+        api_key = RotatingSecret(self.secrets_client, os.environ["API_KEY_SECRET"])
+        return Credentials(api_key, os.environ["ENVIRONMENT"], lambda: self.named_keys)
+
+    @cached_property
+    def key_store(self) -> "KeyStore":
+        from waitpoints.aws.key_store import KeyStore
+
+        return KeyStore(self.dynamodb_client, os.environ["TABLE_NAME"])
+
+    @cached_property
+    def named_keys(self) -> "KeyCache":
+        from waitpoints.key_cache import KeyCache
+
+        return KeyCache(self.key_store.read, self.key_store.note_used, self.now)
 
     def webhook_secret(self, name: str) -> "RotatingSecret":
         """The secret of a webhook's sender, which the team made under the stack's name."""

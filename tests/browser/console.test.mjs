@@ -44,7 +44,9 @@ test("shows nothing before the API has accepted the key", async () => {
   await tab.waitForSelector("input[type=password]");
   assert.deepEqual(calls(tab), []);
   const before = await text(tab);
-  assert.match(before, /^Waitpoints\s+Sign in to the console\s+API key/);
+  const version = await tab.$eval("meta[name=generator]", (meta) => meta.content.split(" ")[1]);
+  assert.match(version, /^\d+\.\d+\.\d+/); // the stack's
+  assert.deepEqual(before.split(/\s+/).slice(0, 7), ["Waitpoints", version, "Sign", "in", "to", "the", "console"]);
   assert.ok(!before.includes(scene.hostile));
 
   for (const [wrong, said] of [
@@ -96,6 +98,7 @@ test("an answer that is not the API's signs nobody in and is never shown as one"
     [500, "null"],
     [200, "{}"],
     [502, '{"error":{}}'],
+    [403, "{}"],
     [200, "null"],
   ];
   for (const [status, body] of ODD) {
@@ -175,6 +178,8 @@ const VIEWS = {
   endpoints: "#/endpoints",
   endpoint: `#/endpoints/on/${scene.endpoint}`,
   "new endpoint": "#/endpoints/new",
+  keys: "#/keys",
+  "new key": "#/keys/new",
   "no such token": "#/tokens/waitpoint_00000000000000000000000000",
 };
 
@@ -224,6 +229,7 @@ test("shows every value that an outsider can set as text, and its policy is neve
     `#/tokens/${scene.decision}`,
     "#/endpoints",
     `#/endpoints/on/${scene.endpoint}`,
+    "#/keys",
   ]) {
     await visit(tab, view);
     seen.push(await text(tab, "main"));
@@ -525,12 +531,18 @@ test("says who was told, and what a channel refused", async () => {
   const [wide, narrow] = await tab.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
   assert.ok(wide <= narrow, `${wide} px`);
   await picture(tab, "told");
-  const by = { source: "callback", at, slackUser: "U024BE7LH", slackName: name };
-  answer = { ...told, approvers: undefined, notices: [], status: "COMPLETED", completedAt: at, completedBy: by };
+  const by = { source: "callback", at, slackUser: "U024BE7LH", slackName: name, key: "nightly" };
+  answer = { ...told, approvers: undefined, notices: [], status: "COMPLETED", completedAt: at, completedBy: by, createdBy: "maker" };
   await visit(tab, `#/tokens/${id}`);
   const life = (await text(tab, ".life")).replace(/\s+/g, " ");
-  assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH/);
+  assert.match(life, /Completed by <img src=x onerror=alert\(1\)>.* in Slack .*Slack id U024BE7LH Named key nightly/);
+  assert.match((await text(tab, "[aria-labelledby=about]")).replace(/\s+/g, " "), /Created with the named key maker/);
   assert.match(await text(tab, who), /Nobody\./);
+  answer = { ...told, links: undefined }; // the key may not complete the token
+  await visit(tab, `#/tokens/${id}`);
+  const decides = await text(tab, "[aria-labelledby=decision]");
+  assert.match(decides, /Still asked/);
+  assert.doesNotMatch(decides, /http|link/);
   await restore();
   await visit(tab, `#/tokens/${scene.waiting}`);
   assert.equal(await tab.$(who), null);
@@ -575,6 +587,8 @@ test("a telephone shows the first token in its upper half, and a tab that it cho
   const tab = await signedIn(browser, WAITING_LONGEST, { width: 375, height: 667 });
   const top = await tab.$eval("tbody tr", (it) => it.getBoundingClientRect().top);
   assert.ok(top < 667 / 2, `${top} px`);
+  const height = await tab.$eval("header", (it) => it.offsetHeight);
+  assert.ok(height < 60, `the header has ${height} px`); // one line
   const row = await text(tab, "tbody tr");
   assert.doesNotMatch(row, /waits for/); // Created says it
   await visit(tab, "#/tokens?filter%5Bundelivered%5D=true");
@@ -813,6 +827,62 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await press(tab, "Delete the endpoint");
   await untilItSays(tab, "The endpoint was deleted");
   assert.equal((await api("GET", `/api/v1/endpoints/${name}`)).status, 404);
+  await tab.browserContext().close();
+});
+
+test("a named key is made and shown once, may do what its scopes say, and is revoked", async () => {
+  const name = `console-${Date.now()}`;
+  const tab = await signedIn(browser, "#/keys/new");
+  await tab.type("[name=name]", name);
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Choose what the key may do");
+  assert.equal(await tab.$eval("[name='tag of create']", (input) => input.disabled), true);
+  await tab.click("[value=create]");
+  await tab.type("[name='tag of create']", "team-a");
+  await tab.click("[value=complete]");
+  await tab.type("[name=expiresIn]", "soon");
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Invalid expiresIn");
+  await tab.$eval("[name=expiresIn]", (input) => {
+    input.value = "90d";
+  });
+  await press(tab, "Make the key");
+  await untilItSays(tab, "Copy it now: it is not stored, and is never shown again.");
+  const key = await text(tab, "code");
+  assert.match(key, /^tr_prod_sk_[0-9A-Za-z]{24}$/);
+  await tab.evaluate(() => {
+    const writeText = async (copied) => Object.assign(window, { copied });
+    Object.defineProperty(navigator, "clipboard", { value: { writeText } });
+  });
+  await press(tab, "Copy");
+  await untilItSays(tab, "Copied the key");
+  assert.equal(await tab.evaluate(() => window.copied), key);
+  await press(tab, "Done");
+  await untilItSays(tab, "Last used");
+  assert.match(await text(tab), new RegExp(`${name}\\s+create:team-a\\s*complete\\s+Made[^]*Last used\\s+never\\s+Expires\\s+in 90 d`));
+  assert.ok(!(await tab.content()).includes(key));
+
+  const theirs = await open(browser);
+  await theirs.goto(CONSOLE);
+  const until = Date.now() + 7_000; // a function that has looked for a new key does not look again for five seconds
+  do await submitKey(theirs, key);
+  while (!(await theirs.waitForSelector("header", { timeout: 1_000 }).catch(() => null)) && Date.now() < until);
+  await shown(theirs);
+  await untilItSays(theirs, "This key lacks the scope read");
+  await visit(theirs, "#/keys");
+  await untilItSays(theirs, "Only the root key may do this");
+  await theirs.browserContext().close();
+
+  await visit(tab, "#/keys");
+  await press(tab, `Revoke ${name}`);
+  await untilItSays(tab, "refused everywhere within a minute");
+  await press(tab, "Revoke the key");
+  await untilItSays(tab, "The key was revoked");
+  const { body } = await api("GET", "/api/v1/keys");
+  assert.deepEqual(
+    body.data.filter((it) => it.name === name),
+    [],
+  );
   await tab.browserContext().close();
 });
 

@@ -46,11 +46,15 @@ CALLS = (
     calls.packet("id/name.json"),
     calls.public_token_claims(),
     calls.create_public_token("id", [], "1h"),
+    calls.create_public_token("id", [], "1h", by_named_key=True),
     calls.put_endpoint("name", key="body.id", verify="none"),
     calls.get_endpoint("name"),
     calls.delete_endpoint("name"),
     calls.list_endpoints(None, None).after(None),
     calls.test_endpoint("name", "", {}, ""),
+    calls.create_key("name", ["read"], "90d"),
+    calls.list_keys(),
+    calls.revoke_key("name"),
 )
 
 
@@ -130,6 +134,8 @@ SAME_AS_OTHERS = {"completedAfter", "type", "userProvidedIdempotencyKey"}
         (models.Deliveries, answers.EndpointDeliveriesOfAKind),
         (models.EndpointTrial, answers.EndpointTrial),
         (models.TrialStep, answers.TrialStep),
+        (models.CreatedKey, answers.CreatedKey),
+        (models.NamedKey, answers.ListedKey),
     ],
 )
 def test_an_answer_has_every_field(model: type[BaseModel], answer: type[BaseModel]) -> None:
@@ -182,6 +188,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     for page in client.list(page_size=1).pages():
         list(client.list(page_size=1, before=page.previous, failed=True))
     client.create_public_token(token)
+    client._send(calls.create_public_token(token, [], "1h", by_named_key=True))
     client.public_token_claims()
     endpoint = client.endpoints.put("e", key="body.id", verify="none", key_ttl=0)
     for body in ({"id": 1}, {}, {"id": "2"}):
@@ -222,6 +229,10 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
         with pytest.raises(APIError):
             call()
     client.endpoints.delete("e")
+    for expires in (None, "1h"):
+        client.keys.create("nightly", ["create:team-a", "read"], expires=expires)
+        client.keys.list()
+        client.keys.revoke("nightly")
 
     callback = "complete_waitpoint_token_callback_v1"
     succeeded = {name for name, status in described.seen if status == 200} - {callback}

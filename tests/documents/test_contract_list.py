@@ -25,6 +25,7 @@ FOLDERS = (
     "functions",
     "in_process",
     "local",
+    "releases",
     "openapi",
     "benchmarks",
     "clients",

@@ -11,7 +11,7 @@ from in_process.template import ROOT, Template
 from openapi import answers, document
 from openapi.operation import Operation, nameless
 from openapi.operations import OPERATIONS, by_id
-from tests.support.example_requests import named, places, put_example_endpoint, route_of, send
+from tests.support.example_requests import make_example_key, named, places, put_example_endpoint, route_of, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api import complete_request, list_query
 from waitpoints.endpoint import DeliveryKind
@@ -53,6 +53,7 @@ def test_the_example_of_an_operation_is_accepted_and_answered_as_documented(
 ) -> None:
     token = api.create()
     put_example_endpoint()
+    make_example_key()
     world.bucket.put_object(Key=places(token)["path"], Body=b"1")
     answer = send(api, operation, token)
     assert answer.status == 200, answer.text

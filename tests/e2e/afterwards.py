@@ -26,6 +26,8 @@ FEW = 4  # different characters: zeros are in the id of every trace
 NAMES = re.compile(r'"(?:endpoint|shape|timestamp)": ?"(?:[^"\\]|\\.)*"')
 REQUEST = re.compile(r'"message": ?"request"')
 BORROWED = "test"  # the session of a role that test_senders.py takes, to ask for what it must not get
+NAMED_KEY = re.compile(r"tr_prod_sk_[0-9A-Za-z]{24}")
+JWT = re.compile(r"eyJ[\w-]{16,}\.eyJ[\w-]{16,}\.")
 DETACHED = {"AcceptCallbackRole", "ResumeWaitersRole"}  # by test_deployment.py, for a while
 
 
@@ -80,6 +82,7 @@ def check_that_no_secret_payload_or_key_was_logged(stack: Stack, logged: str) ->
     escaped = {json.dumps(secret)[1:-1] for secret in secrets}
     found = found_in(logged, secrets | escaped)
     assert not found, [line for line in logged.splitlines() if any(secret in line for secret in found)]
+    assert not [line for line in logged.splitlines() if NAMED_KEY.search(line) or JWT.search(line)]
     figures.show(f"{len(secrets)} secrets, keys and payloads are in none of {len(logged.splitlines())} lines of log")
 
 

@@ -31,7 +31,7 @@ class Built:
 
     def __init__(self, folder: Path, project: Path = ROOT, sources: Sequence[Path | str] = SOURCES) -> None:
         """Build the project, unless that was done already with the same sources."""
-        self.folder = folder
+        self.folder, self.project = folder, project
         self._stamp = folder / "sources"
         with one_at_a_time(f"e2e-{folder.name}"):
             now = digest(project, sources)

@@ -7,8 +7,10 @@ test is being written.
 
 import json
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,6 +22,7 @@ from tests.e2e.durable import Durable
 from tests.e2e.key_runs import Runs
 from tests.e2e.place import BUILDS, FOLDER
 from tests.e2e.secrets import Secrets
+from tests.support.scope_table import Holders
 
 SLOWEST = (
     "test_smoke test_local_run test_upgrade test_client_install test_console test_races test_durable_functions test_page "
@@ -61,6 +64,17 @@ def stack_folder(stack: Stack) -> Path:
 @pytest.fixture(scope="session")
 def api(stack: Stack) -> Api:
     return Api(stack)
+
+
+@pytest.fixture(scope="session")
+def holders(api: Api) -> Holders:
+    """Named keys of every kind. They are made once, since a new key may take five seconds until all functions know it."""
+
+    def ask(method: str, path: str, body: Any, key: str) -> tuple[int, Any]:
+        answer = api.request(method, path, body, key=key)
+        return answer.status, answer.body
+
+    return Holders(ask, api.stack.api_key, time.sleep)
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from unittest.mock import patch
 
 os.environ.update(LOG_LEVEL="ERROR", AUTH="true")
 
+from ministack import app as app_module
 from ministack.core import iam_actions, lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
@@ -206,6 +207,23 @@ def route_keys(api_id: str) -> list[str]:
     return sorted(route["routeKey"] for route in apigateway._routes[api_id].values())
 
 
+def an_api_without_its_own_address_is_not_found_there() -> bool:
+    """SAM writes the setting into the servers of the API's OpenAPI document."""
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
+    closed, opened = ({**_body(disabled), "Name": "doors"} for disabled in (True, False))
+    api_id, _ = handlers["create"]("Api", closed, "stack")
+    provisioners._apigw_v2_stage_create("Stage", {"ApiId": api_id}, "stack")
+    request: tuple[Any, ...] = (f"{api_id}.execute-api.localhost", "/x", "GET", {}, b"", {})
+    answers = [asyncio.run(app_module._handle_execute_api_request(*request))[0]]
+    handlers["update"](api_id, closed, opened, "stack", "Api")
+    return [*answers, asyncio.run(app_module._handle_execute_api_request(*request))[0]] == [404, 502]  # there is no function
+
+
+def _body(disabled: bool) -> dict[str, Any]:
+    setting = {"x-amazon-apigateway-endpoint-configuration": {"disableExecuteApiEndpoint": disabled}}
+    return {"Body": {"servers": [setting], "paths": {"/x": operations("arn:aws:lambda:us-east-1:000000000000:function:none")}}}
+
+
 def an_invocation_outlives_an_update() -> bool:
     name, function = made_for_an_update()
     worker, _ = lambda_svc.acquire_worker(name, function["config"], function["code_zip"])
@@ -310,6 +328,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
         lambda: emulator.make_alarms_on_expressions(provisioners),
     ),
     "import_routes": ([an_api_has_the_routes_of_its_body], lambda: emulator.import_routes(provisioners)),
+    "close_default_endpoints": (
+        [an_api_without_its_own_address_is_not_found_there],
+        lambda: emulator.close_default_endpoints(app_module, apigateway, provisioners),
+    ),
     "update_between_invocations": (
         [an_invocation_outlives_an_update, who_waits_during_an_update_gets_the_new_code],
         lambda: emulator.update_between_invocations(lambda_svc, lambda_runtime),

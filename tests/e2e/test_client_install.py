@@ -15,20 +15,12 @@ from pathlib import Path
 import pytest
 
 from local.stack import ROOT, Stack
+from releases.client_package import interpreter
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
 
 OLDEST, OURS = "3.10", "3.13"
 CHOSEN = os.environ.get("CLIENT_PYTHON")
 PATIENCE = 300  # seconds
-
-
-def interpreter(version: str) -> str | None:
-    """The Python of a version that can make virtual environments, on the path or in pyenv's folder."""
-    candidates = [shutil.which(f"python{version}"), *map(str, Path.home().glob(f".pyenv/versions/{version}.*/bin/python"))]
-    for found in candidates:
-        if found and subprocess.run([found, "-c", "import ensurepip"], capture_output=True, check=False).returncode == 0:
-            return found
-    return None
 
 
 def version() -> str:

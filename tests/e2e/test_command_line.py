@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from local import version
 from local.stack import ROOT, Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
@@ -82,6 +83,15 @@ def test_a_token_is_created_awaited_and_completed(waitpoints: CommandLine) -> No
     assert waitpoints.json("get", token["id"], "--stack", waitpoints.stack.stack_name, **named)["status"] == "COMPLETED"
     by_url = {"WAITPOINTS_URL": waitpoints.stack.api_url, "WAITPOINTS_API_KEY": waitpoints.stack.api_key}
     assert token["id"] in [listed["id"] for listed in waitpoints.json("list", "--tag", "cli", **by_url)]
+
+
+def test_the_version_of_the_stack_is_in_its_outputs_and_its_console(waitpoints: CommandLine) -> None:
+    by_url = {"WAITPOINTS_URL": waitpoints.stack.api_url, "WAITPOINTS_API_KEY": waitpoints.stack.api_key}
+    for environment in ({}, by_url):
+        done = waitpoints.run("--version", **environment)
+        ours, theirs = done.stdout.splitlines()
+        assert (done.returncode, done.stderr, ours) == (0, "", f"waitpoints {version.read()}")
+        assert theirs.startswith(f"stack {version.read()} (")
 
 
 def test_a_failed_token_and_an_unknown_stack_have_their_own_statuses(waitpoints: CommandLine) -> None:

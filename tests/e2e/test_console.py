@@ -43,6 +43,7 @@ SHOWN = (
     f"{IMAGE}{INVISIBLE_SHOWN} approver",
     f"{SCRIPT}{INVISIBLE_SHOWN} note",
     f"not_null(body.key, '{IMAGE}')",
+    f"read:{SCRIPT}{INVISIBLE_SHOWN} scope",
 )
 
 
@@ -83,7 +84,7 @@ def tokens_of(stack: Stack) -> int:
 
 
 def hostile(api: Api) -> dict[str, Any]:
-    """A token, and an endpoint, with every value that an outsider can set."""
+    """A token, an endpoint and a named key, with every value that an outsider can set."""
     tag, key = f"{SCRIPT}{INVISIBLE} tag", f"{IMAGE}{INVISIBLE} key"
     token = api.create(tags=[tag, "hostile"], idempotencyKey=key)
     body = json.dumps({"by": f"{SCRIPT}{INVISIBLE} output", SCRIPT: IMAGE}, ensure_ascii=False).encode()
@@ -94,6 +95,8 @@ def hostile(api: Api) -> dict[str, Any]:
     endpoint = {"key": f"not_null(body.key, '{IMAGE}')", "verify": "none"}
     answer = api.request("PUT", f"/api/v1/endpoints/{ENDPOINT}", endpoint)
     assert answer.status == 200, answer
+    named = {"name": f"hostile-{time.time_ns()}", "scopes": [f"read:{SCRIPT}{INVISIBLE} scope"], "expiresIn": "1h"}
+    assert api.request("POST", "/api/v1/keys", named).status == 200
     delivery = {"key": f"{IMAGE}{INVISIBLE} endpoint key"}
     assert api.request("POST", answer.body["url"], delivery, key=None, headers=HEADERS).status == 200
     return token

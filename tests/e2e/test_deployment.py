@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from botocore.exceptions import ClientError
 
 from in_process.api_gateway import TOKENS
 from local.stack import ARCHITECTURE, Stack
@@ -19,18 +20,27 @@ from tests.e2e.permissions import physical_name
 
 PATIENCE = 30  # seconds
 SECOND = "waitpoints-second"
+OPTIONS = ("AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7", "ResumableStateMachines=*")
+CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+DOMAIN = "hooks.example.com"
+CERTIFICATE = "arn:aws:acm:us-east-1:000000000000:certificate/0b5f4a7e-0000-4000-8000-000000000000"
 
 
 @pytest.fixture(scope="module")
 def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
     """The outputs of a second stack from the same build, in the same account and region, without a public base URL."""
-    parameters = ["AlarmEmail=ops@example.com", "Dashboard=on", "Tracing=Active", "LongestWaitDays=7"]
-    parameters += ["ResumableStateMachines=*"]
-    cloudformation = stack.client("cloudformation")
-    current_build.deploy(stack.endpoint_url, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *parameters])
-    described = cloudformation.describe_stacks(StackName=SECOND)["Stacks"][0]
-    yield {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
-    cloudformation.delete_stack(StackName=SECOND)
+    deploy_second(stack, current_build)
+    yield outputs_of_second(stack)
+    stack.client("cloudformation").delete_stack(StackName=SECOND)
+
+
+def deploy_second(stack: Stack, build: Built, *parameters: str) -> None:
+    build.deploy(stack.endpoint_url, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *OPTIONS, *parameters])
+
+
+def outputs_of_second(stack: Stack) -> dict[str, str]:
+    described = stack.client("cloudformation").describe_stacks(StackName=SECOND)["Stacks"][0]
+    return {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
 
 
 def resources(stack: Stack, name: str) -> dict[str, str]:
@@ -180,3 +190,50 @@ def test_the_functions_write_their_canonical_lines_into_the_stacks_log_group(sta
     assert "request" in {line["message"] for line in lines}
     assert {line["service"] for line in lines} == {stack.stack_name}
     assert "of the sender" not in "".join(found)
+
+
+def test_parameters_that_need_others_are_refused_at_deploy(stack: Stack, second: dict[str, str]) -> None:
+    cloudformation = stack.client("cloudformation")
+    for given, refused in {
+        "DefaultEndpoint=off": "DefaultEndpoint=off needs DomainName",
+        f"DomainName={DOMAIN}": "DomainName needs CertificateArn",
+        f"CertificateArn={CERTIFICATE}": "CertificateArn needs DomainName",
+    }.items():
+        values = [it.partition("=") for it in (f"Architecture={ARCHITECTURE}", *OPTIONS, given)]
+        parameters = [{"ParameterKey": name, "ParameterValue": value} for name, _, value in values]
+        with pytest.raises(ClientError, match=refused):
+            cloudformation.update_stack(
+                StackName=SECOND, UsePreviousTemplate=True, Parameters=parameters, Capabilities=CAPABILITIES
+            )
+    assert outputs_of_second(stack) == second
+
+
+def test_a_domain_of_your_own_and_one_door(stack: Stack, api: Api, second: dict[str, str], current_build: Built) -> None:
+    """The URLs of before go on until the API's own address is off. MiniStack knows the domain by the header Host."""
+    key = stack.client("secretsmanager").get_secret_value(SecretId=second["ApiKeySecret"])["SecretString"]
+    own = f"{stack.endpoint_url}/_aws/execute-api/{second['ApiId']}/$default"
+
+    def create(at: str, **headers: str) -> dict[str, Any]:
+        created: dict[str, Any] = api.request("POST", at + TOKENS, {}, key=key, headers=headers).body
+        return created
+
+    def call_back(at: str, token: dict[str, Any], **headers: str) -> int:
+        return api.request("POST", at + urlsplit(token["url"]).path, {"paid": True}, key=None, headers=headers).status
+
+    before = create(own)
+    route53 = stack.client("route53")
+    made = route53.create_hosted_zone(Name="example.com", CallerReference=before["id"])["HostedZone"]
+    zone = made["Id"].rpartition("/")[2]
+    parameters = [f"DomainName={DOMAIN}", f"CertificateArn={CERTIFICATE}", f"HostedZoneId={zone}"]
+    deploy_second(stack, current_build, *parameters)
+    assert (outputs_of_second(stack)["ApiUrl"], outputs_of_second(stack)["ApiId"]) == (f"https://{DOMAIN}", second["ApiId"])
+    records = route53.list_resource_record_sets(HostedZoneId=zone)["ResourceRecordSets"]
+    targets = {it["Type"]: it["AliasTarget"]["DNSName"] for it in records if it["Name"] == f"{DOMAIN}."}
+    assert targets == dict.fromkeys(("A", "AAAA"), outputs_of_second(stack)["DomainTarget"] + ".")
+    first, later = create(stack.endpoint_url, host=DOMAIN), create(own)
+    assert first["url"].startswith(f"https://{DOMAIN}{TOKENS}/{first['id']}/callback/")
+    assert later["url"].startswith(f"https://{DOMAIN}{TOKENS}/{later['id']}/callback/")
+    assert (call_back(own, before), call_back(stack.endpoint_url, first, host=DOMAIN)) == (200, 200)
+
+    deploy_second(stack, current_build, *parameters, "DefaultEndpoint=off")
+    assert (call_back(own, later), call_back(stack.endpoint_url, later, host=DOMAIN)) == (404, 200)

@@ -2,12 +2,16 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import asdict
+from urllib.request import urlopen
 
 import pytest
+from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.versions import version_of
 
-from local import deploy
+from local import deploy, version
 from local.stack import LOCAL, Stack, describe, emulating, free_port
-from tests.e2e.api import Api
+from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
 from tests.e2e.permissions import physical_name
 
@@ -46,5 +50,8 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, curr
     release(stack.endpoint_url, current_build, "second")
 
     assert {live(stack, function) for function in ("AcceptCallback", "ResumeWaiters", "ExpireTokens")} == {"2"}
+    with urlopen(f"{stack.api_url}/console", timeout=PATIENCE) as console:
+        assert f'content="Waitpoints {version.read()}"' in console.read().decode()
+    assert version_of(Deployed.local(asdict(stack)).outputs) == version.read()
     assert api.callback(before, {"paid": True}).status == 200
     assert api.result(execution) == ("SUCCEEDED", {"paid": True})

@@ -19,7 +19,8 @@ from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
 from tests.e2e.permissions import denied, physical_name
 from tests.e2e.race import CLIENTS, SHUFFLED, Race, Start
-from tests.support import figures
+from tests.support import figures, key_races
+from waitpoints.aws.key_store import KeyStore
 
 AT_ONCE = 5
 
@@ -262,6 +263,36 @@ def test_a_failed_token_is_resumed_by_the_stream_too(api: Api, machines: Machine
         assert api.result(execution) == ("FAILED", "OutOfStock")
     listed = api.request("GET", "/api/v1/waitpoints/tokens?filter[outputIsError]=true&filter[completedAt][period]=5m").body
     assert [token["id"]] == [found["id"] for found in listed["data"] if found["id"] == token["id"] and found["outputIsError"]]
+
+
+class TestNamedKeys:
+    """In a table of their own, in which nobody has made a key yet."""
+
+    @pytest.fixture
+    def key_store(self, stack: Stack) -> Iterator[KeyStore]:
+        client, name = stack.client("dynamodb"), f"keys-{uuid.uuid4().hex[:12]}"
+        parts = {"id": "HASH", "item": "RANGE"}
+        client.create_table(
+            TableName=name,
+            KeySchema=[{"AttributeName": part, "KeyType": kind} for part, kind in parts.items()],
+            AttributeDefinitions=[{"AttributeName": part, "AttributeType": "S"} for part in parts],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        yield KeyStore(client, name)
+        client.delete_table(TableName=name)
+
+    def test_that_are_the_first_are_all_kept(self, key_store: KeyStore) -> None:
+        key_races.first_keys_are_all_kept(key_store)
+
+    def test_with_one_name_are_one(self, key_store: KeyStore) -> None:
+        key_races.one_key_gets_a_name(key_store)
+
+    @pytest.mark.parametrize("expired", [0, 3])
+    def test_are_no_more_than_fit(self, key_store: KeyStore, expired: int) -> None:
+        key_races.no_more_than_fit_are_made(key_store, expired)
+
+    def test_are_revoked_once_and_no_other(self, key_store: KeyStore) -> None:
+        key_races.a_key_is_revoked_once_and_no_other(key_store)
 
 
 @contextmanager

@@ -7,16 +7,34 @@ import pytest
 
 from local.stack import Stack
 from tests.sdk import node
+from tests.support.scope_table import Holders
 
 SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
+OF_EACH_SCOPE = "named_keys.test.mjs"  # chooses its keys itself
+ABOUT_KEYS = {"access.test.mjs"}
+WITH_A_NAMED_KEY = [
+    pytest.param(suite, marks=() if suite in ABOUT_KEYS else pytest.mark.thorough) for suite in SUITES if suite != OF_EACH_SCOPE
+]
 
 
 @pytest.mark.parametrize("suite", SUITES)
-def test_the_sdk_works_unchanged(suite: str, stack: Stack, subtests: pytest.Subtests) -> None:
+def test_the_sdk_works_unchanged(suite: str, stack: Stack, holders: Holders, subtests: pytest.Subtests) -> None:
+    run(suite, stack, holders, "root", subtests)
+
+
+@pytest.mark.parametrize("suite", WITH_A_NAMED_KEY)
+def test_the_sdk_works_unchanged_with_a_named_key(
+    suite: str, stack: Stack, holders: Holders, subtests: pytest.Subtests
+) -> None:
+    run(suite, stack, holders, "sdk", subtests)
+
+
+def run(suite: str, stack: Stack, holders: Holders, holder: str, subtests: pytest.Subtests) -> None:
+    keys = {"TRIGGER_SECRET_KEY": holders.keys[holder], "NAMED_KEYS": json.dumps(holders.keys)}
     done = subprocess.run(
         [node.node(), "--test", "--test-reporter=./reporter.mjs", suite],
         cwd=node.FOLDER,
-        env=node.environment(TRIGGER_API_URL=stack.api_url, TRIGGER_SECRET_KEY=stack.api_key),
+        env=node.environment(TRIGGER_API_URL=stack.api_url, **keys),
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

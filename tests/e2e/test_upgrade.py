@@ -4,22 +4,30 @@ The stack is updated as `sam deploy` updates it: to this version, and back to th
 """
 
 import json
+import os
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, cast
 from urllib.request import urlopen
 
 import pytest
+from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.doctor import look
+from waitpoints_client.operator.versions import difference, version_of
 
 from in_process.api_gateway import TOKENS
-from local.stack import LOCAL, Emulator, describe, emulating, free_port
+from local.stack import LOCAL, ROOT, Emulator, describe, emulating, free_port
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 from tests.e2e.built import Built
 from tests.e2e.durable import Durable
 from tests.e2e.permissions import physical_name
 from tests.e2e.place import BUILDS
+from tests.e2e.released import Archive
 from tests.e2e.upgrade_load import Load
 from tests.e2e.upgrade_waits import (
     ENDPOINT,
@@ -40,6 +48,22 @@ from tests.support import figures, previous
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state
 TOO_LARGE_FOR_AN_ANSWER = '"' * 1_550_000  # which JSON escapes twice there
+PROGRAM = """
+import sys
+from waitpoints_client import Failed, Waitpoints
+
+with Waitpoints(*sys.argv[1:]) as waitpoints:
+    paid, declined = (waitpoints.create(timeout="1h", tags=["program"]) for _ in range(2))
+    waitpoints.complete(paid, {"paid": True})
+    waitpoints.fail(declined, "declined")
+    assert [token.id for token in waitpoints.list(tags="program")][:2] == [declined.id, paid.id]
+    assert waitpoints.get(paid).completed_at
+    failed = waitpoints.wait(declined)
+    assert isinstance(failed, Failed)
+    print(waitpoints.wait(paid).unwrap(), failed.error.message)
+"""
+MANY = 50
+CLIENT = ROOT / "clients" / "python"
 ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the sender repeats a request that is answered 429 or 503
 
 
@@ -69,17 +93,25 @@ class Deployment:
         return load
 
 
-@pytest.fixture(scope="module", params=[5, pytest.param(50, marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=[5, pytest.param(MANY, marks=pytest.mark.thorough)])
 def of_each_kind(request: pytest.FixtureRequest) -> int:
     """How many waits of each kind an update finds."""
     return int(request.param)
 
 
 @pytest.fixture(scope="module")
-def deployment(of_each_kind: int, current_build: Built) -> Iterator[Deployment]:
+def next_version(of_each_kind: int, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """What the stack is upgraded to: among many waits a release, else what `sam build` makes of the same tree."""
+    if of_each_kind == MANY:
+        return Archive(tmp_path_factory.mktemp("archive"))
+    return cast("Built", request.getfixturevalue("current_build"))
+
+
+@pytest.fixture(scope="module")
+def deployment(next_version: Built) -> Iterator[Deployment]:
     previous.need_history()
     with emulating(free_port(), FOLDER) as emulator:
-        yield Deployment(emulator, current_build)
+        yield Deployment(emulator, next_version)
 
 
 @dataclass
@@ -125,6 +157,24 @@ def upgraded(deployment: Deployment, of_each_kind: int) -> Updated:
     return Updated(deployment, deployment.update(deployment.current, "Upgrade"), before)
 
 
+def called_by(client: Path, api: Api) -> subprocess.CompletedProcess[str]:
+    """Let a version of the Python client, in this folder, make the calls of a program."""
+    command = [sys.executable, "-c", PROGRAM, api.stack.api_url, api.stack.api_key]
+    environment = {**os.environ, "PYTHONPATH": str(client / "src")}
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+def test_the_client_of_the_new_version_works_with_a_stack_of_the_previous_one(deployment: Deployment) -> None:
+    """Its calls, and an operator's: the doctor of a stack without work left."""
+    done = called_by(CLIENT, deployment.api)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{'paid': True} declined\n", "")
+    stack = Deployed.local(asdict(deployment.api.stack))
+    assert version_of(stack.outputs) == "0.2.0 or older"
+    assert "which is fine" in difference(version_of(stack.outputs))
+    assert (found := look(stack))["undone"] == 0
+    assert found["items"] > 0
+
+
 def check_load(load: Load) -> None:
     assert load.statuses.keys() <= ANSWERS, load.refused
     assert load.results() == {payload: ("SUCCEEDED", payload) for payload in load.started}
@@ -159,6 +209,13 @@ def downloaded(api: Api, token: Token) -> Any:
 
 def test_during_an_upgrade_every_request_is_answered_and_every_execution_resumed(upgraded: Updated) -> None:
     check_load(upgraded.load)
+
+
+def test_the_upgraded_stack_says_its_version_and_the_previous_client_calls_it(upgraded: Updated) -> None:
+    api, previous_version = upgraded.deployment.api, upgraded.deployment.previous
+    assert difference(version_of(Deployed.local(asdict(api.stack)).outputs)) == ""
+    done = called_by(previous_version.project / "clients" / "python", api)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "{'paid': True} declined\n", "")
 
 
 def test_a_schedule_of_the_previous_version_that_fires_early_ends_nothing_and_puts_its_token_into_the_index(

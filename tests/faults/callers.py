@@ -15,7 +15,9 @@ from openapi.operations import ENDPOINTS
 from tests.faults.aws import Aws, unique
 from tests.faults.wire import Killed
 from tests.support.webhook_signer import sign
+from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.token import TokenError, WaiterKind
+from waitpoints.wiring import services
 
 COMPLETE_KEY = "/api/v1/waitpoints/complete"
 PATIENCE = 40  # how often a caller or a state tries again
@@ -56,6 +58,8 @@ class Callers(Aws):
         """Callback URLs and the URLs of endpoints."""
         self.answers: list[str] = []
         """The bodies of all answers to HTTP requests."""
+        self.named_key: str | None = None
+        """What the callers send, if it is not the root key."""
         self._retried = _names_in_retry(stack)
 
     def say_key(self, key: str) -> str:
@@ -76,10 +80,19 @@ class Callers(Aws):
                 if answer["statusCode"] < 500:
                     return HttpAnswer(answer["statusCode"], answer["headers"], answer["body"])
                 assert answer["statusCode"] == 503, f"a defect and no passing trouble: {answer}"
+            if self.named_key:
+                self.clock.advance(seconds=5)  # after a failure, an environment reads its first named keys no sooner
         raise AssertionError("the caller has given up")
 
+    def take_key(self, *scopes: str) -> None:
+        """From now on, the callers send a new named key with these scopes."""
+        self.secrets.add(key := new_key())
+        made = NamedKey("callers", digest(key), tuple(map(Scope.of, scopes)), self.clock())
+        services.key_store.add(made, self.clock())
+        self.named_key = key
+
     def create(self, request_key: str | None = None, **body: Any) -> dict[str, Any]:
-        headers = self._authorized()
+        headers = self.authorized()
         if request_key:
             headers["x-trigger-request-idempotency-key"] = request_key
         answer = self.http("POST", TOKENS, json.dumps(body).encode(), headers)
@@ -108,7 +121,7 @@ class Callers(Aws):
     def move_deadline(self, token: dict[str, Any], timeout: str | None, *statuses: int) -> HttpAnswer:
         """Give a token another timeout, or none. The answer has one of these statuses."""
         body = json.dumps({"timeout": timeout}).encode()
-        answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self._authorized())
+        answer = self.http("PATCH", f"{TOKENS}/{token['id']}", body, self.authorized())
         assert answer.status in statuses, answer
         return answer
 
@@ -117,7 +130,7 @@ class Callers(Aws):
         self._complete(token, json.dumps({"error": shown}), 200)
 
     def _complete(self, token: dict[str, Any], body: str, status: int) -> None:
-        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), self._authorized())
+        answer = self.http("POST", f"{TOKENS}/{token['id']}/complete", body.encode(), self.authorized())
         assert answer.status == status, answer
 
     def complete_key(self, key: str, data: str, status: int | None = 200, **more: str) -> dict[str, Any]:
@@ -130,7 +143,7 @@ class Callers(Aws):
         return self._complete_key(json.dumps({"idempotencyKey": key, "error": shown}), 200)
 
     def _complete_key(self, body: str, status: int | None) -> dict[str, Any]:
-        answer = self.http("POST", COMPLETE_KEY, body.encode(), self._authorized())
+        answer = self.http("POST", COMPLETE_KEY, body.encode(), self.authorized())
         assert status in (answer.status, None), answer
         return dict(answer.json)
 
@@ -141,14 +154,14 @@ class Callers(Aws):
         return self.put_endpoint_again(name, **settings)
 
     def put_endpoint_again(self, name: str, **settings: Any) -> dict[str, Any]:
-        answer = self.http("PUT", f"{ENDPOINTS}/{name}", json.dumps(settings).encode(), self._authorized())
+        answer = self.http("PUT", f"{ENDPOINTS}/{name}", json.dumps(settings).encode(), self.authorized())
         assert answer.status == 200, answer
         self.urls.append(answer.json["url"])
         return dict(answer.json)
 
     def delete_endpoint(self, endpoint: dict[str, Any]) -> None:
         """A retry after a lost answer finds that it is deleted."""
-        answer = self.http("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", self._authorized())
+        answer = self.http("DELETE", f"{ENDPOINTS}/{endpoint['name']}", b"", self.authorized())
         assert answer.status in (200, 404), answer
 
     def deliver(self, endpoint: dict[str, Any], body: str, status: int | None = 200, signed_with: str | None = None) -> None:
@@ -209,8 +222,8 @@ class Callers(Aws):
     ) -> Execution:
         return self.run_wait("wait_for_token", {"waitpointId": token["id"], "unwrap": unwrap, "context": context}, waits)
 
-    def _authorized(self) -> dict[str, str]:
-        return {"authorization": f"Bearer {self.secret('ApiKey')}", "content-type": "application/json"}
+    def authorized(self) -> dict[str, str]:
+        return {"authorization": f"Bearer {self.named_key or self.secret('ApiKey')}", "content-type": "application/json"}
 
 
 def _names_in_retry(stack: MotoStack) -> set[str]:

@@ -341,6 +341,43 @@ def create_with_schema_and_key(world: World) -> None:
     goes_on_with_a_callback(world, token)
 
 
+# Named keys
+
+
+@flow
+def create_with_a_named_key(world: World) -> None:
+    world.take_key("create", "complete")
+    with world.faulty():
+        token = world.create(request_key=unique("call"))
+    assert world.token_ids() == [token["id"]]
+    goes_on_with_a_callback(world, token)
+
+
+def complete_with_a_named_key(world: World, token: dict[str, Any], data: str) -> None:
+    """The environment knows no named key yet, knows it, and reads it again."""
+    world.take_key("complete")
+    for _ in range(2):
+        world.complete(token, data)
+    world.clock.advance(seconds=60)
+    world.complete(token, data)
+
+
+settles("complete with a named key", SMALL, complete_with_a_named_key, SMALL)
+
+
+@flow
+def keep_a_completion_with_a_limited_key_and_find_it_with_another_one(world: World) -> None:
+    """The create adopts the kept completion, which takes one read more, since its key is limited, too."""
+    key = world.say_key(unique("order"))
+    world.take_key("complete:team-a", "create:team-a")
+    with world.faulty():
+        kept = world.complete_key(key, SMALL)
+        token = world.create(idempotencyKey=key)
+    assert (token["id"], token["isCached"]) == (kept["id"], True)
+    with waiting(world, token, SMALL):
+        pass
+
+
 # Metadata
 
 METADATA: dict[str, Any] = {"metadata": {"order": "ord_4711"}}

@@ -1,13 +1,15 @@
 """The roles of the functions, enforced on every call of a handler as IAM does it, with one permission taken away if asked.
 
 A permission is one action on one resource in the role of one function, as the processed template grants it. What a call needs
-is in the Service Authorization Reference (docs.aws.amazon.com/service-authorization). AWS's own managed policies are not
-looked at: they let Lambda write logs and read the stream and the queue, which no handler does.
+is in the Service Authorization Reference (docs.aws.amazon.com/service-authorization). It may hold for some items only, by the
+condition key dynamodb:LeadingKeys (docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html).
+AWS's own managed policies are not looked at: they let Lambda write logs and read the stream and the queue, which no handler
+does.
 """
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 from unittest import mock
@@ -33,16 +35,21 @@ class Permission:
     function: str
     action: str
     resource: str
+    ids: tuple[str, ...] = ()
+    """Of the items that it holds for. None: it holds for all."""
 
     def __str__(self) -> str:
-        return f"{self.function} {self.action} {self.resource.split(':', 5)[-1]}"
+        return " ".join((self.function, self.action, self.resource.split(":", 5)[-1], *self.ids))
 
-    def allows(self, action: str, arn: str) -> bool:
-        return action == self.action and fnmatchcase(arn, self.resource)
+    def allows(self, action: str, arn: str, id_: str | None = None) -> bool:
+        return action == self.action and fnmatchcase(arn, self.resource) and (not self.ids or id_ in self.ids)
 
 
 def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> list[Permission]:
-    """Every permission of a stack that has everything, in the order of the template. `resources` are as in `attributes`."""
+    """Every permission of a stack that has everything, in the order of the template. `resources` are as in `attributes`.
+
+    One for some items is left out where the function has the same for all.
+    """
     template, known = Template(processed().body, WITH_ALL), resources or attributes()
     roles, policies = template.resources("AWS::IAM::Role"), template.resources("AWS::IAM::ManagedPolicy")
     found: dict[Permission, None] = {}
@@ -51,9 +58,15 @@ def permissions(resources: Mapping[str, Mapping[str, str]] | None = None) -> lis
         managed = [policies[arn["Ref"]] for arn in role["ManagedPolicyArns"] if isinstance(arn, dict)]
         for policy in [*role.get("Policies", []), *managed]:
             for statement in template.resolve(policy["PolicyDocument"], known)["Statement"]:
+                ids = _ids(statement)
                 for action in texts(statement["Action"]):
-                    found |= {Permission(function.name, action, arn): None for arn in texts(statement["Resource"])}
-    return list(found)
+                    found |= {Permission(function.name, action, arn, ids): None for arn in texts(statement["Resource"])}
+    return [it for it in found if not it.ids or replace(it, ids=()) not in found]
+
+
+def _ids(statement: Mapping[str, Any]) -> tuple[str, ...]:
+    condition = statement.get("Condition", {}).get("ForAllValues:StringEquals", {})
+    return tuple(texts(condition.get("dynamodb:LeadingKeys", [])))
 
 
 def label(number: int) -> str:
@@ -81,8 +94,10 @@ def enforced(world: World, without: int | None = None) -> Iterator[None]:
 
     def call(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
         if running:
+            id_ = parameters.get("Key", {}).get("id", {}).get("S") if operation in ("GetItem", "UpdateItem") else None
+            id_ = _id_of_items(operation, parameters)
             for action, arn in _needed(client.meta.service_model.service_name, operation, parameters):
-                if not any(it.function == running[-1] and it.allows(action, arn) for it in allowed):
+                if not any(it.function == running[-1] and it.allows(action, arn, id_) for it in allowed):
                     raise _refusal(running[-1], action, arn, operation)
         return make_api_call(client, operation, parameters)
 
@@ -107,6 +122,14 @@ def _resources(world: World) -> dict[str, Mapping[str, str]]:
         "DeadLetterQueue": queue(world.dead_letter_queue),
         "NoticeQueue": queue(world.queue_urls["NoticeQueue"]),
     }
+
+
+def _id_of_items(operation: str, parameters: Mapping[str, Any]) -> str | None:
+    """The `id` of the items of a call to DynamoDB, if they share one."""
+    if operation == "Query" and "IndexName" not in parameters:
+        name = parameters["KeyConditionExpression"].split(" AND ")[0].removeprefix("id = ")
+        return str(parameters["ExpressionAttributeValues"][name]["S"])
+    return parameters["Key"]["id"]["S"] if operation in ("GetItem", "UpdateItem") else None
 
 
 def _needed(service: str, operation: str, parameters: Mapping[str, Any]) -> list[tuple[str, str]]:

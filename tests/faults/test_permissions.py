@@ -23,9 +23,9 @@ from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import CHANNELS, Template
 from local import slack_stand_in
-from openapi.operations import ENDPOINTS, TOKENS
+from openapi.operations import ENDPOINTS, KEYS, TOKENS
 from tests.faults.aws import client, unique
-from tests.faults.callers import Execution
+from tests.faults.callers import COMPLETE_KEY, Execution
 from tests.faults.flows import CHOICE, CHOSEN, DECISION, LARGE, NO, PAGE, SECRET, SMALL
 from tests.faults.roles import HERE, WITH_ALL, Permission, enforced, label, permissions
 from tests.faults.world import World
@@ -55,8 +55,7 @@ def of(function: str) -> Callable[[Ask], Ask]:
 
 
 def api(world: World, method: str, path: str, body: Any = None) -> Any:
-    headers = {"authorization": f"Bearer {world.secret('ApiKey')}", "content-type": "application/json"}
-    answer = world.http(method, path, b"" if body is None else json.dumps(body).encode(), headers)
+    answer = world.http(method, path, b"" if body is None else json.dumps(body).encode(), world.authorized())
     assert answer.status == 200, answer
     return answer.json
 
@@ -246,8 +245,13 @@ def look_at_a_large_output(world: World) -> None:
     assert shown["output"] == LARGE
     assert [it["id"] for it in api(world, "GET", TOKENS)["data"]] == [token["id"]]
     api(world, "POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{token['id']}/wait")
-    stored_at = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=token["id"])["Contents"][0]["Key"]
-    api(world, "GET", f"/api/v1/packets/{stored_at}")
+    api(world, "GET", f"/api/v1/packets/{stored_at(token['id'])}")
+
+
+def stored_at(token_id: str) -> str:
+    """The key of a token's output in the bucket."""
+    found = client("s3").list_objects_v2(Bucket=os.environ["OUTPUT_BUCKET"], Prefix=token_id)["Contents"]
+    return str(found[0]["Key"])
 
 
 @of("public_token_claims")
@@ -257,10 +261,32 @@ def ask_for_public_tokens(world: World) -> None:
     api(world, "POST", "/api/v1/auth/jwt", {"claims": {"scopes": ["write:waitpoints:waitpoint_1"]}})
 
 
+@of("mint_public_token")
+def mint_a_public_token(world: World) -> None:
+    world.take_key("complete")
+    api(world, "POST", "/api/v1/auth/public-tokens", {"scopes": ["write:waitpoints"]})
+    assert list(services.key_store.read_used().values()) == [world.clock()]
+
+
 @of("list_tokens")
 def list_what_is_undelivered(world: World) -> None:
     token, _ = undelivered(world)
     assert [it["id"] for it in api(world, "GET", f"{TOKENS}?filter[undelivered]=true")["data"]] == [token["id"]]
+
+
+# The root key makes and revokes named keys
+
+
+@of("create_key")
+@of("list_keys")
+@of("revoke_key")
+def make_list_and_revoke_a_key(world: World) -> None:
+    made = api(world, "POST", KEYS, {"name": unique("job"), "scopes": ["read"]})
+    world.secrets.add(key := made.pop("key"))
+    assert world.http("GET", TOKENS, b"", {"authorization": f"Bearer {key}"}).status == 200
+    assert {"lastUsedAt": iso(world.clock()), **made} in api(world, "GET", KEYS)["data"]
+    api(world, "DELETE", f"{KEYS}/{made['name']}")
+    assert api(world, "GET", KEYS)["data"] == []
 
 
 # Endpoints
@@ -282,6 +308,58 @@ def keep_an_endpoint(world: World) -> None:
     assert endpoint["name"] in [it["name"] for it in api(world, "GET", ENDPOINTS)["data"]]
     assert api(world, "GET", path)["deliveries"]["completed"]["count"] == 1
     world.delete_endpoint(endpoint)
+
+
+# Named keys
+
+
+@of("create_token")
+@of("retrieve_token")
+@of("move_deadline")
+@of("list_tokens")
+@of("complete_token")
+@of("complete_key")
+@of("wait_in_run")
+@of("get_packet")
+@of("put_endpoint")
+@of("list_endpoints")
+@of("retrieve_endpoint")
+@of("try_endpoint")
+@of("delete_endpoint")
+def use_a_named_key(world: World) -> None:
+    """Every invocation is a cold start, so each reads the keys, and notes that the key was used."""
+    world.take_key("create", "complete", "read", "endpoints")
+
+    def use(method: str, path: str, body: Any = None) -> Any:
+        world.clock.advance(seconds=1)
+        answer = api(world, method, path, body)
+        assert list(services.key_store.read_used().values()) == [world.clock()]
+        return answer
+
+    token = f"{TOKENS}/{use('POST', TOKENS, {})['id']}"
+    use("PATCH", token, {"timeout": "2h"})
+    use("POST", f"{token}/complete", {"data": "x" * 110_000})
+    use("GET", token)
+    use("GET", TOKENS)
+    use("POST", COMPLETE_KEY, {"idempotencyKey": "order"})
+    use("POST", f"/engine/v1/runs/run_1/waitpoints/tokens/{token.rpartition('/')[2]}/wait")
+    use("GET", f"/api/v1/packets/{stored_at(token.rpartition('/')[2])}")
+    use("PUT", f"{ENDPOINTS}/orders", {"key": "body.id", "verify": "none"})
+    use("GET", ENDPOINTS)
+    use("GET", f"{ENDPOINTS}/orders")
+    use("POST", f"{ENDPOINTS}/orders/test", {"body": "{}"})
+    use("DELETE", f"{ENDPOINTS}/orders")
+
+
+@of("create_token")
+@of("get_packet")
+def use_a_key_that_is_limited_to_a_tag(world: World) -> None:
+    world.take_key("create:team-a", "complete:team-a", "read:team-a")
+    key = unique("order")
+    world.complete_key(key, LARGE)
+    token = world.create(idempotencyKey=key)
+    assert token["isCached"]
+    api(world, "GET", f"/api/v1/packets/{stored_at(token['id'])}")
 
 
 # Streams and timers

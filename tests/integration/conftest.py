@@ -24,10 +24,13 @@ KEPT = ("dynamodb_client", "s3_client", "secrets_client", "sqs_client")  # to ma
 
 @pytest.fixture(autouse=True)
 def alone(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Give each test an empty table and empty queues."""
+    """Give each test an empty table, empty queues, and functions that know no named key."""
     yield
     if "stack" in request.fixturenames:
+        from waitpoints.wiring import services
+
         stack = request.getfixturevalue("stack")
+        vars(services).pop("named_keys", None)
         stack.empty_table()
         stack.empty_queues()
 

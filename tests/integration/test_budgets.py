@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any
 
 import boto3
@@ -15,9 +16,11 @@ from in_process.counting.options import EXECUTION, count_options
 from in_process.counting.waits import Added, Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
-from waitpoints import endpoint_tally
+from waitpoints import endpoint_tally, key_cache
 from waitpoints.endpoint import DeliveryKind, EndpointStatistics, LastDelivery
 from waitpoints.endpoint_cache import CACHED_FOR
+from waitpoints.key_cache import KeyCache
+from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.wiring import services
 
 pytestmark = pytest.mark.slow  # runs every function of a wait, and of each option
@@ -343,6 +346,58 @@ class TestACompletionByKey:
         counted.meter.take()
         assert counted.api.post(COMPLETE_BY_KEY, {"idempotencyKey": key, "data": 1}).status == 200
         return [call.operation for call in counted.meter.take()]
+
+
+class TestANamedKey:
+    NOTED = "DynamoDB:UpdateItem"
+    CREATED = "DynamoDB:PutItem"
+
+    @pytest.fixture(autouse=True)
+    def _cold(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A function that has read its secrets and knows no named key."""
+        counted.api.create()
+        monkeypatch.setitem(
+            vars(services), "named_keys", KeyCache(services.key_store.read, services.key_store.note_used, counted.clock)
+        )
+        counted.meter.take()
+
+    @pytest.fixture
+    def key(self, counted: Bench) -> str:
+        made = NamedKey("ci", digest(key := new_key()), (Scope("create"),), counted.clock())
+        services.key_store.add(made, counted.clock())
+        counted.meter.take()
+        return key
+
+    def calls(self, counted: Bench, key: str, status: int = 200) -> list[str]:
+        assert counted.api.post(TOKENS, {}, {"authorization": f"Bearer {key}"}).status == status
+        return [call.operation for call in counted.meter.take()]
+
+    def test_is_read_once_a_minute_and_noted_once_an_hour(self, counted: Bench, key: str) -> None:
+        assert self.calls(counted, key) == ["DynamoDB:GetItem", self.NOTED, self.CREATED]
+        for _ in range(2):
+            assert self.calls(counted, key) == [self.CREATED]
+            counted.clock.advance(key_cache.CACHED_FOR)
+            assert self.calls(counted, key) == ["DynamoDB:GetItem", self.CREATED]
+        counted.clock.advance(key_cache.USED_EVERY)
+        assert self.calls(counted, key) == ["DynamoDB:GetItem", self.NOTED, self.CREATED]
+
+    def test_takes_one_write_unit_to_note(self, counted: Bench) -> None:
+        services.key_store.note_used(NamedKey("n" * 64, digest("any"), (), 0), counted.clock())
+        [noted] = counted.meter.take()
+        assert (noted.write_units, noted.item_bytes < 200) == (1, True)
+
+    def test_takes_no_call_of_the_root_key(self, counted: Bench, key: str) -> None:
+        counted.api.create()
+        assert [call.operation for call in counted.meter.take()] == [self.CREATED]
+
+    def test_that_is_unknown_takes_one_read_in_five_seconds(self, counted: Bench, key: str) -> None:
+        calls = [self.calls(counted, made_up, 401) for made_up in (new_key() for _ in range(20))]
+        of_table = [call for call in chain(*calls) if not call.startswith("SecretsManager")]  # is it a rotated root key?
+        assert of_table == ["DynamoDB:GetItem"]
+
+    def test_that_cannot_be_one_takes_none(self, counted: Bench, key: str) -> None:
+        for wrong in (key[:-1], key + "0", key.swapcase(), "tr_prod_sk_"):
+            assert not [call for call in self.calls(counted, wrong, 401) if not call.startswith("SecretsManager")]
 
 
 class TestEndpoint:

@@ -18,7 +18,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import DENIED, THROTTLED
 from in_process.moto_stack import MotoStack
 from openapi.operation import Operation
-from openapi.operations import ENDPOINTS, OPERATIONS, by_id
+from openapi.operations import ENDPOINTS, KEYS, OPERATIONS, by_id
 from tests.support.example_requests import FIELDS, QUERY_PARAMETERS, WITH_JSON_BODY, named, places, put_example_endpoint, send
 from waitpoints import ids
 from waitpoints.endpoint import is_name
@@ -28,6 +28,7 @@ pytestmark = pytest.mark.slow
 COMPLETE_BY_KEY = by_id("complete_waitpoint_key_v1").path
 ENDPOINT = f"{ENDPOINTS}/github"
 PUBLIC_TOKEN = by_id("create_public_token_v1").path
+MINT = by_id("mint_public_token_v1").path
 UNKNOWN = "waitpoint_" + "0" * 26
 DEEP = "[" * 1000 + "]" * 1000
 
@@ -102,6 +103,11 @@ CREATE_PUBLIC_TOKEN = {
     ),
     "fromTheFuture": every(400),
 }
+MINT_PUBLIC_TOKEN = {
+    "scopes": every(400),
+    "expirationTime": CREATE_PUBLIC_TOKEN["expirationTime"],
+    "fromTheFuture": every(400),
+}
 IN_CLAIMS = {
     "scopes": every(400, but_200=["an empty list"]),
     "realtime": every(400),
@@ -128,6 +134,19 @@ PUT_ENDPOINT = {
     "keyTTL": every(422, but_400=NOT_TEXTS),
     "fromTheFuture": every(400),
     "__proto__": every(400),
+}
+CREATE_KEY = {
+    "name": every(422, but_400=NOT_TEXTS),
+    "scopes": every(400, but_422=["an empty list"]),
+    "expiresIn": every(422, but_400=NOT_TEXTS),
+    "fromTheFuture": every(400),
+    "__proto__": every(400),
+}
+IN_SCOPES = {"a scope": every(422, but_400=NOT_TEXTS)}
+IN_SCOPE_TAGS = dict.fromkeys(PLAIN_TEXTS, 200) | {
+    "an empty text": 422,
+    "a text of 5,000 characters": 422,
+    "half a surrogate pair": 400,
 }
 TRY_ENDPOINT = {
     "body": every(200),
@@ -188,6 +207,26 @@ def test_put_answers_every_value_of_every_field_of_an_endpoint_as_documented(
     assert api.get(ENDPOINT).status == (200 if status == 200 else 404)
 
 
+@pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_KEY))
+def test_a_named_key_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    members = {"name": '"job"', "scopes": '["read"]', field: VALUES[value]}
+    is_documented(api.post(KEYS, "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"), status)
+    assert api.get(KEYS).json["data"] == []
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(IN_SCOPES))
+def test_a_named_key_answers_every_value_of_a_scope_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    is_documented(api.post(KEYS, f'{{"name": "job", "scopes": ["create", {VALUES[value]}]}}'), status)
+
+
+@pytest.mark.parametrize(("value", "status"), IN_SCOPE_TAGS.items())
+def test_a_named_key_answers_every_text_as_the_tag_of_a_scope_as_documented(api: Api, value: str, status: int) -> None:
+    scope = f'"read:{VALUES[value].removeprefix(chr(34))}'
+    is_documented(api.post(KEYS, f'{{"name": "job", "scopes": [{scope}]}}'), status)
+    listed = [it["scopes"] for it in api.get(KEYS).json["data"]]
+    assert listed == ([[json.loads(scope)]] if status == 200 else [])
+
+
 @pytest.mark.parametrize("operation", WITH_JSON_BODY, ids=named)
 def test_an_unknown_field_is_ignored_only_from_the_sdk(api: Api, operation: Operation) -> None:
     """A newer SDK may send more than this stack knows."""
@@ -238,6 +277,12 @@ def test_create_answers_every_value_of_a_tag_as_documented(api: Api, field: str,
 @pytest.mark.parametrize(("field", "value", "status"), cases(CREATE_PUBLIC_TOKEN))
 def test_a_public_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
     is_documented(api.post(PUBLIC_TOKEN, f'{{"{field}": {VALUES[value]}}}'), status)
+
+
+@pytest.mark.parametrize(("field", "value", "status"), cases(MINT_PUBLIC_TOKEN))
+def test_a_minted_token_answers_every_value_of_every_field_as_documented(api: Api, field: str, value: str, status: int) -> None:
+    scopes = "" if field == "scopes" else '"scopes": ["read:runs"], '
+    is_documented(api.post(MINT, f'{{{scopes}"{field}": {VALUES[value]}}}'), status)
 
 
 @pytest.mark.parametrize(("field", "value", "status"), cases(IN_CLAIMS))
@@ -504,8 +549,10 @@ FIELDS_OF: dict[str, dict[str, Any]] = {
     "move_waitpoint_token_deadline_v1": MOVE_DEADLINE,
     "complete_waitpoint_key_v1": {**COMPLETE_KEY, "error": IN_ERROR},
     "create_public_token_v1": CREATE_PUBLIC_TOKEN,
+    "mint_public_token_v1": MINT_PUBLIC_TOKEN,
     "put_endpoint_v1": PUT_ENDPOINT,
     "try_endpoint_v1": TRY_ENDPOINT,
+    "create_key_v1": CREATE_KEY,
 }
 PARAMETERS_OF = {
     "list_waitpoint_tokens_v1": LIST,

@@ -196,6 +196,7 @@ def test_the_build_gets_the_parameters_of_the_deployment() -> None:
 
 
 def test_prod_alone_is_gradual_and_its_copy_of_the_template_is_removed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("CI", raising=False)
     ran: list[tuple[str, ...]] = []
     copies: list[bool] = []
 
@@ -215,6 +216,15 @@ def test_prod_alone_is_gradual_and_its_copy_of_the_template_is_removed(monkeypat
     ]
     assert copies == [False, False, True, True]
     assert not deploy.COPY.exists()
+
+
+def test_a_pipeline_is_not_asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(deploy, "COPY", tmp_path / "gradual.yaml")
+    monkeypatch.setattr(deploy, "sam", lambda *arguments: ran.append(arguments))
+    monkeypatch.setenv("CI", "true")
+    deploy.deploy("prod")
+    assert ran[1] == ("deploy", "--config-env", "prod", "--no-confirm-changeset")
 
 
 def test_an_environment_that_is_not_configured_is_refused() -> None:

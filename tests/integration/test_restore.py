@@ -21,6 +21,7 @@ from waitpoints import wiring
 from waitpoints.api.notices.plan import next_step
 from waitpoints.api.page import definition
 from waitpoints.aws.items import NOTICES, plain, primary_key, wire
+from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.notices import Notify
 from waitpoints.token import Document, DocumentKind, NewToken
 from waitpoints.waiter_result import Success
@@ -291,6 +292,19 @@ def test_how_far_the_old_stack_had_come_is_not_copied(stack: MotoStack, id_: str
     dynamodb.put_item(TableName=table, Item={"id": {"S": id_}, "item": {"S": "0"}, "wakeAt": {"N": "1"}})
     assert restore() == "0 items read, 0 copied"
     assert dynamodb.scan(TableName=table)["Items"] == []
+
+
+def test_named_keys_and_their_last_use_are_copied(api: Api, restore: Restore) -> None:
+    made = NamedKey("ci", digest(key := new_key()), (Scope("read"),), services.now())
+    services.key_store.add(made, services.now())
+    services.key_store.note_used(made, 7)
+    assert restore(before_the_copy=forget_named_keys) == "2 items read, 2 copied"
+    assert services.key_store.read_used() == {digest(key): 7}
+    assert api.get(TOKENS, {"authorization": f"Bearer {key}"}).status == 200
+
+
+def forget_named_keys() -> None:
+    vars(wiring.services).pop("named_keys", None)
 
 
 def remove(stack: MotoStack, *attributes: str) -> None:

@@ -18,6 +18,9 @@ from in_process.moto_stack import MotoStack
 from tests.support.previous_functions import PreviousFunctions
 from tests.support.timer_events import TimerEvents
 from waitpoints.aws.items import USUAL_CONTENT_TYPE
+from waitpoints.caller import ROOT
+from waitpoints.credentials import write_scope
+from waitpoints.named_keys import NamedCaller, NamedKey, Scope, digest, new_key
 from waitpoints.waiter_result import Success
 from waitpoints.wiring import services
 
@@ -109,6 +112,22 @@ def test_the_previous_version_passes_over_a_traceparent_and_metadata_which_stay(
     assert json.loads(result.json).keys() == {"ok", "output", "completedBy"}
     shown = api.retrieve(token["id"])
     assert (shown["traceparent"], shown["metadata"]) == (TRACEPARENT, METADATA)
+
+
+def test_the_previous_version_refuses_named_keys_and_their_public_access_tokens(
+    stack: MotoStack, api: Api, previous: PreviousFunctions
+) -> None:
+    """It could check neither the tag nor that the key has not been revoked. It accepts what the root key signs."""
+    token, key = api.create(), new_key()
+    path, nightly = f"{TOKENS}/{token['id']}/complete", NamedKey("nightly", digest(key), (Scope("complete", "team-a"),), 0)
+    of_root, of_nightly = (
+        services.credentials.sign_public_access_token([write_scope(token["id"])], caller=caller)
+        for caller in (ROOT, NamedCaller(nightly))
+    )
+    old = Api(previous.template, stack.secret("ApiKey"))
+    with previous.in_place():
+        for credential, status in ((key, 401), (of_nightly, 401), (of_root, 200)):
+            assert old.post(path, {}, {"authorization": f"Bearer {credential}"}).status == status
 
 
 CREATE, ARM, EXPIRE, FILTER = "create_token_in_state", "schedule_timeouts", "expire_tokens", "the stream's filter"

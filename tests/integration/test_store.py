@@ -178,6 +178,46 @@ class TestComplete:
         assert all(seen == winner for _, seen in answers)
         assert store.get(token.id) == winner
 
+    @pytest.mark.parametrize("tags", [(), ("b",), ("aa",), ("A",)])
+    def test_within_a_tag_leaves_a_token_without_it_as_it_was(
+        self, store: AnyStore, create: Callable[..., Token], tags: tuple[str, ...]
+    ) -> None:
+        """`contains` is true of a list with an element that equals the operand, and of a text with it as a part
+        (docs.aws.amazon.com/amazondynamodb/latest/developerguide/Expressions.OperatorsAndFunctions.html).
+        """
+        token = create(tags=tags, timeout_at=TIMEOUT)
+        for now in (START, TIMEOUT):
+            assert store.complete(token.id, Completed(now, OUTPUT), Unchecked.NONE, "a") == (False, token)
+        assert store.get(token.id) == token
+
+    @pytest.mark.parametrize("unchecked", list(Unchecked))
+    @pytest.mark.parametrize("outcome", [Completed(START, OUTPUT), Failed(START, TokenError("no"))])
+    def test_within_a_tag_settles_a_token_with_it(
+        self, store: AnyStore, create: Callable[..., Token], unchecked: Unchecked, outcome: Completed | Failed
+    ) -> None:
+        token = create(tags=("b", "a"))
+        assert store.complete(token.id, outcome, unchecked, "a") == (True, replace(token, outcome=outcome))
+        assert store.get(token.id).outcome == outcome
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("tags", [("b",), ("a", "b")])
+    def test_within_a_tag_and_without_one_at_once_have_one_winner(
+        self, store: AnyStore, create: Callable[..., Token], tags: tuple[str, ...]
+    ) -> None:
+        """A completion that is limited to another tag is never the winner."""
+        for _ in range(5):
+            token = create(tags=tags)
+            limits = [None, "a"] * 5
+            answers = race(
+                [
+                    partial(store.complete, token.id, Completed(START + number, OUTPUT), Unchecked.NONE, within)
+                    for number, within in enumerate(limits)
+                ]
+            )
+            [(limit, winner)] = [(limit, settled) for limit, (won, settled) in zip(limits, answers, strict=True) if won]
+            assert limit is None or limit in tags
+            assert store.get(token.id) == winner
+
 
 SIGNED = Rules(verify=Verification("stripe", "stripe"))
 SHARED = Rules(verify=Verification("token", "gitlab", "x-gitlab-token"))
@@ -961,13 +1001,18 @@ class TestKeeping:
     def test_gives_the_holder_to_a_create_which_adopts_it(self, store: AnyStore) -> None:
         traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
         kept = self.completion()
-        token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent)
+        token = replace(self.token(), idempotency_key_expires_at=TIMEOUT + 9, traceparent=traceparent, created_by="nightly")
         store.keep(kept, self.key(), START)
         holder = store.create(token, self.key(), START + 1)
         assert holder == KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
         assert store.adopt(holder, token, self.key(TIMEOUT + 9), TIMEOUT - 1)
         adopted = store.get(kept.id)
-        new = {"tags": ("a", "b"), "idempotency_key_expires_at": TIMEOUT + 9, "traceparent": traceparent}
+        new = {
+            "tags": ("a", "b"),
+            "idempotency_key_expires_at": TIMEOUT + 9,
+            "traceparent": traceparent,
+            "created_by": "nightly",
+        }
         assert adopted.kept_until is None
         assert {name: getattr(adopted, name) for name in new} == new
         assert replace(adopted, kept_until=kept.kept_until, **{name: getattr(kept, name) for name in new}) == kept
@@ -997,6 +1042,16 @@ class TestKeeping:
             assert store.adopt(holder, wanted, self.key(), START)
         adopted = store.get(kept.id)
         assert (adopted.metadata, adopted.has_metadata) == ("{}", True)
+
+    def test_within_a_tag_says_so_until_a_create_adopts_it(self, store: AnyStore) -> None:
+        kept = replace(self.completion(), tags=("a",))
+        assert store.keep(kept, self.key(), START) is None
+        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True, tag="a")
+        assert store.find_key_holder(self.key()) == store.create(self.token(), self.key(), START) == holder
+        assert store.get(kept.id) == kept
+        assert store.adopt(holder, self.token(), self.key(), START)
+        assert store.find_key_holder(self.key()) == KeyHolder(kept.id, START, False, TIMEOUT)
+        assert store.get(kept.id).tags == ("a", "b")
 
     def test_that_is_adopted_is_no_longer_replaced(self, store: AnyStore) -> None:
         store.keep(kept := self.completion(), self.key(), START)
@@ -1338,6 +1393,38 @@ class TestPartitions:
         a, ab, c, none = create(tags=("a",)), create(tags=("a", "b")), create(tags=("c",)), create()
         found = self.read(store, Filter(tags=frozenset({"b", "c"})), START, [a, ab, c, none])
         assert sorted(found) == sorted([ab.id, c.id])
+
+    def test_know_the_tag_that_every_token_must_have_beside_each_other_filter(
+        self, store: AnyStore, create: Callable[..., Token]
+    ) -> None:
+        a, ab, b = create(tags=("a",)), create(tags=("a", "b"), timeout_at=TIMEOUT), create(tags=("b",))
+        made = [a, ab, b, create(), create(tags=("aa",))]
+        for wanted, expected in (
+            (Filter(within="a"), {a.id, ab.id}),
+            (Filter(within="a", tags=frozenset({"b", "c"})), {ab.id}),
+            (Filter(within="c", tags=frozenset({"b"})), set()),
+            (Filter(within="a", statuses=frozenset({Status.TIMED_OUT})), {ab.id}),
+            (Filter(within="b", statuses=frozenset({Status.WAITING}), output_is_error=False), {b.id}),
+        ):
+            assert set(self.read(store, wanted, TIMEOUT, made)) == expected
+
+    def test_know_it_beside_the_key(self, store: AnyStore) -> None:
+        name = ids.new_id(START)
+        token = Token(id=ids.new_id(START), created_at=START, idempotency_key=name, tags=("a",))
+        store.create(token, IdempotencyKey(name), START)
+        found = [self.read(store, Filter(idempotency_key=name, within=tag), START, [token]) for tag in ("a", "b", None)]
+        assert found == [[token.id], [], [token.id]]
+
+    def test_know_it_of_what_is_undelivered(self, store: AnyStore, create: Callable[..., Token]) -> None:
+        made = []
+        for tags in (("a",), ("b",)):
+            one = waiter()
+            token = create(tags=tags, waiters={one.key: one})
+            store.complete(token.id, Completed(START, OUTPUT), Unchecked.NONE)
+            store.mark_unresumed(token.id, START)
+            made.append(token)
+        found = [self.read(store, Filter(undelivered=True, within=tag), START, made) for tag in ("a", None)]
+        assert found == [[made[0].id], sorted((token.id for token in made), reverse=True)]
 
 
 def test_ttl_removes_settled_tokens_after_retention_but_never_waiting_ones(stack: MotoStack) -> None:

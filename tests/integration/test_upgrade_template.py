@@ -1,18 +1,16 @@
 """What an update from the previous version's template to this one keeps, from both as CloudFormation gets them."""
 
 import copy
-import json
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from in_process.template import REGION, Template, parse
-from local.stack import LOCAL
+from in_process.template import Template, parse
 from tests.support import previous
 from tests.support.processed_template import process
+from tests.support.resource_schemas import create_only
 
 pytestmark = pytest.mark.slow  # transforms the template of the last release
 
@@ -45,16 +43,6 @@ def processed_before() -> Body:
 @cache
 def processed_now() -> Body:
     return process(Template.load().body)
-
-
-@cache
-def create_only(kind: str) -> frozenset[str]:
-    """The properties of a type whose change is a replacement, by AWS's resource provider schemas, which cfn-lint has."""
-    [schemas] = (LOCAL / "sam").glob("lib/python*/site-packages/cfnlint/data/schemas")
-    name = json.loads((schemas / "providers" / f"{REGION}.json").read_text())[kind]
-    schema = json.loads((Path(schemas) / "resources" / f"{name}.json").read_text())
-    paths = schema.get("createOnlyProperties", []) + schema.get("conditionalCreateOnlyProperties", [])
-    return frozenset(path.split("/")[2] for path in paths)
 
 
 def lost(old: Body, new: Body) -> list[str]:

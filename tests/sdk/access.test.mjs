@@ -12,7 +12,7 @@ import {
   wait,
 } from "@trigger.dev/sdk";
 
-import { apiKey, claimsOf, request, requestsOf, sleep, unique } from "./stack.mjs";
+import { apiKey, claimsOf, isNamedKey, request, requestsOf, sleep, unique } from "./stack.mjs";
 
 const UNKNOWN = "waitpoint_01jd3rj5v0000000000000000a";
 
@@ -64,7 +64,7 @@ for (const [name, scopes, allowed] of [
   ["write of another waitpoint", () => ({ write: { waitpoints: UNKNOWN } }), false],
   ["read of this waitpoint", (id) => ({ read: { waitpoints: id } }), false],
   ["write of tags", (id) => ({ write: { tags: id } }), false],
-  ["nothing", () => undefined, false],
+  ...(isNamedKey ? [] : [["nothing", () => undefined, false]]),
 ]) {
   test(`auth.createPublicToken with ${name} is ${allowed ? "" : "not "}good for completing`, async () => {
     const token = await wait.createToken();
@@ -94,8 +94,8 @@ test("auth.createPublicToken under another key is refused", async () => {
 test("the API creates a public access token for callers that cannot sign one", async () => {
   const token = await wait.createToken();
   const claims = { scopes: [`write:waitpoints:${token.id}`] };
-  const body = JSON.stringify({ claims, expirationTime: "10m" });
-  const answer = await request("/api/v1/auth/jwt", { method: "POST", body });
+  const [path, asked] = isNamedKey ? ["/api/v1/auth/public-tokens", claims] : ["/api/v1/auth/jwt", { claims }];
+  const answer = await request(path, { method: "POST", body: JSON.stringify({ ...asked, expirationTime: "10m" }) });
   const { token: jwt } = await answer.json();
   const { iat, exp } = claimsOf(jwt);
   assert.equal(exp - iat, 600);

@@ -8,6 +8,9 @@ export const apiKey = process.env.TRIGGER_SECRET_KEY;
 
 configure({ baseURL: apiUrl, accessToken: apiKey });
 
+// Whether the stack's key is a named key, with which the SDK asks the server for public access tokens.
+export const isNamedKey = /^tr_prod_sk_/.test(apiKey);
+
 export const unique = (name) => `${name}-${randomUUID()}`;
 
 export const sleep = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));

@@ -6,7 +6,7 @@ from typing import Any
 import jwt
 
 from tests.support.fakes.in_memory import InMemory
-from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.api.public_access_token import Completer, check_may_complete
 from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
 
 TOKEN, OTHER = "waitpoint_" + "0" * 26, "waitpoint_" + "1" * 26
@@ -15,13 +15,22 @@ ABSENT = object()
 
 def signed(world: InMemory, key: str | None = None, algorithm: str = "HS256", **claims: Any) -> str:
     """A public access token as the SDK signs one, with some claims changed or, if ABSENT, left out."""
+    return _signed(world.api_key.read_current() if key is None else key, algorithm, **claims)
+
+
+def forged(key: str, token_id: str) -> str:
+    """A public access token for one token, signed with anything."""
+    return _signed(key, "HS256", scopes=[write_scope(token_id)])
+
+
+def _signed(key: str, algorithm: str, **claims: Any) -> str:
     now = int(time.time())
     usual = {"sub": "waitpoints", "pub": True, "iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 900}
     written = {
         name: value for name, value in {**usual, "scopes": [write_scope(TOKEN)], **claims}.items() if value is not ABSENT
     }
-    return jwt.encode(written, world.api_key.read_current() if key is None else key, algorithm=algorithm)
+    return jwt.encode(written, key, algorithm=algorithm)
 
 
-def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> None:
-    check_may_complete(world.credentials, f"Bearer {bearer}", written_id)
+def check(world: InMemory, bearer: str, written_id: str = TOKEN) -> Completer:
+    return check_may_complete(world.credentials, f"Bearer {bearer}", written_id)

@@ -9,12 +9,14 @@ from in_process.template import Route, Template
 from openapi.operation import Operation
 from openapi.operations import OPERATIONS, by_id
 from waitpoints.endpoint import Endpoint
+from waitpoints.named_keys import NamedKey, Scope, digest, new_key
 from waitpoints.wiring import services
 
 WITH_JSON_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
 FIELDS = sorted({name for operation in WITH_JSON_BODY if operation.body for name in operation.body.fields})
 QUERY_PARAMETERS = sorted({name for operation in OPERATIONS for name in operation.names("query")})
 EXAMPLE_ENDPOINT = by_id("retrieve_endpoint_v1").examples("path")["name"]
+EXAMPLE_KEY = by_id("revoke_key_v1").examples("path")["name"]
 EXAMPLE_SECRET_ID = "0123456789abcdef01234567"
 HEADERS = sorted({name for operation in OPERATIONS for name in operation.names("header")})
 
@@ -39,6 +41,12 @@ def put_example_endpoint() -> Endpoint:
     now, key = services.now(), "body.workflow_run.id"
     example = Endpoint(name=EXAMPLE_ENDPOINT, secret_id=EXAMPLE_SECRET_ID, key=key, verify=None, created_at=now, updated_at=now)
     return services.endpoints.put(example)
+
+
+def make_example_key() -> None:
+    """Make the named key that the operations' examples name."""
+    now = services.now()
+    services.key_store.add(NamedKey(EXAMPLE_KEY, digest(new_key()), (Scope("read"),), now), now)
 
 
 def send(

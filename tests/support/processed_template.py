@@ -12,6 +12,8 @@ from samtranslator.translator.transform import transform
 
 from in_process.template import ACCOUNT, REGION, STACK_NAME, Resource, Template
 
+ATTRIBUTES = ("ApiEndpoint", "QueueName", "RegionalDomainName", "RegionalHostedZoneId", "StreamArn")
+
 
 class NoManagedPolicies:
     def load(self) -> dict[str, str]:
@@ -52,7 +54,7 @@ def attributes() -> dict[str, dict[str, str]]:
     for logical_id, resource in processed().body["Resources"].items():
         name = f"{STACK_NAME}-{logical_id}"
         arn = arn_of.get(resource["Type"], "{}").format(name)
-        others = {attribute: f"{name}.{attribute}" for attribute in ("ApiEndpoint", "QueueName", "StreamArn")}
+        others = {attribute: f"{name}.{attribute}" for attribute in ATTRIBUTES}
         found[logical_id] = {"Ref": name, "Arn": arn, "Id": arn, **others}
     return found
 
@@ -66,6 +68,16 @@ def statements(parameters: dict[str, str] | None = None) -> list[tuple[str, Reso
             for policy in template.resolve([it["PolicyDocument"] for it in policies if "PolicyDocument" in it], known):
                 found += [(logical_id, statement) for statement in policy["Statement"]]
     return found
+
+
+def made(**parameters: str) -> dict[str, dict[str, Any]]:
+    """The resources of a stack with these parameters, with their intrinsic functions resolved, as CloudFormation makes them."""
+    template, known = Template(processed().body, parameters), attributes()
+    having = {name: resource for name, resource in template.body["Resources"].items() if template.has(name)}
+    return {
+        name: template.resolve({key: value for key, value in resource.items() if key != "Metadata"}, known)
+        for name, resource in having.items()
+    }
 
 
 def texts(value: Any) -> list[str]:

@@ -12,10 +12,11 @@ MAY_NOT_IMPORT = {
     "tests": {"benchmarks"},
     "benchmarks": {"tests"},
     "in_process": {"tests", "benchmarks"},
-    "local": {"tests", "benchmarks"},
+    "local": {"tests", "benchmarks", "releases"},
+    "releases": {"tests", "benchmarks"},
     "openapi": {"tests", "benchmarks"},
-    "functions": {"tests", "benchmarks", "in_process", "local", "openapi"},
-    "clients": {"tests", "benchmarks", "in_process", "local", "openapi"},
+    "functions": {"tests", "benchmarks", "in_process", "local", "openapi", "releases"},
+    "clients": {"tests", "benchmarks", "in_process", "local", "openapi", "releases"},
 }
 
 

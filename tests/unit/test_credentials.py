@@ -1,4 +1,4 @@
-"""The API key, and what is signed with it (contract A2)."""
+"""The root key, named keys, and what is signed with the root key (contract A2 and Q1 to Q4)."""
 
 from typing import Any
 
@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from tests.support.access_tokens import TOKEN, check, signed
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.public_access_token import check_may_complete
+from waitpoints.caller import ROOT
 from waitpoints.credentials import AUDIENCE, ISSUER
-from waitpoints.errors import Unauthenticated
+from waitpoints.errors import TryAgain, Unauthenticated
+from waitpoints.key_cache import LOOK_AGAIN_AFTER
+from waitpoints.named_keys import digest, new_key
 
 
 class TestTheApiKey:
@@ -21,12 +24,12 @@ class TestTheApiKey:
             world.api_key.read_current(),
             f"Bearer  {world.api_key.read_current()} ",
         ):
-            world.credentials.check_api_key(written)
+            assert world.credentials.caller(written) is ROOT
             check_may_complete(world.credentials, written, TOKEN)
 
     @pytest.mark.parametrize("written", [None, "", " ", "Bearer", "Bearer ", "Bearer   "])
     def test_is_required(self, world: InMemory, written: str | None) -> None:
-        for check_it in (world.credentials.check_api_key, lambda it: check_may_complete(world.credentials, it, TOKEN)):
+        for check_it in (world.credentials.caller, lambda it: check_may_complete(world.credentials, it, TOKEN)):
             with pytest.raises(Unauthenticated):
                 check_it(written)
 
@@ -35,18 +38,69 @@ class TestTheApiKey:
     )
     def test_is_refused_when_it_is_wrong(self, world: InMemory, change: Any) -> None:
         with pytest.raises(Unauthenticated, match="Invalid API key"):
-            world.credentials.check_api_key(f"Bearer {change(world.api_key.read_current())}")
+            world.credentials.caller(f"Bearer {change(world.api_key.read_current())}")
 
     def test_and_tokens_signed_with_it_survive_one_rotation_but_not_two(self, world: InMemory) -> None:
         old, public = world.api_key.read_current(), signed(world)
         world.api_key.rotate("the-next-api-key-0123456789-0123456789")
-        world.credentials.check_api_key(old)
+        world.credentials.caller(old)
         check(world, public)
         world.api_key.rotate("the-api-key-after-that-0123456789")
         with pytest.raises(Unauthenticated):
-            world.credentials.check_api_key(old)
+            world.credentials.caller(old)
         with pytest.raises(Unauthenticated):
             check(world, public)
+
+    @pytest.mark.parametrize(
+        "key", ["tr_prod_sk_chosen-by-a-team", "tr_prod_sk_" + "a" * 24, pytest.param(new_key(), id="of the form")]
+    )
+    def test_is_accepted_if_it_begins_as_named_keys_do(self, world: InMemory, key: str) -> None:
+        world.api_key.rotate(key)
+        assert world.credentials.caller(f"Bearer {key}") is ROOT
+
+    def test_reads_no_named_keys_whether_it_is_right_or_wrong(self, world: InMemory) -> None:
+        world.key_store.failure = ConnectionError()
+        assert world.credentials.caller(world.api_key.read_current()) is ROOT
+        for wrong in ("wrong", "tr_prod_wrong", "tr_prod_sk_", "tr_prod_sk_" + "a" * 24, new_key()[:-1]):
+            with pytest.raises(Unauthenticated, match="Invalid API key"):
+                world.credentials.caller(wrong)
+        assert world.key_store.reads == 0
+
+
+class TestANamedKey:
+    @pytest.mark.parametrize("written", ["Bearer {}", "{}", "bearer  {} "])
+    def test_names_its_caller(self, world: InMemory, written: str) -> None:
+        caller = world.credentials.caller(written.format(world.key_store.make("ci", "read")))
+        assert (caller.name, caller.may("read", []), caller.may("create", [])) == ("ci", True, False)
+
+    def test_is_refused_if_it_is_unknown_or_has_expired(self, world: InMemory) -> None:
+        expired = world.key_store.make("old", "read", expires_at=world.clock())
+        for refused in (new_key(), expired):
+            with pytest.raises(Unauthenticated, match="Invalid API key"):
+                world.credentials.caller(refused)
+        world.clock.advance(LOOK_AGAIN_AFTER)
+        with pytest.raises(Unauthenticated):
+            world.credentials.caller(new_key())
+
+    def test_does_not_become_another_one_with_a_bearer_or_a_line_around_it(self, world: InMemory) -> None:
+        key = world.key_store.make("ci", "read")
+        for written in (f"{key}x", f"{key} {key}", f"x{key}", key.swapcase(), digest(key), f"tr_prod_sk_{digest(key)[:24]}"):
+            with pytest.raises(Unauthenticated):
+                world.credentials.caller(written)
+
+    def test_signs_no_public_access_token_by_itself(self, world: InMemory) -> None:
+        """The SDK asks the server for them, but whoever reads the table has the digest."""
+        key = world.key_store.make("ci", "complete")
+        for secret in (key, digest(key)):
+            with pytest.raises(Unauthenticated):
+                check(world, signed(world, secret))
+
+    def test_that_cannot_be_read_is_not_refused(self, world: InMemory) -> None:
+        key, world.key_store.failure = world.key_store.make("ci", "read"), ConnectionError("no answer")
+        with pytest.raises(ConnectionError):
+            world.credentials.caller(key)
+        with pytest.raises(TryAgain):
+            world.credentials.caller(key)
 
 
 @given(st.lists(st.text(st.characters(exclude_categories=()))))

@@ -159,6 +159,7 @@ def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
     others: dict[str, Any] = {
         "statuses": frozenset({Status.WAITING}),
         "tags": frozenset({"a"}),
+        "within": "a",
         "completed_from": 0,
         "completed_to": 0,
         "output_is_error": False,
@@ -166,7 +167,7 @@ def test_every_filter_of_an_index_but_the_key_reads_ahead() -> None:
     assert {field.name for field in fields(Filter)} == {*others, "idempotency_key", "undelivered"}
     assert all(Filter(**{name: value}).may_skip for name, value in others.items())
     assert not Filter(idempotency_key="order 1").may_skip
-    assert not Filter(undelivered=True).may_skip  # it reads each token
+    assert not any(Filter(undelivered=True, within=tag).may_skip for tag in (None, "a"))  # it reads each token
 
 
 def test_the_first_page_has_no_previous_and_the_last_page_no_next() -> None:

@@ -6,12 +6,15 @@ import time
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from in_process.api_gateway import Api
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from tests.support.webhook_signer import sign
+from waitpoints.key_cache import CACHED_FOR
+from waitpoints.named_keys import SHOWN_DIGITS, digest, new_key
 
 FUNCTIONS = Template.load().functions()
 
@@ -54,6 +57,23 @@ def test_never_contains_payloads_hashes_keys_task_tokens_or_callback_ids(
     assert token["id"] in written
     assert [secret for secret in [*secrets, "secret-"] if secret in written] == []
     assert len(lines(log)) == 11
+
+
+def test_never_contains_a_named_key_only_its_name(
+    api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown, unknown = world.key_store.make("nightly", "create", "read"), new_key()
+    path = f"/api/v1/waitpoints/tokens/{api.create()['id']}"
+    for method, key in (("GET", shown), ("DELETE", shown), ("PATCH", shown), ("GET", unknown), ("GET", shown[:-1])):
+        api.request(method, path, {"timeout": "secret"}, {"authorization": f"Bearer {key}"})
+    api.request("POST", "/api/v1/auth/jwt", {}, {"authorization": f"Bearer {shown}"})
+    world.key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+    world.clock.advance(CACHED_FOR)
+    assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 503
+    written = log.getvalue() + capsys.readouterr().out
+    assert [line.get("key") for line in lines(log)].count("nightly") == 2
+    for key in (shown, unknown):
+        assert not any(part in written for part in (key[11:29], digest(key)[:SHOWN_DIGITS]))
 
 
 def test_never_names_who_is_told_or_what_a_channels_secret_holds(

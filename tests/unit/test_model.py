@@ -38,7 +38,15 @@ from waitpoints.api.deliveries import output_check, reception
 from waitpoints.api.page import definition
 from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
-from waitpoints.errors import CannotResumeNow, PayloadRefused, TimersNotStarted, TokenNotFound
+from waitpoints.errors import (
+    CannotResumeNow,
+    HolderOutsideTag,
+    OutsideTag,
+    PayloadRefused,
+    TimersNotStarted,
+    TokenNotFound,
+    WaitpointsError,
+)
 from waitpoints.ids import new_id
 from waitpoints.keys import Kept, NotAwaited
 from waitpoints.listing import ListQuery
@@ -85,6 +93,8 @@ ROUND = 60_000  # milliseconds between two rounds
 LAG = 11 * 60_000  # milliseconds by which the index may lag
 FEW = 6  # tokens, so that much happens to each
 FOREVER = 10**15  # epoch milliseconds
+TAG = "ours"  # to which some callers are limited
+WITHIN = st.none() | st.just(TAG)
 KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
 KEPT_FOR = 5_000  # milliseconds
 KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a"]
@@ -99,6 +109,7 @@ class Model:
 
     timeout_at: int | None
     rules: Rules | None = None
+    tags: tuple[str, ...] = ()
     output: str | TokenError | None = None
     others: int = 0
     kept_until: int | None = None
@@ -131,6 +142,9 @@ class Model:
         if [one["action"] for one in self.answers].count(action) == NEEDS[action]:
             decided = {"action": action, "fields": {}, "approver": person, "answers": self.answers}
             self.complete(json.dumps(decided, separators=(",", ":")), now)
+
+    def is_outside(self, within: str | None) -> bool:
+        return within is not None and within not in self.tags
 
     def outcome(self, now: int) -> str | TokenError | int | None:
         """The output, the error, the instant of its timeout, or None while it waits."""
@@ -355,16 +369,27 @@ class Life(RuleBasedStateMachine):
         timeout=TIMEOUTS,
         waits=st.none() | KINDS,
         has_schema=st.booleans(),
+        within=WITHIN,
     )
-    def create_with_key(self, key: str, lifetime: int | None, timeout: int, waits: WaiterKind | None, has_schema: bool) -> None:
+    def create_with_key(
+        self,
+        key: str,
+        lifetime: int | None,
+        timeout: int,
+        waits: WaiterKind | None,
+        has_schema: bool,
+        within: str | None,
+    ) -> None:
         """It returns the token that holds the key, also if a completion made that one: then the create's TTL counts.
 
-        One that does not fit the create's schema makes room for a new token, which counts it.
+        One that does not fit the create's schema, or is for a tag that it has not, makes room for a new token, which counts it.
         """
         holder, until = self.keys.get(key, ("", 0))
+        tags = () if within is None else (within,)
         is_gone = until <= self.now or self.models[holder].removed
         is_kept = not is_gone and self.models[holder].kept_until is not None
-        is_refused = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
+        is_misfit = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
+        is_refused = is_misfit or (is_kept and not set(self.models[holder].tags) <= set(tags))
         is_new = is_gone or is_refused
         execution = Execution("", self.waits[waits]) if waits else None
         if execution:
@@ -372,38 +397,49 @@ class Life(RuleBasedStateMachine):
         expires_at = None if lifetime is None else self.now + lifetime
         new = NewToken(
             timeout_at=self.now + timeout,
+            tags=tags,
             key=IdempotencyKey(key, expires_at),
             waiter=execution.waiter(self.now) if execution else None,
             document=SCHEMA if has_schema else None,
         )
+        accepts = partial(output_check.fits, SCHEMA) if has_schema else None
+        if not is_new and not is_kept and self.models[holder].is_outside(within):
+            with pytest.raises(HolderOutsideTag):
+                self.world.tokens.create(new, self.now, accepts, within)
+            return
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
-            accepts = partial(output_check.fits, SCHEMA) if has_schema else None
-            created = self.world.tokens.create(new, self.now, accepts)
+            created = self.world.tokens.create(new, self.now, accepts, within)
             holder = created.token_id if is_new else holder
             assert (created.token_id, created.is_cached) == (holder, not is_new)
         if is_new:
             self.models[holder] = Model(new.timeout_at, TYPE if has_schema else None, others=int(is_refused))
         if is_new or is_kept:
             self.keys[key] = (holder, expires_at or FOREVER)
+            self.models[holder].tags = tags
         self.models[holder].kept_until = None
         if execution:
             execution.token_id = holder
             self.executions.append(execution)
             self.retry_if_its_function_failed(execution)
 
-    @rule(key=st.sampled_from(KEYS), lifetime=st.integers(0, 8_000), result=st.sampled_from([MATCHING, "null", NO]))
-    def complete_by_key(self, key: str, lifetime: int, result: str | TokenError) -> None:
+    @rule(
+        key=st.sampled_from(KEYS),
+        lifetime=st.integers(0, 8_000),
+        result=st.sampled_from([MATCHING, "null", NO]),
+        within=WITHIN,
+    )
+    def complete_by_key(self, key: str, lifetime: int, result: str | TokenError, within: str | None) -> None:
         """It settles the newest token of the key, or is kept for the next one."""
-        holder, expected = self.expect_completion(key, lifetime, result)
+        holder, expected = self.expect_completion(key, lifetime, result, within)
         asked = IdempotencyKey(key, self.now + lifetime)
-        if expected is PayloadRefused:
-            with pytest.raises(PayloadRefused):
-                reception.complete_key(asked, result, ORIGIN)
+        if issubclass(expected, WaitpointsError):
+            with pytest.raises(expected):
+                reception.complete_key(asked, result, ORIGIN, within)
             return
-        completed = reception.complete_key(asked, result, ORIGIN)
+        completed = reception.complete_key(asked, result, ORIGIN, within)
         assert type(completed.result) is expected
         if expected is Kept:
-            self.keep(key, str(completed.token_id), lifetime, result)
+            self.keep(key, str(completed.token_id), lifetime, result, within)
         else:
             assert completed.token_id == holder
 
@@ -421,11 +457,15 @@ class Life(RuleBasedStateMachine):
         for token_id in made:
             self.keep(key, token_id, lifetime, output)
 
-    def expect_completion(self, key: str, lifetime: int, result: str | TokenError) -> tuple[str | None, type]:
+    def expect_completion(
+        self, key: str, lifetime: int, result: str | TokenError, within: str | None = None
+    ) -> tuple[str | None, type]:
         """What a completion by key does to the model: the token that it finds, and the kind of its result."""
         holder, until = self.keys.get(key, (None, 0))
         if holder is not None and not self.models[holder].removed:
             model = self.models[holder]
+            if model.is_outside(within) and (model.outcome(self.now) is None or self.now < until):
+                return holder, OutsideTag
             if model.outcome(self.now) is None:
                 if model.rules == TYPE and result not in (MATCHING, NO):
                     return holder, PayloadRefused
@@ -435,9 +475,10 @@ class Life(RuleBasedStateMachine):
                 return holder, Ended
         return None, Kept if lifetime else NotAwaited
 
-    def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError) -> None:
+    def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError, within: str | None = None) -> None:
         self.keys[key] = (token_id, self.now + lifetime)
-        self.models[token_id] = Model(None, output=result, kept_until=self.now + lifetime)
+        tags = () if within is None else (within,)
+        self.models[token_id] = Model(None, tags=tags, output=result, kept_until=self.now + lifetime)
 
     @precondition(lambda self: any(model.kept_until for model in self.models.values()))
     @rule()
@@ -510,11 +551,15 @@ class Life(RuleBasedStateMachine):
         answer = self.api.post(url, output, {"content-type": "application/json"})
         assert answer.status == (refused if waits else 200)
 
-    @rule(data=st.data())
-    def fail(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), within=WITHIN)
+    def fail(self, data: st.DataObject, within: str | None) -> None:
         token_id = data.draw(st.sampled_from(self.existing()))
+        if self.models[token_id].is_outside(within):
+            with pytest.raises(OutsideTag):
+                self.world.tokens.complete(token_id, NO, ORIGIN, within=within)
+            return
         self.models[token_id].complete(NO, self.now)
-        self.world.tokens.complete(token_id, NO, ORIGIN)
+        self.world.tokens.complete(token_id, NO, ORIGIN, within=within)
 
     @rule(milliseconds=st.integers(1, 3_000) | st.integers(1, 2 * NEAR))
     def time_passes(self, milliseconds: int) -> None:

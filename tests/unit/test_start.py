@@ -39,17 +39,21 @@ START_WITHOUT_SEARCH = """
 import importlib.metadata, json, sys
 def search(**_): raise AssertionError("searched for plugins")
 importlib.metadata.entry_points = search
-import create_public_token, create_token, put_endpoint, try_endpoint
+import create_key, create_public_token, create_token, mint_public_token, put_endpoint, try_endpoint
 print(json.dumps(sorted(set(sys.modules) & set(json.loads(sys.argv[1])))))
 """
 API = "waitpoints.api"
+KEYS = ["waitpoints.aws.key_store", "waitpoints.named_keys"]
 HEAVY = [
     "jwt",
     "pydantic",
     f"{API}.create_request",
     f"{API}.endpoints.settings",
+    f"{API}.key_request",
     f"{API}.public_token_request",
     f"{API}.senders.schemes",
+    "waitpoints.key_cache",
+    *KEYS,
 ]
 OF_EVENTS = ["waitpoints.announcer", "waitpoints.aws.event_bus", "waitpoints.settled_event"]
 
@@ -69,6 +73,10 @@ def test_nothing_of_events_is_imported_or_built_without_a_bus(bus: str, imported
         ("accept_delivery", []),
         ("create_token", ["pydantic", f"{API}.create_request"]),
         ("create_public_token", ["pydantic", f"{API}.public_token_request"]),
+        ("create_key", ["pydantic", f"{API}.key_request", *KEYS]),
+        ("list_keys", KEYS),
+        ("revoke_key", KEYS),
+        ("mint_public_token", ["pydantic", f"{API}.public_token_request"]),
         ("complete_token", ["jwt"]),
         ("complete_key", []),
         ("put_endpoint", ["pydantic", f"{API}.endpoints.settings"]),

@@ -11,7 +11,7 @@ TEXTS = {field.name: field.name.upper() for field in fields(Origin) if field.nam
 def test_every_part_of_an_origin_is_read_as_it_was_written() -> None:
     origin = Origin(source=Source.CALLBACK, **TEXTS)
     of_request = {"ip", "userAgent", "contentType", "query", "deliveryId"}
-    assert set(origin.members()) == {"source", *of_request, "approver", "slackUser", "slackName"}
+    assert set(origin.members()) == {"source", *of_request, "approver", "slackUser", "slackName", "key"}
     assert Origin.of(origin.members()) == origin
 
 

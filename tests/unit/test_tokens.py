@@ -339,7 +339,7 @@ class TestAfterRetention:
         with pytest.raises(TokenNotFound):
             world.tokens.retrieve(token)
         with pytest.raises(TokenNotFound):
-            world.tokens.check_exists(token)
+            world.tokens.find(token)
         with pytest.raises(TokenNotFound):
             world.tokens.wait(token, world.new_waiter())
         assert world.tokens.list_tokens(ListQuery()).tokens == []

@@ -69,7 +69,7 @@ class Blocking:
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._inner, name)
-        if name == "endpoints":
+        if name in ("endpoints", "keys"):
             return Blocking(found, self._loop)
         return self._blocking(found) if callable(found) else found
 
@@ -787,3 +787,41 @@ def test_a_request_is_made_when_a_list_is_iterated(waitpoints: Waitpoints, tag: 
     token = waitpoints.create(tags=tag)
 
     assert [listed.id for listed in tokens] == [token.id]
+
+
+def test_keys_are_made_listed_and_revoked(connect: Connect, waitpoints: Waitpoints, tag: str) -> None:
+    name, lasting = f"a-{tag}", f"b.{tag}"
+    before = datetime.now(timezone.utc) - timedelta(minutes=5)  # clocks differ
+    made = waitpoints.keys.create(name, ["create:team-a", "read"], expires=timedelta(days=2))
+    assert (made.name, made.scopes, made.last_used_at) == (name, ("create:team-a", "read"), None)
+    assert made.expires_at is not None
+    assert made.expires_at - made.created_at == timedelta(days=2)
+    assert made.created_at > before
+    assert made.key.startswith("tr_prod_sk_")
+    assert made.key not in repr(made)
+    assert waitpoints.keys.create(lasting, ["endpoints"]).expires_at is None
+    assert [key.name for key in waitpoints.keys.list() if tag in key.name] == [name, lasting]
+
+    with pytest.raises(ConflictError, match="A key has this name"):
+        waitpoints.keys.create(name, ["read"])
+    with pytest.raises(PermissionDeniedError):
+        connect(made.key).keys.list()
+    for key in (name, lasting):
+        waitpoints.keys.revoke(key)
+    with pytest.raises(NotFoundError):
+        waitpoints.keys.revoke(name)
+    assert [key.name for key in waitpoints.keys.list() if tag in key.name] == []
+
+
+@pytest.mark.parametrize(
+    ("scopes", "options"),
+    [([], {}), (["write"], {}), (["read", "read:a"], {}), (["endpoints:a"], {}), (["read"], {"expires": "soon"})],
+)
+def test_what_no_key_can_have_is_refused(waitpoints: Waitpoints, tag: str, scopes: list[str], options: dict[str, Any]) -> None:
+    with pytest.raises(UnprocessableEntityError):
+        waitpoints.keys.create(tag, scopes, **options)
+    with pytest.raises(UnprocessableEntityError):
+        waitpoints.keys.create("-no name", ["read"])
+    with pytest.raises(TypeError, match="scopes is a list"):
+        waitpoints.keys.create(tag, "read")
+    assert tag not in [key.name for key in waitpoints.keys.list()]

@@ -187,6 +187,27 @@ def test_its_limits_are_those_of_a_stack() -> None:
         Waitpoints(fake.url, public, transport=fake).complete(token)
 
 
+@pytest.mark.parametrize(
+    ("api_key", "path"),
+    [("fake-api-key", "/api/v1/auth/jwt"), ("tr_prod_sk_0123456789abcdefghijklmn", "/api/v1/auth/public-tokens")],
+)
+def test_a_public_access_token_is_made_where_the_key_may_make_one(api_key: str, path: str) -> None:
+    asked: list[str] = []
+
+    class Watched(FakeWaitpoints):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            asked.append(request.url.path)
+            return super().handle_request(request)
+
+    fake = Watched(api_key=api_key)
+    token = fake.client().create()
+    public = fake.client().create_public_token(token)
+    asynchronous = asyncio.run(fake.async_client().create_public_token(token))
+    assert asked[1:3] == [path, path]
+    for one, settled in ((public, True), (asynchronous, False)):
+        assert Waitpoints(fake.url, one, transport=fake).complete(token).settled is settled
+
+
 def test_the_rules_of_an_endpoint_are_not_ignored_unless_it_is_said() -> None:
     for fake in (FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)):
         endpoint = fake.client().endpoints.put("a", key="body.id", verify="none", complete_when="body.done")
@@ -205,3 +226,22 @@ def test_it_has_an_async_client() -> None:
             return (await waitpoints.create()).id
 
     assert fake.client().get(asyncio.run(create())).status == "WAITING"
+
+
+def test_the_scopes_of_a_named_key_are_not_ignored_unless_it_is_said() -> None:
+    for fake in (FakeWaitpoints(), FakeWaitpoints(ignore_rules=True)):
+        made = fake.client().keys.create("nightly", ["read"], expires="1h")
+        client = Waitpoints(fake.url, made.key, transport=fake)
+        if fake.ignore_rules:
+            assert client.create().id
+        else:
+            with pytest.raises(NotImplementedError, match="does not check the scopes of a named key"):
+                client.create()
+        fake.advance(timedelta(hours=1))
+        with pytest.raises(AuthenticationError):
+            client.create()
+        again = fake.client().keys.create("nightly", ["read"])  # an expired name is free
+        assert again.key != made.key
+        fake.client().keys.revoke("nightly")
+        with pytest.raises(AuthenticationError):
+            next(Waitpoints(fake.url, again.key, transport=fake).list().pages())

@@ -75,6 +75,7 @@ def test_each_answer_has_its_type() -> None:
         assert_type(token.status, Status)
         assert_type(token.result, Result | None)
         assert_type(token.completed_by, CompletedBy | None)
+        assert_type(token.created_by, str | None)
         assert_type(token.notify, Notify | None)
         assert_type(token.notices, tuple[Notice, ...])
         told: NotifyOptions = {"email": True, "slack": "#deploys"}

@@ -5,9 +5,10 @@ from functools import partial
 from typing import Any
 
 from waitpoints import timeouts
-from waitpoints.api.create_request import CreateWaitpointTokenRequest
+from waitpoints.api.create_request import MAX_TAGS, CreateWaitpointTokenRequest
 from waitpoints.api.deliveries import output_check, rules
-from waitpoints.errors import InvalidNotify
+from waitpoints.caller import ROOT, Caller
+from waitpoints.errors import InvalidNotify, TooManyTags
 from waitpoints.token import Document, DocumentKind, IdempotencyKey, KeyKind, NewToken, Waiter, WaiterKind
 from waitpoints.tokens import Created
 from waitpoints.wiring import services
@@ -21,21 +22,22 @@ def create(
     api_url: str,
     parent: str | None = None,
     metadata: str | None = None,
+    caller: Caller = ROOT,
 ) -> dict[str, Any]:
     """Create the requested token and return the response's fields.
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
     public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. `metadata` is the text of
-    this field as it was sent, if that is known. Raises InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's
-    fields raise.
+    this field as it was sent, if that is known. The token gets the tag that limits the `caller`. Raises Forbidden,
+    HolderOutsideTag, InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's fields raise.
     """
-    now = services.now()
+    now, within = services.now(), caller.require("create")
     rules.check_together(wanted)
     document = _document(wanted)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
         timeout_at=timeout_at,
-        tags=wanted.tags,
+        tags=wanted.tags if within is None else _with_tag(wanted.tags, within),
         key=_idempotency_key(wanted, request_key, now),
         waiter=_waiter(wanted, now),
         verify=rules.check_verify(wanted.verify),
@@ -44,11 +46,23 @@ def create(
         metadata=None if wanted.metadata is None else _metadata(wanted.metadata, metadata),
         traceparent=_traceparent(wanted.traceparent, parent) if wanted.traceparent or parent else None,
         first_ask=rules.check_plan(wanted.page, now, timeout_at),
+        created_by=caller.name,
     )
-    created = services.tokens.create(new, now, accepts=partial(output_check.fits, document) if document else None)
+    created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None, within)
     url = services.urls.url(created.token_id, api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
     return answer | _links(created, document, api_url) if document else answer
+
+
+def _with_tag(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
+    """Add the tag of the caller's key, unless it is there. Raises TooManyTags."""
+    if tag in tags:
+        return tags
+    if len(tags) >= MAX_TAGS:
+        raise TooManyTags(
+            f"Waitpoints can only have {MAX_TAGS} tags, and your API key adds one: {tag}. Set at most {MAX_TAGS - 1}"
+        )
+    return (*tags, tag)
 
 
 def _document(wanted: CreateWaitpointTokenRequest) -> Document | None:

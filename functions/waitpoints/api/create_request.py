@@ -11,11 +11,11 @@ from waitpoints.errors import InvalidRequest, TooManyTags
 from waitpoints.idempotency_key import MAX_LENGTH as MAX_KEY_LENGTH
 from waitpoints.idempotency_key import check as check_key
 from waitpoints.idempotency_key import utf16_units
+from waitpoints.token import MAX_TAG_LENGTH
 
 if TYPE_CHECKING:
     from pydantic.config import JsonDict
 
-MAX_TAG_LENGTH = 128
 MAX_TAGS = 10
 
 

@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
 
@@ -10,26 +10,33 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from waitpoints import json_text, telemetry
 from waitpoints.aws.failures import AWS_FAILURES, try_again
+from waitpoints.caller import ROOT, Action, Caller
 from waitpoints.errors import (
     BodyTooLarge,
     CannotResume,
     CannotResumeNow,
     EndpointNotFound,
     Forbidden,
+    HolderOutsideTag,
     InvalidCompleteWhen,
     InvalidEndpoint,
+    InvalidKey,
     InvalidNotify,
     InvalidPage,
     InvalidPayloadSchema,
     InvalidRequest,
     InvalidTimeout,
     InvalidVerification,
+    KeyNameTaken,
+    KeyNotFound,
     MethodNotAllowed,
     NotAsked,
     OutputNotFound,
+    OutsideTag,
     PayloadRefused,
     TokenHasEnded,
     TokenNotFound,
+    TooManyKeys,
     TooManyTags,
     TooManyWaiters,
     TryAgain,
@@ -47,16 +54,22 @@ _STATUS = {
     WrongCallbackHash: 401,
     WrongSignature: 401,
     Forbidden: 403,
+    OutsideTag: 403,
     NotAsked: 403,
     TokenNotFound: 404,
     EndpointNotFound: 404,
+    KeyNotFound: 404,
     OutputNotFound: 404,
     MethodNotAllowed: 405,
     TooManyWaiters: 409,
     TokenHasEnded: 409,
+    KeyNameTaken: 409,
+    TooManyKeys: 409,
+    HolderOutsideTag: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
+    InvalidKey: 422,
     InvalidNotify: 422,
     InvalidPage: 422,
     InvalidPayloadSchema: 422,
@@ -71,6 +84,7 @@ _STATUS = {
 CREATE_LIMIT = 65_536  # bytes of body (contract C2): a payloadSchema needs room
 PUBLIC_TOKEN_LIMIT = 10_240  # bytes of body
 ENDPOINT_LIMIT = 10_240  # bytes of body
+KEY_LIMIT = 10_240  # bytes of body
 DEADLINE_LIMIT = 10_240  # bytes of body
 PAYLOAD_LIMIT = 3_145_728  # bytes of body (contract P1 and K1)
 SLACK_LIMIT = 1_048_576  # bytes of body: a click comes with the message that it was in
@@ -90,6 +104,7 @@ class Request:
     raw_query: str
     body_text: str
     is_base64: bool
+    caller: Caller = ROOT
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> "Request":
@@ -199,15 +214,17 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 def http_handler(
     *methods: str,
     allow: tuple[str, ...] = (),
+    scope: Action | None = None,
     api_key_required: bool = True,
     browsers: bool = False,
     for_person: Callable[[Request, Response], Response] | None = None,
 ) -> Callable[[Callable[[Request], Response]], Handler]:
     """Decorate a function that answers requests with these methods as a Lambda handler. It checks the API key after the method.
 
-    `allow` lists all methods of the path if other functions serve some of them. Without `api_key_required`, the function checks
-    another credential itself. `browsers` allows web pages of any origin (CORS). That is safe because credentials are sent in a
-    header, never in a cookie. `for_person` makes a page of a refusal.
+    `allow` lists all methods of the path if other functions serve some of them. `scope` is what a named key needs; without one,
+    only the root key is accepted. Without `api_key_required`, the function checks another credential itself. `browsers` allows
+    web pages of any origin (CORS). That is safe because credentials are sent in a header, never in a cookie. `for_person` makes
+    a page of a refusal.
     """
 
     def decorate(answer: Callable[[Request], Response]) -> Handler:
@@ -217,7 +234,7 @@ def http_handler(
             if request.method not in methods:
                 raise MethodNotAllowed(*(allow or methods))
             if api_key_required:
-                services.credentials.check_api_key(request.authorization)
+                request = _with_caller(request, scope)
             return answer(request)
 
         @wraps(answer)
@@ -236,6 +253,16 @@ def http_handler(
         return handler
 
     return decorate
+
+
+def _with_caller(request: Request, scope: Action | None) -> Request:
+    """Return the request with its caller. Raises Unauthenticated, and Forbidden if the caller is a key without the scope."""
+    if scope is None:
+        services.credentials.check_root(request.authorization)
+        return request
+    caller = services.credentials.caller(request.authorization)
+    caller.require(scope)
+    return request if caller is ROOT else replace(request, caller=caller)
 
 
 def _preflight(request: Request) -> Response:
@@ -272,7 +299,7 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
-    if isinstance(error, TokenHasEnded):
+    if isinstance(error, (TokenHasEnded, KeyNameTaken, TooManyKeys, HolderOutsideTag)):
         headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)

@@ -61,8 +61,11 @@ BESIDE_UNDELIVERED = (
 )
 
 
-def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuery:
-    """Parse a query string. Raises InvalidRequest that names the parameter and what it accepts."""
+def parse(raw_query: str, now: int, *, within: str | None = None, ignore_unknown: bool = False) -> ListQuery:
+    """Parse a query string of a caller who may see the tokens with the tag `within`, or any.
+
+    Raises InvalidRequest that names the parameter and what it accepts.
+    """
     parameters = dict(parse_qsl(raw_query, keep_blank_values=True))
     if not ignore_unknown:
         refuse_unknown(parameters, PARAMETERS, "parameter")
@@ -75,6 +78,7 @@ def parse(raw_query: str, now: int, *, ignore_unknown: bool = False) -> ListQuer
             completed_to=_instant(parameters, "filter[completedAt][to]"),
             output_is_error=_yes_or_no(parameters, "filter[outputIsError]"),
             undelivered=_undelivered(parameters),
+            within=within,
         ),
         size=_page_size(parameters.get("page[size]")),
         after=_cursor(parameters, "page[after]"),

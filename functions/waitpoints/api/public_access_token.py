@@ -1,30 +1,51 @@
 """Check public access tokens, which only the complete route accepts: HS256 JWTs that are signed with the API key."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 import jwt
 
-from waitpoints.credentials import AUDIENCE, ISSUER, Credentials, bearer
+from waitpoints.credentials import AUDIENCE, ISSUER, OWN, Credentials, bearer, what_it_completes
 from waitpoints.errors import Forbidden, Unauthenticated
 from waitpoints.ids import PREFIX
 
 
-def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> bool:
-    """Return whether the header carries an API key, and not a public access token whose scope covers this token.
+@dataclass(frozen=True, slots=True)
+class Completer:
+    """Who may complete a token: the holder of an API key or of a public access token.
 
-    Raises Unauthenticated or Forbidden if it carries neither.
+    `key` is the name of the named key, or of the one that has made the public access token. None: the root key. `within` is the
+    tag that the token must have. None: any token.
+    """
+
+    by_api_key: bool
+    key: str | None = None
+    within: str | None = None
+
+
+def check_may_complete(credentials: Credentials, authorization: str | None, token_id: str) -> Completer:
+    """Return who wants to complete this token: an API key, or a public access token whose scope covers it.
+
+    Raises Unauthenticated or Forbidden if it is neither, or a named key without `complete`.
     """
     credential = bearer(authorization)
     if not _is_public_access_token(credential):
-        credentials.check_api_key(authorization)
-        return True
-    if not any(_allows(scope, token_id) for scope in _verify(credential, credentials)):
+        caller = credentials.caller(authorization)
+        return Completer(by_api_key=True, key=caller.name, within=caller.require("complete"))
+    claims = _verify(credential, credentials)
+    maker = credentials.find_maker(claims["sub"])
+    if not any(_allows(scope, token_id) for scope in _scopes(claims)):
         raise Forbidden("Unauthorized")
-    return False
+    within = None if claims.get(OWN) is True else maker.require("complete")
+    return Completer(by_api_key=False, key=maker.name, within=within)
 
 
-def _verify(token: str, credentials: Credentials) -> list[str]:
+def _verify(token: str, credentials: Credentials) -> dict[str, Any]:
+    """Return the claims of a public access token. Raises Unauthenticated if this stack's root key has not signed it."""
     for key in credentials.api_key.read_accepted():
         try:
-            claims = jwt.decode(
+            claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
                 algorithms=["HS256"],
@@ -36,11 +57,13 @@ def _verify(token: str, credentials: Credentials) -> list[str]:
             continue
         except jwt.InvalidTokenError:
             break
-        if claims["sub"] != credentials.environment:
-            raise Unauthenticated("Invalid Public Access Token")
-        scopes = claims.get("scopes")
-        return [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else []
+        return claims
     raise Unauthenticated("Public Access Token is invalid")
+
+
+def _scopes(claims: Mapping[str, Any]) -> list[str]:
+    scopes = claims.get("scopes")
+    return [scope for scope in scopes if isinstance(scope, str)] if isinstance(scopes, list) else []
 
 
 def _is_public_access_token(credential: str) -> bool:
@@ -52,10 +75,5 @@ def _is_public_access_token(credential: str) -> bool:
 
 
 def _allows(scope: str, token_id: str) -> bool:
-    """Whether the scope `action:type[:id]` allows completing this token. `*` is any action, `all` any type (contract P2)."""
-    if scope == "admin":
-        return True
-    action, _, rest = scope.partition(":")
-    kind, of_one, scoped_id = rest.partition(":")
-    same_token = scoped_id.removeprefix(PREFIX) == token_id.removeprefix(PREFIX)
-    return action in ("write", "*") and kind in ("waitpoints", "all") and (not of_one or same_token)
+    completes, only = what_it_completes(scope)
+    return completes and (only is None or only.removeprefix(PREFIX) == token_id.removeprefix(PREFIX))

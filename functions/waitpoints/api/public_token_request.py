@@ -1,45 +1,67 @@
-"""The request to create a public access token. `openapi.yaml` is generated from it."""
+"""The requests to create a public access token. `openapi.yaml` is generated from them."""
 
 from pydantic import Field
 
 from waitpoints import timeouts
 from waitpoints.api.request_model import RequestModel
-from waitpoints.errors import InvalidTimeout
+from waitpoints.caller import Caller
+from waitpoints.credentials import what_it_completes
+from waitpoints.errors import Forbidden, InvalidTimeout
 
 MAX_LIFETIME = 30 * 86_400  # seconds
+_SCOPES = "What the token allows, as `action:type` or `action:type:id`."
+_ONE_SCOPE = ["write:waitpoints:waitpoint_01jd3rj5v0000000000000000a"]
+_EXPIRATION = 'A time in epoch seconds, or a duration from now such as "15m"; at most 30 days away.'
 
 
 class PublicTokenScopes(RequestModel):
-    scopes: list[str] = Field(
-        default=[],
-        description="What the token allows, as `action:type` or `action:type:id`.",
-        examples=[["write:waitpoints:waitpoint_01jd3rj5v0000000000000000a"]],
-    )
+    scopes: list[str] = Field(default=[], description=_SCOPES, examples=[_ONE_SCOPE])
 
 
 class CreatePublicTokenRequest(RequestModel):
     claims: PublicTokenScopes = Field(default=PublicTokenScopes())
-    expiration_time: int | str = Field(
-        default="1h",
-        description='A time in epoch seconds, or a duration from now such as "15m"; at most 30 days away.',
-        examples=["15m"],
-    )
+    expiration_time: int | str = Field(default="1h", description=_EXPIRATION, examples=["15m"])
 
     @property
     def scopes(self) -> list[str]:
         return self.claims.scopes
 
     def lifetime(self, now: int) -> int:
-        """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
-        try:
-            if isinstance(self.expiration_time, str):
-                lifetime = timeouts.duration(self.expiration_time) // 1000
-            else:
-                lifetime = self.expiration_time - now // 1000
-        except InvalidTimeout:
-            lifetime = 0
-        if not 0 < lifetime <= MAX_LIFETIME:
-            raise InvalidTimeout(
-                'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'
-            )
-        return lifetime
+        return _lifetime(self.expiration_time, now)
+
+
+class MintPublicTokenRequest(RequestModel):
+    scopes: list[str] = Field(min_length=1, description=_SCOPES, examples=[_ONE_SCOPE])
+    expiration_time: int | str = Field(default="15m", description=_EXPIRATION, examples=["15m"])
+
+    def lifetime(self, now: int) -> int:
+        return _lifetime(self.expiration_time, now)
+
+
+def check_within(caller: Caller, scopes: list[str]) -> None:
+    """Check that a caller's key allows what its public access token shall. Raises Forbidden.
+
+    The tag that limits a key is checked when a token is completed. A scope that completes nothing needs nothing: it opens no
+    route, and the SDK's users ask for it.
+    """
+    tag = caller.require("complete")
+    for scope in scopes:
+        completes, only = what_it_completes(scope)
+        if completes and only is None and tag is not None:
+            raise Forbidden(f"This key lacks the scope complete: with complete:{tag} it can allow write:waitpoints:<id> only")
+
+
+def _lifetime(expiration_time: int | str, now: int) -> int:
+    """Return for how many seconds from `now` (epoch milliseconds) the token is valid. Raises InvalidTimeout."""
+    try:
+        if isinstance(expiration_time, str):
+            lifetime = timeouts.duration(expiration_time) // 1000
+        else:
+            lifetime = expiration_time - now // 1000
+    except InvalidTimeout:
+        lifetime = 0
+    if not 0 < lifetime <= MAX_LIFETIME:
+        raise InvalidTimeout(
+            'Invalid expirationTime: expected a time in epoch seconds or a duration such as "15m", in the next 30 days'
+        )
+    return lifetime

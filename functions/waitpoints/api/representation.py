@@ -19,8 +19,11 @@ LinkOf = Callable[[str], str]
 """Returns the link of the approver with an id."""
 
 
-def retrieved(token: Token, url: str, link_of: LinkOf = str) -> dict[str, Any]:
-    """Return one token in full. Trigger.dev has not all of these fields; its SDK ignores unknown ones."""
+def retrieved(token: Token, url: str, link_of: LinkOf | None = str) -> dict[str, Any]:
+    """Return one token in full. Trigger.dev has not all of these fields; its SDK ignores unknown ones.
+
+    For a caller who may not complete it, `url` is empty and `link_of` None: the SDK wants a text (`z.string()`).
+    """
     return present(
         {
             **_shared(token, url),
@@ -33,6 +36,7 @@ def retrieved(token: Token, url: str, link_of: LinkOf = str) -> dict[str, Any]:
             **(_page(token, token.page, link_of) if token.page else {}),
             **(_told(token, token.page, token.notify) if token.page and token.notify else {}),
             "traceparent": token.traceparent,
+            "createdBy": token.created_by,
         }
     )
 
@@ -51,7 +55,7 @@ def _output(outcome: Outcome | None) -> dict[str, Any]:
     assert_never(outcome)
 
 
-def _page(token: Token, page: str, link_of: LinkOf) -> dict[str, Any]:
+def _page(token: Token, page: str, link_of: LinkOf | None) -> dict[str, Any]:
     """Return what a token's page asks: its actions, and of its approvers who they are and what they have answered."""
     from waitpoints.api.page import definition as page_definition  # noqa: PLC0415 - only for tokens with `page`
 
@@ -70,7 +74,7 @@ def _page(token: Token, page: str, link_of: LinkOf) -> dict[str, Any]:
         "approvers": [person.members() for person in defined.approval.approvers],
         "escalation": defined.approval.escalation and _escalation(token, defined.approval.escalation),
         "requestedBy": defined.approval.requested_by,
-        "links": defined.approval.links(link_of),
+        "links": link_of and defined.approval.links(link_of),
         "answers": answer_members(token.answers),
     }
 
@@ -142,7 +146,7 @@ def key_completed(completion: "KeyCompletion") -> dict[str, Any]:
 
 
 def listed(token: Token, url: str) -> dict[str, Any]:
-    """Return one token as in a list: without its output and waiters."""
+    """Return one token as in a list: without its output and waiters. `url` is empty as in `retrieved`."""
     shown = {**_shared(token, url), "tags": sorted(token.tags), "outputIsError": isinstance(token.outcome, Failed | TimedOut)}
     return present(shown)
 

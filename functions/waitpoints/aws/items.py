@@ -1,4 +1,5 @@
-"""The items of tokens, and the conversion between the two. `endpoint_store` has the items of endpoints.
+"""The items of tokens, and the conversion between the two. `endpoint_store` has the items of endpoints,
+`key_store` those of named keys.
 
     id                  item       content
     waitpoint_<ulid>    token      the token: status, timeout, tags, output, waiters
@@ -102,6 +103,7 @@ def token_item(token: Token) -> dict[str, Any]:
             "waiterCount": len(token.waiters),
             "deliveryRules": token.rules and _rules_map(token.rules),
             "traceparent": _packed_traceparent(token),
+            "createdBy": token.created_by,
             "hasMetadata": token.has_metadata or None,
             "hasNotify": token.has_notify or None,  # the stream's filters look for it
             **(index_keys(token.id, token.idempotency_key) if token.kept_until is None else _kept_attributes(token)),
@@ -142,6 +144,7 @@ def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dic
         "expiresAt": _end_of_key_item(key, token, retention),
         "request": key.request and digest(key.request),
         "kept": True if token.kept_until is not None else None,
+        "tag": token.tags[0] if token.kept_until is not None and token.tags else None,
     }
     return key_primary_key(key) | _item(named)
 
@@ -168,6 +171,7 @@ def adopted_attributes(token_id: str, wanted: Token, expires_at: int) -> dict[st
         "idempotencyKeyExpiresAt": wanted.idempotency_key_expires_at,
         "tags": list(wanted.tags) or None,
         "traceparent": _packed_traceparent(wanted),
+        "createdBy": wanted.created_by,
         "hasMetadata": wanted.has_metadata or None,
         "expiresAt": expires_at,
     }
@@ -187,7 +191,8 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     expires_at = _optional_int(item.get("keyExpiresAt"))
-    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("kept", False))
+    is_kept, tag = item.get("kept", False), item.get("tag")
+    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, is_kept, tag)
 
 
 def document_item(token: Token, document: Document, retention: int) -> dict[str, Any]:
@@ -310,6 +315,7 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         metadata=_document(siblings, DocumentKind.METADATA),
         has_metadata=item.get("hasMetadata", False),
         traceparent=_traceparent(item["traceparent"]) if "traceparent" in item else None,
+        created_by=item.get("createdBy"),
         answers=tuple(_answer(answer) for answer in item.get("answers", ())),
         escalated_at=_optional_int(item.get("escalatedAt")),
         reminded_count=int(item.get("remindedCount", 0)),

@@ -18,6 +18,7 @@ from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict, assert_never
 
 from botocore.exceptions import ClientError
@@ -108,6 +109,7 @@ EXPIRES_EARLIER = "expiresAt < :expiresAt"  # not true of what does not expire
 HAS_NO_RULES = "attribute_not_exists(deliveryRules)"
 HAS_NO_DOCUMENT = "attribute_not_exists(deliveryRules.payloadSchema) AND attribute_not_exists(deliveryRules.page)"
 HAS_NO_APPROVERS = "attribute_not_exists(deliveryRules.approvers)"
+HAS_TAG = "contains(tags, :within)"  # of a list an element that equals it, and not true without tags
 HAS_NO_ANSWERS, ANSWERED_AS_READ = "attribute_not_exists(answerCount)", "answerCount = :answersAsRead"
 
 COMPLETION_MAY_TAKE_KEY = f"{IS_NEW} OR {HELD_BY_REPLACED} OR {HELD_BY_REPLACED_KEPT}"
@@ -310,7 +312,7 @@ class Store:
     def partitions(self, wanted: "Filter", now: int) -> "list[ReadRange]":
         """Return a reader for each partition of the index that suits the filter best."""
         if wanted.undelivered:
-            return [self._read_unresumed]
+            return [partial(self._read_unresumed, wanted.within)]
         if wanted.idempotency_key is not None:
             return [self._partition("idempotencyKey", "idempotencyKeyHash", digest(wanted.idempotency_key), wanted, now)]
         return [self._partition("list", "listShard", str(shard), wanted, now) for shard in range(LIST_SHARDS)]
@@ -333,8 +335,8 @@ class Store:
 
         return read
 
-    def _read_unresumed(self, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
-        """Read marks, and then each of their tokens, because a mark may outlive what it says."""
+    def _read_unresumed(self, tag: str | None, within: "IdRange", limit: int) -> tuple[list[Token], str | None]:
+        """Read marks, and then each of their tokens, because a mark may outlive what it says. It does not say the tags."""
         answer = self._client.query(
             TableName=self._table,
             KeyConditionExpression="id = :undelivered AND #item BETWEEN :first AND :last",
@@ -347,7 +349,8 @@ class Store:
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             tokens = list(pool.map(self._get_or_none, [item["item"]["S"] for item in answer["Items"]]))
         stopped_at = answer.get("LastEvaluatedKey", {}).get("item", {}).get("S")
-        return [token for token in tokens if token and token.outcome and token.unresumed()], stopped_at
+        unresumed = [token for token in tokens if token and token.outcome and token.unresumed()]
+        return [token for token in unresumed if tag is None or tag in token.tags], stopped_at
 
     def _get_or_none(self, token_id: str) -> Token | None:
         try:
@@ -355,9 +358,14 @@ class Store:
         except TokenNotFound:
             return None
 
-    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
+    def complete(
+        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+    ) -> tuple[bool, Token]:
         update, names, values = self._settle(outcome)
-        won, token = self._update(token_id, update, _may_be_completed(unchecked), names=names, values=values)
+        condition = _may_be_completed(unchecked)
+        if within is not None:
+            condition, values = f"{condition} AND {HAS_TAG}", values | {"within": within}
+        won, token = self._update(token_id, update, condition, names=names, values=values)
         return won, replace(token, outcome=outcome) if won else token
 
     def answer(self, token: Token, answer: Answer, outcome: Completed | None) -> tuple[bool, Token]:
@@ -606,6 +614,9 @@ def _filter(wanted: "Filter", now: int) -> tuple[_FilterArguments, dict[str, Any
         tags = {f"tag{number}": tag for number, tag in enumerate(sorted(wanted.tags))}
         parts.append(" OR ".join(f"contains(tags, :{name})" for name in tags))
         known |= tags
+    if wanted.within is not None:
+        parts.append(HAS_TAG)
+        known |= {"within": wanted.within}
     if not parts:
         return {}, {}
     expression = " AND ".join(f"({part})" for part in parts)

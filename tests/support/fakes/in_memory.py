@@ -12,6 +12,7 @@ from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.fakes.waits import FakeWaits
 from tests.support.fakes.bucket import FakeBucket
 from tests.support.fakes.endpoint_store import MemoryEndpointStore
+from tests.support.fakes.key_store import MemoryKeyStore
 from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from tests.support.fakes.timer_queue import FakeTimerQueue
 from waitpoints import wiring
@@ -22,6 +23,7 @@ from waitpoints.credentials import Credentials
 from waitpoints.decisions import Decisions
 from waitpoints.endpoint_cache import EndpointCache
 from waitpoints.endpoint_tally import EndpointTally
+from waitpoints.key_cache import KeyCache
 from waitpoints.keys import Keys
 from waitpoints.resuming import Resuming
 from waitpoints.starting import Starting
@@ -66,7 +68,9 @@ class InMemory:
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.channels: set[str] = set()
         self.urls = Urls(BASE_URL, self.signing_key)
-        self.credentials = Credentials(self.api_key, "waitpoints")
+        self.key_store = MemoryKeyStore()
+        self.named_keys = KeyCache(self.key_store.read, self.key_store.note_used, self.clock)
+        self.credentials = Credentials(self.api_key, "waitpoints", lambda: self.named_keys)
         self.outputs = Outputs(lambda: self.bucket, "outputs")
         self.resumers = FakeResumers(self.step_functions, self.durable_functions)
         resuming = Resuming(self.store, self.outputs, self.resumers, self.clock, parallel)
@@ -107,6 +111,8 @@ class InMemory:
             "brand": ("Example Ltd", "#2457d6"),
             "urls": self.urls,
             "credentials": self.credentials,
+            "key_store": self.key_store,
+            "named_keys": self.named_keys,
             "timeout_limits": limits,
             "step_functions": self.resumers.step_functions,
             "durable_functions": self.resumers.durable_functions,

@@ -99,6 +99,7 @@ class MemoryStore:
                 tags=token.tags,
                 idempotency_key_expires_at=end,
                 traceparent=token.traceparent,
+                created_by=token.created_by,
                 has_metadata=token.has_metadata,
             )
             self.tokens[kept.id] = adopted
@@ -118,7 +119,8 @@ class MemoryStore:
         token, held = self._keys[key.kind, key.text]
         same_request = key.request is not None and key.request == held.request
         is_kept = token.kept_until is not None
-        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept)
+        tag = token.tags[0] if is_kept and token.tags else None
+        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept, tag)
 
     def remove(self, token_id: str) -> None:
         """Delete a token as TTL does after retention: its idempotency key stays."""
@@ -131,10 +133,14 @@ class MemoryStore:
             page, notify = next(filter(None, pages), None), self._notify.get(token_id)
             return replace(self._token(token_id), page=page, notify=notify, metadata=metadata)
 
-    def complete(self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked) -> tuple[bool, Token]:
+    def complete(
+        self, token_id: str, outcome: Completed | Failed, unchecked: Unchecked, within: str | None = None
+    ) -> tuple[bool, Token]:
         with self._lock:
             token = self._without_replies(token_id)
             if token.outcome_at(outcome.at) is not None or (token.rules and token.rules.prevent(unchecked)):
+                return False, token
+            if within is not None and within not in token.tags:
                 return False, token
             return True, self._keep(replace(token, outcome=outcome))
 
@@ -299,6 +305,7 @@ def _passes(wanted: Filter, token: Token, now: int) -> bool:
     return (
         (not wanted.undelivered or (token.outcome is not None and bool(token.unresumed())))
         and (not wanted.statuses or status in wanted.statuses)
+        and (wanted.within is None or wanted.within in token.tags)
         and (not wanted.tags or not wanted.tags.isdisjoint(token.tags))
         and (wanted.idempotency_key is None or wanted.idempotency_key == token.idempotency_key)
         and (wanted.completed_from is None or (outcome is not None and outcome.at >= wanted.completed_from))

@@ -19,6 +19,7 @@ FORGERIES: Mapping[str, tuple[str, ...]] = {
 }
 """The ways to break the rule `credential`, by the function behind the door."""
 PUBLIC_FORGERIES = ("write:waitpoints:{other}", "write:all:{other}, from the SDK")
+LIMITED_FORGERIES = ("complete:z", "create, from the SDK")
 
 
 @dataclass(frozen=True)
@@ -120,4 +121,6 @@ class Case:
     def _forgeries(self) -> tuple[str, ...]:
         if self.door.startswith("public token"):
             return PUBLIC_FORGERIES
+        if self.door.startswith("limited"):
+            return LIMITED_FORGERIES
         return FORGERIES[self.function] + (("GET with a wrong hash",) if self.door == "browser" else ())

@@ -69,6 +69,9 @@ class Place:
         self._deleted: dict[str, str] = {}
         world.webhook_secrets["github"] = FakeSecret(SECRET)
         world.channels.add("email")
+        self._named_keys = {
+            scope: world.key_store.make(scope, scope) for scope in ("complete", "complete:a", "complete:z", "create")
+        }
 
     def case(self, door: str, options: Options) -> Case:
         self.world.clock.advance(seconds=10)  # an endpoint counts two deliveries a second at once
@@ -172,6 +175,9 @@ class Place:
 
     def _credential(self, case: Case, broken: Broken | None) -> str:
         is_kept = case.keeps("credential", broken)
+        if case.door.startswith("limited"):
+            kept = f"complete:{MEMBERS['tags'][0]}" if "tags" in case.options else "complete"
+            return self._named_keys[kept if is_kept or not broken else broken.way.partition(",")[0]]
         if not case.door.startswith("public token"):
             return self.world.api_key.read_current() if is_kept else "wrong-key"
         scope = broken.way.partition(",")[0] if broken and not is_kept else "write:waitpoints:{id}"

@@ -6,6 +6,8 @@ A door is a way to end a token. A rule is what an attempt to end it must keep. T
     ignores P5      an attempt that breaks the rule ends the token all the same (contract P5)
     -               no attempt through this door can break the rule
 
+Whoever is `limited` has a named key that may complete the tokens with one tag, or any if the token has none.
+
 A promise of the contract is named where there is one. A state gets an error, and the cell has the status that the error has
 over HTTP.
 """
@@ -23,6 +25,8 @@ complete           | ignores P5   | ignores P5   | obeys 422 P5  | obeys 422 G6 
 fail               | ignores P5   | ignores P5   | ignores P4    | ignores P4   | ignores P4   | ignores G8
 public token       | ignores P5   | ignores P5   | obeys 422 P5  | obeys 422 G6 | obeys 422 G6 | ignores G8
 public token, fail | ignores P5   | ignores P5   | ignores P4    | ignores P4   | ignores P4   | ignores G8
+limited            | ignores P5   | ignores P5   | obeys 422 P5  | obeys 422 G6 | obeys 422 G6 | ignores G8
+limited, key       | ignores B7   | ignores B7   | obeys 422 B7  | obeys 422 G6 | obeys 422 G6 | ignores G8
 key                | ignores B7   | ignores B7   | obeys 422 B7  | obeys 422 G6 | obeys 422 G6 | ignores G8
 key, fail          | ignores B7   | ignores B7   | ignores B1    | ignores B1   | ignores B1   | ignores G8
 state              | ignores P6   | ignores P6   | obeys 422 P6  | obeys 422 G6 | obeys 422 G6 | ignores G8
@@ -42,6 +46,8 @@ complete           | complete_token          | obeys 401 A1 | obeys 405     | - 
 fail               | complete_token          | obeys 401 A1 | obeys 405     | -             | ignores P3   |
 public token       | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
 public token, fail | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
+limited            | complete_token          | obeys 403 Q9 | obeys 405     | -             | ignores P3   |
+limited, key       | complete_key            | obeys 403 Q9 | obeys 405     | -             | ignores      |
 key                | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
 key, fail          | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
 state              | complete_token_in_state | -            | -             | -             | -            |

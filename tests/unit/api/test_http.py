@@ -1,11 +1,13 @@
 """The HTTP API: the answer to every request. No request of any shape is answered 500."""
 
 import base64
+import io
 import json
 import re
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -16,6 +18,9 @@ from openapi.operations import OPERATIONS, methods
 from tests.support.example_requests import FIELDS, HEADERS, QUERY_PARAMETERS, named, places, put_example_endpoint, send
 from tests.support.fakes.in_memory import InMemory
 from waitpoints.api.http import Request, Response, http_handler
+from waitpoints.caller import ROOT, Action, Caller
+from waitpoints.key_cache import CACHED_FOR
+from waitpoints.named_keys import new_key
 
 CLOSED = [operation for operation in OPERATIONS if operation.credentials]
 OPEN = [operation for operation in OPERATIONS if not operation.credentials]
@@ -39,7 +44,13 @@ def test_a_route_checks_the_api_key_alone_exactly_if_it_is_the_only_credential(
     api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch, operation: Operation
 ) -> None:
     token, checked = api.create(), list[str | None]()
-    monkeypatch.setattr(world.credentials, "check_api_key", checked.append)
+
+    def check(written: str | None) -> Caller:
+        checked.append(written)
+        return ROOT
+
+    monkeypatch.setattr(world.credentials, "caller", check)
+    monkeypatch.setattr(world.credentials, "check_root", check)
     send(api, operation, token, {})
     assert checked == ([None] if operation.credentials == ("secretKey",) else [])
 
@@ -59,6 +70,70 @@ def test_a_new_route_is_closed_unless_it_says_otherwise(decorate: Any, status: i
     assert decorate(answer)(post, Context("New"))["statusCode"] == status
     assert decorate(answer)(get, Context("New"))["statusCode"] == 405  # before the credential is looked at
     assert reached == ["POST"] * (status == 200)
+
+
+class TestANamedKey:
+    """On a route that does nothing else."""
+
+    @staticmethod
+    def ask(key: str, scope: Action | None = "read") -> tuple[int, dict[str, Any], list[str | None]]:
+        """Returns the status, the body, and the names of the callers that were let in."""
+        callers = []
+
+        @http_handler("POST", scope=scope)
+        def answer(request: Request) -> Response:
+            callers.append(request.caller.name)
+            return Response({})
+
+        event = http_event("POST", "/new", "", b"", {"authorization": f"Bearer {key}"}, "ANY /new", {})
+        context: Any = Context("New")
+        answered = answer(event, context)
+        return answered["statusCode"], json.loads(answered["body"]), callers
+
+    @pytest.fixture(autouse=True)
+    def _use(self, api: Api) -> None:
+        """The handlers use the world."""
+
+    def test_lets_in_by_its_name_and_is_noted(self, world: InMemory, log: io.StringIO) -> None:
+        key = world.key_store.make("ci", "create", "read:team-a")
+        assert self.ask(key) == (200, {}, ["ci"])
+        [line] = [json.loads(line) for line in log.getvalue().splitlines()]
+        assert (line["key"], line["status"]) == ("ci", 200)
+        assert list(world.key_store.used.values()) == [world.clock()]
+
+    def test_without_the_scope_is_403_and_is_told_which(self, world: InMemory) -> None:
+        key = world.key_store.make("ci", "create", "complete:team-a")
+        status, body, callers = self.ask(key)
+        assert (status, body["error"], callers) == (403, "This key lacks the scope read", [])
+
+    def test_is_403_where_only_the_root_key_may_go_and_is_not_looked_up(self, world: InMemory) -> None:
+        every = world.key_store.make("ci", "create", "read", "complete", "endpoints")
+        for key in (every, new_key()):
+            status, body, callers = self.ask(key, None)
+            assert (status, body["error"]) == (403, "Only the root key may do this, and this is a named key")
+            assert callers == []
+        assert world.key_store.reads == 0
+        assert self.ask(world.api_key.read_current(), None) == (200, {}, [None])
+        for wrong in ("tr_prod_sk_", every[:-1], every + "0"):
+            assert self.ask(wrong, None)[0] == 401
+
+    def test_that_is_revoked_is_401_after_a_minute(self, world: InMemory) -> None:
+        key = world.key_store.make("ci", "read")
+        assert self.ask(key)[0] == 200
+        world.key_store.remove("ci")
+        world.clock.advance(CACHED_FOR - 1)
+        assert self.ask(key)[0] == 200
+        world.clock.advance(1)
+        assert self.ask(key) == (401, {"error": "Invalid API key"}, [])
+
+    def test_that_cannot_be_read_is_503_and_the_root_key_goes_on(self, world: InMemory) -> None:
+        key = world.key_store.make("ci", "read")
+        world.key_store.failure = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
+        for _ in range(3):
+            status, _, callers = self.ask(key)
+            assert (status, callers) == (503, [])
+        assert self.ask(world.api_key.read_current()) == (200, {}, [None])
+        assert world.key_store.reads == 1
 
 
 @pytest.mark.parametrize("operation", OPEN, ids=named)

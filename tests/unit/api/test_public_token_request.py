@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from waitpoints.api.public_token_request import MAX_LIFETIME, CreatePublicTokenRequest
+from waitpoints.api.public_token_request import MAX_LIFETIME, CreatePublicTokenRequest, MintPublicTokenRequest
 from waitpoints.api.request_model import validate
 from waitpoints.errors import InvalidTimeout
 
@@ -28,6 +28,12 @@ def lifetime(**asked: Any) -> int:
 )
 def test_a_duration_and_a_time_say_how_long(asked: dict[str, Any], seconds: int) -> None:
     assert lifetime(**asked) == seconds
+
+
+def test_a_token_of_a_named_key_lives_for_fifteen_minutes_unless_it_says_more() -> None:
+    asked = {"scopes": ["read:runs"]}
+    assert validate(MintPublicTokenRequest, asked).lifetime(NOW) == 900
+    assert validate(MintPublicTokenRequest, asked | {"expirationTime": "30d"}).lifetime(NOW) == MAX_LIFETIME
 
 
 @pytest.mark.parametrize("written", ["", "soon", "0s", "30d1s", 0, -1, SECONDS, SECONDS + MAX_LIFETIME + 1])

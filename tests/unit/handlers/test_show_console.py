@@ -15,7 +15,13 @@ from in_process.template import ROOT
 
 FOLDER = ROOT / "functions" / "console_files"
 ASSETS = sorted(path.name for path in FOLDER.iterdir() if path.name != "index.html")
+STACK_VERSION = "7.8.9"
 TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@pytest.fixture(autouse=True)
+def version_of_the_stack(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STACK_VERSION", STACK_VERSION)
 
 
 def page(api: Api) -> HttpAnswer:
@@ -34,9 +40,16 @@ def asset(api: Api, name: str) -> HttpAnswer:
 
 def test_the_page_needs_no_key_and_is_not_kept(api: Api) -> None:
     answer = page(api)
-    assert (answer.status, answer.text) == (200, (FOLDER / "index.html").read_text().replace("VERSION", version(api)))
+    written = (FOLDER / "index.html").read_text().replace("VERSION", version(api)).replace("STACK", STACK_VERSION)
+    assert (answer.status, answer.text) == (200, written)
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_the_page_names_the_version_of_the_stack(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert f'<meta name="generator" content="Waitpoints {STACK_VERSION}">' in page(api).text
+    monkeypatch.delenv("STACK_VERSION")  # new code runs for seconds with the environment of an older version
+    assert '<meta name="generator" content="Waitpoints ">' in page(api).text
 
 
 @pytest.mark.parametrize("name", ASSETS)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from waitpoints_client.version import __version__
 
 if TYPE_CHECKING:
-    from waitpoints_client.aio import AsyncEndpoints, AsyncPages, AsyncWaitpoints
-    from waitpoints_client.client import Endpoints, Pages, Waitpoints
+    from waitpoints_client.aio import AsyncEndpoints, AsyncKeys, AsyncPages, AsyncWaitpoints
+    from waitpoints_client.client import Endpoints, Keys, Pages, Waitpoints
     from waitpoints_client.errors import (
         APIConnectionError,
         APIError,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         ApproverLink,
         CompletedBy,
         Completion,
+        CreatedKey,
         CreatedToken,
         Deliveries,
         Endpoint,
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
         KeyCompletion,
         ListedToken,
         MovedDeadline,
+        NamedKey,
         Notice,
         Notify,
         Ok,
@@ -84,6 +86,7 @@ __all__ = [
     "ApproverLink",
     "ApproverOptions",
     "AsyncEndpoints",
+    "AsyncKeys",
     "AsyncPages",
     "AsyncWaitpoints",
     "AuthenticationError",
@@ -93,6 +96,7 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "CreateOptions",
+    "CreatedKey",
     "CreatedToken",
     "Deliveries",
     "Duration",
@@ -107,10 +111,12 @@ __all__ = [
     "HasId",
     "InvalidAnswerError",
     "KeyCompletion",
+    "Keys",
     "Link",
     "ListFilters",
     "ListedToken",
     "MovedDeadline",
+    "NamedKey",
     "NotFoundError",
     "Notice",
     "Notify",

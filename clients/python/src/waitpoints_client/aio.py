@@ -64,6 +64,7 @@ class AsyncWaitpoints:
         self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
         self._http = httpx.AsyncClient(timeout=timeout, transport=transport)
         self.endpoints: AsyncEndpoints = AsyncEndpoints(self)
+        self.keys: AsyncKeys = AsyncKeys(self)
 
     @classmethod
     def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:
@@ -146,7 +147,8 @@ class AsyncWaitpoints:
         expires: datetime | timedelta | int | str = "1h",
     ) -> str:
         """As `Waitpoints.create_public_token`."""
-        return await self._send(calls.create_public_token(token, scopes, expires))
+        by_named_key = self._session.has_named_key
+        return await self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     async def public_token_claims(self) -> models.PublicTokenClaims:
         """As `Waitpoints.public_token_claims`."""
@@ -206,3 +208,23 @@ class AsyncEndpoints:
     ) -> models.EndpointTrial:
         """As `Endpoints.test`."""
         return await self._send(calls.test_endpoint(name, body, headers or {}, query))
+
+
+class AsyncKeys:
+    """The named keys of a stack: `waitpoints.keys`. `Keys` says what each call does."""
+
+    def __init__(self, waitpoints: AsyncWaitpoints) -> None:
+        """Use a client's connections."""
+        self._send = waitpoints._send
+
+    async def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
+        """As `Keys.create`."""
+        return await self._send(calls.create_key(name, scopes, expires))
+
+    async def list(self) -> "tuple[models.NamedKey, ...]":
+        """As `Keys.list`."""
+        return await self._send(calls.list_keys())
+
+    async def revoke(self, name: str) -> None:
+        """As `Keys.revoke`."""
+        await self._send(calls.revoke_key(name))

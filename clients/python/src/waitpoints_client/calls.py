@@ -19,6 +19,7 @@ Model = TypeVar("Model", bound=Answer)
 
 TOKENS: Final = "/api/v1/waitpoints/tokens"
 ENDPOINTS: Final = "/api/v1/endpoints"
+KEYS: Final = "/api/v1/keys"
 
 
 class Absent(Enum):
@@ -124,14 +125,17 @@ def fail_key(
     return _settle_key(key, ttl, _error(message, name, code))
 
 
-def create_public_token(token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str) -> Call[str]:
-    """Create a public access token for one token, for `scopes`, or for both."""
+def create_public_token(
+    token: TokenOrId | None, scopes: Sequence[str], expires: datetime | timedelta | int | str, *, by_named_key: bool = False
+) -> Call[str]:
+    """Create a public access token for one token, for `scopes`, or for both. A named key has an operation of its own for it."""
     scopes = [*scopes, *([] if token is None else [f"write:waitpoints:{id_of(token)}"])]
     if isinstance(expires, datetime):
         wire.instant(expires)  # refuses one without a time zone
     end = int(expires.timestamp()) if isinstance(expires, datetime) else wire.duration(expires)
-    body = {"claims": {"scopes": scopes}, "expirationTime": end}
-    return Call("POST", "/api/v1/auth/jwt", lambda answer: str(answer.json()["token"]), body=body)
+    path = "/api/v1/auth/public-tokens" if by_named_key else "/api/v1/auth/jwt"
+    asked = {"scopes": scopes} if by_named_key else {"claims": {"scopes": scopes}}
+    return Call("POST", path, lambda answer: str(answer.json()["token"]), body={**asked, "expirationTime": end})
 
 
 def public_token_claims() -> Call[models.PublicTokenClaims]:
@@ -165,6 +169,24 @@ def test_endpoint(name: str, body: Any, headers: Mapping[str, str], query: str) 
     text = body.decode() if isinstance(body, bytes) else body
     delivery = {"body": text, "headers": dict(headers), "query": query}
     return Call("POST", f"{_endpoint(name)}/test", _as(models.EndpointTrial), body=delivery)
+
+
+def create_key(name: str, scopes: Sequence[str], expires: wire.Duration | None) -> Call[models.CreatedKey]:
+    """Make a named key."""
+    if isinstance(scopes, str):
+        raise TypeError('scopes is a list of texts, such as ["create", "read"]')
+    ends = {} if expires is None else {"expiresIn": wire.duration(expires)}
+    return Call("POST", KEYS, _as(models.CreatedKey), body={"name": name, "scopes": [*scopes], **ends})
+
+
+def list_keys() -> Call[tuple[models.NamedKey, ...]]:
+    """List the named keys, by name."""
+    return Call("GET", KEYS, lambda answer: tuple(map(models.NamedKey.model_validate, answer.json()["data"])))
+
+
+def revoke_key(name: str) -> Call[None]:
+    """Revoke a named key."""
+    return Call("DELETE", f"{KEYS}/{_segment(name, 'a key')}", _nothing)
 
 
 def _as(model: type[Model]) -> Callable[[httpx.Response], Model]:

@@ -73,6 +73,7 @@ class Waitpoints:
         self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
         self._http = httpx.Client(timeout=timeout, transport=transport)
         self.endpoints: Endpoints = Endpoints(self)
+        self.keys: Keys = Keys(self)
 
     @classmethod
     def from_stack(cls, name: str, *, session: "boto3.Session | None" = None, timeout: float = REQUEST_TIMEOUT) -> Self:
@@ -178,9 +179,10 @@ class Waitpoints:
         """Create a public access token: a key for a web page, that can complete only `token`, or what `scopes` say.
 
         A scope is `action:type` or `action:type:id`, such as "write:waitpoints". It `expires` at most 30 days from now: at a
-        datetime, or after a timedelta, whole seconds or a text such as "15m".
+        datetime, or after a timedelta, whole seconds or a text such as "15m". One of a named key ends with that key, too.
         """
-        return self._send(calls.create_public_token(token, scopes, expires))
+        by_named_key = self._session.has_named_key
+        return self._send(calls.create_public_token(token, scopes, expires, by_named_key=by_named_key))
 
     def public_token_claims(self) -> models.PublicTokenClaims:
         """Get the claims with which public access tokens are signed, for a program that signs them itself."""
@@ -245,3 +247,28 @@ class Endpoints:
         can have the signature that the provider made.
         """
         return self._send(calls.test_endpoint(name, body, headers or {}, query))
+
+
+class Keys:
+    """The named keys of a stack: `waitpoints.keys`. Only a client with the stack's root key may use them."""
+
+    def __init__(self, waitpoints: Waitpoints) -> None:
+        """Use a client's connections."""
+        self._send = waitpoints._send
+
+    def create(self, name: str, scopes: Sequence[str], *, expires: Duration | None = None) -> models.CreatedKey:
+        """Make a key for one program. Its `key` is in this answer alone.
+
+        A scope is create, complete, read or endpoints; the first three may be for one tag, as in create:team-a. `expires` is
+        how long the key is good: a timedelta, whole seconds or a text such as "90d"; without it for ever. Raises ConflictError
+        if the name is taken, UnprocessableEntityError for a value that cannot be used.
+        """
+        return self._send(calls.create_key(name, scopes, expires))
+
+    def list(self) -> "tuple[models.NamedKey, ...]":
+        """List all keys by name, and when each was last used."""
+        return self._send(calls.list_keys())
+
+    def revoke(self, name: str) -> None:
+        """Take a key away: within a minute nobody can use it. Raises NotFoundError."""
+        self._send(calls.revoke_key(name))

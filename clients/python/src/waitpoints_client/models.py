@@ -190,6 +190,8 @@ class CompletedBy(Answer):
     """The id of whoever pressed a button in Slack, if the page names no approvers."""
     slack_name: str | None = None
     """Their name in Slack."""
+    key: str | None = None
+    """The name of the named key that completed it, or that made the public access token which did."""
     override: bool = False
     """Whether the API key completed it in place of its approvers."""
 
@@ -208,7 +210,8 @@ class ListedToken(Answer):
 
     id: str
     url: str = Field(repr=False)
-    """A POST to it completes the token, without a key. With a `page`, a person can open it. Treat it as a secret."""
+    """A POST to it completes the token, without a key. With a `page`, a person can open it. Treat it as a secret. Empty if the
+    client's key may not complete the token."""
     status: Status
     tags: tuple[str, ...]
     created_at: datetime
@@ -243,7 +246,7 @@ class Token(ListedToken):
     answers: tuple[ApproverAnswer, ...] = ()
     """What they have answered, in this order. The last one decided, if one did."""
     links: tuple[ApproverLink, ...] = Field(default=(), repr=False)
-    """The link of each person."""
+    """The link of each person. Empty if the client's key may not complete the token."""
     requested_by: str | None = None
     escalation: Escalation | None = None
     reminders: Reminders | None = None
@@ -256,6 +259,8 @@ class Token(ListedToken):
     """The `metadata` of its `create`."""
     traceparent: str | None = Field(default=None, repr=False)
     """The `traceparent` of its `create`: the span that it belongs to."""
+    created_by: str | None = None
+    """The name of the named key that created it. None: the root key, or a state machine."""
 
     @property
     def output(self) -> Any:
@@ -363,6 +368,26 @@ class EndpointWithDeliveries(Endpoint):
     deliveries: Mapping[str, Deliveries]
     """By kind, as the API names it: completed, kept, repeated, late, notAwaited, notMatching, noKey, noOutput, refused. A
     kind that never came is absent."""
+
+
+class NamedKey(Answer):
+    """A key of one program, without the key itself, which no answer but the first one has."""
+
+    name: str
+    scopes: tuple[str, ...]
+    """What it may do: create, complete, read, each also for one tag as in create:team-a, and endpoints."""
+    created_at: datetime
+    last_used_at: datetime | None = None
+    """Up to an hour before its last use. None if it was never used."""
+    expires_at: datetime | None = None
+    """None if it never expires."""
+
+
+class CreatedKey(NamedKey):
+    """A key of one program, just made."""
+
+    key: str = Field(repr=False)
+    """The key itself: keep it, since nobody can read it again."""
 
 
 class TrialStep(Answer):

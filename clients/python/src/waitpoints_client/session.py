@@ -76,6 +76,11 @@ class Session:
     api_key: str
     user_agent: str
 
+    @property
+    def has_named_key(self) -> bool:
+        """Whether the API key is a named key, by its form."""
+        return self.api_key.startswith("tr_prod_sk_")
+
     def send(self, call: Call[Read]) -> Flow[Read]:
         """Send a call, again if that can help. Raises APIError or APIConnectionError.
 

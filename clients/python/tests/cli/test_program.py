@@ -13,7 +13,6 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
-from waitpoints_client import __version__
 from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
 
@@ -57,10 +56,6 @@ def test_every_command_and_option_has_help(words: tuple[str, ...]) -> None:
 @pytest.mark.parametrize("words", [words for words, _ in commands(PROGRAM)], ids=" ".join)
 def test_every_command_prints_json_on_demand(words: tuple[str, ...]) -> None:
     assert "--json" in [option for parameter in dict(commands(PROGRAM))[words].params for option in parameter.opts]
-
-
-def test_the_version_is_that_of_the_package() -> None:
-    assert CliRunner().invoke(program, ["--version"]).stdout == f"waitpoints {__version__}\n"
 
 
 def test_without_a_command_it_shows_its_help() -> None:

@@ -259,6 +259,18 @@ class TestGet:
             f" by {said}"
         )
 
+    def test_shows_which_named_keys_created_and_completed_it_and_no_url_that_the_key_may_not_see(
+        self, waitpoints: Waitpoints
+    ) -> None:
+        waitpoints.complete(created := waitpoints.create())
+        token = waitpoints.get(created)
+        by = {"source": "complete", "at": token.completed_at, "key": "nightly"}
+        shown = {**token.model_dump(), "created_by": "maker", "completed_by": by, "url": ""}
+        found = token_views.details(Token.model_validate(shown))
+        assert found["created"].endswith(" with the key maker")
+        assert found["ended"].endswith(" by complete with the key nightly")
+        assert "url" not in found
+
     def test_says_nothing_of_approvers_without_them(self, run: Run, waitpoints: Waitpoints) -> None:
         found = fields(run("get", waitpoints.create(page={"title": "Go?"}).id))
         assert set(found) == {"id", "status", "created", "url"}

@@ -19,6 +19,7 @@ from waitpoints_client.operator import redrive, smoke_checks
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.restore import Copied
 from waitpoints_client.testing import FakeWaitpoints
+from waitpoints_client.version import __version__
 
 SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key"
 FOUND = {"items": 3, "finished": 1, "undone": 0, "undelivered": [], "overdue": []}
@@ -55,7 +56,7 @@ class OperatedStack:
 
     def __post_init__(self) -> None:
         names = ("DoctorFunctionName", "DeadLetterQueueUrl", "ExpireFunctionName", "ResumeFunctionName")
-        self.outputs = Outputs(ApiUrl="https://a", ApiKeySecret=SECRET, **{name: name for name in names})
+        self.outputs = Outputs(Version=__version__, ApiUrl="https://a", ApiKeySecret=SECRET, **{name: name for name in names})
 
     def client(self, service: str) -> Any:
         return self
@@ -118,6 +119,16 @@ class TestDoctor:
 
     def test_prints_json(self, stack: OperatedStack) -> None:
         assert json.loads(run("doctor", "--json").stdout) == FOUND
+
+    @pytest.mark.parametrize("arguments", [["doctor"], ["doctor", "--json"], ["redrive"], ["redrive", "--json"]])
+    def test_says_first_if_the_stack_is_of_another_version(self, stack: OperatedStack, arguments: list[str]) -> None:
+        same = run(*arguments)
+        stack.outputs["Version"] = "99.0.0"
+        other = run(*arguments)
+        assert (other.exit_code, other.stdout, same.stderr) == (0, same.stdout, "")
+        said = f"Stack s: This client ({__version__}) is older than the stack (99.0.0): upgrade the client."
+        assert other.stderr.startswith(said)
+        assert len(other.stderr.splitlines()) == 1
 
     def test_goes_on_until_the_whole_table_was_read(self, stack: OperatedStack) -> None:
         first, second = {"parts": 9, "next": 3, "open": []}, {"parts": 9, "next": 7, "open": [[2, ["a", "token"]]]}
@@ -245,12 +256,27 @@ class TestRestore:
 
 
 class TestSmoke:
-    def test_prints_each_check_as_json(self, stack: OperatedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.fixture(autouse=True)
+    def one_check(self, monkeypatch: pytest.MonkeyPatch) -> None:
         checks = (smoke_checks.Check("works", lambda _: "in 1 s", ""),)
         for module in ("smoke", "smoke_checks"):
             monkeypatch.setattr(f"waitpoints_client.operator.{module}.CHECKS", checks)
         monkeypatch.setattr(OperatedStack, "read_api_key", lambda _: "key", raising=False)
         monkeypatch.setattr(operate, "end_in_order", lambda: None)
+
+    def test_begins_with_the_stacks_version(self, stack: OperatedStack) -> None:
+        first, second, *_ = run("smoke").stdout.splitlines()
+        assert first.startswith(f"Stack s {__version__} at https://a. This costs less than")
+        assert second == ""
+
+    def test_says_what_a_difference_means(self, stack: OperatedStack) -> None:
+        del stack.outputs["Version"]
+        first, second, *_ = run("smoke").stdout.splitlines()
+        assert first.startswith("Stack s 0.2.0 or older at https://a. This costs less than")
+        assert second.startswith(f"This client ({__version__}) is newer than the stack (0.2.0 or older), which is fine.")
+        assert run("smoke", "--json").stderr == f"Stack s: {second}\n"
+
+    def test_prints_each_check_as_json(self, stack: OperatedStack) -> None:
         result = run("smoke", "--json")
         assert (result.exit_code, json.loads(result.stdout)) == (
             0,

@@ -54,33 +54,36 @@ def receive(request: Request, token_id: str, approver: str | None, body: bytes) 
             assert_never(never)
 
 
-def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True) -> bool:
-    """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, and Forbidden without
-    the API key.
+def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bool = True, within: str | None = None) -> bool:
+    """Settle a token as an authorized caller requests. Returns whether this did. Raises PayloadRefused, Forbidden without
+    the API key, and OutsideTag unless it has the tag `within`.
     """
     unchecked = Unchecked.NONE if by_api_key else Unchecked.APPROVERS
     if not isinstance(result, TokenError):
         unchecked = Unchecked.DOCUMENT
-    completion = services.tokens.complete(token_id, result, requester, unchecked)
+    completion = services.tokens.complete(token_id, result, requester, unchecked, within)
     if isinstance(completion, RulesApply):
         if completion.rules.has_approvers and not by_api_key:
             raise Forbidden("Only its approvers and the API key complete this waitpoint")
         assert not isinstance(result, TokenError), "only an output is checked"
         checked = _check_output(token_id, completion.rules, result)
-        completion = services.tokens.complete(token_id, checked, requester)
+        completion = services.tokens.complete(token_id, checked, requester, within=within)
     return isinstance(completion, Settled)
 
 
-def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
-    """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
-    completion = services.keys.complete(key, result, requester)
+def complete_key(key: IdempotencyKey, result: Result, requester: Origin, within: str | None = None) -> "KeyCompletion":
+    """Complete the token of a key as an authorized caller requests, or keep the completion for one with the tag `within`.
+
+    Raises PayloadRefused, and OutsideTag if the token lacks that tag.
+    """
+    completion = services.keys.complete(key, result, requester, within=within)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
         if completion.result.rules.has_approvers and requester.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
         checked = _check_output(completion.token_id, completion.result.rules, result)
-        completion = services.keys.complete(key, checked, requester, checked=completion.token_id)
+        completion = services.keys.complete(key, checked, requester, completion.token_id, within)
     return completion
 
 

@@ -33,4 +33,5 @@ def origin(request: Request, source: Source) -> Origin:
         content_type=cut(request.headers.get("content-type")),
         query=cut(request.raw_query),
         delivery_id=cut(request.headers.get(next(names, ""))),
+        key=request.caller.name,
     )

@@ -34,12 +34,16 @@ _HUBSPOT_ESCAPES = re.compile(r"%(3A|2F|3F|40|21|24|27|28|29|2A|2C|3B)", re.IGNO
 
 @dataclass(frozen=True)
 class Delivery:
-    """A request as received. Header names are in lower case. `url` is the full URL, exactly as the sender wrote it."""
+    """A request as received. Header names are in lower case. `url` is the full URL, exactly as the sender wrote it.
+
+    `other_url` is what the sender may have written instead, if the API has two addresses.
+    """
 
     body: bytes
     headers: Mapping[str, str]
     url: str
     method: str = "POST"
+    other_url: str | None = None
 
     @cached_property
     def json(self) -> Any:
@@ -70,7 +74,7 @@ def check(verification: Verification, secrets: Iterable[str], delivery: Delivery
         scheme = replace(scheme, signature=Header((verification.header,)))
     signatures = _find_signatures(scheme, delivery)
     _check_time(scheme, delivery, now)
-    contents = [_content(scheme, delivery, url) for url in _URL_FORMS[scheme.url_forms](delivery.url)]
+    contents = [_content(scheme, delivery, url) for url in _written_urls(scheme, delivery)]
     usable = False
     for secret in secrets:
         try:
@@ -202,6 +206,14 @@ def _sorted_form(delivery: Delivery) -> bytes:
         if hashed[1] != hashlib.sha256(delivery.body).hexdigest():
             raise WrongSignature(WRONG, "bodySHA256 in the URL does not match the body")
     return b""
+
+
+def _written_urls(scheme: Scheme, delivery: Delivery) -> list[str]:
+    """Return what the sender may have signed as the URL. If it signs none, any text will do."""
+    urls = [delivery.url]
+    if delivery.other_url and "{url}" in scheme.content:
+        urls.append(delivery.other_url)
+    return [written for url in urls for written in _URL_FORMS[scheme.url_forms](url)]
 
 
 def _with_and_without_port(url: str) -> list[str]:

@@ -18,10 +18,12 @@ SECRET_FAILURES = (GetParameterError, UnusableSecret)
 def check(verify: Verification, request: Request, url: str, body: bytes, *, quiet: bool = False) -> Response | None:
     """Check the signature of a delivery to `url`. Returns the answer if it is a handshake that needs the key.
 
-    Raises WrongSignature, which is logged and counted unless the check is `quiet`.
+    The sender may also have signed the URL with the domain of the request: it was given that one before the stack had a base
+    URL. Raises WrongSignature, which is logged and counted unless the check is `quiet`.
     """
-    address = url + (f"?{request.raw_query}" if request.raw_query else "")
-    delivery = signatures.Delivery(body, request.headers, address)
+    query = f"?{request.raw_query}" if request.raw_query else ""
+    other = f"{request.api_url}/{url.split('/', 3)[3]}"  # after the scheme and the domain
+    delivery = signatures.Delivery(body, request.headers, url + query, other_url=other + query if other != url else None)
     try:
         secret = signatures.check(verify, services.webhook_secret(verify.secret).read_accepted(), delivery, time.time())
     except WrongSignature as refusal:

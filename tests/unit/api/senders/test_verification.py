@@ -1,17 +1,20 @@
 """A token with `verify` takes only what its sender signed."""
 
+import time
 from typing import Any
 
 import pytest
 
-from in_process.api_gateway import Api
+from in_process.api_gateway import DOMAIN, Api
 from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support import webhook_signer
 from tests.support.callbacks import assert_untouched, complete, signed
-from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.in_memory import BASE_URL, InMemory
+from waitpoints.api.senders.schemes import SCHEMES
 
 JSON = {"content-type": "application/json"}
 FITTING, UNFITTING = b'{"approved": true}', b'{"approved": "secret-text"}'
+SIGNING_THE_URL = [name for name, scheme in SCHEMES.items() if "{url}" in scheme.content]
 
 
 class TestVerify:
@@ -73,6 +76,18 @@ class TestVerify:
         url = f"{token['url']}?a=%20b&c"
         assert api.post(url, b"1", signed(token, b"1", "square")).status == 401
         assert api.post(url, b"1", signed({"url": url}, b"1", "square")).status == 200
+
+    @pytest.mark.parametrize("scheme", SIGNING_THE_URL)
+    def test_takes_the_url_that_the_sender_was_given_before_the_stack_had_a_base_url(
+        self, api: Api, world: InMemory, scheme: str
+    ) -> None:
+        world.webhook_secrets[scheme] = FakeSecret(webhook_signer.secret_of(scheme))
+        token = api.create(verify={"scheme": scheme, "secret": scheme})
+        for base, status in ("https://other.example.com", 401), (f"https://{DOMAIN}", 200):
+            url = f"{token['url'].replace(BASE_URL, base)}?a"
+            sent = webhook_signer.sign(scheme, b"1", url, time.time())
+            assert api.post(url, sent.body, {**JSON, **sent.headers}).status == status
+        assert api.retrieve(token["id"])["status"] == "COMPLETED"
 
     def test_is_not_asked_of_a_request_to_complete(self, api: Api, token: Any) -> None:
         assert complete(api, token, {"data": 1}).status == 200

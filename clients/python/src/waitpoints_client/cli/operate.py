@@ -13,6 +13,7 @@ from waitpoints_client.cli.problems import CommandProblem, confirm, exiting_with
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
+    from waitpoints_client.operator.deployed import Deployed
 
 UNREACHABLE = 2
 
@@ -27,6 +28,7 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
         deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.doctor import look, report
 
+        _note_difference(deployed)
         findings = look(deployed)
     if as_json:
         show.value(findings)
@@ -34,6 +36,14 @@ def doctor(stack: Stack = None, as_json: Json = False) -> None:
         for line in report(findings):
             show.text(line)
     raise typer.Exit(1 if findings["undone"] else 0)
+
+
+def _note_difference(stack: "Deployed") -> None:
+    """Say on standard error what it means if the stack and this client are of different versions."""
+    from waitpoints_client.operator.versions import difference, version_of
+
+    if said := difference(version_of(stack.outputs)):
+        show.note(f"Stack {stack.name}: {said}")
 
 
 def redrive(stack: Stack = None, as_json: Json = False) -> None:
@@ -45,6 +55,7 @@ def redrive(stack: Stack = None, as_json: Json = False) -> None:
         deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.redrive import redrive as retry
 
+        _note_difference(deployed)
         failures: list[str] = []
         redriven = retry(deployed, failures.append if as_json else show.text)
     if as_json:
@@ -141,6 +152,7 @@ def smoke(
     if not as_json:
         show.text(introduction(deployed))
         raise typer.Exit(prove(caller, checks, show.text))
+    _note_difference(deployed)
     shown: list[Any] = []
     status = prove(caller, checks, shown.append)
     show.value([line.__dict__ for line in shown if isinstance(line, Line)])

@@ -10,10 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import endpoints, operate, outbox, show, tokens, try_machine
-from waitpoints_client.cli.options import PlainGroup, flowing
-from waitpoints_client.cli.problems import sentence, status_of
-from waitpoints_client.version import __version__
+from waitpoints_client.cli import endpoints, keys, operate, outbox, show, tokens, try_machine
+from waitpoints_client.cli.options import PlainGroup, flowing, option
+from waitpoints_client.cli.problems import CommandProblem, sentence, status_of
 
 
 class Program(PlainGroup):
@@ -41,9 +40,11 @@ def _usage(error: typer.TyperException) -> str:
     return f"{message} (see `{command} --help`)"
 
 
-def _version(wanted: bool) -> None:
+def _version(context: typer.Context, wanted: bool) -> None:
     if wanted:
-        typer.echo(f"waitpoints {__version__}")
+        from waitpoints_client.cli.versions import show_versions
+
+        show_versions(context.params["stack"])
         raise typer.Exit
 
 
@@ -64,10 +65,18 @@ one that `make run` serves (.local/stack.json in this folder or one above it).
 
 @program.callback(help=flowing(HELP))
 def waitpoints(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")] = False,
+    # eager: it is read before --version, wherever it stands
+    stack: Annotated[
+        str | None, option("--stack", metavar="NAME", is_eager=True, help="With --version: a stack in your AWS account.")
+    ] = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, help="Show the version of this program, and of the stack.")
+    ] = False,
 ) -> None:
     """Take the options of the program itself."""
+    if stack is not None and not version:
+        raise CommandProblem("--stack comes after the command, such as waitpoints list --stack NAME", 2)
 
 
-for module in (tokens, try_machine, outbox, endpoints, operate):
+for module in (tokens, try_machine, outbox, endpoints, keys, operate):
     module.add_to(program)

@@ -33,7 +33,8 @@ def row(token: "ListedToken") -> Sequence[str]:
 
 
 def details(token: "Token") -> dict[str, Any]:
-    found: dict[str, Any] = {"id": token.id, "status": show.status(status(token)), "created": show.instant(token.created_at)}
+    created = show.instant(token.created_at) + (f" with the key {token.created_by}" if token.created_by else "")
+    found: dict[str, Any] = {"id": token.id, "status": show.status(status(token)), "created": created}
     if token.timeout_at and token.status == "WAITING":
         found["times out"] = show.instant(token.timeout_at)
     if token.completed_at:
@@ -55,7 +56,7 @@ def details(token: "Token") -> dict[str, Any]:
         found[f"waiter {number}"] = f"{waiter.status} {waiter.execution or waiter.id}"
     if token.other_deliveries:
         found["other deliveries"] = f"{token.other_deliveries.count}, the last {show.instant(token.other_deliveries.last_at)}"
-    return {**found, "url": token.url, **links(token.links)}
+    return {**found, **({"url": token.url} if token.url else {}), **links(token.links)}
 
 
 def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
@@ -66,7 +67,8 @@ def links(found: "Sequence[ApproverLink]") -> dict[str, str]:
 def _who(by: "CompletedBy") -> str:
     if by.slack_user:
         return f"{by.slack_name or by.slack_user} in Slack"
-    return by.approver or (f"{by.source}, in place of its approvers" if by.override else by.source)
+    source = f"{by.source} with the key {by.key}" if by.key else by.source
+    return by.approver or (f"{source}, in place of its approvers" if by.override else source)
 
 
 def _reminders(sent: "Reminders") -> str:

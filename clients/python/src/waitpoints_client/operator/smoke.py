@@ -10,6 +10,7 @@ from waitpoints_client.operator import aws_errors
 from waitpoints_client.operator.caller import Caller, Unexpected
 from waitpoints_client.operator.deployed import PROBLEMS, Deployed, NotFound
 from waitpoints_client.operator.smoke_checks import CHECKS, Check, Skipped
+from waitpoints_client.operator.versions import difference, version_of
 
 COST = "This costs less than one US cent, plus about two cents per GB of the table for the doctor's scan."
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
@@ -29,7 +30,10 @@ class Line:
 
 
 def introduction(stack: Deployed) -> str:
-    return f"Stack {stack.name} at {stack.outputs['ApiUrl']}. {COST}\n"
+    """Return the first line, and under it what it means if the stack and this client are of different versions."""
+    version = version_of(stack.outputs)
+    lines = f"Stack {stack.name} {version} at {stack.outputs['ApiUrl']}. {COST}", difference(version)
+    return "".join(f"{line}\n" for line in lines if line)
 
 
 def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:

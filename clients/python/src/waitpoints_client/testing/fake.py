@@ -21,9 +21,10 @@ from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, with
 from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
+from waitpoints_client.testing.keys import Keys
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
 
-TOKENS, ENDPOINTS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints"
+TOKENS, ENDPOINTS, KEYS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints", "/api/v1/keys"
 SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
 PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
 _OUTPUTS = "outputs.waitpoints.test"
@@ -81,7 +82,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     It has every channel of `notify` and each secret that one names, but it tells nobody: `notices` stays empty.
 
     It does not check `verify`, `complete_when`, `payload_schema` and `page`, except who of a page's `approvers` chose which
-    action. What would need more raises NotImplementedError; with `ignore_rules`, every delivery and output is accepted instead.
+    action. Nor does it check the scopes of a named key. What would need more raises NotImplementedError; with `ignore_rules`,
+    every delivery, output and named key is accepted instead.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self.ignore_rules = ignore_rules
         self._tokens = Tokens()
         self._endpoints = Endpoints(self._tokens, self._retention, ignore_rules)
+        self._keys = Keys()
         self._public: dict[str, tuple[list[str], int]] = {}
         self._ahead = 0.0
         self._hash_key = secrets.token_hex(16)
@@ -282,12 +285,22 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._check_key(asked)
         body = asked.json(SMALL)
         refuse_unknown(body, ("claims", "expirationTime"))
-        wanted = body.get("expirationTime", "1h")
+        return self._sign(asked, body.get("claims", {}).get("scopes", []), body.get("expirationTime", "1h"))
+
+    def _mint_public_token(self, asked: _Asked) -> httpx.Response:
+        self._check_key(asked)
+        body = asked.json(SMALL)
+        refuse_unknown(body, ("scopes", "expirationTime"))
+        if not body.get("scopes"):
+            raise Refusal(400, 'Validation error: "scopes" is required')
+        return self._sign(asked, body["scopes"], body.get("expirationTime", "15m"))
+
+    def _sign(self, asked: _Asked, scopes: list[str], wanted: str | int) -> httpx.Response:
         length = times.duration(wanted) if isinstance(wanted, str) else wanted * 1000 - asked.now
         if not length or not 0 < length <= LONGEST_LIFETIME:
             accepted = 'a time in epoch seconds or a duration such as "15m", in the next 30 days'
             raise Refusal(422, f"Invalid expirationTime: expected {accepted}")
-        return _ok({"token": self._public_token(body.get("claims", {}).get("scopes", []), asked.now + length)})
+        return _ok({"token": self._public_token(scopes, asked.now + length)})
 
     def _put_endpoint(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
@@ -328,11 +341,36 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._endpoints.deliver(endpoint, delivery, asked.now)
         return _ok({"success": True})
 
+    def _create_key(self, asked: _Asked) -> httpx.Response:
+        self._check_is_root(asked)
+        made = self._keys.create(asked.json(SMALL), asked.now)
+        return _ok({**made.shown(), "key": made.key})
+
+    def _list_keys(self, asked: _Asked) -> httpx.Response:
+        self._check_is_root(asked)
+        return _ok({"data": [key.shown() for key in self._keys.list_keys()]})
+
+    def _revoke_key(self, asked: _Asked) -> httpx.Response:
+        self._check_is_root(asked)
+        self._keys.revoke(asked.path["name"])
+        return _ok({"success": True})
+
+    def _check_is_root(self, asked: _Asked) -> None:
+        if self._keys.is_key(asked.bearer, asked.now):
+            raise Refusal(403, "Only the root key may do this, and this is a named key")
+        self._check_key(asked)
+
     def _check_key(self, asked: _Asked) -> None:
         if not asked.bearer:
             raise Refusal(401, "Invalid or missing API key: send `Authorization: Bearer <key>`")
-        if asked.bearer != self.api_key:
+        if asked.bearer == self.api_key:
+            return
+        if not self._keys.is_key(asked.bearer, asked.now):
             raise Refusal(401, "Invalid API key")
+        if not self.ignore_rules:
+            raise NotImplementedError(
+                "FakeWaitpoints does not check the scopes of a named key: use its api_key, or ignore_rules"
+            )
 
     def _check_may_complete(self, asked: _Asked) -> bool:
         """Return whether the API key asks, and not a public access token. Raises Refusal."""
@@ -420,6 +458,10 @@ _ROUTES: tuple[tuple[str, str, Callable[[FakeWaitpoints, _Asked], httpx.Response
     ("GET", "/api/v1/packets/(?P<path>.+)", FakeWaitpoints._packet),
     ("POST", "/api/v1/auth/jwt/claims", FakeWaitpoints._claims),
     ("POST", "/api/v1/auth/jwt", FakeWaitpoints._create_public_token),
+    ("POST", "/api/v1/auth/public-tokens", FakeWaitpoints._mint_public_token),
+    ("POST", KEYS, FakeWaitpoints._create_key),
+    ("GET", KEYS, FakeWaitpoints._list_keys),
+    ("DELETE", f"{KEYS}/{_NAME}", FakeWaitpoints._revoke_key),
     ("GET", ENDPOINTS, FakeWaitpoints._list_endpoints),
     ("PUT", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._put_endpoint),
     ("GET", f"{ENDPOINTS}/{_NAME}", FakeWaitpoints._get_endpoint),

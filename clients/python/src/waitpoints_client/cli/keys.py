@@ -1,0 +1,82 @@
+"""`waitpoints keys …`."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from waitpoints_client.cli import show, stacks
+from waitpoints_client.cli.options import Command, Json, PlainGroup, Stack, Yes, add, argument, option
+from waitpoints_client.cli.problems import confirm
+
+if TYPE_CHECKING:
+    from waitpoints_client.models import NamedKey
+
+keys = typer.Typer(cls=PlainGroup)
+KeyName = Annotated[str, argument("NAME", "The key's name: letters, digits, ., _ and -.")]
+
+
+@keys.callback(invoke_without_command=True, help="A key for each program, made with the stack's root key.")
+def show_help(context: typer.Context) -> None:
+    """Show the group's help if no command of it is named."""
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help(), nl=False)  # on a terminal, get_help prints by itself
+
+
+def create(
+    name: KeyName,
+    scope: Annotated[
+        list[str],
+        option("--scope", "-s", metavar="SCOPE", help="create, complete, read or endpoints; or create:TAG. Repeat it."),
+    ],
+    expires: Annotated[
+        str | None, option("--expires", metavar="TIME", help="How long the key is good, such as 90d. Default: for ever.")
+    ] = None,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Print the key alone.")] = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Make a key for one program, and print it: nobody can read it again.
+
+    create, complete and read may be for the tokens of one tag, as in --scope create:team-a.
+    """
+    with stacks.find_client(stack) as waitpoints:
+        made = waitpoints.keys.create(name, scope, expires=expires)
+    if as_json:
+        show.answer(made)
+    elif quiet:
+        show.text(made.key)
+    else:
+        expiry = {"expires": show.instant(made.expires_at)} if made.expires_at else {}
+        show.fields({"name": made.name, "scopes": _scopes(made), **expiry, "key": made.key})
+
+
+def list_keys(stack: Stack = None, as_json: Json = False) -> None:
+    """List keys by name, and when each was last used."""
+    with stacks.find_client(stack) as waitpoints:
+        found = waitpoints.keys.list()
+    if as_json:
+        show.value([show.as_value(key) for key in found])
+        return
+    times = [(it.created_at, it.last_used_at, it.expires_at) for it in found]
+    rows = [(key.name, _scopes(key), *map(show.instant, of)) for key, of in zip(found, times, strict=True)]
+    show.rows(("NAME", "SCOPES", "CREATED", "LAST USED", "EXPIRES"), rows)
+
+
+def revoke(name: KeyName, yes: Yes = False, stack: Stack = None, as_json: Json = False) -> None:
+    """Revoke a key. Within a minute, nobody can use it."""
+    if not yes:
+        confirm(f"Revoke {name}? Who uses it is refused within a minute.")
+    with stacks.find_client(stack) as waitpoints:
+        waitpoints.keys.revoke(name)
+    if as_json:
+        show.value({"success": True})
+
+
+def _scopes(key: "NamedKey") -> str:
+    return " ".join(key.scopes)
+
+
+def add_to(program: typer.Typer) -> None:
+    commands: dict[str, Command] = {"create": create, "list": list_keys, "revoke": revoke}
+    add(keys, commands)
+    program.add_typer(keys, name="keys", rich_help_panel="Keys")

@@ -1,0 +1,126 @@
+// Named keys: what each may do, when it was last used. A new one is shown once.
+import { CREATED_KEY, KEYS, KEY_LIST } from "./api.js";
+import { el, fill, said } from "./dom.js";
+import { badge, box, copyButton, dialog, fact, facts, form, input, objectOf, tags, textOf, time } from "./parts.js";
+
+const ACTIONS = [
+  ["create", "Create tokens", "And move their timeouts. Who creates a token gets its URLs, and so can answer it."],
+  ["complete", "Complete tokens", "With read, it also sees their callback URLs."],
+  ["read", "Read tokens", "List and retrieve them, without their callback URLs."],
+];
+const ENDPOINTS = ["endpoints", "Manage endpoints", "Make, change, test and delete them, and see their URLs."];
+
+export const keys = async ({ call, say, refresh }) => {
+  const { data } = await call("GET", KEYS, { like: KEY_LIST });
+  return {
+    title: "Keys",
+    content: [
+      el(
+        "div",
+        { class: "heading" },
+        el("h1", { tabindex: "-1" }, "Keys"),
+        el("a", { href: "#/keys/new", class: "button primary" }, "Make a key"),
+      ),
+      el("p", { class: "hint" }, "A key for each program. It may do what its scopes say. Only the root key manages them."),
+      data.length
+        ? el(
+            "ul",
+            { class: "cards" },
+            data.map((it) => card(it, call, say, refresh)),
+          )
+        : el("p", { class: "empty" }, "No key yet."),
+    ],
+  };
+};
+
+const card = (it, call, say, refresh) =>
+  el(
+    "li",
+    { class: "card" },
+    el("h2", {}, it.name, hasEnded(it) && [" ", badge("late", "Expired")]),
+    tags(it.scopes),
+    facts(
+      fact("Made", time(it.createdAt)),
+      fact("Last used", it.lastUsedAt ? time(it.lastUsedAt) : "never"),
+      fact(hasEnded(it) ? "Expired" : "Expires", it.expiresAt ? time(it.expiresAt) : "never"),
+    ),
+    el(
+      "div",
+      { class: "buttons" },
+      el(
+        "button",
+        { type: "button", class: "small danger", click: () => revoke(it.name, call, say, refresh) },
+        "Revoke",
+        el("span", { class: "hidden" }, ` ${it.name}`),
+        "…",
+      ),
+    ),
+  );
+
+const hasEnded = (it) => it.expiresAt !== undefined && Date.parse(it.expiresAt) <= Date.now();
+
+const revoke = (name, call, say, refresh) =>
+  dialog(
+    `Revoke ${name}?`,
+    el("p", {}, "The key is refused everywhere within a minute. This cannot be undone. Tokens that were created with it stay."),
+    ["Revoke the key", "danger full"],
+    async () => {
+      await call("DELETE", `${KEYS}/${encodeURIComponent(name)}`);
+      say("The key was revoked");
+      refresh();
+    },
+  );
+
+export const newKey = async ({ call, say }) => {
+  const place = el("div", { class: "made" });
+  const submit = async (data) => {
+    const made = await call("POST", KEYS, { json: request(data), like: CREATED_KEY });
+    fill(place, shown(made, say));
+    place.querySelector("h1").focus();
+  };
+  const name = input("Name", "name", {
+    required: true,
+    pattern: "[A-Za-z0-9][A-Za-z0-9._\\-]{0,63}",
+    title: "letters, digits, -, _ and ., at most 64; a letter or a digit comes first",
+    hint: "Of the program that gets it, such as nightly-job. Logs and tokens show it.",
+  });
+  const expiry = input("Expires after", "expiresIn", { placeholder: "90d", hint: "A duration. Default: it never expires." });
+  const made = el("button", { type: "submit", class: "primary" }, "Make the key");
+  const fields = [el("div", { class: "row" }, name, expiry), ACTIONS.map(limited), unlimited(...ENDPOINTS)];
+  fill(place, el("h1", { tabindex: "-1" }, "Make a key"), form(fields, made, submit));
+  return {
+    title: "Make a key",
+    content: [
+      el("p", { class: "back" }, el("a", { href: "#/keys" }, "Keys")),
+      place,
+    ],
+  };
+};
+
+// A scope, and the tag that limits it. The tag can be typed once the scope is chosen.
+const limited = ([action, label, hint]) => {
+  const tag = input("Only tokens with the tag", `tag of ${action}`, { hint: "Default: every token.", disabled: true });
+  const change = (event) => {
+    tag.querySelector("input").disabled = !event.target.checked;
+  };
+  const chosen = box(label, "scope", { value: action, hint, change });
+  return el("fieldset", {}, el("legend", { class: "hidden" }, label), el("div", { class: "row" }, chosen, tag));
+};
+
+const unlimited = (action, label, hint) => box(label, "scope", { value: action, hint });
+
+const request = (data) => {
+  const scopes = data.getAll("scope").map((action) => {
+    const tag = String(data.get(`tag of ${action}`) ?? "");
+    return tag ? `${action}:${tag}` : action;
+  });
+  if (!scopes.length) throw new Error("Choose what the key may do: at least one of the four.");
+  return objectOf({ name: textOf(data, "name"), scopes: JSON.stringify(scopes), expiresIn: textOf(data, "expiresIn") });
+};
+
+const shown = (it, say) => [
+  el("h1", { tabindex: "-1" }, `The key ${it.name}`),
+  el("p", {}, "Copy it now: it is not stored, and is never shown again."),
+  el("div", { class: "secret" }, el("code", { class: "url" }, said(it.key)), copyButton(it.key, "the key", say)),
+  el("p", {}, el("a", { href: "#/keys", class: "button" }, "Done")),
+];

@@ -1,0 +1,15 @@
+"""GET /api/v1/keys: return the named keys by name, without the keys themselves."""
+
+from operator import attrgetter
+
+from waitpoints.api.http import Request, Response, http_handler
+from waitpoints.api.key_representation import listed
+from waitpoints.wiring import services
+
+services.build_at_start("key_store", "credentials")
+
+
+@http_handler("GET", allow=("GET", "POST"))
+def handler(_: Request) -> Response:
+    keys, used = services.key_store.read(), services.key_store.read_used()
+    return Response({"data": [listed(key, used.get(key.digest)) for key in sorted(keys, key=attrgetter("name"))]})

@@ -1,0 +1,19 @@
+"""POST /api/v1/auth/public-tokens: create a public access token within the scopes of the caller's key.
+
+The SDK asks for it if its key is a named key, which cannot sign one.
+"""
+
+from waitpoints.api.http import PUBLIC_TOKEN_LIMIT, Request, Response, http_handler
+from waitpoints.api.public_token_request import MintPublicTokenRequest, check_within
+from waitpoints.api.request_model import validate
+from waitpoints.wiring import services
+
+services.build_at_start("credentials")
+
+
+@http_handler("POST", scope="complete")
+def handler(request: Request) -> Response:
+    wanted = validate(MintPublicTokenRequest, request.read_json(PUBLIC_TOKEN_LIMIT), ignore_unknown=request.from_sdk)
+    check_within(request.caller, wanted.scopes)
+    token = services.credentials.sign_public_access_token(wanted.scopes, wanted.lifetime(services.now()), request.caller)
+    return Response({"token": token})

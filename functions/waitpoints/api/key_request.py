@@ -1,0 +1,101 @@
+"""The request to make a named key (contract Q5). `openapi.yaml` is generated from it."""
+
+from typing import Any, get_args
+
+from pydantic import Field
+
+from waitpoints import timeouts
+from waitpoints.api.request_model import ABSENT, RequestModel, validate
+from waitpoints.caller import Action
+from waitpoints.errors import InvalidKey, InvalidTimeout
+from waitpoints.idempotency_key import utf16_units
+from waitpoints.named_keys import MAX_NAME, NAME_PATTERN, NamedKey, Scope, is_name
+from waitpoints.token import MAX_TAG_LENGTH
+from waitpoints.unknown_names import shown
+
+ACTIONS: tuple[Action, ...] = get_args(Action.__value__)
+TAGGED: tuple[Action, ...] = ("create", "complete", "read")  # what can be limited to the tokens with a tag
+MAX_BYTES = 512  # of all scopes of a key in UTF-8: all keys are in one item, which has at most 400 KB
+MAX_DAYS = 3650
+_DAY = 86_400_000  # milliseconds
+_ACCEPTED = (
+    'expected "create", "complete", "read" or "endpoints", each at most once. The first three may end in a colon and a tag, '
+    f'such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
+)
+
+
+class CreateKeyRequest(RequestModel):
+    """An unknown field is refused, also from the SDK."""
+
+    name: str = Field(
+        description=f"1 to {MAX_NAME} letters, digits, `-`, `_` and `.`, of which the first is a letter or a digit.",
+        examples=["nightly-job"],
+        json_schema_extra={"pattern": f"^{NAME_PATTERN}$"},
+    )
+    scopes: list[str] = Field(
+        description=(
+            "What the key may do: `create`, `complete`, `read`, `endpoints`, each at most once. The first three may end in a "
+            f"colon and a tag, `create:team-a`, and then cover only tokens with this tag. At most {MAX_BYTES} bytes in all."
+        ),
+        examples=[["create:team-a", "read"]],
+        json_schema_extra={"minItems": 1, "maxItems": len(ACTIONS)},
+    )
+    expires_in: str = Field(
+        default=ABSENT,
+        description=f"When the key ends: a duration from now, as in a token's `timeout`, at most {MAX_DAYS}d. Default: never.",
+        examples=["90d"],
+    )
+
+
+def parse(value: Any, digest: str, now: int) -> NamedKey:
+    """Return the key that a request's JSON value asks for, made `now`. `digest` is that of the key itself.
+
+    Raises InvalidRequest for a field that is unknown, missing or of a wrong type, and InvalidKey for a value that no key has.
+    """
+    wanted = validate(CreateKeyRequest, value)
+    if not is_name(wanted.name):
+        raise InvalidKey(
+            f'Invalid name: expected 1 to {MAX_NAME} letters (a-z, A-Z), digits, "-", "_" and ".", a letter or a digit first'
+        )
+    expires_at = None if wanted.expires_in is None else now + _lifetime(wanted.expires_in)
+    return NamedKey(wanted.name, digest, _scopes(wanted.scopes), now, expires_at)
+
+
+def _scopes(texts: list[str]) -> tuple[Scope, ...]:
+    scopes = tuple(map(_scope, texts))
+    actions = [scope.action for scope in scopes]
+    if not scopes:
+        raise _refused("none is given")
+    if twice := [action for action in actions if actions.count(action) > 1]:
+        raise _refused(f'"{twice[0]}" comes twice')
+    if len("".join(texts).encode()) > MAX_BYTES:
+        raise InvalidKey(f"Invalid scopes: they have more than {MAX_BYTES} bytes in all, which is the limit")
+    return scopes
+
+
+def _scope(text: str) -> Scope:
+    action, colon, tag = text.partition(":")
+    if action not in ACTIONS:
+        raise _refused(f'"{shown(text)}" is none')
+    if colon and action not in TAGGED:
+        raise _refused(f'"{action}" takes no tag')
+    if colon and not 1 <= utf16_units(tag) <= MAX_TAG_LENGTH:
+        raise _refused(f'the tag of "{action}" has {utf16_units(tag):,} characters')
+    return Scope.of(text)
+
+
+def _refused(reason: str) -> InvalidKey:
+    return InvalidKey(f"Invalid scopes: {reason}; {_ACCEPTED}")
+
+
+def _lifetime(text: str) -> int:
+    """Return a duration in milliseconds. Raises InvalidKey."""
+    try:
+        lifetime = timeouts.duration(text)
+    except InvalidTimeout:
+        lifetime = 0
+    if not 0 < lifetime <= MAX_DAYS * _DAY:
+        raise InvalidKey(
+            f'Invalid expiresIn: expected a duration such as "12h", "90d", "1w" (w, d, h, m, s), of at most {MAX_DAYS}d'
+        )
+    return lifetime

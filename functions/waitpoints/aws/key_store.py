@@ -1,0 +1,162 @@
+"""Named keys in the table.
+
+    id         item       content
+    keys       named      all keys: a map from name to digest, scopes and times. One read returns them
+    keys used  <digest>   when a key was last used. Written without a condition, at most once an hour by each environment
+
+An item has at most 400 KB: a key takes at most about 600 bytes. None of these items has a status, a timeout or a token, so the
+stream's filters and the doctor pass over them.
+"""
+
+import random
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from waitpoints import telemetry
+from waitpoints.aws.error_codes import error_code
+from waitpoints.aws.failures import AWS_FAILURES
+from waitpoints.aws.items import Item, plain, primary_key, wire_values
+from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
+from waitpoints.named_keys import MOST, NamedKey, Scope
+from waitpoints.token import present
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+PARTITION, ITEM, KEYS = "keys", "named", "keys"
+USED = "keys used"
+USED_KEPT = 400 * 86_400  # seconds, after the last use
+USED_KEPT_EXPIRED = 30 * 86_400  # seconds, after the key expires
+TRIES = 20
+TOO_LARGE = "Item size"  # "… to update has exceeded the maximum allowed size": of an item over 400 KB
+
+IS_MADE = "attribute_exists(#keys)"
+IS_FREE = "(attribute_not_exists(#keys.#name) OR #keys.#name.expiresAt <= :now)"  # an expired key may be replaced
+HAS_ROOM = "(size(#keys) < :most OR attribute_exists(#keys.#name))"
+OTHER_HAS_EXPIRED = "#keys.#other.expiresAt <= :now"
+EXISTS = "attribute_exists(#keys.#name)"
+
+MAY_ADD = f"{IS_MADE} AND {IS_FREE} AND {HAS_ROOM}"
+MAY_REPLACE = f"{IS_FREE} AND {OTHER_HAS_EXPIRED}"
+
+
+class KeyStore:
+    """`read` reads consistently. Simultaneous makes and revocations of different keys do not disturb each other."""
+
+    def __init__(self, client: "DynamoDBClient", table_name: str) -> None:
+        self._client = client
+        self._table = table_name
+
+    def read(self) -> Sequence[NamedKey]:
+        key = primary_key(PARTITION, ITEM)
+        found = self._client.get_item(TableName=self._table, Key=key, ConsistentRead=True).get("Item")
+        return list(_named_keys(found).values())
+
+    def note_used(self, key: NamedKey, now: int) -> None:
+        """Failures are only logged: they must not fail the request."""
+        kept_until = now // 1000 + USED_KEPT
+        if key.expires_at is not None:
+            kept_until = min(kept_until, key.expires_at // 1000 + USED_KEPT_EXPIRED)
+        try:
+            self._client.update_item(
+                TableName=self._table,
+                Key=primary_key(USED, key.digest),
+                UpdateExpression="SET usedAt = :now, expiresAt = :keptUntil",
+                ExpressionAttributeValues=wire_values(now=now, keptUntil=kept_until),
+            )
+        except AWS_FAILURES as error:
+            telemetry.logger.warning(
+                "Use of a key not noted", key=key.name, error=type(error).__name__, awsCode=error_code(error)
+            )
+
+    def add(self, key: NamedKey, now: int) -> None:
+        """Store a new key, in the place of an expired one if there are MOST. Raises KeyNameTaken or TooManyKeys.
+
+        Each try that fails means that another key was made or revoked meanwhile, or that the first one makes the item.
+        """
+        expired: str | None = None
+        for _ in range(TRIES):
+            held = self._try_to_add(key, now, expired)
+            if held is None or held.get(key.name) == key:  # the latter: boto3 repeated a call whose answer was lost
+                return
+            expired = _replaceable(held, key.name, now)
+        raise TryAgain("Too many keys are made at once: send the same request again")
+
+    def _try_to_add(self, key: NamedKey, now: int, expired: str | None) -> Mapping[str, NamedKey] | None:
+        """Add a key, in the place of an expired one if it is named. Returns None, or the keys that were in the way."""
+        names, values = {"#keys": KEYS, "#name": key.name}, {"key": _map(key), "now": now}
+        update, condition = "SET #keys.#name = :key", MAY_ADD
+        if expired is None:
+            values |= {"most": MOST}
+        else:
+            names |= {"#other": expired}
+            update, condition = f"{update} REMOVE #keys.#other", MAY_REPLACE
+        try:
+            self._update(update, condition, names, values)
+        except self._client.exceptions.ConditionalCheckFailedException as error:
+            refused: Any = error.response
+            if "Item" not in refused:
+                self._update("SET #keys = if_not_exists(#keys, :none)", None, {"#keys": KEYS}, {"none": {}})
+            return _named_keys(refused.get("Item"))
+        except self._client.exceptions.ClientError as error:
+            if error_code(error) == "ValidationException" and TOO_LARGE in str(error):
+                raise TooManyKeys from None
+            raise
+        return None
+
+    def remove(self, name: str) -> bool:
+        """Take a key away. Returns whether there was one. TTL removes when it was last used."""
+        try:
+            self._update("REMOVE #keys.#name", EXISTS, {"#keys": KEYS, "#name": name}, {})
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _update(self, update: str, condition: str | None, names: dict[str, str], values: dict[str, Any]) -> None:
+        """Change the item of all keys. The error of a condition that does not hold has the item."""
+        arguments: dict[str, Any] = {"ExpressionAttributeValues": wire_values(**values)} if values else {}
+        if condition:
+            arguments |= {"ConditionExpression": condition, "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
+        self._client.update_item(
+            TableName=self._table,
+            Key=primary_key(PARTITION, ITEM),
+            UpdateExpression=update,
+            ExpressionAttributeNames=names,
+            **arguments,
+        )
+
+    def read_used(self) -> Mapping[str, int]:
+        """Return when each key was last used, by its digest, also of keys that were taken away. TTL removes the oldest."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="id = :used",
+            ExpressionAttributeValues=wire_values(used=USED),
+            ConsistentRead=True,
+        )
+        return {item["item"]: item["usedAt"] for page in pages for item in map(plain, page["Items"])}
+
+
+def _replaceable(held: Mapping[str, NamedKey], name: str, now: int) -> str | None:
+    """Return which expired key another of this name replaces, None if there is room. Raises KeyNameTaken or TooManyKeys."""
+    if name in held and not held[name].has_expired(now):
+        raise KeyNameTaken
+    if len(held) < MOST or name in held:
+        return None
+    expired = [key.name for key in held.values() if key.has_expired(now)]
+    if not expired:
+        raise TooManyKeys
+    return random.choice(expired)  # noqa: S311 - so that two that are made at once seldom choose the same
+
+
+def _map(key: NamedKey) -> dict[str, Any]:
+    named = {"digest": key.digest, "scopes": [str(scope) for scope in key.scopes], "createdAt": key.created_at}
+    return present({**named, "expiresAt": key.expires_at})
+
+
+def _named_keys(item: Item | None) -> dict[str, NamedKey]:
+    return {name: _named_key(name, stored) for name, stored in plain(item)[KEYS].items()} if item else {}
+
+
+def _named_key(name: str, stored: Mapping[str, Any]) -> NamedKey:
+    scopes = tuple(Scope.of(text) for text in stored["scopes"])
+    return NamedKey(name, stored["digest"], scopes, stored["createdAt"], stored.get("expiresAt"))

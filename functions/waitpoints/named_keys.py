@@ -1,0 +1,106 @@
+"""Named keys: API keys that may do some things only, and that the root key makes and takes away (contract Q1 to Q4).
+
+A key is `tr_prod_sk_` and 24 characters of base62, of which the last six are a checksum of the others. If a key has this form,
+Trigger.dev's SDK asks the server for public access tokens, and otherwise signs them with the key itself (its pattern is
+`^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$`). Only the key's SHA-256 is stored.
+"""
+
+import hashlib
+import re
+import secrets
+import string
+import zlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from waitpoints.caller import NAMED_KEY, Action, Caller
+from waitpoints.errors import Forbidden
+
+MOST = 500  # keys of a stack: they are in one item
+MAX_NAME = 64  # characters
+NAME_PATTERN = f"[A-Za-z0-9][A-Za-z0-9._-]{{0,{MAX_NAME - 1}}}"
+SHOWN_DIGITS = 16  # hexadecimal, of a key's digest: they name the key in public access tokens
+
+_BASE62 = string.digits + string.ascii_uppercase + string.ascii_lowercase
+_RANDOM, _CHECKSUM = 18, 6  # characters
+_FORM = re.compile(rf"{NAMED_KEY}([0-9A-Za-z]{{{_RANDOM}}})([0-9A-Za-z]{{{_CHECKSUM}}})", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a key may do, to any token or only to those with a tag: `complete`, `complete:team-a`."""
+
+    action: Action
+    tag: str | None = None
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """Read what `str` writes. The text was checked when the key was made."""
+        action, _, tag = text.partition(":")
+        return cls(action, tag or None)  # type: ignore[arg-type]
+
+    def __str__(self) -> str:
+        return self.action if self.tag is None else f"{self.action}:{self.tag}"
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKey:
+    """`digest` is the SHA-256 of the key, in 64 hexadecimal digits. It has at most one scope for each action."""
+
+    name: str
+    digest: str
+    scopes: tuple[Scope, ...]
+    created_at: int
+    expires_at: int | None = None
+
+    def has_expired(self, now: int) -> bool:
+        return self.expires_at is not None and self.expires_at <= now
+
+
+class NamedCaller(Caller):
+    """Whoever holds a named key, or a public access token that one has made."""
+
+    def __init__(self, key: NamedKey) -> None:
+        self.name = key.name
+        self.digits = key.digest[:SHOWN_DIGITS]
+        self.key = key
+        self._tags: Mapping[str, str | None] = {scope.action: scope.tag for scope in key.scopes}
+
+    def require(self, action: Action) -> str | None:
+        if action not in self._tags:
+            raise Forbidden(f"This key lacks the scope {action}")
+        return self._tags[action]
+
+    def may(self, action: Action, tags: Collection[str]) -> bool:
+        return action in self._tags and (self._tags[action] is None or self._tags[action] in tags)
+
+
+def is_name(text: str) -> bool:
+    """Whether a key can have this name."""
+    return re.fullmatch(NAME_PATTERN, text) is not None
+
+
+def new_key() -> str:
+    """Return a new random key. 18 characters of base62 are 107 bits."""
+    part = "".join(secrets.choice(_BASE62) for _ in range(_RANDOM))
+    return f"{NAMED_KEY}{part}{_checksum(part)}"
+
+
+def has_form(text: str) -> bool:
+    """Whether a text is a key by its form and its checksum, so that it is worth a look into the table."""
+    found = _FORM.fullmatch(text)
+    return found is not None and found[2] == _checksum(found[1])
+
+
+def digest(key: str) -> str:
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def _checksum(part: str) -> str:
+    """Return the CRC-32 of a text in base62, six digits, the most significant first."""
+    number, digits = zlib.crc32(part.encode()), ""
+    for _ in range(_CHECKSUM):
+        number, digit = divmod(number, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits

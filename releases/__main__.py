@@ -1,0 +1,64 @@
+"""`make release VERSION=…`: make what a release consists of, in dist/VERSION. The same tree makes the same bytes anywhere."""
+
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from local.stack import LOCAL, ROOT, LocalError
+from releases import archive, bill, checksums, client_package, zip_file
+from releases.version import WrongVersion, check
+
+UV = LOCAL / "uv" / "bin" / "uv"
+
+
+def make(version: str, folder: Path) -> None:
+    """Fill an empty folder."""
+    with tempfile.TemporaryDirectory() as scratch:
+        print("The functions' code", flush=True)
+        code = {name: archive.code_of(function, Path(scratch) / function) for name, function in archive.CODE.items()}
+        for architecture in archive.ARCHITECTURES:
+            print(f"The archive for {architecture}", flush=True)
+            built = archive.build(architecture, Path(scratch) / architecture)
+            content = archive.content_of(version, architecture, code, built)
+            (folder / f"{archive.stem(version, architecture)}.zip").write_bytes(zip_file.packed(content))
+    for layer in bill.LAYERS:
+        (folder / f"waitpoints-{version}-{layer}.cdx.json").write_text(bill.bill(UV, ROOT, layer))
+    make_client(folder)
+    checksums.write(folder)
+
+
+def make_client(folder: Path) -> None:
+    """Raises CalledProcessError if one of the client's packages is not as it should be."""
+    print("The client", flush=True)
+    wheel = client_package.build(UV, ROOT, folder)
+    client_package.check(folder)
+    for version in client_package.supported(ROOT):
+        python = client_package.interpreter(version)
+        tried = f"installs alone, {client_package.try_alone(UV, wheel, python)}" if python else "is not on this machine"
+        print(f"  Python {version} {tried}", flush=True)
+
+
+def main(arguments: Sequence[str]) -> int:
+    version = arguments[0]
+    folder, unfinished = ROOT / "dist" / version, ROOT / "dist" / "unfinished"
+    try:
+        check(version, ROOT)
+        for old in (unfinished, folder):
+            shutil.rmtree(old, ignore_errors=True)
+        unfinished.mkdir(parents=True)
+        make(version, unfinished)
+        unfinished.rename(folder)
+    except (LocalError, WrongVersion) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except subprocess.CalledProcessError as failed:
+        return failed.returncode
+    print(f"{folder.relative_to(ROOT)}:", *sorted(file.name for file in folder.iterdir()), sep="\n  ")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

@@ -1,0 +1,30 @@
+"""docs/operation.md says what the stack is, where a test can know it."""
+
+import re
+
+from in_process.template import ROOT, parse
+from local.deploy import GRADUAL, gradual
+from tests.support.processed_template import process, processed
+from tests.support.resource_schemas import services
+
+PAGE = (ROOT / "docs" / "operation.md").read_text()
+DEPLOYS = PAGE.split("\n## Who deploys\n")[1].split("\n## ")[0]
+UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "s3tables"}
+"""Services that CloudFormation calls for properties that this stack has not."""
+
+
+def test_the_services_that_a_deployment_needs_are_listed() -> None:
+    """Those whose actions CloudFormation calls for the resources' types, by their schemas."""
+    [listed] = re.findall(r"CloudFormation's ROLE needs (.+?); for an account's first domain", DEPLOYS, re.DOTALL)
+    usual, gradually, zone = re.split(r"; for gradual\s+deployments|; for `HostedZoneId`", listed)
+    kinds = {it["Type"] for it in processed().body["Resources"].values()} - {"AWS::Route53::RecordSet"}
+    in_copy = parse(gradual((ROOT / "template.yaml").read_text(), GRADUAL["prod"], "'2030-01-31T12:00:00Z'"))
+    more = {it["Type"] for it in process(in_copy)["Resources"].values()} - {"AWS::Route53::RecordSet"}
+    assert named(usual) == services(kinds) - UNUSED
+    assert named(gradually) == services(more) - services(kinds) - UNUSED
+    assert named(zone) == services({"AWS::Route53::RecordSet"})
+
+
+def named(text: str) -> set[str]:
+    """The names of services in a text. Those with a slash are resources."""
+    return set(re.findall(r"`(\w+)`", text))

@@ -1,0 +1,31 @@
+"""The archive of a release, made of this tree for this machine, and unpacked: what a stack is upgraded to."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from local import version
+from local.stack import ARCHITECTURE, ROOT
+from releases import archive
+from tests.e2e.built import Built
+
+
+class Archive(Built):
+    """It is deployed as a build is: its template names files that are ready."""
+
+    def __init__(self, folder: Path) -> None:
+        """Make it in a folder."""
+        self.folder, self.project = folder, ROOT
+        with TemporaryDirectory() as scratch:
+            code = {name: archive.code_of(function, Path(scratch) / function) for name, function in archive.CODE.items()}
+            built = archive.build(ARCHITECTURE, Path(scratch) / ARCHITECTURE)
+            files = archive.content_of(version.read(), ARCHITECTURE, code, built)
+        for path, content in files.items():
+            file = folder / path.partition("/")[2]
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(content)
+
+    def template(self) -> str:
+        return (self.folder / "template.yaml").read_text()
+
+    def _archive(self, name: str) -> Path:
+        return self.folder / name

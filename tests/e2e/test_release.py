@@ -1,0 +1,147 @@
+"""A release, made twice: equal byte for byte, and deployed from an empty folder with nothing but the SAM CLI."""
+
+import hashlib
+import io
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from in_process.template import parse
+from local import version
+from local.stack import ARCHITECTURE, LOCAL, REGION, ROOT, Emulator, client, described, emulating, free_port
+from releases.archive import ARCHITECTURES, CODE, LAYERS, stem
+from releases.zip_file import files_of
+from tests.e2e.built import Built
+from tests.e2e.operator import Operator
+from tests.support.processed_template import process
+
+pytestmark = pytest.mark.thorough  # it builds everything twice
+
+FOLDER = LOCAL / "e2e-release"
+VERSION = version.read()
+OTHER = next(it for it in ARCHITECTURES if it != ARCHITECTURE)
+LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".local", ".aws-sam", "dist", "node_modules", "__pycache__", ".*_cache")
+
+
+def released(tree: Path) -> Path:
+    """Copy the tree to another folder, and make the release there. Returns the folder with its files."""
+    shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
+    (tree / ".local").symlink_to(LOCAL)
+    subprocess.run([sys.executable, "-m", "releases", VERSION], cwd=tree, check=True)
+    return tree / "dist" / VERSION
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return released(tmp_path_factory.mktemp("one") / "tree")
+
+
+@pytest.fixture(scope="module")
+def unpacked(release: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folder of each architecture's archive."""
+    folder = tmp_path_factory.mktemp("empty")
+    for architecture in ARCHITECTURES:
+        with zipfile.ZipFile(release / f"{stem(VERSION, architecture)}.zip") as archive:
+            archive.extractall(folder)
+    return {architecture: folder / stem(VERSION, architecture) for architecture in ARCHITECTURES}
+
+
+def test_two_builds_in_different_folders_are_equal(release: Path, tmp_path: Path) -> None:
+    again = released(tmp_path / "another" / "folder" / "of-the-tree")
+    expected = {f"{stem(VERSION, architecture)}.zip" for architecture in ARCHITECTURES}
+    expected |= {f"waitpoints-{VERSION}-{layer}.cdx.json" for layer in ("dependencies", "public-keys", "tracing")}
+    expected |= {f"waitpoints_client-{VERSION}{end}" for end in ("-py3-none-any.whl", ".tar.gz")} | {"SHA256SUMS"}
+    assert digests(release).keys() == expected
+    assert digests(again) == digests(release)
+    subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256(content).hexdigest() for name, content in files_of(folder).items()}
+
+
+def inside(archive: Path) -> dict[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as opened:
+        return {name: opened.read(name) for name in opened.namelist()}
+
+
+def test_the_code_is_what_sam_builds_for_each_function_and_layer(unpacked: dict[str, Path], current_build: Built) -> None:
+    built, archive = current_build.folder / "build", unpacked[ARCHITECTURE]
+    code = {function: inside(archive / name) for name, function in CODE.items()}
+    functions = [name for name, it in parse(current_build.template())["Resources"].items() if "Function" in it["Type"]]
+    assert len(functions) > 20
+    for function in functions:
+        assert files_of(built / function) == code.get(function, code["AcceptCallback"]), function
+    for layer in LAYERS:
+        assert files_of(built / layer) == inside(archive / f"{layer}.zip"), layer
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_the_gradual_template_is_ready(unpacked: dict[str, Path], architecture: str) -> None:
+    template = parse((unpacked[architecture] / "gradual.yaml").read_text())
+    assert template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] == VERSION
+    assert template["Parameters"]["Architecture"]["AllowedValues"] == [architecture]
+    kinds = [it["Type"] for it in process(template)["Resources"].values()]
+    assert kinds.count("AWS::Lambda::Version") == kinds.count("AWS::Lambda::Function") > 20
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with emulating(free_port(), FOLDER) as emulator:
+        yield emulator
+
+
+def sam_deploy(archive: Path, emulator: Emulator, *parameters: str) -> subprocess.CompletedProcess[str]:
+    """Run `sam deploy` in the archive's folder, by somebody who has no other program, not even Python, pip or make."""
+    programs = archive.parent / "programs"
+    programs.mkdir(exist_ok=True)
+    (programs / "sam").unlink(missing_ok=True)
+    (programs / "sam").symlink_to(LOCAL / "sam" / "bin" / "sam")
+    environment = {
+        "PATH": str(programs),
+        "HOME": str(programs),
+        "AWS_ENDPOINT_URL": emulator.url,
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": REGION,
+        "SAM_CLI_TELEMETRY": "0",
+        "NO_PROXY": "127.0.0.1",
+        "LC_ALL": "C.UTF-8",
+    }
+    command = [
+        str(programs / "sam"),
+        "deploy",
+        "--parameter-overrides",
+        f"PublicBaseUrl={emulator.url}",
+        "ResumableStateMachines=*",
+    ]
+    return subprocess.run([*command, *parameters], cwd=archive, env=environment, capture_output=True, text=True, check=False)
+
+
+def stacks(emulator: Emulator) -> dict[str, str]:
+    found = client(emulator.url, "cloudformation").describe_stacks()["Stacks"]
+    return {stack["StackName"]: stack["StackStatus"] for stack in found if stack["StackName"] == "waitpoints"}
+
+
+def test_an_archive_deploys_with_nothing_but_sam_and_the_wrong_architecture_is_refused(
+    unpacked: dict[str, Path], emulator: Emulator
+) -> None:
+    wrong = sam_deploy(unpacked[ARCHITECTURE], emulator, f"Architecture={OTHER}")
+    assert (wrong.returncode, "AllowedValues" in wrong.stderr) == (1, True), wrong.stderr
+    assert stacks(emulator) == {}
+
+    done = sam_deploy(unpacked[ARCHITECTURE], emulator)
+    assert done.returncode == 0, done.stdout + done.stderr
+    with described(emulator, FOLDER) as stack:
+        status, output = Operator(stack).run("smoke", QUICK="1")
+    assert status == 0, output
+
+    # CloudFormation keeps the parameter's value, so the other archive is refused until it is told
+    other = sam_deploy(unpacked[OTHER], emulator)
+    assert (other.returncode, "AllowedValues" in other.stderr) == (1, True), other.stdout + other.stderr
+    assert stacks(emulator) == {"waitpoints": "CREATE_COMPLETE"}

@@ -1,0 +1,77 @@
+"""A named key that is revoked while many requests carry it (contract Q2): it takes at most a minute."""
+
+import time
+import uuid
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
+
+import pytest
+
+from tests.e2e.api import Api
+from tests.support import figures
+from tests.support.scope_table import ACTIONS, CLOSED, COMPLETE, KEYS, NEW_KEY_WORKS_AFTER, Holders
+
+pytestmark = pytest.mark.thorough
+
+AT_ONCE = 3  # requests to each function, so that it has as many environments
+PAUSE = 0.4  # seconds between two requests of a thread
+BEFORE, AFTER = 10.0, 75.0  # seconds
+WITHIN = 60.0  # seconds: what is promised
+DELETE_ENDPOINT = "delete_endpoint_v1"  # would end what the others are about
+
+
+@dataclass(frozen=True)
+class Tried:
+    route: str
+    begun_at: float
+    status: int
+
+
+def test_it_is_refused_everywhere_within_a_minute_under_load(api: Api, holders: Holders) -> None:
+    name = f"revoked-{uuid.uuid4().hex}"
+    key = api.request("POST", KEYS, {"name": name, "scopes": ACTIONS}).body["key"]
+    time.sleep(NEW_KEY_WORKS_AFTER)
+    requests = [
+        *of_each_route(holders, key),
+        (f"{COMPLETE.route}, publicly", *holders.request(COMPLETE), holders.mint(key, "admin")),
+    ]
+    end = time.monotonic() + BEFORE + AFTER
+
+    def keep_on(one: tuple[str, str, str, Any, str]) -> list[Tried]:
+        route, method, path, body, credential = one
+        found = []
+        while (now := time.monotonic()) < end:
+            found.append(Tried(route, now, api.request(method, path, body, key=credential).status))
+            time.sleep(PAUSE)
+        return found
+
+    with ThreadPoolExecutor(len(requests) * AT_ONCE) as pool:
+        running = [pool.submit(keep_on, one) for one, _ in zip(cycle(requests), range(len(requests) * AT_ONCE))]
+        time.sleep(BEFORE)
+        assert api.request("DELETE", f"{KEYS}/{name}").status == 200
+        revoked_at = time.monotonic()
+        tried = [one for each in running for one in each.result()]
+    check(tried, revoked_at)
+
+
+def of_each_route(holders: Holders, key: str) -> Iterator[tuple[str, str, str, Any, str]]:
+    for operation in CLOSED:
+        if operation.scope and operation.id != DELETE_ENDPOINT:
+            yield (operation.route, *holders.request(operation), key)
+
+
+def check(tried: list[Tried], revoked_at: float) -> None:
+    routes = {one.route for one in tried}
+    before = [one for one in tried if one.begun_at < revoked_at - PAUSE]
+    late = [one for one in tried if one.begun_at > revoked_at + WITHIN]
+    assert {one.route for one in before if one.status not in (401, 403)} == routes
+    assert {one.route for one in late} == routes
+    assert {one.status for one in late} == {401}, [one for one in late if one.status != 401]
+    assert not [one for one in tried if one.status >= 500]
+    last = max(one.begun_at - revoked_at for one in tried if one.status != 401)
+    figures.show(
+        f"{len(tried)} requests to {len(routes)} routes: the last one with the revoked key was let in after {last:.1f} s"
+    )

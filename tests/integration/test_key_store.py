@@ -1,0 +1,254 @@
+"""Named keys in the table, on moto; and the same promises of the fake in memory."""
+
+import io
+import json
+from dataclasses import replace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import ClientError, ConnectTimeoutError
+from botocore.stub import Stubber
+
+from in_process.api_gateway import TOKENS, Api
+from in_process.event_sources import Stream
+from in_process.fakes.clock import FakeClock
+from in_process.moto_stack import MotoStack
+from tests.support import key_races
+from tests.support.access_tokens import forged
+from tests.support.fakes.key_store import MemoryKeyStore
+from tests.support.key_races import NOW, AnyKeyStore, fill, key, names
+from waitpoints.aws.items import DOCTOR, OVERDUE
+from waitpoints.aws.key_store import USED_KEPT, USED_KEPT_EXPIRED, KeyStore
+from waitpoints.errors import KeyNameTaken, TooManyKeys, TryAgain
+from waitpoints.named_keys import MOST, NamedKey, Scope, digest, new_key
+from waitpoints.wiring import services
+
+
+@pytest.fixture(params=["DynamoDB", "memory"])
+def store(request: pytest.FixtureRequest, stack: MotoStack) -> AnyKeyStore:
+    return MemoryKeyStore() if request.param == "memory" else in_dynamodb(stack)
+
+
+def in_dynamodb(stack: MotoStack) -> KeyStore:
+    return KeyStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"])
+
+
+def refusing(code: str, message: str = "") -> Any:
+    """A client each of whose updates is refused."""
+    client: Any = boto3.client("dynamodb")
+    stubber = Stubber(client)
+    stubber.add_client_error("update_item", code, message)
+    stubber.activate()
+    return client
+
+
+class TestAKey:
+    @pytest.mark.parametrize("written", [key("ci"), key("CI.2_-x", NOW + 1), replace(key("all"), scopes=())])
+    def test_comes_back_as_it_was_written(self, store: AnyKeyStore, written: NamedKey) -> None:
+        assert list(store.read()) == []
+        store.add(written, NOW)
+        assert list(store.read()) == [written]
+
+    def test_has_a_name_of_its_own(self, store: AnyKeyStore) -> None:
+        store.add(key("ci"), NOW)
+        with pytest.raises(KeyNameTaken):
+            store.add(key("ci", secret="another"), NOW)
+        store.add(key("CI"), NOW)
+        assert sorted(store.read(), key=lambda it: it.name) == [key("CI"), key("ci")]
+
+    def test_that_was_added_is_added_again_when_the_answer_was_lost(self, store: AnyKeyStore) -> None:
+        store.add(key("ci"), NOW)
+        store.add(key("ci"), NOW)
+        assert names(store) == ["ci"]
+
+    def test_that_has_expired_gives_its_name_away_in_that_millisecond(self, store: AnyKeyStore) -> None:
+        store.add(key("ci", NOW + 5), NOW)
+        new = key("ci", secret="another")
+        with pytest.raises(KeyNameTaken):
+            store.add(new, NOW + 4)
+        store.add(new, NOW + 5)
+        assert list(store.read()) == [new]
+
+    def test_is_removed_once(self, store: AnyKeyStore) -> None:
+        assert store.remove("ci") is False
+        store.add(key("ci"), NOW)
+        store.add(key("shop"), NOW)
+        assert (store.remove("ci"), store.remove("ci")) == (True, False)
+        assert names(store) == ["shop"]
+        store.add(key("ci"), NOW)
+        assert names(store) == ["ci", "shop"]
+
+
+class TestFiveHundredKeys:
+    def full(self, **expired: int) -> list[NamedKey]:
+        return [*(key(f"key-{number}") for number in range(MOST - len(expired))), *(key(*it) for it in expired.items())]
+
+    def test_are_all_that_fit(self, store: AnyKeyStore) -> None:
+        assert MOST == 500
+        fill(store, self.full()[1:])
+        store.add(key("last"), NOW)
+        with pytest.raises(TooManyKeys):
+            store.add(key("one-too-many"), NOW)
+        store.remove("key-7")
+        store.add(key("one-too-many"), NOW)
+        assert len(store.read()) == MOST
+
+    def test_make_room_where_one_has_expired(self, store: AnyKeyStore) -> None:
+        fill(store, self.full(old=NOW, short=NOW + 1))
+        store.add(key("new"), NOW)
+        assert {"old", "short", "new"} & set(names(store)) == {"short", "new"}
+        with pytest.raises(TooManyKeys):
+            store.add(key("newer"), NOW)
+        store.add(key("short", secret="another"), NOW + 1)  # in its own place
+        assert len(store.read()) == MOST
+
+    def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyKeyStore) -> None:
+        scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read")), Scope("endpoints"))
+        keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
+        fill(store, keys[1:])
+        store.add(keys[0], NOW)
+        assert len(store.read()) == MOST
+
+    @pytest.mark.parametrize(
+        ("said", "expected"),
+        [
+            ("Item size to update has exceeded the maximum allowed size", TooManyKeys),
+            ("Invalid UpdateExpression: Expression size has exceeded the maximum allowed size", ClientError),
+        ],
+    )
+    def test_are_fewer_if_their_tags_are_long_in_utf_8(self, said: str, expected: type[Exception]) -> None:
+        """The limit is then that of an item, 400 KB. moto checks it for whole attributes, and so not here."""
+        with pytest.raises(expected):
+            KeyStore(refusing("ValidationException", said), "table").add(key("ci"), NOW)
+
+
+class TestAtOnce:
+    def test_the_first_keys_are_all_kept(self, store: AnyKeyStore) -> None:
+        key_races.first_keys_are_all_kept(store)
+
+    @pytest.mark.parametrize("before", [[], [key("ci", NOW)]], ids=["free", "expired"])
+    def test_one_key_gets_a_name(self, store: AnyKeyStore, before: list[NamedKey]) -> None:
+        fill(store, before)
+        key_races.one_key_gets_a_name(store)
+
+    @pytest.mark.parametrize("expired", [0, 3])
+    def test_no_more_than_fit_are_made(self, store: AnyKeyStore, expired: int) -> None:
+        key_races.no_more_than_fit_are_made(store, expired)
+
+    def test_a_key_is_revoked_once_and_no_other(self, store: AnyKeyStore) -> None:
+        key_races.a_key_is_revoked_once_and_no_other(store)
+
+
+def test_a_key_that_is_always_beaten_is_asked_for_again(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(KeyStore, "_try_to_add", lambda *_: {})
+    with pytest.raises(TryAgain):
+        in_dynamodb(stack).add(key("ci"), NOW)
+
+
+class TestLastUse:
+    def test_is_the_last_one_of_each_key(self, store: AnyKeyStore) -> None:
+        assert store.read_used() == {}
+        for name, at in (("ci", NOW), ("shop", NOW + 1), ("ci", NOW + 2)):
+            store.note_used(key(name), at)
+        assert store.read_used() == {digest("ci"): NOW + 2, digest("shop"): NOW + 1}
+
+    def test_is_not_that_of_an_earlier_key_with_the_name(self, store: AnyKeyStore) -> None:
+        store.note_used(key("ci"), NOW)
+        assert digest("another") not in store.read_used()
+
+    @pytest.mark.parametrize(
+        ("expires_at", "kept_until"),
+        [
+            (None, NOW // 1000 + USED_KEPT),
+            (NOW + 60_000, NOW // 1000 + 60 + USED_KEPT_EXPIRED),
+            (NOW + 380 * 86_400_000, NOW // 1000 + USED_KEPT),
+        ],
+    )
+    def test_is_removed_by_ttl(self, stack: MotoStack, expires_at: int | None, kept_until: int) -> None:
+        in_dynamodb(stack).note_used(key("ci", expires_at), NOW)
+        [item] = items(stack)
+        assert int(item["expiresAt"]["N"]) == kept_until
+
+    def test_that_cannot_be_noted_is_logged_by_its_name(self, log: io.StringIO) -> None:
+        KeyStore(refusing("ThrottlingException"), "table").note_used(key("ci"), NOW)
+        [line] = [json.loads(line) for line in log.getvalue().splitlines()]
+        shown = {name: line[name] for name in ("level", "message", "key", "error", "awsCode")}
+        assert shown == {
+            "level": "WARNING",
+            "message": "Use of a key not noted",
+            "key": "ci",
+            "error": "ThrottlingException",
+            "awsCode": "ThrottlingException",
+        }
+        assert digest("ci") not in log.getvalue()
+
+
+def test_a_request_goes_on_if_the_use_of_its_key_cannot_be_noted(api: Api, stack: MotoStack, clock: FakeClock) -> None:
+    shown, events = new_key(), services.dynamodb_client.meta.events
+    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"),), clock()), clock())
+    tried: list[Any] = []
+
+    def fail(**given: Any) -> None:
+        tried.append(given)
+        raise ConnectTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com/")
+
+    events.register("before-call.dynamodb.UpdateItem", fail)
+    try:
+        statuses = [api.get(TOKENS, {"authorization": f"Bearer {shown}"}).status for _ in range(2)]
+    finally:
+        events.unregister("before-call.dynamodb.UpdateItem", fail)
+    assert (statuses, len(tried)) == ([200, 200], 1)
+    assert in_dynamodb(stack).read_used() == {}
+
+
+def items(stack: MotoStack) -> Any:
+    return boto3.client("dynamodb").scan(TableName=stack.resources["Table"]["Ref"])["Items"]
+
+
+def test_the_doctor_passes_over_keys_and_their_last_use(stack: MotoStack) -> None:
+    store = in_dynamodb(stack)
+    for name in ("ci", "token", "replies"):
+        store.add(key(name, NOW), NOW)
+        store.note_used(key(name), NOW)
+    before = items(stack)
+    answer = stack.functions()["doctor"].call({})
+    assert (answer["finished"], answer["undone"]) == (0, 0)
+    assert [item for item in items(stack) if item["id"]["S"] not in (DOCTOR, OVERDUE)] == before
+
+
+def test_no_stream_passes_keys_and_their_last_use_on(stack: MotoStack) -> None:
+    stream, store = Stream(stack), in_dynamodb(stack)
+    store.add(key("ci", NOW), NOW)
+    store.note_used(key("ci"), NOW)
+    store.remove("ci")
+    assert len(items(stack)) == 2
+    consumers = [name for name, it in stack.functions().items() if "dynamodb" in str(it.properties.get("Events")).lower()]
+    assert {"resume_waiters", "schedule_timeouts"} <= set(consumers)
+    assert [stream.records(name) for name in consumers] == [[]] * len(consumers)
+
+
+def test_a_leaked_item_gives_no_key(api: Api, stack: MotoStack, clock: FakeClock) -> None:
+    """No text that can be read in the table, nor what could be made of one, is accepted anywhere."""
+    shown = new_key()
+    in_dynamodb(stack).add(NamedKey("ci", digest(shown), (Scope("read"), Scope("complete")), clock()), clock())
+    token = api.create()
+    path = f"{TOKENS}/{token['id']}"
+    assert api.get(path, {"authorization": f"Bearer {shown}"}).status == 200
+    leaked = set(texts([item for item in items(stack) if item["id"]["S"].startswith("keys")]))
+    assert {"ci", digest(shown), "read", "complete"} <= leaked
+    assert not any(shown[11:] in text for text in leaked)
+    for guess in [guess for text in leaked for guess in (text, f"tr_prod_sk_{text}", f"tr_prod_sk_{text[:24]}", text[:16])]:
+        assert api.get(path, {"authorization": f"Bearer {guess}"}).status == 401
+    public = {"authorization": f"Bearer {forged(digest(shown), token['id'])}"}
+    assert api.post(f"{path}/complete", {}, public).status == 401
+
+
+def texts(value: Any) -> list[str]:
+    """Every text in a JSON value, also the names of members."""
+    match value:
+        case dict():
+            return [text for pair in value.items() for one in pair for text in texts(one)]
+        case list():
+            return [text for one in value for text in texts(one)]
+    return [value] if isinstance(value, str) else []

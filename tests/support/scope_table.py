@@ -1,0 +1,185 @@
+"""Which key may use which route (contract Q3): the cells of the table, and a request for each.
+
+The rows are the operations that take the API key. A new one is a row by itself, and if it has no scope, it must be among
+ROOT_ONLY. The columns are the keys. The same cells are tried in process and over HTTP.
+"""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from openapi.operation import Operation
+from openapi.operations import ENDPOINTS, OPERATIONS, TOKENS, by_id
+from waitpoints.named_keys import new_key
+
+Ask = Callable[[str, str, Any, str], tuple[int, Any]]
+"""Send a request: a method, a path, a body and a key. Returns the status and the JSON of the answer."""
+
+KEYS = "/api/v1/keys"
+MINT = by_id("mint_public_token_v1").path
+TAG, OTHER_TAG = "team-a", "team-b"
+ENDPOINT = "scope-table"
+ACTIONS = ("create", "complete", "read", "endpoints")
+SCOPES = (*ACTIONS, f"create:{TAG}", f"complete:{TAG}", f"read:{TAG}")
+INVALID = ("unknown", "revoked", "expired")
+ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
+NOT_OF_ONE_TOKEN = {"create_waitpoint_token_v1", "list_waitpoint_tokens_v1", "mint_public_token_v1"}
+"""They need no token with the tag: create sets it, a list shows only such tokens, a public access token is checked at use."""
+CHANGES_ITS_TOKEN = {"complete_waitpoint_token_v1", "complete_waitpoint_key_v1", "move_waitpoint_token_deadline_v1"}
+CLOSED = [operation for operation in OPERATIONS if "secretKey" in operation.credentials]
+COMPLETE, PACKET = by_id("complete_waitpoint_token_v1"), by_id("get_packet_v1")
+LARGE = '"' * 800_000  # twice as much in JSON, and four times in the JSON of an answer
+NEW_KEY_WORKS_AFTER = 5.0  # seconds, in an environment that has just read the keys
+ENDS_AFTER = 15  # seconds
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One request. `tag` is that of the token that it is about."""
+
+    operation: Operation
+    holder: str
+    tag: str
+    status: int
+
+    @property
+    def says(self) -> str:
+        """What a 403 must say."""
+        if self.operation.scope is None:
+            return "Only the root key may do this"
+        return f"lacks the scope {self.operation.scope}"
+
+
+def cells(operation: Operation) -> Iterator[Cell]:
+    for holder in ("root", *INVALID, *SCOPES):
+        for tag in (TAG, OTHER_TAG) if ":" in holder else (OTHER_TAG,):
+            yield Cell(operation, holder, tag, _status(operation, holder, tag))
+
+
+def _status(operation: Operation, holder: str, tag: str) -> int:
+    if holder == "root":
+        return 200
+    if operation.scope is None:
+        return 403
+    if holder in INVALID:
+        return 401
+    action, _, limit = holder.partition(":")
+    if action != operation.scope:
+        return 403
+    return 200 if limit in ("", tag) or operation.id in NOT_OF_ONE_TOKEN else 403
+
+
+@dataclass
+class Holders:
+    """A key of every kind, on one stack. `pass_time` lets so many seconds go by."""
+
+    ask: Ask
+    root: str
+    pass_time: Callable[[float], object]
+    names: list[str] = field(default_factory=list)
+    """Of the keys that were made, in order."""
+    public: dict[str, str] = field(default_factory=dict)
+    """Public access tokens for every token, by who has made them."""
+
+    def __post_init__(self) -> None:
+        self.keys = {scope: self.make(scope) for scope in SCOPES}
+        self.keys |= {"root": self.root, "sdk": self.make("create", "complete", "read"), "unknown": new_key()}
+        self.keys["expired"] = self.make(*ACTIONS, expiresIn="1s")
+        self.keys["revoked"] = self.make(*ACTIONS)
+        self.revoke(self.names[-1])
+        makers = {**self.keys, "expired": self.make("complete", expiresIn=f"{ENDS_AFTER}s"), "revoked": self.make("complete")}
+        self.made_at = time.monotonic()
+        self.pass_time(NEW_KEY_WORKS_AFTER)
+        self.public = {holder: self.mint(makers[holder], "admin") for holder in ("root", "complete", "expired", "revoked")}
+        self.revoke(self.names[-1])
+
+    def make(self, *scopes: str, **options: str) -> str:
+        self.names.append(f"table-{uuid.uuid4().hex}")
+        made: str = self._ask_root("POST", KEYS, {"name": self.names[-1], "scopes": scopes, **options})["key"]
+        return made
+
+    def revoke(self, name: str) -> None:
+        self._ask_root("DELETE", f"{KEYS}/{name}", None)
+
+    def mint(self, key: str, *scopes: str) -> str:
+        status, answer = self.ask("POST", MINT, {"scopes": scopes}, key)
+        assert status == 200, answer
+        minted: str = answer["token"]
+        return minted
+
+    def new_token(self, tag: str, operation: Operation = COMPLETE) -> Mapping[str, str]:
+        """A token that waits, or one with a large output if the operation is about those."""
+        key = uuid.uuid4().hex
+        token = f"{TOKENS}/{self._ask_root('POST', TOKENS, {'tags': [tag], 'idempotencyKey': key})['id']}"
+        if operation is PACKET:
+            self._ask_root("POST", f"{token}/complete", {"data": LARGE})
+        found = self._ask_root("GET", token, None)
+        return {"id": found["id"], "key": key, "path": str(found.get("output"))}
+
+    def status_of(self, token: Mapping[str, str]) -> str:
+        status: str = self._ask_root("GET", f"{TOKENS}/{token['id']}", None)["status"]
+        return status
+
+    def _ask_root(self, method: str, path: str, body: Any) -> Any:
+        status, answer = self.ask(method, path, body, self.root)
+        assert status == 200, answer
+        return answer
+
+    def try_row(self, operation: Operation) -> None:
+        """Try every cell of an operation. What is refused changes nothing."""
+        unchanged = {tag: self.new_token(tag, operation) for tag in (TAG, OTHER_TAG)}
+        before = [self.status_of(token) for token in unchanged.values()]
+        for cell in cells(operation):
+            token = unchanged[cell.tag]
+            if cell.status == 200:
+                self._prepare(operation)
+                token = self.new_token(cell.tag) if operation.id in CHANGES_ITS_TOKEN else token
+            status, answer = self.ask(*self._request(operation, token), self.keys[cell.holder])
+            shown = f"{operation.route} with {cell.holder}, of a token with {cell.tag}: {status} {json.dumps(answer)[:300]}"
+            assert status == cell.status, shown
+            assert status != 403 or cell.says in answer["error"], shown
+        assert [self.status_of(token) for token in unchanged.values()] == before
+
+    def request(self, operation: Operation) -> tuple[str, str, Any]:
+        """A request that is answered 200 as often as it is sent, unless it deletes."""
+        self._prepare(operation)
+        return self._request(operation, self.new_token(OTHER_TAG, operation))
+
+    def _prepare(self, operation: Operation) -> None:
+        """Make the endpoint or the key that the operation is about."""
+        if operation.path.startswith(ENDPOINTS):
+            put = by_id("put_endpoint_v1")
+            assert put.body is not None
+            self._ask_root("PUT", put.example_path(name=ENDPOINT), put.body.example)
+        if operation.path.startswith(KEYS):
+            self.make("read")
+
+    def _request(self, operation: Operation, token: Mapping[str, str]) -> tuple[str, str, Any]:
+        name = self.names[-1] if operation.path.startswith(KEYS) else ENDPOINT
+        places = {"waitpointId": token["id"], "path": token["path"], "name": name}
+        body = operation.body.example if operation.body else None
+        if operation.id == "complete_waitpoint_key_v1":
+            body = {"idempotencyKey": token["key"], "data": 1}
+        elif operation.id == "create_key_v1":
+            body = {"name": uuid.uuid4().hex, "scopes": ["read"]}
+        return operation.method, operation.example_path(**places), body
+
+    def try_public_access_tokens(self) -> None:
+        """Try what the tokens of each key complete."""
+        limited = {tag: self.new_token(tag) for tag in (TAG, OTHER_TAG)}
+        scopes = [f"write:waitpoints:{token['id']}" for token in limited.values()]
+        single = self.mint(self.keys[f"complete:{TAG}"], *scopes)
+        for credential, token, status in (
+            (self.public["root"], self.new_token(TAG), 200),
+            (self.public["complete"], self.new_token(OTHER_TAG), 200),
+            (single, limited[TAG], 200),
+            (single, limited[OTHER_TAG], 403),
+            (single, self.new_token(TAG), 403),
+            (self.public["revoked"], self.new_token(TAG), 401),
+            (self.public["expired"], self.new_token(TAG), 401),
+        ):
+            found, answer = self.ask(*self._request(COMPLETE, token), credential)
+            assert (found, self.status_of(token)) == (status, "COMPLETED" if status == 200 else "WAITING"), answer

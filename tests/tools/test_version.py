@@ -1,0 +1,85 @@
+"""One version, of the stack and of its client: each file that repeats it has the same one."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from in_process.template import Template
+from local import version
+from local.stack import ROOT, LocalError
+from tests.support import previous
+
+CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
+HEADINGS = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)
+NOW = version.read()
+OTHER = "7.8.9"
+PATHS = sorted({path for path, _ in version.PLACES})
+
+
+@pytest.fixture
+def copied(tmp_path: Path) -> Path:
+    """A folder with the files that name the version."""
+    for path in PATHS:
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    return tmp_path
+
+
+def test_every_file_names_the_version_of_the_client() -> None:
+    assert version.differing() == {}
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path != version.SOURCE])
+def test_a_file_with_another_version_is_found(copied: Path, path: str) -> None:
+    file = copied / path
+    file.write_text(file.read_text().replace(NOW, OTHER))
+    assert version.differing(copied) == {path: OTHER}
+
+
+@pytest.mark.parametrize("other", [OTHER, "0.10.0.dev0"])
+def test_another_version_is_written_into_each_and_nothing_else_changes(copied: Path, other: str) -> None:
+    before = {path: (copied / path).read_text() for path in PATHS}
+    version.write(other, copied)
+    assert version.read(copied) == other
+    assert version.differing(copied) == {}
+    version.write(NOW, copied)
+    assert {path: (copied / path).read_text() for path in PATHS} == before
+
+
+@pytest.mark.parametrize("wrong", ["", "0.3", "v0.3.0", "0.3.0.dev1", "0.3.0rc1", "0.03.0", "0.3.0 "])
+def test_a_version_of_another_form_changes_nothing(copied: Path, wrong: str) -> None:
+    with pytest.raises(LocalError, match=r"is not a version: write 0\.3\.0, or 0\.4\.0\.dev0"):
+        version.write(wrong, copied)
+    assert version.read(copied) == NOW
+
+
+def test_a_file_that_no_longer_names_it_is_told(copied: Path) -> None:
+    (copied / "template.yaml").write_text("Resources: {}\n")
+    with pytest.raises(LocalError, match=r"template\.yaml names the version 0 times"):
+        version.write(OTHER, copied)
+
+
+def test_the_stack_says_it_in_an_output_and_in_the_console_alone() -> None:
+    template = Template.load()
+    assert template.body["Outputs"]["Version"]["Value"] == NOW
+    variables = {
+        name: properties.get("Environment", {}).get("Variables", {})
+        for name, properties in template.resources("AWS::Serverless::Function").items()
+    }
+    assert {name: its["STACK_VERSION"] for name, its in variables.items() if "STACK_VERSION" in its} == {"ShowConsole": NOW}
+    assert "STACK_VERSION" not in template.body["Globals"]["Function"]["Environment"]["Variables"]
+
+
+def test_the_changelog_begins_with_it() -> None:
+    """A commit between two releases is a development version of the next one."""
+    release, is_development, _ = NOW.partition(".dev0")
+    assert HEADINGS[0] == (f"{release} (not released yet)" if is_development else release)
+    numbers = [tuple(map(int, heading.split()[0].split("."))) for heading in HEADINGS]
+    assert numbers == sorted(set(numbers), reverse=True)
+
+
+def test_the_tests_upgrade_from_the_last_release_of_the_changelog() -> None:
+    [last, *_] = [found for heading in HEADINGS if (found := re.fullmatch(r"\S+ \(commit (\w{7})\)", heading))]
+    assert previous.PREVIOUS.startswith(last[1])

@@ -1,0 +1,103 @@
+"""The hosted workflows: what they may do, whose code they run, and that a known vulnerability fails one of them."""
+
+import json
+import re
+import shlex
+import subprocess
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+import yaml
+
+from local.stack import ROOT
+
+FOLDER = ROOT / ".github" / "workflows"
+WORKFLOWS = {path.stem: yaml.safe_load(path.read_text()) for path in FOLDER.glob("*.yml")}
+RELEASE = WORKFLOWS["release"]["jobs"]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_each_action_is_pinned_to_a_commit(name: str) -> None:
+    uses = re.findall(r"uses: (.*)", (FOLDER / f"{name}.yml").read_text())
+    assert uses
+    assert [it for it in uses if not re.fullmatch(r"[\w-]+/[\w-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", it)] == []
+
+
+def test_one_action_has_one_commit() -> None:
+    uses = {use for path in FOLDER.glob("*.yml") for use in re.findall(r"uses: (.*)", path.read_text())}
+    assert len(uses) == len({use.partition("@")[0] for use in uses})
+
+
+def test_only_three_jobs_may_write_and_each_one_thing() -> None:
+    """Which permission is for what: docs.github.com/en/actions/reference/workflows-and-actions/workflow-syntax#permissions"""
+    assert {name: it["permissions"] for name, it in WORKFLOWS.items()} == {
+        "ci": {"contents": "read"},
+        "audit": {"contents": "read"},
+        "release": {},
+    }
+    may = {name: {what for what, how in job["permissions"].items() if how == "write"} for name, job in RELEASE.items()}
+    assert may == {"make": set(), "attest": {"id-token", "attestations"}, "pypi": {"id-token"}, "github": {"contents"}}
+
+
+def test_no_job_that_may_write_runs_code_of_the_tree() -> None:
+    for name in ("attest", "pypi", "github"):
+        actions = [step.get("uses", "") for step in RELEASE[name]["steps"]]
+        assert not any("checkout" in it for it in actions)
+
+
+def test_what_is_published_is_what_was_made_and_attested() -> None:
+    assert [RELEASE[name].get("needs") for name in ("make", "attest", "pypi", "github")] == [None, "make", "attest", "pypi"]
+    made = " ".join(step.get("run", "") for step in RELEASE["make"]["steps"])
+    assert 'make release VERSION="${GITHUB_REF_NAME#v}"' in made
+
+
+class Database(BaseHTTPRequestHandler):
+    """Stands for OSV, which knows a vulnerability of PyJWT: google.github.io/osv.dev/api"""
+
+    def do_POST(self) -> None:
+        queries = json.loads(self.rfile.read(int(self.headers["content-length"])))["queries"]
+        known = {"vulns": [{"id": "PYSEC-2030-1", "modified": "2030-01-31T12:00:00Z"}]}
+        self.answer({"results": [known if it["package"]["name"] == self.server.vulnerable else {} for it in queries]})  # type: ignore[attr-defined]
+
+    def do_GET(self) -> None:
+        self.answer({"id": "PYSEC-2030-1", "modified": "2030-01-31T12:00:00Z", "summary": "Accepts any signature"})
+
+    def answer(self, document: Any) -> None:
+        body = json.dumps(document).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def database() -> Iterator[HTTPServer]:
+    with HTTPServer(("127.0.0.1", 0), Database) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+@pytest.mark.slow  # it starts processes
+@pytest.mark.parametrize(("vulnerable", "status"), [("pyjwt", 1), ("no-library-of-ours", 0)])
+def test_a_known_vulnerability_fails_the_audit(database: HTTPServer, vulnerable: str, status: int) -> None:
+    assert WORKFLOWS["audit"]["jobs"]["audit"]["steps"][-1]["run"] == "make audit"
+    database.vulnerable = vulnerable  # type: ignore[attr-defined]
+    dry_run = ["make", "-n", "--no-print-directory", "audit"]
+    command = subprocess.run(dry_run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    done = subprocess.run(
+        [*shlex.split(command.splitlines()[-1]), "--service-url", f"http://127.0.0.1:{database.server_port}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status, done.stderr
+    assert ("pyjwt 2." in done.stdout and "Accepts any signature" in done.stdout) == bool(status)

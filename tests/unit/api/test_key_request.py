@@ -1,0 +1,137 @@
+"""What a request for a named key may say."""
+
+from typing import Any
+
+import pytest
+
+from waitpoints.api import key_request
+from waitpoints.aws.key_store import ITEM, KEYS, PARTITION, _map
+from waitpoints.errors import InvalidKey, InvalidRequest
+from waitpoints.named_keys import MOST, NamedKey, Scope
+
+NOW, DAY = 1_700_000_000_000, 86_400_000
+LONGEST_TAG = "x" * 128
+
+
+def parse(**fields: Any) -> NamedKey:
+    return key_request.parse({"name": "job", "scopes": ["read"], **fields}, "d" * 64, NOW)
+
+
+@pytest.mark.parametrize("name", ["a", "7", "Nightly-Job_2.1", "a..b", "x" * 64])
+def test_a_name_has_letters_digits_and_marks(name: str) -> None:
+    assert parse(name=name).name == name
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65, ".", "..", "-a", "_a", "a b", "a/b", "a:b", "größe", "a\n", "\u0661", "#"])
+def test_another_name_is_refused_with_what_is_accepted(name: str) -> None:
+    with pytest.raises(InvalidKey, match="Invalid name: expected 1 to 64 letters"):
+        parse(name=name)
+
+
+@pytest.mark.parametrize(
+    ("texts", "scopes"),
+    [
+        (["read"], [Scope("read")]),
+        (["endpoints", "create"], [Scope("endpoints"), Scope("create")]),
+        (["create:team-a", "complete:team-b", "read"], [Scope("create", "team-a"), Scope("complete", "team-b"), Scope("read")]),
+        (["read:order:7, eu"], [Scope("read", "order:7, eu")]),
+        ([f"read:{LONGEST_TAG}"], [Scope("read", LONGEST_TAG)]),
+        (["create:größe 🎈"], [Scope("create", "größe 🎈")]),
+    ],
+)
+def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]) -> None:
+    made = parse(scopes=texts)
+    assert made.scopes == tuple(scopes)
+    assert [str(scope) for scope in made.scopes] == texts
+
+
+@pytest.mark.parametrize(
+    ("texts", "reason"),
+    [
+        ([], "none is given"),
+        ([""], '"" is none'),
+        (["write"], '"write" is none'),
+        (["Read"], '"Read" is none'),
+        (["read "], '"read " is none'),
+        (["admin:x"], '"admin:x" is none'),
+        (["read", "read"], '"read" comes twice'),
+        (["read:a", "read:b"], '"read" comes twice'),
+        (["read", "create", "read:a"], '"read" comes twice'),
+        (["create:"], 'the tag of "create" has 0 characters'),
+        ([f"read:{LONGEST_TAG}x"], 'the tag of "read" has 129 characters'),
+        ([f"read:{'🎈' * 65}"], 'the tag of "read" has 130 characters'),
+        (["endpoints:a"], '"endpoints" takes no tag'),
+        (["endpoints:"], '"endpoints" takes no tag'),
+        (["x" * 5_000], f'"{"x" * 60}…" is none'),
+    ],
+)
+def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason: str) -> None:
+    with pytest.raises(InvalidKey) as refusal:
+        parse(scopes=texts)
+    assert refusal.value.message.startswith(f'Invalid scopes: {reason}; expected "create", "complete", "read" or "endpoints"')
+    assert len(refusal.value.message) < 500
+
+
+def test_scopes_have_a_limit_in_all() -> None:
+    tags = "é" * 82, "é" * 81, "é" * 82  # of two bytes each
+    texts = [f"{action}:{tag}" for action, tag in zip(("create", "complete", "read"), tags, strict=True)]
+    assert len("".join(texts).encode()) == key_request.MAX_BYTES - 1
+    assert len(parse(scopes=texts).scopes) == 3
+    assert parse(scopes=[f"{texts[0]}x", *texts[1:]])
+    with pytest.raises(InvalidKey, match="more than 512 bytes in all"):
+        parse(scopes=[f"{texts[0]}xx", *texts[1:]])
+
+
+@pytest.mark.parametrize(("text", "milliseconds"), [("1s", 1_000), ("12h", DAY // 2), ("1w1d", 8 * DAY), ("3650d", 3650 * DAY)])
+def test_a_key_expires_after_a_duration(text: str, milliseconds: int) -> None:
+    assert parse(expiresIn=text).expires_at == NOW + milliseconds
+
+
+@pytest.mark.parametrize("text", ["", "0s", "soon", "90", "-1d", "2030-01-31", "3651d", "9" * 50 + "d", "1.5d"])
+def test_another_duration_is_refused_with_what_is_accepted(text: str) -> None:
+    with pytest.raises(InvalidKey, match=r'Invalid expiresIn: expected a duration such as "12h", .* of at most 3650d'):
+        parse(expiresIn=text)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ([], 'expected an object with "name" and "scopes"'),
+        ({"scopes": ["read"]}, '"name" is required, such as "nightly-job"'),
+        ({"name": "job"}, '"scopes" is required, such as ["create:team-a","read"]'),
+        ({"name": "job", "scopes": "read"}, 'expected a list at "scopes"'),
+        ({"name": "job", "scopes": [7]}, 'expected a text at "scopes[0]"'),
+        ({"name": 7, "scopes": ["read"]}, 'expected a text at "name"'),
+        ({"name": "job", "scopes": ["read"], "expiresIn": 7}, 'expected a text at "expiresIn"'),
+        ({"name": "job", "scopes": ["read"], "expiresAt": "2030-01-01"}, 'did you mean "expiresIn"?'),
+    ],
+)
+def test_a_body_of_another_shape_is_refused(body: Any, said: str) -> None:
+    with pytest.raises(InvalidRequest) as refusal:
+        key_request.parse(body, "d" * 64, NOW)
+    assert said in refusal.value.message
+
+
+def size(value: Any) -> int:
+    """A value's size in an item (docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html)."""
+    match value:
+        case str():
+            return len(value.encode())
+        case int():
+            return (len(str(value)) + 1) // 2 + 1
+        case list():
+            return 3 + sum(1 + size(it) for it in value)
+        case dict():
+            return 3 + sum(1 + size(name) + size(it) for name, it in value.items())
+    raise NotImplementedError(type(value))
+
+
+def test_as_many_keys_as_a_stack_holds_fit_into_an_item() -> None:
+    """It has at most 400 KB, with the names of its attributes (…/developerguide/Constraints.html)."""
+    texts = [f"create:{LONGEST_TAG}", f"complete:{LONGEST_TAG}", f"read:{LONGEST_TAG}", "endpoints"]
+    room = key_request.MAX_BYTES - len("".join(texts))
+    texts[0] = texts[0][:-room] + "é" * room  # as many bytes as all may have
+    assert len("".join(texts).encode()) == key_request.MAX_BYTES
+    largest = parse(name="x" * 64, scopes=texts, expiresIn="3650d")
+    keys = {f"{number:03}{largest.name[3:]}": _map(largest) for number in range(MOST)}
+    assert size({"id": PARTITION, "item": ITEM, KEYS: keys}) < 400 * 1024

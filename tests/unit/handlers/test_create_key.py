@@ -1,0 +1,96 @@
+"""The route that makes a named key."""
+
+import io
+import json
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from openapi import answers
+from openapi.operations import KEYS
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.named_keys import MOST, NamedKey, Scope, digest, has_form
+from waitpoints.token import iso
+
+DAY = 86_400_000
+SMALLEST = {"name": "nightly-job", "scopes": ["read"]}
+
+
+def make(api: Api, **fields: Any) -> HttpAnswer:
+    return api.post(KEYS, {**SMALLEST, **fields})
+
+
+class TestCreateKey:
+    def test_shows_the_key_and_stores_only_its_digest(self, api: Api, world: InMemory) -> None:
+        answer = make(api, scopes=["create:team-a", "endpoints"], expiresIn="90d")
+        key, now = answer.json.pop("key"), world.clock()
+        assert has_form(key)
+        assert (answer.status, answer.json | {"key": None}) == (
+            200,
+            {
+                "name": "nightly-job",
+                "key": None,
+                "scopes": ["create:team-a", "endpoints"],
+                "createdAt": iso(now),
+                "expiresAt": iso(now + 90 * DAY),
+            },
+        )
+        scopes = (Scope("create", "team-a"), Scope("endpoints"))
+        assert world.key_store.keys == {"nightly-job": NamedKey("nightly-job", digest(key), scopes, now, now + 90 * DAY)}
+        assert key not in repr(world.key_store.keys)
+
+    def test_that_does_not_expire_has_no_expiry(self, api: Api) -> None:
+        made = make(api).json
+        answers.CreatedKey.model_validate(made)
+        assert "expiresAt" not in made
+
+    def test_makes_a_key_that_may_do_what_its_scopes_say_until_it_expires(self, api: Api, world: InMemory) -> None:
+        key = make(api, expiresIn="1h").json["key"]
+        with_it = {"authorization": f"Bearer {key}"}
+        assert api.get(TOKENS, with_it).status == 200
+        refused = api.post(TOKENS, {}, with_it)
+        assert (refused.status, refused.error) == (403, "This key lacks the scope create")
+        world.clock.advance(3_600_000)
+        assert api.get(TOKENS, with_it).status == 401
+
+    def test_makes_another_key_each_time(self, api: Api) -> None:
+        assert len({make(api, name=f"key-{number}").json["key"] for number in range(20)}) == 20
+
+    def test_of_a_name_that_is_taken_is_409_and_changes_nothing(self, api: Api, world: InMemory) -> None:
+        make(api)
+        before = dict(world.key_store.keys)
+        answer = make(api, scopes=["create"])
+        assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
+        assert "revoke it first" in answer.error
+        assert world.key_store.keys == before
+
+    def test_of_a_name_whose_key_has_expired_makes_a_new_one(self, api: Api, world: InMemory) -> None:
+        old = make(api, expiresIn="1h").json["key"]
+        world.clock.advance(3_600_000)
+        new = make(api).json["key"]
+        assert new != old
+        assert api.get(TOKENS, {"authorization": f"Bearer {new}"}).status == 200
+        assert api.get(TOKENS, {"authorization": f"Bearer {old}"}).status == 401
+
+    def test_of_more_than_the_stack_holds_is_409(self, api: Api, world: InMemory) -> None:
+        for number in range(MOST):
+            world.key_store.make(f"key-{number}", "read")
+        answer = make(api)
+        assert (answer.status, answer.headers["x-should-retry"]) == (409, "false")
+        assert "revoke one first" in answer.error
+        assert len(world.key_store.keys) == MOST
+
+    def test_is_only_for_the_root_key(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("everything", "create", "complete", "read", "endpoints")
+        answer = api.post(KEYS, SMALLEST, {"authorization": f"Bearer {key}"})
+        assert answer.status == 403
+        assert answer.error.startswith("Only the root key may do this")
+        assert list(world.key_store.keys) == ["everything"]
+
+    def test_has_the_name_in_its_log_line_and_never_the_key(
+        self, api: Api, log: io.StringIO, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        key = make(api).json["key"]
+        assert json.loads(log.getvalue())["madeKey"] == "nightly-job"
+        assert key not in log.getvalue() + capsys.readouterr().out

@@ -1,0 +1,45 @@
+"""The route that lists named keys."""
+
+from typing import Any
+
+from in_process.api_gateway import TOKENS, Api
+from openapi import answers
+from openapi.operations import KEYS
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.token import iso
+
+
+def listed(api: Api) -> Any:
+    answer = api.get(KEYS)
+    assert answer.status == 200, answer.text
+    answers.ListKeysResult.model_validate(answer.json)
+    return answer.json["data"]
+
+
+class TestListKeys:
+    def test_of_no_keys_is_empty(self, api: Api) -> None:
+        assert listed(api) == []
+
+    def test_shows_them_by_name_as_they_were_made_but_for_the_key(self, api: Api) -> None:
+        made = [
+            api.post(KEYS, {"name": name, "scopes": ["read", "create:team-a"], **more}).json
+            for name, more in (("b", {}), ("a.1", {"expiresIn": "7d"}), ("C", {}))
+        ]
+        for it in made:
+            del it["key"]
+        assert listed(api) == [made[2], made[1], made[0]]
+
+    def test_shows_when_each_was_last_used(self, api: Api, world: InMemory) -> None:
+        key, _ = (world.key_store.make(name, "read") for name in ("used", "unused"))
+        assert api.get(TOKENS, {"authorization": f"Bearer {key}"}).status == 200
+        assert {it["name"]: it.get("lastUsedAt") for it in listed(api)} == {"used": iso(world.clock()), "unused": None}
+
+    def test_shows_one_that_has_expired(self, api: Api, world: InMemory) -> None:
+        world.key_store.make("old", "read", expires_at=world.clock() - 1)
+        assert [it["expiresAt"] for it in listed(api)] == [iso(world.clock() - 1)]
+
+    def test_is_only_for_the_root_key(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("everything", "create", "complete", "read", "endpoints")
+        answer = api.get(KEYS, {"authorization": f"Bearer {key}"})
+        assert answer.status == 403
+        assert answer.error.startswith("Only the root key may do this")

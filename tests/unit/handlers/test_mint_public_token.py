@@ -1,0 +1,206 @@
+"""Public access tokens of named keys: what they may complete, and when they end (contract Q12 and Q13)."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import jwt
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.credentials import AUDIENCE, ISSUER, write_scope
+from waitpoints.named_keys import digest
+
+MINT, SIGN, CLAIMS = "/api/v1/auth/public-tokens", "/api/v1/auth/jwt", "/api/v1/auth/jwt/claims"
+FROM_SDK = {"x-trigger-source": "sdk"}
+DAY = 86_400  # seconds
+HARMLESS = ["read:waitpoints", "read:runs:run_1", "write:tags:a", "trigger:tasks:a", "admin:x", "write", ""]
+WIDE = ["write:waitpoints", "write:all", "*:waitpoints", "*:all", "admin"]
+
+
+def bearer(credential: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {credential}"}
+
+
+def claims(world: InMemory, token: str) -> dict[str, Any]:
+    decoded: dict[str, Any] = jwt.decode(
+        token, world.api_key.read_current(), algorithms=["HS256"], audience=AUDIENCE, issuer=ISSUER
+    )
+    return decoded
+
+
+def mint(api: Api, key: str, *scopes: str, **body: Any) -> str:
+    answer = api.post(MINT, {"scopes": scopes, **body}, bearer(key))
+    assert answer.status == 200, answer.text
+    token: str = answer.json["token"]
+    return token
+
+
+def complete(api: Api, credential: str, token_id: str) -> HttpAnswer:
+    return api.post(f"{TOKENS}/{token_id}/complete", {"data": 1}, bearer(credential))
+
+
+class TestMint:
+    def test_a_token_says_which_key_made_it_and_lives_for_fifteen_minutes(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("nightly", "complete")
+        asked_at = int(time.time())
+        found = claims(world, mint(api, key, "write:waitpoints:waitpoint_1"))
+        assert 0 <= found.pop("iat") - asked_at <= 5
+        assert 900 <= found.pop("exp") - asked_at <= 905
+        assert found == {
+            "sub": f"waitpoints/{digest(key)[:16]}",
+            "pub": True,
+            "scopes": ["write:waitpoints:waitpoint_1"],
+            "iss": ISSUER,
+            "aud": AUDIENCE,
+        }
+
+    def test_the_root_key_gets_one_that_no_named_key_ends(self, api: Api, world: InMemory) -> None:
+        found = claims(world, mint(api, world.api_key.read_current(), "admin", expirationTime="1h"))
+        assert (found["scopes"], found["exp"] - found["iat"], found["sub"]) == (["admin"], 3600, "waitpoints")
+
+    @pytest.mark.parametrize(
+        ("asked", "status"), [("30d", 200), ("30d1s", 422), ("0s", 422), ("soon", 422), (1_800_000_900, 200)]
+    )
+    def test_thirty_days_are_the_most(self, api: Api, world: InMemory, asked: Any, status: int) -> None:
+        key = world.key_store.make("nightly", "complete")
+        body = {"scopes": ["write:waitpoints:waitpoint_1"], "expirationTime": asked}
+        assert api.post(MINT, body, bearer(key)).status == status
+
+    @pytest.mark.parametrize("body", [{}, {"scopes": []}, {"scopes": "admin"}, {"scopes": ["a"], "oneTimeUse": True}, []])
+    def test_a_body_of_the_wrong_shape_is_400(self, api: Api, body: Any) -> None:
+        assert api.post(MINT, body).status == 400
+
+    def test_what_only_the_sdk_sends_is_ignored(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("nightly", "complete")
+        body = {"scopes": ["trigger:tasks:a"], "oneTimeUse": True, "realtime": {"skipColumns": ["payload"]}}
+        answer = api.post(MINT, body, bearer(key) | FROM_SDK)
+        assert (answer.status, claims(world, answer.json["token"])["scopes"]) == (200, ["trigger:tasks:a"])
+
+    def test_a_public_access_token_cannot_make_another(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("nightly", "complete")
+        answer = api.post(MINT, {"scopes": ["admin"]}, bearer(mint(api, key, "admin")))
+        assert (answer.status, answer.error) == (401, "Invalid API key")
+
+
+class TestScopesAreWithinThoseOfTheKey:
+    @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
+    def test_a_key_that_may_complete_any_token_can_allow_it(self, api: Api, world: InMemory, scope: str) -> None:
+        mint(api, world.key_store.make("nightly", "complete"), scope)
+
+    @pytest.mark.parametrize("scope", WIDE)
+    def test_a_key_that_is_limited_to_a_tag_cannot_allow_every_token(self, api: Api, world: InMemory, scope: str) -> None:
+        key = world.key_store.make("nightly", "complete:team-a", "create", "read")
+        answer = api.post(MINT, {"scopes": ["read:waitpoints", scope]}, bearer(key))
+        assert (answer.status, answer.json["code"]) == (403, "unauthorized")
+        assert "lacks the scope complete:" in answer.error
+        assert "complete:team-a" in answer.error
+
+    @pytest.mark.parametrize("scope", ["write:waitpoints:waitpoint_1", "*:all:waitpoint_1", *HARMLESS])
+    def test_a_key_that_is_limited_to_a_tag_can_allow_single_tokens(self, api: Api, world: InMemory, scope: str) -> None:
+        mint(api, world.key_store.make("nightly", "complete:team-a"), scope)
+
+    @pytest.mark.parametrize("scope", [*WIDE, "write:waitpoints:waitpoint_1", *HARMLESS])
+    def test_a_key_without_complete_can_allow_nothing(self, api: Api, world: InMemory, scope: str) -> None:
+        key = world.key_store.make("nightly", "create", "read", "endpoints")
+        answer = api.post(MINT, {"scopes": [scope]}, bearer(key))
+        assert (answer.status, answer.error) == (403, "This key lacks the scope complete")
+
+    @pytest.mark.parametrize("scope", HARMLESS)
+    def test_a_scope_that_completes_nothing_opens_nothing(self, api: Api, world: InMemory, scope: str) -> None:
+        public = mint(api, world.key_store.make("nightly", "complete"), scope)
+        assert complete(api, public, api.create()["id"]).status == 403
+
+    def test_a_star_in_the_place_of_an_id_is_no_wildcard(self, api: Api, world: InMemory) -> None:
+        public = mint(api, world.key_store.make("nightly", "complete:team-a"), "write:waitpoints:*", "write:waitpoints:")
+        assert complete(api, public, api.create(tags=["team-a"])["id"]).status == 403
+
+    @pytest.mark.parametrize(("path", "body"), [(SIGN, {"claims": {"scopes": ["read:runs"]}}), (CLAIMS, None)])
+    def test_a_named_key_is_told_at_once_that_only_the_root_key_signs(
+        self, api: Api, world: InMemory, path: str, body: Any
+    ) -> None:
+        key = world.key_store.make("nightly", "create", "complete", "read", "endpoints")
+        answer = api.post(path, body, bearer(key))
+        assert (answer.status, "Only the root key may do this" in answer.error) == (403, True)
+
+
+def revoke(world: InMemory) -> None:
+    world.key_store.remove("nightly")
+
+
+def make_again(world: InMemory) -> None:
+    world.key_store.make("nightly", "create", "complete")
+
+
+def expire(world: InMemory) -> None:
+    world.clock.advance(seconds=3600)
+
+
+class TestATokenEndsWithItsKey:
+    @pytest.mark.parametrize("end", [revoke, make_again, expire])
+    def test_within_a_minute(self, api: Api, world: InMemory, end: Callable[[InMemory], None]) -> None:
+        key = world.key_store.make("nightly", "create", "complete", expires_at=world.clock() + 3_600_000)
+        created = api.post(TOKENS, {}, bearer(key))
+        token_id, given = created.json["id"], created.headers["x-trigger-jwt"]
+        minted = mint(api, key, "write:waitpoints", expirationTime="30d")
+        end(world)
+        world.clock.advance(seconds=60)
+        for public in (minted, given):
+            answer = complete(api, public, token_id)
+            assert (answer.status, "has been revoked or has expired" in answer.error) == (401, True)
+        assert api.retrieve(token_id)["status"] == "WAITING"
+
+    def test_and_lives_as_long_as_it(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("nightly", "complete")
+        minted = mint(api, key, "write:waitpoints", expirationTime="30d")
+        for _ in range(3):
+            world.clock.advance(seconds=DAY)
+            assert complete(api, minted, api.create()["id"]).status == 200
+
+    def test_is_503_while_the_keys_cannot_be_read(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("nightly", "complete")
+        minted, token_id = mint(api, key, "write:waitpoints"), api.create()["id"]
+        world.key_store.failure = EndpointConnectionError(endpoint_url="https://dynamodb")
+        assert complete(api, minted, token_id).status == 200
+        world.clock.advance(seconds=60)
+        assert complete(api, minted, token_id).status == 503
+        of_root = world.credentials.sign_public_access_token([write_scope(token_id)])
+        assert complete(api, of_root, token_id).status == 200
+
+    def test_is_checked_by_one_read_a_minute(self, api: Api, world: InMemory) -> None:
+        key, token_id = world.key_store.make("nightly", "complete"), api.create()["id"]
+        minted = mint(api, key, "write:waitpoints")
+        world.clock.advance(seconds=60)
+        before = world.key_store.reads
+        for _ in range(100):
+            world.clock.advance(seconds=0.599)
+            assert complete(api, minted, token_id).status == 200
+        assert world.key_store.reads == before + 1
+
+    def test_costs_nothing_if_the_root_key_made_it(self, api: Api, world: InMemory) -> None:
+        created = api.post(TOKENS, {})
+        assert complete(api, created.headers["x-trigger-jwt"], created.json["id"]).status == 200
+        assert world.key_store.reads == 0
+
+
+class TestTheTokenThatCreateReturns:
+    @pytest.mark.parametrize("scopes", [("create",), ("create:team-a",), ("create", "complete:team-b")])
+    def test_completes_that_token_whatever_else_the_key_may_do(
+        self, api: Api, world: InMemory, scopes: tuple[str, ...]
+    ) -> None:
+        key = world.key_store.make("nightly", *scopes)
+        created = api.post(TOKENS, {"tags": ["team-a"]}, bearer(key))
+        public = created.headers["x-trigger-jwt"]
+        assert claims(world, public)["sub"] == f"waitpoints/{digest(key)[:16]}"
+        assert claims(world, public).items() >= json.loads(created.headers["x-trigger-jwt-claims"]).items()
+        assert complete(api, public, api.create(tags=["team-a", "team-b"])["id"]).status == 403
+        assert complete(api, public, created.json["id"]).status == 200
+        assert api.retrieve(created.json["id"])["status"] == "COMPLETED"
+
+    def test_of_the_root_key_is_as_it_was(self, api: Api, world: InMemory) -> None:
+        found = claims(world, api.post(TOKENS, {}).headers["x-trigger-jwt"])
+        assert set(found) == {"sub", "pub", "scopes", "iss", "aud", "iat", "exp"}
+        assert found["sub"] == "waitpoints"

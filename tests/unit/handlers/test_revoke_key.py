@@ -1,0 +1,47 @@
+"""The route that revokes a named key."""
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from openapi.operations import KEYS
+from tests.support.fakes.in_memory import InMemory
+from waitpoints.key_cache import CACHED_FOR
+
+
+def revoke(api: Api, name: str) -> HttpAnswer:
+    return api.request("DELETE", f"{KEYS}/{name}")
+
+
+class TestRevokeKey:
+    def test_ends_the_key_within_a_minute_and_no_other(self, api: Api, world: InMemory) -> None:
+        ended, other = ({"authorization": f"Bearer {world.key_store.make(name, 'read')}"} for name in ("ended", "other"))
+        assert api.get(TOKENS, ended).status == 200
+        answer = revoke(api, "ended")
+        assert (answer.status, answer.json) == (200, {"success": True})
+        world.clock.advance(CACHED_FOR)
+        assert (api.get(TOKENS, ended).status, api.get(TOKENS, other).status) == (401, 200)
+        assert [it["name"] for it in api.get(KEYS).json["data"]] == ["other"]
+
+    def test_then_making_one_of_its_name_does_not_revive_it(self, api: Api, world: InMemory) -> None:
+        old = {"authorization": f"Bearer {world.key_store.make('job', 'read')}"}
+        revoke(api, "job")
+        assert api.post(KEYS, {"name": "job", "scopes": ["read"]}).status == 200
+        assert api.get(TOKENS, old).status == 401
+
+    @pytest.mark.parametrize("name", ["nightly-job", "-", "x" * 5_000, "%2F", "keys", "gr%C3%B6%C3%9Fe"])
+    def test_of_an_unknown_or_impossible_name_is_404(self, api: Api, world: InMemory, name: str) -> None:
+        world.key_store.make("other", "read")
+        answer = revoke(api, name)
+        assert (answer.status, answer.error) == (404, "Key not found")
+        assert list(world.key_store.keys) == ["other"]
+
+    def test_twice_is_404(self, api: Api, world: InMemory) -> None:
+        world.key_store.make("job", "read")
+        assert [revoke(api, "job").status for _ in range(2)] == [200, 404]
+
+    def test_is_only_for_the_root_key(self, api: Api, world: InMemory) -> None:
+        key = world.key_store.make("job", "create", "complete", "read", "endpoints")
+        answer = api.request("DELETE", f"{KEYS}/job", None, {"authorization": f"Bearer {key}"})
+        assert answer.status == 403
+        assert answer.error.startswith("Only the root key may do this")
+        assert list(world.key_store.keys) == ["job"]

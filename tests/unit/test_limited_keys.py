@@ -1,0 +1,492 @@
+"""What a named key may do to which tokens: its scopes may each be limited to a tag."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.fakes.waits import UNAVAILABLE
+from tests.support.fakes.in_memory import InMemory
+from waitpoints import telemetry
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.key_cache import LOOK_AGAIN_AFTER
+from waitpoints.settled_event import settled_event
+from waitpoints.token import IdempotencyKey, KeyHolder, Token
+from waitpoints.waiting_event import REMINDER, News, waiting_event
+
+COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
+MINUTE = 60_000  # milliseconds
+LARGE = {"text": "x" * IN_ITEM_LIMIT}
+LACKS = "This key lacks the scope {0} for this waitpoint: it has {0}:team-a"
+TAKEN = "A waitpoint without the tag team-a holds this idempotency key, and your API key is limited to that tag"
+DECISION = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Yes"}], "remind": ["4h"]}
+
+Headers = Mapping[str, str]
+With = Callable[..., Headers]
+
+
+@pytest.fixture
+def holder(world: InMemory) -> With:
+    """Make a named key. Returns the headers of whoever holds it."""
+
+    def make(*scopes: str, name: str = "nightly") -> Headers:
+        key = world.key_store.make(name, *scopes)
+        world.clock.advance(LOOK_AGAIN_AFTER)
+        return {"authorization": f"Bearer {key}", "content-type": "application/json"}
+
+    return make
+
+
+def complete(api: Api, token: Any, body: Any, headers: Headers | None) -> HttpAnswer:
+    return api.post(f"{TOKENS}/{token['id']}/complete", body, headers)
+
+
+def by_key(api: Api, body: Any, headers: Headers | None) -> HttpAnswer:
+    return api.post(COMPLETE_BY_KEY, {"idempotencyKey": "order", **body}, headers)
+
+
+def listed(api: Api, headers: Headers, query: str = "") -> list[str]:
+    answer = api.get(f"{TOKENS}?{query}", headers)
+    assert answer.status == 200, answer.text
+    return [token["id"] for token in answer.json["data"]]
+
+
+class TestCreate:
+    @pytest.mark.parametrize(
+        ("scope", "tags", "stored"),
+        [
+            ("create:team-a", None, ("team-a",)),
+            ("create:team-a", "x", ("x", "team-a")),
+            ("create:team-a", ["team-a", "x"], ("team-a", "x")),
+            ("create:team-a", [*"123456789"], (*"123456789", "team-a")),
+            ("create:team-a", [*"123456789", "team-a"], (*"123456789", "team-a")),
+            ("create", ["x"], ("x",)),
+            ("create", None, ()),
+        ],
+    )
+    def test_adds_the_tag_of_the_key(
+        self, api: Api, world: InMemory, holder: With, scope: str, tags: Any, stored: tuple[str, ...]
+    ) -> None:
+        answer = api.post(TOKENS, {"tags": tags}, holder(scope))
+        assert answer.status == 200
+        token = world.store.tokens[answer.json["id"]]
+        assert (token.tags, token.created_by) == (stored, "nightly")
+
+    def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: InMemory, holder: With) -> None:
+        answer = api.post(TOKENS, {"tags": [*"0123456789"]}, holder("create:team-a"))
+        assert (answer.status, answer.error) == (
+            422,
+            "Waitpoints can only have 10 tags, and your API key adds one: team-a. Set at most 9",
+        )
+        assert not world.store.tokens
+
+    @pytest.mark.parametrize("scope", ["create", "create:team-a"])
+    def test_returns_what_answers_its_tokens_also_without_complete(self, api: Api, holder: With, scope: str) -> None:
+        """`create` implies answering them: for its URL, and for every approver."""
+        headers = holder(scope)
+        for cached in (False, True):
+            made = api.post(TOKENS, {"page": DECISION, "idempotencyKey": "order"}, headers).json
+            assert made["isCached"] is cached
+            assert made["url"].startswith("https://")
+            assert [link["approver"] for link in made["links"]] == ["ann", "bo"]
+        assert api.post(made["links"][0]["url"], {"action": "yes", "fields": {}}).status == 200
+        assert api.retrieve(made["id"])["completedBy"]["approver"] == "ann"
+
+
+class TestACachedCreate:
+    """The key of the create, the caller's or the SDK's, is held by a token already."""
+
+    KEYS: tuple[tuple[dict[str, Any], Headers], ...] = (
+        ({"idempotencyKey": "order"}, {}),
+        ({}, {"x-trigger-request-idempotency-key": "order"}),
+    )
+
+    @pytest.mark.parametrize("end", ["waits", "has ended"])
+    @pytest.mark.parametrize(("body", "header"), KEYS, ids=["its key", "the request's key"])
+    @pytest.mark.parametrize("tags", [[], ["team-b"]])
+    def test_outside_the_tag_is_409_without_the_token_and_nothing_waits_for_it(
+        self, api: Api, world: InMemory, holder: With, body: Any, header: Headers, tags: list[str], end: str
+    ) -> None:
+        token = api.post(TOKENS, {**body, "tags": tags}, {**api.authorized, **header}).json
+        if end == "has ended":
+            complete(api, token, {"data": 1}, None)
+        before, task = world.store.tokens[token["id"]], world.step_functions.start_task()
+        answer = api.post(TOKENS, {**body, "taskToken": task}, {**holder("create:team-a", "complete", "read"), **header})
+        assert (answer.status, answer.json) == (409, {"error": TAKEN})
+        assert answer.headers["x-should-retry"] == "false"
+        assert "x-trigger-jwt" not in answer.headers
+        assert world.store.tokens == {token["id"]: before}
+        assert world.step_functions.result(task) is None
+
+    @pytest.mark.parametrize(("body", "header"), KEYS, ids=["its key", "the request's key"])
+    def test_with_the_tag_finds_the_token_and_waits_for_it(
+        self, api: Api, world: InMemory, holder: With, body: Any, header: Headers
+    ) -> None:
+        token = api.post(TOKENS, {**body, "tags": ["team-a"]}, {**api.authorized, **header}).json
+        task = world.step_functions.start_task()
+        answer = api.post(TOKENS, {**body, "taskToken": task}, {**holder("create:team-a"), **header})
+        assert answer.json == {**token, "isCached": "idempotencyKey" in body}
+        assert [waiter.handle for waiter in world.store.tokens[token["id"]].waiters.values()] == [task]
+
+    def test_that_another_one_has_adopted_meanwhile_is_409(
+        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        by_key(api, {"data": 1}, None)
+        adopt = world.store.adopt
+
+        def be_beaten(found: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
+            monkeypatch.setattr(world.store, "adopt", adopt)
+            api.create(idempotencyKey="order", tags=["team-b"])
+            return adopt(found, token, key, now)
+
+        monkeypatch.setattr(world.store, "adopt", be_beaten)
+        assert api.post(TOKENS, {"idempotencyKey": "order"}, holder("create:team-a")).status == 409
+        [token] = world.store.tokens.values()
+        assert (token.tags, token.created_by) == (("team-b",), None)
+
+    @pytest.mark.parametrize("scope", [None, "create"])
+    def test_is_read_only_for_a_key_that_is_limited(
+        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch, scope: str | None
+    ) -> None:
+        token = api.create(idempotencyKey="order")
+        monkeypatch.setattr(world.store, "peek", None)
+        monkeypatch.setattr(world.store, "get", None)
+        answer = api.post(TOKENS, {"idempotencyKey": "order"}, holder(scope) if scope else None)
+        assert answer.json == {**token, "isCached": True}
+
+
+RESULTS = {"data": {"data": {"ok": 1}}, "error": {"error": {"message": "no"}}, "large": {"data": LARGE}, "nothing": {}}
+STATES: Mapping[str, Callable[[Api, InMemory], Any]] = {
+    "waits": lambda api, _: api.create(tags=["team-b"]),
+    "has no tag": lambda api, _: api.create(),
+    "has its rules": lambda api, _: api.create(tags=["team-b"], payloadSchema={"required": ["no such member"]}),
+    "has approvers": lambda api, _: api.create(tags=["team-b"], page=DECISION),
+}
+
+
+def due(api: Api, world: InMemory) -> Any:
+    token = api.create(tags=["team-b"], timeout="1m")
+    world.clock.advance(MINUTE)
+    return token
+
+
+def ended(api: Api) -> Any:
+    token = api.create(tags=["team-b"])
+    complete(api, token, {"data": 1}, None)
+    return token
+
+
+STATES = {**STATES, "is due": due, "has ended": lambda api, _: ended(api)}
+
+
+class TestComplete:
+    @pytest.mark.parametrize("state", STATES)
+    @pytest.mark.parametrize("result", RESULTS)
+    def test_outside_the_tag_is_403_and_changes_and_stores_nothing(
+        self, api: Api, world: InMemory, holder: With, state: str, result: str
+    ) -> None:
+        token = STATES[state](api, world)
+        before = dict(world.store.tokens)
+        answer = complete(api, token, RESULTS[result], holder("complete:team-a", "create", "read"))
+        assert (answer.status, answer.error) == (403, LACKS.format("complete"))
+        assert answer.json["code"] == "unauthorized"
+        assert world.store.tokens == before
+        assert world.bucket.objects == {}
+
+    @pytest.mark.parametrize("result", RESULTS)
+    @pytest.mark.parametrize("rules", [{}, {"payloadSchema": {"type": ["object", "null"]}}])
+    @pytest.mark.parametrize("scope", ["complete:team-a", "complete"])
+    def test_with_the_tag_says_which_key_it_was(
+        self, api: Api, holder: With, result: str, rules: dict[str, Any], scope: str
+    ) -> None:
+        token = api.create(tags=["x", "team-a"], **rules)
+        answer = complete(api, token, RESULTS[result], holder(scope))
+        assert answer.json == {"success": True, "settled": True}
+        assert api.retrieve(token["id"])["completedBy"]["key"] == "nightly"
+
+    def test_checks_the_tag_in_the_one_write_that_settles(
+        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token, headers = api.create(tags=["team-b"]), holder("complete:team-a")
+        for name in ("get", "peek", "read_document", "count_delivery", "time_out"):
+            monkeypatch.setattr(world.store, name, None)
+        assert complete(api, token, {"data": 1}, headers).status == 403
+
+    def test_of_a_token_whose_timeout_is_moved_at_the_same_moment_is_still_refused(
+        self, api: Api, world: InMemory, holder: With
+    ) -> None:
+        token = due(api, world)
+        assert complete(api, token, {"data": 1}, holder("complete:team-a")).status == 403
+        assert world.store.tokens[token["id"]].outcome is None
+
+    def test_with_a_tag_of_an_unknown_token_is_404(self, api: Api, holder: With) -> None:
+        assert complete(api, {"id": "waitpoint_" + "0" * 26}, {"data": 1}, holder("complete:team-a")).status == 404
+
+    def test_without_the_scope_is_403_before_it_is_404(self, api: Api, holder: With) -> None:
+        answer = complete(api, {"id": "waitpoint_" + "0" * 26}, {"data": 1}, holder("create", "read:team-a"))
+        assert (answer.status, answer.error) == (403, "This key lacks the scope complete")
+
+    def test_in_place_of_approvers_says_so_and_by_which_key(self, api: Api, holder: With) -> None:
+        token = api.create(page=DECISION, tags=["team-a"])
+        done = {"data": {"action": "yes", "fields": {}}}
+        assert complete(api, token, done, holder("complete:team-a")).json["settled"]
+        by = api.retrieve(token["id"])["completedBy"]
+        assert (by["key"], by["override"]) == ("nightly", True)
+
+
+class TestCompleteByKey:
+    @pytest.mark.parametrize("end", ["waits", "is due", "has ended", "is kept for another tag"])
+    def test_outside_the_tag_is_403_and_changes_nothing(self, api: Api, world: InMemory, holder: With, end: str) -> None:
+        if end == "is kept for another tag":
+            by_key(api, {"data": 1}, holder("complete:team-b", name="other"))
+        else:
+            api.create(idempotencyKey="order", tags=["team-b"], timeout="1m")
+        if end == "has ended":
+            by_key(api, {"data": 1}, None)
+        if end == "is due":
+            world.clock.advance(MINUTE)
+        before = dict(world.store.tokens)
+        answer = by_key(api, {"data": 2}, holder("complete:team-a"))
+        assert (answer.status, answer.error) == (403, LACKS.format("complete"))
+        assert world.store.tokens == before
+
+    def test_outside_the_tag_is_403_while_the_token_waits_though_its_key_has_expired(
+        self, api: Api, world: InMemory, holder: With
+    ) -> None:
+        api.create(idempotencyKey="order", idempotencyKeyTTL="30s", tags=["team-b"])
+        world.clock.advance(MINUTE)
+        before = dict(world.store.tokens)
+        assert by_key(api, {"data": 2}, holder("complete:team-a")).status == 403
+        assert world.store.tokens == before
+
+    def test_is_kept_once_the_key_of_a_token_outside_is_free(self, api: Api, world: InMemory, holder: With) -> None:
+        ended = api.create(idempotencyKey="order", idempotencyKeyTTL="30s", tags=["team-b"])
+        complete(api, ended, {"data": 1}, None)
+        world.clock.advance(MINUTE)
+        answer = by_key(api, {"data": 2}, holder("complete:team-a")).json
+        assert (answer["created"], answer["id"] != ended["id"]) == (True, True)
+        assert world.store.tokens[answer["id"]].tags == ("team-a",)
+
+    def test_with_the_tag_completes_the_token(self, api: Api, holder: With) -> None:
+        token = api.create(idempotencyKey="order", tags=["team-a"], payloadSchema={"type": "integer"})
+        headers = holder("complete:team-a")
+        assert by_key(api, {"data": "1"}, headers).status == 422
+        answer = by_key(api, {"data": 1}, headers)
+        assert answer.json == {"success": True, "settled": True, "id": token["id"], "created": False}
+        assert api.retrieve(token["id"])["completedBy"]["key"] == "nightly"
+
+
+class TestAKeptCompletion:
+    """It remembers the tag of the key that completed it: only a create with this tag gets it."""
+
+    CREATES: Mapping[str, tuple[tuple[str, ...], dict[str, Any], bool]] = {
+        "the root key, with the tag": ((), {"tags": ["x", "team-a"]}, True),
+        "the root key, without": ((), {"tags": ["team-b"]}, False),
+        "a key of the tag": (("create:team-a",), {}, True),
+        "a key without a limit": (("create",), {}, False),
+        "a key of another tag": (("create:team-b",), {}, False),
+        "a key of another tag, with both": (("create:team-b",), {"tags": ["team-a"]}, True),
+    }
+
+    @pytest.mark.parametrize("result", ["data", "error"])
+    @pytest.mark.parametrize("create", CREATES)
+    def test_is_for_a_create_with_its_tag(self, api: Api, world: InMemory, holder: With, create: str, result: str) -> None:
+        kept = by_key(api, RESULTS[result], holder("complete:team-a")).json
+        assert (kept["created"], world.store.tokens[kept["id"]].tags) == (True, ("team-a",))
+        scopes, body, adopts = self.CREATES[create]
+        headers = holder(*scopes, name="creator") if scopes else None
+        task = world.step_functions.start_task()
+        made = api.post(TOKENS, {"idempotencyKey": "order", "taskToken": task, **body}, headers).json
+        shown = api.retrieve(made["id"])
+        assert (made["id"] == kept["id"], made["isCached"]) == (adopts, adopts)
+        assert shown.get("createdBy") == ("creator" if scopes else None)
+        if adopts:
+            assert (shown["status"], shown["completedBy"]["key"]) == ("COMPLETED", "nightly")
+            assert world.step_functions.result(task)
+            return
+        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
+        assert world.step_functions.result(task) is None
+        assert by_key(api, {"data": "next"}, None).json == {
+            "success": True,
+            "settled": True,
+            "id": made["id"],
+            "created": False,
+        }
+
+    @pytest.mark.parametrize("scopes", [(), ("complete",)])
+    def test_of_a_key_without_a_limit_is_for_every_create(self, api: Api, world: InMemory, holder: With, scopes: Any) -> None:
+        kept = by_key(api, {"data": 1}, holder(*scopes) if scopes else None).json
+        made = api.post(TOKENS, {"idempotencyKey": "order"}, holder("create:team-b", name="creator")).json
+        assert (made["id"], made["isCached"]) == (kept["id"], True)
+        assert world.store.tokens[made["id"]].tags == ("team-b",)
+
+
+class TestList:
+    def test_has_only_the_tokens_with_the_tag_and_passes_the_callers_own_filters(
+        self, api: Api, world: InMemory, holder: With
+    ) -> None:
+        both, only, other, none = (api.create(tags=tags)["id"] for tags in (["x", "team-a"], ["team-a"], ["x"], []))
+        headers = holder("read:team-a")
+        assert set(listed(api, headers)) == {both, only}
+        assert listed(api, headers, "filter%5Btags%5D=x") == [both]
+        assert listed(api, headers, "filter%5Btags%5D=x,team-b") == [both]
+        assert listed(api, headers, "filter%5Bstatus%5D=COMPLETED") == []
+        assert set(listed(api, holder("read"))) == {both, only, other, none}
+
+    def test_by_key_has_only_a_token_with_the_tag(self, api: Api, holder: With) -> None:
+        ours, _ = api.create(idempotencyKey="a", tags=["team-a"])["id"], api.create(idempotencyKey="b", tags=["team-b"])
+        headers = holder("read:team-a")
+        assert listed(api, headers, "filter%5BidempotencyKey%5D=a") == [ours]
+        assert listed(api, headers, "filter%5BidempotencyKey%5D=b") == []
+
+    def test_of_the_undelivered_has_only_those_with_the_tag(self, api: Api, world: InMemory, holder: With) -> None:
+        made = [api.create(tags=[tag])["id"] for tag in ("team-a", "team-b")]
+        for token_id in made:
+            world.tokens.wait(token_id, world.new_waiter())
+            world.step_functions.fail_next(UNAVAILABLE)
+            complete(api, {"id": token_id}, {"data": 1}, None)
+            world.tokens.mark_unresumed(token_id)
+        assert set(listed(api, holder("read"), "filter%5Bundelivered%5D=true")) == set(made)
+        assert listed(api, holder("read:team-a"), "filter%5Bundelivered%5D=true") == made[:1]
+
+    @pytest.mark.parametrize("sort", ["", "&sort=createdAt"])
+    def test_has_cursors_that_skip_and_repeat_nothing(self, api: Api, world: InMemory, holder: With, sort: str) -> None:
+        ours: list[str] = []
+        for number in range(12):
+            world.clock.advance(1)
+            token_id = api.create(tags=["team-a" if number % 3 == 0 else "team-b"])["id"]
+            ours += [token_id] if number % 3 == 0 else []
+        headers, found, cursor = holder("read:team-a"), list[str](), ""
+        for _ in range(20):
+            page = api.get(f"{TOKENS}?page%5Bsize%5D=3{sort}{cursor}", headers).json
+            found += [token["id"] for token in page["data"]]
+            if "next" not in page["pagination"]:
+                break
+            cursor = f"&page%5Bafter%5D={page['pagination']['next']}"
+        assert found == (ours if sort else ours[::-1])
+
+
+class TestOneToken:
+    def requests(self, api: Api, token_id: str) -> Mapping[str, Callable[[Headers], HttpAnswer]]:
+        name = f"{token_id}/{'0' * 16}.json"
+        return {
+            "retrieve": lambda headers: api.get(f"{TOKENS}/{token_id}", headers),
+            "packet": lambda headers: api.get(f"/api/v1/packets/{name}", headers),
+            "wait in a run": lambda headers: api.post(f"/engine/v1/runs/run_1/waitpoints/tokens/{token_id}/wait", {}, headers),
+            "move its timeout": lambda headers: api.request("PATCH", f"{TOKENS}/{token_id}", {"timeout": "2h"}, headers),
+        }
+
+    NEEDS: Mapping[str, str] = {"retrieve": "read", "packet": "read", "wait in a run": "read", "move its timeout": "create"}
+
+    @pytest.mark.parametrize("route", NEEDS)
+    @pytest.mark.parametrize("end", ["waits", "has ended"])
+    def test_is_for_a_key_of_its_tag_and_403_for_others(
+        self, api: Api, world: InMemory, holder: With, route: str, end: str
+    ) -> None:
+        ours, theirs = (api.create(tags=[tag], timeout="1h") for tag in ("team-a", "team-b"))
+        for token in (ours, theirs):
+            world.bucket.objects[f"{token['id']}/{'0' * 16}.json"] = b"1"
+            if end == "has ended":
+                complete(api, token, {"data": 1}, None)
+        before, scope = dict(world.store.tokens), self.NEEDS[route]
+        refused = self.requests(api, theirs["id"])[route](holder(f"{scope}:team-a", "complete"))
+        assert (refused.status, refused.error) == (403, LACKS.format(scope))
+        assert world.store.tokens == before
+        status = 409 if (route, end) == ("move its timeout", "has ended") else 200
+        assert self.requests(api, ours["id"])[route](holder(f"{scope}:team-a")).status == status
+        assert self.requests(api, theirs["id"])[route](holder(scope)).status == status
+
+    @pytest.mark.parametrize("route", NEEDS)
+    def test_that_is_unknown_is_404(self, api: Api, holder: With, route: str) -> None:
+        scope = self.NEEDS[route]
+        assert self.requests(api, "waitpoint_" + "0" * 26)[route](holder(f"{scope}:team-a")).status == 404
+
+    def test_is_not_read_for_a_packet_unless_the_key_is_limited(
+        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        token = api.create()
+        world.bucket.objects[f"{token['id']}/{'0' * 16}.json"] = b"1"
+        monkeypatch.setattr(world.store, "get", None)
+        for headers in (api.authorized, holder("read")):
+            assert self.requests(api, token["id"])["packet"](headers).status == 200
+
+
+class TestWhoeverMayNotCompleteAToken:
+    """Sees nothing that completes it."""
+
+    @pytest.mark.parametrize(
+        ("scopes", "may"),
+        [
+            (("read",), False),
+            (("read:team-a",), False),
+            (("read", "create", "endpoints"), False),
+            (("read", "complete:team-b"), False),
+            (("read", "complete:team-a"), True),
+            (("read", "complete"), True),
+        ],
+    )
+    @pytest.mark.parametrize("end", ["waits", "has ended"])
+    def test_sees_neither_its_url_nor_its_links(
+        self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], may: bool, end: str
+    ) -> None:
+        world.channels.add("email")
+        people = [{"id": name, "email": f"{name}@example.com"} for name in ("ann", "bo")]
+        token = api.create(
+            tags=["team-a"],
+            page={**DECISION, "approvers": people, "escalate": {"after": "1d", "to": ["lead@example.com"]}},
+            notify={"email": True},
+            metadata={"run": 1},
+        )
+        api.create(tags=["team-a", "team-b"], page={"title": "Go?"})
+        if end == "has ended":
+            api.post(token["links"][0]["url"], {"action": "yes", "fields": {}})
+        root = api.retrieve(token["id"])
+        answer = api.get(f"{TOKENS}/{token['id']}", holder(*scopes))
+        assert root["links"]
+        assert answer.json == (root if may else {**{name: it for name, it in root.items() if name != "links"}, "url": ""})
+        in_list = next(it for it in api.get(TOKENS, holder(*scopes)).json["data"] if it["id"] == token["id"])
+        assert in_list["url"] == (token["url"] if may else "")
+        if not may:
+            assert "/callback/" not in answer.text + json.dumps(in_list)
+
+    def test_reads_no_event_with_it_either(self, world: InMemory, api: Api) -> None:
+        token = world.store.get(api.create(page=DECISION)["id"])
+        reminder = waiting_event(token, News(REMINDER, 1, token.created_at))
+        complete(api, {"id": token.id}, {"data": {"action": "yes", "fields": {}}}, None)
+        ended = settled_event(world.store.get(token.id), "bucket")
+        assert "/callback/" not in reminder.detail + ended.detail
+
+
+class TestWhoItWas:
+    def test_is_in_retrieve_in_both_events_and_in_a_result_with_context(self, api: Api, world: InMemory, holder: With) -> None:
+        task = world.step_functions.start_task()
+        body = {"page": DECISION, "taskToken": task, "context": True}
+        made = api.post(TOKENS, body, holder("create", name="maker")).json
+        token = world.store.get(made["id"])
+        assert json.loads(waiting_event(token, News(REMINDER, 1, token.created_at)).detail)["createdBy"] == "maker"
+        complete(api, made, {"data": {"action": "yes", "fields": {}}}, holder("complete", name="finisher"))
+        shown = api.retrieve(made["id"])
+        told = json.loads(world.step_functions.result(task).json)  # type: ignore[union-attr]
+        event = json.loads(settled_event(world.store.get(made["id"]), "bucket").detail)
+        for found in (shown, event, told):
+            assert (found["createdBy"], found["completedBy"]["key"]) == ("maker", "finisher")
+
+    def test_is_in_the_log_line_of_each_request(self, api: Api, holder: With, monkeypatch: pytest.MonkeyPatch) -> None:
+        lines: list[dict[str, Any]] = []
+        monkeypatch.setattr(telemetry.logger, "info", lambda _, **fields: lines.append(fields))
+        made = api.post(TOKENS, {}, holder("create", name="maker")).json
+        complete(api, made, {"data": 1}, holder("complete:team-a", name="other"))
+        complete(api, made, {"data": 1}, holder("complete", name="finisher"))
+        complete(api, made, {"data": 1}, None)
+        assert [line.get("key") for line in lines] == ["maker", "other", "finisher", None]
+        assert [line.get("refused") for line in lines] == [None, "OutsideTag", None, None]
+
+    def test_is_said_of_no_request_with_the_root_key(self, api: Api, world: InMemory) -> None:
+        made = api.create()
+        complete(api, made, {"data": 1}, None)
+        shown = api.retrieve(made["id"])
+        assert "createdBy" not in shown
+        assert "key" not in shown["completedBy"]
+        assert world.key_store.reads == 0

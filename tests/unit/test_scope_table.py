@@ -1,0 +1,40 @@
+"""Which key may use which route, in process: every cell (contract Q3). `e2e/test_scope_table.py` tries them over HTTP."""
+
+import pytest
+
+from in_process.api_gateway import Api
+from openapi.operation import Operation
+from tests.support.example_requests import named
+from tests.support.fakes.in_memory import InMemory
+from tests.support.scope_table import CLOSED, KEYS, ROOT_ONLY, Holders, cells
+from waitpoints.key_cache import CACHED_FOR
+
+
+@pytest.fixture
+def holders(api: Api, world: InMemory) -> Holders:
+    def ask(method: str, path: str, body: object, key: str) -> tuple[int, object]:
+        answer = api.request(method, path, body, {"authorization": f"Bearer {key}", "content-type": "application/json"})
+        return answer.status, answer.json
+
+    return Holders(ask, world.api_key.read_current(), lambda seconds: world.clock.advance(seconds=seconds))
+
+
+@pytest.mark.parametrize("operation", CLOSED, ids=named)
+def test_each_route_takes_the_keys_with_its_scope_and_no_others(holders: Holders, operation: Operation) -> None:
+    holders.try_row(operation)
+
+
+def test_a_public_access_token_completes_what_its_maker_may(holders: Holders, world: InMemory) -> None:
+    world.clock.advance(CACHED_FOR)
+    holders.try_public_access_tokens()
+
+
+def test_every_route_that_takes_the_api_key_has_a_scope_or_is_for_the_root_key_alone() -> None:
+    assert {operation.id for operation in CLOSED if operation.scope is None} == ROOT_ONLY
+    assert {operation.id for operation in CLOSED if operation.path.startswith(KEYS)} <= ROOT_ONLY
+
+
+def test_the_table_has_every_kind_of_cell() -> None:
+    statuses = {(cell.holder, cell.status) for operation in CLOSED for cell in cells(operation)}
+    assert {status for _, status in statuses} == {200, 401, 403}
+    assert {holder for holder, status in statuses if status == 200} >= {"root", "create:team-a", "endpoints"}
