@@ -100,7 +100,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-@pytest.fixture(params=[50, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.fixture(params=[30, pytest.param(100, marks=pytest.mark.thorough)])
 def tokens(request: pytest.FixtureRequest) -> int:
     """How many tokens a race has."""
     return int(request.param)

@@ -62,7 +62,7 @@ with Waitpoints(*sys.argv[1:]) as waitpoints:
     assert isinstance(failed, Failed)
     print(waitpoints.wait(paid).unwrap(), failed.error.message)
 """
-MANY = 50
+MANY = 20
 CLIENT = ROOT / "clients" / "python"
 ANSWERS = {200, 429, 503}  # docs/internals/contract.md: the sender repeats a request that is answered 429 or 503
 

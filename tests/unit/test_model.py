@@ -75,7 +75,7 @@ from waitpoints.waiter_result import Failure, Success
 from waitpoints.waking import PATIENCE
 from waitpoints.wiring import services
 
-RUNS, STEPS = 250, 60
+RUNS, STEPS = 150, 60
 KINDS = st.sampled_from(WaiterKind)
 MATCHING = '"yes"'
 FILTER, TYPE = Rules(complete_when=f"body == `{MATCHING}`"), Rules(has_schema=True)
@@ -780,7 +780,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("runs", [RUNS // 5, pytest.param(RUNS, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("runs", [RUNS // 3, pytest.param(RUNS, marks=pytest.mark.thorough)])
 def test_thousands_of_events_in_any_order_end_as_the_model_predicts(runs: int) -> None:
     Life.steps = 0
     run_state_machine_as_test(Life, settings=settings(max_examples=runs, stateful_step_count=STEPS))
