@@ -303,11 +303,12 @@ class DurableRace(Race):
         return json.loads(found["Result"]) if found["Status"] == "SUCCEEDED" else found["Status"]
 
 
-@pytest.mark.parametrize("tokens", [25, pytest.param(100, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize("tokens", [25, pytest.param(50, marks=pytest.mark.thorough)])
 def test_a_waiter_and_a_callback_at_the_same_moment_always_resume(api: Api, durable: Durable, tokens: int) -> None:
     with ThreadPoolExecutor(CLIENTS) as pool:
         race = DurableRace(api, pool, durable)
         race.run(tokens)
-        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in range(tokens)}
-    assert len(set(race.executions.values())) == tokens
+        numbers = range(len(race.tokens))
+        assert race.results() == {number: [{"ok": True, "output": {"number": number}}] for number in numbers}
+    assert len(set(race.executions.values())) == len(numbers)
     assert race.was_close("Durable functions")

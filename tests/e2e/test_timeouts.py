@@ -130,7 +130,7 @@ def time_out(
     return time_out
 
 
-@pytest.mark.parametrize(("tokens", "longest"), [(60, 8), pytest.param(200, 20, marks=pytest.mark.thorough)])
+@pytest.mark.parametrize(("tokens", "longest"), [(60, 8), pytest.param(100, 20, marks=pytest.mark.thorough)])
 def test_every_waiting_execution_is_resumed_within_about_a_second(
     time_out: Callable[[list[str]], list[float]], tokens: int, longest: int
 ) -> None:
