@@ -4,7 +4,7 @@ from pathlib import Path
 
 from local.stack import ROOT
 
-FOLDERS = ("docs", "events", "examples", "clients")
+FOLDERS = ("docs", "events", "examples", "clients", "releases")
 
 
 def markdown() -> list[Path]:

@@ -76,7 +76,7 @@ def _scopes(texts: list[str]) -> tuple[Scope, ...]:
 def _scope(text: str) -> Scope:
     action, colon, tag = text.partition(":")
     if action not in ACTIONS:
-        raise _refused(f'"{shown(text)}" is none')
+        raise _refused(f'"{shown(text)}" is not a scope')
     if colon and action not in TAGGED:
         raise _refused(f'"{action}" takes no tag')
     if colon and not 1 <= utf16_units(tag) <= MAX_TAG_LENGTH:

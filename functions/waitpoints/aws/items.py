@@ -292,22 +292,8 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         idempotency_key=item.get("idempotencyKey"),
         idempotency_key_expires_at=_optional_int(item.get("idempotencyKeyExpiresAt")),
         outcome=_outcome(item),
-        waiters={
-            key: Waiter(
-                _unpacked(waiter["taskToken"]),
-                int(waiter["registeredAt"]),
-                waiter["unwrap"],
-                waiter.get("context", False),
-                waiter.get("execution"),
-                WaiterKind(waiter.get("kind", WaiterKind.STEP_FUNCTIONS)),
-            )
-            for key, waiter in item.get("waiters", {}).items()
-        },
-        replies={
-            key: Reply(ReplyKind(value["answer"]), int(value["at"]))
-            for key, value in siblings.get(REPLIES, {}).items()
-            if isinstance(value, dict)
-        },
+        waiters={key: _waiter(stored) for key, stored in item.get("waiters", {}).items()},
+        replies=_replies(siblings[REPLIES]) if REPLIES in siblings else {},
         rules=_rules(item["deliveryRules"]) if "deliveryRules" in item else None,
         other_deliveries=_other_deliveries(siblings[OTHERS]) if OTHERS in siblings else None,
         kept_until=_optional_int(item.get("keptUntil")),
@@ -324,6 +310,22 @@ def token_from(item: Item, siblings: Mapping[str, Item] = {}) -> Token:
         notify=_notify(siblings),
         notices=_notices(siblings[NOTICES]) if NOTICES in siblings else {},
     )
+
+
+def _waiter(stored: Item) -> Waiter:
+    return Waiter(
+        _unpacked(stored["taskToken"]),
+        int(stored["registeredAt"]),
+        stored["unwrap"],
+        stored.get("context", False),
+        stored.get("execution"),
+        WaiterKind(stored.get("kind", WaiterKind.STEP_FUNCTIONS)),
+    )
+
+
+def _replies(item: Item) -> dict[str, Reply]:
+    named = {key: value for key, value in item.items() if isinstance(value, dict)}
+    return {key: Reply(ReplyKind(value["answer"]), int(value["at"])) for key, value in named.items()}
 
 
 def _document(siblings: Mapping[str, Item], *kinds: DocumentKind) -> str | None:

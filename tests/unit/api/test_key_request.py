@@ -49,11 +49,11 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
     ("texts", "reason"),
     [
         ([], "none is given"),
-        ([""], '"" is none'),
-        (["write"], '"write" is none'),
-        (["Read"], '"Read" is none'),
-        (["read "], '"read " is none'),
-        (["admin:x"], '"admin:x" is none'),
+        ([""], '"" is not a scope'),
+        (["write"], '"write" is not a scope'),
+        (["Read"], '"Read" is not a scope'),
+        (["read "], '"read " is not a scope'),
+        (["admin:x"], '"admin:x" is not a scope'),
         (["read", "read"], '"read" comes twice'),
         (["read:a", "read:b"], '"read" comes twice'),
         (["read", "create", "read:a"], '"read" comes twice'),
@@ -62,7 +62,7 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
         ([f"read:{'🎈' * 65}"], 'the tag of "read" has 130 characters'),
         (["endpoints:a"], '"endpoints" takes no tag'),
         (["endpoints:"], '"endpoints" takes no tag'),
-        (["x" * 5_000], f'"{"x" * 60}…" is none'),
+        (["x" * 5_000], f'"{"x" * 60}…" is not a scope'),
     ],
 )
 def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason: str) -> None:

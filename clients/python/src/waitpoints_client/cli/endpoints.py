@@ -5,20 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waitpoints_client.cli import arguments, show, stacks
-from waitpoints_client.cli.options import Command, Json, Name, PlainGroup, Stack, When, Yes, add, argument, option
+from waitpoints_client.cli.options import Command, Json, Name, Stack, When, Yes, add, argument, group, option
 from waitpoints_client.cli.problems import CommandProblem, confirm
 
 if TYPE_CHECKING:
     from waitpoints_client.models import Endpoint
 
-endpoints = typer.Typer(cls=PlainGroup)
-
-
-@endpoints.callback(invoke_without_command=True, help="One URL for all deliveries of a provider's account.")
-def show_help(context: typer.Context) -> None:
-    """Show the group's help if no command of it is named."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), nl=False)  # on a terminal, get_help prints by itself
+endpoints = group("One URL for all deliveries of a provider's account.")
 
 
 def put(

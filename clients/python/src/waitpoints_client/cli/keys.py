@@ -5,21 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.options import Command, Json, PlainGroup, Stack, Yes, add, argument, option
+from waitpoints_client.cli.options import Command, Json, Stack, Yes, add, argument, group, option
 from waitpoints_client.cli.problems import confirm
 
 if TYPE_CHECKING:
     from waitpoints_client.models import NamedKey
 
-keys = typer.Typer(cls=PlainGroup)
+keys = group("A key for each program, made with the stack's root key.")
 KeyName = Annotated[str, argument("NAME", "The key's name: letters, digits, ., _ and -.")]
-
-
-@keys.callback(invoke_without_command=True, help="A key for each program, made with the stack's root key.")
-def show_help(context: typer.Context) -> None:
-    """Show the group's help if no command of it is named."""
-    if context.invoked_subcommand is None:
-        typer.echo(context.get_help(), nl=False)  # on a terminal, get_help prints by itself
 
 
 def create(

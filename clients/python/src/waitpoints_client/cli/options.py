@@ -31,6 +31,18 @@ class PlainGroup(TyperGroup):
         return _hide_types(super().get_params(ctx))
 
 
+def group(text: str) -> typer.Typer:
+    """Return a group of commands. Without a command it shows its help."""
+    made = typer.Typer(cls=PlainGroup)
+
+    @made.callback(invoke_without_command=True, help=text)
+    def show_help(context: typer.Context) -> None:
+        if context.invoked_subcommand is None:
+            typer.echo(context.get_help(), nl=False)  # on a terminal, get_help prints by itself
+
+    return made
+
+
 def _hide_types(parameters: list[Any]) -> list[Any]:
     for parameter in parameters:
         # Takes the place of its method: Typer has no setting for it. A metavar hides the type of an option, not of an argument.
