@@ -24,7 +24,7 @@ FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools"
 IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
-WITH_STACKS = PROCESSES + 1  # end-to-end tests often wait
+WITH_STACKS = PROCESSES + 2  # end-to-end tests often wait
 LONGEST = 10
 BUILD = (sys.executable, "-m", "tests.e2e.built")
 

@@ -101,23 +101,29 @@ def test_once_shows_the_main_job_on_a_running_stack(
     assert '"action": "completed"' in output
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of two runs, as a user has them: the second finds what the first has built."""
+    return tmp_path_factory.mktemp("run")
+
+
 @pytest.mark.thorough  # as README's first command does, it builds, installs and deploys
-def test_once_shows_the_main_job_and_exits_with_status_0(tmp_path: Path) -> None:
-    with make_run(tmp_path, ONCE="1", PORT=str(free_port())) as process:
+def test_once_shows_the_main_job_and_exits_with_status_0(folder: Path) -> None:
+    with make_run(folder, ONCE="1", PORT=str(free_port())) as process:
         output, _ = process.communicate(timeout=PATIENCE)
 
     assert process.returncode == 0, output
     assert "SUCCEEDED" in output
     assert '"action": "completed"' in output
     assert len(re.findall(r"\d+\.\d\d s\b", output)) == 7  # every step with its duration
-    assert processes_of(tmp_path) == []
-    assert list((tmp_path / "tmp").iterdir()) == []
+    assert processes_of(folder) == []
+    assert list((folder / "tmp").iterdir()) == []
 
 
 @pytest.mark.thorough
-def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> None:
+def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(folder: Path, tmp_path: Path) -> None:
     port = free_port()
-    with make_run(tmp_path, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as process:
+    with make_run(folder, PORT=str(port), PARAMETERS="EventBusName=default BrandName='Acme Ltd'") as process:
         assert process.stdout is not None
         printed = ""
         until = time.monotonic() + PATIENCE
@@ -128,7 +134,7 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
             printed += line
 
         assert len(re.findall(r"\d+\.\d\d s\b", printed)) == 7  # every step with its duration
-        stack = json.loads((tmp_path / "stack.json").read_text())
+        stack = json.loads((folder / "stack.json").read_text())
         assert set(stack) == KEYS
         assert stack["api_url"] == f"http://127.0.0.1:{port}"
         assert Stack(**stack).output_bucket
@@ -140,15 +146,15 @@ def test_it_serves_until_ctrl_c_and_leaves_no_process_behind(tmp_path: Path) -> 
         assert "status\tCOMPLETED" in pasted
         assert 'SUCCEEDED\n{\n  "approved": true\n}\n' in pasted
         assert '"isNew":true' in pasted  # the log
-        assert processes_of(tmp_path)
+        assert processes_of(folder)
 
         os.killpg(process.pid, signal.SIGINT)
         rest, _ = process.communicate(timeout=PATIENCE)
 
     assert "Ended." in rest
     assert "Traceback" not in rest
-    assert processes_of(tmp_path) == []
-    assert not (tmp_path / "stack.json").exists()
+    assert processes_of(folder) == []
+    assert not (folder / "stack.json").exists()
 
 
 def test_the_emulator_stops_when_its_run_is_killed(tmp_path: Path) -> None:

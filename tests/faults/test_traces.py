@@ -10,15 +10,8 @@ from in_process.template import ROOT
 from tests.faults.flows import FLOWS
 
 
-@pytest.mark.parametrize(
-    ("runs", "times"),
-    [
-        ("without_faults", 1),
-        pytest.param("when_a_call_fails", 1, marks=pytest.mark.thorough),
-        pytest.param("any_call_fails_in_any_way and throttled and not once", 1, marks=pytest.mark.thorough),
-    ],
-)
-def test_every_run_with_traces_keeps_its_secrets(runs: str, times: int) -> None:
+@pytest.mark.parametrize("runs", ["without_faults", pytest.param("when_a_call_fails", marks=pytest.mark.thorough)])
+def test_every_run_with_traces_keeps_its_secrets(runs: str) -> None:
     """In a process of its own: a function decides when it starts whether it traces."""
     environment = {
         **os.environ,
@@ -29,4 +22,4 @@ def test_every_run_with_traces_keeps_its_secrets(runs: str, times: int) -> None:
     command = [sys.executable, "-m", "pytest", "-q", "tests/faults/test_every_call.py", "-k", runs]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
-    assert f"{times * len(FLOWS)} passed" in done.stdout
+    assert f"{len(FLOWS)} passed" in done.stdout

@@ -121,6 +121,11 @@ FAULTS = [
     Fault("sent in part", _throttles, only="SendMessageBatch", in_part=_sends_all_but_one),
 ]
 
+TOLD_APART = [fault for fault in FAULTS if fault.name not in ("refused once", "timed out")]
+"""Those that the functions can tell from all others: botocore repeats a call that was refused once as one that was throttled
+once, and they treat a call that timed out before it was made as one that was refused.
+"""
+
 
 class NotAnswered(Exception):
     """What a fault makes of a call that is not AWS's. Its message is the fault's name."""
