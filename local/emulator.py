@@ -6,8 +6,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
-`process_mends.py` how a function's processes start, `log_mends.py` what functions log, and `mail_mends.py` what is kept of
-mails.
+`process_mends.py` how a function's processes start, `database_mends.py` what makes larger items slower, `log_mends.py` what
+functions log, and `mail_mends.py` what is kept of mails.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from local import (
+    database_mends,
     definition_mends,
     durable_mends,
     history_mends,
@@ -579,6 +580,9 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     process_mends.fork_processes(lambda_runtime)
     process_mends.answer_when_the_log_has_ended(lambda_runtime)
     process_mends.parse_once(iam_evaluator, apigateway)
+    database_mends.read_expressions_once(dynamodb)
+    database_mends.read_numbers_once(dynamodb)
+    database_mends.copy_items_plainly(dynamodb)
     name_log_events(cloudwatch_logs)
     log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)
     log_mends.tell_the_format_to_the_runtime(lambda_runtime)

@@ -26,7 +26,15 @@ from ministack.services import apigateway, cloudformation, cloudwatch_logs, dyna
 from ministack.services.cloudformation import provisioners, stacks
 
 from local import emulator
-from tests.e2e import durable_probes, history_probes, log_probes, mail_probes, process_probes, states_language_probes
+from tests.e2e import (
+    database_probes,
+    durable_probes,
+    history_probes,
+    log_probes,
+    mail_probes,
+    process_probes,
+    states_language_probes,
+)
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -346,6 +354,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "retry_failed_records": ([failed_records_come_again], lambda: emulator.retry_failed_records(lambda_svc)),
     "poll_without_rest": ([queues_are_polled_all_the_time], lambda: emulator.poll_without_rest(esm_wake)),
     **process_probes.PROBES,
+    **database_probes.PROBES,
     **log_probes.PROBES,
     **mail_probes.PROBES,
     **durable_probes.PROBES,
