@@ -310,7 +310,7 @@ class Compared:
     def processor(self, names: Sequence[str]) -> float:
         """The processor time of a callback in these functions, in milliseconds."""
         used = sum(run.processor.get(name, 0) for run in self.runs for name in names)
-        return 1000 * used / sum(len(run.times) for run in self.runs)
+        return 1000 * max(used, 0) / sum(len(run.times) for run in self.runs)  # the processes that end take theirs along
 
     def emulator(self) -> float:
         """The processor time of a callback in the emulator, in milliseconds."""
