@@ -25,9 +25,9 @@ from tests.e2e.secrets import Secrets
 from tests.support.scope_table import Holders
 
 SLOWEST = (
-    "test_release test_smoke test_local_run test_revocation test_upgrade test_client_install test_console test_races "
-    "test_durable_functions test_page test_notices test_sdk test_command_line test_openapi test_readme test_timeouts "
-    "test_any_order test_build test_operator"
+    "test_release test_smoke test_local_run test_revocation test_upgrade test_client_install test_console "
+    "test_openapi test_durable_functions test_page test_races test_decisions test_notices test_sdk test_command_line "
+    "test_readme test_github_payloads test_timeouts test_any_order test_build test_operator"
 )
 
 

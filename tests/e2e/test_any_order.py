@@ -121,13 +121,9 @@ class Endpoint:
             time.sleep(0.5)
 
 
-@pytest.fixture(
-    params=[github_examples.one_of_each_action, pytest.param(github_examples.examples, marks=pytest.mark.thorough)],
-    ids=lambda chosen: chosen.__name__,
-)
-def examples(request: pytest.FixtureRequest) -> tuple[Example, ...]:
-    chosen: tuple[Example, ...] = request.param()
-    return chosen
+@pytest.fixture
+def examples() -> tuple[Example, ...]:
+    return github_examples.one_of_each_action()
 
 
 @pytest.fixture

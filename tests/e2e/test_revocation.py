@@ -17,7 +17,7 @@ from tests.support.scope_table import ACTIONS, CLOSED, COMPLETE, KEYS, NEW_KEY_W
 pytestmark = pytest.mark.thorough
 
 AT_ONCE = 3  # requests to each function, so that it has as many environments
-PAUSE = 1.0  # seconds between two requests of a thread
+PAUSE = 2.0  # seconds between two requests of a thread
 BEFORE, AFTER = 10.0, 68.0  # seconds
 WITHIN = 60.0  # seconds: what is promised
 DELETE_ENDPOINT = "delete_endpoint_v1"  # would end what the others are about

@@ -1,7 +1,7 @@
 """What tells people: every call fails in every way, and each is asked, once, unless an answer or a record was lost.
 
 No button outlives the end of its token, but on a message whose record was lost. `make test` runs a choice, as in
-`test_every_call`.
+`test_every_call`, and `make thorough` every other fault of the shorter flows, and a choice of the longer ones.
 """
 
 import random
@@ -185,6 +185,7 @@ def repeats(calls: list[str], number: int, fault: Fault) -> int:
     return int(is_lost or (is_not_recorded and not (fault.attempts == 1 and fault.name.endswith("once"))))
 
 
+OTHERS = [name for name in FLOWS if name not in OFTEN]
 FREE = ["ask", "a message that comes twice", "a timeout that is moved"]
 """The flows in which anything else may happen at any moment."""
 
@@ -200,6 +201,11 @@ def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
     return covering_choice({name: clean_run(name)[0] for name in OFTEN}, SEED)
 
 
+@pytest.fixture(scope="module")
+def choice_of_others(clean_run: CleanRun) -> dict[Place, list[Fault]]:
+    return covering_choice({name: clean_run(name)[0] for name in OTHERS}, SEED)
+
+
 @pytest.mark.parametrize("name", FLOWS)
 def test_a_flow_without_faults_asks_everybody_once(clean_run: CleanRun, figures: Figures, name: str) -> None:
     calls, lost = clean_run(name)
@@ -212,14 +218,28 @@ def test_a_flow_without_faults_asks_everybody_once(clean_run: CleanRun, figures:
 def test_nobody_is_left_out_when_a_call_fails(
     stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
 ) -> None:
+    assert lost_in_choice(stack, figures, clean_run, choice, name) == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("name", OTHERS)
+def test_nobody_is_left_out_when_a_call_of_a_longer_flow_fails(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice_of_others: dict[Place, list[Fault]], name: str
+) -> None:
+    assert lost_in_choice(stack, figures, clean_run, choice_of_others, name) == {}
+
+
+def lost_in_choice(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
+) -> dict[str, list[str]]:
     calls = clean_run(name)[0]
     chosen = [(number, fault) for (of, number), faults in choice.items() if of == name for fault in faults]
-    assert lost_in(stack, figures, name, calls, chosen) == {}
+    return lost_in(stack, figures, name, calls, chosen)
 
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("name", FLOWS)
+@pytest.mark.parametrize("name", OFTEN)
 def test_nobody_is_left_out_when_any_call_fails_in_any_way(
     stack: MotoStack, clean_run: CleanRun, figures: Figures, name: str, fault: Fault
 ) -> None:

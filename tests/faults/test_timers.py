@@ -1,7 +1,7 @@
 """What starts timers, moves deadlines and finds what is overdue: every call fails in every way, and no timeout is lost.
 
 An execution must get its timeout by the rounds that follow, and never before its time. `make test` runs a choice, as in
-`test_every_call`.
+`test_every_call`, and `make thorough` every other fault of the shorter flows, and a choice of the longer ones.
 """
 
 from collections import Counter
@@ -248,9 +248,10 @@ def a_look_at_everything_in_two_invocations(world: World) -> None:
 
 
 OFTEN = ["a round", "a deadline that is moved near", "a deadline that is moved away", "reminders and an escalation"]
-"""The flows of which `make test` runs every call with faults, and of all but the last with another round between calls. The
-others take longer.
+"""The flows of which `make test` runs every call with faults, and of all but the last with another round between calls. Between
+them, they make each kind of call but the doctor's. The others take longer.
 """
+OTHERS = [flow for flow in FLOWS if flow not in OFTEN]
 
 
 def run(stack: MotoStack, flow: str, plan: Callable[[int, str], Fault | None] = lambda *_: None) -> Run:
@@ -270,6 +271,11 @@ def clean_run(stack: MotoStack) -> CleanRun:
 @pytest.fixture(scope="module")
 def choice(clean_run: CleanRun) -> dict[Place, list[Fault]]:
     return covering_choice({flow: clean_run(flow)[0] for flow in OFTEN}, SEED)
+
+
+@pytest.fixture(scope="module")
+def choice_of_others(clean_run: CleanRun) -> dict[Place, list[Fault]]:
+    return covering_choice({flow: clean_run(flow)[0] for flow in OTHERS}, SEED)
 
 
 def in_call(calls: list[str], number: int, fault: Fault) -> Callable[[int, str], Fault | None]:
@@ -307,10 +313,23 @@ def test_a_flow_without_faults_loses_no_timeout(clean_run: CleanRun, figures: Fi
 def test_no_timeout_is_lost_when_a_call_fails(
     stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
 ) -> None:
+    assert lost_in_choice(stack, figures, clean_run, choice, flow) == {}
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("flow", OTHERS)
+def test_no_timeout_is_lost_when_a_call_of_a_longer_flow_fails(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice_of_others: dict[Place, list[Fault]], flow: str
+) -> None:
+    assert lost_in_choice(stack, figures, clean_run, choice_of_others, flow) == {}
+
+
+def lost_in_choice(
+    stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
+) -> dict[str, list[str]]:
     calls = clean_run(flow)[0]
     chosen = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
-    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen]
-    assert lost_in(stack, figures, flow, plans) == {}
+    return lost_in(stack, figures, flow, [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen])
 
 
 @pytest.mark.parametrize("flow", [*TIMERS[:2], DOCTORS[0], pytest.param(DOCTORS[1], marks=pytest.mark.thorough)])
@@ -354,7 +373,7 @@ def test_no_timeout_is_lost_when_another_round_comes_between_calls(
 
 @pytest.mark.thorough
 @pytest.mark.parametrize("fault", TOLD_APART, ids=lambda fault: fault.name)
-@pytest.mark.parametrize("flow", FLOWS)
+@pytest.mark.parametrize("flow", OFTEN)
 def test_no_timeout_is_lost_when_any_call_fails_in_any_way(
     stack: MotoStack, clean_run: CleanRun, figures: Figures, flow: str, fault: Fault
 ) -> None:
