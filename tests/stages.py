@@ -20,8 +20,9 @@ from typing import Any
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "clients/python/tests")
-IN_PROCESS = (*FAST, "benchmarks/tests")
+OF_THE_CODE = ("tests/unit", "tests/client_and_stack", "tests/integration", "clients/python/tests")
+OF_ALL_ELSE = ("tests/documents", "tests/tools")
+IN_PROCESS = (*OF_THE_CODE, *OF_ALL_ELSE, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 WITH_STACKS = PROCESSES + 2  # end-to-end tests often wait
@@ -48,7 +49,7 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", (*SHARED, "-m", "not slow and not thorough", *FAST)),),
+    "check": (Stage("fast tests", (*SHARED, "-m", "not slow and not thorough", *OF_THE_CODE)),),
     "test": _of_each_kind("not thorough"),
     "thorough": _of_each_kind("thorough"),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
