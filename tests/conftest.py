@@ -9,6 +9,7 @@ from tests.support import figures
 
 # No deadline, so a slow machine does not fail a test; derandomized, so a failure can be repeated.
 settings.register_profile("waitpoints", deadline=None, derandomize=True, max_examples=60)
+settings.register_profile("check", settings.get_profile("waitpoints"), max_examples=15)
 settings.load_profile("waitpoints")
 
 

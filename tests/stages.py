@@ -25,6 +25,7 @@ OF_ALL_ELSE = ("tests/documents", "tests/tools")
 IN_PROCESS = (*OF_THE_CODE, *OF_ALL_ELSE, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
+FEW_EXAMPLES = ("--hypothesis-profile", "check")
 WITH_STACKS = PROCESSES + 2  # end-to-end tests often wait
 LONGEST = 10
 BUILD = (sys.executable, "-m", "tests.e2e.built")
@@ -49,7 +50,7 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", (*SHARED, "-m", "not slow and not thorough", *OF_THE_CODE)),),
+    "check": (Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_CODE)),),
     "test": _of_each_kind("not thorough"),
     "thorough": _of_each_kind("thorough"),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
