@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL, ROOT, LocalError, Stack, running, sender_in
+from local.stack import LOCAL, ROOT, running
+from waitpoints_local.stack import LocalError, Stack, sender_in
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
 FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))
@@ -151,7 +152,8 @@ _FOR_MAIL = """
 _FOR_CHAT = """
   Slack and Teams are a stand-in, which says what to type:
 
-    .local/client/bin/python -m local.slack_stand_in
+    PYTHONPATH=clients/local/src \\
+      .local/client/bin/python -m waitpoints_local.slack_stand_in
 """
 
 

@@ -8,7 +8,8 @@ import re
 import sys
 from pathlib import Path
 
-from local.stack import ROOT, LocalError
+from local.stack import ROOT
+from waitpoints_local.stack import LocalError
 
 SOURCE = "clients/python/pyproject.toml"
 PLACES = (

@@ -7,7 +7,8 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from local.stack import LOCAL, ROOT, LocalError
+from local.stack import LOCAL, ROOT
+from waitpoints_local.stack import LocalError
 from releases import archive, bill, checksums, client_package, zip_file
 from releases.version import WrongVersion, check
 

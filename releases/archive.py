@@ -12,7 +12,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.deploy import GRADUAL, gradual
-from local.stack import ROOT, clean_environment, sam
+from local.stack import ROOT, sam
+from waitpoints_local.stack import clean_environment
 from releases import zip_file
 
 ARCHITECTURES = ("arm64", "x86_64")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from local.stack import DECISIONS, Stack
+from waitpoints_local.stack import DECISIONS, Stack
 from tests.e2e.permissions import physical_name
 from tests.support import figures
 from tests.support.processed_template import processed

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.support.html_page import HtmlPage
 
 PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks

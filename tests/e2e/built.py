@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ARCHITECTURE, ROOT, STACK_NAME, client, overrides, sam
-from local.turns import one_at_a_time
+from local.stack import ROOT, sam
+from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, client, overrides
+from waitpoints_local.turns import one_at_a_time
 from tests.e2e.place import BUILDS
 from tests.support import previous
 
@@ -33,7 +34,7 @@ class Built:
         """Build the project, unless that was done already with the same sources."""
         self.folder, self.project = folder, project
         self._stamp = folder / "sources"
-        with one_at_a_time(f"e2e-{folder.name}"):
+        with one_at_a_time(LOCKS / f"e2e-{folder.name}"):
             now = digest(project, sources)
             if not self._stamp.exists() or self._stamp.read_text() != now:
                 self._build(project)

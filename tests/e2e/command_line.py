@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 
 COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
 PATIENCE = 60  # seconds

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from local.stack import Stack, described, emulating, free_port
+from local.stack import emulating
+from waitpoints_local.stack import Stack, described, free_port
 from tests.e2e import afterwards
 from tests.e2e.api import Api
 from tests.e2e.built import Built

@@ -1,4 +1,4 @@
-"""How MiniStack starts a function's processes without each mend of local/process_mends.py, and with it, for `mends.py`."""
+"""How MiniStack starts a function's processes without each mend of process_mends.py, and with it, for `mends.py`."""
 
 import io
 import json
@@ -15,7 +15,7 @@ from unittest.mock import patch
 from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import apigateway
 
-from local import fork_server, process_mends
+from waitpoints_local import fork_server, process_mends
 
 CONFIG = {
     "FunctionName": "starts",

@@ -4,7 +4,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local import version
-from local.stack import ARCHITECTURE, ROOT
+from local.stack import ROOT
+from waitpoints_local.stack import ARCHITECTURE
 from releases import archive
 from tests.e2e.built import Built
 

@@ -1,4 +1,4 @@
-"""What MiniStack does without each mend of local/states_language_mends.py and local/definition_mends.py, and with it.
+"""What MiniStack does without each mend of states_language_mends.py and definition_mends.py, and with it.
 
 `mends.py` runs these. A state machine runs in this process: a Task returns its arguments, and the timeout that it has.
 """
@@ -12,7 +12,7 @@ from unittest.mock import patch
 
 from ministack.services import stepfunctions
 
-from local import definition_mends, states_language_mends
+from waitpoints_local import definition_mends, states_language_mends
 
 Probe = Callable[[], bool]
 State = dict[str, Any]

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.browser.runner import chromium
 from tests.e2e.api import Api, DeployedAnswer
 from tests.sdk import node

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from in_process.template import Template
-from local.stack import ARCHITECTURE, sam
+from local.stack import sam
+from waitpoints_local.stack import ARCHITECTURE
 from tests.e2e.built import Built
 
 MACHINES = {"arm64": 183, "x86_64": 62}  # e_machine in the header of an ELF file

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 from releases.client_package import interpreter
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
 

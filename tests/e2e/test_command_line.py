@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from local import version
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS

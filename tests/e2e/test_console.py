@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.browser import runner
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.permissions import physical_name

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from in_process.api_gateway import TOKENS
-from local.stack import ARCHITECTURE, Stack
+from waitpoints_local.stack import ARCHITECTURE, Stack
 from tests.e2e.api import Api
 from tests.e2e.built import Built
 from tests.e2e.command_line import CommandLine

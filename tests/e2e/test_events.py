@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.parameters import given
 from tests.support import figures

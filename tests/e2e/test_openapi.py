@@ -8,7 +8,7 @@ import pytest
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from openapi import document as openapi
 from openapi.operations import OPERATIONS
 from tests.e2e.api import Api

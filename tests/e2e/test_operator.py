@@ -5,7 +5,7 @@ import time
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.e2e.operator import Operator

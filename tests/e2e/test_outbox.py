@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 from waitpoints_client.cli.program import program
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import CommandLine
 from tests.support import mails

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.browser import runner
 from tests.e2e.api import Api, RawAnswer
 

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node

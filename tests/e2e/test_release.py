@@ -13,7 +13,8 @@ import pytest
 
 from in_process.template import parse
 from local import version
-from local.stack import ARCHITECTURE, LOCAL, REGION, ROOT, Emulator, client, described, emulating, free_port
+from local.stack import LOCAL, ROOT, emulating
+from waitpoints_local.stack import ARCHITECTURE, REGION, Emulator, client, described, free_port
 from releases.archive import ARCHITECTURES, CODE, LAYERS, stem
 from releases.zip_file import files_of
 from tests.e2e.built import Built

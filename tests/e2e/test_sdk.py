@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.sdk import node
 from tests.support.scope_table import Holders
 

@@ -24,7 +24,7 @@ from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from in_process.api_gateway import TOKENS
-from local.stack import REGION, Stack
+from waitpoints_local.stack import REGION, Stack
 from tests.e2e.api import Api, RawAnswer
 from tests.e2e.permissions import physical_name
 from tests.e2e.secrets import Secrets

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.support.task_tokens import DeployedTaskTokens, RealTasks
 
 

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.stack import Stack
-from local.throttle import file_of, throttled_resumes
+from waitpoints_local.stack import Stack
+from waitpoints_local.throttle import file_of, throttled_resumes
 from tests.e2e.api import PATIENCE, Api
 
 WAITS = 60

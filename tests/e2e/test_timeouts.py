@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
 from tests.support import figures

@@ -21,7 +21,8 @@ from waitpoints_client.operator.doctor import look
 from waitpoints_client.operator.versions import difference, version_of
 
 from in_process.api_gateway import TOKENS
-from local.stack import LOCAL, ROOT, Emulator, describe, emulating, free_port
+from local.stack import LOCAL, ROOT, emulating
+from waitpoints_local.stack import Emulator, describe, free_port
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 from tests.e2e.built import Built
 from tests.e2e.durable import Durable

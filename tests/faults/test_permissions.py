@@ -22,7 +22,7 @@ from in_process.event_sources import queue_event, receive_all
 from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import CHANNELS, Template
-from local import slack_stand_in
+from waitpoints_local import slack_stand_in
 from openapi.operations import ENDPOINTS, KEYS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import COMPLETE_KEY, Execution

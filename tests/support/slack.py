@@ -11,8 +11,8 @@ import urllib3
 from in_process.api_gateway import HttpAnswer, http_event
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Context
-from local import slack_stand_in
-from local.slack_stand_in import Message, Workspace
+from waitpoints_local import slack_stand_in
+from waitpoints_local.slack_stand_in import Message, Workspace
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Kind, Place, Step
 from waitpoints.api.notices.sending import Request

@@ -8,7 +8,8 @@ import pytest
 
 from in_process.template import Template
 from local import version
-from local.stack import ROOT, LocalError
+from local.stack import ROOT
+from waitpoints_local.stack import LocalError
 from tests.support import previous
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()

@@ -63,7 +63,7 @@ def test_a_stack_that_has_ended_since_is_told(no_stack: Path, monkeypatch: pytes
     result = CliRunner().invoke(program, ["list"])
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: The stack of `make run` at http://127.0.0.1:{port} has ended\n"
+    assert result.stderr == f"Error: The local stack at http://127.0.0.1:{port} has ended\n"
 
 
 @pytest.mark.parametrize("command", [["create"], ["list"], ["doctor"], ["rotate-key", "--yes"]])

@@ -647,7 +647,7 @@ def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.Mon
     monkeypatch.setattr(stack, "delete_state_machine", gone)
     result = run(PASSES)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: The stack of `make run` at {url} has ended\n"
+    assert result.stderr == f"Error: The local stack at {url} has ended\n"
 
 
 def test_a_stack_that_listens_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:

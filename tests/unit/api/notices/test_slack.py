@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from in_process.fakes.secret import FakeSecret
-from local.slack_stand_in import BOT_TOKEN, Workspace, rate_limited
+from waitpoints_local.slack_stand_in import BOT_TOKEN, Workspace, rate_limited
 from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, request
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.slack import SlackSender

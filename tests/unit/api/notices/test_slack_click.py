@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from in_process.fakes.secret import FakeSecret, MissingSecret
-from local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
+from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 from tests.support.fakes.in_memory import InMemory
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import slack_click

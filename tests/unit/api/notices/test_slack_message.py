@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from local.slack_stand_in import MOST_CHARACTERS, problem
+from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, request
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Kind

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from in_process.fakes.secret import FakeSecret, MissingSecret
-from local.slack_stand_in import Workspace
+from waitpoints_local.slack_stand_in import Workspace
 from tests.support import adaptive_card
 from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
 from tests.support.slack import request as slack_request

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from local import fork_server
+from waitpoints_local import fork_server
 
 LOG_PATIENCE = 0.25  # seconds
 _WORKER = "_worker.py"  # MiniStack's name for the program of a process

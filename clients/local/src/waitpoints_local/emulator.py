@@ -9,12 +9,14 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 `process_mends.py` how a function's processes start, `log_mends.py` what functions log, and `mail_mends.py` what is kept of
 mails.
 
-Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
-emulator the second one.
+Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
+process writes the first file, the emulator the second one. It locks the third one as long as it lives, and ends with its parent,
+unless the last one exists then.
 """
 
 import asyncio
 import copy
+import fcntl
 import json
 import os
 import re
@@ -28,18 +30,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from local import (
-    definition_mends,
-    durable_mends,
-    history_mends,
-    log_mends,
-    mail_mends,
-    process_mends,
-    states_language_mends,
-    throttle,
-)
+from waitpoints_local import definition_mends, durable_mends, history_mends, log_mends, mail_mends, process_mends, states_language_mends, throttle
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -524,22 +517,32 @@ def record_decisions(iam_evaluator: Any, path: Path) -> None:
     iam_evaluator.evaluate, iam_evaluator.enforce = evaluate_and_note, enforce_and_record
 
 
-def end_with_parent(parent: int) -> None:
-    """Exit when the parent process ends, however it ends."""
+def end_with_parent(parent: int, unless: str = "") -> None:
+    """Exit when the parent process ends, however it ends, unless this file exists then."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os.killpg(os.getpgid(0), 9)
+        if not (unless and os.path.exists(unless)):
+            os.killpg(os.getpgid(0), 9)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
+def lock(file: Path) -> BinaryIO:
+    """Lock a file until the one that is returned is closed, at the latest when this process ends."""
+    locked = open(file, "wb")  # noqa: SIM115 - it stays open
+    fcntl.flock(locked, fcntl.LOCK_EX)
+    return locked
+
+
 def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
-    port, api_id_file, parent, decisions = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    port, parent = sys.argv[1], int(sys.argv[3])
+    api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
+    alive = lock(lock_file)
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
-    end_with_parent(parent)
+    end_with_parent(parent, *sys.argv[6:])
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415 - as above
@@ -604,7 +607,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     config.keep_alive_timeout = 75
     config.backlog = 1024
     throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
-    asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
+    with alive:
+        asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 
 
 if __name__ == "__main__":
