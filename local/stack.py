@@ -1,4 +1,4 @@
-"""Run the whole stack of this checkout on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
+"""Run this checkout's stack on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
 
 import os
 import subprocess

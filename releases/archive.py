@@ -13,8 +13,8 @@ from pathlib import Path
 
 from local.deploy import GRADUAL, gradual
 from local.stack import ROOT, sam
-from waitpoints_local.stack import clean_environment
 from releases import zip_file
+from waitpoints_local.stack import clean_environment
 
 ARCHITECTURES = ("arm64", "x86_64")
 CODE = {"functions.zip": "AcceptCallback", "console.zip": "ShowConsole"}

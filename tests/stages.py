@@ -20,7 +20,15 @@ from typing import Any
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-FAST = ("tests/unit", "tests/client_and_stack", "tests/documents", "tests/tools", "tests/integration", "clients/python/tests")
+FAST = (
+    "tests/unit",
+    "tests/client_and_stack",
+    "tests/documents",
+    "tests/tools",
+    "tests/integration",
+    "clients/python/tests",
+    "clients/local/tests",
+)
 IN_PROCESS = (*FAST, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end

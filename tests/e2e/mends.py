@@ -25,8 +25,8 @@ from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
-from waitpoints_local import emulator
 from tests.e2e import durable_probes, history_probes, log_probes, mail_probes, process_probes, states_language_probes
+from waitpoints_local import emulator
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]

@@ -5,9 +5,9 @@ from tempfile import TemporaryDirectory
 
 from local import version
 from local.stack import ROOT
-from waitpoints_local.stack import ARCHITECTURE
 from releases import archive
 from tests.e2e.built import Built
+from waitpoints_local.stack import ARCHITECTURE
 
 
 class Archive(Built):

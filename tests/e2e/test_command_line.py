@@ -15,11 +15,11 @@ import pytest
 
 from local import version
 from local.stack import ROOT
-from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS
 from tests.support.readme import APPROVALS
+from waitpoints_local.stack import Stack
 
 MAP = {
     "StartAt": "Each",

@@ -17,14 +17,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from waitpoints_local import slack_stand_in
-from waitpoints_local.slack_stand_in import Message, Workspace
 from local.stack import emulating
-from waitpoints_local.stack import Stack, client, described, free_port, overrides
 from tests.browser import runner
 from tests.e2e import afterwards, place
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
+from waitpoints_local import slack_stand_in
+from waitpoints_local.slack_stand_in import Message, Workspace
+from waitpoints_local.stack import Stack, client, described, free_port, overrides
 
 FOLDER = place.FOLDER / "notices"
 SENDER = "approvals@example.com"

@@ -15,11 +15,11 @@ import pytest
 
 from in_process.api_gateway import TOKENS
 from local.stack import ROOT
-from waitpoints_local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
 from tests.support.readme import API_SNIPPETS, APPROVALS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
+from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds
 PATTERNS = ROOT / "docs" / "patterns.md"

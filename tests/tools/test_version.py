@@ -9,8 +9,8 @@ import pytest
 from in_process.template import Template
 from local import version
 from local.stack import ROOT
-from waitpoints_local.stack import LocalError
 from tests.support import previous
+from waitpoints_local.stack import LocalError
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 HEADINGS = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)

@@ -13,17 +13,17 @@ TEMPLATE = "template.yaml"
 _PARAMETERS = re.compile(r"^Parameters:\n((?: .*\n|\n)+)", re.MULTILINE)
 
 
-def template(folder: Path = FOLDER) -> str:
+def template() -> str:
     """Return the template. Raises LocalError in a checkout, which has no built stack in this place."""
     try:
-        return (folder / TEMPLATE).read_text()
+        return (FOLDER / TEMPLATE).read_text()
     except FileNotFoundError:
-        raise LocalError("This is a checkout of waitpoints-local, without a stack: run `make run`, or install the wheel") from None
+        raise LocalError("This checkout of waitpoints-local has no stack: run `make run`, or install the wheel") from None
 
 
-def artifact(name: str, folder: Path = FOLDER) -> bytes:
+def artifact(name: str) -> bytes:
     """Return what the template refers to."""
-    return (folder / name).read_bytes()
+    return (FOLDER / name).read_bytes()
 
 
 def parameters(template: str) -> list[str]:

@@ -10,13 +10,12 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 mails.
 
 Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
-process writes the first file, the emulator the second one. It locks the third one as long as it lives, and ends with its parent,
-unless the last one exists then.
+process writes the first file, the emulator the second one. It locks the third one as long as it lives. It ends with its
+parent, unless the last file exists then.
 """
 
 import asyncio
 import copy
-import fcntl
 import json
 import os
 import re
@@ -30,9 +29,19 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from waitpoints_local import definition_mends, durable_mends, history_mends, log_mends, mail_mends, process_mends, states_language_mends, throttle
+from waitpoints_local import (
+    definition_mends,
+    durable_mends,
+    history_mends,
+    log_mends,
+    mail_mends,
+    process_mends,
+    states_language_mends,
+    throttle,
+)
+from waitpoints_local.turns import hold
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -529,17 +538,10 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def lock(file: Path) -> BinaryIO:
-    """Lock a file until the one that is returned is closed, at the latest when this process ends."""
-    locked = open(file, "wb")  # noqa: SIM115 - it stays open
-    fcntl.flock(locked, fcntl.LOCK_EX)
-    return locked
-
-
 def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
     port, parent = sys.argv[1], int(sys.argv[3])
     api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
-    alive = lock(lock_file)
+    alive = hold(lock_file)
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
     end_with_parent(parent, *sys.argv[6:])

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 from waitpoints_client import __version__, local_stacks
+
 from waitpoints_local import content
 from waitpoints_local.deployment import deploy
 from waitpoints_local.stack import (
@@ -69,7 +70,7 @@ def choose_folder() -> Path:
 def up(
     port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, program: Program | None = None
 ) -> tuple[Stack, bool]:
-    """Return the stack on this port, and whether it was started now. It then runs until `down`, whatever becomes of this process.
+    """Return the stack on this port, and whether it was started now. It runs until `down`, whatever becomes of this process.
 
     Port 0 is any free one. Raises LocalError, also if a stack of another version or with other parameters runs there.
     """

@@ -8,7 +8,6 @@ apis/web-api/rate-limits.
 import hashlib
 import hmac
 import json
-import os
 import sys
 import threading
 import time
@@ -18,12 +17,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
 from waitpoints_client import local_stacks
+
 from waitpoints_local.stack import Stack, is_serving
 
 PORT = 8788

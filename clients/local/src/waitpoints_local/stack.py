@@ -1,6 +1,5 @@
 """A stack on this machine: its emulator, and the file that describes it to whoever uses it."""
 
-import fcntl
 import http.client
 import json
 import os
@@ -24,6 +23,7 @@ import botocore.session
 from botocore.config import Config
 
 from waitpoints_local import throttle
+from waitpoints_local.turns import is_held
 
 REGION = "us-east-1"
 STACK_NAME = "waitpoints"
@@ -163,14 +163,7 @@ def lock_of(port: int, folder: Path) -> Path:
 
 def is_alive(port: int, folder: Path) -> bool:
     """Whether an emulator of this folder lives, however the last one ended."""
-    try:
-        with open(lock_of(port, folder), "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except FileNotFoundError:
-        return False
-    except BlockingIOError:
-        return True
-    return False
+    return is_held(lock_of(port, folder))
 
 
 @contextmanager

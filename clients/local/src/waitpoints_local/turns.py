@@ -4,6 +4,7 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 
 @contextmanager
@@ -13,3 +14,22 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
     with open(lock, "wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def hold(lock: Path) -> BinaryIO:
+    """Lock a file until the one that is returned is closed, at the latest when this process ends."""
+    file = open(lock, "wb")  # noqa: SIM115 - it stays open
+    fcntl.flock(file, fcntl.LOCK_EX)
+    return file
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process that lives has locked this file."""
+    try:
+        with open(lock, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False

@@ -121,9 +121,7 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _serve(
-    serving: Any, port: int, folder: "Path", parameters: dict[str, str], steps: Steps, as_json: bool
-) -> None:
+def _serve(serving: Any, port: int, folder: "Path", parameters: dict[str, str], steps: Steps, as_json: bool) -> None:
     """Serve until Ctrl-C, or another signal that ends a program."""
     try:
         with serving.serving(port, folder, parameters, steps) as stack:

@@ -69,7 +69,7 @@ def read_mails() -> list[Mail]:
     """Return the mails that the local stack has sent, the first one first. Raises CommandProblem without a stack."""
     path = stacks.find_local_file()
     if path is None:
-        raise CommandProblem(f"This shows the mails of the local stack: start one with `waitpoints up` or `make run` ({stacks.nowhere()})")
+        raise CommandProblem(f"This shows the mails of a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
     described = json.loads(path.read_text())
     sent = [record for records in _read(described["endpoint_url"]).values() for record in records if "Raw" in record]
     sent.sort(key=lambda record: record["Timestamp"])

@@ -27,8 +27,8 @@ def find_client(name: str | None) -> "Waitpoints":
     if path := find_local_file():
         return read_local_client(path)
     raise CommandProblem(
-        "No stack: start one with `waitpoints up` or `make run`, name one in your AWS account with --stack, or set WAITPOINTS_URL "
-        f"and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {nowhere()}"
+        "No stack: start one with `waitpoints up` or `make run`, name one in your AWS account with --stack, or set "
+        f"WAITPOINTS_URL and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {nowhere()}"
     )
 
 

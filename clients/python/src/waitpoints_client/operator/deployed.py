@@ -42,7 +42,7 @@ class Deployed:
         try:
             urlopen(f"{stack['endpoint_url']}/_ministack/health", timeout=5).close()
         except OSError:
-            raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `waitpoints up` or `make run`") from None
+            raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `waitpoints up`") from None
         session = boto3.Session("test", "test", region_name=stack["region"])
         return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]})
 
