@@ -54,9 +54,9 @@ def try_alone(uv: Path, wheel: Path) -> str:
         environment = {**os.environ, "WAITPOINTS_LOCAL": str(Path(scratch) / "stacks")}
         programs = Path(scratch) / "environment" / "bin"
         subprocess.run([uv, "venv", "-q", "--no-project", "--python", "3.13", programs.parent], check=True)
-        install = [uv, "pip", "install", "-q", "--python", programs / "python"]
+        install: list[str | Path] = [uv, "pip", "install", "-q", "--python", programs / "python"]
         subprocess.run([*install, *wheel.parent.glob("*.whl")], check=True)
-        up = [programs / "waitpoints", "up", "--port", "0", "--json"]
+        up: list[str | Path] = [programs / "waitpoints", "up", "--port", "0", "--json"]
         done = subprocess.run(up, env=environment, check=True, capture_output=True, text=True)
         subprocess.run([programs / "waitpoints", "down"], env=environment, check=True, stdout=subprocess.DEVNULL)
     return str(json.loads(done.stdout)["api_url"])

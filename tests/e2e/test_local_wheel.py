@@ -30,7 +30,15 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     code = {name: archive.code_of(function, folder / function) for name, function in archive.CODE.items()}
     wheels = [client_package.build(UV, ROOT, folder), local_package.build(UV, code, folder)]
     subprocess.run([UV, "venv", "-q", "--no-project", "--python", "3.13", folder / "env"], check=True)
-    install = [UV, "pip", "install", "-q", "--compile-bytecode", "--python", folder / "env" / "bin" / "python"]
+    install: list[str | Path] = [
+        UV,
+        "pip",
+        "install",
+        "-q",
+        "--compile-bytecode",
+        "--python",
+        folder / "env" / "bin" / "python",
+    ]
     subprocess.run([*install, *wheels], check=True)
     return folder / "env" / "bin"
 

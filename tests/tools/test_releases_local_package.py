@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from in_process.template import parse
-from local.stack import LOCAL, ROOT
+from local.stack import LOCAL, PACKAGE, ROOT
 from releases import local_package
 from waitpoints_local.content import parameters
 from waitpoints_local.deployment import ARTIFACT
@@ -80,6 +80,6 @@ def test_the_wheel_is_pure_the_same_each_time_and_has_the_stack(tmp_path: Path) 
     with zipfile.ZipFile(wheels[0]) as wheel:
         names = set(wheel.namelist())
         assert wheel.read("waitpoints_local/content/functions.zip") == b"code"
-    modules = {f"waitpoints_local/{path.name}" for path in (local_package.PACKAGE / "waitpoints_local").glob("*.py")}
+    modules = {f"waitpoints_local/{path.name}" for path in (PACKAGE / "waitpoints_local").glob("*.py")}
     assert names >= {*modules, "waitpoints_local/py.typed", "waitpoints_local/content/template.yaml"}
     assert not [name for name in names if "test" in name or "__pycache__" in name]

@@ -207,4 +207,4 @@ def test_says_that_no_stack_runs(
         others = {field.name: "" for field in fields(Stack)}
         (tmp_path / "stack.json").write_text(json.dumps(others | left))
     assert main() == 1
-    assert capsys.readouterr().err == 'No stack runs. First: make run PARAMETERS="Slack=on Teams=on"\n'
+    assert capsys.readouterr().err == "No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on\n"

@@ -11,14 +11,8 @@ from waitpoints_local import content, serving
 from waitpoints_local.stack import LocalError, Stack, file_of, lock_of, write
 from waitpoints_local.turns import hold
 
-STACK = replace(
-    Stack(**{it.name: "x" for it in fields(Stack) if it.type is str}),
-    endpoint_url="http://127.0.0.1:9001",
-    api_url="http://127.0.0.1:9001",
-    version=__version__,
-    parameters={"BrandName": "Acme"},
-    process=1,
-)
+OUTPUTS = {it.name: "http://127.0.0.1:9001" for it in fields(Stack)}
+STACK = serving.Served(**OUTPUTS, version=__version__, parameters={"BrandName": "Acme"}, process=1)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +58,7 @@ def test_the_folder_that_the_environment_names_is_the_only_one(tmp_path: Path, m
 class Running:
     """A stack of which only what describes it is there, and the lock of an emulator."""
 
-    def __init__(self, folder: Path, stack: Stack = STACK) -> None:
+    def __init__(self, folder: Path, stack: serving.Served = STACK) -> None:
         (folder / str(stack.port)).mkdir(parents=True)
         write(stack, folder)
         self.lock = hold(lock_of(stack.port, folder / str(stack.port)))
@@ -94,7 +88,7 @@ def test_the_same_stack_is_not_started_again(tmp_path: Path) -> None:
         (replace(STACK, parameters={}), "A stack with no parameters already runs"),
     ],
 )
-def test_another_stack_on_the_port_is_refused(tmp_path: Path, there: Stack, said: str) -> None:
+def test_another_stack_on_the_port_is_refused(tmp_path: Path, there: serving.Served, said: str) -> None:
     running = Running(tmp_path, there)
     with pytest.raises(LocalError, match=said):
         serving.up(9001, tmp_path, {"Slack": "on"})

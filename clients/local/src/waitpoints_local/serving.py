@@ -7,12 +7,12 @@ Each stack has a port, and a folder of that name for the emulator's files. The f
 """
 
 import difflib
-import json
 import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -49,6 +49,17 @@ PORT = 8787
 SOON = 5  # seconds
 
 
+@dataclass(frozen=True)
+class Served(Stack):
+    """A stack, with what `up` and `down` need to know about it."""
+
+    version: str
+    parameters: dict[str, str]
+    """What it was asked for, by names of the template's parameters."""
+    process: int
+    """The emulator's, which leads all others. 0 if the stack ends with the program that has started it."""
+
+
 def choose_folder() -> Path:
     """Return the first folder that stacks can be described in, and make it. Raises LocalError if there is none."""
     problems = []
@@ -69,7 +80,7 @@ def choose_folder() -> Path:
 
 def up(
     port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, program: Program | None = None
-) -> tuple[Stack, bool]:
+) -> tuple[Served, bool]:
     """Return the stack on this port, and whether it was started now. It runs until `down`, whatever becomes of this process.
 
     Port 0 is any free one. Raises LocalError, also if a stack of another version or with other parameters runs there.
@@ -82,15 +93,15 @@ def up(
         return _start(port, folder, parameters, step, program or Program()), True
 
 
-def find(port: int, folder: Path) -> Stack | None:
+def find(port: int, folder: Path) -> Served | None:
     """Return the stack on this port, if one of this folder runs there."""
     file = file_of(port, folder)
     if not is_alive(port, folder / str(port)) or not file.exists():
         return None
-    return Stack(**json.loads(file.read_text()))
+    return Served.read(file)
 
 
-def find_all(folder: Path) -> list[Stack]:
+def find_all(folder: Path) -> list[Served]:
     """Return the stacks that run in the background, in the order of their ports."""
     ports = sorted(int(file.suffixes[-2][1:]) for file in folder.glob("stack.*.json"))
     return [stack for port in ports if (stack := find(port, folder))]
@@ -107,7 +118,7 @@ def down(port: int, folder: Path) -> bool:
 
 
 @contextmanager
-def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str) -> Iterator[Stack]:
+def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str) -> Iterator[Served]:
     """Run a stack until the block ends, however this process ends. Port 0 is any free one."""
     port, parameters = port or free_port(), dict(parameters or {})
     _check_names(content.template(), parameters)
@@ -120,7 +131,7 @@ def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None
         _forget(port, folder)
 
 
-def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, program: Program) -> Stack:
+def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, program: Program) -> Served:
     _check_names(content.template(), parameters)
     has_died(port, folder / str(port), SOON)  # as it does if who started it was killed before it had a stack
     _forget(port, folder)
@@ -146,13 +157,13 @@ def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
     return True
 
 
-def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, process: int = 0) -> Stack:
+def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, process: int = 0) -> Served:
     step("Deploying the stack")
     verify_sender(emulator.url, parameters.get("MailFrom", ""))
     ours = dict(parameter.split("=", 1) for parameter in overrides(emulator.url))
-    deploy(emulator.url, content.template(), content.artifact, ours | parameters)
+    deploy(emulator.url, content.template(), content.artifact, {**ours, **parameters})
     described = describe(emulator)
-    return Stack(**{**vars(described), "parameters": dict(parameters), "process": process})
+    return Served(**vars(described), version=__version__, parameters=dict(parameters), process=process)
 
 
 def _forget(port: int, folder: Path) -> None:
@@ -161,11 +172,11 @@ def _forget(port: int, folder: Path) -> None:
     remove(port, folder)
 
 
-def _check_same(running: Stack, parameters: Mapping[str, str]) -> None:
+def _check_same(running: Served, parameters: Mapping[str, str]) -> None:
     """Raise LocalError unless what runs is what was asked for."""
     other = None
     if running.version != __version__:
-        other = f"of version {running.version or 'unknown'}, not {__version__},"
+        other = f"of version {running.version}, not {__version__},"
     elif running.parameters != parameters:
         given = " ".join(f"{name}={value}" for name, value in running.parameters.items())
         other = f"with {'the parameters ' + given if given else 'no parameters'}"

@@ -318,7 +318,7 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
 
 def main() -> int:
     file = local_stacks.find()
-    stack = Stack(**json.loads(file.read_text())) if file else None
+    stack = Stack.read(file) if file else None
     if stack is None or not is_serving(stack.endpoint_url):
         print("No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on", file=sys.stderr)
         return 1

@@ -10,12 +10,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 import boto3
@@ -55,11 +55,12 @@ class Stack:
     create_function_name: str
     complete_function_name: str
     output_bucket: str
-    version: str = ""
-    parameters: dict[str, str] = field(default_factory=dict)
-    """What it was asked for, by names of the template's parameters. Only `waitpoints up` notes this and the next."""
-    process: int = 0
-    """The emulator's, if nobody else ends it."""
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Return what a file describes. It may say more than is known here."""
+        known = {it.name for it in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(file.read_text()).items() if name in known})
 
     @property
     def port(self) -> int:
@@ -266,7 +267,7 @@ def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log
     raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
 
 
-def sender_in(parameters: Iterator[str] | list[str] | tuple[str, ...]) -> str:
+def sender_in(parameters: Sequence[str]) -> str:
     """Return the address in the parameter MailFrom, among NAME=VALUE or NAME="VALUE". Empty if there is none."""
     return dict(parameter.split("=", 1) for parameter in parameters).get("MailFrom", "").strip('"')
 
@@ -300,7 +301,6 @@ def describe(emulator: Emulator) -> Stack:
         create_function_name=outputs["CreateFunctionName"],
         complete_function_name=outputs.get("CompleteFunctionName", ""),  # an older version has none
         output_bucket=outputs["OutputBucketName"],
-        version=outputs.get("Version", ""),
     )
 
 
