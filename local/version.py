@@ -20,6 +20,7 @@ PLACES = (
     ("pyproject.toml", r'(?m)^version = "(.*)"$'),
     ("uv.lock", r'\nname = "waitpoints"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-client"\nversion = "(.*)"\n'),
+    ("uv.lock", r'\nname = "waitpoints-local"\nversion = "(.*)"\n'),
     ("template.yaml", r"(?m)^  Waitpoints: \{Version: &version (\S+)\}"),
     ("openapi.yaml", r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$"),
 )
