@@ -1,5 +1,6 @@
 """Where stacks are described, and what is refused before anything starts. tests/e2e/test_serving.py starts and ends them."""
 
+import os
 import tempfile
 from dataclasses import fields, replace
 from pathlib import Path
@@ -69,7 +70,7 @@ def test_a_stack_runs_as_long_as_its_emulator_lives(tmp_path: Path) -> None:
     assert serving.find(9001, tmp_path) == STACK
     assert serving.find_all(tmp_path) == [STACK]
     assert serving.find(9002, tmp_path) is None
-    running.lock.close()
+    os.close(running.lock)
     assert serving.find(9001, tmp_path) is None
     assert serving.find_all(tmp_path) == []
 
@@ -77,7 +78,7 @@ def test_a_stack_runs_as_long_as_its_emulator_lives(tmp_path: Path) -> None:
 def test_the_same_stack_is_not_started_again(tmp_path: Path) -> None:
     running = Running(tmp_path)
     assert serving.up(9001, tmp_path, {"BrandName": "Acme"}) == (STACK, False)
-    running.lock.close()
+    os.close(running.lock)
 
 
 @pytest.mark.parametrize(
@@ -92,11 +93,11 @@ def test_another_stack_on_the_port_is_refused(tmp_path: Path, there: serving.Ser
     running = Running(tmp_path, there)
     with pytest.raises(LocalError, match=said):
         serving.up(9001, tmp_path, {"Slack": "on"})
-    running.lock.close()
+    os.close(running.lock)
 
 
 def test_what_a_killed_stack_left_is_deleted(tmp_path: Path) -> None:
-    Running(tmp_path).lock.close()
+    os.close(Running(tmp_path).lock)
     assert serving.down(9001, tmp_path) is False
     assert [path.name for path in tmp_path.iterdir() if path.name not in ("content", "locks")] == []
 

@@ -1,5 +1,6 @@
 """Locks that end with the process that has them."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +20,9 @@ time.sleep(60)
 def test_a_lock_is_held_until_it_is_closed(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     assert not turns.is_held(lock)
-    with turns.hold(lock):
-        assert turns.is_held(lock)
+    held = turns.hold(lock)
+    assert turns.is_held(lock)
+    os.close(held)
     assert not turns.is_held(lock)
 
 

@@ -541,7 +541,7 @@ def end_with_parent(parent: int, unless: str = "") -> None:
 def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
     port, parent = sys.argv[1], int(sys.argv[3])
     api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
-    alive = hold(lock_file)
+    hold(lock_file)
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
     end_with_parent(parent, *sys.argv[6:])
@@ -609,8 +609,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     config.keep_alive_timeout = 75
     config.backlog = 1024
     throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
-    with alive:
-        asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
+    asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Turns of processes that would disturb each other, such as those of `pytest -n 2`."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 
 @contextmanager
@@ -16,11 +16,11 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
         yield
 
 
-def hold(lock: Path) -> BinaryIO:
-    """Lock a file until the one that is returned is closed, at the latest when this process ends."""
-    file = open(lock, "wb")  # noqa: SIM115 - it stays open
-    fcntl.flock(file, fcntl.LOCK_EX)
-    return file
+def hold(lock: Path) -> int:
+    """Lock a file until the descriptor that is returned is closed. Nobody but the system closes it when this process ends."""
+    descriptor = os.open(lock, os.O_WRONLY | os.O_CREAT, 0o600)
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
 
 
 def is_held(lock: Path) -> bool:
