@@ -32,6 +32,11 @@ DECISIONS = "decisions.jsonl"
 """The file in a stack's folder with what each role was allowed and denied."""
 ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
 
+_NOT_THE_USERS = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)) | dict.fromkeys(
+    ("profile", "use_fips_endpoint", "use_dualstack_endpoint"), (None, None, None, None)
+)
+"""botocore's settings, each read from nowhere, with a default."""
+
 Step = Callable[[str], Any]
 """Called with the name of each step as it starts."""
 
@@ -73,9 +78,7 @@ class Stack:
 
 def client(endpoint_url: str, service: str) -> Any:
     """Return a boto3 client of an emulator, whatever profile, proxy or kind of endpoint the user has configured for AWS."""
-    session = botocore.session.Session()
-    for variable, value in {"config_file": os.devnull, "profile": None, "use_fips_endpoint": False}.items():
-        session.set_config_variable(variable, value)
+    session = botocore.session.Session(_NOT_THE_USERS)
     return boto3.Session("test", "test", region_name=REGION, botocore_session=session).client(  # MiniStack's root user
         service, endpoint_url=endpoint_url, config=Config(proxies={})
     )

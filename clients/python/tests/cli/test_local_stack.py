@@ -147,6 +147,7 @@ def test_in_the_foreground_it_ends_with_ctrl_c(serving: Serving, monkeypatch: py
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_without_the_package_it_says_what_to_install(no_stack: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
     monkeypatch.setitem(sys.modules, "waitpoints_local", None)
+    monkeypatch.delitem(sys.modules, "waitpoints_local.serving", raising=False)
     result = run(command)
     assert result.exit_code == 1
     assert "needs the package waitpoints-local" in result.stderr

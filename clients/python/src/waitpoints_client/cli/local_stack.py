@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -90,7 +91,7 @@ class Steps:
 def _load() -> Any:
     """Return the module of the package that serves. Raises CommandProblem if the package is missing."""
     try:
-        from waitpoints_local import serving
+        return import_module("waitpoints_local.serving")
     except ModuleNotFoundError as missing:
         if missing.name != "waitpoints_local":
             raise
@@ -98,7 +99,6 @@ def _load() -> Any:
         if sys.version_info[:2] != (3, 13) or sys.platform not in ("linux", "darwin"):
             problem += ", which needs Python 3.13 on Linux or macOS"
         raise CommandProblem(f"{problem}: run `pip install waitpoints-local`") from None
-    return serving
 
 
 def _folder() -> "Path":
