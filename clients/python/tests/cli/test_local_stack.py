@@ -26,6 +26,14 @@ class Stack:
         return f"http://127.0.0.1:{self.port}"
 
 
+class WithoutThePackage:
+    """Finds modules as if the package were not installed."""
+
+    def find_spec(self, name: str, *_: Any) -> None:
+        if name == "waitpoints_local":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 class Serving(ModuleType):
     """The module `waitpoints_local.serving`."""
 
@@ -146,8 +154,9 @@ def test_in_the_foreground_it_ends_with_ctrl_c(serving: Serving, monkeypatch: py
 
 @pytest.mark.parametrize("command", ["up", "down"])
 def test_without_the_package_it_says_what_to_install(no_stack: Path, monkeypatch: pytest.MonkeyPatch, command: str) -> None:
-    monkeypatch.setitem(sys.modules, "waitpoints_local", None)
-    monkeypatch.delitem(sys.modules, "waitpoints_local.serving", raising=False)
+    for name in [name for name in sys.modules if name.partition(".")[0] == "waitpoints_local"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [WithoutThePackage(), *sys.meta_path])
     result = run(command)
     assert result.exit_code == 1
     assert "needs the package waitpoints-local" in result.stderr
