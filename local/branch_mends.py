@@ -7,11 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Callable
-from contextvars import ContextVar, copy_context
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
 from local.state_context import RUNTIME
+from local.state_context import group as group_here
 
 _LONGEST = 99_999_999  # seconds
 
@@ -32,9 +33,6 @@ class _Group:
     @property
     def is_stopped(self) -> bool:
         return bool(self.stopped.is_set())
-
-
-_group: ContextVar[_Group | None] = ContextVar("group", default=None)
 
 
 def stop_with_the_first_failure(stepfunctions: Any) -> None:
@@ -65,9 +63,9 @@ def end_executions_in_time(stepfunctions: Any) -> None:
     stepfunctions._fail_execution = stops.telling_of_the_time(stepfunctions._fail_execution)
 
 
-def stopping() -> Any:
+def _stopping() -> Any:
     """Return the event that ends what this thread waits for, or None."""
-    group = _group.get()
+    group = group_here.get()
     return group and group.stopped
 
 
@@ -81,7 +79,7 @@ class _Stops:
 
     def grouping(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def run_as_a_group(state: dict[str, Any], *rest: Any) -> Any:
-            outer = _group.get()
+            outer = group_here.get()
             config = (state.get("ItemProcessor") or {}).get("ProcessorConfig") or {}
             group = _Group(outer, self._engine.threading.Event(), config.get("Mode") != "DISTRIBUTED")
             with self._turn:
@@ -89,7 +87,7 @@ class _Stops:
                     raise self._error()
                 if outer:
                     outer.inner.add(group)
-            before = _group.set(group)
+            before = group_here.set(group)
             try:
                 return run(state, *rest)
             except self._engine._ExecutionError:
@@ -97,7 +95,7 @@ class _Stops:
                     raise group.first from None
                 raise
             finally:
-                _group.reset(before)
+                group_here.reset(before)
                 with self._turn:
                     if outer:
                         outer.inner.discard(group)
@@ -112,15 +110,15 @@ class _Stops:
             if seconds is None:
                 run(arn)
                 return
-            group = _Group(_group.get(), self._engine.threading.Event(), ends_with_one=False)
+            group = _Group(group_here.get(), self._engine.threading.Event(), ends_with_one=False)
             done = self._engine.threading.Event()
-            before = _group.set(group)
+            before = group_here.set(group)
             self._watch(group, done, seconds)
             try:
                 run(arn)
             finally:
                 done.set()
-                _group.reset(before)
+                group_here.reset(before)
 
         return run_in_time
 
@@ -134,11 +132,11 @@ class _Stops:
 
     def telling_of_the_time(self, fail: Callable[..., Any]) -> Callable[..., Any]:
         def fail_or_time_out(execution: dict[str, Any], error: str, cause: str) -> None:
-            group = _group.get()
+            group = group_here.get()
             if not (group and group.is_stopped and getattr(group.first, "error", "") == "States.Timeout"):
                 fail(execution, error, cause)
                 return
-            _group.set(None)
+            group_here.set(None)
             execution.update(status="TIMED_OUT", stopDate=self._engine.now_iso())
             details = {"executionTimedOutEventDetails": {"error": "States.Timeout"}}
             self._engine._add_event(execution, "ExecutionTimedOut", details)
@@ -148,7 +146,7 @@ class _Stops:
 
     def ending_its_group(self, run: Callable[..., Any]) -> Callable[..., Any]:
         def run_and_end(*given: Any) -> Any:
-            group = _group.get()
+            group = group_here.get()
             if group is None:
                 return run(*given)
             if group.is_stopped:
@@ -157,7 +155,7 @@ class _Stops:
                 return run(*given)
             except Exception as error:
                 if group.ends_with_one and self._is_first(group, error):
-                    _group.set(group.outer)  # what it tells of its failure is heard
+                    group_here.set(group.outer)  # what it tells of its failure is heard
                 raise
 
         return run_and_end
@@ -188,7 +186,7 @@ class _Stops:
 
     def waiting_for_a_token(self, invoke: Callable[..., Any]) -> Callable[..., Any]:
         def invoke_and_wait(resource: str, given: Any, token: str, state: dict[str, Any]) -> Any:
-            group = _group.get()
+            group = group_here.get()
             if group is None:
                 return invoke(resource, given, token, state)
             with self._turn:
@@ -204,7 +202,7 @@ class _Stops:
 
     def sleeping(self, sleep: Callable[[float], None]) -> Callable[[float], None]:
         def sleep_unless_stopped(seconds: float) -> None:
-            stopped = stopping()
+            stopped = _stopping()
             if stopped is None:
                 sleep(seconds)
             elif stopped.wait(min(max(0, seconds * self._engine._SFN_WAIT_SCALE), _LONGEST)):
@@ -214,7 +212,7 @@ class _Stops:
 
     def unless_stopped(self, call: Callable[..., Any]) -> Callable[..., Any]:
         def call_unless_stopped(*given: Any) -> Any:
-            stopped = stopping()
+            stopped = _stopping()
             if stopped is not None and stopped.is_set():
                 raise self._error()
             return call(*given)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local import json_paths
+from local.json_paths import is_of
 from local.state_context import INTRINSIC, PUBLIC, QUERY
 
 _NUMBER = (int, float)
@@ -38,11 +39,6 @@ _TEXT = re.compile(r"'((?:[^'\\]|\\.)*)'", re.DOTALL)
 _FIGURE = re.compile(r"-?\d+(?:\.\d+)?")
 _WORDS = {"true": True, "false": False, "null": None}
 Node = tuple[Any, ...]
-
-
-def is_of(value: Any, kind: Any) -> bool:
-    """Return whether a JSON value is of a type. Python takes a boolean for a number, JSON does not."""
-    return isinstance(value, kind) and (kind in (bool, object) or not isinstance(value, bool))
 
 
 def read_functions(stepfunctions: Any) -> None:

@@ -1,8 +1,8 @@
 """JSONPath as Step Functions reads it, of which a state machine's paths are made.
 
 A path without a wildcard, slice, union, filter or descent is definite: it leads to one value, or to nothing, which is an error.
-Any other gathers what it finds in an array, which may be empty (States Language, "Paths"). AWS evaluates paths with Jayway's
-JsonPath, whose functions, such as `length()`, are not here.
+Any other gathers what it finds in an array, which may be empty (States Language, "Paths"), if there is anything to look into.
+AWS evaluates paths with Jayway's JsonPath, whose functions, such as `length()`, are not here.
 """
 
 import operator
@@ -35,25 +35,27 @@ class NoSuchValue(LookupError):
 
 @dataclass(frozen=True)
 class _Path:
-    steps: tuple[Step, ...]
-    is_definite: bool
+    way: tuple[Step, ...]
+    """The steps up to the first that may lead to several values."""
+    rest: tuple[Step, ...]
 
     def of(self, value: Any, root: Any) -> list[Any]:
-        values = [value]
-        for step in self.steps:
-            values = step(values, root)
-        return values
+        return _follow(self.rest, _follow(self.way, [value], root), root)
+
+
+def _follow(steps: tuple[Step, ...], values: list[Any], root: Any) -> list[Any]:
+    for step in steps:
+        values = step(values, root)
+    return values
 
 
 def value_at(path: str, root: Any) -> Any:
     """Return what a path leads to."""
     parsed = _parse(path)
-    found = parsed.of(root, root)
-    if not parsed.is_definite:
-        return found
+    found = _follow(parsed.way, [root], root)
     if not found:
         raise NoSuchValue(path)
-    return found[0]
+    return _follow(parsed.rest, found, root) if parsed.rest else found[0]
 
 
 def end_of_path(text: str, start: int) -> int:
@@ -104,24 +106,19 @@ def _read_path(reader: _Reader) -> _Path:
     """Read `$` or `@` and the steps after it."""
     if not (reader.take("$") or reader.take("@")):
         raise UnreadablePath(reader.text)
-    steps: list[Step] = []
-    is_definite = True
+    way: list[Step] = []
+    rest: list[Step] = []
     while True:
         if reader.take(".."):
-            steps.append(_descend)
-            is_definite = False
-            step = _read_bracket(reader)[0] if reader.take("[") else _read_name(reader)[0]
-            steps.append(step)
+            rest.append(_descend)
+            step, is_one = _read_bracket(reader) if reader.take("[") else _read_name(reader)
         elif reader.take("."):
             step, is_one = _read_bracket(reader) if reader.take("[") else _read_name(reader)
-            steps.append(step)
-            is_definite &= is_one
         elif reader.take("["):
             step, is_one = _read_bracket(reader)
-            steps.append(step)
-            is_definite &= is_one
         else:
-            return _Path(tuple(steps), is_definite)
+            return _Path(tuple(way), tuple(rest))
+        (way if is_one and not rest else rest).append(step)
 
 
 def _read_name(reader: _Reader) -> tuple[Step, bool]:
@@ -272,9 +269,14 @@ def _compares(sign: str, left: list[Any], right: list[Any]) -> bool:
     if len(left) != 1 or len(right) != 1:
         return False
     for kind in (str, (int, float)):
-        if all(isinstance(value, kind) and not isinstance(value, bool) for value in (left[0], right[0])):
+        if is_of(left[0], kind) and is_of(right[0], kind):
             return bool(_ORDERS[sign](left[0], right[0]))
     return False
+
+
+def is_of(value: Any, kind: Any) -> bool:
+    """Return whether a JSON value is of a type. Python takes a boolean for a number, JSON does not."""
+    return isinstance(value, kind) and (kind in (bool, object) or not isinstance(value, bool))
 
 
 def same_json(one: Any, other: Any) -> bool:

@@ -10,3 +10,6 @@ PUBLIC = ("Execution", "Map", "State", "StateMachine", "Task")
 
 current: ContextVar[dict[str, Any]] = ContextVar("current")
 """The context object of the state that runs, since MiniStack passes it on to some functions only."""
+
+group: ContextVar[Any] = ContextVar("group", default=None)
+"""The strands of which this thread is one. The event `stopped` of it ends what the thread waits for."""

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from local import branch_mends, function_mends, map_mends, path_mends
-from local.function_mends import is_of
+from local.json_paths import is_of
 from local.path_mends import MISSING
 from local.state_context import INTRINSIC, QUERY, RESULT_PATH, RUNTIME, current
 

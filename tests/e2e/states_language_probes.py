@@ -167,7 +167,6 @@ COMPARISONS = [
     gives("zero_is_not_false", GIVEN, choice(Variable="$.zero", BooleanEquals=False)),
     gives("a_text_is_less_than_another", "caught", choice(Variable="$.when", StringLessThanPath="$.text")),
     gives("a_star_with_a_backslash_is_a_star", "caught", choice(Variable="$", StringMatches="a\\*"), "a*"),
-    gives("and_only_a_star", "ab", choice(Variable="$", StringMatches="a\\*"), "ab"),
     gives("a_wildcard_matches_a_line_end", "caught", choice(Variable="$", StringMatches="a*b"), "a\nb"),
     fails("an_open_escape", RUNTIME, choice(Variable="$", StringMatches="a\\"), "a"),
 ]
@@ -267,6 +266,7 @@ FUNCTIONS = [
         ),
     ),
     fails("true_in_the_place_of_a_number", INTRINSIC, function("States.MathAdd($.true, 1)")),
+    fails("something_after_the_function", INTRINSIC, function("States.UUID() + 1")),
     fails("a_range_that_is_too_long", INTRINSIC, function("States.ArrayRange(0, 1000, 1)")),
     fails("a_chunk_of_a_negative_size", INTRINSIC, function("States.ArrayPartition($.list, -1)")),
     fails("a_random_number_of_a_text", INTRINSIC, function("States.MathRandom($.text, 9)")),
@@ -284,7 +284,6 @@ FUNCTIONS = [
 EXPRESSIONS_READ = [
     gives("an_escape_in_a_text", {"x": ["it's", "{}"]}, function(r"States.Array('it\'s', '\{\}')")),
     gives("a_comma_in_a_path", {"x": [[1, 2]]}, function("States.Array($.list[0,1])")),
-    fails("something_after_the_function", INTRINSIC, function("States.UUID() + 1")),
 ]
 JSONATA = [
     gives("a_range_of_one_item", 1, jsonata(Output="{% $range(1, 9, 9) %}")),
@@ -307,7 +306,7 @@ def in_time(name: str, error: str, state: State, **more: Any) -> Probe:
 
 
 def waiting_for_a_token() -> State:
-    return {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": 2}
+    return {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": 1}
 
 
 def a_token_that_nobody_answers_is_given_up() -> bool:
@@ -319,11 +318,11 @@ def a_token_that_nobody_answers_is_given_up() -> bool:
     began = time.monotonic()
     with patch.dict(stepfunctions._SERVICE_DISPATCH, {"arn:aws:states:::sqs:sendMessage": lambda *_: {}}):
         error = ended(state, callback=invoke)[1]
-    return error == "Mine" and time.monotonic() - began < 1.5
+    return error == "Mine" and time.monotonic() - began < 0.9
 
 
-SLEEPS: State = {"Type": "Wait", "Seconds": 2}
-LATE_FAILURE = parallel({"Type": "Wait", "Seconds": 1, "End": False, "Next": "Fail"})
+SLEEPS: State = {"Type": "Wait", "Seconds": 1}
+LATE_FAILURE = parallel({"Type": "Wait", "Seconds": 0.2, "End": False, "Next": "Fail"})
 LATE_FAILURE["Branches"][0]["States"]["Fail"] = FAILS
 FIRST_FAILURE = {**parallel(FAILS), "Branches": [*LATE_FAILURE["Branches"], *parallel(FAILS)["Branches"]]}
 ENDS = [
@@ -337,29 +336,30 @@ ENDS = [
         "Mine",
         parallel({**parallel(SLEEPS), "Branches": [*parallel(SLEEPS)["Branches"], *parallel(FAILS)["Branches"]]}),
     ),
+    in_time("the_first_failure_in_time", "Mine", FIRST_FAILURE),
     a_token_that_nobody_answers_is_given_up,
 ]
 
 
 def an_execution_times_out() -> bool:
     """Also if it only sleeps."""
-    states = {"Wait": {"Type": "Wait", "Seconds": 5, "End": True}}
+    states = {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}
     definition = json.dumps({"StartAt": "Wait", "TimeoutSeconds": 0.1, "States": states})
-    execution = {"executionArn": "timed", "name": "e", "status": "RUNNING", "startDate": "", "input": "{}"}
+    execution: dict[str, Any] = {"executionArn": "timed", "name": "e", "status": "RUNNING", "startDate": "", "input": "{}"}
     execution |= {"stateMachineArn": "timed", "sync": True, "events": [{"id": 1, "type": "ExecutionStarted"}]}
     stepfunctions._executions["timed"] = execution
     stepfunctions._state_machines["timed"] = {"name": "m", "roleArn": ROLE, "definition": definition}
     began = time.monotonic()
     stepfunctions._run_execution("timed")
     ended_as = (execution["status"], execution["events"][-1]["type"])
-    return ended_as == ("TIMED_OUT", "ExecutionTimedOut") and time.monotonic() - began < 3
+    return ended_as == ("TIMED_OUT", "ExecutionTimedOut") and time.monotonic() - began < 0.8
 
 
 def a_failure_lacks_what_it_was_not_given() -> bool:
     execution: dict[str, Any] = {"events": [], "executionArn": "e", "sync": True}
     stepfunctions._fail_execution(execution, *ended({"Type": "Fail"})[1:])
     kept = {name: execution[name] for name in ("error", "cause") if name in execution}
-    return kept == execution["events"][0]["executionFailedEventDetails"] == {}
+    return bool(kept == execution["events"][0]["executionFailedEventDetails"] == {})
 
 
 def the_last_event_is_the_failure() -> bool:
@@ -368,7 +368,7 @@ def the_last_event_is_the_failure() -> bool:
     try:
         stepfunctions._add_event(execution, "PassStateExited")
     except stepfunctions._ExecutionError as error:
-        return error.error == RUNTIME and stepfunctions._add_event(execution, "ExecutionFailed")["id"] == 25_000
+        return bool(error.error == RUNTIME and stepfunctions._add_event(execution, "ExecutionFailed")["id"] == 25_000)
     return False
 
 

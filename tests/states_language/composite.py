@@ -26,6 +26,7 @@ from tests.states_language.case import (
 )
 
 NEVER = waiting("nothing")
+NO_COUNTS: list[Any] = ["text", None, -1, {}]
 BOTH = {"Parameters": {"a.$": "$", "b.$": "$"}}
 LIMIT = 262_144  # bytes
 COUNTED = branch({"Parameters": {"key.$": "$"}, "Next": "Count"}, Count=task("count"))
@@ -192,7 +193,7 @@ MAPS = [
                 {"l": [1], "n": value},
             )
             for field in ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage")
-            for value in ("text", None, -1, {})
+            for value in NO_COUNTS
         ),
         case(
             "a percentage above a hundred",
@@ -227,7 +228,7 @@ DISTRIBUTED = [
     ),
     *resting_on(
         f"{GUIDE}/state-map-distributed.html#maprun-fail-threshold",
-        "A distributed Map fails with States.ExceedToleratedFailureThreshold above its tolerated count or percentage, 0 by default.",
+        "It fails with States.ExceedToleratedFailureThreshold above the count or percentage that it tolerates, by default 0.",
         case("no failure is tolerated by default", distributed(ODD), fails("States.ExceedToleratedFailureThreshold"), [1, 2]),
         case("a tolerated count", distributed(ODD, ToleratedFailureCount=1, ResultPath=None), gives([1, 2]), [1, 2]),
         case(

@@ -41,6 +41,7 @@ def answers(name: str, condition: Any, ends: Ends) -> Case:
     return case(name, ask(condition), ends, GIVEN, Yes={"Result": True}, No={"Result": False})
 
 
+CONSTANTS: list[Any] = [None, 0, 0.1, True, "text", [], {}]
 READ = jsonata(Output="{% $v %}")
 ECHO = jsonata(**task("echo"))
 ITEM = branch(jsonata())
@@ -162,10 +163,7 @@ FIELDS = [
             gives({"a": 3, "b": [2, "$n", " {% 1 %}"], "c.$": "$.n"}),
             GIVEN,
         ),
-        *(
-            case(f"a constant output {output!r}", jsonata(Output=output), gives(output))
-            for output in (None, 0, 0.1, True, "text", [], {})
-        ),
+        *(case(f"a constant output {output!r}", jsonata(Output=output), gives(output)) for output in CONSTANTS),
         case("no output", jsonata(), gives(GIVEN), GIVEN),
         case("no output of a task", {**ECHO, "Arguments": {"x": 1}}, gives({"x": 1}), GIVEN),
         case("no arguments", ECHO, gives(GIVEN), GIVEN),

@@ -44,7 +44,7 @@ def answer(function: str, event: Any) -> Any:
     return {"echo": lambda it: it, **_FUNCTIONS}[name](event)
 
 
-def fail(event: Any) -> None:
+def fail(event: Any) -> Any:
     """Fail with the error that is asked for. With `errors`, the first call fails with the first one, until there is none."""
     errors = event.get("errors", [event.get("error")])
     key = event.get("key", "")
