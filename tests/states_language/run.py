@@ -118,7 +118,9 @@ def note_sleep(seconds: float) -> None:
     interval = TIME and TIME._interval.get()
     if TIME and interval is not None:
         TIME._interval.set(None)
-    _slept.get().append(round(seconds if interval is None else interval, 3))
+        seconds = interval
+    if seconds > 0:
+        _slept.get().append(round(seconds, 3))
 
 
 @contextmanager
