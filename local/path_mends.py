@@ -107,7 +107,6 @@ def keep_variables(stepfunctions: Any) -> None:
     in JSONata lets an assignment see those before it.
     """
     catch, apply_result_path = stepfunctions._apply_catcher, stepfunctions._apply_result_path
-    choose = stepfunctions._execute_choice
 
     def keep(values: dict[str, Any], context: Any) -> None:
         pending = _assigned.get()
@@ -136,6 +135,17 @@ def keep_variables(stepfunctions: Any) -> None:
             assign_in_jsonpath(catcher, error, context)
         return output
 
+    stepfunctions._apply_state_assign, stepfunctions._apply_result_path = assign, apply_result_path_and_assign
+    stepfunctions._apply_catcher = catch_and_assign
+    _assign_without_a_result(stepfunctions, assign_in_jsonpath)
+    for kind in ("pass", "task", "choice", "wait", "parallel", "map"):
+        setattr(stepfunctions, f"_execute_{kind}", _assigning_at_its_end(getattr(stepfunctions, f"_execute_{kind}")))
+
+
+def _assign_without_a_result(stepfunctions: Any, assign: Callable[[dict[str, Any], Any, Any], None]) -> None:
+    """Let Choice and Wait states in JSONPath assign. A Choice has an Assign in each rule, and its own is for its Default."""
+    choose, wait = stepfunctions._execute_choice, stepfunctions._execute_wait
+
     def choose_and_assign(state: dict[str, Any], given: Any, context: Any = None) -> Any:
         if stepfunctions._state_query_language(state, context) == "JSONata":
             return choose(state, given, context)
@@ -145,21 +155,16 @@ def keep_variables(stepfunctions: Any) -> None:
         if not numbered:
             return choose(state, given, context)
         output, number = choose({**state, "Choices": numbered, **default}, given, context)
-        assign_in_jsonpath(rules[number], stepfunctions._apply_input_path(state, given, context), context)
+        assign(rules[number], stepfunctions._apply_input_path(state, given, context), context)
         return output, rules[number]["Next"]
 
     def execute_wait_and_assign(state: dict[str, Any], given: Any, context: Any = None) -> Any:
         done = wait(state, given, context)
         if stepfunctions._state_query_language(state, context) != "JSONata":
-            assign_in_jsonpath(state, stepfunctions._apply_input_path(state, given, context), context)
+            assign(state, stepfunctions._apply_input_path(state, given, context), context)
         return done
 
-    wait = stepfunctions._execute_wait
-    stepfunctions._apply_state_assign, stepfunctions._apply_result_path = assign, apply_result_path_and_assign
-    stepfunctions._apply_catcher, stepfunctions._execute_choice = catch_and_assign, choose_and_assign
-    stepfunctions._execute_wait = execute_wait_and_assign
-    for kind in ("pass", "task", "choice", "wait", "parallel", "map"):
-        setattr(stepfunctions, f"_execute_{kind}", _assigning_at_its_end(getattr(stepfunctions, f"_execute_{kind}")))
+    stepfunctions._execute_choice, stepfunctions._execute_wait = choose_and_assign, execute_wait_and_assign
 
 
 def _assigning_at_its_end(execute: Callable[..., Any]) -> Callable[..., Any]:

@@ -28,7 +28,7 @@ from tests.states_language.case import Case
 from tests.states_language.table import GROUPS
 
 TIME = import_module("local.time_mends") if find_spec("local.time_mends") else None
-SLOW, TURN = 3, 0.05  # seconds
+SLOW, TURN = 1.6, 0.05  # seconds
 ROLE = "arn:aws:iam::000000000000:role/machine"
 THREADS = 24
 _slept: ContextVar[list[float]] = ContextVar("slept")
@@ -115,7 +115,7 @@ def apply_mends() -> None:
 
 def note_sleep(seconds: float) -> None:
     """Note how long the engine was to wait: for a retry, what `local/time_mends.py` has found out."""
-    interval = TIME and TIME._interval.get()
+    interval: Any = TIME and TIME._interval.get()
     if TIME and interval is not None:
         TIME._interval.set(None)
         seconds = interval
