@@ -6,8 +6,8 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
-`process_mends.py` how a function's processes start, `log_mends.py` what functions log, and `mail_mends.py` what is kept of
-mails.
+`process_mends.py` how a function's processes start, `log_mends.py` what functions log, `mail_mends.py` what is kept of mails,
+and `time_mends.py` how an execution's time passes.
 
 Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
 emulator the second one.
@@ -39,6 +39,7 @@ from local import (
     process_mends,
     states_language_mends,
     throttle,
+    time_mends,
 )
 
 Scope = MutableMapping[str, Any]
@@ -603,7 +604,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
+    app = time_mends.with_clocks(app_module.app, stepfunctions)
+    throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
     asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 
 

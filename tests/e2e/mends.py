@@ -26,7 +26,15 @@ from ministack.services import apigateway, cloudformation, cloudwatch_logs, dyna
 from ministack.services.cloudformation import provisioners, stacks
 
 from local import emulator
-from tests.e2e import durable_probes, history_probes, log_probes, mail_probes, process_probes, states_language_probes
+from tests.e2e import (
+    durable_probes,
+    history_probes,
+    log_probes,
+    mail_probes,
+    process_probes,
+    states_language_probes,
+    time_probes,
+)
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -351,6 +359,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
     **history_probes.PROBES,
+    **time_probes.PROBES,
 }
 
 

@@ -9,7 +9,8 @@ import pytest
 from local.stack import ROOT, emulator_environment, program
 
 # needed by the local run with any emulator
-NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "count_as_tls", "record_decisions", "end_with_parent", "main"}
+NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "with_clocks", "count_as_tls", "record_decisions", "end_with_parent"}
+NO_MENDS |= {"main"}
 
 
 @pytest.fixture(scope="module")
