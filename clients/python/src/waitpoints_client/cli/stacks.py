@@ -53,14 +53,7 @@ def find_stack(name: str | None) -> "Deployed":
     """Return the stack of this name in AWS, or the one that `make run` serves. Raises CommandProblem or NotFound."""
     if name == "":
         raise CommandProblem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
-    try:
-        from waitpoints_client.operator.deployed import Deployed
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("boto3", "botocore"):
-            raise
-        raise CommandProblem(
-            'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
-        ) from None
+    Deployed = import_deployed()  # noqa: N806 - the class
     if name is not None:
         return Deployed.named(name)
     if path := find_local_file():
@@ -99,3 +92,40 @@ def read_environment() -> tuple[str, str] | None:
     if bool(url) != bool(key):
         raise CommandProblem(f"{names[0] if url else names[1]} is set, but {names[1] if url else names[0]} is not: set both")
     return (url, key) if url else None
+
+
+FILE = "stack.json"
+
+
+def find_named_file(named: str) -> Path:
+    """Return the file of a local stack that --local names, itself or by its folder. Raises CommandProblem if there is none."""
+    path = Path(named)
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise CommandProblem(f"--local {named} is neither the file of a local stack nor a folder with a {FILE}", 2)
+    return file
+
+
+def read_local_stack(path: Path) -> "Deployed":
+    """Return the stack that a file describes. Raises CommandProblem, and NotFound if it no longer runs."""
+    try:
+        described = json.loads(path.read_text())
+        served = str(described["endpoint_url"])
+    except (ValueError, KeyError, TypeError):
+        raise CommandProblem(f"{path} does not describe a local stack", 2) from None
+    deployed = import_deployed()
+    SERVED[:] = [served]
+    return deployed.local(described)
+
+
+def import_deployed() -> "type[Deployed]":
+    """Raises CommandProblem without the extra that it needs."""
+    try:
+        from waitpoints_client.operator.deployed import Deployed
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("boto3", "botocore"):
+            raise
+        raise CommandProblem(
+            'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
+        ) from None
+    return Deployed
