@@ -47,7 +47,8 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
 API_PATHS = ("/api/v1/", "/engine/v1/", "/console")
 POLL_SECONDS = 0.05
-_LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
+_LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*?((?:(?:Lambda|States)\.)?[A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
+"""A module's name comes before an exception's, unless a function has called the exception as AWS calls its own errors."""
 
 
 def with_api_at_root(app: App, api_id_file: Path, is_domain: Callable[[str], Any]) -> App:
