@@ -24,10 +24,13 @@ class CommandLine:
         self.environment = {name: os.environ[name] for name in kept if name in os.environ}
         self.environment["PATH"] = os.pathsep.join([str(COMMAND.parent), os.environ["PATH"]])
 
-    def run(self, *arguments: str, folder: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run_in(self.folder, *arguments, **environment)
+
+    def run_in(self, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [COMMAND, *arguments],
-            cwd=folder or self.folder,
+            cwd=folder,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,

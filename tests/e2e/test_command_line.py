@@ -294,21 +294,26 @@ class TestTry:
         stack_file = str(waitpoints.folder / ".local" / "stack.json")
         fails = [word for error in ("Busy", "Lambda.ServiceException") for word in ("--stand-in", f"Pay=fails {error}")]
         options = [*fails, "--stand-in", 'Pay={"paid": true}', "--answer", "Wait for approval=true", "--local", stack_file]
-        done = waitpoints.run("try", f"{folder / 'template.json'}#Machine", *options, "--json", folder=folder)
+        done = waitpoints.run_in(folder, "try", "template.json#Machine", *options, "--json")
         events = [json.loads(line) for line in done.stdout.splitlines()]
         assert done.returncode == 0, (events, done.stderr)
         assert [it["error"] for it in events if it["event"] == "failed"] == ["Busy", "Lambda.ServiceException"]
         assert events[-1]["output"] == {"paid": True}
 
-        declined = waitpoints.run(
-            "try",
-            f"{folder / 'template.json'}#Machine",
-            "--stand-in",
-            "Pay=fails Declined: no money",
-            *options[-4:],
-            folder=folder,
-        )
+        fails = ["--stand-in", "Pay=fails Declined: no money"]
+        declined = waitpoints.run_in(folder, "try", "template.json#Machine", *fails, *options[-4:])
         assert (declined.returncode, '"Error": "Declined"' in declined.stdout) == (0, True), declined.stdout
+
+    def test_a_token_times_out_at_once_and_the_answer_that_is_left_over_is_told(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])
+        options = ["--time-out", "Wait for approval", "--answer", "Wait for approval=true"]
+        done = waitpoints.run("try", "machine.asl.json", "--timeout", "4h", *options, "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        kinds = [it["event"] for it in events if it["event"] not in ("entered", "left", "waits", "token")]
+        assert kinds == ["started", "expired", "resumed", "FAILED"], events
+        assert events[-1]["error"] == "WaitpointTimeoutError"
+        left = "Error: --answer for Wait for approval, number 2 of 2, was not used"
+        assert (done.returncode, done.stderr) == (1, f'{left}: the states that waited are "Wait for approval"\n')
 
     @staticmethod
     def another(pattern: str) -> dict[str, str]:

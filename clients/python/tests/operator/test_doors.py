@@ -1,5 +1,6 @@
 """By which door a token is answered, and what it refuses."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -75,6 +76,10 @@ def test_one_that_has_ended_takes_no_answer(waitpoints: Waitpoints) -> None:
 def test_an_answer_that_complete_when_passes_over_is_refused(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack answers with 200, as to any delivery that does not match, and the token waits on."""
     completion = completion_of(waitpoints)
-    monkeypatch.setattr(Session, "deliver", lambda *_: (step for step in ()))
+
+    def deliver(*_: object) -> Iterator[object]:
+        yield from ()
+
+    monkeypatch.setattr(Session, "deliver", deliver)
     with pytest.raises(Refused, match=NOT_MATCHING):
         list(answer(waitpoints, completion, lambda _: Answer(1)))
