@@ -7,8 +7,9 @@ import pytest
 
 from waitpoints_client import Waitpoints
 from waitpoints_client.operator.answers import Answer
-from waitpoints_client.operator.doors import NOT_MATCHING, Answered, Refused, answer
+from waitpoints_client.operator.doors import NOT_MATCHING, Refused, answer
 from waitpoints_client.operator.fitting_output import Completion
+from waitpoints_client.operator.history import Answered
 from waitpoints_client.session import Session
 from waitpoints_client.testing import FakeWaitpoints
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from waitpoints_client.operator.definition import Unusable
-from waitpoints_client.operator.machine_file import MachineFile, load
+from waitpoints_client.operator.documents import MachineFile
+from waitpoints_client.operator.machine_file import load
 
 RESOURCES: dict[str, Any] = {
     "Notify": {"Type": "AWS::Serverless::Function"},

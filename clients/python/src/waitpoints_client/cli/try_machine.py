@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from waitpoints_client.models import Token
+    from waitpoints_client.operator.documents import MachineFile
     from waitpoints_client.operator.fitting_output import Completion
     from waitpoints_client.operator.history import Event, Place
-    from waitpoints_client.operator.machine_file import MachineFile
     from waitpoints_client.operator.machine_run import MachineRun
     from waitpoints_client.operator.stand_ins import Script
 

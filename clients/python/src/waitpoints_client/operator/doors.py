@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_client import APIError, Waitpoints
+from waitpoints_client.operator.history import Answered
 
 if TYPE_CHECKING:
     from waitpoints_client import Token
@@ -17,12 +17,6 @@ NOT_MATCHING = "its completeWhen does not match this answer"
 
 class Refused(Exception):
     """A token did not take an answer. The message says why."""
-
-
-@dataclass(frozen=True)
-class Answered:
-    value: Any
-    approver: str | None = None
 
 
 def answer(

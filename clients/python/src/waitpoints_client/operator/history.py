@@ -11,7 +11,6 @@ from waitpoints_client.operator.definition import WAITING
 
 if TYPE_CHECKING:
     from waitpoints_client import Token
-    from waitpoints_client.operator.doors import Answered
     from waitpoints_client.operator.fitting_output import Completion
 
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
@@ -32,6 +31,14 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a token was answered, and by which of its approvers."""
+
+    value: Any
+    approver: str | None = None
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing that the execution did. Absent values are None."""
 
@@ -46,7 +53,7 @@ class Event:
     input: str | None = None
     """JSON text, as the output."""
     output: str | None = None
-    answer: "Answered | None" = None
+    answer: Answered | None = None
     error: str | None = None
     cause: str | None = None
 

@@ -16,9 +16,9 @@ from waitpoints_client.operator.answers import Answer, Answers, Reply, TimeOut
 from waitpoints_client.operator.awaited import Awaited
 from waitpoints_client.operator.definition import Definition, Unusable, fill
 from waitpoints_client.operator.deployed import PROBLEMS, Deployed
+from waitpoints_client.operator.documents import MachineFile
 from waitpoints_client.operator.fitting_output import Completion
 from waitpoints_client.operator.history import Event, History, Place, Written
-from waitpoints_client.operator.machine_file import MachineFile
 from waitpoints_client.operator.visits import Visit, visits
 
 POLL_SECONDS = 0.25

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from waitpoints_client.operator.definition import WAITING, Unusable, parse
-from waitpoints_client.operator.machine_file import MachineFile, read_document
+from waitpoints_client.operator.documents import MachineFile, read_document
 
 _MACHINES = ("AWS::Serverless::StateMachine", "AWS::StepFunctions::StateMachine")
 _PSEUDO = {"AWS::Partition": "Partition", "AWS::Region": "Region", "AWS::AccountId": "AccountId"}
