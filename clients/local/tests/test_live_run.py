@@ -182,9 +182,10 @@ def test_an_answer_that_came_too_late_is_no_answer() -> None:
     run, _ = live()
     token = run.waiting("Ask")
     token.answer({"approved": True})
-    for act in (lambda: token.answer({"approved": False}), lambda: token.fail("no")):
-        with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
-            act()
+    with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
+        token.answer({"approved": False})
+    with pytest.raises(RunError, match="it has ended before: it is COMPLETED"):
+        token.fail("no")
 
 
 def test_a_token_fails_with_a_name() -> None:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from waitpoints_local.testing import Machine
 
 PATIENCE = "waitpoints_patience"
-_MACHINES = pytest.StashKey["Machines"]()
+_MACHINES: "pytest.StashKey[Machines]" = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
