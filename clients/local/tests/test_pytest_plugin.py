@@ -55,7 +55,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
 
 
 @pytest.fixture
-def project(pytester: pytest.Pytester) -> pytest.Pytester:
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the plugins of this project take their time
     pay = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "${PayFunction}"}}
     machine = {**MACHINE, "States": {**MACHINE["States"], "Pay": {**pay, "End": True}}}
     (pytester.path / "ask.asl.json").write_text(json.dumps(machine))

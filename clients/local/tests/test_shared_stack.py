@@ -13,6 +13,7 @@ import pytest
 from waitpoints_client import local_stacks
 
 from waitpoints_local import serving, shared_stack
+from waitpoints_local.serving import Served
 from waitpoints_local.shared_stack import shared
 from waitpoints_local.stack import Stack
 
@@ -20,11 +21,14 @@ NAMES = (
     "api_url api_key endpoint_url region stack_name table_name state_machine_arn wait_function_name create_function_name "
     "complete_function_name output_bucket"
 )
-STACK = Stack(**{**dict.fromkeys(NAMES.split(), "a"), "endpoint_url": "http://127.0.0.1:4321"}, process=7)  # type: ignore[arg-type]
+STACK = Stack(**{**dict.fromkeys(NAMES.split(), "a"), "endpoint_url": "http://127.0.0.1:4321"})
+SERVED = Served(**vars(STACK), version="1", parameters={}, process=7)
 OTHER_PROCESS = """
 import sys
 from waitpoints_local import shared_stack
+from types import SimpleNamespace
 shared_stack.is_serving = lambda _: True
+shared_stack.serving.find = lambda *_: SimpleNamespace(process=7)
 with shared_stack.shared():
     print("uses", flush=True)
     sys.stdin.read()
@@ -36,10 +40,10 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What was started and ended."""
     made: list[str] = []
 
-    def up(port: int, folder: Path, *_: Any) -> tuple[Stack, bool]:
+    def up(port: int, folder: Path, *_: Any) -> tuple[Served, bool]:
         made.append(f"up {port}")
-        (folder / local_stacks.NAME).write_text(json.dumps(asdict(STACK)))
-        return STACK, True
+        (folder / local_stacks.NAME).write_text(json.dumps(asdict(SERVED)))
+        return SERVED, True
 
     def down(port: int, folder: Path) -> bool:
         made.append(f"down {port}")
@@ -49,6 +53,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setenv(local_stacks.VARIABLE, str(tmp_path))
     monkeypatch.setattr(serving, "up", up)
     monkeypatch.setattr(serving, "down", down)
+    monkeypatch.setattr(serving, "find", lambda port, _: SERVED if port == STACK.port else None)
     monkeypatch.setattr(shared_stack, "is_serving", lambda url: url == STACK.endpoint_url)
     return made
 
@@ -72,7 +77,7 @@ def other() -> Iterator[subprocess.Popen[str]]:
 
 def test_a_session_ends_the_stack_that_it_started(calls: list[str], tmp_path: Path) -> None:
     with shared() as stack:
-        assert (stack, calls) == (STACK, ["up 0"])
+        assert (stack, calls) == (SERVED, ["up 0"])
     assert calls == ["up 0", "down 4321"]
     assert not [*tmp_path.glob("sessions.*")]
 

@@ -1,4 +1,4 @@
-"""Every path of the patterns in docs/patterns.md, through the whole stack. Their files are in statemachines/, beside this one."""
+"""Every path of the patterns in docs/patterns.md, through the whole stack. Their files are in statemachines/ beside it."""
 
 import json
 import uuid

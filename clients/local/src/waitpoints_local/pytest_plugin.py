@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from waitpoints_local.machines import Workshop
+    from waitpoints_local.machines import Machines, Workshop
     from waitpoints_local.stack import Stack
     from waitpoints_local.testing import Machine
 

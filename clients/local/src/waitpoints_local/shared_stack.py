@@ -5,7 +5,6 @@ as long as it lives, so the last one knows that it is the last, however the othe
 """
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -41,26 +40,23 @@ def _find_running() -> Stack | None:
     if file is None:
         return None
     with suppress(OSError, ValueError, TypeError):  # it ended at this moment
-        stack = Stack(**json.loads(file.read_text()))
+        stack = Stack.read(file)
         return stack if is_serving(stack.endpoint_url) else None
     return None
 
 
 def _start(folder: Path) -> Stack:
-    stack, _ = serving.up(0, folder)
-    _users_of(folder, stack).write_text(str(stack.process))
-    return stack
+    served, _ = serving.up(0, folder)
+    _users_of(folder, served).write_text(str(served.process))
+    return served
 
 
 def _join(folder: Path, stack: Stack) -> IO[bytes] | None:
     """Be one of those who use a stack. Returns None if no session started it: then none ends it."""
-    try:
-        users = open(_users_of(folder, stack), "rb")  # noqa: SIM115 - open as long as the stack is used
-    except FileNotFoundError:
+    served, file = serving.find(stack.port, folder), _users_of(folder, stack)
+    if served is None or not file.exists() or file.read_text() != str(served.process):  # else it is of one that was killed
         return None
-    if users.read().decode() != str(stack.process):  # it is of a stack that was killed
-        users.close()
-        return None
+    users = open(file, "rb")  # noqa: SIM115 - open as long as the stack is used
     fcntl.flock(users, fcntl.LOCK_SH)
     return users
 
