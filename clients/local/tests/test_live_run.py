@@ -13,7 +13,7 @@ from waitpoints_client.operator import clock
 from waitpoints_client.operator.definition import Definition
 from waitpoints_client.operator.history import Place
 
-from waitpoints_local import rest
+from waitpoints_local import live_run, rest
 from waitpoints_local.live_run import LiveRun
 from waitpoints_local.testing import RunError
 
@@ -22,6 +22,12 @@ PAGE: PageOptions = {
     "approvers": ["ann", "bo"],
     "actions": [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}],
 }
+
+
+@pytest.fixture(autouse=True)
+def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live_run, "FIRST_PAUSE", 0.001)
+    monkeypatch.setattr(live_run, "LONGEST_PAUSE", 0.01)
 
 
 def live(script: Any = asks, patience: float = 20, **options: Any) -> tuple[LiveRun, ScriptedRun]:
