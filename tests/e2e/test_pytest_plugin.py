@@ -24,8 +24,8 @@ def run_tests(folder: Path, stack_folder: Path, chosen: str) -> subprocess.Compl
 def test_a_projects_tests_run_on_the_stack_that_is_there(stack_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(EXAMPLE, tmp_path, dirs_exist_ok=True)
     shutil.copytree(ROOT / "statemachines", tmp_path / "statemachines")
-    done = run_tests(tmp_path, stack_folder, "second_person or map_of_five or duplicate or fails_twice")
-    assert (done.returncode, "4 passed" in done.stdout) == (0, True), done.stdout + done.stderr
+    done = run_tests(tmp_path, stack_folder, "second_person or map_of_five or duplicate")
+    assert (done.returncode, "3 passed" in done.stdout) == (0, True), done.stdout + done.stderr
 
     machine = tmp_path / "statemachines" / "create_and_wait.asl.json"
     machine.write_text(machine.read_text().replace('["WaitpointTimeoutError"]', '["States.Timeout"]'))
