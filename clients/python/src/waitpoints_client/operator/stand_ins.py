@@ -1,6 +1,5 @@
 """Stand-ins on the local stack for what a state machine needs that its user did not give: functions, and a sender's secret."""
 
-import base64
 import io
 import json
 import re
@@ -12,6 +11,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from waitpoints_client.operator import webhook_secrets
 from waitpoints_client.operator.definition import Definition, Unusable, invoked, payload, states
 from waitpoints_client.operator.deployed import Deployed
 
@@ -119,9 +119,8 @@ def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[s
 
 
 def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
-    """Make a secret that every scheme with a shared key accepts."""
     manager, path = stack.client("secretsmanager"), f"{stack.name}/{name}"
-    manager.create_secret(Name=path, SecretString=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
+    manager.create_secret(Name=path, SecretString=webhook_secrets.generate())
     deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
 
 
