@@ -131,6 +131,10 @@ def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False, has_cha
 
     export API={stack.api_url}
     export KEY={stack.api_key}
+
+  For a state machine of your own that stays, as `--role-arn "$ROLE"`:
+
+    export ROLE={stack.machine_role_arn}
 {_FOR_MAIL if has_mail else ""}{_FOR_CHAT if has_chat else ""}{_for_aws(stack) if has_aws else ""}
   waitpoints --help lists every command. The values of this stack are in
   .local/stack.json while it runs. Ctrl-C ends it and forgets everything:

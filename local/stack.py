@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import boto3
 
 from local import throttle
+from local.machine_role import make_role
 from local.turns import one_at_a_time
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +53,8 @@ class Stack:
     create_function_name: str
     complete_function_name: str
     output_bucket: str
+    machine_role_arn: str
+    """Of a role for state machines of one's own."""
 
     def client(self, service: str) -> Any:
         """Return a boto3 client of the emulator, with the credentials of its root user."""
@@ -277,6 +280,7 @@ def describe(emulator: Emulator) -> Stack:
         create_function_name=outputs["CreateFunctionName"],
         complete_function_name=outputs.get("CompleteFunctionName", ""),  # an older version has none
         output_bucket=outputs["OutputBucketName"],
+        machine_role_arn=make_role(client(emulator.url, "iam")),
     )
 
 

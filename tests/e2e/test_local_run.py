@@ -31,6 +31,7 @@ KEYS = {
     "create_function_name",
     "complete_function_name",
     "output_bucket",
+    "machine_role_arn",
 }
 
 

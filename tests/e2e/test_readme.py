@@ -41,9 +41,8 @@ def with_names(stack: Stack, text: str) -> str:
 
 
 def start(api: Api, definition: str, given: str) -> str:
-    """Create a state machine with the role of the example, and start it. Returns the execution's ARN."""
-    step_functions = api.stack.client("stepfunctions")
-    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
+    """Create a state machine with the role that `make run` prints, and start it. Returns the execution's ARN."""
+    step_functions, role = api.stack.client("stepfunctions"), api.stack.machine_role_arn
     name = f"readme-{uuid.uuid4().hex[:12]}"
     machine = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
     return str(step_functions.start_execution(stateMachineArn=machine, input=given)["executionArn"])
