@@ -574,7 +574,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     close_default_endpoints(app_module, apigateway, provisioners)
     update_between_invocations(lambda_svc, lambda_runtime)
     update_stacks_beside_requests(stacks)
-    let_invocations_queue(lambda_svc)
+    process_mends.start_few_at_once(lambda_svc, lambda_runtime, os.cpu_count() or 1)
+    let_invocations_queue(lambda_svc)  # outside of the one before: who waits for a free process does not hold up a start
     process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
     process_mends.fork_processes(lambda_runtime)
     process_mends.answer_when_the_log_has_ended(lambda_runtime)

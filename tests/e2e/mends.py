@@ -275,7 +275,9 @@ def processes_are_bounded() -> bool:
 
     def take() -> None:
         for _ in range(emulator.WORKERS + 1):
-            given.append(lambda_svc.acquire_worker("bounded", configuration, b""))
+            worker, _ = lambda_svc.acquire_worker("bounded", configuration, b"")
+            worker._start_time = 1  # as if it had started
+            given.append(worker)
 
     lambda_runtime._workers.clear()
     threading.Thread(target=take, daemon=True).start()
@@ -340,6 +342,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
         [requests_are_answered_during_an_update],
         lambda: emulator.update_stacks_beside_requests(stacks),
     ),
+    "start_few_at_once": process_probes.STARTS,
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
