@@ -154,7 +154,7 @@ class TestThePictures:
         assert picture.with_pictures(PAGE) == PAGE, "docs/patterns.md is stale: run `make pictures`"
 
     def test_show_every_pattern(self) -> None:
-        shown = re.findall(r"^<!-- picture: (\w+), drawn by `make pictures` -->\n```mermaid\n", PAGE, re.MULTILINE)
+        shown = re.findall(r"^<!-- picture: (\w+) -->\n```mermaid\n", PAGE, re.MULTILINE)
         assert sorted(shown) == PATTERNS
 
     def test_change_with_the_state_machine(self) -> None:
