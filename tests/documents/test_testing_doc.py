@@ -19,10 +19,10 @@ def test_the_page_stays_short() -> None:
 
 
 def test_the_workflow_may_only_read_and_runs_the_actions_that_ours_run() -> None:
-    ours = {use for path in (ROOT / ".github" / "workflows").glob("*.yml") for use in re.findall(r"uses: (.*)", path.read_text())}
+    ours = "".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
     uses = set(re.findall(r"uses: (.*)", SNIPPETS["github"]))
     assert uses
-    assert uses <= ours
+    assert uses <= set(re.findall(r"uses: (.*)", ours))
     assert WORKFLOW["permissions"] == {"contents": "read"}
     assert run_lines() == f"{SNIPPETS['install']}pytest"
 
