@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from local.stack import LOCAL, ROOT, Stack
-from releases import client_package, local_package
-from tests.e2e.built import Built
+from releases import archive, client_package, local_package
 from tests.support import testing_doc
 from tests.support.readme import SNIPPETS
 
@@ -101,11 +100,12 @@ def events(printed: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def wheels(current_build: Built, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the packages that a release puts on PyPI."""
     folder = tmp_path_factory.mktemp("wheels")
+    code = {name: archive.code_of(function, folder / function) for name, function in archive.CODE.items()}
     client_package.build(UV, ROOT, folder)
-    local_package.build(UV, current_build.code(), folder)
+    local_package.build(UV, code, folder)
     return folder
 
 
@@ -113,12 +113,10 @@ def script(text: str, folder: Path, wheels: Path) -> tuple[int, str]:
     """Run a script where nothing is installed but Python, and pip finds the packages of this version."""
     found = client_package.interpreter("3.13")
     assert found
-    (folder / "bin").mkdir()
-    (folder / "bin" / "python3.13").symlink_to(found)
-    path = os.pathsep.join([str(folder / "bin"), "/usr/bin", "/bin"])
-    pip = {"PIP_FIND_LINKS": str(wheels), "PIP_PRE": "1", "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
-    kept = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
-    variables = {**kept, **pip, "PATH": path, "HOME": str(folder), "NO_PROXY": "127.0.0.1,localhost"}
+    path = os.pathsep.join([str(Path(found).parent), "/usr/bin", "/bin"])
+    pip = {"PIP_FIND_LINKS": str(wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
+    index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
+    variables = {**index, **pip, "PATH": path, "HOME": str(folder), "NO_PROXY": "127.0.0.1,localhost"}
     return run(["sh", "-euc", text], folder, variables)
 
 
