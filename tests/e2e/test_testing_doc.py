@@ -114,7 +114,8 @@ def script(text: str, folder: Path, wheels: Path) -> tuple[int, str]:
     found = client_package.interpreter("3.13")
     assert found
     path = os.pathsep.join([str(Path(found).parent), "/usr/bin", "/bin"])
-    pip = {"PIP_FIND_LINKS": str(wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
+    links = " ".join([str(wheels), os.environ.get("PIP_FIND_LINKS", "")])
+    pip = {"PIP_FIND_LINKS": links, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
     variables = {**index, **pip, "PATH": path, "HOME": str(folder), "NO_PROXY": "127.0.0.1,localhost"}
     return run(["sh", "-euc", text], folder, variables)
