@@ -56,7 +56,7 @@ def run(command: list[str], folder: Path, variables: dict[str, str]) -> tuple[in
 
 
 def waitpoints(*arguments: str) -> list[str]:
-    return [sys.executable, "-c", "from waitpoints_client.cli.program import main; main()", *arguments]
+    return [sys.executable, "-c", "from waitpoints_client.cli import main; main()", *arguments]
 
 
 def test_the_python_of_the_page_passes(project: Path, variables: dict[str, str]) -> None:
