@@ -76,7 +76,9 @@ def test_the_line_of_the_page_tries_the_machine(project: Path, variables: dict[s
     [
         (["--answer", '{"action": "approve"}'], ALWAYS_SEEN | {"answered", "resumed", "SUCCEEDED"}),
         (["--time-out", "Wait for approval"], {"expired", "FAILED"}),
-        (["--answer", '{"action": "no"}', "--page", '{"title": "Go on?"}'], {"refused"}),
+        pytest.param(
+            ["--answer", '{"action": "no"}', "--page", '{"title": "Go on?"}'], {"refused"}, marks=pytest.mark.thorough
+        ),
     ],
 )
 def test_the_events_are_those_of_the_table(
