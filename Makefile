@@ -3,6 +3,8 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 export UV_PYTHON_PREFERENCE ?= system
+# of waitpoints_local, which no environment here has installed
+export PYTHONPATH := $(CURDIR)/clients/local/src
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would compile all its libraries anew
 MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not that of `make client PYTHON=3.10`
 
@@ -104,13 +106,13 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 ##@ Measure it
 
 bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
-	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks $(BENCH)
+	@PYTHONPATH="functions:$$PYTHONPATH" .local/bench/bin/python -m benchmarks $(BENCH)
 
 costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …
-	@PYTHONPATH=functions .venv/bin/python -m benchmarks.costs $(SETTINGS)
+	@PYTHONPATH="functions:$$PYTHONPATH" .venv/bin/python -m benchmarks.costs $(SETTINGS)
 
 simulate: .local/bench/ready ## Simulate bursts of callbacks against AWS's quotas, and write limits, predictions and plots into docs/scaling.md
-	@PYTHONPATH=functions .local/bench/bin/python -m benchmarks.simulation
+	@PYTHONPATH="functions:$$PYTHONPATH" .local/bench/bin/python -m benchmarks.simulation
 
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):

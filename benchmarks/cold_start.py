@@ -30,7 +30,8 @@ from tempfile import TemporaryFile
 
 from benchmarks.figures import Figures, table
 from in_process.template import CHANNELS, Function, Template
-from local.stack import ARCHITECTURE, LOCAL, sam
+from local.stack import LOCAL, sam
+from waitpoints_local.stack import ARCHITECTURE
 
 FOLDER = LOCAL / "cold-start"
 RUNTIME = FOLDER / "runtime"

@@ -30,7 +30,8 @@ from in_process.fakes.clock import FakeClock
 from in_process.fakes.step_functions import FakeStepFunctions
 from in_process.moto_stack import MotoStack
 from local import node
-from local.stack import LOCAL, free_port
+from local.stack import LOCAL
+from waitpoints_local.stack import free_port
 
 FOLDER = Path(__file__).resolve().parent / "dynalite"
 PATIENCE = 30  # seconds until the server answers

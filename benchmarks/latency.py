@@ -24,8 +24,9 @@ from urllib.parse import quote, urlsplit
 
 from benchmarks.comparison.functions import signed_url
 from benchmarks.figures import Figures, table
-from local import fork_server
-from local.stack import LOCAL, REGION, ROOT, Stack, free_port, running, sam
+from local.stack import LOCAL, ROOT, running, sam
+from waitpoints_local import fork_server
+from waitpoints_local.stack import REGION, Stack, free_port
 
 FOLDER = LOCAL / "latency"
 COMPARISON = ROOT / "benchmarks" / "comparison"
@@ -232,10 +233,10 @@ def measure(made: Deployed, processors: Processors, variant: Variant, connection
 
 def emulator_process(port: int | None) -> Path:
     """Return the folder in /proc of the emulator that serves this port."""
-    command = ["-m", "local.emulator", str(port)]
+    command = ["-P", "-m", "waitpoints_local.emulator", str(port)]
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if (process / "cmdline").read_text().split("\0")[1:4] == command:
+            if (process / "cmdline").read_text().split("\0")[1:5] == command:
                 return process
     raise SystemExit("The emulator has no process")
 

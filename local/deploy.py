@@ -18,7 +18,8 @@ import time
 import tomllib
 from collections.abc import Mapping
 
-from local.stack import LOCAL, ROOT, LocalError, program
+from local.stack import LOCAL, ROOT, program
+from waitpoints_local.stack import LocalError
 
 GRADUAL = {"prod": "Canary10Percent10Minutes"}
 ALARMS = ("ApiFailedAlarm", "WaitFailedAlarm", "ResumeLateAlarm", "TimerLateAlarm", "CanaryFailedAlarm")

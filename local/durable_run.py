@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from local.run import FOLDER, Steps, interruptible
-from local.stack import LOCAL, ROOT, LocalError, Stack, is_serving, sam
+from local.stack import LOCAL, ROOT, sam
+from waitpoints_local.stack import LocalError, Stack, is_serving
 
 EXAMPLE = ROOT / "examples" / "durable_approval"
 

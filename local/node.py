@@ -7,7 +7,8 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from local.turns import one_at_a_time
+from local.stack import LOCKS
+from waitpoints_local.turns import one_at_a_time
 
 _OLDEST = 20
 # Where Linux distributions and macOS keep the certificates of the system's store as one file.
@@ -25,7 +26,7 @@ def program(folder: Path) -> str:
     match = re.match(r"v(\d+)\.", version)
     if not found or not match or int(match[1]) < _OLDEST or not shutil.which("npm"):
         raise Missing(f"Node.js {_OLDEST} or newer with npm")
-    with one_at_a_time(f"npm-{folder.name}"):
+    with one_at_a_time(LOCKS / f"npm-{folder.name}"):
         _install(folder)
     return found
 

@@ -16,7 +16,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL, ROOT, LocalError, Stack, running, sender_in
+from local.stack import LOCAL, ROOT, running
+from waitpoints_local.stack import LocalError, Stack, sender_in
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
 FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))
@@ -131,6 +132,10 @@ def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False, has_cha
 
     export API={stack.api_url}
     export KEY={stack.api_key}
+
+  For a state machine of your own that stays, as `--role-arn "$ROLE"`:
+
+    export ROLE={stack.machine_role_arn}
 {_FOR_MAIL if has_mail else ""}{_FOR_CHAT if has_chat else ""}{_for_aws(stack) if has_aws else ""}
   waitpoints --help lists every command. The values of this stack are in
   .local/stack.json while it runs. Ctrl-C ends it and forgets everything:
@@ -151,7 +156,8 @@ _FOR_MAIL = """
 _FOR_CHAT = """
   Slack and Teams are a stand-in, which says what to type:
 
-    .local/client/bin/python -m local.slack_stand_in
+    PYTHONPATH=clients/local/src \\
+      .local/client/bin/python -m waitpoints_local.slack_stand_in
 """
 
 

@@ -1,4 +1,4 @@
-"""`make version VERSION=0.4.0.dev0`: write the version of the stack and of its client into each file that names it.
+"""`make version VERSION=0.4.0.dev0`: write the version of the stack and of its packages into each file that names it.
 
 It is the one of clients/python/pyproject.toml. The other files repeat it, because each must be whole without the repository:
 `sam build` reads the template alone, and the client asks no package manager as it starts.
@@ -8,15 +8,19 @@ import re
 import sys
 from pathlib import Path
 
-from local.stack import ROOT, LocalError
+from local.stack import ROOT
+from waitpoints_local.stack import LocalError
 
 SOURCE = "clients/python/pyproject.toml"
 PLACES = (
     (SOURCE, r'(?m)^version = "(.*)"$'),
     ("clients/python/src/waitpoints_client/version.py", r'(?m)^__version__ = "(.*)"$'),
+    ("clients/local/pyproject.toml", r'(?m)^version = "(.*)"$'),
+    ("clients/local/pyproject.toml", r'(?m)^    "waitpoints-client\[aws,yaml\]==(.*)",$'),
     ("pyproject.toml", r'(?m)^version = "(.*)"$'),
     ("uv.lock", r'\nname = "waitpoints"\nversion = "(.*)"\n'),
     ("uv.lock", r'\nname = "waitpoints-client"\nversion = "(.*)"\n'),
+    ("uv.lock", r'\nname = "waitpoints-local"\nversion = "(.*)"\n'),
     ("template.yaml", r"(?m)^  Waitpoints: \{Version: &version (\S+)\}"),
     ("openapi.yaml", r"(?m)^info:\n(?:  .*\n)*?  version: (.*)$"),
 )

@@ -4,12 +4,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from local.stack import LOCAL, ROOT, LocalError
-from releases import archive, bill, checksums, client_package, zip_file
+from local.stack import LOCAL, ROOT
+from releases import archive, bill, checksums, client_package, local_package, zip_file
 from releases.version import WrongVersion, check
+from waitpoints_local.stack import LocalError
 
 UV = LOCAL / "uv" / "bin" / "uv"
 
@@ -27,6 +28,7 @@ def make(version: str, folder: Path) -> None:
     for layer in bill.LAYERS:
         (folder / f"waitpoints-{version}-{layer}.cdx.json").write_text(bill.bill(UV, ROOT, layer))
     make_client(folder)
+    make_local(code, folder)
     checksums.write(folder)
 
 
@@ -39,6 +41,14 @@ def make_client(folder: Path) -> None:
         python = client_package.interpreter(version)
         tried = f"installs alone, {client_package.try_alone(UV, wheel, python)}" if python else "is not on this machine"
         print(f"  Python {version} {tried}", flush=True)
+
+
+def make_local(code: Mapping[str, bytes], folder: Path) -> None:
+    """Raises CalledProcessError if the package does not serve the stack that it brings."""
+    print("The local stack", flush=True)
+    wheel = local_package.build(UV, code, folder)
+    client_package.check(folder)
+    print(f"  installs alone, and served {local_package.try_alone(UV, wheel)}", flush=True)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from local.deploy import GRADUAL, gradual
-from local.stack import ROOT, clean_environment, sam
+from local.stack import ROOT, sam
 from releases import zip_file
+from waitpoints_local.stack import clean_environment
 
 ARCHITECTURES = ("arm64", "x86_64")
 CODE = {"functions.zip": "AcceptCallback", "console.zip": "ShowConsole"}

@@ -13,8 +13,13 @@ _VERSION = "Programming Language :: Python :: "
 
 def build(uv: Path, root: Path, folder: Path) -> Path:
     """Write both into the folder. Returns the wheel, which is made of the source distribution."""
+    return build_project(uv, root / "clients" / "python", folder)
+
+
+def build_project(uv: Path, project: Path, folder: Path) -> Path:
+    """Write a project's wheel and source distribution into the folder. Returns the wheel."""
     with tempfile.TemporaryDirectory() as scratch:
-        subprocess.run([uv, "build", "-q", "--out-dir", scratch, root / "clients" / "python"], check=True)
+        subprocess.run([uv, "build", "-q", "--out-dir", scratch, project], check=True)
         made = [*Path(scratch).glob("*.whl"), *Path(scratch).glob("*.tar.gz")]
         wheel, _ = (Path(shutil.move(one, folder / one.name)) for one in made)
     return wheel

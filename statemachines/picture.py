@@ -10,9 +10,7 @@ FOLDER = Path(__file__).resolve().parent
 DOCUMENT = FOLDER.parent / "docs" / "patterns.md"
 
 Json = dict[str, Any]
-_PICTURE = re.compile(
-    r"(?P<begin><!-- picture: (?P<name>\w+), drawn by `make pictures` -->\n).*?(?=<!-- end of picture -->\n)", re.DOTALL
-)
+_PICTURE = re.compile(r"(?P<begin><!-- picture: (?P<name>\w+) -->\n).*?(?=<!-- end of picture -->\n)", re.DOTALL)
 _STYLES = ["classDef waits stroke-width:4px", "classDef fails stroke:#c62828,stroke-dasharray:4"]
 
 

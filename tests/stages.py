@@ -20,7 +20,7 @@ from typing import Any
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-OF_THE_CODE = ("tests/unit", "tests/client_and_stack", "tests/integration", "clients/python/tests")
+OF_THE_CODE = ("tests/unit", "tests/client_and_stack", "tests/integration", "clients/python/tests", "clients/local/tests")
 OF_ALL_ELSE = ("tests/documents", "tests/tools")
 IN_PROCESS = (*OF_THE_CODE, *OF_ALL_ELSE, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)

@@ -9,7 +9,7 @@ import simpy
 
 from benchmarks.simulation.flows import Call
 from benchmarks.simulation.quotas import PARTITION_WRITES, SCALING, Sdk
-from local.throttle import TokenBucket
+from waitpoints_local.throttle import TokenBucket
 
 Process = Generator[simpy.Event, Any, Any]
 

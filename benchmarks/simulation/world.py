@@ -25,7 +25,7 @@ from benchmarks.simulation.quotas import (
 from benchmarks.simulation.senders import FOUR_HOURS, Sender
 from benchmarks.simulation.stack import Consumer, SimulatedStack, Throttle
 from benchmarks.simulation.timers import TimerQueue
-from local.throttle import TokenBucket
+from waitpoints_local.throttle import TokenBucket
 
 LARGE_REGION: Final = Throttle(SEND_TASK_RATE.value, SEND_TASK_BUCKET.value)
 SMALL_REGION: Final = Throttle(SEND_TASK_RATE.elsewhere or 0, SEND_TASK_BUCKET.elsewhere or 0)

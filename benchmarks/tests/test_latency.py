@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.latency import Compared, Run, Times, Variant, cells, missed, processor_seconds, ratio, used_by
-from local import fork_server
-from local.process_mends import _ForkServer
+from waitpoints_local import fork_server
+from waitpoints_local.process_mends import _ForkServer
 
 OWN = Variant("Waitpoints", lambda _: [], ["AcceptCallback", "ResumeWaiters"])
 BARE = Variant("(c)", lambda _: [], ["Bare"])

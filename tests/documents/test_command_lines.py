@@ -8,8 +8,8 @@ from typer.main import get_command
 from waitpoints_client.cli.program import program
 
 from local.run import how_to_go_on
-from local.stack import Stack
 from tests.support.documents import markdown
+from waitpoints_local.stack import Stack
 
 PAGES = markdown()
 _SHELL = re.compile(r"^ *```sh\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

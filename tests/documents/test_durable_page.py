@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from local.stack import ROOT
+from tests.support import testing_doc
 from tests.support.readme import CLIENT_SNIPPETS, DURABLE_SNIPPETS, FIRST_OF_SEVERAL, SNIPPETS
 
 
@@ -13,6 +14,7 @@ def test_a_type_checker_finds_nothing_in_the_documents(tmp_path: Path) -> None:
         "durable_function": SNIPPETS["durable function"],
         "own_token": DURABLE_SNIPPETS["own token"],
         "first_of_several": FIRST_OF_SEVERAL,
+        "own_machine": testing_doc.SNIPPETS["pytest"],
         "client_readme": "\n".join(text for name, text in CLIENT_SNIPPETS.items() if name not in ("install", "shell")),
     }
     for name, text in modules.items():

@@ -12,11 +12,12 @@ import pytest
 from moto.events.models import EventPattern
 
 from local.run import how_to_go_on
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
 from waitpoints.event import SOURCE
 from waitpoints.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
+from waitpoints_local.stack import Stack
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
 SHOWN = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])  # type: ignore[index]

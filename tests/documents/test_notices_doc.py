@@ -31,7 +31,7 @@ def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
 
 def test_slack_is_set_up_in_ten_steps_with_the_secrets_and_the_route_that_the_stack_reads() -> None:
     assert re.findall(r"^(\d+)\. ", SLACK, re.MULTILINE) == [str(number) for number in range(1, 11)]
-    stored = re.findall(r"create-secret --name waitpoints/(\w+) ", SLACK)
+    stored = re.findall(r"waitpoints secrets put (\w+) ", SLACK)
     assert stored == [channels.SLACK_BOT_TOKEN, slack_click.SIGNED.secret]
     [path] = re.findall(r"`<ApiUrl>(/\S+)`", SLACK)
     [event] = Template.load({"Slack": "on"}).functions()["answer_slack"].properties["Events"].values()

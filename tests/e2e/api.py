@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
 from tests.support.html_page import HtmlPage
+from waitpoints_local.stack import Stack
 
 PATIENCE = 150  # seconds: hundreds of waits that end at once, beside two other stacks
 BROWSER = {"accept": "text/html", "content-type": "application/x-www-form-urlencoded"}

@@ -6,7 +6,6 @@ in test_local_run.py. As a program, this builds what the tests need: `make test`
 """
 
 import hashlib
-import re
 import shutil
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -15,15 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ARCHITECTURE, ROOT, STACK_NAME, client, overrides, sam
-from local.turns import one_at_a_time
+from local.stack import LOCKS, ROOT, sam
 from tests.e2e.place import BUILDS
 from tests.support import previous
+from waitpoints_local.deployment import ARTIFACT, deploy
+from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, overrides
+from waitpoints_local.turns import one_at_a_time
 
 SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml")
-BUCKET = "artifacts"
-SOON = {"Delay": 0.1, "MaxAttempts": 1200}
-_ARTIFACT = re.compile(r"(?<=Uri: )(?!functions/)\S+$", re.MULTILINE)
 
 
 class Built:
@@ -33,7 +31,7 @@ class Built:
         """Build the project, unless that was done already with the same sources."""
         self.folder, self.project = folder, project
         self._stamp = folder / "sources"
-        with one_at_a_time(f"e2e-{folder.name}"):
+        with one_at_a_time(LOCKS / f"e2e-{folder.name}"):
             now = digest(project, sources)
             if not self._stamp.exists() or self._stamp.read_text() != now:
                 self._build(project)
@@ -54,7 +52,7 @@ class Built:
         )
         for archive in self.folder.glob("*.artifact"):
             archive.unlink()
-        for name in set(_ARTIFACT.findall(self.template())):
+        for name in set(ARTIFACT.findall(self.template())):
             write_archive(self.folder / "build" / name, self._archive(name))
 
     def template(self) -> str:
@@ -65,30 +63,8 @@ class Built:
 
     def deploy(self, endpoint_url: str, *, template: str = "", name: str = STACK_NAME, parameters: Sequence[str] = ()) -> None:
         """Create the stack, or update it. `template` may be a changed one. A parameter is written as NAME=VALUE."""
-        cloudformation = client(endpoint_url, "cloudformation")
-        change = "update" if name in {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]} else "create"
-        given = [assignment.split("=", 1) for assignment in parameters or overrides(endpoint_url)]
-        getattr(cloudformation, f"{change}_stack")(
-            StackName=name,
-            TemplateURL=self._upload(endpoint_url, template or self.template()),
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-            Parameters=[{"ParameterKey": parameter, "ParameterValue": value} for parameter, value in given],
-        )
-        cloudformation.get_waiter(f"stack_{change}_complete").wait(StackName=name, WaiterConfig=SOON)
-
-    def _upload(self, endpoint_url: str, template: str) -> str:
-        """Upload what the template refers to, and itself. Returns its URL."""
-        s3 = client(endpoint_url, "s3")
-        s3.create_bucket(Bucket=BUCKET)  # or find it there
-        keys: dict[str, str] = {}
-        for name in set(_ARTIFACT.findall(template)):
-            content = self._archive(name).read_bytes()
-            keys[name] = hashlib.sha256(content).hexdigest()
-            s3.put_object(Bucket=BUCKET, Key=keys[name], Body=content)
-        packaged = _ARTIFACT.sub(lambda name: f"s3://{BUCKET}/{keys[name[0]]}", template).encode()
-        key = hashlib.sha256(packaged).hexdigest()
-        s3.put_object(Bucket=BUCKET, Key=key, Body=packaged)
-        return f"{endpoint_url}/{BUCKET}/{key}"
+        given = dict(assignment.split("=", 1) for assignment in parameters or overrides(endpoint_url))
+        deploy(endpoint_url, template or self.template(), lambda it: self._archive(it).read_bytes(), given, name)
 
 
 def digest(project: Path, sources: Sequence[Path | str]) -> str:

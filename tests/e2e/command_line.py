@@ -7,7 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 
 COMMAND = ROOT / ".local" / "client" / "bin" / "waitpoints"
 PATIENCE = 60  # seconds
@@ -25,9 +26,12 @@ class CommandLine:
         self.environment["PATH"] = os.pathsep.join([str(COMMAND.parent), os.environ["PATH"]])
 
     def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return self.run_in(self.folder, *arguments, **environment)
+
+    def run_in(self, folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [COMMAND, *arguments],
-            cwd=self.folder,
+            cwd=folder,
             env={**self.environment, **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from local.stack import Stack, described, emulating, free_port
+from local.stack import emulating
 from tests.e2e import afterwards
 from tests.e2e.api import Api
 from tests.e2e.built import Built
@@ -23,6 +23,7 @@ from tests.e2e.key_runs import Runs
 from tests.e2e.place import BUILDS, FOLDER
 from tests.e2e.secrets import Secrets
 from tests.support.scope_table import Holders
+from waitpoints_local.stack import Stack, described, free_port
 
 SLOWEST = (
     "test_release test_smoke test_local_run test_revocation test_upgrade test_client_install test_console "

@@ -8,7 +8,7 @@ from unittest.mock import patch
 
 from ministack.services import dynamodb
 
-from local import database_mends
+from waitpoints_local import database_mends
 
 EXPRESSION = "SET #status = :completed, waiters.a[0] = :one REMOVE wakeAt"
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from local.durable_run import EXAMPLE
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from tests.e2e.api import PATIENCE
 from tests.e2e.built import Built
 from tests.e2e.place import BUILDS
+from waitpoints_local.stack import Stack
 
 NAME = "durable-approval"
 SOURCES = (".", ROOT / "clients" / "python" / "src", ROOT / "clients" / "python" / "pyproject.toml")

@@ -1,4 +1,4 @@
-"""What MiniStack does without each mend of local/durable_mends.py, and with it. `mends.py` runs these.
+"""What MiniStack does without each mend of durable_mends.py, and with it. `mends.py` runs these.
 
 A script stands in for the code of the durable function: it answers each invocation of an execution.
 """
@@ -16,7 +16,7 @@ from ministack.core import iam_actions
 from ministack.services import lambda_durable, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners
 
-from local import durable_mends
+from waitpoints_local import durable_mends
 
 ACCOUNT, REGION, FUNCTION = "000000000000", "us-east-1", "durable"
 PENDING = {"body": {"Status": "PENDING"}}

@@ -1,4 +1,4 @@
-"""What MiniStack writes into a history without the mend of local/history_mends.py, and with it. `mends.py` runs these."""
+"""What MiniStack writes into a history without the mend of history_mends.py, and with it. `mends.py` runs these."""
 
 import json
 from collections.abc import Callable
@@ -7,7 +7,7 @@ from unittest.mock import patch
 
 from ministack.services import stepfunctions
 
-from local import history_mends
+from waitpoints_local import history_mends
 
 INVOKE = {"FunctionName": "f", "Payload": {"n.$": "$"}}
 ASK = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": INVOKE, "Next": "Done"}

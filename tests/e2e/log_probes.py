@@ -1,4 +1,4 @@
-"""What MiniStack does with logged lines without each mend of local/log_mends.py, and with it, for `mends.py`."""
+"""What MiniStack does with logged lines without each mend of log_mends.py, and with it, for `mends.py`."""
 
 import json
 from collections.abc import Callable
@@ -7,8 +7,8 @@ from typing import Any
 from ministack.core import lambda_runtime
 from ministack.services import cloudwatch_logs, lambda_svc
 
-from local import log_mends
 from tests.e2e.process_probes import CONFIG, zipped
+from waitpoints_local import log_mends
 
 JSON_FORMAT = {"LogFormat": "JSON", "SystemLogLevel": "WARN", "ApplicationLogLevel": "INFO"}
 LOGS = """

@@ -1,4 +1,4 @@
-"""What MiniStack does with a raw mail without the mend of local/mail_mends.py, and with it, for `mends.py`."""
+"""What MiniStack does with a raw mail without the mend of mail_mends.py, and with it, for `mends.py`."""
 
 import asyncio
 import base64
@@ -12,7 +12,7 @@ from unittest import mock
 from ministack import app as app_module
 from ministack.services import ses_v2
 
-from local import mail_mends
+from waitpoints_local import mail_mends
 
 RAW = "Message-ID: <own@example.com>\r\nX-Folded: one\r\n two\r\nSubject: =?utf-8?q?d=C3=A9j=C3=A0?=\r\nDate: today\r\n"
 RAW += "\r\nText\r\n"

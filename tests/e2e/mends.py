@@ -25,7 +25,6 @@ from ministack.core.concurrency import esm_wake
 from ministack.services import apigateway, cloudformation, cloudwatch_logs, dynamodb, lambda_svc, stepfunctions
 from ministack.services.cloudformation import provisioners, stacks
 
-from local import emulator
 from tests.e2e import (
     database_probes,
     durable_probes,
@@ -34,7 +33,9 @@ from tests.e2e import (
     mail_probes,
     process_probes,
     states_language_probes,
+    time_probes,
 )
+from waitpoints_local import emulator
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 Probe = Callable[[], bool]
@@ -283,7 +284,9 @@ def processes_are_bounded() -> bool:
 
     def take() -> None:
         for _ in range(emulator.WORKERS + 1):
-            given.append(lambda_svc.acquire_worker("bounded", configuration, b""))
+            worker, _ = lambda_svc.acquire_worker("bounded", configuration, b"")
+            worker._start_time = 1  # as if it had started
+            given.append(worker)
 
     lambda_runtime._workers.clear()
     threading.Thread(target=take, daemon=True).start()
@@ -348,6 +351,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
         [requests_are_answered_during_an_update],
         lambda: emulator.update_stacks_beside_requests(stacks),
     ),
+    "start_few_at_once": process_probes.STARTS,
     "let_invocations_queue": ([processes_are_bounded], lambda: emulator.let_invocations_queue(lambda_svc)),
     "name_log_events": ([a_logged_line_has_an_id], lambda: emulator.name_log_events(cloudwatch_logs)),
     "gather_batches": ([a_batch_is_gathered], lambda: emulator.gather_batches(lambda_svc, dynamodb)),
@@ -360,6 +364,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
     **history_probes.PROBES,
+    **time_probes.PROBES,
 }
 
 

@@ -4,7 +4,8 @@ import json
 import os
 import subprocess
 
-from local.stack import ROOT, Stack
+from local.stack import ROOT
+from waitpoints_local.stack import Stack
 
 
 class Operator:

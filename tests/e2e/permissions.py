@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 
 
 def physical_name(stack: Stack, logical_id: str) -> str:

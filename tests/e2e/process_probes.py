@@ -1,4 +1,4 @@
-"""How MiniStack starts a function's processes without each mend of local/process_mends.py, and with it, for `mends.py`."""
+"""How MiniStack starts a function's processes without each mend of process_mends.py, and with it, for `mends.py`."""
 
 import io
 import json
@@ -8,14 +8,15 @@ import threading
 import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 from ministack.core import iam_evaluator, lambda_runtime
-from ministack.services import apigateway
+from ministack.services import apigateway, lambda_svc
 
-from local import fork_server, process_mends
+from waitpoints_local import fork_server, process_mends
 
 CONFIG = {
     "FunctionName": "starts",
@@ -101,6 +102,51 @@ def a_policy_and_a_route_are_parsed_once() -> bool:
     return (loads.call_count, split.call_count) == (1, 1)
 
 
+SLOW_TO_START = """
+import os, time
+time.sleep(0.3)
+def handler(folder, context):
+    if folder:
+        open(f"{folder}/{os.getpid()}", "w").close()
+    until = time.monotonic() + 10
+    while folder and len(os.listdir(folder)) < 3 and time.monotonic() < until:
+        time.sleep(0.01)
+    return os.getpid(), len(os.listdir(folder or "."))
+"""
+
+
+def waiting_calls_take_a_process_that_becomes_free() -> bool:
+    """Four at once need two processes. Three that wait for one another need three. None waits for ever to start."""
+    few = {pid for pid, _ in _called_at_once("few", 4, "")}
+    assert [seen for _, seen in _called_at_once("long", 3, tempfile.mkdtemp())] == [3, 3, 3]
+    with patch.object(process_mends, "START_PATIENCE", 0.1):
+        assert len({id(_acquired("never started")) for _ in range(3)}) == 3
+    lambda_runtime.invalidate_worker("never started")
+    return len(few) == 2
+
+
+def _called_at_once(name: str, times: int, event: str) -> list[Any]:
+    def call(_: int) -> Any:
+        worker = _acquired(name)
+        try:
+            return worker.invoke(event, "1")["result"]
+        finally:
+            lambda_svc.release_worker(worker)
+
+    lambda_runtime._workers.clear()  # what other probes have taken and never started
+    with ThreadPoolExecutor(times) as threads:
+        return list(threads.map(call, range(times)))
+
+
+def _acquired(name: str) -> Any:
+    config = {**CONFIG, "FunctionName": name, "FunctionArn": f"{CONFIG['FunctionArn']}-{name}"}
+    return lambda_svc.acquire_worker(name, config, zipped(f=SLOW_TO_START))[0]
+
+
+STARTS: tuple[list[Callable[[], bool]], Callable[[], Any]] = (
+    [waiting_calls_take_a_process_that_becomes_free],
+    lambda: process_mends.start_few_at_once(lambda_svc, lambda_runtime, 2),
+)
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "unpack_once": (
         [every_process_reads_the_same_files],

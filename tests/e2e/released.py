@@ -4,9 +4,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from local import version
-from local.stack import ARCHITECTURE, ROOT
+from local.stack import ROOT
 from releases import archive
 from tests.e2e.built import Built
+from waitpoints_local.stack import ARCHITECTURE
 
 
 class Archive(Built):

@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 
 
 class Secrets:

@@ -1,9 +1,10 @@
-"""What MiniStack does without each mend of local/states_language_mends.py and local/definition_mends.py, and with it.
+"""What MiniStack does without each mend of the States Language and of definition_mends.py, and with it.
 
 `mends.py` runs these. A state machine runs in this process: a Task returns its arguments, and the timeout that it has.
 """
 
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -12,7 +13,7 @@ from unittest.mock import patch
 
 from ministack.services import stepfunctions
 
-from local import definition_mends, states_language_mends
+from waitpoints_local import branch_mends, definition_mends, function_mends, map_mends, path_mends, states_language_mends
 
 Probe = Callable[[], bool]
 State = dict[str, Any]
@@ -54,7 +55,9 @@ def ended(
         try:
             done = {"Type": "Pass", "End": True}
             machine = {"First": first, "Done": done, "Caught": {**done, "Result": "caught"}, **states}
-            return stepfunctions._run_sub_machine(machine, "First", given, {"events": []}, context), "", ""
+            arn = "arn:aws:states:us-east-1:000000000000:stateMachine:m"
+            execution = {"events": [], "executionArn": "e", "stateMachineArn": arn}
+            return stepfunctions._run_sub_machine(machine, "First", given, execution, context), "", ""
         except stepfunctions._ExecutionError as error:
             return None, error.error, error.cause
         except Exception as error:  # MiniStack's own mistake
@@ -100,6 +103,11 @@ def jsonata(**fields: Any) -> State:
     return {"QueryLanguage": "JSONata", **fields}
 
 
+def jsonpaths(*paths: str) -> State:
+    """A state that returns what paths lead to, in an array."""
+    return {"Parameters": {f"x{number}.$": path for number, path in enumerate(paths)}, "OutputPath": "$.*"}
+
+
 PASS: State = {"Type": "Pass"}
 MISSING: State = {"Type": "Pass", "Parameters": {"x.$": "$.nosuch"}}
 FAILS: State = {"Type": "Fail", "Error": "Mine"}
@@ -130,7 +138,10 @@ MISSING_PATHS = [
     fails("a_timestamp_path", RUNTIME, {"Type": "Wait", "TimestampPath": "$.nosuch"}),
     fails("an_index_of_no_array", RUNTIME, {"Parameters": {"x.$": "$.text[0]"}}),
     fails("a_wildcard_under_nothing", RUNTIME, {"Parameters": {"x.$": "$.nosuch[*]"}}),
-    fails("a_filter_which_the_local_engine_cannot_read", RUNTIME, {"Parameters": {"x.$": "$.list[?(@ == 1)]"}}),
+    fails("a_filter_which_the_local_engine_cannot_read", RUNTIME, {"Parameters": {"x.$": "$.list[?(@ =~ /1/)]"}}),
+    fails("a_variable_that_nothing_has_set", RUNTIME, {"InputPath": "$nosuch"}, cause="variables"),
+    gives("a_slice_a_union_and_a_filter", [[2], [1, 2], [2]], jsonpaths("$.list[1:]", "$.list[0,1]", "$.list[?(@ > 1)]")),
+    gives("a_descent_and_an_index_from_the_end", [[[1]], 2], jsonpaths("$..a", "$.list[-1]")),
     fails("a_function_at_the_end", RUNTIME, {"Parameters": {"x.$": "$.list.length()"}}, cause="cannot read the path"),
     fails("one_in_an_argument", RUNTIME, {"Parameters": {"x.$": "States.Array($.list.sum())"}}, cause="cannot read the path"),
 ]
@@ -142,21 +153,59 @@ def what_is_there_is_read() -> bool:
     return ended({"Parameters": template})[0] == read and ended(MISSING)[1] == RUNTIME
 
 
-def only_what_is_read_can_be_missing() -> bool:
-    """A variable may be present on AWS: the local engine cannot tell."""
-    missing, variable = (choice(Variable=path, IsPresent=False) for path in ("$.nosuch", "$variable"))
-    return ended(missing)[0] == "caught" and ended(variable)[1] == RUNTIME
+def what_is_missing_is_not_present() -> bool:
+    return all(ended(choice(Variable=path, IsPresent=False))[0] == "caught" for path in ("$.nosuch", "$variable"))
 
 
 COMPARISONS = [
     fails("a_variable", RUNTIME, choice(Variable="$.nosuch", StringEquals="x"), cause=CHOICE),
     fails("a_variable_within", RUNTIME, choice(And=[{"Not": {"Variable": "$.nosuch", "IsNull": True}}]), cause=CHOICE),
     fails("an_operand", RUNTIME, choice(Variable="$.n", NumericEqualsPath="$.nosuch"), cause=CHOICE),
-    only_what_is_read_can_be_missing,
+    what_is_missing_is_not_present,
     gives("null_is_present", "caught", choice(Variable="$.null", IsPresent=True)),
     gives("true_is_not_a_number", GIVEN, choice(Variable="$.true", IsNumeric=True)),
     gives("zero_is_not_false", GIVEN, choice(Variable="$.zero", BooleanEquals=False)),
     gives("a_text_is_less_than_another", "caught", choice(Variable="$.when", StringLessThanPath="$.text")),
+    gives("a_star_with_a_backslash_is_a_star", "caught", choice(Variable="$", StringMatches="a\\*"), "a*"),
+    gives("a_wildcard_matches_a_line_end", "caught", choice(Variable="$", StringMatches="a*b"), "a\nb"),
+    fails("an_open_escape", RUNTIME, choice(Variable="$", StringMatches="a\\"), "a"),
+]
+READ = {"Type": "Pass", "InputPath": "$v", "End": True}
+READ_BOTH = jsonata(Type="Pass", Output="{% [$a, $b] %}", End=True)
+TEMPLATES = [
+    gives("an_empty_template", {}, {"Parameters": {}}),
+    gives("an_empty_result_selector", {}, parallel(PASS, ResultSelector={})),
+    gives("an_empty_item_selector", [{}, {}], map_of(PASS, ItemSelector={})),
+    gives("a_list_within_a_list", {"x": [[{"y": 3}]]}, {"Parameters": {"x": [[{"y.$": "$.n"}]]}}),
+]
+VARIABLES = [
+    gives("a_variable_of_a_result", 3, {"Assign": {"v.$": "$.n"}, "Next": "Read"}, Read=READ),
+    gives("a_variable_of_a_wait", 3, {"Type": "Wait", "Seconds": 0, "Assign": {"v.$": "$.n"}, "Next": "Read"}, Read=READ),
+    gives(
+        "a_variable_of_a_rule",
+        "rule",
+        {"Choices": [{"Variable": "$.n", "NumericEquals": 3, "Assign": {"v": "rule"}, "Next": "Read"}]},
+        Read=READ,
+    ),
+    gives(
+        "a_variable_of_a_catch",
+        "Mine",
+        parallel(FAILS, Catch=[{**ALL, "Assign": {"v.$": "$.Error"}, "Next": "Read"}]),
+        Read=READ,
+    ),
+    gives(
+        "an_output_before_the_assignment",
+        1,
+        {"Assign": {"v": 1}, "Next": "Then"},
+        Then={"Type": "Pass", "Assign": {"v": 2}, "OutputPath": "$v", "End": True},
+    ),
+    gives(
+        "variables_that_change_places",
+        [2, 1],
+        jsonata(Assign={"a": 1, "b": 2}, Next="Swap"),
+        Swap=jsonata(Type="Pass", Assign={"a": "{% $b %}", "b": "{% $a %}"}, Next="Read"),
+        Read=READ_BOTH,
+    ),
 ]
 RESULT_PATHS = [
     fails("a_member_of_the_input_which_is_a_text", NO_MATCH, {"ResultPath": "$.x"}, "text"),
@@ -217,7 +266,112 @@ FUNCTIONS = [
         ),
     ),
     fails("true_in_the_place_of_a_number", INTRINSIC, function("States.MathAdd($.true, 1)")),
+    fails("something_after_the_function", INTRINSIC, function("States.UUID() + 1")),
+    fails("a_range_that_is_too_long", INTRINSIC, function("States.ArrayRange(0, 1000, 1)")),
+    fails("a_chunk_of_a_negative_size", INTRINSIC, function("States.ArrayPartition($.list, -1)")),
+    fails("a_random_number_of_a_text", INTRINSIC, function("States.MathRandom($.text, 9)")),
+    fails("no_number_in_json", INTRINSIC, function("States.StringToJson('NaN')")),
+    gives(
+        "a_range_that_goes_down",
+        {"x": [[5, 3, 1], False]},
+        function("States.Array(States.ArrayRange(5, 1, -2), States.ArrayContains($.list, $.true))"),
+    ),
+    gives("an_umlaut_as_json", {"x": '"ä"'}, function("States.JsonToString($)"), "ä"),
+    gives(
+        "a_random_number_below_its_end", {"x": [4] * 9}, function(f"States.Array({', '.join(['States.MathRandom(4, 5)'] * 9)})")
+    ),
 ]
+EXPRESSIONS_READ = [
+    gives("an_escape_in_a_text", {"x": ["it's", "{}"]}, function(r"States.Array('it\'s', '\{\}')")),
+    gives("a_comma_in_a_path", {"x": [[1, 2]]}, function("States.Array($.list[0,1])")),
+]
+JSONATA = [
+    gives("a_range_of_one_item", 1, jsonata(Output="{% $range(1, 9, 9) %}")),
+    gives("the_public_context", ["Execution", "State", "StateMachine"], jsonata(Output="{% $sort($keys($states.context)) %}")),
+    fails("eval", QUERY, jsonata(Output="{% $eval('1') %}")),
+    fails("chunks_of_a_text", QUERY, jsonata(Output="{% $partition('abc', 1) %}")),
+    fails("a_function_as_a_result", QUERY, jsonata(Output="{% function($x) { $x } %}")),
+]
+
+
+def in_time(name: str, error: str, state: State, **more: Any) -> Probe:
+    """The state must fail before anything that it waits for is over."""
+
+    def probe() -> bool:
+        began = time.monotonic()
+        return ended(state, **more)[1] == error and time.monotonic() - began < 0.7
+
+    probe.__name__ = name
+    return probe
+
+
+def waiting_for_a_token() -> State:
+    return {"Type": "Task", "Resource": "arn:aws:states:::sqs:sendMessage.waitForTaskToken", "TimeoutSeconds": 1}
+
+
+def a_token_that_nobody_answers_is_given_up() -> bool:
+    invoke = stepfunctions._invoke_with_callback
+    state = {
+        **parallel(waiting_for_a_token()),
+        "Branches": [*parallel(waiting_for_a_token())["Branches"], *LATE_FAILURE["Branches"]],
+    }
+    began = time.monotonic()
+    with patch.dict(stepfunctions._SERVICE_DISPATCH, {"arn:aws:states:::sqs:sendMessage": lambda *_: {}}):
+        error = ended(state, callback=invoke)[1]
+    return error == "Later" and time.monotonic() - began < 0.9
+
+
+SLEEPS: State = {"Type": "Wait", "Seconds": 1}
+LATE_FAILURE = parallel({"Type": "Wait", "Seconds": 0.2, "End": False, "Next": "Fail"})
+LATE_FAILURE["Branches"][0]["States"]["Fail"] = {**FAILS, "Error": "Later"}
+FIRST_FAILURE = {**parallel(FAILS), "Branches": [*LATE_FAILURE["Branches"], *parallel(FAILS)["Branches"]]}
+ENDS = [
+    in_time(
+        "a_branch_that_waits",
+        "Mine",
+        {**parallel(SLEEPS), "Branches": [*parallel(SLEEPS)["Branches"], *parallel(FAILS)["Branches"]]},
+    ),
+    in_time(
+        "a_branch_within_a_branch",
+        "Mine",
+        parallel({**parallel(SLEEPS), "Branches": [*parallel(SLEEPS)["Branches"], *parallel(FAILS)["Branches"]]}),
+    ),
+    in_time("the_first_failure_in_time", "Mine", FIRST_FAILURE),
+    a_token_that_nobody_answers_is_given_up,
+]
+
+
+def an_execution_times_out() -> bool:
+    """Also if it only sleeps."""
+    states = {"Wait": {"Type": "Wait", "Seconds": 1, "End": True}}
+    definition = json.dumps({"StartAt": "Wait", "TimeoutSeconds": 0.1, "States": states})
+    execution: dict[str, Any] = {"executionArn": "timed", "name": "e", "status": "RUNNING", "startDate": "", "input": "{}"}
+    execution |= {"stateMachineArn": "timed", "sync": True, "events": [{"id": 1, "type": "ExecutionStarted"}]}
+    stepfunctions._executions["timed"] = execution
+    stepfunctions._state_machines["timed"] = {"name": "m", "roleArn": ROLE, "definition": definition}
+    began = time.monotonic()
+    stepfunctions._run_execution("timed")
+    ended_as = (execution["status"], execution["events"][-1]["type"])
+    return ended_as == ("TIMED_OUT", "ExecutionTimedOut") and time.monotonic() - began < 0.8
+
+
+def a_failure_lacks_what_it_was_not_given() -> bool:
+    execution: dict[str, Any] = {"events": [], "executionArn": "e", "sync": True}
+    stepfunctions._fail_execution(execution, *ended({"Type": "Fail"})[1:])
+    kept = {name: execution[name] for name in ("error", "cause") if name in execution}
+    return bool(kept == execution["events"][0]["executionFailedEventDetails"] == {})
+
+
+def the_last_event_is_the_failure() -> bool:
+    execution = {"events": [{"id": 1}] * 24_998}
+    stepfunctions._add_event(execution, "PassStateEntered")
+    try:
+        stepfunctions._add_event(execution, "PassStateExited")
+    except stepfunctions._ExecutionError as error:
+        return bool(error.error == RUNTIME and stepfunctions._add_event(execution, "ExecutionFailed")["id"] == 25_000)
+    return False
+
+
 NUMBERS = [
     gives("a_timeout_from_a_path", {"timeout": 3}, task(TimeoutSecondsPath="$.n")),
     gives("a_timeout_from_an_expression", {"timeout": 3}, jsonata(Type="Task", Resource=INVOKE, TimeoutSeconds="{% 1 + 2 %}")),
@@ -246,6 +400,26 @@ ITEMS = [
         cause="The local engine cannot iterate an object",
     ),
     fails("an_object_in_jsonata", QUERY, jsonata(Type="Map", ItemProcessor=map_of(PASS)["ItemProcessor"])),
+]
+DISTRIBUTED_IN_JSONATA = [
+    gives("items", [1, 2], jsonata(Type="Map", Items="{% $states.input.list %}", ItemProcessor=DISTRIBUTED)),
+    gives(
+        "an_item_selector_and_an_output",
+        6,
+        jsonata(
+            Type="Map",
+            Items=[1, 2],
+            ItemSelector="{% $states.context.Map.Item.Value * 2 %}",
+            Output="{% $sum($states.result) %}",
+            ItemProcessor=DISTRIBUTED,
+        ),
+    ),
+    fails(
+        "batches",
+        RUNTIME,
+        map_of(PASS, ItemProcessor=DISTRIBUTED, ItemBatcher={"MaxItemsPerBatch": 2}),
+        cause="The local engine cannot make batches",
+    ),
 ]
 EXPRESSIONS = [
     gives("the_output_of_a_succeed_state", 3, jsonata(Type="Succeed", Output="{% $states.input.n %}")),
@@ -305,7 +479,7 @@ def an_output_counts_and_no_result() -> bool:
     return ended(shortened, given)[0] == "x" and ended(whole, given)[1] == "States.DataLimitExceeded"
 
 
-TOO_LARGE = task(Parameters={"a.$": "$", "b.$": "$"})
+TOO_LARGE = task(Parameters={"a.$": "$"}, ResultSelector={"a.$": "$.a", "b.$": "$.a"})
 CATCH_TOO_LARGE = {"Catch": [{"ErrorEquals": ["States.DataLimitExceeded"], "Next": "Caught"}]}
 LIMITS = [
     the_limit_counts_bytes,
@@ -317,6 +491,7 @@ LIMITS = [
         jsonata(Type="Task", Resource=INVOKE, Arguments="{% [$states.input, $states.input] %}", **CATCH_TOO_LARGE),
         "x" * 131072,
     ),
+    fails("parameters", "States.DataLimitExceeded", task(Parameters={"a.$": "$", "b.$": "$"}, ResultPath=None), "x" * 131072),
     fails(
         "an_output_of_a_catch",
         "States.DataLimitExceeded",
@@ -391,18 +566,27 @@ DEFINITIONS = [
     refuses_nothing_that_aws_takes,
 ]
 ALL_PROBES = {
-    states_language_mends.fail_on_missing_paths: [*MISSING_PATHS, what_is_there_is_read],
+    path_mends.read_paths: [*MISSING_PATHS, what_is_there_is_read],
+    path_mends.fill_whole_templates: TEMPLATES,
     states_language_mends.compare_what_is_there: COMPARISONS,
     states_language_mends.apply_result_paths: RESULT_PATHS,
     states_language_mends.fail_for_good: CATCHES,
-    states_language_mends.fail_on_bad_arguments: FUNCTIONS,
+    states_language_mends.leave_out_what_a_failure_lacks: [a_failure_lacks_what_it_was_not_given],
+    function_mends.read_functions: EXPRESSIONS_READ,
+    function_mends.fail_on_bad_arguments: FUNCTIONS,
+    function_mends.evaluate_jsonata_as_aws_does: JSONATA,
     states_language_mends.take_numbers_from_paths: NUMBERS,
     states_language_mends.wait_for_valid_times: TIMES,
-    states_language_mends.map_over_arrays_only: ITEMS,
+    map_mends.map_over_arrays_only: ITEMS,
+    map_mends.iterate_distributed_in_jsonata: DISTRIBUTED_IN_JSONATA,
     states_language_mends.evaluate_every_expression: EXPRESSIONS,
     states_language_mends.fail_choices_without_a_match: CHOICES,
+    path_mends.keep_variables: VARIABLES,
     states_language_mends.give_each_attempt_its_task_token: TOKENS,
     states_language_mends.limit_outputs: LIMITS,
+    states_language_mends.limit_events: [the_last_event_is_the_failure],
+    branch_mends.stop_with_the_first_failure: ENDS,
+    branch_mends.end_executions_in_time: [an_execution_times_out],
     states_language_mends.name_the_state_in_a_cause: CAUSES,
     states_language_mends.give_states_their_context: CONTEXTS,
     definition_mends.find_what_is_wrong: DEFINITIONS,

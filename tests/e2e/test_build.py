@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from in_process.template import Template
-from local.stack import ARCHITECTURE, sam
+from local.stack import sam
 from tests.e2e.built import Built
+from waitpoints_local.stack import ARCHITECTURE
 
 MACHINES = {"arm64": 183, "x86_64": 62}  # e_machine in the header of an ELF file
 UNCHECKED = 1  # the flags of bytecode that Python loads without checking its source

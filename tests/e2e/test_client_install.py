@@ -14,9 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from releases.client_package import interpreter
 from tests.support.readme import CLIENT_SNIPPETS, json_texts
+from waitpoints_local.stack import Stack
 
 OLDEST, OURS = "3.10", "3.13"
 CHOSEN = os.environ.get("CLIENT_PYTHON")

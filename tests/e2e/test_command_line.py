@@ -14,12 +14,48 @@ from pathlib import Path
 import pytest
 
 from local import version
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.command_line import PATIENCE, CommandLine
 from tests.support.patterns_doc import INPUTS
 from tests.support.readme import APPROVALS
+from waitpoints_local.stack import Stack
 
+RETRY = [{"ErrorEquals": ["Busy", "Lambda.ServiceException"], "IntervalSeconds": 1, "MaxAttempts": 2, "BackoffRate": 1}]
+TEMPLATE = {
+    "Parameters": {"WaitFunctionName": {"Type": "String"}},
+    "Resources": {
+        "Pay": {"Type": "AWS::Serverless::Function"},
+        "Machine": {
+            "Type": "AWS::Serverless::StateMachine",
+            "Properties": {
+                "DefinitionSubstitutions": {"PayArn": {"Fn::GetAtt": ["Pay", "Arn"]}, "Wait": {"Ref": "WaitFunctionName"}},
+                "Definition": {
+                    "StartAt": "Wait for approval",
+                    "States": {
+                        "Wait for approval": {
+                            "Type": "Task",
+                            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:states:::lambda:invoke.waitForTaskToken"},
+                            "Parameters": {
+                                "FunctionName": "${Wait}",
+                                "Payload": {"waitpointId.$": "$.token.id", "taskToken.$": "$$.Task.Token"},
+                            },
+                            "Next": "Pay",
+                        },
+                        "Pay": {
+                            "Type": "Task",
+                            "Resource": "${PayArn}",
+                            "Retry": RETRY,
+                            "Catch": [{"ErrorEquals": ["Declined"], "Next": "Not paid"}],
+                            "End": True,
+                        },
+                        "Not paid": {"Type": "Pass", "End": True},
+                    },
+                },
+            },
+        },
+    },
+}
 MAP = {
     "StartAt": "Each",
     "States": {
@@ -227,6 +263,58 @@ class TestTry:
         entered = sorted((it["state"], it.get("items", [])) for it in events if it["event"] == "entered")
         of_items = sorted((state, [item]) for state in ("Ask", "Wait", "Done") for item in (0, 1))
         assert entered == sorted([("Each", []), *of_items])
+
+    def test_answers_each_item_of_a_map_by_its_page_and_tells_what_states_get_and_give(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
+        (waitpoints.folder / "eleven.json").write_text('{"action": "submit", "fields": {"amount": 11}}')
+        given = json.dumps([{"least": 10}, {"least": 20}])
+        answers = ["--answer", "Wait=@eleven.json", "--answer", 'Wait[1]={"action": "submit", "fields": {"amount": 20}}']
+        done = waitpoints.run("try", "map.asl.json", "--input", given, *answers, "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (done.returncode, done.stderr) == (0, ""), events
+        assert (events[0]["event"], events[0]["version"], events[0]["input"]) == ("started", 1, json.loads(given))
+        gave = {it["items"][0]: it["answer"]["fields"] for it in events if it["event"] == "answered"}
+        assert gave == {0: {"amount": 11}, 1: {"amount": 20}}
+        left = [it for it in events if it["event"] == "left" and it["state"] == "Each"]
+        assert [it["output"]["fields"] for it in left[0]["output"]] == [{"amount": 11}, {"amount": 20}]
+
+    def test_an_answer_that_a_page_refuses_ends_it_with_the_reason(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "map.asl.json").write_text(json.dumps(MAP))
+        answer = '{"action": "submit", "fields": {"amount": 9}}'
+        done = waitpoints.run("try", "map.asl.json", "--input", '[{"least": 10}]', "--answer", answer)
+        assert done.returncode == 1, done.stdout
+        assert re.search(r"refused 422: .*amount", done.stdout)
+        assert "the execution is stopped" in done.stderr
+        assert self.machines(waitpoints) == []
+
+    def test_runs_a_machine_of_a_template_whose_stand_in_fails_twice_from_any_folder(
+        self, waitpoints: CommandLine, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        folder = tmp_path_factory.mktemp("elsewhere")
+        (folder / "template.json").write_text(json.dumps(TEMPLATE))
+        stack_file = str(waitpoints.folder / ".local" / "stack.json")
+        fails = [word for error in ("Busy", "Lambda.ServiceException") for word in ("--stand-in", f"Pay=fails {error}")]
+        options = [*fails, "--stand-in", 'Pay={"paid": true}', "--answer", "Wait for approval=true", "--local", stack_file]
+        done = waitpoints.run_in(folder, "try", "template.json#Machine", *options, "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        assert done.returncode == 0, (events, done.stderr)
+        assert [it["error"] for it in events if it["event"] == "failed"] == ["Busy", "Lambda.ServiceException"]
+        assert events[-1]["output"] == {"paid": True}
+
+        fails = ["--stand-in", "Pay=fails Declined: no money"]
+        declined = waitpoints.run_in(folder, "try", "template.json#Machine", *fails, *options[-4:])
+        assert (declined.returncode, '"Error": "Declined"' in declined.stdout) == (0, True), declined.stdout
+
+    def test_a_token_times_out_at_once_and_the_answer_that_is_left_over_is_told(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])
+        options = ["--time-out", "Wait for approval", "--answer", "Wait for approval=true"]
+        done = waitpoints.run("try", "machine.asl.json", "--timeout", "4h", *options, "--json")
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        kinds = [it["event"] for it in events if it["event"] not in ("entered", "left", "waits", "token")]
+        assert kinds == ["started", "expired", "resumed", "FAILED"], events
+        assert events[-1]["error"] == "WaitpointTimeoutError"
+        left = "Error: --answer for Wait for approval, number 2 of 2, was not used"
+        assert (done.returncode, done.stderr) == (1, f'{left}: the states that waited are "Wait for approval"\n')
 
     @staticmethod
     def another(pattern: str) -> dict[str, str]:

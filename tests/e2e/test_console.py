@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from local.stack import Stack
 from tests.browser import runner
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.permissions import physical_name
@@ -15,6 +14,7 @@ from waitpoints import ids
 from waitpoints.aws.items import LIST_SHARDS, TOKEN, token_item
 from waitpoints.listing import READ_AHEAD
 from waitpoints.token import Token
+from waitpoints_local.stack import Stack
 
 A_YEAR = 365 * 86_400_000
 NEEDLE = "one-of-many"

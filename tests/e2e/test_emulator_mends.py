@@ -1,4 +1,4 @@
-"""Each mend in local/emulator.py and local/*_mends.py works, and the installed MiniStack still needs it."""
+"""Each mend in waitpoints_local works, and the installed MiniStack still needs it."""
 
 import ast
 import json
@@ -6,10 +6,12 @@ import subprocess
 
 import pytest
 
-from local.stack import ROOT, emulator_environment, program
+from local.stack import PACKAGE, ROOT, on_path, program
+from waitpoints_local.stack import emulator_environment
 
 # needed by the local run with any emulator
-NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "count_as_tls", "record_decisions", "end_with_parent", "main"}
+NO_MENDS = {"with_api_at_root", "with_throttled_resumes", "count_as_tls", "record_decisions", "end_with_parent", "lock"}
+NO_MENDS |= {"with_clocks", "main"}
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +19,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, list[bool]]:
     done = subprocess.run(
         [program("emulator", "python"), "-m", "tests.e2e.mends"],
         cwd=ROOT,
-        env=emulator_environment(tmp_path_factory.mktemp("mends")),
+        env=emulator_environment(tmp_path_factory.mktemp("mends")) | on_path(),
         capture_output=True,
         text=True,
         timeout=120,
@@ -37,7 +39,8 @@ def test_every_mend_does_what_aws_does(seen: dict[str, list[bool]]) -> None:
 
 
 def test_every_mend_has_a_probe(seen: dict[str, list[bool]]) -> None:
-    paths = [ROOT / "local" / "emulator.py", *(ROOT / "local").glob("*_mends.py")]
+    package = PACKAGE / "waitpoints_local"
+    paths = [package / "emulator.py", *package.glob("*_mends.py")]
     modules = [ast.parse(path.read_text()) for path in paths]
     functions = {node.name for module in modules for node in module.body if isinstance(node, ast.FunctionDef)}
     functions = {name for name in functions if not name.startswith("_")}

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.parameters import given
 from tests.support import figures
+from waitpoints_local.stack import Stack
 
 PATIENCE = 120  # seconds
 CLIENTS = 8

@@ -16,7 +16,8 @@ import pytest
 
 from local import run
 from local.run import chosen_parameters, chosen_port, how_to_go_on
-from local.stack import ROOT, LocalError, Stack, free_port
+from local.stack import ROOT
+from waitpoints_local.stack import LocalError, Stack, free_port
 
 PATIENCE = 300  # seconds, in which another process may build first
 KEYS = {
@@ -31,6 +32,7 @@ KEYS = {
     "create_function_name",
     "complete_function_name",
     "output_bucket",
+    "machine_role_arn",
 }
 
 

@@ -1,6 +1,6 @@
 """People are told of a token, and answer, on a deployed stack with all channels: mails, Slack's buttons, cards in Teams.
 
-Slack and Teams are the stand-in of `local/slack_stand_in.py`. Mails are those that the emulator has kept.
+Slack and Teams are the stand-in of `slack_stand_in`. Mails are those that the emulator has kept.
 """
 
 import base64
@@ -17,13 +17,14 @@ from urllib.request import urlopen
 
 import pytest
 
-from local import slack_stand_in
-from local.slack_stand_in import Message, Workspace
-from local.stack import Stack, client, described, emulating, free_port, overrides
+from local.stack import emulating
 from tests.browser import runner
 from tests.e2e import afterwards, place
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
+from waitpoints_local import slack_stand_in
+from waitpoints_local.slack_stand_in import Message, Workspace
+from waitpoints_local.stack import Stack, client, described, free_port, overrides
 
 FOLDER = place.FOLDER / "notices"
 SENDER = "approvals@example.com"

@@ -8,11 +8,11 @@ import pytest
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from local.stack import Stack
 from openapi import document as openapi
 from openapi.operations import OPERATIONS
 from tests.e2e.api import Api
 from tests.support import figures
+from waitpoints_local.stack import Stack
 
 DOCUMENTED = {200, 405, *(status for operation in OPERATIONS for status in operation.refusals)}
 

@@ -9,13 +9,13 @@ import pytest
 from typer.testing import CliRunner
 from waitpoints_client.cli.program import program
 
-from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.command_line import CommandLine
 from tests.support import mails
 from waitpoints.api.notices.mail import MailSender
 from waitpoints.api.notices.plan import Kind
 from waitpoints.errors import NotSent
+from waitpoints_local.stack import Stack
 
 SENDER = "outbox@example.com"
 

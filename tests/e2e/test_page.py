@@ -7,9 +7,9 @@ from urllib.parse import urlencode
 
 import pytest
 
-from local.stack import Stack
 from tests.browser import runner
 from tests.e2e.api import Api, RawAnswer
+from waitpoints_local.stack import Stack
 
 PAGE: dict[str, Any] = {
     "title": "Deploy 4.2 to production?",

@@ -12,7 +12,7 @@ from waitpoints_client import AsyncWaitpoints, Ok, Waitpoints  # noqa: E402
 
 from clients.python.tests.test_contract import *  # noqa: E402, F403 - its tests run here again
 from clients.python.tests.test_contract import Connect, Served  # noqa: E402
-from local.stack import Stack  # noqa: E402
+from waitpoints_local.stack import Stack  # noqa: E402
 
 pytestmark = pytest.mark.parametrize("connect", ["sync"], indirect=True)  # one test below is for the async client
 

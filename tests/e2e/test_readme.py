@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import ROOT, Stack
+from local.stack import ROOT
 from tests.e2e.api import Api
 from tests.e2e.durable import Durable
 from tests.sdk import node
 from tests.support.readme import API_SNIPPETS, APPROVALS, PATTERNS_SNIPPETS, SNIPPETS, json_texts
+from waitpoints_local.stack import Stack
 
 PATIENCE = 60  # seconds
 PATTERNS = ROOT / "docs" / "patterns.md"
@@ -41,9 +42,8 @@ def with_names(stack: Stack, text: str) -> str:
 
 
 def start(api: Api, definition: str, given: str) -> str:
-    """Create a state machine with the role of the example, and start it. Returns the execution's ARN."""
-    step_functions = api.stack.client("stepfunctions")
-    role = step_functions.describe_state_machine(stateMachineArn=api.stack.state_machine_arn)["roleArn"]
+    """Create a state machine with the role that `make run` prints, and start it. Returns the execution's ARN."""
+    step_functions, role = api.stack.client("stepfunctions"), api.stack.machine_role_arn
     name = f"readme-{uuid.uuid4().hex[:12]}"
     machine = step_functions.create_state_machine(name=name, definition=definition, roleArn=role)["stateMachineArn"]
     return str(step_functions.start_execution(stateMachineArn=machine, input=given)["executionArn"])

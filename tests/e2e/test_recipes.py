@@ -18,6 +18,7 @@ import pytest
 
 from openapi.operations import ENDPOINTS
 from tests.e2e.api import Api
+from tests.e2e.command_line import CommandLine
 from tests.e2e.key_runs import Runs
 from tests.e2e.secrets import Secrets
 from tests.senders.official import Delivery, signed
@@ -359,3 +360,20 @@ def test_the_commands_of_the_page_make_an_endpoint_and_say_why_a_run_waits(api: 
     assert [step["step"] for step in tried["steps"]] == ["signature", "completeWhen", "key", "output", "token"]
     assert run("retrieve endpoint") == {**made, "deliveries": {}}
     assert api.request("DELETE", f"{ENDPOINTS}/github").status == 200
+
+
+def test_the_command_of_the_page_stores_a_secret(api: Api, secrets: Secrets, tmp_path: Path) -> None:
+    name, value = f"{api.stack.stack_name}/STRIPE", webhook_signer.secret_of("stripe")
+    secrets.make("STRIPE", "another one")
+    done = subprocess.run(
+        ["sh", "-euc", COMMANDS["put secret"]],
+        cwd=tmp_path,
+        env={**os.environ, **CommandLine(api.stack, tmp_path).environment},
+        input=f"{value}\n",
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == ""
+    assert f"Changed {name}. The value before it stays valid" in done.stderr
+    assert api.stack.client("secretsmanager").get_secret_value(SecretId=name)["SecretString"] == value

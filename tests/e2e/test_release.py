@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import shutil
 import subprocess
 import sys
@@ -13,17 +14,19 @@ import pytest
 
 from in_process.template import parse
 from local import version
-from local.stack import ARCHITECTURE, LOCAL, REGION, ROOT, Emulator, client, described, emulating, free_port
+from local.stack import LOCAL, PACKAGE, ROOT, emulating
 from releases.archive import ARCHITECTURES, CODE, LAYERS, stem
 from releases.zip_file import files_of
 from tests.e2e.built import Built
 from tests.e2e.operator import Operator
 from tests.support.processed_template import process
+from waitpoints_local.stack import ARCHITECTURE, REGION, Emulator, client, described, free_port
 
 pytestmark = pytest.mark.thorough  # it builds everything twice
 
 FOLDER = LOCAL / "e2e-release"
 VERSION = version.read()
+PACKAGES = ("-py3-none-any.whl", ".tar.gz")
 OTHER = next(it for it in ARCHITECTURES if it != ARCHITECTURE)
 LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".local", ".aws-sam", "dist", "node_modules", "__pycache__", ".*_cache")
 
@@ -32,7 +35,8 @@ def released(tree: Path) -> Path:
     """Copy the tree to another folder, and make the release there. Returns the folder with its files."""
     shutil.copytree(ROOT, tree, ignore=LEFT_OUT)
     (tree / ".local").symlink_to(LOCAL)
-    subprocess.run([sys.executable, "-m", "releases", VERSION], cwd=tree, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(tree / PACKAGE.relative_to(ROOT))}
+    subprocess.run([sys.executable, "-m", "releases", VERSION], cwd=tree, env=environment, check=True)
     return tree / "dist" / VERSION
 
 
@@ -55,7 +59,8 @@ def test_two_builds_in_different_folders_are_equal(release: Path, tmp_path: Path
     again = released(tmp_path / "another" / "folder" / "of-the-tree")
     expected = {f"{stem(VERSION, architecture)}.zip" for architecture in ARCHITECTURES}
     expected |= {f"waitpoints-{VERSION}-{layer}.cdx.json" for layer in ("dependencies", "public-keys", "tracing")}
-    expected |= {f"waitpoints_client-{VERSION}{end}" for end in ("-py3-none-any.whl", ".tar.gz")} | {"SHA256SUMS"}
+    expected |= {f"waitpoints_client-{VERSION}{end}" for end in PACKAGES} | {"SHA256SUMS"}
+    expected |= {f"waitpoints_local-{VERSION}{end}" for end in PACKAGES}
     assert digests(release).keys() == expected
     assert digests(again) == digests(release)
     subprocess.run(["sha256sum", "--check", "--strict", "--quiet", "SHA256SUMS"], cwd=release, check=True)

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
 from tests.support import figures
+from waitpoints_local.stack import Stack
 
 CALLERS = 4
 STAGE = 150  # requests before, between and after the rotations: the first start the functions, which keep the secrets

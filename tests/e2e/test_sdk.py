@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from local.stack import Stack
 from tests.sdk import node
 from tests.support.scope_table import Holders
+from waitpoints_local.stack import Stack
 
 SUITES = sorted(path.name for path in node.FOLDER.glob("*.test.mjs"))
 OF_EACH_SCOPE = "named_keys.test.mjs"  # chooses its keys itself

@@ -24,7 +24,6 @@ from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
 from in_process.api_gateway import TOKENS
-from local.stack import REGION, Stack
 from tests.e2e.api import Api, RawAnswer
 from tests.e2e.permissions import physical_name
 from tests.e2e.secrets import Secrets
@@ -32,6 +31,7 @@ from tests.support import webhook_signer as signer
 from tests.support.webhook_signer import Signed
 from waitpoints import json_text
 from waitpoints.api.senders.schemes import SCHEMES
+from waitpoints_local.stack import REGION, Stack
 
 BODY = '{"event": "päid",  "amount": 12.50}'.encode()
 BODY_IS_NOT_SIGNED = ("token",)

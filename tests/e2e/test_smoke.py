@@ -11,11 +11,11 @@ from waitpoints_client.operator.deployed import Deployed
 from waitpoints_client.operator.smoke import Line, prove
 from waitpoints_client.operator.smoke_checks import CHECKS, QUICK, Check
 
-from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.operator import Operator
 from tests.e2e.permissions import denied
 from tests.support import figures
+from waitpoints_local.stack import Stack
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import pytest
 
-from local.stack import Stack
 from tests.support.task_tokens import DeployedTaskTokens, RealTasks
+from waitpoints_local.stack import Stack
 
 
 class TestTheEmulator(DeployedTaskTokens):

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.stack import Stack
-from local.throttle import file_of, throttled_resumes
 from tests.e2e.api import PATIENCE, Api
+from waitpoints_local.stack import Stack
+from waitpoints_local.throttle import file_of, throttled_resumes
 
 WAITS = 60
 RATE, AT_ONCE = 5, 20  # SendTaskSuccess that the emulator takes

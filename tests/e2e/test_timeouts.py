@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from in_process.api_gateway import TOKENS
-from local.stack import Stack
 from tests.e2e.api import Api
 from tests.e2e.permissions import physical_name
 from tests.support import figures
 from waitpoints.aws.items import CURSORS, LIST_SHARDS
+from waitpoints_local.stack import Stack
 
 SHORTEST = 2  # seconds
 LATENESS = 5.0  # seconds: about one, on a busy machine. The doctor would come much later

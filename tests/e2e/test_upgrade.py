@@ -21,7 +21,7 @@ from waitpoints_client.operator.doctor import look
 from waitpoints_client.operator.versions import difference, version_of
 
 from in_process.api_gateway import TOKENS
-from local.stack import LOCAL, ROOT, Emulator, describe, emulating, free_port
+from local.stack import LOCAL, ROOT, emulating
 from tests.e2e.api import PATIENCE, Api, DeployedAnswer
 from tests.e2e.built import Built
 from tests.e2e.durable import Durable
@@ -44,6 +44,7 @@ from tests.e2e.upgrade_waits import (
     set_due,
 )
 from tests.support import figures, previous
+from waitpoints_local.stack import Emulator, describe, free_port
 
 FOLDER = LOCAL / "upgrade"
 TOO_LARGE_FOR_THE_TABLE = "o" * 150_000  # and small enough for a state

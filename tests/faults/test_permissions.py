@@ -22,7 +22,6 @@ from in_process.event_sources import queue_event, receive_all
 from in_process.fakes.waits import DENIED
 from in_process.moto_stack import MotoStack
 from in_process.template import CHANNELS, Template
-from local import slack_stand_in
 from openapi.operations import ENDPOINTS, KEYS, TOKENS
 from tests.faults.aws import client, unique
 from tests.faults.callers import COMPLETE_KEY, Execution
@@ -38,6 +37,7 @@ from waitpoints.token import Token, WaiterKind, iso
 from waitpoints.tokens import Tokens
 from waitpoints.waking import Waking
 from waitpoints.wiring import services
+from waitpoints_local import slack_stand_in
 
 Ask = Callable[[World], None]
 """Makes a request and checks that it is served."""

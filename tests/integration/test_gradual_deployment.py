@@ -14,9 +14,10 @@ import pytest
 from in_process.template import CHANNELS, ROOT, Template, read
 from local import deploy
 from local.deploy import ALARMS, GRADUAL, UNSEEN, environments, gradual
-from local.stack import LocalError, program
+from local.stack import program
 from tests.support.cloudwatch import Alarm
 from tests.support.processed_template import check_order, process, processed, references
+from waitpoints_local.stack import LocalError
 
 pytestmark = pytest.mark.slow  # transforms the template again and again
 

@@ -11,12 +11,12 @@ import pytest
 
 from in_process.api_gateway import HttpAnswer
 from in_process.moto_stack import MotoStack
-from local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 from tests.support.slack import PATIENT, button, create, message, press
 from waitpoints.answers import answer_members
 from waitpoints.api.notices import slack_click
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
+from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
 
 PEOPLE = 20
 USERS = [f"U{number:08}" for number in range(PEOPLE)]

@@ -10,12 +10,18 @@ from local.stack import ROOT
 
 README = (ROOT / "README.md").read_text()
 _SNIPPET = re.compile(r"<!-- snippet: ([^>]+) -->\n```\w+\n(.*?)```", re.DOTALL)
-SNIPPETS = dict(_SNIPPET.findall(README))
-CLIENT_SNIPPETS = dict(_SNIPPET.findall((ROOT / "clients" / "python" / "README.md").read_text()))
-API_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "api.md").read_text()))
-DURABLE_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "durable.md").read_text()))
-EVENTS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "events.md").read_text()))
-PATTERNS_SNIPPETS = dict(_SNIPPET.findall((ROOT / "docs" / "patterns.md").read_text()))
+
+
+def find_snippets(text: str) -> dict[str, str]:
+    return dict(_SNIPPET.findall(text))
+
+
+SNIPPETS = find_snippets(README)
+CLIENT_SNIPPETS = find_snippets((ROOT / "clients" / "python" / "README.md").read_text())
+API_SNIPPETS = find_snippets((ROOT / "docs" / "api.md").read_text())
+DURABLE_SNIPPETS = find_snippets((ROOT / "docs" / "durable.md").read_text())
+EVENTS_SNIPPETS = find_snippets((ROOT / "docs" / "events.md").read_text())
+PATTERNS_SNIPPETS = find_snippets((ROOT / "docs" / "patterns.md").read_text())
 APPROVALS = {
     "in JSONPath": SNIPPETS["approval"],
     "in JSONata": (ROOT / "examples" / "approval_in_jsonata.asl.json").read_text(),

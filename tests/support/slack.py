@@ -11,8 +11,6 @@ import urllib3
 from in_process.api_gateway import HttpAnswer, http_event
 from in_process.fakes.secret import FakeSecret
 from in_process.template import Context
-from local import slack_stand_in
-from local.slack_stand_in import Message, Workspace
 from waitpoints import json_text
 from waitpoints.api.notices.plan import Kind, Place, Step
 from waitpoints.api.notices.sending import Request
@@ -20,6 +18,8 @@ from waitpoints.api.page import definition
 from waitpoints.notices import Channel, Notice, Notify
 from waitpoints.token import Answer, Document, DocumentKind, NewToken, Token
 from waitpoints.wiring import services
+from waitpoints_local import slack_stand_in
+from waitpoints_local.slack_stand_in import Message, Workspace
 
 CREATED = 1_764_270_000_000  # 27 November 2025, 19:00 UTC
 TOKEN_ID = "waitpoint_01kb3azhw0azrqym4cwq7bcew9"

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from local.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
-from local.stack import Stack, sender_in
+from waitpoints_local.stack import Stack, sender_in
 
 VALUES = {
     "api_url": "http://127.0.0.1:8787",
@@ -35,7 +35,7 @@ def test_the_outbox_is_mentioned_if_the_stack_sends_mails(has_mail: bool) -> Non
 
 @pytest.mark.parametrize("has_chat", [False, True])
 def test_the_stand_in_is_mentioned_if_the_stack_has_slack_or_teams(has_chat: bool) -> None:
-    assert ("-m local.slack_stand_in" in how_to_go_on(STACK, has_aws=False, has_chat=has_chat)) is has_chat
+    assert ("-m waitpoints_local.slack_stand_in" in how_to_go_on(STACK, has_aws=False, has_chat=has_chat)) is has_chat
 
 
 @pytest.mark.parametrize(

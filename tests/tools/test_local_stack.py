@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import free_port, hand_over
+from waitpoints_local.stack import free_port, hand_over
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from slack_sdk.signature import SignatureVerifier
 
-from local.slack_stand_in import (
+from waitpoints_local.slack_stand_in import (
     BOT_TOKEN,
     SIGNING_SECRET,
     Workspace,
@@ -26,7 +26,7 @@ from local.slack_stand_in import (
     shown,
     signed,
 )
-from local.stack import Stack
+from waitpoints_local.stack import Stack
 
 BUTTON = {"type": "button", "action_id": "a", "text": {"type": "plain_text", "text": "Go"}}
 GO = {**BUTTON, "action_id": "waitpoints:go", "value": "waitpoint_1"}
@@ -202,9 +202,9 @@ def test_each_message_is_told_as_it_comes_with_what_can_be_pressed() -> None:
 def test_says_that_no_stack_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], left: dict[str, str] | None
 ) -> None:
-    monkeypatch.setenv("STACK_FOLDER", str(tmp_path))
+    monkeypatch.setenv("WAITPOINTS_LOCAL", str(tmp_path))
     if left is not None:
         others = {field.name: "" for field in fields(Stack)}
         (tmp_path / "stack.json").write_text(json.dumps(others | left))
     assert main() == 1
-    assert capsys.readouterr().err == 'No stack runs. First: make run PARAMETERS="Slack=on Teams=on"\n'
+    assert capsys.readouterr().err == "No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on\n"

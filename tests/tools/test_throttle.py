@@ -2,7 +2,7 @@
 
 import pytest
 
-from local.throttle import TokenBucket
+from waitpoints_local.throttle import TokenBucket
 
 
 @pytest.mark.parametrize("interval", [0.0001, 0.001, 0.01])

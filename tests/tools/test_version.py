@@ -8,8 +8,9 @@ import pytest
 
 from in_process.template import Template
 from local import version
-from local.stack import ROOT, LocalError
+from local.stack import ROOT
 from tests.support import previous
+from waitpoints_local.stack import LocalError
 
 CHANGELOG = (ROOT / "CHANGELOG.md").read_text()
 HEADINGS = re.findall(r"^## (.*)$", CHANGELOG, re.MULTILINE)

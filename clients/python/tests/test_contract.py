@@ -308,7 +308,7 @@ def test_a_timeout_is_moved_and_removed(served: Served, waitpoints: Waitpoints) 
 def test_the_timeout_of_what_has_ended_is_refused_at_once(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     token = waitpoints.create(timeout="1h")
     waitpoints.complete(token)
-    monkeypatch.setattr("waitpoints_client.client.time", None)  # it has no pause before another attempt
+    monkeypatch.setattr("waitpoints_client.session.Pause", None)  # there is none before another attempt
     with pytest.raises(ConflictError, match="409: The waitpoint has ended"):
         waitpoints.extend(token, "2h")
     with pytest.raises(NotFoundError, match="404: Waitpoint not found"):

@@ -31,7 +31,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the client slept, without sleeping."""
     slept: list[float] = []
-    monkeypatch.setattr("waitpoints_client.client.time.sleep", slept.append)
+    monkeypatch.setattr("waitpoints_client.clock.time.sleep", slept.append)
     return slept
 
 

@@ -83,7 +83,7 @@ def test_a_client_and_its_answers_are_shown_without_them() -> None:
 
 
 def test_a_large_output_is_downloaded_without_the_key_and_its_link_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("waitpoints_client.client.time.sleep", lambda _: None)
+    monkeypatch.setattr("waitpoints_client.clock.time.sleep", lambda _: None)
     link = "https://bucket.example.com/waitpoint_1/1.json?X-Amz-Signature=5f3c"
     requests: list[httpx.Request] = []
 

@@ -1,6 +1,5 @@
 """The async client: as the sync one, with `await` before each call and `async for` over lists."""
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -11,8 +10,9 @@ from typing_extensions import Self, Unpack
 from waitpoints_client import calls, models, settings
 from waitpoints_client.calls import ABSENT, Call
 from waitpoints_client.client import REQUEST_TIMEOUT
+from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
-from waitpoints_client.session import Flow, Heard, Pause, Session, Step, unanswered
+from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
 
@@ -61,7 +61,7 @@ class AsyncWaitpoints:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         """As `Waitpoints`. A `stack` is looked up here, which blocks for a moment."""
-        self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
+        self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT, clock_of(transport))
         self._http = httpx.AsyncClient(timeout=timeout, transport=transport)
         self.endpoints: AsyncEndpoints = AsyncEndpoints(self)
         self.keys: AsyncKeys = AsyncKeys(self)
@@ -169,7 +169,7 @@ class AsyncWaitpoints:
 
     async def _take(self, step: Step) -> Heard:
         if isinstance(step, Pause):
-            await asyncio.sleep(step.seconds)
+            await self._session.clock.pause_async(step)
             return None
         try:
             return await self._http.request(

@@ -1,6 +1,5 @@
 """The sync client."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -10,8 +9,9 @@ from typing_extensions import Self, Unpack
 
 from waitpoints_client import calls, models, settings
 from waitpoints_client.calls import ABSENT, Call
+from waitpoints_client.clock import Pause, clock_of
 from waitpoints_client.options import CreateOptions, EndpointOptions, ListFilters, TokenOrId
-from waitpoints_client.session import Flow, Heard, Pause, Session, Step, unanswered
+from waitpoints_client.session import Flow, Heard, Session, Step, unanswered
 from waitpoints_client.version import USER_AGENT
 from waitpoints_client.wire import Duration, Timeout
 
@@ -70,7 +70,7 @@ class Waitpoints:
         `timeout` is for one request, in seconds. `transport` is httpx's: `testing.FakeWaitpoints`, for example. Raises
         ConfigurationError.
         """
-        self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT)
+        self._session = Session(*settings.resolve(url, api_key, stack), USER_AGENT, clock_of(transport))
         self._http = httpx.Client(timeout=timeout, transport=transport)
         self.endpoints: Endpoints = Endpoints(self)
         self.keys: Keys = Keys(self)
@@ -203,7 +203,7 @@ class Waitpoints:
 
     def _take(self, step: Step) -> Heard:
         if isinstance(step, Pause):
-            time.sleep(step.seconds)
+            self._session.clock.pause(step)
             return None
         try:
             return self._http.request(step.method, step.url, params=step.params, headers=step.headers, content=step.content)

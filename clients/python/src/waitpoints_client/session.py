@@ -5,11 +5,12 @@ for retries are those of Trigger.dev's SDK.
 """
 
 import json
+import math
 import re
 import time
 import uuid
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from pydantic import ValidationError
 
 from waitpoints_client import calls
 from waitpoints_client.calls import ABSENT, Call
+from waitpoints_client.clock import Clock, Pause
 from waitpoints_client.errors import (
     APIConnectionError,
     APIError,
@@ -55,13 +57,6 @@ class Request:
         return urlsplit(self.url).netloc.rpartition("@")[2]
 
 
-@dataclass(frozen=True)
-class Pause:
-    """Sleep for so many seconds."""
-
-    seconds: float
-
-
 Step: TypeAlias = Request | Pause
 Heard: TypeAlias = httpx.Response | APIConnectionError | None
 """The result of a step: the response to a request, or the error without one; None after a pause."""
@@ -75,6 +70,7 @@ class Session:
     url: str
     api_key: str
     user_agent: str
+    clock: Clock = field(default_factory=Clock)
 
     @property
     def has_named_key(self) -> bool:
@@ -107,14 +103,19 @@ class Session:
     def wait(self, token: TokenOrId, poll: float | timedelta | None, timeout: float | timedelta | None) -> Flow[Result]:
         """Look at a token until it has ended. Raises WaitTimeoutError."""
         pause = FIRST_LOOK if poll is None else _seconds("poll", poll)
-        until = None if timeout is None else time.monotonic() + _seconds("timeout", timeout)
+        until = math.inf if timeout is None else self.clock.monotonic() + _seconds("timeout", timeout)
         while (result := (yield from self.get(token)).result) is None:
-            left = pause if until is None else until - time.monotonic()
+            left = until - self.clock.monotonic()
             if left <= 0:
                 raise WaitTimeoutError(f"{id_of(token)} still waits")
-            yield Pause(min(pause, left))
+            yield Pause(min(pause, left), longest=left)
             pause = min(pause * LOOK_FACTOR, LONGEST_LOOK) if poll is None else pause
         return result
+
+    def deliver(self, url: str, body: bytes) -> Flow[None]:
+        """Post JSON to a callback URL as its sender does, without the API key. Raises APIError or APIConnectionError."""
+        headers = {"accept": "application/json", "content-type": "application/json", "user-agent": self.user_agent}
+        yield from self._ask(Request("POST", url, None, headers, body))
 
     def _request(self, call: Call[Any], key: str) -> Request:
         headers = {

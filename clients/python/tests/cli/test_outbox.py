@@ -1,4 +1,4 @@
-"""`waitpoints outbox`: the mails that the stack of `make run` has kept."""
+"""`waitpoints outbox`: the mails that the local stack has kept."""
 
 import base64
 import json
@@ -163,7 +163,7 @@ def test_a_stack_in_aws_is_refused() -> None:
 def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:
     done = run()
     assert done.exit_code == 1
-    assert "start one with `make run`" in done.stderr
+    assert "start one with `waitpoints up`" in done.stderr
     assert str(no_stack) in done.stderr
 
 
@@ -172,4 +172,4 @@ def test_a_stack_that_has_ended_is_told(emulator: ThreadingHTTPServer) -> None:
     emulator.server_close()
     done = run()
     assert (done.exit_code, done.stdout) == (1, "")
-    assert done.stderr == f"Error: The stack of `make run` at http://127.0.0.1:{emulator.server_port} has ended\n"
+    assert done.stderr == f"Error: The local stack at http://127.0.0.1:{emulator.server_port} has ended\n"

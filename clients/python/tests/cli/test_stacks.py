@@ -63,7 +63,7 @@ def test_a_stack_that_has_ended_since_is_told(no_stack: Path, monkeypatch: pytes
     result = CliRunner().invoke(program, ["list"])
 
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: The stack of `make run` at http://127.0.0.1:{port} has ended\n"
+    assert result.stderr == f"Error: The local stack at http://127.0.0.1:{port} has ended\n"
 
 
 @pytest.mark.parametrize("command", [["create"], ["list"], ["doctor"], ["rotate-key", "--yes"]])
@@ -86,3 +86,22 @@ def test_without_boto3_the_message_names_the_extra(no_stack: Path, monkeypatch: 
 
     assert result.exit_code != 0
     assert 'pip install "./clients/python[aws]"' in result.stderr
+
+
+def test_try_uses_the_stack_that_is_named_and_no_other(no_stack: Path) -> None:
+    """Also from a folder that has one."""
+    pytest.importorskip("boto3")
+    serve(no_stack)
+    (no_stack / "machine.json").write_text('{"StartAt": "A", "States": {"A": {"Type": "Succeed"}}}')
+    (no_stack / "other").mkdir()
+    file = no_stack / "other" / "stack.json"
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    said = {
+        json.dumps({"endpoint_url": f"http://127.0.0.1:{port}"}): f"The stack at http://127.0.0.1:{port} no longer runs",
+        "{}": "other/stack.json does not describe a local stack",
+        "[]": "other/stack.json does not describe a local stack",
+    }
+    for text, error in said.items():
+        file.write_text(text)
+        assert error in CliRunner().invoke(program, ["try", "machine.json", "--local", "other"]).stderr

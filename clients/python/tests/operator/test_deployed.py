@@ -63,7 +63,7 @@ def test_without_a_stack_the_message_says_how_to_get_one(command: str, monkeypat
 
     message = told(command)
 
-    assert message.startswith("No stack: start one with `make run`")
+    assert message.startswith("No stack: start one with `waitpoints up`")
     assert str(tmp_path) in message
 
 

@@ -5,7 +5,7 @@ import json
 import re
 import socket
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from waitpoints_client import APIConnectionError, Waitpoints
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
-from waitpoints_client.operator import machine_run
+from waitpoints_client.operator import clock, machine_run
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
@@ -28,9 +28,10 @@ from waitpoints_client.testing import FakeWaitpoints
 EXAMPLE = "arn:aws:states:us-east-1:000000000000:stateMachine:example"
 EXECUTION = "arn:aws:states:us-east-1:000000000000:execution:mine:1"
 NOW = datetime.now(timezone.utc)
+WAITING = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke.waitForTaskToken", "End": True}
 WAITS: dict[str, Any] = {
     "StartAt": "Wait",
-    "States": {"Wait": {"Type": "Task", "Parameters": {"FunctionName": "${WaitForToken}"}, "End": True}},
+    "States": {"Wait": {**WAITING, "Parameters": {"FunctionName": "${WaitForToken}"}}},
 }
 CREATES = {
     "StartAt": "Both",
@@ -40,7 +41,8 @@ PASSES = {"StartAt": "A", "States": {"A": {"Type": "Pass", "End": True}}}
 
 
 def event(seconds: float, kind: str, **details: Any) -> dict[str, Any]:
-    name = "stateEnteredEventDetails" if kind.endswith("StateEntered") else f"{kind[0].lower()}{kind[1:]}EventDetails"
+    of_a_state = next((end for end in ("Entered", "Exited") if kind.endswith(f"State{end}")), None)
+    name = f"state{of_a_state}EventDetails" if of_a_state else f"{kind[0].lower()}{kind[1:]}EventDetails"
     return {"type": kind, "timestamp": NOW + timedelta(seconds=seconds), name: details}
 
 
@@ -81,6 +83,7 @@ class TriedStack:
     diagnostics: list[dict[str, str]] = field(default_factory=list)
     """What Step Functions finds in the definition."""
     name: str = "stack"
+    while_it_runs: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
         self.outputs = Outputs(StateMachineArn=EXAMPLE, WaitFunctionName="stack-Wait-1", CreateFunctionName="stack-Create-1")
@@ -138,6 +141,8 @@ class TriedStack:
 
     def get_paginator(self, operation: str) -> Any:
         assert operation == "get_execution_history"
+        if self.while_it_runs:
+            self.while_it_runs()
         return self
 
     def paginate(self, *, executionArn: str) -> Iterator[Any]:
@@ -167,10 +172,14 @@ class TriedStack:
 
 
 @pytest.fixture
-def stack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
-    fake = FakeWaitpoints()
+def fake() -> FakeWaitpoints:
+    return FakeWaitpoints()
+
+
+@pytest.fixture
+def stack(fake: FakeWaitpoints, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> TriedStack:
     stack = TriedStack(fake.client())
-    monkeypatch.setattr(stacks, "find_stack", lambda _: stack)
+    monkeypatch.setattr(stacks, "read_local_stack", lambda _: stack)
     monkeypatch.setattr(stacks, "find_local_file", lambda: tmp_path / "stack.json")
     monkeypatch.setattr(stacks, "read_local_client", lambda _: fake.client())
     monkeypatch.setattr(machine_run, "POLL_SECONDS", 0)
@@ -263,9 +272,9 @@ def test_a_token_that_a_state_creates_is_found_by_its_waiter(stack: TriedStack) 
     printed = run(CREATES, "--json").stdout.splitlines()
 
     events = [json.loads(line) for line in printed]
-    assert [it["event"] for it in events] == ["entered", "waits", "token", "resumed", "SUCCEEDED"]
-    assert (events[2]["token"]["id"], events[2]["token"]["url"]) == (token.id, token.url)
-    assert events[4]["output"] == {"approved": True}
+    assert [it["event"] for it in events] == ["started", "entered", "waits", "token", "resumed", "SUCCEEDED"]
+    assert (events[3]["token"]["id"], events[3]["token"]["url"]) == (token.id, token.url)
+    assert events[5]["output"] == {"approved": True}
     assert other.id not in "".join(printed)
 
 
@@ -302,6 +311,135 @@ def test_a_token_with_a_key_is_found_that_was_created_before(stack: TriedStack) 
 
 def after(number: int, happened: dict[str, Any]) -> dict[str, Any]:
     return {**happened, "previousEventId": number}
+
+
+class TestAnAnswer:
+    """A token is answered as soon as a state waits for it. The fake's execution then goes on."""
+
+    WAITING: ClassVar = [STARTED, ENTERED, SCHEDULED]
+
+    def test_completes_the_token_by_its_url(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING, [RESUMED, event(5, "TaskStateExited", name="Wait", output='{"n": 1}'), SUCCEEDED]]
+
+        result = run(WAITS, "--answer", 'Wait={"approved": false}')
+
+        [token] = stack.waitpoints.list()
+        ended = stack.waitpoints.get(token)
+        assert (ended.output, ended.completed_by and ended.completed_by.source) == ({"approved": False}, "callback")
+        assert (result.exit_code, result.stderr) == (0, "")
+        lines = [re.sub(r"^[\d.-]+ s +", "", line.strip()) for line in result.stdout.splitlines()]
+        assert lines[:5] == ["Wait", "waits", 'answered with {"approved": false}', "resumed", "SUCCEEDED"]
+        assert token.url not in result.stdout
+
+    def test_is_told_as_json_with_what_each_state_got_and_gave(self, stack: TriedStack) -> None:
+        entered = event(0.1, "TaskStateEntered", name="Wait", input='{"order": 1}')
+        left = event(5, "TaskStateExited", name="Wait", output='{"n": 1}')
+        stack.history = [[STARTED, entered, SCHEDULED], [RESUMED, left, SUCCEEDED]]
+
+        events = [json.loads(line) for line in run(WAITS, "--answer", "[1]", "--json").stdout.splitlines()]
+
+        token = events[3]["token"]["id"]
+        told = [{name: value for name, value in it.items() if name not in ("at", "token")} for it in events]
+        assert told == [
+            {"event": "started", "version": 1, "input": {}},
+            {"event": "entered", "state": "Wait", "input": {"order": 1}},
+            {"event": "waits", "state": "Wait"},
+            {"event": "token", "state": "Wait"},
+            {"event": "answered", "state": "Wait", "answer": [1]},
+            {"event": "resumed", "state": "Wait", "output": {}},
+            {"event": "left", "state": "Wait", "output": {"n": 1}},
+            {"event": "SUCCEEDED", "output": {"approved": True}},
+        ]
+        assert events[4]["token"] == {"id": token}
+
+    def test_that_is_refused_stops_the_run(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING]
+        page = json.dumps({"title": "?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]})
+
+        result = run(WAITS, "--page", page, "--answer", '{"action": "no"}')
+
+        assert result.exit_code == 1
+        assert "refused ann: 422: " in result.stdout
+        assert result.stderr == "The answer is refused: the execution is stopped\n"
+        assert stack.stopped == [EXECUTION]
+        assert stack.machines == []
+
+    def test_of_each_approver_is_given_by_their_link(self, stack: TriedStack) -> None:
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        page = json.dumps({"title": "?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Y", "needs": 2}]})
+        given = ["--answer", 'Wait as bo={"action": "yes"}', "--answer", 'Wait as ann={"action": "yes"}']
+
+        result = run(WAITS, "--page", page, *given, "--json")
+
+        events = [json.loads(line) for line in result.stdout.splitlines()]
+        assert [(it["as"], it["answer"]) for it in events if it["event"] == "answered"] == [
+            ("ann", {"action": "yes"}),
+            ("bo", {"action": "yes"}),
+        ]
+        assert (result.exit_code, [token.status for token in stack.waitpoints.list()]) == (0, ["COMPLETED"])
+
+    def test_of_someone_whom_a_page_escalates_to_is_given_later(self, stack: TriedStack, fake: FakeWaitpoints) -> None:
+        looks = iter(range(100))
+        stack.while_it_runs = lambda: fake.advance(timedelta(minutes=11)) if next(looks) == 1 else None
+        stack.history = [self.WAITING, *([] for _ in range(machine_run.LOOKS)), [RESUMED, SUCCEEDED]]
+        page = json.dumps({"title": "?", "approvers": ["ann"], "escalate": {"after": "10m", "to": ["lead"]}})
+
+        result = run(WAITS, "--page", page, "--answer", 'Wait as lead={"action": "submit"}')
+
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert 'answered as lead with {"action": "submit"}' in result.stdout
+
+    def test_that_no_token_got_is_an_error_at_the_end(self, stack: TriedStack) -> None:
+        both = {**WAITS["States"], "Never": WAITS["States"]["Wait"]}
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        result = run({"StartAt": "Wait", "States": both}, "--answer", "Wait=1", "--answer", "Never=2")
+        assert result.exit_code == 1
+        assert "SUCCEEDED" in result.stdout
+        assert result.stderr == 'Error: --answer for Never was not used: the states that waited are "Wait"\n'
+
+    def test_for_a_state_that_cannot_wait_starts_nothing(self, stack: TriedStack) -> None:
+        result = run(WAITS, "--answer", "Wit=1")
+        assert (result.exit_code, result.stdout, stack.made) == (2, "", [])
+        assert 'no state Wit waits for a token (did you mean Wait?): the states that wait are "Wait"' in result.stderr
+
+    def test_can_be_that_the_token_times_out(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        timed_out: list[str] = []
+        monkeypatch.setattr(clock, "time_out", lambda found, token: timed_out.append(token) if found is stack else None)
+        stack.history = [self.WAITING, [event(5, "TaskFailed", error="WaitpointTimeoutError"), FAILED]]
+        result = run(WAITS, "--time-out", "Wait")
+        assert timed_out == [token.id for token in stack.waitpoints.list()]
+        assert re.search(r"waits\n.*times out now\n.*failed WaitpointTimeoutError", result.stdout)
+        assert result.exit_code == 1
+
+
+def test_a_run_that_is_not_over_in_time_is_stopped_with_status_2(stack: TriedStack) -> None:
+    stack.history = [[STARTED, ENTERED, SCHEDULED], [], []]
+    result = run(WAITS, "--for", "0s")
+    assert (result.exit_code, stack.stopped, stack.machines) == (2, [EXECUTION], [])
+    assert result.stderr == "It still runs after 0 s: the execution is stopped\n"
+
+
+def test_an_execution_that_times_out_has_status_2(stack: TriedStack) -> None:
+    stack.history = [[STARTED, event(1, "ExecutionTimedOut")]]
+    assert run(PASSES).exit_code == 2
+
+
+def test_the_local_stack_can_be_named_by_its_file_or_folder(
+    stack: TriedStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "other").mkdir()
+    file = tmp_path / "other" / "stack.json"
+    file.write_text("{}")
+    used: list[Path] = []
+
+    def read(path: Path) -> TriedStack:
+        used.append(path)
+        return stack
+
+    monkeypatch.setattr(stacks, "read_local_stack", read)
+    stack.history = [[STARTED, SUCCEEDED]] * 2
+    assert [run(PASSES, "--local", str(named)).exit_code for named in (file, file.parent)] == [0, 0]
+    assert used == [file, file]
 
 
 class TestAMap:
@@ -361,7 +499,7 @@ class TestAMap:
             ("Wait", [0], tokens[0], {"action": "submit", "fields": {"n": 10}}),
             ("Both", [1], tokens[1], {"action": "submit", "fields": {"n": 20}}),
         ]
-        assert [(it["event"], it["state"], it["items"]) for it in events[1:-1]][-1] == ("resumed", "Both", [1])
+        assert [(it["event"], it["state"], it["items"]) for it in events[2:-1]][-1] == ("resumed", "Both", [1])
 
 
 @pytest.mark.parametrize("as_json", [[], ["--json"]])
@@ -389,12 +527,17 @@ def test_a_map_within_an_item_that_is_over_gives_no_item() -> None:
         event(0, "MapIterationStarted", name="Inner", index=7),
         event(0, "PassStateEntered", name="Within"),
         event(0, "MapIterationSucceeded", name="Inner", index=7),
-        event(0, "MapStateExited", name="Inner"),
+        event(0, "MapStateExited", name="Inner", output="[]"),
         event(0, "PassStateEntered", name="Later"),
     ]
     history = History([{"id": number, "previousEventId": number - 1, **one} for number, one in enumerate(events, 1)])
     entered = [history.read(event) for event in history.events]
-    assert [it.place for it in entered if it] == [Place("Inner", (4,)), Place("Within", (4, 7)), Place("Later", (4,))]
+    assert [it.place for it in entered if it and it.kind == "entered"] == [
+        Place("Inner", (4,)),
+        Place("Within", (4, 7)),
+        Place("Later", (4,)),
+    ]
+    assert [it.place for it in entered if it and it.kind == "left"] == [Place("Inner", (4,))]
 
 
 def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
@@ -409,8 +552,8 @@ def test_a_token_that_has_ended_before_needs_no_line(stack: TriedStack) -> None:
     assert lines[2].endswith("resumed")
     assert token.url not in "".join(lines)
     events = [json.loads(line) for line in run(WAITS, "--json", given={"token": {"id": token.id}}).stdout.splitlines()]
-    assert [it["event"] for it in events] == ["entered", "waits", "resumed", "SUCCEEDED"]
-    assert events[1]["token"] == {"id": token.id, "status": "COMPLETED"}
+    assert [it["event"] for it in events] == ["started", "entered", "waits", "resumed", "SUCCEEDED"]
+    assert events[2]["token"] == {"id": token.id, "status": "COMPLETED"}
 
 
 def test_a_token_that_two_states_wait_for_is_told_once_and_then_named(stack: TriedStack) -> None:
@@ -514,6 +657,18 @@ def test_the_input_can_be_json_or_a_file(stack: TriedStack, given: str, value: A
         (["mine.asl.json", "--input", "{"], "--input is not JSON"),
         (["mine.asl.json", "--page", "nofile"], "--page nofile is neither JSON nor a file: No such file or directory"),
         (["README.md"], "README.md, line 1, column 1: not JSON"),
+        (["mine.asl.json#Machine"], "mine.asl.json is no template, so it has no Machine: leave out #Machine"),
+        (
+            ["mine.asl.json", "--local", "nofile"],
+            "--local nofile is neither the file of a local stack nor a folder with a stack",
+        ),
+        (["mine.asl.json", "--for", "soon"], "'soon' is no duration"),
+        (
+            ["mine.asl.json", "--stand-in", "Pay=fails"],
+            '--stand-in Pay=fails has another form than "Pay=fails PaymentDeclined"',
+        ),
+        (["mine.asl.json", "--stand-in", "Pay={}"], "no state of mine.asl.json invokes a function Pay: it invokes no function"),
+        (["mine.asl.json", "--answer", "{}"], "--answer {}: no state of it waits for a token"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_wrong_usage(stack: TriedStack, words: list[str], said: str) -> None:
@@ -615,6 +770,37 @@ class TestAStandIn:
         assert (result.exit_code, stack.machines) == (2, [])
         assert 'the state "A" invokes arn:aws:lambda:us-east-1:1:function:f, which is not on the local stack' in result.stderr
 
+    def test_does_call_by_call_what_it_is_told(self, stack: TriedStack) -> None:
+        stack.history = [[STARTED, SUCCEEDED]]
+        told = [
+            "StartFunction=fails Busy",
+            "StartFunction=fails Lambda.ServiceException: not now",
+            'StartFunction={"run_id": 7}',
+        ]
+        seen: list[Any] = []
+        stack.while_it_runs = lambda: seen.extend(outcome(stack.functions[0]) for _ in range(4))
+        result = run(self.MACHINE, *(word for text in told for word in ("--stand-in", text)))
+        failed = ("Busy", "The stand-in fails, as it was told to")
+        assert seen == [failed, ("Lambda.ServiceException", "not now"), {"run_id": 7}, {"run_id": 7}]
+        assert result.exit_code == 0, result.output
+        said = 'fails with Busy, then fails with Lambda.ServiceException, then returns {"run_id": 7}'
+        assert result.stderr == f"StartFunction is a stand-in that {said}.\n"
+        assert outcome(stack.functions[0]) == {"run_id": 7}  # a call that comes after the end
+
+    def test_stands_in_for_a_function_that_is_named_without_a_placeholder(self, stack: TriedStack) -> None:
+        arn = "arn:aws:lambda:us-east-1:1:function:pay:live"
+        text = json.dumps(self.MACHINE).replace("${StartFunction}", arn)
+        stack.history = [[STARTED, SUCCEEDED]]
+        assert run(text, "--stand-in", "pay=[1]").exit_code == 0
+        assert call(stack.functions[0], {"a": 1}) == [1]
+        assert stack.functions[0]["FunctionName"].startswith("try-pay-")
+        assert arn not in stack.made[0]["definition"]
+
+    def test_of_a_function_that_no_state_invokes_starts_nothing(self, stack: TriedStack) -> None:
+        result = run(self.MACHINE, "--stand-in", "Pay=1")
+        assert (result.exit_code, stack.made) == (2, [])
+        assert "no state of mine.asl.json invokes a function Pay: it invokes StartFunction" in result.stderr
+
 
 def call(function: dict[str, Any], event: Any) -> Any:
     """Run the code of a function that was created."""
@@ -622,6 +808,14 @@ def call(function: dict[str, Any], event: Any) -> Any:
     with zipfile.ZipFile(io.BytesIO(function["Code"]["ZipFile"])) as code:
         exec(code.read("stand_in.py"), names)  # noqa: S102 - our own program, as it is deployed
     return names["handler"](event, None)
+
+
+def outcome(function: dict[str, Any]) -> Any:
+    """What a call comes to: the name and the message of an error, as Lambda reports it, or the result."""
+    try:
+        return call(function, {"a": 1})
+    except Exception as error:
+        return type(error).__name__, str(error)
 
 
 def test_ctrl_c_stops_the_execution_and_leaves_nothing_waiting(stack: TriedStack) -> None:
@@ -647,7 +841,7 @@ def test_the_end_of_the_stack_is_told(stack: TriedStack, monkeypatch: pytest.Mon
     monkeypatch.setattr(stack, "delete_state_machine", gone)
     result = run(PASSES)
     assert (result.exit_code, result.stdout) == (1, "")
-    assert result.stderr == f"Error: The stack of `make run` at {url} has ended\n"
+    assert result.stderr == f"Error: The local stack at {url} has ended\n"
 
 
 def test_a_stack_that_listens_has_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:

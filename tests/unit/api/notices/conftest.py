@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from local.slack_stand_in import BOT_TOKEN, Workspace, serving
+from waitpoints_local.slack_stand_in import BOT_TOKEN, Workspace, serving
 
 
 @pytest.fixture(scope="session")

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from in_process.fakes.secret import FakeSecret
-from local.slack_stand_in import BOT_TOKEN, Workspace, rate_limited
 from tests.support.slack import ANN, DECISION, PAGE, CachedSecret, answer, request
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.slack import SlackSender
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.token import TimedOut
+from waitpoints_local.slack_stand_in import BOT_TOKEN, Workspace, rate_limited
 
 AGAIN = [
     "external_channel_migrating",

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from in_process.fakes.secret import FakeSecret, MissingSecret
-from local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 from tests.support.fakes.in_memory import InMemory
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
 from waitpoints.api.notices import slack_click
 from waitpoints.notices import Notice
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
+from waitpoints_local.slack_stand_in import SIGNING_SECRET, Message, Workspace, signed
 
 ADA = "U0ADA"
 

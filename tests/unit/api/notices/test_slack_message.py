@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from local.slack_stand_in import MOST_CHARACTERS, problem
 from tests.support.slack import ANN, BO, CREATED, DECISION, FIELD, LINK, PAGE, PEOPLE, REQUIRED, TOKEN_ID, answer, request
 from waitpoints.api.notices import slack_message
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
 from waitpoints.token import Completed, Failed, Origin, Output, Source, TimedOut, TokenError
+from waitpoints_local.slack_stand_in import MOST_CHARACTERS, problem
 
 PRESET = {"type": "object", "properties": {"urgent": {"type": "boolean", "default": True}}}
 OWN = re.compile(

@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from in_process.fakes.secret import FakeSecret, MissingSecret
-from local.slack_stand_in import Workspace
 from tests.support import adaptive_card
 from tests.support.slack import DECISION, LINK, PAGE, PEOPLE, CachedSecret, answer
 from tests.support.slack import request as slack_request
@@ -22,6 +21,7 @@ from waitpoints.api.notices.sending import Request
 from waitpoints.api.notices.teams import TeamsSender
 from waitpoints.errors import NotSent, NotSentNow
 from waitpoints.notices import Channel
+from waitpoints_local.slack_stand_in import Workspace
 
 BRAND = ("Example Ltd", "#2457d6")
 

@@ -30,7 +30,7 @@ def outbox(
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Show the mails that the stack of `make run` has sent.
+    """Show the mails that the local stack has sent.
 
     They are kept on this machine, and nobody gets them. Numbers count from the first mail. A stack in AWS keeps no mails.
     """
@@ -66,10 +66,10 @@ class Mail:
 
 
 def read_mails() -> list[Mail]:
-    """Return the mails that the stack of `make run` has sent, the first one first. Raises CommandProblem without a stack."""
+    """Return the mails that the local stack has sent, the first one first. Raises CommandProblem without a stack."""
     path = stacks.find_local_file()
     if path is None:
-        raise CommandProblem(f"This shows the mails of the local stack: start one with `make run` ({stacks.nowhere()})")
+        raise CommandProblem(f"This shows the mails of a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
     described = json.loads(path.read_text())
     sent = [record for records in _read(described["endpoint_url"]).values() for record in records if "Raw" in record]
     sent.sort(key=lambda record: record["Timestamp"])
@@ -81,11 +81,11 @@ def _read(endpoint_url: str) -> "Mapping[str, Any]":
     from urllib.request import urlopen
 
     try:
-        with urlopen(f"{endpoint_url}/_ministack/ses/messages", timeout=30) as answer:  # noqa: S310 - of the file of `make run`
+        with urlopen(f"{endpoint_url}/_ministack/ses/messages", timeout=30) as answer:  # noqa: S310 - of the file of a local stack
             kept: Mapping[str, Any] = json.load(answer)["messages"]
             return kept
     except OSError:
-        raise CommandProblem(f"The stack of `make run` at {endpoint_url} has ended") from None
+        raise CommandProblem(f"The local stack at {endpoint_url} has ended") from None
 
 
 def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:

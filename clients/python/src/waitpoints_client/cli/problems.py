@@ -11,7 +11,7 @@ import typer
 from waitpoints_client.cli import show
 
 SERVED: list[str] = []
-"""The URL of the stack of `make run`, if this command uses it."""
+"""The URL of the local stack, if this command uses it."""
 
 
 class CommandProblem(Exception):
@@ -46,7 +46,7 @@ def confirm(question: str) -> None:
 def sentence(error: Exception) -> str:
     """Return one line about any error. Only with WAITPOINTS_DEBUG set, a mistake of the program shows where it happened."""
     if has_ended(error):
-        return f"The stack of `make run` at {SERVED[0]} has ended"
+        return f"The local stack at {SERVED[0]} has ended"
     if isinstance(error, (CommandProblem, OSError, *_reported())) or _is_about_an_argument(error):
         aws_errors = sys.modules.get("waitpoints_client.operator.aws_errors")
         return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
@@ -57,7 +57,7 @@ def sentence(error: Exception) -> str:
 
 
 def has_ended(error: Exception) -> bool:
-    """Whether the error is that the stack of `make run` has ended meanwhile."""
+    """Whether the error is that the local stack has ended meanwhile."""
     if not SERVED or not isinstance(error, (*_of_connections(),)):
         return False
     import socket

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import endpoints, keys, operate, outbox, show, tokens, try_machine
+from waitpoints_client.cli import endpoints, keys, local_stack, operate, outbox, secrets, show, tokens, try_machine
 from waitpoints_client.cli.options import PlainGroup, flowing, option
 from waitpoints_client.cli.problems import CommandProblem, sentence, status_of
 
@@ -59,7 +59,7 @@ HELP = """
 Create waitpoint tokens, complete them and wait for them, and operate their stack.
 
 The stack is the one that --stack names in your AWS account; else that of WAITPOINTS_URL and WAITPOINTS_API_KEY; else the
-one that `make run` serves (.local/stack.json in this folder or one above it).
+one on this machine, of `make run` in a clone that this folder belongs to, or of `waitpoints up`.
 """
 
 
@@ -78,5 +78,5 @@ def waitpoints(
         raise CommandProblem("--stack comes after the command, such as waitpoints list --stack NAME", 2)
 
 
-for module in (tokens, try_machine, outbox, endpoints, keys, operate):
+for module in (tokens, try_machine, outbox, local_stack, endpoints, keys, secrets, operate):
     module.add_to(program)

@@ -5,17 +5,16 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from waitpoints_client import local_stacks
 from waitpoints_client.cli.problems import SERVED, CommandProblem
 
 if TYPE_CHECKING:
     from waitpoints_client import Waitpoints
     from waitpoints_client.operator.deployed import Deployed
 
-LOCAL = Path(".local") / "stack.json"
-
 
 def find_client(name: str | None) -> "Waitpoints":
-    """Return a client of the stack of this name in AWS, else of the environment's, else of the one that `make run` serves.
+    """Return a client of the stack of this name in AWS, else of the environment's, else of the one on this machine.
 
     Raises CommandProblem that says what was tried.
     """
@@ -28,8 +27,8 @@ def find_client(name: str | None) -> "Waitpoints":
     if path := find_local_file():
         return read_local_client(path)
     raise CommandProblem(
-        "No stack: name one in your AWS account with --stack, set WAITPOINTS_URL and WAITPOINTS_API_KEY, or start one with "
-        f"`make run`; no --stack is given, the two are not set, and {nowhere()}"
+        "No stack: start one with `waitpoints up` or `make run`, name one in your AWS account with --stack, or set "
+        f"WAITPOINTS_URL and WAITPOINTS_API_KEY; no --stack is given, the two are not set, and {nowhere()}"
     )
 
 
@@ -41,7 +40,7 @@ def make_client(stack: "Deployed") -> "Waitpoints":
 
 
 def read_local_client(path: Path) -> "Waitpoints":
-    """Return a client of the stack that a file of `make run` describes."""
+    """Return a client of the stack that a file on this machine describes."""
     from waitpoints_client import Waitpoints
 
     described = json.loads(path.read_text())
@@ -50,17 +49,10 @@ def read_local_client(path: Path) -> "Waitpoints":
 
 
 def find_stack(name: str | None) -> "Deployed":
-    """Return the stack of this name in AWS, or the one that `make run` serves. Raises CommandProblem or NotFound."""
+    """Return the stack of this name in AWS, or the one on this machine. Raises CommandProblem or NotFound."""
     if name == "":
         raise CommandProblem("--stack is empty: name a stack in your AWS account, or leave it out", 2)
-    try:
-        from waitpoints_client.operator.deployed import Deployed
-    except ModuleNotFoundError as missing:
-        if missing.name not in ("boto3", "botocore"):
-            raise
-        raise CommandProblem(
-            'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
-        ) from None
+    Deployed = import_deployed()  # noqa: N806 - the class
     if name is not None:
         return Deployed.named(name)
     if path := find_local_file():
@@ -68,28 +60,28 @@ def find_stack(name: str | None) -> "Deployed":
         SERVED[:] = [described["endpoint_url"]]
         return Deployed.local(described)
     raise CommandProblem(
-        "No stack: start one with `make run`, or name one in your AWS account with --stack (with make, STACK=name); no --stack "
-        f"is given, and {nowhere()}"
+        "No stack: start one with `waitpoints up` or `make run`, or name one in your AWS account with --stack (with make, "
+        f"STACK=name); no --stack is given, and {nowhere()}"
     )
 
 
-def nowhere() -> str:
-    """Say where no stack of `make run` was found."""
-    return f"neither {Path.cwd()} nor a folder above it has a {LOCAL}"
-
-
 def note_local_key(stack: "Deployed", key: str) -> None:
-    """Write a new API key of the stack of `make run` into the file in which other commands find it."""
-    for path in (find_local_file() or LOCAL).parent.glob("stack*.json"):
+    """Write a new API key of the stack on this machine into the file in which other commands find it."""
+    found = find_local_file()
+    for path in found.parent.glob("stack*.json") if found else ():
         described = json.loads(path.read_text())
         if described["endpoint_url"] == stack.endpoint.get("endpoint_url"):
             path.write_text(json.dumps({**described, "api_key": key}, indent=2) + "\n")
 
 
 def find_local_file() -> Path | None:
-    """Return the file in which `make run` describes its stack, or None."""
-    here = Path.cwd()
-    return next((folder / LOCAL for folder in (here, *here.parents) if (folder / LOCAL).is_file()), None)
+    """Return the file in which `waitpoints up` or `make run` describes its stack, or None."""
+    return local_stacks.find()
+
+
+def nowhere() -> str:
+    """Say where no local stack was found."""
+    return local_stacks.nowhere()
 
 
 def read_environment() -> tuple[str, str] | None:
@@ -99,3 +91,40 @@ def read_environment() -> tuple[str, str] | None:
     if bool(url) != bool(key):
         raise CommandProblem(f"{names[0] if url else names[1]} is set, but {names[1] if url else names[0]} is not: set both")
     return (url, key) if url else None
+
+
+FILE = "stack.json"
+
+
+def find_named_file(named: str) -> Path:
+    """Return the file of a local stack that --local names, itself or by its folder. Raises CommandProblem if there is none."""
+    path = Path(named)
+    file = path / FILE if path.is_dir() else path
+    if not file.is_file():
+        raise CommandProblem(f"--local {named} is neither the file of a local stack nor a folder with a {FILE}", 2)
+    return file
+
+
+def read_local_stack(path: Path) -> "Deployed":
+    """Return the stack that a file describes. Raises CommandProblem, and NotFound if it no longer runs."""
+    try:
+        described = json.loads(path.read_text())
+        served = str(described["endpoint_url"])
+    except (ValueError, KeyError, TypeError):
+        raise CommandProblem(f"{path} does not describe a local stack", 2) from None
+    deployed = import_deployed()
+    SERVED[:] = [served]
+    return deployed.local(described)
+
+
+def import_deployed() -> "type[Deployed]":
+    """Raises CommandProblem without the extra that it needs."""
+    try:
+        from waitpoints_client.operator.deployed import Deployed
+    except ModuleNotFoundError as missing:
+        if missing.name not in ("boto3", "botocore"):
+            raise
+        raise CommandProblem(
+            'This needs boto3, of the extra "aws": in a clone, run `pip install "./clients/python[aws]"`'
+        ) from None
+    return Deployed

@@ -24,6 +24,8 @@ class Awaited:
     """The fields of the creates of tokens that no state creates, by the tokens' ids."""
     shown: dict[str, Token] = field(default_factory=dict)
     """The tokens that were shown, by their ids."""
+    completions: dict[str, Completion] = field(default_factory=dict)
+    """How to complete them."""
     _sought: dict[int, tuple[Event, dict[str, Any]]] = field(default_factory=dict)
     """The waits whose tokens are not found yet, with what their functions are given, by the numbers of their events."""
 
@@ -80,7 +82,8 @@ class Awaited:
             self.shown[token.id] = token
             made = fitting_output(self.machine, created)
             by_post, has_page = accepts_any_post(created) and not token.approvers, "page" in created or bool(token.approvers)
-            completion = Completion(token, made.value, made.missing, by_post, has_page)
+            completion = Completion(token, made.value, made.missing, by_post, has_page, "verify" in created)
+            self.completions[token.id] = completion
             yield Event("token", at, place, completion=completion)
 
 

@@ -2,13 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
+WAITING = ".waitForTaskToken"
 _PLACEHOLDER = re.compile(r"\$\{(\w+)\}|(?<![^:])<([A-Z]\w*)>(?=:|\Z)")
 """`${Name}` anywhere in a text; `<Name>` as a whole text, or as the end of an ARN."""
+_FUNCTION = re.compile(r"arn:[^:]+:lambda:[^:]*:[^:]*:function:([A-Za-z0-9_-]+)")
 _INTEGRATION = re.compile(r"arn:[^:]+:states:")
 _USUAL = ("WaitFunctionName", "CreateFunctionName", "CompleteFunctionName")
 
@@ -55,25 +57,68 @@ def read(
     given: Mapping[str, str] | None = None,
     stand_in: Callable[[str], str] | None = None,
 ) -> Definition:
+    """Do what `fill` does, with a definition in JSON. `source` is the file's name. Raises Unusable."""
+    return fill(parse(text, source), source, values, given, stand_in)
+
+
+def fill(
+    found: Any,
+    source: str,
+    values: Mapping[str, str],
+    given: Mapping[str, str] | None = None,
+    stand_in: Callable[[str], str] | None = None,
+    scripted: Collection[str] = (),
+) -> Definition:
     """Replace the placeholders of a definition by the `values` of their names, or those that are `given`. Raises Unusable.
 
     `stand_in` returns the ARN of a stand-in. A function that a state invokes gets one if its placeholder has no value, or if
-    the value that is given is the JSON object that it returns.
+    the value that is given is the JSON object that it returns. Those that are `scripted` get one by their names, too.
     """
-    found, given = parse(text, source), given or {}
     if problem := next(_problems(found), None):
         raise Unusable(f"{source}: {problem}")
+    given, found = given or {}, _with_placeholders(found, scripted)
+    text = json.dumps(found, ensure_ascii=False)
     if unknown := [name for name in given if f"${{{name}}}" not in text and f"<{name}>" not in text]:
         raise Unusable(f"--set {unknown[0]}=…: {source} has no placeholder of this name")
     functions = {name for _, state in states(found) for text in invoked(state) if (name := _whole_placeholder(text))}
+    _refuse_unknown(scripted, functions, found, source)
     results = {
         name: parse(value, f"--set {name}=…") for name, value in given.items() if name in functions and value.startswith("{")
     }
-    named = {**values, **{name: value for name, value in given.items() if name not in results}}
+    named = {**values, **given}
+    named = {name: value for name, value in named.items() if name not in {*results, *scripted}}
     missing = {name for name in functions if name not in named and not _nearest(name, named)}
-    stand_ins = {name: stand_in(name) for name in sorted(missing | results.keys())} if stand_in else {}
+    stand_ins = {name: stand_in(name) for name in sorted(missing | {*results, *scripted})} if stand_in else {}
     machine = _filled(found, source, {**named, **stand_ins})
     return Definition(json.dumps(machine, ensure_ascii=False), stand_ins, results)
+
+
+def _with_placeholders(machine: Any, functions: Collection[str]) -> Any:
+    """Write ${Name} for each of these functions that a state invokes by its name or ARN."""
+    machine = json.loads(json.dumps(machine))  # a copy
+    for _, state in states(machine):
+        for text in invoked(state):
+            if (name := function_name(text)) in functions:
+                if state.get("Resource") == text:
+                    state["Resource"] = f"${{{name}}}"
+                else:
+                    arguments(state)["FunctionName"] = f"${{{name}}}"
+    return machine
+
+
+def function_name(text: str) -> str:
+    """Return the name in a function's ARN, or the text itself."""
+    found = _FUNCTION.match(text)
+    return found[1] if found else text
+
+
+def _refuse_unknown(scripted: Collection[str], functions: Collection[str], machine: Any, source: str) -> None:
+    for name in scripted:
+        if name not in functions:
+            texts = [text for _, state in states(machine) for text in invoked(state)]
+            known = dict.fromkeys(_whole_placeholder(text) or function_name(text) for text in texts)
+            which = f"it invokes {', '.join(known)}" if known else "it invokes no function"
+            raise Unusable(f"no state of {source} invokes a function {name}: {which}")
 
 
 def states(machine: Any) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -82,6 +127,17 @@ def states(machine: Any) -> Iterator[tuple[str, dict[str, Any]]]:
         yield name, state
         for inner in _inner(state):
             yield from states(inner)
+
+
+def waiting_states(machine: Any, maps: int = 0) -> dict[str, int]:
+    """Return the states that wait for a task token, and how many Maps each is within."""
+    found = {}
+    for name, state in machine["States"].items():
+        if str(state.get("Resource")).endswith(WAITING):
+            found[name] = maps
+        for inner in _inner(state):
+            found |= waiting_states(inner, maps + (state.get("Type") == "Map"))
+    return found
 
 
 def _inner(state: Mapping[str, Any]) -> list[Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -42,8 +43,9 @@ class Deployed:
         try:
             urlopen(f"{stack['endpoint_url']}/_ministack/health", timeout=5).close()
         except OSError:
-            raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `make run`") from None
-        session = boto3.Session("test", "test", region_name=stack["region"])
+            raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `waitpoints up`") from None
+        without_profile = botocore.session.Session({"profile": (None, None, None, None)})  # of the user, for AWS
+        session = boto3.Session("test", "test", region_name=stack["region"], botocore_session=without_profile)
         return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]})
 
     def client(self, service: str) -> Any:

@@ -34,6 +34,8 @@ class Completion:
     by_post: bool
     """Whether a POST to its URL completes it. Else a person with the API key does."""
     has_page: bool
+    is_signed: bool = False
+    """Whether its deliveries must be signed."""
 
 
 def fitting_output(machine: Any, created: Mapping[str, Any]) -> Example:

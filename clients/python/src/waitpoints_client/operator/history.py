@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from waitpoints_client.operator.definition import WAITING
+
 if TYPE_CHECKING:
     from waitpoints_client import Token
     from waitpoints_client.operator.fitting_output import Completion
 
-WAITING = ".waitForTaskToken"
 _ENDS = ("ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted")
 _FAILURES = ("TaskFailed", "TaskTimedOut", "LambdaFunctionFailed", "LambdaFunctionTimedOut")
 SUCCEEDED = ("TaskSucceeded", "LambdaFunctionSucceeded")
@@ -30,19 +31,29 @@ class Place:
 
 
 @dataclass(frozen=True)
+class Answered:
+    """What a token was answered, and by which of its approvers."""
+
+    value: Any
+    approver: str | None = None
+
+
+@dataclass(frozen=True)
 class Event:
     """One thing that the execution did. Absent values are None."""
 
     kind: str
-    """entered, waits, token (it can be completed), resumed, lost (the result), failed (a task), or how it ended: SUCCEEDED,
-    FAILED, TIMED_OUT or ABORTED."""
+    """started, entered, left (a state); waits, token (it can be completed), answered, expired (both by this program), refused
+    (an answer), resumed, lost (the result); failed (a task); or how it ended: SUCCEEDED, FAILED, TIMED_OUT or ABORTED."""
     at: datetime
     place: Place = Place()
     token: "Token | None" = None
     """The token that a state waits for, if it has ended before or was shown before."""
     completion: "Completion | None" = None
+    input: str | None = None
+    """JSON text, as the output."""
     output: str | None = None
-    """JSON text."""
+    answer: Answered | None = None
     error: str | None = None
     cause: str | None = None
 
@@ -61,12 +72,18 @@ class History:
         said: dict[str, Any] = {"output": details.get("output"), "error": details.get("error"), "cause": details.get("cause")}
         if kind in _ENDS:
             return Event(_upper(kind.removeprefix("Execution")), at, **said)
+        if kind == "ExecutionStarted":
+            return Event("started", at, input=details.get("input"))
         if kind.endswith("StateEntered"):
-            return Event("entered", at, self._place(event))
+            return Event("entered", at, self._place(event), input=details.get("input"))
+        if kind.endswith("StateExited"):
+            place = Place(details["name"], self._place(event).items)  # after a Map or Parallel, the way back leads into it
+            return Event("left", at, place, output=details.get("output"))
         if kind in _FAILURES:
             return Event("failed", at, self._place(event), **said)
         if kind in ("TaskScheduled", "TaskSucceeded") and str(details.get("resource")).endswith(WAITING):
-            return Event("waits" if kind == "TaskScheduled" else "resumed", at, self._place(event))
+            output = details.get("output") if kind == "TaskSucceeded" else None
+            return Event("waits" if kind == "TaskScheduled" else "resumed", at, self._place(event), output=output)
         return None
 
     def scheduled(self, event: Written) -> Written:

@@ -1,21 +1,25 @@
-"""Run a user's own state machine on the local stack, and show what it does until it ends."""
+"""Run a user's own state machine on the local stack, answer its tokens, and show what it does until it ends."""
 
 import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
-from itertools import count
+from functools import cached_property, partial
 from typing import Any
 
 from waitpoints_client import Token, Waitpoints
+from waitpoints_client.operator import doors
+from waitpoints_client.operator.answers import Answer, Answers, Reply, TimeOut
 from waitpoints_client.operator.awaited import Awaited
-from waitpoints_client.operator.definition import Definition, Unusable
+from waitpoints_client.operator.definition import Definition, Unusable, fill
 from waitpoints_client.operator.deployed import PROBLEMS, Deployed
-from waitpoints_client.operator.history import Event, History, Written
+from waitpoints_client.operator.documents import MachineFile
+from waitpoints_client.operator.fitting_output import Completion
+from waitpoints_client.operator.history import Event, History, Place, Written
+from waitpoints_client.operator.visits import Visit, visits
 
 POLL_SECONDS = 0.25
 LOOKS = 8  # at the execution, for each at its tokens
@@ -38,11 +42,29 @@ def list_placeholders(stack: Deployed) -> dict[str, str]:
     return {**stack.list_physical_ids(), **stack.outputs, "Partition": partition, "Region": region, "AccountId": account}
 
 
+def prepare(
+    stack: Deployed, found: MachineFile, given: Mapping[str, str] | None = None, scripted: Collection[str] = ()
+) -> Definition:
+    """Return the definition in a file with the stack's values for its placeholders, or those that are `given`.
+
+    The functions that are `scripted`, and the user's own, get stand-ins. Raises Unusable, also for what AWS would refuse.
+    """
+    known = {**found.values, **list_placeholders(stack)}
+    known = {name: value for name, value in known.items() if name not in found.own}
+    made = fill(found.machine, found.source, known, given, partial(stand_in, stack), scripted)
+    check(stack, made)
+    return made
+
+
 def check(stack: Deployed, definition: Definition) -> None:
     """Ask Step Functions what is wrong in a definition. Raises Unusable with all that it finds."""
     answer = stack.client("stepfunctions").validate_state_machine_definition(definition=definition.text)
     if found := [it["message"] for it in answer["diagnostics"] if it["severity"] == "ERROR"]:
         raise Unusable(f"AWS would not create this state machine: {'; '.join(found)}")
+
+
+class StillRuns(Exception):
+    """The execution has not ended in time."""
 
 
 @dataclass
@@ -54,12 +76,34 @@ class MachineRun:
     """The token of its input."""
     page: Any = None
     """The page of the token that is created for it."""
+    answers: Answers = field(default_factory=Answers)
+    """What its tokens are answered as soon as they can be."""
     machine: str = ""
     execution: str = ""
+    events: list[Event] = field(default_factory=list)
+    """What it has done so far."""
+    waiting: dict[Place, Completion] = field(default_factory=dict)
+    """The tokens that its states wait for now, and how to complete them."""
     _is_ours: bool = False
+    _history: History = field(default_factory=History)
+    _read: int = 0
+    """How many events of the history."""
+    _looks: int = 0
+    _answered: set[str] = field(default_factory=set)
+    """The ids of the tokens that got their reply."""
 
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
+
+    @property
+    def end(self) -> Event | None:
+        """How it ended."""
+        return self.events[-1] if self.events and self.events[-1].is_the_end else None
+
+    @property
+    def states(self) -> list[Visit]:
+        """What each state has got and given so far, in the order in which they were entered."""
+        return visits(self.events)
 
     def prepare_input(self, value: Any, timeout: str) -> Any:
         """Return the input, with a token if the machine needs one: not if the input has one or a state creates it.
@@ -85,23 +129,42 @@ class MachineRun:
         started = self.step_functions.start_execution(stateMachineArn=self.machine, input=json.dumps(value))
         self.execution = started["executionArn"]
 
-    def follow(self) -> Iterator[Event]:
-        """Yield what the execution does, until it ends."""
-        awaited, history = self._awaited(), History()
-        for look in count():
-            seen, history.events = len(history.events), self._read_history()
-            for written in history.events[seen:]:
-                if event := history.read(written):
-                    yield from awaited.begin(history, written, event) if event.kind == "waits" else [event]
-                    if event.is_the_end:
-                        return
-                    if event.kind in ("resumed", "failed"):
-                        awaited.end(history.scheduled(written))
-            if history.events:
-                yield from awaited.find(history.events[0]["timestamp"])
-            if look % LOOKS == LOOKS - 1:
-                yield from self._find_lost(awaited)
+    def follow(self, seconds: float | None = None) -> Iterator[Event]:
+        """Yield what the execution does, until it ends. Raises StillRuns if it has not ended after so many seconds."""
+        until = None if seconds is None else time.monotonic() + seconds
+        while not self.end:
+            yield from self.look()
+            if self.end:
+                return
+            if until is not None and time.monotonic() > until:
+                raise StillRuns
             time.sleep(POLL_SECONDS)
+
+    def look(self) -> Iterator[Event]:
+        """Look once at the execution, yield what it has done since the last look, and answer the tokens that it waits for."""
+        for event in self._look():
+            self.events.append(event)
+            yield event
+            if completion := self._begin(event):
+                yield from self._answer(event.place, completion)
+        if not self.end and self._looks % LOOKS == 0:
+            yield from self._ask_again()
+
+    def answer(self, place: Place, completion: Completion, choose: Callable[[str | None], Answer | None]) -> Iterator[Event]:
+        """Answer a token by its own door, and yield what was given or why it was refused."""
+        told: dict[str, Any] = {"token": completion.token}
+        try:
+            for given in doors.answer(self.waitpoints, completion, choose):
+                yield self._note(Event("answered", _now(), place, answer=given, **told))
+        except doors.Refused as refused:
+            yield self._note(Event("refused", _now(), place, cause=str(refused), **told))
+
+    def time_out(self, place: Place, completion: Completion) -> Event:
+        """Let a token time out now."""
+        from waitpoints_client.operator import clock  # noqa: PLC0415 - only for runs that need it
+
+        clock.time_out(self.stack, completion.token.id)
+        return self._note(Event("expired", _now(), place, token=completion.token))
 
     def stop(self) -> None:
         self.step_functions.stop_execution(executionArn=self.execution, cause=ENDED)
@@ -117,6 +180,58 @@ class MachineRun:
             return self.machine
         return None
 
+    def _look(self) -> Iterator[Event]:
+        history, awaited = self._history, self._awaited
+        history.events = self._read_history()
+        while self._read < len(history.events):
+            written = history.events[self._read]
+            self._read += 1
+            if event := history.read(written):
+                yield from awaited.begin(history, written, event) if event.kind == "waits" else [event]
+                if event.is_the_end:
+                    return
+                if event.kind in ("resumed", "failed"):
+                    awaited.end(history.scheduled(written))
+        if history.events:
+            yield from awaited.find(history.events[0]["timestamp"])
+        self._looks += 1
+        if self._looks % LOOKS == 0:
+            yield from self._find_lost(awaited)
+
+    def _begin(self, event: Event) -> Completion | None:
+        """Keep which tokens are waited for. Returns how to complete the one that a state waits for from now on."""
+        if event.kind in ("resumed", "failed", "left"):
+            self.waiting.pop(event.place, None)
+        completion = event.completion
+        if event.kind == "waits" and event.token and event.token.status == "WAITING":  # it was shown before
+            completion = self._awaited.completions.get(event.token.id)
+        if completion:
+            self.waiting[event.place] = completion
+        return completion
+
+    def _answer(self, place: Place, completion: Completion) -> Iterator[Event]:
+        """Give a token the reply that was chosen before, if there is one and it did not get it yet."""
+        token, answers = completion.token, self.answers
+        if token.id in self._answered and not token.approvers:
+            return
+        if isinstance(answers.find(token.id, place), TimeOut):
+            self._answered.add(token.id)
+            yield self.time_out(place, completion)
+            return
+        for event in self.answer(place, completion, lambda approver: _answer_in(answers.find(token.id, place, approver))):
+            self._answered.add(token.id)
+            yield event
+
+    def _ask_again(self) -> Iterator[Event]:
+        """Answer for those who were asked later: a page can escalate to them."""
+        for place, completion in list(self.waiting.items()) if self.answers.replies else ():
+            if completion.token.approvers and self.waitpoints.get(completion.token).status == "WAITING":
+                yield from self._answer(place, completion)
+
+    def _note(self, event: Event) -> Event:
+        self.events.append(event)
+        return event
+
     @cached_property
     def role(self) -> str:
         """The role of the example."""
@@ -131,6 +246,7 @@ class MachineRun:
         pages = self.step_functions.get_paginator("get_execution_history").paginate(executionArn=self.execution)
         return [event for page in pages for event in page["events"]]
 
+    @cached_property
     def _awaited(self) -> Awaited:
         own = {self.token.id: {"page": self.page} if self.page else {}} if self.token else {}
         functions = (self.stack.outputs["CreateFunctionName"], self.stack.outputs["WaitFunctionName"])
@@ -147,3 +263,11 @@ class MachineRun:
                 yield Event(
                     "lost", token.completed_at, cause=f"the result: its waiter is {' and '.join(sorted(statuses))}. {LOST}"
                 )
+
+
+def _answer_in(reply: Reply | None) -> Answer | None:
+    return reply if isinstance(reply, Answer) else None
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,17 +1,19 @@
 """Stand-ins on the local stack for what a state machine needs that its user did not give: functions, and a sender's secret."""
 
-import base64
 import io
 import json
 import re
 import secrets
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from botocore.exceptions import ClientError
 
+from waitpoints_client.operator import webhook_secrets
 from waitpoints_client.operator.definition import Definition, Unusable, invoked, payload, states
 from waitpoints_client.operator.deployed import Deployed
 
@@ -19,31 +21,71 @@ _READ_FROM_RESULT = re.compile(r"\bPayload\.(\w+)")
 _FIELDS_OF_THE_RESULT = ("Assign", "Output", "ResultSelector", "OutputPath")
 _CODE = """\
 import json
+import os
 
-RESULT = json.loads({result!r})
+TURNS, CALLS, ECHOES = json.loads({turns!r}), {calls!r}, {echoes!r}
 
 
 def handler(event, context):
-    return {{**RESULT, **event}} if {echoes!r} and isinstance(event, dict) else RESULT
+    turn = TURNS[count_calls()]
+    if "error" in turn:
+        raise type(turn["error"], (Exception,), {{"__module__": "builtins"}})(turn["message"])
+    return {{**turn["returns"], **event}} if ECHOES and isinstance(event, dict) else turn["returns"]
+
+
+def count_calls():
+    for number in range(len(TURNS) - 1):
+        try:
+            os.close(os.open(os.path.join(CALLS, str(number)), os.O_CREAT | os.O_EXCL))
+            return number
+        except FileExistsError:
+            pass
+        except OSError:  # the run has ended
+            break
+    return len(TURNS) - 1
 """
+"""The calls are counted in files: the emulator runs a function in several processes, all of them on this machine."""
+
+
+@dataclass(frozen=True)
+class Returns:
+    """A call of a stand-in returns this: any value that JSON has."""
+
+    value: Any
+
+
+@dataclass(frozen=True)
+class Fails:
+    """A call of a stand-in raises an error of this name, which Retry and Catch can match."""
+
+    error: str
+    message: str = "The stand-in fails, as it was told to"
+
+
+Turn = Returns | Fails
+Script = Sequence[Turn]
+"""What each call of a stand-in comes to, in their order, and the last one for all that follow."""
 
 
 @contextmanager
-def make(stack: Deployed, definition: Definition, role: str) -> Iterator[list[str]]:
+def make(
+    stack: Deployed, definition: Definition, role: str, scripts: Mapping[str, Script] | None = None
+) -> Iterator[list[str]]:
     """Make the stand-ins of a definition, and delete them afterwards. Yields what to tell the user about them.
 
-    A function returns its result. Without one it returns what it is given, with the fields that the states read. Raises
-    Unusable if a state invokes a function that does not exist, or waits for a stand-in.
+    A function does what its script says. Without one it returns what it is given, with the fields that the states read.
+    Raises Unusable if a state invokes a function that does not exist, or waits for a stand-in.
     """
     notes: list[str] = []
     if problem := next(_find_silent(definition), None) or next(_find_foreign(stack, definition), None):
         raise Unusable(problem)
+    scripted = {**{name: [Returns(value)] for name, value in definition.results.items()}, **(scripts or {})}
     with ExitStack() as deletions:
         for name, arn in definition.stand_ins.items():
-            result = definition.results.get(name)
-            sample = _sample(definition, arn) if result is None else {}
-            _make_function(stack, arn, role, result or sample, echoes=result is None, deletions=deletions)
-            notes.append(_describe(name, result, sample))
+            sample = {} if name in scripted else _sample(definition, arn)
+            script = scripted.get(name, [Returns(sample)])
+            _make_function(stack, arn, role, script, echoes=name not in scripted, deletions=deletions)
+            notes.append(_describe(name, scripted.get(name), sample))
         for name in sorted(_find_missing_secrets(stack, definition)):
             _make_secret(stack, name, deletions)
             notes.append(f"The secret {name} is a stand-in, so nobody signs for it: complete its token with the line below.")
@@ -80,9 +122,13 @@ def _is_missing(stack: Deployed, function: str) -> bool:
     return False
 
 
-def _describe(name: str, result: Any, sample: Mapping[str, Any]) -> str:
-    if result is not None:
-        return f"{name} is a stand-in that returns {json.dumps(result, ensure_ascii=False)}."
+def _describe(name: str, script: Script | None, sample: Mapping[str, Any]) -> str:
+    if script is not None:
+        turns = [
+            f"fails with {turn.error}" if isinstance(turn, Fails) else f"returns {json.dumps(turn.value, ensure_ascii=False)}"
+            for turn in script
+        ]
+        return f"{name} is a stand-in that {', then '.join(turns)}."
     more = f", with {' and '.join(f'{field} {value}' for field, value in sample.items())}" if sample else ""
     return f"{name} is a stand-in that returns what it is given{more}. Name a function of yours with --set {name}=…"
 
@@ -95,15 +141,21 @@ def _sample(definition: Definition, arn: str) -> dict[str, int]:
     return {field: secrets.randbelow(10**9) for text in texts for field in _READ_FROM_RESULT.findall(text)}
 
 
-def _make_function(stack: Deployed, arn: str, role: str, result: Any, *, echoes: bool, deletions: ExitStack) -> None:
+def _make_function(stack: Deployed, arn: str, role: str, script: Script, *, echoes: bool, deletions: ExitStack) -> None:
+    calls = deletions.enter_context(TemporaryDirectory(prefix="waitpoints-try-")) if len(script) > 1 else ""
+    turns = json.dumps([_as_value(turn) for turn in script])
     code = io.BytesIO()
     with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("stand_in.py", _CODE.format(result=json.dumps(result), echoes=echoes))
+        archive.writestr("stand_in.py", _CODE.format(turns=turns, calls=calls, echoes=echoes))
     functions, name = stack.client("lambda"), arn.rpartition(":")[2]
     functions.create_function(
         FunctionName=name, Runtime="python3.13", Handler="stand_in.handler", Role=role, Code={"ZipFile": code.getvalue()}
     )
     deletions.callback(_delete_quietly, functions.delete_function, FunctionName=name)
+
+
+def _as_value(turn: Turn) -> dict[str, Any]:
+    return {"error": turn.error, "message": turn.message} if isinstance(turn, Fails) else {"returns": turn.value}
 
 
 def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[str]:
@@ -119,9 +171,8 @@ def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[s
 
 
 def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
-    """Make a secret that every scheme with a shared key accepts."""
     manager, path = stack.client("secretsmanager"), f"{stack.name}/{name}"
-    manager.create_secret(Name=path, SecretString=f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}")
+    manager.create_secret(Name=path, SecretString=webhook_secrets.generate())
     deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
 
 

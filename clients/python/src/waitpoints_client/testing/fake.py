@@ -4,30 +4,36 @@ import hashlib
 import json
 import re
 import secrets
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, parse_qsl, quote, unquote
 
 import httpx
 
 from waitpoints_client.aio import AsyncWaitpoints
 from waitpoints_client.client import Waitpoints
+from waitpoints_client.models import Token
 from waitpoints_client.options import TokenOrId, id_of
-from waitpoints_client.testing import listing, times
-from waitpoints_client.testing.answers import Refusal, iso, refuse_unknown, without_none
+from waitpoints_client.testing import hooks, listing, times
+from waitpoints_client.testing.answers import Refusal, iso, milliseconds, refuse_unknown, without_none
 from waitpoints_client.testing.approval import LONGEST_ANSWER, read_choice
 from waitpoints_client.testing.bodies import output_of
+from waitpoints_client.testing.clock import FakeClock
 from waitpoints_client.testing.endpoints import Endpoints, delivery_of
 from waitpoints_client.testing.keys import Keys
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, key_text, requested, settle, text_of
+from waitpoints_client.wire import Duration
 
 TOKENS, ENDPOINTS, KEYS = "/api/v1/waitpoints/tokens", "/api/v1/endpoints", "/api/v1/keys"
 SMALL, CREATE, PAYLOAD = 10_240, 65_536, 3_145_728  # bytes of a body
 PUBLIC_TOKEN_LIFETIME, LONGEST_LIFETIME = 86_400_000, 30 * 86_400_000
 _OUTPUTS = "outputs.waitpoints.test"
+_NEW = "waitpoints_new_token"
+"""The extension of a response that tells which token its create has made."""
+
+Hook = TypeVar("Hook", bound=Callable[[Token], object])
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """A Waitpoints stack in memory.
 
     It answers as a stack does: ids, keys, timeouts, filters, pages, endpoints, errors. It has no waiters to resume: a
-    registered one counts as resumed when its token ends. `advance` moves its clock.
+    registered one counts as resumed when its token ends. `on_create` answers each new token, and `advance` moves the clock.
 
     It has every channel of `notify` and each secret that one names, but it tells nobody: `notices` stays empty.
 
@@ -93,8 +99,16 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         api_key: str = "fake-api-key",
         retention: timedelta = timedelta(days=30),
         ignore_rules: bool = False,
+        now: datetime | None = None,
     ) -> None:
-        """`retention` is the stack's RetentionDays: how long what came before its token is kept at most."""
+        """`retention` is the stack's RetentionDays: how long what came before its token is kept at most.
+
+        With `now`, an instant with a time zone, the clock stands there. A `wait` that nobody answers takes no time then: it
+        moves the clock to the next timeout. Without it the clock runs, and a `wait` ends as soon as a thread or a task
+        answers, or moves the clock.
+        """
+        if now is not None and now.utcoffset() is None:
+            raise ValueError(f"{now.isoformat()} has no time zone: use for example datetime(2030, 1, 31, tzinfo=timezone.utc)")
         self.url = url
         self.api_key = api_key
         self._retention = retention // timedelta(milliseconds=1)
@@ -103,7 +117,8 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         self._endpoints = Endpoints(self._tokens, self._retention, ignore_rules)
         self._keys = Keys()
         self._public: dict[str, tuple[list[str], int]] = {}
-        self._ahead = 0.0
+        self._hooks: list[Callable[[Token], object]] = []
+        self.clock = FakeClock(now, self._tokens.next_timeout)
         self._hash_key = secrets.token_hex(16)
 
     def client(self) -> Waitpoints:
@@ -114,9 +129,25 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         """Return an async client of this stack."""
         return AsyncWaitpoints(self.url, self.api_key, transport=self)
 
-    def advance(self, time: timedelta) -> None:
-        """Move the stack's clock forward, for example past a timeout."""
-        self._ahead += time.total_seconds()
+    @property
+    def now(self) -> datetime:
+        """What the stack's clock says."""
+        return self.clock.now()
+
+    def advance(self, time: Duration) -> None:
+        """Move the stack's clock forward, for example past a timeout: by a timedelta, seconds or a text such as "4h"."""
+        self.clock.advance(times.length(time))
+
+    def on_create(self, hook: Hook) -> Hook:
+        """Call `hook` with each token that is created, before `create` returns: what it answers, no `wait` waits for.
+
+        fake.on_create(lambda token: fake.deliver(token.url, {"approved": True}))
+
+        It may call the fake and its clients, and move the clock. With an async client it can be async. `create` raises what
+        the hook raises, and an error for a response that the hook returns and that is a refusal. Returns the hook.
+        """
+        self._hooks.append(hook)
+        return hook
 
     def deliver(self, url: str, body: Any = None, headers: Mapping[str, str] | None = None) -> httpx.Response:
         """Post to the URL of a token or an endpoint, as a webhook provider does: bytes and texts as they are, else JSON."""
@@ -132,16 +163,27 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer a request. httpx calls this."""
+        answer = self._respond(request)
+        for hook in tuple(self._hooks) if _NEW in answer.extensions else ():
+            now = self._now()
+            hooks.call(hook, Token.model_validate(self._shown(self._tokens.get(answer.extensions[_NEW], now), now)))
+        return answer
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of the async client. httpx calls this."""
+        await request.aread()
+        return await hooks.finish(lambda: self.handle_request(request))
+
+    def _respond(self, request: httpx.Request) -> httpx.Response:
+        self.clock.note_look()
         try:
             return self._answer(request)
         except Refusal as refusal:
             headers = {"x-should-retry": "false"} if refusal.status == 409 else None
             return httpx.Response(refusal.status, json=refusal.body, headers=headers)
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """Answer a request of the async client. httpx calls this."""
-        await request.aread()
-        return self.handle_request(request)
+        finally:
+            if request.method != "GET":
+                self.clock.note_change()
 
     def _answer(self, request: httpx.Request) -> httpx.Response:
         path = request.url.raw_path.decode().partition("?")[0]
@@ -159,19 +201,22 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return httpx.Response(404, json={"message": "Not Found"})
 
     def _now(self) -> int:
-        return round((time.time() + self._ahead) * 1000)
+        return milliseconds(self.clock.now())
 
     def _create(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
         request_key = asked.request.headers.get("x-trigger-request-idempotency-key")
         body = asked.json(CREATE, optional=True, expected="Validation error: expected an object")
-        token, is_cached = self._tokens.create(body, request_key, asked.now, asked.request.headers.get("traceparent"))
+        parent = asked.request.headers.get("traceparent")
+        token, is_cached, is_new = self._tokens.create(body, request_key, asked.now, parent)
         access_token = self._public_token([f"write:waitpoints:{token.id}"], asked.now + PUBLIC_TOKEN_LIFETIME)
         headers = {"x-trigger-jwt": access_token, "x-trigger-jwt-claims": text_of(_CLAIMS)}
         answer = {"id": token.id, "isCached": is_cached, "url": self._callback_url(token)}
         if token.approval and "approvers" in (body.get("page") or {}):
             answer["links"] = token.approval.links(lambda approver: self._link(token.id, approver))
-        return _ok(answer, headers)
+        made = _ok(answer, headers)
+        made.extensions |= {_NEW: token.id} if is_new else {}
+        return made
 
     def _list(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
@@ -182,9 +227,10 @@ class FakeWaitpoints(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def _retrieve(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)
-        token = self._tokens.get(asked.path["id"], asked.now)
-        shown = token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver), asked.now)
-        return _ok(shown)
+        return _ok(self._shown(self._tokens.get(asked.path["id"], asked.now), asked.now))
+
+    def _shown(self, token: FakeToken, now: int) -> dict[str, Any]:
+        return token.retrieved(self._callback_url(token), lambda approver: self._link(token.id, approver), now)
 
     def _extend(self, asked: _Asked) -> httpx.Response:
         self._check_key(asked)

@@ -1,11 +1,11 @@
 """The times in requests, as the stack reads them. All are epoch milliseconds."""
 
 import re
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from waitpoints_client.testing.answers import Refusal, milliseconds
-from waitpoints_client.wire import read_duration
+from waitpoints_client.wire import Duration, read_duration
 
 _DURATION = re.compile(r"(?:\d+(?:w|d|hr|h|m|s))+", re.ASCII)
 _LONGEST_TEXT = 100  # characters of a duration
@@ -20,6 +20,16 @@ def duration(text: Any) -> int | None:
     if not isinstance(text, str) or not _DURATION.fullmatch(text):
         return None
     return round(read_duration(text).total_seconds() * 1000)
+
+
+def length(time: Duration) -> timedelta:
+    """Return how long a test lets go by. Raises ValueError for a text that is no duration."""
+    if isinstance(time, timedelta):
+        return time
+    found = duration(time) if isinstance(time, str) else time * 1000
+    if found is None:
+        raise ValueError(f'{time!r} is no duration: write for example "90s", "4h" or "1d12h"')
+    return timedelta(milliseconds=found)
 
 
 def from_create(value: Any, place: str) -> int:

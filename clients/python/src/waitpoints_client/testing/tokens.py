@@ -145,8 +145,8 @@ class Tokens:
 
     def create(
         self, body: Mapping[str, Any], request_key: str | None, now: int, parent: str | None = None
-    ) -> tuple[FakeToken, bool]:
-        """Create a token, or find the one of its key. Returns it and `isCached`. Raises Refusal.
+    ) -> tuple[FakeToken, bool, bool]:
+        """Create a token, or find the one of its key. Returns it, `isCached`, and whether it is new. Raises Refusal.
 
         `parent` is the header `traceparent`.
         """
@@ -162,12 +162,12 @@ class Tokens:
                 self._by_key[new.key] = new.id
             elif request_key:
                 self._by_request[request_key] = (new.id, now + REQUEST_KEY_LIFETIME)
-            return new, False
+            return new, False, True
         holder.waiters += new.waiters
         if holder.kept:
             holder.kept, holder.tags, holder.key_expires_at = False, new.tags, new.key_expires_at
             holder.traceparent, holder.metadata = new.traceparent, new.metadata
-        return holder, self._created_by.get(holder.id) != request_key or request_key is None
+        return holder, self._created_by.get(holder.id) != request_key or request_key is None, False
 
     def _holder(self, new: FakeToken, request_key: str | None, now: int) -> FakeToken | None:
         """Return the token that already holds the key of a create, or of its request."""
@@ -176,6 +176,11 @@ class Tokens:
             return holder if holder and holder.holds(now) else None
         token_id, until = self._by_request.get(request_key or "", ("", 0))
         return self.all[token_id] if until > now else None
+
+    def next_timeout(self, now: int) -> int | None:
+        """Return when the next token times out, of those that wait."""
+        ends = (token.timeout_at for token in self.all.values() if token.outcome is None and token.timeout_at is not None)
+        return min((end for end in ends if end > now), default=None)
 
     def of_key(self, key: str) -> FakeToken | None:
         """Return the newest token of a key, even if the key has expired."""

@@ -1,6 +1,6 @@
 """A stand-in for Slack and for a Teams workflow: it keeps messages, refuses what Slack refuses, and presses buttons.
 
-`python -m local.slack_stand_in` connects it to the stack of `make run PARAMETERS="Slack=on Teams=on"`, and says what to type.
+`python -m waitpoints_local.slack_stand_in` connects it to the local stack that has Slack=on or Teams=on, and says what to type.
 Its answers are those of docs.slack.dev: reference/methods/chat.postMessage and chat.update, reference/block-kit, and
 apis/web-api/rate-limits.
 """
@@ -8,7 +8,6 @@ apis/web-api/rate-limits.
 import hashlib
 import hmac
 import json
-import os
 import sys
 import threading
 import time
@@ -18,12 +17,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 
-from local.stack import LOCAL, Stack, is_serving
+from waitpoints_client import local_stacks
+
+from waitpoints_local.stack import Stack, is_serving
 
 PORT = 8788
 BOT_TOKEN, SIGNING_SECRET = "xoxb-stand-in", "signing-secret-of-the-stand-in"
@@ -317,10 +317,10 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
 
 
 def main() -> int:
-    file = Path(os.environ.get("STACK_FOLDER", LOCAL)) / "stack.json"
-    stack = Stack(**json.loads(file.read_text())) if file.exists() else None
+    file = local_stacks.find()
+    stack = Stack.read(file) if file else None
     if stack is None or not is_serving(stack.endpoint_url):
-        print('No stack runs. First: make run PARAMETERS="Slack=on Teams=on"', file=sys.stderr)
+        print("No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on", file=sys.stderr)
         return 1
     with ExitStack() as ended:
         try:

@@ -1,6 +1,6 @@
 """What MiniStack 1.5.33 leaves out of the history of an execution, and AWS writes.
 
-`local/emulator.py` applies it. What AWS writes is in Step Functions' API reference, HistoryEvent.
+`emulator.py` applies it. What AWS writes is in Step Functions' API reference, HistoryEvent.
 """
 
 import json

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,9 +22,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from local import fork_server
+from waitpoints_local import fork_server
 
 LOG_PATIENCE = 0.25  # seconds
+START_PATIENCE = 5  # seconds
+FIRST_ANSWER = 0.5  # seconds, in which most functions have given their first answer once they have started
 _WORKER = "_worker.py"  # MiniStack's name for the program of a process
 
 
@@ -101,6 +104,42 @@ def parse_once(iam_evaluator: Any, apigateway: Any) -> None:
 
     iam_evaluator.parse_policy_document = parse_policy_document
     apigateway._extract_path_params = extract_path_params
+
+
+def start_few_at_once(lambda_svc: Any, lambda_runtime: Any, at_once: int) -> None:
+    """Start at most so many processes at a time. An invocation that waits for its turn takes one that becomes free meanwhile.
+
+    AWS has a machine for each start. MiniStack 1.5.33 starts a process for each invocation that finds none free: the starts
+    of five simultaneous ones share a few cores, though the first process could answer all five before the fifth has started.
+
+    Nobody waits longer than START_PATIENCE: a function can invoke another one while it starts, which then must start, too.
+    """
+    acquire, release = lambda_svc.acquire_worker, lambda_svc.release_worker
+    changed = threading.Condition()
+
+    def may_go_on(key: str) -> bool:
+        with lambda_runtime._lock:
+            used = [worker for workers in lambda_runtime._workers.values() for worker in workers if worker.in_use]
+            is_one_free = any(not worker.in_use for worker in lambda_runtime._workers.get(key, ()))
+        return is_one_free or sum(map(is_starting, used)) < at_once
+
+    def is_starting(worker: Any) -> bool:
+        return worker._start_time is None or time.time() - worker._start_time < FIRST_ANSWER
+
+    def acquire_in_turn(name: str, config: Any, code: Any, qualifier: str = "$LATEST", **named: Any) -> Any:
+        key = lambda_runtime._worker_key(name, config, qualifier)
+        until = time.monotonic() + START_PATIENCE
+        with changed:
+            while not may_go_on(key) and time.monotonic() < until:
+                changed.wait(0.1)
+            return acquire(name, config, code, qualifier=qualifier, **named)
+
+    def release_and_tell(worker: Any) -> None:
+        release(worker)
+        with changed:
+            changed.notify_all()
+
+    lambda_svc.acquire_worker, lambda_svc.release_worker = acquire_in_turn, release_and_tell
 
 
 class _Process:

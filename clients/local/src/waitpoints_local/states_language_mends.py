@@ -1,53 +1,37 @@
 """What MiniStack 1.5.33 forgives a state machine and AWS does not, one function for each mend.
 
-`local/emulator.py` applies them. What AWS does is in the States Language (https://states-language.net), in the guide "Handling
+`emulator.py` applies them, with those of `path_mends.py`, `function_mends.py`, `map_mends.py` and
+`branch_mends.py`. What AWS does is in the States Language (https://states-language.net), in the guide "Handling
 errors in Step Functions workflows", and in what LocalStack has recorded of AWS: "recorded" names a test under
 `tests/aws/services/stepfunctions/v2` of its repository, whose answers are in the `.snapshot.json` beside it.
 """
 
 import copy
 import json
-import math
 import re
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import Any
 
+from waitpoints_local import branch_mends, function_mends, map_mends, path_mends
+from waitpoints_local.json_paths import is_of
+from waitpoints_local.path_mends import MISSING
+from waitpoints_local.state_context import INTRINSIC, QUERY, RESULT_PATH, RUNTIME, current
+
 LARGEST = 262144  # bytes of a state's output
-RUNTIME, QUERY = "States.Runtime", "States.QueryEvaluationError"
-INTRINSIC, RESULT_PATH = "States.IntrinsicFailure", "States.ResultPathMatchFailure"
-MISSING = "could not be found in the"
+EVENTS = 25_000  # of an execution
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)")
 _TYPES = {"String": str, "Timestamp": str, "Numeric": (int, float), "Boolean": bool}
 _NUMBERS = {
     "_execute_task": ("TimeoutSeconds", "HeartbeatSeconds"),
     "_execute_map": ("MaxConcurrency", "ToleratedFailureCount", "ToleratedFailurePercentage"),
 }
-_NUMBER = (int, float)
-_ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "States.StringToJson": (str,),
-    "States.StringSplit": (str, str),
-    "States.ArrayGetItem": (list, int),
-    "States.ArrayLength": (list,),
-    "States.ArrayContains": (list, object),
-    "States.ArrayUnique": (list,),
-    "States.ArrayPartition": (list, _NUMBER),
-    "States.ArrayRange": (_NUMBER, _NUMBER, _NUMBER),
-    "States.MathAdd": (_NUMBER, _NUMBER),
-    "States.JsonMerge": (dict, dict, bool),
-}
-_ROUNDS = ("States.ArrayPartition", "States.ArrayRange", "States.MathAdd")
-_FUNCTION = re.compile(r"\.\w+\([^\]]*$")
-"""At the end of a path, as in `$.list.length()`. MiniStack cuts off what closes it within an intrinsic function."""
-_context: ContextVar[dict[str, Any]] = ContextVar("context")
-"""The context object of the state that runs, since MiniStack passes it on to some functions only."""
 
 
 def limit_outputs(stepfunctions: Any) -> None:
-    """Fail a state with States.DataLimitExceeded if its output is larger than 256 KiB.
+    """Fail a state with States.DataLimitExceeded if its output, its result or what its Parameters make exceeds 256 KiB.
 
-    Recorded: error_handling/test_states_errors.py. MiniStack 1.5.33 has no limit. The output is measured where it is made, so
-    that a Catch of the state can name the error.
+    Guide, "Handling errors"; recorded: error_handling/test_states_errors.py. MiniStack 1.5.33 has no limit. Each is measured
+    where it is made, so that a Catch of the state can name the error.
     """
 
     output_path = stepfunctions._apply_output_path
@@ -55,21 +39,71 @@ def limit_outputs(stepfunctions: Any) -> None:
     def is_jsonata(state: dict[str, Any], context: Any) -> bool:
         return bool(stepfunctions._state_query_language(state, context) == "JSONata")
 
+    def measured(value: Any, context: Any) -> Any:
+        if len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")) > LARGEST:
+            about = f"The state/task '{context['State']['Name']}' returned a result with a size exceeding"
+            about += " the maximum number of bytes service limit."
+            raise stepfunctions._ExecutionError("States.DataLimitExceeded", about)
+        return value
+
     def limited(make: Callable[..., Any]) -> Callable[..., Any]:
         def make_and_measure(fields: dict[str, Any], given: Any, context: Any = None, *more: Any, **named: Any) -> Any:
             output = make(fields, given, context, *more, **named)
             if make is output_path and fields.get("Type") == "Parallel" and is_jsonata(fields, context):
                 return output  # the result before its Output
-            if len(json.dumps(output, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")) > LARGEST:
-                about = f"The state/task '{context['State']['Name']}' returned a result with a size exceeding"
-                about += " the maximum number of bytes service limit."
-                raise stepfunctions._ExecutionError("States.DataLimitExceeded", about)
-            return output
+            return measured(output, context)
 
         return make_and_measure
 
-    for name in ("_apply_output_path", "_apply_jsonata_output", "_apply_catcher"):
+    def limited_result(invoke: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *given: measured(invoke(*given), current.get({"State": {"Name": ""}}))
+
+    for name in (
+        "_apply_output_path",
+        "_apply_jsonata_output",
+        "_apply_catcher",
+        "_apply_parameters",
+        "_apply_jsonata_arguments",
+    ):
         setattr(stepfunctions, name, limited(getattr(stepfunctions, name)))
+    for name in ("_invoke_resource", "_invoke_with_callback"):
+        setattr(stepfunctions, name, limited_result(getattr(stepfunctions, name)))
+
+
+def limit_events(stepfunctions: Any) -> None:
+    """Fail an execution with States.Runtime before its history has more than 25,000 events (guide, "Service quotas").
+
+    MiniStack 1.5.33 lets a loop go on for ever.
+    """
+    add = stepfunctions._add_event
+
+    def add_within_limit(execution: Any, kind: str, details: Any = None) -> Any:
+        if len(execution["events"]) >= EVENTS - 1 and kind not in ("ExecutionFailed", "ExecutionTimedOut"):
+            about = f"The execution reached the maximum number of history events ({EVENTS})."
+            raise stepfunctions._ExecutionError(RUNTIME, about)
+        return add(execution, kind, details)
+
+    stepfunctions._add_event = add_within_limit
+
+
+def leave_out_what_a_failure_lacks(stepfunctions: Any) -> None:
+    """Give a failed execution an error and a cause only if there are any (recorded: base/test_base.py, test_state_fail_empty).
+
+    MiniStack 1.5.33 calls the error of a Fail state without one States.Fail.
+    """
+    fail, field = stepfunctions._fail_execution, stepfunctions._fail_state_field
+
+    def fail_execution(execution: dict[str, Any], error: str, cause: str) -> None:
+        fail(execution, error, cause)
+        there = {name: value for name, value in (("error", error), ("cause", cause)) if value}
+        for name in {"error", "cause"} - there.keys():
+            execution.pop(name, None)
+        execution["events"][-1]["executionFailedEventDetails"] = there
+
+    def fail_state_field(state: dict[str, Any], name: str, default: str, *rest: Any) -> Any:
+        return field(state, name, "", *rest)
+
+    stepfunctions._fail_execution, stepfunctions._fail_state_field = fail_execution, fail_state_field
 
 
 def name_the_state_in_a_cause(stepfunctions: Any) -> None:
@@ -118,11 +152,11 @@ def give_states_their_context(stepfunctions: Any) -> None:
                 machine = stepfunctions._state_machines.get(context["StateMachine"]["Id"]) or {}
                 more = {"RoleArn": machine.get("roleArn"), "RedriveCount": 0}
                 context["Execution"] = {**more, **context["Execution"]}
-            here = _context.set(context)
+            here = current.set(context)
             try:
                 return execute(*args)
             finally:
-                _context.reset(here)
+                current.reset(here)
 
         return execute_in_context
 
@@ -135,56 +169,13 @@ def _wrap_states(stepfunctions: Any, wrap: Callable[[Callable[..., Any]], Callab
     stepfunctions._fail_state_error = wrap(stepfunctions._fail_state_error)
 
 
-def fail_on_missing_paths(stepfunctions: Any) -> None:
-    """Fail the execution with States.Runtime if a path leads to nothing, wherever the path stands.
-
-    Recorded for InputPath, OutputPath, payload templates, the context object, ErrorPath, CausePath and the paths of timeouts:
-    scenarios/test_base_scenarios.py, test_invalid_jsonpath. The guide and the States Language call it
-    States.ParameterPathFailure in a payload template, which is in no record. An index beyond the end of an array is null on
-    AWS too, and a path with a wildcard leads to an array. MiniStack 1.5.33 takes null for everything that is missing.
-    """
-    resolve, parse = stepfunctions._resolve_path, stepfunctions._parse_jsonpath_tokens
-
-    def value_of(path: str, data: Any, shown: str) -> Any:
-        steps = parse(path) if path.startswith("$") else None
-        if steps is None or _FUNCTION.search(path):
-            raise stepfunctions._ExecutionError(RUNTIME, f"The local engine cannot read the path '{shown}'")
-        if _leads_nowhere(steps, data):
-            is_context = shown.startswith("$$")  # which has a task token
-            where = "context object" if is_context else f"input '{json.dumps(data, ensure_ascii=False)}'"
-            raise stepfunctions._ExecutionError(RUNTIME, f"The JSONPath '{shown}' {MISSING} {where}")
-        return resolve(path, data)
-
-    def resolve_in_context(path: str, context: Any) -> Any:
-        found = context or _context.get({})
-        public = {name: found[name] for name in ("Execution", "Map", "State", "StateMachine", "Task") if name in found}
-        return value_of(path[1:], public, path)
-
-    def resolve_path(path: str, data: Any) -> Any:
-        return resolve_in_context(path, None) if path.startswith("$$") else value_of(path, data, path)
-
-    stepfunctions._resolve_path, stepfunctions._resolve_ctx_path = resolve_path, resolve_in_context
-
-
-def _leads_nowhere(steps: list[tuple[str, Any]], data: Any) -> bool:
-    for kind, key in steps:
-        if kind == "wildcard":
-            return False
-        if kind == "field" and isinstance(data, dict) and key in data:
-            data = data[key]
-        elif kind == "index" and isinstance(data, list):
-            data = data[key] if key < len(data) else None
-        else:
-            return True
-    return False
-
-
 def compare_what_is_there(stepfunctions: Any) -> None:
     """Fail a Choice with States.Runtime if its `Variable` or the path of an operand leads to nothing. Only IsPresent allows it.
 
     Values of different types are not equal, and not smaller or greater (States Language, "Data-test expression"). A null is
     present, and a boolean is no number (recorded: choice_operators/). MiniStack 1.5.33 takes null for what is missing,
-    finds that 0 equals false, and lets nine of the operators that end with `Path` never match.
+    finds that 0 equals false, lets nine of the operators that end with `Path` never match, and knows no escapes in
+    StringMatches.
     """
     evaluate = stepfunctions._evaluate_rule
 
@@ -209,19 +200,24 @@ def compare_what_is_there(stepfunctions: Any) -> None:
             raise
         if operator in ("IsPresent", "IsNumeric"):
             return bool((operator == "IsPresent" or stepfunctions._is_num(value)) == rule[operator])
+        if operator == "StringMatches":
+            return isinstance(value, str) and _pattern(stepfunctions, rule[operator]).fullmatch(value) is not None
         operand = value_of(rule[operator], data, context) if operator.endswith("Path") else rule[operator]
         operator = operator.removesuffix("Path")
         kind = next((name for name in _TYPES if operator.startswith(name)), None)
-        if kind and not (_is_of(value, _TYPES[kind]) and _is_of(operand, _TYPES[kind])):
+        if kind and not (is_of(value, _TYPES[kind]) and is_of(operand, _TYPES[kind])):
             return False
         return bool(evaluate({"Variable": "$", operator: operand}, value))
 
     stepfunctions._evaluate_rule = evaluate_rule
 
 
-def _is_of(value: Any, kind: Any) -> bool:
-    """Return whether a JSON value is of a type. Python takes a boolean for a number, JSON does not."""
-    return isinstance(value, kind) and (kind in (bool, object) or not isinstance(value, bool))
+def _pattern(stepfunctions: Any, text: str) -> re.Pattern[str]:
+    """Return the regular expression of a StringMatches."""
+    parts = re.findall(r"\\[*\\]|\*|[^*\\]+|\\", text)
+    if "\\" in parts:
+        raise stepfunctions._ExecutionError(RUNTIME, f"There is an open escape in the StringMatches '{text}'")
+    return re.compile("".join(".*" if part == "*" else re.escape(part.removeprefix("\\")) for part in parts), re.DOTALL)
 
 
 def fail_choices_without_a_match(stepfunctions: Any) -> None:
@@ -294,59 +290,6 @@ def fail_for_good(stepfunctions: Any) -> None:
     stepfunctions._error_matches = error_matches
 
 
-def fail_on_bad_arguments(stepfunctions: Any) -> None:
-    """Fail with States.IntrinsicFailure if an intrinsic function cannot take its arguments, and format values as AWS does.
-
-    That is: a null, true or an object as `null`, `true` or `{a=1}` (recorded: intrinsic_functions/test_generic.py), in as many
-    places as there are values. Some functions round a number to the nearest integer (guide, "Intrinsic functions").
-    MiniStack 1.5.33 takes a negative index, the length of a text and a number in a text, cuts off decimals, and fails with an
-    error that a Catch of a Parallel or Map state matches.
-    """
-    evaluate, execute = stepfunctions._evaluate_intrinsic, stepfunctions._exec_intrinsic
-
-    def evaluate_intrinsic(expression: str, data: Any, context: Any) -> Any:
-        try:
-            return evaluate(expression, data, context)
-        except stepfunctions._ExecutionError:
-            raise
-        except Exception as error:
-            about = f"The function '{expression}' had the following error: {error}"
-            raise stepfunctions._ExecutionError(INTRINSIC, about) from error
-
-    def execute_checked(node: Any, data: Any, context: Any) -> Any:
-        _, name, nodes = node
-        arguments = [stepfunctions._eval_intrinsic_arg(argument, data, context) for argument in nodes]
-        if not _fit(name, arguments):
-            raise ValueError(f"Invalid arguments in {name}")
-        if name == "States.Format":
-            arguments = [arguments[0], *map(_as_text, arguments[1:])]
-        if name in _ROUNDS:
-            arguments = [math.floor(it + 0.5) if isinstance(it, float) else it for it in arguments]
-        return execute(("call", name, [("num", argument) for argument in arguments]), data, context)
-
-    stepfunctions._evaluate_intrinsic, stepfunctions._exec_intrinsic = evaluate_intrinsic, execute_checked
-
-
-def _fit(name: str, arguments: list[Any]) -> bool:
-    if name == "States.Format":
-        template = arguments[0] if arguments else None
-        return isinstance(template, str) and re.sub(r"\\.", " ", template).count("{}") == len(arguments) - 1
-    kinds = _ARGUMENTS.get(name)
-    if kinds is None:
-        return True
-    if len(kinds) != len(arguments) or not all(map(_is_of, arguments, kinds)):
-        return False
-    return not ((name == "States.ArrayGetItem" and arguments[1] < 0) or (name == "States.JsonMerge" and arguments[2]))
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{name}={_as_text(member)}" for name, member in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(_as_text, value)) + "]"
-    return value if isinstance(value, str) else json.dumps(value)
-
-
 def take_numbers_from_paths(stepfunctions: Any) -> None:
     """Apply TimeoutSecondsPath, HeartbeatSecondsPath, MaxConcurrencyPath, ToleratedFailureCountPath and …PercentagePath.
 
@@ -369,7 +312,8 @@ def take_numbers_from_paths(stepfunctions: Any) -> None:
         if path is None:
             return None
         number = stepfunctions._resolve_path_or_ctx(path, stepfunctions._apply_input_path(state, given, context), context)
-        if not _is_of(number, (int, float) if field.endswith("Percentage") else int) or number < 0:
+        is_share = field.endswith("Percentage")
+        if not is_of(number, (int, float) if is_share else int) or number < 0 or (is_share and number > 100):
             about = f"The {field}Path field refers to value {json.dumps(number)} which is not a valid integer: {path}"
             raise stepfunctions._ExecutionError(RUNTIME, about)
         return number
@@ -397,40 +341,16 @@ def wait_for_valid_times(stepfunctions: Any) -> None:
         return execute(state, given, context)
 
     def is_seconds(value: Any) -> bool:
-        return _is_of(value, int) and value >= 0
+        return is_of(value, int) and value >= 0
 
     def parse_timestamp(text: Any) -> Any:
         return parse(text) if isinstance(text, str) and _TIMESTAMP.fullmatch(text) else None
 
+    def is_timestamp(value: Any) -> bool:
+        return parse_timestamp(value) is not None
+
     stepfunctions._execute_wait, stepfunctions._parse_ts = execute_wait, parse_timestamp
-
-
-def map_over_arrays_only(stepfunctions: Any) -> None:
-    """Fail a Map state whose items are no array: with States.Runtime, and in JSONata with States.QueryEvaluationError.
-
-    Recorded: test_state/test_state_context_object.py, and scenarios/test_base_scenarios.py, test_map_state_items_input_types.
-    MiniStack 1.5.33 takes anything else for the only item. AWS iterates an object in a distributed Map: the local engine
-    says that it cannot.
-    """
-    run = stepfunctions._run_map_items
-
-    def run_over_an_array(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
-        is_jsonata = stepfunctions._state_query_language(state, context) == "JSONata"
-        if not state.keys() & {"ItemReader", "Items"}:
-            path = state.get("ItemsPath", "$")
-            effective = stepfunctions._apply_input_path(state, given, context)
-            items = stepfunctions._resolve_path_or_ctx(path, effective, context)
-            config = (state.get("Iterator") or state.get("ItemProcessor", {})).get("ProcessorConfig") or {}
-            if isinstance(items, dict) and config.get("Mode") == "DISTRIBUTED":
-                raise stepfunctions._ExecutionError(RUNTIME, "The local engine cannot iterate an object")
-            if not isinstance(items, list) and is_jsonata:
-                about = f"Map state input must be an array but was: {json.dumps(items, ensure_ascii=False)}"
-                raise stepfunctions._ExecutionError(QUERY, about)
-            if not isinstance(items, list):
-                raise stepfunctions._ExecutionError(RUNTIME, f'Reference path "{path}" must point to array.')
-        return run(state, given, execution, context)
-
-    stepfunctions._run_map_items = run_over_an_array
+    stepfunctions._is_timestamp = is_timestamp
 
 
 def evaluate_every_expression(stepfunctions: Any) -> None:
@@ -496,18 +416,27 @@ def give_each_attempt_its_task_token(stepfunctions: Any) -> None:
 
 
 MENDS = (
-    fail_on_missing_paths,
+    path_mends.read_paths,
+    path_mends.fill_whole_templates,
     compare_what_is_there,
     apply_result_paths,
     fail_for_good,
-    fail_on_bad_arguments,
+    leave_out_what_a_failure_lacks,
+    function_mends.read_functions,
+    function_mends.fail_on_bad_arguments,
+    function_mends.evaluate_jsonata_as_aws_does,
     take_numbers_from_paths,
     wait_for_valid_times,
-    map_over_arrays_only,
+    map_mends.map_over_arrays_only,
+    map_mends.iterate_distributed_in_jsonata,
     evaluate_every_expression,
     fail_choices_without_a_match,
+    path_mends.keep_variables,
     give_each_attempt_its_task_token,
     limit_outputs,
+    limit_events,
+    branch_mends.stop_with_the_first_failure,
+    branch_mends.end_executions_in_time,
     name_the_state_in_a_cause,
     give_states_their_context,
 )

@@ -7,10 +7,11 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
 `process_mends.py` how a function's processes start, `database_mends.py` what makes larger items slower, `log_mends.py` what
-functions log, and `mail_mends.py` what is kept of mails.
+functions log, `mail_mends.py` what is kept of mails, and `time_mends.py` how an execution's time passes.
 
-Usage: python -m local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE. The deploying process writes the first file, the
-emulator the second one.
+Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
+process writes the first file, the emulator the second one. It locks the third one as long as it lives. It ends with its
+parent, unless the last file exists then.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from local import (
+from waitpoints_local import (
     database_mends,
     definition_mends,
     durable_mends,
@@ -40,7 +41,9 @@ from local import (
     process_mends,
     states_language_mends,
     throttle,
+    time_mends,
 )
+from waitpoints_local.turns import hold
 
 Scope = MutableMapping[str, Any]
 App = Callable[[Scope, Any, Any], Awaitable[None]]
@@ -48,7 +51,8 @@ App = Callable[[Scope, Any, Any], Awaitable[None]]
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
 API_PATHS = ("/api/v1/", "/engine/v1/", "/console")
 POLL_SECONDS = 0.05
-_LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*([A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
+_LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*?((?:(?:Lambda|States)\.)?[A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
+"""A module's name comes before an exception's, unless a function has called the exception as AWS calls its own errors."""
 
 
 def with_api_at_root(app: App, api_id_file: Path, is_domain: Callable[[str], Any]) -> App:
@@ -525,22 +529,25 @@ def record_decisions(iam_evaluator: Any, path: Path) -> None:
     iam_evaluator.evaluate, iam_evaluator.enforce = evaluate_and_note, enforce_and_record
 
 
-def end_with_parent(parent: int) -> None:
-    """Exit when the parent process ends, however it ends."""
+def end_with_parent(parent: int, unless: str = "") -> None:
+    """Exit when the parent process ends, however it ends, unless this file exists then."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(0.5)
-        os.killpg(os.getpgid(0), 9)
+        if not (unless and os.path.exists(unless)):
+            os.killpg(os.getpgid(0), 9)
 
     threading.Thread(target=watch, daemon=True).start()
 
 
 def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
-    port, api_id_file, parent, decisions = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4])
+    port, parent = sys.argv[1], int(sys.argv[3])
+    api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
+    hold(lock_file)
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
-    end_with_parent(parent)
+    end_with_parent(parent, *sys.argv[6:])
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
     from hypercorn.config import Config  # noqa: PLC0415 - as above
@@ -575,7 +582,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     close_default_endpoints(app_module, apigateway, provisioners)
     update_between_invocations(lambda_svc, lambda_runtime)
     update_stacks_beside_requests(stacks)
-    let_invocations_queue(lambda_svc)
+    process_mends.start_few_at_once(lambda_svc, lambda_runtime, os.cpu_count() or 1)
+    let_invocations_queue(lambda_svc)  # outside of the one before: who waits for a free process does not hold up a start
     process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
     process_mends.fork_processes(lambda_runtime)
     process_mends.answer_when_the_log_has_ended(lambda_runtime)
@@ -607,7 +615,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    throttled = with_throttled_resumes(app_module.app, throttle.file_of(api_id_file.parent, int(port)))
+    app = time_mends.with_clocks(app_module.app, stepfunctions)
+    throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
     asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 
 

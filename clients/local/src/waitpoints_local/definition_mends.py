@@ -1,4 +1,4 @@
-"""How a state machine is checked before it runs. `local/emulator.py` applies it.
+"""How a state machine is checked before it runs. `emulator.py` applies it.
 
 statelint knows the States Language, MiniStack the syntax of JSONata.
 """

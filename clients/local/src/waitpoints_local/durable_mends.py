@@ -1,6 +1,6 @@
 """What MiniStack 1.5.33 does otherwise than AWS about Lambda durable functions, one function for each mend.
 
-`local/emulator.py` applies them. What AWS does is in Lambda's API reference and its guide "Durable functions".
+`emulator.py` applies them. What AWS does is in Lambda's API reference and its guide "Durable functions".
 """
 
 import contextvars

@@ -1,0 +1,204 @@
+"""Start and end the stack that the package brings, in the background or as long as a program wants it.
+
+    with serving(8787, folder) as stack: ...
+    stack, is_new = up(8787, folder); down(8787, folder)
+
+Each stack has a port, and a folder of that name for the emulator's files. The folder above describes all of them.
+"""
+
+import difflib
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from waitpoints_client import __version__, local_stacks
+
+from waitpoints_local import content
+from waitpoints_local.deployment import deploy
+from waitpoints_local.stack import (
+    Emulator,
+    LocalError,
+    PortInUse,
+    Program,
+    Stack,
+    Step,
+    clean,
+    describe,
+    emulating,
+    emulator_in,
+    end,
+    file_of,
+    free_port,
+    has_died,
+    is_alive,
+    is_serving,
+    launch,
+    overrides,
+    remove,
+    verify_sender,
+    write,
+)
+from waitpoints_local.turns import one_at_a_time
+
+PORT = 8787
+SOON = 5  # seconds
+
+
+@dataclass(frozen=True)
+class Served(Stack):
+    """A stack, with what `up` and `down` need to know about it."""
+
+    version: str
+    parameters: dict[str, str]
+    """What it was asked for, by names of the template's parameters."""
+    process: int
+    """The emulator's, which leads all others. 0 if the stack ends with the program that has started it."""
+
+
+def choose_folder() -> Path:
+    """Return the first folder that stacks can be described in, and make it. Raises LocalError if there is none."""
+    problems = []
+    for folder in local_stacks.folders():
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            probe = folder / f"probe.{os.getpid()}"
+            probe.touch()
+            probe.unlink()
+        except OSError as error:
+            problems.append(f"{folder}: {error.strerror}")
+            continue
+        if local_stacks.is_ours(folder):
+            return folder
+        problems.append(f"{folder}: others may write to it")
+    raise LocalError(f"No folder for the stack's files ({'; '.join(problems)}): name one with {local_stacks.VARIABLE}")
+
+
+def up(
+    port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, program: Program | None = None
+) -> tuple[Served, bool]:
+    """Return the stack on this port, and whether it was started now. It runs until `down`, whatever becomes of this process.
+
+    Port 0 is any free one. Raises LocalError, also if a stack of another version or with other parameters runs there.
+    """
+    port, parameters = port or free_port(), dict(parameters or {})
+    with one_at_a_time(folder / "locks" / str(port)):
+        if running := find(port, folder):
+            _check_same(running, parameters)
+            return running, False
+        return _start(port, folder, parameters, step, program or Program()), True
+
+
+def find(port: int, folder: Path) -> Served | None:
+    """Return the stack on this port, if one of this folder runs there."""
+    file = file_of(port, folder)
+    if not is_alive(port, folder / str(port)) or not file.exists():
+        return None
+    return Served.read(file)
+
+
+def find_all(folder: Path) -> list[Served]:
+    """Return the stacks that run in the background, in the order of their ports."""
+    ports = sorted(int(file.suffixes[-2][1:]) for file in folder.glob("stack.*.json"))
+    return [stack for port in ports if (stack := find(port, folder))]
+
+
+def down(port: int, folder: Path) -> bool:
+    """End the stack on this port, with all its processes and files. Returns whether one ran."""
+    with one_at_a_time(folder / "locks" / str(port)):
+        running = find(port, folder)
+        if running:
+            end(running.process, partial(has_died, port, folder / str(port)))
+        _forget(port, folder)
+    return running is not None
+
+
+@contextmanager
+def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str) -> Iterator[Served]:
+    """Run a stack until the block ends, however this process ends. Port 0 is any free one."""
+    port, parameters = port or free_port(), dict(parameters or {})
+    _check_names(content.template(), parameters)
+    try:
+        with _ports_named(), emulating(port, folder / str(port), step) as emulator:
+            stack = _deployed(emulator, parameters, step)
+            write(stack, folder)
+            yield stack
+    finally:
+        _forget(port, folder)
+
+
+def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, program: Program) -> Served:
+    _check_names(content.template(), parameters)
+    has_died(port, folder / str(port), SOON)  # as it does if who started it was killed before it had a stack
+    _forget(port, folder)
+    step("Starting the emulator")
+    with _ports_named():
+        process = launch(port, folder / str(port), program, file_of(port, folder))
+    try:
+        stack = _deployed(emulator_in(port, folder / str(port)), parameters, step, process.pid)
+        write(stack, folder)
+    except BaseException:
+        end(process.pid, partial(_has_ended, process))
+        _forget(port, folder)
+        raise
+    process.returncode = 0  # Python would warn of a process that is left running, which is what `up` is for
+    return stack
+
+
+def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
+    try:
+        process.wait(patience)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, process: int = 0) -> Served:
+    step("Deploying the stack")
+    verify_sender(emulator.url, parameters.get("MailFrom", ""))
+    ours = dict(parameter.split("=", 1) for parameter in overrides(emulator.url))
+    deploy(emulator.url, content.template(), content.artifact, {**ours, **parameters})
+    described = describe(emulator)
+    return Served(**vars(described), version=__version__, parameters=dict(parameters), process=process)
+
+
+def _forget(port: int, folder: Path) -> None:
+    clean(port, folder / str(port))
+    shutil.rmtree(folder / str(port), ignore_errors=True)
+    remove(port, folder)
+
+
+def _check_same(running: Served, parameters: Mapping[str, str]) -> None:
+    """Raise LocalError unless what runs is what was asked for."""
+    other = None
+    if running.version != __version__:
+        other = f"of version {running.version}, not {__version__},"
+    elif running.parameters != parameters:
+        given = " ".join(f"{name}={value}" for name, value in running.parameters.items())
+        other = f"with {'the parameters ' + given if given else 'no parameters'}"
+    if other:
+        ending = f"end it with `waitpoints down --port {running.port}`, or choose another port with --port"
+        raise LocalError(f"A stack {other} already runs at {running.api_url}: {ending}")
+
+
+def _check_names(template: str, parameters: Mapping[str, str]) -> None:
+    known = content.parameters(template)
+    for name in parameters:
+        if name not in known:
+            [near] = difflib.get_close_matches(name, known, 1) or [""]
+            raise LocalError(f"The template has no parameter {name}" + (f": did you mean {near}?" if near else ""))
+
+
+@contextmanager
+def _ports_named() -> Iterator[None]:
+    """Say how a port is chosen here."""
+    try:
+        yield
+    except PortInUse as error:
+        served = " by a local stack" if is_serving(f"http://127.0.0.1:{error.port}") else ""
+        advice = "end it" if served else "stop the program that uses it"
+        raise LocalError(f"Port {error.port} is in use{served}: {advice}, or choose another with --port") from None

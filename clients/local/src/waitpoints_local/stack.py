@@ -1,0 +1,340 @@
+"""A stack on this machine: its emulator, and the file that describes it to whoever uses it."""
+
+import http.client
+import json
+import os
+import platform
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+import boto3
+import botocore.session
+from botocore.config import Config
+
+from waitpoints_local import throttle
+from waitpoints_local.machine_role import make_role
+from waitpoints_local.turns import is_held
+
+REGION = "us-east-1"
+STACK_NAME = "waitpoints"
+STARTUP_SECONDS = 60
+DECISIONS = "decisions.jsonl"
+"""The file in a stack's folder with what each role was allowed and denied."""
+ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
+
+_NOT_THE_USERS = dict.fromkeys(("config_file", "credentials_file"), (None, None, os.devnull, None)) | dict.fromkeys(
+    ("profile", "use_fips_endpoint", "use_dualstack_endpoint"), (None, None, None, None)
+)
+"""botocore's settings, each read from nowhere, with a default."""
+
+Step = Callable[[str], Any]
+"""Called with the name of each step as it starts."""
+
+
+class LocalError(Exception):
+    """The local run failed. The message says what is wrong and what to do, in one sentence."""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The content of `stack.json`: what a caller of the running stack needs to know."""
+
+    api_url: str
+    api_key: str
+    endpoint_url: str
+    region: str
+    stack_name: str
+    table_name: str
+    state_machine_arn: str
+    wait_function_name: str
+    create_function_name: str
+    complete_function_name: str
+    output_bucket: str
+    machine_role_arn: str
+    """Of a role for state machines of one's own."""
+
+    @classmethod
+    def read(cls, file: Path) -> Self:
+        """Return what a file describes. It may say more than is known here."""
+        known = {it.name for it in fields(cls)}
+        return cls(**{name: value for name, value in json.loads(file.read_text()).items() if name in known})
+
+    @property
+    def port(self) -> int:
+        return port_of(self.endpoint_url)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the emulator, with the credentials of its root user."""
+        return client(self.endpoint_url, service)
+
+
+def client(endpoint_url: str, service: str) -> Any:
+    """Return a boto3 client of an emulator, whatever profile, proxy or kind of endpoint the user has configured for AWS."""
+    session = botocore.session.Session(_NOT_THE_USERS)
+    return boto3.Session("test", "test", region_name=REGION, botocore_session=session).client(  # MiniStack's root user
+        service, endpoint_url=endpoint_url, config=Config(proxies={})
+    )
+
+
+def port_of(url: str) -> int:
+    return urlsplit(url).port or 80
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A running emulator: its URL, and the file that names the API which it serves at the root."""
+
+    url: str
+    api_id_file: Path
+
+
+@dataclass(frozen=True)
+class Program:
+    """The Python that has what an emulator needs, and what is added to its environment."""
+
+    python: str = sys.executable
+    environment: dict[str, str] = field(default_factory=dict)
+
+
+@contextmanager
+def emulating(port: int, folder: Path, step: Step = str, program: Program | None = None) -> Iterator[Emulator]:
+    """Run an emulator without a stack on 127.0.0.1:`port`, with its log in `folder`. On exit, ends every process it started."""
+    step("Starting the emulator")
+    process = launch(port, folder, program or Program())
+    try:
+        yield emulator_in(port, folder)
+    finally:
+        end(process.pid, partial(has_exited, process))
+        clean(port, folder)
+
+
+def emulator_in(port: int, folder: Path) -> Emulator:
+    return Emulator(f"http://127.0.0.1:{port}", folder / f"api_id.{port}")
+
+
+def launch(port: int, folder: Path, program: Program, outlives_us: Path | None = None) -> subprocess.Popen[bytes]:
+    """Start an emulator, and wait until it serves. It ends with this process, unless the file `outlives_us` exists then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    check_port(port)
+    for left_by_a_killed_run in (folder / DECISIONS, folder / f"stack.{port}.json"):
+        left_by_a_killed_run.unlink(missing_ok=True)
+    clean(port, folder)
+    scratch = scratch_of(port, folder)
+    scratch.mkdir(parents=True)
+    paths = (emulator_in(port, folder).api_id_file, os.getpid(), folder / DECISIONS, lock_of(port, folder), outlives_us or "")
+    with open(folder / "emulator.log", "wb") as log:
+        process = subprocess.Popen(
+            [program.python, "-P", "-m", "waitpoints_local.emulator", str(port), *filter(None, map(str, paths))],
+            cwd=folder,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            env=emulator_environment(scratch) | program.environment,
+        )
+    try:
+        wait_until_serving(emulator_in(port, folder).url, process, folder / "emulator.log")
+    except BaseException:
+        end(process.pid, partial(has_exited, process))
+        clean(port, folder)
+        raise
+    return process
+
+
+def clean(port: int, folder: Path) -> None:
+    """Delete the files that an emulator on this port has left."""
+    for left in (emulator_in(port, folder).api_id_file, throttle.file_of(folder, port), lock_of(port, folder)):
+        left.unlink(missing_ok=True)
+    shutil.rmtree(scratch_of(port, folder), ignore_errors=True)
+
+
+def scratch_of(port: int, folder: Path) -> Path:
+    return folder / "tmp" / str(port)
+
+
+def lock_of(port: int, folder: Path) -> Path:
+    """Return the file that an emulator locks as long as it lives."""
+    return folder / f"alive.{port}"
+
+
+def is_alive(port: int, folder: Path) -> bool:
+    """Whether an emulator of this folder lives, however the last one ended."""
+    return is_held(lock_of(port, folder))
+
+
+@contextmanager
+def described(emulator: Emulator, folder: Path) -> Iterator[Stack]:
+    """The stack that was deployed to an emulator. Within this, it is the one of `folder`/stack.json."""
+    stack = describe(emulator)
+    write(stack, folder)
+    try:
+        yield stack
+    finally:
+        remove(stack.port, folder)
+
+
+def write(stack: Stack, folder: Path) -> None:
+    """Describe a stack in its own file, and in stack.json."""
+    own_file = file_of(stack.port, folder)
+    for file in (own_file, folder / "stack.json"):
+        new = file.with_name(f"{file.name}.{os.getpid()}")
+        new.write_text(json.dumps(asdict(stack), indent=2) + "\n")
+        new.rename(file)
+
+
+def file_of(port: int, folder: Path) -> Path:
+    return folder / f"stack.{port}.json"
+
+
+def remove(port: int, folder: Path) -> None:
+    """Describe a stack no longer."""
+    file_of(port, folder).unlink(missing_ok=True)
+    hand_over(folder)
+
+
+def hand_over(folder: Path) -> None:
+    """Point `stack.json` to another stack that runs from this folder, or delete it if there is none."""
+    for other in folder.glob("stack.*.json"):
+        url = json.loads(other.read_text())["endpoint_url"]
+        if is_alive(port_of(url), folder / str(port_of(url))) or is_serving(url):
+            shutil.copy(other, folder / "stack.json")
+            return
+        other.unlink()
+    (folder / "stack.json").unlink(missing_ok=True)
+
+
+def is_serving(endpoint_url: str) -> bool:
+    """Whether an emulator answers. A proxy is not asked."""
+    connection = http.client.HTTPConnection("127.0.0.1", port_of(endpoint_url), timeout=1)
+    try:
+        connection.request("GET", "/_ministack/health")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def check_port(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise PortInUse(port) from None
+
+
+class PortInUse(LocalError):
+    """Another program listens on the port. The message is for make; whoever has an option for the port says so."""
+
+    def __init__(self, port: int) -> None:
+        super().__init__(f"Port {port} is in use: stop the program that uses it, or choose another with PORT=…")
+        self.port = port
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def emulator_environment(scratch: Path) -> dict[str, str]:
+    return {**clean_environment(), "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1", "NO_PROXY": "127.0.0.1,localhost"}
+
+
+def clean_environment() -> dict[str, str]:
+    """This process's environment without what leads to AWS: profiles, credentials and endpoints.
+
+    Compiled modules are kept, so that not every process compiles SAM or the emulator anew.
+    """
+    left_out = ("AWS_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
+
+
+def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log: Path) -> None:
+    for _ in range(STARTUP_SECONDS * 10):
+        if emulator.poll() is not None:
+            raise LocalError(f"The emulator exited during startup: see {log}")
+        if is_serving(endpoint_url):
+            return
+        with suppress(subprocess.TimeoutExpired):
+            emulator.wait(0.1)
+    raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
+
+
+def sender_in(parameters: Sequence[str]) -> str:
+    """Return the address in the parameter MailFrom, among NAME=VALUE or NAME="VALUE". Empty if there is none."""
+    return dict(parameter.split("=", 1) for parameter in parameters).get("MailFrom", "").strip('"')
+
+
+def verify_sender(endpoint_url: str, sender: str) -> None:
+    """Let a stack send mails from this address, as if its owner had agreed."""
+    if sender:
+        client(endpoint_url, "sesv2").create_email_identity(EmailIdentity=sender)
+
+
+def overrides(endpoint_url: str) -> list[str]:
+    """The parameters of a stack on this machine."""
+    return [f"Architecture={ARCHITECTURE}", f"PublicBaseUrl={endpoint_url}", "ResumableStateMachines=*"]
+
+
+def describe(emulator: Emulator) -> Stack:
+    """Return the deployed stack, and serve its API at the root of the port."""
+    described = client(emulator.url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
+    emulator.api_id_file.write_text(outputs["ApiId"])
+    secret = client(emulator.url, "secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
+    return Stack(
+        api_url=outputs["ApiUrl"],
+        api_key=secret["SecretString"],
+        endpoint_url=emulator.url,
+        region=REGION,
+        stack_name=STACK_NAME,
+        table_name=outputs["TableName"],
+        state_machine_arn=outputs["StateMachineArn"],
+        wait_function_name=outputs["WaitFunctionName"],
+        create_function_name=outputs["CreateFunctionName"],
+        complete_function_name=outputs.get("CompleteFunctionName", ""),  # an older version has none
+        output_bucket=outputs["OutputBucketName"],
+        machine_role_arn=make_role(client(emulator.url, "iam")),
+    )
+
+
+def end(group: int, has_ended: Callable[[float], bool]) -> None:
+    """End an emulator and its functions, which are one group of processes: SIGTERM first, then SIGKILL."""
+    for signal_number in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(group, signal_number)
+        except ProcessLookupError:
+            return
+        if has_ended(5):
+            return
+
+
+def has_exited(process: subprocess.Popen[bytes], patience: float) -> bool:
+    """Wait for a child of this process."""
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(patience)
+        return True
+    return False
+
+
+def has_died(port: int, folder: Path, patience: float) -> bool:
+    """Wait for an emulator that another process has started."""
+    until = time.monotonic() + patience
+    while is_alive(port, folder):
+        if time.monotonic() > until:
+            return False
+        time.sleep(0.05)
+    return True

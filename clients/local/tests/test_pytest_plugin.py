@@ -1,0 +1,151 @@
+"""The fixtures in a user's project, on a run whose script says what happens."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from clients.local.tests.scripted_run import MACHINE, ScriptedRun, asks
+from waitpoints_client.operator import machine_run
+
+from waitpoints_local import machines, shared_stack
+from waitpoints_local.machines import Workshop, find, script_of
+from waitpoints_local.testing import Fails, Returns
+
+pytest_plugins = ["pytester"]
+PLUGIN = ("-p", "waitpoints_local.pytest_plugin", "-p", "no:cacheprovider")
+TESTS = """
+from waitpoints_local.testing import Fails, Machine
+
+def test_approved(machine: Machine) -> None:
+    run = machine("ask.asl.json", {"order": 1}, stand_ins={"PayFunction": [Fails("Declined"), {"paid": True}]})
+    run.waiting("Ask").answer({"approved": True})
+    assert run.output == {"approved": True}
+"""
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[ScriptedRun]:
+    """The runs that the tests of the project start."""
+    runs: list[ScriptedRun] = []
+
+    def start(*_: Any, **__: Any) -> ScriptedRun:
+        runs.append(ScriptedRun(asks))
+        return runs[-1]
+
+    @contextmanager
+    def make(_: Any, __: Any, role: str, scripts: Any) -> Iterator[list[str]]:
+        runs[-1].done.append(f"make {scripts} as {role}")
+        yield []
+        runs[-1].done.append("unmake")
+
+    monkeypatch.setattr(shared_stack, "shared", lambda: nullcontext(SimpleNamespace(api_url="http://127.0.0.1:1")))
+    monkeypatch.setattr(Workshop, "of", lambda _: Workshop(None, SimpleNamespace(close=lambda: None)))  # type: ignore[arg-type]
+    monkeypatch.setattr(Workshop, "placeholders", {})
+    monkeypatch.setattr(machine_run, "check", lambda *_: None)
+    monkeypatch.setattr(machine_run, "stand_in", lambda _, name: f"arn:aws:lambda:us-east-1:000000000000:function:{name}")
+    monkeypatch.setattr(machine_run, "MachineRun", start)
+    monkeypatch.setattr(machines, "make", make)
+    return runs
+
+
+@pytest.fixture
+def project(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # the plugins of this project take their time
+    pay = {"Type": "Task", "Resource": "arn:aws:states:::lambda:invoke", "Parameters": {"FunctionName": "${PayFunction}"}}
+    machine = {**MACHINE, "States": {**MACHINE["States"], "Pay": {**pay, "End": True}}}
+    (pytester.path / "ask.asl.json").write_text(json.dumps(machine))
+    return pytester
+
+
+def test_a_machine_runs_with_its_stand_ins_and_is_taken_away(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
+    project.makepyfile(TESTS)
+    project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+
+    [run] = started
+    scripts = {"PayFunction": [Fails("Declined"), Returns({"paid": True})]}
+    assert run.given == {"order": 1}
+    assert run.done == [f"make {scripts} as the-role", "start ask", "clean up", "unmake"]
+
+
+def test_a_run_that_still_waits_is_stopped(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
+    project.makepyfile('def test_it(machine):\n    machine("ask.asl.json").waiting("Ask")')
+    project.runpytest_inprocess(*PLUGIN).assert_outcomes(passed=1)
+    assert started[0].given == {}
+    assert started[0].done[-3:] == ["stop", "clean up", "unmake"]
+
+
+def test_a_failed_assertion_comes_with_the_path_of_each_run(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
+    project.makepyfile(TESTS.replace('== {"approved": True}', '== {"approved": "later"}'))
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.assert_outcomes(failed=1)
+    told.stdout.fnmatch_lines(
+        ["*The run of ask*", '*2. "Ask"', '     got  {"order": 4711}', '     gave {"approved": true}', "It succeeded with*"]
+    )
+
+
+def test_what_a_run_did_instead_is_told_once(
+    project: pytest.Pytester, started: list[ScriptedRun], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)  # there, pytest's summary repeats all of it
+    project.makepyfile(TESTS.replace("True})\n", "False})\n"))
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.stdout.fnmatch_lines(['E *The run has no output: it failed in "Rejected" with Rejected: by legal'])
+    assert str(told.stdout).count("The path that the run took:") == 1
+    assert "live_run.py" not in str(told.stdout)  # the test's own line is shown, not ours
+
+
+def test_how_long_it_waits_is_an_option_of_the_project(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
+    project.makeini("[pytest]\nwaitpoints_patience = 0.2\n")
+    project.makepyfile('def test_it(machine):\n    machine("ask.asl.json").status')
+    project.runpytest_inprocess(*PLUGIN).stdout.fnmatch_lines(['E *after 0.2 s the run waits in "Ask" for waitpoint_*'])
+
+
+def test_a_path_is_from_the_folder_of_the_test_or_from_the_root(project: pytest.Pytester, started: list[ScriptedRun]) -> None:
+    project.makeini("[pytest]")
+    folder = project.mkdir("tests")
+    (folder / "test_it.py").write_text(TESTS + '\ndef test_none(machine):\n    machine("none.json")')
+    told = project.runpytest_inprocess(*PLUGIN)
+    told.assert_outcomes(passed=1, failed=1)
+    told.stdout.fnmatch_lines([f"E *FileNotFoundError: No file none.json in {folder} or in {project.path}"])
+
+
+def test_a_template_names_its_machine(tmp_path: Any) -> None:
+    (tmp_path / "template.yaml").touch()
+    assert find("template.yaml#Machine", [tmp_path]) == f"{tmp_path}/template.yaml#Machine"
+    assert find(f"{tmp_path}/template.yaml", [tmp_path]) == f"{tmp_path}/template.yaml"
+
+
+@pytest.mark.parametrize(
+    ("value", "script"),
+    [
+        ({"a": 1}, [Returns({"a": 1})]),
+        ([1, 2], [Returns([1, 2])]),
+        (None, [Returns(None)]),
+        (Fails("Boom"), [Fails("Boom")]),
+        ([Fails("Boom"), 1], [Fails("Boom"), Returns(1)]),
+        ([Returns([1]), Returns([2])], [Returns([1]), Returns([2])]),
+    ],
+)
+def test_a_stand_in_returns_a_value_or_has_turns(value: Any, script: Any) -> None:
+    assert script_of(value) == script
+
+
+IMPORTED = """
+import sys
+import pytest
+before = set(sys.modules)
+import waitpoints_local.pytest_plugin
+print(*sorted({name.partition(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_pytest_starts_without_what_only_these_fixtures_need() -> None:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    found = subprocess.run([sys.executable, "-c", IMPORTED], env=environment, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == ["waitpoints_local"]

@@ -1,0 +1,154 @@
+"""`waitpoints up` and `down`: the stack of the package waitpoints-local on this machine."""
+
+import signal
+import sys
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from waitpoints_client.cli import show
+from waitpoints_client.cli.operate import end_in_order
+from waitpoints_client.cli.options import Json, add, option
+from waitpoints_client.cli.problems import CommandProblem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PORT = 8787
+Port = Annotated[int, option("--port", metavar="PORT", help=f"The port on 127.0.0.1, 0 for any free one. Default: {PORT}.")]
+
+
+def up(
+    port: Port = PORT,
+    parameters: Annotated[
+        list[str] | None,
+        option("--parameters", "-p", metavar="NAME=VALUE", help="A parameter of the template. Repeat it for several."),
+    ] = None,
+    foreground: Annotated[bool, option("--foreground", help="Serve until Ctrl-C, instead of until `waitpoints down`.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Run the stack on this machine until `waitpoints down`.
+
+    Needs the package waitpoints-local, with Python 3.13 on Linux or macOS. Nothing of it is in AWS, and all of it is
+    forgotten at the end. Other commands find it from any folder. If several run, they find the one that was started last, or
+    the one whose file WAITPOINTS_LOCAL names.
+    """
+    serving, folder = _load(), _folder()
+    wanted = dict(map(_parameter, parameters or ()))
+    end_in_order()
+    steps = Steps()
+    try:
+        if foreground:
+            _serve(serving, port, folder, wanted, steps, as_json)
+        else:
+            stack, is_new = serving.up(port, folder, wanted, steps)
+            steps.end()
+            _show(stack, folder, "Serves" if is_new else "Already serves", "`waitpoints down`", as_json)
+    except serving.LocalError as error:
+        steps.end()
+        raise CommandProblem(str(error)) from None
+
+
+def down(
+    port: Annotated[int | None, option("--port", metavar="PORT", help="Which one, if several run.")] = None,
+    every: Annotated[bool, option("--all", help="End all of them.")] = False,
+    as_json: Json = False,
+) -> None:
+    """End the stack of `waitpoints up`, and forget all that is in it."""
+    serving, folder = _load(), _folder()
+    ports = [stack.port for stack in serving.find_all(folder)]
+    if port is None and len(ports) > 1 and not every:
+        named = ", ".join(map(str, ports))
+        raise CommandProblem(f"Several stacks run, on the ports {named}: name one with --port, or end all with --all", 2)
+    ended = [one for one in (ports if port is None else [port]) if serving.down(one, folder)]
+    if as_json:
+        show.value({"ended": ended})
+    elif ended:
+        show.text(f"Ended: {', '.join(f'http://127.0.0.1:{one}' for one in ended)}")
+    else:
+        show.note("No stack of `waitpoints up` runs" + (f" on port {port}" if port else ""))
+
+
+class Steps:
+    """Tell on standard error what takes a while, each step with its seconds."""
+
+    def __init__(self) -> None:
+        self._began = 0.0
+        self._what = ""
+
+    def __call__(self, what: str) -> None:
+        self.end()
+        self._what, self._began = what, time.monotonic()
+
+    def end(self) -> None:
+        if self._what:
+            show.note(f"{self._what:<24}{time.monotonic() - self._began:5.1f} s")
+        self._what = ""
+
+
+def _load() -> Any:
+    """Return the module of the package that serves. Raises CommandProblem if the package is missing."""
+    try:
+        return import_module("waitpoints_local.serving")
+    except ModuleNotFoundError as missing:
+        if missing.name != "waitpoints_local":
+            raise
+        problem = "This needs the package waitpoints-local"
+        if sys.version_info[:2] != (3, 13) or sys.platform not in ("linux", "darwin"):
+            problem += ", which needs Python 3.13 on Linux or macOS"
+        raise CommandProblem(f"{problem}: run `pip install waitpoints-local`") from None
+
+
+def _folder() -> "Path":
+    from waitpoints_client import local_stacks
+
+    serving = _load()
+    try:
+        folder: Path = serving.choose_folder()
+    except serving.LocalError as error:
+        raise CommandProblem(str(error)) from None
+    if folder != (first := local_stacks.folders()[0]):
+        show.note(f"{first} cannot be written, so the stack's files are in {folder}")
+    return folder
+
+
+def _parameter(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise CommandProblem(f"--parameters {text} has another form than NAME=VALUE", 2)
+    return name, value
+
+
+def _serve(serving: Any, port: int, folder: "Path", parameters: dict[str, str], steps: Steps, as_json: bool) -> None:
+    """Serve until Ctrl-C, or another signal that ends a program."""
+    try:
+        with serving.serving(port, folder, parameters, steps) as stack:
+            steps.end()
+            _show(stack, folder, "Serves", "Ctrl-C", as_json)
+            while True:
+                signal.pause()
+    except KeyboardInterrupt:
+        show.note("Ended")
+
+
+def _show(stack: Any, folder: "Path", what: str, end: str, as_json: bool) -> None:
+    if as_json:
+        from dataclasses import asdict
+
+        show.value({**asdict(stack), "file": str(folder / f"stack.{stack.port}.json")})
+        return
+    show.text(f"{what} at ", show.Styled("1", stack.api_url), f" until {end}. The console: {stack.api_url}/console")
+    show.text()
+    show.text("  waitpoints create --timeout 1h")
+    show.text("  waitpoints try machine.asl.json")
+    show.text()
+    show.text("For curl, SDKs and the console:")
+    show.text()
+    show.text(f"  export WAITPOINTS_URL={stack.api_url}")
+    show.text(f"  export WAITPOINTS_API_KEY={stack.api_key}")
+
+
+def add_to(program: typer.Typer) -> None:
+    add(program, {"up": up, "down": down}, "On this machine")

@@ -1,0 +1,99 @@
+"""`waitpoints secrets …`. A secret's value is no argument, which a shell keeps in its history, and is in no message."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from waitpoints_client.cli import show, stacks
+from waitpoints_client.cli.arguments import USAGE, read_content, read_standard_input
+from waitpoints_client.cli.options import Command, Json, Stack, add, argument, group, option
+from waitpoints_client.cli.problems import CommandProblem
+
+LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
+
+secrets = group("The secrets with which webhook senders sign. They need AWS credentials.")
+
+
+def put(
+    name: Annotated[str, argument("NAME", "What `verify` calls it: letters, digits, hyphens and underscores.")],
+    source: Annotated[str | None, argument("[@FILE]", "The file that holds the value; - reads standard input.")] = None,
+    generate: Annotated[bool, option("--generate", help="Make a value, and print it: give it to the sender.")] = False,
+    stack: Stack = None,
+    as_json: Json = False,
+) -> None:
+    """Store the secret of a webhook sender, or its next version.
+
+    Paste it when you are asked: it is not shown. A pipe is read, too. The version before it stays valid until the next one.
+    """
+    _check_source(source, generate=generate)
+    deployed = stacks.find_stack(stack)
+    from waitpoints_client.operator import webhook_secrets
+
+    webhook_secrets.check_name(name)
+    webhook_secrets.path_of(deployed, name)  # before anybody types
+    value = webhook_secrets.generate() if generate else _read_value(name, source)
+    webhook_secrets.check_value(value)
+    stored = webhook_secrets.put(deployed, name, value)
+    _note(stored.path, stored.outcome, was_restored=stored.was_restored)
+    if as_json:
+        show.value({"secret": stored.path, "outcome": stored.outcome, **({"value": value} if generate else {})})
+    elif generate:
+        show.text(value)
+
+
+def _check_source(source: str | None, *, generate: bool) -> None:
+    if source is not None and source != "-" and not source.startswith("@"):
+        raise CommandProblem(
+            "A secret is no argument, because your shell keeps its history: leave it out and paste it when you are asked, or "
+            "name a file as @FILE",
+            USAGE,
+        )
+    if source is not None and generate:
+        raise CommandProblem("--generate makes the value: leave the file out", USAGE)
+
+
+def _read_value(name: str, source: str | None) -> str:
+    """Return the value without line breaks at its end, which no function reads."""
+    if source is None and sys.stdin is not None and sys.stdin.isatty():
+        return _ask(name)
+    given = read_standard_input() if source is None else read_content(source)
+    value = given.rstrip("\r\n")
+    if value and value != given:
+        show.note("The line break at its end is left out.")
+    return value
+
+
+def _ask(name: str) -> str:
+    """Read a line that the terminal does not show. Raises CommandProblem."""
+    import getpass
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            typed = getpass.getpass(f"{name}, which is not shown: ")
+        except getpass.GetPassWarning:
+            raise CommandProblem("This terminal cannot hide what is typed: use a pipe, or a file as @FILE") from None
+        except UnicodeDecodeError:
+            raise CommandProblem("What was typed is not text in UTF-8") from None
+        except EOFError:
+            raise CommandProblem("Nothing was typed, so nothing was stored") from None
+    if len(typed.encode(errors="surrogateescape")) >= LONGEST_LINE:
+        raise CommandProblem("A terminal cuts so long a line: use a pipe, or a file as @FILE")
+    return typed
+
+
+def _note(path: str, outcome: str, *, was_restored: bool) -> None:
+    said = {
+        "created": f"Stored as {path}.",
+        "changed": f"Changed {path}. The value before it stays valid until the next change.",
+        "unchanged": f"{path} has this value already.",
+    }
+    show.note(f"{path} was about to be deleted, and is restored. {said[outcome]}" if was_restored else said[outcome])
+
+
+def add_to(program: typer.Typer) -> None:
+    commands: dict[str, Command] = {"put": put}
+    add(secrets, commands)
+    program.add_typer(secrets, name="secrets", rich_help_panel="Operate a stack")

@@ -1,0 +1,250 @@
+"""`waitpoints secrets …` on a fake of Secrets Manager. What AWS does is in tests/integration/test_webhook_secrets.py."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+from typer.testing import CliRunner, Result
+
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.operator.deployed import NotFound, Outputs
+
+VALUE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+class Missing(ClientError):
+    pass
+
+
+class ToBeDeleted(ClientError):
+    pass
+
+
+@dataclass
+class SecretsManager:
+    """A stack with this Secrets Manager."""
+
+    name: str = "shop"
+    values: dict[str, list[str]] = field(default_factory=dict)
+    deleted: set[str] = field(default_factory=set)
+    denied: str = ""
+
+    outputs = Outputs(ApiUrl="https://a")
+    exceptions = SimpleNamespace(ResourceNotFoundException=Missing, InvalidRequestException=ToBeDeleted)
+
+    def client(self, service: str) -> Any:
+        assert service == "secretsmanager"
+        return self
+
+    def get_secret_value(self, SecretId: str) -> Any:
+        self._refuse("GetSecretValue", SecretId)
+        return {"SecretString": self.values[SecretId][-1]}
+
+    def put_secret_value(self, SecretId: str, SecretString: str) -> None:
+        self._refuse("PutSecretValue", SecretId)
+        self.values[SecretId].append(SecretString)
+
+    def create_secret(self, Name: str, SecretString: str) -> None:
+        self._refuse("CreateSecret")
+        assert self.values.setdefault(Name, [SecretString]) == [SecretString]
+
+    def restore_secret(self, SecretId: str) -> None:
+        self.deleted.remove(SecretId)
+
+    def _refuse(self, call: str, path: str | None = None) -> None:
+        if call == self.denied:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no policy allows it"}}, call)
+        if path in self.deleted:
+            raise ToBeDeleted({"Error": {"Code": "InvalidRequestException", "Message": "marked for deletion"}}, call)
+        if path is not None and path not in self.values:
+            raise Missing({"Error": {"Code": "ResourceNotFoundException", "Message": "none"}}, call)
+
+
+@pytest.fixture
+def stack(monkeypatch: pytest.MonkeyPatch) -> SecretsManager:
+    stack = SecretsManager()
+    monkeypatch.setattr(stacks, "find_stack", lambda _: stack)
+    return stack
+
+
+def put(*arguments: str, input: str | None = f"{VALUE}\n") -> Result:
+    return CliRunner().invoke(program, ["secrets", "put", *arguments], input=input, prog_name="waitpoints")
+
+
+def test_a_pipe_is_stored_under_the_stacks_name_without_its_line_break(stack: SecretsManager) -> None:
+    result = put("STRIPE")
+    assert stack.values == {"shop/STRIPE": [VALUE]}
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "The line break at its end is left out.\nStored as shop/STRIPE.\n"
+    assert put("OTHER", input=VALUE).stderr == "Stored as shop/OTHER.\n"
+
+
+@pytest.mark.parametrize(("source", "input"), [("@file", None), ("-", VALUE)])
+def test_a_file_is_stored(
+    stack: SecretsManager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, input: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("file").write_text(f"{VALUE}\r\n")
+    assert put("STRIPE", source, input=input).exit_code == 0
+    assert stack.values == {"shop/STRIPE": [VALUE]}
+
+
+def test_a_stack_may_be_named_by_its_arn(stack: SecretsManager) -> None:
+    stack.name = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop/5f0c"
+    put("STRIPE")
+    assert [*stack.values] == ["shop/STRIPE"]
+
+
+def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
+    put("STRIPE")
+    result = put("STRIPE", input="new")
+    assert result.stderr == "Changed shop/STRIPE. The value before it stays valid until the next change.\n"
+    again = put("STRIPE", "--json", input="new")
+    assert json.loads(again.stdout) == {"secret": "shop/STRIPE", "outcome": "unchanged"}
+    assert again.stderr == "shop/STRIPE has this value already.\n"
+    assert stack.values == {"shop/STRIPE": [VALUE, "new"]}
+
+
+def test_who_may_write_secrets_only_makes_the_next_version(stack: SecretsManager) -> None:
+    stack.values["shop/STRIPE"], stack.denied = ["old"], "GetSecretValue"
+    assert put("STRIPE").exit_code == 0
+    assert stack.values["shop/STRIPE"] == ["old", VALUE]
+
+
+def test_one_that_is_about_to_be_deleted_is_restored(stack: SecretsManager) -> None:
+    stack.values["shop/STRIPE"], stack.deleted = ["old"], {"shop/STRIPE"}
+    result = put("STRIPE", input=VALUE)
+    assert (stack.values["shop/STRIPE"], stack.deleted) == (["old", VALUE], set())
+    assert result.stderr == (
+        "shop/STRIPE was about to be deleted, and is restored. Changed shop/STRIPE. The value before it stays valid until the "
+        "next change.\n"
+    )
+
+
+def test_one_that_is_made_is_printed_once_and_every_scheme_with_a_shared_key_accepts_it(stack: SecretsManager) -> None:
+    result = put("GITHUB", "--generate", input=None)
+    assert stack.values == {"shop/GITHUB": [result.stdout.strip()]}
+    assert result.stdout.startswith("whsec_")
+    assert len(result.stdout) == len("whsec_") + 44 + 1
+    assert result.stderr == "Stored as shop/GITHUB.\n"
+    made = json.loads(put("GITHUB", "--generate", "--json", input=None).stdout)
+    assert made == {"secret": "shop/GITHUB", "outcome": "changed", "value": stack.values["shop/GITHUB"][1]}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "shop/STRIPE", "x" * 65, "schlüssel"])
+def test_another_name_is_refused_before_anything_is_read(stack: SecretsManager, name: str) -> None:
+    result = put(name)
+    assert (result.exit_code, stack.values) == (2, {})
+    said = "Error: A secret's name is 1 to 64 letters, digits, hyphens or underscores, without the stack's name\n"
+    assert result.stderr == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("", "is empty"),
+        ("\n", "is empty"),
+        ("é" * 32_769, "has 65,538 bytes, and Secrets Manager takes 65,536"),
+        ("a\x1b[200~b", "has a control character"),
+    ],
+)
+def test_a_value_that_cannot_be_one_is_refused_unseen(stack: SecretsManager, value: str, said: str) -> None:
+    result = put("STRIPE", input=value)
+    assert (result.exit_code, stack.values) == (2, {})
+    assert said in result.stderr
+    assert not value.strip() or value not in result.output
+    assert put("STRIPE", input="é" * 32_768).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [(("STRIPE", VALUE), "A secret is no argument"), (("STRIPE", "@file", "--generate"), "leave the file out")],
+)
+def test_a_value_is_no_argument(stack: SecretsManager, arguments: tuple[str, ...], said: str) -> None:
+    result = put(*arguments)
+    assert (result.exit_code, stack.values) == (2, {})
+    assert said in result.stderr
+    assert VALUE not in result.output
+
+
+@pytest.mark.parametrize("call", ["PutSecretValue", "CreateSecret"])
+def test_a_missing_permission_is_named(stack: SecretsManager, call: str) -> None:
+    stack.denied = call
+    result = put("STRIPE", input=VALUE)
+    assert result.exit_code == 1
+    assert result.stderr == f"Error: These AWS credentials may not call {call} (AccessDeniedException): no policy allows it\n"
+
+
+def test_without_the_stack_nothing_is_read_or_stored(stack: SecretsManager, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Nothing(Outputs):
+        def __missing__(self, name: str) -> str:
+            raise NotFound("No stack shop in eu-west-1 of this account")
+
+    monkeypatch.setattr(SecretsManager, "outputs", Nothing())
+    result = put("STRIPE")
+    assert (result.exit_code, stack.values) == (1, {})
+    assert result.stderr == "Error: No stack shop in eu-west-1 of this account\n"
+
+
+PROGRAM = """
+import signal, sys
+from types import SimpleNamespace
+from waitpoints_client.cli import stacks
+from waitpoints_client.cli.program import program
+from waitpoints_client.operator import webhook_secrets
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+stacks.find_stack = lambda _: SimpleNamespace(name="shop", outputs={"ApiUrl": ""})
+webhook_secrets.put = lambda stack, name, value: webhook_secrets.Stored(f"{len(value)} characters", "created")
+program(["secrets", "put", "STRIPE"], prog_name="waitpoints")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("typed", "status", "said"),
+    [
+        (f"{VALUE}\n", 0, f"Stored as {len(VALUE)} characters."),
+        (f"{'x' * 5000}\n", 1, "A terminal cuts so long a line"),
+        ("\x04", 1, "Nothing was typed, so nothing was stored"),
+        ("\n", 2, "The secret is empty"),
+        (f"{VALUE}\x03", 130, ""),
+    ],
+)
+def test_a_terminal_does_not_show_what_is_typed(typed: str, status: int, said: str) -> None:
+    shown, ended = _at_a_terminal(lambda write: write(typed.encode()))
+    assert "STRIPE, which is not shown: " in shown
+    assert said in shown
+    assert VALUE not in shown
+    assert "xxx" not in shown
+    assert ended == status
+
+
+def _at_a_terminal(answer: Callable[[Callable[[bytes], Any]], Any]) -> tuple[str, int]:
+    """What a terminal shows, which answers once it is asked, and the exit status."""
+    terminal, side = pty.openpty()
+    attach = "import fcntl, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # Ctrl-C is for who has this terminal
+    process = subprocess.Popen(
+        [sys.executable, "-c", attach + PROGRAM], stdin=side, stdout=side, stderr=side, start_new_session=True
+    )
+    os.close(side)
+    shown = b""
+    try:
+        while found := os.read(terminal, 65_536):
+            shown += found
+            if shown.endswith(b"shown: "):
+                answer(lambda data: os.write(terminal, data))
+    except OSError:  # Linux's way to say that the other side is closed
+        pass
+    os.close(terminal)
+    return shown.decode(), process.wait(20)

@@ -1,0 +1,43 @@
+"""docs/testing.md: short, its recipes safe to copy, its table of events that of the program."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from waitpoints_client.cli import try_machine
+
+from local.stack import ROOT
+from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines
+
+WORDS = 900
+ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
+
+
+def test_the_page_stays_short() -> None:
+    assert len(PAGE.split()) <= WORDS
+
+
+def test_the_workflow_may_only_read_and_runs_the_actions_that_ours_run() -> None:
+    ours = "".join(path.read_text() for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    uses = set(re.findall(r"uses: (.*)", SNIPPETS["github"]))
+    assert uses
+    assert uses <= set(re.findall(r"uses: (.*)", ours))
+    assert WORKFLOW["permissions"] == {"contents": "read"}
+    assert run_lines() == f"{SNIPPETS['install']}pytest"
+
+
+@pytest.mark.slow  # it starts a process
+def test_zizmor_finds_nothing_in_the_workflow(tmp_path: Path) -> None:
+    workflow = tmp_path / ".github" / "workflows" / "machines.yml"
+    workflow.parent.mkdir(parents=True)
+    for text, status in ((SNIPPETS["github"], 0), (re.sub(r"@[0-9a-f]{40} # v", "@v", SNIPPETS["github"]), 14)):
+        workflow.write_text(text)
+        done = subprocess.run([ZIZMOR, "-q", "--offline", tmp_path / ".github"], capture_output=True, text=True, check=False)
+        assert done.returncode == status, done.stdout + done.stderr
+
+
+def test_the_table_has_every_event_and_the_version() -> None:
+    assert f"This is version {try_machine.VERSION}," in PAGE
+    assert {name for name in members() if name.isupper()} == {"SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"}
+    assert len(members()) > 12
