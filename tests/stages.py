@@ -20,9 +20,9 @@ from typing import Any
 from tests.progress import clock
 
 ROOT = Path(__file__).resolve().parent.parent
-OF_THE_CODE = ("tests/unit", "tests/client_and_stack", "tests/integration", "clients/python/tests", "clients/local/tests")
-OF_ALL_ELSE = ("tests/documents", "tests/tools")
-IN_PROCESS = (*OF_THE_CODE, *OF_ALL_ELSE, "benchmarks/tests")
+OF_THE_STACK = ("tests/unit", "tests/client_and_stack", "tests/integration")
+OF_ALL_ELSE = ("clients/python/tests", "clients/local/tests", "tests/documents", "tests/tools")
+IN_PROCESS = (*OF_THE_STACK, *OF_ALL_ELSE, "benchmarks/tests")
 PROCESSES = min(4, os.process_cpu_count() or 1)
 SHARED = ("-n", str(PROCESSES), "--dist", "worksteal")  # so that none is left with the long tests at the end
 FEW_EXAMPLES = ("--hypothesis-profile", "check")
@@ -50,7 +50,7 @@ def _of_each_kind(marked: str) -> tuple[Stage, ...]:
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
-    "check": (Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_CODE)),),
+    "check": (Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK)),),
     "test": _of_each_kind("not thorough"),
     "thorough": _of_each_kind("thorough"),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),

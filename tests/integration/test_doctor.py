@@ -18,6 +18,8 @@ from waitpoints.overdue import Overdue
 from waitpoints.token import Completed, NewToken, Unchecked, Waiter
 from waitpoints.wiring import services
 
+pytestmark = pytest.mark.slow  # each reads a whole table
+
 MINUTE = 60_000
 QUARTER = 15 * MINUTE
 PARTS = 32

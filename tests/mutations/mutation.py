@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tests.stages import OF_ALL_ELSE, OF_THE_CODE
+from tests.stages import OF_ALL_ELSE, OF_THE_STACK
 
 LIST = Path(__file__).with_name("mutations.toml")
 MUTATED = ("functions", "clients/python/src", "template.yaml")
@@ -26,9 +26,9 @@ class Suite:
 
 
 STAGES = {
-    "check": [Suite(OF_THE_CODE, "not slow and not thorough")],
+    "check": [Suite(OF_THE_STACK, "not slow and not thorough")],
     "test": [
-        Suite(OF_THE_CODE, "slow and not thorough"),
+        Suite(OF_THE_STACK, "slow and not thorough"),
         Suite(OF_ALL_ELSE, "not thorough"),
         Suite(("tests/faults",), "not thorough"),
         Suite(("tests/e2e",), "not thorough", spread="loadfile"),

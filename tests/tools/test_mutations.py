@@ -92,7 +92,7 @@ class TestTheStages:
             ("slow and not thorough", "tests/integration/test_store.py::TestAddWaiter"),
             ("not thorough", "tests/faults/test_storm.py::test_nothing_is_lost_in_a_storm"),
             ("slow and not thorough", "tests/unit"),
-            ("not thorough", "tests/documents"),
+            ("not thorough", "clients/python/tests"),
             ("not thorough", "tests/faults"),
             ("not thorough", "tests/e2e"),
         ]
