@@ -1,4 +1,4 @@
-"""How MiniStack reads and copies items without each mend of local/database_mends.py, and with it, for `mends.py`."""
+"""How MiniStack reads and copies items without each mend of database_mends.py, and with it, for `mends.py`."""
 
 import copy
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How MiniStack lets time pass without each mend of local/time_mends.py, and with it. `mends.py` runs these."""
+"""How MiniStack lets time pass without each mend of time_mends.py, and with it. `mends.py` runs these."""
 
 import asyncio
 import json

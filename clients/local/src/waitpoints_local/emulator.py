@@ -609,13 +609,13 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     for mend in states_language_mends.MENDS:
         mend(stepfunctions)
     definition_mends.find_what_is_wrong(stepfunctions)
-    history_mends.write_whole_history(stepfunctions)  # the last one: of all that the others do
+    history_mends.write_whole_history(stepfunctions)  # of all that the mends before it do
 
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    app = time_mends.with_clocks(app_module.app, stepfunctions)
+    app = time_mends.with_clocks(app_module.app, stepfunctions)  # the last mend: all others wait by its clocks
     throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
     asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
 

@@ -883,5 +883,5 @@ def test_another_placeholder_can_be_given(stack: TriedStack) -> None:
 
 def test_it_runs_on_the_local_stack_only(stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(stacks, "find_local_file", lambda: None)
-    assert "runs on the local stack only: start it with `make run`" in run(PASSES).stderr
+    assert "runs on a local stack only: start one with `waitpoints up` or `make run`" in run(PASSES).stderr
     assert "No such option: --stack" in run(PASSES, "--stack", "production").stderr

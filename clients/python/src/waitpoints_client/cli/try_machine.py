@@ -124,7 +124,7 @@ def _find_stack_file(local: str | None) -> Path:
     path = stacks.find_named_file(local) if local else stacks.find_local_file()
     if path is None:
         raise problems.CommandProblem(
-            f"`waitpoints try` runs on the local stack only: start it with `make run` ({stacks.nowhere()})"
+            f"`waitpoints try` runs on a local stack only: start one with `waitpoints up` or `make run` ({stacks.nowhere()})"
         )
     return path
 
