@@ -31,3 +31,9 @@ def covering_choice(flows: dict[str, list[str]], seed: int) -> dict[Place, list[
         for turn in range(max(len(made_at), len(faults))):
             chosen[made_at[turn % len(made_at)]].append(faults[turn % len(faults)])
     return chosen
+
+
+def chosen_for(flow: str, choice: dict[Place, list[Fault]]) -> list[tuple[int, Fault]]:
+    """Return the faults of a flow, each with the number of its call, in the order of the calls."""
+    found = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
+    return sorted(found, key=lambda one: one[0])

@@ -11,7 +11,7 @@ from functools import cache
 import pytest
 
 from in_process.moto_stack import MotoStack
-from tests.faults.choice import SEED, Place, covering_choice
+from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import FLOWS
 from tests.faults.wire import FAULTS, TOLD_APART, Fault
@@ -53,10 +53,10 @@ def test_a_flow_without_faults_loses_nothing(
 def test_nothing_is_lost_when_a_call_fails(
     stack: MotoStack, figures: Figures, choice: dict[Place, list[Fault]], flow: str
 ) -> None:
-    chosen = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
+    chosen = chosen_for(flow, choice)
     assert chosen
     lost = {}
-    for number, fault in sorted(chosen, key=lambda one: one[0]):
+    for number, fault in chosen:
         figures.tried[fault.name] += 1
         if problems := run(stack, flow, fault, number)[1]:
             lost[f"call {number}, {fault.name}"] = problems

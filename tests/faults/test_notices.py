@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from in_process.moto_stack import MotoStack
-from tests.faults.choice import SEED, Place, covering_choice
+from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR
 from tests.faults.notices import GO, STOP, STRAY, NoticeWorld
@@ -233,8 +233,7 @@ def lost_in_choice(
     stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], name: str
 ) -> dict[str, list[str]]:
     calls = clean_run(name)[0]
-    chosen = [(number, fault) for (of, number), faults in choice.items() if of == name for fault in faults]
-    return lost_in(stack, figures, name, calls, chosen)
+    return lost_in(stack, figures, name, calls, chosen_for(name, choice))
 
 
 @pytest.mark.thorough
@@ -252,7 +251,7 @@ def lost_in(
     stack: MotoStack, figures: Figures, name: str, calls: list[str], chosen: list[tuple[int, Fault]]
 ) -> dict[str, list[str]]:
     lost = {}
-    for number, fault in sorted(chosen, key=lambda one: one[0]):
+    for number, fault in chosen:
         figures.tried[fault.name] += 1
         if problems := run(stack, name, fault, number, repeats(calls, number, fault))[1]:
             lost[f"call {number}, {calls[number]}, {fault.name}"] = problems

@@ -21,7 +21,7 @@ from in_process.moto_stack import MotoStack
 from in_process.template import Context
 from tests.faults.aws import client
 from tests.faults.callers import PATIENCE
-from tests.faults.choice import SEED, Place, covering_choice
+from tests.faults.choice import SEED, Place, chosen_for, covering_choice
 from tests.faults.conftest import Figures
 from tests.faults.flows import HOUR, SMALL, Flow, waiting
 from tests.faults.wire import FAULTS, TOLD_APART, Fault, Killed
@@ -328,8 +328,8 @@ def lost_in_choice(
     stack: MotoStack, figures: Figures, clean_run: CleanRun, choice: dict[Place, list[Fault]], flow: str
 ) -> dict[str, list[str]]:
     calls = clean_run(flow)[0]
-    chosen = [(number, fault) for (of, number), faults in choice.items() if of == flow for fault in faults]
-    return lost_in(stack, figures, flow, [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen])
+    plans = [(f"call {number}", fault, in_call(calls, number, fault)) for number, fault in chosen_for(flow, choice)]
+    return lost_in(stack, figures, flow, plans)
 
 
 @pytest.mark.parametrize("flow", [*TIMERS[:2], DOCTORS[0], pytest.param(DOCTORS[1], marks=pytest.mark.thorough)])
