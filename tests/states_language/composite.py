@@ -29,7 +29,12 @@ NEVER = waiting("nothing")
 NO_COUNTS: list[Any] = ["text", None, -1, {}]
 BOTH = {"Parameters": {"a.$": "$", "b.$": "$"}}
 LIMIT = 262_144  # bytes
-COUNTED = branch({"Parameters": {"key.$": "$"}, "Next": "Count"}, Count=task("count"))
+COUNTED = branch(task("count"))
+
+
+def calls(number: int, together: int) -> list[State]:
+    """The items of a Map whose calls tell how many run at once. Each waits until as many do as must."""
+    return [{"key": f"{together} of {number}", "together": together}] * number
 
 
 def loop(rounds: int) -> State:
@@ -176,14 +181,14 @@ MAPS = [
     *resting_on(
         f"{SPEC}#map-concurrency",
         "MaxConcurrency bounds how many iterations run at once; 0 does not. A path gives a whole number, not below zero.",
-        case("one at a time", map_of(COUNTED, MaxConcurrency=1), gives([1, 1, 1]), ["c1"] * 3),
-        case("two at a time", map_of(COUNTED, MaxConcurrency=2, ResultSelector={"x.$": "$[5]"}), gives({"x": 2}), ["c2"] * 6),
-        case("all at once", map_of(COUNTED, ResultSelector={"x.$": "$[2]"}), gives({"x": 3}), ["c3"] * 3),
+        case("one at a time", map_of(COUNTED, MaxConcurrency=1), gives([1, 1, 1]), calls(3, 1)),
+        case("two at a time", map_of(COUNTED, MaxConcurrency=2, ResultSelector={"x.$": "$[5]"}), gives({"x": 2}), calls(6, 2)),
+        case("all at once", map_of(COUNTED, ResultSelector={"x.$": "$[2]"}), gives({"x": 3}), calls(3, 3)),
         case(
             "one at a time from a path",
             map_of(COUNTED, ItemsPath="$.l", MaxConcurrencyPath="$.n"),
             gives([1, 1]),
-            {"l": ["c4"] * 2, "n": 1},
+            {"l": calls(2, 1), "n": 1},
         ),
         *(
             case(

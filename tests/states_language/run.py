@@ -25,14 +25,14 @@ from tests.states_language.case import Case
 from tests.states_language.table import GROUPS
 from waitpoints_local import emulator, history_mends, states_language_mends, time_mends
 
-SLOW, TURN = 1.6, 0.05  # seconds
+SLOW, TURN, PATIENCE = 1.6, 0.05, 20  # seconds
 ROLE = "arn:aws:iam::000000000000:role/machine"
 THREADS = 24
 _slept: ContextVar[list[float]] = ContextVar("slept")
 _calls: Counter[str] = Counter()
 _running: Counter[str] = Counter()
 _most: Counter[str] = Counter()
-_counting = threading.Lock()
+_counting = threading.Condition()
 
 
 def answer(function: str, event: Any) -> Any:
@@ -59,11 +59,13 @@ def be_slow(event: Any) -> Any:
 
 
 def count_who_runs(event: Any) -> int:
-    """Return how many calls with this key have run at once."""
+    """Return how many calls with this key have run at once. Wait until those have come that must, and a turn for one more."""
     key = event["key"]
     with _counting:
         _running[key] += 1
         _most[key] = max(_most[key], _running[key])
+        _counting.notify_all()
+        _counting.wait_for(lambda: _most[key] >= event["together"], PATIENCE)
     time.sleep(TURN)
     with _counting:
         _running[key] -= 1
