@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .SHELLFLAGS := -euc
 .DEFAULT_GOAL := help
 export UV_PYTHON_PREFERENCE ?= system
-# of waitpoints_local, which no environment here has installed
+# of waitpoints_local, which one environment alone has installed
 export PYTHONPATH := $(CURDIR)/clients/local/src
 unexport PYTHONDONTWRITEBYTECODE # where it is set, every process would compile all its libraries anew
 MAKEOVERRIDES = # `sam build` runs make for the layers, whose own PYTHON is not that of `make client PYTHON=3.10`
@@ -25,8 +25,8 @@ help: ## List the commands
 
 ##@ Try it
 
-run: .local/emulator/ready .local/sam/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
-	@exec .local/emulator/bin/python -m local.run
+run: .local/local/ready .local/client/ready ## Run the stack on this machine and show its main job (PORT=8787, ONCE=1, PARAMETERS="NAME=VALUE …")
+	@exec .local/local/bin/python -m local.run
 
 durable: .local/emulator/ready .local/sam/ready ## Run a durable function on the stack of `make run`: FOLDER=examples/durable_approval INPUT='{"order": "4711"}'
 	@exec .local/emulator/bin/python -m local.durable_run
@@ -36,7 +36,7 @@ invoke: .venv/ready ## Run one handler on a sample event in a stack of its own: 
 
 ##@ Change it
 
-setup: .venv/ready .local/emulator/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
+setup: .venv/ready .local/emulator/ready .local/local/ready .local/sam/ready .local/client/ready .local/policies/ready ## Install what every other command needs
 
 check: lint ## Run the fast part: lint, types, and the fast tests of the stack
 	@.venv/bin/python -m tests.stages check
@@ -105,7 +105,7 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 
 ##@ Measure it
 
-bench: .local/bench/ready .local/sam/ready .local/emulator/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
+bench: .local/bench/ready .local/sam/ready .local/emulator/ready .local/local/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
 	@PYTHONPATH="functions:$$PYTHONPATH" .local/bench/bin/python -m benchmarks $(BENCH)
 
 costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …
@@ -129,6 +129,7 @@ $(UV):
 	@$(UV) sync -q --frozen && touch $@
 
 .local/client/ready: clients/python/pyproject.toml
+.local/local/ready: clients/local/pyproject.toml clients/python/pyproject.toml
 .local/%/ready: uv.lock $(UV)
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@

@@ -24,7 +24,8 @@ from urllib.parse import quote, urlsplit
 
 from benchmarks.comparison.functions import signed_url
 from benchmarks.figures import Figures, table
-from local.stack import LOCAL, ROOT, running, sam
+from local.checkout import running
+from local.stack import LOCAL, ROOT, sam
 from waitpoints_local import fork_server
 from waitpoints_local.stack import REGION, Stack, free_port
 

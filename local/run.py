@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from local.stack import LOCAL, ROOT, running
-from waitpoints_local.stack import LocalError, Stack, sender_in
+from local.checkout import running
+from local.stack import LOCAL, ROOT
+from waitpoints_local.stack import LocalError, Stack
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
 FOLDER = Path(os.environ.get("STACK_FOLDER", LOCAL))
@@ -198,8 +199,8 @@ def main() -> int:
                 raise LocalError("The execution did not end with the payload that was posted")
             if os.environ.get("ONCE") == "1":
                 return 0
-            has_aws, has_mail = shutil.which("aws") is not None, sender_in(parameters) != ""
-            has_chat = any(parameter.replace('"', "") in ("Slack=on", "Teams=on") for parameter in parameters)
+            has_aws, has_mail = shutil.which("aws") is not None, bool(parameters.get("MailFrom"))
+            has_chat = "on" in (parameters.get("Slack"), parameters.get("Teams"))
             print(how_to_go_on(stack, has_aws=has_aws, has_mail=has_mail, has_chat=has_chat), flush=True)
             while True:
                 signal.pause()
@@ -220,8 +221,8 @@ def chosen_port() -> int:
     return int(written)
 
 
-def chosen_parameters() -> list[str]:
-    """Return the template's parameters in PARAMETERS, as `sam deploy` reads them. Raises LocalError for another form."""
+def chosen_parameters() -> dict[str, str]:
+    """Return the template's parameters in PARAMETERS. Raises LocalError for another form than that of `sam deploy`."""
     written = os.environ.get("PARAMETERS", "")
     try:
         found = shlex.split(written)
@@ -229,7 +230,7 @@ def chosen_parameters() -> list[str]:
         found = [written]
     if wrong := [text for text in found if not re.fullmatch(r"[A-Za-z]+=[^\"']*", text)]:
         raise LocalError(f"PARAMETERS has {wrong[0]!r}: write NAME=VALUE, with quotes around a value that has spaces")
-    return [re.sub("=(.*)", r'="\1"', text) for text in found]
+    return dict(text.split("=", 1) for text in found)
 
 
 def shortened(text: str) -> list[str]:

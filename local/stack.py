@@ -1,26 +1,12 @@
-"""Run this checkout's stack on this machine: start the emulator, then `sam build` and `sam deploy` to it as to AWS."""
+"""The environments of a clone, each for programs of one kind: the emulator, and the SAM CLI, which builds and deploys to it."""
 
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from waitpoints_local import stack as of_package
-from waitpoints_local.stack import (
-    ARCHITECTURE,
-    REGION,
-    Emulator,
-    LocalError,
-    Program,
-    Stack,
-    Step,
-    clean_environment,
-    described,
-    overrides,
-    sender_in,
-    verify_sender,
-)
+from waitpoints_local.stack import REGION, Emulator, LocalError, Program, Step, clean_environment
 from waitpoints_local.turns import one_at_a_time
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,41 +16,14 @@ PACKAGE = ROOT / "clients" / "local" / "src"
 """The folder of the package `waitpoints_local`, which no environment of the clone has installed."""
 
 
-@contextmanager
-def running(port: int, folder: Path, step: Step = str, parameters: Sequence[str] = ()) -> Iterator[Stack]:
-    """Deploy a stack on 127.0.0.1:`port` with its files in `folder`. On exit, ends every process it started.
-
-    `parameters` are the template's, each as `sam deploy --parameter-overrides` reads it: NAME="VALUE".
-    """
-    with emulating(port, folder, step) as emulator:
-        step("sam build")
-        build(emulator.url, folder)
-        step("sam deploy")
-        deploy(emulator.url, folder, parameters)
-        with described(emulator, folder) as stack:
-            yield stack
-
-
-def emulating(port: int, folder: Path, step: Step = str) -> AbstractContextManager[Emulator]:
-    """Run an emulator with the environment that only it has in a clone."""
-    return of_package.emulating(port, folder, step, Program(program("emulator", "python"), on_path()))
+def emulating(port: int, folder: Path, step: Step = str, environment: str = "emulator") -> AbstractContextManager[Emulator]:
+    """Run an emulator, by default with the environment that has nothing else: functions find what their layers have."""
+    return of_package.emulating(port, folder, step, Program(program(environment, "python"), on_path()))
 
 
 def on_path() -> dict[str, str]:
     """The variable by which another Python finds the package."""
     return {"PYTHONPATH": os.pathsep.join(filter(None, (str(PACKAGE), os.environ.get("PYTHONPATH"))))}
-
-
-def build(endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
-    """Build a project's template into `folder`/build, for this machine."""
-    architecture = f"--parameter-overrides=Architecture={ARCHITECTURE}"
-    sam("build", architecture, endpoint_url=endpoint_url, folder=folder, project=project)
-
-
-def deploy(endpoint_url: str, folder: Path, parameters: Sequence[str] = ()) -> None:
-    """Deploy what was built into `folder`/build, or update the stack that is there. Its sender of mails is verified."""
-    verify_sender(endpoint_url, sender_in(parameters))
-    sam("deploy", "--parameter-overrides", *overrides(endpoint_url), *parameters, endpoint_url=endpoint_url, folder=folder)
 
 
 def program(environment: str, name: str) -> str:

@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from local import checkout, zip_file
 from local.stack import LOCAL, ROOT
-from releases import archive, bill, checksums, client_package, local_package, zip_file
+from releases import archive, bill, checksums, client_package, local_package
 from releases.version import WrongVersion, check
 from waitpoints_local.stack import LocalError
 
@@ -19,7 +20,7 @@ def make(version: str, folder: Path) -> None:
     """Fill an empty folder."""
     with tempfile.TemporaryDirectory() as scratch:
         print("The functions' code", flush=True)
-        code = {name: archive.code_of(function, Path(scratch) / function) for name, function in archive.CODE.items()}
+        code = checkout.code()
         for architecture in archive.ARCHITECTURES:
             print(f"The archive for {architecture}", flush=True)
             built = archive.build(architecture, Path(scratch) / architecture)

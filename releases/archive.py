@@ -7,18 +7,14 @@ https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/parameters-sectio
 """
 
 import re
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import zip_file
 from local.deploy import GRADUAL, gradual
 from local.stack import ROOT, sam
-from releases import zip_file
-from waitpoints_local.stack import clean_environment
 
 ARCHITECTURES = ("arm64", "x86_64")
-CODE = {"functions.zip": "AcceptCallback", "console.zip": "ShowConsole"}
-"""Each zip file of code, with a function for which functions/Makefile makes that code."""
 LAYERS = ("DependencyLayer", "PublicKeyLayer", "TracingLayer")
 BESIDE = ("LICENSE", "NOTICE", "CHANGELOG.md")
 
@@ -32,7 +28,7 @@ _MARK = " # if you change only parameters, change this text, too: without a new 
 
 
 def content_of(version: str, architecture: str, code: Mapping[str, bytes], built: Path) -> dict[str, bytes]:
-    """Return the content of an archive, of the zip files of CODE and of what `build` returned."""
+    """Return the content of an archive, of the zip files of `checkout.code` and of what `build` returned."""
     template = deployable((built / "template.yaml").read_text())
     layers = {f"{layer}.zip": zip_file.packed(zip_file.files_of(built / layer)) for layer in LAYERS}
     definitions = {
@@ -63,14 +59,6 @@ def build(architecture: str, folder: Path) -> Path:
     finally:
         copy.unlink()
     return folder / "build"
-
-
-def code_of(function: str, folder: Path) -> bytes:
-    """Return a zip file of a function's code, as `sam build` lets functions/Makefile make it."""
-    folder.mkdir()
-    environment = {**clean_environment(), "ARTIFACTS_DIR": str(folder)}
-    subprocess.run(["make", "-s", f"build-{function}"], cwd=ROOT / "functions", env=environment, check=True)
-    return zip_file.packed(zip_file.files_of(folder))
 
 
 def buildable(template: str, architecture: str) -> str:

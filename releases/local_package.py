@@ -5,38 +5,15 @@ The functions' libraries are what the package depends on. So the template has no
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from local import checkout
 from local.stack import PACKAGE, ROOT
 from releases.client_package import build_project
-from waitpoints_local.content import TEMPLATE
-
-_LAYER = r"(?:  # .*\n)?  \w+Layer:\n(?:    .*\n)+\n"
-
-
-def content_of(template: str, code: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Return the files of the stack: its template, what that refers to, and the zip files of the functions' code."""
-    made = without_layers(template)
-    definitions = re.findall(r"DefinitionUri: (\S+)$", made, re.MULTILINE)
-    return {TEMPLATE: made.encode(), **code, **{path: (ROOT / path).read_bytes() for path in definitions}}
-
-
-def without_layers(template: str) -> str:
-    """Return the template with code that is built already, and without layers."""
-    for pattern, replacement, times in (
-        (_LAYER, "", 3),
-        (r"^ +Layers: \[.*\]\n", "", 4),
-        (r"^    CodeUri: functions/$", "    CodeUri: functions.zip", 1),
-        (r"^      Handler: show_console.handler$", r"\g<0>\n      CodeUri: console.zip", 1),
-    ):
-        template, found = re.subn(pattern, replacement, template, flags=re.MULTILINE)
-        assert found == times, f"template.yaml has {pattern!r} {found} times, not {times}"
-    return template
 
 
 def build(uv: Path, code: Mapping[str, bytes], folder: Path) -> Path:
@@ -65,6 +42,6 @@ def try_alone(uv: Path, wheel: Path) -> str:
 
 def fill(content: Path, code: Mapping[str, bytes]) -> None:
     """Write the files of the stack into a folder."""
-    for path, found in content_of((ROOT / "template.yaml").read_text(), code).items():
+    for path, found in checkout.content_of((ROOT / "template.yaml").read_text(), code).items():
         (content / path).parent.mkdir(parents=True, exist_ok=True)
         (content / path).write_bytes(found)

@@ -3,7 +3,7 @@
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from local import version
+from local import checkout, version
 from local.stack import ROOT
 from releases import archive
 from tests.e2e.built import Built
@@ -17,9 +17,8 @@ class Archive(Built):
         """Make it in a folder."""
         self.folder, self.project = folder, ROOT
         with TemporaryDirectory() as scratch:
-            code = {name: archive.code_of(function, Path(scratch) / function) for name, function in archive.CODE.items()}
             built = archive.build(ARCHITECTURE, Path(scratch) / ARCHITECTURE)
-            files = archive.content_of(version.read(), ARCHITECTURE, code, built)
+            files = archive.content_of(version.read(), ARCHITECTURE, checkout.code(), built)
         for path, content in files.items():
             file = folder / path.partition("/")[2]
             file.parent.mkdir(parents=True, exist_ok=True)

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from waitpoints_client import __version__
 
-from local.stack import LOCAL, ROOT
-from releases import archive, client_package, local_package
+from local.stack import ROOT
+from tests.e2e import wheels
+from tests.e2e.wheels import UV
 from tests.support import figures
 
 pytestmark = pytest.mark.thorough  # it installs everything
 
-UV = LOCAL / "uv" / "bin" / "uv"
 NOWHERE = "http://127.0.0.1:9"  # nobody listens
 
 
@@ -27,8 +27,6 @@ NOWHERE = "http://127.0.0.1:9"  # nobody listens
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment that has nothing but the wheel and what it needs."""
     folder = tmp_path_factory.mktemp("wheel")
-    code = {name: archive.code_of(function, folder / function) for name, function in archive.CODE.items()}
-    wheels = [client_package.build(UV, ROOT, folder), local_package.build(UV, code, folder)]
     subprocess.run([UV, "venv", "-q", "--no-project", "--python", "3.13", folder / "env"], check=True)
     install: list[str | Path] = [
         UV,
@@ -39,7 +37,7 @@ def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "--python",
         folder / "env" / "bin" / "python",
     ]
-    subprocess.run([*install, *wheels], check=True)
+    subprocess.run([*install, *wheels.paths()], check=True)
     return folder / "env" / "bin"
 
 

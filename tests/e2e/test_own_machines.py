@@ -11,14 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from local.stack import LOCAL, ROOT
-from releases import client_package, local_package
-from releases.archive import CODE, code_of
+from local.stack import ROOT
+from tests.e2e import wheels
+from tests.e2e.wheels import UV
 
 pytestmark = pytest.mark.thorough  # it builds the wheels, and installs them
 
 EXAMPLE = ROOT / "clients" / "local" / "examples" / "patterns"
-UV = LOCAL / "uv" / "bin" / "uv"
 PATIENCE = 600  # seconds
 
 
@@ -80,12 +79,10 @@ class Project:
 @pytest.fixture(scope="module")
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The programs of an environment with the wheels alone."""
-    made, environment = tmp_path_factory.mktemp("wheels"), tmp_path_factory.mktemp("environment")
-    code = {name: code_of(function, tmp_path_factory.mktemp("code") / function) for name, function in CODE.items()}
-    wheels = [client_package.build(UV, ROOT, made), local_package.build(UV, code, made)]
+    environment = tmp_path_factory.mktemp("environment")
     subprocess.run([UV, "venv", "-q", "--no-project", "--python", sys.executable, environment], check=True)
     python = environment / "bin" / "python"
-    subprocess.run([UV, "pip", "install", "-q", "--python", python, *wheels, "pytest", "pytest-xdist"], check=True)
+    subprocess.run([UV, "pip", "install", "-q", "--python", python, *wheels.paths(), "pytest", "pytest-xdist"], check=True)
     return environment / "bin"
 
 

@@ -14,9 +14,10 @@ import pytest
 
 from in_process.template import parse
 from local import version
+from local.checkout import CODE
 from local.stack import LOCAL, PACKAGE, ROOT, emulating
-from releases.archive import ARCHITECTURES, CODE, LAYERS, stem
-from releases.zip_file import files_of
+from local.zip_file import files_of
+from releases.archive import ARCHITECTURES, LAYERS, stem
 from tests.e2e.built import Built
 from tests.e2e.operator import Operator
 from tests.support.processed_template import process

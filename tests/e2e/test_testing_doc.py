@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from local.stack import LOCAL, ROOT
-from releases import archive, client_package, local_package
+from local.stack import ROOT
+from releases import client_package
+from tests.e2e import wheels
 from tests.support import testing_doc
 from tests.support.readme import SNIPPETS
 from waitpoints_local.stack import Stack
@@ -22,7 +23,6 @@ PATIENCE = 300  # seconds
 LOCAL_PACKAGE = ROOT / "clients" / "local" / "src"
 PLUGIN = "waitpoints_local.pytest_plugin"
 ALWAYS_SEEN = {"started", "entered", "left", "waits", "token"}
-UV = LOCAL / "uv" / "bin" / "uv"
 
 
 @pytest.fixture
@@ -102,22 +102,12 @@ def events(printed: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
 
 
-@pytest.fixture(scope="module")
-def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the packages that a release puts on PyPI."""
-    folder = tmp_path_factory.mktemp("wheels")
-    code = {name: archive.code_of(function, folder / function) for name, function in archive.CODE.items()}
-    client_package.build(UV, ROOT, folder)
-    local_package.build(UV, code, folder)
-    return folder
-
-
-def script(text: str, folder: Path, wheels: Path) -> tuple[int, str]:
+def script(text: str, folder: Path) -> tuple[int, str]:
     """Run a script where nothing is installed but Python, and pip finds the packages of this version."""
     found = client_package.interpreter("3.13")
     assert found
     path = os.pathsep.join([str(Path(found).parent), "/usr/bin", "/bin"])
-    links = " ".join([str(wheels), os.environ.get("PIP_FIND_LINKS", "")])
+    links = " ".join([str(wheels.built()), os.environ.get("PIP_FIND_LINKS", "")])
     pip = {"PIP_FIND_LINKS": links, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_QUIET": "1"}
     index = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP"))}
     variables = {**index, **pip, "PATH": path, "HOME": str(folder), "NO_PROXY": "127.0.0.1,localhost"}
@@ -125,8 +115,8 @@ def script(text: str, folder: Path, wheels: Path) -> tuple[int, str]:
 
 
 @pytest.mark.thorough  # it installs everything
-def test_the_script_for_any_ci_runs_as_it_stands(project: Path, wheels: Path) -> None:
-    status, printed = script(testing_doc.SNIPPETS["any ci"], project, wheels)
+def test_the_script_for_any_ci_runs_as_it_stands(project: Path) -> None:
+    status, printed = script(testing_doc.SNIPPETS["any ci"], project)
     assert status == 0, printed
     assert "SUCCEEDED" in printed
     assert "WaitpointTimeoutError" in printed
@@ -134,8 +124,8 @@ def test_the_script_for_any_ci_runs_as_it_stands(project: Path, wheels: Path) ->
 
 
 @pytest.mark.thorough  # it installs everything
-def test_what_the_workflow_runs_passes(project: Path, wheels: Path) -> None:
+def test_what_the_workflow_runs_passes(project: Path) -> None:
     activated = 'python3.13 -m venv .venv\nPATH="$PWD/.venv/bin:$PATH"\n'  # the workflow's container has pip on its path
-    status, printed = script(activated + testing_doc.run_lines(), project, wheels)
+    status, printed = script(activated + testing_doc.run_lines(), project)
     assert status == 0, printed
     assert "2 passed" in printed

@@ -6,7 +6,7 @@ from dataclasses import fields
 import pytest
 
 from local.run import PAYLOAD, Steps, chosen_parameters, how_to_go_on, shortened
-from waitpoints_local.stack import Stack, sender_in
+from waitpoints_local.stack import Stack
 
 VALUES = {
     "api_url": "http://127.0.0.1:8787",
@@ -49,7 +49,7 @@ def test_the_stand_in_is_mentioned_if_the_stack_has_slack_or_teams(has_chat: boo
 )
 def test_the_sender_is_the_parameter_mail_from(monkeypatch: pytest.MonkeyPatch, written: str, sender: str) -> None:
     monkeypatch.setenv("PARAMETERS", written)
-    assert sender_in(chosen_parameters()) == sender
+    assert chosen_parameters().get("MailFrom", "") == sender
 
 
 def test_a_step_with_a_tokens_id_fits_100_columns(capsys: pytest.CaptureFixture[str]) -> None:

@@ -46,13 +46,6 @@ def test_nothing_else_of_the_template_changes_but_where_the_code_is() -> None:
     assert after == before
 
 
-def test_only_the_console_has_code_of_its_own() -> None:
-    """The rules of functions/Makefile: all functions get the same files, the console also its own."""
-    makefile = (ROOT / "functions" / "Makefile").read_text()
-    assert re.findall(r"\$\(filter (\w+),", makefile) == ["ShowConsole"]
-    assert archive.CODE["console.zip"] == "ShowConsole"
-
-
 def test_a_built_template_names_files_of_the_archive() -> None:
     found = re.findall(r"^      (\w+): (.*)$", archive.deployable(BUILT), re.MULTILINE)
     assert found == [

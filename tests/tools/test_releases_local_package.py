@@ -11,8 +11,6 @@ import pytest
 from in_process.template import parse
 from local.stack import LOCAL, PACKAGE, ROOT
 from releases import local_package
-from waitpoints_local.content import parameters
-from waitpoints_local.deployment import ARTIFACT
 
 UV = LOCAL / "uv" / "bin" / "uv"
 TEMPLATE = (ROOT / "template.yaml").read_text()
@@ -42,29 +40,6 @@ def test_it_needs_the_client_of_its_own_version() -> None:
 def test_it_runs_where_the_functions_do() -> None:
     runtime = parse(TEMPLATE)["Globals"]["Function"]["Runtime"]
     assert PROJECT["requires-python"] == f"=={runtime.removeprefix('python')}.*"
-
-
-def test_the_template_is_the_same_without_layers_and_with_built_code() -> None:
-    made, source = parse(local_package.without_layers(TEMPLATE)), parse(TEMPLATE)
-    layers = {name for name, it in source["Resources"].items() if it["Type"].endswith("LayerVersion")}
-    assert len(layers) == 3
-    assert made["Resources"].keys() == source["Resources"].keys() - layers
-    assert made["Globals"]["Function"].pop("CodeUri") == "functions.zip"
-    del source["Globals"]["Function"]["CodeUri"], source["Globals"]["Function"]["Layers"]
-    assert made["Resources"]["ShowConsole"]["Properties"].pop("CodeUri") == "console.zip"
-    for name in layers:
-        del source["Resources"][name]
-    for resource in source["Resources"].values():
-        resource.get("Properties", {}).pop("Layers", None)
-    assert made == source
-    assert parameters(TEMPLATE) == list(source["Parameters"])
-
-
-def test_it_brings_all_that_its_template_refers_to() -> None:
-    content = local_package.content_of(TEMPLATE, CODE)
-    named = set(ARTIFACT.findall(content["template.yaml"].decode()))
-    assert named >= CODE.keys()
-    assert content.keys() == named | {"template.yaml"}
 
 
 @pytest.mark.slow  # it makes packages

@@ -3,7 +3,9 @@
 The functions have no layers: their libraries are what the package depends on, so each process finds them as the emulator does.
 """
 
+import difflib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from waitpoints_local.stack import LocalError
@@ -30,3 +32,12 @@ def parameters(template: str) -> list[str]:
     """Return the names of the template's parameters."""
     found = _PARAMETERS.search(template)
     return re.findall(r"^  (\w+):", found[1], re.MULTILINE) if found else []
+
+
+def check_names(template: str, names: Iterable[str]) -> None:
+    """Raise LocalError if one of these is no parameter of the template."""
+    known = parameters(template)
+    for name in names:
+        if name not in known:
+            [near] = difflib.get_close_matches(name, known, 1) or [""]
+            raise LocalError(f"The template has no parameter {name}" + (f": did you mean {near}?" if near else ""))

@@ -7,12 +7,19 @@ from typing import Any
 
 from botocore.exceptions import ClientError, WaiterError
 
-from waitpoints_local.stack import STACK_NAME, LocalError, client
+from waitpoints_local.stack import STACK_NAME, LocalError, client, overrides, verify_sender
 
 BUCKET = "artifacts"
 SOON = {"Delay": 0.1, "MaxAttempts": 1200}
 ARTIFACT = re.compile(r"(?<=Uri: )(?!functions/)\S+$", re.MULTILINE)
 """The names of what a template refers to. The code in the folder functions/ is for each function something else."""
+
+
+def deploy_here(endpoint_url: str, template: str, read: Callable[[str], bytes], parameters: Mapping[str, str]) -> None:
+    """Deploy a stack as one on this machine, with these parameters besides. Its sender of mails is verified."""
+    verify_sender(endpoint_url, parameters.get("MailFrom", ""))
+    ours = dict(parameter.split("=", 1) for parameter in overrides(endpoint_url))
+    deploy(endpoint_url, template, read, {**ours, **parameters})
 
 
 def deploy(

@@ -6,7 +6,6 @@
 Each stack has a port, and a folder of that name for the emulator's files. The folder above describes all of them.
 """
 
-import difflib
 import os
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ from pathlib import Path
 from waitpoints_client import __version__, local_stacks
 
 from waitpoints_local import content
-from waitpoints_local.deployment import deploy
+from waitpoints_local.deployment import deploy_here
 from waitpoints_local.stack import (
     Emulator,
     LocalError,
@@ -38,9 +37,7 @@ from waitpoints_local.stack import (
     is_alive,
     is_serving,
     launch,
-    overrides,
     remove,
-    verify_sender,
     write,
 )
 from waitpoints_local.turns import one_at_a_time
@@ -121,7 +118,7 @@ def down(port: int, folder: Path) -> bool:
 def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str) -> Iterator[Served]:
     """Run a stack until the block ends, however this process ends. Port 0 is any free one."""
     port, parameters = port or free_port(), dict(parameters or {})
-    _check_names(content.template(), parameters)
+    content.check_names(content.template(), parameters)
     try:
         with _ports_named(), emulating(port, folder / str(port), step) as emulator:
             stack = _deployed(emulator, parameters, step)
@@ -132,7 +129,7 @@ def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None
 
 
 def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, program: Program) -> Served:
-    _check_names(content.template(), parameters)
+    content.check_names(content.template(), parameters)
     has_died(port, folder / str(port), SOON)  # as it does if who started it was killed before it had a stack
     _forget(port, folder)
     step("Starting the emulator")
@@ -159,9 +156,7 @@ def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
 
 def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, process: int = 0) -> Served:
     step("Deploying the stack")
-    verify_sender(emulator.url, parameters.get("MailFrom", ""))
-    ours = dict(parameter.split("=", 1) for parameter in overrides(emulator.url))
-    deploy(emulator.url, content.template(), content.artifact, {**ours, **parameters})
+    deploy_here(emulator.url, content.template(), content.artifact, parameters)
     described = describe(emulator)
     return Served(**vars(described), version=__version__, parameters=dict(parameters), process=process)
 
@@ -183,14 +178,6 @@ def _check_same(running: Served, parameters: Mapping[str, str]) -> None:
     if other:
         ending = f"end it with `waitpoints down --port {running.port}`, or choose another port with --port"
         raise LocalError(f"A stack {other} already runs at {running.api_url}: {ending}")
-
-
-def _check_names(template: str, parameters: Mapping[str, str]) -> None:
-    known = content.parameters(template)
-    for name in parameters:
-        if name not in known:
-            [near] = difflib.get_close_matches(name, known, 1) or [""]
-            raise LocalError(f"The template has no parameter {name}" + (f": did you mean {near}?" if near else ""))
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import partial
@@ -271,11 +271,6 @@ def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log
         with suppress(subprocess.TimeoutExpired):
             emulator.wait(0.1)
     raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
-
-
-def sender_in(parameters: Sequence[str]) -> str:
-    """Return the address in the parameter MailFrom, among NAME=VALUE or NAME="VALUE". Empty if there is none."""
-    return dict(parameter.split("=", 1) for parameter in parameters).get("MailFrom", "").strip('"')
 
 
 def verify_sender(endpoint_url: str, sender: str) -> None:

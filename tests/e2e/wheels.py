@@ -1,0 +1,32 @@
+"""The packages of a release that are wheels, of this tree: built once for all processes and runs."""
+
+from pathlib import Path
+
+from local import checkout
+from local.stack import LOCAL, LOCKS, ROOT
+from releases import client_package, local_package
+from tests.e2e.built import SOURCES, digest
+from tests.e2e.place import BUILDS
+from waitpoints_local.turns import one_at_a_time
+
+UV = LOCAL / "uv" / "bin" / "uv"
+FOLDER = BUILDS / "wheels"
+PROJECTS = ("clients/python", "clients/local")
+
+
+def built() -> Path:
+    """Return the folder with the wheels, and with what they are made of."""
+    stamp, now = FOLDER / "sources", digest(ROOT, (*SOURCES, *PROJECTS))
+    with one_at_a_time(LOCKS / "e2e-wheels"):
+        if not stamp.exists() or stamp.read_text() != now:
+            FOLDER.mkdir(parents=True, exist_ok=True)
+            for file in FOLDER.iterdir():
+                file.unlink()
+            client_package.build(UV, ROOT, FOLDER)
+            local_package.build(UV, checkout.code(), FOLDER)
+            stamp.write_text(now)
+    return FOLDER
+
+
+def paths() -> list[Path]:
+    return sorted(built().glob("*.whl"))
