@@ -74,6 +74,13 @@ def test_one_that_has_ended_takes_no_answer(waitpoints: Waitpoints) -> None:
         list(answer(waitpoints, completion, lambda _: Answer(1)))
 
 
+@pytest.mark.parametrize("options", [{}, {"page": PAGE}])
+def test_one_that_somebody_else_has_ended_is_none_of_ours(waitpoints: Waitpoints, options: Any) -> None:
+    completion = completion_of(waitpoints, **options)
+    waitpoints.fail(completion.token, "no longer needed")
+    assert list(answer(waitpoints, completion, lambda _: None)) == []
+
+
 def test_an_answer_that_complete_when_passes_over_is_refused(waitpoints: Waitpoints, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stack answers with 200, as to any delivery that does not match, and the token waits on."""
     completion = completion_of(waitpoints)

@@ -20,7 +20,7 @@ from typer.testing import CliRunner, Result
 from waitpoints_client import APIConnectionError, Waitpoints
 from waitpoints_client.cli import problems, stacks, try_machine
 from waitpoints_client.cli.program import program
-from waitpoints_client.operator import clock, machine_run
+from waitpoints_client.operator import clock, doors, machine_run
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.history import History, Place
 from waitpoints_client.testing import FakeWaitpoints
@@ -351,6 +351,12 @@ class TestAnAnswer:
             {"event": "SUCCEEDED", "output": {"approved": True}},
         ]
         assert events[4]["token"] == {"id": token}
+
+    def test_that_is_not_given_asks_for_nothing(self, stack: TriedStack, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(doors, "answer", None)  # a call would fail
+        stack.history = [self.WAITING, [RESUMED, SUCCEEDED]]
+        result = run(WAITS)
+        assert (result.exit_code, result.stderr) == (0, "")
 
     def test_that_is_refused_stops_the_run(self, stack: TriedStack) -> None:
         stack.history = [self.WAITING]

@@ -28,8 +28,9 @@ def answer(
     """
     token = waitpoints.get(completion.token)
     if token.status != "WAITING":
-        raise Refused(f"it has ended before: it is {token.status}")
-    if token.approvers:
+        if any(choose(person.id) for person in token.approvers) or choose(None):
+            raise Refused(f"it has ended before: it is {token.status}")
+    elif token.approvers:
         yield from _answer_as_approvers(waitpoints, token, choose)
     elif chosen := choose(None):
         deliver(waitpoints, completion, chosen.value)

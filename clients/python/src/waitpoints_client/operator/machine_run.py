@@ -212,7 +212,7 @@ class MachineRun:
     def _answer(self, place: Place, completion: Completion) -> Iterator[Event]:
         """Give a token the reply that was chosen before, if there is one and it did not get it yet."""
         token, answers = completion.token, self.answers
-        if token.id in self._answered and not token.approvers:
+        if not answers.replies or (token.id in self._answered and not token.approvers):
             return
         if isinstance(answers.find(token.id, place), TimeOut):
             self._answered.add(token.id)
