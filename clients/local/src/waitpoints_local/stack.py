@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -29,6 +29,7 @@ from waitpoints_local.turns import is_held
 REGION = "us-east-1"
 STACK_NAME = "waitpoints"
 STARTUP_SECONDS = 60
+CLIENTS = 100
 DECISIONS = "decisions.jsonl"
 """The file in a stack's folder with what each role was allowed and denied."""
 ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
@@ -79,8 +80,12 @@ class Stack:
         return client(self.endpoint_url, service)
 
 
+@lru_cache(CLIENTS)
 def client(endpoint_url: str, service: str) -> Any:
-    """Return a boto3 client of an emulator, whatever profile, proxy or kind of endpoint the user has configured for AWS."""
+    """Return a boto3 client of an emulator, whatever profile, proxy or kind of endpoint the user has configured for AWS.
+
+    It is made once: that takes longer than most calls, and threads may share it.
+    """
     session = botocore.session.Session(_NOT_THE_USERS)
     return boto3.Session("test", "test", region_name=REGION, botocore_session=session).client(  # MiniStack's root user
         service, endpoint_url=endpoint_url, config=Config(proxies={})
