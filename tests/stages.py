@@ -37,22 +37,26 @@ class Stage:
     arguments: tuple[str, ...]
 
 
-def _of_each_kind(marked: str) -> tuple[Stage, ...]:
-    """The stages with the tests that are marked in this way."""
-    return (
-        Stage("unit and integration tests", (*SHARED, "-m", marked, *IN_PROCESS)),
-        Stage("every AWS call fails", (*SHARED, "-m", marked, "tests/faults")),
-        Stage(
-            "end-to-end tests on the deployed stack",
-            ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder", "-m", marked, "tests/e2e"),
-        ),
-    )
+def _in_process(name: str, marked: str, *folders: str) -> Stage:
+    return Stage(name, (*SHARED, "-m", marked, *folders))
+
+
+def _end_to_end(marked: str) -> Stage:
+    processes = ("-n", str(WITH_STACKS), "--dist", "loadfile", "--no-loadscope-reorder")
+    return Stage("end-to-end tests on the deployed stack", (*processes, "-m", marked, "tests/e2e"))
 
 
 COMMANDS: dict[str, tuple[Stage, ...]] = {
     "check": (Stage("fast tests", (*SHARED, *FEW_EXAMPLES, "-m", "not slow and not thorough", *OF_THE_STACK)),),
-    "test": _of_each_kind("not thorough"),
-    "thorough": _of_each_kind("thorough"),
+    "test": (
+        _in_process("unit and integration tests", "not thorough", *IN_PROCESS),
+        _in_process("every AWS call fails", "not thorough", "tests/faults"),
+        _end_to_end("not thorough"),
+    ),
+    "thorough": (
+        _in_process("every AWS call fails in every way, and other long tests", "thorough", *IN_PROCESS, "tests/faults"),
+        _end_to_end("thorough"),
+    ),
     "coverage": (Stage("unit and integration tests, measured", (*SHARED, "-m", "not thorough", "--cov", *IN_PROCESS)),),
 }
 
