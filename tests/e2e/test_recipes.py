@@ -316,7 +316,8 @@ def test_a_run_goes_on_with_the_event_that_it_waits_for(api: Api, runs: Runs, re
 
     event, other, strangers = sender.sign(recipe.event(value), recipe.other(value), recipe.event(stranger))
 
-    assert sender.send(replace(event, body=event.body.replace("e", "f", 1))) == 401
+    forged = sender.send(replace(event, body=event.body.replace("e", "f", 1)))
+    assert forged == 401, api.request("GET", f"{ENDPOINTS}/{recipe.sender}").body
     assert sender.send(other) == 200
     assert sender.send(strangers) == 200
 
