@@ -4,6 +4,7 @@ This is every interleaving of a flow with one whole other thing. Those of two fl
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import pytest
@@ -106,22 +107,46 @@ def pair(flow: str, action: str) -> Any:
     return pytest.param(flow, action, marks=[pytest.mark.thorough] if is_left else [])
 
 
+Places = Callable[[str, bool], list[tuple[int, str]]]
+
+
+@pytest.fixture(scope="module")
+def places(stack: MotoStack) -> Places:
+    """Where another caller finds a token, or a key: a flow without them goes on as if nobody had come.
+
+    After one call is before the next, so a flow of n calls has at most n + 1 places.
+    """
+
+    @cache
+    def places_in(flow: str, with_a_key: bool) -> list[tuple[int, str]]:
+        world, found = World(stack), []
+
+        def look(number: int, when: str) -> None:
+            if world.keys or (world.tokens and not with_a_key):
+                found.append((number, when))
+
+        world.meanwhile = look
+        with world.alive():
+            FLOWS[flow](world)
+        last = len(world.wire.calls) - 1
+        return [(number, when) for number, when in found if when == "before" or number == last]
+
+    return places_in
+
+
 @pytest.mark.parametrize(
     ("flow", "action"), [pair(flow, action) for flow in FLOWS for action in OTHERS if may_come(action, flow)]
 )
 def test_nothing_is_lost_when_another_caller_acts_between_calls(
-    stack: MotoStack, figures: Figures, flow: str, action: str
+    stack: MotoStack, figures: Figures, places: Places, flow: str, action: str
 ) -> None:
-    """After one call is before the next, so a flow of n calls has n + 1 places."""
     lost: dict[str, list[str]] = {}
-    place, calls = 0, ["?"]
-    while place <= len(calls):
+    for place in places(flow, action in OTHERS_WITH_THE_KEY):
         world = World(stack)
         world.outcomes_are_open = True
-        here = (place, "before") if place < len(calls) else (place - 1, "after")
 
-        def act(*now: object, world: World = world, here: object = here) -> None:
-            if now == here:
+        def act(*now: object, world: World = world, place: object = place) -> None:
+            if now == place:
                 with world.lambdas.unwatched():
                     OTHERS[action](world)
 
@@ -132,10 +157,8 @@ def test_nothing_is_lost_when_another_caller_acts_between_calls(
                 world.callback(token, '"in the end"')
             world.come_to_rest()
             problems = world.lost()
-        calls = world.wire.calls
         figures.interleaved += 1
         if problems:
-            lost[" ".join(map(str, here))] = problems
-        place += 1
+            lost[" ".join(map(str, place))] = problems
     figures.lost += len(lost)
     assert lost == {}
