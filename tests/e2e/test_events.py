@@ -96,10 +96,16 @@ def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:
     """Read events until each of these tokens, or of their events' ids, has one. Returns all that were read."""
     found: list[Any] = []
     until = time.monotonic() + PATIENCE
-    while missing := ids - {event["detail"].get("eventId", event["detail"]["id"]) for event in found}:
+    while missing := ids - {_id_of(event) for event in found}:
         assert time.monotonic() < until, f"{len(missing)} of {len(ids)} are without an event"
         found += read()
     return found
+
+
+def _id_of(event: Any) -> str:
+    detail = event["detail"]
+    assert isinstance(detail, dict), event
+    return str(detail.get("eventId", detail["id"]))
 
 
 def started_by(stack: Stack, state_machine_arn: str) -> Callable[[], list[Any]]:
