@@ -14,7 +14,7 @@ from local import zip_file
 from local.stack import ROOT, emulating
 from waitpoints_local.content import TEMPLATE, check_names
 from waitpoints_local.deployment import deploy_here
-from waitpoints_local.stack import Stack, Step, clean_environment, described
+from waitpoints_local.stack import LocalError, Stack, Step, clean_environment, described
 
 CODE = {"functions.zip": "AcceptCallback", "console.zip": "ShowConsole"}
 """Each zip file of code, with a function for which functions/Makefile makes that code."""
@@ -44,14 +44,17 @@ def content() -> dict[str, bytes]:
 
 
 def code() -> dict[str, bytes]:
-    """Return the zip files of the functions' code, as `sam build` lets functions/Makefile make it."""
+    """Return the zip files of the functions' code, as `sam build` lets functions/Makefile make it. Raises LocalError."""
     return {name: _code_of(function) for name, function in CODE.items()}
 
 
 def _code_of(function: str) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         environment = {**clean_environment(), "ARTIFACTS_DIR": folder}
-        subprocess.run(["make", "-s", f"build-{function}"], cwd=ROOT / "functions", env=environment, check=True)
+        command = ["make", "-s", f"build-{function}"]
+        done = subprocess.run(command, cwd=ROOT / "functions", env=environment, capture_output=True, text=True, check=False)
+        if done.returncode:
+            raise LocalError(f"The functions' code could not be copied: {done.stderr.strip()}")
         return zip_file.packed(zip_file.files_of(Path(folder)))
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LOCAL = ROOT / ".local"
 LOCKS = LOCAL / "locks"
 PACKAGE = ROOT / "clients" / "local" / "src"
-"""The folder of the package `waitpoints_local`, which no environment of the clone has installed."""
+"""The folder of the package `waitpoints_local`, which of a clone's environments only `local` has installed."""
 
 
 def emulating(port: int, folder: Path, step: Step = str, environment: str = "emulator") -> AbstractContextManager[Emulator]:

@@ -105,7 +105,7 @@ def test_once_shows_the_main_job_on_a_running_stack(
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Of two runs, as a user has them: the second finds what the first has built."""
+    """Of two runs, as a user has them: the second finds what the first has left."""
     return tmp_path_factory.mktemp("run")
 
 

@@ -4,7 +4,6 @@ This is every interleaving of a flow with one whole other thing. Those of two fl
 """
 
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from tests.faults.flows import CHOSEN, DECISIONS, FLOWS, HOUR, KEYED, REJECTED
 from tests.faults.world import Timeout, World
 
 OTHERS: dict[str, Callable[[World], None]] = {}
+OTHERS_OF_AWS: list[str] = []
 OTHERS_WITH_THE_KEY: list[str] = []
 OTHERS_IN_A_DECISION: list[str] = []
 
@@ -22,6 +22,11 @@ OTHERS_IN_A_DECISION: list[str] = []
 def other(action: Callable[[World], None]) -> Callable[[World], None]:
     OTHERS[action.__name__.replace("_", " ")] = action
     return action
+
+
+def other_of_aws(action: Callable[[World], None]) -> Callable[[World], None]:
+    OTHERS_OF_AWS.append(action.__name__.replace("_", " "))
+    return other(action)
 
 
 def other_with_the_key(action: Callable[[World], None]) -> Callable[[World], None]:
@@ -34,7 +39,7 @@ def other_in_a_decision(action: Callable[[World], None]) -> Callable[[World], No
     return other(action)
 
 
-@other
+@other_of_aws
 def the_stream_and_the_timers_come(world: World) -> None:
     world.come_to_rest()
 
@@ -58,7 +63,7 @@ def another_execution_waits(world: World) -> None:
         world.expect(world.wait(token), token, Timeout())
 
 
-@other
+@other_of_aws
 def the_timeout_passes(world: World) -> None:
     world.come_to_rest()
     world.pass_time(world.clock() + HOUR)
@@ -107,29 +112,32 @@ def pair(flow: str, action: str) -> Any:
     return pytest.param(flow, action, marks=[pytest.mark.thorough] if is_left else [])
 
 
-Places = Callable[[str, bool], list[tuple[int, str]]]
+Places = Callable[[str, str], list[tuple[int, str]]]
 
 
 @pytest.fixture(scope="module")
 def places(stack: MotoStack) -> Places:
-    """Where another caller finds a token, or a key: a flow without them goes on as if nobody had come.
+    """Where an action finds what it is about, in a run without it.
 
     After one call is before the next, so a flow of n calls has at most n + 1 places.
+
+    AWS acts on what is in the table, so anywhere. A caller acts on tokens and keys that were given out: before, the flow goes
+    on as if nobody had come. The last place is always one.
     """
 
-    @cache
-    def places_in(flow: str, with_a_key: bool) -> list[tuple[int, str]]:
+    def places_in(flow: str, action: str) -> list[tuple[int, str]]:
         world, found = World(stack), []
 
         def look(number: int, when: str) -> None:
-            if world.keys or (world.tokens and not with_a_key):
+            known = world.keys if action in OTHERS_WITH_THE_KEY else world.tokens
+            if known or action in OTHERS_OF_AWS:
                 found.append((number, when))
 
         world.meanwhile = look
         with world.alive():
             FLOWS[flow](world)
         last = len(world.wire.calls) - 1
-        return [(number, when) for number, when in found if when == "before" or number == last]
+        return [place for place in found if place[1] == "before"] + [(last, "after")]
 
     return places_in
 
@@ -141,7 +149,7 @@ def test_nothing_is_lost_when_another_caller_acts_between_calls(
     stack: MotoStack, figures: Figures, places: Places, flow: str, action: str
 ) -> None:
     lost: dict[str, list[str]] = {}
-    for place in places(flow, action in OTHERS_WITH_THE_KEY):
+    for place in places(flow, action):
         world = World(stack)
         world.outcomes_are_open = True
 

@@ -1,12 +1,16 @@
 """The stack of a checkout has all functions and no layers."""
 
 import re
+from pathlib import Path
+
+import pytest
 
 from in_process.template import parse
 from local import checkout
 from local.stack import ROOT
 from waitpoints_local.content import parameters
 from waitpoints_local.deployment import ARTIFACT
+from waitpoints_local.stack import LocalError
 
 TEMPLATE = (ROOT / "template.yaml").read_text()
 
@@ -39,3 +43,11 @@ def test_it_brings_all_that_its_template_refers_to() -> None:
     named = set(ARTIFACT.findall(content["template.yaml"].decode()))
     assert named >= checkout.CODE.keys()
     assert content.keys() == named | {"template.yaml"}
+
+
+def test_what_its_makefile_misses_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "functions").mkdir()
+    (tmp_path / "functions" / "Makefile").write_text("$(error Python 3.13 is missing: install it)\n")
+    monkeypatch.setattr(checkout, "ROOT", tmp_path)
+    with pytest.raises(LocalError, match=r"The functions' code could not be copied: .*Python 3\.13 is missing: install it"):
+        checkout.code()
