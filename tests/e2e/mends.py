@@ -28,6 +28,7 @@ from ministack.services.cloudformation import provisioners, stacks
 from tests.e2e import (
     database_probes,
     durable_probes,
+    event_probes,
     history_probes,
     log_probes,
     mail_probes,
@@ -361,6 +362,7 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     **database_probes.PROBES,
     **log_probes.PROBES,
     **mail_probes.PROBES,
+    **event_probes.PROBES,
     **durable_probes.PROBES,
     **states_language_probes.PROBES,
     **history_probes.PROBES,

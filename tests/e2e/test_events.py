@@ -1,6 +1,6 @@
 """The examples in examples/events_… on the deployed stack: no settled token is without its event.
 
-The emulator takes every entry, so failed entries are tested with a fake: `unit/test_announcer.py`.
+The emulator refuses only the content of an event. What else can fail is tested with a fake: `unit/test_announcer.py`.
 """
 
 import json
@@ -61,7 +61,20 @@ def adopt_a_completion(api: Api) -> str:
     return str(kept.body["id"])
 
 
-WAYS: list[Settle] = [complete, complete_what_is_waited_for, fail, let_time_out, adopt_a_completion]
+def complete_with_what_events_refuse(api: Api) -> str:
+    token = api.create()
+    assert api.deliver(token["url"], b"9223372036854775808", {"content-type": "application/json"}).status == 200
+    return str(token["id"])
+
+
+WAYS: list[Settle] = [
+    complete,
+    complete_what_is_waited_for,
+    fail,
+    let_time_out,
+    adopt_a_completion,
+    complete_with_what_events_refuse,
+]
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +117,6 @@ def until_all(ids: set[str], read: Callable[[], list[Any]]) -> list[Any]:
 
 def _id_of(event: Any) -> str:
     detail = event["detail"]
-    assert isinstance(detail, dict), event
     return str(detail.get("eventId", detail["id"]))
 
 
@@ -162,6 +174,7 @@ def test_a_rule_starts_a_state_machine_for_each_settled_token(
         assert event["source"] == "waitpoints"
         assert event["detail-type"] == ("waitpoint.timed_out" if way is let_time_out else "waitpoint.completed")
         assert event["detail"]["ok"] is (way not in (fail, let_time_out))
+        assert event["detail"].get("outputRefused", False) is (way is complete_with_what_events_refuse)
         shown = api.retrieve({"id": token_id})
         assert event["detail"]["completedBy"] == shown["completedBy"]
         assert event["detail"]["completedAt"] == shown["completedAt"]

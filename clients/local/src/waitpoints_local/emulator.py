@@ -35,6 +35,7 @@ from waitpoints_local import (
     database_mends,
     definition_mends,
     durable_mends,
+    event_mends,
     history_mends,
     log_mends,
     mail_mends,
@@ -559,6 +560,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
         apigateway_v1,
         cloudwatch_logs,
         dynamodb,
+        eventbridge,
         lambda_durable,
         lambda_svc,
         ses_v2,
@@ -597,6 +599,8 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     log_mends.find_lines_by_their_terms(cloudwatch_logs)
     mail_mends.keep_raw_mails(ses_v2, app_module)
     mail_mends.authorize_by_the_sender(app_module)
+    event_mends.refuse_malformed_details(eventbridge)
+    event_mends.fail_states_with_failed_entries(stepfunctions)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)
     durable_mends.name_started_executions(lambda_svc)

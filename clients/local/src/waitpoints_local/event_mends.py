@@ -1,0 +1,62 @@
+"""What MiniStack 1.5.33 does differently with events: it takes every entry of PutEvents.
+
+What EventBridge takes: docs.aws.amazon.com/eventbridge/latest/APIReference/API_PutEvents.html. What becomes of the others:
+API_PutEventsResultEntry.html, and docs.aws.amazon.com/step-functions/latest/dg/connect-eventbridge.html.
+"""
+
+import json
+from typing import Any
+
+_MOST = 10  # entries of one request
+
+
+def refuse_malformed_details(eventbridge: Any) -> None:
+    """Refuse an entry whose Detail is no JSON, or has a whole number beyond 64 bits.
+
+    MiniStack 1.5.33 hands on a Detail that it cannot parse as a text.
+    """
+    put = eventbridge._put_events
+
+    def put_the_others(data: Any, **named: Any) -> Any:
+        entries = data.get("Entries", [])
+        refused = [_is_malformed(entry.get("Detail", "{}")) for entry in entries]
+        if not any(refused) or len(entries) > _MOST:
+            return put(data, **named)
+        good = [entry for entry, bad in zip(entries, refused, strict=True) if not bad]
+        answer = json.loads(put({**data, "Entries": good}, **named)[2])
+        of_the_good = iter(answer["Entries"])
+        malformed = {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        results = [malformed if bad else next(of_the_good) for bad in refused]
+        return eventbridge.json_response({"FailedEntryCount": answer["FailedEntryCount"] + sum(refused), "Entries": results})
+
+    eventbridge._put_events = put_the_others
+
+
+def _is_malformed(detail: Any) -> bool:
+    """A state machine may give an object in place of its text."""
+    try:
+        json.loads(detail if isinstance(detail, str) else json.dumps(detail), parse_int=_whole)
+    except (ValueError, RecursionError):
+        return True
+    return False
+
+
+def _whole(digits: str) -> int:
+    number = int(digits)
+    if not -(2**63) <= number < 2**63:
+        raise ValueError(digits)
+    return number
+
+
+def fail_states_with_failed_entries(stepfunctions: Any) -> None:
+    """Fail a state that puts events with EventBridge.FailedEntry if one of them is refused. MiniStack 1.5.33 goes on."""
+    resource = "arn:aws:states:::events:putEvents"
+    put = stepfunctions._SERVICE_DISPATCH[resource]
+
+    def put_or_fail(name: str, arguments: Any) -> Any:
+        answer = put(name, arguments)
+        if answer.get("FailedEntryCount"):
+            raise stepfunctions._ExecutionError("EventBridge.FailedEntry", json.dumps(answer))
+        return answer
+
+    stepfunctions._SERVICE_DISPATCH[resource] = put_or_fail
