@@ -14,7 +14,8 @@ LAYER := $(UV) export -q --frozen --no-hashes --no-annotate --no-header --only-g
 WAITPOINTS := .local/client/bin/waitpoints
 NAMED = $(if $(STACK),--stack "$$STACK")
 SETTINGS = $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(name)=$(subst ','\'',$(value $(name)))'))
-LINT_CODE := .venv/bin/zizmor -q --offline .github && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy && .venv/bin/mypy --python-version 3.10 clients/python
+LINT_CODE := .venv/bin/zizmor -q --offline .github && .venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy
+LINT_CLIENT := .venv/bin/mypy --python-version 3.10 clients/python
 # as `sam validate --lint`, once for all
 LINT_TEMPLATES := .local/sam/bin/cfn-lint --regions us-east-1 --append-rules cfn_lint_serverless.rules -- template.yaml examples/*/template.yaml
 PORT ?= 8787
@@ -57,7 +58,7 @@ client: setup ## Install the Python client into a clean environment of PYTHON=3.
 	@CLIENT_PYTHON="$(PYTHON)" .venv/bin/python -m pytest -q tests/e2e/test_client_install.py
 
 lint: .venv/ready .local/sam/ready ## Check style, format, types, templates, workflows, and that pinned requirements are up to date
-	@$(LINT_TEMPLATES) & templates=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$templates
+	@{ $(LINT_TEMPLATES) && $(LINT_CLIENT); } & beside=$$!; { $(LINT_CODE); } || { wait; exit 1; }; wait $$beside
 	@$(UV) lock --check -q && $(LAYER) layer | diff - layers/dependencies/requirements.txt
 	@$(LAYER) public-keys | diff - layers/public_keys/requirements.txt
 	@$(LAYER) tracing --prune typing-extensions | diff - layers/dependencies/tracing.txt
