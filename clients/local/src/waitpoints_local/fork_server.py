@@ -18,7 +18,12 @@ from typing import Any, NoReturn, TextIO, cast
 
 PACKAGES = ("boto3", "botocore")
 END_OF_LOG = "\x00end of log "  # and the number of the answer that follows
-_FIRST = ("boto3", "botocore.handlers", "pydantic", "aws_lambda_powertools")
+_FIRST = (
+    "boto3",
+    "botocore.handlers",
+    *(f"pydantic.{module}" for module in ("main", "fields", "functional_validators", "types")),  # it imports them when used
+    *(f"aws_lambda_powertools.utilities.{module}" for module in ("batch", "parameters.secrets")),
+)
 
 
 def import_first(layers: str) -> None:
