@@ -1,4 +1,7 @@
-"""DELETE /api/v1/endpoints/{name}: delete an endpoint. Its URL is refused within a minute and never becomes valid again."""
+"""DELETE /api/v1/endpoints/{name}: delete an endpoint.
+
+Its URL is refused within a minute, at once if it had no `verify`, and never becomes valid again.
+"""
 
 from waitpoints import telemetry
 from waitpoints.api.http import Request, Response, http_handler

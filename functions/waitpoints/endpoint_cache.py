@@ -4,11 +4,13 @@ from collections.abc import Callable
 
 from waitpoints.endpoint import Endpoint
 
-CACHED_FOR = 60_000  # milliseconds: a changed or deleted endpoint takes effect within this time
+CACHED_FOR = 60_000  # milliseconds: a change of an endpoint with `verify`, or its end, takes effect within this time
 
 
 class EndpointCache:
     """Keeps what each lookup found, also nothing, for CACHED_FOR.
+
+    An endpoint without `verify` is read for each delivery: from a PUT that adds it, nothing unsigned is accepted any more.
 
     A secret id never returns, so an endpoint that is deleted and put again is found at once under its new URL. A read of the
     new one also ends what was found under the old URL. Look up only what a valid URL names: the cache has one entry for each
@@ -24,7 +26,8 @@ class EndpointCache:
         """Return the endpoint of this name if it has this secret id."""
         now = self._clock()
         read_at, found = self._found.get((name, secret_id), (now - CACHED_FOR, None))
-        if now - read_at >= CACHED_FOR:
+        is_open = found is not None and found.verify is None
+        if is_open or now - read_at >= CACHED_FOR:
             endpoint = self._get(name)
             self._end_replaced(name, endpoint)
             found = endpoint if endpoint and endpoint.secret_id == secret_id else None

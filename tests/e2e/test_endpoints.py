@@ -60,6 +60,26 @@ def test_its_secret_is_read_and_must_have_the_schemes_form(api: Api, secrets: Se
     assert (missing.status, "no secret" in missing.body["error"]) == (422, True)
 
 
+def test_one_that_took_everything_takes_nothing_unsigned_from_the_moment_it_is_signed_or_deleted(
+    api: Api, secrets: Secrets, url: str
+) -> None:
+    signed = {**SETTINGS, "verify": {"scheme": "github", "secret": secrets.make("e2e-endpoint", "the-secret-of-the-sender")}}
+
+    def deliver() -> int:
+        return api.deliver(made["url"], b'{"id": 1}', {"content-type": "application/json"}).status
+
+    made = put(api, url)
+    assert [deliver() for _ in range(2)] == [200, 200]
+    put(api, url, signed)
+    assert [deliver() for _ in range(2)] == [401, 401]
+    api.request("DELETE", url)
+    made = put(api, url)
+    assert deliver() == 200
+    api.request("DELETE", url)
+    put(api, url, signed)
+    assert deliver() == 401
+
+
 @pytest.mark.parametrize(
     ("path", "method", "allowed"),
     [("/e2e", "POST", "DELETE, GET, PUT"), ("/e2e", "PATCH", "DELETE, GET, PUT"), ("", "POST", "GET"), ("", "PUT", "GET")],

@@ -9,10 +9,10 @@ import boto3
 import pytest
 
 from in_process.api_gateway import TOKENS, Api
-from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries
+from in_process.counting.deliveries import COMPLETE_BY_KEY, count_deliveries, signed
 from in_process.counting.meter import Meter
 from in_process.counting.notices import count_notices
-from in_process.counting.options import EXECUTION, count_options
+from in_process.counting.options import EXECUTION, SIGNED, count_options
 from in_process.counting.waits import Added, Bench, Wait, bench
 from in_process.moto_stack import MotoStack
 from openapi.operations import ENDPOINTS
@@ -405,12 +405,12 @@ class TestEndpoint:
         """Make an endpoint. Returns its URL, for a function that has read its signing key."""
         counted.wait()
         counted.api.request("DELETE", f"{ENDPOINTS}/github")
-        put = counted.api.request("PUT", f"{ENDPOINTS}/github", {"key": "body.id", "verify": "none", **settings})
+        put = counted.api.request("PUT", f"{ENDPOINTS}/github", {"key": "body.id", **SIGNED, **settings})
         counted.meter.take()
         return str(put.json["url"])
 
     def calls(self, counted: Bench, url: str, body: Any) -> list[str]:
-        assert counted.api.post(url, body, {"content-type": "application/json"}).status == 200
+        assert counted.api.post(url, *signed(body)).status == 200
         return [call.operation for call in counted.meter.take()]
 
     @pytest.mark.parametrize(
@@ -440,6 +440,10 @@ class TestEndpoint:
         assert others == [[COUNT]] * (endpoint_tally.BURST - 1) + [[]] * (1000 - endpoint_tally.BURST)
         counted.clock.advance(CACHED_FOR - 1)
         assert self.calls(counted, url, {"action": "requested", "id": 1}) == [COUNT]
+
+    def test_without_a_signature_takes_a_read_more_for_each_delivery(self, counted: Bench) -> None:
+        url = self.url(counted, verify="none")
+        assert [self.calls(counted, url, {}) for _ in range(2)] == [["DynamoDB:GetItem", COUNT]] * 2
 
     @pytest.mark.parametrize(
         ("body", "expected"),

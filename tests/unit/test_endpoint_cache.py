@@ -7,9 +7,11 @@ import pytest
 from in_process.fakes.clock import FakeClock
 from waitpoints.endpoint import Endpoint
 from waitpoints.endpoint_cache import CACHED_FOR, EndpointCache
+from waitpoints.token import Verification
 
 OLD, NEW = "a" * 24, "b" * 24
-GITHUB = Endpoint(name="github", secret_id=OLD, key="body.id", verify=None, created_at=1, updated_at=1)
+SIGNED = Verification("github", "GITHUB")
+GITHUB = Endpoint(name="github", secret_id=OLD, key="body.id", verify=SIGNED, created_at=1, updated_at=1)
 
 
 class Table:
@@ -93,3 +95,34 @@ def test_an_absent_endpoint_is_read_once_a_minute_too(cache: EndpointCache, tabl
     clock.advance(CACHED_FOR)
     cache.find("stripe", OLD)
     assert table.reads == 3
+
+
+class TestWithoutVerify:
+    @pytest.fixture(autouse=True)
+    def table(self, table: Table) -> Table:
+        table.endpoints["github"] = replace(GITHUB, verify=None)
+        return table
+
+    def test_an_endpoint_is_read_for_each_delivery(self, cache: EndpointCache, table: Table) -> None:
+        for _ in range(3):
+            assert cache.find("github", OLD) == replace(GITHUB, verify=None)
+        assert table.reads == 3
+
+    def test_the_signature_that_it_is_given_counts_at_once(self, cache: EndpointCache, table: Table) -> None:
+        cache.find("github", OLD)
+        table.endpoints["github"] = GITHUB
+        for _ in range(3):
+            assert cache.find("github", OLD) == GITHUB
+        assert table.reads == 2
+
+    @pytest.mark.parametrize("verify", [None, SIGNED])
+    def test_its_old_url_ends_at_once(self, cache: EndpointCache, table: Table, verify: Verification | None) -> None:
+        cache.find("github", OLD)
+        table.endpoints["github"] = replace(GITHUB, verify=verify, secret_id=NEW)
+        assert cache.find("github", OLD) is None
+        assert cache.find("github", NEW) == replace(GITHUB, verify=verify, secret_id=NEW)
+
+    def test_a_deleted_one_is_absent_at_once(self, cache: EndpointCache, table: Table) -> None:
+        cache.find("github", OLD)
+        del table.endpoints["github"]
+        assert cache.find("github", OLD) is None
