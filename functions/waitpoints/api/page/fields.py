@@ -114,6 +114,7 @@ class Field:
 
 
 YES = "yes"  # the value of a ticked box
+_YES_OR_NO = {YES: True, "true": True, "no": False, "false": False}  # a browser sends nothing for a box that is not ticked
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +235,7 @@ _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser 
 def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
     """Return the value that a person meant, None for an empty field, or a Problem if its text cannot be read as its kind."""
     if field.kind is Kind.YES_NO:
-        return bool(texts)
+        return _yes_or_no(texts)
     if field.kind is Kind.SEVERAL_OF:
         by_text = {choice.text: choice.value for choice in reversed(field.choices)}
         chosen = [by_text.get(text, Problem("not_a_choice")) for text in dict.fromkeys(texts) if text]
@@ -255,6 +256,12 @@ def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
         case Kind.TEXT | Kind.LONG_TEXT:
             return text.replace("\r\n", "\n").replace("\r", "\n")
     assert_never(field.kind)
+
+
+def _yes_or_no(texts: Sequence[str]) -> bool | Problem:
+    if not texts:
+        return False
+    return _YES_OR_NO.get(texts[0], Problem("invalid")) if len(texts) == 1 else Problem("invalid")
 
 
 def _chosen(field: Field, text: str) -> Any:

@@ -321,7 +321,7 @@ def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Pro
     shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
     invalid = " invalid" if problem else ""
     if field.kind is Kind.YES_NO:
-        box = _choice(f"f{at}", "checkbox", field, YES, field.title, bool(texts), required=field.must_be_ticked, **shared)
+        box = _choice(f"f{at}", "checkbox", field, YES, field.title, YES in texts, required=field.must_be_ticked, **shared)
         return element("div", box, hint, error, class_=f"field box{invalid}")
     optional = None if field.required else element("span", f" ({look['optional']})", class_="optional")
     title = join(element("bdi", field.title), optional)
