@@ -19,9 +19,18 @@ class NotJson(ValueError):
     """The text is not JSON, or nests deeper than MAX_DEPTH."""
 
 
+class RepeatedName(NotJson):
+    """An object has two members of one name: readers differ in which of them counts."""
+
+
 def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
     """The value of a JSON text; `parse_int` makes its whole numbers of their digits. Raises NotJson."""
     return _decode(JSONDecoder(parse_constant=_refuse_constant, parse_int=parse_int) if parse_int else _decoder, text)
+
+
+def parse_unambiguous(text: str) -> Any:
+    """As `parse`. Raises RepeatedName where it would take the last one."""
+    return _decode(_unambiguous, text)
 
 
 def check(text: str) -> None:
@@ -58,8 +67,16 @@ def _refuse_constant(name: str) -> Never:
     raise NotJson(f"{name} is not JSON")
 
 
+def _unrepeated(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        raise RepeatedName("an object repeats a name")
+    return found
+
+
 _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
+_unambiguous = JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unrepeated)
 # Keeps no number and no object, which would take most of the time and memory. `len` is the cheapest function for that.
 _checker = JSONDecoder(parse_constant=_refuse_constant, parse_int=len, parse_float=len, object_pairs_hook=len)
 _SPACE = {" ", "\t", "\n", "\r"}

@@ -54,6 +54,7 @@ class Violation:
 TOO_LARGE = Violation("(the body is too large to check)", "#")
 # nested deeper than 255 levels, half of a surrogate pair, or a number that no double can hold
 UNREADABLE = Violation("(the body contains values that cannot be checked)", "#")
+REPEATED = Violation("(an object repeats a name)", "#")
 BEYOND_DOUBLE = "a number is beyond the range of a double"
 UNNAMED = Violation("(the body is too large to name the keyword)", "#")
 
@@ -95,7 +96,7 @@ def find_violation(schema: str, body: str) -> Violation | None:
     if values > MAX_UNIQUE_VALUES and _lists(rules):
         return TOO_LARGE
     try:
-        value = json_text.parse(body)
+        value = json_text.parse_unambiguous(body)
         if "\\u" in body:  # the one way to write half of a surrogate pair, which takes ten times as long to compare
             "".join(_texts(value)).encode()
         numbers = list(_numbers(value))
@@ -104,6 +105,8 @@ def find_violation(schema: str, body: str) -> Violation | None:
         if _steps(rules, values, numbers) > MAX_STEPS:
             return TOO_LARGE
         return _validate(rules, value, values + len(body))
+    except json_text.RepeatedName:
+        return REPEATED
     except ValueError:
         return UNREADABLE
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.payload_schema import MAX_BYTES, TOO_LARGE, UNNAMED, UNREADABLE, Violation, check, find_violation
+from waitpoints.api.payload_schema import MAX_BYTES, REPEATED, TOO_LARGE, UNNAMED, UNREADABLE, Violation, check, find_violation
 from waitpoints.errors import InvalidPayloadSchema
 
 
@@ -192,6 +192,13 @@ HOSTILE = {
     ),
     "the usual slow pattern": ({"not": {"pattern": "^(a+)+$"}}, json.dumps("a" * 500_000 + "b")),
 }
+
+
+@pytest.mark.parametrize("body", ['{"a":"evil","a":true}', '[{"b":{"a":1,"\\u0061":true}}]'])
+def test_a_repeated_name_is_refused(body: str) -> None:
+    """The run gets the text as it was posted, and its reader may take the member that was not checked."""
+    assert find_violation('{"properties":{"a":{"type":"boolean"}}}', body) == REPEATED
+    assert find_violation("{}", body) == REPEATED
 
 
 def test_more_unique_items_than_can_be_compared_in_time_are_refused() -> None:
