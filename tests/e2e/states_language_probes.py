@@ -4,6 +4,7 @@
 """
 
 import json
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -565,6 +566,16 @@ DEFINITIONS = [
     refuses("wrong_jsonata", machine(jsonata(Output="{% $states. %}")), "Unexpected end of expression at /States/First/Output"),
     refuses_nothing_that_aws_takes,
 ]
+def a_result_is_json() -> bool:
+    refused = ["{", "NaN", "Infinity", "1e400", "[-1e400]", "9" * 5000, ""]
+    answers = []
+    for output in ["1e308", '{"a": 9007199254740993}', "null", *refused]:
+        with patch.dict(stepfunctions._task_tokens, {"a task": {"event": threading.Event()}}):
+            status, _, body = stepfunctions._send_task_success({"taskToken": "a task", "output": output})
+            answers.append((status, json.loads(body).get("__type", "")))
+    return answers == [(200, "")] * 3 + [(400, "InvalidOutput")] * len(refused)
+
+
 ALL_PROBES = {
     path_mends.read_paths: [*MISSING_PATHS, what_is_there_is_read],
     path_mends.fill_whole_templates: TEMPLATES,
@@ -583,6 +594,7 @@ ALL_PROBES = {
     states_language_mends.fail_choices_without_a_match: CHOICES,
     path_mends.keep_variables: VARIABLES,
     states_language_mends.give_each_attempt_its_task_token: TOKENS,
+    states_language_mends.refuse_results_that_are_no_json: [a_result_is_json],
     states_language_mends.limit_outputs: LIMITS,
     states_language_mends.limit_events: [the_last_event_is_the_failure],
     branch_mends.stop_with_the_first_failure: ENDS,

@@ -44,6 +44,23 @@ def test_a_token_completed_while_the_wait_registers_resumes_it(api: Api) -> None
     assert results == [("SUCCEEDED", json.loads(WEBHOOK))] * len(tokens)
 
 
+@pytest.mark.parametrize("is_waited_for", [True, False])
+@pytest.mark.parametrize("output", [b"1e400", b"9" * 5000], ids=["beyond a double", "5,000 digits"])
+def test_a_run_that_cannot_be_given_the_output_fails_with_an_error_that_a_state_may_catch(
+    api: Api, output: bytes, is_waited_for: bool
+) -> None:
+    """Which numbers AWS refuses is not documented; the emulator refuses these."""
+    token = api.create()
+    execution = api.start_waiting(token) if is_waited_for else ""
+    if is_waited_for:
+        api.wait_until_registered(token)
+
+    assert api.deliver(token["url"], output, {"content-type": "application/json"}).status == 200
+
+    assert api.result(execution or api.start_waiting(token)) == ("FAILED", "WaitpointOutputRefused")
+    assert api.retrieve(token)["output"] == output.decode()
+
+
 def test_one_of_many_simultaneous_callbacks_wins_and_all_are_answered_with_success(api: Api) -> None:
     token = api.create()
     execution = api.start_waiting(token)

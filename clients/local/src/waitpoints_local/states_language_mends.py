@@ -8,6 +8,7 @@ errors in Step Functions workflows", and in what LocalStack has recorded of AWS:
 
 import copy
 import json
+import math
 import re
 from collections.abc import Callable
 from typing import Any
@@ -415,6 +416,35 @@ def give_each_attempt_its_task_token(stepfunctions: Any) -> None:
         setattr(stepfunctions, name, with_new_token(getattr(stepfunctions, name)))
 
 
+def refuse_results_that_are_no_json(stepfunctions: Any) -> None:
+    """Answer InvalidOutput to a SendTaskSuccess whose output is no JSON, as the API reference says.
+
+    So is a number that Python cannot hold: what AWS does with one is not documented. MiniStack 1.5.33 takes every text, and the
+    execution then fails with States.Runtime, which no `Catch` catches.
+    """
+    send = stepfunctions._send_task_success
+
+    def send_json(data: Any) -> Any:
+        if data.get("taskToken") in stepfunctions._task_tokens and not _is_json(data.get("output", "{}")):
+            return stepfunctions.error_response_json("InvalidOutput", "Invalid Output: the output is no valid JSON", 400)
+        return send(data)
+
+    stepfunctions._send_task_success = send_json
+
+
+def _is_json(text: str) -> bool:
+    def finite(number: str) -> float:
+        if math.isfinite(found := float(number)):
+            return found
+        raise ValueError(number)
+
+    try:
+        json.loads(text, parse_float=finite, parse_constant=finite)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
 MENDS = (
     path_mends.read_paths,
     path_mends.fill_whole_templates,
@@ -433,6 +463,7 @@ MENDS = (
     fail_choices_without_a_match,
     path_mends.keep_variables,
     give_each_attempt_its_task_token,
+    refuse_results_that_are_no_json,
     limit_outputs,
     limit_events,
     branch_mends.stop_with_the_first_failure,
