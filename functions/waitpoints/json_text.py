@@ -107,7 +107,7 @@ def _reading() -> Iterator[None]:
     except NotJson:
         raise
     except json.JSONDecodeError as error:
-        raise NotJson(f"{error.msg} at line {error.lineno}, column {error.colno}") from None
+        raise NotJson(f"{error.msg.removesuffix(' at')} at line {error.lineno}, column {error.colno}") from None
     except RecursionError:
         raise NotJson(_TOO_DEEP) from None
     except ValueError:

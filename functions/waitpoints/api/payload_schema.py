@@ -19,6 +19,7 @@ from waitpoints.errors import InvalidPayloadSchema
 MAX_BYTES = 8192
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
+MAX_REASON = 200  # characters: it repeats what is wrong in the schema
 MAX_STEPS = 10_000_000  # of 0.1 µs: at most about 1 s
 MAX_PATTERN_STEPS = 524_288  # patterns times body characters: at most about 1.5 s
 MAX_NAMING_STEPS = 1_000_000  # naming the keyword copies the body for each branch of anyOf and oneOf
@@ -77,7 +78,8 @@ def check(schema: str) -> None:
     try:
         _validator(value)
     except jsonschema_rs.ValidationError as error:
-        raise InvalidPayloadSchema(f"Invalid payloadSchema at {_pointer(error.instance_path)}") from None
+        why = f"{_pointer(error.instance_path)}: {error.message[:MAX_REASON]}"
+        raise InvalidPayloadSchema(f"Invalid payloadSchema at {why}") from None
     except ValueError:
         raise InvalidPayloadSchema("Invalid payloadSchema: nested too deeply, or invalid Unicode") from None
 

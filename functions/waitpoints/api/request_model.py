@@ -5,6 +5,7 @@ Each body is in a module of its own: pydantic builds a validator when a model is
 
 import re
 from collections.abc import Sequence
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -63,7 +64,9 @@ def validate[Model: BaseModel](model: type[Model], value: Any, *, ignore_unknown
         return model.model_validate(value, extra="ignore")
     except ValidationError as error:
         problems = error.errors(include_url=False)[:MOST_PROBLEMS]
-        raise InvalidRequest("Validation error: " + ", or ".join(_problem(model, it) for it in problems)) from None
+        of_fields = groupby(problems, lambda it: it["loc"][:1])
+        said = [", or ".join(_problem(model, it) for it in of_field) for _, of_field in of_fields]  # a field has alternatives
+        raise InvalidRequest("Validation error: " + "; ".join(said)) from None
 
 
 def _refuse_unknown(model: type[BaseModel], value: Any) -> None:

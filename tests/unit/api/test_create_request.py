@@ -31,6 +31,7 @@ class TestCreate:
         ("body", "message"),
         [
             (b"{", "Invalid JSON: Expecting property name enclosed in double quotes at line 1, column 2"),
+            (b'{"tags": "\n"}', "Invalid JSON: Invalid control character at line 1, column 11"),
             (b"[" * 2000 + b"]" * 2000, "nested deeper than 500 levels"),
             (b"\xff", "Invalid JSON"),
             (b'{"timeout": NaN}', "Invalid JSON"),

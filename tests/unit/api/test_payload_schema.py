@@ -9,7 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.api.payload_schema import MAX_BYTES, REPEATED, TOO_LARGE, UNNAMED, UNREADABLE, Violation, check, find_violation
+from waitpoints.api.payload_schema import (
+    MAX_BYTES,
+    MAX_REASON,
+    REPEATED,
+    TOO_LARGE,
+    UNNAMED,
+    UNREADABLE,
+    Violation,
+    check,
+    find_violation,
+)
 from waitpoints.errors import InvalidPayloadSchema
 
 
@@ -73,8 +83,9 @@ def nested(levels: int, name: str = "not") -> Any:
 @pytest.mark.parametrize(
     ("schema", "reason"),
     [
-        ({"type": "nope"}, "#/type"),
-        ({"properties": {"a": {"minLength": -1}}}, "#/properties/a/minLength"),
+        ({"type": "nope"}, '#/type: "nope" is not valid'),
+        ({"properties": {"a": {"minLength": -1}}}, "#/properties/a/minLength: -1 is less than the minimum of 0"),
+        ({"type": ["x" * MAX_REASON]}, f"{'x' * (MAX_REASON - 2)}"),
         ({"$ref": "#/$defs/a"}, "$ref"),
         ({"properties": {"a": {"$dynamicRef": "#x"}}}, "$dynamicRef"),
         ({"anyOf": [{"$recursiveRef": "#"}]}, "$recursiveRef"),

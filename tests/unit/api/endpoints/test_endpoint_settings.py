@@ -89,7 +89,7 @@ class TestPut:
     @pytest.mark.parametrize(
         ("body", "status", "message"),
         [
-            ({}, 400, '"key" is required'),
+            ({}, 400, '"key" is required, such as "body.workflow_run.id"; "verify" is required'),
             ({"key": "body.id"}, 400, '"verify" is required'),
             ({**SMALLEST, "verify": None}, 400, "verify"),
             ({**SMALLEST, "keyTtl": "1h"}, 400, 'did you mean "keyTTL"?'),

@@ -121,7 +121,7 @@ class Endpoints:
             raise Refusal(422, "Invalid name: 1 to 64 characters of a-z, 0-9 and - are accepted")
         refuse_unknown(body, FIELDS)
         if missing := [f'"{member}" is required, such as {such}' for member, such in _REQUIRED.items() if member not in body]:
-            raise Refusal(400, f"Validation error: {', or '.join(missing)}")
+            raise Refusal(400, f"Validation error: {'; '.join(missing)}")
         accepted = 'expected an object with "scheme" and "secret", or "none" to accept every delivery to the URL'
         if not isinstance(body["verify"], (str, dict)):
             raise Refusal(400, f'Validation error: {accepted} at "verify"')
