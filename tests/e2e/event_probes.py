@@ -21,6 +21,13 @@ def a_malformed_detail_is_refused() -> bool:
     return (codes, answer["FailedEntryCount"], are_named) == (["", refused, "", refused, refused, "", refused], 4, True)
 
 
+def what_an_event_needs_is_there() -> bool:
+    whole = {"Source": "s", "DetailType": "t", "Detail": "{}"}
+    entries = [whole, *({name: text for name, text in whole.items() if name != missing} for missing in whole)]
+    answer = json.loads(eventbridge._put_events({"Entries": entries})[2])
+    return [entry.get("ErrorCode") for entry in answer["Entries"]] == [None, *["InvalidArgument"] * 3]
+
+
 def a_state_with_a_failed_entry_fails() -> bool:
     resource = "arn:aws:states:::events:putEvents"
     failed = json.dumps({"FailedEntryCount": 1, "Entries": [{"ErrorCode": "MalformedDetail"}]}).encode()
@@ -34,9 +41,9 @@ def a_state_with_a_failed_entry_fails() -> bool:
 
 
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
-    "refuse_malformed_details": (
-        [a_malformed_detail_is_refused],
-        lambda: event_mends.refuse_malformed_details(eventbridge),
+    "refuse_malformed_entries": (
+        [a_malformed_detail_is_refused, what_an_event_needs_is_there],
+        lambda: event_mends.refuse_malformed_entries(eventbridge),
     ),
     "fail_states_with_failed_entries": (
         [a_state_with_a_failed_entry_fails],

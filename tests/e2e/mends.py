@@ -165,6 +165,18 @@ def branches_that_wait_have_task_tokens_of_their_own() -> bool:
     return len(set(task_tokens)) == 2
 
 
+def a_function_without_a_payload_gets_an_empty_object() -> bool:
+    given: list[Any] = []
+    resource = "arn:aws:states:::lambda:invoke"
+    with patch.object(stepfunctions, "_call_lambda", lambda _, event: given.append(event)):
+        for arguments in ({"FunctionName": "f"}, {"FunctionName": "f", "Payload": "abc"}):
+            stepfunctions._invoke_resource(resource, arguments)
+            error_of(
+                stepfunctions._invoke_with_callback, f"{resource}.waitForTaskToken", arguments, "token", {"TimeoutSeconds": 0.1}
+            )
+    return given == [{}, {}, "abc", "abc"]
+
+
 def a_schedule_is_in_its_group() -> bool:
     body = json.dumps({"GroupName": "mine"}).encode()
     arn = iam_actions.extract_resource_arn("scheduler", "POST", "/schedules/s", {}, body, {}, REGION, ACCOUNT)
@@ -317,6 +329,10 @@ PROBES: dict[str, tuple[list[Probe], Callable[[], Any]]] = {
     "fail_states_whose_function_fails": (
         [a_state_fails_with_its_function, an_error_has_the_name_of_its_class],
         lambda: emulator.fail_states_whose_function_fails(stepfunctions, lambda_svc),
+    ),
+    "invoke_without_a_payload": (
+        [a_function_without_a_payload_gets_an_empty_object],
+        lambda: emulator.invoke_without_a_payload(stepfunctions),
     ),
     "give_branches_their_own_context": (
         [branches_that_wait_have_task_tokens_of_their_own],

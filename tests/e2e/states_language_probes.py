@@ -137,6 +137,8 @@ MISSING_PATHS = [
     fails("a_state_of_a_branch", RUNTIME, parallel(MISSING)),
     fails("a_seconds_path", RUNTIME, {"Type": "Wait", "SecondsPath": "$.nosuch"}),
     fails("a_timestamp_path", RUNTIME, {"Type": "Wait", "TimestampPath": "$.nosuch"}),
+    fails("an_index_beyond_the_end_of_an_array", RUNTIME, {"InputPath": "$.list[2]"}),
+    fails("an_index_before_its_beginning", RUNTIME, {"Parameters": {"x.$": "$.list[-3]"}}),
     fails("an_index_of_no_array", RUNTIME, {"Parameters": {"x.$": "$.text[0]"}}),
     fails("a_wildcard_under_nothing", RUNTIME, {"Parameters": {"x.$": "$.nosuch[*]"}}),
     fails("a_filter_which_the_local_engine_cannot_read", RUNTIME, {"Parameters": {"x.$": "$.list[?(@ =~ /1/)]"}}),
@@ -149,13 +151,13 @@ MISSING_PATHS = [
 
 
 def what_is_there_is_read() -> bool:
-    template = {"null.$": "$.null", "beyond.$": "$.list[7]", "none.$": "$.list[*].x", "id.$": "$$.Execution.Id", "all.$": "$"}
-    read: State = {"null": None, "beyond": None, "none": [], "id": "e", "all": GIVEN}
+    template = {"null.$": "$.null", "none.$": "$.list[*].x", "id.$": "$$.Execution.Id", "all.$": "$"}
+    read: State = {"null": None, "none": [], "id": "e", "all": GIVEN}
     return ended({"Parameters": template})[0] == read and ended(MISSING)[1] == RUNTIME
 
 
 def what_is_missing_is_not_present() -> bool:
-    return all(ended(choice(Variable=path, IsPresent=False))[0] == "caught" for path in ("$.nosuch", "$variable"))
+    return all(ended(choice(Variable=path, IsPresent=False))[0] == "caught" for path in ("$.nosuch", "$variable", "$.list[2]"))
 
 
 COMPARISONS = [
@@ -566,6 +568,8 @@ DEFINITIONS = [
     refuses("wrong_jsonata", machine(jsonata(Output="{% $states. %}")), "Unexpected end of expression at /States/First/Output"),
     refuses_nothing_that_aws_takes,
 ]
+
+
 def a_result_is_json() -> bool:
     refused = ["{", "NaN", "Infinity", "1e400", "[-1e400]", "9" * 5000, ""]
     answers = []

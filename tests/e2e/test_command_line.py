@@ -287,6 +287,15 @@ class TestTry:
         assert "the execution is stopped" in done.stderr
         assert self.machines(waitpoints) == []
 
+    def test_an_answer_of_somebody_who_is_not_asked_ends_it_with_those_who_are(self, waitpoints: CommandLine) -> None:
+        (waitpoints.folder / "machine.asl.json").write_text(APPROVALS["in JSONPath"])
+        page = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "go", "label": "Go"}]}
+        for options, asked in ((["--page", json.dumps(page)], "ann, bo"), ([], "it has none")):
+            answer = 'Wait for approval as anne={"action": "go"}'
+            done = waitpoints.run("try", "machine.asl.json", *options, "--answer", answer)
+            assert (done.returncode, f"anne is none of its approvers: {asked}" in done.stdout) == (1, True), done.stdout
+        assert self.machines(waitpoints) == []
+
     def test_runs_a_machine_of_a_template_whose_stand_in_fails_twice_from_any_folder(
         self, waitpoints: CommandLine, tmp_path_factory: pytest.TempPathFactory
     ) -> None:

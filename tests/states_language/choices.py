@@ -102,6 +102,7 @@ COMPARISONS = [
         _asks("IsNull false", False, "$.null", IsNull=False),
         _asks("IsPresent of nothing", False, "$.no", IsPresent=True),
         _asks("IsPresent false of nothing", True, "$.no", IsPresent=False),
+        _asks("IsPresent of an index beyond the end", False, "$.list[9]", IsPresent=True),
         _asks("IsPresent under nothing", False, "$.no.more", IsPresent=True),
         choose("IsTimestamp of a date", False, "2024-01-01", Variable="$", IsTimestamp=True),
         choose("IsTimestamp without a zone", False, "2024-01-01T00:00:00", Variable="$", IsTimestamp=True),

@@ -85,6 +85,14 @@ PATHS = [
         case("missing path under a number", {"InputPath": "$.n.x"}, fails(RUNTIME), GIVEN),
     ),
     *resting_on(
+        "https://github.com/json-path/JsonPath#what-is-returned-when",
+        "An index beyond the end of an array leads nowhere.",
+        case("missing index", {"InputPath": "$.o.b[3]"}, fails(RUNTIME), GIVEN),
+        case("missing index in a template", {"Parameters": {"x.$": "$.o.b[3]"}}, fails(RUNTIME), GIVEN),
+        case("missing index from the end", {"InputPath": "$.o.b[-4]"}, fails(RUNTIME), GIVEN),
+        case("missing index in a function", {"Parameters": {"x.$": "States.Array($.o.b[3])"}}, fails(RUNTIME), GIVEN),
+    ),
+    *resting_on(
         f"{SPEC}#path",
         "A path has the syntax of JSONPath. Several values are gathered in an array.",
         path("a field in brackets", "$['o']['a']", 1),

@@ -229,15 +229,19 @@ class TestTime:
         monkeypatch.setattr(clock, "skip", skip)
         return calls
 
-    @pytest.mark.parametrize(("time", "seconds"), [("4h", 14400), ("1d12h", 129600), (90, 90), (timedelta(minutes=2), 120)])
+    @pytest.mark.parametrize(
+        ("time", "seconds"), [("4h", 14400), ("1d12h", 129600), ("0s", 0), (90, 90), (timedelta(minutes=2), 120)]
+    )
     def test_it_is_skipped(self, clocks: list[Any], time: Any, seconds: float) -> None:
         run, _ = live()
         assert run.skip(time) == [clock.Skipped("Ask", "timeout", seconds)]
         assert clocks == [(run.arn, seconds)]
 
-    def test_what_is_no_time_is_refused(self) -> None:
-        with pytest.raises(ValueError, match="'soon' is no time"):
-            live()[0].skip("soon")
+    @pytest.mark.parametrize("time", ["soon", "1.5h", "-1h", "1mo", "1h-30m", "4 h", "4", ""])
+    def test_what_is_no_time_is_refused(self, clocks: list[Any], time: str) -> None:
+        with pytest.raises(ValueError, match=f'{time!r} is no time: write "90s"'):
+            live()[0].skip(time)
+        assert clocks == []
 
     def test_a_token_times_out(self, monkeypatch: pytest.MonkeyPatch) -> None:
         run, scripted = live()

@@ -251,6 +251,24 @@ def fail_states_whose_function_fails(stepfunctions: Any, lambda_svc: Any) -> Non
     stepfunctions._call_lambda, stepfunctions._invoke_with_callback = call_lambda_for_state, invoke_and_wait
 
 
+def invoke_without_a_payload(stepfunctions: Any) -> None:
+    """Give the function of a `lambda:invoke` without Payload an empty object.
+
+    Without a payload the runtime gives a function `{}`. MiniStack 1.5.33 gives it all of the state's Parameters.
+    """
+
+    def with_payload(invoke: Callable[..., Any]) -> Callable[..., Any]:
+        def invoke_with_payload(resource: str, arguments: Any, *rest: Any) -> Any:
+            if "states:::lambda:invoke" in resource and isinstance(arguments, dict):
+                arguments = {"Payload": {}, **arguments}
+            return invoke(resource, arguments, *rest)
+
+        return invoke_with_payload
+
+    for name in ("_invoke_resource", "_invoke_with_callback"):
+        setattr(stepfunctions, name, with_payload(getattr(stepfunctions, name)))
+
+
 def give_branches_their_own_context(stepfunctions: Any) -> None:
     """Give each branch of a Parallel state its own context object, as AWS does.
 
@@ -575,6 +593,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     match_what_is_absent(lambda_svc)
     retry_failed_records(lambda_svc)
     fail_states_whose_function_fails(stepfunctions, lambda_svc)
+    invoke_without_a_payload(stepfunctions)
     give_branches_their_own_context(stepfunctions)
     authorize_schedules_in_their_group(iam_actions)
     authorize_batches_as_messages(iam_actions)
@@ -599,7 +618,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
     log_mends.find_lines_by_their_terms(cloudwatch_logs)
     mail_mends.keep_raw_mails(ses_v2, app_module)
     mail_mends.authorize_by_the_sender(app_module)
-    event_mends.refuse_malformed_details(eventbridge)
+    event_mends.refuse_malformed_entries(eventbridge)
     event_mends.fail_states_with_failed_entries(stepfunctions)
     poll_without_rest(esm_wake)
     durable_mends.make_durable_functions(lambda_svc, provisioners)

@@ -7,7 +7,7 @@ AWS evaluates paths with Jayway's JsonPath, whose functions, such as `length()`,
 
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -165,14 +165,10 @@ def _field(name: str) -> Step:
 
 
 def _items(places: list[int]) -> Step:
-    """An index beyond the end is null, as it is on AWS; of several indices, only those that are there count."""
+    """Beyond the end there is nothing: `IsPresent` of `$.list[0]` is how state machines ask if a list is empty."""
 
-    def of(value: list[Any]) -> Iterator[Any]:
-        for place in places:
-            if -len(value) <= place < len(value):
-                yield value[place]
-            elif len(places) == 1:
-                yield None
+    def of(value: list[Any]) -> list[Any]:
+        return [value[place] for place in places if -len(value) <= place < len(value)]
 
     return lambda values, _: [item for value in values if isinstance(value, list) for item in of(value)]
 

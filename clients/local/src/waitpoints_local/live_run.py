@@ -1,6 +1,7 @@
 """A run of a state machine under test: each question waits for its answer, or fails with the path that the run took."""
 
 import json
+import re
 import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 FIRST_PAUSE, LONGEST_PAUSE, PAUSE_FACTOR = 0.03, 0.25, 1.3  # seconds between two looks at the run
 REQUEST_TIMEOUT = 35.0  # seconds
 Found = TypeVar("Found")
+_DURATION = re.compile(r"(?:[0-9]+[wdhms])+")
 
 
 class LiveRun:
@@ -48,10 +50,10 @@ class LiveRun:
 
     def skip(self, time: str | float | timedelta) -> list[clock.Skipped]:
         __tracebackhide__ = True
+        if isinstance(time, str) and not _DURATION.fullmatch(time):
+            raise ValueError(f'{time!r} is no time: write "90s", "4h" or "1d12h" (w, d, h, m, s)')
         seconds = read_duration(time) if isinstance(time, str) else time
         seconds = seconds.total_seconds() if isinstance(seconds, timedelta) else seconds
-        if isinstance(time, str) and not seconds:
-            raise ValueError(f'{time!r} is no time: write "90s", "4h" or "1d12h"')
         try:
             skipped = clock.skip(self._run.stack, self.arn, seconds)
         except clock.ClockProblem as problem:
@@ -169,7 +171,7 @@ class LiveToken:
     def answer(self, value: Any, *, by: str | None = None) -> None:
         __tracebackhide__ = True
         token = self._read()
-        people = ", ".join(person.id for person in (*token.approvers, *(token.escalation.to if token.escalation else ())))
+        people = ", ".join(doors.people(token))
         if people and by is None:
             raise self._refused(f"say who answers, with by=…: {people}")
         if token.status != "WAITING":

@@ -55,6 +55,19 @@ def test_an_approver_is_answered_for_before_everyone() -> None:
     assert of((To("Ask", None, "ann"), Answer("by ann"))).find("1", ASK, "bo") is None
 
 
+def test_the_approvers_of_a_place_are_named() -> None:
+    of_others = (
+        (To("Ask", (2,), "cy"), Answer(1)),
+        (To("Other", None, "di"), Answer(1)),
+        (To("Ask"), Answer(1)),
+        (To(), Answer(1)),
+    )
+    answers = of((To("Ask", None, "ann"), Answer(1)), (To("Ask", (1,), "bo"), Answer(1)), *of_others)
+    assert answers.name_approvers(Place("Ask", (1,))) == {"ann", "bo"}
+    assert answers.name_approvers(Place("Ask")) == {"ann"}
+    assert answers.name_approvers(Place("Third")) == set()
+
+
 def test_what_no_token_got_is_told() -> None:
     answers = of((To("Ask"), Answer(1)), (To("Ask"), Answer(2)), (To("Other", (1,), "ann"), TimeOut()))
     answers.find("1", ASK)

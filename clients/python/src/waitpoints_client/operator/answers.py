@@ -71,6 +71,11 @@ class Answers:
         self._used.add((to, turn))
         return self.replies[to][turn]
 
+    def name_approvers(self, place: Place) -> set[str]:
+        """Return the approvers whose replies are for the token that the state at `place` waits for."""
+        of_all = (None, place.items)
+        return {to.approver for to in self.replies if to.approver and to.state == place.state and to.items in of_all}
+
     def covers(self, place: Place) -> bool:
         """Whether the token that the state at `place` waits for gets a reply from whoever is asked."""
         return any(to in self.replies for to in _from_the_most_specific(place, None))

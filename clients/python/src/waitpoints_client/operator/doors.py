@@ -1,7 +1,7 @@
 """Answer a token as those do for whom it was made: by its page, its approvers' links or its URL, or else with the API key."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from waitpoints_client import APIError, Waitpoints
@@ -68,10 +68,20 @@ def _answer_as_approvers(
                 return
 
 
+def people(token: "Token") -> list[str]:
+    """Return the ids of its approvers, and of those whom it escalates to."""
+    return [person.id for person in (*token.approvers, *(token.escalation.to if token.escalation else ()))]
+
+
+def no_approver(name: str, approvers: Iterable[str]) -> str:
+    """Say that nobody of this name answers."""
+    return f"{name} is none of its approvers: {', '.join(approvers) or 'it has none'}"
+
+
 def _link(token: "Token", approver: str) -> str:
     links = {link.approver: link.url for link in token.links}
     if approver not in links:
-        raise Refused(f"{approver} is none of its approvers: {', '.join(links) or 'it has none'}")
+        raise Refused(no_approver(approver, links))
     return links[approver]
 
 
