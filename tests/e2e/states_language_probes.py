@@ -544,6 +544,8 @@ def refuses_nothing_that_aws_takes() -> bool:
         {"Assign": {"x.$": "$.a"}, "Result": {"x.$": "no path"}},
         task(Retry=[{**ALL, "BackoffRate": 2, "MaxDelaySeconds": 9, "JitterStrategy": "FULL"}]),
         jsonata(Type="Wait", Seconds="{% $states.input.n %}"),
+        task(HeartbeatSeconds=8, TimeoutSeconds=9, Retry=[{"ErrorEquals": ["X"]}, ALL]),
+        jsonata(Type="Task", Resource=INVOKE, Arguments={"FunctionName": "f", "Payload": " a "}, Output="{% $states.result %}"),
         {"Type": "Map", "Label": "L", "ItemReader": {**READER, "ReaderConfig": {"InputType": "CSV"}}, "ItemProcessor": ITEM},
         map_of(PASS, ItemProcessor=DISTRIBUTED, ResultWriter={"WriterConfig": {"OutputType": "JSON"}}),
     ]
@@ -566,6 +568,22 @@ DEFINITIONS = [
     ),
     refuses("parameters_in_jsonata", machine(jsonata(Parameters={})), 'Field "Parameters" not allowed in States.First'),
     refuses("wrong_jsonata", machine(jsonata(Output="{% $states. %}")), "Unexpected end of expression at /States/First/Output"),
+    refuses("a_long_name", {"StartAt": "a" * 81, "States": {"a" * 81: {"Type": "Pass", "End": True}}}, "over 80 characters"),
+    refuses("a_heartbeat_of_the_timeout", machine(task(HeartbeatSeconds=9, TimeoutSeconds=9)), "smaller than TimeoutSeconds"),
+    refuses("a_wait_of_years", machine({"Type": "Wait", "Seconds": 10**8}), "Seconds must be at most 99999999"),
+    refuses("a_job_of_a_queue", machine(task(Resource="arn:aws:states:::sqs:sendMessage.sync")), "the end of a job"),
+    refuses("all_errors_and_one", machine(task(Retry=[{"ErrorEquals": ["States.ALL", "X"]}])), "must stand alone"),
+    refuses("all_errors_first", machine(task(Retry=[ALL, {"ErrorEquals": ["X"]}])), "must be in the last retrier"),
+    refuses("a_variable_named_states", machine({"Assign": {"states.$": "$"}}), "the variable states is reserved"),
+    refuses(
+        "a_way_back_to_paths", {**machine({"QueryLanguage": "JSONPath"}), "QueryLanguage": "JSONata"}, "cannot use JSONPath"
+    ),
+    refuses("a_space_before_an_expression", machine(jsonata(Output={"a": [" {% 1 %}"]})), "in Output has a space"),
+    refuses(
+        "a_result_before_it_is_there", machine(parallel(PASS, **jsonata(Arguments={"a": "{% $states.result %}"}))), "alone"
+    ),
+    refuses("an_error_that_nobody_caught", machine(jsonata(Output="{% $states.errorOutput %}")), "in a Catch alone"),
+    refuses("what_is_wrong_in_a_branch", machine(parallel({"Assign": {"states": 1}})), "is reserved"),
     refuses_nothing_that_aws_takes,
 ]
 

@@ -17,7 +17,7 @@ GIVEN = {"n": 3, "null": None, "err-x": 5, "o": {"a": 1, "b": [10, 20]}, "list":
         ("$.err-x", 5),
         ("$.['n']", 3),
         ('$["o"].b[1]', 20),
-        ("$.o.b[9]", None),
+        ("$.o.b[-2]", 10),
         ("$.o.b[0,9]", [10]),
         ("$.list[*].k", [1, 2]),
         ("$.list[*].no", []),
@@ -33,7 +33,7 @@ def test_a_path_leads_to_its_value(path: str, value: Any) -> None:
     assert same_json(value_at(path, GIVEN), value)
 
 
-@pytest.mark.parametrize("path", ["$.no", "$.n.x", "$.null.x", "$.n[0]", "$['o']['c']", "$.no[*]"])
+@pytest.mark.parametrize("path", ["$.no", "$.n.x", "$.null.x", "$.n[0]", "$.o.b[9]", "$.o.b[-4]", "$['o']['c']", "$.no[*]"])
 def test_a_definite_path_may_lead_to_nothing(path: str) -> None:
     with pytest.raises(NoSuchValue):
         value_at(path, GIVEN)

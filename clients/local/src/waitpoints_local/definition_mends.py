@@ -1,6 +1,8 @@
 """How a state machine is checked before it runs. `emulator.py` applies it.
 
-statelint knows the States Language, MiniStack the syntax of JSONata.
+statelint knows the States Language, MiniStack the syntax of JSONata. What both overlook is here: from the States Language
+(https://states-language.net/spec.html), and from the guide's pages "Transforming data with JSONata", "Passing data between
+states with variables" and "Wait workflow state" (https://docs.aws.amazon.com/step-functions/latest/dg/).
 """
 
 import json
@@ -14,6 +16,13 @@ _AWS_TAKES_IT = re.compile(
     r'|ResultWriter does not have required field "Resource"'
 )
 """What statelint 3.1.0 refuses and AWS does not."""
+_LONGEST_NAME, _LONGEST_WAIT = 80, 99_999_999
+_ALL = "States.ALL"
+_SYNC = re.compile(r"arn:[\w-]+:states:::(?:lambda|sqs|sns|events|dynamodb|apigateway):\w+\.sync")
+"""Services that have no jobs: docs.aws.amazon.com/step-functions/latest/dg/integrate-optimized.html, "Run a Job"."""
+_INNER = ("Branches", "ItemProcessor", "Iterator")
+_AFTER_A_RESULT = ("Assign", "Output")
+_EXPRESSION = re.compile(r"\{%.*%\}", re.DOTALL)
 _TEMPLATE = re.compile(r'Field "(.*\.\$)" of .* is not a JSONPath or intrinsic function expression')
 
 
@@ -51,6 +60,72 @@ def _problems(definition: str, find_wrong_jsonata: Callable[[str], str | None]) 
             yield text.replace("State Machine.", "")
     if wrong := find_wrong_jsonata(definition):
         yield " ".join(wrong.split())
+    if isinstance(machine.get("States"), dict):
+        yield from _overlooked(machine)
+
+
+def _overlooked(machine: dict[str, Any]) -> Iterator[str]:
+    of_all = machine.get("QueryLanguage")
+    for name, state in _states(machine):
+        for problem in _overlooked_in(name, state, state.get("QueryLanguage", of_all) == "JSONata"):
+            yield f'State "{name}": {problem}'
+        if of_all == "JSONata" and state.get("QueryLanguage") == "JSONPath":
+            yield f'State "{name}": it cannot use JSONPath in a state machine that uses JSONata'
+
+
+def _states(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each state, also those of branches and iterations, wherever they are."""
+    if isinstance(value, dict):
+        own = value.get("States")
+        for name, state in own.items() if isinstance(own, dict) else ():
+            if isinstance(state, dict):
+                yield name, state
+                yield from _states([state.get(part) for part in _INNER])
+    elif isinstance(value, list):
+        for member in value:
+            yield from _states(member)
+
+
+def _overlooked_in(name: str, state: dict[str, Any], is_jsonata: bool) -> Iterator[str]:
+    if len(name) > _LONGEST_NAME:
+        yield f"its name has over {_LONGEST_NAME} characters"
+    heartbeat, timeout, seconds = (state.get(field) for field in ("HeartbeatSeconds", "TimeoutSeconds", "Seconds"))
+    if isinstance(heartbeat, int) and isinstance(timeout, int) and heartbeat >= timeout:
+        yield "HeartbeatSeconds must be smaller than TimeoutSeconds"
+    if isinstance(seconds, int) and seconds > _LONGEST_WAIT:
+        yield f"Seconds must be at most {_LONGEST_WAIT}"
+    if _SYNC.match(str(state.get("Resource"))):
+        yield f"{state['Resource']} cannot wait for the end of a job"
+    errors = [retrier.get("ErrorEquals") for retrier in state.get("Retry") or () if isinstance(retrier, dict)]
+    if any(isinstance(names, list) and _ALL in names and len(names) > 1 for names in errors):
+        yield f"{_ALL} must stand alone in ErrorEquals"
+    if any(isinstance(names, list) and _ALL in names for names in errors[:-1]):
+        yield f"{_ALL} must be in the last retrier"
+    assigned = state.get("Assign")
+    if isinstance(assigned, dict) and {"states", "states.$"} & assigned.keys():
+        yield "the variable states is reserved"
+    if is_jsonata:
+        yield from _overlooked_in_jsonata(state)
+
+
+def _overlooked_in_jsonata(state: dict[str, Any]) -> Iterator[str]:
+    own = {field: value for field, value in state.items() if field not in (*_INNER, "Comment", "Catch")}
+    for field, value in own.items():
+        for text in _texts(value):
+            if text != text.strip() and _EXPRESSION.fullmatch(text.strip()):
+                yield f"an expression in {field} has a space before {{% or after %}}"
+            elif _EXPRESSION.fullmatch(text) and "$states.errorOutput" in text:
+                yield f"$states.errorOutput in {field}: it is there in a Catch alone"
+            elif _EXPRESSION.fullmatch(text) and "$states.result" in text and field not in _AFTER_A_RESULT:
+                yield f"$states.result in {field}: it is there in {' and '.join(_AFTER_A_RESULT)} alone"
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    members = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for member in members:
+        yield from _texts(member)
 
 
 def _bad_templates(value: Any) -> Iterator[str]:
