@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PORT = 8787
-Port = Annotated[int, option("--port", metavar="PORT", help=f"The port on 127.0.0.1, 0 for any free one. Default: {PORT}.")]
+Port = Annotated[
+    int,
+    option("--port", metavar="PORT", min=0, max=65535, help=f"The port on 127.0.0.1, 0 for any free one. Default: {PORT}."),
+]
 
 
 def up(
