@@ -20,6 +20,7 @@ MACHINE: dict[str, Any] = {
         "Begin": {"Type": "Pass", "Next": "Ask"},
         "Ask": WAITS,
         "Each": {"Type": "Map", "ItemProcessor": {"StartAt": "Ask one", "States": {"Ask one": WAITS}}, "End": True},
+        "Cool down": {"Type": "Wait", "Seconds": 14400, "End": True},
         "Rejected": {"Type": "Fail", "Error": "Rejected"},
     },
 }

@@ -50,6 +50,15 @@ def test_a_token_is_answered_and_the_run_ends() -> None:
         _ = run.error
 
 
+def test_what_is_not_json_is_no_answer() -> None:
+    run, _ = live()
+    token = run.waiting("Ask")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        token.answer({"approved": float("nan")})
+    token.answer({"approved": True})
+    assert run.status == "SUCCEEDED"
+
+
 def test_the_failure_of_a_run_has_a_name_and_a_cause_and_its_output_says_where() -> None:
     run, _ = live()
     run.waiting("Ask").answer({"approved": False})
@@ -81,6 +90,20 @@ def test_a_state_that_the_run_did_not_reach_is_named_with_what_happened_instead(
     run.waiting("Ask").answer({"approved": True})
     with pytest.raises(RunError, match='"Ask one", item 2 waits for no token: the run succeeded'):
         run.waiting("Ask one", item=2)
+
+
+def test_a_run_that_waits_for_hours_says_how_they_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def script(run: ScriptedRun) -> Iterator[None]:
+        run.enter("Cool down")
+        while True:
+            yield
+
+    monkeypatch.setattr(rest, "LASTS", 0.2)
+    run, _ = live(script, patience=300)
+    with pytest.raises(RunError) as caught:
+        _ = run.output
+    hint = 'waits 14400 s in "Cool down", which run.skip("14400s") lets pass'
+    assert str(caught.value).startswith(f"The run has not ended: nothing happens in the run, which {hint}\n\nThe path")
 
 
 def test_a_run_that_nobody_answers_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,10 @@ import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from waitpoints_client.operator.definition import states
+
+from waitpoints_local.rest import wait_of
+
 if TYPE_CHECKING:
     from waitpoints_client.operator.history import Place
     from waitpoints_client.operator.machine_run import MachineRun
@@ -36,6 +40,10 @@ _ENDS = {"SUCCEEDED": "succeeded", "FAILED": "failed", "TIMED_OUT": "timed out",
 def where_it_is(run: "MachineRun") -> str:
     """Say where a run is, as the end of a sentence about it."""
     waits = [f"waits in {named(place)} for {completion.token.id}" for place, completion in run.waiting.items()]
+    all_states = dict(states(run.definition.machine))
+    for visit in run.states:
+        if not visit.has_left and (seconds := wait_of(all_states.get(visit.place.state or "", {}))):
+            waits.append(f'waits {seconds} s in {named(visit.place)}, which run.skip("{seconds}s") lets pass')
     if waits:
         return " and ".join(waits)
     inside = next((visit for visit in reversed(run.states) if not visit.has_left), None)

@@ -1,4 +1,4 @@
-"""When a run has come to rest: it goes on only if somebody answers a token, which a test that waits for it does not do."""
+"""When a run has come to rest: it goes on only if somebody answers a token or time passes, and the test does neither."""
 
 import time
 from collections.abc import Mapping
@@ -32,11 +32,12 @@ class Rest:
     def _is_at_rest(self) -> bool:
         inside = [visit.place for visit in self._run.states if not visit.has_left]
         at_work = [place for place in inside if self._states[place.state or ""].get("Type") not in _CONTAINERS]
-        if not at_work or not all(place in self._run.waiting for place in at_work) or _ends_soon(self._machine, self._soon):
+        asking = [place for place in at_work if wait_of(self._states[place.state or ""]) <= self._soon]
+        if not at_work or not all(place in self._run.waiting for place in asking) or _ends_soon(self._machine, self._soon):
             return False
-        if any(_ends_soon(self._states[place.state or ""], self._soon) for place in at_work):
+        if any(_ends_soon(self._states[place.state or ""], self._soon) for place in asking):
             return False
-        tokens = [self._run.waitpoints.get(self._run.waiting[place].token) for place in at_work]
+        tokens = [self._run.waitpoints.get(self._run.waiting[place].token) for place in asking]
         return all(self._waits_on(token) for token in tokens)
 
     @property
@@ -47,6 +48,12 @@ class Rest:
     def _waits_on(self, token: "Token") -> bool:
         ends = token.timeout_at
         return token.status == "WAITING" and (ends is None or ends - datetime.now(UTC) > timedelta(seconds=self._soon))
+
+
+def wait_of(state: Mapping[str, Any]) -> float:
+    """Return how many seconds a Wait state takes that says it itself; 0 for others."""
+    seconds = state.get("Seconds") if state.get("Type") == "Wait" else None
+    return seconds if isinstance(seconds, int) else 0
 
 
 def _ends_soon(timed: Mapping[str, Any], seconds: float) -> bool:

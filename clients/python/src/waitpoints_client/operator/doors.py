@@ -86,4 +86,4 @@ def _link(token: "Token", approver: str) -> str:
 
 
 def _post(waitpoints: Waitpoints, url: str, value: Any) -> None:
-    waitpoints._run(waitpoints._session.deliver(url, json.dumps(value, ensure_ascii=False).encode()))
+    waitpoints._run(waitpoints._session.deliver(url, json.dumps(value, ensure_ascii=False, allow_nan=False).encode()))

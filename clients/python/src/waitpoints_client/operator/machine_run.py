@@ -122,11 +122,12 @@ class MachineRun:
         return {**value, "token": {"id": created.id, "url": created.url}}
 
     def start(self, name: str, value: Any) -> None:
-        """Create the state machine, with the role of the example, and start it."""
+        """Create the state machine, with the role of the example, and start it. Raises ValueError for what is not JSON."""
+        text = json.dumps(value, allow_nan=False)
         name = f"try-{_NO_NAME.sub('-', name)[:60]}-{uuid.uuid4().hex[:8]}"
         made = self.step_functions.create_state_machine(name=name, definition=self.definition.text, roleArn=self.role)
         self.machine = made["stateMachineArn"]
-        started = self.step_functions.start_execution(stateMachineArn=self.machine, input=json.dumps(value))
+        started = self.step_functions.start_execution(stateMachineArn=self.machine, input=text)
         self.execution = started["executionArn"]
 
     def follow(self, seconds: float | None = None) -> Iterator[Event]:
