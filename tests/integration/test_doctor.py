@@ -82,7 +82,7 @@ class TestARound:
     def test_goes_on_where_the_last_one_had_no_more_time(
         self, doctor: Invoke, in_parts: Callable[[int], None], undelivered: Undelivered, clock: FakeClock, waits: FakeWaits
     ) -> None:
-        waiters = [undelivered()[1] for _ in range(20)]
+        waiters = [undelivered()[1] for _ in range(60)]  # so that each quarter of the table has some
         clock.advance(2 * MINUTE)
         in_parts(PARTS // 4)
         told = []
