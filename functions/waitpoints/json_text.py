@@ -30,7 +30,7 @@ def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
 
 def parse_unambiguous(text: str) -> Any:
     """As `parse`. Raises RepeatedName where it would take the last one."""
-    return _decode(_unambiguous, text)
+    return _decode(JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unrepeated), text)
 
 
 def check(text: str) -> None:
@@ -76,7 +76,6 @@ def _unrepeated(members: list[tuple[str, Any]]) -> dict[str, Any]:
 
 _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
-_unambiguous = JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unrepeated)
 # Keeps no number and no object, which would take most of the time and memory. `len` is the cheapest function for that.
 _checker = JSONDecoder(parse_constant=_refuse_constant, parse_int=len, parse_float=len, object_pairs_hook=len)
 _SPACE = {" ", "\t", "\n", "\r"}

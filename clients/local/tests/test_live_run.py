@@ -32,7 +32,7 @@ def short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def live(script: Any = asks, patience: float = 20, **options: Any) -> tuple[LiveRun, ScriptedRun]:
     run = ScriptedRun(script, **options)
-    return LiveRun(run, "mine", patience), run  # type: ignore[arg-type]
+    return LiveRun(run, "mine", patience), run  # type: ignore[arg-type]  # it stands in
 
 
 def test_a_token_is_answered_and_the_run_ends() -> None:

@@ -42,8 +42,8 @@ def find_what_is_wrong(stepfunctions: Any) -> None:
 
 def _problems(definition: str, find_wrong_jsonata: Callable[[str], str | None]) -> Iterator[str]:
     from statelint.config import Config  # noqa: PLC0415 - takes time that an emulator without a check does not need
-    from statelint.linter import Linter  # noqa: PLC0415
-    from statelint.problem import ProblemType  # noqa: PLC0415
+    from statelint.linter import Linter  # noqa: PLC0415 - as above
+    from statelint.problem import ProblemType  # noqa: PLC0415 - as above
 
     try:
         machine = json.loads(definition)
@@ -74,7 +74,10 @@ def _overlooked(machine: dict[str, Any]) -> Iterator[str]:
 
 
 def _states(value: Any) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield each state, also those of branches and iterations, wherever they are."""
+    """Yield each state, also those of branches and iterations.
+
+    The client has such a function, but the emulator's environment has no client.
+    """
     if isinstance(value, dict):
         own = value.get("States")
         for name, state in own.items() if isinstance(own, dict) else ():

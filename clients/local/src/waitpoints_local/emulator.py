@@ -560,20 +560,12 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which they must be made
-    port, parent = sys.argv[1], int(sys.argv[3])
-    api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
-    hold(lock_file)
-    os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
-    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
-    end_with_parent(parent, *sys.argv[6:])
-
-    from hypercorn.asyncio import serve  # noqa: PLC0415 - MiniStack reads its environment on import
-    from hypercorn.config import Config  # noqa: PLC0415 - as above
-    from ministack import app as app_module  # noqa: PLC0415 - as above
-    from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415
-    from ministack.core.concurrency import esm_wake  # noqa: PLC0415
-    from ministack.services import (  # noqa: PLC0415
+def _mended(decisions: Path) -> tuple[App, Callable[[str], Any]]:  # noqa: PLR0915 - a list, and no step of it is another's
+    """Return MiniStack with every mend, in the order in which they must be made, and how it finds an API's domain."""
+    from ministack import app as app_module  # noqa: PLC0415 - MiniStack reads its environment on import
+    from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415 - as above
+    from ministack.core.concurrency import esm_wake  # noqa: PLC0415 - as above
+    from ministack.services import (  # noqa: PLC0415 - as above
         apigateway,
         apigateway_v1,
         cloudwatch_logs,
@@ -584,7 +576,7 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
         ses_v2,
         stepfunctions,
     )
-    from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415
+    from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415 - as above
 
     count_as_tls(app_module)
     record_decisions(iam_evaluator, decisions)
@@ -633,14 +625,28 @@ def main() -> None:  # noqa: PLR0915 - a list of mends, in the order in which th
         mend(stepfunctions)
     definition_mends.find_what_is_wrong(stepfunctions)
     history_mends.write_whole_history(stepfunctions)  # of all that the mends before it do
+    clocked: App = time_mends.with_clocks(app_module.app, stepfunctions)  # the last mend: all others wait by its clocks
+    return clocked, apigateway_v1.find_domain_scope
 
+
+def main() -> None:
+    port, parent = sys.argv[1], int(sys.argv[3])
+    api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
+    hold(lock_file)
+    os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
+    os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
+    end_with_parent(parent, *sys.argv[6:])
+
+    from hypercorn.asyncio import serve  # noqa: PLC0415 - after the environment is set, as MiniStack
+    from hypercorn.config import Config  # noqa: PLC0415 - as above
+
+    app, find_domain = _mended(decisions)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
-    app = time_mends.with_clocks(app_module.app, stepfunctions)  # the last mend: all others wait by its clocks
     throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
-    asyncio.run(serve(with_api_at_root(throttled, api_id_file, apigateway_v1.find_domain_scope), config))
+    asyncio.run(serve(with_api_at_root(throttled, api_id_file, find_domain), config))
 
 
 if __name__ == "__main__":

@@ -253,7 +253,7 @@ def _read_operand(reader: _Reader) -> Callable[[Any, Any], list[Any]]:
         return lambda _, __: [figure]
     for word, meaning in _WORDS.items():
         if reader.take(word):
-            return lambda _, __, meaning=meaning: [meaning]  # type: ignore[misc]
+            return lambda _, __, meaning=meaning: [meaning]  # type: ignore[misc]  # mypy infers no default
     raise UnreadablePath(reader.text)
 
 

@@ -55,17 +55,22 @@ def test_an_approver_is_answered_for_before_everyone() -> None:
     assert of((To("Ask", None, "ann"), Answer("by ann"))).find("1", ASK, "bo") is None
 
 
-def test_the_approvers_of_a_place_are_named() -> None:
-    of_others = (
-        (To("Ask", (2,), "cy"), Answer(1)),
-        (To("Other", None, "di"), Answer(1)),
-        (To("Ask"), Answer(1)),
-        (To(), Answer(1)),
-    )
-    answers = of((To("Ask", None, "ann"), Answer(1)), (To("Ask", (1,), "bo"), Answer(1)), *of_others)
-    assert answers.name_approvers(Place("Ask", (1,))) == {"ann", "bo"}
-    assert answers.name_approvers(Place("Ask")) == {"ann"}
-    assert answers.name_approvers(Place("Third")) == set()
+def test_a_reply_of_nobody_who_is_asked_is_found() -> None:
+    answers = of((To("Ask", None, "anne"), Answer(1)))
+    assert answers.find_stranger(ASK, ["ann", "bo"]) == "anne"
+    assert answers.find_stranger(ASK, []) == "anne"
+    assert answers.find_stranger(OTHER, ["ann"]) is None
+    assert of((To("Ask", (1,), "anne"), Answer(1))).find_stranger(Place("Ask", (1,)), ["ann"]) == "anne"
+
+
+def test_somebody_else_may_be_asked_by_another_item_or_the_next_time() -> None:
+    answers = of((To("Ask", None, "ann"), Answer(1)), (To("Ask", None, "bo"), Answer(2)))
+    assert answers.find_stranger(ASK, ["ann"]) is None
+    assert of((To("Ask", None, "ann"), Answer(1))).find_stranger(Place("Ask", (1,)), ["bo"]) is None
+    again = of((To("Ask", None, "ann"), Answer(1)))
+    again.find("1", ASK, "ann")
+    assert again.find_stranger(ASK, ["bo"]) is None
+    assert of((To("Ask", None, "anne"), Answer(1)), (To(), Answer(2))).find_stranger(ASK, ["ann"]) is None
 
 
 def test_what_no_token_got_is_told() -> None:

@@ -235,7 +235,7 @@ _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser 
 def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
     """Return the value that a person meant, None for an empty field, or a Problem if its text cannot be read as its kind."""
     if field.kind is Kind.YES_NO:
-        return _yes_or_no(texts)
+        return read_box(texts)
     if field.kind is Kind.SEVERAL_OF:
         by_text = {choice.text: choice.value for choice in reversed(field.choices)}
         chosen = [by_text.get(text, Problem("not_a_choice")) for text in dict.fromkeys(texts) if text]
@@ -258,7 +258,8 @@ def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
     assert_never(field.kind)
 
 
-def _yes_or_no(texts: Sequence[str]) -> bool | Problem:
+def read_box(texts: Sequence[str]) -> bool | Problem:
+    """Return whether a yes or no was ticked."""
     if not texts:
         return False
     return _YES_OR_NO.get(texts[0], Problem("invalid")) if len(texts) == 1 else Problem("invalid")

@@ -15,7 +15,7 @@ from waitpoints.api.page import form as page_form
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
-from waitpoints.api.page.fields import YES, Field, Kind, Problem
+from waitpoints.api.page.fields import YES, Field, Kind, Problem, read_box
 from waitpoints.api.page.form import Errors, Values
 from waitpoints.api.page.input import without_bidi_controls
 from waitpoints.api.page.look import Look, isolated, strong
@@ -305,7 +305,7 @@ def _answers(look: Look, page: Page, values: Values) -> Markup:
 
 def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
     if field.kind is Kind.YES_NO:
-        return look["yes"] if texts else look["no"]
+        return look["yes"] if read_box(texts) is True else look["no"]
     titles = {choice.text: choice.title for choice in field.choices}
     return "\n".join(titles.get(text, text) for text in texts).strip() or look["no_answer"]
 
@@ -321,7 +321,9 @@ def _field(look: Look, at: int, field: Field, texts: Sequence[str], problem: Pro
     shared = {"aria_describedby": described, "aria_invalid": "true" if problem else None}
     invalid = " invalid" if problem else ""
     if field.kind is Kind.YES_NO:
-        box = _choice(f"f{at}", "checkbox", field, YES, field.title, YES in texts, required=field.must_be_ticked, **shared)
+        box = _choice(
+            f"f{at}", "checkbox", field, YES, field.title, read_box(texts) is True, required=field.must_be_ticked, **shared
+        )
         return element("div", box, hint, error, class_=f"field box{invalid}")
     optional = None if field.required else element("span", f" ({look['optional']})", class_="optional")
     title = join(element("bdi", field.title), optional)

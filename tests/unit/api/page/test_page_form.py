@@ -43,6 +43,15 @@ class TestConfirm:
         assert "Open until " in page_of(back).text
         assert_untouched(api, token)
 
+    @pytest.mark.parametrize(("written", "is_ticked"), [("false", False), ("no", False), ("true", True)])
+    def test_shows_a_box_as_it_is_taken(self, api: Api, token: dict[str, Any], written: str, is_ticked: bool) -> None:
+        page = page_of(submit(api, token, [*FITTING.items(), ("field.urgent", written)]))
+        assert f"Urgent{'Yes' if is_ticked else 'No'}Regions" in page.text
+        back = page_of(api.post(token["url"], page.press("Go back"), FORM))
+        assert (("field.urgent", "yes") in back.fields) is is_ticked
+        api.post(token["url"], page.press("Confirm: Approve it"), FORM)
+        assert output(api, token)["fields"]["urgent"] is is_ticked
+
     def test_does_not_ask_for_what_does_not_fit(self, api: Api, token: dict[str, Any]) -> None:
         assert submit(api, token, {"field.amount": "x"}).status == 422
         assert api.post(token["url"], b"action=approve&confirmed=yes&field.amount=x", FORM).status == 422

@@ -1,6 +1,6 @@
 """Which answer each token of a run gets: by the state that waits for it, the item of a Map, and the approver."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
@@ -71,10 +71,16 @@ class Answers:
         self._used.add((to, turn))
         return self.replies[to][turn]
 
-    def name_approvers(self, place: Place) -> set[str]:
-        """Return the approvers whose replies are for the token that the state at `place` waits for."""
-        of_all = (None, place.items)
-        return {to.approver for to in self.replies if to.approver and to.state == place.state and to.items in of_all}
+    def find_stranger(self, place: Place, people: Collection[str]) -> str | None:
+        """Return an approver who is not asked for the token of the state at `place`, if its replies are for such alone.
+
+        Another item of a Map, or another token of the state, may ask somebody else: what was given once, or is for each item,
+        is right.
+        """
+        named = [to for to in self.replies if to.approver and to.state == place.state and to.items == (place.items or None)]
+        is_asked = any(to in self.replies for person in people for to in _from_the_most_specific(place, person))
+        is_given = any((to, turn) in self._used for to in named for turn in range(len(self.replies[to])))
+        return None if is_asked or is_given or not named else named[0].approver
 
     def covers(self, place: Place) -> bool:
         """Whether the token that the state at `place` waits for gets a reply from whoever is asked."""

@@ -215,8 +215,8 @@ class MachineRun:
         token, answers = completion.token, self.answers
         if not answers.replies or (token.id in self._answered and not token.approvers):
             return
-        if strangers := answers.name_approvers(place) - set(doors.people(token)):
-            cause = doors.no_approver(min(strangers), doors.people(token))
+        if stranger := answers.find_stranger(place, doors.people(token)):
+            cause = doors.no_approver(stranger, doors.people(token))
             yield self._note(Event("refused", _now(), place, token=token, cause=cause))
             return
         if isinstance(answers.find(token.id, place), TimeOut):
