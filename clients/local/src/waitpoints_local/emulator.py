@@ -25,13 +25,14 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from waitpoints_local import (
+    admission,
     database_mends,
     definition_mends,
     durable_mends,
@@ -44,26 +45,23 @@ from waitpoints_local import (
     throttle,
     time_mends,
 )
+from waitpoints_local.admission import API_BY_PATH, API_PATHS, App, LeadsToApi, Scope
 from waitpoints_local.turns import hold
 
-Scope = MutableMapping[str, Any]
-App = Callable[[Scope, Any, Any], Awaitable[None]]
-
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
-API_PATHS = ("/api/v1/", "/engine/v1/", "/console")
 POLL_SECONDS = 0.05
 _LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*?((?:(?:Lambda|States)\.)?[A-Za-z_]\w*)(?::.*)?\s*\Z", re.MULTILINE)
 """A module's name comes before an exception's, unless a function has called the exception as AWS calls its own errors."""
 
 
-def with_api_at_root(app: App, api_id_file: Path, is_domain: Callable[[str], Any]) -> App:
-    """Serve the API of the file at the root, unless the request is for a domain that a stack has made."""
+def with_api_at_root(app: App, api_id_file: Path) -> App:
+    """Serve the API of the file at this machine's root, not at that of another API's name."""
 
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
-        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1") if scope["type"] == "http" else ""
-        is_of_api = scope["type"] == "http" and scope["path"].startswith(API_PATHS) and not is_domain(host.partition(":")[0])
-        if is_of_api and api_id_file.exists():
-            prefix = f"/_aws/execute-api/{api_id_file.read_text()}/$default"
+        is_of_api = scope["type"] == "http" and scope["path"].startswith(API_PATHS)
+        host = dict(scope["headers"]).get(b"host", b"").decode("latin-1") if is_of_api else ""
+        if is_of_api and admission.is_of_machine(host) and api_id_file.exists():
+            prefix = f"{API_BY_PATH}{api_id_file.read_text()}/$default"
             scope = {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + scope["raw_path"]}
         await app(scope, receive, send)
 
@@ -560,14 +558,13 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _mended(decisions: Path) -> tuple[App, Callable[[str], Any]]:  # noqa: PLR0915 - a list, and no step of it is another's
-    """Return MiniStack with every mend, in the order in which they must be made, and how it finds an API's domain."""
+def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a list, and no step of it is another's
+    """Return MiniStack with every mend, in the order in which they must be made, and how it finds an API."""
     from ministack import app as app_module  # noqa: PLC0415 - MiniStack reads its environment on import
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415 - as above
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415 - as above
     from ministack.services import (  # noqa: PLC0415 - as above
         apigateway,
-        apigateway_v1,
         cloudwatch_logs,
         dynamodb,
         eventbridge,
@@ -626,7 +623,11 @@ def _mended(decisions: Path) -> tuple[App, Callable[[str], Any]]:  # noqa: PLR09
     definition_mends.find_what_is_wrong(stepfunctions)
     history_mends.write_whole_history(stepfunctions)  # of all that the mends before it do
     clocked: App = time_mends.with_clocks(app_module.app, stepfunctions)  # the last mend: all others wait by its clocks
-    return clocked, apigateway_v1.find_domain_scope
+
+    def leads_to_api(host: str, path: str) -> Any:
+        return app_module._parse_execute_api_url(host, path) or app_module._resolve_custom_domain_request(host, path)
+
+    return clocked, leads_to_api
 
 
 def main() -> None:
@@ -640,13 +641,14 @@ def main() -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415 - after the environment is set, as MiniStack
     from hypercorn.config import Config  # noqa: PLC0415 - as above
 
-    app, find_domain = _mended(decisions)
+    app, leads_to_api = _mended(decisions)
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
     throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
-    asyncio.run(serve(with_api_at_root(throttled, api_id_file, find_domain), config))
+    admitted = admission.admit(throttled, leads_to_api)  # which sees the paths that MiniStack gets
+    asyncio.run(serve(with_api_at_root(admitted, api_id_file), config))
 
 
 if __name__ == "__main__":
