@@ -109,11 +109,8 @@ redrive: .local/client/ready ## Finish what the doctor and the dead-letter queue
 bench: .local/bench/ready .local/sam/ready .local/emulator/ready .local/local/ready ## Measure, and write docs/internals/benchmarks.md; fails where a budget is missed (BENCH="cold_start …")
 	@PYTHONPATH="functions:$$PYTHONPATH" .local/bench/bin/python -m benchmarks $(BENCH)
 
-costs: .venv/ready ## Count a wait's AWS requests, and write docs/costs.md; or price a month: WAITS=1000000 TIMEOUT=24h PAYLOAD=200 …
+costs: .venv/ready ## Count a wait's requests, and write docs/costs.md, scaling.md; or price a month: WAITS=1000000 TIMEOUT=24h …
 	@PYTHONPATH="functions:$$PYTHONPATH" .venv/bin/python -m benchmarks.costs $(SETTINGS)
-
-simulate: .local/bench/ready ## Simulate bursts of callbacks against AWS's quotas, and write limits, predictions and plots into docs/scaling.md
-	@PYTHONPATH="functions:$$PYTHONPATH" .local/bench/bin/python -m benchmarks.simulation
 
 # python3.13 rather than python3: its pip trusts the system's certificates, an older pip only its own.
 $(UV):
@@ -135,4 +132,4 @@ $(UV):
 	@echo "Installing the $* environment"
 	@UV_PROJECT_ENVIRONMENT=.local/$* $(UV) sync -q --frozen --only-group $* && touch $@
 
-.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs simulate
+.PHONY: help run durable invoke setup check test thorough coverage mutants client lint openapi version pictures layer update audit release clean deploy smoke doctor redrive bench costs

@@ -1,5 +1,7 @@
 """`make costs`: compute the cost of a wait on AWS from counted calls and list prices, and update docs/costs.md.
 
+What the same wait takes of AWS's limits goes into docs/scaling.md.
+
 Runs each function of a wait once, on moto and with a fake clock, and counts its calls to AWS. With settings, it prints the
 cost of a month of such waits instead:
 
@@ -11,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from benchmarks import bill
+from benchmarks import bill, limits
 from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, counted_with, price
 from benchmarks.calculator import report as report_month
@@ -23,7 +25,7 @@ from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, lo
 from in_process.moto_stack import moto_stack
 from in_process.template import Template
 
-COSTS = DOCS / "costs.md"
+COSTS, SCALING = DOCS / "costs.md", DOCS / "scaling.md"
 RATES = (1, 100, 1000)  # deliveries a second
 
 README: dict[str, Any] = {"timeout": "24h", "execution": EXECUTION}
@@ -147,6 +149,7 @@ def _monthly(counted: Deliveries, name: str, rate: int) -> float:
 def write_page() -> None:
     with moto_stack() as stack, bench(stack) as counted, log_to(StringIO()):
         written = figures(counted)
+        write(SCALING, "make costs", limits.markdown(counted.wait(**README), stack.template))
     for command, markdown in written.items():
         write(COSTS, command, markdown)
         print(f"{markdown}\n")

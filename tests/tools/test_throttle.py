@@ -1,4 +1,4 @@
-"""The token bucket by which the emulator throttles, and the services of the simulation."""
+"""The token bucket by which the emulator throttles."""
 
 import pytest
 

@@ -259,7 +259,7 @@ class CountingSqs:
         return {"Successful": Entries}
 
 
-MANY = 100_000  # as contract T8 says, on which the simulation rests
+MANY = 100_000  # as contract T8 says
 
 
 def test_a_hundred_thousand_tokens_that_are_due_at_one_instant_have_their_messages_within_the_minute() -> None:
