@@ -7,6 +7,7 @@ const ACTIONS = [
   ["create", "Create tokens", "And move their timeouts. Who creates a token gets its URLs, and so can answer it."],
   ["complete", "Complete tokens", "With read, it also sees their callback URLs."],
   ["read", "Read tokens", "List and retrieve them, without their callback URLs."],
+  ["notify", "Notify people", "With create, send mail and chat messages about its tokens, to anyone, in the stack's name."],
 ];
 const ENDPOINTS = ["endpoints", "Manage endpoints", "Make, change, test and delete them, and see their URLs."];
 
@@ -114,7 +115,7 @@ const request = (data) => {
     const tag = String(data.get(`tag of ${action}`) ?? "");
     return tag ? `${action}:${tag}` : action;
   });
-  if (!scopes.length) throw new Error("Choose what the key may do: at least one of the four.");
+  if (!scopes.length) throw new Error("Choose what the key may do: at least one of the five.");
   return objectOf({ name: textOf(data, "name"), scopes: JSON.stringify(scopes), expiresIn: textOf(data, "expiresIn") });
 };
 

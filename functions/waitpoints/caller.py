@@ -7,7 +7,7 @@ from waitpoints.errors import OutsideTag
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
 
-type Action = Literal["create", "complete", "read", "endpoints"]
+type Action = Literal["create", "complete", "read", "notify", "endpoints"]
 """What a named key may be allowed to do. The root key may do everything."""
 
 

@@ -104,7 +104,7 @@ class TestFiveHundredKeys:
         assert len(store.read()) == MOST
 
     def test_with_the_longest_names_and_tags_fit_into_one_item(self, store: AnyKeyStore) -> None:
-        scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read")), Scope("endpoints"))
+        scopes = (*(Scope(action, "t" * 128) for action in ("create", "complete", "read", "notify")), Scope("endpoints"))
         keys = [replace(key(f"{number:064}", NOW + number + 1), scopes=scopes) for number in range(MOST)]
         fill(store, keys[1:])
         store.add(keys[0], NOW)

@@ -5,7 +5,7 @@ import pytest
 from waitpoints.caller import ROOT, Action
 
 
-@pytest.mark.parametrize("action", ["create", "complete", "read", "endpoints"])
+@pytest.mark.parametrize("action", ["create", "complete", "read", "notify", "endpoints"])
 def test_the_root_key_has_no_limit(action: Action) -> None:
     assert ROOT.name is None
     assert ROOT.require(action) is None

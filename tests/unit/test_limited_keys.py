@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.fakes.secret import FakeSecret
 from in_process.fakes.waits import UNAVAILABLE
+from in_process.template import Template
 from tests.support.fakes.in_memory import InMemory
 from waitpoints import telemetry
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
@@ -93,6 +95,69 @@ class TestCreate:
             assert [link["approver"] for link in made["links"]] == ["ann", "bo"]
         assert api.post(made["links"][0]["url"], {"action": "yes", "fields": {}}).status == 200
         assert api.retrieve(made["id"])["completedBy"]["approver"] == "ann"
+
+
+class TestNotify:
+    """A create that has people told needs `notify`, too: else any key that creates would send mail in the stack's name."""
+
+    LACKS_IT = "This key lacks the scope notify"
+    EMAIL: ClassVar[dict[str, Any]] = {"page": {"title": "Go?"}, "notify": {"email": ["eve@example.com"]}}
+    SLACK: ClassVar[dict[str, Any]] = {"page": {"title": "Go?"}, "notify": {"slack": "#general"}}
+    LATER: ClassVar[dict[str, Any]] = {
+        "page": {**DECISION, "approvers": ["ann@example.com"], "escalate": {"after": "1d", "to": ["eve@example.com"]}},
+        "notify": {"email": True},
+    }
+
+    @pytest.fixture(autouse=True)
+    def channels(self, world: InMemory) -> None:
+        world.channels |= {"email", "slack"}
+        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+
+    @pytest.mark.parametrize("scopes", [("create",), ("create:team-a",), ("create", "complete", "read", "endpoints")])
+    @pytest.mark.parametrize("body", [EMAIL, SLACK, LATER], ids=["mail", "Slack", "reminders and an escalation"])
+    def test_without_the_scope_is_403_and_nothing_is_kept(
+        self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], body: dict[str, Any]
+    ) -> None:
+        answer = api.post(TOKENS, {**body, "idempotencyKey": "order"}, holder(*scopes))
+        assert (answer.status, answer.error) == (403, self.LACKS_IT)
+        assert world.store.tokens == {}
+        assert api.create(idempotencyKey="order")["isCached"] is False
+
+    @pytest.mark.parametrize(
+        ("scopes", "tags", "says"),
+        [
+            (("create", "notify"), [], None),
+            (("create:team-a", "notify"), [], None),
+            (("create:team-a", "notify:team-a"), [], None),
+            (("create", "notify:team-a"), ["team-a"], None),
+            (("create", "notify:team-a"), [], LACKS.format("notify")),
+            (("create", "notify:team-a"), ["team-b"], LACKS.format("notify")),
+            (("create:team-b", "notify:team-a"), [], LACKS.format("notify")),
+            (("notify",), [], "This key lacks the scope create"),
+        ],
+        ids=str,
+    )
+    def test_is_for_tokens_with_the_tag_that_limits_it(
+        self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], tags: list[str], says: str | None
+    ) -> None:
+        answer = api.post(TOKENS, {**self.EMAIL, "tags": tags}, holder(*scopes))
+        assert (answer.status, answer.json.get("error")) == (403 if says else 200, says)
+        assert len(world.store.tokens) == (0 if says else 1)
+
+    def test_is_asked_before_what_says_which_channels_the_stack_has(self, api: Api, world: InMemory, holder: With) -> None:
+        world.channels.clear()
+        assert api.post(TOKENS, self.EMAIL, holder("create")).error == self.LACKS_IT
+
+    @pytest.mark.parametrize("body", [{"page": DECISION}, {"page": {"title": "Go?", "approvers": ["ann@example.com"]}}])
+    def test_is_not_needed_for_a_page_of_which_nobody_is_told(self, api: Api, holder: With, body: dict[str, Any]) -> None:
+        assert api.post(TOKENS, body, holder("create")).status == 200
+
+    def test_is_not_needed_by_the_root_key_and_by_a_state(
+        self, api: Api, world: InMemory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        assert api.create(**self.EMAIL)["isCached"] is False
+        assert Template.load().functions()["create_token_in_state"].call(self.EMAIL)["isCached"] is False
 
 
 class TestACachedCreate:

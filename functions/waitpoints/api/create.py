@@ -32,12 +32,15 @@ def create(
     HolderOutsideTag, InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's fields raise.
     """
     now, within = services.now(), caller.require("create")
+    tags = wanted.tags if within is None else _with_tag(wanted.tags, within)
+    if wanted.notify is not None:
+        caller.check("notify", tags)
     rules.check_together(wanted)
     document = _document(wanted)
     timeout_at = timeouts.timeout_at(wanted.timeout, now, services.timeout_limits)
     new = NewToken(
         timeout_at=timeout_at,
-        tags=wanted.tags if within is None else _with_tag(wanted.tags, within),
+        tags=tags,
         key=_idempotency_key(wanted, request_key, now),
         waiter=_waiter(wanted, now),
         verify=rules.check_verify(wanted.verify),

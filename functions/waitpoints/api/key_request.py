@@ -14,13 +14,13 @@ from waitpoints.token import MAX_TAG_LENGTH
 from waitpoints.unknown_names import shown
 
 ACTIONS: tuple[Action, ...] = get_args(Action.__value__)
-TAGGED: tuple[Action, ...] = ("create", "complete", "read")  # what can be limited to the tokens with a tag
+TAGGED: tuple[Action, ...] = ("create", "complete", "read", "notify")  # what can be limited to the tokens with a tag
 MAX_BYTES = 512  # of all scopes of a key in UTF-8: all keys are in one item, which has at most 400 KB
 MAX_DAYS = 3650
 _DAY = 86_400_000  # milliseconds
 _ACCEPTED = (
-    'expected "create", "complete", "read" or "endpoints", each at most once. The first three may end in a colon and a tag, '
-    f'such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
+    'expected "create", "complete", "read", "notify" or "endpoints", each at most once. All but the last may end in a colon '
+    f'and a tag, such as "create:team-a"; a tag has 1 to {MAX_TAG_LENGTH} characters'
 )
 
 
@@ -34,8 +34,9 @@ class CreateKeyRequest(RequestModel):
     )
     scopes: list[str] = Field(
         description=(
-            "What the key may do: `create`, `complete`, `read`, `endpoints`, each at most once. The first three may end in a "
-            f"colon and a tag, `create:team-a`, and then cover only tokens with this tag. At most {MAX_BYTES} bytes in all."
+            "What the key may do: `create`, `complete`, `read`, `notify` (which a create with `notify` also needs) and "
+            "`endpoints`, each at most once. All but the last may end in a colon and a tag, `create:team-a`, and then cover "
+            f"only tokens with this tag. At most {MAX_BYTES} bytes in all."
         ),
         examples=[["create:team-a", "read"]],
         json_schema_extra={"minItems": 1, "maxItems": len(ACTIONS)},

@@ -37,6 +37,8 @@ def test_another_name_is_refused_with_what_is_accepted(name: str) -> None:
         (["read:order:7, eu"], [Scope("read", "order:7, eu")]),
         ([f"read:{LONGEST_TAG}"], [Scope("read", LONGEST_TAG)]),
         (["create:größe 🎈"], [Scope("create", "größe 🎈")]),
+        (["create", "notify"], [Scope("create"), Scope("notify")]),
+        (["notify:team-a"], [Scope("notify", "team-a")]),
     ],
 )
 def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]) -> None:
@@ -56,6 +58,8 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
         (["admin:x"], '"admin:x" is not a scope'),
         (["read", "read"], '"read" comes twice'),
         (["read:a", "read:b"], '"read" comes twice'),
+        (["notify", "notify:a"], '"notify" comes twice'),
+        (["notify:"], 'the tag of "notify" has 0 characters'),
         (["read", "create", "read:a"], '"read" comes twice'),
         (["create:"], 'the tag of "create" has 0 characters'),
         ([f"read:{LONGEST_TAG}x"], 'the tag of "read" has 129 characters'),
@@ -68,7 +72,7 @@ def test_scopes_are_kept_as_they_were_sent(texts: list[str], scopes: list[Scope]
 def test_other_scopes_are_refused_with_what_is_accepted(texts: list[str], reason: str) -> None:
     with pytest.raises(InvalidKey) as refusal:
         parse(scopes=texts)
-    assert refusal.value.message.startswith(f'Invalid scopes: {reason}; expected "create", "complete", "read" or "endpoints"')
+    assert refusal.value.message.startswith(f'Invalid scopes: {reason}; expected "create", "complete", "read", "notify" or')
     assert len(refusal.value.message) < 500
 
 
@@ -128,7 +132,7 @@ def size(value: Any) -> int:
 
 def test_as_many_keys_as_a_stack_holds_fit_into_an_item() -> None:
     """It has at most 400 KB, with the names of its attributes (…/developerguide/Constraints.html)."""
-    texts = [f"create:{LONGEST_TAG}", f"complete:{LONGEST_TAG}", f"read:{LONGEST_TAG}", "endpoints"]
+    texts = [f"create:{LONGEST_TAG}", f"complete:{LONGEST_TAG}", f"read:{LONGEST_TAG}", "notify", "endpoints"]
     room = key_request.MAX_BYTES - len("".join(texts))
     texts[0] = texts[0][:-room] + "é" * room  # as many bytes as all may have
     assert len("".join(texts).encode()) == key_request.MAX_BYTES
