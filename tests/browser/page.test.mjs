@@ -113,6 +113,60 @@ test("a browser does not send what HTML can tell does not fit", async () => {
   assert.deepEqual(fetched(tab), [token.url]);
 });
 
+// What each text means to everybody, or undefined if people of several languages would read it differently.
+const TYPED = {
+  "1,24": 1.24, "1.24": 1.24, "-0,125": -0.125, "1240": 1240, "1240,5": 1240.5, "1240.5": 1240.5, "１２": 12, "1.2400": 1.24,
+  "1.240": undefined, "1,240": undefined, "1.240,50": undefined, "1,240.50": undefined, "1 240": undefined,
+}; // prettier-ignore
+const DECIMAL = { en: ".", de: ",", fr: ",", es: ",", ja: ".", zh: "." };
+const LOCALES = THOROUGH ? ["en_US", "de_DE", "fr_FR", "es_MX", "ja_JP", "zh_CN"] : ["en_US", "de_DE"];
+const LANGUAGES = THOROUGH ? Object.keys(DECIMAL) : ["en", "de"];
+
+for (const locale of LOCALES) {
+  for (const language of LANGUAGES) {
+    test(`a typed number is what was meant or refused: a browser in ${locale}, a page in ${language}`, async () => {
+      const texts = Object.keys(TYPED);
+      const properties = Object.fromEntries(texts.map((typed, at) => [`n${at}`, { type: "number", title: typed }]));
+      const preset = { type: "number", default: 2.125 };
+      const fields = { properties: { ...properties, preset } };
+      const token = await create({ page: { title: "Pay?", actions: page.actions, fields, confirm: true } });
+      const tab = await openTab();
+      await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale });
+      await tab.setExtraHTTPHeaders({ "accept-language": language });
+      await tab.goto(token.url);
+      for (const [at, typed] of texts.entries()) await tab.type(`[name="field.n${at}"]`, typed);
+      await press(tab, APPROVE);
+      assert.equal(await tab.evaluate(() => document.documentElement.lang), language);
+      const refused = await tab.$$eval(".summary li bdi", (found) => found.map((it) => it.textContent));
+      for (const typed of texts) {
+        const isNative = TYPED[typed] !== undefined && (!/[.,]/.test(typed) || typed.includes(DECIMAL[language]));
+        if (TYPED[typed] === undefined) assert.ok(refused.includes(typed), `${typed} may mean two numbers`);
+        if (isNative) assert.ok(!refused.includes(typed), `${typed} is a number in ${language}`);
+      }
+      for (const typed of refused) await tab.$eval(`[name="field.n${texts.indexOf(typed)}"]`, (input) => (input.value = ""));
+      await press(tab, APPROVE);
+      const rows = () => tab.$$eval("dl > div", (found) => found.map((it) => [it.children[0].textContent, it.children[1].textContent]));
+      const meant = (typed) => String(TYPED[typed]).replace(".", DECIMAL[language]);
+      const understood = Object.fromEntries(await rows());
+      for (const typed of texts.filter((it) => !refused.includes(it))) assert.equal(understood[typed], meant(typed));
+      assert.equal(understood.preset, `2${DECIMAL[language]}125`);
+      await press(tab, 'button[value="yes"]');
+      assert.deepEqual(Object.fromEntries(await rows()), understood);
+      const { fields: got } = JSON.parse((await retrieve(token)).output);
+      const expected = texts.filter((it) => !refused.includes(it)).map((typed) => [`n${texts.indexOf(typed)}`, TYPED[typed]]);
+      assert.deepEqual(got, { ...Object.fromEntries(expected), preset: 2.125 });
+    });
+  }
+}
+
+test("the browser's language would change a number input", async () => {
+  const tab = await openTab();
+  await (await tab.createCDPSession()).send("Emulation.setLocaleOverride", { locale: "en_US" });
+  await tab.goto("data:text/html,<input type=number step=any>");
+  await tab.type("input", "1,24");
+  assert.equal(await tab.$eval("input", (input) => input.value), "124");
+});
+
 test("two people at once: the second is told that it was decided, and what", async () => {
   const token = await create({ page: { title: "Deploy?", actions: page.actions } });
   const [one, other] = [await openTab(), await openTab({ javaScript: false })];

@@ -67,7 +67,7 @@ def choice_of(page: Page, action_id: str) -> Submission | None:
 
     None if the page has no such action, needs a field, or has one that is filled in, which a person should see first.
     """
-    if any(field.default_texts for field in page.fields):
+    if any(field.default_texts() for field in page.fields):
         return None
     choice = form.of_json(page, json_text.dumps({"action": action_id}))
     return choice if isinstance(choice, Submission) else None

@@ -9,7 +9,7 @@ from dataclasses import replace
 from waitpoints import answers, telemetry
 from waitpoints.api.http import RECEIVED, Request, Response
 from waitpoints.api.page import definition, html, reception
-from waitpoints.api.page.form import Submission
+from waitpoints.api.page.form import Submission, Values
 from waitpoints.api.page.people import People
 from waitpoints.api.page.reception import Asked
 from waitpoints.api.page.standing import Standing, find_asked
@@ -84,9 +84,9 @@ def _record(request: Request, standing: Standing, choice: Submission, sender: Or
     if not request.is_of_person:
         return RECEIVED
     if now.token.outcome is None or now.decided_by != person:
-        return _show(request, now)
+        return _show(request, now, choice.values)
     people, at = People(reception.look(request), now), reception.time_of(now.token.outcome.at)
-    return reception.answer(request, html.done(now.page, choice.action, at, people.look, people=people))
+    return reception.answer(request, html.done(now.page, choice, at, people.look, people=people))
 
 
 def _pass_over(request: Request, standing: Standing, sender: Origin) -> Response:
@@ -99,8 +99,8 @@ def _pass_over(request: Request, standing: Standing, sender: Origin) -> Response
     return _show(request, replace(standing, token=replace(standing.token, outcome=outcome), is_late=True))
 
 
-def _show(request: Request, standing: Standing) -> Response:
+def _show(request: Request, standing: Standing, values: Values | None = None) -> Response:
     people = People(reception.look(request), standing)
     if standing.token.outcome is None and standing.own_answer:
-        return reception.answer(request, html.answered(standing.page, people.look, people))
+        return reception.answer(request, html.answered(standing.page, people.look, people, values))
     return reception.answer(request, reception.page_of(standing.token, standing.page, people.look, people))

@@ -74,7 +74,7 @@ def _check_default(field: Field, place: str) -> None:
         return
     if field.kind is not Kind.LONG_TEXT and isinstance(default, str):
         _check_line_breaks(place, default)
-    sent = from_texts(field, field.default_texts)
+    sent = from_texts(field, field.default_texts())
     if sent != (default.replace("\r\n", "\n").replace("\r", "\n") if isinstance(default, str) else default):
         raise InvalidPage(place, "a form cannot send it as it is")
 

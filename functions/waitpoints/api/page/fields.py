@@ -99,17 +99,23 @@ class Field:
     choices: tuple[Choice, ...] = ()
 
     @property
+    def is_number(self) -> bool:
+        """Whether a person types it as a number. A choice among numbers is not typed."""
+        return self.kind in _NUMBERS
+
+    @property
     def must_be_ticked(self) -> bool:
         return self.kind is Kind.YES_NO and self.schema.get("const") is True
 
-    @property
-    def default_texts(self) -> tuple[str, ...]:
+    def default_texts(self, decimal: str = ".") -> tuple[str, ...]:
         """What the form shows before a person types: the texts that it would send."""
         default = self.schema.get("default")
         if default is None or default is False:
             return ()
         if isinstance(default, list):
             return tuple(Choice(one, "").text for one in default)
+        if self.is_number:
+            return (written_number(default, decimal),)
         return (YES if default is True else Choice(default, "").text,)
 
 
@@ -143,12 +149,12 @@ def parse(schema: Any, place: str) -> tuple[Field, ...]:
     )
 
 
-def from_texts(field: Field, texts: Sequence[str], comma: bool = False) -> Any:
+def from_texts(field: Field, texts: Sequence[str], decimal: str | None = None) -> Any:
     """Return the JSON value of what a form sent for a field, None if the field is left out, or a Problem.
 
-    `comma`: the person's language writes 1,5 for 1.5. 1,500 stays refused, which may mean 1500.
+    `decimal`: the decimal separator of the person's language. None: a program sent it, as JSON writes numbers.
     """
-    value = _read(field, texts, comma)
+    value = _read(field, texts, decimal)
     if value is None:
         return _missing(field)
     return value if isinstance(value, Problem) else problem(field, value) or value
@@ -224,7 +230,9 @@ _WORDS = {
 }
 
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
-_COMMA = re.compile(r"[+-]?(0,[0-9]+|[0-9]+,([0-9]{1,2}|[0-9]{4,}))")  # a decimal comma, which cannot part thousands
+_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+([eE].*)?")
+_TWO_MEANINGS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
+"""1.240 may be a fraction or thousands. The page's language does not tell which of them a person means."""
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser and this module agree
     r"[a-zA-Z0-9.!#$%&'*+/=?^_`{|}~-]+@"
@@ -232,7 +240,7 @@ _EMAIL = re.compile(  # the one of HTML's <input type=email>, so that a browser 
 )
 
 
-def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
+def _read(field: Field, texts: Sequence[str], decimal: str | None) -> Any:
     """Return the value that a person meant, None for an empty field, or a Problem if its text cannot be read as its kind."""
     if field.kind is Kind.YES_NO:
         return read_box(texts)
@@ -249,8 +257,7 @@ def _read(field: Field, texts: Sequence[str], comma: bool) -> Any:
         case Kind.ONE_OF:
             return _chosen(field, text)
         case Kind.NUMBER | Kind.INTEGER:
-            typed = unicodedata.normalize("NFKC", text).strip()
-            return _number(field.kind, typed.replace(",", ".") if comma and _COMMA.fullmatch(typed) else typed)
+            return _number(field, unicodedata.normalize("NFKC", text).strip(), decimal)
         case Kind.DATE | Kind.EMAIL:
             return text.strip()
         case Kind.TEXT | Kind.LONG_TEXT:
@@ -269,17 +276,26 @@ def _chosen(field: Field, text: str) -> Any:
     return next((choice.value for choice in field.choices if choice.text == text), Problem("not_a_choice"))
 
 
-def _number(kind: Kind, text: str) -> int | float | Problem:
-    if not _NUMBER.fullmatch(text) or len(text) > MAX_DIGITS:
-        return Problem(kind.value)
-    typed = Decimal(text)
+def _number(field: Field, text: str, decimal: str | None) -> int | float | Problem:
+    if decimal and _TWO_MEANINGS.fullmatch(text) and (text,) != field.default_texts(decimal):
+        return Problem("two_meanings")
+    plain = text.replace(",", ".") if decimal == "," and _COMMA.fullmatch(text) else text
+    if not _NUMBER.fullmatch(plain) or len(plain) > MAX_DIGITS:
+        return Problem(field.kind.value)
+    typed = Decimal(plain)
     if abs(typed) > MAX_WHOLE:
         return Problem("too_large", MAX_WHOLE) if typed > 0 else Problem("too_small", -MAX_WHOLE)
     if typed == typed.to_integral_value():
         return int(typed)
-    if kind is Kind.INTEGER:
-        return Problem(kind.value)
+    if field.kind is Kind.INTEGER:
+        return Problem(field.kind.value)
     return float(typed) if Decimal(repr(float(typed))) == typed else Problem("too_exact")
+
+
+def written_number(number: float | None, decimal: str) -> str:
+    """Return a number as people write it, without separators of thousands."""
+    text = str(int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 1e16 else number)
+    return text.replace(".", decimal)
 
 
 def _missing(field: Field) -> Problem | None:

@@ -81,16 +81,16 @@ class Errors:
         return " ".join(["The body does not fit the token's page:", *of_whole, *of_fields])
 
 
-def read(page: Page, body: bytes, content_type: str, comma: bool = False) -> Submission | NotConfirmed | GoBack | Errors:
+def read(page: Page, body: bytes, content_type: str, decimal: str | None = None) -> Submission | NotConfirmed | GoBack | Errors:
     """Return what the body says. A JSON object is read under any content type: curl sends JSON as a form.
 
-    `comma`: the language of the form's person has a decimal comma.
+    `decimal`: how the person who fills in the form writes fractions. None: a program sends it.
     """
     try:
         text = body.decode("utf-8-sig")
         if not text.lstrip(" \t\r\n").startswith("{") and content_type.strip().lower().startswith(FORM):
             pairs = parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PAIRS)
-            return _of_form(page, pairs, comma)
+            return _of_form(page, pairs, decimal)
     except ValueError:  # not UTF-8, or too many fields
         text = ""
     return of_json(page, text)
@@ -104,7 +104,7 @@ def of_json(page: Page, text: str) -> Submission | Errors:
         return _of_json(page, None, "")
 
 
-def _of_form(page: Page, pairs: list[tuple[str, str]], comma: bool) -> Submission | NotConfirmed | GoBack | Errors:
+def _of_form(page: Page, pairs: list[tuple[str, str]], decimal: str | None) -> Submission | NotConfirmed | GoBack | Errors:
     sent: dict[str, list[str]] = {}
     for name, text in pairs:
         sent.setdefault(name, []).append(text)
@@ -115,7 +115,7 @@ def _of_form(page: Page, pairs: list[tuple[str, str]], comma: bool) -> Submissio
         return Errors(values, {}, Problem("unreadable"), "it has a field that the page does not have.")
     if confirmed == ["no"]:
         return GoBack(values)
-    found = {field.name: page_fields.from_texts(field, values[field.name], comma) for field in page.fields}
+    found = {field.name: page_fields.from_texts(field, values[field.name], decimal) for field in page.fields}
     result = _result(page, action, found, values)
     if isinstance(result, Submission) and page.confirm and confirmed != ["yes"]:
         return NotConfirmed(result.action, values)

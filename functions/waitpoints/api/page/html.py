@@ -4,10 +4,8 @@ Each function returns an HTML document. A form has no address: it is posted to t
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from fractions import Fraction
-from math import ceil
 from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
@@ -15,8 +13,8 @@ from waitpoints.api.page import form as page_form
 from waitpoints.api.page import style as page_style
 from waitpoints.api.page import words
 from waitpoints.api.page.definition import Action, Link, Page
-from waitpoints.api.page.fields import YES, Field, Kind, Problem, read_box
-from waitpoints.api.page.form import Errors, Values
+from waitpoints.api.page.fields import YES, Field, Kind, Problem, from_texts, read_box
+from waitpoints.api.page.form import Errors, Submission, Values
 from waitpoints.api.page.input import without_bidi_controls
 from waitpoints.api.page.look import Look, isolated, strong
 from waitpoints.api.page.markup import Markup, element, join, literal
@@ -77,8 +75,11 @@ def form(
     problems = errors.problems if errors else {}
     if errors:
         values = errors.values
-    sent = {field.name: field.default_texts if values is None else values.get(field.name, ()) for field in page.fields}
-    fields = [_field(look, at, field, sent[field.name], problems.get(field.name)) for at, field in enumerate(page.fields)]
+    if values is None:
+        values = {field.name: field.default_texts(look.decimal) for field in page.fields}
+    fields = [
+        _field(look, at, field, values.get(field.name, ()), problems.get(field.name)) for at, field in enumerate(page.fields)
+    ]
     return _document(
         look,
         f"{look['error']}: {page.title}" if errors else page.title,
@@ -105,17 +106,22 @@ def confirm(page: Page, action: Action, values: Values, look: Look, *, people: "
         element("p", page.title, class_="context", dir="auto"),
         element("h1", look["confirm_heading"]),
         element("p", look.sentence("confirm_text", choice=strong(label))),
-        _answers(look, page, values) if page.fields else None,
+        _answers(look, page, values),
         people.greeting() if people else None,
         element("form", hidden, element("div", yes, no, class_="buttons"), method="post"),
     )
 
 
-def answered(page: Page, look: Look, people: "People") -> str:
-    """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise."""
+def answered(page: Page, look: Look, people: "People", values: Values | None = None) -> str:
+    """A page that waits for others, as somebody sees it who has answered, and may have tried to answer otherwise.
+
+    `values` are what this request filled in.
+    """
     heading, said = ("first_heading", "first_text") if people.standing.is_late else ("recorded_heading", "done_text")
     rest = element("p", look["others_text"], " ", look["close"], class_="muted")
-    return _state(look, "good", look[heading], people.own_choice(said), rest, people.state(), page=page)
+    return _state(
+        look, "good", look[heading], people.own_choice(said), _answers(look, page, values), rest, people.state(), page=page
+    )
 
 
 def unanswerable(page: Page, look: Look, *, until: datetime | None = None) -> str:
@@ -124,13 +130,12 @@ def unanswerable(page: Page, look: Look, *, until: datetime | None = None) -> st
     return _document(look, page.title, _question(look, page), element("div", why, class_="note"), _until(look, until))
 
 
-def done(page: Page, action: Action, at: datetime, look: Look, *, people: "People | None" = None) -> str:
-    """What the person chose, in the answer to the request that settled the token."""
-    said = element("p", look.sentence("done_text", choice=strong(look.label(action))))
+def done(page: Page, choice: Submission, at: datetime, look: Look, *, people: "People | None" = None) -> str:
+    """What the person chose and filled in, in the answer to the request that settled the token."""
+    said = element("p", look.sentence("done_text", choice=strong(look.label(choice.action))))
     close = element("p", look["close"], class_="muted")
-    return _state(
-        look, "good", look["done_heading"], said, _when(look, at), close, people.state() if people else None, page=page
-    )
+    filled_in, state = _answers(look, page, choice.values), people.state() if people else None
+    return _state(look, "good", look["done_heading"], said, _when(look, at), filled_in, close, state, page=page)
 
 
 def decided(page: Page, action: Action | None, at: datetime, look: Look, *, people: "People | None" = None) -> str:
@@ -295,7 +300,10 @@ def _problem(look: Look, problem: Problem) -> str:
     return words.problem(look.language, problem)
 
 
-def _answers(look: Look, page: Page, values: Values) -> Markup:
+def _answers(look: Look, page: Page, values: Values | None) -> Markup | None:
+    """What a person has filled in, as it was understood. None if a page has no fields, or a program sent JSON."""
+    if values is None or not page.fields:
+        return None
     rows = [
         [element("dt", field.title, dir="auto"), element("dd", _answer(look, field, values[field.name]), dir="auto")]
         for field in page.fields
@@ -306,6 +314,9 @@ def _answers(look: Look, page: Page, values: Values) -> Markup:
 def _answer(look: Look, field: Field, texts: Sequence[str]) -> str:
     if field.kind is Kind.YES_NO:
         return look["yes"] if read_box(texts) is True else look["no"]
+    if field.is_number:
+        number = from_texts(field, texts, look.decimal)
+        return look["no_answer"] if number is None else words.number(look.language, number)
     titles = {choice.text: choice.title for choice in field.choices}
     return "\n".join(titles.get(text, text) for text in texts).strip() or look["no_answer"]
 
@@ -360,6 +371,7 @@ def _choice(id_: str, type_: str, field: Field, value: str, title: str, chosen: 
 
 def _control(look: Look, field: Field, text: str, problem: Problem | None, **attributes: Any) -> Markup:
     shared = {"name": page_form.PREFIX + field.name, "required": field.required, "class_": "control", **attributes}
+    short = {**shared, "class_": "control short"}
     schema = field.schema
     # No maxlength: browsers count UTF-16 units, so an emoji is two, and cut what is pasted without a word.
     lengths = {"minlength": schema.get("minLength")}
@@ -376,29 +388,25 @@ def _control(look: Look, field: Field, text: str, problem: Problem | None, **att
             type_ = "email" if field.kind is Kind.EMAIL else "text"
             return element("input", type=type_, value=text, dir="auto", **lengths, **_pattern(field), **shared)
         case Kind.DATE:
-            return _short("date", field, text, problem, shared)
-        case Kind.NUMBER | Kind.INTEGER:
-            return _short("number", field, text, problem, shared)
+            is_shown = problem is None or problem.word not in _UNSHOWN
+            return element("input", type="date" if is_shown else "text", value=text, **short)
+        case Kind.NUMBER | Kind.INTEGER:  # no type=number: browsers drop a separator that their own language does not have
+            return element("input", type="text", inputmode=_keyboard(field), value=text, **short)
         case Kind.YES_NO | Kind.SEVERAL_OF:
             raise AssertionError("drawn as boxes to tick")
     assert_never(field.kind)
 
 
-def _short(type_: str, field: Field, text: str, problem: Problem | None, shared: Mapping[str, Any]) -> Markup:
-    """Return an input of a type, or a text input if a browser would not show the text in it."""
-    is_unshown = problem is not None and problem.word in _UNSHOWN
-    if is_unshown or (type_ == "number" and text and not _SHOWN.fullmatch(text)):
-        return element("input", type="text", value=text, **{**shared, "class_": "control short"})
-    limits = _limits(field) if type_ == "number" else {}
-    return element("input", type=type_, value=text, **limits, **{**shared, "class_": "control short"})
+_UNSHOWN = ("date", "invalid")
+"""Problems with a text that <input type=date> would not show again."""
 
 
-_UNSHOWN = ("number", "integer", "date", "multiple", "too_exact", "invalid")
-"""Problems with a text that <input type=number> or date would not show again, or would use as the base of its steps."""
-
-
-_SHOWN = re.compile(r"-?(?:[0-9]+(?:\.[0-9]+)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
-"""What <input type=number> shows again. It drops any other text."""
+def _keyboard(field: Field) -> str | None:
+    """Return a phone's keyboard. Its keyboards for numbers have no minus."""
+    least = field.schema.get("minimum", field.schema.get("exclusiveMinimum", -1))
+    if least < 0:
+        return None
+    return "numeric" if field.kind is Kind.INTEGER else "decimal"
 
 
 # What JavaScript reads with the flag v as the server does, given that the server could compile it.
@@ -418,13 +426,3 @@ def _pattern(field: Field) -> dict[str, str]:
         return {}
     title = {"title": field.description} if field.description else {}
     return {"pattern": rf"[\s\S]*(?:{pattern})[\s\S]*", **title}
-
-
-def _limits(field: Field) -> Mapping[str, int | float | str | None]:
-    """Return min, max and step. A browser counts steps from min, so min must be a step too."""
-    least, most, step = (field.schema.get(name) for name in ("minimum", "maximum", "multipleOf"))
-    if step is not None and (least is None or Fraction(str(least)) % Fraction(str(step)) == 0):
-        return {"min": least, "max": most, "step": step}
-    if field.kind is Kind.INTEGER:
-        return {"min": None if least is None else ceil(least), "max": most, "step": 1}
-    return {"min": least, "max": most, "step": "any"}

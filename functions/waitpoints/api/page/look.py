@@ -31,6 +31,10 @@ class Look:
         machine = at.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         return element("time", words.time(self.language, at), datetime=machine)
 
+    @property
+    def decimal(self) -> str:
+        return words.decimal(self.language)
+
     def label(self, action: Action) -> str:
         return self["submit"] if action.label is None else action.label
 

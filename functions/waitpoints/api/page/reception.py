@@ -101,9 +101,9 @@ def read_choice(asked: Asked, body: bytes, sender: Origin) -> Response:
 
 
 def read(request: Request, page: Page, body: bytes) -> Submission | NotConfirmed | GoBack | Errors:
-    """Return what a body chooses on a page, read as the browser's language writes numbers."""
-    comma = look(request).language in words.DECIMAL_COMMA
-    return form.read(page, body, request.headers.get("content-type", ""), comma)
+    """Return what a body chooses on a page. A person's numbers are read as their page's language writes them."""
+    decimal = look(request).decimal if request.is_of_person else None
+    return form.read(page, body, request.headers.get("content-type", ""), decimal)
 
 
 def answer_after_end(request: Request) -> Response:
@@ -134,7 +134,7 @@ def _settle(request: Request, token_id: str, page: Page, choice: Submission, sen
         case Settled():
             if not request.is_of_person:
                 return RECEIVED
-            return answer(request, html.done(page, choice.action, time_of(services.now()), look(request)))
+            return answer(request, html.done(page, choice, time_of(services.now()), look(request)))
         case Ended(outcome, _):
             services.tokens.count_delivery(token_id, outcome, sender)
             return answer_after_end(request)

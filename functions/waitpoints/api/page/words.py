@@ -6,7 +6,7 @@ from waitpoints.api.page import fields
 from waitpoints.api.page.fields import Field, Problem
 
 DEFAULT = "en"
-DECIMAL_COMMA = ("de", "fr", "es")  # the languages that write 1,5
+_DECIMAL_COMMA = ("de", "fr", "es")
 _MAX_RANGES = 20  # of an Accept-Language header
 
 _MONTHS = {
@@ -88,6 +88,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "Enter a number, such as 3.5.",
         "integer": "Enter a whole number, such as 3.",
         "too_exact": "Enter a number with fewer digits.",
+        "two_meanings": "Write 1500 or 1.5000: 1.500 may mean either.",
         "date": "Enter a date as year-month-day, such as 2026-01-31.",
         "email": "Enter an e-mail address, such as name@example.com.",
         "control": "Remove the control characters: they cannot be shown.",
@@ -176,6 +177,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "Geben Sie eine Zahl ein, zum Beispiel 3,5.",
         "integer": "Geben Sie eine ganze Zahl ein, zum Beispiel 3.",
         "too_exact": "Geben Sie eine Zahl mit weniger Stellen ein.",
+        "two_meanings": "Schreiben Sie 1500 oder 1,5000: 1,500 kann beides bedeuten.",
         "date": "Geben Sie ein Datum als Jahr-Monat-Tag ein, zum Beispiel 2026-01-31.",
         "email": "Geben Sie eine E-Mail-Adresse ein, zum Beispiel name@example.com.",
         "control": "Entfernen Sie die Steuerzeichen: Sie können nicht angezeigt werden.",
@@ -264,6 +266,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "Saisissez un nombre, par exemple 3,5.",
         "integer": "Saisissez un nombre entier, par exemple 3.",
         "too_exact": "Saisissez un nombre avec moins de chiffres.",
+        "two_meanings": "Écrivez 1500 ou 1,5000 : 1,500 peut signifier l’un ou l’autre.",
         "date": "Saisissez une date sous la forme année-mois-jour, par exemple 2026-01-31.",
         "email": "Saisissez une adresse e-mail, par exemple nom@example.com.",
         "control": "Supprimez les caractères de contrôle : ils ne peuvent pas être affichés.",
@@ -352,6 +355,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "Escriba un número, por ejemplo 3,5.",
         "integer": "Escriba un número entero, por ejemplo 3.",
         "too_exact": "Escriba un número con menos cifras.",
+        "two_meanings": "Escriba 1500 o 1,5000: 1,500 puede significar cualquiera de los dos.",
         "date": "Escriba una fecha como año-mes-día, por ejemplo 2026-01-31.",
         "email": "Escriba una dirección de correo, por ejemplo nombre@example.com.",
         "control": "Elimine los caracteres de control: no se pueden mostrar.",
@@ -440,6 +444,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "数値を入力してください（例：3.5）。",
         "integer": "整数を入力してください（例：3）。",
         "too_exact": "桁数を減らしてください。",
+        "two_meanings": "1500 または 1.5000 のように入力してください（1.500 はどちらの意味にもなります）。",
         "date": "日付を年-月-日の形で入力してください（例：2026-01-31）。",
         "email": "メールアドレスを入力してください（例：name@example.com）。",
         "control": "表示できない制御文字を取り除いてください。",
@@ -527,6 +532,7 @@ WORDS: dict[str, dict[str, str]] = {
         "number": "请输入数字，例如 3.5。",
         "integer": "请输入整数，例如 3。",
         "too_exact": "请减少数字的位数。",
+        "two_meanings": "请输入 1500 或 1.5000：1.500 可能表示其中任意一个。",
         "date": "请按年-月-日的格式输入日期，例如 2026-01-31。",
         "email": "请输入电子邮件地址，例如 name@example.com。",
         "control": "请删除无法显示的控制字符。",
@@ -562,7 +568,7 @@ def language(accept_language: str) -> str:
 
 
 def problem(language: str, problem: Problem) -> str:
-    return WORDS[language][problem.word].format(limit=_number(language, problem.limit))
+    return WORDS[language][problem.word].format(limit=number(language, problem.limit))
 
 
 _RANGES = {"value": ("too_small", "too_large"), "length": ("too_short", "too_long"), "count": ("too_few", "too_many")}
@@ -573,15 +579,20 @@ def limits(language: str, field: Field) -> str:
     found, words, sentences = fields.limits(field), WORDS[language], []
     for word, ends in _RANGES.items():
         if found.keys() >= {*ends}:
-            least, most = (_number(language, found.pop(end)) for end in ends)
+            least, most = (number(language, found.pop(end)) for end in ends)
             both = words["range"].format(least=least, most=most)
             sentences.append(words[word].format(limit=most if least == most and word != "value" else both))
     return " ".join(sentences + [problem(language, Problem(word, limit)) for word, limit in found.items()])
 
 
-def _number(language: str, number: float | None) -> str:
-    written = str(int(number) if isinstance(number, float) and number.is_integer() and abs(number) < 1e16 else number)
-    return written.replace(".", ",") if language in DECIMAL_COMMA else written
+def decimal(language: str) -> str:
+    """Return the decimal separator."""
+    return "," if language in _DECIMAL_COMMA else "."
+
+
+def number(language: str, value: float | None) -> str:
+    """Return a number as the language writes it."""
+    return fields.written_number(value, decimal(language))
 
 
 def time(language: str, at: datetime) -> str:

@@ -198,15 +198,44 @@ def test_the_texts_of_a_form_are_looked_up_in_time() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "value"), [("1,5", 1.5), ("-12,25", -12.25), ("0,125", 0.125), ("3,1415", 3.1415), ("2.5", 2.5), ("7", 7)]
+    ("text", "value"),
+    [
+        ("1,5", 1.5),
+        ("-12,25", -12.25),
+        ("0,125", 0.125),
+        ("3,1415", 3.1415),
+        ("1234,567", 1234.567),
+        ("1,5e3", 1500),
+        ("2.5", 2.5),
+        ("7", 7),
+    ],
 )
 def test_a_decimal_comma_is_read_where_the_language_has_one(text: str, value: float) -> None:
-    assert page_fields.from_texts(FREE, [text], comma=True) == value
+    assert page_fields.from_texts(FREE, [text], ",") == value
+    assert "," not in text or page_fields.from_texts(FREE, [text], ".") == Problem("number")
 
 
-@pytest.mark.parametrize("text", ["1,500", "1.234,5", "1,2,3", ",5", "1,", "1,5e3", "1,234.5"])
-def test_a_comma_that_may_part_thousands_is_refused(text: str) -> None:
-    assert page_fields.from_texts(FREE, [text], comma=True) == Problem("number")
+@pytest.mark.parametrize("decimal", [".", ","])
+@pytest.mark.parametrize("text", ["1,500", "1.500", "-12.345", "+999,999", "1\uff0e500"])
+@pytest.mark.parametrize("of", [FREE, INTEGER], ids=["number", "integer"])
+def test_a_number_that_may_be_a_fraction_or_thousands_is_refused(of: Field, text: str, decimal: str) -> None:
+    assert page_fields.from_texts(of, [text], decimal) == Problem("two_meanings")
+
+
+def test_a_program_writes_numbers_as_json_does() -> None:
+    assert page_fields.from_texts(FREE, ["2.125"]) == 2.125
+    assert page_fields.from_texts(FREE, ["2,5"]) == Problem("number")
+
+
+@pytest.mark.parametrize("text", ["1.234,5", "1,2,3", ",5", "1,", "1,5e", "1,234.5", "1.234.567", "1'000", "1 000,5"])
+def test_a_separator_of_thousands_is_refused(text: str) -> None:
+    assert page_fields.from_texts(FREE, [text], ",") == Problem("number")
+
+
+@given(st.floats(-(2**53), 2**53), st.sampled_from([".", ","]))
+def test_a_default_is_accepted_as_the_page_writes_it(default: float, decimal: str) -> None:
+    of = field(type="number", default=default)
+    assert page_fields.from_texts(of, of.default_texts(decimal), decimal) == default
 
 
 @given(st.one_of(st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False)))
@@ -311,6 +340,7 @@ def test_an_object_that_is_no_form_is_refused(fields: Any) -> None:
     [
         ({"type": "string", "default": "a"}, ("a",)),
         ({"type": "number", "default": 0}, ("0",)),
+        ({"type": "number", "default": 2.125}, ("2.125",)),
         ({"type": "boolean", "default": True}, ("yes",)),
         ({"type": "boolean", "default": False}, ()),
         ({"enum": ["a", 2], "default": 2}, ("2",)),
@@ -320,7 +350,7 @@ def test_an_object_that_is_no_form_is_refused(fields: Any) -> None:
 )
 def test_a_default_is_what_the_form_would_send(schema: dict[str, Any], texts: tuple[str, ...]) -> None:
     of = field(**schema)
-    assert of.default_texts == texts
+    assert of.default_texts() == texts
     if texts:
         assert page_fields.from_texts(of, texts) == schema["default"]
 

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from tests.support.html_page import HtmlPage
 from waitpoints.api.page import definition as page_definition
-from waitpoints.api.page import fields as page_fields
 from waitpoints.api.page import form as page_form
 from waitpoints.api.page import html as page_html
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.fields import Kind
+from waitpoints.api.page.form import Submission
 from waitpoints.api.page.look import Look
 from waitpoints.errors import InvalidPage
 
@@ -26,9 +26,6 @@ NEWS = {
         "properties": {
             "one": {"enum": [str(n) for n in range(7)]},
             "many": {"enum": [str(n) for n in range(8)], "title": "Many", "description": "Pick"},
-            "step": {"type": "number", "minimum": 1, "multipleOf": 0.5},
-            "odd": {"type": "number", "minimum": 1, "multipleOf": 3},
-            "half": {"type": "integer", "minimum": 0.5, "maximum": 9},
             "code": {"type": "string", "pattern": "^[A-Z]{2}", "minLength": 2, "maxLength": 4, "description": "Two letters"},
         },
     },
@@ -77,8 +74,9 @@ def test_every_text_of_a_caller_and_of_a_person_is_shown_as_it_is(words: list[st
     action = definition.actions[0]
     asked = HtmlPage(page_html.confirm(definition, action, values, look))
     assert asked.fields == [("action", "go"), *form.fields]
-    for html in (page_html.done(definition, action, AT, look), page_html.decided(definition, action, AT, look)):
-        assert {title, label} <= set(HtmlPage(html).texts)
+    receipt = HtmlPage(page_html.done(definition, Submission(action, {}, values), AT, look))
+    assert {title, label, field, choice} <= set(receipt.texts)
+    assert {title, label} <= set(HtmlPage(page_html.decided(definition, action, AT, look)).texts)
 
 
 def test_a_title_in_the_tab_cannot_turn_the_text_after_it_around() -> None:
@@ -96,8 +94,8 @@ CONTROLS: dict[Kind, tuple[dict[str, Any], str, str | None]] = {
     Kind.LONG_TEXT: ({"type": "string", "format": "textarea"}, "textarea", None),
     Kind.DATE: ({"type": "string", "format": "date"}, "input", "date"),
     Kind.EMAIL: ({"type": "string", "format": "email"}, "input", "email"),
-    Kind.NUMBER: ({"type": "number"}, "input", "number"),
-    Kind.INTEGER: ({"type": "integer"}, "input", "number"),
+    Kind.NUMBER: ({"type": "number"}, "input", "text"),
+    Kind.INTEGER: ({"type": "integer"}, "input", "text"),
     Kind.YES_NO: ({"type": "boolean"}, "input", "checkbox"),
     Kind.ONE_OF: ({"enum": ["a"]}, "select", None),
     Kind.SEVERAL_OF: ({"type": "array", "items": {"enum": ["a"]}}, "input", "checkbox"),
@@ -114,10 +112,7 @@ def test_each_kind_of_field_has_its_control(kind: Kind) -> None:
 
 def test_a_browser_checks_only_what_the_schema_says() -> None:
     html = page_html.form(page(NEWS), Look())
-    limits = {name: attributes(html, name)[0] for name in ("step", "odd", "half", "code")}
-    assert [limits[name].get("step") for name in ("step", "odd", "half")] == ["0.5", "any", "1"]
-    assert [limits["half"][name] for name in ("min", "max")] == ["1", "9"]
-    code = limits["code"]
+    [code] = attributes(html, "code")
     assert (code["minlength"], code["title"]) == ("2", "Two letters")
     assert code["pattern"] is not None
     assert re.fullmatch(code["pattern"], "ABc")
@@ -125,13 +120,29 @@ def test_a_browser_checks_only_what_the_schema_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "least", "step", "shown"),
-    [("number", 1e30, 0.1, 0.1), ("integer", 1e300, 3, 1), ("integer", int("1" * 401), 7, 1), ("number", 0.3, 0.1, 0.1)],
+    ("schema", "keyboard"),
+    [
+        ({"type": "number"}, None),
+        ({"type": "number", "minimum": -1}, None),
+        ({"type": "number", "minimum": 0}, "decimal"),
+        ({"type": "number", "exclusiveMinimum": 0}, "decimal"),
+        ({"type": "integer", "minimum": 1}, "numeric"),
+    ],
 )
-def test_a_limit_of_any_size_is_compared_exactly(kind: str, least: float, step: float, shown: float) -> None:
-    schema = {"type": kind, "minimum": least, "multipleOf": step}
-    [field] = page_fields.parse({"properties": {"it": schema}}, "page.fields")
-    assert page_html._limits(field)["step"] == shown
+def test_a_phone_has_a_minus_where_a_number_may_have_one(schema: dict[str, Any], keyboard: str | None) -> None:
+    definition = page({"title": "T", "fields": {"properties": {"it": schema}}})
+    [shown] = attributes(page_html.form(definition, Look()), "it")
+    assert (shown["type"], shown.get("inputmode")) == ("text", keyboard)
+
+
+@pytest.mark.parametrize(("language", "typed", "shown"), [("de", "1.5", "1,5"), ("en", " 007 ", "7"), ("es", "1e3", "1000")])
+def test_a_number_is_repeated_as_it_was_understood(language: str, typed: str, shown: str) -> None:
+    definition = page({"title": "T", "fields": {"properties": {"it": {"type": "number"}, "none": {"type": "number"}}}})
+    values, look = {"it": [typed], "none": []}, Look(language)
+    choice = Submission(definition.actions[0], {}, values)
+    for html in (page_html.confirm(definition, choice.action, values, look), page_html.done(definition, choice, AT, look)):
+        assert shown in HtmlPage(html).texts
+        assert look["no_answer"] in HtmlPage(html).texts
 
 
 @pytest.mark.parametrize(
