@@ -239,6 +239,11 @@ class Services:
         return frozenset(name for name, variable in variables.items() if os.environ.get(variable) not in (None, "", "off"))
 
     @cached_property
+    def mail_domains(self) -> tuple[str, ...]:
+        """The domains that mails may go to (see `addresses.is_allowed`). None: to any."""
+        return tuple(os.environ.get("MAIL_DOMAINS", "").lower().replace(",", " ").split())
+
+    @cached_property
     def timers(self) -> "Timers":
         from waitpoints.aws.timers import Timers
 

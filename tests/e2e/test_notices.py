@@ -17,6 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from in_process.api_gateway import TOKENS
 from local.stack import emulating
 from tests.browser import runner
 from tests.e2e import afterwards, place
@@ -28,7 +29,7 @@ from waitpoints_local.stack import Stack, client, described, free_port, override
 
 FOLDER = place.FOLDER / "notices"
 SENDER = "approvals@example.com"
-CHANNELS = (f"MailFrom={SENDER}", "Slack=on", "Teams=on", "BrandName=Acme")
+CHANNELS = (f"MailFrom={SENDER}", "Slack=on", "Teams=on", "BrandName=Acme", "MailDomains=.example.org,Example.com")
 ACTIONS = [{"id": "approve", "label": "Approve", "needs": 2}, {"id": "reject", "label": "Reject"}]
 ANN = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U0ANN"}
 BO = {"id": "bo", "name": "Bo Berg", "email": "bo@example.com", "slack": "U0BO"}
@@ -114,6 +115,14 @@ def office(current_build: Built) -> Iterator[Office]:
             slack_stand_in.connect(stack, workspace)
             yield Office(stack, Api(stack), workspace)
             afterwards.check(stack, FOLDER)
+
+
+def test_no_mail_goes_to_another_domain(office: Office) -> None:
+    answer = office.api.request("POST", TOKENS, {"page": ANYBODY, "notify": {"email": ["eve@evil.example"]}})
+    assert (answer.status, answer.body["error"]) == (
+        422,
+        "Invalid notify.email[0]: this stack sends mail only to .example.org, example.com",
+    )
 
 
 def test_two_people_answer_by_the_links_in_their_mails(office: Office) -> None:

@@ -218,6 +218,7 @@ class TestAStackThatTellsNobody:
         for function in ("CreateToken", "CreateTokenInState", "SendNotices"):
             variables = template.resolve(template.resources("AWS::Lambda::Function")[function]["Environment"], attributes())
             known = {"MailFrom": "MAIL_FROM", "Slack": "SLACK", "Teams": "TEAMS"}
+            assert ("MAIL_DOMAINS" in variables["Variables"]) is (channel == "MailFrom")
             assert variables["Variables"].keys() & known.values() == {known[channel]}
             assert variables["Variables"][known[channel]] == CHANNELS[channel]
 

@@ -439,6 +439,27 @@ def test_the_address_of_mails_is_one_address(address: str, accepted: bool) -> No
     assert bool(re.search(TEMPLATE.body["Parameters"]["MailFrom"]["AllowedPattern"], address)) is accepted
 
 
+@pytest.mark.parametrize(
+    ("domains", "accepted"),
+    [
+        ("", True),
+        ("example.com", True),
+        (".example.com", True),
+        ("example.com,.example.com, xn--bcher-kva.example", True),
+        ("com", False),
+        ("*.example.com", False),
+        ("bücher.example", False),
+        ("a@example.com", False),
+        ("example.com example.org", False),
+        ("example.com,", False),
+        ("example.com.", False),
+        (".", False),
+    ],
+)
+def test_the_domains_of_mails_are_written_as_they_are_compared(domains: str, accepted: bool) -> None:
+    assert bool(re.search(TEMPLATE.body["Parameters"]["MailDomains"]["AllowedPattern"], domains)) is accepted
+
+
 def test_the_example_state_machine_runs_in_every_partition_and_retries_transient_errors(stack: MotoStack) -> None:
     [machine] = TEMPLATE.resources("AWS::Serverless::StateMachine").values()
     assert machine["DefinitionSubstitutions"]["Partition"] == {"Ref": "AWS::Partition"}

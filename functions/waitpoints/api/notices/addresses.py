@@ -1,6 +1,7 @@
 """Which addresses mails can be sent to."""
 
 import re
+from collections.abc import Collection
 
 _ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047: a reader's client would decode it
 
@@ -12,3 +13,9 @@ def is_sendable(address: str) -> bool:
     which "straße.example" has two owners.
     """
     return address.isascii() and not _ENCODED_WORD.search(address)
+
+
+def is_allowed(address: str, domains: Collection[str]) -> bool:
+    """Whether mail may go to an ASCII address: at `example.com` itself, or below it for `.example.com`. No domains: to any."""
+    domain = address.rpartition("@")[2].lower()
+    return not domains or any(domain == one or (one.startswith(".") and domain.endswith(one)) for one in domains)

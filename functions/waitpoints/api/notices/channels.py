@@ -37,7 +37,7 @@ def _make(channel: Channel) -> Sender:
             mail_from = _parameter("MAIL_FROM")
             from waitpoints.api.notices.mail import MailSender  # noqa: PLC0415 - only for stacks that send mails
 
-            return MailSender(lambda: services.ses_client, mail_from, services.brand)
+            return MailSender(lambda: services.ses_client, mail_from, services.brand, services.mail_domains)
         case Channel.SLACK:
             _parameter("SLACK")
             from waitpoints.api.notices.slack import SlackSender  # noqa: PLC0415 - only for stacks with Slack

@@ -8,7 +8,7 @@ returns the part of its Message-ID before the `@`. Behind it stands `email.amazo
 That SES has taken a mail does not mean that it arrives: bounces and complaints are events of SES's own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from email import policy
 from email.header import Header
 from email.message import EmailMessage
@@ -18,7 +18,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from waitpoints.api.notices import letter as letters
 from waitpoints.api.notices import mail_html
-from waitpoints.api.notices.addresses import is_sendable
+from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.notices.letter import Letter
 from waitpoints.api.notices.sending import Request
 from waitpoints.aws.error_codes import error_name
@@ -40,18 +40,23 @@ _REFUSALS = {
 
 
 class MailSender:
-    """`brand` is the stack's name, which readers see as the sender's, and its colour."""
+    """`brand` is the stack's name, which readers see as the sender's, and its colour. `domains`: see `addresses.is_allowed`."""
 
-    def __init__(self, make_client: Callable[[], Any], mail_from: str, brand: tuple[str, str]) -> None:
+    def __init__(
+        self, make_client: Callable[[], Any], mail_from: str, brand: tuple[str, str], domains: Collection[str] = ()
+    ) -> None:
         self._make_client = make_client
         self._from = mail_from
         self._name, self._color = brand
+        self._domains = domains
 
     def send(self, request: Request) -> str:
         """Send one mail, and return SES's id of it. Raises NotSentNow or NotSent."""
         to = request.step.place.to
         if not is_sendable(to):
             raise NotSent("AddressRefused: SES takes only ASCII addresses, with the domain in Punycode (xn--…)")
+        if not is_allowed(to, self._domains):
+            raise NotSent("AddressRefused: its domain is not among the stack's MailDomains")
         client = self._make_client()
         try:
             answer = client.send_email(

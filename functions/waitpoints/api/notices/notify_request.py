@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from waitpoints import json_text
-from waitpoints.api.notices.addresses import is_sendable
+from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.page import definition, input
 from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
 from waitpoints.api.request_model import SECRET_NAME
@@ -79,8 +79,8 @@ def _addresses(value: Any) -> bool | tuple[str, ...]:
         place = f"notify.email[{number}]"
         if not is_email(address):
             raise InvalidNotify(place, EMAIL_EXPECTED)
-        if not is_sendable(address):
-            raise InvalidNotify(place, _NO_ASCII)
+        if reason := _why_no_mail(address):
+            raise InvalidNotify(place, reason)
         if address.casefold() in seen:
             raise InvalidNotify(place, f"{seen[address.casefold()]} is the same address")
         seen[address.casefold()] = place
@@ -107,8 +107,16 @@ def _check_audience(notify: Notify, approval: Approval | None) -> None:
     if unreached := list(_unreached(notify, approval)):
         names = ", ".join(shown(person.shown) for person in unreached)
         raise InvalidNotify("notify", f"it does not reach {names}: each approver needs {_way(notify)}")
-    if notify.email and (foreign := [person for person in approval.everybody() if not is_sendable(person.email or "")]):
-        raise InvalidNotify("notify.email", f"it does not reach {shown(foreign[0].shown)}: {_NO_ASCII}")
+    for person in approval.everybody() if notify.email else ():
+        if person.email and (reason := _why_no_mail(person.email)):
+            raise InvalidNotify("notify.email", f"it does not reach {shown(person.shown)}: {reason}")
+
+
+def _why_no_mail(address: str) -> str | None:
+    if not is_sendable(address):
+        return _NO_ASCII
+    domains = services.mail_domains
+    return None if is_allowed(address, domains) else f"this stack sends mail only to {', '.join(domains)}"
 
 
 def _unreached(notify: Notify, approval: Approval) -> Iterator[Approver]:

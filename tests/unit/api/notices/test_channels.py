@@ -53,13 +53,14 @@ def test_a_sender_is_made_once_with_what_its_stack_has(
     world: InMemory, made: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MAIL_FROM", "approvals@example.com")
+    monkeypatch.setitem(vars(services), "mail_domains", ("example.com",))
     monkeypatch.setenv("SLACK", "on")
     monkeypatch.setenv("TEAMS", "on")
     senders = [channels.sender_of(channel) for channel in Channel]
     assert [channels.sender_of(channel) for channel in Channel] == senders
     mail, slack, teams = made
     monkeypatch.setitem(vars(services), "ses_client", "SES")
-    assert (mail[0](), *mail[1:]) == ("SES", "approvals@example.com", services.brand)
+    assert (mail[0](), *mail[1:]) == ("SES", "approvals@example.com", services.brand, ("example.com",))
     assert (slack[0], slack[2]) == ("https://slack.com/api", services.brand)
     assert teams == (services.webhook_secret, services.brand)
 

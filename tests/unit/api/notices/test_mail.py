@@ -154,6 +154,14 @@ class TestAddresses:
         assert ses.calls == []
         assert address not in str(refused.value)
 
+    def test_one_that_the_stack_no_longer_sends_to_is_refused_without_a_call(self) -> None:
+        """`MailDomains` may have changed since the create."""
+        ses = Ses()
+        with pytest.raises(NotSent, match="AddressRefused: its domain is not among"):
+            MailSender(lambda: ses, mails.FROM, mails.BRAND, (".example.com", "example.org")).send(mails.request())
+        assert ses.calls == []
+        assert MailSender(lambda: ses, mails.FROM, mails.BRAND, ("example.com",)).send(mails.request()) == REF
+
 
 SAMPLES = [
     "x\r\nBcc: evil@example.com",

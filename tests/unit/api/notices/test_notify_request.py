@@ -19,6 +19,7 @@ ANN = {"id": "ann", "name": "Ann Lee", "email": "ann@example.com", "slack": "U02
 BO = {"id": "bo", "email": "bo@example.com"}
 CY = {"id": "cy", "name": "Cy Young", "slack": "W024BE7LH"}
 DEE = "dee"
+EVE = {"id": "eve", "name": "Eve", "email": "eve@evil.example", "slack": "U024BE7LX"}
 WORKFLOW = "https://prod-01.westeurope.logic.azure.com:443/workflows/0123/triggers/manual/paths/invoke?sig=hidden"
 EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
 LIST = "expected true, or a list of 1 to 20 e-mail addresses"
@@ -182,6 +183,53 @@ class TestWhatIsRefused:
         monkeypatch.setenv("API_URL", "https://api.example.com")
         with pytest.raises(InvalidNotify, match=r"without page\.approvers"):
             Template.load().functions()["create_token_in_state"].call({"page": PAGE, "notify": {"email": True}})
+
+
+class TestMailDomains:
+    """The parameter `MailDomains`: where mails may go."""
+
+    ONLY = "this stack sends mail only to example.com, .example.org"
+
+    @pytest.fixture(autouse=True)
+    def domains(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("MAIL_DOMAINS", "Example.com, .example.org")
+        monkeypatch.delitem(vars(services), "mail_domains", raising=False)
+
+    @pytest.mark.parametrize(
+        ("notify", "asked"),
+        [
+            ({"email": ["ann@EXAMPLE.com", "ann@mail.example.org"]}, PAGE),
+            ({"email": True}, page(ANN, BO, later={"id": "cy", "email": "cy@mail.example.org"})),
+            ({"slack": "#deploys"}, page(EVE)),
+            ({"email": True, "slack": "#deploys"}, page(ANN, CY)),
+        ],
+        ids=str,
+    )
+    def test_accepts_what_is_within(self, api: Api, world: InMemory, notify: Any, asked: Any) -> None:
+        assert api.create(page=asked, notify=notify)["isCached"] is False
+
+    @pytest.mark.parametrize(
+        ("notify", "asked", "place"),
+        [
+            ({"email": ["ann@example.com", "eve@evil.example"]}, PAGE, "notify.email[1]: "),
+            ({"email": ["ann@mail.example.com"]}, PAGE, "notify.email[0]: "),
+            ({"email": ["ann@example.org"]}, PAGE, "notify.email[0]: "),
+            ({"email": True}, page(ANN, EVE), "notify.email: it does not reach Eve: "),
+            ({"email": True}, page(ANN, later=EVE), "notify.email: it does not reach Eve: "),
+            ({"email": True}, page(ANN, "eve@evil.example"), "notify.email: it does not reach eve@evil.example: "),
+            ({"email": True, "slack": "#deploys"}, page(ANN, EVE), "notify.email: it does not reach Eve: "),
+        ],
+        ids=str,
+    )
+    def test_refuses_others_and_names_what_it_accepts(
+        self, api: Api, world: InMemory, notify: Any, asked: Any, place: str
+    ) -> None:
+        assert refusal(api, world, notify, asked) == f"{place}{self.ONLY}"
+
+    def test_holds_for_a_state_too(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        with pytest.raises(InvalidNotify, match="only to"):
+            Template.load().functions()["create_token_in_state"].call({"page": PAGE, "notify": {"email": ["a@evil.example"]}})
 
 
 class TestAStack:
