@@ -183,15 +183,38 @@ def test_each_environment_is_a_stack_of_its_own_with_parameters_of_the_template(
         assert value in map(str, allowed)
 
 
+def ask_sam(code: str) -> Any:
+    """Return what SAM CLI's own code finds, run in the project's folder."""
+    command = [program("sam", "python"), "-c", code]
+    return json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+
+
+def test_sam_asks_of_no_route_whether_it_may_have_no_authentication() -> None:
+    """`sam deploy --guided` would ask it 25 times, and the default answer ends the deployment."""
+    found = ask_sam(
+        "import json; from samcli.commands.deploy.auth_utils import auth_per_resource;"
+        "from samcli.lib.providers.sam_stack_provider import SamLocalStackProvider;"
+        "print(json.dumps(auth_per_resource(SamLocalStackProvider.get_stacks('template.yaml')[0])))"
+    )
+    assert {name for name, _ in found} == {function.logical_id for function in EVERYTHING.routes().values()}
+    assert {has_authentication for _, has_authentication in found} == {True}
+
+
+def test_what_sam_does_not_ask_about_is_as_open_as_before() -> None:
+    """No route gets an authorizer: the functions check keys, and callback URLs are secrets themselves."""
+    body = Template.load().body
+    with_answer = json.dumps(process(body))
+    del body["Resources"]["Api"]["Properties"]["Auth"]
+    assert json.dumps(process(body)) == with_answer
+
+
 def test_the_build_gets_the_parameters_of_the_deployment() -> None:
     """The build installs libraries for the parameter Architecture. SAM itself reads its configuration here."""
-    read = (
+    found = ask_sam(
         "import json; from samcli.lib.config.samconfig import SamConfig;"
         "print(json.dumps([[SamConfig('.').get_all([command], 'parameters', environment).get('parameter_overrides', [])"
         " for command in ('build', 'deploy')] for environment in ('default', 'dev', 'staging', 'prod')]))"
     )
-    command = [program("sam", "python"), "-c", read]
-    found = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
     assert [build == deployment for build, deployment in found] == [True] * 4
     assert found[1][0][0] == "RetentionDays=7"
 

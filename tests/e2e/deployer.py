@@ -1,0 +1,65 @@
+"""Somebody who deploys to an emulator with the SAM CLI, and has no other program, configuration or credentials."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from local.stack import LOCAL
+from waitpoints_local.stack import DECISIONS, REGION, Emulator, client
+
+ROOT_USER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+ENTERS = "\n" * 200
+
+
+@dataclass(frozen=True)
+class Deployer:
+    """`home` has their programs. What `path` names comes after them."""
+
+    emulator: Emulator
+    home: Path
+    credentials: Mapping[str, str]
+    path: str = ""
+
+    def sam(self, folder: Path, *arguments: str, answers: str = "") -> subprocess.CompletedProcess[str]:
+        """Run the SAM CLI in a folder. Each line of `answers` answers one question."""
+        self.home.mkdir(exist_ok=True)
+        if not (program := self.home / "sam").exists():
+            program.symlink_to(LOCAL / "sam" / "bin" / "sam")
+        environment = {
+            "PATH": os.pathsep.join(filter(None, (str(self.home), self.path))),
+            "HOME": str(self.home),
+            "AWS_ENDPOINT_URL": self.emulator.url,
+            "AWS_DEFAULT_REGION": REGION,
+            "SAM_CLI_TELEMETRY": "0",
+            "SAM_CLI_POLL_DELAY": "0.5",
+            "NO_PROXY": "127.0.0.1",
+            "LC_ALL": "C.UTF-8",
+            **self.credentials,
+        }
+        command = [str(program), *arguments]
+        return subprocess.run(command, cwd=folder, env=environment, input=answers, capture_output=True, text=True, check=False)
+
+
+def limited_to(name: str, policy: dict[str, Any], emulator: Emulator) -> dict[str, str]:
+    """Return credentials of a new role that may do what a policy says, and no more."""
+    iam = client(emulator.url, "iam")
+    trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="deploys", PolicyDocument=json.dumps(policy))
+    session = client(emulator.url, "sts").assume_role(RoleArn=arn, RoleSessionName="deploys")["Credentials"]
+    return {
+        "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
+        "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],
+        "AWS_SESSION_TOKEN": session["SessionToken"],
+    }
+
+
+def decided(folder: Path, name: str) -> dict[str, str]:
+    """What IAM decided about each action of such a role, in an emulator whose files are in this folder."""
+    decisions = [json.loads(line) for line in (folder / DECISIONS).read_text().splitlines()]
+    return {action: decision for who, action, decision in decisions if f"/{name}/" in who}
