@@ -81,7 +81,24 @@ def test_one_error_of_the_new_version_that_no_caller_sees_stops_the_deployment()
     metrics: dict[str, dict[float, float]] = {it.lower(): {} for it in UNSEEN}
     assert set(alarm.states(metrics, 600)) == {"OK"}
     for function in UNSEEN:
-        assert alarm.states({**metrics, function.lower(): {65: 1}}, 180) == ["OK", "ALARM", "OK"]
+        states = alarm.states({**metrics, function.lower(): {65: 1}}, 600)
+        assert (states[0], states[1], states[-1]) == ("OK", "ALARM", "OK")
+
+
+@pytest.mark.parametrize("late", [30, 60, 90, 180])
+def test_an_error_stops_the_deployment_though_its_minute_is_known_later(late: int) -> None:
+    """StartTimers is invoked each minute, and the metrics of the newest minutes are still to come."""
+    alarm = Alarm(gradually()["CanaryFailedAlarm"]["Properties"])
+    metrics: dict[str, dict[float, float]] = {it.lower(): {} for it in UNSEEN}
+    metrics["starttimers"] = {at: float(at == 125) for at in range(5, 600, 60)}
+    states = alarm.states(metrics, 600, dict.fromkeys(metrics, late))
+    assert 3 * 60 <= 60 * (states.index("ALARM") + 1) <= 3 * 60 + late + 60
+
+
+def test_no_alarm_of_a_gradual_deployment_fills_a_minute_whose_data_is_still_to_come() -> None:
+    alarms = of_kind("AWS::CloudWatch::Alarm")
+    assert {"CanaryFailedAlarm", "ApiFailedAlarm"} <= alarms.keys()
+    assert [name for name, it in alarms.items() if "FILL" in str(it["Properties"])] == []
 
 
 def test_the_errors_are_those_of_the_alias() -> None:

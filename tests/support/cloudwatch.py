@@ -4,8 +4,8 @@ How an alarm treats missing data, and M out of N:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html
 Expressions: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/using-metric-math.html
 
-A metric is its values by the second in which they were put. An expression has a value only where each of its metrics has one:
-hence FILL.
+A metric is its values by the second in which they were put. Where one metric has no value, arithmetic, comparisons and AND
+count it as 0; where none has, there is no value. FILL has a value everywhere, also for a minute whose data is still to come.
 """
 
 import ast
@@ -51,12 +51,17 @@ class Alarm:
             return int(period)
         return int(self.properties["Period"])
 
-    def states(self, metrics: Mapping[str, Metric], seconds: int) -> list[str]:
-        """Return its state at the end of each period. `metrics` are by their names, or their ids if it has an expression."""
+    def states(self, metrics: Mapping[str, Metric], seconds: int, late: Mapping[str, float] | None = None) -> list[str]:
+        """Return its state at the end of each period. `metrics` are by their names, or their ids if it has an expression.
+
+        `late` says of some after how many seconds their values are there.
+        """
         states: list[str] = []
         points = self._points(metrics)
         number = int(self.properties["EvaluationPeriods"])
         for end in range(self.period, seconds + 1, self.period):
+            if late:
+                points = self._points({name: _before(end - late.get(name, 0), metric) for name, metric in metrics.items()})
             periods = [end - self.period * (age + 1) for age in range(number + EXTRA) if end >= self.period * (age + 1)]
             found = self._values(points, sorted(periods))
             states.append(self._state(found, sorted(periods), number, states[-1] if states else "INSUFFICIENT_DATA"))
@@ -87,6 +92,10 @@ class Alarm:
         return "ALARM" if sum(points) >= needed else "OK"
 
 
+def _before(end: float, metric: Metric) -> Metric:
+    return {at: value for at, value in metric.items() if at < end}
+
+
 def evaluate(expression: str, metrics: Mapping[str, Series], periods: list[int]) -> Series:
     """Evaluate metric math: FILL, IF, AND, and arithmetic and comparisons of numbers and metrics."""
     tree = _parse(expression)
@@ -113,12 +122,20 @@ def _value(node: ast.AST, metrics: Mapping[str, Series], period: int) -> float |
             holds = _value(condition, metrics, period)
             return None if holds is None else _value(yes if holds else no, metrics, period)
         case ast.BoolOp(ast.And(), parts):
-            values = [_value(part, metrics, period) for part in parts]
-            return None if None in values else float(all(values))
+            values = _counted(parts, metrics, period)
+            return None if values is None else float(all(values))
         case ast.BinOp(left, operation, right) | ast.Compare(left, [operation], [right]):
-            one, other = _value(left, metrics, period), _value(right, metrics, period)
-            return None if one is None or other is None else float(_OPERATORS[type(operation)](one, other))
+            values = _counted([left, right], metrics, period)
+            return None if values is None else float(_OPERATORS[type(operation)](*values))
     raise AssertionError(f"not known: {ast.dump(node)}")
+
+
+def _counted(parts: list[ast.expr], metrics: Mapping[str, Series], period: int) -> list[float] | None:
+    """Return the values of the operands, or nothing if none but numbers has one."""
+    values = [_value(part, metrics, period) for part in parts]
+    if all(value is None or isinstance(part, ast.Constant) for part, value in zip(parts, values, strict=True)):
+        return None
+    return [value or 0.0 for value in values]
 
 
 def _summed(metric: Metric, statistic: str, length: int) -> Series:
