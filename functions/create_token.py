@@ -13,7 +13,7 @@ services.build_at_start("tokens", "urls", "credentials")
 
 @http_handler("POST", allow=("GET", "POST"), scope="create")
 def handler(request: Request) -> Response:
-    body = request.read_json(CREATE_LIMIT, optional=True)
+    body = request.read_json(CREATE_LIMIT, optional=True, kept=("metadata",))
     wanted = validate(CreateWaitpointTokenRequest, body, ignore_unknown=request.from_sdk)
     request_key = request.headers.get("x-trigger-request-idempotency-key")
     metadata = None if wanted.metadata is None else request.read_members(CREATE_LIMIT)["metadata"]

@@ -6,7 +6,7 @@ execution unchanged. RFC 8259 defines what is valid: NaN and Infinity are not.
 
 import gc
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import accumulate
 from json import JSONDecoder, JSONEncoder
@@ -20,7 +20,12 @@ class NotJson(ValueError):
 
 
 class RepeatedName(NotJson):
-    """An object has two members of one name: readers differ in which of them counts."""
+    """An object has two members of one name: readers differ in which of them counts. The message has the name."""
+
+    def __init__(self, name: str) -> None:
+        from waitpoints.unknown_names import shown  # noqa: PLC0415 - only errors need it
+
+        super().__init__(f'"{shown(name)}" comes twice')
 
 
 def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
@@ -28,9 +33,17 @@ def parse(text: str, parse_int: Callable[[str], Any] | None = None) -> Any:
     return _decode(JSONDecoder(parse_constant=_refuse_constant, parse_int=parse_int) if parse_int else _decoder, text)
 
 
-def parse_unambiguous(text: str) -> Any:
-    """As `parse`. Raises RepeatedName where it would take the last one."""
-    return _decode(JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unrepeated), text)
+def parse_unambiguous(text: str, kept: Collection[str] = ()) -> Any:
+    """As `parse`. Raises RepeatedName where it would take the last one, but not within an object's members `kept`."""
+    try:
+        return _decode(_unambiguous, text)
+    except RepeatedName:
+        if not kept:
+            raise
+    for name, value in members(text).items():
+        if name not in kept:
+            _decode(_unambiguous, value)
+    return parse(text)
 
 
 def check(text: str) -> None:
@@ -39,7 +52,7 @@ def check(text: str) -> None:
 
 
 def members(text: str) -> dict[str, str]:
-    """Return the text of each member's value in a JSON object. If a name is repeated, the last one counts. Raises NotJson."""
+    """Return the text of each member's value in a JSON object. Raises NotJson, and RepeatedName."""
     with _reading():
         found, end = _members(text, _skip_space(text, 0))
         if _skip_space(text, end) != len(text):
@@ -68,14 +81,17 @@ def _refuse_constant(name: str) -> Never:
 
 
 def _unrepeated(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) < len(members):
-        raise RepeatedName("an object repeats a name")
+    found: dict[str, Any] = {}
+    for name, value in members:
+        if name in found:
+            raise RepeatedName(name)
+        found[name] = value
     return found
 
 
 _encoder = JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 _decoder = JSONDecoder(parse_constant=_refuse_constant)
+_unambiguous = JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unrepeated)
 # Keeps no number and no object, which would take most of the time and memory. `len` is the cheapest function for that.
 _checker = JSONDecoder(parse_constant=_refuse_constant, parse_int=len, parse_float=len, object_pairs_hook=len)
 _SPACE = {" ", "\t", "\n", "\r"}
@@ -128,6 +144,8 @@ def _members(text: str, at: int) -> tuple[dict[str, str], int]:
         if text[at : at + 1] != '"':
             raise json.JSONDecodeError("Expecting property name enclosed in double quotes", text, at)
         name, at = _checker.raw_decode(text, at)
+        if name in found:
+            raise RepeatedName(name)
         start = _skip_space(text, _expect(":", text, _skip_space(text, at)))
         _, at = _checker.raw_decode(text, start)
         found[name] = text[start:at]

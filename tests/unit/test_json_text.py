@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from waitpoints import json_text
-from waitpoints.json_text import MAX_DEPTH, NotJson
+from waitpoints.json_text import MAX_DEPTH, NotJson, RepeatedName
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -88,8 +88,33 @@ def test_a_member_is_kept_exactly_as_sent() -> None:
     assert json_text.members(f'\n{{ "a" : null ,"data":\t{data} , "z":[]}}\n') == {"a": "null", "data": data, "z": "[]"}
 
 
-def test_the_last_of_a_repeated_member_wins() -> None:
-    assert json_text.members('{"data": 1, "data": 2}') == {"data": "2"}
+@pytest.mark.parametrize("text", ['{"data": 1, "data": 2}', '{"d\\u0061ta": 1, "data": 1}'])
+def test_a_repeated_member_is_named(text: str) -> None:
+    for read in (json_text.members, json_text.parse_unambiguous):
+        with pytest.raises(RepeatedName, match='"data" comes twice'):
+            read(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ('{"a": {"b": 1, "b": 1}}', "b"),
+        ('{"c": [{"a": 1}, {"a": 1, "b": 1, "b": 2}]}', "b"),
+        ('{"kept": 1, "kept": {"b": 1}}', "kept"),
+        ('{"kept": {"x": 1, "x": 2}, "a": [{"b": 1, "b": 1}]}', "b"),
+        ('{"a": {"kept": {"b": 1, "b": 2}}}', "b"),
+        (f'{{"{"x" * 100}": 1, "{"x" * 100}": 2}}', "x" * 60 + "…"),
+    ],
+)
+def test_a_repeated_name_is_named_at_any_depth(text: str, name: str) -> None:
+    with pytest.raises(RepeatedName) as refused:
+        json_text.parse_unambiguous(text, kept=("kept",))
+    assert str(refused.value) == f'"{name}" comes twice'
+
+
+def test_a_name_may_be_repeated_within_what_is_kept() -> None:
+    text = '{"a": 1, "kept": {"b": 1, "b": 2, "c": [{"d": 1, "d": 3}]}}'
+    assert json_text.parse_unambiguous(text, kept=("kept",)) == {"a": 1, "kept": {"b": 2, "c": [{"d": 3}]}}
 
 
 @pytest.mark.parametrize("text", ["[]", '"data"', "1", "null", "true"])

@@ -66,7 +66,7 @@ def parse_error(value: Any) -> TokenError:
 
 def _parse_json(text: str) -> Any:
     try:
-        return json_text.parse(text)
+        return json_text.parse_unambiguous(text)
     except json_text.NotJson as error:  # `data` accepts numbers of 5,000 digits, other fields do not
         raise InvalidRequest(f"Invalid JSON: {error}") from None
 

@@ -1,7 +1,7 @@
 """API Gateway's HTTP events (payload format 2.0), and the one mapping of errors to status codes."""
 
 import base64
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Any
@@ -168,10 +168,13 @@ class Request:
         except json_text.NotJson as error:
             raise InvalidRequest(f"Invalid JSON: {error}") from None
 
-    def read_json(self, limit: int, *, optional: bool = False) -> Any:
-        """Return the body's JSON value; an empty `optional` body is `{}`. Raises InvalidRequest or BodyTooLarge."""
+    def read_json(self, limit: int, *, optional: bool = False, kept: Collection[str] = ()) -> Any:
+        """Return the body's JSON value; an empty `optional` body is `{}`. Raises InvalidRequest or BodyTooLarge.
+
+        Only within its members `kept` may an object repeat a name.
+        """
         try:
-            return json_text.parse(self._read_text(limit, optional=optional))
+            return json_text.parse_unambiguous(self._read_text(limit, optional=optional), kept)
         except json_text.NotJson as error:
             raise InvalidRequest(f"Invalid JSON: {error}") from None
 

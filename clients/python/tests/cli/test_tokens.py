@@ -423,6 +423,7 @@ class TestComplete:
         ("data", "said"),
         [
             ("NaN", "DATA has NaN, which is not JSON"),
+            ('{"a": {"b": 1, "b": 2}}', 'DATA has "b" twice in one object: write it once'),
             ("[-Infinity]", "DATA has -Infinity, which is not JSON"),
             ("[" * 100_000 + "]" * 100_000, "DATA is nested too deep"),
             ("9" * 5000, "DATA has a whole number of more than 4,300 digits"),

@@ -99,7 +99,9 @@ def read(page: Page, body: bytes, content_type: str, decimal: str | None = None)
 def of_json(page: Page, text: str) -> Submission | Errors:
     """Return what a program's JSON text says."""
     try:
-        return _of_json(page, json_text.parse(text), text)
+        return _of_json(page, json_text.parse_unambiguous(text), text)
+    except json_text.RepeatedName as error:
+        return Errors({}, {}, Problem("unreadable"), f"{error}.")
     except json_text.NotJson:
         return _of_json(page, None, "")
 

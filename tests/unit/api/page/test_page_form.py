@@ -106,7 +106,7 @@ class TestAProgram:
         "number", ["0.12345678901234567890123", "12345678901234567890123.0", "12345678901234567890123", "1e3", "-0", "2.50"]
     )
     def test_sends_numbers_that_arrive_digit_for_digit(self, api: Api, token: dict[str, Any], number: str) -> None:
-        choice = f'{{"action": "approve", "fields": {{"share": 1, "amount": 7, "share": {number}}}}}'
+        choice = f'{{"action": "approve", "fields": {{"amount": 7, "share": {number}}}}}'
         assert api.post(token["url"], choice.encode(), JSON).status == 200
         written = f'{{"action":"approve","fields":{{"amount":7,"share":{number},"urgent":false}}}}'
         assert api.retrieve(token["id"])["output"] == written

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections import Counter
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,7 +73,8 @@ def read_json_or_file(argument: str, name: str) -> Any:
 
 def _parse(text: str, name: str) -> Any:
     try:
-        return json.loads(text, parse_constant=partial(_refuse_constant, name))
+        hook = partial(_refuse_repeated, name)
+        return json.loads(text, parse_constant=partial(_refuse_constant, name), object_pairs_hook=hook)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise CommandProblem(f"{name} is not JSON ({error.msg}, {place}): write {_example(text)}", USAGE) from None
@@ -86,6 +88,14 @@ def _parse(text: str, name: str) -> Any:
 
 def _refuse_constant(name: str, constant: str) -> None:
     raise CommandProblem(f"{name} has {constant}, which is not JSON: write a number, null or a text in quotes", USAGE)
+
+
+def _refuse_repeated(name: str, members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) < len(members):
+        names = Counter(it for it, _ in members)
+        raise CommandProblem(f"{name} has {json.dumps(names.most_common(1)[0][0])} twice in one object: write it once", USAGE)
+    return found
 
 
 def _example(text: str) -> str:

@@ -1,0 +1,90 @@
+"""A request that has two members of one name is refused: whoever reads it in front of the stack may take the other one.
+
+What callers only hand over, an output or `metadata`, keeps each of them (contract C2 and P1).
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from in_process.api_gateway import TOKENS, Api
+from openapi.operation import Operation
+from openapi.operations import OPERATIONS
+from tests.support.example_requests import named
+from tests.support.fakes.in_memory import InMemory
+
+WITH_BODY = [operation for operation in OPERATIONS if operation.body and operation.body.model]
+APPROVERS = '"title": "Go?", "actions": [{"id": "yes", "label": "Yes"}], "approvers": ["ann"], "approvers": ["bo"]'
+
+
+def test_these_are_all_requests_of_the_apis_own() -> None:
+    assert len(WITH_BODY) == 9
+
+
+@pytest.mark.parametrize("operation", WITH_BODY, ids=named)
+def test_each_request_refuses_it(api: Api, world: InMemory, operation: Operation) -> None:
+    token = api.create()
+    assert operation.body is not None
+    name = next(iter(operation.body.example))
+    text = json.dumps({name: 0, **operation.body.example}).replace("{", f'{{"{name}": {{}}, ', 1)
+    path = operation.example_path(waitpointId=token["id"], name="orders")
+    answer = api.request(operation.method, path, text)
+    assert (answer.status, answer.json) == (400, {"error": f'Invalid JSON: "{name}" comes twice'})
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+    assert [*world.store.tokens] == [token["id"]]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "name"),
+    [
+        ("", f'{{"page": {{{APPROVERS}}}}}', "approvers"),
+        ("", '{"page": {"title": "Go?"}, "notify": {"slack": "#a", "slack": "#b"}}', "slack"),
+        ("", '{"verify": {"scheme": "github", "secret": "a", "secret": "b"}}', "secret"),
+        ("", '{"payloadSchema": {"properties": {"a": {"type": "string", "type": "null"}}}}', "type"),
+        ("", '{"metadata": {"a": 1}, "metadata": {"a": 2}}', "metadata"),
+        ("/{id}/complete", '{"error": {"message": "a", "message": "b"}}', "message"),
+        ("/{id}/complete", '{"data": 1, "data": 2}', "data"),
+    ],
+)
+def test_it_is_refused_at_any_depth(api: Api, path: str, body: str, name: str) -> None:
+    token = api.create()
+    answer = api.post(TOKENS + path.format(id=token["id"]), body)
+    assert (answer.status, answer.error) == (400, f'Invalid JSON: "{name}" comes twice')
+    assert api.retrieve(token["id"])["status"] == "WAITING"
+
+
+@pytest.mark.parametrize("repeated", ['{"a": 1, "a": 2}', '[{"a": {"b": 1, "b": 1.50}}]'])
+def test_an_output_keeps_it(api: Api, repeated: str) -> None:
+    token, posted = api.create(), api.create()
+    assert api.post(f"{TOKENS}/{token['id']}/complete", f'{{"data": {repeated}}}').status == 200
+    assert api.post(posted["url"], repeated).status == 200
+    assert [api.retrieve(it["id"])["output"] for it in (token, posted)] == [repeated, repeated]
+
+
+def test_metadata_keeps_it(api: Api, world: InMemory) -> None:
+    answer = api.post(TOKENS, '{"tags": "x", "metadata": {"a": 1, "a": 2}}')
+    assert answer.status == 200
+    assert world.store.get(answer.json["id"]).metadata == '{"a": 1, "a": 2}'
+
+
+@pytest.mark.parametrize(
+    ("choice", "name"),
+    [
+        ('{"action": "yes", "action": "no"}', "action"),
+        ('{"action": "yes", "fields": {}, "fields": {"amount": 1}}', "fields"),
+        ('{"action": "yes", "fields": {"amount": 1, "amount": 1000000}}', "amount"),
+    ],
+)
+def test_an_answer_to_a_page_is_refused_with_it(api: Api, choice: str, name: str) -> None:
+    """What was chosen must be the same to all who read it."""
+    page: dict[str, Any] = {
+        "title": "Pay?",
+        "actions": [{"id": "yes", "label": "Yes"}, {"id": "no", "label": "No"}],
+        "fields": {"type": "object", "properties": {"amount": {"type": "integer"}}},
+    }
+    token = api.create(page=page)
+    for url, body in ((token["url"], choice), (f"{TOKENS}/{token['id']}/complete", f'{{"data": {choice}}}')):
+        answer = api.post(url, body)
+        assert (answer.status, answer.error) == (422, f'The body does not fit the token\'s page: "{name}" comes twice.')
+    assert api.retrieve(token["id"])["status"] == "WAITING"
