@@ -8,6 +8,7 @@ from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
 from waitpoints.errors import CannotResumeNow, HolderOutsideTag, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
+from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock, NotResumed, Resuming
 from waitpoints.token import (
@@ -85,6 +86,7 @@ class Tokens:
         self._outputs = outputs
         self._resuming = resuming
         self._clock = clock
+        self._known = KnownTokens()
 
     def create(self, new: NewToken, now: int, accepts: Accepts | None = None, within: str | None = None) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
@@ -147,8 +149,9 @@ class Tokens:
 
         Returns Ended if the token has ended; a token past its timeout is settled as timed out first. Returns RulesApply if
         the token has rules that the completion is `unchecked` against: complete it again once they accept the output. An
-        output that does not fit into the item is stored only if neither is so, which takes a read. Raises TokenNotFound, and
-        OutsideTag if the token, in whatever state, lacks the tag `within`: that changes nothing.
+        output that does not fit into the item is stored only if neither is so, which takes a read. So does a token that is
+        known to have such rules; one that is known to have ended takes no call. Raises TokenNotFound, and OutsideTag if the
+        token, in whatever state, lacks the tag `within`: that changes nothing.
         """
         for _ in range(_ATTEMPTS):
             completion = self._complete(token_id, result, origin, unchecked, within)
@@ -161,13 +164,13 @@ class Tokens:
     ) -> Completion | None:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
-        if unchecked is not Unchecked.NONE and not isinstance(result, TokenError) and not self._outputs.fits_item(result):
-            token = self._store.peek(token_id)
-            _check_within(token, within, now)
-            if token.outcome_at(now) is not None or (token.rules and token.rules.prevent(unchecked)):
-                return self._explain(token, now)
+        if seen := self._look(token_id, result, unchecked, now):
+            _check_within(seen, within, now)
+            if seen.outcome_at(now) is not None or (seen.rules and seen.rules.prevent(unchecked)):
+                return self._explain(seen, now)
         outcome = self.make_outcome(token_id, result, origin, now)
         won, token = self._store.complete(token_id, outcome, unchecked, within)
+        self._known.note(token, now)
         if not won:
             _check_within(token, within, now)
             return self._explain(token, now)
@@ -175,6 +178,19 @@ class Tokens:
         telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
         self._resuming.resume_fast(token)
         return Settled()
+
+    def _look(self, token_id: str, result: Result, unchecked: Unchecked, now: int) -> Token | None:
+        """Return the token if the write would fail for all that is known, or stores a large output first. None: just write."""
+        known = self._known.find(token_id, now)
+        if known and known.outcome is not None and not self.outcome_is_past_retention(known.outcome, now):
+            return known
+        is_prevented = known and known.rules and known.rules.prevent(unchecked)
+        is_large = not isinstance(result, TokenError) and not self._outputs.fits_item(result)
+        if unchecked is Unchecked.NONE or not (is_prevented or is_large):
+            return None
+        token = self._store.peek(token_id)
+        self._known.note(token, now)
+        return token
 
     def make_outcome(self, token_id: str, result: Result, origin: Origin, now: int) -> Completed | Failed:
         """Return how a completion ends a token. Stores an output that is too large for the token's item."""
@@ -355,6 +371,7 @@ class Tokens:
             return RulesApply(token.rules)
         if token.outcome is None:
             token = self._time_out(token.id, now)  # the same `now`, as the clock may have been set back
+            self._known.note(token, now)
             if token.outcome is None:
                 return None
         return Ended(token.outcome, token.rules)

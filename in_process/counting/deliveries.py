@@ -43,6 +43,7 @@ def _complete_by_key(bench: Bench, wait: Wait) -> None:
     bench.register(Wait(), bench.api.create(idempotencyKey="late")["id"])
     bench.meter.take()
     complete("a run waits for its token", "late")
+    bench.forget_tokens()
     complete("its token has ended", "late")
     complete("no token has the key: kept", "early")
     adopt = partial(bench.api.create, idempotencyKey="early")

@@ -168,7 +168,7 @@ class Bench:
         The `timeout` is `moved` once the waiters have registered. Then it is `reminded` after this duration.
 
         `rules` are what the token asks of deliveries. If it asks anything, `others` come, too: one that does not fit is the
-        first, and one is late. `webhook` is posted instead of a payload, by each approver of a page that names some. The
+        first, and two are late. `webhook` is posted instead of a payload, by each approver of a page that names some. The
         waiters are executions, or `durable` functions.
         """
         wait, stream, created_at = Wait(), self.stream(), self.clock()
@@ -300,7 +300,17 @@ class Bench:
             self.deliver(wait, "a delivery that does not fit", url, "{}")
         self.deliver(wait, "settle and resume", url, webhook)
         if others:
+            self.forget_tokens()
             self.deliver(wait, "a late delivery", url, webhook)
+            self.deliver(wait, "a late delivery again", url, webhook)
+
+    @staticmethod
+    def forget_tokens() -> None:
+        """From now on, count as in another environment of the functions, which has met no token."""
+        from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
+
+        for name in ("tokens", "keys"):
+            vars(services).pop(name, None)
 
     def deliver(self, wait: Wait, name: str, url: str, webhook: str) -> None:
         """Post a webhook that GitHub signed."""

@@ -1,5 +1,6 @@
 """The budgets of a wait: calls to AWS, and DynamoDB's capacity, counted as `make costs` counts them."""
 
+import json
 import math
 from collections.abc import Iterator, Mapping
 from itertools import chain
@@ -229,9 +230,10 @@ class TestCallback:
         api.post(token["url"], body, {"content-type": "application/json"})
         assert self.operations(meter) == expected
 
-    def test_that_is_late_takes_one_small_write_more(self, api: Api, meter: Meter) -> None:
+    def test_that_is_late_takes_one_small_write_more(self, counted: Bench, api: Api, meter: Meter) -> None:
         token = api.create()
         api.post(token["url"], "1", {})
+        counted.forget_tokens()
         meter.take()
         api.post(token["url"], "1", {})
         refused, count = meter.take()
@@ -272,6 +274,64 @@ class TestCallback:
         assert self.operations(meter) == []
         api.post(token["url"][:-1] + "x", "1", {})
         assert {name.partition(":")[0] for name in self.operations(meter)} <= {"SecretsManager"}
+
+
+class TestAKnownUrl:
+    """What anybody who has it can make the stack pay for: docs/security.md, "A leaked callback URL"."""
+
+    @pytest.fixture(autouse=True)
+    def quiet(self, counted: Bench) -> None:
+        counted.wait()
+        counted.meter.take()
+
+    def posts(self, counted: Bench, url: str, body: str, status: int) -> list[tuple[int, float]]:
+        """The write and read units of three posts to a function that has not met the token."""
+        counted.forget_tokens()
+        taken = []
+        for _ in range(3):
+            assert counted.api.post(url, body, {"content-type": "application/json"}).status == status
+            calls = counted.meter.take()
+            taken.append((sum(call.write_units for call in calls), sum(call.read_units for call in calls)))
+        return taken
+
+    @pytest.mark.parametrize(("size", "first"), [(200, 2), (25_000, 26), (100_000, 99)])
+    def test_of_an_ended_token_takes_one_write_unit_from_the_second_post_on(
+        self, counted: Bench, size: int, first: int
+    ) -> None:
+        token = counted.api.create()
+        counted.api.post(token["url"], json.dumps("x" * size), {"content-type": "application/json"})
+        counted.meter.take()
+        assert self.posts(counted, token["url"], "1", 200) == [(first, 0), (1, 0), (1, 0)]
+
+    @pytest.mark.parametrize(
+        ("wanted", "status"),
+        [
+            ({"completeWhen": "body.n"}, 200),
+            ({"page": {"title": "Go?"}}, 422),
+            ({"page": {"title": "Go?", "approvers": ["ann"]}}, 403),
+        ],
+        ids=["completeWhen", "page", "approvers"],
+    )
+    def test_of_a_token_with_rules_and_a_hundred_waiters_takes_one_write_unit_and_reads(
+        self, counted: Bench, wanted: dict[str, Any], status: int
+    ) -> None:
+        token = counted.api.create(**wanted)
+        for _ in range(100):
+            counted.register(Wait(), token["id"])
+        counted.meter.take()
+        (first, _), *others = self.posts(counted, token["url"], "{}", status)
+        assert first > 50
+        assert all(writes == 1 and 15 <= reads <= 17 for writes, reads in others)
+
+    def test_of_an_endpoint_takes_one_write_unit_and_its_count(self, counted: Bench) -> None:
+        url = counted.api.request("PUT", f"{ENDPOINTS}/open", {"key": "body.id", "verify": "none"}).json["url"]
+        counted.api.create(idempotencyKey="open:1")
+        body = json.dumps({"id": 1, "text": "x" * 50_000})
+        counted.api.post(url, body, {"content-type": "application/json"})
+        counted.meter.take()
+        (first, _), second, third = self.posts(counted, url, body, 200)
+        assert first > 50
+        assert second == third == (2, 2)
 
 
 @pytest.mark.parametrize(

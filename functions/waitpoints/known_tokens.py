@@ -1,0 +1,51 @@
+"""The tokens that a function environment has met, so that repeated deliveries to a token cost little.
+
+A conditional write that fails is billed by the whole item: an ended token's has up to 100 KiB of output, a waiting one's up to
+100 waiters. Anybody who has its URL can send such deliveries.
+"""
+
+from typing import assert_never
+
+from waitpoints.token import Completed, Failed, Outcome, Output, TimedOut, Token, TokenError
+
+KNOWN_FOR = 300_000  # milliseconds. An end is for ever, but an operator may restore a table to before it
+MOST = 4_096  # tokens
+
+
+class KnownTokens:
+    """Keeps of a token what no completion changes any more: its end, its rules and its tags.
+
+    The clock is the wall clock, since environments freeze.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[int, Token]] = {}
+
+    def note(self, token: Token, now: int) -> None:
+        """Keep a token as it was just read, or written. A kept completion may still become a token with other tags."""
+        if token.kept_until is not None or (token.outcome is None and token.rules is None):
+            return
+        self._known.pop(token.id, None)
+        outcome = token.outcome and _without_result(token.outcome)
+        self._known[token.id] = (
+            now,
+            Token(id=token.id, created_at=token.created_at, tags=token.tags, rules=token.rules, outcome=outcome),
+        )
+        if len(self._known) > MOST:
+            del self._known[next(iter(self._known))]
+
+    def find(self, token_id: str, now: int) -> Token | None:
+        """Return what is known of a token: only that it has an outcome, its time and kind, and its rules and tags."""
+        noted_at, token = self._known.get(token_id, (now - KNOWN_FOR, None))
+        return token if 0 <= now - noted_at < KNOWN_FOR else None
+
+
+def _without_result(outcome: Outcome) -> Outcome:
+    match outcome:
+        case Completed(at):
+            return Completed(at, Output())
+        case Failed(at):
+            return Failed(at, TokenError(""))
+        case TimedOut():
+            return outcome
+    assert_never(outcome)
