@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from waitpoints.aws.notice_queue import NoticeQueue
     from waitpoints.aws.notice_store import NoticeStore
     from waitpoints.aws.outputs import Outputs
-    from waitpoints.aws.secrets import RotatingSecret
+    from waitpoints.aws.secrets import ExistingSecrets, RotatingSecret
     from waitpoints.aws.step_functions import StepFunctions
     from waitpoints.aws.store import Store
     from waitpoints.aws.timers import Timers
@@ -218,18 +218,34 @@ class Services:
         return KeyCache(self.key_store.read, self.key_store.note_used, self.now)
 
     def webhook_secret(self, name: str) -> "RotatingSecret":
-        """The secret of a webhook's sender, which the team made under the stack's name."""
-        from waitpoints.aws.secrets import RotatingSecret
-
-        if name not in self._webhook_secrets:
-            self._webhook_secrets[name] = RotatingSecret(self.secrets_client, self.webhook_secret_name(name))
-        return self._webhook_secrets[name]
+        """The secret with which a provider signs. `waitpoints secrets put` makes it, and those of channels."""
+        return self._secret(self.webhook_secret_name(name))
 
     def webhook_secret_name(self, name: str) -> str:
-        return f"{os.environ['ENVIRONMENT']}/{name}"
+        return f"waitpoints/{os.environ['ENVIRONMENT']}/webhooks/{name}"
+
+    def channel_secret(self, name: str) -> "RotatingSecret":
+        """The credential of a channel. Only what sends may read it."""
+        return self._secret(self.channel_secret_name(name))
+
+    def channel_secret_name(self, name: str) -> str:
+        return f"waitpoints/{os.environ['ENVIRONMENT']}/channels/{name}"
 
     @cached_property
-    def _webhook_secrets(self) -> "dict[str, RotatingSecret]":
+    def existing_secrets(self) -> "ExistingSecrets":
+        from waitpoints.aws.secrets import ExistingSecrets
+
+        return ExistingSecrets(self.secrets_client)
+
+    def _secret(self, full_name: str) -> "RotatingSecret":
+        from waitpoints.aws.secrets import RotatingSecret
+
+        if full_name not in self._secrets:
+            self._secrets[full_name] = RotatingSecret(self.secrets_client, full_name)
+        return self._secrets[full_name]
+
+    @cached_property
+    def _secrets(self) -> "dict[str, RotatingSecret]":
         return {}
 
     @cached_property

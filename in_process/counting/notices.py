@@ -9,7 +9,7 @@ from in_process.counting.meter import Meter
 from in_process.counting.options import PAGE
 from in_process.counting.waits import Added, Bench, Wait
 from in_process.event_sources import Stream, queue_event, receive_all
-from in_process.fakes.secret import FakeSecret
+from in_process.fakes.secret import ExistingSecrets
 from in_process.template import CHANNELS
 from waitpoints.api.notices.plan import Kind
 from waitpoints.api.notices.sending import Request
@@ -39,7 +39,7 @@ def answered(bench: Bench, page: Mapping[str, Any], notify: Mapping[str, Any] | 
     from waitpoints.wiring import services  # noqa: PLC0415 - reads the stack's environment
 
     vars(services)["senders"] = {Channel.SLACK: CountedSlack(bench.meter)}
-    vars(services)["_webhook_secrets"] |= {"SLACK_BOT_TOKEN": FakeSecret("xoxb-1")}
+    vars(services)["existing_secrets"] = ExistingSecrets()
     wait, stream, before = Wait(), bench.stream(), bench.stored()
     body = {"page": page, **({"notify": notify} if notify else {})}
     created = bench.step(wait, "create", "create_token", lambda: bench.api.create(**body), over_http=True)

@@ -481,5 +481,5 @@ def _count_services(meter: Meter, fakes: Fakes) -> None:
     vars(wiring.services).update(
         step_functions_client=fakes.step_functions,
         lambda_client=fakes.durable_functions,
-        _webhook_secrets={"GITHUB": FakeSecret(SIGNED_WITH)},
+        _secrets={wiring.services.webhook_secret_name("GITHUB"): FakeSecret(SIGNED_WITH)},
     )

@@ -167,7 +167,10 @@ NOTIFIES: list[Any] = [
             "",
         )
     ),
-    *({"page": {}, "notify": {"teams": name}} for name in ("TEAMS", "a-b_1", "", "a/b", "x" * 65, None)),
+    *(
+        {"page": {}, "notify": {"teams": name}}
+        for name in ("TEAMS", "TEAMSa-b_1", "teams", "A_TEAMS", "", "TEAMS/b", "TEAMS" + 60 * "x", None)
+    ),
     {"page": {}, "notify": {"email": ["a@b.cd"], "slack": "#a", "teams": "TEAMS"}},
     {"notify": {"slack": "#a"}},
     {"notify": {"slack": "#a"}, "payloadSchema": {}},
@@ -314,8 +317,8 @@ def test_a_page_with_approvers_is_read_as_the_handlers_do(api: Api, members: dic
 def test_notify_is_read_as_the_handlers_do(api: Api, world: InMemory, wanted: dict[str, Any]) -> None:
     """The fake has every channel, and each secret that one names."""
     world.channels.update(("email", "slack", "teams"))
-    world.webhook_secrets |= dict.fromkeys(("TEAMS", "a-b_1"), FakeSecret("https://example.com/workflow"))
-    world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+    world.channel_secrets |= dict.fromkeys(("TEAMS", "TEAMSa-b_1"), FakeSecret("https://example.com/workflow"))
+    world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
     fake = FakeWaitpoints()
     content = json.dumps({**wanted, **({"page": {"title": "Go?", **wanted["page"]}} if "page" in wanted else {})}).encode()
     theirs = api.post(TOKENS, content)

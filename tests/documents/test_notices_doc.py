@@ -23,7 +23,7 @@ def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
     [example] = re.findall(r"<!-- example: notify -->\n```json\n(.*?)```", PAGE, re.DOTALL)
     create = json.loads(example)
     world.channels |= {"email", "slack"}
-    world.webhook_secrets |= {channels.SLACK_BOT_TOKEN: FakeSecret("xoxb-a-token")}
+    world.channel_secrets |= {channels.SLACK_BOT_TOKEN: FakeSecret("xoxb-a-token")}
     token = api.create(**create)
     assert [link["approver"] for link in token["links"]] == ["ann", "bo@example.com"]
     assert api.retrieve(token["id"])["notify"] == create["notify"]

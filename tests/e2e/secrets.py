@@ -1,4 +1,4 @@
-"""The secrets of webhook senders, which a team makes in Secrets Manager under the name of its stack."""
+"""The secrets of webhook senders, which a team makes in Secrets Manager."""
 
 from contextlib import suppress
 
@@ -7,11 +7,11 @@ from waitpoints_local.stack import Stack
 
 class Secrets:
     def __init__(self, stack: Stack) -> None:
-        self._prefix = stack.stack_name
+        self._prefix = f"waitpoints/{stack.stack_name}/webhooks"
         self._client = stack.client("secretsmanager")
 
     def make(self, name: str, value: str) -> str:
-        """Make the secret `<stack name>/NAME`, or give the one of an earlier run this value; its NAME."""
+        """Make the secret `waitpoints/<stack name>/webhooks/NAME`, or give the one of an earlier run this value; its NAME."""
         with suppress(self._client.exceptions.ResourceExistsException):
             self._client.create_secret(Name=f"{self._prefix}/{name}", SecretString=value)
             return name

@@ -364,7 +364,7 @@ def test_the_commands_of_the_page_make_an_endpoint_and_say_why_a_run_waits(api: 
 
 
 def test_the_command_of_the_page_stores_a_secret(api: Api, secrets: Secrets, tmp_path: Path) -> None:
-    name, value = f"{api.stack.stack_name}/STRIPE", webhook_signer.secret_of("stripe")
+    name, value = f"waitpoints/{api.stack.stack_name}/webhooks/STRIPE", webhook_signer.secret_of("stripe")
     secrets.make("STRIPE", "another one")
     done = subprocess.run(
         ["sh", "-euc", COMMANDS["put secret"]],

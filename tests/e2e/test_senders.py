@@ -162,7 +162,7 @@ def test_a_signed_url_may_have_a_query(api: Api, secrets: Secrets, scheme: str) 
 def test_a_token_without_its_secret_is_not_created(api: Api, secrets: Secrets) -> None:
     answer = api.request("POST", TOKENS, {"verify": {"scheme": "github", "secret": name_of("nothing")}})
     assert answer.status == 422
-    assert f"{api.stack.stack_name}/nothing-" in answer.body["error"]
+    assert f"waitpoints/{api.stack.stack_name}/webhooks/nothing-" in answer.body["error"]
 
 
 def test_a_delivery_is_to_be_sent_again_while_its_secret_is_missing(api: Api, secrets: Secrets) -> None:
@@ -227,13 +227,14 @@ class TestIam:
         self, stack: Stack, secrets: Secrets, function: str, reads: bool
     ) -> None:
         name = secrets.make(name_of("iam"), "value")
-        assert may_read(stack, function, f"{stack.stack_name}/{name}") is reads
+        assert may_read(stack, function, f"waitpoints/{stack.stack_name}/webhooks/{name}") is reads
 
     @pytest.mark.parametrize("function", ["AcceptCallback", "CreateToken"])
     def test_none_reads_a_secret_of_another_name(self, stack: Stack, function: str) -> None:
-        other = f"{stack.stack_name}-of-another-team/{uuid.uuid4().hex}"
-        stack.client("secretsmanager").create_secret(Name=other, SecretString="value")
-        assert may_read(stack, function, other) is False
+        for folder in (stack.stack_name, "waitpoints/another/webhooks", f"waitpoints/{stack.stack_name}/channels"):
+            other = f"{folder}/{uuid.uuid4().hex}"
+            stack.client("secretsmanager").create_secret(Name=other, SecretString="value")
+            assert may_read(stack, function, other) is False
 
 
 def may_read(stack: Stack, function: str, secret: str) -> bool:

@@ -501,11 +501,23 @@ WORKS = posting.Answer(200, b"{}")
 def ask_for_an_answer(world: World, page: Any = TOLD, timeout: str = "1h", **notify: Any) -> dict[str, Any]:
     with suppress(client("sesv2").exceptions.AlreadyExistsException):
         client("sesv2").create_email_identity(EmailIdentity=CHANNELS["MailFrom"])
+    make_channel_secrets(world)
+    return world.create(page=page, notify=notify, timeout=timeout)
+
+
+def make_channel_secrets(world: World) -> None:
     for name, value in (("TEAMS", TEAMS), ("SLACK_BOT_TOKEN", "xoxb-1"), ("SLACK_SIGNING_SECRET", SECRET)):
         world.secrets.add(value)
         with suppress(client("secretsmanager").exceptions.ResourceExistsException):
-            client("secretsmanager").create_secret(Name=services.webhook_secret_name(name), SecretString=value)
-    return world.create(page=page, notify=notify, timeout=timeout)
+            client("secretsmanager").create_secret(Name=services.channel_secret_name(name), SecretString=value)
+
+
+for creates in ("create_token", "create_token_in_state"):
+
+    @of(creates)
+    def ask_for_a_token_of_which_a_channel_tells(world: World, creates: str = creates) -> None:
+        make_channel_secrets(world)
+        create_by(world, creates, page=ASKED, notify={"slack": "#deploys", "teams": "TEAMS"})
 
 
 def looks_asked_for(world: World) -> int:

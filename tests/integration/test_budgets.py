@@ -372,15 +372,15 @@ class TestNotify:
         [told] = counted.meter.take()
         assert (told.operation, told.write_units) == ("DynamoDB:TransactWriteItems", plain.write_units)
 
-    def test_reads_a_secret_once_in_five_minutes(self, counted: Bench) -> None:
+    def test_looks_for_a_secret_once_in_five_minutes(self, counted: Bench) -> None:
         boto3.client("secretsmanager").create_secret(
-            Name=services.webhook_secret_name("SLACK_BOT_TOKEN"), SecretString="xoxb-1"
+            Name=services.channel_secret_name("SLACK_BOT_TOKEN"), SecretString="xoxb-1"
         )
         counted.meter.take()
         for _ in range(3):
             counted.api.create(page={"title": "Go?"}, notify={"slack": "#deploys"})
         calls = [call.operation for call in counted.meter.take()]
-        assert calls == ["SecretsManager:GetSecretValue", *["DynamoDB:TransactWriteItems"] * 3]
+        assert calls == ["SecretsManager:DescribeSecret", *["DynamoDB:TransactWriteItems"] * 3]
 
     def test_takes_no_call_on_a_stack_without_the_channel(self, counted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
         self.have(monkeypatch)

@@ -46,8 +46,8 @@ WITH_ALL = {**WITH_BUS, **CHANNELS}
 TABLE = "arn:aws:dynamodb:us-east-1:123456789012:table/[^/*]+"
 DURABLE_EXECUTIONS = r"arn:aws:lambda:us-east-1:123456789012:function:\*"  # …:NAME:VERSION/durable-execution/…
 SENDERS = r"arn:aws:ses:us-east-1:123456789012:(identity|configuration-set)/\*"
-# The actions that this stack needs, and the resources that each can be granted on (the team's own secrets are named
-# `waitpoints/NAME` after the stack), by the Service Authorization Reference
+SECRET = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
+# The actions that this stack needs, and the resources that each can be granted on, by the Service Authorization Reference
 # (docs.aws.amazon.com/service-authorization).
 RESOURCE_OF = {
     "dynamodb:BatchGetItem": TABLE,
@@ -68,7 +68,8 @@ RESOURCE_OF = {
     "scheduler:CreateSchedule": r"arn:aws:scheduler:us-east-1:123456789012:schedule/[^/*]+/\*",
     "ses:SendEmail": SENDERS,
     "ses:SendRawEmail": SENDERS,
-    "secretsmanager:GetSecretValue": r"arn:aws:secretsmanager:us-east-1:123456789012:secret:([^*]+|waitpoints/\*)",
+    "secretsmanager:DescribeSecret": rf"{SECRET}waitpoints/waitpoints/channels/\*",
+    "secretsmanager:GetSecretValue": rf"{SECRET}([^*]+|waitpoints/waitpoints/(webhooks/|channels/(SLACK_SIGNING_SECRET)?)\*)",
     "sqs:ChangeMessageVisibility": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "sqs:SendMessage": r"arn:aws:sqs:us-east-1:123456789012:[^*]+",
     "states:SendTaskFailure": r"arn:aws:states:us-east-1:123456789012:stateMachine:\*",

@@ -19,6 +19,7 @@ from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.wiring import services
 
 JSON = {"content-type": "application/json"}
+WEBHOOKS, CHANNELS = f"waitpoints/{STACK_NAME}/webhooks", f"waitpoints/{STACK_NAME}/channels"
 
 
 class TestRotation:
@@ -136,14 +137,21 @@ class TestASecretThatCannotBeRead:
         assert list(secret.read_accepted())  # the next request reads it again
 
 
+@pytest.fixture
+def fresh(stack: MotoStack) -> Iterator[None]:
+    services.reset()
+    yield
+    services.reset()
+
+
 class TestWebhookSecret:
     """A secret of the team's own, in Secrets Manager under the stack's name."""
 
     def test_is_missed_at_create_and_used_once_it_is_there(self, api: Api, fresh: None) -> None:
         verify = {"scheme": "stripe", "secret": "made-later"}
         refused = api.post(TOKENS, {"verify": verify})
-        assert (refused.status, f'"{STACK_NAME}/made-later"' in refused.error) == (422, True)
-        boto3.client("secretsmanager").create_secret(Name=f"{STACK_NAME}/made-later", SecretString="the first")
+        assert (refused.status, f'"{WEBHOOKS}/made-later"' in refused.error) == (422, True)
+        boto3.client("secretsmanager").create_secret(Name=f"{WEBHOOKS}/made-later", SecretString="the first")
         token = api.create(verify=verify)
         assert self.deliver(api, token, "another") == 401
         assert self.deliver(api, token, "the first") == 200
@@ -151,7 +159,7 @@ class TestWebhookSecret:
 
     def test_is_accepted_in_both_versions_and_read_afresh_before_a_refusal(self, api: Api, fresh: None) -> None:
         client = boto3.client("secretsmanager")
-        made = client.create_secret(Name=f"{STACK_NAME}/rotated", SecretString="the first")["ARN"]
+        made = client.create_secret(Name=f"{WEBHOOKS}/rotated", SecretString="the first")["ARN"]
         tokens = [api.create(verify={"scheme": "stripe", "secret": "rotated"}) for _ in range(3)]
         client.put_secret_value(SecretId=made, SecretString="the second")  # while the first is in the cache
         assert self.deliver(api, tokens[0], "the second") == 200
@@ -160,28 +168,57 @@ class TestWebhookSecret:
 
     def test_that_was_deleted_answers_503_until_it_is_back(self, api: Api, fresh: None) -> None:
         client = boto3.client("secretsmanager")
-        made = client.create_secret(Name=f"{STACK_NAME}/deleted", SecretString="the first")["ARN"]
+        made = client.create_secret(Name=f"{WEBHOOKS}/deleted", SecretString="the first")["ARN"]
         token = api.create(verify={"scheme": "stripe", "secret": "deleted"})
         client.delete_secret(SecretId=made, ForceDeleteWithoutRecovery=True)
         services.reset()
         assert self.deliver(api, token, "the first") == 503
-        client.create_secret(Name=f"{STACK_NAME}/deleted", SecretString="the first")
+        client.create_secret(Name=f"{WEBHOOKS}/deleted", SecretString="the first")
         assert self.deliver(api, token, "the first") == 200
 
     def test_that_is_about_to_be_deleted_or_has_no_text_is_refused_at_create(self, api: Api, fresh: None) -> None:
         client = boto3.client("secretsmanager")
-        client.create_secret(Name=f"{STACK_NAME}/going", SecretString="the first")
-        client.delete_secret(SecretId=f"{STACK_NAME}/going", RecoveryWindowInDays=7)
-        client.create_secret(Name=f"{STACK_NAME}/bytes", SecretBinary=b"the first")
+        client.create_secret(Name=f"{WEBHOOKS}/going", SecretString="the first")
+        client.delete_secret(SecretId=f"{WEBHOOKS}/going", RecoveryWindowInDays=7)
+        client.create_secret(Name=f"{WEBHOOKS}/bytes", SecretBinary=b"the first")
         for name in ("going", "bytes"):
             answer = api.post(TOKENS, {"verify": {"scheme": "stripe", "secret": name}})
-            assert (answer.status, f'"{STACK_NAME}/{name}"' in answer.error) == (422, True)
-
-    @pytest.fixture
-    def fresh(self, stack: MotoStack) -> Iterator[None]:
-        services.reset()
-        yield
-        services.reset()
+            assert (answer.status, f'"{WEBHOOKS}/{name}"' in answer.error) == (422, True)
 
     def deliver(self, api: Api, token: Any, secret: str) -> int:
         return api.post(token["url"], b"1", sign("stripe", b"1", token["url"], time.time(), secret).headers).status
+
+
+class TestChannelSecret:
+    """A channel's credential, which a create looks for and does not read."""
+
+    def create(self, api: Api, name: str) -> int:
+        return api.post(TOKENS, {"page": {"title": "Go?"}, "notify": {"teams": name}}).status
+
+    @pytest.fixture(autouse=True)
+    def with_teams(self, fresh: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("TEAMS", "on")
+
+    def test_is_missed_at_create_until_it_is_there_and_known_for_five_minutes(
+        self, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = boto3.client("secretsmanager")
+        assert self.create(api, "TEAMS_LATER") == 422
+        made = client.create_secret(Name=f"{CHANNELS}/TEAMS_LATER", SecretString="https://example.com")["ARN"]
+        assert self.create(api, "TEAMS_LATER") == 200
+        client.delete_secret(SecretId=made, ForceDeleteWithoutRecovery=True)
+        assert self.create(api, "TEAMS_LATER") == 200
+        monkeypatch.setattr(secrets, "CACHED_FOR", 0)
+        services.reset()
+        assert self.create(api, "TEAMS_LATER") == 422
+
+    def test_that_is_about_to_be_deleted_or_has_no_version_is_missed(self, api: Api) -> None:
+        client = boto3.client("secretsmanager")
+        client.create_secret(Name=f"{CHANNELS}/TEAMS_GOING", SecretString="https://example.com")
+        client.delete_secret(SecretId=f"{CHANNELS}/TEAMS_GOING", RecoveryWindowInDays=7)
+        client.create_secret(Name=f"{CHANNELS}/TEAMS_EMPTY")
+        assert [self.create(api, name) for name in ("TEAMS_GOING", "TEAMS_EMPTY")] == [422, 422]
+
+    def test_is_not_a_webhooks(self, api: Api) -> None:
+        boto3.client("secretsmanager").create_secret(Name=f"{WEBHOOKS}/TEAMS_HERE", SecretString="https://example.com")
+        assert self.create(api, "TEAMS_HERE") == 422

@@ -36,7 +36,7 @@ def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPat
     services.reset()
     monkeypatch.setitem(vars(services), "notice_queue", None)
     secrets = boto3.client("secretsmanager")
-    name = services.webhook_secret_name("SLACK_SIGNING_SECRET")
+    name = services.channel_secret_name("SLACK_SIGNING_SECRET")
     secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
     yield
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)

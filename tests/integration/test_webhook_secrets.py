@@ -10,7 +10,7 @@ from in_process.template import STACK_NAME
 from waitpoints.aws.secrets import RotatingSecret
 from waitpoints.wiring import services
 
-PATH = f"{STACK_NAME}/PUT"
+PATH = f"waitpoints/{STACK_NAME}/webhooks/PUT"
 
 
 @pytest.fixture

@@ -168,8 +168,11 @@ def test_is_connected_to_a_stack(workspace: Workspace) -> None:
 
     connect(Stack(), workspace)  # type: ignore[arg-type]
     made = {arguments["Name"]: arguments["SecretString"] for name, arguments in calls if name == "create_secret"}
-    assert made["waitpoints/SLACK_BOT_TOKEN"] == BOT_TOKEN
-    assert ("put_secret_value", {"SecretId": "waitpoints/TEAMS", "SecretString": f"{workspace.url}/teams"}) in calls
+    assert made["waitpoints/waitpoints/channels/SLACK_BOT_TOKEN"] == BOT_TOKEN
+    assert (
+        "put_secret_value",
+        {"SecretId": "waitpoints/waitpoints/channels/TEAMS", "SecretString": f"{workspace.url}/teams"},
+    ) in calls
     changed = [arguments for name, arguments in calls if name == "update_function_configuration"]
     assert [it["FunctionName"] for it in changed] == ["the-SendNotices", "the-AnswerSlack"]
     assert changed[0]["Environment"]["Variables"] == {"SLACK": "on", "SLACK_API_URL": workspace.api_url}

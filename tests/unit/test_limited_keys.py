@@ -111,7 +111,7 @@ class TestNotify:
     @pytest.fixture(autouse=True)
     def channels(self, world: InMemory) -> None:
         world.channels |= {"email", "slack"}
-        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
+        world.channel_secrets["SLACK_BOT_TOKEN"] = FakeSecret("xoxb-1")
 
     @pytest.mark.parametrize("scopes", [("create",), ("create:team-a",), ("create", "complete", "read", "endpoints")])
     @pytest.mark.parametrize("body", [EMAIL, SLACK, LATER], ids=["mail", "Slack", "reminders and an escalation"])

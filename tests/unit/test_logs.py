@@ -80,14 +80,13 @@ def test_never_names_who_is_told_or_what_a_channels_secret_holds(
     api: Api, world: InMemory, log: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world.channels.update(("email", "slack", "teams"))
-    world.webhook_secrets |= {"SLACK_BOT_TOKEN": FakeSecret("xoxb-secret"), "T": FakeSecret("https://secret.example.com")}
-    notify = {"email": ["secret@example.com"], "slack": "#secret-channel", "teams": "T"}
+    world.channel_secrets |= {name: FakeSecret("xoxb-secret") for name in ("SLACK_BOT_TOKEN", "TEAMS")}
+    notify = {"email": ["secret@example.com"], "slack": "#secret-channel", "teams": "TEAMS"}
     token = api.create(page={"title": "secret-title"}, notify=notify)
     api.retrieve(token["id"])
     for refused in ({"email": ["secret-address"]}, {"slack": "secret channel"}, {"secret": 1}, {"email": True}):
         assert api.post("/api/v1/waitpoints/tokens", {"page": {"title": "secret-title"}, "notify": refused}).status == 422
-    for name in world.webhook_secrets:
-        world.webhook_secrets[name] = FakeSecret("secret-form")
+    world.channel_secrets.clear()
     assert api.post("/api/v1/waitpoints/tokens", {"page": {"title": "secret-title"}, "notify": notify}).status == 422
     written = log.getvalue() + capsys.readouterr().out
     assert "InvalidNotify" in written

@@ -75,9 +75,9 @@ NOTIFY_SCHEMA: "JsonDict" = {
         },
         "teams": {
             "type": "string",
-            "pattern": "^[A-Za-z0-9_-]{1,64}$",
-            "description": "Needs the parameter `Teams=on`. The secret `<stack name>/NAME` in Secrets Manager, which holds a "
-            "workflow's URL. It reaches no approver: each needs `email` or `slack`, too.",
+            "pattern": "^TEAMS[A-Za-z0-9_-]{0,59}$",
+            "description": "Needs the parameter `Teams=on`. The secret `waitpoints/<stack name>/channels/NAME` in Secrets "
+            "Manager, which holds a workflow's URL. It reaches no approver: each needs `email` or `slack`, too.",
         },
     },
     "additionalProperties": False,

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 ABSENT: Any = None  # the field may be absent but not null, which its type rejects
-SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a secret that a request names, after the stack's name and a slash
+SECRET_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")  # of a secret that a request names, without its folder
+CHANNEL_SECRET = re.compile(r"SLACK_BOT_TOKEN|SLACK_SIGNING_SECRET|TEAMS.*")  # of those, a channel's: `secrets put` agrees
 MOST_PROBLEMS = 3  # that one message names
 _EXPECTED = {
     "bool_type": "expected true or false",
@@ -38,7 +39,7 @@ VERIFY_FIELDS: "JsonDict" = {
     },
     "secret": {
         "type": "string",
-        "description": "The secret `<stack name>/NAME` in Secrets Manager.",
+        "description": "The secret `waitpoints/<stack name>/webhooks/NAME` in Secrets Manager.",
         "examples": ["github"],
     },
     "header": {"type": "string", "description": "For the scheme `token`, the header that repeats the secret."},

@@ -74,6 +74,28 @@ class RotatingSecret:
         return value
 
 
+class ExistingSecrets:
+    """Whether secrets exist, for functions that may not read them. That one does is remembered for CACHED_FOR seconds."""
+
+    def __init__(self, client: "SecretsManagerClient") -> None:
+        self._client = client
+        self._known_until: dict[str, float] = {}
+
+    def has(self, secret_id: str) -> bool:
+        """Return False, too, if it is about to be deleted or has no current version. Raises ClientError."""
+        if time.monotonic() < self._known_until.get(secret_id, 0.0):
+            return True
+        try:
+            found = self._client.describe_secret(SecretId=secret_id)
+        except self._client.exceptions.ResourceNotFoundException:
+            return False
+        stages = found.get("VersionIdsToStages", {}).values()
+        exists = "DeletedDate" not in found and any("AWSCURRENT" in names for names in stages)
+        if exists:
+            self._known_until[secret_id] = time.monotonic() + CACHED_FOR
+        return exists
+
+
 class Readable(Protocol):
     def read_current(self) -> str:
         """Raises GetParameterError."""

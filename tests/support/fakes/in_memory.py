@@ -1,9 +1,10 @@
 """Waitpoints without AWS: the whole domain on fakes. After `install` the handlers use it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from in_process.fakes.clock import FakeClock
 from in_process.fakes.durable_functions import FakeDurableFunctions
@@ -46,6 +47,19 @@ class FakeResumers:
         self.durable_functions = DurableFunctions(lambda: durable_functions)
 
 
+class ExistingSecrets:
+    """Which credentials of channels exist, without reading them."""
+
+    def __init__(self, secrets: Mapping[str, FakeSecret | MissingSecret]) -> None:
+        self._secrets = secrets
+
+    def has(self, secret_id: str) -> bool:
+        secret = self._secrets.get(secret_id.removeprefix("channels/"))
+        if isinstance(secret, MissingSecret) and secret.code != "ResourceNotFoundException":
+            raise ClientError({"Error": {"Code": secret.code, "Message": ""}}, "DescribeSecret")
+        return isinstance(secret, FakeSecret)
+
+
 class InMemory:
     """Waiters are of one kind, unless a test makes others: `waits` is what they wait on."""
 
@@ -66,6 +80,7 @@ class InMemory:
         self.api_key = FakeSecret("the-api-key-of-this-stack-0123456789-0123456789-0123456789-0123456789")
         self.signing_key = FakeSecret("the-signing-key-of-this-stack-0123456789")
         self.webhook_secrets: dict[str, FakeSecret | MissingSecret] = {}
+        self.channel_secrets: dict[str, FakeSecret | MissingSecret] = {}
         self.channels: set[str] = set()
         self.urls = Urls(BASE_URL, self.signing_key)
         self.key_store = MemoryKeyStore()
@@ -118,6 +133,9 @@ class InMemory:
             "durable_functions": self.resumers.durable_functions,
             "channels": self.channels,
             "webhook_secret": lambda name: self.webhook_secrets.get(name) or MissingSecret(),
-            "webhook_secret_name": lambda name: f"waitpoints/{name}",
+            "webhook_secret_name": lambda name: f"webhooks/{name}",
+            "channel_secret": lambda name: self.channel_secrets.get(name) or MissingSecret(),
+            "channel_secret_name": lambda name: f"channels/{name}",
+            "existing_secrets": ExistingSecrets(self.channel_secrets),
         }.items():
             monkeypatch.setitem(vars(services), name, built)

@@ -17,7 +17,7 @@ from waitpoints_local.slack_stand_in import SIGNING_SECRET, signed
 @pytest.fixture(autouse=True)
 def stack(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
-    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
+    world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
 
 
 def test_needs_no_api_key() -> None:

@@ -30,7 +30,7 @@ def waitpoints(waitpoints_stack: Stack) -> Iterator[Waitpoints]:
 def replicate(waitpoints_stack: Stack) -> Callable[[str], dict[str, str]]:
     """Signs a body as Replicate does. Returns the headers."""
     secrets = waitpoints_stack.client("secretsmanager")
-    name = f"{waitpoints_stack.stack_name}/REPLICATE"
+    name = f"waitpoints/{waitpoints_stack.stack_name}/webhooks/REPLICATE"
     try:
         secrets.create_secret(Name=name, SecretString=REPLICATE)
     except secrets.exceptions.ResourceExistsException:

@@ -271,10 +271,11 @@ def connect(stack: Stack, workspace: Workspace) -> None:
     secrets, functions, cloudformation = map(stack.client, ("secretsmanager", "lambda", "cloudformation"))
     texts = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_SIGNING_SECRET": SIGNING_SECRET, "TEAMS": f"{workspace.url}/teams"}
     for name, text in texts.items():
+        path = f"waitpoints/{stack.stack_name}/channels/{name}"
         try:
-            secrets.create_secret(Name=f"{stack.stack_name}/{name}", SecretString=text)
+            secrets.create_secret(Name=path, SecretString=text)
         except secrets.exceptions.ResourceExistsException:
-            secrets.put_secret_value(SecretId=f"{stack.stack_name}/{name}", SecretString=text)
+            secrets.put_secret_value(SecretId=path, SecretString=text)
     for resource in FUNCTIONS:
         described = cloudformation.describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=resource)
         name = described["StackResourceDetail"]["PhysicalResourceId"]

@@ -19,6 +19,7 @@ from waitpoints_client.cli import stacks
 from waitpoints_client.cli.program import program
 from waitpoints_client.operator.deployed import NotFound, Outputs
 
+STRIPE, GITHUB = "waitpoints/shop/webhooks/STRIPE", "waitpoints/shop/webhooks/GITHUB"
 VALUE = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -83,10 +84,10 @@ def put(*arguments: str, input: str | None = f"{VALUE}\n") -> Result:
 
 def test_a_pipe_is_stored_under_the_stacks_name_without_its_line_break(stack: SecretsManager) -> None:
     result = put("STRIPE")
-    assert stack.values == {"shop/STRIPE": [VALUE]}
+    assert stack.values == {STRIPE: [VALUE]}
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "The line break at its end is left out.\nStored as shop/STRIPE.\n"
-    assert put("OTHER", input=VALUE).stderr == "Stored as shop/OTHER.\n"
+    assert result.stderr == "The line break at its end is left out.\nStored as waitpoints/shop/webhooks/STRIPE.\n"
+    assert put("OTHER", input=VALUE).stderr == "Stored as waitpoints/shop/webhooks/OTHER.\n"
 
 
 @pytest.mark.parametrize(("source", "input"), [("@file", None), ("-", VALUE)])
@@ -96,52 +97,84 @@ def test_a_file_is_stored(
     monkeypatch.chdir(tmp_path)
     Path("file").write_text(f"{VALUE}\r\n")
     assert put("STRIPE", source, input=input).exit_code == 0
-    assert stack.values == {"shop/STRIPE": [VALUE]}
+    assert stack.values == {STRIPE: [VALUE]}
 
 
 def test_a_stack_may_be_named_by_its_arn(stack: SecretsManager) -> None:
     stack.name = "arn:aws:cloudformation:eu-west-1:123456789012:stack/shop/5f0c"
     put("STRIPE")
-    assert [*stack.values] == ["shop/STRIPE"]
+    assert [*stack.values] == [STRIPE]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxb-1-2-a"),
+        ("SLACK_BOT_TOKEN", "xoxe.xoxb-1-2-a"),  # docs.slack.dev/authentication/tokens: with token rotation
+        ("SLACK_SIGNING_SECRET", "8f742231b10e8888abcd99yyyzzz85a5"),
+        ("TEAMS", "https://prod-1.westeurope.logic.azure.com/workflows/1?sig=a"),
+        ("TEAMS_DEPLOYS", "http://127.0.0.1:8080/teams"),
+    ],
+)
+def test_a_channels_credential_is_kept_apart(stack: SecretsManager, name: str, value: str) -> None:
+    assert put(name, input=value).stderr == f"Stored as waitpoints/shop/channels/{name}.\n"
+    assert stack.values == {f"waitpoints/shop/channels/{name}": [value]}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SLACK_BOT_TOKEN", "xoxp-hidden", 'a bot token of Slack, which begins with "xoxb-"'),
+        ("SLACK_BOT_TOKEN", "xoxb-hid den", 'a bot token of Slack, which begins with "xoxb-"'),
+        ("SLACK_SIGNING_SECRET", "hid den", "Slack's signing secret, one word"),
+        ("TEAMS", "http://example.com/hidden", 'the URL of a workflow in Teams, which begins with "https://"'),
+        ("TEAMS_DEPLOYS", VALUE, 'the URL of a workflow in Teams, which begins with "https://"'),
+    ],
+)
+def test_what_no_channel_takes_is_refused_unseen(stack: SecretsManager, name: str, value: str, said: str) -> None:
+    result = put(name, input=value)
+    assert (result.exit_code, stack.values) == (2, {})
+    assert result.stderr.splitlines()[-1] == f"Error: {name} must be {said}, so nothing was stored"
+    assert "hid" not in result.output
 
 
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
     put("STRIPE")
     result = put("STRIPE", input="new")
-    assert result.stderr == "Changed shop/STRIPE. The value before it stays valid until the next change.\n"
+    assert result.stderr == "Changed waitpoints/shop/webhooks/STRIPE. The value before it stays valid until the next change.\n"
     again = put("STRIPE", "--json", input="new")
-    assert json.loads(again.stdout) == {"secret": "shop/STRIPE", "outcome": "unchanged"}
-    assert again.stderr == "shop/STRIPE has this value already.\n"
-    assert stack.values == {"shop/STRIPE": [VALUE, "new"]}
+    assert json.loads(again.stdout) == {"secret": STRIPE, "outcome": "unchanged"}
+    assert again.stderr == "waitpoints/shop/webhooks/STRIPE has this value already.\n"
+    assert stack.values == {STRIPE: [VALUE, "new"]}
 
 
 def test_who_may_write_secrets_only_makes_the_next_version(stack: SecretsManager) -> None:
-    stack.values["shop/STRIPE"], stack.denied = ["old"], "GetSecretValue"
+    stack.values[STRIPE], stack.denied = ["old"], "GetSecretValue"
     assert put("STRIPE").exit_code == 0
-    assert stack.values["shop/STRIPE"] == ["old", VALUE]
+    assert stack.values[STRIPE] == ["old", VALUE]
 
 
 def test_one_that_is_about_to_be_deleted_is_restored(stack: SecretsManager) -> None:
-    stack.values["shop/STRIPE"], stack.deleted = ["old"], {"shop/STRIPE"}
+    stack.values[STRIPE], stack.deleted = ["old"], {STRIPE}
     result = put("STRIPE", input=VALUE)
-    assert (stack.values["shop/STRIPE"], stack.deleted) == (["old", VALUE], set())
+    assert (stack.values[STRIPE], stack.deleted) == (["old", VALUE], set())
     assert result.stderr == (
-        "shop/STRIPE was about to be deleted, and is restored. Changed shop/STRIPE. The value before it stays valid until the "
-        "next change.\n"
+        f"{STRIPE} was about to be deleted, and is restored. Changed {STRIPE}. The value before it stays valid until the next "
+        "change.\n"
     )
 
 
 def test_one_that_is_made_is_printed_once_and_every_scheme_with_a_shared_key_accepts_it(stack: SecretsManager) -> None:
     result = put("GITHUB", "--generate", input=None)
-    assert stack.values == {"shop/GITHUB": [result.stdout.strip()]}
+    assert stack.values == {GITHUB: [result.stdout.strip()]}
     assert result.stdout.startswith("whsec_")
     assert len(result.stdout) == len("whsec_") + 44 + 1
-    assert result.stderr == "Stored as shop/GITHUB.\n"
+    assert result.stderr == "Stored as waitpoints/shop/webhooks/GITHUB.\n"
     made = json.loads(put("GITHUB", "--generate", "--json", input=None).stdout)
-    assert made == {"secret": "shop/GITHUB", "outcome": "changed", "value": stack.values["shop/GITHUB"][1]}
+    assert made == {"secret": GITHUB, "outcome": "changed", "value": stack.values[GITHUB][1]}
 
 
-@pytest.mark.parametrize("name", ["", "a b", "shop/STRIPE", "x" * 65, "schlüssel"])
+@pytest.mark.parametrize("name", ["", "a b", STRIPE, "x" * 65, "schlüssel"])
 def test_another_name_is_refused_before_anything_is_read(stack: SecretsManager, name: str) -> None:
     result = put(name)
     assert (result.exit_code, stack.values) == (2, {})

@@ -69,8 +69,8 @@ class TestCreate:
         [
             (["slack:#deploys"], {"slack": "#deploys"}),
             (
-                ["email:a@example.com", "email:b@example.com", "teams:T"],
-                {"email": ["a@example.com", "b@example.com"], "teams": "T"},
+                ["email:a@example.com", "email:b@example.com", "teams:TEAMS"],
+                {"email": ["a@example.com", "b@example.com"], "teams": "TEAMS"},
             ),
             (['{"slack": "C024BE91L"}'], {"slack": "C024BE91L"}),
             (["-"], {"email": ["a@example.com"]}),

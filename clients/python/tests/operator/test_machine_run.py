@@ -86,7 +86,8 @@ class TriedStack:
     while_it_runs: Callable[[], None] | None = None
 
     def __post_init__(self) -> None:
-        self.outputs = Outputs(StateMachineArn=EXAMPLE, WaitFunctionName="stack-Wait-1", CreateFunctionName="stack-Create-1")
+        names = {"WaitFunctionName": "stack-Wait-1", "CreateFunctionName": "stack-Create-1"}
+        self.outputs = Outputs(ApiUrl="https://a", StateMachineArn=EXAMPLE, **names)
         self._seen: list[dict[str, Any]] = []
 
     def list_physical_ids(self) -> dict[str, str]:

@@ -43,17 +43,17 @@ def _make(channel: Channel) -> Sender:
             from waitpoints.api.notices.slack import SlackSender  # noqa: PLC0415 - only for stacks with Slack
 
             url = os.environ.get("SLACK_API_URL", SLACK_API)
-            return SlackSender(url, services.webhook_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
+            return SlackSender(url, services.channel_secret(SLACK_BOT_TOKEN), services.brand, _clicks_are_signed)
         case Channel.TEAMS:
             _parameter("TEAMS")
             from waitpoints.api.notices.teams import TeamsSender  # noqa: PLC0415 - only for stacks with Teams
 
-            return TeamsSender(services.webhook_secret, services.brand)
+            return TeamsSender(services.channel_secret, services.brand)
     assert_never(channel)
 
 
 def _clicks_are_signed() -> bool:
-    return read_usable(services.webhook_secret(SLACK_SIGNING_SECRET)) is not None
+    return read_usable(services.channel_secret(SLACK_SIGNING_SECRET)) is not None
 
 
 def _parameter(variable: str) -> str:

@@ -2,7 +2,7 @@
 
     "email": true                    each approver at their address; without approvers: ["ann@example.com", …]
     "slack": "#deploys"              a channel's name or id; approvers with a Slack id get a direct message, too
-    "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL
+    "teams": "TEAMS_DEPLOYS"         the name of the secret that holds a workflow's URL; it begins with TEAMS
 
 Nobody is left out silently: a create is refused if an approver can be reached in no way, or a channel cannot be used.
 """
@@ -16,7 +16,6 @@ from waitpoints.api.notices.addresses import is_allowed, is_sendable
 from waitpoints.api.page import definition, input
 from waitpoints.api.page.approvers import EMAIL_EXPECTED, Approval, Approver, is_email
 from waitpoints.api.request_model import SECRET_NAME
-from waitpoints.aws.secrets import read_usable
 from waitpoints.errors import InvalidNotify
 from waitpoints.notices import Channel, Notify
 from waitpoints.unknown_names import shown, unknown
@@ -29,8 +28,6 @@ _MEMBERS = tuple(map(str, Channel))
 # docs.slack.dev/reference/methods/conversations.create. An id of a channel begins with C, of an older private one with G.
 _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
 _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
-_BOT_TOKEN = re.compile(r"(xoxe\.)?xoxb-[\x21-\x7e]+")
-_WORKFLOW_URL = re.compile(r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+")
 # "The email address string must be 7-bit ASCII": the service model of SES, Destination.
 _NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
 
@@ -38,7 +35,7 @@ _NO_ASCII = "mail goes to addresses in ASCII only, without encoded words. Write 
 def check(value: dict[str, Any], page: str) -> str:
     """Return the JSON text of a `notify` for a page, which is a text of `definition.parse`. Raises InvalidNotify.
 
-    Each secret is read once in five minutes. Raises GetParameterError if one cannot be read now.
+    Each channel's secret is looked for once in five minutes, and not read. Raises ClientError if that fails.
     """
     notify = _parse(value)
     approval = definition.load(page).approval
@@ -47,9 +44,9 @@ def check(value: dict[str, Any], page: str) -> str:
         if channel not in services.channels:
             raise InvalidNotify(f"notify.{channel}", f"this stack was deployed without the parameter {PARAMETERS[channel]}")
     if notify.slack is not None:
-        _check_secret("notify.slack", "SLACK_BOT_TOKEN", _BOT_TOKEN, 'no bot token of Slack, which begins with "xoxb-"')
+        _check_secret("notify.slack", "SLACK_BOT_TOKEN")
     if notify.teams is not None:
-        _check_secret("notify.teams", notify.teams, _WORKFLOW_URL, 'no URL of a workflow, which begins with "https://"')
+        _check_secret("notify.teams", notify.teams)
     return json_text.dumps(notify.members())
 
 
@@ -64,8 +61,9 @@ def _parse(value: dict[str, Any]) -> Notify:
     if "slack" in value and not _is_slack_channel(slack):
         expected = "the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id"
         raise InvalidNotify("notify.slack", f"expected {expected}, such as C024BE91L")
-    if "teams" in value and not (isinstance(teams, str) and SECRET_NAME.fullmatch(teams)):
-        raise InvalidNotify("notify.teams", "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
+    if "teams" in value and not (isinstance(teams, str) and SECRET_NAME.fullmatch(teams) and teams.startswith("TEAMS")):
+        expected = "the name of a secret that begins with TEAMS: up to 64 letters, digits, hyphens or underscores"
+        raise InvalidNotify("notify.teams", f"expected {expected}")
     return Notify(email, slack, teams)
 
 
@@ -131,10 +129,8 @@ def _way(notify: Notify) -> str:
     return " or ".join(way for way, is_wanted in ways.items() if is_wanted)
 
 
-def _check_secret(place: str, name: str, form: re.Pattern[str], otherwise: str) -> None:
-    """Raises InvalidNotify if there is no such secret, or it is of another form. Its text is never shown."""
-    text, full_name = read_usable(services.webhook_secret(name)), services.webhook_secret_name(name)
-    if text is None:
-        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}" with a text')
-    if not form.fullmatch(text):
-        raise InvalidNotify(place, f'the secret "{full_name}" is {otherwise}')
+def _check_secret(place: str, name: str) -> None:
+    """Raises InvalidNotify if there is no such secret."""
+    full_name = services.channel_secret_name(name)
+    if not services.existing_secrets.has(full_name):
+        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}"')

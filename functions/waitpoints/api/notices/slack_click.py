@@ -71,7 +71,8 @@ def receive(request: Request, body: bytes) -> Response:
 def _check_signature(request: Request, body: bytes) -> None:
     """Nothing is signed with a secret that does not exist: then, too, WrongSignature is raised."""
     try:
-        verification.check(SIGNED, request, f"{request.api_url}/api/v1/slack", body)
+        secret = services.channel_secret(SIGNED.secret)
+        verification.check(SIGNED, request, f"{request.api_url}/api/v1/slack", body, secret=secret)
     except GetParameterError as error:
         if not is_unusable(error):
             raise

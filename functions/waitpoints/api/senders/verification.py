@@ -8,6 +8,7 @@ from waitpoints import telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.senders import maybe_handshake, signatures
 from waitpoints.errors import UnusableSecret, WrongSignature
+from waitpoints.ports import Secret
 from waitpoints.token import Verification
 from waitpoints.wiring import services
 
@@ -15,17 +16,20 @@ SECRET_FAILURES = (GetParameterError, UnusableSecret)
 """What `check` raises if the sender's secret cannot be read, or does not have the form that the scheme needs."""
 
 
-def check(verify: Verification, request: Request, url: str, body: bytes, *, quiet: bool = False) -> Response | None:
+def check(
+    verify: Verification, request: Request, url: str, body: bytes, *, secret: Secret | None = None, quiet: bool = False
+) -> Response | None:
     """Check the signature of a delivery to `url`. Returns the answer if it is a handshake that needs the key.
 
     The sender may also have signed the URL with the domain of the request: it was given that one before the stack had a base
-    URL. Raises WrongSignature, which is logged and counted unless the check is `quiet`.
+    URL. `secret` is the webhook's unless given. Raises WrongSignature, which is logged and counted unless the check is `quiet`.
     """
     query = f"?{request.raw_query}" if request.raw_query else ""
     other = f"{request.api_url}/{url.split('/', 3)[3]}"  # after the scheme and the domain
     delivery = signatures.Delivery(body, request.headers, url + query, other_url=other + query if other != url else None)
     try:
-        secret = signatures.check(verify, services.webhook_secret(verify.secret).read_accepted(), delivery, time.time())
+        accepted = (secret or services.webhook_secret(verify.secret)).read_accepted()
+        key = signatures.check(verify, accepted, delivery, time.time())
     except WrongSignature as refusal:
         if not quiet:
             telemetry.count("SignaturesRefused")
@@ -36,7 +40,7 @@ def check(verify: Verification, request: Request, url: str, body: bytes, *, quie
     from waitpoints.api.senders import handshakes  # noqa: PLC0415 - only for these schemes
 
     asked = handshakes.Asked.of(request.method, request.headers, request.raw_query, body)
-    return handshakes.keyed_answer(verify.scheme, asked, secret.encode())
+    return handshakes.keyed_answer(verify.scheme, asked, key.encode())
 
 
 def secret_failure(verify: Verification, failure: Exception) -> str:

@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from waitpoints.api.request_model import SECRET_NAME, VERIFY_FIELDS
+from waitpoints.api.request_model import CHANNEL_SECRET, SECRET_NAME, VERIFY_FIELDS
 from waitpoints.api.senders.schemes import ALIASES, SCHEMES
 from waitpoints.errors import InvalidVerification
 from waitpoints.token import Verification
@@ -23,6 +23,9 @@ def parse_verify(value: Any) -> Verification:
     secret = value.get("secret")
     if not isinstance(secret, str) or not SECRET_NAME.fullmatch(secret):
         raise InvalidVerification("verify.secret must be the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
+    if CHANNEL_SECRET.fullmatch(secret):
+        channels = "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET and names that begin with TEAMS"
+        raise InvalidVerification(f"verify.secret must be the name of a webhook's secret: {channels} are of channels")
     return Verification(scheme, secret, _check_header(scheme, value.get("header")))
 
 

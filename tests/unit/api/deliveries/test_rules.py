@@ -25,7 +25,7 @@ class TestVerifyAtCreate:
     def test_refuses_a_secret_that_is_missing_and_says_its_full_name(self, api: Api, world: InMemory) -> None:
         answer = api.post(TOKENS, {"verify": {"scheme": "stripe", "secret": "none"}})
         assert (answer.status, world.store.tokens) == (422, {})
-        assert '"waitpoints/none"' in answer.error
+        assert '"webhooks/none"' in answer.error
 
     def test_answers_503_if_the_secret_cannot_be_read_now(self, api: Api, world: InMemory) -> None:
         world.webhook_secrets["stripe"] = MissingSecret("InternalServiceError")

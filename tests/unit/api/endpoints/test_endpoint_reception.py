@@ -181,9 +181,9 @@ class TestItsSender:
     @pytest.mark.parametrize(
         ("secret", "detail"),
         [
-            (MissingSecret(), "the secret waitpoints/github cannot be read"),
-            (MissingSecret("ThrottlingException"), "the secret waitpoints/github cannot be read"),
-            (FakeSecret("not base64"), "the secret waitpoints/github does not have the form that standard-webhooks needs"),
+            (MissingSecret(), "the secret webhooks/github cannot be read"),
+            (MissingSecret("ThrottlingException"), "the secret webhooks/github cannot be read"),
+            (FakeSecret("not base64"), "the secret webhooks/github does not have the form that standard-webhooks needs"),
         ],
     )
     def test_gets_503_if_its_secret_fails_and_is_counted(
@@ -197,7 +197,7 @@ class TestItsSender:
         assert counted(world, endpoint) == {"refused": 1}
         assert statistics(world, endpoint).last[DeliveryKind.REFUSED].detail == detail
         line = json.loads(log.getvalue())
-        assert (line["endpoint"], line["delivery"], line["secret"]) == ("github", "refused", "waitpoints/github")
+        assert (line["endpoint"], line["delivery"], line["secret"]) == ("github", "refused", "webhooks/github")
         trial = api.post("/api/v1/endpoints/github/test", {"body": BODY, "headers": headers})
         assert (trial.status, trial.json["outcome"]) == (200, "refused")
         steps = {step["step"]: step for step in trial.json["steps"]}

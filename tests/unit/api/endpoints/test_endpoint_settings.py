@@ -101,7 +101,7 @@ class TestPut:
             ({**SMALLEST, "keyTTL": f"{RETENTION + 1}s"}, 422, "at most 30d"),
             ({**SMALLEST, "verify": "no"}, 422, "Invalid verify"),
             ({**SMALLEST, "verify": {"scheme": "smoke", "secret": "shared"}}, 422, "verify.scheme must be one of"),
-            ({**SMALLEST, "verify": {"scheme": "github", "secret": "missing"}}, 422, 'no secret "waitpoints/missing"'),
+            ({**SMALLEST, "verify": {"scheme": "github", "secret": "missing"}}, 422, 'no secret "webhooks/missing"'),
             ("{", 400, "Invalid JSON"),
             ("", 400, "empty"),
             ("x" * (ENDPOINT_LIMIT + 1), 413, "too large"),

@@ -62,7 +62,7 @@ def test_a_sender_is_made_once_with_what_its_stack_has(
     monkeypatch.setitem(vars(services), "ses_client", "SES")
     assert (mail[0](), *mail[1:]) == ("SES", "approvals@example.com", services.brand, ("example.com",))
     assert (slack[0], slack[2]) == ("https://slack.com/api", services.brand)
-    assert teams == (services.webhook_secret, services.brand)
+    assert teams == (services.channel_secret, services.brand)
 
 
 def test_slack_may_be_a_stand_in(world: InMemory, made: list[tuple[Any, ...]], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +79,7 @@ def test_slack_has_buttons_once_there_is_a_signing_secret(
     channels.sender_of(Channel.SLACK)
     has_buttons = made[0][3]
     assert not has_buttons()
-    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret("signs")
+    world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret("signs")
     assert has_buttons()
 
 

@@ -24,7 +24,7 @@ WORKFLOW = "https://prod-01.westeurope.logic.azure.com:443/workflows/0123/trigge
 EMAIL = "expected an e-mail address of at most 254 characters, and nothing else"
 LIST = "expected true, or a list of 1 to 20 e-mail addresses"
 CHANNEL = "expected the name of a channel, such as #deploys (up to 80 lowercase letters, digits, - and _), or its id"
-SECRET = "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores"
+SECRET = "expected the name of a secret that begins with TEAMS: up to 64 letters, digits, hyphens or underscores"
 NO_CHANNELS: list[Any] = [
     *(None, 7, "", "#", "deploys", "#Deploys", "#a b", "#a.b", "#" + "x" * 81, "@ann", "#a\n", ["#deploys"]),
     *("<!channel>", "#<!here>", "U024BE7LH", "D024BE91L", "c024be91l", "C", "CÄÖÜ", "C" + "0" * 21),
@@ -44,7 +44,7 @@ class CountedSecret(FakeSecret):
 def world(world: InMemory) -> InMemory:
     """A stack with every channel, and its secrets."""
     world.channels.update(("email", "slack", "teams"))
-    world.webhook_secrets |= {"SLACK_BOT_TOKEN": CountedSecret("xoxb-hidden"), "TEAMS_DEPLOYS": CountedSecret(WORKFLOW)}
+    world.channel_secrets |= {"SLACK_BOT_TOKEN": CountedSecret("xoxb-hidden"), "TEAMS_DEPLOYS": CountedSecret(WORKFLOW)}
     return world
 
 
@@ -130,7 +130,10 @@ class TestWhatIsRefused:
                 "notify.email[2]: notify.email[1] is the same address",
             ),
             *(({"slack": channel}, f"notify.slack: {CHANNEL}, such as C024BE91L") for channel in NO_CHANNELS),
-            *(({"teams": name}, f"notify.teams: {SECRET}") for name in [None, 7, "", "a/b", "a b", "a\n", "x" * 65, WORKFLOW]),
+            *(
+                ({"teams": name}, f"notify.teams: {SECRET}")
+                for name in [None, 7, "", "TEAMS/b", "TEAMS b", "TEAMS\n", "TEAMS".ljust(65, "x"), "A_TEAMS", WORKFLOW]
+            ),
             ({"email": True}, "notify.email: without page.approvers, expected a list of e-mail addresses"),
         ],
         ids=str,
@@ -232,6 +235,10 @@ class TestMailDomains:
             Template.load().functions()["create_token_in_state"].call({"page": PAGE, "notify": {"email": ["a@evil.example"]}})
 
 
+def reads(world: InMemory) -> list[int]:
+    return [secret.reads for secret in world.channel_secrets.values() if isinstance(secret, CountedSecret)]
+
+
 class TestAStack:
     @pytest.mark.parametrize(
         ("channel", "to", "parameter"),
@@ -241,44 +248,22 @@ class TestAStack:
         self, api: Api, world: InMemory, channel: str, to: Any, parameter: str
     ) -> None:
         world.channels.discard(channel)
-        world.webhook_secrets.clear()
+        world.channel_secrets.clear()
         said = f"notify.{channel}: this stack was deployed without the parameter {parameter}"
         assert refusal(api, world, {channel: to}) == said
 
-    @pytest.mark.parametrize(("channel", "to", "name"), [("slack", "#a", "SLACK_BOT_TOKEN"), ("teams", "T_1", "T_1")])
+    @pytest.mark.parametrize(("channel", "to", "name"), [("slack", "#a", "SLACK_BOT_TOKEN"), ("teams", "TEAMS_1", "TEAMS_1")])
     def test_without_the_secret_says_its_full_name(self, api: Api, world: InMemory, channel: str, to: str, name: str) -> None:
-        world.webhook_secrets.clear()
-        said = f'notify.{channel}: Secrets Manager has no secret "waitpoints/{name}" with a text'
+        world.channel_secrets.clear()
+        said = f'notify.{channel}: Secrets Manager has no secret "channels/{name}"'
         assert refusal(api, world, {channel: to}) == said
 
-    @pytest.mark.parametrize(
-        "text", ["hidden", "xoxp-hidden", "xapp-hidden", "xoxb-hidden\n", "xoxb-hid den", "xoxb-ä", "xoxb-"]
-    )
-    def test_whose_secret_is_no_bot_token_does_not_show_it(self, api: Api, world: InMemory, text: str) -> None:
-        """docs.slack.dev/authentication/tokens: a bot token begins with xoxb-, with token rotation with xoxe.xoxb-."""
-        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret(text)
-        said = 'the secret "waitpoints/SLACK_BOT_TOKEN" is no bot token of Slack, which begins with "xoxb-"'
-        assert refusal(api, world, {"slack": "#a"}) == f"notify.slack: {said}"
+    def test_reads_no_credential(self, api: Api, world: InMemory) -> None:
+        api.create(page=PAGE, notify={"slack": "#a", "teams": "TEAMS_DEPLOYS"})
+        assert reads(world) == [0, 0]
 
-    @pytest.mark.parametrize(
-        "text", ["hidden", "http://example.com/hidden", "https://", WORKFLOW + "\n", "https://ex ample.com"]
-    )
-    def test_whose_secret_is_no_url_does_not_show_it(self, api: Api, world: InMemory, text: str) -> None:
-        world.webhook_secrets["TEAMS_DEPLOYS"] = FakeSecret(text)
-        said = 'the secret "waitpoints/TEAMS_DEPLOYS" is no URL of a workflow, which begins with "https://"'
-        assert refusal(api, world, {"teams": "TEAMS_DEPLOYS"}) == f"notify.teams: {said}"
-
-    @pytest.mark.parametrize("text", ["xoxb-1-2-a", "xoxe.xoxb-1-2-a"])
-    def test_takes_each_form_of_a_bot_token(self, api: Api, world: InMemory, text: str) -> None:
-        world.webhook_secrets["SLACK_BOT_TOKEN"] = FakeSecret(text)
-        assert api.create(page=PAGE, notify={"slack": "#a"})["isCached"] is False
-
-    def test_takes_a_stand_in_on_this_machine_for_teams(self, api: Api, world: InMemory) -> None:
-        world.webhook_secrets["TEAMS_DEPLOYS"] = FakeSecret("http://127.0.0.1:8080/teams")
-        assert api.create(page=PAGE, notify={"teams": "TEAMS_DEPLOYS"})["isCached"] is False
-
-    def test_that_cannot_read_the_secret_now_answers_503(self, api: Api, world: InMemory) -> None:
-        world.webhook_secrets["SLACK_BOT_TOKEN"] = MissingSecret("InternalServiceError")
+    def test_that_cannot_look_for_the_secret_now_answers_503(self, api: Api, world: InMemory) -> None:
+        world.channel_secrets["SLACK_BOT_TOKEN"] = MissingSecret("InternalServiceError")
         answer = api.post(TOKENS, {"page": PAGE, "notify": {"slack": "#a"}})
         assert (answer.status, world.store.tokens) == (503, {})
 
@@ -289,7 +274,7 @@ class TestAStack:
         self, api: Api, world: InMemory, notify: Any, asked: Any
     ) -> None:
         api.post(TOKENS, {"page": asked, "notify": notify})
-        assert [secret.reads for secret in world.webhook_secrets.values() if isinstance(secret, CountedSecret)] == [0, 0]
+        assert reads(world) == [0, 0]
 
     @pytest.mark.parametrize(
         ("variables", "channels"),

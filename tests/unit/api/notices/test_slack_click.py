@@ -39,7 +39,7 @@ def queue() -> Queue:
 @pytest.fixture(autouse=True)
 def stack(world: InMemory, workspace: Workspace, queue: Queue, monkeypatch: pytest.MonkeyPatch) -> None:
     world.install(monkeypatch)
-    world.webhook_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
+    world.channel_secrets["SLACK_SIGNING_SECRET"] = FakeSecret(SIGNING_SECRET)
     monkeypatch.setitem(vars(services), "notice_queue", queue)
     monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
     monkeypatch.setattr(slack_click, "TELLING", PATIENT)
@@ -309,7 +309,7 @@ class TestTheSignature:
         assert post(body, {"content-type": "application/x-www-form-urlencoded"}).status == 401
 
     def test_by_the_previous_secret_counts(self, world: InMemory, workspace: Workspace, asked: Message) -> None:
-        secret = world.webhook_secrets["SLACK_SIGNING_SECRET"]
+        secret = world.channel_secrets["SLACK_SIGNING_SECRET"]
         assert isinstance(secret, FakeSecret)
         secret.rotate("the next secret")
         assert press(workspace, asked, "approve", ADA).status == 200
@@ -321,7 +321,7 @@ class TestTheSignature:
     def test_without_a_secret_is_401_and_503_while_it_cannot_be_read(
         self, world: InMemory, workspace: Workspace, asked: Message, code: str, status: int
     ) -> None:
-        world.webhook_secrets["SLACK_SIGNING_SECRET"] = MissingSecret(code)
+        world.channel_secrets["SLACK_SIGNING_SECRET"] = MissingSecret(code)
         assert press(workspace, asked, "approve", ADA).status == status
         assert token_of(asked).outcome is None
 

@@ -75,6 +75,14 @@ class TestVerifyOfACreateRequest:
         with pytest.raises(InvalidVerification):
             parse_verify(value)
 
+    @pytest.mark.parametrize("name", ["SLACK_BOT_TOKEN", "SLACK_SIGNING_SECRET", "TEAMS", "TEAMS_DEPLOYS"])
+    def test_does_not_name_a_channels_credential(self, name: str) -> None:
+        said = "SLACK_BOT_TOKEN, SLACK_SIGNING_SECRET and names that begin with TEAMS are of channels"
+        with pytest.raises(InvalidVerification, match=said):
+            parse_verify({"scheme": "slack", "secret": name})
+        for near in (f"MY_{name}", name.lower()):
+            assert parse_verify({"scheme": "slack", "secret": near}).secret == near
+
     @given(
         st.dictionaries(st.sampled_from(["scheme", "secret", "header", "x"]), JSON | st.sampled_from(sorted(SCHEMES))) | JSON
     )

@@ -12,17 +12,17 @@ from waitpoints_client.cli.problems import CommandProblem
 
 LONGEST_LINE = 4095  # characters that a terminal passes on of one line (Linux, N_TTY)
 
-secrets = group("The secrets with which webhook senders sign. They need AWS credentials.")
+secrets = group("The secrets with which webhook senders sign, and channels' credentials. They need AWS credentials.")
 
 
 def put(
-    name: Annotated[str, argument("NAME", "What `verify` calls it: letters, digits, hyphens and underscores.")],
+    name: Annotated[str, argument("NAME", "What `verify` or `notify` calls it: letters, digits, hyphens, underscores.")],
     source: Annotated[str | None, argument("[@FILE]", "The file that holds the value; - reads standard input.")] = None,
     generate: Annotated[bool, option("--generate", help="Make a value, and print it: give it to the sender.")] = False,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
-    """Store the secret of a webhook sender, or its next version.
+    """Store the secret of a webhook sender or a channel, or its next version.
 
     Paste it when you are asked: it is not shown. A pipe is read, too. The version before it stays valid until the next one.
     """
@@ -33,7 +33,7 @@ def put(
     webhook_secrets.check_name(name)
     webhook_secrets.path_of(deployed, name)  # before anybody types
     value = webhook_secrets.generate() if generate else _read_value(name, source)
-    webhook_secrets.check_value(value)
+    webhook_secrets.check_value(name, value)
     stored = webhook_secrets.put(deployed, name, value)
     _note(stored.path, stored.outcome, was_restored=stored.was_restored)
     if as_json:

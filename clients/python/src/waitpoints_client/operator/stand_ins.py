@@ -165,13 +165,13 @@ def _find_missing_secrets(stack: Deployed, definition: Definition) -> Iterator[s
             case {"secret": str(name)}:
                 manager = stack.client("secretsmanager")
                 try:
-                    manager.describe_secret(SecretId=f"{stack.name}/{name}")
+                    manager.describe_secret(SecretId=webhook_secrets.path_of(stack, name))
                 except manager.exceptions.ResourceNotFoundException:
                     yield name
 
 
 def _make_secret(stack: Deployed, name: str, deletions: ExitStack) -> None:
-    manager, path = stack.client("secretsmanager"), f"{stack.name}/{name}"
+    manager, path = stack.client("secretsmanager"), webhook_secrets.path_of(stack, name)
     manager.create_secret(Name=path, SecretString=webhook_secrets.generate())
     deletions.callback(_delete_quietly, manager.delete_secret, SecretId=path, ForceDeleteWithoutRecovery=True)
 

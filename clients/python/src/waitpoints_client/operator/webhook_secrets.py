@@ -1,4 +1,4 @@
-"""The secrets of webhook senders, which a stack finds in Secrets Manager as `<stack name>/NAME`.
+"""The secrets of providers and the credentials of channels, which a stack finds in Secrets Manager under its name.
 
 No error here contains a value.
 """
@@ -16,6 +16,15 @@ from waitpoints_client.operator.deployed import Deployed
 LONGEST = 65_536  # bytes: https://docs.aws.amazon.com/secretsmanager/latest/userguide/reference_limits.html
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_CHANNELS = (  # which names are a channel's, the form of the text, and what it then is
+    ("SLACK_BOT_TOKEN", r"(xoxe\.)?xoxb-[\x21-\x7e]+", 'a bot token of Slack, which begins with "xoxb-"'),
+    ("SLACK_SIGNING_SECRET", r"[\x21-\x7e]+", "Slack's signing secret, one word"),
+    (
+        "TEAMS.*",
+        r"(https://|http://(127\.0\.0\.1|localhost)[:/])[\x21-\x7e]+",
+        'the URL of a workflow in Teams, which begins with "https://"',
+    ),
+)
 
 Outcome = Literal["created", "changed", "unchanged"]
 
@@ -35,8 +44,8 @@ def check_name(name: str) -> None:
         raise ValueError("A secret's name is 1 to 64 letters, digits, hyphens or underscores, without the stack's name")
 
 
-def check_value(value: str) -> None:
-    """Raises ValueError."""
+def check_value(name: str, value: str) -> None:
+    """Check what a secret of this name is to hold. Raises ValueError."""
     if not value:
         raise ValueError("The secret is empty, so nothing was stored")
     try:
@@ -47,6 +56,9 @@ def check_value(value: str) -> None:
         raise ValueError(f"The secret has {length:,} bytes, and Secrets Manager takes {LONGEST:,}")
     if _CONTROL.search(value):
         raise ValueError("The secret has a control character, as no sender's secret has: copy it again")
+    for names, form, what in _CHANNELS:
+        if re.fullmatch(names, name) and not re.fullmatch(form, value.strip()):
+            raise ValueError(f"{name} must be {what}, so nothing was stored")
 
 
 def generate() -> str:
@@ -57,7 +69,9 @@ def generate() -> str:
 def path_of(stack: Deployed, name: str) -> str:
     """Return a secret's name in Secrets Manager. The stack can be named by its ARN. Raises NotFound if it does not exist."""
     stack.outputs["ApiUrl"]
-    return f"{stack.name.split('/')[1] if stack.name.startswith('arn:') else stack.name}/{name}"
+    stack_name = stack.name.split("/")[1] if stack.name.startswith("arn:") else stack.name
+    is_channels = any(re.fullmatch(names, name) for names, _, _ in _CHANNELS)
+    return f"waitpoints/{stack_name}/{'channels' if is_channels else 'webhooks'}/{name}"
 
 
 def put(stack: Deployed, name: str, value: str) -> Stored:

@@ -11,7 +11,8 @@ MEMBERS = ("email", "slack", "teams")
 MOST = 20  # addresses
 _SLACK_NAME = re.compile(r"#[\w-]{1,80}")
 _SLACK_ID = re.compile(r"[CG][A-Z0-9]{2,20}", re.ASCII)
-_SECRET = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TEAMS_SECRET = re.compile(r"TEAMS[A-Za-z0-9_-]{0,59}")
+_TEAMS = "the name of a secret that begins with TEAMS: up to 64 letters, digits, hyphens or underscores"
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047
 _ASCII = "mail goes to addresses in ASCII only, without encoded words. Write a domain in Punycode"
@@ -42,8 +43,8 @@ def _check_members(notify: Mapping[str, Any]) -> None:
         _check_addresses(notify["email"])
     if "slack" in notify and not _is_slack_channel(notify["slack"]):
         raise _invalid("notify.slack", f"expected {_CHANNEL}")
-    if "teams" in notify and not (isinstance(notify["teams"], str) and _SECRET.fullmatch(notify["teams"])):
-        raise _invalid("notify.teams", "expected the name of a secret: 1 to 64 letters, digits, hyphens or underscores")
+    if "teams" in notify and not (isinstance(notify["teams"], str) and _TEAMS_SECRET.fullmatch(notify["teams"])):
+        raise _invalid("notify.teams", f"expected {_TEAMS}")
 
 
 def _check_addresses(value: Any) -> None:
