@@ -2,6 +2,8 @@
 
 import re
 
+from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
+
 from in_process.template import ROOT, parse
 from local.deploy import GRADUAL, gradual
 from tests.support.processed_template import process, processed
@@ -28,3 +30,11 @@ def test_the_services_that_a_deployment_needs_are_listed() -> None:
 def named(text: str) -> set[str]:
     """The names of services in a text. Those with a slash are resources."""
     return set(re.findall(r"`(\w+)`", text))
+
+
+def test_the_smoke_tests_checks_are_listed() -> None:
+    section = (ROOT / "docs/operation.md").read_text().split("\n## Smoke test\n")[1].split("\n## ")[0]
+    listed = " ".join(section.split())
+    assert [check.name for check in CHECKS if check.name not in listed] == []
+    marked = [check.name for check in CHECKS if f"{check.name}\\*" in listed]
+    assert marked == [check.name for check in CHECKS if check not in QUICK]

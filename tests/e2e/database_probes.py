@@ -1,12 +1,14 @@
 """How MiniStack reads and copies items without each mend of database_mends.py, and with it, for `mends.py`."""
 
 import copy
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from unittest.mock import patch
 
 from ministack.services import dynamodb
+from ministack.services.cloudformation import provisioners
 
 from waitpoints_local import database_mends
 
@@ -54,11 +56,27 @@ def an_item_is_copied_as_json() -> bool:
     return copied["list"]["L"][0]["M"] is not item["list"]["L"][0]["M"]
 
 
+def a_table_has_the_ttl_of_its_template() -> bool:
+    wanted = {"AttributeName": "expiresAt", "Enabled": True}
+    key = {
+        "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+    }
+    make = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]["create"]
+    name, _ = make("Expiring", {**key, "TimeToLiveSpecification": wanted}, "stack")
+    _, _, said = dynamodb._describe_ttl({"TableName": name})
+    return bool(json.loads(said)["TimeToLiveDescription"]["TimeToLiveStatus"] == "ENABLED")
+
+
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
     "read_expressions_once": (
         [an_expression_is_read_once, a_condition_is_checked_once],
         lambda: database_mends.read_expressions_once(dynamodb),
     ),
     "read_numbers_once": ([a_number_is_read_once], lambda: database_mends.read_numbers_once(dynamodb)),
+    "take_ttl_from_the_template": (
+        [a_table_has_the_ttl_of_its_template],
+        lambda: database_mends.take_ttl_from_the_template(provisioners, dynamodb),
+    ),
     "copy_items_plainly": ([an_item_is_copied_as_json], lambda: database_mends.copy_items_plainly(dynamodb)),
 }

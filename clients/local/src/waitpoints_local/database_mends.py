@@ -1,4 +1,4 @@
-"""What is mended of DynamoDB in MiniStack 1.5.33: that larger items and expressions seem to take longer.
+"""What is mended of DynamoDB in MiniStack 1.5.33: TTL, and that larger items and expressions seem to take longer.
 
 AWS answers an update of a token no later than one of a bare item. MiniStack reads each expression and each number anew, and
 copies items by `copy.deepcopy`, on the thread that does everything else.
@@ -42,3 +42,20 @@ def _plain_copy(value: Any) -> Any:
     if type(value) is list:
         return [_plain_copy(member) for member in value]
     return value if isinstance(value, str | int | float | bytes | None) else copy.deepcopy(value)
+
+
+def take_ttl_from_the_template(provisioners: Any, dynamodb: Any) -> None:
+    """Give a table that a stack makes or changes its TTL.
+
+    MiniStack ignores https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-dynamodb-table.html.
+    """
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::DynamoDB::Table"]
+    create, update = handlers["create"], handlers["update"]
+
+    def with_ttl(made: tuple[str, Any], properties: dict[str, Any]) -> Any:
+        if wanted := properties.get("TimeToLiveSpecification"):
+            dynamodb._update_ttl({"TableName": made[0], "TimeToLiveSpecification": wanted})
+        return made
+
+    handlers["create"] = lambda name, properties, stack: with_ttl(create(name, properties, stack), properties)
+    handlers["update"] = lambda name, old, new, *rest, **named: with_ttl(update(name, old, new, *rest, **named), new)

@@ -6,7 +6,7 @@ a callback URL that can be copied: a shell expands `$default`, and not every res
 
 `durable_mends.py` has what is mended of Lambda durable functions, `states_language_mends.py` what is mended of state machines,
 `history_mends.py` of their executions' histories, `definition_mends.py` how a state machine is checked before it runs,
-`process_mends.py` how a function's processes start, `database_mends.py` what makes larger items slower, `log_mends.py` what
+`process_mends.py` how a function's processes start, `database_mends.py` its tables, `log_mends.py` what
 functions log, `mail_mends.py` what is kept of mails, and `time_mends.py` how an execution's time passes.
 
 Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
@@ -601,6 +601,7 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a lis
     database_mends.read_expressions_once(dynamodb)
     database_mends.read_numbers_once(dynamodb)
     database_mends.copy_items_plainly(dynamodb)
+    database_mends.take_ttl_from_the_template(provisioners, dynamodb)
     name_log_events(cloudwatch_logs)
     log_mends.log_in_the_functions_format(lambda_svc, cloudwatch_logs)
     log_mends.tell_the_format_to_the_runtime(lambda_runtime)

@@ -53,6 +53,9 @@ class OperatedStack:
     """The doctor's, before it returns its findings."""
     looked: list[dict[str, Any]] = field(default_factory=list)
     endpoint: dict[str, str] = field(default_factory=dict)
+    parameters: dict[str, str] = field(default_factory=lambda: {"ResumableStateMachines": "*"})
+    concurrency: int = 1000
+    is_local: bool = False
 
     def __post_init__(self) -> None:
         names = ("DoctorFunctionName", "DeadLetterQueueUrl", "ExpireFunctionName", "ResumeFunctionName")
@@ -69,6 +72,11 @@ class OperatedStack:
             self.given_up += payload["giveUp"]
             return {"givenUp": len(payload["giveUp"])}
         return {"batchItemFailures": [{}]}
+
+    def get_account_settings(self) -> Any:
+        if not self.concurrency:
+            raise ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetAccountSettings")
+        return {"AccountLimit": {"ConcurrentExecutions": self.concurrency}}
 
     def receive_message(self, **_: Any) -> Any:
         return {}
@@ -265,16 +273,34 @@ class TestSmoke:
         monkeypatch.setattr(operate, "end_in_order", lambda: None)
 
     def test_begins_with_the_stacks_version(self, stack: OperatedStack) -> None:
-        first, second, *_ = run("smoke").stdout.splitlines()
-        assert first.startswith(f"Stack s {__version__} at https://a. This costs less than")
-        assert second == ""
+        first, *_ = run("smoke").stdout.splitlines()
+        assert first.startswith(f"Stack s {__version__} at https://a. This costs")
+
+    @pytest.mark.parametrize(
+        ("concurrency", "says"),
+        [
+            (1000, "The account runs 1,000 functions at once."),
+            (10, "WARNING: this account runs only 10 functions at once"),
+            (0, "The account's concurrency is unknown: These AWS credentials may not call GetAccountSettings"),
+        ],
+    )
+    def test_says_how_much_the_account_runs(self, stack: OperatedStack, concurrency: int, says: str) -> None:
+        stack.concurrency = concurrency
+        _, second, *_ = run("smoke").stdout.splitlines()
+        assert second.startswith(says)
+        assert ("L-B99A9384" in second) == (concurrency == 10)
+
+    def test_says_that_the_stack_may_resume_everything(self, stack: OperatedStack) -> None:
+        assert "may resume" not in run("smoke").stdout
+        stack.parameters |= {"ResumableStateMachines": "", "ResumableFunctions": ""}
+        assert "ResumableStateMachines and ResumableFunctions: empty, so the stack may resume all" in run("smoke").stdout
 
     def test_says_what_a_difference_means(self, stack: OperatedStack) -> None:
         del stack.outputs["Version"]
         first, second, *_ = run("smoke").stdout.splitlines()
-        assert first.startswith("Stack s 0.2.0 or older at https://a. This costs less than")
+        assert first.startswith("Stack s 0.2.0 or older at https://a. This costs")
         assert second.startswith(f"This client ({__version__}) is newer than the stack (0.2.0 or older), which is fine.")
-        assert run("smoke", "--json").stderr == f"Stack s: {second}\n"
+        assert run("smoke", "--json").stderr.startswith(f"Stack s: {second}\n")
 
     def test_prints_each_check_as_json(self, stack: OperatedStack) -> None:
         result = run("smoke", "--json")

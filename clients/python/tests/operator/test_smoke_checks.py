@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,17 +13,19 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from waitpoints_client.operator import smoke_checks
-from waitpoints_client.operator.caller import Caller, RawAnswer, Unexpected
+from waitpoints_client.operator import smoke_checks, smoke_upkeep, smoke_waits
+from waitpoints_client.operator.caller import Caller, Pace, RawAnswer, Skipped, Unexpected
 from waitpoints_client.operator.deployed import Outputs
 from waitpoints_client.operator.smoke import Line, prove
-from waitpoints_client.operator.smoke_checks import Check, Skipped
+from waitpoints_client.operator.smoke_checks import Check
 
 
 @dataclass
 class FakeDeployed:
     """Fakes of CloudWatch Logs, and of the functions that the checks invoke."""
 
+    name = "s"
+    is_local = True
     messages: Sequence[str] = ()
     answer: Any = None
     """What an invoked function returns, or what invoking it raises."""
@@ -36,8 +37,8 @@ class FakeDeployed:
     def client(self, service: str) -> Any:
         return self
 
-    def list_resources(self, kind: str) -> list[str]:
-        return ["the-log-group"]
+    def describe_stack_resource(self, **_: str) -> dict[str, Any]:
+        return {"StackResourceDetail": {"PhysicalResourceId": "the-log-group"}}
 
     def get_paginator(self, operation: str) -> Any:
         return self
@@ -56,7 +57,7 @@ class FakeDeployed:
 
 def caller(stack: FakeDeployed | None = None) -> Caller:
     deployed: Any = stack or FakeDeployed()
-    made = Caller(deployed, "key", patience=0.01, deadline=time.monotonic() + 5)
+    made = Caller(deployed, "key", Pace(patience=0.01, stream=0.01, total=5))
     made.tokens = ["waitpoint_1"]
     return made
 
@@ -115,7 +116,7 @@ class TestTheReport:
 
     def test_after_the_deadline_no_check_starts(self, proved: Callable[..., tuple[int, list[Line]]]) -> None:
         late = caller()
-        late.deadline = time.monotonic() - 1
+        late.started -= 10
 
         status, [line] = proved(Check("a", lambda _: "ran", ""), by=late)
 
@@ -138,38 +139,96 @@ def of_lambda(kind: str, **record: str) -> str:
     return json.dumps({"time": "2030-01-31T12:00:00.000Z", "type": kind, "record": {"requestId": "1", **record}})
 
 
-class TestALongTimeout:
-    class Table:
-        """The stack's table. An update of it raises `error`."""
+class TestTheClock:
+    @pytest.mark.parametrize(("is_local", "seconds"), [(True, (30, 120)), (False, (60, 480))])
+    def test_fits_where_the_stack_runs(self, is_local: bool, seconds: tuple[float, float]) -> None:
+        stack: Any = FakeDeployed()
+        stack.is_local, stack.read_api_key = is_local, lambda: "key"
+        made = Caller.of(stack)
+        assert (made.pace.patience, made.deadline - made.started) == seconds
 
-        def __init__(self, error: str = "") -> None:
-            self.error = error
-            self.updates: list[dict[str, Any]] = []
+    @pytest.mark.parametrize(
+        ("measured", "says"),
+        [([[0.5], [9]], "late by 0.50 s"), ([[80], [0.2]], "late by 0.20 s"), ([[80], [11]], "11.00 s late")],
+    )
+    def test_a_late_timeout_is_tried_again(
+        self, monkeypatch: pytest.MonkeyPatch, measured: list[list[float]], says: str
+    ) -> None:
+        """Lambda may begin to read a new stream minutes later."""
+        monkeypatch.setattr(smoke_waits, "time_out_each", lambda _: measured.pop(0))
+        try:
+            said = smoke_waits.times_out(caller())
+        except Unexpected as error:
+            said = str(error)
+        assert said == says
 
-        def update_item(self, **update: Any) -> None:
-            if self.error:
-                raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "UpdateItem")
-            self.updates.append(update)
 
-    @pytest.fixture
-    def long(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Caller]:
-        def long(table: Any) -> Caller:
-            stack = FakeDeployed()
-            stack.outputs["TableName"] = "table"
-            made = caller(stack)
-            monkeypatch.setattr(stack, "client", lambda _: table)
-            monkeypatch.setattr(made, "create", lambda: {"id": "waitpoint_1"})
-            found = {"createdAt": "2030-01-31T12:00:00.000Z", "timeoutAt": "2030-01-31T13:00:00.000Z", "waiters": [{}]}
-            monkeypatch.setattr(made, "retrieve", lambda _: found)
-            monkeypatch.setattr(made, "start_waiting", lambda _: "the-execution")
-            return made
-
-        return long
-
-    def test_is_moved_only_as_it_was_read_and_beyond_what_a_round_sees(self, long: Callable[..., Caller]) -> None:
-        table = self.Table()
+class TestAResumeByTheStream:
+    def test_is_made_by_settling_a_waiting_token_in_the_table(self, long: Callable[..., Caller]) -> None:
+        table = Table()
         made = long(table)
-        smoke_checks.begins_a_long_timeout(made)
+        smoke_waits.resumes_by_the_stream(made)
+
+        [update] = table.updates
+        values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
+        assert update["ConditionExpression"] == "#status = :waiting"
+        assert (values[":completed"], values[":output"]) == ({"S": "COMPLETED"}, {"S": smoke_waits.PAYLOAD.decode()})
+        assert created <= int(values[":now"]["N"]) < created + 10_000
+
+    def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
+        with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
+            smoke_waits.resumes_by_the_stream(long(Table("AccessDeniedException")))
+
+
+class TestAPromptResume:
+    @pytest.mark.parametrize("fastest", [20, 700])
+    def test_fails_if_the_stream_made_each(self, long: Callable[..., Caller], fastest: int) -> None:
+        made = long(Table(), *({"lagMs": lag} for lag in (1100, fastest, 1400)))
+        if fastest == 20:
+            assert "settled to resumed p50 1100 ms" in smoke_waits.resumes_promptly(made)
+        else:
+            with pytest.raises(Unexpected, match="by the stream alone: after 700 ms"):
+                smoke_waits.resumes_promptly(made)
+
+
+class Table:
+    """The stack's table. An update of it raises `error`."""
+
+    def __init__(self, error: str = "") -> None:
+        self.error = error
+        self.updates: list[dict[str, Any]] = []
+
+    def update_item(self, **update: Any) -> None:
+        if self.error:
+            raise ClientError({"Error": {"Code": self.error, "Message": "no"}}, "UpdateItem")
+        self.updates.append(update)
+
+
+@pytest.fixture
+def long(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Caller]:
+    """Makes a caller whose tokens wait for an hour and have these waiters, and whose executions end with PAYLOAD."""
+
+    def long(table: Any, *waiters: dict[str, int]) -> Caller:
+        stack = FakeDeployed()
+        stack.outputs["TableName"] = "table"
+        made = caller(stack)
+        monkeypatch.setattr(stack, "client", lambda _: table)
+        monkeypatch.setattr(made, "create", lambda: {"id": "waitpoint_1"})
+        found = {"createdAt": "2030-01-31T12:00:00.000Z", "timeoutAt": "2030-01-31T13:00:00.000Z"}
+        monkeypatch.setattr(made, "retrieve", lambda _: {**found, "waiters": waiters or [{"lagMs": 1000}]})
+        monkeypatch.setattr(made, "start_waiting", lambda _: "the-execution")
+        monkeypatch.setattr(made, "post_callback", lambda *_: None)
+        monkeypatch.setattr(made, "wait_for_end", lambda *_: {"status": "SUCCEEDED", "output": smoke_waits.PAYLOAD.decode()})
+        return made
+
+    return long
+
+
+class TestALongTimeout:
+    def test_is_moved_only_as_it_was_read_and_beyond_what_a_round_sees(self, long: Callable[..., Caller]) -> None:
+        table = Table()
+        made = long(table)
+        smoke_waits.begins_a_long_timeout(made)
 
         [update] = table.updates
         values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
@@ -180,38 +239,38 @@ class TestALongTimeout:
 
     def test_is_skipped_by_who_may_not_update_the_table(self, long: Callable[..., Caller]) -> None:
         with pytest.raises(Skipped, match="dynamodb:UpdateItem"):
-            smoke_checks.begins_a_long_timeout(long(self.Table("AccessDeniedException")))
+            smoke_waits.begins_a_long_timeout(long(Table("AccessDeniedException")))
 
     def test_whose_token_has_changed_meanwhile_fails(self, long: Callable[..., Caller]) -> None:
         with pytest.raises(ClientError, match="ConditionalCheckFailedException"):
-            smoke_checks.begins_a_long_timeout(long(self.Table("ConditionalCheckFailedException")))
+            smoke_waits.begins_a_long_timeout(long(Table("ConditionalCheckFailedException")))
 
     @pytest.mark.parametrize("seconds", [0.5, 11])
     def test_fails_only_if_it_is_late(self, monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         made = caller()
         made.later = {"id": "waitpoint_1"}, "the-execution"
-        monkeypatch.setattr(smoke_checks, "measure_lateness", lambda *_: seconds)
-        if seconds < smoke_checks.LATE:
-            assert smoke_checks.times_out_after_long(made) == "late by 0.50 s"
+        monkeypatch.setattr(smoke_waits, "measure_lateness", lambda *_: seconds)
+        if seconds < smoke_waits.LATE:
+            assert smoke_waits.times_out_after_long(made) == "late by 0.50 s"
         else:
             with pytest.raises(Unexpected, match=r"11\.00 s late"):
-                smoke_checks.times_out_after_long(made)
+                smoke_waits.times_out_after_long(made)
 
-    def test_is_the_only_thing_that_the_quick_run_leaves_out(self) -> None:
+    def test_and_a_revoked_key_are_all_that_the_quick_run_leaves_out(self) -> None:
         left = [check.name for check in smoke_checks.CHECKS if check not in smoke_checks.QUICK]
-        assert left == ["begins a long timeout", "times out after long"]
+        assert left == ["begins a long timeout", "refuses a revoked key", "times out after long"]
 
 
 class TestTheLog:
     def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
         stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
 
-        assert smoke_checks.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
+        assert smoke_upkeep.logs_no_error(caller(stack)).startswith("1 lines about the newest token, no error")
 
     @pytest.mark.parametrize("messages", [[], ["START RequestId: 1", "REPORT RequestId: 1"]])
     def test_without_a_line_for_the_token_fails(self, messages: list[str]) -> None:
         with pytest.raises(Unexpected, match="no log line about waitpoint_1 in the-log-group"):
-            smoke_checks.logs_no_error(caller(FakeDeployed(messages)))
+            smoke_upkeep.logs_no_error(caller(FakeDeployed(messages)))
 
     @pytest.mark.parametrize(
         "message",
@@ -229,7 +288,7 @@ class TestTheLog:
     def test_with_an_error_fails_and_shows_it(self, message: str) -> None:
         as_logged = message.replace(" Duration", "\tDuration").replace(" Status", "\tStatus")  # Lambda writes tabs
         with pytest.raises(Unexpected, match="1 log lines with an error") as failure:
-            smoke_checks.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
+            smoke_upkeep.logs_no_error(caller(FakeDeployed(["waitpoint_1", as_logged])))
 
         assert message in str(failure.value)
 
@@ -241,11 +300,11 @@ class TestTheLogOfMetrics:
     def test_without_a_line_for_each_invocation_passes(self, failed: str) -> None:
         stack = FakeDeployed(["waitpoint_1", self.METRICS, failed])
 
-        assert smoke_checks.logs_metrics_but_not_each_invocation(caller(stack)).startswith("1 lines of metrics, none of")
+        assert smoke_upkeep.logs_metrics_but_not_each_invocation(caller(stack)).startswith("1 lines of metrics, none of")
 
     def test_without_metrics_fails(self) -> None:
         with pytest.raises(Unexpected, match="no line of the metric TokensCreated"):
-            smoke_checks.logs_metrics_but_not_each_invocation(caller(FakeDeployed(["waitpoint_1"])))
+            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed(["waitpoint_1"])))
 
     @pytest.mark.parametrize(
         "message",
@@ -258,7 +317,7 @@ class TestTheLogOfMetrics:
     )
     def test_with_lambdas_own_line_fails_and_shows_it(self, message: str) -> None:
         with pytest.raises(Unexpected, match="1 lines of Lambda's own") as failure:
-            smoke_checks.logs_metrics_but_not_each_invocation(caller(FakeDeployed([self.METRICS, message])))
+            smoke_upkeep.logs_metrics_but_not_each_invocation(caller(FakeDeployed([self.METRICS, message])))
 
         assert message in str(failure.value)
 
@@ -267,24 +326,24 @@ class TestDurableFunctions:
     def test_with_a_boto3_that_knows_their_callbacks_passes(self) -> None:
         stack = FakeDeployed(answer={"boto3": "1.42.1", "resumesDurableFunctions": True})
 
-        assert "1.42.1" in smoke_checks.can_resume_durable_functions(caller(stack))
+        assert "1.42.1" in smoke_upkeep.can_resume_durable_functions(caller(stack))
         assert stack.invoked == [("resume", {"runtime": True})]
 
     def test_with_one_that_is_too_old_fails(self) -> None:
         stack = FakeDeployed(answer={"boto3": "1.40.4", "resumesDurableFunctions": False})
 
         with pytest.raises(Unexpected, match=r"1\.40\.4 does not know"):
-            smoke_checks.can_resume_durable_functions(caller(stack))
+            smoke_upkeep.can_resume_durable_functions(caller(stack))
 
 
 class TestTheDoctor:
     def test_with_findings_fails(self) -> None:
         with pytest.raises(Unexpected, match="1 left undone"):
-            smoke_checks.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "finished": 0, "undone": 1})))
+            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer={"items": 9, "finished": 0, "undone": 1})))
 
     def test_that_runs_too_long_is_skipped(self) -> None:
         with pytest.raises(Skipped, match="run the doctor"):
-            smoke_checks.has_nothing_undone(caller(FakeDeployed(answer=ReadTimeoutError(endpoint_url="x"))))
+            smoke_upkeep.has_nothing_undone(caller(FakeDeployed(answer=ReadTimeoutError(endpoint_url="x"))))
 
 
 class TestTheCaller:
@@ -325,6 +384,22 @@ class TestTheCaller:
             caller().request("GET", "http://127.0.0.1:9/key?X-Amz-Signature=secret")
 
         assert "secret" not in str(failure.value)
+
+    def test_removes_what_a_failed_check_has_made(self) -> None:
+        made, removed = caller(), list[str]()
+        with pytest.raises(KeyboardInterrupt), made.removed_after("the key", lambda: removed.append("the key")):
+            raise KeyboardInterrupt
+        assert removed == ["the key"]
+
+    def test_names_what_it_could_not_remove(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def refuse() -> None:
+            raise Unexpected("DELETE answered 500")
+
+        made = caller()
+        made.tokens.clear()
+        with made.removed_after("the endpoint smoke-1", refuse):
+            pass
+        assert made.clean_up().endswith("; NOT removed: the endpoint smoke-1: DELETE answered 500")
 
     def test_cleans_up_the_rest_when_one_item_fails(self) -> None:
         class StepFunctions:

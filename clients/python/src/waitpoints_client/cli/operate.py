@@ -134,7 +134,7 @@ def restore(
 
 def smoke(
     stack: Stack = None,
-    quick: Annotated[bool, typer.Option("--quick", help="Leave out the long timeout.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Leave out what takes minutes.")] = False,
     as_json: Json = False,
 ) -> None:
     """Prove a deployed stack by using it, in about five minutes. With --quick, it takes two.
@@ -145,14 +145,15 @@ def smoke(
     with exiting_with(UNREACHABLE):
         deployed = stacks.find_stack(stack)
         from waitpoints_client.operator.caller import Caller
-        from waitpoints_client.operator.smoke import Line, introduction, prove
+        from waitpoints_client.operator.smoke import Line, introduction, notes, prove
         from waitpoints_client.operator.smoke_checks import CHECKS, QUICK
 
-        caller, checks = Caller(deployed, deployed.read_api_key()), QUICK if quick else CHECKS
+        caller, checks = Caller.of(deployed), QUICK if quick else CHECKS
     if not as_json:
         show.text(introduction(deployed))
         raise typer.Exit(prove(caller, checks, show.text))
-    _note_difference(deployed)
+    for said in notes(deployed):
+        show.note(f"Stack {deployed.name}: {said}")
     shown: list[Any] = []
     status = prove(caller, checks, shown.append)
     show.value([line.__dict__ for line in shown if isinstance(line, Line)])

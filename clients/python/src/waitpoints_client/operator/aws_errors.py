@@ -34,6 +34,11 @@ def sentence(error: Exception) -> str:
     return str(error)
 
 
+def is_denied(error: Exception) -> bool:
+    """Whether AWS refused a call because the credentials lack a permission."""
+    return isinstance(error, ClientError) and error.response.get("Error", {}).get("Code") in _DENIED
+
+
 def _refusal(error: ClientError) -> str:
     said = error.response.get("Error", {})
     code, message = said.get("Code", ""), said.get("Message", "")

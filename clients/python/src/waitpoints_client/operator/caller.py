@@ -6,13 +6,17 @@ Keeps a list of the tokens and executions that it creates, so that it can clean 
 import json
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPException
+from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
-from urllib.error import HTTPError, URLError
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+import httpx
+
+from waitpoints_client.operator import aws_errors
+from waitpoints_client.operator import logs as stack_logs
 from waitpoints_client.operator.deployed import PROBLEMS, Deployed
 
 TOKENS = "/api/v1/waitpoints/tokens"
@@ -27,10 +31,32 @@ class Unexpected(Exception):
     """The stack did not do what it must. The message says what it did instead."""
 
 
+class Skipped(Exception):
+    """The check could not run, though nothing is wrong. The message says why."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things may take, in seconds."""
+
+    patience: float
+    """One wait."""
+    stream: float
+    """The stream's first record. Lambda may begin to read a new stream minutes later:
+    https://docs.aws.amazon.com/lambda/latest/dg/services-dynamodb-eventsourcemapping.html"""
+    total: float
+    """All checks, until the last one begins. A check of a long timeout may take longer."""
+
+
+LOCAL = Pace(patience=30, stream=30, total=120)
+IN_AWS = Pace(patience=60, stream=180, total=480)
+
+
 @dataclass(frozen=True)
 class RawAnswer:
     status: int
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def json(self) -> Any:
         """Return the body's JSON value, or None if the body isn't JSON."""
@@ -50,37 +76,60 @@ class RawAnswer:
 class Caller:
     stack: Deployed
     api_key: str
-    patience: float = 30.0
-    """Seconds that one wait may take."""
-    deadline: float = field(default_factory=lambda: time.monotonic() + 120)
-    """When every wait ends, on the monotonic clock."""
+    pace: Pace = LOCAL
+    started: float = field(default_factory=time.monotonic)
     tag: str = field(default_factory=lambda: f"smoke-{uuid.uuid4().hex[:12]}")
+    """Also the name of everything that a check makes beside tokens."""
     tokens: list[str] = field(default_factory=list)
     executions: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    """What a check made and could not remove."""
     later: tuple[dict[str, Any], str] | None = None
     """The token whose long timeout a check has begun, and the execution that waits for it."""
+    revoked: tuple[str, float] | None = None
+    """A key, and when it was revoked, on the monotonic clock."""
+
+    @classmethod
+    def of(cls, stack: Deployed) -> "Caller":
+        """Return a caller with the stack's root key and the pace of where it runs."""
+        return cls(stack, stack.read_api_key(), LOCAL if stack.is_local else IN_AWS)
 
     def __post_init__(self) -> None:
         self.step_functions = self.stack.client("stepfunctions")
+        self.http = httpx.Client(timeout=API_PATIENCE, follow_redirects=False)  # keeps its connections
 
-    def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None) -> RawAnswer:
-        """Send a request to an API path or a full URL, with `key` if given. Follows no redirect. Raises Unexpected."""
-        headers = {"user-agent": "waitpoints-smoke", "content-type": "application/json"}
+    @property
+    def deadline(self) -> float:
+        """When every wait ends, on the monotonic clock."""
+        return self.started + self.pace.total
+
+    @cached_property
+    def log_group(self) -> str:
+        return stack_logs.find_log_group(self.stack)
+
+    def request(self, method: str, url: str, body: bytes | None = None, *, key: str | None = None, **headers: str) -> RawAnswer:
+        """Send a request to an API path or a full URL, with `key` if given. Follows no redirect. Raises Unexpected.
+
+        A header is named with underscores, such as `content_type`.
+        """
+        given = {"user-agent": "waitpoints-smoke", "content-type": "application/json"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
         if key is not None:
-            headers["authorization"] = f"Bearer {key}"
+            given["authorization"] = f"Bearer {key}"
         url = url if url.startswith("http") else self.stack.outputs["ApiUrl"].rstrip("/") + url
         try:
-            with _opener.open(Request(url, body, headers, method=method), timeout=API_PATIENCE) as response:
-                return RawAnswer(response.status, response.read())
-        except HTTPError as error:
-            return RawAnswer(error.code, error.read())
-        except (URLError, OSError, HTTPException) as error:
+            answer = self.http.request(method, url, content=body, headers=given)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             where = url.split("/api/v1")[0].split("?")[0]  # a callback URL is a secret
-            raise Unexpected(f"{where} did not respond: {getattr(error, 'reason', error)}") from None
+            raise Unexpected(f"{where} did not respond: {error or type(error).__name__}") from None
+        return RawAnswer(answer.status_code, answer.content, answer.headers)
 
-    def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request with the API key and return the response's JSON. Raises Unexpected unless the status is 200."""
-        answer = self.request(method, path, None if body is None else json.dumps(body).encode(), key=self.api_key)
+    def call(self, method: str, path: str, body: Any = None, *, key: str | None = None) -> Any:
+        """Send a request with the API key, or another one, and return the response's JSON.
+
+        Raises Unexpected unless the status is 200.
+        """
+        answer = self.request(method, path, None if body is None else json.dumps(body).encode(), key=key or self.api_key)
         if answer.status != 200:
             raise Unexpected(f"{method} {path.split('?', maxsplit=1)[0]} answered {answer.reason()}")
         return answer.json()
@@ -95,9 +144,9 @@ class Caller:
         retrieved: dict[str, Any] = self.call("GET", f"{TOKENS}/{token['id']}")
         return retrieved
 
-    def post_callback(self, token: dict[str, Any], body: bytes) -> None:
+    def post_callback(self, token: dict[str, Any], body: bytes, **headers: str) -> None:
         """Post to the callback URL without a key, as a webhook sender does. Raises Unexpected unless the status is 200."""
-        answer = self.request("POST", token["url"], body)
+        answer = self.request("POST", token["url"], body, **headers)
         if answer.status != 200:
             raise Unexpected(f"the callback URL answered {answer.reason()}")
 
@@ -123,22 +172,34 @@ class Caller:
     def wait_until(self, look: Callable[[], Found | None], otherwise: str, seconds: float | None = None) -> Found:
         """Call `look` until it returns something, and return that. Raises Unexpected if it does not in time.
 
-        `seconds` may go beyond the caller's patience and deadline.
+        `seconds` may go beyond the caller's pace.
         """
         started = time.monotonic()
-        until = min(started + self.patience, self.deadline) if seconds is None else started + seconds
+        until = min(started + self.pace.patience, self.deadline) if seconds is None else started + seconds
         while not (found := look()):
             if time.monotonic() > until:
                 raise Unexpected(f"{otherwise} after {time.monotonic() - started:.0f} s")
             time.sleep(POLL_SECONDS)
         return found
 
+    @contextmanager
+    def removed_after(self, what: str, remove: Callable[[], Any]) -> Iterator[None]:
+        """Remove afterwards what is made within this, however it ends. What cannot be removed is named at the end."""
+        try:
+            yield
+        finally:
+            try:
+                remove()
+            except (Unexpected, *PROBLEMS) as error:
+                self.left.append(f"{what}: {aws_errors.sentence(error)}")
+
     def clean_up(self) -> str:
         """Stop executions that still run and complete tokens that still wait. Returns a one-line summary."""
         until = time.monotonic() + CLEAN_UP_SECONDS
         stopped = self._end_each(self.executions, self._stop, until)
         completed = self._end_each(self.tokens, self._complete, until)
-        return f"{stopped} executions stopped, {completed} waiting tokens completed"
+        left = f"; NOT removed: {', '.join(self.left)}" if self.left else ""
+        return f"{stopped} executions stopped, {completed} waiting tokens completed{left}"
 
     def _end_each(self, made: list[str], end: Callable[[str], bool], until: float) -> str:
         ended = failed = 0
@@ -158,15 +219,22 @@ class Caller:
     def _complete(self, token_id: str) -> bool:
         waiting: bool = self.retrieve({"id": token_id})["status"] == "WAITING"
         if waiting:
-            self.call("POST", f"{TOKENS}/{token_id}/complete", {"data": "The smoke test has ended"})
+            error = {"message": "The smoke test has ended"}  # data would have to fit a page
+            self.call("POST", f"{TOKENS}/{token_id}/complete", {"error": error})
         return waiting
 
 
-class _NoRedirect(HTTPRedirectHandler):
-    """Return a redirect as the response: a download link must be right without one."""
+@contextmanager
+def permitted(action: str) -> Iterator[None]:
+    """Within this, raise Skipped if the user's own credentials lack this permission."""
+    try:
+        yield
+    except PROBLEMS as error:
+        if not aws_errors.is_denied(error):
+            raise
+        raise Skipped(f"your credentials lack {action}") from None
 
-    def redirect_request(self, *_: Any) -> None:
-        return None
 
-
-_opener = build_opener(_NoRedirect)
+def instant(text: str) -> float:
+    """Return a time from the API in epoch seconds."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()  # Python 3.10 knows no Z

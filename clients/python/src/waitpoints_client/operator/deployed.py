@@ -51,17 +51,31 @@ class Deployed:
     def client(self, service: str) -> Any:
         return self.session.client(service, **self.endpoint)
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it runs on this machine."""
+        return bool(self.endpoint)
+
     @cached_property
     def outputs(self) -> "Outputs":
         """The stack's outputs by name. Raises NotFound if the stack does not exist."""
+        return Outputs({output["OutputKey"]: output["OutputValue"] for output in self._described.get("Outputs", [])})
+
+    @cached_property
+    def parameters(self) -> dict[str, str]:
+        """The values of the stack's parameters by name. Raises NotFound if the stack does not exist."""
+        return {one["ParameterKey"]: one["ParameterValue"] for one in self._described.get("Parameters", [])}
+
+    @cached_property
+    def _described(self) -> dict[str, Any]:
         try:
-            described = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+            described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
             where = f"{self.name} in {self.session.region_name}"
             raise NotFound(f"No stack {where} of this account: check its name, AWS_REGION and AWS_PROFILE") from None
-        return Outputs({output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])})
+        return described
 
     def read_api_key(self) -> str:
         """Return the stack's API key, from its secret."""
@@ -70,15 +84,17 @@ class Deployed:
 
     def list_resources(self, kind: str) -> Iterator[str]:
         """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
-        return (one["PhysicalResourceId"] for one in self._list_summaries() if one["ResourceType"] == kind)
+        return (physical for of_kind, _, physical in self.list_every_resource() if of_kind == kind)
 
     def list_physical_ids(self) -> dict[str, str]:
         """Return the physical ids of the stack's resources by their names in the template."""
-        return {one["LogicalResourceId"]: one.get("PhysicalResourceId", "") for one in self._list_summaries()}
+        return {name: physical for _, name, physical in self.list_every_resource()}
 
-    def _list_summaries(self) -> Iterator[dict[str, Any]]:
+    def list_every_resource(self) -> Iterator[tuple[str, str, str]]:
+        """Yield the type, the name in the template and the physical id of each of the stack's resources."""
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return (resource for page in pages for resource in page["StackResourceSummaries"])
+        resources = (resource for page in pages for resource in page["StackResourceSummaries"])
+        return ((it["ResourceType"], it["LogicalResourceId"], it.get("PhysicalResourceId", "")) for it in resources)
 
     def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
         """Invoke a function and return its result. Raises RuntimeError with the function's error, BotoCoreError on timeout."""

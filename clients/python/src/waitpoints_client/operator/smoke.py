@@ -7,12 +7,14 @@ from functools import partial
 from typing import Any, Literal
 
 from waitpoints_client.operator import aws_errors
-from waitpoints_client.operator.caller import Caller, Unexpected
+from waitpoints_client.operator.caller import Caller, Skipped, Unexpected
 from waitpoints_client.operator.deployed import PROBLEMS, Deployed, NotFound
-from waitpoints_client.operator.smoke_checks import CHECKS, Check, Skipped
+from waitpoints_client.operator.smoke_checks import CHECKS, Check
 from waitpoints_client.operator.versions import difference, version_of
 
-COST = "This costs less than one US cent, plus about two cents per GB of the table for the doctor's scan."
+COST = "This costs about one US cent, plus two per GB of the table for the doctor's scan."
+QUOTA, ENOUGH = "L-B99A9384", 100
+RESUMABLE = ("ResumableStateMachines", "ResumableFunctions")
 WHAT_REMAINS = "Its tokens and one 2 MB object are deleted after RetentionDays."
 
 
@@ -30,10 +32,32 @@ class Line:
 
 
 def introduction(stack: Deployed) -> str:
-    """Return the first line, and under it what it means if the stack and this client are of different versions."""
-    version = version_of(stack.outputs)
-    lines = f"Stack {stack.name} {version} at {stack.outputs['ApiUrl']}. {COST}", difference(version)
-    return "".join(f"{line}\n" for line in lines if line)
+    """Return the first line, and under it what `notes` says."""
+    first = f"Stack {stack.name} {version_of(stack.outputs)} at {stack.outputs['ApiUrl']}. {COST}"
+    return "".join(f"{line}\n" for line in (first, *notes(stack)))
+
+
+def notes(stack: Deployed) -> list[str]:
+    """Say what a difference between the versions means, what the account runs, and what the stack may resume."""
+    said = [difference(version_of(stack.outputs)), concurrency(stack)]
+    wide = [name for name in RESUMABLE if stack.parameters.get(name) == ""]
+    if wide:
+        said.append(f"{' and '.join(wide)}: empty, so the stack may resume all of this account and region.")
+    return [line for line in said if line]
+
+
+def concurrency(stack: Deployed) -> str:
+    """Warn of an account that runs fewer functions at once than a stack may need."""
+    try:
+        most = stack.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    except PROBLEMS as error:
+        return f"The account's concurrency is unknown: {aws_errors.sentence(error)}."
+    if most >= ENOUGH:
+        return f"The account runs {most:,} functions at once."
+    return (
+        f"WARNING: this account runs only {most} functions at once, so the stack's functions throttle each other (503, late "
+        f"timers). Ask Service Quotas for 1,000: Lambda, {QUOTA}."
+    )
 
 
 def prove(caller: Caller, checks: Sequence[Check] = CHECKS, show: Callable[[Any], Any] = partial(print, flush=True)) -> int:

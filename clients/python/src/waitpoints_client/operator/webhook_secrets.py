@@ -6,6 +6,7 @@ No error here contains a value.
 import base64
 import re
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -85,6 +86,13 @@ def put(stack: Deployed, name: str, value: str) -> Stored:
     except manager.exceptions.InvalidRequestException:  # it is about to be deleted
         manager.restore_secret(SecretId=path)
         return Stored(path, _put(manager, path, value), was_restored=True)
+
+
+def delete(stack: Deployed, name: str) -> None:
+    """Delete a secret at once, with every version. One that does not exist is no error."""
+    manager = stack.client("secretsmanager")
+    with suppress(manager.exceptions.ResourceNotFoundException):
+        manager.delete_secret(SecretId=path_of(stack, name), ForceDeleteWithoutRecovery=True)
 
 
 def _put(manager: Any, path: str, value: str) -> Outcome:

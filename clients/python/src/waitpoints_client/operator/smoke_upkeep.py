@@ -1,0 +1,112 @@
+"""The smoke test's checks of what a stack does by itself: its switches, events, logs, and the doctor."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timezone
+
+from botocore.exceptions import ClientError, ReadTimeoutError
+
+from waitpoints_client.operator import logs as stack_logs
+from waitpoints_client.operator.caller import Caller, Skipped, Unexpected, instant, permitted
+from waitpoints_client.operator.doctor import summary
+from waitpoints_client.operator.logs import OF_LAMBDA, Line
+
+DOCTOR_SECONDS = 60
+ERRORS = ('"error":"ClientError"', "ERROR", "CRITICAL", "Traceback", "Task timed out", "Runtime exited")
+METRIC, EVENTS_PUT = "TokensCreated", "EventsPut"
+MAPPING, SCHEDULE, GROUP = "AWS::Lambda::EventSourceMapping", "AWS::Scheduler::Schedule", "AWS::Scheduler::ScheduleGroup"
+
+
+def is_switched_on(caller: Caller) -> str:
+    """Everything that runs by itself is on, and what failed or has ended has somewhere to go."""
+    off = [*switched_off(caller), *without_a_place(caller)]
+    if off:
+        raise Unexpected("; ".join(off))
+    return "mappings, schedules, TTL, dead-letter queue"
+
+
+def switched_off(caller: Caller) -> Iterator[str]:
+    functions, scheduler = caller.stack.client("lambda"), caller.stack.client("scheduler")
+    [group] = caller.stack.list_resources(GROUP)
+    for kind, name, physical in caller.stack.list_every_resource():
+        if kind == MAPPING:
+            with permitted("lambda:GetEventSourceMapping"):
+                state = functions.get_event_source_mapping(UUID=physical)["State"]
+        elif kind == SCHEDULE:
+            with permitted("scheduler:GetSchedule"):
+                state = scheduler.get_schedule(Name=physical, GroupName=group)["State"]
+        else:
+            continue
+        if state.upper().startswith("DISABL"):
+            yield f"{name} is {state}"
+
+
+def without_a_place(caller: Caller) -> Iterator[str]:
+    with permitted("dynamodb:DescribeTimeToLive"):
+        table = caller.stack.client("dynamodb").describe_time_to_live(TableName=caller.stack.outputs["TableName"])
+    if not table["TimeToLiveDescription"]["TimeToLiveStatus"].startswith("ENABL"):
+        yield "TTL of the table is off"
+    queues = caller.stack.client("sqs")
+    try:
+        with permitted("sqs:GetQueueAttributes"):
+            queues.get_queue_attributes(QueueUrl=caller.stack.outputs["DeadLetterQueueUrl"], AttributeNames=["QueueArn"])
+    except ClientError as error:
+        yield f"DeadLetterQueue: {error.response['Error']['Code']}"
+
+
+def puts_events(caller: Caller) -> str:
+    if not (bus := caller.stack.parameters.get("EventBusName")):
+        raise Skipped("the stack puts none: EventBusName is empty")
+    caller.post_callback(caller.create(), b"{}")
+    since = instant(caller.retrieve({"id": caller.tokens[-1]})["createdAt"])
+    caller.wait_until(lambda: logged(caller, since, [EVENTS_PUT]), f"no line of the metric {EVENTS_PUT}")
+    return f"on {bus}"
+
+
+def has_nothing_undone(caller: Caller) -> str:
+    try:
+        findings = caller.stack.invoke(caller.stack.outputs["DoctorFunctionName"], {}, DOCTOR_SECONDS)
+    except ReadTimeoutError:
+        raise Skipped(f"the doctor needs more than {DOCTOR_SECONDS} s for this table: run the doctor by itself") from None
+    if findings["undone"]:
+        raise Unexpected(summary(findings))
+    return summary(findings)
+
+
+def logs_no_error(caller: Caller) -> str:
+    newest, since = caller.tokens[-1], first_created(caller)
+    lines = caller.wait_until(lambda: len(logged(caller, since, [newest])), f"no log line about {newest} in {caller.log_group}")
+    found = logged(caller, since, ERRORS) + [line for line in logged(caller, since, OF_LAMBDA) if line.failure]
+    if found:
+        raise Unexpected(f"{len(found)} log lines with an error, such as {brief(found[0])}")
+    return f"{lines} lines about the newest token, no error since {datetime.fromtimestamp(since, timezone.utc):%H:%M:%S} UTC"
+
+
+def logs_metrics_but_not_each_invocation(caller: Caller) -> str:
+    since = first_created(caller)
+    metrics = caller.wait_until(lambda: len(logged(caller, since, [METRIC])), f"no line of the metric {METRIC}")
+    found = [line for line in logged(caller, since, OF_LAMBDA) if line.is_routine]
+    if found:
+        raise Unexpected(f"{len(found)} lines of Lambda's own about what went well, such as {brief(found[0])}")
+    return f"{metrics} lines of metrics, none of Lambda's own"
+
+
+def first_created(caller: Caller) -> float:
+    """Return when the first token was created, in epoch seconds, by AWS's clock, as the log events."""
+    return instant(caller.retrieve({"id": caller.tokens[0]})["createdAt"])
+
+
+def logged(caller: Caller, since: float, words: Iterable[str]) -> list[Line]:
+    """Return the functions' lines that contain one of the words, since a time in epoch seconds."""
+    logs, group = caller.stack.client("logs"), caller.log_group
+    return [line for word in words for line in stack_logs.read(logs, group, int(since * 1000), word)]
+
+
+def brief(line: Line) -> str:
+    return " ".join(line.text.split())[:200]
+
+
+def can_resume_durable_functions(caller: Caller) -> str:
+    runtime = caller.stack.invoke(caller.stack.outputs["ResumeFunctionName"], {"runtime": True})
+    if not runtime["resumesDurableFunctions"]:
+        raise Unexpected(f"the functions' boto3 {runtime['boto3']} does not know the callbacks of durable functions")
+    return f"boto3 {runtime['boto3']} knows their callbacks"

@@ -1,0 +1,94 @@
+"""The smoke test fails at the line that names what is broken, and at no other before it."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+from waitpoints_client.operator import smoke_waits
+from waitpoints_client.operator.caller import Caller, Pace
+from waitpoints_client.operator.deployed import Deployed
+from waitpoints_client.operator.smoke import Line, run_check
+from waitpoints_client.operator.smoke_checks import CHECKS
+
+from tests.e2e.breakages import IN_EVERY_RUN, OTHERS, WITH_CHANNELS, Breakage
+from tests.e2e.operator import Operator
+from tests.e2e.parameters import given
+from tests.support import figures
+from waitpoints_local.stack import Stack, verify_sender
+
+SLOW = {"moves a timeout", "times out", "resumes promptly", "has nothing undone", "logs metrics, not each invocation"}
+"""Checks that run only for a breakage that they must show."""
+OTHER = {"begins a long timeout", "times out after long", "refuses a revoked key", "logs no error"}
+"""Checks that take minutes, or that show what an earlier breakage has logged."""
+PATIENCE = 4.0  # seconds
+MAIL_FROM = "smoke@example.com"
+
+
+@pytest.fixture(autouse=True)
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(smoke_waits, "TIMEOUTS", (1,))
+    monkeypatch.setattr(smoke_waits, "MOVED_TO", 1)
+    monkeypatch.setattr(smoke_waits, "SAMPLES", 2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mended(stack: Stack) -> Iterator[None]:
+    yield
+    Operator(stack).run("redrive")
+
+
+@pytest.fixture(scope="module")
+def with_channels(stack: Stack) -> Iterator[None]:
+    verify_sender(stack.endpoint_url, MAIL_FROM)
+    with given(stack, "EventBusName", "default"), given(stack, "MailFrom", MAIL_FROM):
+        yield
+
+
+def prove_until_seen(stack: Stack, wanted: tuple[str, ...]) -> list[Line]:
+    """Run the checks in their order until each of these has run. Returns the lines that are not ok."""
+    caller = Caller(Deployed.local(asdict(stack)), stack.api_key, Pace(PATIENCE, PATIENCE, 60))
+    lines = dict[str, Line]()
+    try:
+        for check in CHECKS:
+            if check.name not in (SLOW | OTHER) - set(wanted) and not set(wanted) <= set(lines):
+                lines[check.name] = run_check(check, caller, lines)
+    finally:
+        caller.clean_up()
+    return [line for line in lines.values() if line.outcome == "failed"]
+
+
+def check_seen(stack: Stack, breakage: Breakage) -> None:
+    with breakage.of(stack):
+        failed = prove_until_seen(stack, breakage.lines)
+    figures.show(f"{breakage.what}: {' and '.join(f'{line.name} ({line.figure})' for line in failed)}")
+    assert [line.name for line in failed] == list(breakage.lines), "\n".join(map(str, failed))
+    assert breakage.names in str(failed[-1])
+
+
+def named(breakage: Breakage) -> str:
+    return breakage.what
+
+
+@pytest.mark.parametrize("breakage", IN_EVERY_RUN, ids=named)
+def test_a_broken_stack_fails_the_line_that_names_it(stack: Stack, breakage: Breakage) -> None:
+    check_seen(stack, breakage)
+
+
+@pytest.mark.thorough  # of the same kinds
+@pytest.mark.parametrize("breakage", OTHERS, ids=named)
+def test_another_broken_stack_fails_the_line_that_names_it(stack: Stack, breakage: Breakage) -> None:
+    check_seen(stack, breakage)
+
+
+@pytest.mark.thorough  # two updates of the stack
+@pytest.mark.usefixtures("with_channels")
+@pytest.mark.parametrize("breakage", WITH_CHANNELS, ids=named)
+def test_a_stack_that_cannot_tell_anybody_fails_the_line_that_names_it(stack: Stack, breakage: Breakage) -> None:
+    check_seen(stack, breakage)
+
+
+@pytest.mark.thorough  # it waits for each of them
+def test_the_mended_stack_passes_each_of_these_lines(stack: Stack) -> None:
+    Operator(stack).run("redrive")
+    every = tuple(check.name for check in CHECKS if check.name not in OTHER)
+    assert prove_until_seen(stack, every) == []
