@@ -2,8 +2,8 @@
 
 Gradually means that each function has an alias `live`, which the API, the stream, the timers and the schedule invoke.
 CodeDeploy sends a tenth of the invocations to the new version for ten minutes, then all. If one of ALARMS goes off meanwhile,
-all go back to the old version, and the deployment fails. Only the console goes over at once: its page and its files must be of
-one version.
+all go back to the old version, and the deployment fails. Before, `before_traffic.py` tries the versions of what is SCHEDULED.
+Only the console goes over at once: its page and its files must be of one version.
 
 This is written into a copy of the template. As a parameter it could not be switched off: SAM takes no condition for
 `AutoPublishAlias`. And with an alias, a change of a parameter or a layer alone publishes no version, so it would not go live. A
@@ -14,9 +14,11 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 import time
 import tomllib
 from collections.abc import Mapping
+from pathlib import Path
 
 from local.stack import LOCAL, ROOT, program
 from waitpoints_local.stack import LocalError
@@ -28,10 +30,48 @@ UNSEEN = ("ResumeWaiters", "ScheduleTimeouts", "StartTimers", "ExpireTokens", "D
 
 Not SendNotices: it names the API, so an alarm on it that the API's functions need would be a circle.
 """
+SCHEDULED = {"StartTimers": "start_timers", "Doctor": "doctor"}
+"""Functions that run on a schedule, and so may not be invoked while versions shift, with their handlers' modules."""
 COPY = ROOT / "gradual.yaml"  # beside template.yaml, whose paths are relative
 
 _FUNCTION, _VARIABLES = "Globals:\n  Function:\n", "    Environment:\n      Variables:\n"
 _API, _CONSOLE, _OUTPUTS = "    Type: AWS::Serverless::HttpApi\n", "      Handler: show_console.handler\n", "\nOutputs:\n"
+_TRIED = "      DeploymentPreference: {Hooks: {PreTraffic: !Ref BeforeTraffic}}\n"
+_HOOK = """
+  BeforeTraffic:
+    Type: AWS::Lambda::Function
+    Properties:
+      FunctionName: !Sub CodeDeployHook_${{AWS::StackName}} # CodeDeploy's role may invoke functions of such names only
+      Description: Tries new versions of what runs on a schedule before they get traffic
+      Runtime: python3.13
+      Architectures: [!Ref Architecture]
+      Handler: index.handler
+      Timeout: 900
+      Role: !GetAtt BeforeTrafficRole.Arn
+      LoggingConfig: {{LogFormat: JSON, SystemLogLevel: WARN, LogGroup: !Ref LogGroup}}
+      Environment: {{Variables: {{VERSIONS: !Join [" ", [{versions}]]}}}}
+      Code:
+        ZipFile: |
+{code}
+  BeforeTrafficRole:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Version: "2012-10-17"
+        Statement: [{{Effect: Allow, Principal: {{Service: lambda.amazonaws.com}}, Action: sts:AssumeRole}}]
+      ManagedPolicyArns: [!Sub "arn:${{AWS::Partition}}:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"]
+      Policies:
+        - PolicyName: tries
+          PolicyDocument:
+            Version: "2012-10-17"
+            Statement:
+              - {{Effect: Allow, Action: lambda:InvokeFunction, Resource: [{versions}]}}
+              - Effect: Allow
+                Action: codedeploy:PutLifecycleEventHookExecutionStatus
+                Resource: !Sub
+                  - arn:${{AWS::Partition}}:codedeploy:${{AWS::Region}}:${{AWS::AccountId}}:deploymentgroup:${{Application}}/*
+                  - {{Application: !Ref ServerlessDeploymentApplication}}
+"""
 _PERMISSION = """
   {name}:
     Type: AWS::Lambda::Permission
@@ -51,11 +91,12 @@ def gradual(template: str, kind: str, release: str) -> str:
         _VARIABLES: f"        RELEASE: {release}\n",
         _CONSOLE: "      DeploymentPreference: {Type: AllAtOnce}\n",
         _API: api_first,
+        **{f"      Handler: {module}.handler\n": _TRIED for module in SCHEDULED.values()},
     }.items():
         assert template.count(found) == 1, f"template.yaml has {found!r} {template.count(found)} times"
         template = template.replace(found, found + added)
     assert _OUTPUTS in template, "template.yaml has no outputs"
-    return template.replace(_OUTPUTS, permissions + canary_alarm() + _OUTPUTS, 1)
+    return template.replace(_OUTPUTS, permissions + canary_alarm() + hook() + _OUTPUTS, 1)
 
 
 def aliases(kind: str) -> str:
@@ -120,6 +161,15 @@ def canary_alarm() -> str:
       ComparisonOperator: GreaterThanThreshold
       TreatMissingData: notBreaching
 """
+
+
+def hook() -> str:
+    """Return the function that tries the new versions of what is SCHEDULED. Each of their deployments invokes it first.
+
+    As in https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html
+    """
+    code = textwrap.indent((Path(__file__).parent / "before_traffic.py").read_text(), " " * 10)
+    return _HOOK.format(versions=", ".join(f"!Ref {function}.Version" for function in SCHEDULED), code=code)
 
 
 def environments() -> list[str]:

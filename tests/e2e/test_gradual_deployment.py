@@ -38,6 +38,19 @@ def live(stack: Stack, function: str) -> str:
     return str(found["FunctionVersion"])
 
 
+def tried(stack: Stack) -> dict[str, str]:
+    """The versions that get no traffic if they fail here. Invoke them as CodeDeploy would have done."""
+    functions = stack.client("lambda")
+    hook = functions.get_function_configuration(FunctionName=physical_name(stack, "BeforeTraffic"))
+    found = {}
+    for invoked, name in zip(hook["Environment"]["Variables"]["VERSIONS"].split(), deploy.SCHEDULED, strict=True):
+        assert f":{physical_name(stack, name)}:" in invoked
+        answer = functions.invoke(FunctionName=invoked, Payload=b"{}")
+        assert "FunctionError" not in answer, answer["Payload"].read()
+        found[name] = str(answer["ExecutedVersion"])
+    return found
+
+
 def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, current_build: Built) -> None:
     api = Api(stack)
     before = api.create(timeout="1h")
@@ -51,6 +64,7 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, curr
     release(stack.endpoint_url, current_build, "second")
 
     assert {live(stack, function) for function in ("AcceptCallback", "ResumeWaiters", "ExpireTokens")} == {"2"}
+    assert tried(stack) == {"StartTimers": "2", "Doctor": "2"}
     with urlopen(f"{stack.api_url}/console", timeout=PATIENCE) as console:
         assert f'content="Waitpoints {version.read()}"' in console.read().decode()
     assert version_of(Deployed.local(asdict(stack)).outputs) == version.read()

@@ -93,7 +93,7 @@ def test_the_gradual_template_is_ready(unpacked: dict[str, Path], architecture: 
     assert template["Globals"]["Function"]["Environment"]["Variables"]["RELEASE"] == VERSION
     assert template["Parameters"]["Architecture"]["AllowedValues"] == [architecture]
     kinds = [it["Type"] for it in process(template)["Resources"].values()]
-    assert kinds.count("AWS::Lambda::Version") == kinds.count("AWS::Lambda::Function") > 20
+    assert kinds.count("AWS::Lambda::Version") == kinds.count("AWS::Lambda::Function") - 1 > 20  # what tries versions has none
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import tomllib
+from contextlib import nullcontext
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,8 +13,8 @@ from typing import Any
 import pytest
 
 from in_process.template import CHANNELS, ROOT, Template, read
-from local import deploy
-from local.deploy import ALARMS, GRADUAL, UNSEEN, environments, gradual
+from local import before_traffic, deploy
+from local.deploy import ALARMS, GRADUAL, SCHEDULED, UNSEEN, environments, gradual
 from local.stack import program
 from tests.support.cloudwatch import Alarm
 from tests.support.processed_template import check_order, process, processed, references
@@ -39,6 +40,10 @@ def gradually(release: str = "'2030-01-31T12:00:00Z'") -> dict[str, Any]:
 
 def of_kind(kind: str) -> dict[str, Any]:
     return {name: it for name, it in gradually().items() if it["Type"] == kind}
+
+
+def properties_of(kind: str) -> list[Any]:
+    return [it["Properties"] for it in of_kind(kind).values()]
 
 
 def test_a_usual_deployment_has_none_of_it() -> None:
@@ -108,6 +113,78 @@ def test_the_errors_are_those_of_the_alias() -> None:
         [{"Name": "FunctionName", "Value": {"Ref": it}}, {"Name": "Resource", "Value": {"Fn::Sub": f"${{{it}}}:live"}}]
         for it in UNSEEN
     ]
+
+
+def test_what_runs_on_a_schedule_is_tried_before_it_gets_traffic() -> None:
+    """Of ten minutes' rounds the new StartTimers gets none in one of three deployments, and the new Doctor hardly ever one."""
+    scheduled = {re.sub("Aliaslive$", "", it["Target"]["Arn"]["Ref"]) for it in properties_of("AWS::Scheduler::Schedule")}
+    aliases = of_kind("AWS::Lambda::Alias")
+    tried = {
+        re.sub("Aliaslive$", "", name): it["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"].get("BeforeAllowTrafficHook")
+        for name, it in aliases.items()
+    }
+    assert {name for name, hook in tried.items() if hook} == scheduled == SCHEDULED.keys()
+    new = [aliases[f"{name}Aliaslive"]["Properties"]["FunctionVersion"]["Fn::GetAtt"][0] for name in SCHEDULED]
+    hook, role = gradually()["BeforeTraffic"]["Properties"], gradually()["BeforeTrafficRole"]["Properties"]
+    assert hook["Environment"]["Variables"]["VERSIONS"] == {"Fn::Join": [" ", [{"Ref": version} for version in new]]}
+    [policy] = role["Policies"]
+    assert policy["PolicyDocument"]["Statement"][0]["Resource"] == [{"Ref": version} for version in new]
+
+
+def test_codedeploy_may_invoke_the_function_that_tries_and_its_code_is_that_of_before_traffic() -> None:
+    """Its managed policy allows names that begin so, and code within a template had at most 4 KB for long:
+
+    https://docs.aws.amazon.com/aws-managed-policy/latest/reference/AWSCodeDeployRoleForLambda.html
+    """
+    hook = gradually()["BeforeTraffic"]["Properties"]
+    assert hook["FunctionName"] == {"Fn::Sub": "CodeDeployHook_${AWS::StackName}"}
+    assert hook["Code"]["ZipFile"] == Path(before_traffic.__file__).read_text()
+    assert len(hook["Code"]["ZipFile"]) < 4096
+    assert gradually()["StartTimers"]["Properties"]["Timeout"] + before_traffic.PATIENCE < hook["Timeout"]
+
+
+class FakeAws:
+    """Lambda and CodeDeploy, whose versions answer as they are told."""
+
+    def __init__(self, **answers: dict[str, str] | Exception) -> None:
+        self.answers, self.invoked, self.told = answers, list[str](), list[str]()
+
+    def client(self, _service: str, **_: Any) -> Any:
+        return self
+
+    def invoke(self, FunctionName: str, Payload: bytes) -> dict[str, str]:
+        assert Payload == b"{}"
+        self.invoked.append(FunctionName)
+        answer = self.answers[FunctionName]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def put_lifecycle_event_hook_execution_status(self, **given: str) -> None:
+        assert (given["deploymentId"], given["lifecycleEventHookExecutionId"]) == ("d-1", "hook")
+        self.told.append(given["status"])
+
+
+@pytest.mark.parametrize(
+    ("timers", "doctor", "told"),
+    [
+        ({}, {}, "Succeeded"),
+        ({"FunctionError": "Unhandled"}, {}, "Failed"),
+        ({}, {"FunctionError": "Unhandled"}, "Failed"),
+        ({}, TimeoutError(), "Failed"),
+    ],
+)
+def test_a_version_that_fails_when_it_is_tried_gets_no_traffic(
+    timers: Any, doctor: Any, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """CodeDeploy is told in any case: it would wait for an hour."""
+    aws = FakeAws(timers=timers, doctor=doctor)
+    monkeypatch.setattr(before_traffic, "boto3", aws)
+    monkeypatch.setenv("VERSIONS", "timers doctor")
+    with pytest.raises(TimeoutError) if isinstance(doctor, Exception) else nullcontext():
+        before_traffic.handler({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "hook"}, None)
+    assert aws.told == [told]
+    assert aws.invoked == ["timers", "doctor"][: 1 if timers else 2]
 
 
 def test_the_resources_have_no_circular_dependency() -> None:
@@ -181,6 +258,8 @@ def test_nothing_else_is_changed() -> None:
     kept = {name for name, it in gradually().items() if it["Type"] not in added} - {
         "CodeDeployServiceRole",
         "CanaryFailedAlarm",
+        "BeforeTraffic",
+        "BeforeTrafficRole",
     }
     permissions = {re.sub("Permission.*", "", name) for name in kept}  # SAM names some after the alias
     assert permissions == {re.sub("Permission.*", "", name) for name in processed().body["Resources"]}
