@@ -53,8 +53,11 @@ def need_of(target: dict[str, str]) -> Permission:
 
 
 def schedules() -> Iterator[dict[str, str]]:
+    """The targets of the two rounds, and the aliases that they have in a gradual deployment."""
     for schedule in processed().resources("AWS::Scheduler::Schedule").values():
-        yield processed().resolve(schedule["Target"], attributes())
+        target = processed().resolve(schedule["Target"], attributes())
+        yield target
+        yield {**target, "Arn": f"{target['Arn']}:live"}
 
 
 def timer() -> dict[str, str]:
@@ -80,8 +83,23 @@ def missing(permissions: list[Permission]) -> list[Permission]:
 
 
 def test_the_roles_permit_what_the_services_do() -> None:
-    assert {need.role for need in needed()} == {"TimerRole", "StartTimersRoundsRole", "DoctorRoundsRole", "WaitForWebhookRole"}
+    assert {need.role for need in needed()} == {"TimerRole", "RoundsRole", "WaitForWebhookRole"}
     assert missing(granted()) == []
+
+
+def test_the_scheduler_takes_a_role_for_this_account_only() -> None:
+    """Else another account could have it act:
+
+    https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
+    """
+    trusted = [
+        statement
+        for role in processed().resources("AWS::IAM::Role").values()
+        for statement in role["AssumeRolePolicyDocument"]["Statement"]
+        if "scheduler.amazonaws.com" in str(statement["Principal"])
+    ]
+    assert len(trusted) == 2
+    assert [it.get("Condition") for it in trusted] == [{"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}] * 2
 
 
 @pytest.mark.parametrize("number", range(len(granted())), ids=lambda number: f"{granted()[number].role}")
