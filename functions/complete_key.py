@@ -15,5 +15,5 @@ services.build_at_start("keys", "credentials", "step_functions_client")
 def handler(request: Request) -> Response:
     members = request.read_members(PAYLOAD_LIMIT)
     key, result = complete_request.parse_by_key(members, services.now(), services.store.retention)
-    within = request.caller.require("complete")
-    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE), within)))
+    request.caller.check_names("complete", "idempotencyKey", key.text)
+    return Response(key_completed(reception.complete_key(key, result, origin(request, Source.COMPLETE))))

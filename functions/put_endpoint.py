@@ -26,6 +26,7 @@ def handler(request: Request) -> Response:
             complete_when=wanted.complete_when,
             output=wanted.output,
             key_ttl=wanted.key_ttl,
+            tag=wanted.tag,
             created_at=now,
             updated_at=now,
         )

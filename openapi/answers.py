@@ -290,6 +290,7 @@ class EndpointObject(AnswerModel):
     completeWhen: str = _optional("The JMESPath expression that a delivery must match. Absent if every delivery does.")
     output: str = Field(description="The JMESPath expression that gives the token's output.")
     keyTTL: str = Field(description="How long a delivery is kept that came before its token.")
+    tag: str = _optional("What each key begins with, before a colon and the endpoint's name.")
     createdAt: Instant
     updatedAt: Instant
 

@@ -145,7 +145,11 @@ FORBIDDEN = Answer(
     answers.ScopeRefusal,
 )
 NOT_FOUND = Answer("The token does not exist, or retention has removed it.")
-NO_SCOPE = Answer("A named key without the scope that the route needs; `error` names it.", answers.ScopeRefusal)
+NO_SCOPE = Answer(
+    "A named key without the scope that the route needs, or limited to a tag that does not cover a name in the body; `error` "
+    "names it.",
+    answers.ScopeRefusal,
+)
 ROOT_ONLY = Answer("A named key. Only the root key may do this.", answers.ScopeRefusal)
 NO_KEY = Answer("No key has this name.")
 NO_ENDPOINT = Answer("No endpoint has this name.")
@@ -158,10 +162,7 @@ KEY_CONFLICT = Answer(
     "A key has this name: revoke it first. Or there are 500 keys, which is the limit, and none of them has expired.",
     headers=_NOT_AGAIN,
 )
-FULL = Answer(
-    "The token has 100 waiters already, which is the limit. Or the key is limited to a tag, and a token without that tag holds "
-    "the `idempotencyKey`: nothing has changed, and `x-should-retry` is false."
-)
+FULL = Answer("The token has 100 waiters already, which is the limit.")
 UNPROCESSABLE = Answer(
     "A timeout or a TTL that names no future instant, more than 10 tags, or a `verify`, `completeWhen`, `payloadSchema`, "
     "`page` or `notify` that cannot be used, such as a page on which everyone could answer and nothing be decided, or a "

@@ -455,7 +455,7 @@ OPERATIONS = (
             400: BAD_REQUEST,
             401: UNAUTHENTICATED,
             413: too_large(ENDPOINT_LIMIT),
-            422: Answer("A name, an expression, a `verify` or a `keyTTL` that cannot be used; `error` says why."),
+            422: Answer("A name, an expression, a `verify`, a `keyTTL` or a `tag` that cannot be used; `error` says why."),
         },
         body=RequestBody({"key": "body.workflow_run.id", "verify": "none"}, PutEndpointRequest, required=True),
         parameters=(ENDPOINT_NAME,),

@@ -173,6 +173,7 @@ const about = (it, say) => [
     fact("Complete when", it.completeWhen && el("code", {}, said(it.completeWhen))),
     fact("Output", el("code", {}, said(it.output))),
     fact("Kept for", said(it.keyTTL)),
+    fact("Tag", it.tag && said(it.tag)),
     fact("Created", moment(it.createdAt)),
     fact("Changed", moment(it.updatedAt)),
   ),
@@ -338,6 +339,10 @@ const settings = (it = {}) => {
       placeholder: "24h",
       hint: "0s keeps nothing.",
     }),
+    input("Tag", "tag", {
+      value: it.tag,
+      hint: "For API keys that are limited to it. A token's key then begins with the tag and a colon.",
+    }),
   ];
 };
 
@@ -348,4 +353,5 @@ const request = (data) =>
     completeWhen: textOf(data, "completeWhen"),
     output: textOf(data, "output"),
     keyTTL: textOf(data, "keyTTL"),
+    tag: textOf(data, "tag"),
   });

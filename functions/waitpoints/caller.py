@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from typing import Literal
 
-from waitpoints.errors import OutsideTag
+from waitpoints.errors import NameOutsideTag, OutsideTag
 
 NAMED_KEY = "tr_prod_sk_"  # how a named key begins (`named_keys`)
 
@@ -33,6 +33,12 @@ class Caller:
         tag = self.require(action)
         if tag is not None and tag not in tags:
             raise OutsideTag(action, tag)
+
+    def check_names(self, action: Action, field: str, *names: str) -> None:
+        """Raises NameOutsideTag unless the caller may write these names in a field: tags, or the key of a token."""
+        tag = self.require(action)
+        if tag is not None and not all(name == tag or name.startswith(f"{tag}:") for name in names):
+            raise NameOutsideTag(action, tag, field)
 
 
 ROOT = Caller()

@@ -35,7 +35,8 @@ class Endpoint:
 
     `key`, `complete_when` and `output` are JMESPath expressions over the delivery's body, headers and query. `verify` is None
     if the URL alone may complete tokens. `secret_id` is a random part of the URL, so a new endpoint of an old name gets a new
-    URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing.
+    URL. `key_ttl` is the duration for which a delivery is kept that no token waits for yet; "0s" keeps nothing. With a `tag`,
+    its keys are names that an API key limited to that tag may use.
     """
 
     name: str
@@ -47,6 +48,11 @@ class Endpoint:
     complete_when: str | None = None
     output: str = WHOLE_BODY
     key_ttl: str = DEFAULT_KEY_TTL
+    tag: str | None = None
+
+    def key_of(self, text: str) -> str:
+        """Return the key that a delivery names with this text."""
+        return f"{self.name}:{text}" if self.tag is None else f"{self.tag}:{self.name}:{text}"
 
 
 class DeliveryKind(StrEnum):

@@ -9,6 +9,7 @@
       WrongSignature
       Forbidden
         OutsideTag
+        NameOutsideTag
       NotAsked
       TokenNotFound             what the request is about
       EndpointNotFound
@@ -18,7 +19,6 @@
       TokenHasEnded
       KeyNameTaken
       TooManyKeys
-      HolderOutsideTag
       InvalidTimeout            a value in the request
       TooManyTags
       InvalidVerification
@@ -45,11 +45,6 @@
 The message of a WaitpointsError says in one sentence what is wrong and what is accepted. `api.http` maps it to a
 status code. `state_task` reports it as the error of the state or callback that waits, named after its class.
 """
-
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from waitpoints.token import Outcome
 
 
 class WaitpointsError(Exception):
@@ -104,11 +99,20 @@ class Forbidden(WaitpointsError):
 
 
 class OutsideTag(Forbidden):
-    """A named key whose scope is limited to a tag, for a token without that tag. `outcome`: how that had ended, if known."""
+    """A named key whose scope is limited to a tag, for a token without that tag."""
 
-    def __init__(self, action: str, tag: str, outcome: "Outcome | None" = None) -> None:
+    def __init__(self, action: str, tag: str) -> None:
         super().__init__(f"This key lacks the scope {action} for this waitpoint: it has {action}:{tag}")
-        self.outcome = outcome
+
+
+class NameOutsideTag(Forbidden):
+    """A named key whose scope is limited to a tag, for a name that is neither the tag nor begins with it and a colon."""
+
+    def __init__(self, action: str, tag: str, field: str) -> None:
+        super().__init__(
+            f"This key lacks the scope {action} for this value of {field}: it has {action}:{tag}, "
+            f'which accepts "{tag}" and what begins with "{tag}:"'
+        )
 
 
 class NotAsked(WaitpointsError):
@@ -166,15 +170,6 @@ class TooManyKeys(WaitpointsError):
 
     def __init__(self) -> None:
         super().__init__("The stack has as many keys as it can hold: revoke one first")
-
-
-class HolderOutsideTag(WaitpointsError):
-    """A token that the caller's named key may not create holds the key of a create."""
-
-    def __init__(self, tag: str) -> None:
-        super().__init__(
-            f"A waitpoint without the tag {tag} holds this idempotency key, and your API key is limited to that tag"
-        )
 
 
 class InvalidTimeout(WaitpointsError):

@@ -7,7 +7,7 @@ finds it (invariant 5). A kept completion is in no list and ends with its key, u
 from dataclasses import dataclass
 
 from waitpoints import telemetry
-from waitpoints.errors import OutsideTag, TokenNotFound, TryAgain
+from waitpoints.errors import TokenNotFound, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
@@ -65,26 +65,24 @@ class Keys:
         result: Result,
         origin: Origin,
         checked: str | None = None,
-        within: str | None = None,
     ) -> KeyCompletion:
         """Settle the newest token of a key with a JSON text or an error, or keep the completion until `key.expires_at`.
 
         Changes nothing if the token has ended and its key has not expired. Returns RulesApply if the token has a
-        payloadSchema or a page, unless it is `checked`: the id of a token that accepts the output. A completion that is kept
-        fits only a create with the tag `within`. Raises OutsideTag if the token lacks it, and TryAgain if other requests take
-        the key each time.
+        payloadSchema or a page, unless it is `checked`: the id of a token that accepts the output. Raises TryAgain if other
+        requests take the key each time.
         """
         now = self._clock()
         holder = self._store.find_key_holder(key)
         new = new_id(now)
         for _ in range(_ATTEMPTS):
             if holder:
-                completion = self._complete_holder(holder, result, origin, checked, within, now)
+                completion = self._complete_holder(holder, result, origin, checked, now)
                 if completion is not None:
                     return KeyCompletion(completion, holder.token_id)
             if key.expires_at is not None and key.expires_at <= now:
                 return KeyCompletion(NotAwaited(), None)
-            kept = self._make_kept(new, key, result, origin, within, now)
+            kept = self._make_kept(new, key, result, origin, now)
             holder = self._store.keep(kept, key, now, replaced=holder)
             if holder is None:
                 telemetry.note(tokenId=kept.id, kept=True)
@@ -93,33 +91,26 @@ class Keys:
         raise TryAgain("Other requests with this key came at the same moment. Send the same request again")
 
     def _complete_holder(
-        self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, within: str | None, now: int
+        self, holder: KeyHolder, result: Result, origin: Origin, checked: str | None, now: int
     ) -> Completion | None:
         """Complete the holder of a key. Returns None if it no longer holds the key: a new token may take its place."""
         is_checked = isinstance(result, TokenError) or checked == holder.token_id
         unchecked = Unchecked.NONE if is_checked else Unchecked.DOCUMENT
         try:
-            completion = self._tokens.complete(holder.token_id, result, origin, unchecked, within)
+            completion = self._tokens.complete(holder.token_id, result, origin, unchecked)
         except TokenNotFound:
             return None
-        except OutsideTag as refusal:
-            if self._is_free(holder, refusal.outcome, now):
-                return None
-            raise
         return None if isinstance(completion, Ended) and self._is_free(holder, completion.outcome, now) else completion
 
     def _is_free(self, holder: KeyHolder, outcome: Outcome | None, now: int) -> bool:
         """Whether a key no longer names its holder, which has this outcome, so that a new token may take its place."""
         return outcome is not None and (holder.is_expired(now) or self._tokens.outcome_is_past_retention(outcome, now))
 
-    def _make_kept(
-        self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, within: str | None, now: int
-    ) -> Token:
+    def _make_kept(self, token_id: str, key: IdempotencyKey, result: Result, origin: Origin, now: int) -> Token:
         assert key.expires_at is not None, "a kept completion ends with its key"
         return Token(
             id=token_id,
             created_at=now,
-            tags=() if within is None else (within,),
             idempotency_key=key.text,
             idempotency_key_expires_at=key.expires_at,
             outcome=self._tokens.make_outcome(token_id, result, origin, now),

@@ -321,8 +321,7 @@ class IdempotencyKey:
 class KeyHolder:
     """The token that already holds a key, since when and until when, and whether the same request created it.
 
-    `is_kept`: a completion by key made the token, before any create asked for it. `tag` is then what a create must carry to
-    adopt it, because the named key that completed it is limited to that tag.
+    `is_kept`: a completion by key made the token, before any create asked for it.
     """
 
     token_id: str
@@ -330,7 +329,6 @@ class KeyHolder:
     same_request: bool
     expires_at: int | None = None
     is_kept: bool = False
-    tag: str | None = None
 
     def is_expired(self, now: int) -> bool:
         return self.expires_at is not None and self.expires_at <= now

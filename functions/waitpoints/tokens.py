@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from waitpoints import telemetry
 from waitpoints.aws.outputs import Outputs
-from waitpoints.errors import CannotResumeNow, HolderOutsideTag, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
+from waitpoints.errors import CannotResumeNow, OutsideTag, TokenNotFound, TooManyWaiters, TryAgain
 from waitpoints.ids import new_id
 from waitpoints.known_tokens import KnownTokens
 from waitpoints.ports import TokenStore
@@ -88,11 +88,11 @@ class Tokens:
         self._clock = clock
         self._known = KnownTokens()
 
-    def create(self, new: NewToken, now: int, accepts: Accepts | None = None, within: str | None = None) -> Created:
+    def create(self, new: NewToken, now: int, accepts: Accepts | None = None) -> Created:
         """Create a token, or find the live one that holds `new.key`. Registers `new.waiter` on either.
 
         `accepts` says whether an output fits `new.document`. A kept completion that does not fit is counted, and the new
-        token waits for the next one. `within` is a tag that the token must have, also if it is found. Raises HolderOutsideTag.
+        token waits for the next one.
         """
         token, key = _token(new, now), new.key
         refused: Completed | Failed | None = None
@@ -109,8 +109,6 @@ class Tokens:
             if refused:
                 self.count_delivery(token.id, None, refused.origin or Origin(source=Source.COMPLETE))
             return Created(token.id, is_cached=False, is_new=True)
-        if within is not None and within not in self._store.peek(holder.token_id).tags:
-            raise HolderOutsideTag(within)
         if new.waiter:
             self.wait(holder.token_id, new.waiter)
         return Created(holder.token_id, is_cached=not holder.same_request)
@@ -165,14 +163,14 @@ class Tokens:
         """Try to complete a token once. Returns None if its deadline was moved meanwhile."""
         now = self._clock()
         if seen := self._look(token_id, result, unchecked, now):
-            _check_within(seen, within, now)
+            _check_within(seen, within)
             if seen.outcome_at(now) is not None or (seen.rules and seen.rules.prevent(unchecked)):
                 return self._explain(seen, now)
         outcome = self.make_outcome(token_id, result, origin, now)
         won, token = self._store.complete(token_id, outcome, unchecked, within)
         self._known.note(token, now)
         if not won:
-            _check_within(token, within, now)
+            _check_within(token, within)
             return self._explain(token, now)
         telemetry.note(tokenId=token_id, won=True)
         telemetry.count(f"TokensSettledBy{origin.source.capitalize()}")
@@ -322,20 +320,16 @@ class Tokens:
         return True
 
     def _find_misfit(self, holder: KeyHolder, new: NewToken, accepts: Accepts | None) -> Completed | Failed | None:
-        """Return the outcome of a kept completion whose output the create does not accept, or whose tag it does not carry.
-
-        Approvers accept none.
-        """
-        is_outside, document = holder.tag is not None and holder.tag not in new.tags, new.document
-        if not holder.is_kept or (accepts is None and not is_outside):
+        """Return the outcome of a kept completion whose output the create does not accept. Approvers accept none."""
+        if not holder.is_kept or accepts is None:
             return None
         try:
             outcome = self._store.get(holder.token_id).outcome
         except TokenNotFound:
             return None
-        if (is_outside or (document and document.kind is DocumentKind.APPROVAL)) and not isinstance(outcome, TimedOut):
+        if new.document and new.document.kind is DocumentKind.APPROVAL and not isinstance(outcome, TimedOut):
             return outcome
-        if not isinstance(outcome, Completed) or accepts is None:
+        if not isinstance(outcome, Completed):
             return None
         complete = self._resuming.load_output(outcome)
         assert isinstance(complete, Completed)
@@ -386,11 +380,11 @@ class Tokens:
         return token
 
 
-def _check_within(token: Token, within: str | None, now: int) -> None:
+def _check_within(token: Token, within: str | None) -> None:
     """Raises OutsideTag unless the token has the tag that limits who may complete it."""
     if within is not None and within not in token.tags:
         telemetry.note(tokenId=token.id, won=False)
-        raise OutsideTag("complete", within, token.outcome_at(now))
+        raise OutsideTag("complete", within)
 
 
 def _token(new: NewToken, now: int) -> Token:

@@ -773,6 +773,7 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await tab.type("[name=key]", "body.id");
   await tab.select("[name=how]", "none");
   await tab.type("[name=completeWhen]", "headers.event == 'paid'");
+  await tab.type("[name=tag]", "<b>team</b>");
   await press(tab, "Create the endpoint");
   await untilItSays(tab, "The endpoint was created");
   await tab.waitForSelector("[name=headers]");
@@ -782,7 +783,7 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await tab.type("[name=headers]", "Event: paid");
   await press(tab, "Test it");
   await tab.waitForSelector(".result .lead");
-  assert.match(await text(tab, ".result"), new RegExp(`It would be: Kept for a token to come[^]*${name}:<i>7</i>`));
+  assert.match(await text(tab, ".result"), new RegExp(`It would be: Kept for a token to come[^]*<b>team</b>:${name}:<i>7</i>`));
   let release;
   const held = new Promise((resolve) => {
     release = resolve;
@@ -817,8 +818,8 @@ test("an endpoint is created, tested, changed and deleted", async () => {
   await untilItSays(tab, "The endpoint was changed");
   const { body } = await api("GET", `/api/v1/endpoints/${name}`);
   assert.deepEqual(
-    [body.key, body.verify, body.completeWhen, body.keyTTL],
-    ["body.id", "none", "headers.event == 'paid'", "0s"],
+    [body.key, body.verify, body.completeWhen, body.keyTTL, body.tag],
+    ["body.id", "none", "headers.event == 'paid'", "0s", "<b>team</b>"],
   );
 
   await tab.waitForFunction(() => !document.querySelector("dialog"));

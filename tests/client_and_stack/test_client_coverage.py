@@ -194,7 +194,7 @@ def test_the_fake_answers_as_the_api_is_described_to() -> None:
     for body in ({"id": 1}, {}, {"id": "2"}):
         client.endpoints.test("e", body)
         fake.deliver(endpoint.url, body)
-    client.endpoints.put("f", key="body.id", verify={"scheme": "github", "secret": "github"}, complete_when="body.done")
+    client.endpoints.put("f", key="body.id", verify={"scheme": "github", "secret": "github"}, tag="a", complete_when="body")
     client.endpoints.get("e")
     list(client.endpoints.list(page_size=1))
     large = client.create()

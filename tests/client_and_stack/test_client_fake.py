@@ -256,6 +256,10 @@ ENDPOINTS: list[Any] = [
     {"key": "body.id", "verify": "none", "keyTTL": "soon"},
     {"key": "body.id", "verify": "none", "keyTTL": "31d"},
     {"key": "body.id", "verify": "none", "filter": "a"},
+    {"key": "body.id", "verify": "none", "tag": ""},
+    {"key": "body.id", "verify": "none", "tag": "t" * 129},
+    {"key": "body.id", "verify": "none", "tag": None},
+    {"key": "body.id", "verify": "none", "tag": ["team-a"]},
 ]
 PUBLIC_TOKENS: list[Any] = [b"", {"scopes": []}, {"expirationTime": "31d"}, {"expirationTime": "soon"}, {"expirationTime": 1}]
 

@@ -367,8 +367,7 @@ settles("complete with a named key", SMALL, complete_with_a_named_key, SMALL)
 
 @flow
 def keep_a_completion_with_a_limited_key_and_find_it_with_another_one(world: World) -> None:
-    """The create adopts the kept completion, which takes one read more, since its key is limited, too."""
-    key = world.say_key(unique("order"))
+    key = world.say_key(unique("team-a:order"))
     world.take_key("complete:team-a", "create:team-a")
     with world.faulty():
         kept = world.complete_key(key, SMALL)

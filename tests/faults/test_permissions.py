@@ -355,7 +355,7 @@ def use_a_named_key(world: World) -> None:
 @of("get_packet")
 def use_a_key_that_is_limited_to_a_tag(world: World) -> None:
     world.take_key("create:team-a", "complete:team-a", "read:team-a")
-    key = unique("order")
+    key = unique("team-a:order")
     world.complete_key(key, LARGE)
     token = world.create(idempotencyKey=key)
     assert token["isCached"]

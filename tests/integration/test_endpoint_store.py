@@ -28,6 +28,7 @@ FULL = replace(
     complete_when="body.action == 'completed'",
     output="body.workflow_run",
     key_ttl="7d",
+    tag="team-a",
 )
 
 

@@ -132,6 +132,7 @@ PUT_ENDPOINT = {
     "completeWhen": every(422, but_400=NOT_TEXTS),
     "output": every(422, but_400=NOT_TEXTS),
     "keyTTL": every(422, but_400=NOT_TEXTS),
+    "tag": every(400, but_200=PLAIN_TEXTS, but_422=["an empty text", "a text of 5,000 characters"]),
     "fromTheFuture": every(400),
     "__proto__": every(400),
 }

@@ -1043,10 +1043,10 @@ class TestKeeping:
         adopted = store.get(kept.id)
         assert (adopted.metadata, adopted.has_metadata) == ("{}", True)
 
-    def test_within_a_tag_says_so_until_a_create_adopts_it(self, store: AnyStore) -> None:
-        kept = replace(self.completion(), tags=("a",))
+    def test_has_no_tags_until_a_create_adopts_it(self, store: AnyStore) -> None:
+        kept = self.completion()
         assert store.keep(kept, self.key(), START) is None
-        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True, tag="a")
+        holder = KeyHolder(kept.id, START, False, TIMEOUT, is_kept=True)
         assert store.find_key_holder(self.key()) == store.create(self.token(), self.key(), START) == holder
         assert store.get(kept.id) == kept
         assert store.adopt(holder, self.token(), self.key(), START)

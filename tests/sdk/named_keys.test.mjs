@@ -1,8 +1,9 @@
 // What the SDK does with named keys of other scopes. NAMED_KEYS has one for each, made by the root key.
 import assert from "node:assert/strict";
+import { randomUUID } from "node:crypto";
 import { test } from "node:test";
 
-import { AuthenticationError, PermissionDeniedError, auth, wait } from "@trigger.dev/sdk";
+import { AuthenticationError, PermissionDeniedError, auth, idempotencyKeys, wait } from "@trigger.dev/sdk";
 
 import { claimsOf, requestsOf } from "./stack.mjs";
 
@@ -62,6 +63,16 @@ test("auth.createPublicToken of a key with a tag completes only tokens with the 
   assert.deepEqual(await as(jwt, () => wait.completeToken(inside, 1)), { success: true });
   await assert.rejects(as(jwt, () => wait.completeToken(outside, 1)), PermissionDeniedError);
   assert.equal((await wait.retrieveToken(outside)).status, "WAITING");
+});
+
+test("a key with a tag creates with a text that begins with it, and not with a hash of idempotencyKeys", async () => {
+  const create = (idempotencyKey) => as(keys["create:team-a"], () => wait.createToken({ idempotencyKey }));
+  const text = `team-a:${randomUUID()}`;
+  assert.equal((await create(text)).id, (await create(text)).id);
+  await assert.rejects(create(await idempotencyKeys.create(text)), (error) => {
+    assert.ok(error instanceof PermissionDeniedError);
+    return /lacks the scope create for this value of idempotencyKey/.test(error.message);
+  });
 });
 
 test("auth.createPublicToken without scopes is refused by the SDK itself", async () => {

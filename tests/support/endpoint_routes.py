@@ -16,6 +16,7 @@ FULL = {
     "completeWhen": "body.action == 'completed'",
     "output": "body.workflow_run",
     "keyTTL": "7d",
+    "tag": "team-a",
 }
 
 

@@ -26,8 +26,8 @@ ACTIONS = ("create", "complete", "read", "notify", "endpoints")
 SCOPES = (*ACTIONS, f"create:{TAG}", f"complete:{TAG}", f"read:{TAG}", f"notify:{TAG}")
 INVALID = ("unknown", "revoked", "expired")
 ROOT_ONLY = {"create_public_token_v1", "get_public_token_claims_v1", "create_key_v1", "list_keys_v1", "revoke_key_v1"}
-NOT_OF_ONE_TOKEN = {"create_waitpoint_token_v1", "list_waitpoint_tokens_v1", "mint_public_token_v1"}
-"""They need no token with the tag: create sets it, a list shows only such tokens, a public access token is checked at use."""
+NOT_OF_ONE_TOKEN = {"list_waitpoint_tokens_v1", "mint_public_token_v1"}
+"""They need no token with the tag: a list shows only such tokens, a public access token is checked at use."""
 CHANGES_ITS_TOKEN = {"complete_waitpoint_token_v1", "complete_waitpoint_key_v1", "move_waitpoint_token_deadline_v1"}
 CLOSED = [operation for operation in OPERATIONS if "secretKey" in operation.credentials]
 COMPLETE, PACKET = by_id("complete_waitpoint_token_v1"), by_id("get_packet_v1")
@@ -38,7 +38,7 @@ ENDS_AFTER = 15  # seconds
 
 @dataclass(frozen=True)
 class Cell:
-    """One request. `tag` is that of the token that it is about."""
+    """One request. `tag` is that of the token that it is about, and what the names in it begin with."""
 
     operation: Operation
     holder: str
@@ -112,7 +112,7 @@ class Holders:
 
     def new_token(self, tag: str, operation: Operation = COMPLETE) -> Mapping[str, str]:
         """A token that waits, or one with a large output if the operation is about those."""
-        key = uuid.uuid4().hex
+        key = f"{tag}:{uuid.uuid4().hex}"
         token = f"{TOKENS}/{self._ask_root('POST', TOKENS, {'tags': [tag], 'idempotencyKey': key})['id']}"
         if operation is PACKET:
             self._ask_root("POST", f"{token}/complete", {"data": LARGE})
@@ -163,6 +163,9 @@ class Holders:
         body = operation.body.example if operation.body else None
         if operation.id == "complete_waitpoint_key_v1":
             body = {"idempotencyKey": token["key"], "data": 1}
+        elif operation.id == "create_waitpoint_token_v1":
+            name = f"{token['key']}:{uuid.uuid4().hex}"
+            body = {"tags": [name], "idempotencyKey": name}
         elif operation.id == "create_key_v1":
             body = {"name": uuid.uuid4().hex, "scopes": ["read"]}
         return operation.method, operation.example_path(**places), body

@@ -15,14 +15,14 @@ from waitpoints import telemetry
 from waitpoints.aws.outputs import IN_ITEM_LIMIT
 from waitpoints.key_cache import LOOK_AGAIN_AFTER
 from waitpoints.settled_event import settled_event
-from waitpoints.token import IdempotencyKey, KeyHolder, Token
 from waitpoints.waiting_event import REMINDER, News, waiting_event
 
 COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
+KEY = "team-a:order"
 MINUTE = 60_000  # milliseconds
+NINE = [f"team-a:{number}" for number in range(1, 10)]
 LARGE = {"text": "x" * IN_ITEM_LIMIT}
 LACKS = "This key lacks the scope {0} for this waitpoint: it has {0}:team-a"
-TAKEN = "A waitpoint without the tag team-a holds this idempotency key, and your API key is limited to that tag"
 DECISION = {"title": "Go?", "approvers": ["ann", "bo"], "actions": [{"id": "yes", "label": "Yes"}], "remind": ["4h"]}
 
 Headers = Mapping[str, str]
@@ -46,7 +46,7 @@ def complete(api: Api, token: Any, body: Any, headers: Headers | None) -> HttpAn
 
 
 def by_key(api: Api, body: Any, headers: Headers | None) -> HttpAnswer:
-    return api.post(COMPLETE_BY_KEY, {"idempotencyKey": "order", **body}, headers)
+    return api.post(COMPLETE_BY_KEY, {"idempotencyKey": KEY, **body}, headers)
 
 
 def listed(api: Api, headers: Headers, query: str = "") -> list[str]:
@@ -60,10 +60,10 @@ class TestCreate:
         ("scope", "tags", "stored"),
         [
             ("create:team-a", None, ("team-a",)),
-            ("create:team-a", "x", ("x", "team-a")),
-            ("create:team-a", ["team-a", "x"], ("team-a", "x")),
-            ("create:team-a", [*"123456789"], (*"123456789", "team-a")),
-            ("create:team-a", [*"123456789", "team-a"], (*"123456789", "team-a")),
+            ("create:team-a", "team-a:x", ("team-a:x", "team-a")),
+            ("create:team-a", ["team-a", "team-a:x"], ("team-a", "team-a:x")),
+            ("create:team-a", NINE, (*NINE, "team-a")),
+            ("create:team-a", [*NINE, "team-a"], (*NINE, "team-a")),
             ("create", ["x"], ("x",)),
             ("create", None, ()),
         ],
@@ -77,7 +77,7 @@ class TestCreate:
         assert (token.tags, token.created_by) == (stored, "nightly")
 
     def test_has_no_room_for_the_tag_beside_ten_others(self, api: Api, world: InMemory, holder: With) -> None:
-        answer = api.post(TOKENS, {"tags": [*"0123456789"]}, holder("create:team-a"))
+        answer = api.post(TOKENS, {"tags": [*NINE, "team-a:10"]}, holder("create:team-a"))
         assert (answer.status, answer.error) == (
             422,
             "Waitpoints can only have 10 tags, and your API key adds one: team-a. Set at most 9",
@@ -89,7 +89,7 @@ class TestCreate:
         """`create` implies answering them: for its URL, and for every approver."""
         headers = holder(scope)
         for cached in (False, True):
-            made = api.post(TOKENS, {"page": DECISION, "idempotencyKey": "order"}, headers).json
+            made = api.post(TOKENS, {"page": DECISION, "idempotencyKey": KEY}, headers).json
             assert made["isCached"] is cached
             assert made["url"].startswith("https://")
             assert [link["approver"] for link in made["links"]] == ["ann", "bo"]
@@ -118,7 +118,7 @@ class TestNotify:
     def test_without_the_scope_is_403_and_nothing_is_kept(
         self, api: Api, world: InMemory, holder: With, scopes: tuple[str, ...], body: dict[str, Any]
     ) -> None:
-        answer = api.post(TOKENS, {**body, "idempotencyKey": "order"}, holder(*scopes))
+        answer = api.post(TOKENS, {**body, "idempotencyKey": KEY}, holder(*scopes))
         assert (answer.status, answer.error) == (403, self.LACKS_IT)
         assert world.store.tokens == {}
         assert api.create(idempotencyKey="order")["isCached"] is False
@@ -161,64 +161,30 @@ class TestNotify:
 
 
 class TestACachedCreate:
-    """The key of the create, the caller's or the SDK's, is held by a token already."""
-
-    KEYS: tuple[tuple[dict[str, Any], Headers], ...] = (
-        ({"idempotencyKey": "order"}, {}),
-        ({}, {"x-trigger-request-idempotency-key": "order"}),
-    )
+    """A token holds the key already. Its name decides whose it is, and not the token's tags."""
 
     @pytest.mark.parametrize("end", ["waits", "has ended"])
-    @pytest.mark.parametrize(("body", "header"), KEYS, ids=["its key", "the request's key"])
-    @pytest.mark.parametrize("tags", [[], ["team-b"]])
-    def test_outside_the_tag_is_409_without_the_token_and_nothing_waits_for_it(
-        self, api: Api, world: InMemory, holder: With, body: Any, header: Headers, tags: list[str], end: str
-    ) -> None:
-        token = api.post(TOKENS, {**body, "tags": tags}, {**api.authorized, **header}).json
+    @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
+    def test_finds_the_token_and_waits_for_it(self, api: Api, world: InMemory, holder: With, tags: list[str], end: str) -> None:
+        token = api.create(idempotencyKey=KEY, tags=tags)
         if end == "has ended":
             complete(api, token, {"data": 1}, None)
-        before, task = world.store.tokens[token["id"]], world.step_functions.start_task()
-        answer = api.post(TOKENS, {**body, "taskToken": task}, {**holder("create:team-a", "complete", "read"), **header})
-        assert (answer.status, answer.json) == (409, {"error": TAKEN})
-        assert answer.headers["x-should-retry"] == "false"
-        assert "x-trigger-jwt" not in answer.headers
-        assert world.store.tokens == {token["id"]: before}
-        assert world.step_functions.result(task) is None
-
-    @pytest.mark.parametrize(("body", "header"), KEYS, ids=["its key", "the request's key"])
-    def test_with_the_tag_finds_the_token_and_waits_for_it(
-        self, api: Api, world: InMemory, holder: With, body: Any, header: Headers
-    ) -> None:
-        token = api.post(TOKENS, {**body, "tags": ["team-a"]}, {**api.authorized, **header}).json
         task = world.step_functions.start_task()
-        answer = api.post(TOKENS, {**body, "taskToken": task}, {**holder("create:team-a"), **header})
-        assert answer.json == {**token, "isCached": "idempotencyKey" in body}
-        assert [waiter.handle for waiter in world.store.tokens[token["id"]].waiters.values()] == [task]
+        answer = api.post(TOKENS, {"idempotencyKey": KEY, "taskToken": task}, holder("create:team-a"))
+        assert answer.json == {**token, "isCached": True}
+        assert world.store.tokens[token["id"]].tags == tuple(tags)
+        if end == "waits":
+            complete(api, token, {"data": 1}, None)
+        assert world.step_functions.result(task)
 
-    def test_that_another_one_has_adopted_meanwhile_is_409(
-        self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        by_key(api, {"data": 1}, None)
-        adopt = world.store.adopt
-
-        def be_beaten(found: KeyHolder, token: Token, key: IdempotencyKey, now: int) -> bool:
-            monkeypatch.setattr(world.store, "adopt", adopt)
-            api.create(idempotencyKey="order", tags=["team-b"])
-            return adopt(found, token, key, now)
-
-        monkeypatch.setattr(world.store, "adopt", be_beaten)
-        assert api.post(TOKENS, {"idempotencyKey": "order"}, holder("create:team-a")).status == 409
-        [token] = world.store.tokens.values()
-        assert (token.tags, token.created_by) == (("team-b",), None)
-
-    @pytest.mark.parametrize("scope", [None, "create"])
-    def test_is_read_only_for_a_key_that_is_limited(
+    @pytest.mark.parametrize("scope", [None, "create", "create:team-a"])
+    def test_is_not_read(
         self, api: Api, world: InMemory, holder: With, monkeypatch: pytest.MonkeyPatch, scope: str | None
     ) -> None:
-        token = api.create(idempotencyKey="order")
+        token = api.create(idempotencyKey=KEY)
         monkeypatch.setattr(world.store, "peek", None)
         monkeypatch.setattr(world.store, "get", None)
-        answer = api.post(TOKENS, {"idempotencyKey": "order"}, holder(scope) if scope else None)
+        answer = api.post(TOKENS, {"idempotencyKey": KEY}, holder(scope) if scope else None)
         assert answer.json == {**token, "isCached": True}
 
 
@@ -302,90 +268,27 @@ class TestComplete:
 
 
 class TestCompleteByKey:
-    @pytest.mark.parametrize("end", ["waits", "is due", "has ended", "is kept for another tag"])
-    def test_outside_the_tag_is_403_and_changes_nothing(self, api: Api, world: InMemory, holder: With, end: str) -> None:
-        if end == "is kept for another tag":
-            by_key(api, {"data": 1}, holder("complete:team-b", name="other"))
-        else:
-            api.create(idempotencyKey="order", tags=["team-b"], timeout="1m")
-        if end == "has ended":
-            by_key(api, {"data": 1}, None)
-        if end == "is due":
-            world.clock.advance(MINUTE)
-        before = dict(world.store.tokens)
-        answer = by_key(api, {"data": 2}, holder("complete:team-a"))
-        assert (answer.status, answer.error) == (403, LACKS.format("complete"))
-        assert world.store.tokens == before
-
-    def test_outside_the_tag_is_403_while_the_token_waits_though_its_key_has_expired(
-        self, api: Api, world: InMemory, holder: With
-    ) -> None:
-        api.create(idempotencyKey="order", idempotencyKeyTTL="30s", tags=["team-b"])
-        world.clock.advance(MINUTE)
-        before = dict(world.store.tokens)
-        assert by_key(api, {"data": 2}, holder("complete:team-a")).status == 403
-        assert world.store.tokens == before
-
-    def test_is_kept_once_the_key_of_a_token_outside_is_free(self, api: Api, world: InMemory, holder: With) -> None:
-        ended = api.create(idempotencyKey="order", idempotencyKeyTTL="30s", tags=["team-b"])
-        complete(api, ended, {"data": 1}, None)
-        world.clock.advance(MINUTE)
-        answer = by_key(api, {"data": 2}, holder("complete:team-a")).json
-        assert (answer["created"], answer["id"] != ended["id"]) == (True, True)
-        assert world.store.tokens[answer["id"]].tags == ("team-a",)
-
-    def test_with_the_tag_completes_the_token(self, api: Api, holder: With) -> None:
-        token = api.create(idempotencyKey="order", tags=["team-a"], payloadSchema={"type": "integer"})
+    @pytest.mark.parametrize("tags", [[], ["team-b"], ["team-a"]])
+    def test_completes_the_token_whatever_its_tags(self, api: Api, holder: With, tags: list[str]) -> None:
+        token = api.create(idempotencyKey=KEY, tags=tags, payloadSchema={"type": "integer"})
         headers = holder("complete:team-a")
         assert by_key(api, {"data": "1"}, headers).status == 422
         answer = by_key(api, {"data": 1}, headers)
         assert answer.json == {"success": True, "settled": True, "id": token["id"], "created": False}
         assert api.retrieve(token["id"])["completedBy"]["key"] == "nightly"
 
-
-class TestAKeptCompletion:
-    """It remembers the tag of the key that completed it: only a create with this tag gets it."""
-
-    CREATES: Mapping[str, tuple[tuple[str, ...], dict[str, Any], bool]] = {
-        "the root key, with the tag": ((), {"tags": ["x", "team-a"]}, True),
-        "the root key, without": ((), {"tags": ["team-b"]}, False),
-        "a key of the tag": (("create:team-a",), {}, True),
-        "a key without a limit": (("create",), {}, False),
-        "a key of another tag": (("create:team-b",), {}, False),
-        "a key of another tag, with both": (("create:team-b",), {"tags": ["team-a"]}, True),
-    }
-
     @pytest.mark.parametrize("result", ["data", "error"])
-    @pytest.mark.parametrize("create", CREATES)
-    def test_is_for_a_create_with_its_tag(self, api: Api, world: InMemory, holder: With, create: str, result: str) -> None:
+    def test_that_comes_first_is_for_the_create_which_gives_it_its_tags(
+        self, api: Api, world: InMemory, holder: With, result: str
+    ) -> None:
         kept = by_key(api, RESULTS[result], holder("complete:team-a")).json
-        assert (kept["created"], world.store.tokens[kept["id"]].tags) == (True, ("team-a",))
-        scopes, body, adopts = self.CREATES[create]
-        headers = holder(*scopes, name="creator") if scopes else None
-        task = world.step_functions.start_task()
-        made = api.post(TOKENS, {"idempotencyKey": "order", "taskToken": task, **body}, headers).json
-        shown = api.retrieve(made["id"])
-        assert (made["id"] == kept["id"], made["isCached"]) == (adopts, adopts)
-        assert shown.get("createdBy") == ("creator" if scopes else None)
-        if adopts:
-            assert (shown["status"], shown["completedBy"]["key"]) == ("COMPLETED", "nightly")
-            assert world.step_functions.result(task)
-            return
-        assert (shown["status"], shown["otherDeliveries"]["count"]) == ("WAITING", 1)
-        assert world.step_functions.result(task) is None
-        assert by_key(api, {"data": "next"}, None).json == {
-            "success": True,
-            "settled": True,
-            "id": made["id"],
-            "created": False,
-        }
-
-    @pytest.mark.parametrize("scopes", [(), ("complete",)])
-    def test_of_a_key_without_a_limit_is_for_every_create(self, api: Api, world: InMemory, holder: With, scopes: Any) -> None:
-        kept = by_key(api, {"data": 1}, holder(*scopes) if scopes else None).json
-        made = api.post(TOKENS, {"idempotencyKey": "order"}, holder("create:team-b", name="creator")).json
+        assert (kept["created"], world.store.tokens[kept["id"]].tags) == (True, ())
+        headers = holder("read:team-a", name="reader")
+        assert api.get(f"{TOKENS}/{kept['id']}", headers).status == 403
+        made = api.post(TOKENS, {"idempotencyKey": KEY}, holder("create:team-a", name="creator")).json
         assert (made["id"], made["isCached"]) == (kept["id"], True)
-        assert world.store.tokens[made["id"]].tags == ("team-b",)
+        shown = api.get(f"{TOKENS}/{kept['id']}", headers).json
+        assert (shown["status"], shown["createdBy"], shown["completedBy"]["key"]) == ("COMPLETED", "creator", "nightly")
 
 
 class TestList:

@@ -40,7 +40,6 @@ from waitpoints.api.representation import retrieved
 from waitpoints.aws.items import StoredStatus, stored_status, token_item
 from waitpoints.errors import (
     CannotResumeNow,
-    HolderOutsideTag,
     OutsideTag,
     PayloadRefused,
     TimersNotStarted,
@@ -95,6 +94,7 @@ FEW = 6  # tokens, so that much happens to each
 FOREVER = 10**15  # epoch milliseconds
 TAG = "ours"  # to which some callers are limited
 WITHIN = st.none() | st.just(TAG)
+TAGS = st.sampled_from([(), (TAG,), ("theirs",)])  # which decide nothing by key
 KEEPING, PASSING = "keeping", "passing"  # endpoints: one keeps a delivery that comes first, the other does not
 KEPT_FOR = 5_000  # milliseconds
 KEYS = ["a", "b", f"{KEEPING}:a", f"{PASSING}:a"]
@@ -369,7 +369,7 @@ class Life(RuleBasedStateMachine):
         timeout=TIMEOUTS,
         waits=st.none() | KINDS,
         has_schema=st.booleans(),
-        within=WITHIN,
+        tags=TAGS,
     )
     def create_with_key(
         self,
@@ -378,18 +378,16 @@ class Life(RuleBasedStateMachine):
         timeout: int,
         waits: WaiterKind | None,
         has_schema: bool,
-        within: str | None,
+        tags: tuple[str, ...],
     ) -> None:
         """It returns the token that holds the key, also if a completion made that one: then the create's TTL counts.
 
-        One that does not fit the create's schema, or is for a tag that it has not, makes room for a new token, which counts it.
+        One that does not fit the create's schema makes room for a new token, which counts it.
         """
         holder, until = self.keys.get(key, ("", 0))
-        tags = () if within is None else (within,)
         is_gone = until <= self.now or self.models[holder].removed
         is_kept = not is_gone and self.models[holder].kept_until is not None
-        is_misfit = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
-        is_refused = is_misfit or (is_kept and not set(self.models[holder].tags) <= set(tags))
+        is_refused = is_kept and has_schema and self.models[holder].output not in (MATCHING, NO)
         is_new = is_gone or is_refused
         execution = Execution("", self.waits[waits]) if waits else None
         if execution:
@@ -403,12 +401,8 @@ class Life(RuleBasedStateMachine):
             document=SCHEMA if has_schema else None,
         )
         accepts = partial(output_check.fits, SCHEMA) if has_schema else None
-        if not is_new and not is_kept and self.models[holder].is_outside(within):
-            with pytest.raises(HolderOutsideTag):
-                self.world.tokens.create(new, self.now, accepts, within)
-            return
         with suppress(CannotResumeNow):  # the token was settled, and its waiter could not be resumed
-            created = self.world.tokens.create(new, self.now, accepts, within)
+            created = self.world.tokens.create(new, self.now, accepts)
             holder = created.token_id if is_new else holder
             assert (created.token_id, created.is_cached) == (holder, not is_new)
         if is_new:
@@ -426,20 +420,19 @@ class Life(RuleBasedStateMachine):
         key=st.sampled_from(KEYS),
         lifetime=st.integers(0, 8_000),
         result=st.sampled_from([MATCHING, "null", NO]),
-        within=WITHIN,
     )
-    def complete_by_key(self, key: str, lifetime: int, result: str | TokenError, within: str | None) -> None:
+    def complete_by_key(self, key: str, lifetime: int, result: str | TokenError) -> None:
         """It settles the newest token of the key, or is kept for the next one."""
-        holder, expected = self.expect_completion(key, lifetime, result, within)
+        holder, expected = self.expect_completion(key, lifetime, result)
         asked = IdempotencyKey(key, self.now + lifetime)
         if issubclass(expected, WaitpointsError):
             with pytest.raises(expected):
-                reception.complete_key(asked, result, ORIGIN, within)
+                reception.complete_key(asked, result, ORIGIN)
             return
-        completed = reception.complete_key(asked, result, ORIGIN, within)
+        completed = reception.complete_key(asked, result, ORIGIN)
         assert type(completed.result) is expected
         if expected is Kept:
-            self.keep(key, str(completed.token_id), lifetime, result, within)
+            self.keep(key, str(completed.token_id), lifetime, result)
         else:
             assert completed.token_id == holder
 
@@ -457,15 +450,11 @@ class Life(RuleBasedStateMachine):
         for token_id in made:
             self.keep(key, token_id, lifetime, output)
 
-    def expect_completion(
-        self, key: str, lifetime: int, result: str | TokenError, within: str | None = None
-    ) -> tuple[str | None, type]:
+    def expect_completion(self, key: str, lifetime: int, result: str | TokenError) -> tuple[str | None, type]:
         """What a completion by key does to the model: the token that it finds, and the kind of its result."""
         holder, until = self.keys.get(key, (None, 0))
         if holder is not None and not self.models[holder].removed:
             model = self.models[holder]
-            if model.is_outside(within) and (model.outcome(self.now) is None or self.now < until):
-                return holder, OutsideTag
             if model.outcome(self.now) is None:
                 if model.rules == TYPE and result not in (MATCHING, NO):
                     return holder, PayloadRefused
@@ -475,10 +464,9 @@ class Life(RuleBasedStateMachine):
                 return holder, Ended
         return None, Kept if lifetime else NotAwaited
 
-    def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError, within: str | None = None) -> None:
+    def keep(self, key: str, token_id: str, lifetime: int, result: str | TokenError) -> None:
         self.keys[key] = (token_id, self.now + lifetime)
-        tags = () if within is None else (within,)
-        self.models[token_id] = Model(None, tags=tags, output=result, kept_until=self.now + lifetime)
+        self.models[token_id] = Model(None, output=result, kept_until=self.now + lifetime)
 
     @precondition(lambda self: any(model.kept_until for model in self.models.values()))
     @rule()

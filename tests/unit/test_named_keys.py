@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from waitpoints.caller import Action
-from waitpoints.errors import Forbidden
+from waitpoints.caller import ROOT, Action
+from waitpoints.errors import Forbidden, NameOutsideTag
 from waitpoints.named_keys import SHOWN_DIGITS, NamedCaller, NamedKey, Scope, digest, has_form, new_key
 
 OF_SDK = re.compile(r"^tr_(dev|stg|prod|preview)_sk_[0-9a-zA-Z]{24}$")  # apiKeys.js of @trigger.dev/core 4.8.3
@@ -89,6 +89,18 @@ class TestWhoHoldsIt:
         assert not self.CALLER.may("create", [])
         assert self.CALLER.may("read", [])
         assert not self.CALLER.may("complete", ["team-a"])
+
+    @pytest.mark.parametrize("name", ["team-a", "team-a:", "team-a:1", "team-a:b:c"])
+    def test_writes_the_tag_and_what_begins_with_it_and_a_colon(self, name: str) -> None:
+        self.CALLER.check_names("create", "tags", name)
+        self.CALLER.check_names("read", "tags", name)
+
+    @pytest.mark.parametrize("names", [("",), ("team",), ("team-a1",), ("x:team-a",), ("team-a", "team-b")])
+    def test_writes_no_other_name_unless_the_scope_has_no_limit(self, names: tuple[str, ...]) -> None:
+        with pytest.raises(NameOutsideTag, match=r'for this value of tags: .* "team-a" and what begins with "team-a:"$'):
+            self.CALLER.check_names("create", "tags", *names)
+        self.CALLER.check_names("read", "tags", *names)
+        ROOT.check_names("create", "tags", *names)
 
     def test_has_a_name(self) -> None:
         assert self.CALLER.name == "ci"

@@ -762,6 +762,19 @@ def test_an_endpoint_completes_the_token_of_each_delivery(served: Served, waitpo
     waitpoints.endpoints.delete(name)
 
 
+def test_an_endpoint_with_a_tag_completes_keys_that_begin_with_it(served: Served, waitpoints: Waitpoints, tag: str) -> None:
+    name = f"orders-{tag}"
+    endpoint = waitpoints.endpoints.put(name, key="body.order", verify="none", tag="team-a")
+    assert endpoint.tag == "team-a"
+    waiting = waitpoints.create(idempotency_key=f"team-a:{name}:1")
+    assert waitpoints.endpoints.test(name, {"order": 1}).token == waiting.id
+    assert served.deliver(endpoint.url, b'{"order": 1}') == 200
+    assert waitpoints.get(waiting).status == "COMPLETED"
+    assert waitpoints.endpoints.put(name, key="body.order", verify="none").tag is None
+    assert waitpoints.endpoints.test(name, {"order": 1}).key == f"{name}:1"
+    waitpoints.endpoints.delete(name)
+
+
 def test_endpoints_are_listed_changed_and_deleted(waitpoints: Waitpoints, tag: str) -> None:
     names = [f"{tag}-{number}" for number in range(3)]
     made = [waitpoints.endpoints.put(name, key="body.id", verify="none") for name in names]

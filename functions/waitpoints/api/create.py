@@ -28,10 +28,11 @@ def create(
 
     `request_key` is the same for every retry of one call. The callback URL starts with `api_url` unless the stack has a
     public base URL. `parent` is the request's header `traceparent`; a valid field of this name wins. `metadata` is the text of
-    this field as it was sent, if that is known. The token gets the tag that limits the `caller`. Raises Forbidden,
-    HolderOutsideTag, InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's fields raise.
+    this field as it was sent, if that is known. The token gets the tag that limits the `caller`, and other names only within
+    it. Raises Forbidden, InvalidTimeout, InvalidPage, InvalidNotify, and what else the request's fields raise.
     """
     now, within = services.now(), caller.require("create")
+    _check_names(wanted, caller)
     tags = wanted.tags if within is None else _with_tag(wanted.tags, within)
     if wanted.notify is not None:
         caller.check("notify", tags)
@@ -41,7 +42,7 @@ def create(
     new = NewToken(
         timeout_at=timeout_at,
         tags=tags,
-        key=_idempotency_key(wanted, request_key, now),
+        key=_idempotency_key(wanted, request_key and _of_caller(request_key, caller), now),
         waiter=_waiter(wanted, now),
         verify=rules.check_verify(wanted.verify),
         complete_when=rules.check_complete_when(wanted.complete_when),
@@ -51,10 +52,17 @@ def create(
         first_ask=rules.check_plan(wanted.page, now, timeout_at),
         created_by=caller.name,
     )
-    created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None, within)
+    created = services.tokens.create(new, now, partial(output_check.fits, document) if document else None)
     url = services.urls.url(created.token_id, api_url)
     answer = {"id": created.token_id, "isCached": created.is_cached, "url": url}
     return answer | _links(created, document, api_url) if document else answer
+
+
+def _check_names(wanted: CreateWaitpointTokenRequest, caller: Caller) -> None:
+    """Raises NameOutsideTag for a name that the caller's key may not write."""
+    caller.check_names("create", "tags", *wanted.tags)
+    if wanted.idempotency_key is not None:
+        caller.check_names("create", "idempotencyKey", wanted.idempotency_key)
 
 
 def _with_tag(tags: tuple[str, ...], tag: str) -> tuple[str, ...]:
@@ -110,6 +118,11 @@ def _traceparent(*sent: str | None) -> str | None:
     from waitpoints.traceparent import first_valid  # noqa: PLC0415 - only for callers that trace
 
     return first_valid(*sent)
+
+
+def _of_caller(request_key: str, caller: Caller) -> str:
+    """Return a request's key as one of the caller's own: no request finds the token of another API key by it."""
+    return request_key if caller.digits is None else f"{caller.digits}/{request_key}"
 
 
 def _idempotency_key(wanted: CreateWaitpointTokenRequest, request_key: str | None, now: int) -> IdempotencyKey | None:

@@ -17,7 +17,6 @@ from waitpoints.errors import (
     CannotResumeNow,
     EndpointNotFound,
     Forbidden,
-    HolderOutsideTag,
     InvalidCompleteWhen,
     InvalidEndpoint,
     InvalidKey,
@@ -30,6 +29,7 @@ from waitpoints.errors import (
     KeyNameTaken,
     KeyNotFound,
     MethodNotAllowed,
+    NameOutsideTag,
     NotAsked,
     OutputNotFound,
     OutsideTag,
@@ -55,6 +55,7 @@ _STATUS = {
     WrongSignature: 401,
     Forbidden: 403,
     OutsideTag: 403,
+    NameOutsideTag: 403,
     NotAsked: 403,
     TokenNotFound: 404,
     EndpointNotFound: 404,
@@ -65,7 +66,6 @@ _STATUS = {
     TokenHasEnded: 409,
     KeyNameTaken: 409,
     TooManyKeys: 409,
-    HolderOutsideTag: 409,
     BodyTooLarge: 413,
     InvalidCompleteWhen: 422,
     InvalidEndpoint: 422,
@@ -302,7 +302,7 @@ def _answer_refusal(error: Exception) -> Response:
         headers["allow"] = ", ".join(error.allowed)
     if _STATUS[type(error)] == 503:
         headers["retry-after"] = "1"
-    if isinstance(error, (TokenHasEnded, KeyNameTaken, TooManyKeys, HolderOutsideTag)):
+    if isinstance(error, (TokenHasEnded, KeyNameTaken, TooManyKeys)):
         headers["x-should-retry"] = "false"  # Trigger.dev's SDK and our client would try again after a 409
     extra = {"code": "unauthorized", "param": "access_token", "type": "authorization"} if isinstance(error, Forbidden) else {}
     telemetry.note(refused=type(error).__name__)

@@ -127,6 +127,7 @@ def _attributes(endpoint: Endpoint) -> dict[str, Any]:
         "completeWhen": endpoint.complete_when,
         "output": endpoint.output,
         "keyTtl": endpoint.key_ttl,
+        "tag": endpoint.tag,
         "createdAt": endpoint.created_at,
         "updatedAt": endpoint.updated_at,
     }
@@ -142,6 +143,7 @@ def _endpoint(item: Mapping[str, Any]) -> Endpoint:
         complete_when=item.get("completeWhen"),
         output=item["output"],
         key_ttl=item["keyTtl"],
+        tag=item.get("tag"),
         created_at=int(item["createdAt"]),
         updated_at=int(item["updatedAt"]),
     )

@@ -144,7 +144,6 @@ def key_item(key: IdempotencyKey, token: Token, now: int, retention: int) -> dic
         "expiresAt": _end_of_key_item(key, token, retention),
         "request": key.request and digest(key.request),
         "kept": True if token.kept_until is not None else None,
-        "tag": token.tags[0] if token.kept_until is not None and token.tags else None,
     }
     return key_primary_key(key) | _item(named)
 
@@ -191,8 +190,7 @@ def key_holder(item: Item, key: IdempotencyKey) -> KeyHolder:
     """Return the token that holds a key. The caller's `key` shows whether the same request created the token."""
     same_request = key.request is not None and item.get("request") == digest(key.request)
     expires_at = _optional_int(item.get("keyExpiresAt"))
-    is_kept, tag = item.get("kept", False), item.get("tag")
-    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, is_kept, tag)
+    return KeyHolder(item["tokenId"], int(item["createdAt"]), same_request, expires_at, item.get("kept", False))
 
 
 def document_item(token: Token, document: Document, retention: int) -> dict[str, Any]:

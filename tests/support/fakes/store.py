@@ -118,9 +118,7 @@ class MemoryStore:
             return None
         token, held = self._keys[key.kind, key.text]
         same_request = key.request is not None and key.request == held.request
-        is_kept = token.kept_until is not None
-        tag = token.tags[0] if is_kept and token.tags else None
-        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept, tag)
+        return KeyHolder(token.id, token.created_at, same_request, held.expires_at, is_kept=token.kept_until is not None)
 
     def remove(self, token_id: str) -> None:
         """Delete a token as TTL does after retention: its idempotency key stays."""

@@ -58,7 +58,9 @@ class Case:
 
     @property
     def key(self) -> str:
-        return f"{self.endpoint}:{self.number}" if self.door == "endpoint" else f"key-{self.number}"
+        if self.door != "endpoint":
+            return f"a:key-{self.number}"  # `a` is the first of the tags
+        return ("team-a:" if "endpoint.tag" in self.options else "") + f"{self.endpoint}:{self.number}"
 
     @property
     def function(self) -> str:

@@ -50,6 +50,7 @@ MEMBERS: Mapping[str, Any] = {
     "endpoint.completeWhen": "headers.\"x-event\" == 'done'",
     "endpoint.output": "[body.inner, length(body.inner)] | [0]",
     "endpoint.keyTTL": "0s",
+    "endpoint.tag": "team-a",
 }
 """What each option is set to, but for what names a token and what waits."""
 
@@ -168,15 +169,15 @@ class Place:
         by_key = case.function == "complete_key"
         path = "/api/v1/waitpoints/complete" if by_key else f"{TOKENS}/{case.token['id']}/complete"
         method = "POST" if case.keeps("POST", broken) else "GET"
-        headers = {**JSON, **_site(case, broken), "authorization": f"Bearer {self._credential(case, broken)}"}
+        headers = {**JSON, **_site(case, broken), "authorization": f"Bearer {self._credential(case, broken, by_key)}"}
         if broken and "from the SDK" in broken.way:
             headers |= FROM_SDK
         return self.api.request(method, path, {**_result(case, broken), **(_key(case) if by_key else {})}, headers).status
 
-    def _credential(self, case: Case, broken: Broken | None) -> str:
+    def _credential(self, case: Case, broken: Broken | None, by_key: bool) -> str:
         is_kept = case.keeps("credential", broken)
         if case.door.startswith("limited"):
-            kept = f"complete:{MEMBERS['tags'][0]}" if "tags" in case.options else "complete"
+            kept = f"complete:{MEMBERS['tags'][0]}" if "tags" in case.options or by_key else "complete"
             return self._named_keys[kept if is_kept or not broken else broken.way.partition(",")[0]]
         if not case.door.startswith("public token"):
             return self.world.api_key.read_current() if is_kept else "wrong-key"

@@ -6,7 +6,8 @@ A door is a way to end a token. A rule is what an attempt to end it must keep. T
     ignores P5      an attempt that breaks the rule ends the token all the same (contract P5)
     -               no attempt through this door can break the rule
 
-Whoever is `limited` has a named key that may complete the tokens with one tag, or any if the token has none.
+Whoever is `limited` has a named key that may complete the tokens with one tag, or any if the token has none. By key, it may
+complete the names that begin with the tag.
 
 A promise of the contract is named where there is one. A state gets an error, and the cell has the status that the error has
 over HTTP.
@@ -47,7 +48,7 @@ fail               | complete_token          | obeys 401 A1 | obeys 405     | - 
 public token       | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
 public token, fail | complete_token          | obeys 403 P2 | obeys 405     | -             | ignores P3   |
 limited            | complete_token          | obeys 403 Q9 | obeys 405     | -             | ignores P3   |
-limited, key       | complete_key            | obeys 403 Q9 | obeys 405     | -             | ignores      |
+limited, key       | complete_key            | obeys 403 Q9 | obeys 405     | -             | ignores      | kept B3
 key                | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
 key, fail          | complete_key            | obeys 401 B6 | obeys 405     | -             | ignores      | kept B3
 state              | complete_token_in_state | -            | -             | -             | -            |
@@ -68,8 +69,11 @@ endpoint.verify       | obeys 401 N10 | refused
 endpoint.completeWhen | obeys 200 N10 | notMatching
 endpoint.output       | obeys 200 N10 | noOutput
 endpoint.keyTTL       | -             |
+endpoint.tag          | -             |
 """
-"""What an endpoint asks of its deliveries, by its settings. `keyTTL` is for a delivery that comes first (N13)."""
+"""What an endpoint asks of its deliveries, by its settings. `keyTTL` is for a delivery that comes first (N13), `tag` for the
+key (N10).
+"""
 
 KEPT = """
 rule                  | what becomes of it

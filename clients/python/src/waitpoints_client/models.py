@@ -346,6 +346,8 @@ class Endpoint(Answer):
     output: str
     key_ttl: Annotated[timedelta, BeforeValidator(read_duration)] = Field(alias="keyTTL")
     """How long a delivery is kept that came before its token."""
+    tag: str | None = None
+    """What each key begins with, before the endpoint's name."""
     created_at: datetime
     updated_at: datetime
 

@@ -204,3 +204,5 @@ class EndpointOptions(TypedDict, total=False):
     """A JMESPath expression that gives the token's output. By default the whole body."""
     key_ttl: Duration | None
     """How long a delivery is kept that came before its token. By default 24 hours; 0 keeps nothing."""
+    tag: str | None
+    """Each key then begins with the tag and a colon, and API keys that are limited to the tag may use it."""

@@ -35,6 +35,14 @@ def test_an_endpoint_is_made_shown_and_listed(run: Run, printed: Printed, fake: 
     assert printed("endpoints", "get", "orders")["deliveries"]["kept"]["lastKey"] == "orders:1"
 
 
+def test_an_endpoint_with_a_tag_completes_keys_that_begin_with_it(run: Run, printed: Printed, fake: FakeWaitpoints) -> None:
+    assert "tag\tteam-a" in run(*PUT, "--tag", "team-a").stdout.splitlines()
+    made = printed("endpoints", "get", "orders")
+    assert made["tag"] == "team-a"
+    fake.deliver(made["url"], {"order": 1})
+    assert printed("endpoints", "get", "orders")["deliveries"]["kept"]["lastKey"] == "team-a:orders:1"
+
+
 @pytest.mark.parametrize("verify", ["token:HOOK:X-Token", '{"scheme": "token", "secret": "HOOK", "header": "X-Token"}'])
 def test_a_signature_is_asked_for(printed: Printed, verify: str) -> None:
     made = printed(*PUT[:-1], verify)

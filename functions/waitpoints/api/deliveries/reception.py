@@ -71,19 +71,16 @@ def complete(token_id: str, result: Result, requester: Origin, *, by_api_key: bo
     return isinstance(completion, Settled)
 
 
-def complete_key(key: IdempotencyKey, result: Result, requester: Origin, within: str | None = None) -> "KeyCompletion":
-    """Complete the token of a key as an authorized caller requests, or keep the completion for one with the tag `within`.
-
-    Raises PayloadRefused, and OutsideTag if the token lacks that tag.
-    """
-    completion = services.keys.complete(key, result, requester, within=within)
+def complete_key(key: IdempotencyKey, result: Result, requester: Origin) -> "KeyCompletion":
+    """Complete the token of a key as an authorized caller requests, or keep the completion. Raises PayloadRefused."""
+    completion = services.keys.complete(key, result, requester)
     while isinstance(completion.result, RulesApply):
         assert completion.token_id is not None
         assert not isinstance(result, TokenError), "only an output is checked"
         if completion.result.rules.has_approvers and requester.source is Source.ENDPOINT:
             raise PayloadRefused("The token of this key is answered by its approvers only")
         checked = _check_output(completion.token_id, completion.result.rules, result)
-        completion = services.keys.complete(key, checked, requester, completion.token_id, within)
+        completion = services.keys.complete(key, checked, requester, completion.token_id)
     return completion
 
 

@@ -83,9 +83,9 @@ class Evaluation:
 
     @cached_property
     def key(self) -> str | NoKey:
-        """The token's key: the endpoint's name, a colon, and the text or number that the expression gives."""
+        """The token's key, of the endpoint's tag, its name, and the text or number that the expression gives."""
         try:
-            return f"{self._endpoint.name}:{self._key_text()}"
+            return self._endpoint.key_of(self._key_text())
         except EvaluationFailed as failure:
             return NoKey(str(failure), shape(self._delivery["body"]))
 
@@ -120,7 +120,7 @@ class Evaluation:
         if text is None:
             raise EvaluationFailed(f"key gives {_described(result)}; a text that is not empty, or a number, is needed")
         try:
-            idempotency_key.check(f"{self._endpoint.name}:{text}")
+            idempotency_key.check(self._endpoint.key_of(text))
         except InvalidRequest as error:
             raise EvaluationFailed(f"key gives a text that is not accepted: {error}") from None
         return text

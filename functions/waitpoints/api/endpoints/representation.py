@@ -17,6 +17,7 @@ def configured(endpoint: Endpoint, url: str) -> dict[str, Any]:
             "completeWhen": endpoint.complete_when,
             "output": endpoint.output,
             "keyTTL": endpoint.key_ttl,
+            "tag": endpoint.tag,
             "createdAt": iso(endpoint.created_at),
             "updatedAt": iso(endpoint.updated_at),
         }

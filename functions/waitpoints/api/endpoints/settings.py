@@ -12,6 +12,8 @@ from waitpoints.api.deliveries import expressions
 from waitpoints.api.request_model import ABSENT, VERIFY_SCHEMA, RequestModel, validate
 from waitpoints.endpoint import DEFAULT_KEY_TTL, MAX_NAME, UNVERIFIED, WHOLE_BODY, is_name
 from waitpoints.errors import InvalidEndpoint, InvalidTimeout, InvalidVerification
+from waitpoints.idempotency_key import utf16_units
+from waitpoints.token import MAX_TAG_LENGTH
 
 _DAY = 86_400  # seconds
 
@@ -66,6 +68,12 @@ class PutEndpointRequest(RequestModel):
             'stack\'s RetentionDays. "0s" keeps nothing.'
         ),
     )
+    tag: str = Field(
+        default=ABSENT,
+        description="Each key then begins with it, `TAG:NAME:value`, so that API keys which are limited to the tag may use it.",
+        examples=["team-a"],
+        json_schema_extra={"minLength": 1, "maxLength": MAX_TAG_LENGTH},
+    )
 
 
 def check_name(name: str) -> None:
@@ -86,6 +94,8 @@ def parse(value: Any, retention: int) -> PutEndpointRequest:
         _check("completeWhen", wanted.complete_when)
     _check("output", wanted.output)
     _check_key_ttl(wanted.key_ttl, retention)
+    if wanted.tag is not None and not 1 <= utf16_units(wanted.tag) <= MAX_TAG_LENGTH:
+        raise InvalidEndpoint(f"Invalid tag: expected 1 to {MAX_TAG_LENGTH} characters")
     return wanted
 
 

@@ -49,6 +49,7 @@ class TestPut:
             complete_when="body.action == 'completed'",
             output="body.workflow_run",
             key_ttl="7d",
+            tag="team-a",
             created_at=world.clock(),
             updated_at=world.clock(),
         )
@@ -99,6 +100,9 @@ class TestPut:
             ({**SMALLEST, "output": ""}, 422, "Invalid output"),
             ({**SMALLEST, "keyTTL": "soon"}, 422, "Invalid keyTTL"),
             ({**SMALLEST, "keyTTL": f"{RETENTION + 1}s"}, 422, "at most 30d"),
+            ({**SMALLEST, "tag": ""}, 422, "Invalid tag: expected 1 to 128 characters"),
+            ({**SMALLEST, "tag": "t" * 129}, 422, "Invalid tag: expected 1 to 128 characters"),
+            ({**SMALLEST, "tag": ["team-a"]}, 400, 'expected a text at "tag"'),
             ({**SMALLEST, "verify": "no"}, 422, "Invalid verify"),
             ({**SMALLEST, "verify": {"scheme": "smoke", "secret": "shared"}}, 422, "verify.scheme must be one of"),
             ({**SMALLEST, "verify": {"scheme": "github", "secret": "missing"}}, 422, 'no secret "webhooks/missing"'),

@@ -23,6 +23,9 @@ def put(
     key_ttl: Annotated[
         str | None, option("--key-ttl", metavar="TIME", help="How long to keep a delivery that comes first. Default: 24h.")
     ] = None,
+    tag: Annotated[
+        str | None, option("--tag", metavar="TAG", help="For API keys limited to TAG: keys are TAG:NAME:KEY.")
+    ] = None,
     stack: Stack = None,
     as_json: Json = False,
 ) -> None:
@@ -30,7 +33,7 @@ def put(
 
     A delivery completes the token that was created with the key NAME:KEY. --verify none lets the URL alone complete tokens.
     """
-    options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl}
+    options: Any = {"complete_when": complete_when, "output": output, "key_ttl": key_ttl, "tag": tag}
     checked: Any = "none" if verify == "none" else arguments.parse_verify(verify)
     with stacks.find_client(stack) as waitpoints:
         made = waitpoints.endpoints.put(name, key=key, verify=checked, **options)
@@ -110,8 +113,10 @@ def _settings(endpoint: "Endpoint") -> dict[str, str]:
     when = {"complete when": endpoint.complete_when} if endpoint.complete_when else {}
     secret = f"{verify.scheme} with the secret {verify.secret}" if verify else "none"
     settings = {"name": endpoint.name, "key": endpoint.key, "verify": secret, **when, "output": endpoint.output}
+    tag = {"tag": endpoint.tag} if endpoint.tag else {}
     return {
         **settings,
+        **tag,
         "kept for": duration(endpoint.key_ttl),
         "updated": show.instant(endpoint.updated_at),
         "url": endpoint.url,

@@ -12,7 +12,7 @@ from waitpoints_client.testing.bodies import output_of
 from waitpoints_client.testing.tokens import FakeToken, Outcome, Tokens, as_of, text_of
 from waitpoints_client.wire import read_json
 
-FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL")
+FIELDS = ("key", "verify", "completeWhen", "output", "keyTTL", "tag")
 _NAME = re.compile(r"[a-z0-9-]{1,64}")
 _PATH = re.compile(r"(?:body|headers|query)(?:\.\w+)*", re.ASCII)
 _DAY = 86_400_000  # milliseconds
@@ -111,7 +111,8 @@ class Endpoints:
             raise NotImplementedError(f"FakeWaitpoints does not check `verify` or `completeWhen` of {endpoint.name}: {_HOW}")
         found = _at(settings["key"], delivery)
         is_key = isinstance(found, (str, int, float)) and not isinstance(found, bool) and found != ""
-        return f"{endpoint.name}:{found}" if is_key else None, _at(settings["output"], delivery)
+        prefix = f"{settings['tag']}:" if "tag" in settings else ""
+        return f"{prefix}{endpoint.name}:{found}" if is_key else None, _at(settings["output"], delivery)
 
     def _kept_until(self, endpoint: FakeEndpoint, now: int) -> int:
         return now + min(times.duration(endpoint.settings["keyTTL"]) or 0, self._retention)
@@ -131,6 +132,10 @@ class Endpoints:
         if (length := times.duration(settings["keyTTL"])) is None:
             accepted = 'a duration such as "60s", "24h", "1w" (w, d, h, m, s), or "0s" to keep nothing'
             raise Refusal(422, f"Invalid keyTTL: expected {accepted}")
+        if not isinstance(settings.get("tag", ""), str):
+            raise Refusal(400, 'Validation error: expected a text at "tag"')
+        if not 1 <= len(settings.get("tag", "x")) <= 128:
+            raise Refusal(422, "Invalid tag: expected 1 to 128 characters")
         if length > self._retention:
             kept = f"this stack keeps tokens for at most {self._retention // _DAY}d (its RetentionDays)"
             raise Refusal(422, f"Invalid keyTTL: {kept}")

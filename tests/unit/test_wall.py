@@ -1,0 +1,278 @@
+"""A key that is limited to a tag writes names within the tag only: its tags, and the idempotency keys of its requests.
+
+Whether a completion and its create meet is decided by the key's name, and not by which of them came first.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from itertools import permutations, product
+from typing import Any
+
+import pytest
+
+import complete_token_in_state
+import create_token_in_state
+from in_process.api_gateway import TOKENS, Api, HttpAnswer
+from in_process.template import Context, Template
+from openapi.operations import ENDPOINTS
+from tests.support.fakes.in_memory import InMemory
+from tests.support.options.table import rows
+from waitpoints.aws.outputs import IN_ITEM_LIMIT
+from waitpoints.key_cache import LOOK_AGAIN_AFTER
+from waitpoints.waiter_result import Success
+
+COMPLETE_BY_KEY = "/api/v1/waitpoints/complete"
+NAMES = """
+name            | team-a | team | team:sub
+order           | 403    | 403  | 403
+orders:1        | 403    | 403  | 403
+team-a          | 200    | 403  | 403
+team-a:         | 200    | 403  | 403
+team-a:1        | 200    | 403  | 403
+team-a:orders:1 | 200    | 403  | 403
+team-a-1        | 403    | 403  | 403
+TEAM-A:1        | 403    | 403  | 403
+x:team-a:1      | 403    | 403  | 403
+team            | 403    | 200  | 403
+team:x          | 403    | 200  | 403
+team:sub        | 403    | 200  | 200
+team:sub:1      | 403    | 200  | 200
+team:subway:1   | 403    | 200  | 403
+"""
+"""What a key answers that is limited to a tag, by the name that it writes. Everybody else may write each name."""
+
+DELIVERIES = """
+sender                        | endpoint | tag    | key
+endpoint orders               | orders   |        | orders:1
+endpoint team-a               | team-a   |        | team-a:1
+endpoint orders, tag team-a   | orders   | team-a | team-a:orders:1
+endpoint sub, tag team        | sub      | team   | team:sub:1
+"""
+"""The key that a delivery to an endpoint completes."""
+
+LIMITS = ("team-a", "team", "team:sub")
+ALLOWED = {(row["name"], limit): row[limit] == "200" for row in rows(NAMES) for limit in LIMITS}
+UNLIMITED = ("IAM", "no limit")
+SENDERS = {row["sender"]: row for row in rows(DELIVERIES)}
+EVENT = "what happened"
+DECISION = {"title": "Pay?", "approvers": ["ann"], "actions": [{"id": "yes", "label": "Yes"}]}
+
+
+class Place:
+    """A stack in memory, and those who write names: one of UNLIMITED, the tag that limits a key, or an endpoint."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.world = InMemory()
+        self.world.install(monkeypatch)
+        monkeypatch.setenv("API_URL", "https://api.example.com")
+        self.api = Api(Template.load(), self.world.api_key.read_current())
+        scopes = {limit: [f"{action}:{limit}" for action in ("create", "complete", "read")] for limit in (*LIMITS, "team-b")}
+        scopes |= {"no limit": ["create", "complete"], "both": ["create:team", "complete:team-a"]}
+        self._keys = {who: self.world.key_store.make(f"key-{n}", *it) for n, (who, it) in enumerate(scopes.items())}
+        self.world.clock.advance(LOOK_AGAIN_AFTER)
+
+    def post(self, writer: str, path: str, body: Any) -> HttpAnswer:
+        return self.api.post(path, body, self.headers(writer))
+
+    def headers(self, writer: str) -> Mapping[str, str]:
+        return {"authorization": f"Bearer {self._keys[writer]}", "content-type": "application/json"}
+
+    def create(self, writer: str, name: str, **body: Any) -> HttpAnswer:
+        payload = {"idempotencyKey": name, **body}
+        return _invoked(create_token_in_state, payload) if writer == "IAM" else self.post(writer, TOKENS, payload)
+
+    def complete(self, writer: str, name: str, data: Any = EVENT) -> HttpAnswer:
+        if writer in SENDERS:
+            return self.deliver(SENDERS[writer]["endpoint"], SENDERS[writer]["tag"], data)
+        payload = {"idempotencyKey": name, "data": data}
+        return _invoked(complete_token_in_state, payload) if writer == "IAM" else self.post(writer, COMPLETE_BY_KEY, payload)
+
+    def deliver(self, endpoint: str, tag: str, data: Any) -> HttpAnswer:
+        """Deliver to an endpoint, which it makes or leaves as it is."""
+        settings = {"key": "body.id", "output": "body.data", "verify": "none", **({"tag": tag} if tag else {})}
+        url = self.api.request("PUT", f"{ENDPOINTS}/{endpoint}", settings).json["url"]
+        return self.api.post(url, {"id": 1, "data": data}, {"content-type": "application/json"})
+
+    def has_nothing(self) -> bool:
+        return not self.world.store.tokens and not self.world.bucket.objects
+
+    def resumed(self, task: str) -> Any:
+        """The output that a task has been resumed with, or None."""
+        result = self.world.step_functions.result(task)
+        assert result is None or isinstance(result, Success)
+        return result and json.loads(result.json)["output"]
+
+
+def _invoked(function: Any, payload: Any) -> HttpAnswer:
+    return HttpAnswer(200, {}, json.dumps(function.handler(payload, Context("InState"))))
+
+
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Place:
+    return Place(monkeypatch)
+
+
+def is_refused(answer: HttpAnswer, action: str, limit: str, field: str) -> None:
+    """It names the scope, the field, and what is accepted."""
+    assert (answer.status, answer.json["code"]) == (403, "unauthorized")
+    assert answer.error == (
+        f"This key lacks the scope {action} for this value of {field}: it has {action}:{limit}, "
+        f'which accepts "{limit}" and what begins with "{limit}:"'
+    )
+
+
+class TestAName:
+    """It is refused before anything is stored, or accepted, in each field that a limited key writes."""
+
+    @pytest.mark.parametrize(("name", "limit"), ALLOWED)
+    def test_that_is_a_tag(self, place: Place, name: str, limit: str) -> None:
+        for tags in (name, [name], [limit, name], [name, limit]):
+            answer = place.post(limit, TOKENS, {"tags": tags})
+            if ALLOWED[name, limit]:
+                assert {name, limit} == {*place.world.store.tokens[answer.json["id"]].tags}
+            else:
+                is_refused(answer, "create", limit, "tags")
+                assert place.has_nothing()
+
+    @pytest.mark.parametrize(("name", "limit"), ALLOWED)
+    def test_that_a_create_has_as_its_key(self, place: Place, name: str, limit: str) -> None:
+        answer = place.create(limit, name, taskToken=place.world.step_functions.start_task())
+        if ALLOWED[name, limit]:
+            assert place.world.store.tokens[answer.json["id"]].tags == (limit,)
+        else:
+            is_refused(answer, "create", limit, "idempotencyKey")
+            assert place.has_nothing()
+
+    @pytest.mark.parametrize(("name", "limit"), ALLOWED)
+    @pytest.mark.parametrize("data", [1, "x" * IN_ITEM_LIMIT], ids=["small", "large"])
+    def test_that_a_completion_has_as_its_key(self, place: Place, name: str, limit: str, data: Any) -> None:
+        answer = place.complete(limit, name, data)
+        if ALLOWED[name, limit]:
+            assert (answer.status, answer.json["created"]) == (200, True)
+        else:
+            is_refused(answer, "complete", limit, "idempotencyKey")
+            assert place.has_nothing()
+
+    def test_is_held_to_the_scope_of_its_route(self, place: Place) -> None:
+        for name, create, complete in (("team:x", 200, 403), ("team-a:x", 403, 200)):
+            assert (place.create("both", name).status, place.complete("both", name).status) == (create, complete)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A completion by key, and a create with the key."""
+
+    name: str
+    completer: str
+    creator: str
+
+    @property
+    def accepted(self) -> dict[str, bool]:
+        writers = {"complete": self.completer, "create": self.creator}
+        return {step: ALLOWED.get((self.name, writer), True) for step, writer in writers.items()}
+
+    @property
+    def tags(self) -> dict[str, list[str]]:
+        """The tags of the create. Those of a key without a limit decide nothing."""
+        return {"tags": ["team-b"]} if self.creator in UNLIMITED else {}
+
+
+def pairs(name: str) -> Iterator[Pair]:
+    """Yield everybody who completes a name, with everybody who creates with it."""
+    senders = [sender for sender, row in SENDERS.items() if row["key"] == name]
+    for completer, creator in product((*UNLIMITED, *LIMITS, *senders), (*UNLIMITED, *LIMITS)):
+        yield Pair(name, completer, creator)
+
+
+class TestAPair:
+    """Both meet in one token, or one of them is refused. Which came first decides nothing, and nothing is kept unseen."""
+
+    @pytest.mark.parametrize("name", [row["name"] for row in rows(NAMES)])
+    def test_ends_the_same_in_either_order(self, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+        for pair, order in product(pairs(name), permutations(("complete", "create"))):
+            place = Place(monkeypatch)
+            task = place.world.step_functions.start_task()
+            steps = {
+                "complete": partial(place.complete, pair.completer, name),
+                "create": partial(place.create, pair.creator, name, taskToken=task, **pair.tags),
+            }
+            statuses = {step: steps[step]().status for step in order}
+            assert {step: status == 200 for step, status in statuses.items()} == pair.accepted, (pair, order)
+            assert {*statuses.values()} <= {200, 403}
+            assert place.resumed(task) == (EVENT if all(pair.accepted.values()) else None), (pair, order)
+            assert len(place.world.store.tokens) == any(pair.accepted.values()), (pair, order)
+            self._waits_for_who_may(place, pair)
+
+    def _waits_for_who_may(self, place: Place, pair: Pair) -> None:
+        """What was accepted alone meets the other half once somebody sends it who may."""
+        accepted, task = pair.accepted, place.world.step_functions.start_task()
+        if accepted["create"] and not accepted["complete"]:
+            assert place.complete("IAM", pair.name, "later").json["settled"]
+        if any(accepted.values()):
+            assert place.create("IAM", pair.name, taskToken=task).json["isCached"]
+            assert place.resumed(task) == ("later" if not accepted["complete"] else EVENT), pair
+
+
+class TestTheOtherTeam:
+    """What a key of team-a does to the names of team-b, or of nobody, does nothing."""
+
+    def test_does_not_get_what_was_completed_before_its_token(self, place: Place) -> None:
+        for writer, name in (("team-b", "team-b:job"), ("no limit", "job")):
+            assert place.complete(writer, name).status == 200
+            kept = dict(place.world.store.tokens)
+            task = place.world.step_functions.start_task()
+            for tags in ([], ["team-b"], ["team-a", "team-b"]):
+                assert place.create("team-a", name, tags=tags, taskToken=task).status == 403
+            assert place.create("team-a", "team-a:job", tags=["team-b"], taskToken=task).status == 403
+            assert (place.world.store.tokens, place.resumed(task)) == (kept, None)
+            place.world.store.tokens.clear()
+
+    @pytest.mark.parametrize("order", [*permutations(("take", "deliver"))])
+    def test_does_not_get_what_comes_to_an_endpoint(self, place: Place, order: tuple[str, ...]) -> None:
+        """Nor does it keep the key from those whose endpoint it is."""
+        task, ours = place.world.step_functions.start_task(), place.world.step_functions.start_task()
+        for step in order:
+            if step == "take":
+                assert place.create("team-a", "team-b:orders:1", taskToken=task).status == 403
+            else:
+                assert place.deliver("orders", "team-b", EVENT).status == 200
+        assert place.create("team-b", "team-b:orders:1", taskToken=ours).status == 200
+        assert (place.resumed(task), place.resumed(ours)) == (None, EVENT)
+
+    @pytest.mark.parametrize("tag", ["", "team-b"])
+    def test_does_not_take_the_place_of_a_delivery(self, place: Place, tag: str) -> None:
+        name, creator = ("team-b:orders:1", "team-b") if tag else ("orders:1", "IAM")
+        assert place.complete("team-a", name, "forged").status == 403
+        assert place.deliver("orders", tag, EVENT).status == 200
+        task = place.world.step_functions.start_task()
+        assert place.create(creator, name, taskToken=task).json["isCached"]
+        assert place.resumed(task) == EVENT
+        counted = place.api.get(f"{ENDPOINTS}/orders").json["deliveries"]
+        assert {kind: it["count"] for kind, it in counted.items()} == {"kept": 1}
+
+    def test_does_not_keep_a_team_from_completing(self, place: Place) -> None:
+        assert place.complete("team-a", "team-b:job", "forged").status == 403
+        assert place.complete("team-b", "team-b:job").json["created"]
+        task = place.world.step_functions.start_task()
+        assert place.create("team-b", "team-b:job", taskToken=task).json["isCached"]
+        assert place.resumed(task) == EVENT
+
+    def test_does_not_get_into_its_list(self, place: Place) -> None:
+        for tags in ("team-b", ["team-b"], ["team-a", "team-b"], ["team-a:x", "team-b:x"]):
+            is_refused(place.post("team-a", TOKENS, {"tags": tags, "page": DECISION}), "create", "team-a", "tags")
+        assert place.has_nothing()
+
+
+class TestTheKeyOfARequest:
+    """A retry sends it again. It is no name: each API key has its own."""
+
+    def test_finds_only_what_the_same_api_key_has_created(self, place: Place) -> None:
+        def create(headers: Mapping[str, str]) -> str:
+            return str(place.api.post(TOKENS, {}, {**headers, "x-trigger-request-idempotency-key": "call-1"}).json["id"])
+
+        callers = [place.api.authorized, *(place.headers(writer) for writer in ("no limit", "team-a", "team-b"))]
+        made = [create(headers) for headers in callers]
+        assert [create(headers) for headers in callers] == made
+        assert len({*made}) == len(callers)
