@@ -302,3 +302,10 @@ def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
     security = " ".join((ROOT / "docs" / "security.md").read_text().split())
     assert f"Anyone together can make {together():,} calls a second" in security
     assert together(CallbacksPerSecond="300", DeliveriesPerSecond="1000") <= 2_500 - 500
+
+
+def test_no_functions_runtime_changes_without_a_deployment() -> None:
+    """docs.aws.amazon.com/lambda/latest/dg/runtimes-update.html: Auto is the default, and brings another boto3 at any time."""
+    functions = processed().resources("AWS::Lambda::Function")
+    configured = {name: function.get("RuntimeManagementConfig") for name, function in functions.items()}
+    assert configured == {name: {"UpdateRuntimeOn": "FunctionUpdate"} for name in functions}

@@ -124,11 +124,16 @@ class TestTheFastPath:
         assert (aws.take(), aws.pauses) == (1, [])
 
     @pytest.mark.parametrize("failure", [Aws.is_away, Aws.fails], ids=["no connection", "5xx"])
-    def test_repeats_at_once_what_failed_otherwise(self, world: InMemory, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
-        """boto3's pauses of what is no throttle are at most 50 and 100 ms."""
+    def test_repeats_what_failed_otherwise(self, world: InMemory, aws: Aws, failure: Callable[[Aws, Any], Any]) -> None:
         aws.answer = lambda request: failure(aws, request)
         complete(world.tokens, waiting(world), "1")
         assert aws.take() == ATTEMPTS
+        assert max(aws.pauses) < 2
+
+    def test_repeats_it_at_once_with_a_new_boto3(self, world: InMemory, aws: Aws) -> None:
+        """Its pauses of what is no throttle are at most 50 and 100 ms. Those of older ones are at most one and two seconds."""
+        aws.answer = aws.fails
+        complete(world.tokens, waiting(world), "1")
         assert max(aws.pauses) < 0.1
 
     def test_stops_when_a_repeated_resume_is_throttled(self, world: InMemory, aws: Aws) -> None:
