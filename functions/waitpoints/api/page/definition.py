@@ -93,13 +93,20 @@ def parse(value: Any) -> str:
 
 
 def _check_visible(page: Page) -> None:
-    """Check that mails and chats, which leave out what nobody sees, have something to show. Pages that are stored may not."""
+    """Check that mails and chats, which leave out what nobody sees, have something to show, and that links are what they seem.
+
+    Pages that are stored may not.
+    """
     from unicodedata import category  # noqa: PLC0415 - only for new pages
 
     shown = [("page.title", page.title)]
     shown += [(f"page.links[{at}].label", link.label) for at, link in enumerate(page.links)]
     shown += [(f"page.actions[{at}].label", action.label) for at, action in enumerate(page.actions) if action.label]
     shown += [("page.approvers", person.shown) for person in (page.approval.everybody() if page.approval else ())]
+    for at, link in enumerate(page.links):
+        if any(category(character) in UNSEEN for character in link.url):
+            reason = "characters that cannot be seen are not accepted: write them as in %E2%80%AE"
+            raise InvalidPage(f"page.links[{at}].url", reason)
     for place, text in shown:
         if all(category(character) in UNSEEN for character in text):
             raise InvalidPage(place, "expected more than characters that cannot be seen")

@@ -66,6 +66,16 @@ def test_a_definition_that_cannot_be_shown_is_refused_with_its_place(definition:
         page_definition.parse(definition)
 
 
+@pytest.mark.parametrize("unseen", ["\u202e", "\u2066", "\u200f", "\u200b", "\ufeff", "\u00ad", "\U000e0041"], ids=ascii)
+@pytest.mark.parametrize("url", ["https://example.com/{}gpj.exe", "https://{}example.com", "mailto:ann@example.com?subject={}"])
+def test_a_url_that_is_not_what_it_looks_like_is_refused_but_stays_on_a_stored_page(url: str, unseen: str) -> None:
+    page = {"title": "Go?", "links": [{"label": "Sign in", "url": url.format(unseen)}]}
+    with pytest.raises(InvalidPage, match=r"page\.links\[0\]\.url: characters that cannot be seen are not accepted"):
+        page_definition.parse(page)
+    assert page_definition.load(json.dumps(page)).links[0].url == url.format(unseen)
+    assert page_definition.parse({**page, "links": [{"url": url.format("%E2%80%AE")}]})
+
+
 UNSEEN = "\u202e\u200f \u061c"
 
 
