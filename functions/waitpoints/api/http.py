@@ -203,7 +203,12 @@ class Response:
         kind = "text/plain" if is_text else "application/json"
         return {
             "statusCode": self.status,
-            "headers": {"content-type": f"{kind}; charset=utf-8", **self.headers, **more_headers},
+            "headers": {
+                "content-type": f"{kind}; charset=utf-8",
+                "x-content-type-options": "nosniff",
+                **self.headers,
+                **more_headers,
+            },
             "body": self.body if is_text else json_text.dumps(self.body),
         }
 

@@ -227,13 +227,24 @@ def test_no_request_of_any_shape_is_answered_500(api: Api, world: InMemory, data
     answer = route.function.handler()(event, Context(route.function.logical_id))
 
     assert answer["statusCode"] in (200, 400, 401, 403, 404, 405, 409, 413, 422)
-    if answer["statusCode"] == 200 and answer["headers"].get("x-content-type-options") == "nosniff":
+    assert answer["headers"]["x-content-type-options"] == "nosniff"
+    if answer["statusCode"] == 200 and "content-security-policy" in answer["headers"]:
         return  # a handshake, which is answered as its sender wants it
     assert answer["headers"]["content-type"] == "application/json; charset=utf-8"
     shown = json.loads(answer["body"].encode())
     if answer["statusCode"] != 200:
         assert isinstance(shown["error"], str)
         assert "Traceback" not in shown["error"]
+
+
+def test_no_browser_guesses_what_an_answer_is(api: Api) -> None:
+    """A title or name in an error is JSON, whatever is in it."""
+    answers = [api.get(TOKENS), api.get(TOKENS, {}), api.post(TOKENS, '{"<script>": 1}')]
+    assert [(it.status, it.headers["x-content-type-options"]) for it in answers] == [
+        (200, "nosniff"),
+        (401, "nosniff"),
+        (400, "nosniff"),
+    ]
 
 
 def test_a_base64_body_is_treated_like_the_same_text(api: Api, world: InMemory) -> None:
