@@ -1,7 +1,9 @@
-"""Which addresses mails can be sent to."""
+"""Where messages may be sent: which addresses of mail, and which URL on this machine."""
 
+import os
 import re
 from collections.abc import Collection
+from urllib.parse import urlsplit
 
 _ENCODED_WORD = re.compile(r"=\?.*\?=")  # RFC 2047: a reader's client would decode it
 
@@ -19,3 +21,12 @@ def is_allowed(address: str, domains: Collection[str]) -> bool:
     """Whether mail may go to an ASCII address: at `example.com` itself, or below it for `.example.com`. No domains: to any."""
     domain = address.rpartition("@")[2].lower()
     return not domains or any(domain == one or (one.startswith(".") and domain.endswith(one)) for one in domains)
+
+
+def is_stand_ins(url: str) -> bool:
+    """Whether a URL is at the stand-in for Slack and Teams, which SLACK_API_URL names.
+
+    The template sets no such variable: on AWS there is none, and loopback is Lambda's own.
+    """
+    address = urlsplit(os.environ.get("SLACK_API_URL", ""))
+    return bool(address.netloc) and url.startswith(f"{address.scheme}://{address.netloc}/")

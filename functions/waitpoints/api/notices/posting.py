@@ -13,11 +13,11 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from waitpoints import json_text
+from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.errors import NotSent, NotSentNow
 
 MAX_ANSWER = 262_144  # bytes; what is longer is not read
 MAX_WAIT = 3_600  # seconds that a channel can ask for
-LOOPBACK = ("127.0.0.1", "::1", "localhost")
 SENDING = urllib3.Timeout(connect=2, read=5)
 
 
@@ -47,7 +47,7 @@ class Answer:
 
 
 def post(url: str, body: Any, headers: Mapping[str, str], timeout: urllib3.Timeout = SENDING) -> Answer:
-    """Raises NotSentNow if no answer comes, and NotSent unless the URL is https, or http to this machine."""
+    """Raises NotSentNow if no answer comes, and NotSent unless the URL is https, or the stand-in's."""
     if not may_call(url):
         raise NotSent("not an https URL")
     content = json_text.dumps(body).encode()
@@ -67,13 +67,11 @@ def post(url: str, body: Any, headers: Mapping[str, str], timeout: urllib3.Timeo
 
 
 def may_call(url: str) -> bool:
-    """Whether a URL is https, or http to this machine, as a stand-in of the local run has it."""
     try:
         parts = urlsplit(url)
-        host = parts.hostname
+        return bool(parts.hostname) and (parts.scheme == "https" or is_stand_ins(url))
     except ValueError:
         return False
-    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and host in LOOPBACK))
 
 
 def _seconds(text: str) -> int | None:

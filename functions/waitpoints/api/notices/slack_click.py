@@ -5,11 +5,10 @@ A page with approvers takes the click of the approver with that Slack id; any ot
 Source: docs.slack.dev, reference/interaction-payloads/block_actions-payload and authentication/verifying-requests-from-slack.
 """
 
-import os
 import re
 from dataclasses import dataclass, replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import urllib3
 from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
@@ -17,6 +16,7 @@ from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterEr
 from waitpoints import answers, ids, json_text, telemetry
 from waitpoints.api.http import Request, Response
 from waitpoints.api.notices import posting, slack_message, summary
+from waitpoints.api.notices.addresses import is_stand_ins
 from waitpoints.api.page import definition
 from waitpoints.api.page.definition import Page
 from waitpoints.api.page.form import Submission
@@ -197,14 +197,8 @@ def _edit_stray(click: Click, token: Token, *, has_ended: bool) -> None:
 def _tell(click: Click, said: str) -> None:
     """Tell the person privately. Failures are only logged: what they did is done."""
     try:
-        if not _is_slacks(click.answer_to):
+        if not click.answer_to.startswith(HOOKS) and not is_stand_ins(click.answer_to):
             raise NotSent("not an address of Slack")
         posting.post(click.answer_to, slack_message.private(said), {}, TELLING).check()
     except (NotSent, NotSentNow) as error:
         telemetry.logger.warning("Not told in Slack", reason=str(error))
-
-
-def _is_slacks(url: str) -> bool:
-    """Whether a URL is one of Slack's, or of the stand-in that SLACK_API_URL names."""
-    stand_in = urlsplit(os.environ.get("SLACK_API_URL", ""))
-    return url.startswith(HOOKS) or (bool(stand_in.netloc) and url.startswith(f"{stand_in.scheme}://{stand_in.netloc}/"))

@@ -50,8 +50,9 @@ class Server:
 
 
 @pytest.fixture
-def server() -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     server = Server()
+    monkeypatch.setenv("SLACK_API_URL", server.url)
     yield server
     server.end()
 
@@ -130,6 +131,17 @@ def test_calls_nothing_but_https(url: str) -> None:
         posting.post(url, {}, {})
 
 
-@pytest.mark.parametrize("url", ["https://hooks.example.com/x", "http://127.0.0.1:1/", "http://localhost/", "http://[::1]:8/"])
-def test_calls_https_and_this_machine(url: str) -> None:
+LOOPBACK = ["http://127.0.0.1:1/", "http://localhost/", "http://[::1]:8/", "http://127.0.0.1:9001/2018-06-01/runtime/"]
+
+
+@pytest.mark.parametrize("url", LOOPBACK)
+def test_calls_this_machine_only_where_a_stand_in_is_named(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lambda's runtime API is on loopback (docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html)."""
+    assert not posting.may_call(url)
+    monkeypatch.setenv("SLACK_API_URL", f"{url}api")
     assert posting.may_call(url)
+    assert [posting.may_call(other) for other in LOOPBACK] == [other == url for other in LOOPBACK]
+
+
+def test_calls_https() -> None:
+    assert posting.may_call("https://hooks.example.com/x")

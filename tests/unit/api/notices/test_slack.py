@@ -127,7 +127,8 @@ class TestTheErrors:
         with pytest.raises(NotSentNow):
             sender.send(request())
 
-    def test_no_answer(self) -> None:
+    def test_no_answer(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:9/api")
         sender = SlackSender("http://127.0.0.1:9/api", FakeSecret(BOT_TOKEN), ("", ""), lambda: True)
         with pytest.raises(NotSentNow, match="NewConnectionError"):
             sender.send(request())

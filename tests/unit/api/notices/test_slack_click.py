@@ -5,13 +5,14 @@ import json
 import time
 from dataclasses import replace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from in_process.fakes.secret import FakeSecret, MissingSecret
 from tests.support.fakes.in_memory import InMemory
 from tests.support.slack import ANN, BO, DECISION, FIELD, PAGE, PATIENT, PEOPLE, REQUIRED, button, create, message, post, press
-from waitpoints.api.notices import slack_click
+from waitpoints.api.notices import posting, slack_click
 from waitpoints.notices import Notice
 from waitpoints.token import Completed, Token
 from waitpoints.wiring import services
@@ -271,9 +272,15 @@ class TestWhatIsTold:
             ("https://127.0.0.1:7/response/1", False),
         ],
     )
-    def test_is_recognized(self, url: str, is_slacks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_recognized(
+        self, workspace: Workspace, decision: Message, url: str, is_slacks: bool, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        payload = {**workspace.click(decision, button(decision, "approve"), ADA, "ada"), "response_url": url}
+        tell = Mock(return_value=posting.Answer(200, b""))
+        monkeypatch.setattr(posting, "post", tell)
         monkeypatch.setenv("SLACK_API_URL", "http://127.0.0.1:7/api")
-        assert slack_click._is_slacks(url) is is_slacks
+        assert post(*signed(payload, time.time())).status == 200
+        assert [call.args[0] for call in tell.call_args_list] == ([url] if is_slacks else [])
 
     def test_that_fails_is_only_logged(self, workspace: Workspace, decision: Message) -> None:
         workspace.next_answers.append((500, {}, {}))
