@@ -10,6 +10,7 @@ from tests.support.processed_template import process, processed
 from tests.support.resource_schemas import services
 
 PAGE = (ROOT / "docs" / "operation.md").read_text()
+HOUR = PAGE.split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
 DEPLOYS = PAGE.split("\n## Who deploys\n")[1].split("\n## ")[0]
 UNUSED = {"ec2", "elasticfilesystem", "firehose", "kinesis", "kms", "s3files", "s3tables"}
 """Services that CloudFormation calls for properties that this stack has not."""
@@ -38,3 +39,14 @@ def test_the_smoke_tests_checks_are_listed() -> None:
     assert [check.name for check in CHECKS if check.name not in listed] == []
     marked = [check.name for check in CHECKS if f"{check.name}\\*" in listed]
     assert marked == [check.name for check in CHECKS if check not in QUICK]
+
+
+def test_the_first_hour_has_fifteen_whole_steps() -> None:
+    steps = [row.strip("| ").split(" | ") for row in HOUR.splitlines() if re.match(r"\| \d", row)]
+    assert [int(step[0]) for step in steps] == list(range(1, 16))
+    assert all(len(step) == 4 and all(step) for step in steps)
+
+
+def test_the_first_hour_runs_each_step_of_its_program() -> None:
+    [steps] = re.findall(r"^([a-z_| ]+)\) \"\$1\" ;;$", (ROOT / "examples" / "first_hour.sh").read_text(), re.MULTILINE)
+    assert re.findall(r"`sh examples/first_hour\.sh (\w+)`", HOUR) == steps.split(" | ")

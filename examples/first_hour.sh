@@ -1,0 +1,163 @@
+#!/bin/sh
+# The longer steps of "The first hour on AWS" in docs/operation.md, run in a clone: sh examples/first_hour.sh STEP
+#
+# They use the stack waitpoints (STACK), with the region and credentials of the environment, and the commands waitpoints, aws,
+# sam, curl and openssl. Each says what it saw, and ends with status 1 at the first thing that is not as it should be.
+set -eu
+
+stack=${STACK:-waitpoints}
+spread=${SPREAD:-60} # seconds that a changed role may need until every service knows it
+answer=$(mktemp)
+trap 'rm -f "$answer"' EXIT
+
+fail() {
+    echo "FAILED  $*" >&2
+    exit 1
+}
+
+# The stack's output of this name.
+output() {
+    aws cloudformation describe-stacks --stack-name "$stack" --output text \
+        --query "Stacks[0].Outputs[?OutputKey=='$1'].OutputValue"
+}
+
+# Create a token with these options. Sets id and url.
+new_token() {
+    id=$(waitpoints create --timeout 1h --tag first-hour --quiet --stack="$stack" "$@")
+    url=$(waitpoints url "$id" --stack="$stack")
+}
+
+# Run a command every few seconds until it succeeds, for so many seconds at most.
+within() {
+    end=$(($(date +%s) + $1))
+    shift
+    until "$@" >"$answer" 2>&1; do
+        [ "$(date +%s)" -lt "$end" ] || fail "after all this time, $* still says: $(cat "$answer")"
+        sleep 2
+    done
+}
+
+# Ask with curl. The answer must have this status.
+expect() {
+    wanted=$1 what=$2
+    shift 2
+    status=$(curl -s -o "$answer" -w '%{http_code}' "$@") || fail "$what: no answer"
+    [ "$status" = "$wanted" ] || fail "$what: $status in place of $wanted: $(head -c 300 "$answer")"
+    echo "ok  $what: $status"
+}
+
+# The token has this output.
+shows() {
+    waitpoints get "$id" --stack="$stack" >"$answer"
+    grep -F "$1" "$answer" || fail "the output is not $1: $(cat "$answer")"
+}
+
+definitions() {
+    refused=
+    for file in statemachines/*.asl.json; do
+        sed -E 's/\$\{Partition\}/aws/g; s/\$\{[A-Za-z]+\}/arn:aws:lambda:us-east-1:123456789012:function:f/g' "$file" >"$answer"
+        said=$(aws stepfunctions validate-state-machine-definition --definition "file://$answer" --output json \
+            --query '{result: result, diagnostics: diagnostics}')
+        case $said in
+        *'"OK"'*) echo "ok  $file" ;;
+        *) refused="$refused $file" && echo "$file: $said" ;;
+        esac
+    done
+    [ -z "$refused" ] || fail "Step Functions does not take$refused"
+}
+
+waiter_is() {
+    waitpoints get "$id" --stack="$stack" | grep "^waiter 1.$1"
+}
+
+left_undone() {
+    ! waitpoints doctor --stack="$stack"
+}
+
+allow() {
+    sam deploy --stack-name "$stack" --parameter-overrides "ResumableStateMachines=\"$1\""
+    sleep "$spread"
+}
+
+refused_resume() {
+    machine=$(output StateMachineArn)
+    before=$(aws cloudformation describe-stacks --stack-name "$stack" --output text \
+        --query "Stacks[0].Parameters[?ParameterKey=='ResumableStateMachines'].ParameterValue")
+    allow "$machine-none"
+    new_token
+    aws stepfunctions start-execution --state-machine-arn "$machine" --input "{\"token\": {\"id\": \"$id\"}}" >"$answer"
+    within 60 waiter_is WAITING
+    waitpoints complete "$id" '"late"' --stack="$stack"
+    within 180 left_undone
+    waiter_is UNDELIVERED >/dev/null || fail "the execution went on: its resume was not refused. Try again with SPREAD=300"
+    echo "ok  refused, and the doctor names $id"
+    allow "$before"
+    within 180 waitpoints redrive --stack="$stack"
+    waiter_is RESUMED || fail "nothing is left undone, but $id has no waiter that was resumed"
+}
+
+with_key() {
+    WAITPOINTS_URL=$api WAITPOINTS_API_KEY=$key waitpoints "$@"
+}
+
+is_401() {
+    with_key list 2>&1 | grep '401'
+}
+
+named_key() {
+    name=first-hour-$$ api=$(output ApiUrl)
+    key=$(waitpoints keys create "$name" --scope create:"$name" --scope read:"$name" --quiet --stack="$stack")
+    within 20 with_key list
+    id=$(with_key create --quiet)
+    [ "$(with_key list | cut -f1)" = "$id" ] || fail "the key does not list its own token alone"
+    echo "ok  creates and lists what has its tag"
+    if with_key complete "$id" true 2>"$answer"; then fail "a key without the scope completes"; fi
+    grep 403 "$answer"
+    waitpoints keys revoke "$name" --yes --stack="$stack"
+    within 90 is_401
+    echo "ok  refused once it was revoked"
+}
+
+bodies() {
+    secret=$(openssl rand -hex 20) body='{"café": 1}' api=$(output ApiUrl)
+    printf %s "$secret" | waitpoints secrets put FIRST_HOUR --stack="$stack"
+    signature=$(printf %s "$body" | openssl dgst -sha256 -hmac "$secret" -r | cut -c1-64)
+    new_token --verify github:FIRST_HOUR
+    for sent in "401 $(printf %064d 0)" "200 $signature"; do
+        expect "${sent% *}" "signed with ${sent#* }" "$url" -d "$body" -H 'content-type: application/json' \
+            -H "x-hub-signature-256: sha256=${sent#* }"
+    done
+    shows "$body"
+    new_token
+    for bytes in 5000000 11000000; do
+        head -c "$bytes" /dev/zero >"$answer.large"
+        expect 413 "$bytes bytes" "$url" --data-binary "@$answer.large"
+        rm "$answer.large"
+    done
+    expect 200 "HEAD" -I "$url"
+    expect 200 "a page" "$url" -H 'accept: text/html'
+    grep -q '<html' "$answer" || fail "GET of a callback URL shows no page"
+    expect 200 "OPTIONS" -X OPTIONS "$api/api/v1/waitpoints/tokens/$id/complete" -H 'origin: https://example.com' \
+        -H 'access-control-request-method: POST'
+    expect 200 "the console" "$api/console"
+    expect 200 "a form" "$url" -d 'name=caf%C3%A9'
+    shows '{"name":"café"}'
+}
+
+restore() {
+    table=$(output TableName) copy=$(output TableName)-restored
+    id=$(waitpoints list --oldest-first --limit 1 --stack="$stack" | cut -f1)
+    aws dynamodb restore-table-to-point-in-time --source-table-name "$table" --target-table-name "$copy" \
+        --use-latest-restorable-time >"$answer"
+    within 3600 aws dynamodb wait table-exists --table-name "$copy"
+    aws dynamodb delete-item --table-name "$table" --key "{\"id\": {\"S\": \"$id\"}, \"item\": {\"S\": \"token\"}}"
+    if waitpoints get "$id" --stack="$stack" >"$answer" 2>&1; then fail "$id is still there"; fi
+    waitpoints restore "$copy" --yes --stack="$stack"
+    waitpoints get "$id" --stack="$stack" | head -n 2
+    aws dynamodb delete-table --table-name "$copy" >"$answer"
+}
+
+case ${1-} in
+definitions | refused_resume | named_key | bodies | restore) "$1" ;;
+*) fail "say which step: definitions, refused_resume, named_key, bodies or restore" ;;
+esac

@@ -1,0 +1,129 @@
+"""The first hour on AWS of docs/operation.md, as far as it goes on the emulator. examples/first_hour.sh has its long steps.
+
+`sam deploy` here only changes a parameter, since the stack is deployed by then. `aws` is the AWS CLI.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from local.stack import ROOT
+from tests.e2e.command_line import CommandLine
+from tests.e2e.permissions import denied
+from waitpoints_local.stack import Stack
+
+PATIENCE = 300  # seconds
+SAM = f"""#!{sys.executable}
+import json, sys
+sys.path[:0] = {[str(ROOT), str(ROOT / "clients" / "local" / "src")]!r}
+from tests.e2e.parameters import give
+from waitpoints_local.stack import Stack
+[_, deploy, _, name, _, override] = sys.argv
+stack = Stack(**json.load(open({{path!r}})))
+assert (deploy, name) == ("deploy", stack.stack_name)
+parameter, _, value = override.partition("=")
+give(stack, parameter, value.strip('"'))
+"""
+HOUR = (ROOT / "docs" / "operation.md").read_text().split("\n## The first hour on AWS\n")[1].split("\n## ")[0]
+Step = Callable[[str], tuple[int, str]]
+
+
+@pytest.fixture
+def run(stack: Stack, tmp_path: Path) -> Step:
+    """Run a command line in a clone, as somebody who has set the region and credentials of an account."""
+    (file := tmp_path / "stack.json").write_text(json.dumps(asdict(stack)))
+    (sam := tmp_path / "programs" / "sam").parent.mkdir()
+    sam.write_text(SAM.format(path=str(file)))
+    sam.chmod(0o700)
+    (home := tmp_path / "home").mkdir()
+    by_name = CommandLine(stack, home).by_name()
+    programs = (sam.parent, ROOT / ".local" / "sam" / "bin", ROOT / ".local" / "client" / "bin")
+    path = os.pathsep.join([*map(str, programs), os.environ["PATH"]])
+    environment = by_name | {
+        "AWS_DEFAULT_REGION": by_name["AWS_REGION"],
+        "PATH": path,
+        "HOME": str(home),
+        "LANG": "C.UTF-8",
+        "NO_PROXY": "127.0.0.1",
+        "STACK": stack.stack_name,
+        "SPREAD": "0",
+    }
+
+    def run(line: str) -> tuple[int, str]:
+        done = subprocess.run(
+            ["sh", "-c", line], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+        return done.returncode, done.stdout + done.stderr
+
+    return run
+
+
+def test_bodies(run: Step) -> None:
+    status, printed = run("sh examples/first_hour.sh bodies")
+    assert status == 0, printed
+    assert re.findall(r"^ok  (.+): (\d+)$", re.sub(r"signed with \w+", "signed", printed), re.MULTILINE) == [
+        ("signed", "401"),
+        ("signed", "200"),
+        ("5000000 bytes", "413"),
+        ("11000000 bytes", "413"),
+        ("HEAD", "200"),
+        ("a page", "200"),
+        ("OPTIONS", "200"),
+        ("the console", "200"),
+        ("a form", "200"),
+    ]
+    assert re.findall(r"^output\t(.*)$", printed, re.MULTILINE) == ['{"café": 1}', '{"name":"café"}']
+
+
+@pytest.mark.thorough
+def test_a_request_that_goes_wrong_ends_it(run: Step, stack: Stack) -> None:
+    with denied(stack, "secretsmanager:GetSecretValue", "AcceptCallback"):
+        status, printed = run("sh examples/first_hour.sh bodies")
+    assert status == 1
+    assert re.search(r"^FAILED  signed with 0+: 503 in place of 401", printed, re.MULTILINE), printed
+
+
+@pytest.mark.thorough
+def test_definitions(run: Step) -> None:
+    status, printed = run("sh examples/first_hour.sh definitions")
+    assert status == 0, printed
+    machines = [str(path.relative_to(ROOT)) for path in sorted((ROOT / "statemachines").glob("*.asl.json"))]
+    assert re.findall(r"^ok  (.*)$", printed, re.MULTILINE) == machines
+
+
+@pytest.mark.thorough
+def test_a_refused_resume(run: Step) -> None:
+    status, printed = run("sh examples/first_hour.sh refused_resume")
+    assert status == 0, printed
+    assert re.search(r"^ok  refused, and the doctor names waitpoint_\w+\nwaiter 1\tRESUMED ", printed, re.MULTILINE), printed
+
+
+@pytest.mark.thorough
+def test_a_named_key(run: Step) -> None:
+    status, printed = run("sh examples/first_hour.sh named_key")
+    assert status == 0, printed
+    assert "lacks the scope complete" in printed
+    assert "ok  refused once it was revoked" in printed
+
+
+@pytest.mark.thorough
+def test_restore(run: Step) -> None:
+    run("waitpoints create --stack waitpoints")
+    status, printed = run("sh examples/first_hour.sh restore")
+    assert status == 0, printed
+    assert ", 1 copied\nid\twaitpoint_" in printed
+
+
+@pytest.mark.thorough
+def test_the_lines_that_only_ask(run: Step) -> None:
+    asks = re.findall(r"`((?:aws (?!ce)|waitpoints logs .*check).+?)`", HOUR)
+    said = {line: run(line) for line in asks}
+    assert len(said) == 4
+    assert {line: printed for line, (status, printed) in said.items() if status} == {}
