@@ -36,7 +36,8 @@ class CreateKeyRequest(RequestModel):
         description=(
             "What the key may do: `create`, `complete`, `read`, `notify` (which a create with `notify` also needs) and "
             "`endpoints`, each at most once. All but the last may end in a colon and a tag, `create:team-a`, and then cover "
-            f"only tokens with this tag. At most {MAX_BYTES} bytes in all."
+            "only tokens with this tag, and write as `tags` and `idempotencyKey` only names that are the tag or begin with it "
+            f"and a colon. At most {MAX_BYTES} bytes in all."
         ),
         examples=[["create:team-a", "read"]],
         json_schema_extra={"minItems": 1, "maxItems": len(ACTIONS)},
