@@ -26,7 +26,8 @@ from tests.support.scope_table import Holders
 from waitpoints_local.stack import Stack, described, free_port
 
 SLOWEST = (
-    "test_release test_first_hour test_smoke test_revocation test_upgrade test_console test_client_install test_local_wheel "
+    "test_release test_first_hour test_smoke test_broken_stacks test_revocation test_upgrade test_console test_client_install "
+    "test_local_wheel "
     "test_testing_doc test_own_machines test_durable_functions test_races test_page test_openapi test_sdk "
     "test_command_line test_decisions test_notices test_first_deployment test_readme test_timeouts test_any_order "
     "test_github_payloads test_emulator_mends test_scope_table test_senders test_patterns test_deployment test_recipes "

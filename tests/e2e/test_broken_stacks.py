@@ -20,7 +20,7 @@ SLOW = {"moves a timeout", "times out", "resumes promptly", "has nothing undone"
 """Checks that run only for a breakage that they must show."""
 OTHER = {"begins a long timeout", "times out after long", "refuses a revoked key", "logs no error"}
 """Checks that take minutes, or that show what an earlier breakage has logged."""
-PATIENCE = 4.0  # seconds
+PACE = Pace(patience=10, stream=5, total=90)
 MAIL_FROM = "smoke@example.com"
 
 
@@ -46,7 +46,7 @@ def with_channels(stack: Stack) -> Iterator[None]:
 
 def prove_until_seen(stack: Stack, wanted: tuple[str, ...]) -> list[Line]:
     """Run the checks in their order until each of these has run. Returns the lines that are not ok."""
-    caller = Caller(Deployed.local(asdict(stack)), stack.api_key, Pace(PATIENCE, PATIENCE, 60))
+    caller = Caller(Deployed.local(asdict(stack)), stack.api_key, PACE)
     lines = dict[str, Line]()
     try:
         for check in CHECKS:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -261,6 +262,71 @@ class TestALongTimeout:
         assert left == ["begins a long timeout", "refuses a revoked key", "times out after long"]
 
 
+@dataclass
+class SwitchedStack(FakeDeployed):
+    """A stack whose mapping, schedule and TTL are in these states. A call of `denied` is refused."""
+
+    states: dict[str, str] = field(default_factory=dict)
+    denied: str = ""
+
+    class QueueDoesNotExist(Exception):
+        """What SQS raises."""
+
+    exceptions = SimpleNamespace(QueueDoesNotExist=QueueDoesNotExist)
+
+    def __post_init__(self) -> None:
+        self.outputs |= {"TableName": "table", "DeadLetterQueueUrl": "https://queue"}
+
+    def list_physical_ids(self, kind: str) -> dict[str, str]:
+        return {f"the {kind.rpartition(':')[2]}": "its-id"}
+
+    def state(self, call: str, usual: str) -> str:
+        if call == self.denied:
+            raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, call)
+        return self.states.get(call, usual)
+
+    def get_event_source_mapping(self, **_: str) -> Any:
+        return {"State": self.state("GetEventSourceMapping", "Enabled")}
+
+    def get_schedule(self, **_: str) -> Any:
+        return {"State": self.state("GetSchedule", "ENABLED")}
+
+    def describe_time_to_live(self, **_: str) -> Any:
+        return {"TimeToLiveDescription": {"TimeToLiveStatus": self.state("DescribeTimeToLive", "ENABLED")}}
+
+    def get_queue_attributes(self, **_: Any) -> None:
+        if self.state("GetQueueAttributes", "") == "missing":
+            raise self.QueueDoesNotExist
+
+
+class TestWhatIsSwitchedOn:
+    def test_passes_if_all_is(self) -> None:
+        on = SwitchedStack(states={"GetEventSourceMapping": "Updating"})
+        assert smoke_upkeep.is_switched_on(caller(on)) == "mappings, schedules, TTL, dead-letter queue"
+
+    @pytest.mark.parametrize(
+        ("call", "state", "says"),
+        [
+            ("GetEventSourceMapping", "Disabled", "the EventSourceMapping is Disabled"),
+            ("GetEventSourceMapping", "Disabling", "the EventSourceMapping is Disabling"),
+            ("GetSchedule", "DISABLED", "the Schedule is DISABLED"),
+            ("DescribeTimeToLive", "DISABLED", "TTL of the table is off"),
+            ("GetQueueAttributes", "missing", "DeadLetterQueue does not exist"),
+        ],
+    )
+    def test_names_what_is_off(self, call: str, state: str, says: str) -> None:
+        with pytest.raises(Unexpected, match=f"^{says}$"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(states={call: state})))
+
+    def test_names_the_permission_without_which_it_cannot_see(self) -> None:
+        with pytest.raises(Skipped, match=r"^your credentials lack scheduler:GetSchedule$"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule")))
+
+    def test_sees_what_is_off_beside_what_it_cannot_see(self) -> None:
+        with pytest.raises(Unexpected, match="TTL"):
+            smoke_upkeep.is_switched_on(caller(SwitchedStack(denied="GetSchedule", states={"DescribeTimeToLive": "DISABLED"})))
+
+
 class TestTheLog:
     def test_with_lines_for_the_token_and_no_error_passes(self) -> None:
         stack = FakeDeployed(['{"level": "INFO", "tokenId": "waitpoint_1", "error": "Unauthorized"}'])
@@ -350,8 +416,11 @@ class TestTheCaller:
     @contextmanager
     def answering(self, status: int, headers: dict[str, str], body: bytes) -> Iterator[str]:
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 self.send_response(status)
+                self.send_header("x-port", str(self.client_address[1]))
                 for name, value in {**headers, "content-length": str(len(body))}.items():
                     self.send_header(name, value)
                 self.end_headers()
@@ -360,10 +429,17 @@ class TestTheCaller:
             def log_message(self, *_: Any) -> None:
                 return
 
-        with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            server.block_on_close = False  # a client keeps its connection
             Thread(target=server.serve_forever, daemon=True).start()
             yield f"http://127.0.0.1:{server.server_port}"
             server.shutdown()
+
+    def test_keeps_its_connection(self) -> None:
+        with self.answering(200, {}, b"{}") as url:
+            made = caller()
+            ports = {made.request("GET", url).headers["x-port"] for _ in range(3)}
+        assert len(ports) == 1
 
     def test_does_not_follow_redirects(self) -> None:
         with self.answering(307, {"location": "http://127.0.0.1:9/"}, b"") as url:
@@ -390,6 +466,12 @@ class TestTheCaller:
         with pytest.raises(KeyboardInterrupt), made.removed_after("the key", lambda: removed.append("the key")):
             raise KeyboardInterrupt
         assert removed == ["the key"]
+
+    def test_removes_nothing_of_what_it_might_not_make(self) -> None:
+        made = caller()
+        with pytest.raises(Skipped), made.removed_after("the secret", lambda: pytest.fail("there is none")):
+            raise Skipped("your credentials lack secretsmanager:CreateSecret")
+        assert made.left == []
 
     def test_names_what_it_could_not_remove(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def refuse() -> None:

@@ -187,11 +187,19 @@ class Caller:
         """Remove afterwards what is made within this, however it ends. What cannot be removed is named at the end."""
         try:
             yield
-        finally:
-            try:
-                remove()
-            except (Unexpected, *PROBLEMS) as error:
-                self.left.append(f"{what}: {aws_errors.sentence(error)}")
+        except Skipped:  # nothing was made
+            raise
+        except BaseException:
+            self._remove(what, remove)
+            raise
+        else:
+            self._remove(what, remove)
+
+    def _remove(self, what: str, remove: Callable[[], Any]) -> None:
+        try:
+            remove()
+        except (Unexpected, *PROBLEMS) as error:
+            self.left.append(f"{what}: {aws_errors.sentence(error)}")
 
     def clean_up(self) -> str:
         """Stop executions that still run and complete tokens that still wait. Returns a one-line summary."""

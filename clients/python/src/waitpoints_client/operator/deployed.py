@@ -3,7 +3,7 @@
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -82,19 +82,18 @@ class Deployed:
         secret = self.client("secretsmanager").get_secret_value(SecretId=self.outputs["ApiKeySecret"])
         return str(secret["SecretString"])
 
-    def list_resources(self, kind: str) -> Iterator[str]:
-        """Yield the physical ids of the stack's resources of one type, such as AWS::Logs::LogGroup."""
-        return (physical for of_kind, _, physical in self.list_every_resource() if of_kind == kind)
+    def list_physical_ids(self, kind: str = "") -> dict[str, str]:
+        """Return the physical ids of the stack's resources by their names in the template: all, or those of one type."""
+        return {
+            one["LogicalResourceId"]: one.get("PhysicalResourceId", "")
+            for one in self._summaries
+            if kind in ("", one["ResourceType"])
+        }
 
-    def list_physical_ids(self) -> dict[str, str]:
-        """Return the physical ids of the stack's resources by their names in the template."""
-        return {name: physical for _, name, physical in self.list_every_resource()}
-
-    def list_every_resource(self) -> Iterator[tuple[str, str, str]]:
-        """Yield the type, the name in the template and the physical id of each of the stack's resources."""
+    @cached_property
+    def _summaries(self) -> list[dict[str, Any]]:
         pages = self.client("cloudformation").get_paginator("list_stack_resources").paginate(StackName=self.name)
-        resources = (resource for page in pages for resource in page["StackResourceSummaries"])
-        return ((it["ResourceType"], it["LogicalResourceId"], it.get("PhysicalResourceId", "")) for it in resources)
+        return [resource for page in pages for resource in page["StackResourceSummaries"]]
 
     def invoke(self, function: str, payload: Any, seconds: int = LONGEST_INVOCATION) -> Any:
         """Invoke a function and return its result. Raises RuntimeError with the function's error, BotoCoreError on timeout."""
