@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from waitpoints_client.cli import stacks
+from waitpoints_client.cli import problems, stacks
 from waitpoints_client.cli.problems import CommandProblem
 from waitpoints_client.cli.program import program
 
@@ -51,6 +51,23 @@ def test_without_a_stack_the_message_says_what_was_tried(no_stack: Path) -> None
     for tried in ("--stack", "WAITPOINTS_URL", "WAITPOINTS_API_KEY", "make run", str(no_stack), ".local/stack.json"):
         assert tried in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_stack_of_the_environment_that_does_not_answer_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host = f"127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(problems, "SERVED", [])  # a command is a process of its own
+    monkeypatch.setenv("WAITPOINTS_URL", f"http://{host}")
+    monkeypatch.setenv("WAITPOINTS_API_KEY", "key")
+    monkeypatch.setattr("time.sleep", lambda _: None)
+
+    result = CliRunner().invoke(program, ["list"])
+
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.startswith(f"Error: {host} did not answer: ")
+    assert result.stderr.endswith(
+        ". WAITPOINTS_URL names it: start it, or correct the URL, or unset WAITPOINTS_URL and WAITPOINTS_API_KEY\n"
+    )
 
 
 def test_a_stack_that_has_ended_since_is_told(no_stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:

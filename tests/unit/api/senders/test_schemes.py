@@ -13,6 +13,7 @@ from standardwebhooks import Webhook
 from in_process.template import ROOT
 from tests.support import webhook_signer as signer
 from tests.support.signed_deliveries import BODY, NOW, URL, fresh, refusal, verification
+from waitpoints.api.senders.schemes import SCHEMES
 from waitpoints.api.senders.signatures import Delivery, check
 
 VECTORS = json.loads((ROOT / "tests/support/webhook_vectors.json").read_text())
@@ -38,8 +39,21 @@ LEFT_OUT_BY_VECTOR = {
 }
 CLOCK_OF_VECTOR = {"hubspot v3": 1_700_000_000.0, "linear": 1_700_000_000.0, "box": 1_700_000_000.0}
 
+OTHERS = {"twilio", "standard-webhooks-v1a", "discord", "fal", "sendgrid"}  # below, and in test_public_keys.py
+NO_VECTORS = {
+    "token": "its header is the secret",
+    "jira": "signs as Bitbucket does, whose vector is of both",
+    **dict.fromkeys(("anthropic", "gemini", "replicate"), "says that it signs by Standard Webhooks"),
+    **dict.fromkeys(("svix", "resend", "clerk"), "signs by Standard Webhooks, with Svix's names of the headers"),
+}
+
 
 class TestPublishedVectors:
+    def test_are_there_for_each_sender_or_it_is_said_why_not(self) -> None:
+        """For a new sender: add them to webhook_vectors.json, or the reason above."""
+        have = {SCHEME_OF_VECTOR.get(name, name) for name in HMAC.keys() - ANSWERS} | OTHERS
+        assert SCHEMES.keys() - have == NO_VECTORS.keys()
+
     @pytest.mark.parametrize("name", sorted(HMAC.keys() - ANSWERS))
     def test_of_hmac_schemes_are_accepted_at_their_own_clock_and_url(self, name: str) -> None:
         vector = HMAC[name]

@@ -1,7 +1,6 @@
 """Commands for the operator of a stack. They need AWS credentials, and for a stack in AWS the extra `aws`."""
 
 import signal
-import sys
 import time
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -211,7 +210,7 @@ def logs(
         if every or not line.is_routine:
             log_lines.show_line(line, as_json=as_json)
             is_empty = False
-    if is_empty and show.is_terminal(sys.stderr):
+    if is_empty:
         show.note(f"No line of the last {since} {f'has {show.cell(text)}' if text else 'was found'}")
 
 

@@ -49,11 +49,25 @@ def sentence(error: Exception) -> str:
         return f"The local stack at {SERVED[0]} has ended"
     if isinstance(error, (CommandProblem, OSError, *_reported())) or _is_about_an_argument(error):
         aws_errors = sys.modules.get("waitpoints_client.operator.aws_errors")
-        return show.cell(" ".join((aws_errors.sentence(error) if aws_errors else str(error)).split()))
+        said = aws_errors.sentence(error) if aws_errors else str(error)
+        return show.cell(" ".join(f"{said}{_about_the_environment(error)}".split()))
     if os.environ.get("WAITPOINTS_DEBUG"):
         show.note("".join(traceback.format_exception(error)).rstrip())
     what = show.cell(" ".join(f"{type(error).__name__}: {error}".split()))
     return f"{what} (this is a mistake in `waitpoints`: WAITPOINTS_DEBUG=1 shows where)"
+
+
+def _about_the_environment(error: Exception) -> str:
+    """Say what to do if the stack that WAITPOINTS_URL names cannot be reached."""
+    given = os.environ.get("WAITPOINTS_URL", "")
+    errors = sys.modules.get("waitpoints_client.errors")
+    if not given or not errors or not isinstance(error, errors.APIConnectionError):
+        return ""
+    from urllib.parse import urlsplit
+
+    if not str(error).startswith(f"{urlsplit(given).netloc} "):
+        return ""
+    return ". WAITPOINTS_URL names it: start it, or correct the URL, or unset WAITPOINTS_URL and WAITPOINTS_API_KEY"
 
 
 def has_ended(error: Exception) -> bool:
