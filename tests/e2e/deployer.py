@@ -4,14 +4,16 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from local.stack import LOCAL
-from waitpoints_local.stack import DECISIONS, REGION, Emulator, client
+from tests.e2e.api import Api
+from waitpoints_local.stack import DECISIONS, REGION, Emulator, client, describe
 
-ROOT_USER = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+"""The policy of an administrator."""
 ENTERS = "\n" * 200
 
 
@@ -42,6 +44,18 @@ class Deployer:
         }
         command = [str(program), *arguments]
         return subprocess.run(command, cwd=folder, env=environment, input=answers, capture_output=True, text=True, check=False)
+
+
+def deploys_with_enter_and_again(folder: Path, deployer: Deployer) -> None:
+    """`sam deploy --guided` makes a stack that works, with Enter for each answer, and `sam deploy` finds nothing to change."""
+    guided = deployer.sam(folder, "deploy", "--guided", answers=ENTERS)
+    assert guided.returncode == 0, guided.stdout + guided.stderr
+    stack = replace(describe(deployer.emulator), api_url=deployer.emulator.url)  # it would be API Gateway's own
+    assert Api(stack).create()["id"].startswith("waitpoint_")
+    again = deployer.sam(folder, "deploy")
+    assert again.returncode == 0, again.stdout + again.stderr
+    assert "authentication" not in guided.stdout + again.stdout
+    assert "No changes to deploy" in again.stdout + again.stderr
 
 
 def limited_to(name: str, policy: dict[str, Any], emulator: Emulator) -> dict[str, str]:

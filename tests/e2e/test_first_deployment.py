@@ -1,16 +1,19 @@
 """`sam deploy --guided` with nothing but Enter, and `sam deploy`, with the rights that docs/operation.md gives a deployer."""
 
+import os
 import shutil
-from dataclasses import replace
+import subprocess
 from pathlib import Path
 
-from local.stack import ROOT, emulating
-from tests.e2e.api import Api
+import pytest
+
+from local.stack import LOCAL, ROOT, emulating, program
 from tests.e2e.built import Built
-from tests.e2e.deployer import ENTERS, Deployer, decided, limited_to
+from tests.e2e.deployer import EVERYTHING, Deployer, decided, deploys_with_enter_and_again, limited_to
+from tests.e2e.place import LEFT_OUT
 from tests.support.deployer_policy import deployer_policy, without
 from waitpoints_local.deployment import ARTIFACT
-from waitpoints_local.stack import client, describe, free_port
+from waitpoints_local.stack import ARCHITECTURE, clean_environment, client, free_port
 
 
 def project(build: Built, folder: Path) -> Path:
@@ -33,15 +36,20 @@ def test_nothing_but_enter_deploys_with_the_rights_of_the_page(current_build: Bu
         assert (refused.returncode, "Failed to create managed resources" in refused.stderr) == (1, True), refused.stderr
 
         deployer = Deployer(emulator, tmp_path / "home", limited_to("deployer", policy, emulator))
-        guided = deployer.sam(folder, "deploy", "--guided", answers=ENTERS)
-        assert guided.returncode == 0, guided.stdout + guided.stderr
-        assert "authentication" not in guided.stdout
-        stack = replace(describe(emulator), api_url=emulator.url)  # it would be API Gateway's own, which exists nowhere
-        assert Api(stack).create()["id"].startswith("waitpoint_")
-
-        again = deployer.sam(folder, "deploy")
-        assert (again.returncode, "authentication" in again.stdout) == (0, False), again.stdout + again.stderr
+        deploys_with_enter_and_again(folder, deployer)
 
     made = decided(tmp_path, "deployer")
     assert {"cloudformation:CreateChangeSet", "cloudformation:ExecuteChangeSet", "s3:PutObject"} <= made.keys()
     assert set(made.values()) == {"Allow"}
+
+
+@pytest.mark.thorough  # it builds, and SAM zips the same code for each function
+def test_a_fresh_clone_builds_and_deploys_with_nothing_but_enter(tmp_path: Path) -> None:
+    """With this machine's libraries, or its functions could not start here."""
+    clone = shutil.copytree(ROOT, tmp_path / "clone", ignore=LEFT_OUT)
+    path = os.pathsep.join([str(LOCAL / "sam" / "bin"), os.environ["PATH"]])
+    build = [program("sam", "sam"), "build", "--parameter-overrides", f"Architecture={ARCHITECTURE}"]
+    subprocess.run(build, cwd=clone, env={**clean_environment(), "PATH": path, "SAM_CLI_TELEMETRY": "0"}, check=True)
+    with emulating(free_port(), tmp_path) as emulator:
+        deployer = Deployer(emulator, tmp_path / "home", limited_to("administrator", EVERYTHING, emulator))
+        deploys_with_enter_and_again(clone, deployer)

@@ -19,9 +19,11 @@ from local.stack import LOCAL, PACKAGE, ROOT, emulating
 from local.zip_file import files_of
 from releases.archive import ARCHITECTURES, LAYERS, stem
 from tests.e2e.built import Built
+from tests.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_again, limited_to
 from tests.e2e.operator import Operator
+from tests.e2e.place import LEFT_OUT
 from tests.support.processed_template import process
-from waitpoints_local.stack import ARCHITECTURE, REGION, Emulator, client, described, free_port
+from waitpoints_local.stack import ARCHITECTURE, Emulator, client, described, free_port
 
 pytestmark = pytest.mark.thorough  # it builds everything twice
 
@@ -29,7 +31,6 @@ FOLDER = LOCAL / "e2e-release"
 VERSION = version.read()
 PACKAGES = ("-py3-none-any.whl", ".tar.gz")
 OTHER = next(it for it in ARCHITECTURES if it != ARCHITECTURE)
-LEFT_OUT = shutil.ignore_patterns(".git", ".venv", ".local", ".aws-sam", "dist", "node_modules", "__pycache__", ".*_cache")
 
 
 def released(tree: Path) -> Path:
@@ -102,31 +103,24 @@ def emulator() -> Iterator[Emulator]:
         yield emulator
 
 
-def sam_deploy(archive: Path, emulator: Emulator, *parameters: str) -> subprocess.CompletedProcess[str]:
-    """Run `sam deploy` in the archive's folder, by somebody who has no other program, not even Python, pip or make."""
-    programs = archive.parent / "programs"
-    programs.mkdir(exist_ok=True)
-    (programs / "sam").unlink(missing_ok=True)
-    (programs / "sam").symlink_to(LOCAL / "sam" / "bin" / "sam")
-    environment = {
-        "PATH": str(programs),
-        "HOME": str(programs),
-        "AWS_ENDPOINT_URL": emulator.url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
-        "SAM_CLI_TELEMETRY": "0",
-        "NO_PROXY": "127.0.0.1",
-        "LC_ALL": "C.UTF-8",
-    }
-    command = [
-        str(programs / "sam"),
-        "deploy",
-        "--parameter-overrides",
-        f"PublicBaseUrl={emulator.url}",
-        "ResumableStateMachines=*",
-    ]
-    return subprocess.run([*command, *parameters], cwd=archive, env=environment, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def deployer(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Deployer:
+    """Somebody who has no other program than SAM, not even Python, pip or make."""
+    return Deployer(emulator, tmp_path_factory.mktemp("home"), limited_to("administrator", EVERYTHING, emulator))
+
+
+def sam_deploy(archive: Path, deployer: Deployer, *parameters: str) -> subprocess.CompletedProcess[str]:
+    """Run `sam deploy` in the archive's folder."""
+    given = ["--parameter-overrides", f"PublicBaseUrl={deployer.emulator.url}", "ResumableStateMachines=*"]
+    return deployer.sam(archive, "deploy", *given, *parameters)
+
+
+def test_an_archive_deploys_with_nothing_but_enter(unpacked: dict[str, Path], tmp_path: Path) -> None:
+    archive = shutil.copytree(unpacked[ARCHITECTURE], tmp_path / "archive")  # whose samconfig.toml is written
+    with emulating(free_port(), tmp_path) as emulator:
+        deploys_with_enter_and_again(
+            archive, Deployer(emulator, tmp_path / "home", limited_to("administrator", EVERYTHING, emulator))
+        )
 
 
 def stacks(emulator: Emulator) -> dict[str, str]:
@@ -135,19 +129,19 @@ def stacks(emulator: Emulator) -> dict[str, str]:
 
 
 def test_an_archive_deploys_with_nothing_but_sam_and_the_wrong_architecture_is_refused(
-    unpacked: dict[str, Path], emulator: Emulator
+    unpacked: dict[str, Path], emulator: Emulator, deployer: Deployer
 ) -> None:
-    wrong = sam_deploy(unpacked[ARCHITECTURE], emulator, f"Architecture={OTHER}")
+    wrong = sam_deploy(unpacked[ARCHITECTURE], deployer, f"Architecture={OTHER}")
     assert (wrong.returncode, "AllowedValues" in wrong.stderr) == (1, True), wrong.stderr
     assert stacks(emulator) == {}
 
-    done = sam_deploy(unpacked[ARCHITECTURE], emulator)
+    done = sam_deploy(unpacked[ARCHITECTURE], deployer)
     assert done.returncode == 0, done.stdout + done.stderr
     with described(emulator, FOLDER) as stack:
         status, output = Operator(stack).run("smoke", QUICK="1")
     assert status == 0, output
 
     # CloudFormation keeps the parameter's value, so the other archive is refused until it is told
-    other = sam_deploy(unpacked[OTHER], emulator)
+    other = sam_deploy(unpacked[OTHER], deployer)
     assert (other.returncode, "AllowedValues" in other.stderr) == (1, True), other.stdout + other.stderr
     assert stacks(emulator) == {"waitpoints": "CREATE_COMPLETE"}
