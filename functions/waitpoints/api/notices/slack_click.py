@@ -34,7 +34,7 @@ from waitpoints.wiring import services
 SIGNED = Verification("slack", "SLACK_SIGNING_SECRET")
 ANSWERED = Response("")
 NO_LONGER = "This request no longer exists."
-TELLING = urllib3.Timeout(connect=1, read=1)  # of the three seconds; whoever is not told sees the message edited
+TELLING = urllib3.Timeout(total=1)  # of the three seconds; whoever is not told sees the message edited
 HOOKS = "https://hooks.slack.com/"
 _USER = re.compile(r"[UW][A-Z0-9]{2,20}", re.ASCII)
 _MESSAGE = re.compile(r"[A-Z][A-Z0-9]{2,20}/[0-9]{1,12}\.[0-9]{1,9}", re.ASCII)

@@ -1,0 +1,75 @@
+"""The first click in Slack on a cold function, by the project's own figures.
+
+Slack waits three seconds (docs.slack.dev/interactivity/handling-user-interaction, "Acknowledgment response"). A function has as
+much of a processor as its memory: 1,769 MB are one (docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html), but its
+start is not throttled.
+"""
+
+import re
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import boto3
+import pytest
+
+from in_process.counting.meter import Meter
+from in_process.fakes.step_functions import FakeStepFunctions
+from in_process.moto_stack import MotoStack
+from in_process.template import CHANNELS, ROOT, Template
+from tests.support.slack import ANN, BO, DECISION, create, message, press
+from waitpoints import wiring
+from waitpoints.api.notices import slack_click
+from waitpoints.token import Waiter
+from waitpoints.wiring import services
+from waitpoints_local.slack_stand_in import SIGNING_SECRET, Workspace, serving
+
+pytestmark = pytest.mark.slow
+
+FULL_PROCESSOR = 1769  # MB
+CALL = 0.1  # seconds: of a few milliseconds in AWS, the rest is for a new connection with TLS
+MOST = 2.2  # seconds; what is left of three is for Lambda to find a place for the code, and for the way there and back
+FIGURES = (ROOT / "docs" / "internals" / "benchmarks.md").read_text()
+
+
+def seconds(row: str) -> float:
+    """The processor time in a row of the figures."""
+    [milliseconds] = re.findall(rf"^\| {row} \| \*\*[\d.]+\*\* \| (\d+)\b", FIGURES, re.MULTILINE)
+    return int(milliseconds) / 1000
+
+
+@pytest.fixture
+def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    with serving() as workspace:
+        monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
+        services.reset()
+        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
+        secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
+        yield workspace
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        services.reset()
+
+
+@pytest.mark.usefixtures("without_metrics")
+@pytest.mark.parametrize("action", ["approve", "reject"], ids=["too late", "it decides"])
+def test_a_first_click_is_answered_before_slack_gives_up(
+    workspace: Workspace, action: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token_id, step_functions, meter = create(DECISION), FakeStepFunctions(), Meter()
+    clicked = message(DECISION, token_id, workspace)
+    monkeypatch.setitem(vars(services), "step_functions_client", step_functions)
+    services.tokens.wait(token_id, Waiter(step_functions.start_task(), services.now()))
+    if action == "approve":
+        press(workspace, clicked, "reject", BO)
+    services.reset()
+    monkeypatch.setitem(vars(services), "step_functions_client", step_functions)
+    monkeypatch.setitem(vars(services), "notice_queue", SimpleNamespace(send_stray=lambda *_: meter.count("SQS:SendMessage")))
+    meter.watch(wiring.session())
+
+    assert press(workspace, clicked, action, ANN).status == 200
+
+    calls = len(meter.take()) + (0 if workspace.told else 1)  # the run is resumed
+    telling = slack_click.TELLING.total if workspace.told else 0
+    assert (calls, bool(workspace.told)) == ((4, True) if action == "approve" else (6, False))
+    memory = Template.load(CHANNELS).functions()["answer_slack"].properties.get("MemorySize", 512)
+    request = seconds("callback with a waiter") / min(1, memory / FULL_PROCESSOR)
+    assert seconds("`answer_slack`") + request + calls * CALL + telling <= MOST
