@@ -15,6 +15,7 @@ from openapi.operations import OPERATIONS
 from tests.support.processed_template import processed
 from waitpoints import ids
 from waitpoints.aws.items import StoredStatus, token_item
+from waitpoints.aws.notice_store import CLAIMED_FOR
 from waitpoints.token import Completed, Output, Token
 
 TEMPLATE = Template.load()
@@ -165,13 +166,26 @@ def test_deployment_is_non_interactive() -> None:
     assert all("Default" in parameter for parameter in TEMPLATE.body["Parameters"].values())
 
 
-@pytest.mark.parametrize("name", ["expire_tokens", "send_notices"])
-def test_every_visibility_timeout_covers_the_timeout_of_the_function(name: str) -> None:
-    """AWS asks for six times the function's timeout."""
+def visibility_and_timeout(name: str) -> tuple[int, int]:
+    """The seconds after which a function's message comes again, and for which it may run."""
     function = FUNCTIONS[name].properties
     [queue] = [event["Properties"]["Queue"] for event in function["Events"].values() if event["Type"] == "SQS"]
     visibility = TEMPLATE.resources("AWS::SQS::Queue")[queue["Fn::GetAtt"][0]]["VisibilityTimeout"]
-    assert visibility >= 6 * function.get("Timeout", TEMPLATE.body["Globals"]["Function"]["Timeout"])
+    return visibility, function.get("Timeout", TEMPLATE.body["Globals"]["Function"]["Timeout"])
+
+
+def test_the_visibility_timeout_of_timers_is_six_times_the_timeout_of_the_function() -> None:
+    """As AWS asks for (docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html)."""
+    visibility, timeout = visibility_and_timeout("expire_tokens")
+    assert visibility >= 6 * timeout
+
+
+def test_what_a_dead_function_had_to_send_is_sent_as_soon_as_its_claim_has_ended() -> None:
+    """Lambda refuses less than the function's timeout, and asks for six times as much, so that a throttled batch is not
+    received twice. A message that is received twice costs one read: its token is claimed.
+    """
+    visibility, timeout = visibility_and_timeout("send_notices")
+    assert timeout * 1000 < CLAIMED_FOR <= visibility * 1000 <= CLAIMED_FOR + 30_000
 
 
 @pytest.mark.parametrize("status", StoredStatus)

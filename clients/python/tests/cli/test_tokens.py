@@ -82,7 +82,7 @@ class TestCreate:
         found = waitpoints.get(token).notify
         assert found
         assert json.loads(found.model_dump_json(exclude_defaults=True)) == notify
-        assert fields(run("get", token))["told"] == "nobody yet"
+        assert fields(run("get", token))["told"] == f"nobody yet: `waitpoints logs {token}` shows what failed"
 
     def test_tells_the_approvers_of_its_page(self, run: Run, waitpoints: Waitpoints) -> None:
         page = {"title": "Go?", "approvers": ["ann@example.com"]}

@@ -22,7 +22,8 @@ def check_verify(value: Any) -> Verification | None:
     secret = read_usable(services.webhook_secret(verify.secret))
     if secret is None:
         name = services.webhook_secret_name(verify.secret)
-        raise InvalidVerification(f'Invalid verify: Secrets Manager has no secret "{name}" with a text')
+        store = f"store it: waitpoints secrets put {verify.secret}"
+        raise InvalidVerification(f'Invalid verify: Secrets Manager has no secret "{name}" with a text; {store}')
     signatures.check_secret(verify, secret)
     return verify
 

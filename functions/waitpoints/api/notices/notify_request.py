@@ -133,4 +133,4 @@ def _check_secret(place: str, name: str) -> None:
     """Raises InvalidNotify if there is no such secret."""
     full_name = services.channel_secret_name(name)
     if not services.existing_secrets.has(full_name):
-        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}"')
+        raise InvalidNotify(place, f'Secrets Manager has no secret "{full_name}"; store it: waitpoints secrets put {name}')

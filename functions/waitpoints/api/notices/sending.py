@@ -69,7 +69,15 @@ class _Run:
 
     has_letter: bool
     failed: dict[str, NotSentNow] = field(default_factory=dict)
-    refused: int = 0
+    refused: dict[str, NotSent] = field(default_factory=dict)
+
+    def note(self) -> None:
+        """Name all of them in the log line. Nothing else keeps what may go well the next time."""
+        for what, errors in (("refused", self.refused), ("failed", self.failed)):
+            if errors:
+                telemetry.note(**{what: ", ".join(errors)})
+        reasons = {**self.refused, **self.failed}
+        telemetry.note(reason="; ".join(f"{place}: {error}" for place, error in reasons.items()))
 
     def pause(self) -> int | None:
         """Return the seconds until every channel takes calls again, as far as they say."""
@@ -120,8 +128,8 @@ class Sending:
         try:
             self._send(token_id, may_go_on, run)
         except LookAgain:
-            return 1 + run.refused
-        return len(run.failed) + run.refused
+            return 1 + len(run.refused)
+        return len(run.failed) + len(run.refused)
 
     def edit_stray(self, token_id: str, message: str) -> None:
         """Have a message whose record was lost show the end of its token. While that waits, its buttons are right.
@@ -137,6 +145,7 @@ class Sending:
         try:
             self._sender_of(Channel.SLACK).send(request)
         except NotSentNow as error:
+            telemetry.note(failed=place.key, reason=str(error))
             raise LookAgain(error.after) from error
         except NotSent as error:  # nobody can mend it, and it decides nothing
             telemetry.note(reason=str(error))
@@ -184,7 +193,7 @@ class Sending:
             request = Request(step, token, found.page, self._link_of(token, step.place, found.page))
             ref = self._sender_of(step.place.channel).send(request)
         except NotSent as error:
-            self._refuse(found, str(error), run)
+            self._refuse(found, error, run)
         except Exception as error:  # a defect of one channel, or a secret that cannot be read, keeps no other place waiting
             self._fail(step, error if isinstance(error, NotSentNow) else NotSentNow(type(error).__name__), run)
         else:
@@ -192,20 +201,20 @@ class Sending:
             done = replace(step.done, ref=ref if step.kind is Kind.ASK else step.ref, refused=None)
             self._record(found, done, run)
 
-    def _refuse(self, found: _Found, reason: str, run: _Run) -> None:
+    def _refuse(self, found: _Found, error: NotSent, run: _Run) -> None:
         """Record that a place takes nothing. What it lacks, it still lacks: a redrive sends it."""
-        step, token = found.step, found.token
+        step, token, reason = found.step, found.token, str(error)
         telemetry.count("NoticesRefused")
-        telemetry.note(refused=step.place.key, reason=reason)
-        run.refused += 1
+        run.refused[step.place.key] = error
+        run.note()
         if not run.has_letter:
             self._dead_letters.put_notice(token.id, step.place.key, reason)
         before = token.notices.get(step.place.key, Notice(0))
         self._record(found, replace(before, shows=step.done.shows, refused=reason), run)
 
     def _fail(self, step: Step, error: NotSentNow, run: _Run) -> None:
-        telemetry.note(failed=step.place.key, reason=str(error))
         run.failed[step.place.key] = error
+        run.note()
 
     def _record(self, found: _Found, notice: Notice, run: _Run) -> None:
         place = found.step.place.key

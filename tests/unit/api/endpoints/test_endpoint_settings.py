@@ -105,7 +105,11 @@ class TestPut:
             ({**SMALLEST, "tag": ["team-a"]}, 400, 'expected a text at "tag"'),
             ({**SMALLEST, "verify": "no"}, 422, "Invalid verify"),
             ({**SMALLEST, "verify": {"scheme": "smoke", "secret": "shared"}}, 422, "verify.scheme must be one of"),
-            ({**SMALLEST, "verify": {"scheme": "github", "secret": "missing"}}, 422, 'no secret "webhooks/missing"'),
+            (
+                {**SMALLEST, "verify": {"scheme": "github", "secret": "missing"}},
+                422,
+                '"webhooks/missing" with a text; store it: waitpoints secrets put missing',
+            ),
             ("{", 400, "Invalid JSON"),
             ("", 400, "empty"),
             ("x" * (ENDPOINT_LIMIT + 1), 413, "too large"),

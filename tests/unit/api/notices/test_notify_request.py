@@ -255,7 +255,7 @@ class TestAStack:
     @pytest.mark.parametrize(("channel", "to", "name"), [("slack", "#a", "SLACK_BOT_TOKEN"), ("teams", "TEAMS_1", "TEAMS_1")])
     def test_without_the_secret_says_its_full_name(self, api: Api, world: InMemory, channel: str, to: str, name: str) -> None:
         world.channel_secrets.clear()
-        said = f'notify.{channel}: Secrets Manager has no secret "channels/{name}"'
+        said = f'notify.{channel}: Secrets Manager has no secret "channels/{name}"; store it: waitpoints secrets put {name}'
         assert refusal(api, world, {channel: to}) == said
 
     def test_reads_no_credential(self, api: Api, world: InMemory) -> None:

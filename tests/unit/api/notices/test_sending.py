@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.fakes.in_memory import RETENTION, InMemory
 from tests.support.fakes.notices import FakeChannel, FakeLetters, MemoryNoticeStore, MemoryTokens
+from waitpoints import telemetry
 from waitpoints.api.notices.plan import ENDED, Kind
 from waitpoints.api.notices.sending import CLAIMED_PAUSE, LookAgain, Sending
 from waitpoints.aws.notice_store import CLAIMED_FOR
@@ -336,6 +337,20 @@ class TestARedrive:
         assert world.record.claim(world.store.get(token_id), world.clock())
         assert world.sending.send_again(token_id, lambda: True) == 1
         assert world.sending.send_again(new_id(world.clock()), lambda: True) == 0
+
+
+def test_the_log_line_names_every_place_that_failed_or_refused_and_why(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Until a place has got something, nothing else says why it has not."""
+    token_id, noted = world.create(), dict[str, Any]()
+    monkeypatch.setattr(telemetry, "note", lambda **fields: noted.update(fields))
+    world.channel.fails = {"slack": [DOWN], "email.0": [REFUSED], "slack.1": [THROTTLED]}
+    with pytest.raises(LookAgain):
+        world.send(token_id)
+    assert noted == {
+        "failed": "slack, slack.1",
+        "refused": "email.0",
+        "reason": f"email.0: {REFUSED}; slack: {DOWN}; slack.1: {THROTTLED}",
+    }
 
 
 def test_what_the_time_does_not_suffice_for_comes_again_at_once(world: World) -> None:

@@ -49,7 +49,8 @@ def details(token: "Token") -> dict[str, Any]:
         found["error"] = f"{token.error.name}: {token.error.message}"
     found |= _decision(token) if token.approvers else {}
     found |= {"reminders": _reminders(token.reminders)} if token.reminders else {}
-    found |= {"told": "nobody yet"} if token.notify and not token.notices else {}
+    if token.notify and not token.notices:
+        found["told"] = f"nobody yet: `waitpoints logs {token.id}` shows what failed"
     for number, notice in enumerate(token.notices, 1):
         found[f"told {number}"] = _told(notice)
     for number, waiter in enumerate(token.waiters, 1):
