@@ -29,8 +29,8 @@ def test_the_create_reaches_its_approvers(api: Api, world: InMemory) -> None:
     assert api.retrieve(token["id"])["notify"] == create["notify"]
 
 
-def test_slack_is_set_up_in_ten_steps_with_the_secrets_and_the_route_that_the_stack_reads() -> None:
-    assert re.findall(r"^(\d+)\. ", SLACK, re.MULTILINE) == [str(number) for number in range(1, 11)]
+def test_slack_is_set_up_in_eight_steps_with_the_secrets_and_the_route_that_the_stack_reads() -> None:
+    assert re.findall(r"^(\d+)\. ", SLACK, re.MULTILINE) == [str(number) for number in range(1, 9)]
     stored = re.findall(r"waitpoints secrets put (\w+) ", SLACK)
     assert stored == [channels.SLACK_BOT_TOKEN, slack_click.SIGNED.secret]
     [path] = re.findall(r"`<ApiUrl>(/\S+)`", SLACK)
