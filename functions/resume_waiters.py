@@ -13,11 +13,12 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry
+from waitpoints import telemetry, unreadable
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.items import is_settled, waiter_count
 from waitpoints.errors import CannotResume, CannotResumeNow
 from waitpoints.resuming import NotResumed
+from waitpoints.unreadable import token_id_of
 from waitpoints.wiring import services
 
 services.build_at_start("tokens", "dead_letters", "step_functions_client", "announcer", "noticing")
@@ -42,14 +43,22 @@ def handler(event: dict[str, Any], context: LambdaContext) -> Any:
 def find_unfinished(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return the records of tokens that may have a waiter without a reply. A settled token gets no more waiters."""
     settled = [record for record in records if is_settled(image_of(record))]
-    counts = [(id_of(record), waiter_count(image_of(record))) for record in settled]
+    counts = [(token_id_of(record), waiters_of(record)) for record in settled]
     waiters = {token_id: count for token_id, count in counts if count}
     if not waiters:  # with events or notices, the stream's filter also passes tokens without waiters, and some that wait
         return []
     with telemetry.canonical_line("check", tokens=len(waiters)):
         left = services.tokens.find_unfinished(waiters)
         telemetry.note(unfinished=len(left))
-    return [record for record in settled if id_of(record) in left]
+    return [record for record in settled if token_id_of(record) in left]
+
+
+def waiters_of(record: dict[str, Any]) -> int:
+    """How many waiters a token has, at least. One whose record cannot be read may have one."""
+    try:
+        return waiter_count(image_of(record))
+    except (KeyError, TypeError, ValueError):
+        return 1
 
 
 def image_of(record: dict[str, Any]) -> dict[str, Any]:
@@ -57,12 +66,12 @@ def image_of(record: dict[str, Any]) -> dict[str, Any]:
     return image
 
 
-def id_of(record: dict[str, Any]) -> str:
-    return str(record["dynamodb"]["Keys"]["id"]["S"])
-
-
 def record_handler(record: DynamoDBRecord) -> None:
-    resume(id_of(record.raw_event), services.dead_letters)
+    try:
+        resume(token_id_of(record.raw_event), services.dead_letters)
+    except Exception as error:
+        if not unreadable.keep(record.raw_event, error, services.now(), services.dead_letters.put):
+            raise
 
 
 def resume(token_id: str, dead_letters: DeadLetters | None = None) -> list[NotResumed]:

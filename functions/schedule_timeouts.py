@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from waitpoints import telemetry
+from waitpoints import telemetry, unreadable
 from waitpoints.aws.items import plain, token_from
 from waitpoints.token import Token
 from waitpoints.wiring import services
@@ -26,9 +26,10 @@ def handler(event: dict[str, Any], _context: LambdaContext) -> dict[str, Any]:
         number = str(record["dynamodb"]["SequenceNumber"])
         try:
             token = token_of(record)
-        except (KeyError, TypeError, ValueError) as error:  # an older version may read what a newer one wrote
+        except Exception as error:  # an older version may read what a newer one wrote
             telemetry.logger.warning("Record not read", error=type(error).__name__)
-            failed.append(number)
+            if not unreadable.keep(record, error, services.now(), services.dead_letters.put):
+                failed.append(number)
             continue
         numbers[token.id] = number
         tokens.append(token)

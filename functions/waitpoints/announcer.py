@@ -3,7 +3,8 @@
 The event of a settled token, or of an answer, is made of the record alone; only metadata, an item of its own, is read from the
 table. A reminder or an escalation is put only while its token waits, and says who has not answered: so the token is read. A
 record comes again while its events may still be put, for GIVE_UP_AFTER; then a dead letter keeps them, so that the waiters of
-later records need not wait for EventBridge, and nothing is lost with the stream's records.
+later records need not wait for EventBridge, and nothing is lost with the stream's records. One that cannot be read comes again
+for a shorter time (see `unreadable`).
 
 A record shows the token as it was written, not what was changed. So it has an event for each change in the last while before
 it, and the same change may be in several records.
@@ -14,12 +15,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from waitpoints import telemetry
+from waitpoints import telemetry, unreadable
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.event_bus import EventBus, NotPut
 from waitpoints.aws.items import plain, token_from
-from waitpoints.errors import CannotPutNow, DetailRefused, TokenNotFound
+from waitpoints.errors import CannotPut, CannotPutNow, DetailRefused, TokenNotFound
 from waitpoints.event import Event
 from waitpoints.ports import TokenStore
 from waitpoints.resuming import Clock
@@ -80,18 +81,15 @@ class Announcer:
         unread: CannotPutNow | None = None  # why metadata was not read: none is tried again, since waiters need the time
         planned: dict[str, Planned] = {}  # a change may be in several of these records
         for record in records:
-            token = _token(record)
-            if token is None:
-                again[_sequence_number(record)] = None
-                continue
             try:
+                token = _token(record)
                 if unread and token.has_metadata:
                     raise unread
                 for it in self._plan(record, token):
                     planned.setdefault(it.name, it)
-            except Exception as error:  # the token, or its metadata, could not be read
-                unread = _not_read(error)
-                again |= self._end(record, token.id, record["eventID"], unread)
+            except Exception as error:  # the record, its token or the token's metadata
+                unread = _not_read(error) or unread
+                again |= self._end_unread(record, error)
         for it, reason in zip(planned.values(), self._put([it.make for it in planned.values()]), strict=True):
             again |= self._end(it.record, it.token_id, it.name, reason)
         return list(again)
@@ -130,7 +128,7 @@ class Announcer:
 
     def _end(self, record: Record, token_id: str, name: str, reason: NotPut | None) -> dict[str, None]:
         """Note what became of an event. Returns the sequence number of its record if that must come again."""
-        if isinstance(reason, CannotPutNow) and not self._is_old(record):
+        if isinstance(reason, CannotPutNow) and not unreadable.is_given_up(record, self._clock(), GIVE_UP_AFTER):
             return {_sequence_number(record): None}
         if reason is not None:
             telemetry.count("EventsDeadLettered")
@@ -138,9 +136,19 @@ class Announcer:
         self._remember(name)
         return {}
 
+    def _end_unread(self, record: Record, error: Exception) -> dict[str, None]:
+        """The same of a record of which no event could be planned."""
+        may_pass = _not_read(error)
+        if may_pass is None and not unreadable.is_given_up(record, self._clock()):
+            return {_sequence_number(record): None}
+        reason = may_pass or CannotPut(f"not read: {type(error).__name__}")
+        return self._end(record, unreadable.token_id_of(record), record["eventID"], reason)
+
     def _put(self, makers: Sequence[MakeEvent]) -> list[NotPut | None]:
         """Put these events. One whose content EventBridge refuses is put without its output."""
-        reasons = self._bus.put([make() for make in makers])
+        made = [_made(make) for make in makers]
+        outcomes = iter(self._bus.put([event for event in made if isinstance(event, Event)]))
+        reasons = [next(outcomes) if isinstance(event, Event) else event for event in made]
         refused = [number for number, reason in enumerate(reasons) if isinstance(reason, DetailRefused)]
         if refused:
             telemetry.count("EventOutputsRefused", len(refused))
@@ -156,22 +164,26 @@ class Announcer:
         except TokenNotFound:
             return None
 
-    def _is_old(self, record: Record) -> bool:
-        """Whether the record has been tried for long enough. A redrive's records have no time: they are tried once each."""
-        written_at = record["dynamodb"].get("ApproximateCreationDateTime")
-        return written_at is not None and written_at * 1000 + GIVE_UP_AFTER <= self._clock()
-
     def _remember(self, name: str) -> None:
         self._done[name] = None
         while len(self._done) > REMEMBERED:
             del self._done[next(iter(self._done))]
 
 
-def _not_read(error: Exception) -> CannotPutNow:
+def _not_read(error: Exception) -> CannotPutNow | None:
+    """Return why no more is read in this batch, since it may pass. None: it is the record's own fault."""
     if isinstance(error, CannotPutNow):
         return error
     telemetry.note(notRead=error_name(error))
-    return CannotPutNow(error_name(error))
+    return CannotPutNow(error_name(error)) if unreadable.may_be_read_later(error) else None
+
+
+def _made(make: MakeEvent) -> Event | CannotPut:
+    """Return an event, or why there is none: the others of its batch go on."""
+    try:
+        return make()
+    except Exception as error:
+        return CannotPut(f"not made: {type(error).__name__}")
 
 
 def is_announced(token: Token) -> bool:
@@ -185,14 +197,10 @@ def _may_have_made(record: Record, at: int) -> bool:
     return written_at is None or written_at * 1000 - at <= WRITTEN_WITHIN
 
 
-def _token(record: Record) -> Token | None:
-    """Return the token without its waiters, or None if this version cannot read it, as right after a rollback."""
+def _token(record: Record) -> Token:
+    """Return the token without its waiters. Raises an error if this version cannot read it, as right after a rollback."""
     image = record["dynamodb"]["NewImage"]
-    try:
-        return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))
-    except (KeyError, TypeError, ValueError) as error:
-        telemetry.note(unread=type(error).__name__)
-        return None
+    return token_from(plain({name: value for name, value in image.items() if name != "waiters"}))
 
 
 def _sequence_number(record: Record) -> str:

@@ -8,7 +8,7 @@ and timers of later records need not wait, and nothing is lost with the stream's
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from waitpoints import telemetry
+from waitpoints import telemetry, unreadable
 from waitpoints.aws.dead_letters import DeadLetters
 from waitpoints.aws.error_codes import error_name
 from waitpoints.aws.items import is_settled
@@ -68,7 +68,7 @@ class Noticing:
         again: list[Record] = []
         can_keep = True  # once SQS takes no dead letter, none is tried again: waiters need the time
         for token_id, records in tokens.items():
-            if not (can_keep and all(map(self._is_old, records))):
+            if not (can_keep and all(unreadable.is_given_up(it, self._clock(), GIVE_UP_AFTER) for it in records)):
                 again += records
                 continue
             try:
@@ -78,8 +78,3 @@ class Noticing:
                 can_keep = False
                 again += records
         return again
-
-    def _is_old(self, record: Record) -> bool:
-        """Whether a record has been tried for long enough. A redrive's records have no time: they are tried once each."""
-        written_at = record["dynamodb"].get("ApproximateCreationDateTime")
-        return written_at is not None and written_at * 1000 + GIVE_UP_AFTER <= self._clock()

@@ -489,6 +489,17 @@ def come_again_soon_after_a_failure(world: World) -> None:
     assert client("sqs").receive_message(QueueUrl=world.timer_queue)["Messages"]
 
 
+@of("schedule_timeouts")
+def keep_a_record_that_cannot_be_read(world: World) -> None:
+    token = world.create(timeout="10m")
+    item = client("dynamodb").get_item(TableName=world.table, Key=primary_key(token["id"], TOKEN))["Item"]
+    change = {"Keys": {"id": item["id"]}, "NewImage": {**item, "deliveryRules": {"S": "no map"}}, "SequenceNumber": "1"}
+    record: dict[str, Any] = {"eventName": "INSERT", "eventSource": "aws:dynamodb", "dynamodb": change}
+    record["dynamodb"]["ApproximateCreationDateTime"] = 1
+    assert world.lambdas.invoke("schedule_timeouts", {"Records": [record]}) == {"batchItemFailures": []}
+    assert [token_id for token_id, _ in world.dead_letters()] == [token["id"]]
+
+
 # People who are told
 
 ASKED = {name: value for name, value in PAGE.items() if name != "fields"}
@@ -608,7 +619,6 @@ def find_it_due_while_it_is_answered(world: World) -> None:
 NO_HANDLER_NEEDS = [
     *product(("send_notices",), ("ses:SendEmail", "ses:SendRawEmail"), ("configuration-set/*",)),  # SES does, if there is one
     *product(("schedule_timeouts", "expire_tokens"), ("scheduler:CreateSchedule", "iam:PassRole")),  # those of old versions do
-    ("schedule_timeouts", "sqs:SendMessage", "waitpoints-DeadLetterQueue"),  # the event source mapping does
 ]
 
 

@@ -237,6 +237,19 @@ class TestATokenWithoutATimeout:
         assert doctor_store.still_waiting(()) == ()
 
 
+def test_an_item_that_cannot_be_read_is_suspected_and_keeps_back_no_other(
+    doctor_store: DoctorStore, client: Any, table: str, settled: Callable[..., Token]
+) -> None:
+    """A part that could not be read would never be read on, and no pass would end."""
+    poison, others = settled(), [settled() for _ in range(5)]
+    key = primary_key(poison.id, TOKEN)
+    client.update_item(
+        TableName=table, Key=key, UpdateExpression="SET waiterCount = :two", ExpressionAttributeValues={":two": {"N": "2.5"}}
+    )
+    assert unresumed(doctor_store) >= {poison.id, *(token.id for token in others)}
+    client.delete_item(TableName=table, Key=key)
+
+
 def test_a_token_without_a_wake_gets_one_from_the_doctor(stack: MotoStack, store: Store) -> None:
     timeout = services.now() + 3_600_000
     token = Token(id=ids.new_id(services.now()), created_at=services.now(), timeout_at=timeout)

@@ -13,7 +13,7 @@ from tests.support.fakes.store import MemoryDueIndex, MemoryStore
 from waitpoints import ids
 from waitpoints.aws.doctor_store import DoctorStore
 from waitpoints.aws.due_index import INDEX, DueIndex
-from waitpoints.aws.items import CURSORS, LIST_SHARDS, primary_key
+from waitpoints.aws.items import CURSORS, LIST_SHARDS, TOKEN, primary_key
 from waitpoints.aws.store import Store
 from waitpoints.errors import TimersNotStarted
 from waitpoints.ports import Cursor, Page, Timer
@@ -140,6 +140,18 @@ class TestOnDynamoDb:
         doctor_store = DoctorStore(boto3.client("dynamodb"), stack.resources["Table"]["Ref"], store.count_replies)
         [page] = doctor_store.read_part(0, 1, None, START)
         assert page == Page(1, [], [], [], [], [], None)
+
+    def test_an_item_without_a_status_keeps_back_no_other(self, stack: MotoStack, on_moto: tuple[Store, DueIndex]) -> None:
+        """Its shard's cursor would stop at it, and no timer of the shard be started any more."""
+        store, index = on_moto
+        poison, other = make(store, HOUR), make(store, HOUR)
+        boto3.client("dynamodb").update_item(
+            TableName=stack.resources["Table"]["Ref"],
+            Key=primary_key(poison.id, TOKEN),
+            UpdateExpression="REMOVE #status",
+            ExpressionAttributeNames={"#status": "status"},
+        )
+        assert index.find_waiting([poison.id, other.id]) == {other.id}
 
     def test_asks_again_for_keys_that_dynamodb_left(
         self, on_moto: tuple[Store, DueIndex], monkeypatch: pytest.MonkeyPatch

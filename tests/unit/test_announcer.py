@@ -453,7 +453,7 @@ class TestAWaitingToken:
             assert consumer.told() == [other.id]
             consumer.world.clock.now = written_at + GIVE_UP_AFTER
             assert consumer.consume(record) == []  # else it would keep back the waiters of later records
-        assert consumer.dead_letters.letters == [(asking.token_id, "TypeError")]
+        assert consumer.dead_letters.letters == [(asking.token_id, "not read: TypeError")]
 
     def test_whose_event_fails_comes_again_without_the_others(self, consumer: Consumer, asking: Asking) -> None:
         asking.answer("ann")

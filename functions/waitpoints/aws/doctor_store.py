@@ -114,13 +114,16 @@ class DoctorStore:
         told: dict[str, int | None] = {}
         for token_id, group in groupby(items, key=lambda item: str(item["id"]["S"])):
             by_kind = {item["item"]["S"]: item for item in group}
-            if token := by_kind.get(TOKEN):
-                if token["status"]["S"] == StoredStatus.WAITING:
-                    _add_waiting(page, plain(token), until)
-                else:
-                    waiters[token_id] = int(token["waiterCount"]["N"])
-                    told[token_id] = _size(by_kind.get(REPLIES))
-            page.attachments.extend(attachment(plain(it)) for it in by_kind.values() if is_endless_attachment(it))
+            try:
+                if token := by_kind.get(TOKEN):
+                    if token["status"]["S"] == StoredStatus.WAITING:
+                        _add_waiting(page, plain(token), until)
+                    else:
+                        waiters[token_id] = int(token["waiterCount"]["N"])
+                        told[token_id] = _size(by_kind.get(REPLIES))
+                page.attachments.extend(attachment(plain(it)) for it in by_kind.values() if is_endless_attachment(it))
+            except (KeyError, TypeError, ValueError):  # it must not keep the rest of the part from being read
+                page.unresumed.append(token_id)
         unsure = [token_id for token_id, size in told.items() if size is None]
         told |= self._count_all(unsure)
         page.unresumed.extend(token_id for token_id, count in waiters.items() if (told[token_id] or 0) < count)

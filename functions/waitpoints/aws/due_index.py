@@ -63,7 +63,7 @@ class DueIndex:
             }
             answer = self._client.batch_get_item(RequestItems={self._table: wanted})
             items = map(plain, answer["Responses"].get(self._table, []))
-            waiting |= {item["id"] for item in items if item["status"] == StoredStatus.WAITING}
+            waiting |= {item["id"] for item in items if item.get("status") == StoredStatus.WAITING}
             unprocessed = answer["UnprocessedKeys"]  # if the items are large, or throttled
             left = unprocessed[self._table]["Keys"] if self._table in unprocessed else []
             if len(left) == len(keys):

@@ -1,0 +1,223 @@
+"""A record or message that cannot be read ends as a dead letter, and what is behind it goes on: each consumer has its test.
+
+`tests/integration/test_doctor_store.py` and `test_due_index.py` have what the doctor and the timers' rounds read.
+"""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+import expire_tokens
+import resume_waiters
+import schedule_timeouts
+import send_notices
+from in_process.event_sources import failures, queue_event
+from in_process.fakes.event_bus import FakeEventBridge
+from in_process.template import Context
+from tests.support.fakes.in_memory import InMemory
+from tests.support.fakes.notices import FakeNoticeQueue
+from waitpoints import ids
+from waitpoints.announcer import Announcer
+from waitpoints.aws.event_bus import EventBus
+from waitpoints.aws.items import token_item
+from waitpoints.errors import CannotResumeNow, TryAgain
+from waitpoints.noticing import Noticing
+from waitpoints.settled_event import settled_event as event_of
+from waitpoints.token import Completed, NewToken, Output, Token, Unchecked
+from waitpoints.unreadable import GIVE_UP_AFTER, is_given_up, keep, may_be_read_later
+from waitpoints.wiring import services
+
+MINUTE = 60_000
+UNKNOWN = {"M": {"source": {"S": "something new"}}}  # as a newer version may write it
+
+
+@dataclass
+class Letters:
+    of_tokens: list[tuple[str, str]] = field(default_factory=list)
+    of_events: list[tuple[str, str]] = field(default_factory=list)
+
+    def put(self, token_id: str, reason: str) -> None:
+        self.of_tokens.append((token_id, reason))
+
+    def put_event(self, token_id: str, reason: str) -> None:
+        self.of_events.append((token_id, reason))
+
+
+@pytest.fixture
+def letters(world: InMemory, monkeypatch: pytest.MonkeyPatch) -> Letters:
+    """A stack without a bus and channels, and its dead letters."""
+    world.install(monkeypatch)
+    letters = Letters()
+    for name, built in {"dead_letters": letters, "announcer": None, "noticing": None}.items():
+        monkeypatch.setitem(vars(services), name, built)
+    return letters
+
+
+def record(world: InMemory, token: Token, **image: Any) -> dict[str, Any]:
+    """The stream's record of a token, written now. `image` replaces attributes."""
+    item = token_item(token) | ({"completedAt": {"N": str(token.outcome.at)}} if token.outcome else {}) | image
+    return {
+        "eventID": token.id,
+        "eventName": "MODIFY" if token.outcome else "INSERT",
+        "eventSource": "aws:dynamodb",
+        "dynamodb": {
+            "Keys": {name: {"S": text} for name, text in (("id", token.id), ("item", "token"))},
+            "NewImage": {name: value for name, value in item.items() if value is not None},
+            "SequenceNumber": token.id,
+            "ApproximateCreationDateTime": world.clock() / 1000,
+        },
+    }
+
+
+def settled(world: InMemory, *, waiters: int = 1) -> Token:
+    """A token that nobody has resumed."""
+    token_id = world.tokens.create(NewToken(waiter=world.new_waiter() if waiters else None), world.clock()).token_id
+    _, token = world.store.complete(token_id, Completed(world.clock(), Output("1")), Unchecked.NONE)
+    return token
+
+
+def consume(module: Any, *records: dict[str, Any]) -> list[str]:
+    return failures(module.handler({"Records": list(records)}, Context(module.__name__)))
+
+
+def is_resumed(world: InMemory, token: Token) -> bool:
+    return not world.tokens.retrieve(token.id).unresumed()
+
+
+class TestANewToken:
+    """For `schedule_timeouts`."""
+
+    def make(self, world: InMemory) -> tuple[dict[str, Any], dict[str, Any]]:
+        poison, other = (world.store.get(world.new_token(timeout=MINUTE)) for _ in range(2))
+        return record(world, poison, deliveryRules={"S": "no map"}), record(world, other)
+
+    def test_that_cannot_be_read_is_a_dead_letter_after_minutes(self, world: InMemory, letters: Letters) -> None:
+        poison, other = self.make(world)
+        world.clock.advance(GIVE_UP_AFTER - 1)
+        assert consume(schedule_timeouts, poison, other) == [poison["eventID"]]
+        assert [sent.token_id for sent in world.queue.sent] == [other["eventID"]]
+        assert letters.of_tokens == []
+        world.clock.advance(1)
+        assert consume(schedule_timeouts, poison, other) == []
+        assert letters.of_tokens == [(poison["eventID"], "not read: AttributeError")]
+
+    def test_has_people_told_of_it_anyway(self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch) -> None:
+        queue, dead_letters = FakeNoticeQueue(), letters
+        monkeypatch.setitem(vars(services), "noticing", Noticing(queue, dead_letters, world.clock))  # type: ignore[arg-type]
+        poison, _ = self.make(world)
+        poison["dynamodb"]["NewImage"]["hasNotify"] = {"BOOL": True}
+        world.clock.advance(GIVE_UP_AFTER)
+        assert consume(schedule_timeouts, poison) == []
+        assert queue.sent == [poison["eventID"]]
+
+
+class TestASettledToken:
+    """For `resume_waiters`."""
+
+    def break_reading(self, world: InMemory, monkeypatch: pytest.MonkeyPatch, token: Token, error: Exception) -> None:
+        get = world.store.get
+
+        def get_unless_poison(token_id: str) -> Token:
+            if token_id == token.id:
+                raise error
+            return get(token_id)
+
+        monkeypatch.setattr(world.store, "get", get_unless_poison)
+
+    @pytest.mark.parametrize(
+        ("error", "reason"),
+        [
+            (KeyError("source"), "not read: KeyError"),
+            (ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject"), "not read: ClientError"),
+            (ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject"), "not read: ClientError"),
+        ],
+        ids=["token", "output", "output, from one that may not list"],
+    )
+    def test_that_cannot_be_read_is_a_dead_letter_after_minutes(
+        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+    ) -> None:
+        poison, other = settled(world), settled(world)
+        records = [record(world, poison), record(world, other)]
+        self.break_reading(world, monkeypatch, poison, error)
+        assert consume(resume_waiters, *records) == [poison.id]
+        assert (is_resumed(world, other), letters.of_tokens) == (True, [])
+        world.clock.advance(GIVE_UP_AFTER)
+        assert consume(resume_waiters, *records) == []
+        assert letters.of_tokens == [(poison.id, reason)]
+
+    @pytest.mark.parametrize("error", [CannotResumeNow(), ClientError({"Error": {"Code": "ThrottlingException"}}, "Query")])
+    def test_that_aws_may_answer_for_later_is_kept_trying(
+        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        token = settled(world)
+        written = record(world, token)
+        self.break_reading(world, monkeypatch, token, error)
+        world.clock.advance(60 * GIVE_UP_AFTER)
+        assert consume(resume_waiters, written) == [token.id]
+        assert letters.of_tokens == []
+
+    def test_whose_number_of_waiters_cannot_be_read_is_looked_at(self, world: InMemory, letters: Letters) -> None:
+        poison, other = settled(world), settled(world)
+        assert consume(resume_waiters, record(world, poison, waiterCount=None), record(world, other)) == []
+        assert is_resumed(world, poison)
+        assert is_resumed(world, other)
+
+    def test_whose_event_cannot_be_made_keeps_back_no_other(
+        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A record that cannot be read at all is a dead letter after minutes, one with an unreadable part at once."""
+        eventbridge, dead_letters = FakeEventBridge(), letters
+        bus = EventBus(lambda: eventbridge, "orders")
+        announcer = Announcer(bus, world.store, dead_letters, "outputs", world.clock)  # type: ignore[arg-type]
+        monkeypatch.setitem(vars(services), "announcer", announcer)
+        poison, unmade, other = (settled(world, waiters=0) for _ in range(3))
+        records = [record(world, poison, completedBy=UNKNOWN), record(world, unmade), record(world, other)]
+
+        def settled_event(token: Token, *arguments: Any, **named: Any) -> Any:
+            if token.id == unmade.id:
+                raise KeyError
+            return event_of(token, *arguments, **named)
+
+        monkeypatch.setattr("waitpoints.announcer.settled_event", settled_event)
+        assert consume(resume_waiters, *records) == [poison.id]
+        assert [json.loads(entry["Detail"])["id"] for entry in eventbridge.entries] == [other.id]
+        world.clock.advance(GIVE_UP_AFTER)
+        assert consume(resume_waiters, *records) == []
+        assert letters.of_events == [(unmade.id, "not made: KeyError"), (poison.id, "not read: ValueError")]
+
+
+class TestAMessage:
+    """For the consumers of queues: nothing is behind it, as each message comes by itself."""
+
+    @pytest.mark.parametrize("module", [expire_tokens, send_notices])
+    @pytest.mark.parametrize("body", ["no JSON", "[]", "{}", '{"waitpointId": 7}', '{"waitpointId": "other"}'])
+    def test_that_cannot_be_read_fails_alone(
+        self, world: InMemory, letters: Letters, monkeypatch: pytest.MonkeyPatch, module: Any, body: str
+    ) -> None:
+        monkeypatch.setattr(send_notices, "sending", lambda: None)
+        good = json.dumps({"waitpointId": ids.new_id(world.clock())})
+        event = queue_event([body, good] if module is expire_tokens else [body])
+        assert failures(module.handler(event, Context(module.__name__))) == ["0"]
+
+
+def test_it_is_given_up_by_the_clock_and_never_in_a_redrive() -> None:
+    written = {"dynamodb": {"ApproximateCreationDateTime": 1_000}}
+    assert not is_given_up(written, 1_000_000 + GIVE_UP_AFTER - 1)
+    assert is_given_up(written, 1_000_000 + GIVE_UP_AFTER)
+    assert not is_given_up({"dynamodb": {}}, 10**15)
+
+
+@pytest.mark.parametrize("error", [KeyError(), ValueError(), AttributeError(), RecursionError()])
+def test_what_is_no_failure_of_aws_does_not_pass(error: Exception) -> None:
+    assert not may_be_read_later(error)
+
+
+def test_one_whose_dead_letter_cannot_be_put_comes_again() -> None:
+    def refuse(token_id: str, reason: str) -> None:
+        raise TryAgain("no queue")
+
+    written = {"dynamodb": {"ApproximateCreationDateTime": 1, "Keys": {"id": {"S": "1"}}}}
+    assert not keep(written, KeyError(), 10**15, refuse)
