@@ -135,7 +135,7 @@ def build() -> None:
     """Run a plain `sam build` for this machine's architecture, and install what the Lambda runtime has. Does so once."""
     shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(parents=True)
-    sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", endpoint_url="", folder=FOLDER)
+    sam("build", f"--parameter-overrides=Architecture={ARCHITECTURE}", folder=FOLDER)
     RUNTIME.mkdir()
     for name in RUNTIME_PACKAGES:
         spec = find_spec(name)

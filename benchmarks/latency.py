@@ -178,7 +178,7 @@ def outputs(stack: Stack, name: str) -> dict[str, str]:
 def deployed() -> Iterator[tuple[Deployed, "Processors"]]:
     with running(free_port(), FOLDER) as stack:
         template = f"--template-file={COMPARISON / 'template.yaml'}"
-        sam("deploy", template, "--stack-name=comparison", endpoint_url=stack.endpoint_url, folder=FOLDER)
+        sam("deploy", template, "--stack-name=comparison", endpoint=stack.endpoint, folder=FOLDER)
         made = Deployed(stack, outputs(stack, stack.stack_name), outputs(stack, "comparison"))
         yield made, Processors(stack)
 

@@ -14,7 +14,7 @@ from local import zip_file
 from local.stack import ROOT, emulating
 from waitpoints_local.content import TEMPLATE, check_names
 from waitpoints_local.deployment import deploy_here
-from waitpoints_local.stack import LocalError, Stack, Step, clean_environment, described
+from waitpoints_local.stack import LocalError, Stack, Step, check_host, clean_environment, described
 
 CODE = {"functions.zip": "AcceptCallback", "console.zip": "ShowConsole"}
 """Each zip file of code, with a function for which functions/Makefile makes that code."""
@@ -23,7 +23,9 @@ _LAYER = r"(?:  # .*\n)?  \w+Layer:\n(?:    .*\n)+\n"
 
 
 @contextmanager
-def running(port: int, folder: Path, step: Step = str, parameters: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running(
+    port: int, folder: Path, step: Step = str, parameters: Mapping[str, str] | None = None, host: str = ""
+) -> Iterator[Stack]:
     """Deploy the stack on 127.0.0.1:`port` with its files in `folder`. On exit, ends every process it started.
 
     Raises LocalError.
@@ -31,9 +33,10 @@ def running(port: int, folder: Path, step: Step = str, parameters: Mapping[str, 
     files, given = content(), dict(parameters or {})
     template = files[TEMPLATE].decode()
     check_names(template, given)
-    with emulating(port, folder, step, "local") as emulator:
+    check_host(host)
+    with emulating(port, folder, step, "local", host) as emulator:
         step("Deploying the stack")
-        deploy_here(emulator.url, template, files.__getitem__, given)
+        deploy_here(emulator, template, files.__getitem__, given)
         with described(emulator, folder) as stack:
             yield stack
 

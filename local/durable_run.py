@@ -26,7 +26,7 @@ def deploy(stack: Stack, project: Path, folder: Path, step: Any = str) -> dict[s
     """`sam build` and `sam deploy` of a project, with its build in `folder`. Returns the outputs of its stack."""
     folder.mkdir(parents=True, exist_ok=True)
     name = project.name.replace("_", "-")
-    of_it = partial(sam, endpoint_url=stack.endpoint_url, folder=folder, project=project)
+    of_it = partial(sam, endpoint=stack.endpoint, folder=folder, project=project)
     step("sam build")
     of_it("build", "--cache-dir", str(folder / "cache"))
     step("sam deploy")
@@ -67,7 +67,7 @@ class Mail:
 def served() -> Stack:
     """The stack that `make run` serves."""
     file = FOLDER / "stack.json"
-    if not file.exists() or not is_serving((stack := Stack(**json.loads(file.read_text()))).endpoint_url):
+    if not file.exists() or not is_serving((stack := Stack.read(file)).endpoint_url):
         raise LocalError("No stack is served: start one with `make run` in another terminal")
     return stack
 

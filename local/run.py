@@ -18,6 +18,7 @@ from typing import Any
 
 from local.checkout import running
 from local.stack import LOCAL, ROOT
+from waitpoints_local.admission import ONE_MORE_HOST
 from waitpoints_local.stack import LocalError, Stack
 
 PAYLOAD = ROOT / "events" / "github_workflow_run_completed.json"
@@ -137,7 +138,7 @@ def how_to_go_on(stack: Stack, *, has_aws: bool, has_mail: bool = False, has_cha
   For a state machine of your own that stays, as `--role-arn "$ROLE"`:
 
     export ROLE={stack.machine_role_arn}
-{_FOR_MAIL if has_mail else ""}{_FOR_CHAT if has_chat else ""}{_for_aws(stack) if has_aws else ""}
+{_FOR_MAIL if has_mail else ""}{_FOR_CHAT if has_chat else ""}{_FOR_AWS if has_aws else ""}
   waitpoints --help lists every command. The values of this stack are in
   .local/stack.json while it runs. Ctrl-C ends it and forgets everything:
   tokens, executions, state machines and keys.
@@ -162,15 +163,10 @@ _FOR_CHAT = """
 """
 
 
-def _for_aws(stack: Stack) -> str:
-    return f"""
+_FOR_AWS = """
   For the AWS CLI:
 
-    local_aws() {{
-      AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test \\
-      AWS_DEFAULT_REGION={stack.region} \\
-      aws --endpoint-url {stack.endpoint_url} --output text "$@"
-    }}
+    local_aws() { (eval "$(waitpoints env)"; aws --output text "$@"); }
     local_aws stepfunctions list-state-machines --query 'stateMachines[].name'
 """
 
@@ -190,7 +186,7 @@ def interruptible() -> Iterator[None]:
 def main() -> int:
     step = Steps()
     try:
-        with interruptible(), running(chosen_port(), FOLDER, step, parameters := chosen_parameters()) as stack:
+        with interruptible(), running(chosen_port(), FOLDER, step, parameters := chosen_parameters(), chosen_host()) as stack:
             status, output = main_job(stack, step)
             succeeded = status == "SUCCEEDED" and output == json.loads(PAYLOAD.read_bytes())
             print(f"\n  {status}, with this output:\n")
@@ -219,6 +215,11 @@ def chosen_port() -> int:
     if not written.isascii() or not written.isdigit() or not 1024 <= int(written) <= 65535:
         raise LocalError(f"PORT={written} is not a port: choose a number from 1024 to 65535")
     return int(written)
+
+
+def chosen_host() -> str:
+    """Return one more name at which the API answers. Conda and some shells set HOST."""
+    return os.environ.get(ONE_MORE_HOST, "")
 
 
 def chosen_parameters() -> dict[str, str]:

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from waitpoints_local import stack as of_package
-from waitpoints_local.stack import REGION, Emulator, LocalError, Program, Step, clean_environment
+from waitpoints_local.stack import Emulator, Endpoint, LocalError, Program, Step, clean_environment
 from waitpoints_local.turns import one_at_a_time
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -16,9 +16,15 @@ PACKAGE = ROOT / "clients" / "local" / "src"
 """The folder of the package `waitpoints_local`, which of a clone's environments only `local` has installed."""
 
 
-def emulating(port: int, folder: Path, step: Step = str, environment: str = "emulator") -> AbstractContextManager[Emulator]:
+NOWHERE = Endpoint("", "none", "none")
+"""For what calls no service."""
+
+
+def emulating(
+    port: int, folder: Path, step: Step = str, environment: str = "emulator", host: str = ""
+) -> AbstractContextManager[Emulator]:
     """Run an emulator, by default with the environment that has nothing else: functions find what their layers have."""
-    return of_package.emulating(port, folder, step, Program(program(environment, "python"), on_path()))
+    return of_package.emulating(port, folder, step, Program(program(environment, "python"), on_path(), host))
 
 
 def on_path() -> dict[str, str]:
@@ -33,7 +39,7 @@ def program(environment: str, name: str) -> str:
     return str(path)
 
 
-def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project: Path = ROOT) -> None:
+def sam(command: str, *arguments: str, folder: Path, endpoint: Endpoint = NOWHERE, project: Path = ROOT) -> None:
     """Run the SAM CLI in a project with the `local` environment of samconfig.toml. Raises LocalError with its last line."""
     config = ["--config-file", str(ROOT / "samconfig.toml"), "--config-env", "local"]
     directories = ["--build-dir", str(folder / "build")] if command == "build" else []
@@ -42,10 +48,7 @@ def sam(command: str, *arguments: str, endpoint_url: str, folder: Path, project:
     environment = {
         **clean_environment(),
         "PATH": path,
-        "AWS_ENDPOINT_URL": endpoint_url,
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": REGION,
+        **endpoint.environment(),
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         "SAM_CLI_TELEMETRY": "0",

@@ -55,7 +55,7 @@ def build(architecture: str, folder: Path) -> Path:
     copy.write_text(buildable((ROOT / "template.yaml").read_text(), architecture))
     folder.mkdir()
     try:
-        sam("build", "--no-cached", "--template-file", str(copy), endpoint_url="", folder=folder)
+        sam("build", "--no-cached", "--template-file", str(copy), folder=folder)
     finally:
         copy.unlink()
     return folder / "build"

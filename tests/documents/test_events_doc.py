@@ -4,20 +4,17 @@ import json
 import os
 import re
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from moto.events.models import EventPattern
 
-from local.run import how_to_go_on
 from local.stack import ROOT
 from tests.support.readme import EVENTS_SNIPPETS as EVENTS
 from waitpoints.event import SOURCE
 from waitpoints.settled_event import settled_event
 from waitpoints.token import Completed, Failed, Origin, Outcome, Output, Source, TimedOut, Token, TokenError
-from waitpoints_local.stack import Stack
 
 PAGE = (ROOT / "docs" / "events.md").read_text()
 SHOWN = json.loads(re.search(r"```json\n(.*?)```", PAGE, re.DOTALL)[1])  # type: ignore[index]
@@ -69,6 +66,7 @@ def test_the_pattern_of_the_example_is_that_of_the_page() -> None:
 
 
 CALLED = """#!/bin/sh
+[ "$1" != env ] || { echo "export AWS_ENDPOINT_URL=http://127.0.0.1:8787 AWS_ACCESS_KEY_ID=LOCAL1"; exit; }
 echo "$(basename "$0") ${AWS_ENDPOINT_URL:-nowhere} $AWS_ACCESS_KEY_ID $*" >> "$CALLS"
 echo the-queue
 """
@@ -76,24 +74,19 @@ echo the-queue
 
 def test_what_the_page_says_to_try_reaches_the_local_stack_and_no_other(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
-    for program in (tmp_path / ".local" / "sam" / "bin" / "sam", tmp_path / "aws"):
+    local = tmp_path / ".local"
+    for program in (local / "sam" / "bin" / "sam", local / "client" / "bin" / "waitpoints", tmp_path / "aws"):
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text(CALLED)
         program.chmod(0o700)
-    names = set(Stack.__dataclass_fields__) - {"region"}
-    stack = Stack(**dict.fromkeys(names, ""), region="us-east-1")
-    stack = replace(stack, api_url="http://127.0.0.1:8787", endpoint_url="http://127.0.0.1:8787")
-    [local_aws] = re.findall(r"^ *local_aws\(\) \{.*?\}$", how_to_go_on(stack, has_aws=True), re.MULTILINE | re.DOTALL)
     blocks = [EVENTS[name] for name in ("to a state machine", "to a queue", "from the queue")]
-    written = re.sub(r"\b(aws|sam) (?=deploy|cloudformation|sqs)", r"local_\1 ", "".join(blocks))
-    script = f"{local_aws}\n{EVENTS['events here']}\n{written}\necho left: ${{AWS_ENDPOINT_URL:-}}"
-    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "API": stack.api_url, "CALLS": str(calls)}
-    done = subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout.endswith("left:\n")
+    script = "\n".join([EVENTS["events here"], *blocks])
+    environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "CALLS": str(calls)}
+    subprocess.run(["bash", "-euc", script], cwd=tmp_path, env=environment, check=True)
     deployed, _, described, received = called = calls.read_text().splitlines()
     assert [line.split()[0] for line in called] == ["sam", "sam", "aws", "aws"]
-    assert deployed.startswith("sam http://127.0.0.1:8787 test deploy --template-file examples/events_to_state_machine/")
-    assert described.startswith("aws nowhere test --endpoint-url http://127.0.0.1:8787 ")
+    assert deployed.startswith("sam http://127.0.0.1:8787 LOCAL1 deploy --template-file examples/events_to_state_machine/")
+    assert described.startswith("aws http://127.0.0.1:8787 LOCAL1 cloudformation ")
     assert "sqs receive-message --queue-url the-queue" in received
 
 

@@ -10,7 +10,7 @@ from waitpoints_client.cli import try_machine
 from local.stack import ROOT
 from tests.support.testing_doc import PAGE, SNIPPETS, WORKFLOW, members, run_lines
 
-WORDS = 900
+WORDS = 1_000
 ZIZMOR = ROOT / ".venv" / "bin" / "zizmor"
 
 

@@ -18,7 +18,7 @@ from local.stack import LOCKS, ROOT, sam
 from tests.e2e.place import BUILDS
 from tests.support import previous
 from waitpoints_local.deployment import ARTIFACT, deploy
-from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, overrides
+from waitpoints_local.stack import ARCHITECTURE, STACK_NAME, Endpoint, overrides
 from waitpoints_local.turns import one_at_a_time
 
 SOURCES = ("functions", "layers", "statemachines", "template.yaml", "samconfig.toml")
@@ -46,7 +46,6 @@ class Built:
             "--cache-dir",
             str(self.folder / "cache"),
             architecture,
-            endpoint_url="",
             folder=self.folder,
             project=project,
         )
@@ -61,10 +60,10 @@ class Built:
     def _archive(self, name: str) -> Path:
         return self.folder / f"{Path(name).name}.artifact"
 
-    def deploy(self, endpoint_url: str, *, template: str = "", name: str = STACK_NAME, parameters: Sequence[str] = ()) -> None:
+    def deploy(self, endpoint: Endpoint, *, template: str = "", name: str = STACK_NAME, parameters: Sequence[str] = ()) -> None:
         """Create the stack, or update it. `template` may be a changed one. A parameter is written as NAME=VALUE."""
-        given = dict(assignment.split("=", 1) for assignment in parameters or overrides(endpoint_url))
-        deploy(endpoint_url, template or self.template(), lambda it: self._archive(it).read_bytes(), given, name)
+        given = dict(assignment.split("=", 1) for assignment in parameters or overrides(endpoint.url))
+        deploy(endpoint, template or self.template(), lambda it: self._archive(it).read_bytes(), given, name)
 
 
 def digest(project: Path, sources: Sequence[Path | str]) -> str:

@@ -58,9 +58,4 @@ class CommandLine:
 
     def by_name(self) -> dict[str, str]:
         """The environment with which --stack finds this stack, as it finds one in AWS."""
-        return {
-            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
-            "AWS_REGION": self.stack.region,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-        }
+        return self.stack.endpoint.environment()

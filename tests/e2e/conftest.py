@@ -53,7 +53,7 @@ def stack(current_build: Built) -> Iterator[Stack]:
         yield Stack(**json.loads(Path(path).read_text()))
         return
     with emulating(free_port(), FOLDER) as emulator:
-        current_build.deploy(emulator.url)
+        current_build.deploy(emulator)
         with described(emulator, FOLDER) as stack:
             yield stack
             afterwards.check(stack, FOLDER)

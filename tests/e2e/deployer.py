@@ -4,13 +4,13 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from local.stack import LOCAL
 from tests.e2e.api import Api
-from waitpoints_local.stack import DECISIONS, REGION, Emulator, client, describe
+from waitpoints_local.stack import DECISIONS, REGION, Emulator, describe
 
 EVERYTHING = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
 """The policy of an administrator."""
@@ -50,8 +50,7 @@ def deploys_with_enter_and_again(folder: Path, deployer: Deployer) -> None:
     """`sam deploy --guided` makes a stack that works, with Enter for each answer, and `sam deploy` finds nothing to change."""
     guided = deployer.sam(folder, "deploy", "--guided", answers=ENTERS)
     assert guided.returncode == 0, guided.stdout + guided.stderr
-    stack = replace(describe(deployer.emulator), api_url=deployer.emulator.url)  # it would be API Gateway's own
-    assert Api(stack).create()["id"].startswith("waitpoint_")
+    assert Api(describe(deployer.emulator)).create()["id"].startswith("waitpoint_")
     again = deployer.sam(folder, "deploy")
     assert again.returncode == 0, again.stdout + again.stderr
     assert "authentication" not in guided.stdout + again.stdout
@@ -60,12 +59,12 @@ def deploys_with_enter_and_again(folder: Path, deployer: Deployer) -> None:
 
 def limited_to(name: str, policy: dict[str, Any], emulator: Emulator) -> dict[str, str]:
     """Return credentials of a new role that may do what a policy says, and no more."""
-    iam = client(emulator.url, "iam")
+    iam = emulator.client("iam")
     trust = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
     document = json.dumps({"Version": "2012-10-17", "Statement": [trust]})
     arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"]
     iam.put_role_policy(RoleName=name, PolicyName="deploys", PolicyDocument=json.dumps(policy))
-    session = client(emulator.url, "sts").assume_role(RoleArn=arn, RoleSessionName="deploys")["Credentials"]
+    session = emulator.client("sts").assume_role(RoleArn=arn, RoleSessionName="deploys")["Credentials"]
     return {
         "AWS_ACCESS_KEY_ID": session["AccessKeyId"],
         "AWS_SECRET_ACCESS_KEY": session["SecretAccessKey"],

@@ -27,7 +27,7 @@ class Durable:
         self._built = Built(BUILDS / "durable", EXAMPLE, SOURCES)
         names = {"CreateFunctionName": stack.create_function_name, "WaitFunctionName": stack.wait_function_name}
         parameters = [f"{parameter}={name}" for parameter, name in names.items()]
-        self._built.deploy(stack.endpoint_url, name=NAME, parameters=parameters)
+        self._built.deploy(stack.endpoint, name=NAME, parameters=parameters)
         [described] = stack.client("cloudformation").describe_stacks(StackName=NAME)["Stacks"]
         self.outputs: dict[str, str] = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
         self.approval = self.outputs["Approval"]

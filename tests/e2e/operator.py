@@ -22,10 +22,7 @@ class Operator:
         environment = {
             **os.environ,
             "STACK": self.stack.stack_name,
-            "AWS_ENDPOINT_URL": self.stack.endpoint_url,
-            "AWS_DEFAULT_REGION": self.stack.region,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
+            **self.stack.endpoint.environment(),
             **variables,
         }
         return subprocess.Popen(

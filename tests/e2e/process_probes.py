@@ -1,5 +1,6 @@
 """How MiniStack starts a function's processes without each mend of process_mends.py, and with it, for `mends.py`."""
 
+import hashlib
 import io
 import json
 import re
@@ -14,7 +15,7 @@ from typing import Any
 from unittest.mock import patch
 
 from ministack.core import iam_evaluator, lambda_runtime
-from ministack.services import apigateway, lambda_svc
+from ministack.services import apigateway, lambda_svc, sts
 
 from waitpoints_local import fork_server, process_mends
 
@@ -147,7 +148,21 @@ STARTS: tuple[list[Callable[[], bool]], Callable[[], Any]] = (
     [waiting_calls_take_a_process_that_becomes_free],
     lambda: process_mends.start_few_at_once(lambda_svc, lambda_runtime, 2),
 )
+
+
+def nobody_can_compute_a_functions_credentials() -> bool:
+    digest = hashlib.sha256(f"{CONFIG['FunctionArn']}:{CONFIG['Role']}".encode()).hexdigest()
+    given = lambda_runtime.execution_credentials(CONFIG)
+    assert given == lambda_svc.execution_credentials(CONFIG)
+    assert sts._sessions[given["AWS_ACCESS_KEY_ID"]]["Arn"].endswith(":assumed-role/starts/starts")
+    return str(given["AWS_ACCESS_KEY_ID"]) != f"ASIA{digest[:16].upper()}"
+
+
 PROBES: dict[str, tuple[list[Callable[[], bool]], Callable[[], Any]]] = {
+    "give_roles_random_credentials": (
+        [nobody_can_compute_a_functions_credentials],
+        lambda: process_mends.give_roles_random_credentials(lambda_svc, lambda_runtime),
+    ),
     "unpack_once": (
         [every_process_reads_the_same_files],
         lambda: process_mends.unpack_once(lambda_runtime, Path(tempfile.mkdtemp())),

@@ -39,7 +39,7 @@ def mended(stack: Stack) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def with_channels(stack: Stack) -> Iterator[None]:
-    verify_sender(stack.endpoint_url, MAIL_FROM)
+    verify_sender(stack.endpoint, MAIL_FROM)
     with given(stack, "EventBusName", "default"), given(stack, "MailFrom", MAIL_FROM):
         yield
 

@@ -51,10 +51,13 @@ class Browser:
         """Open the page with this job. Returns its report."""
         reports: queue.Queue[dict[str, Any]] = queue.Queue()
         self.seen.clear()
-        with serving(self._carrier()) as api_url, serving(self._site({"apiUrl": api_url, **job}, reports)) as page_url:
+        with (
+            serving(carrier(self.stack.api_url, self.seen)) as api_url,
+            serving(self._site({"apiUrl": api_url, **job}, reports)) as page_url,
+        ):
             assert urlsplit(page_url).netloc != urlsplit(api_url).netloc
             self.origin = page_url
-            with self._chromium(page_url):
+            with browsing(self.executable, self.folder, page_url):
                 return reports.get(timeout=PATIENCE)
 
     def _site(self, job: dict[str, Any], reports: "queue.Queue[dict[str, Any]]") -> type[BaseHTTPRequestHandler]:
@@ -75,39 +78,6 @@ class Browser:
 
         return Site
 
-    def _carrier(self) -> type[BaseHTTPRequestHandler]:
-        api, seen = urlsplit(self.stack.api_url), self.seen
-
-        class Carrier(Quiet):
-            def carry(self) -> None:
-                assert api.hostname
-                body, headers = self.read_body(), {name.lower(): value for name, value in self.headers.items()}
-                onward = HTTPConnection(api.hostname, api.port, timeout=PATIENCE)
-                onward.request(self.command, self.path, body, headers)
-                answer = onward.getresponse()
-                content = answer.read()
-                answered = {name.lower(): value for name, value in answer.getheaders()}
-                seen.append(Seen(self.command, self.path, headers, answer.status, answered))
-                hop = ("content-length", "transfer-encoding", "connection", "date", "server")
-                self.reply(answer.status, {name: value for name, value in answered.items() if name not in hop}, content)
-
-            do_GET = do_POST = do_OPTIONS = carry
-
-        return Carrier
-
-    @contextmanager
-    def _chromium(self, url: str) -> Iterator[None]:
-        command = [self.executable, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        command += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
-        command += ["--no-proxy-server", f"--user-data-dir={self.folder}", "--remote-debugging-port=0", url]
-        quiet = subprocess.DEVNULL
-        process = subprocess.Popen(command, start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet)
-        try:
-            yield
-        finally:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-
 
 class Quiet(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -124,6 +94,43 @@ class Quiet(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         return
+
+
+def carrier(url: str, seen: list[Seen]) -> type[BaseHTTPRequestHandler]:
+    """A proxy of what serves at a URL, which notes each request."""
+    target = urlsplit(url)
+
+    class Carrier(Quiet):
+        def carry(self) -> None:
+            assert target.hostname
+            body, headers = self.read_body(), {name.lower(): value for name, value in self.headers.items()}
+            onward = HTTPConnection(target.hostname, target.port, timeout=PATIENCE)
+            onward.request(self.command, self.path, body, headers)
+            answer = onward.getresponse()
+            content = answer.read()
+            answered = {name.lower(): value for name, value in answer.getheaders()}
+            seen.append(Seen(self.command, self.path, headers, answer.status, answered))
+            hop = ("content-length", "transfer-encoding", "connection", "date", "server")
+            self.reply(answer.status, {name: value for name, value in answered.items() if name not in hop}, content)
+
+        do_GET = do_POST = do_OPTIONS = carry
+
+    return Carrier
+
+
+@contextmanager
+def browsing(executable: str, folder: Path, url: str, *options: str) -> Iterator[None]:
+    """Have a page open in Chromium."""
+    command = [executable, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
+    command += ["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command += ["--no-proxy-server", f"--user-data-dir={folder}", "--remote-debugging-port=0", *options, url]
+    quiet = subprocess.DEVNULL
+    process = subprocess.Popen(command, start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet)
+    try:
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
 
 @contextmanager

@@ -17,7 +17,7 @@ UNCHECKED = 1  # the flags of bytecode that Python loads without checking its so
 
 def build(folder: Path, *arguments: str) -> Path:
     folder.mkdir()
-    sam("build", "--no-cached", *arguments, endpoint_url="", folder=folder)
+    sam("build", "--no-cached", *arguments, folder=folder)
     return folder / "build"
 
 
@@ -54,6 +54,6 @@ def test_every_module_has_bytecode_with_its_path_on_lambda(built: Path) -> None:
 def test_sam_deploys_what_it_has_built(current_build: Built, tmp_path: Path) -> None:
     with emulating(free_port(), tmp_path) as emulator:
         given = ["--parameter-overrides", *overrides(emulator.url)]
-        sam("deploy", *given, endpoint_url=emulator.url, folder=current_build.folder)
+        sam("deploy", *given, endpoint=emulator, folder=current_build.folder)
         with described(emulator, tmp_path) as stack:
             assert Api(stack).create()["id"].startswith("waitpoint_")

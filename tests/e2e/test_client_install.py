@@ -120,8 +120,7 @@ def test_the_shell_lines_of_the_readme_run_in_a_clean_environment(shell: Shell) 
 
 @pytest.mark.thorough  # it installs three times
 def test_an_extra_adds_what_it_is_for(shell: Shell, stack: Stack) -> None:
-    credentials = "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test"
-    account = f"AWS_ENDPOINT_URL={stack.endpoint_url} AWS_REGION={stack.region} {credentials}"
+    account = " ".join(f"{name}={value}" for name, value in stack.endpoint.environment().items())
     lookup = f"from waitpoints_client import Waitpoints; print(Waitpoints(stack='{stack.stack_name}').create().id)"
     printed = shell.run(f'pip install -q "./clients/python[aws]" && {account} python -c "{lookup}"')
     assert re.fullmatch(r"waitpoint_\w+\n", printed)

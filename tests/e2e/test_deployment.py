@@ -35,7 +35,7 @@ def second(stack: Stack, current_build: Built) -> Iterator[dict[str, str]]:
 
 
 def deploy_second(stack: Stack, build: Built, *parameters: str) -> None:
-    build.deploy(stack.endpoint_url, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *OPTIONS, *parameters])
+    build.deploy(stack.endpoint, name=SECOND, parameters=[f"Architecture={ARCHITECTURE}", *OPTIONS, *parameters])
 
 
 def outputs_of_second(stack: Stack) -> dict[str, str]:

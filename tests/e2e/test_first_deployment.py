@@ -13,7 +13,7 @@ from tests.e2e.deployer import EVERYTHING, Deployer, decided, deploys_with_enter
 from tests.e2e.place import LEFT_OUT
 from tests.support.deployer_policy import deployer_policy, without
 from waitpoints_local.deployment import ARTIFACT
-from waitpoints_local.stack import ARCHITECTURE, clean_environment, client, free_port
+from waitpoints_local.stack import ARCHITECTURE, clean_environment, free_port
 
 
 def project(build: Built, folder: Path) -> Path:
@@ -29,7 +29,7 @@ def test_nothing_but_enter_deploys_with_the_rights_of_the_page(current_build: Bu
     """Without those on SAM's own stack SAM takes it for missing, and tries to make it."""
     folder = project(current_build, tmp_path / "project")
     with emulating(free_port(), tmp_path) as emulator:
-        account = client(emulator.url, "sts").get_caller_identity()["Account"]
+        account = emulator.client("sts").get_caller_identity()["Account"]
         policy = deployer_policy(account, "waitpoints")
         less = limited_to("less", without(policy, "stack/aws-sam-cli-managed-default"), emulator)
         refused = Deployer(emulator, tmp_path / "home", less).sam(folder, "deploy")

@@ -14,22 +14,22 @@ from local.stack import LOCAL, emulating
 from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
 from tests.e2e.permissions import physical_name
-from waitpoints_local.stack import Stack, describe, free_port
+from waitpoints_local.stack import Endpoint, Stack, describe, free_port
 
 FOLDER = LOCAL / "e2e-gradual"
 
 
-def release(url: str, built: Built, name: str) -> None:
+def release(endpoint: Endpoint, built: Built, name: str) -> None:
     """Deploy the build as for prod, as the release of this name."""
     text = deploy.gradual(built.template(), "AllAtOnce", name)
-    built.deploy(url, template=re.sub(r"(DeploymentPreference: \{)", r"\1Enabled: false, ", text))
+    built.deploy(endpoint, template=re.sub(r"(DeploymentPreference: \{)", r"\1Enabled: false, ", text))
 
 
 @pytest.fixture(scope="module")
 def stack(current_build: Built) -> Iterator[Stack]:
     """A stack of its own: its functions have aliases, which no update adds to those of a running one."""
     with emulating(free_port(), FOLDER) as emulator:
-        release(emulator.url, current_build, "first")
+        release(emulator, current_build, "first")
         yield describe(emulator)
 
 
@@ -61,7 +61,7 @@ def test_a_stack_of_aliases_works_and_a_new_release_goes_live(stack: Stack, curr
     assert api.result(timed_out) == ("FAILED", "WaitpointTimeoutError")  # the stream and the timers invoke the aliases
     assert live(stack, "AcceptCallback") == "1"
 
-    release(stack.endpoint_url, current_build, "second")
+    release(stack.endpoint, current_build, "second")
 
     assert {live(stack, function) for function in ("AcceptCallback", "ResumeWaiters", "ExpireTokens")} == {"2"}
     assert tried(stack) == {"StartTimers": "2", "Doctor": "2"}

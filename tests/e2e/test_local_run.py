@@ -22,6 +22,9 @@ from waitpoints_local.stack import LocalError, Stack, free_port
 PATIENCE = 300  # seconds, in which another process may build first
 KEYS = {
     "api_url",
+    "public_url",
+    "access_key_id",
+    "secret_access_key",
     "api_key",
     "endpoint_url",
     "region",

@@ -9,13 +9,13 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
+from waitpoints_client import local_stacks
 
 from in_process.api_gateway import TOKENS
 from local.stack import emulating
@@ -25,7 +25,7 @@ from tests.e2e.api import PATIENCE, Api
 from tests.e2e.built import Built
 from waitpoints_local import slack_stand_in
 from waitpoints_local.slack_stand_in import Message, Workspace
-from waitpoints_local.stack import Stack, client, described, free_port, overrides
+from waitpoints_local.stack import Stack, described, free_port, overrides
 
 FOLDER = place.FOLDER / "notices"
 SENDER = "approvals@example.com"
@@ -64,7 +64,7 @@ class Office:
 
     def mails(self, token: dict[str, Any]) -> list[EmailMessage]:
         """The mails about a token, in their order."""
-        with urlopen(f"{self.stack.endpoint_url}/_ministack/ses/messages") as answer:
+        with local_stacks.ask_emulator(asdict(self.stack), "/_ministack/ses/messages") as answer:
             sent = [record for records in json.load(answer)["messages"].values() for record in records]
         parsed = [message_from_bytes(base64.b64decode(record["Raw"]), policy=policy.default) for record in sent]
         return [mail for mail in parsed if token["id"] in text_of(mail)]
@@ -109,8 +109,8 @@ def link_in(mail: EmailMessage) -> str:
 @pytest.fixture(scope="module")
 def office(current_build: Built) -> Iterator[Office]:
     with emulating(free_port(), FOLDER) as emulator, slack_stand_in.serving() as workspace:
-        client(emulator.url, "sesv2").create_email_identity(EmailIdentity=SENDER)
-        current_build.deploy(emulator.url, parameters=(*overrides(emulator.url), *CHANNELS))
+        emulator.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+        current_build.deploy(emulator, parameters=(*overrides(emulator.url), *CHANNELS))
         with described(emulator, FOLDER) as stack:
             slack_stand_in.connect(stack, workspace)
             yield Office(stack, Api(stack), workspace)

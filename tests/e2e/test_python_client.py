@@ -44,7 +44,7 @@ def served(stack: Stack) -> Served:
 
 def test_a_stack_is_found_by_its_name(stack: Stack, connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint_url)
-    session = boto3.Session("test", "test", region_name=stack.region)
+    session = boto3.Session(stack.access_key_id, stack.secret_access_key, region_name=stack.region)
 
     with Waitpoints.from_stack(stack.stack_name, session=session) as waitpoints:
         token = waitpoints.create()

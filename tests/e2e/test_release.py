@@ -23,7 +23,7 @@ from tests.e2e.deployer import EVERYTHING, Deployer, deploys_with_enter_and_agai
 from tests.e2e.operator import Operator
 from tests.e2e.place import LEFT_OUT
 from tests.support.processed_template import process
-from waitpoints_local.stack import ARCHITECTURE, Emulator, client, described, free_port
+from waitpoints_local.stack import ARCHITECTURE, Emulator, described, free_port
 
 pytestmark = pytest.mark.thorough  # it builds everything twice
 
@@ -124,7 +124,7 @@ def test_an_archive_deploys_with_nothing_but_enter(unpacked: dict[str, Path], tm
 
 
 def stacks(emulator: Emulator) -> dict[str, str]:
-    found = client(emulator.url, "cloudformation").describe_stacks()["Stacks"]
+    found = emulator.client("cloudformation").describe_stacks()["Stacks"]
     return {stack["StackName"]: stack["StackStatus"] for stack in found if stack["StackName"] == "waitpoints"}
 
 

@@ -14,7 +14,7 @@ import pytest
 from local.stack import ROOT, on_path
 from waitpoints_local import serving
 from waitpoints_local.deployment import deploy
-from waitpoints_local.stack import LocalError, free_port, is_serving
+from waitpoints_local.stack import Endpoint, LocalError, free_port, is_serving
 
 OUTPUTS = "StateMachineArn ApiUrl ApiId TableName WaitFunctionName CreateFunctionName OutputBucketName"
 TEMPLATE = """
@@ -84,7 +84,7 @@ def test_stacks_outlive_who_started_them_until_they_are_ended(folder: Folder) ->
     assert second["api_key"] != started["api_key"]
     assert {one.port for one in serving.find_all(folder.path)} == {port, other}
     assert folder.described() == third["endpoint_url"]
-    says_why_a_stack_cannot_be_made(third["endpoint_url"])
+    says_why_a_stack_cannot_be_made(Endpoint(*(third[name] for name in ENDPOINT)))
 
     assert serving.down(other, folder.path)
     assert folder.described() == second["endpoint_url"]
@@ -94,14 +94,17 @@ def test_stacks_outlive_who_started_them_until_they_are_ended(folder: Folder) ->
     assert living(second["process"]) + living(third["process"]) == []
 
 
-def says_why_a_stack_cannot_be_made(endpoint_url: str) -> None:
+ENDPOINT = ("endpoint_url", "access_key_id", "secret_access_key")
+
+
+def says_why_a_stack_cannot_be_made(endpoint: Endpoint) -> None:
     for template, why in {
         "Parameters: {Needed: {Type: String}}\nResources: {Queue: {Type: AWS::SQS::Queue}}": "Needed",
         "Resources: {Thing: {Type: AWS::Nothing::Here}}": "AWS::Nothing::Here",
         "Resources: {Link: {Type: AWS::Lambda::Url, Properties: {TargetFunctionArn: none}}}": "Link: .*none",
     }.items():
         with pytest.raises(LocalError, match=f"The stack was not deployed: .*{why}"):
-            deploy(endpoint_url, template, lambda _: b"", {}, f"refused-{abs(hash(why))}")
+            deploy(endpoint, template, lambda _: b"", {}, f"refused-{abs(hash(why))}")
 
 
 def living(group: int) -> list[int]:

@@ -44,7 +44,7 @@ def outcomes(lines: dict[str, Line], outcome: str) -> set[str]:
 
 @contextmanager
 def with_channels(stack: Stack) -> Iterator[None]:
-    verify_sender(stack.endpoint_url, MAIL_FROM)
+    verify_sender(stack.endpoint, MAIL_FROM)
     with given(stack, "EventBusName", "default"), given(stack, "MailFrom", MAIL_FROM):
         yield
 

@@ -75,7 +75,7 @@ class Deployment:
         folder = BUILDS / previous.PREVIOUS[:12]
         self._emulator = emulator
         self.previous, self.current = Built(folder, previous.checkout(folder / "source")), current
-        self.previous.deploy(emulator.url)
+        self.previous.deploy(emulator)
         self.api = Api(describe(emulator))
         self.machines, self.durable = Machines(self.api), Durable(self.api.stack)
         assert self.api.request("PUT", "/api/v1/endpoints/upgrade", ENDPOINT).status == 200
@@ -85,7 +85,7 @@ class Deployment:
         with Load(self.api, self.machines.wait) as load:
             load.wait_until_it_runs()
             began = time.monotonic()
-            version.deploy(self._emulator.url)
+            version.deploy(self._emulator)
             seconds = time.monotonic() - began
         stack = describe(self._emulator)
         assert (stack.api_url, stack.api_key) == (self.api.stack.api_url, self.api.stack.api_key)

@@ -77,7 +77,7 @@ class Execution:
 
 @pytest.fixture
 def local(stack: MotoStack, step_functions: FakeStepFunctions) -> OnMoto:
-    return OnMoto("waitpoints", boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, stack)
+    return OnMoto("waitpoints", boto3.Session(), {"endpoint_url": "http://127.0.0.1:1"}, {}, stack)
 
 
 @pytest.fixture

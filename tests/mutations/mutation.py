@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.stages import OF_ALL_ELSE, OF_THE_STACK
 
 LIST = Path(__file__).with_name("mutations.toml")
-MUTATED = ("functions", "clients/python/src", "template.yaml")
+MUTATED = ("functions", "clients/python/src", "clients/local/src", "template.yaml")
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.error import HTTPError
 
 import pytest
 from slack_sdk.signature import SignatureVerifier
@@ -47,6 +48,17 @@ def call(workspace: Workspace, method: str, body: dict[str, Any], token: str = B
 
 def plain(text: str) -> dict[str, Any]:
     return {"type": "plain_text", "text": text}
+
+
+@pytest.mark.parametrize(
+    "led", [{"host": "evil.example:8788"}, {"origin": "http://evil.example"}, {"sec-fetch-site": "same-site"}]
+)
+def test_a_web_page_of_another_site_posts_nothing(workspace: Workspace, led: dict[str, str]) -> None:
+    headers = {"authorization": f"Bearer {BOT_TOKEN}", **led}
+    body = json.dumps({"channel": "#deploys", "text": "Hello"}).encode()
+    with pytest.raises(HTTPError, match="403"):
+        urllib.request.urlopen(urllib.request.Request(f"{workspace.api_url}/chat.postMessage", body, headers), timeout=30)
+    assert (workspace.calls, workspace.messages) == ([], [])
 
 
 def actions(*elements: dict[str, Any]) -> dict[str, Any]:

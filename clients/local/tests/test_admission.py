@@ -52,7 +52,10 @@ def ask(path: str = "/", *, kind: str = "http", **headers: str | list[str]) -> t
         sent.append(message)
 
     async def serve() -> None:
-        await admission.admit(emulator, leads_to_api)({"type": kind, "path": path, "headers": pairs}, receive, send)
+        hosts = admission.Hosts("abc.tunnel.example")
+        await admission.admit(emulator, emulator, leads_to_api, hosts)(
+            {"type": kind, "path": path, "headers": pairs}, receive, send
+        )
 
     asyncio.run(serve())
     if sent[0]["type"] == "websocket.close":
@@ -117,6 +120,15 @@ def test_a_page_may_call_the_api(led: dict[str, Any]) -> None:
 @pytest.mark.parametrize("path", OWN)
 def test_a_domain_leads_to_nothing_but_the_api(path: str) -> None:
     assert ask(path, host=DOMAIN)[0] == 403
+
+
+def test_one_more_host_leads_to_the_api_alone() -> None:
+    for host in ("abc.tunnel.example", "ABC.tunnel.example:443"):
+        assert ask(API, host=host, origin="http://evil.example")[0] == 200
+        for path in OWN:
+            assert ask(path, host=host)[:2] == (403, {"message": admission.OTHER_HOST})
+    for other in ("abcXtunnel.example", "x.abc.tunnel.example", "abc.tunnel.example.evil.example"):
+        assert ask(API, host=other)[0] == 403
 
 
 def test_no_page_opens_a_websocket() -> None:

@@ -13,7 +13,7 @@ from waitpoints_local.stack import LocalError, Stack, file_of, lock_of, write
 from waitpoints_local.turns import hold
 
 OUTPUTS = {it.name: "http://127.0.0.1:9001" for it in fields(Stack)}
-STACK = serving.Served(**OUTPUTS, version=__version__, parameters={"BrandName": "Acme"}, process=1)
+STACK = serving.Served(**OUTPUTS, version=__version__, parameters={"BrandName": "Acme"}, host="", process=1)
 
 
 @pytest.fixture(autouse=True)

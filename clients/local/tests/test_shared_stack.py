@@ -18,11 +18,14 @@ from waitpoints_local.shared_stack import shared
 from waitpoints_local.stack import Stack
 
 NAMES = (
-    "api_url api_key endpoint_url region stack_name table_name state_machine_arn wait_function_name create_function_name "
+    "api_url public_url api_key endpoint_url access_key_id secret_access_key "
+    "region stack_name table_name state_machine_arn wait_function_name create_function_name "
     "complete_function_name output_bucket machine_role_arn"
 )
-STACK = Stack(**{**dict.fromkeys(NAMES.split(), "a"), "endpoint_url": "http://127.0.0.1:4321"})
-SERVED = Served(**vars(STACK), version="1", parameters={}, process=7)
+STACK = Stack(
+    **{**dict.fromkeys(NAMES.split(), "a"), "api_url": "http://127.0.0.1:4321", "endpoint_url": "http://127.0.0.1:4321"}
+)
+SERVED = Served(**vars(STACK), version="1", parameters={}, host="", process=7)
 OTHER_PROCESS = """
 import sys
 from waitpoints_local import shared_stack

@@ -1,11 +1,13 @@
 """Which file describes the local stack, and where `waitpoints up` may write one."""
 
+import json
 import tempfile
 from pathlib import Path
 
 import pytest
 
 from waitpoints_client import local_stacks
+from waitpoints_client.local_stacks import NotBelieved
 
 
 @pytest.fixture(autouse=True)
@@ -78,3 +80,68 @@ def test_a_file_that_others_could_have_written_is_not_believed(tmp_path: Path, m
     second.rmdir()
     second.symlink_to(describe(tmp_path / "elsewhere").parent)
     assert local_stacks.find() is None
+
+
+def test_a_clone_of_somebody_else_is_passed_over_and_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As git does: CVE-2022-24765."""
+    left, own = describe(tmp_path / ".local"), describe(tmp_path / "state" / "waitpoints")
+    monkeypatch.setattr(local_stacks, "_user", lambda: own.stat().st_uid + 1)
+    assert local_stacks.find() is None
+    assert str(left) in local_stacks.nowhere()
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    left.parent.chmod(0o777)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert local_stacks.find() == own
+
+
+URL = "http://127.0.0.1:8787"
+
+
+@pytest.mark.parametrize(
+    ("of_folder", "of_file", "is_believed"),
+    [(0o755, 0o644, True), (0o700, 0o600, True), (0o775, 0o600, False), (0o757, 0o600, False), (0o700, 0o660, False)],
+)
+def test_a_file_is_believed_if_nobody_else_can_have_written_it(
+    tmp_path: Path, of_folder: int, of_file: int, is_believed: bool
+) -> None:
+    file = describe(tmp_path / "folder")
+    file.write_text(json.dumps({"api_url": URL, "endpoint_url": URL}))
+    file.parent.chmod(of_folder)
+    file.chmod(of_file)
+    if is_believed:
+        assert local_stacks.read(file)["api_url"] == URL
+    else:
+        with pytest.raises(NotBelieved, match=r"is not yours, or others can write to it"):
+            local_stacks.read(file)
+
+
+def test_a_file_of_another_user_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = describe(tmp_path / "folder")
+    monkeypatch.setattr(local_stacks, "_user", lambda: file.stat().st_uid + 1)
+    with pytest.raises(NotBelieved, match="is not yours"):
+        local_stacks.read(file)
+
+
+@pytest.mark.parametrize("name", ["api_url", "endpoint_url"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://evil.example:8787",
+        "https://secretsmanager.us-east-1.amazonaws.com",
+        "http://127.0.0.1.evil.example",
+        "http://127.0.0.1@evil.example",
+        "http://evil.example\\@127.0.0.1",
+        "http://127.0.0.1:8787/elsewhere",
+        "http://169.254.169.254",
+        "",
+    ],
+)
+def test_a_file_that_leads_elsewhere_is_not_believed(tmp_path: Path, name: str, url: str) -> None:
+    file = describe(tmp_path / "folder")
+    for own in (URL, "http://localhost:8787", "http://[::1]:8787/"):
+        file.write_text(json.dumps({"api_url": own, "endpoint_url": own}))
+        assert local_stacks.read(file)
+    file.write_text(json.dumps({"api_url": URL, "endpoint_url": URL, name: url}))
+    with pytest.raises(NotBelieved, match=f"its {name} leads elsewhere than to this machine"):
+        local_stacks.read(file)

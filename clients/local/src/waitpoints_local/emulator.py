@@ -11,7 +11,8 @@ functions log, `mail_mends.py` what is kept of mails, and `time_mends.py` how an
 
 Usage: python -m waitpoints_local.emulator PORT API_ID_FILE PARENT_PID DECISIONS_FILE LOCK_FILE [OUTLIVES_FILE]. The deploying
 process writes the first file, the emulator the second one. It locks the third one as long as it lives. It ends with its
-parent, unless the last file exists then.
+parent, unless the last file exists then. Its environment has the root user's AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY,
+and may have WAITPOINTS_HOST, one more name at which the API answers.
 """
 
 import asyncio
@@ -45,7 +46,8 @@ from waitpoints_local import (
     throttle,
     time_mends,
 )
-from waitpoints_local.admission import API_BY_PATH, API_PATHS, App, LeadsToApi, Scope
+from waitpoints_local.admission import API_BY_PATH, API_PATHS, ONE_MORE_HOST, App, Hosts, LeadsToApi, Scope
+from waitpoints_local.callers import FindFailure, KeyPair, known_only
 from waitpoints_local.turns import hold
 
 WORKERS = 2 + 2 * (os.cpu_count() or 1)
@@ -54,13 +56,13 @@ _LAST_LINE_OF_TRACE = re.compile(r"^(?:\w+\.)*?((?:(?:Lambda|States)\.)?[A-Za-z_
 """A module's name comes before an exception's, unless a function has called the exception as AWS calls its own errors."""
 
 
-def with_api_at_root(app: App, api_id_file: Path) -> App:
+def with_api_at_root(app: App, api_id_file: Path, hosts: Hosts) -> App:
     """Serve the API of the file at this machine's root, not at that of another API's name."""
 
     async def serve(scope: Scope, receive: Any, send: Any) -> None:
         is_of_api = scope["type"] == "http" and scope["path"].startswith(API_PATHS)
         host = dict(scope["headers"]).get(b"host", b"").decode("latin-1") if is_of_api else ""
-        if is_of_api and admission.is_of_machine(host) and api_id_file.exists():
+        if is_of_api and hosts.have(host) and api_id_file.exists():
             prefix = f"{API_BY_PATH}{api_id_file.read_text()}/$default"
             scope = {**scope, "path": prefix + scope["path"], "raw_path": prefix.encode() + scope["raw_path"]}
         await app(scope, receive, send)
@@ -558,8 +560,8 @@ def end_with_parent(parent: int, unless: str = "") -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a list, and no step of it is another's
-    """Return MiniStack with every mend, in the order in which they must be made, and how it finds an API."""
+def _mended(decisions: Path) -> tuple[App, LeadsToApi, FindFailure]:  # noqa: PLR0915 - a list, and no step of it is another's
+    """Return MiniStack with every mend, in the order in which they must be made, how it finds an API, and whom it refuses."""
     from ministack import app as app_module  # noqa: PLC0415 - MiniStack reads its environment on import
     from ministack.core import iam_actions, iam_evaluator, lambda_runtime  # noqa: PLC0415 - as above
     from ministack.core.concurrency import esm_wake  # noqa: PLC0415 - as above
@@ -574,6 +576,8 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a lis
         stepfunctions,
     )
     from ministack.services.cloudformation import provisioners, stacks  # noqa: PLC0415 - as above
+
+    from waitpoints_local.signatures import find_failure  # noqa: PLC0415 - it imports MiniStack
 
     count_as_tls(app_module)
     record_decisions(iam_evaluator, decisions)
@@ -597,6 +601,7 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a lis
     process_mends.unpack_once(lambda_runtime, Path(tempfile.gettempdir()) / "unpacked")
     process_mends.fork_processes(lambda_runtime)
     process_mends.answer_when_the_log_has_ended(lambda_runtime)
+    process_mends.give_roles_random_credentials(lambda_svc, lambda_runtime)
     process_mends.parse_once(iam_evaluator, apigateway)
     database_mends.read_expressions_once(dynamodb)
     database_mends.read_numbers_once(dynamodb)
@@ -628,28 +633,33 @@ def _mended(decisions: Path) -> tuple[App, LeadsToApi]:  # noqa: PLR0915 - a lis
     def leads_to_api(host: str, path: str) -> Any:
         return app_module._parse_execute_api_url(host, path) or app_module._resolve_custom_domain_request(host, path)
 
-    return clocked, leads_to_api
+    return clocked, leads_to_api, find_failure
 
 
 def main() -> None:
     port, parent = sys.argv[1], int(sys.argv[3])
     api_id_file, decisions, lock_file = (Path(sys.argv[place]) for place in (2, 4, 5))
+    os.umask(0o077)
     hold(lock_file)
     os.environ.update(GATEWAY_PORT=port, BIND_HOST="127.0.0.1", AUTH="true", LOG_LEVEL="WARNING")
+    os.environ["IOT_MTLS_ENABLED"] = "0"  # which would listen on all interfaces
     os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"  # functions inherit LOG_LEVEL, which is meant for MiniStack
     end_with_parent(parent, *sys.argv[6:])
 
     from hypercorn.asyncio import serve  # noqa: PLC0415 - after the environment is set, as MiniStack
     from hypercorn.config import Config  # noqa: PLC0415 - as above
 
-    app, leads_to_api = _mended(decisions)
+    app, leads_to_api, find_failure = _mended(decisions)
+    root = KeyPair(os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_SECRET_ACCESS_KEY"])
     config = Config()
     config.bind = [f"127.0.0.1:{port}"]
     config.keep_alive_timeout = 75
     config.backlog = 1024
     throttled = with_throttled_resumes(app, throttle.file_of(api_id_file.parent, int(port)))
-    admitted = admission.admit(throttled, leads_to_api)  # which sees the paths that MiniStack gets
-    asyncio.run(serve(with_api_at_root(admitted, api_id_file), config))
+    own = known_only(throttled, root, find_failure)
+    hosts = Hosts(os.environ.get(ONE_MORE_HOST, ""))
+    admitted = admission.admit(throttled, own, leads_to_api, hosts)  # which sees the paths that MiniStack gets
+    asyncio.run(serve(with_api_at_root(admitted, api_id_file, hosts), config))
 
 
 if __name__ == "__main__":

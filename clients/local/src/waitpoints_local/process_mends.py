@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import queue
+import secrets
 import selectors
 import signal
 import socket
@@ -84,6 +85,19 @@ def answer_when_the_log_has_ended(lambda_runtime: Any) -> None:
         return "\n".join(lines)
 
     lambda_runtime.Worker._drain_stderr_bounded = drain_to_the_end
+
+
+def give_roles_random_credentials(lambda_svc: Any, lambda_runtime: Any) -> None:
+    """Give functions credentials that nobody can compute, as AWS does.
+
+    MiniStack 1.5.33 derives them from the ARNs of the function and its role, which are no secrets.
+    """
+    derive, salt = lambda_runtime.execution_credentials, secrets.token_hex(16)
+
+    def derive_from_a_secret(config: Any) -> Any:
+        return derive({**config, "FunctionArn": f"{config.get('FunctionArn', '')}:{salt}"})
+
+    lambda_svc.execution_credentials = lambda_runtime.execution_credentials = derive_from_a_secret
 
 
 def parse_once(iam_evaluator: Any, apigateway: Any) -> None:

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,10 +26,10 @@ from waitpoints_local.stack import (
     Program,
     Stack,
     Step,
+    check_host,
     clean,
     describe,
     emulating,
-    emulator_in,
     end,
     file_of,
     free_port,
@@ -53,6 +53,8 @@ class Served(Stack):
     version: str
     parameters: dict[str, str]
     """What it was asked for, by names of the template's parameters."""
+    host: str
+    """One more at which its API answers."""
     process: int
     """The emulator's, which leads all others. 0 if the stack ends with the program that has started it."""
 
@@ -76,18 +78,24 @@ def choose_folder() -> Path:
 
 
 def up(
-    port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, program: Program | None = None
+    port: int,
+    folder: Path,
+    parameters: Mapping[str, str] | None = None,
+    step: Step = str,
+    program: Program | None = None,
+    host: str = "",
 ) -> tuple[Served, bool]:
     """Return the stack on this port, and whether it was started now. It runs until `down`, whatever becomes of this process.
 
     Port 0 is any free one. Raises LocalError, also if a stack of another version or with other parameters runs there.
     """
-    port, parameters = port or free_port(), dict(parameters or {})
+    port, parameters, program = port or free_port(), dict(parameters or {}), replace(program or Program(), host=host)
+    check_host(host)
     with one_at_a_time(folder / "locks" / str(port)):
         if running := find(port, folder):
-            _check_same(running, parameters)
+            _check_same(running, parameters, host)
             return running, False
-        return _start(port, folder, parameters, step, program or Program()), True
+        return _start(port, folder, parameters, step, program), True
 
 
 def find(port: int, folder: Path) -> Served | None:
@@ -115,13 +123,16 @@ def down(port: int, folder: Path) -> bool:
 
 
 @contextmanager
-def serving(port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str) -> Iterator[Served]:
+def serving(
+    port: int, folder: Path, parameters: Mapping[str, str] | None = None, step: Step = str, host: str = ""
+) -> Iterator[Served]:
     """Run a stack until the block ends, however this process ends. Port 0 is any free one."""
     port, parameters = port or free_port(), dict(parameters or {})
     content.check_names(content.template(), parameters)
+    check_host(host)
     try:
-        with _ports_named(), emulating(port, folder / str(port), step) as emulator:
-            stack = _deployed(emulator, parameters, step)
+        with _ports_named(), emulating(port, folder / str(port), step, Program(host=host)) as emulator:
+            stack = _deployed(emulator, parameters, step, host)
             write(stack, folder)
             yield stack
     finally:
@@ -134,9 +145,9 @@ def _start(port: int, folder: Path, parameters: dict[str, str], step: Step, prog
     _forget(port, folder)
     step("Starting the emulator")
     with _ports_named():
-        process = launch(port, folder / str(port), program, file_of(port, folder))
+        process, emulator = launch(port, folder / str(port), program, file_of(port, folder))
     try:
-        stack = _deployed(emulator_in(port, folder / str(port)), parameters, step, process.pid)
+        stack = _deployed(emulator, parameters, step, program.host, process.pid)
         write(stack, folder)
     except BaseException:
         end(process.pid, partial(_has_ended, process))
@@ -154,11 +165,11 @@ def _has_ended(process: subprocess.Popen[bytes], patience: float) -> bool:
     return True
 
 
-def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, process: int = 0) -> Served:
+def _deployed(emulator: Emulator, parameters: Mapping[str, str], step: Step, host: str, process: int = 0) -> Served:
     step("Deploying the stack")
-    deploy_here(emulator.url, content.template(), content.artifact, parameters)
+    deploy_here(emulator, content.template(), content.artifact, parameters)
     described = describe(emulator)
-    return Served(**vars(described), version=__version__, parameters=dict(parameters), process=process)
+    return Served(**vars(described), version=__version__, parameters=dict(parameters), host=host, process=process)
 
 
 def _forget(port: int, folder: Path) -> None:
@@ -167,7 +178,7 @@ def _forget(port: int, folder: Path) -> None:
     remove(port, folder)
 
 
-def _check_same(running: Served, parameters: Mapping[str, str]) -> None:
+def _check_same(running: Served, parameters: Mapping[str, str], host: str) -> None:
     """Raise LocalError unless what runs is what was asked for."""
     other = None
     if running.version != __version__:
@@ -175,6 +186,8 @@ def _check_same(running: Served, parameters: Mapping[str, str]) -> None:
     elif running.parameters != parameters:
         given = " ".join(f"{name}={value}" for name, value in running.parameters.items())
         other = f"with {'the parameters ' + given if given else 'no parameters'}"
+    elif running.host != host:
+        other = f"with {'--host ' + running.host if running.host else 'no --host'}"
     if other:
         ending = f"end it with `waitpoints down --port {running.port}`, or choose another port with --port"
         raise LocalError(f"A stack {other} already runs at {running.api_url}: {ending}")

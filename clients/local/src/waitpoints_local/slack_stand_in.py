@@ -8,6 +8,7 @@ apis/web-api/rate-limits.
 import hashlib
 import hmac
 import json
+import secrets
 import sys
 import threading
 import time
@@ -23,10 +24,11 @@ from urllib.parse import urlencode
 
 from waitpoints_client import local_stacks
 
+from waitpoints_local.admission import reason_to_refuse
 from waitpoints_local.stack import Stack, is_serving
 
 PORT = 8788
-BOT_TOKEN, SIGNING_SECRET = "xoxb-stand-in", "signing-secret-of-the-stand-in"
+BOT_TOKEN, SIGNING_SECRET = f"xoxb-{secrets.token_hex(16)}", secrets.token_hex(16)  # who knows it presses any button
 FUNCTIONS = ("SendNotices", "AnswerSlack")  # that call Slack
 MOST_BLOCKS, MOST_CHARACTERS, MOST_TEXT = 50, 12_000, 40_000
 TEXTS = {"header": 150, "section": 3_000}  # the most characters in a block's text
@@ -237,17 +239,22 @@ def serving(port: int = 0, channels: set[str] | None = None) -> Iterator[Workspa
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             content = self.rfile.read(int(self.headers.get("content-length", 0)))
-            try:
-                asked = self.path, {name.lower(): value for name, value in self.headers.items()}, json.loads(content)
-                status, headers, answer = workspace.answer(*asked)
-            except ValueError:
-                status, headers, answer = 400, {}, {"ok": False, "error": "invalid_json"}
+            pairs = [(name.encode(), value.encode()) for name, value in self.headers.items()]
+            reason = reason_to_refuse({"type": "http", "headers": pairs}, is_for_api=False)
+            status, headers, answer = (403, {}, {"ok": False, "error": reason}) if reason else self._answer(content)
             text = json.dumps(answer).encode()
             self.send_response(status)
             for name, value in {**headers, "content-type": "application/json", "content-length": str(len(text))}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(text)
+
+        def _answer(self, content: bytes) -> Answer:
+            try:
+                given = json.loads(content)
+            except ValueError:
+                return 400, {}, {"ok": False, "error": "invalid_json"}
+            return workspace.answer(self.path, {name.lower(): value for name, value in self.headers.items()}, given)
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -268,14 +275,14 @@ def serving(port: int = 0, channels: set[str] | None = None) -> Iterator[Workspa
 
 def connect(stack: Stack, workspace: Workspace) -> None:
     """Give a stack on this machine the workspace's secrets and address."""
-    secrets, functions, cloudformation = map(stack.client, ("secretsmanager", "lambda", "cloudformation"))
+    manager, functions, cloudformation = map(stack.client, ("secretsmanager", "lambda", "cloudformation"))
     texts = {"SLACK_BOT_TOKEN": BOT_TOKEN, "SLACK_SIGNING_SECRET": SIGNING_SECRET, "TEAMS": f"{workspace.url}/teams"}
     for name, text in texts.items():
         path = f"waitpoints/{stack.stack_name}/channels/{name}"
         try:
-            secrets.create_secret(Name=path, SecretString=text)
-        except secrets.exceptions.ResourceExistsException:
-            secrets.put_secret_value(SecretId=path, SecretString=text)
+            manager.create_secret(Name=path, SecretString=text)
+        except manager.exceptions.ResourceExistsException:
+            manager.put_secret_value(SecretId=path, SecretString=text)
     for resource in FUNCTIONS:
         described = cloudformation.describe_stack_resource(StackName=stack.stack_name, LogicalResourceId=resource)
         name = described["StackResourceDetail"]["PhysicalResourceId"]
@@ -319,7 +326,11 @@ def obey(workspace: Workspace, line: str, url: str) -> str:
 
 def main() -> int:
     file = local_stacks.find()
-    stack = Stack.read(file) if file else None
+    try:
+        stack = Stack.read(file) if file else None
+    except local_stacks.NotBelieved as problem:
+        print(problem, file=sys.stderr)
+        return 1
     if stack is None or not is_serving(stack.endpoint_url):
         print("No stack runs. First: waitpoints up --parameters Slack=on --parameters Teams=on", file=sys.stderr)
         return 1

@@ -4,9 +4,13 @@ import http.client
 import json
 import os
 import platform
+import re
+import secrets
 import shutil
 import signal
 import socket
+import stat
+import string
 import subprocess
 import sys
 import time
@@ -15,14 +19,16 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, fields
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from waitpoints_client import local_stacks
 
 from waitpoints_local import throttle
+from waitpoints_local.admission import ONE_MORE_HOST
 from waitpoints_local.machine_role import make_role
 from waitpoints_local.turns import is_held
 
@@ -30,6 +36,7 @@ REGION = "us-east-1"
 STACK_NAME = "waitpoints"
 STARTUP_SECONDS = 60
 CLIENTS = 100
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 DECISIONS = "decisions.jsonl"
 """The file in a stack's folder with what each role was allowed and denied."""
 ARCHITECTURE = "arm64" if platform.machine().lower() in ("arm64", "aarch64") else "x86_64"
@@ -48,12 +55,44 @@ class LocalError(Exception):
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where an emulator answers, and the credentials of its root user."""
+
+    url: str
+    access_key_id: str
+    secret_access_key: str = field(repr=False)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client of the emulator, with the credentials of its root user."""
+        return client(self, service)
+
+    def environment(self) -> dict[str, str]:
+        """Return the variables by which AWS's SDKs and tools find the emulator."""
+        return {"AWS_ENDPOINT_URL": self.url, **self.credentials(), "AWS_REGION": REGION, "AWS_DEFAULT_REGION": REGION}
+
+    def credentials(self) -> dict[str, str]:
+        return {"AWS_ACCESS_KEY_ID": self.access_key_id, "AWS_SECRET_ACCESS_KEY": self.secret_access_key}
+
+
+@dataclass(frozen=True)
+class Emulator(Endpoint):
+    """A running emulator, and the file that names the API which it serves at the root."""
+
+    api_id_file: Path
+
+
+@dataclass(frozen=True)
 class Stack:
     """The content of `stack.json`: what a caller of the running stack needs to know."""
 
     api_url: str
+    public_url: str
+    """What the URLs of tokens begin with: another one if PublicBaseUrl leads here from elsewhere, such as a tunnel."""
     api_key: str
     endpoint_url: str
+    access_key_id: str
+    """Of the emulator's root user."""
+    secret_access_key: str = field(repr=False)
     region: str
     stack_name: str
     table_name: str
@@ -67,28 +106,34 @@ class Stack:
 
     @classmethod
     def read(cls, file: Path) -> Self:
-        """Return what a file describes. It may say more than is known here."""
+        """Return what a file describes. It may say more or less than is known. Raises NotBelieved."""
+        unknown: dict[str, Any] = {it.name: "" for it in fields(cls) if it.type is str}  # to an older version
         known = {it.name for it in fields(cls)}
-        return cls(**{name: value for name, value in json.loads(file.read_text()).items() if name in known})
+        return cls(**unknown | {name: value for name, value in local_stacks.read(file).items() if name in known})
 
     @property
     def port(self) -> int:
         return port_of(self.endpoint_url)
 
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.endpoint_url, self.access_key_id, self.secret_access_key)
+
     def client(self, service: str) -> Any:
         """Return a boto3 client of the emulator, with the credentials of its root user."""
-        return client(self.endpoint_url, service)
+        return client(self.endpoint, service)
 
 
 @lru_cache(CLIENTS)
-def client(endpoint_url: str, service: str) -> Any:
+def client(endpoint: Endpoint, service: str) -> Any:
     """Return a boto3 client of an emulator, whatever profile, proxy or kind of endpoint the user has configured for AWS.
 
     It is made once: that takes longer than most calls, and threads may share it.
     """
     session = botocore.session.Session(_NOT_THE_USERS)
-    return boto3.Session("test", "test", region_name=REGION, botocore_session=session).client(  # MiniStack's root user
-        service, endpoint_url=endpoint_url, config=Config(proxies={})
+    keys = endpoint.access_key_id, endpoint.secret_access_key
+    return boto3.Session(*keys, region_name=REGION, botocore_session=session).client(
+        service, endpoint_url=endpoint.url, config=Config(proxies={})
     )
 
 
@@ -97,38 +142,33 @@ def port_of(url: str) -> int:
 
 
 @dataclass(frozen=True)
-class Emulator:
-    """A running emulator: its URL, and the file that names the API which it serves at the root."""
-
-    url: str
-    api_id_file: Path
-
-
-@dataclass(frozen=True)
 class Program:
-    """The Python that has what an emulator needs, and what is added to its environment."""
+    """The Python that has what an emulator needs, what is added to its environment, and one more Host that it answers."""
 
     python: str = sys.executable
     environment: dict[str, str] = field(default_factory=dict)
+    host: str = ""
 
 
 @contextmanager
 def emulating(port: int, folder: Path, step: Step = str, program: Program | None = None) -> Iterator[Emulator]:
     """Run an emulator without a stack on 127.0.0.1:`port`, with its log in `folder`. On exit, ends every process it started."""
     step("Starting the emulator")
-    process = launch(port, folder, program or Program())
+    process, emulator = launch(port, folder, program or Program())
     try:
-        yield emulator_in(port, folder)
+        yield emulator
     finally:
         end(process.pid, partial(has_exited, process))
         clean(port, folder)
 
 
-def emulator_in(port: int, folder: Path) -> Emulator:
-    return Emulator(f"http://127.0.0.1:{port}", folder / f"api_id.{port}")
+def api_id_file_of(port: int, folder: Path) -> Path:
+    return folder / f"api_id.{port}"
 
 
-def launch(port: int, folder: Path, program: Program, outlives_us: Path | None = None) -> subprocess.Popen[bytes]:
+def launch(
+    port: int, folder: Path, program: Program, outlives_us: Path | None = None
+) -> tuple[subprocess.Popen[bytes], Emulator]:
     """Start an emulator, and wait until it serves. It ends with this process, unless the file `outlives_us` exists then."""
     folder.mkdir(parents=True, exist_ok=True)
     check_port(port)
@@ -136,9 +176,10 @@ def launch(port: int, folder: Path, program: Program, outlives_us: Path | None =
         left_by_a_killed_run.unlink(missing_ok=True)
     clean(port, folder)
     scratch = scratch_of(port, folder)
-    scratch.mkdir(parents=True)
-    paths = (emulator_in(port, folder).api_id_file, os.getpid(), folder / DECISIONS, lock_of(port, folder), outlives_us or "")
-    with open(folder / "emulator.log", "wb") as log:
+    scratch.mkdir(parents=True, mode=0o700)
+    emulator = Emulator(f"http://127.0.0.1:{port}", *make_key_pair(), api_id_file_of(port, folder))
+    paths = (emulator.api_id_file, os.getpid(), folder / DECISIONS, lock_of(port, folder), outlives_us or "")
+    with open_private(folder / "emulator.log") as log:
         process = subprocess.Popen(
             [program.python, "-P", "-m", "waitpoints_local.emulator", str(port), *filter(None, map(str, paths))],
             cwd=folder,
@@ -146,20 +187,34 @@ def launch(port: int, folder: Path, program: Program, outlives_us: Path | None =
             stderr=log,
             stdin=subprocess.DEVNULL,
             start_new_session=True,
-            env=emulator_environment(scratch) | program.environment,
+            env=emulator_environment(scratch) | program.environment | emulator.credentials() | {ONE_MORE_HOST: program.host},
         )
     try:
-        wait_until_serving(emulator_in(port, folder).url, process, folder / "emulator.log")
+        wait_until_serving(emulator.url, process, folder / "emulator.log")
     except BaseException:
         end(process.pid, partial(has_exited, process))
         clean(port, folder)
         raise
-    return process
+    return process, emulator
+
+
+def make_key_pair() -> tuple[str, str]:
+    """Return the id and the secret of a new access key, in the characters that AWS uses."""
+    return "LOCAL" + "".join(secrets.choice(string.ascii_uppercase + string.digits) for _ in range(20)), secrets.token_urlsafe(
+        30
+    )
+
+
+def open_private(file: Path, mode: str = "w") -> IO[str]:
+    """Open a file that nobody else can read, also if it is there already."""
+    opened = open(file, mode, opener=lambda path, flags: os.open(path, flags, 0o600))  # noqa: SIM115 - the caller closes it
+    os.chmod(file, 0o600)
+    return opened
 
 
 def clean(port: int, folder: Path) -> None:
     """Delete the files that an emulator on this port has left."""
-    for left in (emulator_in(port, folder).api_id_file, throttle.file_of(folder, port), lock_of(port, folder)):
+    for left in (api_id_file_of(port, folder), throttle.file_of(folder, port), lock_of(port, folder)):
         left.unlink(missing_ok=True)
     shutil.rmtree(scratch_of(port, folder), ignore_errors=True)
 
@@ -190,12 +245,20 @@ def described(emulator: Emulator, folder: Path) -> Iterator[Stack]:
 
 
 def write(stack: Stack, folder: Path) -> None:
-    """Describe a stack in its own file, and in stack.json."""
+    """Describe a stack in its own file, and in stack.json. They have keys, so nobody else may read or replace them."""
+    if (mode := folder.stat().st_mode) & OTHERS_WRITE:
+        folder.chmod(mode & ~OTHERS_WRITE)
     own_file = file_of(stack.port, folder)
     for file in (own_file, folder / "stack.json"):
-        new = file.with_name(f"{file.name}.{os.getpid()}")
-        new.write_text(json.dumps(asdict(stack), indent=2) + "\n")
-        new.rename(file)
+        _replace(file, json.dumps(asdict(stack), indent=2) + "\n")
+
+
+def _replace(file: Path, text: str) -> None:
+    """Write a file that nobody else can read, and which is never there in part."""
+    new = file.with_name(f"{file.name}.{os.getpid()}")
+    with open_private(new) as opened:
+        opened.write(text)
+    new.rename(file)
 
 
 def file_of(port: int, folder: Path) -> Path:
@@ -213,7 +276,7 @@ def hand_over(folder: Path) -> None:
     for other in folder.glob("stack.*.json"):
         url = json.loads(other.read_text())["endpoint_url"]
         if is_alive(port_of(url), folder / str(port_of(url))) or is_serving(url):
-            shutil.copy(other, folder / "stack.json")
+            _replace(folder / "stack.json", other.read_text())
             return
         other.unlink()
     (folder / "stack.json").unlink(missing_ok=True)
@@ -238,6 +301,12 @@ def check_port(port: int) -> None:
             probe.bind(("127.0.0.1", port))
         except OSError:
             raise PortInUse(port) from None
+
+
+def check_host(host: str) -> None:
+    """Raise LocalError for another form than that of a Host without a port."""
+    if host and not re.fullmatch(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", host):
+        raise LocalError(f"{host} is not the name of a host: write it without scheme, port and path, such as abc.example.com")
 
 
 class PortInUse(LocalError):
@@ -278,10 +347,10 @@ def wait_until_serving(endpoint_url: str, emulator: subprocess.Popen[bytes], log
     raise LocalError(f"The emulator did not respond within {STARTUP_SECONDS} s: see {log}")
 
 
-def verify_sender(endpoint_url: str, sender: str) -> None:
+def verify_sender(endpoint: Endpoint, sender: str) -> None:
     """Let a stack send mails from this address, as if its owner had agreed."""
     if sender:
-        client(endpoint_url, "sesv2").create_email_identity(EmailIdentity=sender)
+        endpoint.client("sesv2").create_email_identity(EmailIdentity=sender)
 
 
 def overrides(endpoint_url: str) -> list[str]:
@@ -291,14 +360,17 @@ def overrides(endpoint_url: str) -> list[str]:
 
 def describe(emulator: Emulator) -> Stack:
     """Return the deployed stack, and serve its API at the root of the port."""
-    described = client(emulator.url, "cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
+    described = emulator.client("cloudformation").describe_stacks(StackName=STACK_NAME)["Stacks"][0]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]}
     emulator.api_id_file.write_text(outputs["ApiId"])
-    secret = client(emulator.url, "secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
+    secret = emulator.client("secretsmanager").get_secret_value(SecretId=outputs["ApiKeySecret"])
     return Stack(
-        api_url=outputs["ApiUrl"],
+        api_url=emulator.url,
+        public_url=outputs["ApiUrl"],
         api_key=secret["SecretString"],
         endpoint_url=emulator.url,
+        access_key_id=emulator.access_key_id,
+        secret_access_key=emulator.secret_access_key,
         region=REGION,
         stack_name=STACK_NAME,
         table_name=outputs["TableName"],
@@ -307,7 +379,7 @@ def describe(emulator: Emulator) -> Stack:
         create_function_name=outputs["CreateFunctionName"],
         complete_function_name=outputs.get("CompleteFunctionName", ""),  # an older version has none
         output_bucket=outputs["OutputBucketName"],
-        machine_role_arn=make_role(client(emulator.url, "iam")),
+        machine_role_arn=make_role(emulator.client("iam")),
     )
 
 

@@ -20,6 +20,7 @@ class Stack:
     port: int = 8787
     parameters: dict[str, str] = field(default_factory=dict)
     api_key: str = "the-key"
+    host: str = ""
 
     @property
     def api_url(self) -> str:
@@ -48,12 +49,12 @@ class Serving(ModuleType):
     def choose_folder(self) -> Path:
         return self.folder
 
-    def up(self, port: int, folder: Path, parameters: dict[str, str], step: Any) -> tuple[Stack, bool]:
+    def up(self, port: int, folder: Path, parameters: dict[str, str], step: Any, *, host: str) -> tuple[Stack, bool]:
         step("Starting the emulator")
         if self.problem:
             raise self.LocalError(self.problem)
         is_new = port not in self.running
-        return self.running.setdefault(port, replace(Stack(port), parameters=parameters)), is_new
+        return self.running.setdefault(port, replace(Stack(port), parameters=parameters, host=host)), is_new
 
     def find_all(self, folder: Path) -> list[Stack]:
         return list(self.running.values())
@@ -62,7 +63,7 @@ class Serving(ModuleType):
         return self.running.pop(port, None) is not None
 
     @contextmanager
-    def serving(self, port: int, folder: Path, parameters: dict[str, str], step: Any) -> Iterator[Stack]:
+    def serving(self, port: int, folder: Path, parameters: dict[str, str], step: Any, host: str) -> Iterator[Stack]:
         yield Stack(port, parameters)
         raise AssertionError("it serves until it is interrupted")
 
@@ -95,10 +96,12 @@ def test_up_again_says_that_it_serves_already(serving: Serving) -> None:
 
 
 def test_up_takes_a_port_and_parameters(serving: Serving) -> None:
-    result = run("up", "--port", "9001", "--parameters", "BrandName=Acme = Co", "-p", "Slack=on", "--json")
+    given = ("--parameters", "BrandName=Acme = Co", "-p", "Slack=on", "--host", "abc.example.com")
+    result = run("up", "--port", "9001", *given, "--json")
     assert result.exit_code == 0
     printed = json.loads(result.stdout)
     assert printed["parameters"] == {"BrandName": "Acme = Co", "Slack": "on"}
+    assert printed["host"] == "abc.example.com"
     assert printed["file"] == str(serving.folder / "stack.9001.json")
     assert list(serving.running) == [9001]
 
@@ -177,3 +180,32 @@ def test_a_library_that_the_package_lacks_is_not_taken_for_the_package(
     monkeypatch.delattr(sys.modules["waitpoints_local"], "serving")
     monkeypatch.setitem(sys.modules, "waitpoints_local.serving", None)
     assert "pip install waitpoints-local" not in run("up").stderr
+
+
+ENVIRONMENT = """export AWS_ENDPOINT_URL=http://127.0.0.1:8787
+export AWS_ACCESS_KEY_ID=LOCAL1
+export AWS_SECRET_ACCESS_KEY='a secret'
+export AWS_REGION=us-east-1
+export AWS_DEFAULT_REGION=us-east-1
+unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE
+"""
+
+
+def test_env_prints_what_a_shell_evaluates(no_stack: Path) -> None:
+    missing = run("env")
+    assert (missing.exit_code, missing.stdout, "waitpoints up" in missing.stderr) == (1, "", True)
+    url = "http://127.0.0.1:8787"
+    described = {"api_url": url, "endpoint_url": url, "region": "us-east-1"}
+    described |= {"access_key_id": "LOCAL1", "secret_access_key": "a secret"}
+    (no_stack / ".local").mkdir()
+    (no_stack / ".local" / "stack.json").write_text(json.dumps(described))
+    assert run("env").stdout == ENVIRONMENT
+    assert json.loads(run("env", "--json").stdout)["AWS_SECRET_ACCESS_KEY"] == "a secret"
+
+
+def test_env_believes_no_file_that_leads_elsewhere(no_stack: Path) -> None:
+    (no_stack / ".local").mkdir()
+    (no_stack / ".local" / "stack.json").write_text(json.dumps({"endpoint_url": "http://evil.example"}))
+    result = run("env")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is not believed: its endpoint_url leads elsewhere" in result.stderr

@@ -42,6 +42,7 @@ def serve(folder: Path, mails: list[dict[str, Any]]) -> ThreadingHTTPServer:
     class Emulator(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             assert self.path == "/_ministack/ses/messages"
+            assert self.headers["authorization"] == f"Basic {base64.b64encode(b'LOCAL1:secret').decode()}"
             body = json.dumps({"messages": {"000000000000": mails}}).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
@@ -55,6 +56,7 @@ def serve(folder: Path, mails: list[dict[str, Any]]) -> ThreadingHTTPServer:
     Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     (folder / ".local").mkdir()
     described = {"api_url": API, "api_key": "local", "endpoint_url": f"http://127.0.0.1:{server.server_port}"}
+    described |= {"access_key_id": "LOCAL1", "secret_access_key": "secret"}
     (folder / ".local" / "stack.json").write_text(json.dumps(described))
     return server
 
@@ -154,10 +156,10 @@ def test_without_mails_it_is_said_how_to_get_some() -> None:
 
 
 @pytest.mark.usefixtures("emulator")
-def test_a_stack_in_aws_is_refused() -> None:
+def test_a_stack_in_aws_cannot_be_named() -> None:
     done = run("--stack", "waitpoints")
     assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "Error: A stack in AWS keeps no mails: SES delivers them. Leave --stack out\n"
+    assert done.stderr == "Error: No such option: --stack (see `waitpoints outbox --help`)\n"
 
 
 def test_without_a_stack_it_is_said_how_to_start_one(no_stack: Path) -> None:

@@ -12,7 +12,7 @@ from waitpoints_client.cli.program import program
 README = (Path(__file__).parent.parent.parent / "README.md").read_text()
 SECTION = README[README.index("## The command line") :].partition("\n## ")[0]
 OF_ALL = {"--stack", "--json"}
-EVERYWHERE_BUT = {"--stack": {"try", "up", "down"}, "--json": set[str]()}
+EVERYWHERE_BUT = {"--stack": {"try", "outbox", "up", "down", "env"}, "--json": set[str]()}
 PROGRAM = get_command(program)
 
 

@@ -36,6 +36,7 @@ class SecretsManager:
     """A stack with this Secrets Manager."""
 
     name: str = "shop"
+    place: str = "in eu-west-1"
     values: dict[str, list[str]] = field(default_factory=dict)
     deleted: set[str] = field(default_factory=set)
     denied: str = ""
@@ -86,8 +87,8 @@ def test_a_pipe_is_stored_under_the_stacks_name_without_its_line_break(stack: Se
     result = put("STRIPE")
     assert stack.values == {STRIPE: [VALUE]}
     assert (result.exit_code, result.stdout) == (0, "")
-    assert result.stderr == "The line break at its end is left out.\nStored as waitpoints/shop/webhooks/STRIPE.\n"
-    assert put("OTHER", input=VALUE).stderr == "Stored as waitpoints/shop/webhooks/OTHER.\n"
+    assert result.stderr == "The line break at its end is left out.\nStored as waitpoints/shop/webhooks/STRIPE in eu-west-1.\n"
+    assert put("OTHER", input=VALUE).stderr == "Stored as waitpoints/shop/webhooks/OTHER in eu-west-1.\n"
 
 
 @pytest.mark.parametrize(("source", "input"), [("@file", None), ("-", VALUE)])
@@ -117,7 +118,7 @@ def test_a_stack_may_be_named_by_its_arn(stack: SecretsManager) -> None:
     ],
 )
 def test_a_channels_credential_is_kept_apart(stack: SecretsManager, name: str, value: str) -> None:
-    assert put(name, input=value).stderr == f"Stored as waitpoints/shop/channels/{name}.\n"
+    assert put(name, input=value).stderr == f"Stored as waitpoints/shop/channels/{name} in eu-west-1.\n"
     assert stack.values == {f"waitpoints/shop/channels/{name}": [value]}
 
 
@@ -141,10 +142,10 @@ def test_what_no_channel_takes_is_refused_unseen(stack: SecretsManager, name: st
 def test_another_value_is_the_next_version_and_the_same_one_is_none(stack: SecretsManager) -> None:
     put("STRIPE")
     result = put("STRIPE", input="new")
-    assert result.stderr == "Changed waitpoints/shop/webhooks/STRIPE. The value before it stays valid until the next change.\n"
+    assert result.stderr == f"Changed {STRIPE} in eu-west-1. The value before it stays valid until the next change.\n"
     again = put("STRIPE", "--json", input="new")
     assert json.loads(again.stdout) == {"secret": STRIPE, "outcome": "unchanged"}
-    assert again.stderr == "waitpoints/shop/webhooks/STRIPE has this value already.\n"
+    assert again.stderr == "waitpoints/shop/webhooks/STRIPE in eu-west-1 has this value already.\n"
     assert stack.values == {STRIPE: [VALUE, "new"]}
 
 
@@ -159,8 +160,8 @@ def test_one_that_is_about_to_be_deleted_is_restored(stack: SecretsManager) -> N
     result = put("STRIPE", input=VALUE)
     assert (stack.values[STRIPE], stack.deleted) == (["old", VALUE], set())
     assert result.stderr == (
-        f"{STRIPE} was about to be deleted, and is restored. Changed {STRIPE}. The value before it stays valid until the next "
-        "change.\n"
+        f"{STRIPE} in eu-west-1 was about to be deleted, and is restored. Changed {STRIPE} in eu-west-1. "
+        "The value before it stays valid until the next change.\n"
     )
 
 
@@ -169,7 +170,7 @@ def test_one_that_is_made_is_printed_once_and_every_scheme_with_a_shared_key_acc
     assert stack.values == {GITHUB: [result.stdout.strip()]}
     assert result.stdout.startswith("whsec_")
     assert len(result.stdout) == len("whsec_") + 44 + 1
-    assert result.stderr == "Stored as waitpoints/shop/webhooks/GITHUB.\n"
+    assert result.stderr == "Stored as waitpoints/shop/webhooks/GITHUB in eu-west-1.\n"
     made = json.loads(put("GITHUB", "--generate", "--json", input=None).stdout)
     assert made == {"secret": GITHUB, "outcome": "changed", "value": stack.values[GITHUB][1]}
 
@@ -237,7 +238,7 @@ from waitpoints_client.cli.program import program
 from waitpoints_client.operator import webhook_secrets
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
-stacks.find_stack = lambda _: SimpleNamespace(name="shop", outputs={"ApiUrl": ""})
+stacks.find_stack = lambda _: SimpleNamespace(name="shop", place="here", outputs={"ApiUrl": ""})
 webhook_secrets.put = lambda stack, name, value: webhook_secrets.Stored(f"{len(value)} characters", "created")
 program(["secrets", "put", "STRIPE"], prog_name="waitpoints")
 """
@@ -247,7 +248,7 @@ program(["secrets", "put", "STRIPE"], prog_name="waitpoints")
 @pytest.mark.parametrize(
     ("typed", "status", "said"),
     [
-        (f"{VALUE}\n", 0, f"Stored as {len(VALUE)} characters."),
+        (f"{VALUE}\n", 0, f"Stored as {len(VALUE)} characters here."),
         (f"{'x' * 5000}\n", 1, "A terminal cuts so long a line"),
         ("\x04", 1, "Nothing was typed, so nothing was stored"),
         ("\n", 2, "The secret is empty"),

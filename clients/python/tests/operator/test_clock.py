@@ -8,7 +8,7 @@ from urllib.error import HTTPError
 
 import pytest
 
-from waitpoints_client.operator import clock
+from waitpoints_client import local_stacks
 from waitpoints_client.operator.clock import ClockProblem, skip, time_out
 
 ARN = "arn:aws:states:us-east-1:000000000000:execution:m:1"
@@ -16,7 +16,9 @@ ARN = "arn:aws:states:us-east-1:000000000000:execution:m:1"
 
 def stack(url: str | None = "http://127.0.0.1:8787") -> Any:
     endpoint = {} if url is None else {"endpoint_url": url}
-    return SimpleNamespace(name="waitpoints", endpoint=endpoint, outputs={"TableName": "t"}, client=lambda _: None)
+    return SimpleNamespace(
+        name="waitpoints", endpoint=endpoint, described=endpoint, outputs={"TableName": "t"}, client=lambda _: None
+    )
 
 
 @pytest.mark.parametrize("url", [None, "https://states.us-east-1.amazonaws.com", "http://127.0.0.1.example.com"])
@@ -44,6 +46,6 @@ def test_the_stacks_own_words_are_passed_on(body: bytes, said: str, monkeypatch:
     def refuse(*_: Any, **__: Any) -> Any:
         raise HTTPError("http://127.0.0.1:8787/_waitpoints/clock", 404, "", SimpleNamespace(), io.BytesIO(body))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(clock, "urlopen", refuse)
+    monkeypatch.setattr(local_stacks, "ask_emulator", refuse)
     with pytest.raises(ClockProblem, match=said):
         skip(stack(), ARN, 60)

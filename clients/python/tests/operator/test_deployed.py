@@ -165,3 +165,11 @@ def test_the_error_of_a_function_names_it(stack: Deployed, monkeypatch: pytest.M
 
     with pytest.raises(RuntimeError, match=r"^doctor failed: Bug: why$"):
         stack.invoke(f"arn:aws:lambda:eu-west-1:123456789012:function:doctor{qualifier}", {})
+
+
+def test_it_says_whether_it_is_on_this_machine_or_where_in_aws() -> None:
+    session = boto3.Session("a", "b", region_name="eu-west-1")
+    assert Deployed("waitpoints", session).place == "in eu-west-1"
+    assert Deployed("waitpoints", session, {"endpoint_url": "http://127.0.0.1:8787"}).place == (
+        "on this machine (http://127.0.0.1:8787)"
+    )

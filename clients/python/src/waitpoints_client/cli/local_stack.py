@@ -1,5 +1,6 @@
-"""`waitpoints up` and `down`: the stack of the package waitpoints-local on this machine."""
+"""`waitpoints up`, `down` and `env`: the stack of the package waitpoints-local on this machine."""
 
+import shlex
 import signal
 import sys
 import time
@@ -8,15 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waitpoints_client.cli import show
+from waitpoints_client import local_stacks
+from waitpoints_client.cli import show, stacks
 from waitpoints_client.cli.operate import end_in_order
 from waitpoints_client.cli.options import Json, add, option
 from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
 PORT = 8787
+VARIABLES = {
+    "AWS_ENDPOINT_URL": "endpoint_url",
+    "AWS_ACCESS_KEY_ID": "access_key_id",
+    "AWS_SECRET_ACCESS_KEY": "secret_access_key",
+    "AWS_REGION": "region",
+    "AWS_DEFAULT_REGION": "region",
+}
+OTHERS = ("AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE")
+"""What would lead to AWS, or spoil a signature."""
 Port = Annotated[
     int,
     option("--port", metavar="PORT", min=0, max=65535, help=f"The port on 127.0.0.1, 0 for any free one. Default: {PORT}."),
@@ -29,6 +41,9 @@ def up(
         list[str] | None,
         option("--parameters", "-p", metavar="NAME=VALUE", help="A parameter of the template. Repeat it for several."),
     ] = None,
+    host: Annotated[
+        str, option("--host", metavar="NAME", help="One more name at which the API answers, such as that of a tunnel.")
+    ] = "",
     foreground: Annotated[bool, option("--foreground", help="Serve until Ctrl-C, instead of until `waitpoints down`.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -44,9 +59,9 @@ def up(
     steps = Steps()
     try:
         if foreground:
-            _serve(serving, port, folder, wanted, steps, as_json)
+            _serve(serving.serving(port, folder, wanted, steps, host), folder, steps, as_json)
         else:
-            stack, is_new = serving.up(port, folder, wanted, steps)
+            stack, is_new = serving.up(port, folder, wanted, steps, host=host)
             steps.end()
             _show(stack, folder, "Serves" if is_new else "Already serves", "`waitpoints down`", as_json)
     except serving.LocalError as error:
@@ -72,6 +87,24 @@ def down(
         show.text(f"Ended: {', '.join(f'http://127.0.0.1:{one}' for one in ended)}")
     else:
         show.note("No stack of `waitpoints up` runs" + (f" on port {port}" if port else ""))
+
+
+def env(as_json: Json = False) -> None:
+    """Print what `aws`, `sam` and boto3 need for the local stack.
+
+    eval "$(waitpoints env)" sets them. Their keys open this stack alone, until it ends.
+    """
+    path = stacks.find_local_file()
+    if path is None:
+        raise CommandProblem(f"This is for a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
+    described = local_stacks.read(path)
+    variables = {name: described.get(key, "") for name, key in VARIABLES.items()}
+    if as_json:
+        show.value(variables)
+        return
+    for name, value in variables.items():
+        show.text(f"export {name}={shlex.quote(value)}")
+    show.text(f"unset {' '.join(OTHERS)}")
 
 
 class Steps:
@@ -105,8 +138,6 @@ def _load() -> Any:
 
 
 def _folder() -> "Path":
-    from waitpoints_client import local_stacks
-
     serving = _load()
     try:
         folder: Path = serving.choose_folder()
@@ -124,10 +155,10 @@ def _parameter(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _serve(serving: Any, port: int, folder: "Path", parameters: dict[str, str], steps: Steps, as_json: bool) -> None:
+def _serve(served: "AbstractContextManager[Any]", folder: "Path", steps: Steps, as_json: bool) -> None:
     """Serve until Ctrl-C, or another signal that ends a program."""
     try:
-        with serving.serving(port, folder, parameters, steps) as stack:
+        with served as stack:
             steps.end()
             _show(stack, folder, "Serves", "Ctrl-C", as_json)
             while True:
@@ -154,4 +185,4 @@ def _show(stack: Any, folder: "Path", what: str, end: str, as_json: bool) -> Non
 
 
 def add_to(program: typer.Typer) -> None:
-    add(program, {"up": up, "down": down}, "On this machine")
+    add(program, {"up": up, "down": down, "env": env}, "On this machine")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from waitpoints_client import local_stacks
 from waitpoints_client.cli import show, stacks
-from waitpoints_client.cli.options import Json, Stack, add, argument, option
+from waitpoints_client.cli.options import Json, add, argument, option
 from waitpoints_client.cli.problems import CommandProblem
 
 if TYPE_CHECKING:
@@ -27,15 +28,12 @@ NO_MAILS = (
 def outbox(
     number: Annotated[int | None, argument("[MAIL]", "The mail's number. Its text is printed.")] = None,
     opens: Annotated[bool, option("--open", help="Open the link of MAIL in the browser, or of the newest mail.")] = False,
-    stack: Stack = None,
     as_json: Json = False,
 ) -> None:
     """Show the mails that the local stack has sent.
 
     They are kept on this machine, and nobody gets them. Numbers count from the first mail. A stack in AWS keeps no mails.
     """
-    if stack is not None:
-        raise CommandProblem("A stack in AWS keeps no mails: SES delivers them. Leave --stack out", WRONG_USAGE)
     mails = read_mails()
     if number is None and not opens:
         _show_list(mails, as_json)
@@ -70,22 +68,20 @@ def read_mails() -> list[Mail]:
     path = stacks.find_local_file()
     if path is None:
         raise CommandProblem(f"This shows the mails of a local stack: start one with `waitpoints up` ({stacks.nowhere()})")
-    described = json.loads(path.read_text())
-    sent = [record for records in _read(described["endpoint_url"]).values() for record in records if "Raw" in record]
+    described = local_stacks.read(path)
+    sent = [record for records in _read(described).values() for record in records if "Raw" in record]
     sent.sort(key=lambda record: record["Timestamp"])
-    return [_mail(number, record, described["api_url"]) for number, record in enumerate(sent, 1)]
+    return [_mail(number, record, described.get("public_url", described["api_url"])) for number, record in enumerate(sent, 1)]
 
 
-def _read(endpoint_url: str) -> "Mapping[str, Any]":
+def _read(described: "Mapping[str, Any]") -> "Mapping[str, Any]":
     """Return what the emulator has kept, for each account."""
-    from urllib.request import urlopen
-
     try:
-        with urlopen(f"{endpoint_url}/_ministack/ses/messages", timeout=30) as answer:  # noqa: S310 - of the file of a local stack
+        with local_stacks.ask_emulator(described, "/_ministack/ses/messages") as answer:
             kept: Mapping[str, Any] = json.load(answer)["messages"]
             return kept
     except OSError:
-        raise CommandProblem(f"The local stack at {endpoint_url} has ended") from None
+        raise CommandProblem(f"The local stack at {described['endpoint_url']} has ended") from None
 
 
 def _mail(number: int, record: "Mapping[str, Any]", api_url: str) -> Mail:

@@ -35,7 +35,7 @@ def put(
     value = webhook_secrets.generate() if generate else _read_value(name, source)
     webhook_secrets.check_value(name, value)
     stored = webhook_secrets.put(deployed, name, value)
-    _note(stored.path, stored.outcome, was_restored=stored.was_restored)
+    _note(f"{stored.path} {deployed.place}", stored.outcome, was_restored=stored.was_restored)
     if as_json:
         show.value({"secret": stored.path, "outcome": stored.outcome, **({"value": value} if generate else {})})
     elif generate:

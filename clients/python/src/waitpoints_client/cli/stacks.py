@@ -43,7 +43,7 @@ def read_local_client(path: Path) -> "Waitpoints":
     """Return a client of the stack that a file on this machine describes."""
     from waitpoints_client import Waitpoints
 
-    described = json.loads(path.read_text())
+    described = local_stacks.read(path)
     SERVED[:] = [described["api_url"]]
     return Waitpoints(described["api_url"], described["api_key"])
 
@@ -56,7 +56,7 @@ def find_stack(name: str | None) -> "Deployed":
     if name is not None:
         return Deployed.named(name)
     if path := find_local_file():
-        described = json.loads(path.read_text())
+        described = local_stacks.read(path)
         SERVED[:] = [described["endpoint_url"]]
         return Deployed.local(described)
     raise CommandProblem(
@@ -108,7 +108,7 @@ def find_named_file(named: str) -> Path:
 def read_local_stack(path: Path) -> "Deployed":
     """Return the stack that a file describes. Raises CommandProblem, and NotFound if it no longer runs."""
     try:
-        described = json.loads(path.read_text())
+        described = local_stacks.read(path)
         served = str(described["endpoint_url"])
     except (ValueError, KeyError, TypeError):
         raise CommandProblem(f"{path} does not describe a local stack", 2) from None

@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
 
 from botocore.exceptions import ClientError
 
+from waitpoints_client import local_stacks
 from waitpoints_client.operator.deployed import Deployed
 
 PATH = "/_waitpoints/clock"
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 PATIENCE = 960  # seconds for a state to come to rest: more than a function runs
 NEAR = 900  # seconds: what is due sooner has a message on the timer queue, not a place in the index
 LEAST = 0.001  # seconds: the table has milliseconds
@@ -54,7 +53,8 @@ def skip(stack: Deployed, execution: str, seconds: float) -> list[Skipped]:
     """
     if not math.isfinite(seconds) or seconds < 0:
         raise ClockProblem(f"{seconds} seconds cannot be skipped")
-    clock, tokens = _Clock(_url_of(stack), execution), _Tokens(stack)
+    _check_is_local(stack)
+    clock, tokens = _Clock(stack, execution), _Tokens(stack)
     skipped: list[Skipped] = []
     left = float(seconds)
     try:
@@ -79,7 +79,7 @@ def time_out(stack: Deployed, token_id: str) -> None:
 
     The clocks of the executions that wait for it stay as they are.
     """
-    _url_of(stack)
+    _check_is_local(stack)
     tokens, token_id = _Tokens(stack), PREFIX + token_id.removeprefix(PREFIX)
     token = tokens.get(token_id)
     if token is None or not token.is_waiting:
@@ -94,18 +94,17 @@ def time_out(stack: Deployed, token_id: str) -> None:
         token = tokens.get(token_id)
 
 
-def _url_of(stack: Deployed) -> str:
+def _check_is_local(stack: Deployed) -> None:
     url = str(stack.endpoint.get("endpoint_url", ""))
-    if urlsplit(url).hostname not in LOOPBACK:
+    if urlsplit(url).hostname not in local_stacks.LOOPBACK:
         raise ClockProblem(f"{stack.name} does not run on this machine: time can be skipped on a local stack only")
-    return url
 
 
 @dataclass
 class _Clock:
     """An execution's clock in the emulator."""
 
-    url: str
+    stack: Deployed
     execution: str
 
     def rest(self) -> Any:
@@ -127,9 +126,8 @@ class _Clock:
 
     def _ask(self, **asked: Any) -> Any:
         body = json.dumps({"execution": self.execution, **asked}).encode()
-        request = Request(f"{self.url}{PATH}", body, {"content-type": "application/json"})
         try:
-            with urlopen(request, timeout=60) as answer:
+            with local_stacks.ask_emulator(self.stack.described, PATH, body) as answer:
                 return json.load(answer)
         except HTTPError as error:
             raise ClockProblem(_message_of(error)) from None

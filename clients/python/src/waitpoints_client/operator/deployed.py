@@ -31,6 +31,8 @@ class Deployed:
     name: str
     session: boto3.Session
     endpoint: dict[str, Any] = field(default_factory=dict)
+    described: Mapping[str, str] = field(default_factory=dict)
+    """By its `stack.json`, if it runs on this machine."""
 
     @classmethod
     def named(cls, name: str) -> "Deployed":
@@ -45,8 +47,16 @@ class Deployed:
         except OSError:
             raise NotFound(f"The stack at {stack['endpoint_url']} no longer runs: start one with `waitpoints up`") from None
         without_profile = botocore.session.Session({"profile": (None, None, None, None)})  # of the user, for AWS
-        session = boto3.Session("test", "test", region_name=stack["region"], botocore_session=without_profile)
-        return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]})
+        pair = stack.get("access_key_id"), stack.get("secret_access_key")
+        if not all(pair):
+            raise NotFound(f"The stack at {stack['endpoint_url']} is of an older version: end it, and start it again")
+        session = boto3.Session(*pair, region_name=stack["region"], botocore_session=without_profile)
+        return cls(stack["stack_name"], session, {"endpoint_url": stack["endpoint_url"]}, stack)
+
+    @property
+    def place(self) -> str:
+        """Say where the stack is."""
+        return f"on this machine ({url})" if (url := self.endpoint.get("endpoint_url")) else f"in {self.session.region_name}"
 
     def client(self, service: str) -> Any:
         return self.session.client(service, **self.endpoint)
