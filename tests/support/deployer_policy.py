@@ -1,19 +1,16 @@
 """The rights that docs/operation.md gives somebody who deploys."""
 
 import json
-import re
 from typing import Any
 
 from in_process.template import ROOT
 
-PAGE = (ROOT / "docs" / "operation.md").read_text()
+POLICY = (ROOT / "docs" / "deployer-policy.json").read_text()
 
 
 def deployer_policy(account: str, stack: str) -> dict[str, Any]:
     """Return the page's policy for an account and a stack."""
-    section = PAGE.split("\n## Who deploys\n")[1].split("\n## ")[0]
-    [found] = re.findall(r"```json\n(.*?)```", section, re.DOTALL)
-    policy: dict[str, Any] = json.loads(found.replace("123456789012", account).replace("waitpoints-prod", stack))
+    policy: dict[str, Any] = json.loads(POLICY.replace("123456789012", account).replace("waitpoints-prod", stack))
     return policy
 
 
