@@ -805,8 +805,8 @@ def test_a_request_is_made_when_a_list_is_iterated(waitpoints: Waitpoints, tag: 
 def test_keys_are_made_listed_and_revoked(connect: Connect, waitpoints: Waitpoints, tag: str) -> None:
     name, lasting = f"a-{tag}", f"b.{tag}"
     before = datetime.now(timezone.utc) - timedelta(minutes=5)  # clocks differ
-    made = waitpoints.keys.create(name, ["create:team-a", "read"], expires=timedelta(days=2))
-    assert (made.name, made.scopes, made.last_used_at) == (name, ("create:team-a", "read"), None)
+    made = waitpoints.keys.create(name, ["create:team-a", "read", "notify:team-a"], expires=timedelta(days=2))
+    assert (made.name, made.scopes, made.last_used_at) == (name, ("create:team-a", "read", "notify:team-a"), None)
     assert made.expires_at is not None
     assert made.expires_at - made.created_at == timedelta(days=2)
     assert made.created_at > before
