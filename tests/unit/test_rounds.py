@@ -13,7 +13,7 @@ from waitpoints.ports import Page
 from waitpoints.rounds import Rounds
 from waitpoints.table_pass import DAY, Key, Progress, Waiting
 from waitpoints.token import Attachment
-from waitpoints.unfinished import Finishing
+from waitpoints.unfinished import Finished, Finishing
 
 HOUR = 3_600_000
 PARTS, PAGES = 32, 300
@@ -146,6 +146,29 @@ def test_what_may_be_orphaned_is_looked_at_once_retention_is_over(
     table.parts = 1
     make_round(rounds, table)
     assert released == [old]
+
+
+def test_what_was_found_is_finished_before_what_is_marked(
+    rounds: Rounds, table: LargeTable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many marked tokens may fail again, and take all the time. A token that is both counts as marked."""
+    marks = [f"marked {number}" for number in range(30)]
+    monkeypatch.setattr(table, "read_marks", lambda: marks)
+    page = Page(2, [marks[0], "unresumed"], ["overdue"], [], [], [], None)
+    monkeypatch.setattr(table, "read_part", lambda *_: iter([page]))
+    orders: list[list[str]] = []
+
+    def finish(found: Collection[str], *_: object) -> Finished:
+        orders.append([*found])
+        return Finished()
+
+    monkeypatch.setattr(rounds._finishing, "finish", finish)
+    for _ in range(2):
+        table.progress = None
+        make_round(rounds, table)
+    assert [order[:2] for order in orders] == [["unresumed", "overdue"]] * 2
+    assert [sorted(order[2:]) for order in orders] == [sorted(marks)] * 2
+    assert orders[0] != orders[1], "the same ones would come last in each round"
 
 
 class TestTheOldestTokenWithoutATimeout:

@@ -212,6 +212,17 @@ class TestATokenThatIsAskedAgain:
         assert world.waking.move_deadline(token_id, start + 40 * DAY)
         assert wakes_at(world, token_id) == start + 4 * HOUR
 
+    @pytest.mark.parametrize("moved", [None, 9 * DAY])
+    def test_has_the_message_of_a_near_reminder_when_an_earlier_deadline_is_taken_away(
+        self, world: InMemory, moved: int | None
+    ) -> None:
+        token_id, start = self.create(world, 4 * HOUR - 60_000), world.clock()
+        world.clock.advance(4 * HOUR - 120_000)
+        world.queue.at_each_send = lambda: world.queue.noted.append(wakes_at(world, token_id))
+        assert world.waking.move_deadline(token_id, moved and start + moved)
+        assert world.queue.sent == [Sent(token_id, start + 4 * HOUR, world.clock(), names_instant=True)]
+        assert world.queue.noted == [start + 4 * HOUR - 60_000]  # sent before it is written
+
     def test_gets_a_later_reminder_when_its_deadline_moves_behind_it(self, world: InMemory) -> None:
         token_id, start = self.create(world, 5 * HOUR), world.clock()
         world.clock.advance(4 * HOUR)

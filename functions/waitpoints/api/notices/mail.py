@@ -122,5 +122,5 @@ def _encoded(text: str) -> str:
 
 
 def _words(text: str) -> str:
-    """Return a text as encoded words (RFC 2047), one on each line. A line break of the text would be encoded, too."""
+    """Return a text as encoded words (RFC 2047), one on each line. A line break of the text becomes a space."""
     return Header(text, "utf-8", maxlinelen=75, header_name="Thread-Topic").encode(linesep="\r\n")

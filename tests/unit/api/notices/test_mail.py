@@ -5,6 +5,7 @@ sesv2 (SendEmail's errors; RawMessage: 7-bit, lines of at most 1,000 characters)
 """
 
 from dataclasses import replace
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from functools import cache
 from types import SimpleNamespace
@@ -289,3 +290,11 @@ class TestErrors:
             "AccessDenied",
             "AccessDeniedException",
         }
+
+
+@pytest.mark.parametrize("text", ["Ann\r\nBcc: eve@example.com", "Ann\x07", "=?utf-8?q?Ann?=", "Ännchen"])
+def test_no_header_ends_within_a_text_or_is_read_as_another(text: str) -> None:
+    """The letter has taken line breaks and controls out before: this is the last guard."""
+    for written in (module._mailbox(text, "ann@example.com").removesuffix(" <ann@example.com>"), module._encoded(text)):
+        assert all(line.strip().startswith("=?utf-8?") for line in written.split("\r\n"))
+        assert str(make_header(decode_header(written))).split() == text.split()
