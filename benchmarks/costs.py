@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
-from benchmarks import bill, limits
+from benchmarks import bill, floods, limits
 from benchmarks.alternatives import alternatives
 from benchmarks.calculator import Asked, Month, NotAccepted, asked, count, counted_with, price
 from benchmarks.calculator import report as report_month
@@ -25,7 +25,7 @@ from in_process.counting.waits import Added, Bench, CountedStep, Wait, bench, lo
 from in_process.moto_stack import moto_stack
 from in_process.template import Template
 
-COSTS, SCALING = DOCS / "costs.md", DOCS / "scaling.md"
+COSTS, SCALING, SECURITY = DOCS / "costs.md", DOCS / "scaling.md", DOCS / "security.md"
 RATES = (1, 100, 1000)  # deliveries a second
 
 README: dict[str, Any] = {"timeout": "24h", "execution": EXECUTION}
@@ -151,6 +151,7 @@ def write_page() -> None:
     with moto_stack() as stack, bench(stack) as counted, log_to(StringIO()):
         written = figures(counted)
         write(SCALING, "make costs", limits.markdown(counted.wait(**README), stack.template))
+        write(SECURITY, "make costs: floods", floods.markdown(floods.count_floods(counted), stack.template))
     for command, markdown in written.items():
         write(COSTS, command, markdown)
         print(f"{markdown}\n")

@@ -22,6 +22,7 @@ SOURCES: Final = MappingProxyType(
     }
 )
 CALLBACK_ROUTE: Final = "ANY /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}"
+CREATE_ROUTE: Final = "ANY /api/v1/waitpoints/tokens"
 LENGTH: Final = 86_400  # seconds of a wait, in which its execution is open
 TRANSITIONS: Final = 3  # of a Standard execution: its start, the state that waits, and what follows
 TIMERS_STARTED: Final = 100_000 / 60  # a second, by one round of `start_timers`, as contract T8 says
@@ -98,7 +99,7 @@ def limits(wait: Wait, template: Template) -> list[Limit]:
         RESUMES.takes(operations.count("SFN:SendTaskSuccess")),
         STATES.takes(TRANSITIONS),
         Limit("callbacks", _rate(template, api["RouteSettings"][CALLBACK_ROUTE]), "429", "`CallbacksPerSecond`"),
-        Limit("other requests", _rate(template, api["DefaultRouteSettings"]), "429", "the stage's throttle in `template.yaml`"),
+        Limit("creates", _rate(template, api["RouteSettings"][CREATE_ROUTE]), "429", "its throttle in `template.yaml`"),
         REQUESTS.takes(sum(step.over_http for step in wait.steps)),
         LAMBDAS.takes(sum(not step.of_a_round for step in wait.steps) * MILLISECONDS / 1_000),
         NEW_TABLE.takes(written),

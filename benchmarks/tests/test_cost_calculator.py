@@ -8,8 +8,9 @@ import pytest
 
 from benchmarks import costs, prices
 from benchmarks.alternatives import alternatives
-from benchmarks.bill import DOCTOR, doctor, dollars, http_requests, logged
+from benchmarks.bill import ACCESS_LOG, DOCTOR, doctor, dollars, http_requests, logged
 from benchmarks.calculator import SETTINGS, Asked, Counted, Month, NotAccepted, asked, price, report
+from benchmarks.limits import CALLBACK_ROUTE
 from in_process.counting.meter import Call
 from in_process.counting.waits import CountedStep, Wait
 from in_process.template import Template
@@ -197,8 +198,25 @@ class TestAWaitIsBilled:
     def test_with_the_bytes_that_cloudwatch_adds_to_each_log_line(self) -> None:
         """PutLogEvents counts 26 bytes for each event besides its message (botocore's model of it)."""
         called = CountedStep("settle and resume", "accept_callback", True, [], 600, log_lines=2)
-        assert logged(called) == 600 + 2 * 26 + 169 + 26
+        assert logged(called) == 600 + 2 * 26 + 201 + 26
         assert logged(CountedStep("guarantee", "resume_waiters", False, [], 140, log_lines=1)) == 166
+
+    def test_with_the_line_of_the_access_log(self) -> None:
+        api = Template.load().body["Resources"]["Api"]["Properties"]
+        line: str = Template.load().resolve(api["AccessLogSettings"]["Format"], {})
+        for variable, value in {
+            "$context.requestId": "JKJaXmPLvHcESHA=",
+            "$context.routeKey": CALLBACK_ROUTE,
+            "$context.status": "200",
+            "$context.responseLatency": "45",
+            "$context.error.message": "-",
+            "$context.integrationErrorMessage": "-",
+            "$context.identity.sourceIp": "203.0.113.255",
+        }.items():
+            assert variable in line
+            line = line.replace(variable, value)
+        assert len(line) == ACCESS_LOG
+        assert "$" not in line
 
     def test_with_what_the_api_sends_to_the_internet(self) -> None:
         step = CountedStep("settle and resume", "accept_callback", True, [], 0, answer_bytes=1300)
@@ -225,7 +243,7 @@ class TestAWaitIsBilled:
 def test_the_same_wait_elsewhere_is_priced_by_the_formula_beside_it() -> None:
     dollars = {one.name.strip("*"): one.dollars for one in alternatives(13.00, 12.00)}
     invocation = 0.3333 + 0.302  # with its log lines
-    receiver = 1.00 + 0.0975 + 0.063 + invocation  # an HTTP request, its log line and its answer
+    receiver = 1.00 + 0.1135 + 0.063 + invocation  # an HTTP request, its log line and its answer
     assert dollars["Step Functions callback, stateless"] == pytest.approx((25 + invocation + receiver,), abs=0.01)
     assert dollars["Waitpoints, Step Functions"] == (38.00,)
     assert dollars["Waitpoints, durable function"] == pytest.approx((36.13,), abs=0.01)

@@ -304,6 +304,10 @@ class Bench:
             self.deliver(wait, "a late delivery", url, webhook)
             self.deliver(wait, "a late delivery again", url, webhook)
 
+    def memory(self, function: str) -> float:
+        """The memory of a function in GB."""
+        return int(self._stack.functions()[function].properties.get("MemorySize", 512)) / 1024
+
     @staticmethod
     def forget_tokens() -> None:
         """From now on, count as in another environment of the functions, which has met no token."""

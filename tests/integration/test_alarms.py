@@ -143,6 +143,22 @@ def test_the_api_fails_if_one_in_a_hundred_requests_does_and_three_do(number: in
     assert (rings("ApiFailedAlarm", requests(number, failed), 300) == 300) is expected
 
 
+@pytest.mark.parametrize(
+    ("minutes", "apart", "expected"),
+    [
+        (8, 1, None),  # a burst, and what its senders repeat at once
+        (60, 0.1, 10 * MINUTE),
+        (60, 58, 10 * MINUTE),
+        (12 * 60, 20 * MINUTE, None),  # a minute now and then
+    ],
+)
+def test_requests_that_are_refused_for_minutes_ring_and_a_burst_does_not(
+    minutes: int, apart: float, expected: int | None
+) -> None:
+    throttled = {"RequestsThrottled": every(apart, minutes * MINUTE - 1)}
+    assert rings("RequestsThrottledAlarm", throttled, minutes * MINUTE) == expected
+
+
 def errors(**of: Metric) -> dict[str, Metric]:
     return {name: of.get(name, {}) for name in ("resume", "schedule", "start", "expire", "send")}
 

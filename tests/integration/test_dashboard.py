@@ -100,11 +100,21 @@ def emitted() -> set[str]:
     return names | {metric_of(kind) for kind in ReplyKind}
 
 
+def counted_in_logs() -> set[str]:
+    """The name of every metric that a filter takes from a log group."""
+    filters = TEMPLATE.resources("AWS::Logs::MetricFilter").values()
+    return {it["MetricName"] for one in filters for it in one["MetricTransformations"]}
+
+
 @pytest.mark.parametrize("metric", METRICS, ids=lambda metric: f"{metric.name} {metric.dimensions}")
 def test_every_metric_exists(metric: Metric) -> None:
     if metric.namespace == "Waitpoints":
         assert metric.name in emitted()
         assert metric.dimensions == (("service", STACK),)
+        return
+    if metric.namespace == f"Waitpoints/{STACK}":
+        assert metric.name in counted_in_logs()
+        assert metric.dimensions == ()
         return
     (dimension, value), *index = metric.dimensions
     kind = DOCUMENTED[metric.namespace, metric.name, dimension]
@@ -173,7 +183,7 @@ def test_the_page_lists_every_metric_that_is_emitted() -> None:
     names: list[str] = []
     for name in re.findall(r"`(…?\w+)`", "\n".join(row.split("|")[1] for row in rows.splitlines()[2:])):
         names.append(name if name[0] != "…" else "TokensSettled" + name[1:])
-    assert sorted(names) == sorted(emitted())
+    assert sorted(names) == sorted(emitted() | counted_in_logs())
 
 
 def test_short_forms_are_spelled_out() -> None:

@@ -3,6 +3,7 @@
 import copy
 import json
 import re
+from collections.abc import Callable
 from graphlib import CycleError
 from typing import Any
 
@@ -23,6 +24,7 @@ NAME_OF = {  # the property that names a resource, where two stacks of one accou
     "AWS::Lambda::Function": "FunctionName",
     "AWS::Lambda::LayerVersion": "LayerName",
     "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::Logs::MetricFilter": "FilterName",
     "AWS::S3::Bucket": "BucketName",
     "AWS::SNS::Topic": "TopicName",
     "AWS::SQS::Queue": "QueueName",
@@ -285,23 +287,91 @@ def test_no_burst_is_above_the_smallest_default_quota_of_an_account() -> None:
 def test_what_anyone_can_call_leaves_room_for_the_other_routes() -> None:
     """Each has a limit of its own, and together they leave most of an account's default quota, 10,000 a second.
 
-    It is 2,500 in the smallest regions: there the two parameters make room.
+    It is 2,500 in the smallest regions.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
-    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
-    functions = {"accept_callback", "show_callback", "accept_delivery", "show_console"}
-    open_to_all = {key for key, function in Template.load().routes().items() if function.name in functions}
-
-    def together(**parameters: str) -> int:
-        limits = Template(processed().body, parameters).resolve(stage["RouteSettings"], {})
-        assert limits.keys() == open_to_all
-        return sum(int(limit["ThrottlingRateLimit"]) for limit in limits.values())
-
-    assert together() < 10_000 / 2
-    assert together(CallbacksPerSecond="1") == together() - 2 * 999  # both routes
+    assert open_together() == 1_050
+    assert open_together(CallbacksPerSecond="1") == open_together() - 299
+    assert open_together(ViewsPerSecond="1") == open_together() - 99
+    assert open_together(DeliveriesPerSecond="1000") <= 2_500 - 500
     security = " ".join((ROOT / "docs" / "security.md").read_text().split())
-    assert f"Anyone together can make {together():,} calls a second" in security
-    assert together(CallbacksPerSecond="300", DeliveriesPerSecond="1000") <= 2_500 - 500
+    assert f"| **{open_together():,}** |" in security
+
+
+def open_together(**parameters: str) -> int:
+    """How many requests a second the routes take that need no API key."""
+    functions = {"accept_callback", "show_callback", "accept_delivery", "show_console", "answer_slack"}
+    routes = Template.load(WITH_ALL).routes().items()
+    limits = route_limits(**parameters)
+    return sum(int(limits(key)["ThrottlingRateLimit"]) for key, function in routes if function.name in functions)
+
+
+def route_limits(**parameters: str) -> Callable[[str], Any]:
+    """Return what says the limit of a route."""
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    limits = Template(processed().body, parameters).resolve(stage["RouteSettings"], {})
+    return lambda route: limits.get(route, stage["DefaultRouteSettings"])
+
+
+def test_a_burst_is_at_least_what_a_route_takes_in_a_second() -> None:
+    """By default: above 1,000 a second, a parameter makes the rate larger than the burst, so senders must spread requests."""
+    for route in Template.load(WITH_ALL).routes():
+        limit = route_limits()(route)
+        assert int(limit["ThrottlingBurstLimit"]) >= int(limit["ThrottlingRateLimit"]), route
+
+
+@pytest.mark.parametrize(
+    ("route", "rate", "burst"),
+    [
+        ("GET /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}", 100, 1_000),
+        ("ANY /api/v1/waitpoints/tokens/{waitpointId}/callback/{hash}", 300, 1_000),
+        ("ANY /api/v1/endpoints/{name}/{hash}", 300, 1_250),
+        ("POST /api/v1/slack", 100, 1_000),
+        ("ANY /api/v1/waitpoints/tokens", 1_000, 1_000),
+    ],
+)
+def test_a_route_takes_so_many_requests_a_second(route: str, rate: int, burst: int) -> None:
+    assert route in Template.load(WITH_ALL).routes()
+    limit = route_limits()(route)
+    assert (int(limit["ThrottlingRateLimit"]), limit["ThrottlingBurstLimit"]) == (rate, burst)
+
+
+@pytest.mark.parametrize(("switch", "has_address"), [("on", True), ("off", False)])
+def test_the_access_log_has_the_callers_address_unless_it_is_not_wanted(switch: str, has_address: bool) -> None:
+    line = access_log_line(LogAddresses=switch)
+    assert ("ip" in line) is has_address
+    assert line.keys() - {"ip"} == {"requestId", "route", "status", "latency", "error", "integrationError"}
+
+
+def access_log_line(**parameters: str) -> dict[str, str]:
+    [stage] = processed().resources("AWS::ApiGatewayV2::Stage").values()
+    line: dict[str, str] = json.loads(Template(processed().body, parameters).resolve(stage["AccessLogSettings"]["Format"], {}))
+    return line
+
+
+def test_what_is_counted_in_logs_is_in_their_lines() -> None:
+    """The access log has the status as a text, which a filter compares in quotes. Without a match there is no metric.
+
+    https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/FilterAndPatternSyntax.html
+    """
+    filters = processed().resources("AWS::Logs::MetricFilter")
+    assert {name: (it["LogGroupName"], it["FilterPattern"]) for name, it in filters.items()} == {
+        "RequestsThrottled": ({"Ref": "AccessLogGroup"}, '{ $.status = "429" }'),
+        "KeysRefused": ({"Ref": "LogGroup"}, '{ $.refused = "Unauthenticated" }'),
+    }
+    for name, metric_filter in filters.items():
+        [transformation] = metric_filter["MetricTransformations"]
+        namespace = transformation["MetricNamespace"]
+        assert transformation == {"MetricNamespace": namespace, "MetricName": name, "MetricValue": "1"}
+        assert namespace == {"Fn::Sub": "Waitpoints/${AWS::StackName}"}
+    assert access_log_line()["status"] == "$context.status"
+
+
+def test_the_alarm_of_throttled_requests_reads_their_metric() -> None:
+    [counted] = processed().resources("AWS::Logs::MetricFilter")["RequestsThrottled"]["MetricTransformations"]
+    alarm = processed().resources("AWS::CloudWatch::Alarm")["RequestsThrottledAlarm"]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (counted["MetricNamespace"], counted["MetricName"])
+    assert "Dimensions" not in alarm
 
 
 def test_no_functions_runtime_changes_without_a_deployment() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import time
 from typing import Any
 
@@ -139,3 +140,30 @@ def test_never_has_what_a_sender_sent_or_the_secret_that_signs_it(
 
 def unable(*_: Any) -> None:
     raise ConnectionError("secret-")
+
+
+@pytest.mark.parametrize(
+    ("headers", "is_counted"),
+    [
+        ({}, True),
+        ({"authorization": "Bearer wrong"}, True),
+        ({"authorization": f"Bearer {new_key()}"}, True),
+        ({"authorization": "Bearer a.public.token"}, True),
+        (None, False),
+    ],
+)
+def test_a_refused_key_is_counted_in_its_line(
+    api: Api, log: io.StringIO, headers: dict[str, str] | None, is_counted: bool
+) -> None:
+    """By the filter of the template, on which the metric KeysRefused rests."""
+    [said] = re.findall(
+        r'\{ \$\.refused = "(\w+)" \}', Template.load().resources("AWS::Logs::MetricFilter")["KeysRefused"]["FilterPattern"]
+    )
+    token = api.create()
+    answers = [
+        api.post(f"/api/v1/waitpoints/tokens/{token['id']}/complete", {}, headers),
+        api.get("/api/v1/waitpoints/tokens", headers),
+        api.get(f"/api/v1/waitpoints/tokens/{token['id']}", headers),
+    ]
+    assert {answer.status == 401 for answer in answers} == {is_counted}
+    assert sum(line.get("refused") == said for line in lines(log)) == (3 if is_counted else 0)
