@@ -172,6 +172,7 @@ class TestAResumeByTheStream:
 
         [update] = table.updates
         values, created = update["ExpressionAttributeValues"], 1_896_091_200_000
+        assert update["UpdateExpression"].startswith("SET #status = :completed, completedAt = :now, #output = :output")
         assert update["ConditionExpression"] == "#status = :waiting"
         assert (values[":completed"], values[":output"]) == ({"S": "COMPLETED"}, {"S": smoke_waits.PAYLOAD.decode()})
         assert created <= int(values[":now"]["N"]) < created + 10_000
