@@ -80,5 +80,13 @@ def test_its_readme_fits_one_screen() -> None:
     """Of 80 columns and 40 lines, after folding. It says how to deploy, upgrade and check."""
     text = (ROOT / "releases" / "archive.md").read_text().format(version="0.3.0", architecture="arm64")
     assert sum(-(-max(len(line), 1) // 80) for line in text.splitlines()) <= 40
-    for part in ("sam deploy", "--config-env prod", "Architecture=arm64", "waitpoints-client[aws]==0.3.0", "SHA256SUMS"):
+    attested = "gh attestation verify waitpoints-0.3.0-arm64.zip --repo OWNER/NAME"
+    for part in (
+        "sam deploy",
+        "--config-env prod",
+        "Architecture=arm64",
+        "waitpoints-client[aws]==0.3.0",
+        "SHA256SUMS",
+        attested,
+    ):
         assert part in text
