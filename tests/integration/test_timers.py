@@ -328,7 +328,7 @@ class TestWhoSendsTheMessage:
         records = timers.records(*good)
         poison = json.loads(json.dumps(records[1]))
         poison["dynamodb"]["NewImage"]["status"] = {"S": "SOON"}
-        poison["dynamodb"]["SequenceNumber"] = "poison"
+        poison["dynamodb"] |= {"SequenceNumber": "poison", "ApproximateCreationDateTime": timers.clock() / 1000}
         assert failures(timers.arm_records([records[0], poison, *records[1:]])) == ["poison"]
         assert len(timers.sent) == 3
 
