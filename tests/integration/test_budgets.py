@@ -373,9 +373,9 @@ class TestNotify:
         assert (told.operation, told.write_units) == ("DynamoDB:TransactWriteItems", plain.write_units)
 
     def test_looks_for_a_secret_once_in_five_minutes(self, counted: Bench) -> None:
-        boto3.client("secretsmanager").create_secret(
-            Name=services.channel_secret_name("SLACK_BOT_TOKEN"), SecretString="xoxb-1"
-        )
+        secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_BOT_TOKEN")
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
+        secrets.create_secret(Name=name, SecretString="xoxb-1")
         counted.meter.take()
         for _ in range(3):
             counted.api.create(page={"title": "Go?"}, notify={"slack": "#deploys"})

@@ -43,6 +43,7 @@ def workspace(stack: MotoStack, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wor
         monkeypatch.setenv("SLACK_API_URL", workspace.api_url)
         services.reset()
         secrets, name = boto3.client("secretsmanager"), services.channel_secret_name("SLACK_SIGNING_SECRET")
+        secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
         secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
         yield workspace
         secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)

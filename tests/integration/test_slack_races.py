@@ -37,6 +37,7 @@ def secret(stack: MotoStack, workspace: Workspace, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(vars(services), "notice_queue", None)
     secrets = boto3.client("secretsmanager")
     name = services.channel_secret_name("SLACK_SIGNING_SECRET")
+    secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)  # which another test may have left
     secrets.create_secret(Name=name, SecretString=SIGNING_SECRET)
     yield
     secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
